@@ -1,0 +1,222 @@
+//! What a command does to a timeline: the events that it causes, or every rule that it would break.
+//!
+//! The order of the events of one command is always the same:
+//!
+//! - `Open`: the timeline, then its default phase.
+//! - `Reschedule`: the project's dates, then the phases whose days follow, by start date.
+//! - `CreatePhase`: the neighbours that make room, by start date, then the new phase.
+//! - `ResizePhase`: the phases whose days change, the asked one among them, by the start date they had.
+//! - `RemovePhase`: the removal, then the neighbour that takes the days.
+//! - `ReplaceAll`: the removals by start date; then, by the start date in the list, each phase: its creation, or
+//!   what changes of its days, name, description and budget, in this order.
+
+mod days;
+mod replace;
+
+use crate::event::{
+    PhaseBudgeted, PhaseCreated, PhaseDescribed, PhaseRenamed, PhaseResized, TimelineOpened,
+    TimelineRescheduled,
+};
+use crate::rule::{self, Draft, DraftBudget, phase, request};
+use crate::{
+    Budget, DateRange, Description, InvalidValue, Money, Phase, PhaseDraft, PhaseId, PhaseName, ProjectId,
+    Refusal, Rule, Timeline, TimelineCommand, TimelineEvent, Violation,
+};
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+/// Decides a command. It returns the events that the command causes, none if it changes nothing, and changes nothing
+/// itself. After these events the rules hold; a command after which they would not is refused as a whole.
+pub fn decide(timeline: &Timeline, command: &TimelineCommand) -> Result<Vec<TimelineEvent>, Refusal> {
+    match command {
+        TimelineCommand::Open {
+            project_id,
+            range,
+            default_phase_id,
+        } => open(timeline, *project_id, *range, *default_phase_id),
+        TimelineCommand::Reschedule { start_date, end_date } => reschedule(timeline, *start_date, *end_date),
+        TimelineCommand::CreatePhase { phase, neighbours } => days::create(timeline, phase, *neighbours),
+        TimelineCommand::ResizePhase {
+            phase_id,
+            start_date,
+            end_date,
+            neighbours,
+        } => days::resize(timeline, *phase_id, (*start_date, *end_date), *neighbours),
+        TimelineCommand::RenamePhase { phase_id, name } => rename(timeline, *phase_id, name),
+        TimelineCommand::DescribePhase {
+            phase_id,
+            description,
+        } => describe(timeline, *phase_id, description.as_deref()),
+        TimelineCommand::BudgetPhase {
+            phase_id,
+            capital_budget,
+            expense_budget,
+            total_budget,
+        } => {
+            let asked = DraftBudget {
+                capital: *capital_budget,
+                expense: *expense_budget,
+                total: *total_budget,
+            };
+            budget(timeline, *phase_id, asked)
+        }
+        TimelineCommand::RemovePhase { phase_id, neighbours } => {
+            days::remove(timeline, *phase_id, *neighbours)
+        }
+        TimelineCommand::ReplaceAll { phases } => replace::all(timeline, phases),
+    }
+}
+
+fn open(
+    timeline: &Timeline,
+    project_id: ProjectId,
+    range: DateRange,
+    default_phase_id: PhaseId,
+) -> Result<Vec<TimelineEvent>, Refusal> {
+    let mut broken = Vec::new();
+    broken.extend(request::is_not_open(timeline));
+    broken.extend(request::ends_after_it_starts(range.start(), range.end()));
+    Refusal::unless_empty(broken)?;
+    let default = PhaseCreated {
+        phase_id: default_phase_id,
+        name: PhaseName::of_default_phase(),
+        range,
+        description: None,
+        budget: Budget::ZERO,
+    };
+    Ok(vec![TimelineOpened { project_id, range }.into(), default.into()])
+}
+
+/// The first phase's start and the last phase's end follow the project. A default phase that is still alone is both,
+/// so it follows as a whole.
+fn reschedule(timeline: &Timeline, start: NaiveDate, end: NaiveDate) -> Result<Vec<TimelineEvent>, Refusal> {
+    let current = request::is_open(timeline)?;
+    if (start, end) == (current.start(), current.end()) {
+        return Ok(Vec::new());
+    }
+    let mut broken = Vec::new();
+    broken.extend(request::ends_after_it_starts(start, end));
+    broken.extend(phase::date_exists(None, start));
+    broken.extend(phase::date_exists(None, end));
+    Refusal::unless_empty(broken)?;
+    let range = days(None, start, end)?;
+
+    let mut drafts: Vec<Draft<'_>> = timeline.phases().iter().map(Draft::from).collect();
+    if let Some(first) = drafts.first_mut() {
+        first.start_date = start;
+    }
+    if let Some(last) = drafts.last_mut() {
+        last.end_date = end;
+    }
+    // A phase that would end before it starts is the reason; out of its place it would make neighbours seem wrong too.
+    Refusal::unless_empty(drafts.iter().flat_map(|draft| phase::of_days(range, draft)))?;
+    Refusal::unless_empty(rule::validate(range, &drafts))?;
+    let mut events = vec![TimelineRescheduled { range }.into()];
+    events.extend(resized(timeline.phases(), &drafts)?);
+    Ok(events)
+}
+
+fn rename(timeline: &Timeline, phase_id: PhaseId, asked: &str) -> Result<Vec<TimelineEvent>, Refusal> {
+    request::is_open(timeline)?;
+    let phase = request::has_phase(timeline, phase_id)?;
+    Refusal::unless_empty(phase::of_name(Some(phase_id), asked))?;
+    let name = name(phase_id, asked)?;
+    Ok(if phase.name == name {
+        Vec::new()
+    } else {
+        vec![PhaseRenamed { phase_id, name }.into()]
+    })
+}
+
+fn describe(
+    timeline: &Timeline,
+    phase_id: PhaseId,
+    asked: Option<&str>,
+) -> Result<Vec<TimelineEvent>, Refusal> {
+    request::is_open(timeline)?;
+    let phase = request::has_phase(timeline, phase_id)?;
+    if let Some(text) = asked {
+        Refusal::unless_empty(phase::of_description(Some(phase_id), text))?;
+    }
+    let description = description(phase_id, asked)?;
+    Ok(if phase.description == description {
+        Vec::new()
+    } else {
+        vec![
+            PhaseDescribed {
+                phase_id,
+                description,
+            }
+            .into(),
+        ]
+    })
+}
+
+fn budget(timeline: &Timeline, phase_id: PhaseId, asked: DraftBudget) -> Result<Vec<TimelineEvent>, Refusal> {
+    request::is_open(timeline)?;
+    let phase = request::has_phase(timeline, phase_id)?;
+    Refusal::unless_empty(phase::of_budget(Some(phase_id), asked))?;
+    let budget = money(phase_id, asked.capital, asked.expense)?;
+    Ok(if phase.budget == budget {
+        Vec::new()
+    } else {
+        vec![PhaseBudgeted { phase_id, budget }.into()]
+    })
+}
+
+/// The phases that the drafts, one for each phase and in the same order, give other days.
+fn resized<'a>(
+    phases: impl IntoIterator<Item = &'a Phase>,
+    drafts: &[Draft<'_>],
+) -> Result<Vec<TimelineEvent>, Refusal> {
+    let mut events = Vec::new();
+    for (phase, draft) in phases.into_iter().zip(drafts) {
+        let range = days(Some(phase.id), draft.start_date, draft.end_date)?;
+        if range != phase.range {
+            events.push(
+                PhaseResized {
+                    phase_id: phase.id,
+                    range,
+                }
+                .into(),
+            );
+        }
+    }
+    Ok(events)
+}
+
+/// The creation of a phase whose draft has been found good.
+fn created(draft: &PhaseDraft) -> Result<TimelineEvent, Refusal> {
+    let phase_id = draft.id;
+    Ok(PhaseCreated {
+        phase_id,
+        name: name(phase_id, &draft.name)?,
+        range: days(Some(phase_id), draft.start_date, draft.end_date)?,
+        description: description(phase_id, draft.description.as_deref())?,
+        budget: money(phase_id, draft.capital_budget, draft.expense_budget)?,
+    }
+    .into())
+}
+
+// The ways from what was asked to values that hold. The rules have been asked before, so these do not fail; should a
+// rule and a value ever disagree, the command is refused rather than the value bent.
+
+fn days(id: Option<PhaseId>, start: NaiveDate, end: NaiveDate) -> Result<DateRange, Violation> {
+    DateRange::new(start, end).map_err(|error| Violation::of_value(&error, id, Rule::V8))
+}
+
+fn name(id: PhaseId, text: &str) -> Result<PhaseName, Violation> {
+    PhaseName::new(text).map_err(|error| Violation::of_value(&error, Some(id), Rule::V23))
+}
+
+fn description(id: PhaseId, text: Option<&str>) -> Result<Option<Description>, Violation> {
+    text.map(Description::new)
+        .transpose()
+        .map_err(|error| Violation::of_value(&error, Some(id), Rule::V24))
+}
+
+fn money(id: PhaseId, capital: Decimal, expense: Decimal) -> Result<Budget, Violation> {
+    let parsed =
+        || -> Result<Budget, InvalidValue> { Budget::new(Money::new(capital)?, Money::new(expense)?) };
+    parsed().map_err(|error| Violation::of_value(&error, Some(id), Rule::V12))
+}

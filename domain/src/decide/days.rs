@@ -1,0 +1,184 @@
+//! The commands that move days between phases.
+//!
+//! With [`Neighbours::Adjust`] a phase takes days from the edges of the phases beside it, or leaves its own to them.
+//! No phase may lose all its days that way (be swallowed), nor days in its middle (be split), nor its place in the
+//! order.
+
+use super::{created, resized};
+use crate::event::PhaseRemoved;
+use crate::rule::{self, Draft, phase, request, set};
+use crate::{Neighbours, PhaseDraft, PhaseId, Refusal, Timeline, TimelineEvent, Violation};
+use chrono::NaiveDate;
+
+pub(super) fn create(
+    timeline: &Timeline,
+    asked: &PhaseDraft,
+    neighbours: Neighbours,
+) -> Result<Vec<TimelineEvent>, Refusal> {
+    let project = request::is_open(timeline)?;
+    let new = Draft::from(asked);
+    if let Some(taken) = request::is_fresh(timeline, asked.id) {
+        let mut broken = vec![taken];
+        broken.extend(phase::violations(project, &new));
+        Refusal::unless_empty(broken)?;
+    }
+
+    let mut drafts: Vec<Draft<'_>> = timeline.phases().iter().map(Draft::from).collect();
+    if neighbours == Neighbours::Adjust {
+        let mut broken = Vec::new();
+        let days_are_good = phase::of_days(project, &new).is_empty();
+        if days_are_good {
+            broken.extend(
+                drafts
+                    .iter()
+                    .filter_map(|other| in_the_way(&new, other, true, true)),
+            );
+        }
+        if !days_are_good || !broken.is_empty() {
+            broken.extend(phase::violations(project, &new));
+            Refusal::unless_empty(broken)?;
+        }
+        for other in &mut drafts {
+            if gives_last_days(other, &new) {
+                other.end_date = day_before(new.start_date);
+            } else if gives_first_days(other, &new) {
+                other.start_date = day_after(new.end_date);
+            }
+        }
+    }
+
+    let all: Vec<Draft<'_>> = drafts.iter().copied().chain([new]).collect();
+    Refusal::unless_empty(rule::validate(project, &all))?;
+    let mut events = resized(timeline.phases(), &drafts)?;
+    events.push(created(asked)?);
+    Ok(events)
+}
+
+pub(super) fn resize(
+    timeline: &Timeline,
+    phase_id: PhaseId,
+    (start, end): (NaiveDate, NaiveDate),
+    neighbours: Neighbours,
+) -> Result<Vec<TimelineEvent>, Refusal> {
+    let project = request::is_open(timeline)?;
+    let phase = request::has_phase(timeline, phase_id)?;
+    if (start, end) == (phase.range.start(), phase.range.end()) {
+        return Ok(Vec::new());
+    }
+    let mut drafts: Vec<Draft<'_>> = timeline.phases().iter().map(Draft::from).collect();
+    let at = position(timeline, phase_id);
+    let asked = Draft {
+        start_date: start,
+        end_date: end,
+        ..Draft::from(phase)
+    };
+    if let Some(draft) = drafts.get_mut(at) {
+        *draft = asked;
+    }
+
+    if neighbours == Neighbours::Adjust {
+        let mut broken = Vec::new();
+        if at == 0 {
+            broken.extend(set::starts_with_project(project, &asked));
+        }
+        if at + 1 == drafts.len() {
+            broken.extend(set::ends_with_project(project, &asked));
+        }
+        let own = phase::of_days(project, &asked);
+        if own.is_empty() {
+            let others = drafts.iter().enumerate().filter(|(i, _)| *i != at);
+            broken
+                .extend(others.filter_map(|(i, other)| in_the_way(&asked, other, i + 1 == at, i == at + 1)));
+        }
+        broken.extend(own);
+        Refusal::unless_empty(broken)?;
+        if let Some(before) = at.checked_sub(1).and_then(|i| drafts.get_mut(i)) {
+            before.end_date = day_before(start);
+        }
+        if let Some(after) = drafts.get_mut(at + 1) {
+            after.start_date = day_after(end);
+        }
+    }
+
+    Refusal::unless_empty(rule::validate(project, &drafts))?;
+    resized(timeline.phases(), &drafts)
+}
+
+pub(super) fn remove(
+    timeline: &Timeline,
+    phase_id: PhaseId,
+    neighbours: Neighbours,
+) -> Result<Vec<TimelineEvent>, Refusal> {
+    let project = request::is_open(timeline)?;
+    let removed = request::has_phase(timeline, phase_id)?;
+    Refusal::unless_empty(set::not_the_last_one(timeline.phases().len(), phase_id))?;
+    let at = position(timeline, phase_id);
+    let left = || timeline.phases().iter().filter(|phase| phase.id != phase_id);
+    let mut drafts: Vec<Draft<'_>> = left().map(Draft::from).collect();
+    match neighbours {
+        Neighbours::Refuse => {
+            Refusal::unless_empty(set::leaves_no_gap(project, &drafts, phase_id))?;
+        }
+        Neighbours::Adjust => {
+            if let Some(before) = at.checked_sub(1).and_then(|i| drafts.get_mut(i)) {
+                before.end_date = removed.range.end();
+            } else if let Some(after) = drafts.first_mut() {
+                after.start_date = removed.range.start();
+            }
+            Refusal::unless_empty(rule::validate(project, &drafts))?;
+        }
+    }
+    let mut events = vec![PhaseRemoved { phase_id }.into()];
+    events.extend(resized(left(), &drafts)?);
+    Ok(events)
+}
+
+/// V5, if the other phase cannot make room for the asked days by giving up days at one of the edges that it may give.
+fn in_the_way(
+    asked: &Draft<'_>,
+    other: &Draft<'_>,
+    may_give_last: bool,
+    may_give_first: bool,
+) -> Option<Violation> {
+    if (may_give_last && gives_last_days(other, asked)) || (may_give_first && gives_first_days(other, asked))
+    {
+        return None;
+    }
+    let (a, b) = if other.place() <= asked.place() {
+        (other, asked)
+    } else {
+        (asked, other)
+    };
+    set::no_overlap(a, b)
+}
+
+/// Whether the other phase makes room by ending earlier.
+fn gives_last_days(other: &Draft<'_>, asked: &Draft<'_>) -> bool {
+    other.start_date < asked.start_date
+        && asked.start_date <= other.end_date
+        && other.end_date <= asked.end_date
+}
+
+/// Whether the other phase makes room by starting later.
+fn gives_first_days(other: &Draft<'_>, asked: &Draft<'_>) -> bool {
+    asked.start_date <= other.start_date
+        && other.start_date <= asked.end_date
+        && asked.end_date < other.end_date
+}
+
+fn position(timeline: &Timeline, id: PhaseId) -> usize {
+    timeline
+        .phases()
+        .iter()
+        .take_while(|phase| phase.id != id)
+        .count()
+}
+
+/// Days are within the years 1 to 9999 here, so that there is always a day before and after.
+fn day_before(day: NaiveDate) -> NaiveDate {
+    day.pred_opt().unwrap_or(day)
+}
+
+fn day_after(day: NaiveDate) -> NaiveDate {
+    day.succ_opt().unwrap_or(day)
+}

@@ -1,0 +1,63 @@
+//! The command that states the complete list.
+
+use super::{budget, created, days, describe, rename};
+use crate::event::{PhaseRemoved, PhaseResized};
+use crate::rule::{self, Draft, DraftBudget, request};
+use crate::{Phase, PhaseDraft, PhaseId, Refusal, Timeline, TimelineEvent, command::ReplacementPhase};
+use std::collections::HashSet;
+
+pub(super) fn all(timeline: &Timeline, phases: &[ReplacementPhase]) -> Result<Vec<TimelineEvent>, Refusal> {
+    let project = request::is_open(timeline)?;
+    let mut asked = Vec::with_capacity(phases.len());
+    let mut broken = Vec::new();
+    for phase in phases {
+        match phase {
+            ReplacementPhase::Existing(draft) => {
+                broken.extend(request::has_phase(timeline, draft.id).err());
+                asked.push(draft);
+            }
+            ReplacementPhase::New(draft) => {
+                broken.extend(request::is_fresh(timeline, draft.id));
+                asked.push(draft);
+            }
+        }
+    }
+    asked.sort_by_key(|draft| Draft::from(*draft).place());
+    let drafts: Vec<Draft<'_>> = asked.iter().map(|draft| Draft::from(*draft)).collect();
+    broken.extend(rule::validate(project, &drafts));
+    Refusal::unless_empty(broken)?;
+
+    let kept: HashSet<PhaseId> = asked.iter().map(|draft| draft.id).collect();
+    let gone = timeline
+        .phases()
+        .iter()
+        .map(|phase| phase.id)
+        .filter(|id| !kept.contains(id));
+    let mut events: Vec<TimelineEvent> = gone.map(|phase_id| PhaseRemoved { phase_id }.into()).collect();
+    for draft in asked {
+        match timeline.phase(draft.id) {
+            Some(phase) => events.extend(changed(timeline, phase, draft)?),
+            None => events.push(created(draft)?),
+        }
+    }
+    Ok(events)
+}
+
+/// What changes of one phase.
+fn changed(timeline: &Timeline, phase: &Phase, draft: &PhaseDraft) -> Result<Vec<TimelineEvent>, Refusal> {
+    let phase_id = phase.id;
+    let mut events = Vec::new();
+    let range = days(Some(phase_id), draft.start_date, draft.end_date)?;
+    if range != phase.range {
+        events.push(PhaseResized { phase_id, range }.into());
+    }
+    let asked = DraftBudget {
+        capital: draft.capital_budget,
+        expense: draft.expense_budget,
+        total: Some(draft.total_budget),
+    };
+    events.extend(rename(timeline, phase_id, &draft.name)?);
+    events.extend(describe(timeline, phase_id, draft.description.as_deref())?);
+    events.extend(budget(timeline, phase_id, asked)?);
+    Ok(events)
+}

@@ -1,0 +1,197 @@
+//! What can have happened to a timeline. Each event names its phase and carries everything needed to fold it.
+//!
+//! An event is stored as its type's name, its schema version and its payload (the inner object, without serde's
+//! tag). [`TimelineEvent::from_stored`] is the way back, and the place where older schema versions are upcast.
+
+use crate::legacy::LegacyPhaseType;
+use crate::{Budget, DateRange, Description, PhaseId, PhaseName, ProjectId};
+use chrono::NaiveDateTime;
+use cqrs_es::DomainEvent;
+use serde::{Deserialize, Serialize};
+
+/// A stored event that this program cannot read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoredEventError {
+    /// The type is not one of ours.
+    #[error("unknown event type {0:?}")]
+    UnknownType(String),
+    /// Written by a newer program.
+    #[error(
+        "{event_type} has schema version {found}, this program knows up to {known}: use a newer phaseline"
+    )]
+    UnknownVersion {
+        /// The event's type.
+        event_type: String,
+        /// The version found in the log.
+        found: i32,
+        /// The newest version known here.
+        known: i32,
+    },
+    /// The payload is not what the type says.
+    #[error("payload of {event_type} cannot be read: {source}")]
+    Payload {
+        /// The event's type.
+        event_type: String,
+        /// What serde says.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident, $version:literal { $($(#[$field_doc:meta])* $(@$flat:ident)? $field:ident : $type:ty),* $(,)? })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+            pub struct $name { $($(#[$field_doc])* $(#[serde($flat)])? pub $field: $type),* }
+        )*
+
+        /// One fact about a timeline, in the past tense.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub enum TimelineEvent { $($(#[$doc])* $name($name)),* }
+
+        $(impl From<$name> for TimelineEvent {
+            fn from(event: $name) -> Self { Self::$name(event) }
+        })*
+
+        impl TimelineEvent {
+            /// The type's name, as the log keeps it.
+            pub fn type_name(&self) -> &'static str {
+                match self { $(Self::$name(_) => stringify!($name)),* }
+            }
+
+            /// The schema version that [`TimelineEvent::payload`] writes.
+            pub fn schema_version(&self) -> i32 {
+                match self { $(Self::$name(_) => $version),* }
+            }
+
+            /// The payload as the log keeps it: the event's own object, without a tag.
+            pub fn payload(&self) -> Result<String, serde_json::Error> {
+                match self { $(Self::$name(event) => serde_json::to_string(event)),* }
+            }
+
+            /// Reads an event back. Older schema versions would be upcast here, newer ones are refused.
+            pub fn from_stored(event_type: &str, schema_version: i32, payload: &str) -> Result<Self, StoredEventError> {
+                match event_type {
+                    $(stringify!($name) => {
+                        if schema_version != $version {
+                            return Err(StoredEventError::UnknownVersion {
+                                event_type: event_type.to_owned(), found: schema_version, known: $version,
+                            });
+                        }
+                        serde_json::from_str::<$name>(payload).map(Self::$name).map_err(|source| {
+                            StoredEventError::Payload { event_type: event_type.to_owned(), source }
+                        })
+                    })*
+                    _ => Err(StoredEventError::UnknownType(event_type.to_owned())),
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// The project has a timeline from now on.
+    TimelineOpened, 1 {
+        /// The project.
+        project_id: ProjectId,
+        /// The project's days.
+        @flatten range: DateRange,
+    }
+    /// The project's own dates moved.
+    TimelineRescheduled, 1 {
+        /// The project's days from now on.
+        @flatten range: DateRange,
+    }
+    /// A phase came into being.
+    PhaseCreated, 1 {
+        /// The phase.
+        phase_id: PhaseId,
+        /// Its name.
+        name: PhaseName,
+        /// Its days.
+        @flatten range: DateRange,
+        /// What is said about it.
+        description: Option<Description>,
+        /// Its money.
+        @flatten budget: Budget,
+    }
+    /// A phase's days changed.
+    PhaseResized, 1 {
+        /// The phase.
+        phase_id: PhaseId,
+        /// Its days from now on.
+        @flatten range: DateRange,
+    }
+    /// A phase's name changed.
+    PhaseRenamed, 1 {
+        /// The phase.
+        phase_id: PhaseId,
+        /// Its name from now on.
+        name: PhaseName,
+    }
+    /// A phase's description changed, or was taken away.
+    PhaseDescribed, 1 {
+        /// The phase.
+        phase_id: PhaseId,
+        /// Its description from now on.
+        description: Option<Description>,
+    }
+    /// A phase's money changed.
+    PhaseBudgeted, 1 {
+        /// The phase.
+        phase_id: PhaseId,
+        /// Its budget from now on.
+        @flatten budget: Budget,
+    }
+    /// A phase is gone.
+    PhaseRemoved, 1 {
+        /// The phase.
+        phase_id: PhaseId,
+    }
+    /// A phase of the legacy planner, with all that its old row said. Adopting a phase again replaces it.
+    LegacyPhaseAdopted, 1 {
+        /// The phase; the legacy row's id.
+        phase_id: PhaseId,
+        /// The name that its type gives it ("Planning", "Execution").
+        name: PhaseName,
+        /// The days that the split gives it.
+        @flatten range: DateRange,
+        /// The legacy row's money.
+        @flatten budget: Budget,
+        /// The legacy row's `phase_type`.
+        phase_type: LegacyPhaseType,
+        /// The legacy row's `created_at` (UTC, microseconds).
+        created_at: NaiveDateTime,
+        /// The legacy row's `updated_at` (UTC, microseconds).
+        updated_at: NaiveDateTime,
+        /// The row's place among all rows of the old table: rows came in this order.
+        ordinal: i64,
+    }
+}
+
+impl TimelineEvent {
+    /// The phase that the event is about; none for the events about the project's own dates.
+    pub fn phase_id(&self) -> Option<PhaseId> {
+        match self {
+            Self::TimelineOpened(_) | Self::TimelineRescheduled(_) => None,
+            Self::PhaseCreated(e) => Some(e.phase_id),
+            Self::PhaseResized(e) => Some(e.phase_id),
+            Self::PhaseRenamed(e) => Some(e.phase_id),
+            Self::PhaseDescribed(e) => Some(e.phase_id),
+            Self::PhaseBudgeted(e) => Some(e.phase_id),
+            Self::PhaseRemoved(e) => Some(e.phase_id),
+            Self::LegacyPhaseAdopted(e) => Some(e.phase_id),
+        }
+    }
+}
+
+impl DomainEvent for TimelineEvent {
+    fn event_type(&self) -> String {
+        self.type_name().to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        self.schema_version().to_string()
+    }
+}

@@ -1,0 +1,23 @@
+//! What a timeline is: the aggregate, its commands, its events and its rules, and the translation of what the
+//! legacy planner held. No I/O and no SQL: everything here is a pure function over values.
+//!
+//! The core is [`decide`](decide()) (`(&Timeline, &Command) -> Result<Vec<TimelineEvent>, Refusal>`) and [`Timeline::evolve`].
+//! [`cqrs_es::Aggregate`] is a thin face over the two, in [`aggregate`].
+
+pub mod aggregate;
+pub mod command;
+pub mod decide;
+pub mod event;
+pub mod id;
+pub mod legacy;
+pub mod rule;
+pub mod timeline;
+pub mod value;
+
+pub use command::{Neighbours, PhaseDraft, ReplacementPhase, TimelineCommand};
+pub use decide::decide;
+pub use event::{StoredEventError, TimelineEvent};
+pub use id::{AssignmentId, PhaseId, ProjectId};
+pub use rule::{Draft, DraftBudget, Refusal, Rule, Violation, validate};
+pub use timeline::{LegacyOrigin, Phase, Timeline};
+pub use value::{Budget, DateRange, Description, InvalidValue, Money, PhaseName};

@@ -1,0 +1,143 @@
+//! The aggregate: a project's days, and the phases that cover them.
+
+use crate::legacy::LegacyPhaseType;
+use crate::{Budget, DateRange, Description, PhaseId, PhaseName, ProjectId, TimelineEvent};
+use chrono::{NaiveDate, NaiveDateTime};
+use serde::{Deserialize, Serialize};
+
+/// What a phase's row said in the legacy planner, kept because the new shape has no place for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegacyOrigin {
+    /// Its `phase_type`.
+    pub phase_type: LegacyPhaseType,
+    /// `created_at` (UTC).
+    pub created_at: NaiveDateTime,
+    /// `updated_at` (UTC).
+    pub updated_at: NaiveDateTime,
+    /// The row's place among all rows of the old table.
+    pub ordinal: i64,
+}
+
+/// One phase of a timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Its id.
+    pub id: PhaseId,
+    /// Its name; need not be unique.
+    pub name: PhaseName,
+    /// Its days.
+    pub range: DateRange,
+    /// What is said about it.
+    pub description: Option<Description>,
+    /// Its money.
+    pub budget: Budget,
+    /// Where it came from, if the legacy planner had it.
+    pub legacy: Option<LegacyOrigin>,
+}
+
+/// A project's timeline. The default value is the timeline that was never opened.
+///
+/// After each accepted command the phases cover the project's days without gap or overlap (rules V1 to V5); between
+/// the events of one command they may not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timeline {
+    project: Option<ProjectId>,
+    range: Option<DateRange>,
+    phases: Vec<Phase>,
+}
+
+impl Timeline {
+    /// The project, once the timeline is open.
+    pub const fn project(&self) -> Option<ProjectId> {
+        self.project
+    }
+
+    /// The project's days, once the timeline is open.
+    pub const fn range(&self) -> Option<DateRange> {
+        self.range
+    }
+
+    /// The phases by start date, then end date, then id.
+    pub fn phases(&self) -> &[Phase] {
+        &self.phases
+    }
+
+    /// The phase of that id.
+    pub fn phase(&self, id: PhaseId) -> Option<&Phase> {
+        self.phases.iter().find(|phase| phase.id == id)
+    }
+
+    /// The phase to which a day belongs (both ends inclusive); none outside all phases.
+    pub fn phase_on(&self, day: NaiveDate) -> Option<&Phase> {
+        self.phases.iter().find(|phase| phase.range.contains(day))
+    }
+
+    /// Applies one event. Never fails: what the log says has happened. An event about a phase that is not there
+    /// changes nothing.
+    pub fn evolve(&mut self, event: &TimelineEvent) {
+        match event {
+            TimelineEvent::TimelineOpened(e) => {
+                self.project = Some(e.project_id);
+                self.range = Some(e.range);
+            }
+            TimelineEvent::TimelineRescheduled(e) => self.range = Some(e.range),
+            TimelineEvent::PhaseCreated(e) => self.put(Phase {
+                id: e.phase_id,
+                name: e.name.clone(),
+                range: e.range,
+                description: e.description.clone(),
+                budget: e.budget,
+                legacy: None,
+            }),
+            TimelineEvent::LegacyPhaseAdopted(e) => self.put(Phase {
+                id: e.phase_id,
+                name: e.name.clone(),
+                range: e.range,
+                description: None,
+                budget: e.budget,
+                legacy: Some(LegacyOrigin {
+                    phase_type: e.phase_type,
+                    created_at: e.created_at,
+                    updated_at: e.updated_at,
+                    ordinal: e.ordinal,
+                }),
+            }),
+            TimelineEvent::PhaseResized(e) => {
+                self.change(e.phase_id, |phase| phase.range = e.range);
+                self.sort();
+            }
+            TimelineEvent::PhaseRenamed(e) => self.change(e.phase_id, |phase| phase.name = e.name.clone()),
+            TimelineEvent::PhaseDescribed(e) => {
+                self.change(e.phase_id, |phase| phase.description = e.description.clone());
+            }
+            TimelineEvent::PhaseBudgeted(e) => self.change(e.phase_id, |phase| phase.budget = e.budget),
+            TimelineEvent::PhaseRemoved(e) => self.phases.retain(|phase| phase.id != e.phase_id),
+        }
+    }
+
+    /// The timeline that a history amounts to.
+    pub fn fold<'a>(history: impl IntoIterator<Item = &'a TimelineEvent>) -> Self {
+        let mut timeline = Self::default();
+        for event in history {
+            timeline.evolve(event);
+        }
+        timeline
+    }
+
+    fn put(&mut self, phase: Phase) {
+        self.phases.retain(|other| other.id != phase.id);
+        self.phases.push(phase);
+        self.sort();
+    }
+
+    fn change(&mut self, id: PhaseId, change: impl FnOnce(&mut Phase)) {
+        if let Some(phase) = self.phases.iter_mut().find(|phase| phase.id == id) {
+            change(phase);
+        }
+    }
+
+    fn sort(&mut self) {
+        self.phases
+            .sort_by_key(|phase| (phase.range.start(), phase.range.end(), phase.id));
+    }
+}
