@@ -1,0 +1,106 @@
+//! The fold: what a history amounts to. Every read model is computed from it and from nothing else.
+
+use chrono::NaiveDateTime;
+use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineEvent};
+use phaseline_store::{RawEvent, RecordedTimeline, StoreError, StreamId, timeline::TIMELINE};
+use std::collections::{BTreeMap, HashMap};
+
+/// When a phase came into being and when it last changed (UTC, as the planner writes them).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamps {
+    /// The legacy row's time for an adopted phase, else the time of its first event.
+    pub created_at: NaiveDateTime,
+    /// The legacy row's time for an adopted phase that nobody touched, else the time of its last event.
+    pub updated_at: NaiveDateTime,
+}
+
+/// A timeline with what only its history knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoldedTimeline {
+    /// The aggregate.
+    pub timeline: Timeline,
+    /// Each phase's times.
+    pub stamps: BTreeMap<PhaseId, Stamps>,
+    /// The stream's version.
+    pub version: i64,
+    /// The position of the stream's last event.
+    pub position: i64,
+}
+
+impl FoldedTimeline {
+    /// Applies one event recorded at `recorded_at`.
+    pub fn apply(&mut self, event: &TimelineEvent, recorded_at: NaiveDateTime) {
+        self.timeline.evolve(event);
+        match event {
+            TimelineEvent::TimelineOpened(_) | TimelineEvent::TimelineRescheduled(_) => {}
+            TimelineEvent::PhaseCreated(e) => {
+                self.stamps.insert(e.phase_id, Stamps { created_at: recorded_at, updated_at: recorded_at });
+            }
+            TimelineEvent::LegacyPhaseAdopted(e) => {
+                self.stamps
+                    .insert(e.phase_id, Stamps { created_at: e.created_at, updated_at: e.updated_at });
+            }
+            TimelineEvent::PhaseRemoved(e) => {
+                self.stamps.remove(&e.phase_id);
+            }
+            TimelineEvent::PhaseResized(_)
+            | TimelineEvent::PhaseRenamed(_)
+            | TimelineEvent::PhaseDescribed(_)
+            | TimelineEvent::PhaseBudgeted(_) => {
+                if let Some(stamps) = event.phase_id().and_then(|id| self.stamps.get_mut(&id)) {
+                    stamps.updated_at = recorded_at;
+                }
+            }
+        }
+    }
+
+    /// The fold of one stream.
+    pub fn of(history: &[RecordedTimeline]) -> Self {
+        let mut folded = Self::default();
+        for recorded in history {
+            folded.apply(&recorded.event, recorded.recorded.recorded_at.naive_utc());
+            folded.version = recorded.recorded.version;
+            folded.position = recorded.recorded.position;
+        }
+        folded
+    }
+}
+
+/// The fold of a whole log, timeline by timeline.
+#[derive(Clone, Debug, Default)]
+pub struct FoldedLog {
+    /// Every project that the log knows.
+    pub timelines: HashMap<ProjectId, FoldedTimeline>,
+    /// The last position seen.
+    pub position: i64,
+}
+
+impl FoldedLog {
+    /// Takes the next event in order of position; events of other streams only move the position. A missing version
+    /// is an error: a fold over a damaged log would be wrong and look right.
+    pub fn see(&mut self, event: &RawEvent<'_>) -> Result<(), StoreError> {
+        self.position = event.position;
+        if event.stream_type != TIMELINE {
+            return Ok(());
+        }
+        let folded = self.timelines.entry(event.stream_id.into()).or_default();
+        if event.version != folded.version + 1 {
+            return Err(StoreError::VersionGap {
+                stream: StreamId { stream_type: TIMELINE, id: event.stream_id },
+                expected: folded.version + 1,
+                found: event.version,
+            });
+        }
+        folded.apply(&event.timeline_event()?, event.recorded_at.naive_utc());
+        folded.version = event.version;
+        folded.position = event.position;
+        Ok(())
+    }
+
+    /// Folds the whole log as this statement sees it, up to a position.
+    pub async fn read(connection: &mut sqlx::PgConnection, up_to: Option<i64>) -> Result<Self, StoreError> {
+        let mut folded = Self::default();
+        phaseline_store::read::scan(connection, up_to, |event| folded.see(event)).await?;
+        Ok(folded)
+    }
+}

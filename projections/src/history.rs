@@ -1,0 +1,160 @@
+//! The history of a timeline in words: who changed what, when and why, with the value before and after.
+
+use crate::FoldedTimeline;
+use chrono::{DateTime, Utc};
+use phaseline_domain::{Budget, PhaseId, TimelineEvent};
+use phaseline_store::{Metadata, RecordedTimeline};
+use serde::Serialize;
+
+/// One field that an event changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldChange {
+    /// The field: `name`, `dates`, `description`, `budget`.
+    pub field: &'static str,
+    /// Its value before; none if there was none.
+    pub before: Option<String>,
+    /// Its value after; none if there is none.
+    pub after: Option<String>,
+}
+
+/// One event, told to a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HistoryEntry {
+    /// Its place in the whole log.
+    pub position: i64,
+    /// Its place in the timeline's stream.
+    pub version: i64,
+    /// When it was recorded (UTC).
+    pub recorded_at: DateTime<Utc>,
+    /// The event's type.
+    pub event_type: String,
+    /// The phase that it is about.
+    pub phase_id: Option<PhaseId>,
+    /// The phase's name at that time.
+    pub phase_name: Option<String>,
+    /// What happened, in a sentence.
+    pub words: String,
+    /// What it changed.
+    pub changes: Vec<FieldChange>,
+    /// Who, why, by what way.
+    #[serde(flatten)]
+    pub metadata: Metadata,
+}
+
+fn budget(budget: Budget) -> String {
+    format!("{} (capital {}, expense {})", budget.total(), budget.capital(), budget.expense())
+}
+
+fn change(field: &'static str, before: Option<String>, after: Option<String>) -> FieldChange {
+    FieldChange { field, before, after }
+}
+
+/// A timeline's history, oldest first; of one phase only if asked.
+pub fn entries(history: &[RecordedTimeline], of_phase: Option<PhaseId>) -> Vec<HistoryEntry> {
+    let mut folded = FoldedTimeline::default();
+    let mut entries = Vec::new();
+    for recorded in history {
+        let before = folded.clone();
+        folded.apply(&recorded.event, recorded.recorded.recorded_at.naive_utc());
+        let phase_id = recorded.event.phase_id();
+        if of_phase.is_some() && of_phase != phase_id {
+            continue;
+        }
+        let named = |side: &FoldedTimeline| {
+            phase_id.and_then(|id| side.timeline.phase(id)).map(|phase| phase.name.as_str().to_owned())
+        };
+        let (words, changes) = tell(&recorded.event, &before, &folded);
+        entries.push(HistoryEntry {
+            position: recorded.recorded.position,
+            version: recorded.recorded.version,
+            recorded_at: recorded.recorded.recorded_at,
+            event_type: recorded.recorded.event_type.clone(),
+            phase_id,
+            phase_name: named(&before).or_else(|| named(&folded)),
+            words,
+            changes,
+            metadata: recorded.recorded.metadata.clone(),
+        });
+    }
+    entries
+}
+
+fn tell(event: &TimelineEvent, before: &FoldedTimeline, after: &FoldedTimeline) -> (String, Vec<FieldChange>) {
+    let phase = event.phase_id().and_then(|id| before.timeline.phase(id));
+    let name = phase.map_or_else(String::new, |phase| phase.name.as_str().to_owned());
+    match event {
+        TimelineEvent::TimelineOpened(e) => (
+            format!("timeline opened, {}", e.range),
+            vec![change("dates", None, Some(e.range.to_string()))],
+        ),
+        TimelineEvent::TimelineRescheduled(e) => (
+            format!("project moved to {}", e.range),
+            vec![change(
+                "dates",
+                before.timeline.range().map(|range| range.to_string()),
+                Some(e.range.to_string()),
+            )],
+        ),
+        TimelineEvent::PhaseCreated(e) => (
+            format!("phase '{}' created, {}, budget {}", e.name, e.range, e.budget.total()),
+            vec![
+                change("name", None, Some(e.name.to_string())),
+                change("dates", None, Some(e.range.to_string())),
+                change("budget", None, Some(budget(e.budget))),
+                change("description", None, e.description.clone().map(String::from)),
+            ],
+        ),
+        TimelineEvent::LegacyPhaseAdopted(e) => (
+            format!(
+                "phase '{}' adopted from the legacy planner ({}), {}, budget {}",
+                e.name,
+                e.phase_type,
+                e.range,
+                e.budget.total()
+            ),
+            vec![
+                change("name", phase.map(|phase| phase.name.to_string()), Some(e.name.to_string())),
+                change("dates", phase.map(|phase| phase.range.to_string()), Some(e.range.to_string())),
+                change("budget", phase.map(|phase| budget(phase.budget)), Some(budget(e.budget))),
+            ],
+        ),
+        TimelineEvent::PhaseResized(e) => (
+            format!("phase '{name}' moved to {}", e.range),
+            vec![change("dates", phase.map(|phase| phase.range.to_string()), Some(e.range.to_string()))],
+        ),
+        TimelineEvent::PhaseRenamed(e) => (
+            format!("phase '{name}' renamed to '{}'", e.name),
+            vec![change("name", phase.map(|phase| phase.name.to_string()), Some(e.name.to_string()))],
+        ),
+        TimelineEvent::PhaseDescribed(e) => (
+            if e.description.is_some() {
+                format!("phase '{name}' described anew")
+            } else {
+                format!("description of phase '{name}' taken away")
+            },
+            vec![change(
+                "description",
+                phase.and_then(|phase| phase.description.clone()).map(String::from),
+                e.description.clone().map(String::from),
+            )],
+        ),
+        TimelineEvent::PhaseBudgeted(e) => (
+            format!("budget of phase '{name}' set to {}", budget(e.budget)),
+            vec![change("budget", phase.map(|phase| budget(phase.budget)), Some(budget(e.budget)))],
+        ),
+        TimelineEvent::PhaseRemoved(_) => (
+            format!(
+                "phase '{name}' removed, {} left",
+                match after.timeline.phases().len() {
+                    1 => "1 phase".to_owned(),
+                    phases => format!("{phases} phases"),
+                }
+            ),
+            vec![
+                change("name", phase.map(|phase| phase.name.to_string()), None),
+                change("dates", phase.map(|phase| phase.range.to_string()), None),
+                change("budget", phase.map(|phase| budget(phase.budget)), None),
+            ],
+        ),
+    }
+}

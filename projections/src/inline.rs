@@ -1,0 +1,86 @@
+//! The inline projection: the rows that one command changes, written in the transaction that appends its events.
+
+use crate::FoldedTimeline;
+use chrono::{NaiveDate, NaiveDateTime};
+use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
+use phaseline_store::{InlineProjection, RecordedTimeline};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// The database's side of it: function `phaseline.project_inline`.
+pub(crate) const SQL: &str = include_str!("../sql/project_inline.sql");
+
+/// `public.project_phases`, kept row by row.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProjectPhases;
+
+#[derive(Serialize)]
+struct Changes<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<ProjectDates>,
+    removed: Vec<PhaseId>,
+    rows: Vec<ChangedRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct ProjectDates {
+    id: ProjectId,
+    start_date: NaiveDate,
+    end_date: NaiveDate,
+}
+
+#[derive(Serialize)]
+struct ChangedRow<'a> {
+    project_id: ProjectId,
+    capital_budget: String,
+    expense_budget: String,
+    total_budget: String,
+    id: PhaseId,
+    /// None for a phase that these very events create: the time is known under the lock only.
+    created_at: Option<NaiveDateTime>,
+    name: &'a str,
+    start_date: NaiveDate,
+    end_date: NaiveDate,
+    description: Option<&'a str>,
+}
+
+impl InlineProjection for ProjectPhases {
+    fn changes(&self, history: &[RecordedTimeline], new: &[TimelineEvent]) -> Result<String, serde_json::Error> {
+        let before = FoldedTimeline::of(history);
+        let mut timeline = before.timeline.clone();
+        for event in new {
+            timeline.evolve(event);
+        }
+        let touched: BTreeSet<PhaseId> = new.iter().filter_map(TimelineEvent::phase_id).collect();
+        let rescheduled = new.iter().any(|event| matches!(event, TimelineEvent::TimelineRescheduled(_)));
+        let project_id = timeline.project();
+        let changes = Changes {
+            project: project_id.zip(timeline.range()).filter(|_| rescheduled).map(|(id, range)| ProjectDates {
+                id,
+                start_date: range.start(),
+                end_date: range.end(),
+            }),
+            removed: touched.iter().copied().filter(|id| timeline.phase(*id).is_none()).collect(),
+            rows: timeline
+                .phases()
+                .iter()
+                .filter(|phase| touched.contains(&phase.id))
+                .filter_map(|phase| {
+                    Some(ChangedRow {
+                        project_id: project_id?,
+                        capital_budget: phase.budget.capital().to_string(),
+                        expense_budget: phase.budget.expense().to_string(),
+                        total_budget: phase.budget.total().to_string(),
+                        id: phase.id,
+                        created_at: before.stamps.get(&phase.id).map(|stamps| stamps.created_at),
+                        name: phase.name.as_str(),
+                        start_date: phase.range.start(),
+                        end_date: phase.range.end(),
+                        description: phase.description.as_ref().map(|text| text.as_str()),
+                    })
+                })
+                .collect(),
+        };
+        serde_json::to_string(&changes)
+    }
+}

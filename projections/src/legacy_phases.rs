@@ -1,0 +1,51 @@
+//! `project_phases` in its old shape: what the legacy planner reads.
+
+use crate::FoldedTimeline;
+use chrono::NaiveDateTime;
+use phaseline_domain::{PhaseId, ProjectId, legacy::LegacyPhaseType};
+use rust_decimal::Decimal;
+
+/// One row; the fields are the old table's columns, in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are the table's columns")]
+pub struct LegacyPhaseRow {
+    pub project_id: ProjectId,
+    pub phase_type: LegacyPhaseType,
+    pub capital_budget: Decimal,
+    pub expense_budget: Decimal,
+    pub total_budget: Decimal,
+    pub id: PhaseId,
+    pub created_at: NaiveDateTime,
+    pub updated_at: NaiveDateTime,
+    /// Not a column: the row's place among all rows of the table.
+    pub ordinal: i64,
+}
+
+/// The old table's columns in order, for COPY and INSERT.
+pub const COLUMNS: &str =
+    "project_id, phase_type, capital_budget, expense_budget, total_budget, id, created_at, updated_at";
+
+/// A project's old rows: one for each phase that came from the legacy planner and still stands. Phases born since
+/// have no legacy type, and are not among them.
+pub fn rows(folded: &FoldedTimeline) -> Vec<LegacyPhaseRow> {
+    let Some(project_id) = folded.timeline.project() else { return Vec::new() };
+    folded
+        .timeline
+        .phases()
+        .iter()
+        .filter_map(|phase| {
+            let legacy = phase.legacy?;
+            Some(LegacyPhaseRow {
+                project_id,
+                phase_type: legacy.phase_type,
+                capital_budget: phase.budget.capital().amount(),
+                expense_budget: phase.budget.expense().amount(),
+                total_budget: phase.budget.total().amount(),
+                id: phase.id,
+                created_at: legacy.created_at,
+                updated_at: legacy.updated_at,
+                ordinal: legacy.ordinal,
+            })
+        })
+        .collect()
+}

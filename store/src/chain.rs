@@ -1,0 +1,147 @@
+//! Checks a log: every position there, time never falling, the chain of hashes whole, every stream's versions gapless.
+
+use crate::{RawEvent, StoreError, hash};
+use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// Something that no honest log has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Break {
+    /// A position is missing or stands twice.
+    #[error("position {expected} is missing: {found} comes next")]
+    Position {
+        /// What should have come.
+        expected: i64,
+        /// What came.
+        found: i64,
+    },
+    /// An event does not fit its hash: it, or something before it, was altered.
+    #[error("event at position {position} does not fit its hash: it was altered, or one before it was")]
+    Hash {
+        /// Where.
+        position: i64,
+    },
+    /// An event was recorded before its predecessor.
+    #[error("event at position {position} is recorded before the one in front of it")]
+    Time {
+        /// Where.
+        position: i64,
+    },
+    /// A stream's version is missing or stands twice.
+    #[error("position {position}: {stream_type}/{stream_id} has version {found} where {expected} was expected")]
+    Version {
+        /// Where.
+        position: i64,
+        /// The stream's type.
+        stream_type: String,
+        /// The stream's id.
+        stream_id: Uuid,
+        /// What should have come.
+        expected: i64,
+        /// What came.
+        found: i64,
+    },
+}
+
+/// Goes along a log event by event, in order of position, and notes what is broken.
+#[derive(Debug)]
+pub struct Inspector {
+    position: i64,
+    previous: hash::Hash,
+    recorded_at: DateTime<Utc>,
+    versions: HashMap<(String, Uuid), i64>,
+    breaks: Vec<Break>,
+    broken: u64,
+}
+
+impl Default for Inspector {
+    fn default() -> Self {
+        Self {
+            position: 0,
+            previous: hash::GENESIS,
+            recorded_at: DateTime::<Utc>::MIN_UTC,
+            versions: HashMap::new(),
+            breaks: Vec::new(),
+            broken: 0,
+        }
+    }
+}
+
+impl Inspector {
+    /// How many breaks are kept word for word; the rest is counted.
+    pub const KEPT: usize = 100;
+
+    /// Looks at the next event. After a break it goes on from what the log says, so that one altered event is one
+    /// break and not all that follow.
+    pub fn see(&mut self, event: &RawEvent<'_>) {
+        if event.position != self.position + 1 {
+            self.note(Break::Position { expected: self.position + 1, found: event.position });
+        }
+        if event.recorded_at < self.recorded_at {
+            self.note(Break::Time { position: event.position });
+        }
+        let content = hash::content(&hash::Content {
+            stream_type: event.stream_type,
+            stream_id: event.stream_id,
+            version: event.version,
+            event_id: event.event_id,
+            event_type: event.event_type,
+            schema_version: event.schema_version,
+            payload: event.payload.as_bytes(),
+            salt: event.salt,
+            metadata: event.metadata.as_bytes(),
+        });
+        if hash::chain(&self.previous, event.position, event.recorded_at, &content) != event.hash {
+            self.note(Break::Hash { position: event.position });
+        }
+        let version = self.versions.entry((event.stream_type.to_owned(), event.stream_id)).or_default();
+        let expected = *version + 1;
+        *version = event.version;
+        if event.version != expected {
+            self.note(Break::Version {
+                position: event.position,
+                stream_type: event.stream_type.to_owned(),
+                stream_id: event.stream_id,
+                expected,
+                found: event.version,
+            });
+        }
+        self.position = event.position;
+        self.previous = event.hash;
+        self.recorded_at = event.recorded_at;
+    }
+
+    fn note(&mut self, found: Break) {
+        self.broken += 1;
+        if self.breaks.len() < Self::KEPT {
+            self.breaks.push(found);
+        }
+    }
+
+    /// The last position seen, and its hash.
+    pub const fn tip(&self) -> (i64, hash::Hash) {
+        (self.position, self.previous)
+    }
+
+    /// How many breaks there were in all.
+    pub const fn broken(&self) -> u64 {
+        self.broken
+    }
+
+    /// What is broken; empty for a whole log.
+    pub fn breaks(&self) -> &[Break] {
+        &self.breaks
+    }
+}
+
+/// Inspects the whole log as this statement sees it.
+pub async fn inspect(connection: &mut sqlx::PgConnection) -> Result<Inspector, StoreError> {
+    let mut inspector = Inspector::default();
+    crate::read::scan(connection, None, |event| {
+        inspector.see(event);
+        Ok::<_, StoreError>(())
+    })
+    .await?;
+    Ok(inspector)
+}

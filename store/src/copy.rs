@@ -1,0 +1,364 @@
+//! PostgreSQL's binary COPY format, as far as Phaseline's columns need it.
+//!
+//! sqlx carries COPY data as bytes and leaves the format to the caller.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use futures_util::TryStreamExt;
+use rust_decimal::Decimal;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// COPY data that is not what the format or the query says.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The stream does not start with the format's signature.
+    #[error("answer does not start with the binary COPY signature")]
+    Signature,
+    /// The stream ended before its trailer.
+    #[error("answer ended before its end mark")]
+    Truncated,
+    /// A field does not hold what was expected.
+    #[error("field {0} is missing, NULL or of another type")]
+    Field(usize),
+}
+
+const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+/// PostgreSQL counts days and microseconds from here.
+const EPOCH: NaiveDate = match NaiveDate::from_ymd_opt(2000, 1, 1) {
+    Some(epoch) => epoch,
+    None => NaiveDate::MIN,
+};
+const MICROS_1970_TO_2000: i64 = 946_684_800_000_000;
+
+/// Builds rows in the binary format.
+#[derive(Debug)]
+pub struct RowWriter {
+    buffer: Vec<u8>,
+}
+
+impl Default for RowWriter {
+    fn default() -> Self {
+        let mut buffer = SIGNATURE.to_vec();
+        buffer.extend_from_slice(&[0; 8]); // flags, header extension
+        Self { buffer }
+    }
+}
+
+impl RowWriter {
+    /// Starts a row of so many fields, which must follow.
+    pub fn row(&mut self, fields: i16) {
+        self.buffer.extend_from_slice(&fields.to_be_bytes());
+    }
+
+    fn field(&mut self, bytes: &[u8]) {
+        // A value is at most 1 GB, PostgreSQL refuses a longer one by itself.
+        self.buffer.extend_from_slice(&i32::try_from(bytes.len()).unwrap_or(i32::MAX).to_be_bytes());
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// NULL.
+    pub fn null(&mut self) {
+        self.buffer.extend_from_slice(&(-1_i32).to_be_bytes());
+    }
+
+    /// `text`, `varchar`, `json`.
+    pub fn text(&mut self, value: &str) {
+        self.field(value.as_bytes());
+    }
+
+    /// `bytea`
+    pub fn bytes(&mut self, value: &[u8]) {
+        self.field(value);
+    }
+
+    /// `bigint`
+    pub fn i64(&mut self, value: i64) {
+        self.field(&value.to_be_bytes());
+    }
+
+    /// `integer`
+    pub fn i32(&mut self, value: i32) {
+        self.field(&value.to_be_bytes());
+    }
+
+    /// `uuid`
+    pub fn uuid(&mut self, value: Uuid) {
+        self.field(value.as_bytes());
+    }
+
+    /// `timestamptz`
+    pub fn timestamptz(&mut self, value: DateTime<Utc>) {
+        self.i64(value.timestamp_micros() - MICROS_1970_TO_2000);
+    }
+
+    /// `timestamp`
+    pub fn timestamp(&mut self, value: NaiveDateTime) {
+        self.timestamptz(value.and_utc());
+    }
+
+    /// `date`
+    pub fn date(&mut self, value: NaiveDate) {
+        let days = (value - EPOCH).num_days();
+        self.i32(i32::try_from(days).unwrap_or(i32::MAX));
+    }
+
+    /// `numeric`: base-10000 digits with the decimal point between two of them.
+    pub fn numeric(&mut self, value: Decimal) {
+        let scale = value.scale();
+        let padding = (4 - scale % 4) % 4;
+        let mut rest = value.mantissa().unsigned_abs() * 10_u128.pow(padding);
+        let mut digits: Vec<i16> = Vec::new();
+        while rest > 0 {
+            digits.push(i16::try_from(rest % 10_000).unwrap_or_default());
+            rest /= 10_000;
+        }
+        let after_point = i16::try_from((scale + padding) / 4).unwrap_or_default();
+        let count = i16::try_from(digits.len()).unwrap_or_default();
+        let sign: u16 = if value.is_sign_negative() && !value.is_zero() { 0x4000 } else { 0 };
+        self.buffer.extend_from_slice(&(8 + 2 * i32::from(count)).to_be_bytes());
+        self.buffer.extend_from_slice(&count.to_be_bytes());
+        self.buffer.extend_from_slice(&(count - after_point - 1).to_be_bytes());
+        self.buffer.extend_from_slice(&sign.to_be_bytes());
+        self.buffer.extend_from_slice(&u16::try_from(scale).unwrap_or_default().to_be_bytes());
+        for digit in digits.iter().rev() {
+            self.buffer.extend_from_slice(&digit.to_be_bytes());
+        }
+    }
+
+    /// Bytes waiting to be sent.
+    pub fn pending(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Takes the bytes built so far.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Writes the end mark.
+    pub fn end(&mut self) {
+        self.buffer.extend_from_slice(&(-1_i16).to_be_bytes());
+    }
+}
+
+/// One row as it was read; fields are counted from 0.
+#[derive(Debug)]
+pub struct Row<'a> {
+    fields: &'a [Option<&'a [u8]>],
+}
+
+impl<'a> Row<'a> {
+    /// The bytes of a field that may be NULL.
+    pub fn nullable(&self, index: usize) -> Result<Option<&'a [u8]>, CopyError> {
+        self.fields.get(index).copied().ok_or(CopyError::Field(index))
+    }
+
+    /// The bytes of a field that is not NULL.
+    pub fn bytes(&self, index: usize) -> Result<&'a [u8], CopyError> {
+        self.nullable(index)?.ok_or(CopyError::Field(index))
+    }
+
+    fn array<const N: usize>(&self, index: usize) -> Result<[u8; N], CopyError> {
+        self.bytes(index)?.try_into().map_err(|_| CopyError::Field(index))
+    }
+
+    /// `text` and its like.
+    pub fn text(&self, index: usize) -> Result<&'a str, CopyError> {
+        std::str::from_utf8(self.bytes(index)?).map_err(|_| CopyError::Field(index))
+    }
+
+    /// `bigint`
+    pub fn i64(&self, index: usize) -> Result<i64, CopyError> {
+        Ok(i64::from_be_bytes(self.array(index)?))
+    }
+
+    /// `integer`
+    pub fn i32(&self, index: usize) -> Result<i32, CopyError> {
+        Ok(i32::from_be_bytes(self.array(index)?))
+    }
+
+    /// `uuid`
+    pub fn uuid(&self, index: usize) -> Result<Uuid, CopyError> {
+        Ok(Uuid::from_bytes(self.array(index)?))
+    }
+
+    /// `uuid` or NULL
+    pub fn nullable_uuid(&self, index: usize) -> Result<Option<Uuid>, CopyError> {
+        self.nullable(index)?.map(|_| self.uuid(index)).transpose()
+    }
+
+    /// `tid`, as a number that grows with the place in the heap.
+    pub fn tid(&self, index: usize) -> Result<u64, CopyError> {
+        let [a, b, c, d, e, f] = self.array(index)?;
+        Ok(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+
+    /// A finite `timestamptz`.
+    pub fn timestamptz(&self, index: usize) -> Result<DateTime<Utc>, CopyError> {
+        self.i64(index)?
+            .checked_add(MICROS_1970_TO_2000)
+            .and_then(DateTime::from_timestamp_micros)
+            .ok_or(CopyError::Field(index))
+    }
+
+    /// A finite `timestamp`.
+    pub fn timestamp(&self, index: usize) -> Result<NaiveDateTime, CopyError> {
+        Ok(self.timestamptz(index)?.naive_utc())
+    }
+
+    /// A finite `date`.
+    pub fn date(&self, index: usize) -> Result<NaiveDate, CopyError> {
+        EPOCH
+            .checked_add_signed(TimeDelta::days(i64::from(self.i32(index)?)))
+            .ok_or(CopyError::Field(index))
+    }
+}
+
+/// Takes binary COPY data in pieces of any size and hands out whole rows.
+#[derive(Debug, Default)]
+struct RowReader {
+    buffer: Vec<u8>,
+    started: bool,
+    ended: bool,
+}
+
+enum Parsed {
+    Row(usize),
+    End,
+    More,
+}
+
+impl RowReader {
+    fn feed(&mut self, data: &[u8]) -> Result<(), CopyError> {
+        self.buffer.extend_from_slice(data);
+        if !self.started && self.buffer.len() >= 19 {
+            if !self.buffer.starts_with(SIGNATURE) {
+                return Err(CopyError::Signature);
+            }
+            self.buffer.drain(..19);
+            self.started = true;
+        }
+        Ok(())
+    }
+
+    fn parse<'b>(buffer: &'b [u8], fields: &mut Vec<Option<&'b [u8]>>) -> Parsed {
+        let Some((count, mut rest)) = buffer.split_first_chunk::<2>() else { return Parsed::More };
+        let count = i16::from_be_bytes(*count);
+        if count < 0 {
+            return Parsed::End;
+        }
+        fields.clear();
+        for _ in 0..count {
+            let Some((length, after)) = rest.split_first_chunk::<4>() else { return Parsed::More };
+            match usize::try_from(i32::from_be_bytes(*length)) {
+                Err(_) => {
+                    fields.push(None);
+                    rest = after;
+                }
+                Ok(length) => {
+                    let Some((value, after)) = after.split_at_checked(length) else { return Parsed::More };
+                    fields.push(Some(value));
+                    rest = after;
+                }
+            }
+        }
+        Parsed::Row(buffer.len() - rest.len())
+    }
+
+    fn rows<E>(&mut self, each: &mut impl FnMut(Row<'_>) -> Result<(), E>) -> Result<(), E> {
+        if !self.started {
+            return Ok(());
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut offset = 0;
+        let mut fields = Vec::new();
+        while !self.ended {
+            match Self::parse(&buffer[offset..], &mut fields) {
+                Parsed::Row(length) => {
+                    each(Row { fields: &fields })?;
+                    offset += length;
+                }
+                Parsed::End => self.ended = true,
+                Parsed::More => break,
+            }
+        }
+        drop(fields);
+        buffer.drain(..offset);
+        self.buffer = buffer;
+        Ok(())
+    }
+}
+
+/// Runs `query` (trusted SQL text) and calls `each` with every row as it arrives; memory does not grow with the
+/// answer. Returns the number of rows. An answer that breaks off is an error, never a short result.
+pub async fn read<E>(
+    connection: &mut PgConnection,
+    query: &str,
+    mut each: impl FnMut(Row<'_>) -> Result<(), E>,
+) -> Result<u64, E>
+where
+    E: From<sqlx::Error> + From<CopyError>,
+{
+    let statement = format!("COPY ({query}) TO STDOUT (FORMAT binary)");
+    let mut stream = connection.copy_out_raw(&statement).await?;
+    let mut reader = RowReader::default();
+    let mut count = 0;
+    let mut counted = |row: Row<'_>| {
+        count += 1;
+        each(row)
+    };
+    while let Some(data) = stream.try_next().await? {
+        reader.feed(&data)?;
+        reader.rows(&mut counted)?;
+    }
+    if !reader.ended {
+        return Err(CopyError::Truncated.into());
+    }
+    Ok(count)
+}
+
+/// Sends rows into a table. Bytes go out in pieces of [`Sink::PIECE`].
+pub struct Sink<'c> {
+    copy: sqlx::postgres::PgCopyIn<&'c mut PgConnection>,
+    rows: RowWriter,
+    offered: u64,
+}
+
+impl std::fmt::Debug for Sink<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sink").field("offered", &self.offered).finish_non_exhaustive()
+    }
+}
+
+impl<'c> Sink<'c> {
+    /// 256 KiB: larger pieces were no faster, smaller ones cost system calls.
+    pub const PIECE: usize = 256 * 1024;
+
+    /// Starts `COPY target FROM STDIN`; `target` is trusted SQL text such as `t (a, b)`.
+    pub async fn open(connection: &'c mut PgConnection, target: &str) -> Result<Self, sqlx::Error> {
+        let copy = connection.copy_in_raw(&format!("COPY {target} FROM STDIN (FORMAT binary)")).await?;
+        Ok(Self { copy, rows: RowWriter::default(), offered: 0 })
+    }
+
+    /// Writes one row; `fields` says how many fields `write` will add.
+    pub async fn row(&mut self, fields: i16, write: impl FnOnce(&mut RowWriter)) -> Result<(), sqlx::Error> {
+        self.rows.row(fields);
+        write(&mut self.rows);
+        self.offered += 1;
+        if self.rows.pending() >= Self::PIECE {
+            self.copy.send(self.rows.take()).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the COPY. Fails unless PostgreSQL took as many rows as were offered.
+    pub async fn finish(mut self) -> Result<u64, crate::StoreError> {
+        self.rows.end();
+        self.copy.send(self.rows.take()).await?;
+        let inserted = self.copy.finish().await?;
+        if inserted != self.offered {
+            return Err(crate::StoreError::CountMismatch { offered: self.offered, inserted });
+        }
+        Ok(inserted)
+    }
+}

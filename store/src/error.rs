@@ -1,0 +1,66 @@
+//! What can go wrong with the log.
+
+use crate::StreamId;
+use phaseline_domain::StoredEventError;
+
+/// Why the log could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// PostgreSQL, or the connection to it.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// The log's own schema could not be brought up to date.
+    #[error("schema phaseline cannot be installed: {0}")]
+    Schema(#[from] sqlx::migrate::MigrateError),
+    /// There is no log in this database.
+    #[error("this database has no event log (schema phaseline): it was never migrated; run: phaseline status")]
+    NotInstalled,
+    /// Somebody else wrote to the stream meanwhile.
+    #[error("{stream} is at version {actual}, not at {expected}: somebody else changed it meanwhile")]
+    Conflict {
+        /// The stream.
+        stream: StreamId,
+        /// The version that the writer had seen.
+        expected: i64,
+        /// The version that it has.
+        actual: i64,
+    },
+    /// The legacy shape is live, and its rows would not show the change.
+    #[error(
+        "the database is in the legacy shape, in which the log takes no commands: nothing was written; run: phaseline migrate"
+    )]
+    NotAccepting,
+    /// A stored event of our own types cannot be read.
+    #[error("event at position {position}: {source}")]
+    Unreadable {
+        /// Where it stands in the log.
+        position: i64,
+        /// What is wrong with it.
+        #[source]
+        source: StoredEventError,
+    },
+    /// An event cannot be written as JSON.
+    #[error("event cannot be written as JSON: {0}")]
+    Unwritable(#[from] serde_json::Error),
+    /// A stream lacks a version, or has one twice.
+    #[error("{stream} has version {found} where {expected} was expected: the log is damaged")]
+    VersionGap {
+        /// The stream.
+        stream: StreamId,
+        /// The version that should have come.
+        expected: i64,
+        /// The version that came.
+        found: i64,
+    },
+    /// PostgreSQL counted other rows than were sent.
+    #[error("{offered} events were offered, {inserted} inserted")]
+    CountMismatch {
+        /// Rows sent.
+        offered: u64,
+        /// Rows that PostgreSQL says it took.
+        inserted: u64,
+    },
+    /// A COPY answer that is not what the format says.
+    #[error("COPY: {0}")]
+    Copy(#[from] crate::copy::CopyError),
+}

@@ -1,0 +1,184 @@
+//! An event on its way into the log, and as it stands there.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::{collections::HashMap, fmt};
+use uuid::Uuid;
+
+/// Names a stream: what kind of thing it is about, and which one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId {
+    /// The kind, such as `Timeline`.
+    pub stream_type: &'static str,
+    /// Which one of them.
+    pub id: Uuid,
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stream {}/{}", self.stream_type, self.id)
+    }
+}
+
+/// Who did it, why, and by what way: kept beside each event as a flat JSON object of strings, absent fields left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// Who did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// By what way: `cli`, `api`, `migration`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// One id for all events of one command, so that one save is visible as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_id: Option<String>,
+    /// One id for all commands of one purpose; for a migration, the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+    /// The HTTP request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The distributed trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+}
+
+impl Metadata {
+    /// The JSON text that is stored and hashed.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+
+    /// The same as a map, for `cqrs-es`.
+    pub fn into_map(self) -> HashMap<String, String> {
+        let fields = [
+            ("actor", self.actor),
+            ("reason", self.reason),
+            ("source", self.source),
+            ("command_id", self.command_id),
+            ("correlation_id", self.correlation_id),
+            ("request_id", self.request_id),
+            ("trace_id", self.trace_id),
+        ];
+        fields.into_iter().filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))).collect()
+    }
+
+    /// From `cqrs-es`' map; keys that are not ours are dropped.
+    pub fn from_map(mut map: HashMap<String, String>) -> Self {
+        Self {
+            actor: map.remove("actor"),
+            reason: map.remove("reason"),
+            source: map.remove("source"),
+            command_id: map.remove("command_id"),
+            correlation_id: map.remove("correlation_id"),
+            request_id: map.remove("request_id"),
+            trace_id: map.remove("trace_id"),
+        }
+    }
+}
+
+/// An event to be written; its stream and version are given beside it.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Its own id.
+    pub event_id: Uuid,
+    /// Its type's name.
+    pub event_type: &'static str,
+    /// The payload's schema version.
+    pub schema_version: i32,
+    /// JSON text, kept byte for byte.
+    pub payload: String,
+}
+
+impl NewEvent {
+    /// An event with a fresh id (version 7: sorts by time).
+    pub fn new(event_type: &'static str, schema_version: i32, payload: String) -> Self {
+        Self { event_id: Uuid::now_v7(), event_type, schema_version, payload }
+    }
+
+    /// A timeline's event.
+    pub fn timeline(event: &phaseline_domain::TimelineEvent) -> Result<Self, serde_json::Error> {
+        Ok(Self::new(event.type_name(), event.schema_version(), event.payload()?))
+    }
+}
+
+/// An event as it stands in the log, borrowed from the reader's buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct RawEvent<'a> {
+    /// Its place in the whole log, from 1 without gaps, in commit order.
+    pub position: i64,
+    /// Its stream's type.
+    pub stream_type: &'a str,
+    /// Its stream's id.
+    pub stream_id: Uuid,
+    /// Its place in its stream, from 1 without gaps.
+    pub version: i64,
+    /// Its own id.
+    pub event_id: Uuid,
+    /// Its type's name.
+    pub event_type: &'a str,
+    /// The payload's schema version.
+    pub schema_version: i32,
+    /// JSON text, byte for byte as written.
+    pub payload: &'a str,
+    /// JSON text: a flat object of strings.
+    pub metadata: &'a str,
+    /// Random bytes that keep the metadata's hash from being guessed.
+    pub salt: &'a [u8],
+    /// When it was recorded; never falls as position rises.
+    pub recorded_at: DateTime<Utc>,
+    /// The chain's hash up to here.
+    pub hash: [u8; 32],
+}
+
+/// An event as it stands in the log, owned.
+#[derive(Clone, Debug)]
+pub struct RecordedEvent {
+    /// Its place in the whole log, from 1 without gaps, in commit order.
+    pub position: i64,
+    /// Its stream's type.
+    pub stream_type: String,
+    /// Its stream's id.
+    pub stream_id: Uuid,
+    /// Its place in its stream, from 1 without gaps.
+    pub version: i64,
+    /// Its own id.
+    pub event_id: Uuid,
+    /// Its type's name.
+    pub event_type: String,
+    /// The payload's schema version.
+    pub schema_version: i32,
+    /// JSON text, byte for byte as written.
+    pub payload: String,
+    /// Who, why, by what way.
+    pub metadata: Metadata,
+    /// When it was recorded (UTC).
+    pub recorded_at: DateTime<Utc>,
+}
+
+impl RawEvent<'_> {
+    /// A copy that outlives the reader's buffer. Metadata that is not ours to read becomes empty.
+    pub fn to_owned_event(&self) -> RecordedEvent {
+        RecordedEvent {
+            position: self.position,
+            stream_type: self.stream_type.to_owned(),
+            stream_id: self.stream_id,
+            version: self.version,
+            event_id: self.event_id,
+            event_type: self.event_type.to_owned(),
+            schema_version: self.schema_version,
+            payload: self.payload.to_owned(),
+            metadata: serde_json::from_str(self.metadata).unwrap_or_default(),
+            recorded_at: self.recorded_at,
+        }
+    }
+
+    /// The event as one of a timeline's.
+    pub fn timeline_event(&self) -> Result<phaseline_domain::TimelineEvent, crate::StoreError> {
+        phaseline_domain::TimelineEvent::from_stored(self.event_type, self.schema_version, self.payload)
+            .map_err(|source| crate::StoreError::Unreadable { position: self.position, source })
+    }
+}

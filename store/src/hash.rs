@@ -1,0 +1,91 @@
+//! The hash that makes the log tamper-evident. `docs/events.md` has the format in words, with test vectors.
+//!
+//! `content` covers what an event says and is computed before any lock; `chain` ties it to its position, its time and
+//! the event before it. Every part is prefixed with its length, so no two different events hash the same bytes.
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// A SHA-256.
+pub type Hash = [u8; 32];
+
+/// What stands before the first event.
+pub const GENESIS: Hash = [0; 32];
+
+const CONTENT_TAG: &[u8] = b"phaseline/content/v1";
+const CHAIN_TAG: &[u8] = b"phaseline/chain/v1";
+const METADATA_TAG: &[u8] = b"phaseline/metadata/v1";
+
+/// The parts of an event that its content hash covers.
+#[derive(Clone, Copy, Debug)]
+pub struct Content<'a> {
+    /// Its stream's type.
+    pub stream_type: &'a str,
+    /// Its stream's id.
+    pub stream_id: Uuid,
+    /// Its place in its stream.
+    pub version: i64,
+    /// Its own id.
+    pub event_id: Uuid,
+    /// Its type's name.
+    pub event_type: &'a str,
+    /// The payload's schema version.
+    pub schema_version: i32,
+    /// The payload's bytes.
+    pub payload: &'a [u8],
+    /// Random bytes, so that personal metadata can be erased without leaving a guessable hash.
+    pub salt: &'a [u8],
+    /// The metadata's bytes.
+    pub metadata: &'a [u8],
+}
+
+fn part(hasher: &mut Sha256, bytes: &[u8]) {
+    // A part is at most 1 GB (PostgreSQL's limit for a value), so four bytes of length are enough.
+    hasher.update(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
+    hasher.update(bytes);
+}
+
+/// SHA-256 over the salted metadata: what the content hash sees of it.
+pub fn metadata(salt: &[u8], metadata: &[u8]) -> Hash {
+    let mut hasher = Sha256::new();
+    part(&mut hasher, METADATA_TAG);
+    part(&mut hasher, salt);
+    part(&mut hasher, metadata);
+    hasher.finalize().into()
+}
+
+/// SHA-256 over what an event says.
+pub fn content(event: &Content<'_>) -> Hash {
+    let mut hasher = Sha256::new();
+    part(&mut hasher, CONTENT_TAG);
+    part(&mut hasher, event.stream_type.as_bytes());
+    part(&mut hasher, event.stream_id.as_bytes());
+    part(&mut hasher, &event.version.to_be_bytes());
+    part(&mut hasher, event.event_id.as_bytes());
+    part(&mut hasher, event.event_type.as_bytes());
+    part(&mut hasher, &event.schema_version.to_be_bytes());
+    part(&mut hasher, &Sha256::digest(event.payload));
+    part(&mut hasher, &metadata(event.salt, event.metadata));
+    hasher.finalize().into()
+}
+
+/// SHA-256 that ties an event's content to its place, its time and everything before it.
+pub fn chain(previous: &Hash, position: i64, recorded_at: DateTime<Utc>, content: &Hash) -> Hash {
+    let mut hasher = Sha256::new();
+    part(&mut hasher, CHAIN_TAG);
+    part(&mut hasher, previous);
+    part(&mut hasher, &position.to_be_bytes());
+    part(&mut hasher, &recorded_at.timestamp_micros().to_be_bytes());
+    part(&mut hasher, content);
+    hasher.finalize().into()
+}
+
+/// Hexadecimal, for people.
+pub fn hex(hash: &[u8]) -> String {
+    use std::fmt::Write as _;
+    hash.iter().fold(String::with_capacity(hash.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,123 @@
+//! Reads the log: all of it in order of position, or one stream in order of version.
+
+use crate::copy::{self, CopyError, Row};
+use crate::{RawEvent, RecordedEvent, StoreError, StreamId};
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+const COLUMNS: &str = "position, stream_type, stream_id, version, event_id, event_type, schema_version, \
+                       payload, metadata, salt, recorded_at, hash";
+
+fn raw<'a>(row: &Row<'a>) -> Result<RawEvent<'a>, CopyError> {
+    Ok(RawEvent {
+        position: row.i64(0)?,
+        stream_type: row.text(1)?,
+        stream_id: row.uuid(2)?,
+        version: row.i64(3)?,
+        event_id: row.uuid(4)?,
+        event_type: row.text(5)?,
+        schema_version: row.i32(6)?,
+        payload: row.text(7)?,
+        metadata: row.text(8)?,
+        salt: row.bytes(9)?,
+        recorded_at: row.timestamptz(10)?,
+        hash: row.bytes(11)?.try_into().map_err(|_| CopyError::Field(11))?,
+    })
+}
+
+/// Calls `each` with every event up to position `up_to` (all if `None`), in order of position, as it arrives: memory
+/// does not grow with the log. Returns how many there were. Positions are gapless, so a missing one is an error, and
+/// so is an answer that breaks off.
+pub async fn scan<E>(
+    connection: &mut PgConnection,
+    up_to: Option<i64>,
+    mut each: impl FnMut(&RawEvent<'_>) -> Result<(), E>,
+) -> Result<u64, E>
+where
+    E: From<StoreError> + From<sqlx::Error> + From<CopyError>,
+{
+    let limit = up_to.unwrap_or(i64::MAX);
+    let query = format!("SELECT {COLUMNS} FROM phaseline.events WHERE position <= {limit} ORDER BY position");
+    copy::read(connection, &query, |row| {
+        let event = raw(&row).map_err(E::from)?;
+        each(&event)
+    })
+    .await
+}
+
+/// One stream's events in order of version, up to position `up_to`. A missing version is an error.
+pub async fn stream(
+    connection: &mut PgConnection,
+    stream: StreamId,
+    up_to: Option<i64>,
+) -> Result<Vec<RecordedEvent>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Stored {
+        position: i64,
+        version: i64,
+        event_id: uuid::Uuid,
+        event_type: String,
+        schema_version: i32,
+        payload: String,
+        metadata: String,
+        recorded_at: DateTime<Utc>,
+    }
+    let rows: Vec<Stored> = sqlx::query_as(
+        "SELECT position, version, event_id, event_type, schema_version, payload::text, metadata::text, recorded_at
+           FROM phaseline.events
+          WHERE stream_type = $1 AND stream_id = $2 AND position <= $3
+          ORDER BY version",
+    )
+    .bind(stream.stream_type)
+    .bind(stream.id)
+    .bind(up_to.unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    let mut expected = 0;
+    rows.into_iter()
+        .map(|row| {
+            expected += 1;
+            if row.version != expected {
+                return Err(StoreError::VersionGap { stream, expected, found: row.version });
+            }
+            Ok(RecordedEvent {
+                position: row.position,
+                stream_type: stream.stream_type.to_owned(),
+                stream_id: stream.id,
+                version: row.version,
+                event_id: row.event_id,
+                event_type: row.event_type,
+                schema_version: row.schema_version,
+                payload: row.payload,
+                metadata: serde_json::from_str(&row.metadata).unwrap_or_default(),
+                recorded_at: row.recorded_at,
+            })
+        })
+        .collect()
+}
+
+/// All events of one stream type in order of position; for types of few events, such as runs.
+pub async fn of_type(connection: &mut PgConnection, stream_type: &str) -> Result<Vec<RecordedEvent>, StoreError> {
+    let quoted = stream_type.replace('\'', "''");
+    let query = format!(
+        "SELECT {COLUMNS} FROM phaseline.events WHERE stream_type = '{quoted}' ORDER BY position"
+    );
+    let mut events = Vec::new();
+    copy::read(connection, &query, |row| {
+        events.push(raw(&row)?.to_owned_event());
+        Ok::<_, StoreError>(())
+    })
+    .await?;
+    Ok(events)
+}
+
+/// The last position recorded at or before `time`; 0 if the log began later. Time never falls as position rises, so
+/// this is what the log knew at that time.
+pub async fn position_at(connection: &mut PgConnection, time: DateTime<Utc>) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT coalesce(max(position), 0) FROM phaseline.events WHERE recorded_at <= $1",
+    )
+    .bind(time)
+    .fetch_one(connection)
+    .await?)
+}

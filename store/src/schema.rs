@@ -1,0 +1,118 @@
+//! Installs the log's schema, `phaseline`, and makes it whole again.
+
+use crate::StoreError;
+use sqlx::{Connection, PgConnection, migrate::Migrator};
+use uuid::Uuid;
+
+/// The log's tables, by version. Each step may be run again.
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+/// Functions, triggers, views, roles and grants; run whole at every installation.
+const FUNCTIONS: &str = include_str!("../sql/functions.sql");
+
+/// Whether this database has a log.
+pub async fn installed(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar("SELECT to_regclass('phaseline.events') IS NOT NULL").fetch_one(connection).await?)
+}
+
+/// Creates whatever is missing of schema `phaseline`, in one transaction (a savepoint inside the caller's). From
+/// `phaseline.events` alone everything else is made again. Leaves the session's settings as they were.
+///
+/// Fails if the role may not create it; the log's roles are made if that is allowed and skipped with a warning if not.
+pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let mut transaction = connection.begin().await?;
+    let connection = &mut *transaction;
+    sqlx::raw_sql("CREATE SCHEMA IF NOT EXISTS phaseline").execute(&mut *connection).await?;
+    // sqlx keeps its bookkeeping in the first schema of the search path.
+    let path: String = sqlx::query_scalar("SELECT current_setting('search_path')").fetch_one(&mut *connection).await?;
+    set_search_path(connection, "phaseline").await?;
+    let lost: bool = sqlx::query_scalar(
+        "SELECT to_regclass('phaseline._sqlx_migrations') IS NOT NULL
+            AND (to_regclass('phaseline.head') IS NULL OR to_regclass('phaseline.events') IS NULL)",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if lost {
+        sqlx::raw_sql("DROP TABLE phaseline._sqlx_migrations").execute(&mut *connection).await?;
+    }
+    let mut migrator = Migrator { migrations: MIGRATIONS.migrations.clone(), ..Migrator::DEFAULT };
+    // Who runs this holds the run lock, or the schema's own locks order it.
+    migrator.set_locking(false);
+    migrator.run_direct(&mut *connection).await?;
+    set_search_path(connection, &path).await?;
+    sqlx::raw_sql(FUNCTIONS).execute(&mut *connection).await?;
+    // The log's id is in its first event; without events a new log begins.
+    sqlx::query(
+        "INSERT INTO phaseline.head (log_id, accepts_commands)
+         SELECT coalesce((SELECT e.stream_id FROM phaseline.events e WHERE e.position = 1), $1), false
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(Uuid::new_v4())
+    .execute(&mut *connection)
+    .await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn set_search_path(connection: &mut PgConnection, path: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT set_config('search_path', $1, true)").bind(path).execute(connection).await?;
+    Ok(())
+}
+
+/// What stands at the end of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// The last position; 0 in an empty log.
+    pub position: i64,
+    /// The last event's hash.
+    pub hash: crate::hash::Hash,
+    /// When the last event was recorded.
+    pub recorded_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+/// The end of the log as this statement sees it.
+pub async fn tip(connection: &mut PgConnection) -> Result<Tip, StoreError> {
+    let row: Option<(i64, Vec<u8>, chrono::DateTime<chrono::Utc>)> =
+        sqlx::query_as("SELECT position, hash, recorded_at FROM phaseline.events ORDER BY position DESC LIMIT 1")
+            .fetch_optional(connection)
+            .await?;
+    Ok(match row {
+        None => Tip { position: 0, hash: crate::hash::GENESIS, recorded_at: None },
+        Some((position, hash, at)) => {
+            Tip { position, hash: hash.try_into().unwrap_or(crate::hash::GENESIS), recorded_at: Some(at) }
+        }
+    })
+}
+
+/// Takes the lock that orders all writers, for the rest of the transaction.
+pub async fn lock_head(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query("SELECT 1 FROM phaseline.head WHERE id = 1 FOR UPDATE")
+        .fetch_optional(connection)
+        .await?
+        .ok_or(StoreError::NotInstalled)?;
+    Ok(())
+}
+
+/// The log's own id: readers' cursors carry it, so that they notice another log under the same name.
+pub async fn log_id(connection: &mut PgConnection) -> Result<Uuid, StoreError> {
+    sqlx::query_scalar("SELECT log_id FROM phaseline.head WHERE id = 1")
+        .fetch_optional(connection)
+        .await?
+        .ok_or(StoreError::NotInstalled)
+}
+
+/// Whether the log takes commands.
+pub async fn accepts_commands(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    sqlx::query_scalar("SELECT accepts_commands FROM phaseline.head WHERE id = 1")
+        .fetch_optional(connection)
+        .await?
+        .ok_or(StoreError::NotInstalled)
+}
+
+/// Opens or closes the log for commands, as part of the transaction that changes the shape.
+pub async fn set_accepts_commands(connection: &mut PgConnection, accepts: bool) -> Result<(), StoreError> {
+    sqlx::query("UPDATE phaseline.head SET accepts_commands = $1 WHERE id = 1 AND accepts_commands <> $1")
+        .bind(accepts)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
