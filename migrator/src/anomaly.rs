@@ -1,0 +1,203 @@
+//! What is odd about a legacy database: what it means, which rows it is about, what to do.
+
+use serde::Serialize;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident, $code:literal, $refused:literal, $meaning:literal, $remedy:literal;)*) => {
+        /// The kinds of anomaly.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[$doc])* $name),* }
+
+        impl Code {
+            /// All of them, refused ones first.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The name in reports.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $code),* }
+            }
+
+            /// Whether the migration refuses it; the others are carried over as they are.
+            pub const fn refused(self) -> bool {
+                match self { $(Self::$name => $refused),* }
+            }
+
+            /// What it means.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning),* }
+            }
+
+            /// What to do about it.
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $remedy),* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The planner's tables are not there.
+    NoPlannerTables, "no_planner_tables", true,
+        "The planner's tables are not in schema public of this database.",
+        "Connect to the planner's database.";
+    /// A table differs from the planner's.
+    NotThePlanners, "not_the_planners_tables", true,
+        "The tables are not as the planner's revision 976e6adbac6f leaves them.",
+        "Bring the tables to that revision; columns that others added to project_phases must go elsewhere first.";
+    /// `alembic_version` holds something else.
+    WrongRevision, "wrong_revision", true,
+        "The planner's own migrations are not at 976e6adbac6f (exactly one row in alembic_version).",
+        "Run the planner's migrations up to 976e6adbac6f, no further: alembic upgrade 976e6adbac6f.";
+    /// Something hangs on the tables that cannot be carried over.
+    Obstacle, "obstacle", true,
+        "Something hangs on the tables that would be lost or broken when they are rebuilt.",
+        "See each one.";
+    /// The log of an earlier migration may not be read.
+    LogUnreadable, "log_unreadable", true,
+        "This database was migrated before, and this role may not read the log.",
+        "Grant the role phaseline_reader, or use another role.";
+    /// A project has no start or no end.
+    ProjectDatesNull, "project_dates_null", true,
+        "Projects without a start or an end date: there are no days for phases to cover.",
+        "Give each of them both dates.";
+    /// A project starts or ends at infinity.
+    ProjectDatesInfinite, "project_dates_infinite", true,
+        "Projects with an infinite date: phases cannot share endless days.",
+        "Give each of them finite dates.";
+    /// A project's date is BC or after 9999.
+    ProjectDatesOutOfRange, "project_dates_out_of_range", true,
+        "Projects with dates outside the years 1 to 9999.",
+        "Correct the dates.";
+    /// A project ends before it starts.
+    ProjectDatesReversed, "project_dates_reversed", true,
+        "Projects that end before they start.",
+        "Correct the dates.";
+    /// A project without a phase.
+    ProjectWithoutPhases, "project_without_phases", true,
+        "Projects without phases: a timeline has at least one.",
+        "Give each of them a phase.";
+    /// A project has fewer days than phases.
+    MorePhasesThanDays, "more_phases_than_days", true,
+        "Projects with more phases than days: a phase has at least one day.",
+        "Lengthen the project, or remove phases.";
+    /// A phase's project is not there.
+    PhaseOrphan, "phase_orphan", true,
+        "Phases whose project does not exist.",
+        "Delete the phase, or restore its project.";
+    /// A phase lacks a value.
+    PhaseNull, "phase_null", true,
+        "Phases with NULL where the planner has a value.",
+        "Set the value.";
+    /// A budget is NaN, negative or does not add up.
+    PhaseBudget, "phase_budget", true,
+        "Phases with a budget that is not an amount, is negative, or whose total is not capital plus expense.",
+        "Correct the amounts.";
+    /// A phase's time stamp cannot be carried over.
+    PhaseTimestamp, "phase_timestamp", true,
+        "Phases with created_at or updated_at infinite or outside the years 1 to 9999.",
+        "Correct the time stamps.";
+    /// An assignment lacks a value.
+    AssignmentNull, "assignment_null", true,
+        "Assignments with NULL where the planner has a value.",
+        "Set the value.";
+    /// An assignment's date cannot be carried over.
+    AssignmentDate, "assignment_date", true,
+        "Assignments with a date that is infinite or outside the years 1 to 9999.",
+        "Correct the date.";
+    /// An assignment's project is not there.
+    AssignmentOrphanProject, "assignment_orphan_project", true,
+        "Assignments whose project does not exist.",
+        "Delete the assignment, or restore its project.";
+    /// An assignment's phase is not there.
+    AssignmentOrphanPhase, "assignment_orphan_phase", true,
+        "Assignments whose phase does not exist.",
+        "Give the assignment a phase that exists.";
+    /// A row breaks a foreign key that must be made again.
+    ForeignKeyOrphan, "foreign_key_orphan", true,
+        "Rows that break a foreign key which the migration or the rollback has to make again.",
+        "Delete the row, or restore what it points at.";
+    /// Several phases of one type.
+    SeveralOfOneType, "several_phases_of_one_type", false,
+        "Projects with several phases of one type: each becomes a phase, and they share the project's days.",
+        "Nothing. The original migration fails here.";
+    /// An assignment outside its project's days.
+    AssignmentOutside, "assignment_outside_project", false,
+        "Assignments dated outside their project: after the migration they belong to no phase.",
+        "Nothing; the rollback restores their phase. Reports by phase will not show them.";
+    /// An assignment with another project's phase.
+    AssignmentForeignPhase, "assignment_of_another_projects_phase", false,
+        "Assignments that point at a phase of another project.",
+        "Nothing; the rollback restores the link.";
+    /// The same resource on the same day in several phases.
+    SameResourceAndDay, "same_resource_and_day", false,
+        "Assignments of one resource in one project on one day in several phases: by date they belong to one phase.",
+        "Nothing; the rollback restores each link.";
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// One row, or thing, that an anomaly is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AnomalyRow {
+    /// Its table, or the kind of thing it is.
+    pub table: String,
+    /// Its id or its name.
+    pub id: String,
+    /// What is odd about it; for an orphan, the id it points at.
+    pub detail: String,
+}
+
+/// One kind of anomaly with all its rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Anomaly {
+    /// Which kind.
+    pub code: Code,
+    /// Whether the migration refuses it.
+    pub refused: bool,
+    /// What it means.
+    pub meaning: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
+    /// Every row of it.
+    pub rows: Vec<AnomalyRow>,
+}
+
+/// Collects anomalies by kind, in the order of [`Code::ALL`].
+#[derive(Debug, Default)]
+pub struct Findings {
+    by_code: std::collections::BTreeMap<Code, Vec<AnomalyRow>>,
+}
+
+impl Findings {
+    /// Notes one row.
+    pub fn note(&mut self, code: Code, table: &str, id: impl ToString, detail: impl Into<String>) {
+        self.by_code.entry(code).or_default().push(AnomalyRow {
+            table: table.to_owned(),
+            id: id.to_string(),
+            detail: detail.into(),
+        });
+    }
+
+    /// Whether anything refuses the migration.
+    pub fn refused(&self) -> bool {
+        self.by_code.keys().any(|code| code.refused())
+    }
+
+    /// Everything found.
+    pub fn into_anomalies(self) -> Vec<Anomaly> {
+        self.by_code
+            .into_iter()
+            .map(|(code, rows)| Anomaly {
+                code,
+                refused: code.refused(),
+                meaning: code.meaning(),
+                remedy: code.remedy(),
+                rows,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,54 @@
+//! Reads a definition from the catalogue.
+
+use serde::Deserialize;
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+use super::{DefinitionError, TableDefinition};
+
+/// The answer of `capture.sql`.
+#[derive(Deserialize)]
+struct Captured {
+    names_are_qualified: bool,
+    /// Definitions that do not start or end as they should.
+    odd: Vec<String>,
+    table: TableDefinition,
+}
+
+/// Reads the definition of an ordinary table; `None` if there is no such table (a view or a partitioned table is not
+/// one, see [`super::obstacles`]).
+///
+/// Must run in a transaction, and leaves its `search_path` empty. A role that may only read suffices.
+pub async fn capture(
+    conn: &mut PgConnection,
+    schema: &str,
+    table: &str,
+) -> Result<Option<TableDefinition>, DefinitionError> {
+    empty_search_path(conn).await?;
+    let captured: Option<Json<Captured>> = sqlx::query_scalar(include_str!("capture.sql"))
+        .bind(schema)
+        .bind(table)
+        .fetch_optional(&mut *conn)
+        .await?;
+    let Some(Json(captured)) = captured else {
+        return Ok(None);
+    };
+    if !captured.names_are_qualified {
+        return Err(DefinitionError::NotInTransaction);
+    }
+    match captured.odd.into_iter().next() {
+        Some(object) => Err(DefinitionError::Unexpected {
+            table: captured.table.title(),
+            object,
+        }),
+        None => Ok(Some(captured.table)),
+    }
+}
+
+/// Names print qualified from here on, to the end of the transaction.
+pub(super) async fn empty_search_path(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_catalog.set_config('search_path', '', true)")
+        .execute(conn)
+        .await?;
+    Ok(())
+}

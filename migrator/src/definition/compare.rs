@@ -1,0 +1,73 @@
+//! Two definitions side by side: the proof that a replay brought back what was captured.
+
+use serde_json::Value;
+
+use super::TableDefinition;
+
+impl TableDefinition {
+    /// What differs between this, which was wanted, and what a fresh [`super::capture`] found: one line each, empty if
+    /// nothing does. Whatever differs here, `pg_dump` would show too, so a run that finds something must not commit.
+    pub fn differences(&self, found: &Self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self == found {
+            return lines;
+        }
+        // Comparing the serialised forms cannot forget a field that is added to the struct one day.
+        match (serde_json::to_value(self), serde_json::to_value(found)) {
+            (Ok(wanted), Ok(found)) => walk(&mut lines, &self.title(), &wanted, &found),
+            _ => lines.push(format!("{}: the definitions differ", self.title())),
+        }
+        lines
+    }
+}
+
+fn walk(lines: &mut Vec<String>, path: &str, wanted: &Value, found: &Value) {
+    if wanted == found {
+        return;
+    }
+    match (wanted, found) {
+        (Value::Object(a), Value::Object(b)) => {
+            for (key, value) in a {
+                walk(
+                    lines,
+                    &format!("{path}: {key}"),
+                    value,
+                    b.get(key).unwrap_or(&Value::Null),
+                );
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.iter().chain(b).all(|item| name_of(item).is_some()) => {
+            let before = lines.len();
+            for item in a {
+                let name = name_of(item).unwrap_or_default();
+                match b.iter().find(|other| name_of(other) == name_of(item)) {
+                    Some(other) => walk(lines, &format!("{path} {name}"), item, other),
+                    None => lines.push(format!("{path} {name} is missing: {item}")),
+                }
+            }
+            for item in b
+                .iter()
+                .filter(|item| a.iter().all(|other| name_of(other) != name_of(item)))
+            {
+                lines.push(format!(
+                    "{path} {} is new: {item}",
+                    name_of(item).unwrap_or_default()
+                ));
+            }
+            if lines.len() == before {
+                lines.push(format!("{path} are in another order"));
+            }
+        }
+        _ => lines.push(format!("{path} was {wanted} and is {found}")),
+    }
+}
+
+/// What an item is called within its list.
+fn name_of(item: &Value) -> Option<String> {
+    let name = item.get("name").or_else(|| item.get("publication"))?;
+    let table = item
+        .get("table")
+        .map(|table| format!("{table} "))
+        .unwrap_or_default();
+    Some(table + &name.as_str().map_or_else(|| name.to_string(), str::to_owned))
+}

@@ -1,0 +1,226 @@
+//! The shadow table: created bare, indexed after loading, swapped in.
+
+use super::quote::{qualified, quote_ident, quote_literal};
+use super::reread::rereadable;
+use super::{ColumnDefinition, IndexDefinition, QualifiedName, ReplicaIdentity, TableDefinition};
+
+impl TableDefinition {
+    /// `schema.table`, unquoted, for messages.
+    pub fn title(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+
+    /// `"schema"."table"`.
+    pub(super) fn qualified_name(&self) -> String {
+        qualified(&self.schema, &self.name)
+    }
+
+    /// The columns that rows are loaded into: all but the generated ones.
+    pub fn loadable_columns(&self) -> impl Iterator<Item = &str> {
+        self.columns
+            .iter()
+            .filter(|column| column.generated.is_none())
+            .map(|column| column.name.as_str())
+    }
+
+    /// The bare table in another schema, under its own name and ready for loading: columns, defaults and storage, but
+    /// no key, index or constraint. It belongs to whoever creates it.
+    pub fn create_in(&self, schema: &str) -> Vec<String> {
+        let table = qualified(schema, &self.name);
+        let columns: Vec<String> = self.columns.iter().map(ColumnDefinition::clause).collect();
+        let options: Vec<String> = assignments(&self.options, "")
+            .chain(assignments(&self.toast_options, "toast."))
+            .collect();
+        let with = if options.is_empty() {
+            String::new()
+        } else {
+            format!(" WITH ({})", options.join(", "))
+        };
+        let mut ddl = vec![
+            set_tablespace(self.tablespace.as_deref()),
+            format!(
+                "CREATE TABLE {table} ({}) USING {}{with}",
+                columns.join(", "),
+                quote_ident(&self.access_method)
+            ),
+        ];
+        for column in &self.columns {
+            ddl.extend(column.settings(&table));
+        }
+        ddl.iter().map(|statement| rereadable(statement)).collect()
+    }
+
+    /// Everything that speeds up or guards the shadow table and needs no other table: primary key, unique and
+    /// exclusion constraints, indexes, checks (those that are `NOT VALID` stay so), `CLUSTER ON` and replica identity.
+    pub fn index_in(&self, schema: &str) -> Vec<String> {
+        let table = qualified(schema, &self.name);
+        let mut ddl = Vec::new();
+        for index in &self.indexes {
+            ddl.push(set_tablespace(index.tablespace.as_deref()));
+            ddl.push(index.creation(&table));
+            let name = qualified(schema, &index.name);
+            for (column, target) in &index.statistics_targets {
+                ddl.push(format!(
+                    "ALTER INDEX {name} ALTER COLUMN {column} SET STATISTICS {target}"
+                ));
+            }
+            for extension in &index.extensions {
+                ddl.push(format!(
+                    "ALTER INDEX {name} DEPENDS ON EXTENSION {}",
+                    quote_ident(extension)
+                ));
+            }
+            if index.clustered {
+                ddl.push(format!(
+                    "ALTER TABLE ONLY {table} CLUSTER ON {}",
+                    quote_ident(&index.name)
+                ));
+            }
+        }
+        ddl.push(set_tablespace(None));
+        for check in &self.checks {
+            ddl.push(format!(
+                "ALTER TABLE ONLY {table} ADD CONSTRAINT {} {}",
+                quote_ident(&check.name),
+                check.definition
+            ));
+        }
+        ddl.extend(self.replica_identity.setting(&table));
+        ddl.iter().map(|statement| rereadable(statement)).collect()
+    }
+
+    /// Drops the foreign keys of other tables that refer to this one. To be run for every rebuilt table before any of
+    /// them is dropped; [`super::finish`] creates them again.
+    pub fn drop_incoming_foreign_keys(&self) -> Vec<String> {
+        self.incoming_foreign_keys
+            .iter()
+            .map(|key| {
+                format!(
+                    "ALTER TABLE {} DROP CONSTRAINT {}",
+                    key.table.to_sql(),
+                    quote_ident(&key.name)
+                )
+            })
+            .collect()
+    }
+
+    /// Drops the table and moves its shadow into its place. Fails if anything unforeseen depends on the old one.
+    pub fn swap_in(&self, shadow_schema: &str) -> Vec<String> {
+        vec![
+            format!("DROP TABLE {} RESTRICT", self.qualified_name()),
+            format!(
+                "ALTER TABLE {} SET SCHEMA {}",
+                qualified(shadow_schema, &self.name),
+                quote_ident(&self.schema)
+            ),
+        ]
+    }
+
+    /// The other tables that foreign keys and constraint triggers tie this one to, each once: they are locked while
+    /// those are replayed.
+    pub fn tied_tables(&self) -> Vec<QualifiedName> {
+        let outgoing = self.foreign_keys.iter().map(|key| &key.references);
+        let incoming = self.incoming_foreign_keys.iter().map(|key| &key.table);
+        let mut tables: Vec<QualifiedName> = outgoing
+            .chain(incoming)
+            .chain(self.triggers.iter().flat_map(|trigger| &trigger.from))
+            .filter(|table| table.schema != self.schema || table.name != self.name)
+            .cloned()
+            .collect();
+        tables.sort();
+        tables.dedup();
+        tables
+    }
+}
+
+impl ColumnDefinition {
+    fn clause(&self) -> String {
+        let mut clause = format!("{} {}", quote_ident(&self.name), self.data_type);
+        if let Some(method) = &self.compression {
+            clause += &format!(" COMPRESSION {}", quote_ident(method));
+        }
+        if let Some(collation) = &self.collation {
+            clause += &format!(" COLLATE {collation}");
+        }
+        if let Some(expression) = &self.generated {
+            clause += &format!(" GENERATED ALWAYS AS ({expression}) STORED");
+        }
+        if let Some(expression) = &self.default {
+            clause += &format!(" DEFAULT {expression}");
+        }
+        if self.not_null {
+            clause += " NOT NULL";
+        }
+        clause
+    }
+
+    fn settings(&self, table: &str) -> Vec<String> {
+        let alter = format!(
+            "ALTER TABLE ONLY {table} ALTER COLUMN {} SET",
+            quote_ident(&self.name)
+        );
+        let mut ddl = Vec::new();
+        if let Some(storage) = &self.storage {
+            ddl.push(format!("{alter} STORAGE {storage}"));
+        }
+        if let Some(target) = self.statistics_target {
+            ddl.push(format!("{alter} STATISTICS {target}"));
+        }
+        if !self.options.is_empty() {
+            ddl.push(format!(
+                "{alter} ({})",
+                assignments(&self.options, "").collect::<Vec<_>>().join(", ")
+            ));
+        }
+        ddl
+    }
+}
+
+impl IndexDefinition {
+    fn creation(&self, table: &str) -> String {
+        let name = quote_ident(&self.name);
+        let Some(constraint) = &self.constraint else {
+            let unique = if self.unique { "UNIQUE " } else { "" };
+            return format!("CREATE {unique}INDEX {name} ON {table} {}", self.body);
+        };
+        let options: Vec<String> = assignments(&constraint.options, "").collect();
+        let with = if options.is_empty() {
+            String::new()
+        } else {
+            format!(" WITH ({})", options.join(", "))
+        };
+        format!(
+            "ALTER TABLE ONLY {table} ADD CONSTRAINT {name} {}{with}{}",
+            constraint.definition, constraint.deferral
+        )
+    }
+}
+
+impl ReplicaIdentity {
+    fn setting(&self, table: &str) -> Option<String> {
+        let identity = match self {
+            Self::Default => return None,
+            Self::Nothing => "NOTHING".into(),
+            Self::Full => "FULL".into(),
+            Self::Index(name) => format!("USING INDEX {}", quote_ident(name)),
+        };
+        Some(format!("ALTER TABLE ONLY {table} REPLICA IDENTITY {identity}"))
+    }
+}
+
+/// Where the next table or index goes. As `pg_dump` does it: it holds for constraints too, and an empty name is the
+/// database's own tablespace whatever the session's setting was.
+fn set_tablespace(tablespace: Option<&str>) -> String {
+    format!(
+        "SET LOCAL default_tablespace = {}",
+        quote_literal(tablespace.unwrap_or_default())
+    )
+}
+
+/// `fillfactor=70` as `"fillfactor"='70'`, with a namespace in front.
+fn assignments(options: &[String], namespace: &str) -> impl Iterator<Item = String> {
+    options.iter().map(move |option| {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        format!("{namespace}{}={}", quote_ident(name), quote_literal(value))
+    })
+}

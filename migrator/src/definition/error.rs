@@ -1,0 +1,52 @@
+//! Why a definition could not be read or changed.
+
+/// Why a definition could not be read or changed. Nothing has been written when one of these is returned.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionError {
+    /// The database did not answer as it should.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// `SET LOCAL search_path = ''` did not hold: names would come back unqualified.
+    #[error("the catalogue must be read inside a transaction: outside of one, search_path cannot be emptied")]
+    NotInTransaction,
+    /// PostgreSQL printed an object in a form that cannot be moved to another schema safely.
+    #[error(
+        "{table}: cannot make sense of the definition of {object}; this version of PostgreSQL prints it unlike 15 to 17"
+    )]
+    Unexpected {
+        /// The table, qualified.
+        table: String,
+        /// The definition, as printed.
+        object: String,
+    },
+    /// There is no such column.
+    #[error("{table} has no column {column}")]
+    NoSuchColumn {
+        /// The table, qualified.
+        table: String,
+        /// The column that was asked for.
+        column: String,
+    },
+    /// The column cannot be taken out: something that would have to stay uses it.
+    #[error("{table}: column {column} is used by {users}; drop it there first")]
+    ColumnInUse {
+        /// The table, qualified.
+        table: String,
+        /// The column that was to go.
+        column: String,
+        /// What uses it, comma-separated.
+        users: String,
+    },
+    /// The luggage cannot be unpacked: names in it have been given to something else in the meantime.
+    #[error(
+        "{table}: cannot bring back column {column}, these names are taken: {names}; rename what bears them"
+    )]
+    NameTaken {
+        /// The table, qualified.
+        table: String,
+        /// The column that was to come back.
+        column: String,
+        /// The names, comma-separated.
+        names: String,
+    },
+}

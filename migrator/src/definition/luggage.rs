@@ -1,0 +1,348 @@
+//! A column's luggage: everything that PostgreSQL drops with a column, kept until the column comes back.
+
+use serde::{Deserialize, Serialize};
+
+use super::quote::{qualified, quote_ident};
+use super::{
+    CheckDefinition, ColumnDefinition, DefinitionError, ForeignKey, IndexDefinition, NeededName,
+    QualifiedName, ReplicaIdentity, StatisticsDefinition, TableDefinition,
+};
+
+/// What went with a column. Serialised, it lives in the log from the way up to the way down.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct Luggage {
+    /// The table that the column was taken from.
+    pub table: QualifiedName,
+    /// The column itself, with its comment, privileges, storage and statistics target.
+    pub column: ColumnDefinition,
+    /// The columns before it, in order: it comes back behind the last of them that is still there.
+    pub before: Vec<String>,
+    /// Indexes, with the constraints on them, and the place of each among the table's indexes.
+    pub indexes: Vec<(usize, IndexDefinition)>,
+    /// Check constraints.
+    pub checks: Vec<CheckDefinition>,
+    /// Foreign keys of the table.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Extended statistics.
+    pub statistics: Vec<StatisticsDefinition>,
+    /// The index among them that was the table's replica identity.
+    pub replica_identity: Option<String>,
+}
+
+impl Luggage {
+    /// Drops the column where the table stands, without rebuilding it. PostgreSQL would leave a table without replica
+    /// identity if its index went with the column; the primary key takes its place.
+    pub fn drop_in_place(&self) -> Vec<String> {
+        let table = self.table.to_sql();
+        let mut ddl = vec![format!(
+            "ALTER TABLE {table} DROP COLUMN {} RESTRICT",
+            quote_ident(&self.column.name)
+        )];
+        if self.replica_identity.is_some() {
+            ddl.push(format!("ALTER TABLE ONLY {table} REPLICA IDENTITY DEFAULT"));
+        }
+        ddl
+    }
+
+    /// The names that must be free for the column to come back with all that it had.
+    pub fn needed_names(&self) -> Vec<NeededName> {
+        let relation = |(_, index): &(usize, IndexDefinition)| {
+            NeededName::Relation(QualifiedName {
+                schema: self.table.schema.clone(),
+                name: index.name.clone(),
+            })
+        };
+        let checks = self.checks.iter().map(|check| &check.name);
+        let constraints = checks.chain(self.foreign_keys.iter().map(|key| &key.name));
+        self.indexes
+            .iter()
+            .map(relation)
+            .chain(constraints.map(|name| NeededName::Constraint {
+                table: self.table.clone(),
+                name: name.clone(),
+            }))
+            .chain(
+                self.statistics
+                    .iter()
+                    .map(|statistics| NeededName::Statistics(statistics.name.clone())),
+            )
+            .collect()
+    }
+}
+
+impl TableDefinition {
+    /// Takes a column out, and with it all that PostgreSQL would drop: its keys, indexes (also those that merely
+    /// include it or whose expression or predicate reads it), checks, outgoing foreign keys and extended statistics.
+    ///
+    /// # Errors
+    /// [`DefinitionError::NoSuchColumn`]; [`DefinitionError::ColumnInUse`] if a generated column, a policy, a trigger's
+    /// `UPDATE OF` or `WHEN`, a publication or another table's foreign key uses it. The definition is then unchanged.
+    pub fn take_column(&mut self, name: &str) -> Result<Luggage, DefinitionError> {
+        let Some(place) = self.columns.iter().position(|column| column.name == name) else {
+            return Err(DefinitionError::NoSuchColumn {
+                table: self.title(),
+                column: name.into(),
+            });
+        };
+        let users = self.users_that_stay(name);
+        if !users.is_empty() {
+            return Err(DefinitionError::ColumnInUse {
+                table: self.title(),
+                column: name.into(),
+                users: users.join(", "),
+            });
+        }
+        let uses = |columns: &[String]| columns.iter().any(|column| column == name);
+        let column = self.columns.remove(place);
+        let indexes = extract_placed(&mut self.indexes, |index| uses(&index.columns));
+        let own = QualifiedName {
+            schema: self.schema.clone(),
+            name: self.name.clone(),
+        };
+        let goes = |key: &mut ForeignKey| {
+            uses(&key.columns) || key.references == own && uses(&key.referenced_columns)
+        };
+        let foreign_keys = self.foreign_keys.extract_if(.., goes).collect();
+        let replica_identity = match &self.replica_identity {
+            ReplicaIdentity::Index(index) if indexes.iter().any(|(_, gone)| gone.name == *index) => {
+                Some(index.clone())
+            }
+            _ => None,
+        };
+        if replica_identity.is_some() {
+            self.replica_identity = ReplicaIdentity::Default;
+        }
+        Ok(Luggage {
+            table: own,
+            column,
+            before: self.columns[..place]
+                .iter()
+                .map(|column| column.name.clone())
+                .collect(),
+            indexes,
+            checks: self.checks.extract_if(.., |check| uses(&check.columns)).collect(),
+            foreign_keys,
+            statistics: self
+                .statistics
+                .extract_if(.., |statistics| uses(&statistics.columns))
+                .collect(),
+            replica_identity,
+        })
+    }
+
+    /// Puts a column back where it was, with all that went with it. Of several columns, the last one taken is the first
+    /// to be put back. What a DBA did in between stands: a `CLUSTER ON` or replica identity set since is kept.
+    ///
+    /// # Errors
+    /// [`DefinitionError::NameTaken`] if the table has something of that name now. The definition is then unchanged.
+    pub fn put_back(&mut self, luggage: Luggage) -> Result<(), DefinitionError> {
+        let taken = self.names_taken_by(&luggage);
+        if !taken.is_empty() {
+            return Err(DefinitionError::NameTaken {
+                table: self.title(),
+                column: luggage.column.name,
+                names: taken.join(", "),
+            });
+        }
+        let place = luggage
+            .before
+            .iter()
+            .rev()
+            .find_map(|name| self.columns.iter().position(|column| column.name == *name))
+            .map_or(0, |place| place + 1);
+        self.columns.insert(place, luggage.column);
+        let clustered = self.indexes.iter().any(|index| index.clustered);
+        for (place, mut index) in luggage.indexes {
+            index.clustered &= !clustered;
+            self.indexes.insert(place.min(self.indexes.len()), index);
+        }
+        self.foreign_keys.extend(luggage.foreign_keys);
+        self.foreign_keys.sort_by(|a, b| a.name.cmp(&b.name));
+        self.checks.extend(luggage.checks);
+        self.checks.sort_by(|a, b| a.name.cmp(&b.name));
+        self.statistics.extend(luggage.statistics);
+        self.statistics.sort_by(|a, b| a.name.cmp(&b.name));
+        if let (Some(index), ReplicaIdentity::Default) = (luggage.replica_identity, &self.replica_identity) {
+            self.replica_identity = ReplicaIdentity::Index(index);
+        }
+        Ok(())
+    }
+
+    /// Forgets the incoming foreign keys that travel in another table's luggage: the column they hang on is gone.
+    pub fn leave_to(&mut self, luggage: &Luggage) {
+        self.incoming_foreign_keys.retain(|key| {
+            key.table != luggage.table || luggage.foreign_keys.iter().all(|gone| gone.name != key.name)
+        });
+    }
+
+    /// Takes note of the foreign keys of another definition that refer to this table: they came back with a luggage,
+    /// so the catalogue that this definition was read from did not have them.
+    pub fn meet(&mut self, other: &Self) {
+        let own = QualifiedName {
+            schema: self.schema.clone(),
+            name: self.name.clone(),
+        };
+        for key in other
+            .foreign_keys
+            .iter()
+            .filter(|key| key.references == own && key.table != own)
+        {
+            if self
+                .incoming_foreign_keys
+                .iter()
+                .all(|known| known.table != key.table || known.name != key.name)
+            {
+                self.incoming_foreign_keys.push(key.clone());
+            }
+        }
+        self.incoming_foreign_keys
+            .sort_by(|a, b| (&a.table, &a.name).cmp(&(&b.table, &b.name)));
+    }
+
+    /// Appends a column.
+    pub fn add_column(&mut self, column: ColumnDefinition) {
+        self.columns.push(column);
+    }
+
+    /// Appends a plain btree index.
+    pub fn add_index(&mut self, name: &str, columns: &[&str]) {
+        let mut used: Vec<String> = columns.iter().map(|&column| column.into()).collect();
+        let keys: Vec<String> = used.iter().map(|column| as_printed(column)).collect();
+        used.sort();
+        self.indexes.push(IndexDefinition {
+            name: name.into(),
+            unique: false,
+            body: format!("USING btree ({})", keys.join(", ")),
+            constraint: None,
+            tablespace: None,
+            clustered: false,
+            statistics_targets: Vec::new(),
+            extensions: Vec::new(),
+            comment: None,
+            columns: used,
+        });
+    }
+
+    /// Adds a check constraint. The expression is SQL, as PostgreSQL prints it, without the outer parentheses:
+    /// `start_date <= end_date`. `columns` are those it uses.
+    pub fn add_check(&mut self, name: &str, expression: &str, columns: &[&str]) {
+        let mut used: Vec<String> = columns.iter().map(|&column| column.into()).collect();
+        used.sort();
+        self.checks.push(CheckDefinition {
+            name: name.into(),
+            definition: format!("CHECK (({expression}))"),
+            comment: None,
+            columns: used,
+        });
+        self.checks.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+
+    /// What uses a column and would neither go with it nor survive without it.
+    fn users_that_stay(&self, name: &str) -> Vec<String> {
+        let uses = |columns: &[String]| columns.iter().any(|column| column == name);
+        let own = QualifiedName {
+            schema: self.schema.clone(),
+            name: self.name.clone(),
+        };
+        let mut users = Vec::new();
+        for column in self.columns.iter().filter(|column| uses(&column.generated_from)) {
+            users.push(format!("generated column {}", column.name));
+        }
+        for policy in self.policies.iter().filter(|policy| uses(&policy.columns)) {
+            users.push(format!("policy {}", policy.name));
+        }
+        for trigger in self.triggers.iter().filter(|trigger| uses(&trigger.columns)) {
+            users.push(format!("trigger {}", trigger.name));
+        }
+        for publication in self
+            .publications
+            .iter()
+            .filter(|publication| uses(&publication.uses))
+        {
+            users.push(format!("publication {}", publication.publication));
+        }
+        for key in &self.incoming_foreign_keys {
+            if key.references == own && uses(&key.referenced_columns) {
+                users.push(format!(
+                    "foreign key {} of {}.{}",
+                    key.name, key.table.schema, key.table.name
+                ));
+            }
+        }
+        users
+    }
+
+    fn names_taken_by(&self, luggage: &Luggage) -> Vec<String> {
+        let mut taken = Vec::new();
+        if self
+            .columns
+            .iter()
+            .any(|column| column.name == luggage.column.name)
+        {
+            taken.push(format!("column {}", luggage.column.name));
+        }
+        let constraints = |name: &String| {
+            self.checks.iter().any(|check| check.name == *name)
+                || self.foreign_keys.iter().any(|key| key.name == *name)
+                || self
+                    .indexes
+                    .iter()
+                    .any(|index| index.constraint.is_some() && index.name == *name)
+        };
+        for (_, index) in &luggage.indexes {
+            if self.indexes.iter().any(|own| own.name == index.name)
+                || index.constraint.is_some() && constraints(&index.name)
+            {
+                taken.push(format!("index {}", index.name));
+            }
+            let primary = |index: &IndexDefinition| {
+                index
+                    .constraint
+                    .as_ref()
+                    .is_some_and(|constraint| constraint.definition.starts_with("PRIMARY KEY"))
+            };
+            if primary(index) && self.indexes.iter().any(primary) {
+                taken.push("the primary key".into());
+            }
+        }
+        let names = luggage.checks.iter().map(|check| &check.name);
+        for name in names.chain(luggage.foreign_keys.iter().map(|key| &key.name)) {
+            if constraints(name) {
+                taken.push(format!("constraint {name}"));
+            }
+        }
+        for statistics in &luggage.statistics {
+            if self.statistics.iter().any(|own| own.name == statistics.name) {
+                taken.push(format!(
+                    "statistics {}",
+                    qualified(&statistics.name.schema, &statistics.name.name)
+                ));
+            }
+        }
+        taken
+    }
+}
+
+/// Takes the matching items out, each with its place in the list as it was. Put back one after the other, in this
+/// order, they restore the list.
+fn extract_placed<T>(list: &mut Vec<T>, mut matches: impl FnMut(&T) -> bool) -> Vec<(usize, T)> {
+    let (mut taken, mut kept) = (Vec::new(), Vec::new());
+    for (place, item) in list.drain(..).enumerate() {
+        if matches(&item) {
+            taken.push((place, item));
+        } else {
+            kept.push(item);
+        }
+    }
+    *list = kept;
+    taken
+}
+
+/// A plain lower-case name as PostgreSQL prints it, anything else in quotes.
+fn as_printed(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if plain { name.into() } else { quote_ident(name) }
+}

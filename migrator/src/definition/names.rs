@@ -1,0 +1,112 @@
+//! Names that must be free before the new shape, or the old one, can take them.
+
+use sqlx::PgConnection;
+
+use super::capture::empty_search_path;
+use super::{DefinitionError, Obstacle, QualifiedName};
+
+/// A name that something is about to be given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NeededName {
+    /// A schema.
+    Schema(String),
+    /// A table or an index: they share one space of names with views and sequences.
+    Relation(QualifiedName),
+    /// A constraint of a table.
+    Constraint {
+        /// The table.
+        table: QualifiedName,
+        /// The constraint's name.
+        name: String,
+    },
+    /// An extended statistics object.
+    Statistics(QualifiedName),
+}
+
+impl NeededName {
+    /// The index that is to appear beside a table.
+    pub fn relation(schema: &str, name: &str) -> Self {
+        Self::Relation(QualifiedName {
+            schema: schema.into(),
+            name: name.into(),
+        })
+    }
+
+    /// The constraint that is to appear on a table.
+    pub fn constraint(schema: &str, table: &str, name: &str) -> Self {
+        let table = QualifiedName {
+            schema: schema.into(),
+            name: table.into(),
+        };
+        Self::Constraint {
+            table,
+            name: name.into(),
+        }
+    }
+}
+
+/// Those of the names that something bears already. A name that will be freed by the run itself is the caller's to
+/// leave out. Must run in a transaction; a role that may only read suffices.
+pub async fn names_taken(
+    conn: &mut PgConnection,
+    needed: &[NeededName],
+) -> Result<Vec<Obstacle>, DefinitionError> {
+    empty_search_path(conn).await?;
+    let mut obstacles = Vec::new();
+    for name in needed {
+        let (sql, schema, table, name) = match name {
+            NeededName::Schema(name) => (
+                "SELECT 'schema ' || quote_ident(nspname) FROM pg_catalog.pg_namespace \
+                 WHERE $1 = '' AND $2 = '' AND nspname = $3",
+                "",
+                "",
+                name,
+            ),
+            NeededName::Relation(name) => (
+                "SELECT pg_describe_object('pg_catalog.pg_class'::regclass, c.oid, 0) FROM pg_catalog.pg_class c \
+                 WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1) \
+                 AND $2 = '' AND c.relname = $3",
+                name.schema.as_str(),
+                "",
+                &name.name,
+            ),
+            NeededName::Constraint { table, name } => (
+                "SELECT pg_describe_object('pg_catalog.pg_constraint'::regclass, con.oid, 0) \
+                 FROM pg_catalog.pg_constraint con JOIN pg_catalog.pg_class c ON c.oid = con.conrelid \
+                 WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1) \
+                 AND c.relname = $2 AND con.conname = $3",
+                table.schema.as_str(),
+                table.name.as_str(),
+                name,
+            ),
+            NeededName::Statistics(name) => (
+                "SELECT pg_describe_object('pg_catalog.pg_statistic_ext'::regclass, s.oid, 0) \
+                 FROM pg_catalog.pg_statistic_ext s \
+                 WHERE s.stxnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1) \
+                 AND $2 = '' AND s.stxname = $3",
+                name.schema.as_str(),
+                "",
+                &name.name,
+            ),
+        };
+        let taken: Option<String> = sqlx::query_scalar(sql)
+            .bind(schema)
+            .bind(table)
+            .bind(name)
+            .fetch_optional(&mut *conn)
+            .await?;
+        if let Some(object) = taken {
+            obstacles.push(Obstacle {
+                table: if table.is_empty() {
+                    schema.into()
+                } else {
+                    format!("{schema}.{table}")
+                },
+                reason: "the migration needs this name".into(),
+                remedy: format!("rename the {object}, or drop it if nobody needs it"),
+                object,
+            });
+        }
+    }
+    Ok(obstacles)
+}

@@ -1,0 +1,124 @@
+-- What role $1 (NULL: the current one) lacks, one sentence each, for needs given as kinds $2, objects $3, details $4.
+-- A superuser lacks nothing but roles that do not exist. search_path must be empty.
+WITH me AS (
+    SELECT r.oid, r.rolname, r.rolbypassrls, current_setting('server_version_num')::int AS version
+    FROM pg_catalog.pg_roles r
+    WHERE r.rolname = coalesce($1, current_user) AND NOT r.rolsuper
+),
+-- Names are looked up only for the kinds that have them: PostgreSQL 15 fails at a name that is none.
+needs AS MATERIALIZED (
+    SELECT n.kind, n.object, n.detail,
+        CASE WHEN n.kind IN ('referencing', 'references', 'trigger') THEN to_regclass(n.object)
+            WHEN n.kind = 'grantor' THEN to_regclass(n.detail) END AS relation,
+        CASE WHEN n.kind = 'function' THEN to_regprocedure(n.object) END AS function,
+        CASE WHEN n.kind = 'type' THEN to_regtype(n.object) END AS type,
+        CASE WHEN n.kind IN ('shadow', 'schema')
+            THEN (SELECT s.oid FROM pg_catalog.pg_namespace s WHERE s.nspname = n.object) END AS schema,
+        r.role,
+        (SELECT p.oid FROM pg_catalog.pg_roles p WHERE p.rolname = r.role) AS role_oid
+    FROM unnest($2::text[], $3::text[], $4::text[]) n(kind, object, detail)
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN n.kind IN ('table', 'schema') THEN n.detail
+            WHEN n.kind IN ('owner', 'grantor', 'role') THEN n.object END AS role) r
+),
+-- Objects that must belong to the role, or to one whose rights it has: who owns them today, or is to own them.
+owners AS (
+    SELECT n.kind, n.role_oid AS owner, 'table ' || n.object AS what FROM needs n WHERE n.kind = 'table'
+    UNION ALL
+    SELECT n.kind, n.role_oid, n.detail FROM needs n WHERE n.kind = 'owner'
+    UNION ALL
+    SELECT n.kind, c.relowner,
+        format('table %s, whose foreign key %s is dropped and added again', n.object, n.detail)
+    FROM needs n JOIN pg_catalog.pg_class c ON c.oid = n.relation
+    WHERE n.kind = 'referencing'
+    UNION ALL
+    SELECT n.kind, p.pubowner, format('publication %I', p.pubname)
+    FROM needs n JOIN pg_catalog.pg_publication p ON p.pubname = n.object
+    WHERE n.kind = 'publication'
+),
+missing AS (
+    SELECT format('there is no role %I', $1) AS sentence
+    WHERE $1 NOT IN (SELECT r.rolname FROM pg_catalog.pg_roles r)
+    UNION ALL
+    SELECT format('there is no role %I any more, which owned, granted or held what comes back: CREATE ROLE %1$I', n.role)
+    FROM needs n
+    WHERE n.role IS NOT NULL AND n.role_oid IS NULL
+    UNION ALL
+    -- Rights of the owner are exercised by inheriting them.
+    SELECT format('%I does not have the rights of %I, the owner of %s: GRANT %2$I TO %1$I', me.rolname,
+        pg_get_userbyid(o.owner), o.what)
+    FROM me, owners o
+    WHERE NOT pg_has_role(me.oid, o.owner, 'USAGE')
+    UNION ALL
+    -- Ownership is given away, and grants are made in a grantor's name, only by a role that may become the other.
+    SELECT format('%I may not SET ROLE to %I, %s: GRANT %2$I TO %1$I%4$s', me.rolname, pg_get_userbyid(o.role),
+        o.purpose, CASE WHEN me.version >= 160000 THEN ' WITH SET TRUE' ELSE '' END)
+    FROM me, (
+        SELECT w.owner AS role, 'the owner of ' || w.what AS purpose
+        FROM owners w WHERE w.kind IN ('table', 'owner')
+        UNION ALL
+        SELECT n.role_oid, 'who granted privileges on ' || n.detail FROM needs n WHERE n.kind = 'grantor'
+    ) o
+    WHERE CASE WHEN me.version >= 160000 THEN NOT pg_has_role(me.oid, o.role, 'SET')
+        ELSE NOT pg_has_role(me.oid, o.role, 'MEMBER') END
+    UNION ALL
+    SELECT format('%I may not create schema %I: GRANT CREATE ON DATABASE %I TO %1$I', me.rolname, n.object,
+        current_database())
+    FROM me, needs n
+    WHERE n.kind = 'shadow' AND n.schema IS NULL
+        AND NOT has_database_privilege(me.oid, current_database(), 'CREATE')
+    UNION ALL
+    SELECT format('%I may not create objects in schema %I: GRANT CREATE ON SCHEMA %2$I TO %1$I', r.rolname, n.object)
+    FROM me
+    CROSS JOIN needs n
+    -- PostgreSQL asks the same of the new owner.
+    JOIN pg_catalog.pg_roles r ON r.oid = me.oid OR r.oid = n.role_oid
+    WHERE n.kind IN ('shadow', 'schema') AND NOT has_schema_privilege(r.oid, n.schema, 'CREATE')
+    UNION ALL
+    SELECT format('%I may not use schema %I, where it granted privileges on %s: GRANT USAGE ON SCHEMA %2$I TO %1$I',
+        n.object, s.nspname, n.detail)
+    FROM me
+    CROSS JOIN needs n
+    JOIN pg_catalog.pg_class c ON c.oid = n.relation
+    JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+    WHERE n.kind = 'grantor' AND NOT has_schema_privilege(n.role_oid, s.oid, 'USAGE')
+    UNION ALL
+    SELECT format('%I may not use schema %I of table %s: GRANT USAGE ON SCHEMA %2$I TO %1$I', me.rolname, s.nspname,
+        n.object)
+    FROM me
+    CROSS JOIN needs n
+    JOIN pg_catalog.pg_class c ON c.oid = n.relation
+    JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+    WHERE n.kind IN ('referencing', 'references', 'trigger') AND NOT has_schema_privilege(me.oid, s.oid, 'USAGE')
+    UNION ALL
+    SELECT format('%I may not add foreign key %s to table %s: GRANT REFERENCES ON %3$s TO %1$I', me.rolname, n.detail,
+        n.object)
+    FROM me, needs n
+    WHERE n.kind = 'references' AND NOT has_any_column_privilege(me.oid, n.relation, 'REFERENCES')
+    UNION ALL
+    SELECT format('%I may not name table %s in trigger %s: GRANT TRIGGER ON %2$s TO %1$I', me.rolname, n.object,
+        n.detail)
+    FROM me, needs n
+    WHERE n.kind = 'trigger' AND NOT has_table_privilege(me.oid, n.relation, 'TRIGGER')
+    UNION ALL
+    SELECT format('%I may not execute function %s of trigger %s: GRANT EXECUTE ON FUNCTION %2$s TO %1$I', me.rolname,
+        n.object, n.detail)
+    FROM me, needs n
+    WHERE n.kind = 'function' AND NOT has_function_privilege(me.oid, n.function, 'EXECUTE')
+    UNION ALL
+    SELECT format('%I may not use type %s of column %s: GRANT USAGE ON TYPE %2$s TO %1$I', me.rolname, n.object,
+        n.detail)
+    FROM me, needs n
+    WHERE n.kind = 'type' AND NOT has_type_privilege(me.oid, n.type, 'USAGE')
+    UNION ALL
+    SELECT format('%I may not create in tablespace %I: GRANT CREATE ON TABLESPACE %2$I TO %1$I', me.rolname, s.spcname)
+    FROM me, needs n
+    JOIN pg_catalog.pg_tablespace s ON s.spcname = n.object
+    WHERE n.kind = 'tablespace' AND NOT has_tablespace_privilege(me.oid, s.oid, 'CREATE')
+    UNION ALL
+    SELECT format('%I cannot read all rows of %s, where row security is forced on its owner: ALTER ROLE %1$I BYPASSRLS',
+        me.rolname, n.object)
+    FROM me, needs n
+    WHERE n.kind = 'forced' AND NOT me.rolbypassrls
+)
+SELECT DISTINCT sentence FROM missing ORDER BY sentence

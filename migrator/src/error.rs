@@ -1,0 +1,79 @@
+//! Why the migrator did not do it. Nothing was written whenever one of these comes back.
+
+use crate::{plan::Plan, rollback::RollbackPlan};
+use phaseline_store::{StoreError, copy::CopyError};
+
+/// Why a run did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum MigratorError {
+    /// PostgreSQL, or the connection to it.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// The log.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A COPY answer that is not what the format says.
+    #[error("COPY: {0}")]
+    Copy(#[from] CopyError),
+    /// A table's definition could not be carried over.
+    #[error(transparent)]
+    Definition(#[from] crate::definition::DefinitionError),
+    /// A statement of the rebuild failed.
+    #[error("{source}; everything was undone. The statement was: {statement}")]
+    Ddl {
+        /// What was run.
+        statement: String,
+        /// What PostgreSQL said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database cannot be migrated as it stands.
+    #[error("the database cannot be migrated as it stands; nothing was written")]
+    Refused(Box<Plan>),
+    /// The database is in no shape that the command is for.
+    #[error("{0}")]
+    WrongShape(String),
+    /// The data or the options are not those of the plan.
+    #[error("the plan is stale: it was made for {expected}, the data and options are now {found}; nothing was written. Run: phaseline plan")]
+    StalePlan {
+        /// The digest that was asked for.
+        expected: String,
+        /// The digest of what is there.
+        found: String,
+    },
+    /// Another run holds the lock.
+    #[error("another run holds the lock: {holder}; nothing was written")]
+    Locked {
+        /// Who, since when, from where.
+        holder: String,
+    },
+    /// The tables could not be locked in time.
+    #[error("the tables could not be locked within {waited_seconds} s; nothing was written. In the way: {blockers}")]
+    LockTimeout {
+        /// How long was waited in all.
+        waited_seconds: u64,
+        /// Who was in the way at the last attempt.
+        blockers: String,
+    },
+    /// The rollback would lose what the old schema cannot hold.
+    #[error("the rollback would lose what the old schema cannot hold; nothing was written")]
+    WouldLose(Box<RollbackPlan>),
+    /// The database cannot be rolled back as it stands.
+    #[error("the database cannot be rolled back as it stands; nothing was written")]
+    RollbackRefused(Box<RollbackPlan>),
+    /// A run was asked to stop.
+    #[error("interrupted; nothing was written, the same command can be run again")]
+    Interrupted,
+    /// Rows did not come in heap order.
+    #[error("rows did not come in heap order, so their order cannot be kept; nothing was written")]
+    HeapOrder,
+    /// The log lacks what a rollback needs.
+    #[error("the log cannot bring the old tables back: {0}")]
+    LogIncomplete(String),
+    /// Something was not as it must be after the work, which was undone.
+    #[error("self-check failed, everything was undone: {0}")]
+    SelfCheck(String),
+    /// JSON of our own could not be written or read.
+    #[error("JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}

@@ -1,0 +1,422 @@
+//! The way up: legacy rows into the log, the new projection in place of the old one. One transaction: the database is
+//! in the old shape or in the new one, whatever happens.
+//!
+//! All that takes long happens while users read and write: the events are copied into the log, the new table is built
+//! in a schema of its own. Only then the tables are locked, and only if nothing changed meanwhile the prepared work is
+//! swapped in. If something changed, it is undone and done again under the lock from the start, which cannot miss.
+
+use crate::definition::{self, Luggage, QualifiedName, TableDefinition};
+use crate::error::MigratorError;
+use crate::lock::{Head, lock_run, lock_tables};
+use crate::plan::{Outcome, Plan, PlanOptions, Prepared, REBUILT, SHADOW, new_phases, prepare};
+use crate::progress::Progress;
+use crate::run::{self, Direction, LegacySchemaRecorded, MigrationCompleted, Operator, RunEvent};
+use crate::session::{self, Database};
+use crate::shape::{self, LEGACY_REVISION, TIMELINE_REVISION};
+use crate::{ddl, links};
+use phaseline_projections::{PhaseRow, project_phases};
+use phaseline_store::{Import, NewEvent, copy::Sink, schema, timeline};
+use serde::Serialize;
+use sqlx::PgConnection;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// How to migrate.
+#[derive(Clone, Debug)]
+pub struct MigrateOptions {
+    /// What the plan is made with.
+    pub plan: PlanOptions,
+    /// The plan that it must be; any if none.
+    pub expected_digest: Option<String>,
+    /// How long to wait for the tables in all.
+    pub lock_timeout: Duration,
+    /// Who runs it.
+    pub operator: Operator,
+}
+
+/// What a migration did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Migrated {
+    /// `phaseline.migrate/1`
+    pub format: &'static str,
+    /// The database was in the new shape already, and nothing was done.
+    pub already: bool,
+    /// The run's id in the log; none if nothing was done.
+    pub run: Option<Uuid>,
+    /// The plan that was carried out.
+    pub plan: Plan,
+    /// The log's last position.
+    pub position: i64,
+    /// Milliseconds from start to commit.
+    pub took_ms: u64,
+    /// Milliseconds in which the tables could not be read.
+    pub locked_ms: u64,
+}
+
+enum Attempt {
+    Done(Box<Migrated>),
+    /// The tables changed between the snapshot and the lock.
+    Changed(String),
+}
+
+/// Migrates.
+///
+/// # Errors
+/// Whatever the error, nothing was written: [`MigratorError::Refused`] with the whole plan,
+/// [`MigratorError::StalePlan`], [`MigratorError::Locked`], [`MigratorError::LockTimeout`] and the database's own.
+pub async fn migrate(
+    database: &Database,
+    options: &MigrateOptions,
+    progress: &dyn Progress,
+) -> Result<Migrated, MigratorError> {
+    let begun = Instant::now();
+    let mut connection = database.connect(&options.operator.purpose(Direction::Migrate)).await?;
+    lock_run(&mut connection).await?;
+    let mut watcher = database.connect("phaseline watcher").await?;
+    match attempt(&mut connection, &mut watcher, options, progress, begun, false).await? {
+        Attempt::Done(migrated) => return Ok(*migrated),
+        Attempt::Changed(what) => {
+            progress.note(&format!("{what} changed meanwhile; starting again with the tables locked"));
+        }
+    }
+    match attempt(&mut connection, &mut watcher, options, progress, begun, true).await? {
+        Attempt::Done(migrated) => Ok(*migrated),
+        Attempt::Changed(what) => {
+            Err(MigratorError::SelfCheck(format!("{what} changed although the tables were locked")))
+        }
+    }
+}
+
+/// One attempt; unless it is done, its transaction is rolled back.
+async fn attempt(
+    connection: &mut PgConnection,
+    watcher: &mut PgConnection,
+    options: &MigrateOptions,
+    progress: &dyn Progress,
+    begun: Instant,
+    locked: bool,
+) -> Result<Attempt, MigratorError> {
+    progress.step("reading the legacy tables", None);
+    let mut early = None;
+    if !locked {
+        let mut snapshot = session::read_only(connection).await?;
+        early = Some(prepare(&mut snapshot, &options.plan).await?);
+        snapshot.rollback().await?;
+    }
+    let mut transaction = session::read_write(connection).await?;
+    let mut locked_at = None;
+    let outcome = match early {
+        Some(outcome) => outcome,
+        None => {
+            locked_at = Some(lock_all(&mut transaction, watcher, options, progress).await?);
+            prepare(&mut transaction, &options.plan).await?
+        }
+    };
+    let prepared = match outcome {
+        Outcome::Report(plan) if plan.already_migrated() && plan.ready => {
+            return Ok(Attempt::Done(Box::new(already(*plan, begun))));
+        }
+        Outcome::Report(plan) => return Err(MigratorError::Refused(plan)),
+        Outcome::Prepared(prepared) => *prepared,
+    };
+    if let (Some(expected), Some(found)) = (&options.expected_digest, &prepared.plan.digest)
+        && expected != found
+    {
+        return Err(MigratorError::StalePlan { expected: expected.clone(), found: found.clone() });
+    }
+    if !prepared.plan.ready {
+        return Err(MigratorError::Refused(Box::new(prepared.plan)));
+    }
+    stop_if_asked(progress)?;
+    let run = Uuid::now_v7();
+    let position = match carry_out(&mut transaction, watcher, &prepared, run, options, progress, &mut locked_at).await? {
+        Step::Changed(what) => return Ok(Attempt::Changed(what)),
+        Step::Ready { position } => position,
+    };
+    stop_if_asked(progress)?;
+    transaction.commit().await?;
+    Ok(Attempt::Done(Box::new(Migrated {
+        format: "phaseline.migrate/1",
+        already: false,
+        run: Some(run),
+        plan: prepared.plan,
+        position,
+        took_ms: millis(begun.elapsed()),
+        locked_ms: locked_at.map_or(0, |at| millis(at.elapsed())),
+    })))
+}
+
+enum Step {
+    /// Everything is done but the commit; `position` is the log's last.
+    Ready { position: i64 },
+    Changed(String),
+}
+
+/// Does everything but the commit.
+async fn carry_out(
+    connection: &mut PgConnection,
+    watcher: &mut PgConnection,
+    prepared: &Prepared,
+    run: Uuid,
+    options: &MigrateOptions,
+    progress: &dyn Progress,
+    locked_at: &mut Option<Instant>,
+) -> Result<Step, MigratorError> {
+    progress.step("installing the log", None);
+    phaseline_projections::install(connection).await?;
+    if schema::tip(connection).await?.position != prepared.log.position {
+        return Ok(Step::Changed("the log".to_owned()));
+    }
+    let (mut definition, phase_type) = new_phases(&prepared.phases)?;
+    let project_phase_id = prepared.assignments.clone().take_column("project_phase_id")?;
+    definition.leave_to(&project_phase_id);
+    let recorded = LegacySchemaRecorded { phase_type, project_phase_id };
+    let (position, rows) = import(connection, prepared, &recorded, run, options, progress).await?;
+
+    progress.step("building the new project_phases", None);
+    build_shadow(connection, &definition, &rows).await?;
+    stop_if_asked(progress)?;
+
+    if locked_at.is_none() {
+        progress.step("locking the tables", None);
+        let tables = with_own_tables(prepared.phases.tied_tables());
+        let at = lock_tables(connection, watcher, &tables, Head::Not, options.lock_timeout, progress).await?;
+        *locked_at = Some(at);
+        if let Some(what) = changed(connection, prepared).await? {
+            return Ok(Step::Changed(what));
+        }
+    }
+    progress.step("cutting over", None);
+    cut_over(connection, &definition, &recorded.project_phase_id, &prepared.plan).await?;
+    Ok(Step::Ready { position })
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn stop_if_asked(progress: &dyn Progress) -> Result<(), MigratorError> {
+    if progress.interrupted() { Err(MigratorError::Interrupted) } else { Ok(()) }
+}
+
+fn already(plan: Plan, begun: Instant) -> Migrated {
+    Migrated {
+        format: "phaseline.migrate/1",
+        already: true,
+        run: None,
+        plan,
+        position: 0,
+        took_ms: millis(begun.elapsed()),
+        locked_ms: 0,
+    }
+}
+
+/// Locks everything before anything is read. What there is to lock is looked up first; if tables are missing, nothing
+/// is locked and the plan will say so.
+async fn lock_all(
+    connection: &mut PgConnection,
+    watcher: &mut PgConnection,
+    options: &MigrateOptions,
+    progress: &dyn Progress,
+) -> Result<Instant, MigratorError> {
+    let Some(phases) = definition::capture(connection, "public", "project_phases").await? else {
+        return Ok(Instant::now());
+    };
+    let tables = with_own_tables(phases.tied_tables());
+    lock_tables(connection, watcher, &tables, Head::Not, options.lock_timeout, progress).await
+}
+
+/// The tables that hang together with these, and the planner's own.
+pub(crate) fn with_own_tables(mut tables: Vec<QualifiedName>) -> Vec<QualifiedName> {
+    for name in shape::TABLES {
+        let table = QualifiedName { schema: "public".to_owned(), name: name.to_owned() };
+        if !tables.contains(&table) {
+            tables.push(table);
+        }
+    }
+    tables.sort();
+    tables
+}
+
+/// What changed between the snapshot and the lock, if anything did.
+async fn changed(connection: &mut PgConnection, prepared: &Prepared) -> Result<Option<String>, MigratorError> {
+    let tables = prepared.watch.changed(connection).await?;
+    if !tables.is_empty() {
+        return Ok(Some(tables.join(", ")));
+    }
+    for (table, before) in
+        [("project_phases", &prepared.phases), ("resource_assignments", &prepared.assignments)]
+    {
+        let now = definition::capture(connection, "public", table).await?;
+        if now.as_ref() != Some(before) {
+            return Ok(Some(format!("the definition of {table}")));
+        }
+    }
+    if shape::find(connection).await?.revision() != Some(LEGACY_REVISION) {
+        return Ok(Some("alembic_version".to_owned()));
+    }
+    if !definition::obstacles(connection, &REBUILT).await?.is_empty() {
+        return Ok(Some("what hangs on the tables".to_owned()));
+    }
+    Ok(None)
+}
+
+/// Writes the run's events, the timelines' and the links'. Returns the last position and the new table's rows in the
+/// old table's order.
+async fn import(
+    connection: &mut PgConnection,
+    prepared: &Prepared,
+    legacy_schema: &LegacySchemaRecorded,
+    run: Uuid,
+    options: &MigrateOptions,
+    progress: &dyn Progress,
+) -> Result<(i64, Vec<PhaseRow>), MigratorError> {
+    let plan = &prepared.plan;
+    let total = plan.counts.timeline_events + plan.counts.link_events;
+    progress.step("writing the log", Some(total));
+    let metadata = options.operator.metadata(run).to_json()?;
+    let started = options
+        .operator
+        .started(connection, Direction::Migrate, plan.digest.clone(), serde_json::to_value(&plan.options)?)
+        .await?;
+    let mut import = Import::begin(connection).await?;
+    let stream = run::stream_of(run);
+    import.push(stream, 1, &RunEvent::Started(started).to_new()?, &metadata).await?;
+    import.push(stream, 2, &RunEvent::LegacySchema(legacy_schema.clone()).to_new()?, &metadata).await?;
+
+    let recorded_at = import.recorded_at().naive_utc();
+    let mut done = 0;
+    let mut rows: Vec<(i64, PhaseRow)> = Vec::new();
+    for project in &prepared.translation.projects {
+        let mut folded = prepared.log.timelines.get(&project.project).cloned().unwrap_or_default();
+        let stream = timeline::stream_of(project.project);
+        for (event, version) in project.events.iter().zip(project.version + 1..) {
+            import.push(stream, version, &NewEvent::timeline(event)?, &metadata).await?;
+            folded.apply(event, recorded_at);
+            done += 1;
+        }
+        let ordinal = |row: &PhaseRow| {
+            folded.timeline.phase(row.id).and_then(|phase| phase.legacy).map_or(i64::MAX, |legacy| legacy.ordinal)
+        };
+        rows.extend(project_phases::rows(&folded).into_iter().map(|row| (ordinal(&row), row)));
+        if done % 1000 < 3 {
+            progress.advance(done);
+            stop_if_asked(progress)?;
+        }
+    }
+    for (project, version, links) in &prepared.translation.links {
+        let stream = links::stream_of(*project);
+        for (event, version) in links::events(links.clone())?.iter().zip(version + 1..) {
+            import.push(stream, version, event, &metadata).await?;
+            done += 1;
+        }
+        if done % 1000 < 3 {
+            progress.advance(done);
+            stop_if_asked(progress)?;
+        }
+    }
+    let completed = MigrationCompleted { counts: plan.counts, budgets: plan.budgets_before };
+    import.push(stream, 3, &RunEvent::Migrated(completed).to_new()?, &metadata).await?;
+    let imported = import.finish().await?;
+    progress.advance(total);
+    rows.sort_by_key(|(ordinal, _)| *ordinal);
+    Ok((imported.position, rows.into_iter().map(|(_, row)| row).collect()))
+}
+
+async fn build_shadow(
+    connection: &mut PgConnection,
+    definition: &TableDefinition,
+    rows: &[PhaseRow],
+) -> Result<(), MigratorError> {
+    sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
+    ddl::run(connection, &definition.create_in(SHADOW)).await?;
+    let target = format!("{SHADOW}.project_phases ({})", project_phases::COLUMNS);
+    let mut sink = Sink::open(connection, &target).await?;
+    for row in rows {
+        sink.row(11, |fields| {
+            fields.uuid(row.project_id.uuid());
+            fields.numeric(row.capital_budget);
+            fields.numeric(row.expense_budget);
+            fields.numeric(row.total_budget);
+            fields.uuid(row.id.uuid());
+            fields.timestamp(row.created_at);
+            fields.timestamp(row.updated_at);
+            fields.text(&row.name);
+            fields.date(row.start_date);
+            fields.date(row.end_date);
+            match &row.description {
+                Some(description) => fields.text(description),
+                None => fields.null(),
+            }
+        })
+        .await?;
+    }
+    sink.finish().await?;
+    ddl::run(connection, &definition.index_in(SHADOW)).await?;
+    sqlx::raw_sql(&format!("ANALYZE {SHADOW}.project_phases")).execute(connection).await?;
+    Ok(())
+}
+
+/// The swap, under the tables' locks. Checks itself before the caller commits.
+async fn cut_over(
+    connection: &mut PgConnection,
+    definition: &TableDefinition,
+    project_phase_id: &Luggage,
+    plan: &Plan,
+) -> Result<(), MigratorError> {
+    let sums = "count(*), coalesce(sum(capital_budget), 0), coalesce(sum(expense_budget), 0), \
+                coalesce(sum(total_budget), 0)";
+    let same: bool = sqlx::query_scalar(&format!(
+        "SELECT (SELECT ROW({sums}) FROM public.project_phases) = (SELECT ROW({sums}) FROM {SHADOW}.project_phases)"
+    ))
+    .fetch_one(&mut *connection)
+    .await?;
+    if !same {
+        return Err(MigratorError::SelfCheck("rows or budgets of the new project_phases differ".to_owned()));
+    }
+    ddl::run(connection, &project_phase_id.drop_in_place()).await?;
+    ddl::run(connection, &definition.drop_incoming_foreign_keys()).await?;
+    ddl::run(connection, &definition.swap_in(SHADOW)).await?;
+    ddl::run(connection, &definition.finish()).await?;
+    set_revision(connection, LEGACY_REVISION, TIMELINE_REVISION).await?;
+    sqlx::raw_sql(&format!("DROP SCHEMA {SHADOW}")).execute(&mut *connection).await?;
+    schema::set_accepts_commands(connection, true).await?;
+    check_definition(connection, definition).await?;
+    let rows: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM public.project_phases").fetch_one(connection).await?;
+    if rows.unsigned_abs() != plan.counts.phases {
+        return Err(MigratorError::SelfCheck(format!("{rows} phases stand where {} were", plan.counts.phases)));
+    }
+    Ok(())
+}
+
+/// Moves the planner's own revision on, from the one that must be there.
+pub(crate) async fn set_revision(connection: &mut PgConnection, from: &str, to: &str) -> Result<(), MigratorError> {
+    let updated = sqlx::query("UPDATE public.alembic_version SET version_num = $2 WHERE version_num = $1")
+        .bind(from)
+        .bind(to)
+        .execute(connection)
+        .await?
+        .rows_affected();
+    if updated == 1 {
+        Ok(())
+    } else {
+        Err(MigratorError::SelfCheck(format!("alembic_version had {updated} rows at {from}")))
+    }
+}
+
+/// Captures the table as it stands now and compares it with what was to be built.
+pub(crate) async fn check_definition(
+    connection: &mut PgConnection,
+    wanted: &TableDefinition,
+) -> Result<(), MigratorError> {
+    let built = definition::capture(connection, "public", &wanted.name)
+        .await?
+        .ok_or_else(|| MigratorError::SelfCheck(format!("{} is missing", wanted.title())))?;
+    let differences = wanted.differences(&built);
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(MigratorError::SelfCheck(format!("{}: {}", wanted.title(), differences.join("; "))))
+    }
+}

@@ -1,0 +1,67 @@
+//! Connections on which the migrator works: their settings decide what a row's order, a name and a date mean.
+
+use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Transaction, postgres::PgConnectOptions};
+
+/// Settings of a migrator's session.
+///
+/// - no search path: every name is written out, nobody's function or operator can slip in;
+/// - `row_security = off`: under row security a SELECT-only role would silently see no rows; so it gets an error;
+/// - no synchronized and no parallel scans: rows come in heap order, which is the order of `pg_dump`;
+/// - ISO dates and UTC: text from the database has one form;
+/// - `client_connection_check_interval`: locks end with a process whose machine is gone.
+const SETTINGS: &str = "\
+    SET search_path = '';
+    SET row_security = off;
+    SET synchronize_seqscans = off;
+    SET max_parallel_workers_per_gather = 0;
+    SET DateStyle = ISO, YMD;
+    SET IntervalStyle = iso_8601;
+    SET TimeZone = 'UTC';
+    SET extra_float_digits = 3;
+    SET bytea_output = hex;
+    SET statement_timeout = 0;
+    SET idle_in_transaction_session_timeout = 0;
+    SET client_min_messages = warning;
+    SET client_connection_check_interval = '2s'";
+
+/// Where the database is, and who says so.
+#[derive(Clone, Debug)]
+pub struct Database {
+    options: PgConnectOptions,
+}
+
+impl Database {
+    /// The database behind these options.
+    pub const fn new(options: PgConnectOptions) -> Self {
+        Self { options }
+    }
+
+    /// A connection with the migrator's settings. `purpose` shows in `pg_stat_activity` as the application's name (63
+    /// bytes at most), so that a waiting operator can see who holds what.
+    pub async fn connect(&self, purpose: &str) -> Result<PgConnection, sqlx::Error> {
+        let mut end = purpose.len().min(63);
+        while !purpose.is_char_boundary(end) {
+            end -= 1;
+        }
+        let options = self.options.clone().application_name(&purpose[..end]).disable_statement_logging();
+        let mut connection = PgConnection::connect_with(&options).await?;
+        sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// The options behind it, for pools of the caller's own.
+    pub const fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+}
+
+/// Starts a transaction that sees one moment and can write nothing, not even by mistake.
+pub(crate) async fn read_only(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+}
+
+/// Starts a transaction whose every statement sees what was committed before it: under a lock, statements must not
+/// look at a moment before the lock.
+pub(crate) async fn read_write(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE").await
+}

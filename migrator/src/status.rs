@@ -1,0 +1,144 @@
+//! Where a database stands: its shape, its log, the runs over it.
+
+use crate::error::MigratorError;
+use crate::run::{self, Direction};
+use crate::session;
+use crate::shape::{self, Shape};
+use crate::lock;
+use chrono::{DateTime, Utc};
+use phaseline_store::schema;
+use serde::Serialize;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// The log's end and id.
+#[derive(Clone, Debug, Serialize)]
+pub struct LogStatus {
+    /// The log's own id; none if its head is damaged.
+    pub log_id: Option<Uuid>,
+    /// The last position, which is also the number of events.
+    pub position: i64,
+    /// When the last event was recorded.
+    pub recorded_at: Option<DateTime<Utc>>,
+    /// The last event's hash, in hexadecimal: note it down elsewhere, and nobody can alter the log behind it unseen.
+    pub hash: String,
+    /// Whether commands are taken; none if its head is damaged.
+    pub accepts_commands: Option<bool>,
+}
+
+/// One run of the migrator.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunStatus {
+    /// Its id.
+    pub id: Uuid,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Who ran it.
+    pub actor: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// On which machine.
+    pub host: String,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it was committed.
+    pub ended_at: DateTime<Utc>,
+    /// `done`, or what else became of it.
+    pub outcome: String,
+    /// What it did, in a line.
+    pub summary: String,
+}
+
+/// Where a database stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// `phaseline.status/1`
+    pub format: &'static str,
+    /// The database's name.
+    pub database: String,
+    /// PostgreSQL's version.
+    pub server_version: String,
+    /// The shape of the planner's tables.
+    pub shape: Shape,
+    /// The planner's revisions.
+    pub revisions: Vec<String>,
+    /// The log; none if the database was never migrated.
+    pub log: Option<LogStatus>,
+    /// The runs that the log knows, oldest first.
+    pub runs: Vec<RunStatus>,
+    /// Who holds the run lock right now.
+    pub running: Option<String>,
+}
+
+/// Reads the status in one snapshot. SELECT on `alembic_version` and on the log suffice.
+pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorError> {
+    let mut transaction = session::read_only(connection).await?;
+    let connection = &mut *transaction;
+    let (database, server_version): (String, String) =
+        sqlx::query_as("SELECT current_database()::text, current_setting('server_version')")
+            .fetch_one(&mut *connection)
+            .await?;
+    let found = shape::find(connection).await?;
+    let running = lock::run_lock_holder(connection).await?;
+    let mut log = None;
+    let mut runs = Vec::new();
+    if schema::installed(connection).await? {
+        let tip = schema::tip(connection).await?;
+        let head: bool = sqlx::query_scalar("SELECT to_regclass('phaseline.head') IS NOT NULL")
+            .fetch_one(&mut *connection)
+            .await?;
+        let (mut log_id, mut accepts_commands) = (None, None);
+        if head {
+            log_id = schema::log_id(connection).await.ok();
+            accepts_commands = schema::accepts_commands(connection).await.ok();
+        }
+        log = Some(LogStatus {
+            log_id,
+            position: tip.position,
+            recorded_at: tip.recorded_at,
+            hash: phaseline_store::hash::hex(&tip.hash),
+            accepts_commands,
+        });
+        runs = run::runs(connection).await?.into_iter().map(told).collect();
+    }
+    transaction.rollback().await?;
+    Ok(Status {
+        format: "phaseline.status/1",
+        database,
+        server_version,
+        shape: found.shape,
+        revisions: found.revisions,
+        log,
+        runs,
+        running,
+    })
+}
+
+fn told(run: run::Run) -> RunStatus {
+    let summary = match (&run.migrated, &run.rolled_back) {
+        (Some(done), _) => format!(
+            "{} projects, {} phases, {} assignments; {} events written",
+            done.counts.projects,
+            done.counts.phases,
+            done.counts.assignments,
+            done.counts.timeline_events + done.counts.link_events
+        ),
+        (_, Some(done)) => format!(
+            "{} phases and {} assignments restored, {} links from the log",
+            done.phases, done.assignments, done.links_restored
+        ),
+        _ => String::new(),
+    };
+    let done = run.migrated.is_some() || run.rolled_back.is_some();
+    RunStatus {
+        id: run.id,
+        direction: run.started.direction,
+        actor: run.metadata.actor,
+        reason: run.metadata.reason,
+        host: run.started.host,
+        started_at: run.started.started_at,
+        ended_at: run.ended_at,
+        outcome: if done { "done" } else { "not finished" }.to_owned(),
+        summary,
+    }
+}

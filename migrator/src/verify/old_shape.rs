@@ -1,0 +1,164 @@
+//! The old shape: the runbook's four checks, and whether every row is what the log says it was.
+
+use super::log::{LogReading, check_log, read_log};
+use super::{CheckGroup, CheckLine, Checks, has_column};
+use crate::error::MigratorError;
+use crate::legacy::{self, LegacyTables, RawPhase};
+use crate::progress::Progress;
+use crate::run;
+use phaseline_domain::PhaseId;
+use phaseline_projections::{LegacyPhaseRow, legacy_phases};
+use sqlx::PgConnection;
+use std::collections::HashMap;
+
+pub(super) async fn verify(
+    connection: &mut PgConnection,
+    checks: &mut Checks,
+    progress: &dyn Progress,
+) -> Result<(), MigratorError> {
+    runbook(connection, checks).await?;
+    let Some(reading) = read_log(connection, progress).await? else {
+        checks.notes.push("This database was never migrated: there is no log to compare with.".to_owned());
+        return Ok(());
+    };
+    if !run::runs(connection).await?.iter().any(|run| run.rolled_back.is_some()) {
+        checks.notes.push("The log holds no rollback: there is nothing to compare the old tables with.".to_owned());
+        check_log(&reading, checks);
+        return Ok(());
+    }
+    progress.step("comparing with the log", None);
+    let tables = legacy::read(connection).await?;
+    phases(&tables, &reading, checks);
+    links(&tables, &reading, checks);
+    check_log(&reading, checks);
+    Ok(())
+}
+
+async fn runbook(connection: &mut PgConnection, checks: &mut Checks) -> Result<(), MigratorError> {
+    let phase_type: Option<String> = sqlx::query_scalar(
+        "SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a
+          WHERE a.attrelid = 'public.project_phases'::regclass AND a.attname = 'phase_type' AND NOT a.attisdropped",
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let phase_type = phase_type.unwrap_or_default();
+    checks.runbook(
+        "Checking phase_type column restored...",
+        phase_type == "public.phasetype",
+        "phase_type column restored (the enum phasetype)",
+        &format!("phase_type is of type {phase_type:?}, not the enum phasetype"),
+        Vec::new(),
+    );
+    let restored = has_column(connection, "resource_assignments", "project_phase_id").await?;
+    checks.runbook(
+        "Checking project_phase_id restored in resource_assignments...",
+        restored,
+        "project_phase_id column restored",
+        "project_phase_id column is missing",
+        Vec::new(),
+    );
+    let mut lines = Vec::new();
+    for column in ["name", "start_date"] {
+        let passed = !has_column(connection, "project_phases", column).await?;
+        let state = if passed { "removed" } else { "is still there" };
+        lines.push(CheckLine { passed, text: format!("{column} column {state}") });
+    }
+    checks.add(CheckGroup::Runbook, "Checking new columns removed...", lines, Vec::new());
+    let counts: Vec<(Option<String>, i64)> = sqlx::query_as(
+        "SELECT phase_type::text, count(*) FROM public.project_phases GROUP BY phase_type ORDER BY phase_type",
+    )
+    .fetch_all(connection)
+    .await?;
+    let missing: i64 = counts.iter().filter(|(label, _)| label.is_none()).map(|(_, count)| count).sum();
+    let figures: Vec<String> = counts
+        .iter()
+        .filter_map(|(label, count)| label.as_ref().map(|label| format!("{count} {label}")))
+        .collect();
+    checks.runbook(
+        "Checking phase_type values...",
+        missing == 0,
+        &format!("phase_type values restored ({})", figures.join(", ")),
+        &format!("{missing} phases have no type"),
+        Vec::new(),
+    );
+    Ok(())
+}
+
+/// Every row of `project_phases` against the fold, field by field, and the rows' order.
+fn phases(tables: &LegacyTables, reading: &LogReading, checks: &mut Checks) {
+    let mut expected: HashMap<PhaseId, LegacyPhaseRow> = reading
+        .folded
+        .timelines
+        .values()
+        .flat_map(legacy_phases::rows)
+        .map(|row| (row.id, row))
+        .collect();
+    let count = expected.len();
+    let mut wrong = Vec::new();
+    let mut last = i64::MIN;
+    for raw in &tables.phases {
+        let Some(row) = expected.remove(&raw.id) else {
+            wrong.push(format!("phase {}: the log does not know it", raw.id));
+            continue;
+        };
+        wrong.extend(
+            differing_fields(raw, &row).into_iter().map(|what| format!("phase {}: {what}", raw.id)),
+        );
+        if row.ordinal < last {
+            wrong.push(format!("phase {}: stands behind rows that it stood before", raw.id));
+        }
+        last = last.max(row.ordinal);
+    }
+    let mut missing: Vec<String> =
+        expected.keys().map(|id| format!("phase {id}: in the log, not in the table")).collect();
+    missing.sort();
+    wrong.extend(missing);
+    checks.beyond(
+        "Checking every row of project_phases is what the log says it was...",
+        format!("Every row equals the log, in the order it had ({count} phases)"),
+        wrong,
+    );
+}
+
+fn differing_fields(raw: &RawPhase, row: &LegacyPhaseRow) -> Vec<String> {
+    let amount = |index: usize| raw.budgets[index].clone();
+    let time = |value: legacy::RawTimestamp| value.get().ok().map(|time| time.to_string());
+    let pairs = [
+        ("project_id", raw.project.map(|id| id.to_string()), row.project_id.to_string()),
+        ("phase_type", raw.phase_type.clone(), row.phase_type.to_string()),
+        ("capital_budget", amount(0), row.capital_budget.to_string()),
+        ("expense_budget", amount(1), row.expense_budget.to_string()),
+        ("total_budget", amount(2), row.total_budget.to_string()),
+        ("created_at", time(raw.created_at), row.created_at.to_string()),
+        ("updated_at", time(raw.updated_at), row.updated_at.to_string()),
+    ];
+    pairs
+        .into_iter()
+        .filter(|(_, found, expected)| found.as_ref() != Some(expected))
+        .map(|(column, found, expected)| {
+            format!("{column} is {}, the log says {expected}", found.as_deref().unwrap_or("NULL"))
+        })
+        .collect()
+}
+
+/// Every assignment's link against the log.
+fn links(tables: &LegacyTables, reading: &LogReading, checks: &mut Checks) {
+    let mut wrong = Vec::new();
+    let (mut kept, mut unknown) = (0_u64, 0_u64);
+    for raw in &tables.assignments {
+        match reading.links.phase_of.get(&raw.id) {
+            Some(phase) if raw.phase == Some(*phase) => kept += 1,
+            Some(phase) => wrong.push(format!(
+                "assignment {}: points at phase {}, the log says {phase}",
+                raw.id,
+                raw.phase.map_or_else(|| "NULL".to_owned(), |found| found.to_string())
+            )),
+            None => unknown += 1,
+        }
+    }
+    checks.beyond(
+        "Checking every assignment points at the phase that the log says...",
+        format!("Every link equals the log ({kept} assignments, {unknown} made since the migration)"),
+        wrong,
+    );
+}

@@ -1,0 +1,12 @@
+//! The definition of a table: captured, transformed and replayed on a real server, judged by `pg_dump`.
+
+#[path = "definition/fixture.rs"]
+mod fixture;
+#[path = "definition/obstacles.rs"]
+mod obstacles;
+#[path = "definition/privileges.rs"]
+mod privileges;
+#[path = "definition/rebuild.rs"]
+mod rebuild;
+#[path = "definition/round_trip.rs"]
+mod round_trip;

@@ -1,0 +1,20 @@
+//! What the end-to-end tests share: generators of whole legacy databases, of what hangs on their tables and of what
+//! a migration must refuse, and the comparison of dumps that the round trip is judged by.
+//!
+//! - [`legacy`] makes small databases of the planner's, legal and odd.
+//! - [`furniture`] is what administrators hang on tables; a round trip brings all of it back.
+//! - [`refusals`] is what neither a plan nor a migration may pass over.
+//! - [`script`] runs statements, [`dump`] compares databases, [`roles`] are the roles that all of them use.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "only tests use it, and a test that cannot be set up can only fail"
+)]
+
+pub mod dump;
+pub mod furniture;
+pub mod legacy;
+pub mod refusals;
+pub mod roles;
+pub mod script;

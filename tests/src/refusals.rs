@@ -1,0 +1,71 @@
+//! What a migration must refuse: rows and objects that it cannot carry there and back. Each case is a small legacy
+//! database ([`ground`]) and what happened to it; a plan has to find it, and to name what it found.
+//!
+//! Not here: security labels, which need a provider that PostgreSQL does not bring along.
+
+mod dates;
+mod dependents;
+mod ground;
+mod orphans;
+mod revision;
+mod rows;
+mod shape;
+mod table_parts;
+
+pub use ground::{ground, id};
+
+/// A legacy database that must not be migrated as it is.
+#[derive(Clone, Debug)]
+pub struct RefusalCase {
+    /// What is wrong, in words; no two are alike.
+    pub name: &'static str,
+    /// What to run on the [`ground`], in order, each in a transaction of its own.
+    pub statements: Vec<String>,
+    /// The ids and objects that the refusal has to name, every one of them.
+    pub must_name: Vec<String>,
+    /// Whether it migrates when repairs are allowed.
+    pub is_repairable: bool,
+    /// The role to act as ([`crate::roles::url_as`]), if not the superuser.
+    pub role: Option<&'static str>,
+}
+
+impl RefusalCase {
+    fn repairable(mut self) -> Self {
+        self.is_repairable = true;
+        self
+    }
+
+    fn acting_as(mut self, role: &'static str) -> Self {
+        self.role = Some(role);
+        self
+    }
+}
+
+/// All cases.
+pub fn all() -> Vec<RefusalCase> {
+    [
+        dates::cases(),
+        rows::cases(),
+        orphans::cases(),
+        revision::cases(),
+        shape::cases(),
+        table_parts::cases(),
+        dependents::cases(),
+    ]
+    .concat()
+}
+
+/// A case; `<short names>` in it stand for the ground's ids.
+fn case(name: &'static str, statements: &[&str], must_name: &[&str]) -> RefusalCase {
+    let resolve = |texts: &[&str]| texts.iter().map(|text| ground::resolve(text)).collect();
+    RefusalCase {
+        name,
+        statements: resolve(statements),
+        must_name: resolve(must_name),
+        is_repairable: false,
+        role: None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,7 @@
+//! End to end: databases go into the log and come back.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests say what they expect by panicking")]
+
+mod original;
+mod real_database;
+mod round_trip;
+mod support;

@@ -1,0 +1,21 @@
+use crate::support::{assert_verified, database_from, migrated, plan_of, planner_sql, rolled_back};
+use phaseline_tests::dump::{assert_same_dump, dump};
+
+#[tokio::test]
+async fn the_real_planner_database_comes_back_byte_for_byte_twice() {
+    let Some(path) = planner_sql() else { return };
+    let database = database_from(&std::fs::read_to_string(path).unwrap());
+    let before = dump(database.url());
+    let plan = plan_of(database.url()).await;
+    assert!(plan.ready, "{plan:#?}");
+    assert_eq!((plan.counts.projects, plan.counts.phases, plan.counts.assignments), (5, 8, 983));
+    let by_date = plan.assignments_by_date;
+    assert_eq!((by_date.kept, by_date.changed, by_date.outside), (120, 443, 420));
+    for _ in 0..2 {
+        migrated(database.url()).await;
+        assert_verified(database.url()).await;
+        rolled_back(database.url()).await;
+        assert_verified(database.url()).await;
+        assert_same_dump(&before, &dump(database.url()));
+    }
+}

@@ -1,0 +1,186 @@
+//! Lossless: without edits in between, `pg_dump` after `migrate` and `rollback` is the dump before.
+
+use crate::support::{assert_verified, migrated, plan_of, rolled_back, sample};
+use phaseline_embedded::testing::{TestCluster, TestDatabase};
+use phaseline_tests::dump::{assert_same_dump, dump};
+use phaseline_tests::legacy::LegacyDatabase;
+use phaseline_tests::script::load;
+
+/// How many generated databases: more on demand.
+fn cases() -> u64 {
+    std::env::var("PHASELINE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(24)
+}
+
+/// The whole database but the log: publications and what else stands outside of schemas.
+fn whole_dump(database: &TestDatabase) -> String {
+    database.dump(&["--exclude-schema=phaseline"])
+}
+
+async fn round_trip(seed: u64) {
+    let legacy = LegacyDatabase::from_seed(seed);
+    let database = TestCluster::shared().database();
+    load(database.url(), legacy.statements());
+    let (before, whole) = (dump(database.url()), whole_dump(&database));
+    eprintln!("seed {seed}: {:?}", legacy.furniture.iter().map(|piece| piece.name).collect::<Vec<_>>());
+    for _ in 0..2 {
+        migrated(database.url()).await;
+        assert_verified(database.url()).await;
+        rolled_back(database.url()).await;
+        assert_verified(database.url()).await;
+        assert_same_dump(&before, &dump(database.url()));
+        assert_same_dump(&whole, &whole_dump(&database));
+    }
+}
+
+/// One of four shares of the seeds, so that they run beside each other.
+async fn share(part: u64) {
+    for seed in (0..cases()).filter(|seed| seed % 4 == part) {
+        round_trip(seed).await;
+    }
+}
+
+#[tokio::test]
+async fn generated_databases_come_back_byte_for_byte_first_share() {
+    share(0).await;
+}
+
+#[tokio::test]
+async fn generated_databases_come_back_byte_for_byte_second_share() {
+    share(1).await;
+}
+
+#[tokio::test]
+async fn generated_databases_come_back_byte_for_byte_third_share() {
+    share(2).await;
+}
+
+#[tokio::test]
+async fn generated_databases_come_back_byte_for_byte_fourth_share() {
+    share(3).await;
+}
+
+#[tokio::test]
+async fn all_furniture_at_once_comes_back() {
+    let mut legacy = LegacyDatabase::from_seed(1);
+    legacy.furniture = phaseline_tests::furniture::all();
+    let database = TestCluster::shared().database();
+    load(database.url(), legacy.statements());
+    let (before, whole) = (dump(database.url()), whole_dump(&database));
+    migrated(database.url()).await;
+    rolled_back(database.url()).await;
+    assert_same_dump(&before, &dump(database.url()));
+    assert_same_dump(&whole, &whole_dump(&database));
+}
+
+#[tokio::test]
+async fn planner_tables_without_rows_migrate_and_come_back() {
+    let mut legacy = LegacyDatabase::from_seed(2).bare();
+    legacy.projects.clear();
+    legacy.assignments.clear();
+    legacy.moves.clear();
+    let database = TestCluster::shared().database();
+    load(database.url(), legacy.statements());
+    let before = dump(database.url());
+    assert!(plan_of(database.url()).await.ready);
+    migrated(database.url()).await;
+    assert_verified(database.url()).await;
+    rolled_back(database.url()).await;
+    assert_same_dump(&before, &dump(database.url()));
+}
+
+/// Everything in the log's schema but the events themselves: tables, views, functions, triggers, bookkeeping.
+const ALL_BUT_EVENTS: &str = "
+    DO $$
+    DECLARE victim record;
+    BEGIN
+        DROP TRIGGER events_append_only ON phaseline.events;
+        FOR victim IN SELECT c.relname, c.relkind FROM pg_class c
+             WHERE c.relnamespace = 'phaseline'::regnamespace AND c.relkind IN ('v', 'r') AND c.relname <> 'events'
+             ORDER BY c.relkind DESC LOOP
+            EXECUTE format('DROP %s phaseline.%I CASCADE',
+                CASE victim.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, victim.relname);
+        END LOOP;
+        FOR victim IN SELECT p.oid::regprocedure AS signature FROM pg_proc p
+             WHERE p.pronamespace = 'phaseline'::regnamespace LOOP
+            EXECUTE format('DROP FUNCTION %s CASCADE', victim.signature);
+        END LOOP;
+    END $$";
+
+#[tokio::test]
+async fn the_old_tables_come_back_from_the_events_alone() {
+    let database = TestCluster::shared().database();
+    load(database.url(), LegacyDatabase::from_seed(3).statements());
+    let before = dump(database.url());
+    migrated(database.url()).await;
+    database.psql(ALL_BUT_EVENTS);
+    let left = database.psql(
+        "SELECT count(*) FROM pg_depend d WHERE d.refclassid = 'pg_namespace'::regclass
+            AND d.refobjid = 'phaseline'::regnamespace AND d.deptype = 'n'",
+    );
+    assert_eq!(left.trim(), "1", "only the events are left");
+    rolled_back(database.url()).await;
+    assert_same_dump(&before, &dump(database.url()));
+    assert_verified(database.url()).await;
+    migrated(database.url()).await;
+    assert_verified(database.url()).await;
+}
+
+#[tokio::test]
+async fn no_copy_of_the_old_tables_is_kept() {
+    let database = sample(10, 200, 7);
+    migrated(database.url()).await;
+    let tables = database.psql(
+        "SELECT string_agg(n.nspname || '.' || c.relname, ' ' ORDER BY 1) FROM pg_class c
+           JOIN pg_namespace n ON n.oid = c.relnamespace
+          WHERE c.relkind IN ('r', 'm', 'p') AND n.nspname !~ '^pg_|^information_schema$|^public$'",
+    );
+    assert_eq!(tables.trim(), "phaseline._sqlx_migrations phaseline.events phaseline.head");
+}
+
+#[tokio::test]
+async fn what_somebody_adds_before_or_after_the_migration_stays() {
+    let database = sample(6, 60, 11);
+    database.psql("CREATE INDEX added_before ON public.project_phases (expense_budget DESC)");
+    let before = dump(database.url());
+    migrated(database.url()).await;
+    let added = "CREATE INDEX added_after ON public.project_phases (capital_budget) WHERE capital_budget > 0;
+                 CREATE INDEX added_beside ON public.resource_assignments (allocation_percentage);
+                 COMMENT ON COLUMN public.project_phases.total_budget IS 'capital plus expense'";
+    database.psql(added);
+    rolled_back(database.url()).await;
+    let after = dump(database.url());
+    assert!(after.contains("added_before"));
+    // The dump is that of the old database, had the same been added to it.
+    let expected = sample(6, 60, 11);
+    expected.psql("CREATE INDEX added_before ON public.project_phases (expense_budget DESC)");
+    assert_same_dump(&before, &dump(expected.url()));
+    expected.psql(added);
+    assert_same_dump(&dump(expected.url()), &after);
+}
+
+#[tokio::test]
+async fn assignments_made_since_get_the_phase_of_their_date_and_are_counted() {
+    let database = sample(4, 40, 5);
+    migrated(database.url()).await;
+    database.psql(
+        "INSERT INTO public.resource_assignments
+         SELECT r.resource_id, p.id, p.start_date, 10, 50, 50, gen_random_uuid(), now(), now()
+           FROM public.projects p, (SELECT resource_id FROM public.resource_assignments LIMIT 1) r;
+         INSERT INTO public.resource_assignments
+         SELECT r.resource_id, p.id, p.end_date + 100, 10, 50, 50, gen_random_uuid(), now(), now()
+           FROM public.projects p, (SELECT resource_id FROM public.resource_assignments LIMIT 1) r",
+    );
+    let expected = database.psql(
+        "SELECT string_agg(ra.id::text || ph.id::text, ' ' ORDER BY ra.id) FROM public.resource_assignments ra
+           JOIN public.project_phases ph ON ph.project_id = ra.project_id
+            AND ph.start_date = (SELECT min(start_date) FROM public.project_phases x WHERE x.project_id = ra.project_id)
+          WHERE ra.allocation_percentage = 10",
+    );
+    let done = rolled_back(database.url()).await.completed.expect("it was done");
+    assert_eq!((done.links_restored, done.links_by_date, done.links_first_phase), (40, 4, 4));
+    let found = database.psql(
+        "SELECT string_agg(id::text || project_phase_id::text, ' ' ORDER BY id) FROM public.resource_assignments
+          WHERE allocation_percentage = 10",
+    );
+    assert_eq!(expected, found);
+}
