@@ -104,6 +104,10 @@ codes! {
     AssignmentDate, "assignment_date", true,
         "Assignments with a date that is infinite or outside the years 1 to 9999.",
         "Correct the date.";
+    /// An assignment's time stamp cannot be carried over.
+    AssignmentTimestamp, "assignment_timestamp", true,
+        "Assignments with created_at or updated_at infinite or outside the years 1 to 9999.",
+        "Correct the time stamps.";
     /// An assignment's project is not there.
     AssignmentOrphanProject, "assignment_orphan_project", true,
         "Assignments whose project does not exist.",
@@ -185,6 +189,13 @@ impl Findings {
     /// Whether anything refuses the migration.
     pub fn refused(&self) -> bool {
         self.by_code.keys().any(|code| code.refused())
+    }
+
+    /// Adds what others found.
+    pub fn extend(&mut self, other: Self) {
+        for (code, rows) in other.by_code {
+            self.by_code.entry(code).or_default().extend(rows);
+        }
     }
 
     /// Everything found.

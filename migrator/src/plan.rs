@@ -183,6 +183,7 @@ pub(crate) async fn prepare(connection: &mut PgConnection, options: &PlanOptions
     let assignments = captured(connection, "resource_assignments").await?;
     hanging_things(connection, &mut findings, &mut plan).await?;
     orphans_of_foreign_keys(connection, [&phases, &assignments], &mut findings, &mut plan).await?;
+    assignment_timestamps(connection, &mut findings).await?;
     let tables = legacy::read(connection).await?;
     let (log, links) = earlier_log(connection, &mut findings).await?;
     let watch = watch.with_counts(&tables);
@@ -197,11 +198,9 @@ pub(crate) async fn prepare(connection: &mut PgConnection, options: &PlanOptions
     plan.budgets_after = translation.after;
     plan.assignments_by_date = translation.by_date;
     plan.estimate = estimate(&plan.counts);
-    let rows = std::mem::take(&mut translation.findings);
-    let refused = findings.refused() || rows.refused();
+    findings.extend(std::mem::take(&mut translation.findings));
+    let refused = findings.refused();
     plan.anomalies = findings.into_anomalies();
-    plan.anomalies.extend(rows.into_anomalies());
-    plan.anomalies.sort_by_key(|anomaly| anomaly.code);
     plan.ready = !refused && plan.missing_privileges.is_empty();
     if !refused && plan.budgets_before != plan.budgets_after {
         return Err(MigratorError::SelfCheck("budgets before and after differ".to_owned()));
@@ -246,6 +245,8 @@ async fn column_problems(connection: &mut PgConnection) -> Result<Vec<(String, S
                 ("project_phase_id", "uuid"),
                 ("assignment_date", "date"),
                 ("id", "uuid"),
+                ("created_at", "timestamp without time zone"),
+                ("updated_at", "timestamp without time zone"),
             ],
         ),
         ("alembic_version", &[("version_num", "character varying(32)")]),
@@ -294,16 +295,17 @@ async fn check_structure(
 ) -> Result<(), MigratorError> {
     for table in &found.missing {
         let code = if found.missing.len() == shape::TABLES.len() { Code::NoPlannerTables } else { Code::NotThePlanners };
-        findings.note(code, "table", format!("public.{table}"), "does not exist");
+        findings.note(code, "table", format!("public.{table}"), "does not exist, or is no ordinary table");
     }
     if found.missing.len() == shape::TABLES.len() {
         return Ok(());
     }
     if found.revision() != Some(LEGACY_REVISION) {
-        let detail = match found.revisions.as_slice() {
-            [] => "holds no revision".to_owned(),
-            revisions => format!("holds {}", revisions.join(", ")),
+        let holds = match found.revisions.as_slice() {
+            [] => "no revision".to_owned(),
+            revisions => revisions.join(", "),
         };
+        let detail = format!("holds {holds}; it must be {LEGACY_REVISION}");
         findings.note(Code::WrongRevision, "alembic_version", "version_num", detail);
     }
     if found.shape == Shape::Timelines {
@@ -431,6 +433,24 @@ async fn orphans_of_foreign_keys(
         for (id, target) in orphans {
             let detail = format!("points at {} {target}, which does not exist ({})", key.references.name, key.name);
             findings.note(Code::ForeignKeyOrphan, &key.table.name, id, detail);
+        }
+    }
+    Ok(())
+}
+
+/// Time stamps of assignments stay in their table and are not translated, but the planner cannot read these.
+async fn assignment_timestamps(connection: &mut PgConnection, findings: &mut Findings) -> Result<(), MigratorError> {
+    for column in ["created_at", "updated_at"] {
+        let bad: Vec<(uuid::Uuid, Option<String>)> = sqlx::query_as(&format!(
+            "SELECT id, {column}::text FROM public.resource_assignments
+              WHERE ({column} >= '0001-01-01' AND {column} < '10000-01-01') IS NOT TRUE ORDER BY ctid"
+        ))
+        .fetch_all(&mut *connection)
+        .await?;
+        for (id, value) in bad {
+            let code = if value.is_none() { Code::AssignmentNull } else { Code::AssignmentTimestamp };
+            let detail = format!("{column} is {}", value.as_deref().unwrap_or("NULL"));
+            findings.note(code, "resource_assignments", id, detail);
         }
     }
     Ok(())

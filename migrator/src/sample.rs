@@ -80,7 +80,7 @@ pub enum SampleError {
         /// Assignments asked for.
         assignments: u64,
     },
-    /// PostgreSQL refused.
+    /// The database refused.
     #[error("the sample could not be written: {0}")]
     Database(#[from] sqlx::Error),
 }

@@ -37,7 +37,7 @@ pub struct Found {
     pub shape: Shape,
     /// All revisions in `alembic_version`; the planner has one.
     pub revisions: Vec<String>,
-    /// Tables of the planner's that are missing.
+    /// Tables of the planner's that are missing, or are no ordinary tables.
     pub missing: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ pub const TABLES: [&str; 4] = ["projects", "project_phases", "resource_assignmen
 pub async fn find(connection: &mut PgConnection) -> Result<Found, sqlx::Error> {
     let present: Vec<String> = sqlx::query_scalar(
         "SELECT c.relname::text FROM pg_catalog.pg_class c
-          WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY ($1)",
+          WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname = ANY ($1)",
     )
     .bind(TABLES.map(String::from).to_vec())
     .fetch_all(&mut *connection)

@@ -1,7 +1,7 @@
 //! What a migration must refuse: rows and objects that it cannot carry there and back. Each case is a small legacy
 //! database ([`ground`]) and what happened to it; a plan has to find it, and to name what it found.
 //!
-//! Not here: security labels, which need a provider that PostgreSQL does not bring along.
+//! Not here: security labels, which need a provider that no plain server has.
 
 mod dates;
 mod dependents;

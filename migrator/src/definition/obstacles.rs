@@ -85,7 +85,7 @@ pub async fn obstacles(
             .fetch_all(&mut *conn)
             .await?;
         for (kind, object) in rows {
-            let (reason, remedy) = explain(&kind, &object);
+            let (reason, remedy) = explain(&kind, &object, table.going_columns);
             obstacles.push(Obstacle {
                 table: title.clone(),
                 object,
@@ -202,11 +202,15 @@ fn owned(names: &[&str]) -> Vec<String> {
 }
 
 /// Reason and remedy for a kind of `obstacles.sql`.
-fn explain(kind: &str, object: &str) -> (String, String) {
+fn explain(kind: &str, object: &str, going_columns: &[&str]) -> (String, String) {
     let drop_first =
         || format!("keep the definition of the {object}, drop it, and create it again afterwards");
     let rebuilt = "the table is built anew, and this would go with the old one";
-    let column = "it uses a column that goes";
+    let going = going_columns.join(" or ");
+    let uses = format!("it uses {going}, which goes");
+    let computed = format!("it is computed from {going}, which goes");
+    let refers = format!("it refers to {going}, which goes");
+    let unguarded = format!("while {going} is gone nothing keeps the referenced rows from going too");
     let (reason, remedy): (&str, String) = match kind {
         "view" | "materialized view" => ("it reads the table, which is built anew", drop_first()),
         "rule" => ("rules are not carried over to the table that is built anew", drop_first()),
@@ -255,14 +259,14 @@ fn explain(kind: &str, object: &str) -> (String, String) {
         "missing column" => {
             ("the planner's schema has it", "check that this is the database of the right revision".into())
         }
-        "trigger on column" | "policy on column" => (column, drop_first()),
-        "publication of column" => (column, "publish the table without that column list or row filter".into()),
-        "generated column" => ("it is computed from a column that goes", "drop it, and add it again afterwards".into()),
+        "trigger on column" | "policy on column" => (&uses, drop_first()),
+        "publication of column" => (&uses, "publish the table without that column list or row filter".into()),
+        "generated column" => (&computed, "drop it, and add it again afterwards".into()),
         "key of column" => (
-            "while its column is gone nothing keeps the referenced rows from going too",
+            &unguarded,
             "drop it, and add it again afterwards".into(),
         ),
-        "key to column" => ("it refers to a column that goes", "drop it, and add it again afterwards".into()),
+        "key to column" => (&refers, "drop it, and add it again afterwards".into()),
         "grantor" => (
             "its grantor has the owner's rights by now, so that a new grant would bear the owner's name",
             "revoke it, and grant it as the owner".into(),

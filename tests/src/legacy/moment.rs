@@ -40,7 +40,7 @@ fn microseconds_of_our_era(microseconds: i64) -> NaiveDateTime {
     first_day().and_time(NaiveTime::MIN) + TimeDelta::microseconds(microseconds)
 }
 
-/// As PostgreSQL reads and writes it.
+/// As an SQL literal.
 pub(super) fn sql(moment: NaiveDateTime) -> String {
     moment.format("'%Y-%m-%d %H:%M:%S%.6f'").to_string()
 }

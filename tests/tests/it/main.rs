@@ -1,7 +1,10 @@
 //! End to end: databases go into the log and come back.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests say what they expect by panicking")]
 
+mod edits;
 mod original;
 mod real_database;
+mod refusals;
 mod round_trip;
+mod select_only;
 mod support;

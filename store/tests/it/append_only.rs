@@ -1,0 +1,69 @@
+//! Nobody changes the log: not its owner by mistake, not a role that may write commands.
+
+use crate::support::{command, connect, log, stream};
+use phaseline_store::append;
+use sqlx::{Connection, PgConnection};
+
+async fn refused(connection: &mut PgConnection, statement: &str) -> String {
+    sqlx::raw_sql(statement).execute(connection).await.expect_err(statement).to_string()
+}
+
+#[tokio::test]
+async fn the_owner_cannot_update_delete_or_truncate() {
+    let database = log().await;
+    let mut connection = connect(&database).await;
+    append(&mut connection, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
+    for statement in [
+        "UPDATE phaseline.events SET payload = '{}'",
+        "DELETE FROM phaseline.events",
+        "TRUNCATE phaseline.events",
+        "SET session_replication_role = replica; DELETE FROM phaseline.events",
+    ] {
+        let message = refused(&mut connection, statement).await;
+        assert!(message.contains("append-only"), "{statement}: {message}");
+    }
+    assert_eq!(database.psql("SELECT count(*) FROM phaseline.events").trim(), "1");
+}
+
+#[tokio::test]
+async fn the_roles_may_do_their_own_and_no_more() {
+    let database = log().await;
+    let mut owner = connect(&database).await;
+    append(&mut owner, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
+    for (role, may_append) in
+        [("phaseline_writer", true), ("phaseline_reader", false), ("phaseline_auditor", false)]
+    {
+        let mut connection = PgConnection::connect(database.url()).await.unwrap();
+        sqlx::raw_sql(&format!("SET ROLE {role}")).execute(&mut connection).await.unwrap();
+        let events: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM phaseline.events").fetch_one(&mut connection).await.unwrap();
+        assert!(events > 0);
+        for statement in [
+            "INSERT INTO phaseline.events SELECT * FROM phaseline.events",
+            "UPDATE phaseline.events SET payload = '{}'",
+            "DELETE FROM phaseline.events",
+            "TRUNCATE phaseline.events",
+            "UPDATE phaseline.head SET accepts_commands = false",
+            "ALTER TABLE phaseline.events DISABLE TRIGGER ALL",
+            "SELECT phaseline.project_inline('{}', now())",
+        ] {
+            let message = refused(&mut connection, statement).await;
+            assert!(
+                message.contains("permission denied") || message.contains("must be owner"),
+                "{role}: {statement}: {message}"
+            );
+        }
+        let appended = append(&mut connection, &[command(stream(99), 0, 1)]).await;
+        assert_eq!(appended.is_ok(), may_append, "{role}: {appended:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_closed_takes_no_command() {
+    let database = log().await;
+    let mut connection = connect(&database).await;
+    phaseline_store::schema::set_accepts_commands(&mut connection, false).await.unwrap();
+    let verdicts = append(&mut connection, &[command(stream(1), 0, 1)]).await.unwrap();
+    assert!(matches!(verdicts[0], Err(phaseline_store::StoreError::NotAccepting)));
+    assert_eq!(database.psql("SELECT count(*) FROM phaseline.events").trim(), "0");
+}

@@ -1,0 +1,173 @@
+//! After new-style edits a rollback loses nothing silently: it names what the old schema cannot hold.
+
+use crate::support::{assert_verified, migrated, sample, store, try_rollback, verified};
+use phaseline_domain::{Neighbours, PhaseId, ProjectId, TimelineCommand};
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_migrator::MigratorError;
+use phaseline_migrator::rollback::RollbackPlan;
+use phaseline_projections::history;
+use phaseline_store::{ExecuteError, Metadata, StoreError};
+
+fn first_phase(database: &TestDatabase) -> (ProjectId, PhaseId) {
+    let row = database.psql("SELECT project_id, id FROM public.project_phases ORDER BY project_id, start_date LIMIT 1");
+    let (project, phase) = row.trim().split_once('|').expect("two columns");
+    (project.parse().unwrap(), phase.parse().unwrap())
+}
+
+async fn refused(database: &TestDatabase) -> RollbackPlan {
+    let before = database.dump(&[]);
+    let Err(MigratorError::WouldLose(plan)) = try_rollback(database.url()).await else {
+        panic!("rolled back over an edit")
+    };
+    assert_eq!(before, database.dump(&[]), "something was written");
+    *plan
+}
+
+fn by(actor: &str) -> Metadata {
+    Metadata { actor: Some(actor.to_owned()), ..Metadata::default() }
+}
+
+#[tokio::test]
+async fn a_rename_is_named_and_nothing_is_touched() {
+    let database = sample(4, 20, 21);
+    migrated(database.url()).await;
+    let (project, phase_id) = first_phase(&database);
+    let store = store(database.url()).await;
+    let rename = TimelineCommand::RenamePhase { phase_id, name: "Discovery".to_owned() };
+    let done = store.execute(project, &rename, by("ann@desk")).await.unwrap();
+    assert_verified(database.url()).await;
+    let plan = refused(&database).await;
+    assert_eq!(plan.edits.len(), 1);
+    let edit = &plan.edits[0];
+    assert_eq!((edit.project_id, edit.phase_id), (project, Some(phase_id)));
+    assert_eq!((edit.event_type.as_str(), edit.position), ("PhaseRenamed", done.position));
+    assert_eq!(edit.actor.as_deref(), Some("ann@desk"));
+}
+
+#[tokio::test]
+async fn rows_that_others_changed_or_added_are_named() {
+    let database = sample(4, 20, 22);
+    migrated(database.url()).await;
+    let (project, phase) = first_phase(&database);
+    database.psql(&format!("UPDATE public.project_phases SET name = 'by hand' WHERE id = '{phase}'"));
+    let plan = refused(&database).await;
+    assert!(plan.edits.is_empty());
+    let text: Vec<String> = plan.drift.iter().map(ToString::to_string).collect();
+    assert_eq!(text.len(), 1, "{text:?}");
+    assert!(text[0].contains(&phase.to_string()) && text[0].contains("by hand"), "{text:?}");
+    let found = verified(database.url()).await;
+    assert!(!found.passed);
+    assert!(found.checks.iter().flat_map(|check| &check.details).any(|line| line.contains(&project.to_string())));
+}
+
+#[tokio::test]
+async fn a_project_that_the_planner_made_since_is_named_and_is_no_failure() {
+    let database = sample(4, 20, 23);
+    migrated(database.url()).await;
+    database.psql(
+        "INSERT INTO public.projects SELECT program_id, 'new', 'b', 'm', 't', '2025-01-01', '2025-12-31', 'NEW', NULL,
+                '00000000-0000-0000-0000-00000000beef', now(), now() FROM public.projects LIMIT 1;
+         INSERT INTO public.project_phases (project_id, capital_budget, expense_budget, total_budget, id, created_at,
+                updated_at, name, start_date, end_date)
+         VALUES ('00000000-0000-0000-0000-00000000beef', 0, 0, 0, gen_random_uuid(), now(), now(), 'Default Phase',
+                '2025-01-01', '2025-12-31')",
+    );
+    let found = verified(database.url()).await;
+    assert!(found.notes.iter().any(|note| note.contains("beef")), "{:?}", found.notes);
+    let plan = refused(&database).await;
+    assert!(plan.drift.iter().any(|drift| drift.to_string().contains("beef")));
+}
+
+#[tokio::test]
+async fn commands_change_the_log_and_the_table_together() {
+    let database = sample(6, 60, 24);
+    migrated(database.url()).await;
+    let (project, phase_id) = first_phase(&database);
+    let store = store(database.url()).await;
+    let budget = TimelineCommand::BudgetPhase {
+        phase_id,
+        capital_budget: "12.34".parse().unwrap(),
+        expense_budget: "0.66".parse().unwrap(),
+        total_budget: None,
+    };
+    store.execute(project, &budget, by("bo@desk")).await.unwrap();
+    let describe = TimelineCommand::DescribePhase { phase_id, description: Some("the café's part".to_owned()) };
+    store.execute(project, &describe, by("bo@desk")).await.unwrap();
+    let row = database.psql(&format!(
+        "SELECT capital_budget, expense_budget, total_budget, description FROM public.project_phases
+          WHERE id = '{phase_id}'"
+    ));
+    assert_eq!(row.trim(), "12.34|0.66|13.00|the café's part");
+    assert_verified(database.url()).await;
+    let again = store.execute(project, &describe, by("bo@desk")).await.unwrap();
+    assert!(again.events.is_empty(), "a command that changes nothing writes nothing");
+
+    let entries = history::entries(&store.history(project).await.unwrap(), Some(phase_id));
+    let last = entries.last().unwrap();
+    assert_eq!(last.changes[0].before, None);
+    assert_eq!(last.changes[0].after.as_deref(), Some("the café's part"));
+    assert_eq!(last.metadata.actor.as_deref(), Some("bo@desk"));
+    assert!(entries[0].words.contains("adopted from the legacy planner"), "{}", entries[0].words);
+}
+
+#[tokio::test]
+async fn rescheduling_a_project_moves_its_row_and_its_phases_in_one_transaction() {
+    let database = sample(3, 10, 25);
+    migrated(database.url()).await;
+    let (project, _) = first_phase(&database);
+    let store = store(database.url()).await;
+    let dates = database.psql(&format!("SELECT start_date - 7, end_date + 7 FROM public.projects WHERE id = '{project}'"));
+    let (start, end) = dates.trim().split_once('|').unwrap();
+    let command =
+        TimelineCommand::Reschedule { start_date: start.parse().unwrap(), end_date: end.parse().unwrap() };
+    store.execute(project, &command, by("cy@desk")).await.unwrap();
+    let row = database.psql(&format!(
+        "SELECT p.start_date, p.end_date, min(ph.start_date), max(ph.end_date) FROM public.projects p
+           JOIN public.project_phases ph ON ph.project_id = p.id WHERE p.id = '{project}' GROUP BY p.id"
+    ));
+    assert_eq!(row.trim(), format!("{start}|{end}|{start}|{end}"));
+    assert_verified(database.url()).await;
+}
+
+#[tokio::test]
+async fn the_log_takes_no_command_while_the_old_shape_is_live() {
+    let database = sample(3, 10, 26);
+    migrated(database.url()).await;
+    let (project, phase_id) = first_phase(&database);
+    try_rollback(database.url()).await.unwrap();
+    let store = store(database.url()).await;
+    let rename = TimelineCommand::RenamePhase { phase_id, name: "too late".to_owned() };
+    let events = database.psql("SELECT count(*) FROM phaseline.events");
+    let result = store.execute(project, &rename, by("di@desk")).await;
+    assert!(matches!(result, Err(ExecuteError::Store(StoreError::NotAccepting))), "{result:?}");
+    assert_eq!(events, database.psql("SELECT count(*) FROM phaseline.events"));
+}
+
+#[tokio::test]
+async fn a_phase_id_of_another_project_is_never_taken_over() {
+    let database = sample(4, 20, 27);
+    migrated(database.url()).await;
+    let (project, phase_id) = first_phase(&database);
+    let other = database.psql(&format!(
+        "SELECT id, start_date, end_date FROM public.projects WHERE id <> '{project}' ORDER BY id LIMIT 1"
+    ));
+    let mut other = other.trim().split('|');
+    let (other_id, start): (ProjectId, chrono::NaiveDate) =
+        (other.next().unwrap().parse().unwrap(), other.next().unwrap().parse().unwrap());
+    let before = database.dump(&[]);
+    let store = store(database.url()).await;
+    let draft = phaseline_domain::PhaseDraft {
+        id: phase_id,
+        name: "stolen".to_owned(),
+        start_date: start,
+        end_date: start,
+        description: None,
+        capital_budget: 0.into(),
+        expense_budget: 0.into(),
+        total_budget: 0.into(),
+    };
+    let create = TimelineCommand::CreatePhase { phase: draft, neighbours: Neighbours::Adjust };
+    let error = store.execute(other_id, &create, by("ed@desk")).await.unwrap_err();
+    assert!(error.to_string().contains("belongs to another project"), "{error}");
+    assert_eq!(before, database.dump(&[]));
+}
