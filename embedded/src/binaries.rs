@@ -1,0 +1,101 @@
+//! Finding an installed PostgreSQL.
+
+mod search;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+
+use crate::{EmbeddedError, process};
+
+/// Names the one folder to take PostgreSQL's programs from; no other place is looked in then.
+pub const BINDIR_VARIABLE: &str = "PHASELINE_PG_BINDIR";
+
+/// The oldest major version of PostgreSQL that is used.
+pub const OLDEST_MAJOR_VERSION: u32 = 15;
+
+/// A folder with PostgreSQL's programs, of one version: at least `initdb`, `postgres` and `pg_ctl`.
+#[derive(Debug, Clone)]
+pub struct Binaries {
+    bindir: PathBuf,
+    major_version: u32,
+    knows_restrict_key: Arc<OnceLock<bool>>,
+}
+
+impl Binaries {
+    /// Finds PostgreSQL: in `PHASELINE_PG_BINDIR` alone if that is set, or else in the folders of `PATH`,
+    /// then where `pg_config` says, then where distributions put it, the newest version first.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::NoBinaries`], whose message is one line and says how to install it.
+    pub fn find() -> Result<Self, EmbeddedError> {
+        search::find(|_| true)
+    }
+
+    /// As [`Binaries::find`], but of this major version only.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::NoBinaries`].
+    pub fn find_version(major_version: u32) -> Result<Self, EmbeddedError> {
+        search::find(|found| found == major_version)
+    }
+
+    fn new(bindir: PathBuf, major_version: u32) -> Self {
+        Self {
+            bindir,
+            major_version,
+            knows_restrict_key: Arc::default(),
+        }
+    }
+
+    /// The folder.
+    pub fn bindir(&self) -> &Path {
+        &self.bindir
+    }
+
+    /// The major version, such as 15.
+    pub fn major_version(&self) -> u32 {
+        self.major_version
+    }
+
+    /// The path of a program such as `pg_dump`. Some packages come without the client programs; for these
+    /// it is the one in `PATH`, if there is one.
+    pub fn program(&self, name: &str) -> PathBuf {
+        let own = self.bindir.join(name);
+        if own.exists() {
+            return own;
+        }
+        search::in_path(name).unwrap_or(own)
+    }
+
+    /// Whether this `pg_dump` can be told the key that it prints (since 15.14, 16.10 and 17.6).
+    /// Without it two dumps of one database differ.
+    pub(crate) fn pg_dump_knows_restrict_key(&self) -> bool {
+        *self.knows_restrict_key.get_or_init(|| {
+            let help = Command::new(self.program("pg_dump")).arg("--help").output();
+            help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--restrict-key"))
+        })
+    }
+}
+
+/// The major version of the server in a folder, if there is one.
+fn server_version(bindir: &Path) -> Option<u32> {
+    if !["initdb", "pg_ctl"]
+        .iter()
+        .all(|program| bindir.join(program).is_file())
+    {
+        return None;
+    }
+    let output = process::private(&bindir.join("postgres"))
+        .arg("--version")
+        .output()
+        .ok()?;
+    // "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", or "18beta1".
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = text.split_once("(PostgreSQL) ")?.1;
+    version
+        .split(|char: char| !char.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()
+}

@@ -1,0 +1,141 @@
+use std::cmp::Reverse;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{BINDIR_VARIABLE, Binaries, OLDEST_MAJOR_VERSION, server_version};
+use crate::EmbeddedError;
+
+/// Where distributions put a server: the folder that holds one folder per version, how that folder's name
+/// begins, and where the programs lie in it.
+const INSTALLATIONS: [(&str, &str, &str); 5] = [
+    ("/usr/lib/postgresql", "", "bin"),          // Debian, Ubuntu
+    ("/usr", "pgsql-", "bin"),                   // packages of postgresql.org for Fedora, RHEL
+    ("/usr/libexec", "postgresql", ""),          // Alpine
+    ("/opt/homebrew/opt", "postgresql@", "bin"), // Homebrew
+    ("/usr/local/opt", "postgresql@", "bin"),    // Homebrew on Intel
+];
+
+/// The first installation, in the order of preference, that is new enough and has the version wanted.
+pub(super) fn find(wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedError> {
+    let mut looked_in = Vec::new();
+    let mut look_in = |place: String, folders: Vec<PathBuf>| {
+        looked_in.push(place);
+        for folder in folders.iter().map(|folder| real(folder)) {
+            match server_version(&folder) {
+                Some(version) if version >= OLDEST_MAJOR_VERSION && wanted(version) => {
+                    return Some(Binaries::new(folder, version));
+                }
+                Some(version) => looked_in.push(format!("{} is version {version}", folder.display())),
+                None => {}
+            }
+        }
+        None
+    };
+    let found = match env::var_os(BINDIR_VARIABLE)
+        .filter(|folder| !folder.is_empty())
+        .map(PathBuf::from)
+    {
+        Some(folder) => look_in(
+            format!("{}, which {BINDIR_VARIABLE} names", folder.display()),
+            vec![folder],
+        ),
+        None => look_in("PATH".to_owned(), path_folders())
+            .or_else(|| {
+                look_in(
+                    "pg_config --bindir".to_owned(),
+                    pg_config_bindir().into_iter().collect(),
+                )
+            })
+            .or_else(|| {
+                look_in(
+                    "/usr/lib/postgresql/*/bin and the like".to_owned(),
+                    installations(),
+                )
+            }),
+    };
+    found.ok_or_else(|| EmbeddedError::NoBinaries {
+        oldest: OLDEST_MAJOR_VERSION,
+        looked_in,
+        remedy: remedy(),
+    })
+}
+
+/// The program's path if one of `PATH`'s folders holds it.
+pub(super) fn in_path(program: &str) -> Option<PathBuf> {
+    path_folders()
+        .into_iter()
+        .map(|folder| folder.join(program))
+        .find(|path| path.is_file())
+}
+
+/// The folder that the programs really lie in: links to the server in `/usr/local/bin` come without its
+/// client programs, and Debian's `/usr/bin/psql` is a script that takes 30 ms to find the real one.
+fn real(folder: &Path) -> PathBuf {
+    let real = fs::canonicalize(folder.join("postgres")).ok();
+    let real = real
+        .as_deref()
+        .and_then(Path::parent)
+        .filter(|real| real.join("initdb").exists());
+    real.unwrap_or(folder).to_owned()
+}
+
+fn path_folders() -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    // An empty entry means the current folder; programs are not taken from there.
+    env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .collect()
+}
+
+fn pg_config_bindir() -> Option<PathBuf> {
+    let output = Command::new(in_path("pg_config")?)
+        .arg("--bindir")
+        .output()
+        .ok()?;
+    let folder = String::from_utf8(output.stdout).ok()?;
+    Some(PathBuf::from(folder.trim())).filter(|folder| folder.is_absolute())
+}
+
+/// The folders of the distributions that exist here, the newest version first.
+fn installations() -> Vec<PathBuf> {
+    let mut versions: Vec<(u32, PathBuf)> = Vec::new();
+    for (parent, prefix, programs) in INSTALLATIONS {
+        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let number = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(prefix)?.parse().ok());
+            versions.extend(number.map(|number| (number, entry.path().join(programs))));
+        }
+    }
+    versions.sort_by_key(|(number, _)| Reverse(*number));
+    versions.into_iter().map(|(_, folder)| folder).collect()
+}
+
+/// What to type here to get one: the command of the package manager that is there.
+fn remedy() -> String {
+    const COMMANDS: [(&str, &str); 6] = [
+        ("apt-get", "apt-get install postgresql"),
+        ("dnf", "dnf install postgresql-server postgresql"),
+        ("apk", "apk add postgresql postgresql-client"),
+        ("zypper", "zypper install postgresql-server postgresql"),
+        ("pacman", "pacman -S postgresql"),
+        ("brew", "brew install postgresql"),
+    ];
+    // The usual places too: a cron job's or a service's PATH may lack them.
+    let folders = path_folders()
+        .into_iter()
+        .chain(["/usr/bin", "/sbin", "/opt/homebrew/bin"].map(PathBuf::from));
+    let folders: Vec<PathBuf> = folders.collect();
+    let here = COMMANDS
+        .iter()
+        .find(|(program, _)| folders.iter().any(|folder| folder.join(program).is_file()));
+    match here {
+        Some((_, command)) => format!("install it: {command}; or give --database-url"),
+        None => {
+            "install PostgreSQL from https://www.postgresql.org/download/; or give --database-url".to_owned()
+        }
+    }
+}

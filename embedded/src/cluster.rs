@@ -1,0 +1,216 @@
+//! One PostgreSQL cluster in a data folder: made, started, stopped.
+
+use std::fs;
+use std::io::{Read, Seek, SeekFrom};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::account::Account;
+use crate::home::Home;
+use crate::{Binaries, EmbeddedError, process};
+
+/// What no configuration file may change: nobody reaches the server but over loopback, with the password.
+/// There is no Unix socket, since its path would have to be short, and private, for no gain.
+const CLOSED: [(&str, &str); 3] = [
+    ("listen_addresses", "127.0.0.1"),
+    ("unix_socket_directories", ""),
+    ("lc_messages", "C"),
+];
+
+/// Recovery after a crash replays at most some minutes of log; `pg_ctl` returns as soon as it is done.
+const START_SECONDS: &str = "600";
+const STOP_SECONDS: &str = "300";
+
+/// A cluster, whether or not its server runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Cluster {
+    pub(crate) binaries: Binaries,
+    pub(crate) account: Account,
+    pub(crate) home: Home,
+}
+
+/// How a server is stopped.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stop {
+    /// Connections are ended, everything is written.
+    Fast,
+    /// As in a crash.
+    Immediate,
+}
+
+impl Cluster {
+    /// Makes the cluster unless it is there. It appears whole or not at all: it is made under another name.
+    pub(crate) fn init(&self, sync: bool) -> Result<(), EmbeddedError> {
+        let cluster = self.home.cluster();
+        if cluster.exists() {
+            return Ok(());
+        }
+        self.account.can_reach(self.binaries.bindir())?;
+        self.remove_unfinished();
+        let unfinished = self.home.path().join(format!("init-{}", std::process::id()));
+        // `C` orders by bytes, everywhere the same; `C.UTF-8` knows which letters are upper and lower case.
+        let result = self.initdb(&unfinished, &["--lc-collate=C", "--lc-ctype=C.UTF-8"], sync);
+        match result {
+            Err(EmbeddedError::Program { stderr, .. }) if stderr.contains("locale") => {
+                self.initdb(&unfinished, &[], sync)?;
+            }
+            result => result?,
+        }
+        fs::rename(&unfinished, &cluster).map_err(EmbeddedError::io("rename", &unfinished))?;
+        let home = self.home.path();
+        fs::File::open(home)
+            .and_then(|home| home.sync_all())
+            .map_err(EmbeddedError::io("sync", home))
+    }
+
+    fn initdb(&self, folder: &Path, locale: &[&str], sync: bool) -> Result<(), EmbeddedError> {
+        let mut command = process::private(&self.binaries.program("initdb"));
+        command
+            .args([
+                "--username=postgres",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--auth=scram-sha-256",
+            ])
+            .args(["--no-instructions", "-D"])
+            .arg(folder)
+            .arg("--pwfile")
+            .arg(self.home.password_file())
+            .args(locale);
+        if !sync {
+            command.arg("--no-sync");
+        }
+        process::run(self.account.run_by(&mut command), "making the cluster").map(|_| ())
+    }
+
+    /// Removes what an `initdb` left that was killed. Only called by who holds the start lock. What cannot be
+    /// removed, since that `initdb` is just ending, is left for the next time.
+    fn remove_unfinished(&self) {
+        for entry in fs::read_dir(self.home.path()).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("init-") {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+
+    /// Starts the server, on `preferred` if that port is free, and returns its port.
+    pub(crate) fn start(
+        &self,
+        preferred: Option<u16>,
+        settings: &[(&str, &str)],
+    ) -> Result<u16, EmbeddedError> {
+        self.account.can_reach(self.binaries.bindir())?;
+        let patience = Instant::now() + Duration::from_secs(60);
+        let mut preferred = preferred;
+        loop {
+            let port = match preferred.take().filter(|port| is_free(*port)) {
+                Some(port) => port,
+                None => free_port()?,
+            };
+            match self.start_on(port, settings) {
+                Ok(()) => return Ok(port),
+                Err(EmbeddedError::Start { tail, .. }) if will_pass(&tail) && Instant::now() < patience => {
+                    thread::sleep(Duration::from_millis(200));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Starts the server on this port or fails.
+    pub(crate) fn start_on(&self, port: u16, settings: &[(&str, &str)]) -> Result<(), EmbeddedError> {
+        self.home.ready_log(&self.account)?;
+        let log = self.home.log();
+        let before = fs::metadata(&log).map_or(0, |metadata| metadata.len());
+        let mut options = format!("-c port={port}");
+        for (name, value) in settings.iter().chain(&CLOSED) {
+            options.push_str(&format!(" -c '{name}={value}'"));
+        }
+        let mut command = process::private(&self.binaries.program("pg_ctl"));
+        command
+            .args(["start", "-w", "-s", "-t", START_SECONDS, "-D"])
+            .arg(self.home.cluster());
+        command.arg("-l").arg(&log).arg("-o").arg(options);
+        process::run(self.account.run_by(&mut command), "starting the server")
+            .map(|_| ())
+            .map_err(|error| {
+                let EmbeddedError::Program { stderr, .. } = error else {
+                    return error;
+                };
+                let tail = tail(&log, before);
+                EmbeddedError::Start {
+                    data_dir: self.home.path().to_owned(),
+                    reason: stderr,
+                    log,
+                    tail,
+                }
+            })
+    }
+
+    /// Stops the server and waits for its end.
+    pub(crate) fn stop(&self, how: Stop) -> Result<(), EmbeddedError> {
+        let mode = match how {
+            Stop::Fast => "fast",
+            Stop::Immediate => "immediate",
+        };
+        let mut command = process::private(&self.binaries.program("pg_ctl"));
+        command
+            .args(["stop", "-w", "-s", "-t", STOP_SECONDS, "-m", mode, "-D"])
+            .arg(self.home.cluster());
+        // In a group of its own: a second Ctrl-C of an impatient user is not to interrupt it.
+        command.process_group(0);
+        process::run(self.account.run_by(&mut command), "stopping the server").map(|_| ())
+    }
+
+    /// Removes the file that a crashed server left.
+    pub(crate) fn remove_stale_pid_file(&self) -> Result<(), EmbeddedError> {
+        let path = self.home.cluster().join("postmaster.pid");
+        fs::remove_file(&path).map_err(EmbeddedError::io("remove", path))
+    }
+
+    /// The major version that made the cluster, if there is one.
+    pub(crate) fn version_of(home: &Home) -> Result<Option<String>, EmbeddedError> {
+        let path: PathBuf = home.cluster().join("PG_VERSION");
+        if !home.cluster().exists() {
+            return Ok(None);
+        }
+        let version = fs::read_to_string(&path).map_err(EmbeddedError::io("read", path))?;
+        Ok(Some(version.trim().to_owned()))
+    }
+}
+
+/// The last lines of the log, from this place on.
+pub(crate) fn tail(log: &Path, from: u64) -> String {
+    const LINES: usize = 20;
+    let mut bytes = Vec::new();
+    let read = fs::File::open(log).and_then(|mut file| {
+        file.seek(SeekFrom::Start(from))?;
+        file.read_to_end(&mut bytes)
+    });
+    if let Err(error) = read {
+        return format!("(cannot be read: {error})");
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
+}
+
+/// Whether a failed start is worth another: somebody else took the port between our choice and the
+/// server's, or the last server was killed and its children have not noticed yet.
+fn will_pass(log: &str) -> bool {
+    log.contains("could not bind") || log.contains("pre-existing shared memory block")
+}
+
+pub(crate) fn free_port() -> Result<u16, EmbeddedError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(EmbeddedError::io("find a free port on", "127.0.0.1"))
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}

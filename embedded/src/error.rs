@@ -1,0 +1,134 @@
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// What went wrong with a private server or one of PostgreSQL's programs. Every message says what
+/// happened, where, and what to do.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EmbeddedError {
+    /// No usable PostgreSQL is installed.
+    #[error("no PostgreSQL {oldest} or later found (looked in {}); {remedy}", looked_in.join(", "))]
+    NoBinaries {
+        /// The oldest major version that would do.
+        oldest: u32,
+        /// The places looked in, each with what was wrong with it if there was something there.
+        looked_in: Vec<String>,
+        /// What to type on this machine.
+        remedy: String,
+    },
+    /// The data folder was made by a major version of PostgreSQL that is not installed.
+    #[error(
+        "the data in {} was made by PostgreSQL {theirs}, but only PostgreSQL {ours} was found ({}); \
+         install PostgreSQL {theirs} again, or carry the data over with pg_upgrade or pg_dump",
+        data_dir.display(),
+        bindir.display()
+    )]
+    OtherVersion {
+        /// The data folder.
+        data_dir: PathBuf,
+        /// The major version that made it.
+        theirs: String,
+        /// The major version that is installed.
+        ours: u32,
+        /// Where that one lies.
+        bindir: PathBuf,
+    },
+    /// The folder holds files that are not ours, so it is left alone.
+    #[error("{} holds other files and no Phaseline data; name an empty or a new folder", .0.display())]
+    ForeignFolder(PathBuf),
+    /// The folder's name cannot be handed to `pg_ctl`, which puts it into a shell command unquoted.
+    #[error(
+        "the folder {} has a quote, a backslash, a dollar sign or a line break in its name, which pg_ctl \
+         cannot take; choose another name",
+        .0.display()
+    )]
+    FolderName(PathBuf),
+    /// Started by root, the server runs as another user, who cannot get to a folder.
+    #[error(
+        "PostgreSQL does not run as root, so it runs as the user {user:?}, who may not enter {}; \
+         run `chmod o+x {}`, or choose another place than {}",
+        directory.display(),
+        directory.display(),
+        wanted.display()
+    )]
+    Unreachable {
+        /// The user who runs the server.
+        user: String,
+        /// The first folder on the way that the user may not enter.
+        directory: PathBuf,
+        /// What the user was to get to.
+        wanted: PathBuf,
+    },
+    /// Started by root, and there is no other user to run the server as.
+    #[error(
+        "PostgreSQL does not run as root, and /etc/passwd has neither a user `postgres` nor `nobody`; \
+         create one, or run as another user"
+    )]
+    NoAccount,
+    /// The data is there but the password to it is not.
+    #[error("the cluster in {} is there, but its password file {} is not; put it back", cluster.display(), password.display())]
+    PasswordLost {
+        /// The cluster.
+        cluster: PathBuf,
+        /// Where its password should be.
+        password: PathBuf,
+    },
+    /// The server did not come up.
+    #[error("the PostgreSQL server in {} did not start: {reason}\nthe end of its log, {}:\n{tail}", data_dir.display(), log.display())]
+    Start {
+        /// The data folder.
+        data_dir: PathBuf,
+        /// What `pg_ctl` said, or how long was waited.
+        reason: String,
+        /// The log file.
+        log: PathBuf,
+        /// The last lines of the log that belong to this start.
+        tail: String,
+    },
+    /// One of PostgreSQL's programs is not installed or may not be run.
+    #[error("cannot run {} ({source}); install PostgreSQL's client programs, or set {} to a folder that has them", program.display(), crate::BINDIR_VARIABLE)]
+    Spawn {
+        /// The program.
+        program: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// One of PostgreSQL's programs failed.
+    #[error("{} failed ({status}) while {doing}: {stderr}", program.display())]
+    Program {
+        /// The program.
+        program: PathBuf,
+        /// What it was to do.
+        doing: String,
+        /// How it ended.
+        status: String,
+        /// What it said.
+        stderr: String,
+    },
+    /// A file or folder could not be read or written.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// No home folder to put the data in.
+    #[error("neither XDG_DATA_HOME nor HOME is set, so there is no place for the data; name a data folder")]
+    NoHome,
+    /// Not a database URL.
+    #[error("not a PostgreSQL URL (expected postgres://user:password@host:port/database)")]
+    BadUrl,
+}
+
+impl EmbeddedError {
+    /// For `map_err`: says which path an I/O error is about.
+    pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { doing, path, source }
+    }
+}

@@ -1,0 +1,60 @@
+//! Whether a server runs in a cluster: what `postmaster.pid` says, and whether it is true.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::{EmbeddedError, process};
+
+/// What a cluster's `postmaster.pid` amounts to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Postmaster {
+    /// No server.
+    Gone,
+    /// No server, but the file of one that crashed.
+    Stale,
+    /// A server that is starting, recovering or stopping.
+    Busy,
+    /// A server that takes connections on this port.
+    Ready(u16),
+}
+
+/// Reads `postmaster.pid`. That its process lives proves nothing: the number may have gone to another
+/// process since a crash or a reboot, even to another PostgreSQL, and PostgreSQL itself would then refuse to
+/// start for ever. So the process has to be one that names this cluster on its command line.
+pub(crate) fn look(cluster: &Path) -> Result<Postmaster, EmbeddedError> {
+    let path = cluster.join("postmaster.pid");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Postmaster::Gone),
+        Err(error) => return Err(EmbeddedError::io("read", path)(error)),
+    };
+    // The lines: process, folder, start time, port, socket folder, address, shared memory, status.
+    let lines: Vec<&str> = text.lines().collect();
+    let process: Option<u32> = lines.first().and_then(|line| line.trim().parse().ok());
+    if !process.is_some_and(|process| is_postmaster(process, cluster)) {
+        return Ok(Postmaster::Stale);
+    }
+    let port = lines.get(3).and_then(|line| line.trim().parse().ok());
+    let ready = lines.get(7).is_some_and(|status| status.trim() == "ready");
+    Ok(port.filter(|_| ready).map_or(Postmaster::Busy, Postmaster::Ready))
+}
+
+fn is_postmaster(process: u32, cluster: &Path) -> bool {
+    let Some(cluster) = cluster.to_str() else {
+        return false;
+    };
+    if Path::new("/proc/self/cmdline").exists() {
+        let Ok(line) = fs::read(format!("/proc/{process}/cmdline")) else {
+            return false;
+        };
+        return line
+            .split(|byte| *byte == 0)
+            .any(|argument| argument == cluster.as_bytes());
+    }
+    let mut ps = process::private(Path::new("ps"));
+    let output = ps
+        .args(["-ww", "-o", "command=", "-p", &process.to_string()])
+        .output();
+    output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(cluster))
+}

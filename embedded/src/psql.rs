@@ -1,0 +1,129 @@
+//! What is asked of a server through PostgreSQL's client programs.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::{Binaries, EmbeddedError, process, url};
+
+/// Whose server a URL leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// The user's, perhaps: what their environment says about it, such as `PGSSLROOTCERT`, holds.
+    Users,
+    /// One that we started, of which that environment knows nothing.
+    Ours,
+}
+
+impl Binaries {
+    /// Runs SQL and returns what it printed: one line per row, the columns divided by `|`.
+    /// Several statements run in one transaction.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::Program`] with what `psql` said, at the first statement that fails.
+    pub fn psql(&self, url: &str, sql: &str) -> Result<String, EmbeddedError> {
+        run_sql(self.psql_command(url, Whose::Users)?, sql)
+    }
+
+    /// As [`Binaries::psql`], on a server that we started.
+    pub(crate) fn psql_on_ours(&self, url: &str, sql: &str) -> Result<String, EmbeddedError> {
+        run_sql(self.psql_command(url, Whose::Ours)?, sql)
+    }
+
+    /// Runs a file of SQL, up to the first statement that fails.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::Program`] with what `psql` said, which names the line.
+    pub fn psql_file(&self, url: &str, path: &Path) -> Result<(), EmbeddedError> {
+        let mut command = self.psql_command(url, Whose::Users)?;
+        process::run(
+            command.arg("-f").arg(path),
+            &format!("running {}", path.display()),
+        )
+        .map(|_| ())
+    }
+
+    /// Dumps a database, with more arguments of `pg_dump` if wished. Two dumps of one state are equal byte
+    /// for byte: a fixed `--restrict-key` is given where this `pg_dump` knows the option.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::Program`] with what `pg_dump` said.
+    pub fn pg_dump(&self, url: &str, args: &[&str]) -> Result<Vec<u8>, EmbeddedError> {
+        self.dump(self.client("pg_dump", url, Whose::Users)?, args)
+    }
+
+    /// As [`Binaries::pg_dump`], of a server that we started.
+    pub(crate) fn pg_dump_of_ours(&self, url: &str, args: &[&str]) -> Result<Vec<u8>, EmbeddedError> {
+        self.dump(self.client("pg_dump", url, Whose::Ours)?, args)
+    }
+
+    fn dump(&self, mut command: Command, args: &[&str]) -> Result<Vec<u8>, EmbeddedError> {
+        if is_plain(args) && self.pg_dump_knows_restrict_key() {
+            command.arg("--restrict-key=fixed");
+        }
+        Ok(process::run(command.args(args), "dumping the database")?.stdout)
+    }
+
+    fn psql_command(&self, url: &str, whose: Whose) -> Result<Command, EmbeddedError> {
+        let mut command = self.client("psql", url, whose)?;
+        // Not as it is in some psqlrc, and not as the terminal's language has it.
+        command
+            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1"])
+            .env("PGCLIENTENCODING", "UTF8");
+        Ok(command)
+    }
+
+    fn client(&self, program: &str, url: &str, whose: Whose) -> Result<Command, EmbeddedError> {
+        let url::Split { bare, password } = url::split(url)?;
+        let mut command = Command::new(self.program(program));
+        if whose == Whose::Ours {
+            process::forget_database(&mut command);
+        }
+        command.arg("-w").arg("-d").arg(bare).stdin(Stdio::null());
+        if let Some(password) = password {
+            command.env("PGPASSWORD", password);
+        }
+        Ok(command)
+    }
+}
+
+fn run_sql(mut psql: Command, sql: &str) -> Result<String, EmbeddedError> {
+    let output = process::run(psql.args(["-A", "-t", "-c", sql]), "running SQL")?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+}
+
+/// Whether these arguments of `pg_dump` leave the format plain, the only one that has a restrict key.
+fn is_plain(args: &[&str]) -> bool {
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let format = match *arg {
+            "-F" | "--format" => args.next().copied(),
+            arg => arg.strip_prefix("--format=").or_else(|| arg.strip_prefix("-F")),
+        };
+        if format.is_some_and(|format| !matches!(format, "p" | "plain")) {
+            return false;
+        }
+    }
+    true
+}
+
+/// A name as an SQL identifier.
+pub(crate) fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as an SQL literal (with `standard_conforming_strings`, the default for as long as we support).
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_dump_gets_a_restrict_key() {
+        assert!(is_plain(&["--schema=public", "-n", "x"]));
+        assert!(is_plain(&["-Fp"]) && is_plain(&["--format", "plain"]));
+        assert!(!is_plain(&["-Fc"]) && !is_plain(&["-F", "d"]) && !is_plain(&["--format=tar"]));
+    }
+}

@@ -1,0 +1,226 @@
+//! The durable server that several processes share.
+
+use std::env;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::account::{self, Account};
+use crate::cluster::{self, Cluster, Stop};
+use crate::guard::LeaveGuard;
+use crate::home::Home;
+use crate::locks::{ClientLock, Locks};
+use crate::postmaster::{self, Postmaster};
+use crate::{Binaries, EmbeddedError, psql, url};
+
+/// A committed transaction survives a power cut. Said on the command line, so that no configuration file
+/// takes it back.
+const DURABLE: [(&str, &str); 3] = [
+    ("fsync", "on"),
+    ("synchronous_commit", "on"),
+    ("full_page_writes", "on"),
+];
+
+/// How long to wait for a server that somebody else starts or stops.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A private, durable PostgreSQL server on 127.0.0.1, in a data folder of its own.
+///
+/// All processes that start it with the same folder share one server. It stops when the last of them drops
+/// its `Server`, or ends in any other way, `kill -9` included (this last where the program `flock` is
+/// installed, as it is on any Linux).
+///
+/// Nobody can connect without the password, which only the server's user (and root) can read. Started by
+/// root, the server runs as the user `postgres`, or else `nobody`.
+pub struct Server {
+    seat: Seat,
+    password: String,
+    port: u16,
+}
+
+impl Server {
+    /// Starts the server of this data folder, or joins it if it runs. A missing folder is made.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`]; among others when no PostgreSQL is installed, when the folder was made by another
+    /// major version that is not installed, or when it holds something else.
+    pub fn start(data_dir: &Path) -> Result<Self, EmbeddedError> {
+        let binaries = Binaries::find()?;
+        let account = Account::detect(&Home::cluster_in(data_dir))?;
+        let home = Home::prepare(data_dir, &account)?;
+        let locks = Locks::in_folder(home.path());
+        locks.create(&account)?;
+        let held = locks.start()?;
+        let binaries = matching(binaries, &home)?;
+        let cluster = Cluster {
+            binaries,
+            account,
+            home,
+        };
+        let password = cluster.home.password(&cluster.account)?;
+        let client = locks.join(&held)?;
+        // Before the server starts: if we are killed while it does, the guard stops it.
+        let guard = LeaveGuard::spawn(&cluster, &locks)?;
+        let seat = Seat {
+            cluster,
+            client,
+            guard,
+        };
+        let port = seat.bring_up()?;
+        drop(held);
+        Ok(Self { seat, password, port })
+    }
+
+    /// The URL of a database on this server, password included: `postgres://postgres:...@127.0.0.1:port/name`.
+    pub fn url(&self, database: &str) -> String {
+        url::loopback(&self.password, self.port, database)
+    }
+
+    /// The port on 127.0.0.1. It stays the same from start to start unless somebody else took it.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The data folder.
+    pub fn data_dir(&self) -> &Path {
+        self.seat.cluster.home.path()
+    }
+
+    /// The programs of this server's version.
+    pub fn binaries(&self) -> &Binaries {
+        &self.seat.cluster.binaries
+    }
+
+    /// Makes the database unless there is one of this name.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::Program`] with what PostgreSQL said.
+    pub fn create_database_if_missing(&self, name: &str) -> Result<(), EmbeddedError> {
+        let admin = self.url("postgres");
+        let exists = || {
+            let sql = format!(
+                "SELECT 1 FROM pg_database WHERE datname = {}",
+                psql::literal(name)
+            );
+            Ok::<_, EmbeddedError>(self.binaries().psql_on_ours(&admin, &sql)? == "1")
+        };
+        if exists()? {
+            return Ok(());
+        }
+        match self
+            .binaries()
+            .psql_on_ours(&admin, &format!("CREATE DATABASE {}", psql::identifier(name)))
+        {
+            // Another process was faster.
+            Err(_) if exists()? => Ok(()),
+            result => result.map(|_| ()),
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Server")
+            .field("data_dir", &self.data_dir())
+            .field("port", &self.port)
+            .finish()
+    }
+}
+
+/// The right to use the server; who gives back the last one stops it.
+struct Seat {
+    cluster: Cluster,
+    client: ClientLock,
+    guard: Option<LeaveGuard>,
+}
+
+impl Seat {
+    /// The port of the server, which is started if none runs.
+    fn bring_up(&self) -> Result<u16, EmbeddedError> {
+        let patience = Instant::now() + PATIENCE;
+        let cluster = &self.cluster;
+        cluster.init(true)?;
+        loop {
+            match postmaster::look(&cluster.home.cluster())? {
+                Postmaster::Ready(port) => return Ok(port),
+                Postmaster::Stale => cluster.remove_stale_pid_file()?,
+                Postmaster::Gone => {
+                    let port = cluster.start(cluster.home.last_port(), &DURABLE)?;
+                    cluster.home.remember_port(port)?;
+                    return Ok(port);
+                }
+                // Under the start lock nobody of ours is at it; somebody uses pg_ctl, or was killed.
+                Postmaster::Busy if Instant::now() < patience => thread::sleep(Duration::from_millis(50)),
+                Postmaster::Busy => {
+                    let log = cluster.home.log();
+                    return Err(EmbeddedError::Start {
+                        data_dir: cluster.home.path().to_owned(),
+                        reason: format!(
+                            "a server that runs there is not ready after {} s",
+                            PATIENCE.as_secs()
+                        ),
+                        tail: cluster::tail(&log, 0),
+                        log,
+                    });
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let left =
+            self.client
+                .leave()
+                .and_then(|last| match postmaster::look(&self.cluster.home.cluster())? {
+                    Postmaster::Ready(_) | Postmaster::Busy if last => self.cluster.stop(Stop::Fast),
+                    _ => Ok(()),
+                });
+        // If that failed, the guard tries again: it goes on when the pipe closes.
+        if let (Ok(()), Some(guard)) = (left, self.guard.take()) {
+            guard.dismiss();
+        }
+    }
+}
+
+/// The programs of the version that made the data, if there is data.
+fn matching(found: Binaries, home: &Home) -> Result<Binaries, EmbeddedError> {
+    let Some(theirs) = Cluster::version_of(home)? else {
+        return Ok(found);
+    };
+    let version: Option<u32> = theirs.parse().ok();
+    if version == Some(found.major_version()) {
+        return Ok(found);
+    }
+    version
+        .and_then(|version| Binaries::find_version(version).ok())
+        .ok_or_else(|| EmbeddedError::OtherVersion {
+            data_dir: home.path().to_owned(),
+            theirs,
+            ours: found.major_version(),
+            bindir: found.bindir().to_owned(),
+        })
+}
+
+/// Where the data goes if nobody says otherwise: `/var/lib/phaseline` for root, else
+/// `$XDG_DATA_HOME/phaseline` or `~/.local/share/phaseline`.
+///
+/// # Errors
+/// [`EmbeddedError::NoHome`].
+pub fn default_data_dir() -> Result<PathBuf, EmbeddedError> {
+    if account::we_are_root()? {
+        return Ok(PathBuf::from("/var/lib/phaseline"));
+    }
+    let absolute = |name| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    absolute("XDG_DATA_HOME")
+        .or_else(|| Some(absolute("HOME")?.join(".local/share")))
+        .map(|path| path.join("phaseline"))
+        .ok_or(EmbeddedError::NoHome)
+}

@@ -1,0 +1,98 @@
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where Linux keeps files in memory.
+const MEMORY: &str = "/dev/shm";
+
+/// How much has to be free there. A container often has 64 MB, less than one cluster.
+const ENOUGH_KIB: u64 = 4 << 20;
+
+/// The settings of a test cluster. The default never waits for a disk (it survives a crash of the server, but no power cut), has no background work that
+/// moves rows about, and takes 200 connections.
+#[derive(Debug, Clone)]
+pub struct TestOptions {
+    settings: Vec<(String, String)>,
+    on_disk: bool,
+}
+
+impl TestOptions {
+    /// Settings as users have them: on disk, durable, with autovacuum. For benchmarks and crash tests.
+    pub fn durable() -> Self {
+        Self {
+            settings: Vec::new(),
+            on_disk: true,
+        }
+        .setting("max_connections", "200")
+    }
+
+    /// The same with another server setting, such as `("work_mem", "1MB")`.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Where the cluster's folder goes: into memory if that is allowed and there is room, for copying a
+    /// template takes two to ten times as long on disk. `TMPDIR` has the last word.
+    pub(super) fn folder(&self) -> PathBuf {
+        if self.on_disk || env::var_os("TMPDIR").is_some() || free_kib(MEMORY) < ENOUGH_KIB {
+            return env::temp_dir();
+        }
+        PathBuf::from(MEMORY)
+    }
+
+    pub(super) fn pairs(&self) -> Vec<(&str, &str)> {
+        self.settings
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect()
+    }
+}
+
+impl Default for TestOptions {
+    fn default() -> Self {
+        [
+            ("fsync", "off"),
+            ("full_page_writes", "off"),
+            // Off would save a write into the kernel's cache per commit, and lose commits when a test crashes
+            // the server.
+            ("synchronous_commit", "on"),
+            // It would move rows and change plans while a test looks; tests that need it say so.
+            ("autovacuum", "off"),
+            ("max_connections", "200"),
+            ("shared_buffers", "128MB"),
+            ("max_prepared_transactions", "10"),
+            // Below it, creating a publication warns.
+            ("wal_level", "logical"),
+            ("checkpoint_timeout", "1h"),
+            ("jit", "off"),
+            ("timezone", "UTC"),
+        ]
+        .iter()
+        .fold(
+            Self {
+                settings: Vec::new(),
+                on_disk: false,
+            },
+            |options, (name, value)| options.setting(name, value),
+        )
+    }
+}
+
+/// What `df` says is free, or nothing.
+fn free_kib(folder: &str) -> u64 {
+    if !Path::new(folder).is_dir() {
+        return 0;
+    }
+    let output = Command::new("df").args(["-Pk", folder]).output();
+    let text = output
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
+    // The second line: device, blocks, used, available, ...
+    let available = text
+        .lines()
+        .nth(1)
+        .and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
+    available.unwrap_or(0)
+}

@@ -1,0 +1,120 @@
+//! Database URLs: building ours, and taking the password out of any.
+
+use std::fmt::Write as _;
+
+use crate::EmbeddedError;
+
+/// The URL of a database on a loopback server.
+pub(crate) fn loopback(password: &str, port: u16, database: &str) -> String {
+    format!(
+        "postgres://postgres:{}@127.0.0.1:{port}/{}",
+        encode(password),
+        encode(database)
+    )
+}
+
+/// A URL without its password, and the password. The one goes into a command line, which every local
+/// user can read, the other into the environment, which they cannot.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Split {
+    pub(crate) bare: String,
+    pub(crate) password: Option<String>,
+}
+
+pub(crate) fn split(url: &str) -> Result<Split, EmbeddedError> {
+    let (scheme, rest) = url.split_once("://").ok_or(EmbeddedError::BadUrl)?;
+    if !matches!(scheme, "postgres" | "postgresql") {
+        return Err(EmbeddedError::BadUrl);
+    }
+    let (authority, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let Some((user_info, host)) = authority.rsplit_once('@') else {
+        return Ok(Split {
+            bare: url.to_owned(),
+            password: None,
+        });
+    };
+    let Some((user, password)) = user_info.split_once(':') else {
+        return Ok(Split {
+            bare: url.to_owned(),
+            password: None,
+        });
+    };
+    let password = decode(password).ok_or(EmbeddedError::BadUrl)?;
+    Ok(Split {
+        bare: format!("{scheme}://{user}@{host}{tail}"),
+        password: Some(password),
+    })
+}
+
+fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        if *first == b'%' {
+            let [high, low, after @ ..] = tail else {
+                return None;
+            };
+            let hex = |digit: u8| char::from(digit).to_digit(16);
+            bytes.push(u8::try_from(hex(*high)? * 16 + hex(*low)?).ok()?);
+            rest = after;
+        } else {
+            bytes.push(*first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_comes_out_of_a_url_as_it_went_in() {
+        let url = loopback("p@ss/w:ör%d?", 5433, "a b/c");
+        assert!(url.ends_with("@127.0.0.1:5433/a%20b%2Fc"), "{url}");
+        let split = split(&url).unwrap();
+        assert_eq!(split.password.as_deref(), Some("p@ss/w:ör%d?"));
+        assert_eq!(split.bare, "postgres://postgres@127.0.0.1:5433/a%20b%2Fc");
+    }
+
+    #[test]
+    fn a_url_without_a_password_is_left_as_it_is() {
+        for url in [
+            "postgres://db.example/x",
+            "postgresql://me@h/x?sslmode=require",
+            "postgres:///x?host=/tmp&a=b@c:d",
+        ] {
+            assert_eq!(
+                split(url).unwrap(),
+                Split {
+                    bare: url.to_owned(),
+                    password: None
+                }
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_postgres_url_is_refused_without_showing_it() {
+        for url in [
+            "host=localhost password=secret",
+            "mysql://a:secret@h/d",
+            "postgres://a:%zz@h/d",
+        ] {
+            assert!(!split(url).unwrap_err().to_string().contains("secret"));
+        }
+    }
+}

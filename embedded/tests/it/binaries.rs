@@ -1,0 +1,102 @@
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use phaseline_embedded::{BINDIR_VARIABLE, Binaries};
+
+use crate::probe;
+use crate::role::{self, Other};
+
+/// What a process finds that has this `PATH` and this override.
+fn found_with(path: &str, bindir: Option<&Path>) -> String {
+    let mut command = role::command("find", Path::new(""));
+    command.env("PATH", path).env_remove(BINDIR_VARIABLE);
+    if let Some(bindir) = bindir {
+        command.env(BINDIR_VARIABLE, bindir);
+    }
+    Other::run(&mut command).hear().unwrap()
+}
+
+/// A folder with programs that only say their version.
+fn installation(version: &str) -> tempfile::TempDir {
+    let folder = probe::folder();
+    for program in ["initdb", "postgres", "pg_ctl"] {
+        let path = folder.path().join(program);
+        fs::write(
+            &path,
+            format!("#!/bin/sh\necho '{program} (PostgreSQL) {version}'\n"),
+        )
+        .unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_missing_postgresql_is_reported_in_one_line_with_the_remedy() {
+    let text = found_with("", Some(Path::new("/nowhere/bin")));
+    assert!(!text.contains("\\n"), "{text}");
+    let beginning =
+        "no PostgreSQL 15 or later found (looked in /nowhere/bin, which PHASELINE_PG_BINDIR names); ";
+    let end = text.strip_prefix(beginning).unwrap_or_else(|| panic!("{text}"));
+    assert!(
+        end.contains("install") && end.ends_with("or give --database-url"),
+        "{text}"
+    );
+    if Path::new("/usr/bin/apt-get").exists() {
+        assert!(
+            end.starts_with("install it: apt-get install postgresql; "),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_override_wins_over_what_is_installed() {
+    let folder = installation("18beta1");
+    let found = found_with("/usr/bin:/bin", Some(folder.path()));
+    assert_eq!(found, format!("18 in {}", folder.path().display()));
+}
+
+#[test]
+fn a_version_that_is_too_old_is_named_and_not_taken() {
+    let folder = installation("14.9 (Debian 14.9-1)");
+    let text = found_with("/usr/bin:/bin", Some(folder.path()));
+    assert!(text.contains("is version 14)"), "{text}");
+}
+
+#[test]
+fn a_folder_without_pg_ctl_is_not_taken() {
+    let folder = installation("17.1");
+    fs::remove_file(folder.path().join("pg_ctl")).unwrap();
+    assert!(found_with("", Some(folder.path())).starts_with("no PostgreSQL"));
+}
+
+#[test]
+fn path_goes_before_the_folders_of_the_distribution() {
+    let folder = installation("17.1");
+    let found = found_with(&format!("/bin:{}", folder.path().display()), None);
+    assert_eq!(found, format!("17 in {}", folder.path().display()));
+}
+
+#[test]
+fn links_to_the_server_lead_to_its_client_programs() {
+    let real = Binaries::find().unwrap();
+    let folder = probe::folder();
+    for program in ["initdb", "postgres", "pg_ctl"] {
+        symlink(real.program(program), folder.path().join(program)).unwrap();
+    }
+    let found = found_with("", Some(folder.path()));
+    assert_eq!(
+        found,
+        format!("{} in {}", real.major_version(), real.bindir().display())
+    );
+}
+
+#[test]
+fn an_installation_outside_of_path_is_found_where_the_distribution_puts_it() {
+    if !Path::new("/usr/lib/postgresql").exists() {
+        return;
+    }
+    assert!(found_with("", None).contains(" in /usr/lib/postgresql/"));
+}

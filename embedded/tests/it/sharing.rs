@@ -1,0 +1,205 @@
+//! One server, many processes.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use phaseline_embedded::{BINDIR_VARIABLE, Binaries, Server};
+use tempfile::TempDir;
+
+use crate::probe::{self, eventually};
+use crate::role::{self, Other};
+
+fn answers(url: &str) -> bool {
+    Binaries::find().unwrap().psql(url, "SELECT 1").is_ok()
+}
+
+#[test]
+fn two_processes_share_a_server_that_ends_with_the_last() {
+    let folder = probe::folder();
+    let (first, url) = Other::hold(folder.path());
+    let (second, same_url) = Other::hold(folder.path());
+    assert_eq!(url, same_url);
+    let postmaster = probe::postmaster(folder.path()).unwrap();
+    first.end();
+    assert!(answers(&url));
+    assert_eq!(probe::postmaster(folder.path()), Some(postmaster));
+    second.end();
+    assert_eq!(probe::postmaster(folder.path()), None);
+    assert!(!probe::lives(postmaster));
+}
+
+#[test]
+fn two_users_in_one_process_share_a_server_that_ends_with_the_last() {
+    let folder = probe::folder();
+    let first = Server::start(folder.path()).unwrap();
+    let second = Server::start(folder.path()).unwrap();
+    let url = first.url("postgres");
+    drop(first);
+    assert!(answers(&url));
+    drop(second);
+    assert_eq!(probe::postmaster(folder.path()), None);
+}
+
+#[test]
+fn no_server_stays_when_its_only_user_is_killed() {
+    let folder = probe::folder();
+    let (mut other, _) = Other::hold(folder.path());
+    let postmaster = probe::postmaster(folder.path()).unwrap();
+    assert!(probe::lives(postmaster));
+    other.kill();
+    eventually("the server has stopped", || {
+        probe::postmaster(folder.path()).is_none()
+    });
+    eventually("its process is gone", || !probe::lives(postmaster));
+}
+
+#[test]
+fn a_server_outlives_one_killed_user_but_not_the_last() {
+    let folder = probe::folder();
+    let (mut killed, url) = Other::hold(folder.path());
+    let (mut last, _) = Other::hold(folder.path());
+    let guards = guards_of(killed.id());
+    assert_eq!(guards.len(), 1);
+    killed.kill();
+    // By then the guard has decided.
+    eventually("the guard has gone", || !probe::lives(guards[0]));
+    assert!(answers(&url));
+    last.kill();
+    eventually("the server has stopped", || {
+        probe::postmaster(folder.path()).is_none()
+    });
+}
+
+#[test]
+fn a_guard_ends_with_its_user() {
+    let folder = probe::folder();
+    let (other, _) = Other::hold(folder.path());
+    let guards = guards_of(other.id());
+    assert_eq!(guards.len(), 1);
+    other.end();
+    assert!(!probe::lives(guards[0]));
+}
+
+#[test]
+fn a_ctrl_c_that_ends_the_user_stops_the_server() {
+    let folder = probe::folder();
+    let mut other = Other::run(role::command("hold", folder.path()).process_group(0));
+    assert!(other.hear().is_some());
+    probe::signal("INT", &format!("-{}", other.id()));
+    assert!(!other.wait());
+    eventually("the server has stopped", || {
+        probe::postmaster(folder.path()).is_none()
+    });
+    let log = folder.path().join("server.log");
+    eventually("it says so", || {
+        fs::read_to_string(&log)
+            .unwrap()
+            .contains("database system is shut down")
+    });
+}
+
+#[test]
+fn a_ctrl_c_that_the_user_survives_does_not_touch_the_server() {
+    let folder = probe::folder();
+    let role = role::command("hold", folder.path());
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", r#"trap '' INT; exec "$@""#, "sh"])
+        .arg(role.get_program())
+        .args(role.get_args());
+    shell
+        .envs(role.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .process_group(0);
+    let mut other = Other::run(&mut shell);
+    let url = other.hear().unwrap();
+    let guards = guards_of(other.id());
+    probe::signal("INT", &format!("-{}", other.id()));
+    probe::signal("INT", &guards[0].to_string());
+    // Nothing is to happen, so there is nothing to wait for; a second is ample for a shutdown to begin.
+    thread::sleep(Duration::from_secs(1));
+    assert!(answers(&url));
+    assert!(probe::lives(guards[0]));
+    other.end();
+    assert_eq!(probe::postmaster(folder.path()), None);
+}
+
+#[test]
+fn a_newcomer_waits_for_a_server_that_is_being_stopped() {
+    let folder = probe::folder();
+    let programs = slow_to_stop();
+    let mut command = role::command("hold", folder.path());
+    let mut last = Other::run(command.env(BINDIR_VARIABLE, programs.path()));
+    assert!(last.hear().is_some());
+    last.let_go();
+    eventually("it is about to stop the server", || {
+        programs.path().join("stopping").exists()
+    });
+    let (newcomer, url) = Other::hold(folder.path());
+    assert!(last.wait());
+    assert!(answers(&url));
+    newcomer.end();
+}
+
+/// PostgreSQL's programs, except that the server gets its signal long after `pg_ctl stop` was called.
+fn slow_to_stop() -> TempDir {
+    let folder = probe::folder();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    let real = Binaries::find().unwrap();
+    let stopping = folder.path().join("stopping");
+    let slow = format!("[ \"$1\" = stop ] && touch {} && sleep 2", stopping.display());
+    for (program, before) in [("initdb", ":"), ("postgres", ":"), ("pg_ctl", slow.as_str())] {
+        let path = folder.path().join(program);
+        fs::write(
+            &path,
+            format!("#!/bin/sh\n{before}\nexec {:?} \"$@\"\n", real.program(program)),
+        )
+        .unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn processes_that_come_go_and_are_killed_always_find_a_server_and_leave_none() {
+    let folder = probe::folder();
+    let mut others: Vec<Other> = (0..6)
+        .map(|_| Other::run(&mut role::command("come and go", folder.path())))
+        .collect();
+    let mut doomed: Vec<Other> = (0..2)
+        .map(|_| Other::run(&mut role::command("come and go", folder.path())))
+        .collect();
+    for other in &mut doomed {
+        assert_eq!(other.hear().as_deref(), Some("round"));
+        other.kill();
+    }
+    for other in &mut others {
+        while let Some(said) = other.hear() {
+            assert!(["round", "through"].contains(&said.as_str()), "{said}");
+        }
+        assert!(
+            other.wait(),
+            "a process found no server, or one that was stopping"
+        );
+    }
+    eventually("the server has stopped", || {
+        probe::postmaster(folder.path()).is_none()
+    });
+    drop(Server::start(folder.path()).unwrap());
+}
+
+/// The guards that are children of this process.
+fn guards_of(process: u32) -> Vec<u32> {
+    let output = Command::new("pgrep")
+        .args(["-P", &process.to_string(), "-f", "phaseline-guard"])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| line.parse().unwrap())
+        .collect()
+}
