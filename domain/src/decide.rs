@@ -29,35 +29,21 @@ use rust_decimal::Decimal;
 /// itself. After these events the rules hold; a command after which they would not is refused as a whole.
 pub fn decide(timeline: &Timeline, command: &TimelineCommand) -> Result<Vec<TimelineEvent>, Refusal> {
     match command {
-        TimelineCommand::Open {
-            project_id,
-            range,
-            default_phase_id,
-        } => open(timeline, *project_id, *range, *default_phase_id),
+        TimelineCommand::Open { project_id, range, default_phase_id } => {
+            open(timeline, *project_id, *range, *default_phase_id)
+        }
         TimelineCommand::Reschedule { start_date, end_date } => reschedule(timeline, *start_date, *end_date),
         TimelineCommand::CreatePhase { phase, neighbours } => days::create(timeline, phase, *neighbours),
-        TimelineCommand::ResizePhase {
-            phase_id,
-            start_date,
-            end_date,
-            neighbours,
-        } => days::resize(timeline, *phase_id, (*start_date, *end_date), *neighbours),
+        TimelineCommand::ResizePhase { phase_id, start_date, end_date, neighbours } => {
+            days::resize(timeline, *phase_id, (*start_date, *end_date), *neighbours)
+        }
         TimelineCommand::RenamePhase { phase_id, name } => rename(timeline, *phase_id, name),
-        TimelineCommand::DescribePhase {
-            phase_id,
-            description,
-        } => describe(timeline, *phase_id, description.as_deref()),
-        TimelineCommand::BudgetPhase {
-            phase_id,
-            capital_budget,
-            expense_budget,
-            total_budget,
-        } => {
-            let asked = DraftBudget {
-                capital: *capital_budget,
-                expense: *expense_budget,
-                total: *total_budget,
-            };
+        TimelineCommand::DescribePhase { phase_id, description } => {
+            describe(timeline, *phase_id, description.as_deref())
+        }
+        TimelineCommand::BudgetPhase { phase_id, capital_budget, expense_budget, total_budget } => {
+            let asked =
+                DraftBudget { capital: *capital_budget, expense: *expense_budget, total: *total_budget };
             budget(timeline, *phase_id, asked)
         }
         TimelineCommand::RemovePhase { phase_id, neighbours } => {
@@ -121,11 +107,7 @@ fn rename(timeline: &Timeline, phase_id: PhaseId, asked: &str) -> Result<Vec<Tim
     let phase = request::has_phase(timeline, phase_id)?;
     Refusal::unless_empty(phase::of_name(Some(phase_id), asked))?;
     let name = name(phase_id, asked)?;
-    Ok(if phase.name == name {
-        Vec::new()
-    } else {
-        vec![PhaseRenamed { phase_id, name }.into()]
-    })
+    Ok(if phase.name == name { Vec::new() } else { vec![PhaseRenamed { phase_id, name }.into()] })
 }
 
 fn describe(
@@ -142,13 +124,7 @@ fn describe(
     Ok(if phase.description == description {
         Vec::new()
     } else {
-        vec![
-            PhaseDescribed {
-                phase_id,
-                description,
-            }
-            .into(),
-        ]
+        vec![PhaseDescribed { phase_id, description }.into()]
     })
 }
 
@@ -157,11 +133,7 @@ fn budget(timeline: &Timeline, phase_id: PhaseId, asked: DraftBudget) -> Result<
     let phase = request::has_phase(timeline, phase_id)?;
     Refusal::unless_empty(phase::of_budget(Some(phase_id), asked))?;
     let budget = money(phase_id, asked.capital, asked.expense)?;
-    Ok(if phase.budget == budget {
-        Vec::new()
-    } else {
-        vec![PhaseBudgeted { phase_id, budget }.into()]
-    })
+    Ok(if phase.budget == budget { Vec::new() } else { vec![PhaseBudgeted { phase_id, budget }.into()] })
 }
 
 /// The phases that the drafts, one for each phase and in the same order, give other days.
@@ -173,13 +145,7 @@ fn resized<'a>(
     for (phase, draft) in phases.into_iter().zip(drafts) {
         let range = days(Some(phase.id), draft.start_date, draft.end_date)?;
         if range != phase.range {
-            events.push(
-                PhaseResized {
-                    phase_id: phase.id,
-                    range,
-                }
-                .into(),
-            );
+            events.push(PhaseResized { phase_id: phase.id, range }.into());
         }
     }
     Ok(events)
@@ -210,9 +176,7 @@ fn name(id: PhaseId, text: &str) -> Result<PhaseName, Violation> {
 }
 
 fn description(id: PhaseId, text: Option<&str>) -> Result<Option<Description>, Violation> {
-    text.map(Description::new)
-        .transpose()
-        .map_err(|error| Violation::of_value(&error, Some(id), Rule::V24))
+    text.map(Description::new).transpose().map_err(|error| Violation::of_value(&error, Some(id), Rule::V24))
 }
 
 fn money(id: PhaseId, capital: Decimal, expense: Decimal) -> Result<Budget, Violation> {

@@ -134,10 +134,8 @@ pub fn adopt(
         return Err(Untranslatable::NoPhases);
     }
     order(&mut phases);
-    let ranges = split(range, phases.len()).ok_or(Untranslatable::MorePhasesThanDays {
-        phases: phases.len(),
-        days: range.days(),
-    })?;
+    let ranges = split(range, phases.len())
+        .ok_or(Untranslatable::MorePhasesThanDays { phases: phases.len(), days: range.days() })?;
     phases
         .into_iter()
         .zip(ranges)
@@ -164,7 +162,5 @@ pub fn translate(
 ) -> Result<Vec<TimelineEvent>, Untranslatable> {
     let adopted = adopt(range, phases)?;
     let opened = TimelineEvent::from(TimelineOpened { project_id, range });
-    Ok(std::iter::once(opened)
-        .chain(adopted.into_iter().map(TimelineEvent::from))
-        .collect())
+    Ok(std::iter::once(opened).chain(adopted.into_iter().map(TimelineEvent::from)).collect())
 }

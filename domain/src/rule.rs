@@ -108,12 +108,7 @@ pub struct Violation {
 
 impl Violation {
     pub(crate) fn new(rule: Rule, phase_id: Option<PhaseId>, message: String) -> Self {
-        Self {
-            rule,
-            field: rule.field(),
-            message,
-            phase_id,
-        }
+        Self { rule, field: rule.field(), message, phase_id }
     }
 
     /// What a value that could not be made breaks. The rules are asked first, so that this says something only
@@ -152,11 +147,7 @@ impl Refusal {
     /// `Err` with all violations, or `Ok` if there are none.
     pub fn unless_empty(violations: impl IntoIterator<Item = Violation>) -> Result<(), Self> {
         let violations: Vec<Violation> = violations.into_iter().collect();
-        if violations.is_empty() {
-            Ok(())
-        } else {
-            Err(Self { violations })
-        }
+        if violations.is_empty() { Ok(()) } else { Err(Self { violations }) }
     }
 
     /// What is broken, in order; never empty.
@@ -171,19 +162,13 @@ impl Refusal {
 
     /// All messages, one per line.
     pub fn messages(&self) -> String {
-        self.violations
-            .iter()
-            .map(|violation| violation.message.as_str())
-            .collect::<Vec<_>>()
-            .join("\n")
+        self.violations.iter().map(|violation| violation.message.as_str()).collect::<Vec<_>>().join("\n")
     }
 }
 
 impl From<Violation> for Refusal {
     fn from(violation: Violation) -> Self {
-        Self {
-            violations: vec![violation],
-        }
+        Self { violations: vec![violation] }
     }
 }
 

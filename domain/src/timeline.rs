@@ -137,7 +137,6 @@ impl Timeline {
     }
 
     fn sort(&mut self) {
-        self.phases
-            .sort_by_key(|phase| (phase.range.start(), phase.range.end(), phase.id));
+        self.phases.sort_by_key(|phase| (phase.range.start(), phase.range.end(), phase.id));
     }
 }

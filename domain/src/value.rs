@@ -65,10 +65,7 @@ impl TryFrom<RawRange> for DateRange {
 
 impl From<DateRange> for RawRange {
     fn from(range: DateRange) -> Self {
-        Self {
-            start_date: range.start,
-            end_date: range.end,
-        }
+        Self { start_date: range.start, end_date: range.end }
     }
 }
 
@@ -285,29 +282,18 @@ impl TryFrom<RawBudget> for Budget {
 
 impl From<Budget> for RawBudget {
     fn from(budget: Budget) -> Self {
-        Self {
-            capital_budget: budget.capital,
-            expense_budget: budget.expense,
-        }
+        Self { capital_budget: budget.capital, expense_budget: budget.expense }
     }
 }
 
 impl Budget {
     /// No money at all.
-    pub const ZERO: Self = Self {
-        capital: Money::ZERO,
-        expense: Money::ZERO,
-        total: Money::ZERO,
-    };
+    pub const ZERO: Self = Self { capital: Money::ZERO, expense: Money::ZERO, total: Money::ZERO };
 
     /// A budget of two parts; fails if their sum does not fit `numeric(15,2)`.
     pub fn new(capital: Money, expense: Money) -> Result<Self, InvalidValue> {
         let total = Money::new(capital.0 + expense.0)?;
-        Ok(Self {
-            capital,
-            expense,
-            total,
-        })
+        Ok(Self { capital, expense, total })
     }
 
     /// The capital part.

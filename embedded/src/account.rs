@@ -27,11 +27,7 @@ impl Account {
         match fs::metadata(cluster) {
             Ok(owner) if owner.uid() != 0 => {
                 let name = name_of(&passwd, owner.uid());
-                Ok(Self::Other {
-                    name,
-                    uid: owner.uid(),
-                    gid: owner.gid(),
-                })
+                Ok(Self::Other { name, uid: owner.uid(), gid: owner.gid() })
             }
             _ => ["postgres", "nobody"]
                 .iter()
@@ -69,17 +65,8 @@ impl Account {
         way.reverse();
         let shell = Path::new("/bin/sh");
         let mut command = process::private(shell);
-        command
-            .args([
-                "-c",
-                r#"for d; do [ -x "$d" ] || { printf %s "$d"; exit 0; }; done"#,
-                "sh",
-            ])
-            .args(way);
-        let output = process::run(
-            self.run_by(&mut command),
-            "looking for a folder that may not be entered",
-        )?;
+        command.args(["-c", r#"for d; do [ -x "$d" ] || { printf %s "$d"; exit 0; }; done"#, "sh"]).args(way);
+        let output = process::run(self.run_by(&mut command), "looking for a folder that may not be entered")?;
         if output.stdout.is_empty() {
             return Ok(());
         }
@@ -95,9 +82,7 @@ impl Account {
 pub(crate) fn we_are_root() -> Result<bool, EmbeddedError> {
     let temporary = std::env::temp_dir();
     let file = tempfile::tempfile().map_err(EmbeddedError::io("make a temporary file in", &temporary))?;
-    let metadata = file
-        .metadata()
-        .map_err(EmbeddedError::io("look at a temporary file in", &temporary))?;
+    let metadata = file.metadata().map_err(EmbeddedError::io("look at a temporary file in", &temporary))?;
     Ok(metadata.uid() == 0)
 }
 
@@ -107,11 +92,7 @@ fn lookup(passwd: &str, wanted: &str) -> Option<Account> {
         let name = fields.next().filter(|name| *name == wanted)?;
         let uid = fields.nth(1)?.parse().ok()?;
         let gid = fields.next()?.parse().ok()?;
-        Some(Account::Other {
-            name: name.to_owned(),
-            uid,
-            gid,
-        })
+        Some(Account::Other { name: name.to_owned(), uid, gid })
     })
 }
 
@@ -119,9 +100,7 @@ fn lookup(passwd: &str, wanted: &str) -> Option<Account> {
 fn name_of(passwd: &str, uid: u32) -> String {
     let uid = uid.to_string();
     let line = passwd.lines().find(|line| line.split(':').nth(2) == Some(&uid));
-    line.and_then(|line| line.split(':').next())
-        .unwrap_or(&uid)
-        .to_owned()
+    line.and_then(|line| line.split(':').next()).unwrap_or(&uid).to_owned()
 }
 
 #[cfg(test)]
@@ -132,14 +111,9 @@ mod tests {
     fn a_user_is_found_by_the_whole_name_only() {
         let passwd =
             "postgres2:x:7:8::/:/bin/sh\npostgres:x:101:104:PostgreSQL,,,:/var/lib/postgresql:/bin/bash\n";
-        let Some(Account::Other { name, uid, gid }) = lookup(passwd, "postgres") else {
-            panic!("not found")
-        };
+        let Some(Account::Other { name, uid, gid }) = lookup(passwd, "postgres") else { panic!("not found") };
         assert_eq!((name.as_str(), uid, gid), ("postgres", 101, 104));
         assert!(lookup(passwd, "nobody").is_none());
-        assert_eq!(
-            (name_of(passwd, 101), name_of(passwd, 9)),
-            ("postgres".to_owned(), "9".to_owned())
-        );
+        assert_eq!((name_of(passwd, 101), name_of(passwd, 9)), ("postgres".to_owned(), "9".to_owned()));
     }
 }

@@ -41,11 +41,7 @@ impl Binaries {
     }
 
     fn new(bindir: PathBuf, major_version: u32) -> Self {
-        Self {
-            bindir,
-            major_version,
-            knows_restrict_key: Arc::default(),
-        }
+        Self { bindir, major_version, knows_restrict_key: Arc::default() }
     }
 
     /// The folder.
@@ -80,22 +76,12 @@ impl Binaries {
 
 /// The major version of the server in a folder, if there is one.
 fn server_version(bindir: &Path) -> Option<u32> {
-    if !["initdb", "pg_ctl"]
-        .iter()
-        .all(|program| bindir.join(program).is_file())
-    {
+    if !["initdb", "pg_ctl"].iter().all(|program| bindir.join(program).is_file()) {
         return None;
     }
-    let output = process::private(&bindir.join("postgres"))
-        .arg("--version")
-        .output()
-        .ok()?;
+    let output = process::private(&bindir.join("postgres")).arg("--version").output().ok()?;
     // "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", or "18beta1".
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let version = text.split_once("(PostgreSQL) ")?.1;
-    version
-        .split(|char: char| !char.is_ascii_digit())
-        .next()?
-        .parse()
-        .ok()
+    version.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok()
 }

@@ -14,11 +14,8 @@ use crate::{Binaries, EmbeddedError, process};
 
 /// What no configuration file may change: nobody reaches the server but over loopback, with the password.
 /// There is no Unix socket, since its path would have to be short, and private, for no gain.
-const CLOSED: [(&str, &str); 3] = [
-    ("listen_addresses", "127.0.0.1"),
-    ("unix_socket_directories", ""),
-    ("lc_messages", "C"),
-];
+const CLOSED: [(&str, &str); 3] =
+    [("listen_addresses", "127.0.0.1"), ("unix_socket_directories", ""), ("lc_messages", "C")];
 
 /// Recovery after a crash replays at most some minutes of log; `pg_ctl` returns as soon as it is done.
 const START_SECONDS: &str = "600";
@@ -61,20 +58,13 @@ impl Cluster {
         }
         fs::rename(&unfinished, &cluster).map_err(EmbeddedError::io("rename", &unfinished))?;
         let home = self.home.path();
-        fs::File::open(home)
-            .and_then(|home| home.sync_all())
-            .map_err(EmbeddedError::io("sync", home))
+        fs::File::open(home).and_then(|home| home.sync_all()).map_err(EmbeddedError::io("sync", home))
     }
 
     fn initdb(&self, folder: &Path, locale: &[&str], sync: bool) -> Result<(), EmbeddedError> {
         let mut command = process::private(&self.binaries.program("initdb"));
         command
-            .args([
-                "--username=postgres",
-                "--encoding=UTF8",
-                "--locale=C",
-                "--auth=scram-sha-256",
-            ])
+            .args(["--username=postgres", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"])
             .args(["--no-instructions", "-D"])
             .arg(folder)
             .arg("--pwfile")
@@ -130,24 +120,15 @@ impl Cluster {
             options.push_str(&format!(" -c '{name}={value}'"));
         }
         let mut command = process::private(&self.binaries.program("pg_ctl"));
-        command
-            .args(["start", "-w", "-s", "-t", START_SECONDS, "-D"])
-            .arg(self.home.cluster());
+        command.args(["start", "-w", "-s", "-t", START_SECONDS, "-D"]).arg(self.home.cluster());
         command.arg("-l").arg(&log).arg("-o").arg(options);
-        process::run(self.account.run_by(&mut command), "starting the server")
-            .map(|_| ())
-            .map_err(|error| {
-                let EmbeddedError::Program { stderr, .. } = error else {
-                    return error;
-                };
-                let tail = tail(&log, before);
-                EmbeddedError::Start {
-                    data_dir: self.home.path().to_owned(),
-                    reason: stderr,
-                    log,
-                    tail,
-                }
-            })
+        process::run(self.account.run_by(&mut command), "starting the server").map(|_| ()).map_err(|error| {
+            let EmbeddedError::Program { stderr, .. } = error else {
+                return error;
+            };
+            let tail = tail(&log, before);
+            EmbeddedError::Start { data_dir: self.home.path().to_owned(), reason: stderr, log, tail }
+        })
     }
 
     /// Stops the server and waits for its end.
@@ -157,9 +138,7 @@ impl Cluster {
             Stop::Immediate => "immediate",
         };
         let mut command = process::private(&self.binaries.program("pg_ctl"));
-        command
-            .args(["stop", "-w", "-s", "-t", STOP_SECONDS, "-m", mode, "-D"])
-            .arg(self.home.cluster());
+        command.args(["stop", "-w", "-s", "-t", STOP_SECONDS, "-m", mode, "-D"]).arg(self.home.cluster());
         // In a group of its own: a second Ctrl-C of an impatient user is not to interrupt it.
         command.process_group(0);
         process::run(self.account.run_by(&mut command), "stopping the server").map(|_| ())

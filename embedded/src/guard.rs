@@ -93,18 +93,13 @@ impl EndGuard {
     /// the server is stopped by its user and the folder is removed by ours.
     pub(crate) fn spawn(cluster: &Cluster) -> Result<Self, EmbeddedError> {
         let mut end = shell(END);
-        end.arg(cluster.binaries.program("pg_ctl"))
-            .arg(cluster.home.cluster())
-            .stdout(Stdio::piped());
+        end.arg(cluster.binaries.program("pg_ctl")).arg(cluster.home.cluster()).stdout(Stdio::piped());
         let (mut ending, pipe) = spawn(&mut end, &cluster.account)?;
         let mut remove = shell(REMOVE);
         remove.arg(cluster.home.path()).stdout(Stdio::null());
         remove.stdin(ending.stdout.take().map_or_else(Stdio::null, Stdio::from));
         let removing = remove.spawn().map_err(failed)?;
-        Ok(Self {
-            pipe: Some(pipe),
-            children: [ending, removing],
-        })
+        Ok(Self { pipe: Some(pipe), children: [ending, removing] })
     }
 }
 
@@ -119,37 +114,22 @@ impl Drop for EndGuard {
 
 fn shell(script: &str) -> Command {
     let mut command = process::private(Path::new(SHELL));
-    command
-        .args(["-c", script, "phaseline-guard"])
-        .stderr(Stdio::null())
-        .process_group(0);
+    command.args(["-c", script, "phaseline-guard"]).stderr(Stdio::null()).process_group(0);
     command
 }
 
 fn spawn(command: &mut Command, account: &Account) -> Result<(Child, ChildStdin), EmbeddedError> {
-    let mut child = account
-        .run_by(command)
-        .stdin(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
-    let pipe = child
-        .stdin
-        .take()
-        .ok_or_else(|| failed(std::io::ErrorKind::BrokenPipe.into()))?;
+    let mut child = account.run_by(command).stdin(Stdio::piped()).spawn().map_err(failed)?;
+    let pipe = child.stdin.take().ok_or_else(|| failed(std::io::ErrorKind::BrokenPipe.into()))?;
     Ok((child, pipe))
 }
 
 fn failed(source: std::io::Error) -> EmbeddedError {
-    EmbeddedError::Spawn {
-        program: SHELL.into(),
-        source,
-    }
+    EmbeddedError::Spawn { program: SHELL.into(), source }
 }
 
 fn flock() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain(["/usr/bin", "/bin"].map(PathBuf::from));
-    folders
-        .map(|folder| folder.join("flock"))
-        .find(|program| program.is_absolute() && program.is_file())
+    folders.map(|folder| folder.join("flock")).find(|program| program.is_absolute() && program.is_file())
 }

@@ -26,10 +26,7 @@ impl Home {
     /// Makes the folder if it is missing, and gives it to `account`, closed to all others.
     pub(crate) fn prepare(path: &Path, account: &Account) -> Result<Self, EmbeddedError> {
         let path = std::path::absolute(path).map_err(EmbeddedError::io("find", path))?;
-        if path
-            .to_str()
-            .is_none_or(|text| text.contains(['"', '\'', '\\', '$', '`', '\n']))
-        {
+        if path.to_str().is_none_or(|text| text.contains(['"', '\'', '\\', '$', '`', '\n'])) {
             return Err(EmbeddedError::FolderName(path));
         }
         // Asked first, so that a folder that cannot be used is not made either.
@@ -74,10 +71,7 @@ impl Home {
                 return Err(EmbeddedError::io("read", path)(error));
             }
             _ if self.cluster().exists() => {
-                return Err(EmbeddedError::PasswordLost {
-                    cluster: self.cluster(),
-                    password: path,
-                });
+                return Err(EmbeddedError::PasswordLost { cluster: self.cluster(), password: path });
             }
             _ => {}
         }
@@ -92,11 +86,7 @@ impl Home {
 
     /// The port of the last start.
     pub(crate) fn last_port(&self) -> Option<u16> {
-        fs::read_to_string(self.path.join("port"))
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
+        fs::read_to_string(self.path.join("port")).ok()?.trim().parse().ok()
     }
 
     pub(crate) fn remember_port(&self, port: u16) -> Result<(), EmbeddedError> {

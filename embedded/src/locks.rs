@@ -40,10 +40,7 @@ pub(crate) struct ClientLock {
 
 impl Locks {
     pub(crate) fn in_folder(folder: &Path) -> Self {
-        Self {
-            start: folder.join("start.lock"),
-            clients: folder.join("clients.lock"),
-        }
+        Self { start: folder.join("start.lock"), clients: folder.join("clients.lock") }
     }
 
     /// Makes the files, readable for nobody but `account`: who can open one can hold everybody up.
@@ -67,19 +64,14 @@ impl Locks {
     pub(crate) fn join(&self, _held: &StartLock) -> Result<ClientLock, EmbeddedError> {
         let file = open(&self.clients)?;
         uninterrupted(|| file.lock_shared()).map_err(EmbeddedError::io("lock", &self.clients))?;
-        Ok(ClientLock {
-            file,
-            path: self.clients.clone(),
-        })
+        Ok(ClientLock { file, path: self.clients.clone() })
     }
 }
 
 impl ClientLock {
     /// Gives the share back. True if no other user is left; then nobody can join until this is dropped.
     pub(crate) fn leave(&self) -> Result<bool, EmbeddedError> {
-        self.file
-            .unlock()
-            .map_err(EmbeddedError::io("unlock", &self.path))?;
+        self.file.unlock().map_err(EmbeddedError::io("unlock", &self.path))?;
         match self.file.try_lock() {
             Ok(()) => Ok(true),
             Err(TryLockError::WouldBlock) => Ok(false),
@@ -103,12 +95,7 @@ impl Drop for ClientLock {
 
 fn open(path: &Path) -> Result<File, EmbeddedError> {
     let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600);
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
     options.open(path).map_err(EmbeddedError::io("open", path))
 }
 

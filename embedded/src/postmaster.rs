@@ -48,13 +48,9 @@ fn is_postmaster(process: u32, cluster: &Path) -> bool {
         let Ok(line) = fs::read(format!("/proc/{process}/cmdline")) else {
             return false;
         };
-        return line
-            .split(|byte| *byte == 0)
-            .any(|argument| argument == cluster.as_bytes());
+        return line.split(|byte| *byte == 0).any(|argument| argument == cluster.as_bytes());
     }
     let mut ps = process::private(Path::new("ps"));
-    let output = ps
-        .args(["-ww", "-o", "command=", "-p", &process.to_string()])
-        .output();
+    let output = ps.args(["-ww", "-o", "command=", "-p", &process.to_string()]).output();
     output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(cluster))
 }

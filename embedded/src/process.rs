@@ -27,10 +27,9 @@ pub(crate) fn forget_database(command: &mut Command) {
 
 /// Runs the command to its end and fails unless it succeeded.
 pub(crate) fn run(command: &mut Command, doing: &str) -> Result<Output, EmbeddedError> {
-    let output = command.output().map_err(|source| EmbeddedError::Spawn {
-        program: command.get_program().into(),
-        source,
-    })?;
+    let output = command
+        .output()
+        .map_err(|source| EmbeddedError::Spawn { program: command.get_program().into(), source })?;
     if output.status.success() {
         return Ok(output);
     }

@@ -35,11 +35,7 @@ impl Binaries {
     /// [`EmbeddedError::Program`] with what `psql` said, which names the line.
     pub fn psql_file(&self, url: &str, path: &Path) -> Result<(), EmbeddedError> {
         let mut command = self.psql_command(url, Whose::Users)?;
-        process::run(
-            command.arg("-f").arg(path),
-            &format!("running {}", path.display()),
-        )
-        .map(|_| ())
+        process::run(command.arg("-f").arg(path), &format!("running {}", path.display())).map(|_| ())
     }
 
     /// Dumps a database, with more arguments of `pg_dump` if wished. Two dumps of one state are equal byte
@@ -66,9 +62,7 @@ impl Binaries {
     fn psql_command(&self, url: &str, whose: Whose) -> Result<Command, EmbeddedError> {
         let mut command = self.client("psql", url, whose)?;
         // Not as it is in some psqlrc, and not as the terminal's language has it.
-        command
-            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1"])
-            .env("PGCLIENTENCODING", "UTF8");
+        command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1"]).env("PGCLIENTENCODING", "UTF8");
         Ok(command)
     }
 

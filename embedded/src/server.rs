@@ -16,11 +16,8 @@ use crate::{Binaries, EmbeddedError, psql, url};
 
 /// A committed transaction survives a power cut. Said on the command line, so that no configuration file
 /// takes it back.
-const DURABLE: [(&str, &str); 3] = [
-    ("fsync", "on"),
-    ("synchronous_commit", "on"),
-    ("full_page_writes", "on"),
-];
+const DURABLE: [(&str, &str); 3] =
+    [("fsync", "on"), ("synchronous_commit", "on"), ("full_page_writes", "on")];
 
 /// How long to wait for a server that somebody else starts or stops.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -53,20 +50,12 @@ impl Server {
         locks.create(&account)?;
         let held = locks.start()?;
         let binaries = matching(binaries, &home)?;
-        let cluster = Cluster {
-            binaries,
-            account,
-            home,
-        };
+        let cluster = Cluster { binaries, account, home };
         let password = cluster.home.password(&cluster.account)?;
         let client = locks.join(&held)?;
         // Before the server starts: if we are killed while it does, the guard stops it.
         let guard = LeaveGuard::spawn(&cluster, &locks)?;
-        let seat = Seat {
-            cluster,
-            client,
-            guard,
-        };
+        let seat = Seat { cluster, client, guard };
         let port = seat.bring_up()?;
         drop(held);
         Ok(Self { seat, password, port })
@@ -99,19 +88,13 @@ impl Server {
     pub fn create_database_if_missing(&self, name: &str) -> Result<(), EmbeddedError> {
         let admin = self.url("postgres");
         let exists = || {
-            let sql = format!(
-                "SELECT 1 FROM pg_database WHERE datname = {}",
-                psql::literal(name)
-            );
+            let sql = format!("SELECT 1 FROM pg_database WHERE datname = {}", psql::literal(name));
             Ok::<_, EmbeddedError>(self.binaries().psql_on_ours(&admin, &sql)? == "1")
         };
         if exists()? {
             return Ok(());
         }
-        match self
-            .binaries()
-            .psql_on_ours(&admin, &format!("CREATE DATABASE {}", psql::identifier(name)))
-        {
+        match self.binaries().psql_on_ours(&admin, &format!("CREATE DATABASE {}", psql::identifier(name))) {
             // Another process was faster.
             Err(_) if exists()? => Ok(()),
             result => result.map(|_| ()),
@@ -173,12 +156,10 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let left =
-            self.client
-                .leave()
-                .and_then(|last| match postmaster::look(&self.cluster.home.cluster())? {
-                    Postmaster::Ready(_) | Postmaster::Busy if last => self.cluster.stop(Stop::Fast),
-                    _ => Ok(()),
-                });
+            self.client.leave().and_then(|last| match postmaster::look(&self.cluster.home.cluster())? {
+                Postmaster::Ready(_) | Postmaster::Busy if last => self.cluster.stop(Stop::Fast),
+                _ => Ok(()),
+            });
         // If that failed, the guard tries again: it goes on when the pipe closes.
         if let (Ok(()), Some(guard)) = (left, self.guard.take()) {
             guard.dismiss();
@@ -195,14 +176,14 @@ fn matching(found: Binaries, home: &Home) -> Result<Binaries, EmbeddedError> {
     if version == Some(found.major_version()) {
         return Ok(found);
     }
-    version
-        .and_then(|version| Binaries::find_version(version).ok())
-        .ok_or_else(|| EmbeddedError::OtherVersion {
+    version.and_then(|version| Binaries::find_version(version).ok()).ok_or_else(|| {
+        EmbeddedError::OtherVersion {
             data_dir: home.path().to_owned(),
             theirs,
             ours: found.major_version(),
             bindir: found.bindir().to_owned(),
-        })
+        }
+    })
 }
 
 /// Where the data goes if nobody says otherwise: `/var/lib/phaseline` for root, else
@@ -214,11 +195,7 @@ pub fn default_data_dir() -> Result<PathBuf, EmbeddedError> {
     if account::we_are_root()? {
         return Ok(PathBuf::from("/var/lib/phaseline"));
     }
-    let absolute = |name| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
+    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_DATA_HOME")
         .or_else(|| Some(absolute("HOME")?.join(".local/share")))
         .map(|path| path.join("phaseline"))

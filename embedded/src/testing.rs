@@ -2,10 +2,7 @@
 //!
 //! [`TestCluster::shared`] is one server per test process, [`TestCluster::database`] an empty database on
 //! it. Nothing is left behind, however the process ends.
-#![expect(
-    clippy::panic,
-    reason = "a test that gets no database can only fail, and should say why"
-)]
+#![expect(clippy::panic, reason = "a test that gets no database can only fail, and should say why")]
 
 mod database;
 mod options;
@@ -60,9 +57,7 @@ impl TestCluster {
     /// A cluster of one's own, for tests that restart it or set it up otherwise.
     pub fn start(options: TestOptions) -> Self {
         match Inner::start(options) {
-            Ok(inner) => Self {
-                inner: Arc::new(inner),
-            },
+            Ok(inner) => Self { inner: Arc::new(inner) },
             Err(error) => panic!("no test cluster: {error}"),
         }
     }
@@ -89,20 +84,14 @@ impl TestCluster {
     /// meanwhile wait. Nobody can connect to it afterwards, so that it can be copied at any time.
     pub fn template(&self, name: &str, build: impl FnOnce(&str)) {
         let once = {
-            let mut templates = self
-                .inner
-                .templates
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut templates = self.inner.templates.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(templates.entry(name.to_owned()).or_default())
         };
         once.get_or_init(|| {
             let quoted = psql::identifier(name);
             // Half of one may be there, if an earlier `build` panicked.
-            self.inner
-                .admin(&format!("DROP DATABASE IF EXISTS {quoted} WITH (FORCE)"));
-            self.inner
-                .admin(&format!("CREATE DATABASE {quoted} TEMPLATE template0"));
+            self.inner.admin(&format!("DROP DATABASE IF EXISTS {quoted} WITH (FORCE)"));
+            self.inner.admin(&format!("CREATE DATABASE {quoted} TEMPLATE template0"));
             build(&self.url(name));
             self.inner.admin(&format!(
                 "ALTER DATABASE {quoted} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false;
@@ -129,15 +118,8 @@ impl TestCluster {
     pub fn start_again(&self) {
         let patience = Instant::now() + Duration::from_secs(60);
         // Another process may have the port for a moment, as the local end of a connection.
-        while let Err(error) = self
-            .inner
-            .cluster
-            .start_on(self.inner.port, &self.inner.options.pairs())
-        {
-            assert!(
-                Instant::now() < patience,
-                "the test cluster does not start again: {error}"
-            );
+        while let Err(error) = self.inner.cluster.start_on(self.inner.port, &self.inner.options.pairs()) {
+            assert!(Instant::now() < patience, "the test cluster does not start again: {error}");
             thread::sleep(Duration::from_millis(200));
         }
     }
@@ -160,10 +142,7 @@ impl TestCluster {
 
 impl fmt::Debug for TestCluster {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("TestCluster")
-            .field("port", &self.inner.port)
-            .finish_non_exhaustive()
+        formatter.debug_struct("TestCluster").field("port", &self.inner.port).finish_non_exhaustive()
     }
 }
 
@@ -180,17 +159,11 @@ impl Inner {
     fn start(options: TestOptions) -> Result<Self, EmbeddedError> {
         let binaries = Binaries::find()?;
         let temporary = options.folder();
-        let folder = tempfile::Builder::new()
-            .prefix("phaseline-test-")
-            .tempdir_in(&temporary);
+        let folder = tempfile::Builder::new().prefix("phaseline-test-").tempdir_in(&temporary);
         let folder = folder.map_err(EmbeddedError::io("make a folder in", temporary))?;
         let account = Account::detect(&Home::cluster_in(folder.path()))?;
         let home = Home::prepare(folder.path(), &account)?;
-        let cluster = Cluster {
-            binaries,
-            account,
-            home,
-        };
+        let cluster = Cluster { binaries, account, home };
         let guard = EndGuard::spawn(&cluster)?;
         // From here on the guard removes it.
         let _ = folder.keep();
@@ -198,15 +171,7 @@ impl Inner {
         cluster.init(false)?;
         let port = cluster.start(None, &options.pairs())?;
         let (databases, templates) = Default::default();
-        Ok(Self {
-            cluster,
-            password,
-            port,
-            options,
-            databases,
-            templates,
-            _guard: guard,
-        })
+        Ok(Self { cluster, password, port, options, databases, templates, _guard: guard })
     }
 
     fn admin(&self, sql: &str) {

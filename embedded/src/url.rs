@@ -6,11 +6,7 @@ use crate::EmbeddedError;
 
 /// The URL of a database on a loopback server.
 pub(crate) fn loopback(password: &str, port: u16, database: &str) -> String {
-    format!(
-        "postgres://postgres:{}@127.0.0.1:{port}/{}",
-        encode(password),
-        encode(database)
-    )
+    format!("postgres://postgres:{}@127.0.0.1:{port}/{}", encode(password), encode(database))
 }
 
 /// A URL without its password, and the password. The one goes into a command line, which every local
@@ -28,22 +24,13 @@ pub(crate) fn split(url: &str) -> Result<Split, EmbeddedError> {
     }
     let (authority, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let Some((user_info, host)) = authority.rsplit_once('@') else {
-        return Ok(Split {
-            bare: url.to_owned(),
-            password: None,
-        });
+        return Ok(Split { bare: url.to_owned(), password: None });
     };
     let Some((user, password)) = user_info.split_once(':') else {
-        return Ok(Split {
-            bare: url.to_owned(),
-            password: None,
-        });
+        return Ok(Split { bare: url.to_owned(), password: None });
     };
     let password = decode(password).ok_or(EmbeddedError::BadUrl)?;
-    Ok(Split {
-        bare: format!("{scheme}://{user}@{host}{tail}"),
-        password: Some(password),
-    })
+    Ok(Split { bare: format!("{scheme}://{user}@{host}{tail}"), password: Some(password) })
 }
 
 fn encode(text: &str) -> String {
@@ -97,23 +84,13 @@ mod tests {
             "postgresql://me@h/x?sslmode=require",
             "postgres:///x?host=/tmp&a=b@c:d",
         ] {
-            assert_eq!(
-                split(url).unwrap(),
-                Split {
-                    bare: url.to_owned(),
-                    password: None
-                }
-            );
+            assert_eq!(split(url).unwrap(), Split { bare: url.to_owned(), password: None });
         }
     }
 
     #[test]
     fn what_is_no_postgres_url_is_refused_without_showing_it() {
-        for url in [
-            "host=localhost password=secret",
-            "mysql://a:secret@h/d",
-            "postgres://a:%zz@h/d",
-        ] {
+        for url in ["host=localhost password=secret", "mysql://a:secret@h/d", "postgres://a:%zz@h/d"] {
             assert!(!split(url).unwrap_err().to_string().contains("secret"));
         }
     }

@@ -1,11 +1,7 @@
 //! The crate against a real PostgreSQL. What a test says about other processes it tries with other
 //! processes: this program, run again in a role (`role.rs`).
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test that cannot go on fails"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails")]
 
 #[path = "it/binaries.rs"]
 mod binaries;

@@ -34,7 +34,9 @@ pub enum MigratorError {
     #[error("{0}")]
     WrongShape(String),
     /// The data or the options are not those of the plan.
-    #[error("the plan is stale: it was made for {expected}, the data and options are now {found}; nothing was written. Run: phaseline plan")]
+    #[error(
+        "the plan is stale: it was made for {expected}, the data and options are now {found}; nothing was written. Run: phaseline plan"
+    )]
     StalePlan {
         /// The digest that was asked for.
         expected: String,
@@ -48,7 +50,9 @@ pub enum MigratorError {
         holder: String,
     },
     /// The tables could not be locked in time.
-    #[error("the tables could not be locked within {waited_seconds} s; nothing was written. In the way: {blockers}")]
+    #[error(
+        "the tables could not be locked within {waited_seconds} s; nothing was written. In the way: {blockers}"
+    )]
     LockTimeout {
         /// How long was waited in all.
         waited_seconds: u64,

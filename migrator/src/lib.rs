@@ -1,9 +1,9 @@
 //! The legacy schema into the log and back: plan, migrate, verify, roll back.
 
 pub mod anomaly;
+mod ddl;
 pub mod definition;
 pub mod error;
-mod ddl;
 mod legacy;
 pub mod links;
 mod lock;

@@ -71,7 +71,9 @@ impl FoldedLinks {
         }
         let unreadable = |source| StoreError::Unreadable { position: event.position, source };
         if event.event_type != LINKED {
-            return Err(unreadable(phaseline_domain::StoredEventError::UnknownType(event.event_type.to_owned())));
+            return Err(unreadable(phaseline_domain::StoredEventError::UnknownType(
+                event.event_type.to_owned(),
+            )));
         }
         if event.schema_version != VERSION {
             return Err(unreadable(phaseline_domain::StoredEventError::UnknownVersion {

@@ -28,7 +28,9 @@ pub(crate) async fn lock_run(connection: &mut PgConnection) -> Result<(), Migrat
         return Ok(());
     }
     let holder = run_lock_holder(connection).await?;
-    Err(MigratorError::Locked { holder: holder.unwrap_or_else(|| "it ended just now; run this again".to_owned()) })
+    Err(MigratorError::Locked {
+        holder: holder.unwrap_or_else(|| "it ended just now; run this again".to_owned()),
+    })
 }
 
 /// Who holds the run lock of this database: the program with its actor and process, since when, from where.
@@ -81,7 +83,8 @@ pub(crate) async fn lock_tables(
     }
     let head = if head == Head::Too { "SELECT 1 FROM phaseline.head WHERE id = 1 FOR UPDATE; " } else { "" };
     let statement = format!("{head}LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", "));
-    let me: i32 = sqlx::query_scalar("SELECT pg_catalog.pg_backend_pid()").fetch_one(&mut *connection).await?;
+    let me: i32 =
+        sqlx::query_scalar("SELECT pg_catalog.pg_backend_pid()").fetch_one(&mut *connection).await?;
     let begun = Instant::now();
     let mut last_seen = String::new();
     loop {
@@ -97,9 +100,12 @@ pub(crate) async fn lock_tables(
             Ok(_) => {
                 // What the DDL still has to lock itself may take the rest of the time.
                 let rest = limit.saturating_sub(begun.elapsed()).max(Duration::from_secs(1));
-                sqlx::raw_sql(&format!("RELEASE SAVEPOINT attempt; SET LOCAL lock_timeout = {}", rest.as_millis()))
-                    .execute(&mut *connection)
-                    .await?;
+                sqlx::raw_sql(&format!(
+                    "RELEASE SAVEPOINT attempt; SET LOCAL lock_timeout = {}",
+                    rest.as_millis()
+                ))
+                .execute(&mut *connection)
+                .await?;
                 return Ok(Instant::now());
             }
             Err(error) if is_lock_timeout(&error) || is_deadlock(&error) => {
@@ -115,8 +121,11 @@ pub(crate) async fn lock_tables(
             last_seen = blockers;
         }
         if begun.elapsed() + PAUSE >= limit {
-            let blockers =
-                if last_seen.is_empty() { "nobody who stayed long enough to be seen".to_owned() } else { last_seen };
+            let blockers = if last_seen.is_empty() {
+                "nobody who stayed long enough to be seen".to_owned()
+            } else {
+                last_seen
+            };
             return Err(MigratorError::LockTimeout { waited_seconds: limit.as_secs(), blockers });
         }
         tokio::time::sleep(PAUSE).await;

@@ -129,7 +129,17 @@ async fn attempt(
     }
     stop_if_asked(progress)?;
     let run = Uuid::now_v7();
-    let position = match carry_out(&mut transaction, watcher, &prepared, run, options, progress, &mut locked_at).await? {
+    let position = match carry_out(
+        &mut transaction,
+        watcher,
+        &prepared,
+        run,
+        options,
+        progress,
+        &mut locked_at,
+    )
+    .await?
+    {
         Step::Changed(what) => return Ok(Attempt::Changed(what)),
         Step::Ready { position } => position,
     };
@@ -148,7 +158,9 @@ async fn attempt(
 
 enum Step {
     /// Everything is done but the commit; `position` is the log's last.
-    Ready { position: i64 },
+    Ready {
+        position: i64,
+    },
     Changed(String),
 }
 
@@ -239,7 +251,10 @@ pub(crate) fn with_own_tables(mut tables: Vec<QualifiedName>) -> Vec<QualifiedNa
 }
 
 /// What changed between the snapshot and the lock, if anything did.
-async fn changed(connection: &mut PgConnection, prepared: &Prepared) -> Result<Option<String>, MigratorError> {
+async fn changed(
+    connection: &mut PgConnection,
+    prepared: &Prepared,
+) -> Result<Option<String>, MigratorError> {
     let tables = prepared.watch.changed(connection).await?;
     if !tables.is_empty() {
         return Ok(Some(tables.join(", ")));
@@ -296,7 +311,11 @@ async fn import(
             done += 1;
         }
         let ordinal = |row: &PhaseRow| {
-            folded.timeline.phase(row.id).and_then(|phase| phase.legacy).map_or(i64::MAX, |legacy| legacy.ordinal)
+            folded
+                .timeline
+                .phase(row.id)
+                .and_then(|phase| phase.legacy)
+                .map_or(i64::MAX, |legacy| legacy.ordinal)
         };
         rows.extend(project_phases::rows(&folded).into_iter().map(|row| (ordinal(&row), row)));
         if done % 1000 < 3 {
@@ -385,13 +404,20 @@ async fn cut_over(
     let rows: i64 =
         sqlx::query_scalar("SELECT count(*) FROM public.project_phases").fetch_one(connection).await?;
     if rows.unsigned_abs() != plan.counts.phases {
-        return Err(MigratorError::SelfCheck(format!("{rows} phases stand where {} were", plan.counts.phases)));
+        return Err(MigratorError::SelfCheck(format!(
+            "{rows} phases stand where {} were",
+            plan.counts.phases
+        )));
     }
     Ok(())
 }
 
 /// Moves the planner's own revision on, from the one that must be there.
-pub(crate) async fn set_revision(connection: &mut PgConnection, from: &str, to: &str) -> Result<(), MigratorError> {
+pub(crate) async fn set_revision(
+    connection: &mut PgConnection,
+    from: &str,
+    to: &str,
+) -> Result<(), MigratorError> {
     let updated = sqlx::query("UPDATE public.alembic_version SET version_num = $2 WHERE version_num = $1")
         .bind(from)
         .bind(to)

@@ -1,11 +1,13 @@
 //! The plan: what a migration would find and do. Reads only; the database itself enforces that.
 
+mod structure;
+
 use crate::anomaly::{Anomaly, Code, Findings};
-use crate::definition::{self, ColumnDefinition, Luggage, NeededName, RebuiltTable, TableDefinition};
+use crate::definition::{self, ColumnDefinition, Luggage, TableDefinition};
 use crate::error::MigratorError;
 use crate::legacy::LegacyTables;
 use crate::links::FoldedLinks;
-use crate::shape::{self, Found, LEGACY_REVISION, Shape};
+use crate::shape::{self, Found, Shape};
 use crate::translate::{BudgetSums, ByDate, Translation, translate};
 use crate::watch::Watch;
 use crate::{legacy, links, session};
@@ -13,6 +15,8 @@ use phaseline_projections::FoldedLog;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
+pub(crate) use structure::REBUILT;
+use structure::{assignment_timestamps, check_structure, hanging_things, orphans_of_foreign_keys, readable};
 
 /// What a migration can be asked to do differently. Part of the plan's digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -145,11 +149,11 @@ pub(crate) fn new_phases(old: &TableDefinition) -> Result<(TableDefinition, Lugg
     Ok((new, luggage))
 }
 
-const PHASE_COLUMNS: [&str; 8] =
-    ["project_id", "phase_type", "capital_budget", "expense_budget", "total_budget", "id", "created_at", "updated_at"];
-
 /// Looks at the database inside the caller's transaction and snapshot.
-pub(crate) async fn prepare(connection: &mut PgConnection, options: &PlanOptions) -> Result<Outcome, MigratorError> {
+pub(crate) async fn prepare(
+    connection: &mut PgConnection,
+    options: &PlanOptions,
+) -> Result<Outcome, MigratorError> {
     let found = shape::find(connection).await?;
     let mut findings = Findings::default();
     let mut plan = Plan {
@@ -189,7 +193,8 @@ pub(crate) async fn prepare(connection: &mut PgConnection, options: &PlanOptions
     let watch = watch.with_counts(&tables);
     let mut translation = translate(&tables, &log, &links);
     plan.missing_privileges.extend(
-        definition::missing_privileges(connection, options.role.as_deref(), SHADOW, &[&phases, &assignments]).await?,
+        definition::missing_privileges(connection, options.role.as_deref(), SHADOW, &[&phases, &assignments])
+            .await?,
     );
 
     plan.digest = Some(digest(&tables, [&phases, &assignments], &found, options)?);
@@ -212,248 +217,6 @@ async fn captured(connection: &mut PgConnection, table: &str) -> Result<TableDef
     definition::capture(connection, "public", table)
         .await?
         .ok_or_else(|| MigratorError::WrongShape(format!("table public.{table} vanished meanwhile")))
-}
-
-/// Whether all columns that the plan reads are there with types that it can read.
-async fn readable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let problems = column_problems(connection).await?;
-    Ok(!problems.iter().any(|(_, _, detail)| detail.contains("is missing") || detail.contains("is of type")))
-}
-
-/// Columns that are not as the planner has them: table, column, what is wrong.
-async fn column_problems(connection: &mut PgConnection) -> Result<Vec<(String, String, String)>, sqlx::Error> {
-    let expected: [(&str, &[(&str, &str)]); 4] = [
-        ("projects", &[("id", "uuid"), ("start_date", "date"), ("end_date", "date")]),
-        (
-            "project_phases",
-            &[
-                ("project_id", "uuid"),
-                ("phase_type", "public.phasetype"),
-                ("capital_budget", "numeric(15,2)"),
-                ("expense_budget", "numeric(15,2)"),
-                ("total_budget", "numeric(15,2)"),
-                ("id", "uuid"),
-                ("created_at", "timestamp without time zone"),
-                ("updated_at", "timestamp without time zone"),
-            ],
-        ),
-        (
-            "resource_assignments",
-            &[
-                ("resource_id", "uuid"),
-                ("project_id", "uuid"),
-                ("project_phase_id", "uuid"),
-                ("assignment_date", "date"),
-                ("id", "uuid"),
-                ("created_at", "timestamp without time zone"),
-                ("updated_at", "timestamp without time zone"),
-            ],
-        ),
-        ("alembic_version", &[("version_num", "character varying(32)")]),
-    ];
-    let columns: Vec<(String, String, String, bool)> = sqlx::query_as(
-        "SELECT c.relname::text, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
-                EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique
-                           AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)
-           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-          WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
-            AND c.relname = ANY ($1)",
-    )
-    .bind(shape::TABLES.map(String::from).to_vec())
-    .fetch_all(connection)
-    .await?;
-    let mut problems = Vec::new();
-    for (table, wanted) in expected {
-        for (column, data_type) in wanted {
-            let found = columns.iter().find(|(t, c, ..)| t == table && c == column);
-            match found {
-                None => problems.push((table.to_owned(), (*column).to_owned(), "is missing".to_owned())),
-                Some((.., found_type, _)) if found_type != data_type => problems.push((
-                    table.to_owned(),
-                    (*column).to_owned(),
-                    format!("is of type {found_type}, the planner's is {data_type}"),
-                )),
-                Some((.., unique)) if *column == "id" && !unique => {
-                    problems.push((table.to_owned(), (*column).to_owned(), "has no primary key".to_owned()));
-                }
-                Some(_) => {}
-            }
-        }
-    }
-    for (table, column, ..) in &columns {
-        if table == "project_phases" && !PHASE_COLUMNS.contains(&column.as_str()) {
-            problems.push((table.clone(), column.clone(), "is not the planner's".to_owned()));
-        }
-    }
-    Ok(problems)
-}
-
-async fn check_structure(
-    connection: &mut PgConnection,
-    found: &Found,
-    findings: &mut Findings,
-) -> Result<(), MigratorError> {
-    for table in &found.missing {
-        let code = if found.missing.len() == shape::TABLES.len() { Code::NoPlannerTables } else { Code::NotThePlanners };
-        findings.note(code, "table", format!("public.{table}"), "does not exist, or is no ordinary table");
-    }
-    if found.missing.len() == shape::TABLES.len() {
-        return Ok(());
-    }
-    if found.revision() != Some(LEGACY_REVISION) {
-        let holds = match found.revisions.as_slice() {
-            [] => "no revision".to_owned(),
-            revisions => revisions.join(", "),
-        };
-        let detail = format!("holds {holds}; it must be {LEGACY_REVISION}");
-        findings.note(Code::WrongRevision, "alembic_version", "version_num", detail);
-    }
-    if found.shape == Shape::Timelines {
-        return Ok(());
-    }
-    for (table, column, detail) in column_problems(connection).await? {
-        if !found.missing.contains(&table) {
-            findings.note(Code::NotThePlanners, "column", format!("public.{table}.{column}"), detail);
-        }
-    }
-    let labels: Vec<String> = sqlx::query_scalar(
-        "SELECT e.enumlabel::text FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid
-          WHERE t.typnamespace = 'public'::regnamespace AND t.typname = 'phasetype' ORDER BY e.enumsortorder",
-    )
-    .fetch_all(connection)
-    .await?;
-    if labels != phaseline_domain::legacy::LegacyPhaseType::LABELS {
-        let detail = format!("has the labels ({}), the planner's are (PLANNING, EXECUTION)", labels.join(", "));
-        findings.note(Code::NotThePlanners, "type", "public.phasetype", detail);
-    }
-    Ok(())
-}
-
-/// The tables as the definitions' checks look at them: each is built anew in one direction or the other.
-pub(crate) const REBUILT: [RebuiltTable<'static>; 2] = [
-    RebuiltTable {
-        schema: "public",
-        table: "project_phases",
-        going_columns: &["phase_type"],
-        expected_columns: Some(&PHASE_COLUMNS),
-        rebuilt: true,
-    },
-    RebuiltTable {
-        schema: "public",
-        table: "resource_assignments",
-        going_columns: &["project_phase_id"],
-        expected_columns: None,
-        rebuilt: true,
-    },
-];
-
-async fn hanging_things(
-    connection: &mut PgConnection,
-    findings: &mut Findings,
-    plan: &mut Plan,
-) -> Result<(), MigratorError> {
-    for obstacle in definition::obstacles(connection, &REBUILT).await? {
-        let place = if obstacle.table.is_empty() { String::new() } else { format!("on {}: ", obstacle.table) };
-        let detail = format!("{place}{}; {}", obstacle.reason, obstacle.remedy);
-        findings.note(Code::Obstacle, "object", obstacle.object, detail);
-    }
-    let needed = [
-        NeededName::Schema(SHADOW.to_owned()),
-        NeededName::relation("public", "ix_project_phases_start_date"),
-        NeededName::relation("public", "ix_project_phases_end_date"),
-        NeededName::constraint("public", "project_phases", "check_phase_dates"),
-    ];
-    for taken in definition::names_taken(connection, &needed).await? {
-        findings.note(Code::Obstacle, "name", taken.object, format!("{}; {}", taken.reason, taken.remedy));
-    }
-    let notes = definition::notes(connection, &REBUILT).await?;
-    plan.notes = notes.into_iter().map(|note| format!("{}: {} ({})", note.table, note.object, note.text)).collect();
-    Ok(())
-}
-
-/// The foreign keys whose orphans the translation finds by itself.
-const TRANSLATED_KEYS: [(&str, &str); 3] = [
-    ("project_phases", "project_id"),
-    ("resource_assignments", "project_id"),
-    ("resource_assignments", "project_phase_id"),
-];
-
-/// Rows that break a foreign key which has to be made again, and would then fail: a key is checked when it is made,
-/// unless it is NOT VALID.
-async fn orphans_of_foreign_keys(
-    connection: &mut PgConnection,
-    tables: [&TableDefinition; 2],
-    findings: &mut Findings,
-    plan: &mut Plan,
-) -> Result<(), MigratorError> {
-    let mut seen = Vec::new();
-    for key in tables.iter().flat_map(|table| table.foreign_keys.iter().chain(&table.incoming_foreign_keys)) {
-        let translated = key.table.schema == "public"
-            && key.columns.len() == 1
-            && TRANSLATED_KEYS.contains(&(key.table.name.as_str(), key.columns[0].as_str()));
-        if translated || key.definition.ends_with(" NOT VALID") || seen.contains(&(&key.table, &key.name)) {
-            continue;
-        }
-        seen.push((&key.table, &key.name));
-        let readable: bool = sqlx::query_scalar(
-            "SELECT pg_catalog.has_table_privilege($1, 'SELECT') AND pg_catalog.has_table_privilege($2, 'SELECT')",
-        )
-        .bind(key.table.to_sql())
-        .bind(key.references.to_sql())
-        .fetch_one(&mut *connection)
-        .await?;
-        if !readable {
-            plan.missing_privileges.push(format!(
-                "SELECT on {} and {}: foreign key {} cannot be checked for orphans",
-                key.table.to_sql(),
-                key.references.to_sql(),
-                key.name
-            ));
-            continue;
-        }
-        let quoted: Vec<String> = key.columns.iter().map(|column| definition::quote_ident(column)).collect();
-        let equal: Vec<String> = quoted
-            .iter()
-            .zip(&key.referenced_columns)
-            .map(|(column, referenced)| format!("r.{} = t.{column}", definition::quote_ident(referenced)))
-            .collect();
-        let present: Vec<String> = quoted.iter().map(|column| format!("t.{column} IS NOT NULL")).collect();
-        let values: Vec<String> = quoted.iter().map(|column| format!("t.{column}::text")).collect();
-        let orphans: Vec<(String, String)> = sqlx::query_as(&format!(
-            "SELECT coalesce(pg_catalog.to_jsonb(t) ->> 'id', t.ctid::text), pg_catalog.concat_ws(', ', {})
-               FROM {} t WHERE {} AND NOT EXISTS (SELECT FROM {} r WHERE {}) ORDER BY t.ctid",
-            values.join(", "),
-            key.table.to_sql(),
-            present.join(" AND "),
-            key.references.to_sql(),
-            equal.join(" AND "),
-        ))
-        .fetch_all(&mut *connection)
-        .await?;
-        for (id, target) in orphans {
-            let detail = format!("points at {} {target}, which does not exist ({})", key.references.name, key.name);
-            findings.note(Code::ForeignKeyOrphan, &key.table.name, id, detail);
-        }
-    }
-    Ok(())
-}
-
-/// Time stamps of assignments stay in their table and are not translated, but the planner cannot read these.
-async fn assignment_timestamps(connection: &mut PgConnection, findings: &mut Findings) -> Result<(), MigratorError> {
-    for column in ["created_at", "updated_at"] {
-        let bad: Vec<(uuid::Uuid, Option<String>)> = sqlx::query_as(&format!(
-            "SELECT id, {column}::text FROM public.resource_assignments
-              WHERE ({column} >= '0001-01-01' AND {column} < '10000-01-01') IS NOT TRUE ORDER BY ctid"
-        ))
-        .fetch_all(&mut *connection)
-        .await?;
-        for (id, value) in bad {
-            let code = if value.is_none() { Code::AssignmentNull } else { Code::AssignmentTimestamp };
-            let detail = format!("{column} is {}", value.as_deref().unwrap_or("NULL"));
-            findings.note(code, "resource_assignments", id, detail);
-        }
-    }
-    Ok(())
 }
 
 /// What earlier migrations left in the log; nothing in a database that was never migrated.

@@ -118,16 +118,23 @@ impl RunEvent {
         let event_type = event.event_type.clone();
         if event.schema_version != VERSION {
             let (found, known) = (event.schema_version, VERSION);
-            return Err(unreadable(phaseline_domain::StoredEventError::UnknownVersion { event_type, found, known }));
+            return Err(unreadable(phaseline_domain::StoredEventError::UnknownVersion {
+                event_type,
+                found,
+                known,
+            }));
         }
         let parsed = match event_type.as_str() {
             "RunStarted" => serde_json::from_str(&event.payload).map(Self::Started),
             "LegacySchemaRecorded" => serde_json::from_str(&event.payload).map(Self::LegacySchema),
             "MigrationCompleted" => serde_json::from_str(&event.payload).map(Self::Migrated),
             "RollbackCompleted" => serde_json::from_str(&event.payload).map(Self::RolledBack),
-            _ => return Err(unreadable(phaseline_domain::StoredEventError::UnknownType(event_type))),
+            _ => {
+                return Err(unreadable(phaseline_domain::StoredEventError::UnknownType(event_type)));
+            }
         };
-        parsed.map_err(|source| unreadable(phaseline_domain::StoredEventError::Payload { event_type, source }))
+        parsed
+            .map_err(|source| unreadable(phaseline_domain::StoredEventError::Payload { event_type, source }))
     }
 }
 
@@ -175,7 +182,9 @@ pub async fn runs(connection: &mut PgConnection) -> Result<Vec<Run>, MigratorErr
             });
             continue;
         }
-        let Some(run) = runs.iter_mut().rev().find(|run| run.id == recorded.stream_id) else { continue };
+        let Some(run) = runs.iter_mut().rev().find(|run| run.id == recorded.stream_id) else {
+            continue;
+        };
         run.position = recorded.position;
         run.ended_at = recorded.recorded_at;
         match event {

@@ -94,11 +94,7 @@ pub enum SampleError {
 /// # Errors
 /// [`SampleError`]; nothing is left behind.
 pub async fn create(conn: &mut PgConnection, options: &SampleOptions) -> Result<SampleCounts, SampleError> {
-    let &SampleOptions {
-        projects,
-        assignments,
-        seed,
-    } = options;
+    let &SampleOptions { projects, assignments, seed } = options;
     if projects == 0 && assignments > 0 {
         return Err(SampleError::NoProjects { assignments });
     }
@@ -106,9 +102,7 @@ pub async fn create(conn: &mut PgConnection, options: &SampleOptions) -> Result<
         return Err(SampleError::TooMany { assignments });
     }
     let mut transaction = conn.begin().await?;
-    let found: Vec<String> = sqlx::query_scalar(USER_OBJECTS)
-        .fetch_all(&mut *transaction)
-        .await?;
+    let found: Vec<String> = sqlx::query_scalar(USER_OBJECTS).fetch_all(&mut *transaction).await?;
     if !found.is_empty() {
         return Err(SampleError::NotEmpty { found });
     }
@@ -124,9 +118,7 @@ pub async fn create(conn: &mut PgConnection, options: &SampleOptions) -> Result<
             .execute(&mut *transaction)
             .await?;
     }
-    let (tables, keys_and_indexes) = LEGACY_SCHEMA
-        .split_once(AFTER_LOADING)
-        .unwrap_or((LEGACY_SCHEMA, ""));
+    let (tables, keys_and_indexes) = LEGACY_SCHEMA.split_once(AFTER_LOADING).unwrap_or((LEGACY_SCHEMA, ""));
     for sql in [SETTINGS, tables, SAMPLE_DATA, keys_and_indexes, "ANALYZE"] {
         sqlx::raw_sql(sql).execute(&mut *transaction).await?;
     }
@@ -175,11 +167,7 @@ mod tests {
     use super::*;
     use phaseline_embedded::testing::{TestCluster, TestDatabase};
 
-    const SMALL: SampleOptions = SampleOptions {
-        projects: 120,
-        assignments: 4_567,
-        seed: 7,
-    };
+    const SMALL: SampleOptions = SampleOptions { projects: 120, assignments: 4_567, seed: 7 };
 
     async fn connect(database: &TestDatabase) -> PgConnection {
         PgConnection::connect(database.url()).await.unwrap()
@@ -196,30 +184,16 @@ mod tests {
         let first = dump_of(SMALL).await;
         assert!(first == dump_of(SMALL).await);
         assert!(first != dump_of(SampleOptions { seed: 8, ..SMALL }).await);
-        assert!(
-            first
-                != dump_of(SampleOptions {
-                    seed: u64::MAX,
-                    ..SMALL
-                })
-                .await
-        );
+        assert!(first != dump_of(SampleOptions { seed: u64::MAX, ..SMALL }).await);
     }
 
     #[tokio::test]
     async fn projects_and_assignments_are_exactly_as_many_as_asked() {
         for (projects, assignments) in [(0, 0), (1, 0), (1, 1), (3, 10), (5, 11), (120, 4_567)] {
             let database = TestCluster::shared().database();
-            let options = SampleOptions {
-                projects,
-                assignments,
-                seed: 1,
-            };
+            let options = SampleOptions { projects, assignments, seed: 1 };
             let counts = create(&mut connect(&database).await, &options).await.unwrap();
-            assert_eq!(
-                (counts.projects, counts.assignments),
-                (u64::from(projects), assignments)
-            );
+            assert_eq!((counts.projects, counts.assignments), (u64::from(projects), assignments));
             assert!(counts.phases >= counts.projects, "{counts:?}");
         }
     }
@@ -243,10 +217,7 @@ mod tests {
             ]
         );
         for (what, some) in [
-            (
-                "a two-day project",
-                "SELECT FROM projects WHERE end_date = start_date + 1",
-            ),
+            ("a two-day project", "SELECT FROM projects WHERE end_date = start_date + 1"),
             (
                 "an assignment outside its project",
                 "SELECT FROM resource_assignments a JOIN projects p ON p.id = a.project_id
@@ -257,10 +228,7 @@ mod tests {
                 "SELECT FROM resource_assignments GROUP BY resource_id, assignment_date
                   HAVING count(DISTINCT project_phase_id) > 1",
             ),
-            (
-                "an actual without an assignment",
-                "SELECT FROM actuals WHERE resource_assignment_id IS NULL",
-            ),
+            ("an actual without an assignment", "SELECT FROM actuals WHERE resource_assignment_id IS NULL"),
         ] {
             assert_eq!(database.psql(&format!("SELECT EXISTS ({some})")), "t", "{what}");
         }
@@ -270,20 +238,14 @@ mod tests {
     async fn a_database_that_has_something_is_refused_by_name_and_left_as_it_was() {
         for (made, named) in [
             ("CREATE TABLE kept (x int)", "public.kept"),
-            (
-                "CREATE SCHEMA s; CREATE VIEW s.\"Odd View\" AS SELECT 1",
-                "s.\"Odd View\"",
-            ),
+            ("CREATE SCHEMA s; CREATE VIEW s.\"Odd View\" AS SELECT 1", "s.\"Odd View\""),
             ("CREATE TYPE phasetype AS ENUM ('OTHER')", "public.phasetype"),
         ] {
             let database = TestCluster::shared().database();
             database.psql(made);
             let before = database.dump(&[]);
             let error = create(&mut connect(&database).await, &SMALL).await.unwrap_err();
-            assert!(
-                matches!(&error, SampleError::NotEmpty { found } if found == &[named]),
-                "{error}"
-            );
+            assert!(matches!(&error, SampleError::NotEmpty { found } if found == &[named]), "{error}");
             assert_eq!(database.dump(&[]), before);
         }
     }
@@ -298,11 +260,7 @@ mod tests {
     #[tokio::test]
     async fn assignments_without_a_project_to_belong_to_are_refused() {
         let database = TestCluster::shared().database();
-        let options = SampleOptions {
-            projects: 0,
-            assignments: 1,
-            seed: 1,
-        };
+        let options = SampleOptions { projects: 0, assignments: 1, seed: 1 };
         let error = create(&mut connect(&database).await, &options).await.unwrap_err();
         assert!(matches!(error, SampleError::NoProjects { assignments: 1 }));
     }
@@ -311,9 +269,6 @@ mod tests {
     fn an_error_names_a_few_objects_and_counts_the_others() {
         let found: Vec<String> = (1..=7).map(|n| format!("public.t{n}")).collect();
         let text = SampleError::NotEmpty { found }.to_string();
-        assert!(
-            text.contains("public.t1, public.t2, public.t3, public.t4, public.t5 and 2 more"),
-            "{text}"
-        );
+        assert!(text.contains("public.t1, public.t2, public.t3, public.t4, public.t5 and 2 more"), "{text}");
     }
 }

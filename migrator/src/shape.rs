@@ -63,8 +63,11 @@ pub async fn find(connection: &mut PgConnection) -> Result<Found, sqlx::Error> {
     .bind(TABLES.map(String::from).to_vec())
     .fetch_all(&mut *connection)
     .await?;
-    let missing: Vec<String> =
-        TABLES.iter().filter(|table| !present.iter().any(|found| found == *table)).map(ToString::to_string).collect();
+    let missing: Vec<String> = TABLES
+        .iter()
+        .filter(|table| !present.iter().any(|found| found == *table))
+        .map(ToString::to_string)
+        .collect();
     let columns: Vec<(String, String)> = sqlx::query_as(
         "SELECT c.relname::text, a.attname::text
            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid

@@ -1,10 +1,10 @@
 //! Where a database stands: its shape, its log, the runs over it.
 
 use crate::error::MigratorError;
+use crate::lock;
 use crate::run::{self, Direction};
 use crate::session;
 use crate::shape::{self, Shape};
-use crate::lock;
 use chrono::{DateTime, Utc};
 use phaseline_store::schema;
 use serde::Serialize;

@@ -125,7 +125,8 @@ fn budgets(raw: &RawPhase, findings: &mut Findings) -> Option<([Decimal; 3], Bud
     let (capital, expense, total) = (amounts[0]?, amounts[1]?, amounts[2]?);
     let budget = Budget::new(capital, expense).ok().filter(|budget| budget.total() == total);
     if budget.is_none() {
-        let detail = format!("total_budget is {total}, capital {capital} plus expense {expense} is another amount");
+        let detail =
+            format!("total_budget is {total}, capital {capital} plus expense {expense} is another amount");
         findings.note(Code::PhaseBudget, "project_phases", raw.id, detail);
     }
     Some(([capital.amount(), expense.amount(), total.amount()], budget?))
@@ -217,9 +218,9 @@ pub(crate) fn translate(tables: &LegacyTables, log: &FoldedLog, links: &FoldedLi
             Ok(project) => {
                 for phase in &project.phases {
                     let budget = phase.budget;
-                    translation.after.add(
-                        [budget.capital(), budget.expense(), budget.total()].map(Money::amount),
-                    );
+                    translation
+                        .after
+                        .add([budget.capital(), budget.expense(), budget.total()].map(Money::amount));
                 }
                 translation.continued += u64::from(project.version > 0 && project.events.is_empty());
                 translation.projects.push(project);
@@ -329,7 +330,9 @@ fn assignments(
         if let Some(phase) = orphan_phase {
             findings.note(Code::AssignmentOrphanPhase, table, id, format!("points at phase {phase}"));
         }
-        let (Some(project), Some(phase), Some(date)) = (raw.project, raw.phase, date) else { continue };
+        let (Some(project), Some(phase), Some(date)) = (raw.project, raw.phase, date) else {
+            continue;
+        };
         if orphan_project.is_some() || orphan_phase.is_some() {
             continue;
         }
@@ -374,7 +377,9 @@ fn same_resource_and_day(tables: &LegacyTables, findings: &mut Findings) {
         .assignments
         .iter()
         .enumerate()
-        .filter_map(|(index, raw)| Some((raw.resource?, raw.project?, raw.date.get().ok()?, raw.phase?, index)))
+        .filter_map(|(index, raw)| {
+            Some((raw.resource?, raw.project?, raw.date.get().ok()?, raw.phase?, index))
+        })
         .collect();
     keyed.sort_unstable();
     for day in keyed.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2)) {
@@ -383,7 +388,12 @@ fn same_resource_and_day(tables: &LegacyTables, findings: &mut Findings) {
         }
         for (resource, _, date, phase, index) in day {
             let detail = format!("resource {resource} on {date} in phase {phase}");
-            findings.note(Code::SameResourceAndDay, "resource_assignments", tables.assignments[*index].id, detail);
+            findings.note(
+                Code::SameResourceAndDay,
+                "resource_assignments",
+                tables.assignments[*index].id,
+                detail,
+            );
         }
     }
 }

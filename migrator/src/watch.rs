@@ -48,7 +48,10 @@ impl Watch {
     }
 
     /// The tables that changed since. Only sound under a lock that keeps writers out.
-    pub(crate) async fn changed(&self, connection: &mut PgConnection) -> Result<Vec<&'static str>, sqlx::Error> {
+    pub(crate) async fn changed(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<&'static str>, sqlx::Error> {
         let mut changed = Vec::new();
         for (table, _) in &self.counts {
             if self.changed_table(connection, table).await? {

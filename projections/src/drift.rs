@@ -45,7 +45,9 @@ impl std::fmt::Display for Drift {
         match &self.kind {
             DriftKind::Missing => write!(f, "in the log, but not in project_phases"),
             DriftKind::Unknown => write!(f, "in project_phases, but not in the log"),
-            DriftKind::UnknownProject => write!(f, "in project_phases, but the log does not know the project"),
+            DriftKind::UnknownProject => {
+                write!(f, "in project_phases, but the log does not know the project")
+            }
             DriftKind::Field { column, log, table } => {
                 write!(f, "{column} is {table} in project_phases, {log} in the log")
             }
@@ -61,12 +63,23 @@ pub struct LiveRow {
 }
 
 const NAMES: [&str; 11] = [
-    "project_id", "capital_budget", "expense_budget", "total_budget", "id", "created_at", "updated_at", "name",
-    "start_date", "end_date", "description",
+    "project_id",
+    "capital_budget",
+    "expense_budget",
+    "total_budget",
+    "id",
+    "created_at",
+    "updated_at",
+    "name",
+    "start_date",
+    "end_date",
+    "description",
 ];
 
 /// Reads the live table.
-pub async fn live_rows(connection: &mut PgConnection) -> Result<HashMap<PhaseId, (ProjectId, LiveRow)>, StoreError> {
+pub async fn live_rows(
+    connection: &mut PgConnection,
+) -> Result<HashMap<PhaseId, (ProjectId, LiveRow)>, StoreError> {
     let query = "SELECT id, project_id, project_id::text, capital_budget::text, expense_budget::text, \
                  total_budget::text, id::text, created_at::text, updated_at::text, name::text, start_date::text, \
                  end_date::text, description::text FROM public.project_phases";
@@ -100,7 +113,11 @@ pub async fn compare(connection: &mut PgConnection, log: &FoldedLog) -> Result<V
     drift.extend(live.into_iter().map(|(phase_id, (project_id, _))| Drift {
         project_id,
         phase_id,
-        kind: if log.timelines.contains_key(&project_id) { DriftKind::Unknown } else { DriftKind::UnknownProject },
+        kind: if log.timelines.contains_key(&project_id) {
+            DriftKind::Unknown
+        } else {
+            DriftKind::UnknownProject
+        },
     }));
     drift.sort_by_key(|found| (found.project_id, found.phase_id));
     Ok(drift)

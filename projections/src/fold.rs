@@ -37,8 +37,7 @@ impl FoldedTimeline {
                 self.stamps.insert(e.phase_id, Stamps { created_at: recorded_at, updated_at: recorded_at });
             }
             TimelineEvent::LegacyPhaseAdopted(e) => {
-                self.stamps
-                    .insert(e.phase_id, Stamps { created_at: e.created_at, updated_at: e.updated_at });
+                self.stamps.insert(e.phase_id, Stamps { created_at: e.created_at, updated_at: e.updated_at });
             }
             TimelineEvent::PhaseRemoved(e) => {
                 self.stamps.remove(&e.phase_id);

@@ -79,14 +79,17 @@ pub fn entries(history: &[RecordedTimeline], of_phase: Option<PhaseId>) -> Vec<H
     entries
 }
 
-fn tell(event: &TimelineEvent, before: &FoldedTimeline, after: &FoldedTimeline) -> (String, Vec<FieldChange>) {
+fn tell(
+    event: &TimelineEvent,
+    before: &FoldedTimeline,
+    after: &FoldedTimeline,
+) -> (String, Vec<FieldChange>) {
     let phase = event.phase_id().and_then(|id| before.timeline.phase(id));
     let name = phase.map_or_else(String::new, |phase| phase.name.as_str().to_owned());
     match event {
-        TimelineEvent::TimelineOpened(e) => (
-            format!("timeline opened, {}", e.range),
-            vec![change("dates", None, Some(e.range.to_string()))],
-        ),
+        TimelineEvent::TimelineOpened(e) => {
+            (format!("timeline opened, {}", e.range), vec![change("dates", None, Some(e.range.to_string()))])
+        }
         TimelineEvent::TimelineRescheduled(e) => (
             format!("project moved to {}", e.range),
             vec![change(

@@ -45,7 +45,11 @@ struct ChangedRow<'a> {
 }
 
 impl InlineProjection for ProjectPhases {
-    fn changes(&self, history: &[RecordedTimeline], new: &[TimelineEvent]) -> Result<String, serde_json::Error> {
+    fn changes(
+        &self,
+        history: &[RecordedTimeline],
+        new: &[TimelineEvent],
+    ) -> Result<String, serde_json::Error> {
         let before = FoldedTimeline::of(history);
         let mut timeline = before.timeline.clone();
         for event in new {
@@ -55,11 +59,10 @@ impl InlineProjection for ProjectPhases {
         let rescheduled = new.iter().any(|event| matches!(event, TimelineEvent::TimelineRescheduled(_)));
         let project_id = timeline.project();
         let changes = Changes {
-            project: project_id.zip(timeline.range()).filter(|_| rescheduled).map(|(id, range)| ProjectDates {
-                id,
-                start_date: range.start(),
-                end_date: range.end(),
-            }),
+            project: project_id
+                .zip(timeline.range())
+                .filter(|_| rescheduled)
+                .map(|(id, range)| ProjectDates { id, start_date: range.start(), end_date: range.end() }),
             removed: touched.iter().copied().filter(|id| timeline.phase(*id).is_none()).collect(),
             rows: timeline
                 .phases()

@@ -28,7 +28,9 @@ pub const COLUMNS: &str =
 /// A project's old rows: one for each phase that came from the legacy planner and still stands. Phases born since
 /// have no legacy type, and are not among them.
 pub fn rows(folded: &FoldedTimeline) -> Vec<LegacyPhaseRow> {
-    let Some(project_id) = folded.timeline.project() else { return Vec::new() };
+    let Some(project_id) = folded.timeline.project() else {
+        return Vec::new();
+    };
     folded
         .timeline
         .phases()

@@ -14,8 +14,8 @@ pub mod inline;
 pub mod legacy_phases;
 pub mod project_phases;
 
-pub use history::HistoryEntry;
 pub use fold::{FoldedLog, FoldedTimeline, Stamps};
+pub use history::HistoryEntry;
 pub use inline::ProjectPhases;
 pub use legacy_phases::LegacyPhaseRow;
 pub use project_phases::PhaseRow;

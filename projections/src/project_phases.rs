@@ -29,7 +29,9 @@ pub const COLUMNS: &str = "project_id, capital_budget, expense_budget, total_bud
 
 /// A project's rows, in the order of its phases.
 pub fn rows(folded: &FoldedTimeline) -> Vec<PhaseRow> {
-    let Some(project_id) = folded.timeline.project() else { return Vec::new() };
+    let Some(project_id) = folded.timeline.project() else {
+        return Vec::new();
+    };
     folded
         .timeline
         .phases()

@@ -45,7 +45,8 @@ pub async fn append(
 ) -> Result<Vec<Result<Appended, StoreError>>, StoreError> {
     let count: usize = batch.iter().map(|command| command.events.len()).sum();
     let (mut ids, mut types, mut schemas) = (Vec::with_capacity(count), Vec::new(), Vec::new());
-    let (mut payloads, mut metadata, mut salts, mut contents) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut payloads, mut metadata, mut salts, mut contents) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for command in batch {
         let command_metadata = command.metadata.to_json()?;
         let mut version = command.expected;

@@ -29,7 +29,9 @@ pub enum Break {
         position: i64,
     },
     /// A stream's version is missing or stands twice.
-    #[error("position {position}: {stream_type}/{stream_id} has version {found} where {expected} was expected")]
+    #[error(
+        "position {position}: {stream_type}/{stream_id} has version {found} where {expected} was expected"
+    )]
     Version {
         /// Where.
         position: i64,

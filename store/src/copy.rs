@@ -208,9 +208,7 @@ impl<'a> Row<'a> {
 
     /// A finite `date`.
     pub fn date(&self, index: usize) -> Result<NaiveDate, CopyError> {
-        EPOCH
-            .checked_add_signed(TimeDelta::days(i64::from(self.i32(index)?)))
-            .ok_or(CopyError::Field(index))
+        EPOCH.checked_add_signed(TimeDelta::days(i64::from(self.i32(index)?))).ok_or(CopyError::Field(index))
     }
 }
 
@@ -242,21 +240,27 @@ impl RowReader {
     }
 
     fn parse<'b>(buffer: &'b [u8], fields: &mut Vec<Option<&'b [u8]>>) -> Parsed {
-        let Some((count, mut rest)) = buffer.split_first_chunk::<2>() else { return Parsed::More };
+        let Some((count, mut rest)) = buffer.split_first_chunk::<2>() else {
+            return Parsed::More;
+        };
         let count = i16::from_be_bytes(*count);
         if count < 0 {
             return Parsed::End;
         }
         fields.clear();
         for _ in 0..count {
-            let Some((length, after)) = rest.split_first_chunk::<4>() else { return Parsed::More };
+            let Some((length, after)) = rest.split_first_chunk::<4>() else {
+                return Parsed::More;
+            };
             match usize::try_from(i32::from_be_bytes(*length)) {
                 Err(_) => {
                     fields.push(None);
                     rest = after;
                 }
                 Ok(length) => {
-                    let Some((value, after)) = after.split_at_checked(length) else { return Parsed::More };
+                    let Some((value, after)) = after.split_at_checked(length) else {
+                        return Parsed::More;
+                    };
                     fields.push(Some(value));
                     rest = after;
                 }

@@ -13,7 +13,9 @@ pub enum StoreError {
     #[error("schema phaseline cannot be installed: {0}")]
     Schema(#[from] sqlx::migrate::MigrateError),
     /// There is no log in this database.
-    #[error("this database has no event log (schema phaseline): it was never migrated; run: phaseline status")]
+    #[error(
+        "this database has no event log (schema phaseline): it was never migrated; run: phaseline status"
+    )]
     NotInstalled,
     /// Somebody else wrote to the stream meanwhile.
     #[error("{stream} is at version {actual}, not at {expected}: somebody else changed it meanwhile")]

@@ -39,7 +39,8 @@ impl<'c> Import<'c> {
         schema::lock_head(connection).await?;
         let tip = schema::tip(connection).await?;
         let log_id = schema::log_id(connection).await?;
-        let now: DateTime<Utc> = sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(&mut *connection).await?;
+        let now: DateTime<Utc> =
+            sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(&mut *connection).await?;
         let recorded_at = tip.recorded_at.map_or(now, |last| last.max(now));
         let sink = Sink::open(
             connection,

@@ -97,11 +97,13 @@ pub async fn stream(
 }
 
 /// All events of one stream type in order of position; for types of few events, such as runs.
-pub async fn of_type(connection: &mut PgConnection, stream_type: &str) -> Result<Vec<RecordedEvent>, StoreError> {
+pub async fn of_type(
+    connection: &mut PgConnection,
+    stream_type: &str,
+) -> Result<Vec<RecordedEvent>, StoreError> {
     let quoted = stream_type.replace('\'', "''");
-    let query = format!(
-        "SELECT {COLUMNS} FROM phaseline.events WHERE stream_type = '{quoted}' ORDER BY position"
-    );
+    let query =
+        format!("SELECT {COLUMNS} FROM phaseline.events WHERE stream_type = '{quoted}' ORDER BY position");
     let mut events = Vec::new();
     copy::read(connection, &query, |row| {
         events.push(raw(&row)?.to_owned_event());
@@ -114,10 +116,8 @@ pub async fn of_type(connection: &mut PgConnection, stream_type: &str) -> Result
 /// The last position recorded at or before `time`; 0 if the log began later. Time never falls as position rises, so
 /// this is what the log knew at that time.
 pub async fn position_at(connection: &mut PgConnection, time: DateTime<Utc>) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar(
-        "SELECT coalesce(max(position), 0) FROM phaseline.events WHERE recorded_at <= $1",
-    )
-    .bind(time)
-    .fetch_one(connection)
-    .await?)
+    Ok(sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM phaseline.events WHERE recorded_at <= $1")
+        .bind(time)
+        .fetch_one(connection)
+        .await?)
 }

@@ -23,7 +23,8 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
     let connection = &mut *transaction;
     sqlx::raw_sql("CREATE SCHEMA IF NOT EXISTS phaseline").execute(&mut *connection).await?;
     // sqlx keeps its bookkeeping in the first schema of the search path.
-    let path: String = sqlx::query_scalar("SELECT current_setting('search_path')").fetch_one(&mut *connection).await?;
+    let path: String =
+        sqlx::query_scalar("SELECT current_setting('search_path')").fetch_one(&mut *connection).await?;
     set_search_path(connection, "phaseline").await?;
     let lost: bool = sqlx::query_scalar(
         "SELECT to_regclass('phaseline._sqlx_migrations') IS NOT NULL
@@ -71,10 +72,11 @@ pub struct Tip {
 
 /// The end of the log as this statement sees it.
 pub async fn tip(connection: &mut PgConnection) -> Result<Tip, StoreError> {
-    let row: Option<(i64, Vec<u8>, chrono::DateTime<chrono::Utc>)> =
-        sqlx::query_as("SELECT position, hash, recorded_at FROM phaseline.events ORDER BY position DESC LIMIT 1")
-            .fetch_optional(connection)
-            .await?;
+    let row: Option<(i64, Vec<u8>, chrono::DateTime<chrono::Utc>)> = sqlx::query_as(
+        "SELECT position, hash, recorded_at FROM phaseline.events ORDER BY position DESC LIMIT 1",
+    )
+    .fetch_optional(connection)
+    .await?;
     Ok(match row {
         None => Tip { position: 0, hash: crate::hash::GENESIS, recorded_at: None },
         Some((position, hash, at)) => {

@@ -28,7 +28,11 @@ pub struct RecordedTimeline {
 pub trait InlineProjection: Send + Sync {
     /// The changes that `new` events, appended to `history`, bring about: JSON for the database function
     /// `phaseline.project_inline`.
-    fn changes(&self, history: &[RecordedTimeline], new: &[TimelineEvent]) -> Result<String, serde_json::Error>;
+    fn changes(
+        &self,
+        history: &[RecordedTimeline],
+        new: &[TimelineEvent],
+    ) -> Result<String, serde_json::Error>;
 }
 
 /// What a command led to.
@@ -140,8 +144,9 @@ pub async fn history(
         .await?
         .into_iter()
         .map(|recorded| {
-            let event = TimelineEvent::from_stored(&recorded.event_type, recorded.schema_version, &recorded.payload)
-                .map_err(|source| StoreError::Unreadable { position: recorded.position, source })?;
+            let event =
+                TimelineEvent::from_stored(&recorded.event_type, recorded.schema_version, &recorded.payload)
+                    .map_err(|source| StoreError::Unreadable { position: recorded.position, source })?;
             Ok(RecordedTimeline { recorded, event })
         })
         .collect()
@@ -174,7 +179,12 @@ fn project_of(aggregate_id: &str) -> Result<ProjectId, AggregateError<Refusal>> 
     aggregate_id.parse().map_err(|error| AggregateError::UnexpectedError(Box::new(error)))
 }
 
-fn envelope(project: ProjectId, version: i64, event: TimelineEvent, metadata: Metadata) -> EventEnvelope<Timeline> {
+fn envelope(
+    project: ProjectId,
+    version: i64,
+    event: TimelineEvent,
+    metadata: Metadata,
+) -> EventEnvelope<Timeline> {
     EventEnvelope {
         aggregate_id: project.to_string(),
         sequence: usize::try_from(version).unwrap_or_default(),

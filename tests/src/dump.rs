@@ -72,27 +72,15 @@ pub fn difference(before: &str, after: &str) -> Option<String> {
     let after: Vec<&str> = after.split('\n').collect();
     let start = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
     let (rest_before, rest_after) = (&before[start..], &after[start..]);
-    let end = rest_before
-        .iter()
-        .rev()
-        .zip(rest_after.iter().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let end = rest_before.iter().rev().zip(rest_after.iter().rev()).take_while(|(a, b)| a == b).count();
     let mut text = String::new();
     // A row of data says little without the name of its table.
-    if let Some((at, copy)) = before[..start]
-        .iter()
-        .enumerate()
-        .rfind(|(_, line)| line.starts_with("COPY "))
+    if let Some((at, copy)) = before[..start].iter().enumerate().rfind(|(_, line)| line.starts_with("COPY "))
         && !before[at..start].contains(&"\\.")
     {
         text.push_str(&format!("   in {copy}\n"));
     }
-    for (at, line) in before[..start]
-        .iter()
-        .enumerate()
-        .skip(start.saturating_sub(LINES_BEFORE))
-    {
+    for (at, line) in before[..start].iter().enumerate().skip(start.saturating_sub(LINES_BEFORE)) {
         text.push_str(&format!("{:>6}   {line}\n", at + 1));
     }
     for (sign, rest) in [('-', rest_before), ('+', rest_after)] {
@@ -101,9 +89,7 @@ pub fn difference(before: &str, after: &str) -> Option<String> {
             text.push_str(&format!("{:>6} {sign} {line}\n", start + at + 1));
         }
         if let Some(more @ 1..) = differing.len().checked_sub(LINES_SHOWN) {
-            text.push_str(&format!(
-                "       {sign} … {more} more lines up to the last difference\n"
-            ));
+            text.push_str(&format!("       {sign} … {more} more lines up to the last difference\n"));
         }
     }
     Some(text)
@@ -142,10 +128,7 @@ mod tests {
         database.psql("CREATE PUBLICATION p FOR TABLE t (x, \"Y\") WHERE (x > 1) WITH (publish = 'insert')");
         assert_same_dump(&before.0, &dump(database.url()));
         let after = state(database.url());
-        assert!(
-            after.ends_with("-- publication p: t (x, \"Y\") WHERE (x > 1)\n"),
-            "{after}"
-        );
+        assert!(after.ends_with("-- publication p: t (x, \"Y\") WHERE (x > 1)\n"), "{after}");
     }
 
     #[test]

@@ -46,10 +46,7 @@ impl LegacyDatabase {
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-        databases()
-            .new_tree(&mut runner)
-            .expect("no value is ever rejected")
-            .current()
+        databases().new_tree(&mut runner).expect("no value is ever rejected").current()
     }
 
     /// The same without furniture, for tests that are about rows.
@@ -66,12 +63,8 @@ impl LegacyDatabase {
         statements.extend(project::inserts(self));
         statements.extend(assignment::inserts(self));
         statements.extend(self.moves.iter().flat_map(|heap_move| heap_move.statements(self)));
-        statements.extend(
-            self.furniture
-                .iter()
-                .flat_map(|piece| piece.statements)
-                .map(|&sql| sql.to_owned()),
-        );
+        statements
+            .extend(self.furniture.iter().flat_map(|piece| piece.statements).map(|&sql| sql.to_owned()));
         statements
     }
 
@@ -108,10 +101,7 @@ impl LegacyDatabase {
     }
 
     fn id(&self, kind: &str, number: usize, part: usize) -> Uuid {
-        Uuid::new_v5(
-            &Uuid::NAMESPACE_OID,
-            format!("{}/{kind}/{number}/{part}", self.salt).as_bytes(),
-        )
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{}/{kind}/{number}/{part}", self.salt).as_bytes())
     }
 }
 
@@ -136,29 +126,14 @@ fn databases_of(project: BoxedStrategy<LegacyProject>) -> impl Strategy<Value = 
     ];
     let moves = prop::collection::vec(heap::moves(), 0..=12);
     let furniture = prop_oneof![1 => Just(Vec::new()), 4 => furniture::some()];
-    (
-        any::<u64>(),
-        projects,
-        assignments,
-        any::<bool>(),
-        moves,
-        furniture,
+    (any::<u64>(), projects, assignments, any::<bool>(), moves, furniture).prop_map(
+        |(salt, projects, mut assignments, is_scattered, moves, furniture)| {
+            if projects.iter().all(|project| project.phases.is_empty()) {
+                assignments.clear();
+            }
+            LegacyDatabase { salt, projects, assignments, is_scattered, moves, furniture }
+        },
     )
-        .prop_map(
-            |(salt, projects, mut assignments, is_scattered, moves, furniture)| {
-                if projects.iter().all(|project| project.phases.is_empty()) {
-                    assignments.clear();
-                }
-                LegacyDatabase {
-                    salt,
-                    projects,
-                    assignments,
-                    is_scattered,
-                    moves,
-                    furniture,
-                }
-            },
-        )
 }
 
 #[cfg(test)]

@@ -54,9 +54,7 @@ mod tests {
         let cluster = TestCluster::shared();
         let database = cluster.database();
         load(database.url(), [create()]);
-        let user = cluster
-            .binaries()
-            .psql(&url_as(database.url(), OPERATOR), "SELECT current_user");
+        let user = cluster.binaries().psql(&url_as(database.url(), OPERATOR), "SELECT current_user");
         assert_eq!(user.unwrap(), OPERATOR);
     }
 }

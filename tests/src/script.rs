@@ -9,13 +9,9 @@ use std::io::Write as _;
 /// At the first statement that fails, with what `psql` said.
 #[track_caller]
 pub fn load<S: AsRef<str>>(url: &str, statements: impl IntoIterator<Item = S>) {
-    let mut file = tempfile::Builder::new()
-        .suffix(".sql")
-        .tempfile()
-        .expect("a temporary file");
+    let mut file = tempfile::Builder::new().suffix(".sql").tempfile().expect("a temporary file");
     let script = format!("SET client_min_messages = warning;\n{}", script(statements));
-    file.write_all(script.as_bytes())
-        .expect("writing a temporary file");
+    file.write_all(script.as_bytes()).expect("writing a temporary file");
     if let Err(error) = TestCluster::shared().binaries().psql_file(url, file.path()) {
         panic!("{error}\n{}", context(&script, &error.to_string()));
     }
@@ -33,15 +29,10 @@ pub fn script<S: AsRef<str>>(statements: impl IntoIterator<Item = S>) -> String 
 
 /// The lines around the one that psql's `file.sql:LINE:` names.
 fn context(script: &str, message: &str) -> String {
-    let line = message
-        .split(".sql:")
-        .nth(1)
-        .and_then(|rest| rest.split(':').next()?.parse::<usize>().ok());
+    let line = message.split(".sql:").nth(1).and_then(|rest| rest.split(':').next()?.parse::<usize>().ok());
     let first = line.unwrap_or(1).saturating_sub(6);
     let lines = script.lines().enumerate().skip(first).take(8);
-    lines
-        .map(|(at, text)| format!("{:>5} {text}\n", at + 1))
-        .collect()
+    lines.map(|(at, text)| format!("{:>5} {text}\n", at + 1)).collect()
 }
 
 #[cfg(test)]
@@ -51,14 +42,7 @@ mod tests {
     #[test]
     fn statements_run_one_by_one_so_that_vacuum_may_be_among_them() {
         let database = TestCluster::shared().database();
-        load(
-            database.url(),
-            [
-                "CREATE TABLE t (x int)",
-                "INSERT INTO t VALUES (1)",
-                "VACUUM FULL t",
-            ],
-        );
+        load(database.url(), ["CREATE TABLE t (x int)", "INSERT INTO t VALUES (1)", "VACUUM FULL t"]);
         assert_eq!(database.psql("TABLE t"), "1");
     }
 

@@ -28,11 +28,7 @@ pub(super) fn create(
         let mut broken = Vec::new();
         let days_are_good = phase::of_days(project, &new).is_empty();
         if days_are_good {
-            broken.extend(
-                drafts
-                    .iter()
-                    .filter_map(|other| in_the_way(&new, other, true, true)),
-            );
+            broken.extend(drafts.iter().filter_map(|other| in_the_way(&new, other, true, true)));
         }
         if !days_are_good || !broken.is_empty() {
             broken.extend(phase::violations(project, &new));
@@ -67,11 +63,7 @@ pub(super) fn resize(
     }
     let mut drafts: Vec<Draft<'_>> = timeline.phases().iter().map(Draft::from).collect();
     let at = position(timeline, phase_id);
-    let asked = Draft {
-        start_date: start,
-        end_date: end,
-        ..Draft::from(phase)
-    };
+    let asked = Draft { start_date: start, end_date: end, ..Draft::from(phase) };
     if let Some(draft) = drafts.get_mut(at) {
         *draft = asked;
     }
@@ -144,11 +136,7 @@ fn in_the_way(
     {
         return None;
     }
-    let (a, b) = if other.place() <= asked.place() {
-        (other, asked)
-    } else {
-        (asked, other)
-    };
+    let (a, b) = if other.place() <= asked.place() { (other, asked) } else { (asked, other) };
     set::no_overlap(a, b)
 }
 
@@ -167,11 +155,7 @@ fn gives_first_days(other: &Draft<'_>, asked: &Draft<'_>) -> bool {
 }
 
 fn position(timeline: &Timeline, id: PhaseId) -> usize {
-    timeline
-        .phases()
-        .iter()
-        .take_while(|phase| phase.id != id)
-        .count()
+    timeline.phases().iter().take_while(|phase| phase.id != id).count()
 }
 
 /// Days are within the years 1 to 9999 here, so that there is always a day before and after.

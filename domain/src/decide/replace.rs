@@ -28,11 +28,7 @@ pub(super) fn all(timeline: &Timeline, phases: &[ReplacementPhase]) -> Result<Ve
     Refusal::unless_empty(broken)?;
 
     let kept: HashSet<PhaseId> = asked.iter().map(|draft| draft.id).collect();
-    let gone = timeline
-        .phases()
-        .iter()
-        .map(|phase| phase.id)
-        .filter(|id| !kept.contains(id));
+    let gone = timeline.phases().iter().map(|phase| phase.id).filter(|id| !kept.contains(id));
     let mut events: Vec<TimelineEvent> = gone.map(|phase_id| PhaseRemoved { phase_id }.into()).collect();
     for draft in asked {
         match timeline.phase(draft.id) {

@@ -42,22 +42,12 @@ pub(crate) fn of_days(project: DateRange, draft: &Draft<'_>) -> Vec<Violation> {
 
 /// The rules that a name breaks.
 pub(crate) fn of_name(id: Option<PhaseId>, name: &str) -> Vec<Violation> {
-    [
-        has_a_name(id, name),
-        name_fits(id, name),
-        name_without_nul(id, name),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [has_a_name(id, name), name_fits(id, name), name_without_nul(id, name)].into_iter().flatten().collect()
 }
 
 /// The rules that a description breaks.
 pub(crate) fn of_description(id: Option<PhaseId>, text: &str) -> Vec<Violation> {
-    [description_fits(id, text), description_without_nul(id, text)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [description_fits(id, text), description_without_nul(id, text)].into_iter().flatten().collect()
 }
 
 /// The rules that a budget breaks.
@@ -67,20 +57,13 @@ pub(crate) fn of_budget(id: Option<PhaseId>, budget: DraftBudget) -> Vec<Violati
     found.extend(total_is_the_sum(id, budget.total, sum));
     found.extend(amount_fits(id, "Capital", budget.capital));
     found.extend(amount_fits(id, "Expense", budget.expense));
-    found.extend(
-        budget
-            .total
-            .or(sum)
-            .and_then(|total| amount_fits(id, "Total", total)),
-    );
+    found.extend(budget.total.or(sum).and_then(|total| amount_fits(id, "Total", total)));
     found
 }
 
 /// V6.
 fn has_a_name(id: Option<PhaseId>, name: &str) -> Option<Violation> {
-    name.trim()
-        .is_empty()
-        .then(|| Violation::new(Rule::V6, id, "Phase name cannot be empty".to_owned()))
+    name.trim().is_empty().then(|| Violation::new(Rule::V6, id, "Phase name cannot be empty".to_owned()))
 }
 
 /// V7. Characters are counted, not bytes.
@@ -150,33 +133,18 @@ fn description_fits(id: Option<PhaseId>, text: &str) -> Option<Violation> {
 
 /// V22.
 pub(crate) fn date_exists(id: Option<PhaseId>, date: NaiveDate) -> Option<Violation> {
-    (!(1..=9999).contains(&date.year())).then(|| {
-        Violation::new(
-            Rule::V22,
-            id,
-            format!("Date {date} is outside the years 1 to 9999"),
-        )
-    })
+    (!(1..=9999).contains(&date.year()))
+        .then(|| Violation::new(Rule::V22, id, format!("Date {date} is outside the years 1 to 9999")))
 }
 
 /// V23. The database cannot store one.
 fn name_without_nul(id: Option<PhaseId>, name: &str) -> Option<Violation> {
-    name.contains('\0').then(|| {
-        Violation::new(
-            Rule::V23,
-            id,
-            "Phase name cannot contain a NUL character".to_owned(),
-        )
-    })
+    name.contains('\0')
+        .then(|| Violation::new(Rule::V23, id, "Phase name cannot contain a NUL character".to_owned()))
 }
 
 /// V24. The database cannot store one.
 fn description_without_nul(id: Option<PhaseId>, text: &str) -> Option<Violation> {
-    text.contains('\0').then(|| {
-        Violation::new(
-            Rule::V24,
-            id,
-            "Phase description cannot contain a NUL character".to_owned(),
-        )
-    })
+    text.contains('\0')
+        .then(|| Violation::new(Rule::V24, id, "Phase description cannot contain a NUL character".to_owned()))
 }

@@ -6,9 +6,7 @@ use chrono::NaiveDate;
 
 /// V16: the project's days, if the timeline is open.
 pub(crate) fn is_open(timeline: &Timeline) -> Result<DateRange, Violation> {
-    timeline
-        .range()
-        .ok_or_else(|| Violation::new(Rule::V16, None, "Project has no timeline".to_owned()))
+    timeline.range().ok_or_else(|| Violation::new(Rule::V16, None, "Project has no timeline".to_owned()))
 }
 
 /// V17.

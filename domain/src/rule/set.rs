@@ -8,11 +8,7 @@ use std::collections::HashSet;
 pub(crate) fn violations(project: DateRange, sorted: &[Draft<'_>]) -> Vec<Violation> {
     let mut found = Vec::new();
     found.extend(has_a_phase(sorted));
-    found.extend(
-        sorted
-            .first()
-            .and_then(|first| starts_with_project(project, first)),
-    );
+    found.extend(sorted.first().and_then(|first| starts_with_project(project, first)));
     found.extend(sorted.last().and_then(|last| ends_with_project(project, last)));
     for pair in sorted.windows(2) {
         if let [a, b] = pair {
@@ -35,10 +31,7 @@ fn has_a_phase(drafts: &[Draft<'_>]) -> Option<Violation> {
 /// V2. `first` is the phase that starts first.
 pub(crate) fn starts_with_project(project: DateRange, first: &Draft<'_>) -> Option<Violation> {
     (first.start_date != project.start()).then(|| {
-        let message = format!(
-            "First phase must start at project start date ({})",
-            project.start()
-        );
+        let message = format!("First phase must start at project start date ({})", project.start());
         Violation::new(Rule::V2, first.id, message)
     })
 }
@@ -65,22 +58,14 @@ fn no_gap(a: &Draft<'_>, b: &Draft<'_>) -> Option<Violation> {
 /// V5. `a` comes before `b`.
 pub(crate) fn no_overlap(a: &Draft<'_>, b: &Draft<'_>) -> Option<Violation> {
     (b.start_date <= a.end_date).then(|| {
-        Violation::new(
-            Rule::V5,
-            a.id,
-            format!("Overlap detected between '{}' and '{}'", a.name, b.name),
-        )
+        Violation::new(Rule::V5, a.id, format!("Overlap detected between '{}' and '{}'", a.name, b.name))
     })
 }
 
 /// V14. `phases` is how many there are.
 pub(crate) fn not_the_last_one(phases: usize, removed: PhaseId) -> Option<Violation> {
     (phases <= 1).then(|| {
-        Violation::new(
-            Rule::V14,
-            Some(removed),
-            "Cannot delete the last remaining phase".to_owned(),
-        )
+        Violation::new(Rule::V14, Some(removed), "Cannot delete the last remaining phase".to_owned())
     })
 }
 
@@ -94,11 +79,6 @@ pub(crate) fn leaves_no_gap(project: DateRange, left: &[Draft<'_>], removed: Pha
 
 /// V19. `seen` are the ids so far.
 fn named_once(seen: &mut HashSet<PhaseId>, id: PhaseId) -> Option<Violation> {
-    (!seen.insert(id)).then(|| {
-        Violation::new(
-            Rule::V19,
-            Some(id),
-            format!("Phase with ID {id} is listed more than once"),
-        )
-    })
+    (!seen.insert(id))
+        .then(|| Violation::new(Rule::V19, Some(id), format!("Phase with ID {id} is listed more than once")))
 }

@@ -22,66 +22,24 @@ pub(crate) struct Contents {
 /// A command before the timeline that it goes to is known: phases by index, days relative to what they are.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Open {
-        length: i64,
-    },
-    Reschedule {
-        start_shift: i64,
-        end_shift: i64,
-    },
-    Create {
-        number: u128,
-        from: i64,
-        length: i64,
-        contents: Contents,
-        neighbours: Neighbours,
-    },
-    Resize {
-        phase: Option<Index>,
-        start_shift: i64,
-        end_shift: i64,
-        neighbours: Neighbours,
-    },
-    Rename {
-        phase: Option<Index>,
-        contents: Contents,
-    },
-    Describe {
-        phase: Option<Index>,
-        contents: Contents,
-    },
-    Budget {
-        phase: Option<Index>,
-        contents: Contents,
-    },
-    Remove {
-        phase: Option<Index>,
-        neighbours: Neighbours,
-    },
-    Replace {
-        cuts: Vec<Index>,
-        phases: Vec<(u128, Contents)>,
-        flaw: Option<Flaw>,
-    },
+    Open { length: i64 },
+    Reschedule { start_shift: i64, end_shift: i64 },
+    Create { number: u128, from: i64, length: i64, contents: Contents, neighbours: Neighbours },
+    Resize { phase: Option<Index>, start_shift: i64, end_shift: i64, neighbours: Neighbours },
+    Rename { phase: Option<Index>, contents: Contents },
+    Describe { phase: Option<Index>, contents: Contents },
+    Budget { phase: Option<Index>, contents: Contents },
+    Remove { phase: Option<Index>, neighbours: Neighbours },
+    Replace { cuts: Vec<Index>, phases: Vec<(u128, Contents)>, flaw: Option<Flaw> },
 }
 
 /// What is wrong with a list that would cover the project.
 #[derive(Clone, Debug)]
 pub(crate) enum Flaw {
-    Shift {
-        phase: Index,
-        start_shift: i64,
-        end_shift: i64,
-    },
-    Twice {
-        phase: Index,
-    },
-    Taken {
-        phase: Index,
-    },
-    Unknown {
-        phase: Index,
-    },
+    Shift { phase: Index, start_shift: i64, end_shift: i64 },
+    Twice { phase: Index },
+    Taken { phase: Index },
+    Unknown { phase: Index },
     Empty,
 }
 
@@ -111,36 +69,27 @@ fn amounts() -> impl Strategy<Value = Decimal> {
 }
 
 fn any_contents() -> impl Strategy<Value = Contents> {
-    (
-        texts(),
-        proptest::option::of(texts()),
-        amounts(),
-        amounts(),
-        proptest::option::of(amounts()),
-    )
-        .prop_map(|(name, description, capital, expense, total)| Contents {
+    (texts(), proptest::option::of(texts()), amounts(), amounts(), proptest::option::of(amounts())).prop_map(
+        |(name, description, capital, expense, total)| Contents {
             name,
             description,
             capital,
             expense,
             total,
-        })
+        },
+    )
 }
 
 fn good_contents() -> impl Strategy<Value = Contents> {
-    (
-        good_texts(),
-        proptest::option::of(good_texts()),
-        0_i64..300,
-        0_i64..300,
-    )
-        .prop_map(|(name, description, capital, expense)| Contents {
+    (good_texts(), proptest::option::of(good_texts()), 0_i64..300, 0_i64..300).prop_map(
+        |(name, description, capital, expense)| Contents {
             name,
             description,
             capital: Decimal::new(capital, 2),
             expense: Decimal::new(expense, 2),
             total: None,
-        })
+        },
+    )
 }
 
 fn contents() -> impl Strategy<Value = Contents> {
@@ -202,16 +151,14 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
 
 /// The history of a project: its opening, more often than not, and what came after.
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
-    (
-        proptest::option::weighted(0.95, 2_i64..70),
-        proptest::collection::vec(step(), 1..20),
-    )
-        .prop_map(|(length, mut steps)| {
+    (proptest::option::weighted(0.95, 2_i64..70), proptest::collection::vec(step(), 1..20)).prop_map(
+        |(length, mut steps)| {
             if let Some(length) = length {
                 steps.insert(0, Step::Open { length });
             }
             steps
-        })
+        },
+    )
 }
 
 fn moved(day: NaiveDate, shift: i64) -> NaiveDate {
@@ -226,10 +173,7 @@ fn chosen(timeline: &Timeline, index: &Option<Index>) -> PhaseId {
 }
 
 fn draft(id: PhaseId, start_date: NaiveDate, end_date: NaiveDate, contents: Contents) -> PhaseDraft {
-    let sum = contents
-        .capital
-        .checked_add(contents.expense)
-        .unwrap_or(contents.capital);
+    let sum = contents.capital.checked_add(contents.expense).unwrap_or(contents.capital);
     PhaseDraft {
         id,
         name: contents.name,
@@ -288,30 +232,16 @@ impl Step {
                 range: DateRange::new(start, moved(start, length - 1)).unwrap(),
                 default_phase_id: id(1),
             },
-            Self::Reschedule {
-                start_shift,
-                end_shift,
-            } => TimelineCommand::Reschedule {
+            Self::Reschedule { start_shift, end_shift } => TimelineCommand::Reschedule {
                 start_date: moved(range.start(), start_shift),
                 end_date: moved(range.end(), end_shift),
             },
-            Self::Create {
-                number,
-                from,
-                length,
-                contents,
-                neighbours,
-            } => {
+            Self::Create { number, from, length, contents, neighbours } => {
                 let first = moved(range.start(), from);
                 let phase = draft(id(number), first, moved(first, length - 1), contents);
                 TimelineCommand::CreatePhase { phase, neighbours }
             }
-            Self::Resize {
-                phase,
-                start_shift,
-                end_shift,
-                neighbours,
-            } => {
+            Self::Resize { phase, start_shift, end_shift, neighbours } => {
                 let phase_id = chosen(timeline, &phase);
                 let current = timeline.phase(phase_id).map_or(range, |phase| phase.range);
                 TimelineCommand::ResizePhase {
@@ -321,10 +251,9 @@ impl Step {
                     neighbours,
                 }
             }
-            Self::Rename { phase, contents } => TimelineCommand::RenamePhase {
-                phase_id: chosen(timeline, &phase),
-                name: contents.name,
-            },
+            Self::Rename { phase, contents } => {
+                TimelineCommand::RenamePhase { phase_id: chosen(timeline, &phase), name: contents.name }
+            }
             Self::Describe { phase, contents } => TimelineCommand::DescribePhase {
                 phase_id: chosen(timeline, &phase),
                 description: contents.description,
@@ -335,10 +264,9 @@ impl Step {
                 expense_budget: contents.expense,
                 total_budget: contents.total,
             },
-            Self::Remove { phase, neighbours } => TimelineCommand::RemovePhase {
-                phase_id: chosen(timeline, &phase),
-                neighbours,
-            },
+            Self::Remove { phase, neighbours } => {
+                TimelineCommand::RemovePhase { phase_id: chosen(timeline, &phase), neighbours }
+            }
             Self::Replace { cuts, phases, flaw } => {
                 let drafts = covering(range, &cuts, phases);
                 flaw.map_or_else(
@@ -353,11 +281,7 @@ impl Step {
 impl Flaw {
     fn flawed(self, timeline: &Timeline, mut drafts: Vec<PhaseDraft>) -> TimelineCommand {
         match self {
-            Self::Shift {
-                phase,
-                start_shift,
-                end_shift,
-            } => {
+            Self::Shift { phase, start_shift, end_shift } => {
                 let at = phase.index(drafts.len());
                 drafts[at].start_date = moved(drafts[at].start_date, start_shift);
                 drafts[at].end_date = moved(drafts[at].end_date, end_shift);

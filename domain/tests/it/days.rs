@@ -5,34 +5,20 @@ use phaseline_domain::Neighbours::{self, Adjust, Refuse};
 use phaseline_domain::{Refusal, Rule, TimelineCommand, TimelineEvent};
 
 fn create(name: &str, start: &str, end: &str, neighbours: Neighbours) -> TimelineCommand {
-    TimelineCommand::CreatePhase {
-        phase: draft(9, name, start, end),
-        neighbours,
-    }
+    TimelineCommand::CreatePhase { phase: draft(9, name, start, end), neighbours }
 }
 
 fn resize(n: u128, start: &str, end: &str, neighbours: Neighbours) -> TimelineCommand {
-    TimelineCommand::ResizePhase {
-        phase_id: id(n),
-        start_date: day(start),
-        end_date: day(end),
-        neighbours,
-    }
+    TimelineCommand::ResizePhase { phase_id: id(n), start_date: day(start), end_date: day(end), neighbours }
 }
 
 fn remove(n: u128, neighbours: Neighbours) -> TimelineCommand {
-    TimelineCommand::RemovePhase {
-        phase_id: id(n),
-        neighbours,
-    }
+    TimelineCommand::RemovePhase { phase_id: id(n), neighbours }
 }
 
 /// Rule and phase of each violation.
 fn told(refusal: &Refusal) -> Vec<(Rule, Option<u128>)> {
-    broken(refusal)
-        .into_iter()
-        .map(|(rule, _, _, n)| (rule, n))
-        .collect()
+    broken(refusal).into_iter().map(|(rule, _, _, n)| (rule, n)).collect()
 }
 
 /// Three phases, but nobody has April to September.
@@ -44,29 +30,21 @@ fn with_a_gap() -> Vec<TimelineEvent> {
 
 #[test]
 fn a_new_phase_takes_days_from_both_neighbours() {
-    given(three_phases())
-        .when(create("New", "03-01", "04-30", Adjust))
-        .then_expect_events(vec![
-            resized(1, "01-01", "02-29"),
-            resized(2, "05-01", "09-30"),
-            created(9, "New", "03-01", "04-30"),
-        ]);
+    given(three_phases()).when(create("New", "03-01", "04-30", Adjust)).then_expect_events(vec![
+        resized(1, "01-01", "02-29"),
+        resized(2, "05-01", "09-30"),
+        created(9, "New", "03-01", "04-30"),
+    ]);
 }
 
 #[test]
 fn a_new_phase_at_an_edge_takes_days_from_one_neighbour() {
     given(three_phases())
         .when(create("Kick-off", "01-01", "01-01", Adjust))
-        .then_expect_events(vec![
-            resized(1, "01-02", "03-31"),
-            created(9, "Kick-off", "01-01", "01-01"),
-        ]);
+        .then_expect_events(vec![resized(1, "01-02", "03-31"), created(9, "Kick-off", "01-01", "01-01")]);
     given(three_phases())
         .when(create("Wrap-up", "12-31", "12-31", Adjust))
-        .then_expect_events(vec![
-            resized(3, "10-01", "12-30"),
-            created(9, "Wrap-up", "12-31", "12-31"),
-        ]);
+        .then_expect_events(vec![resized(3, "10-01", "12-30"), created(9, "Wrap-up", "12-31", "12-31")]);
 }
 
 #[test]
@@ -74,12 +52,7 @@ fn a_new_phase_splits_no_other() {
     let refusal = refusal(three_phases(), create("New", "05-01", "05-31", Adjust));
     assert_eq!(
         broken(&refusal),
-        [(
-            Rule::V5,
-            "timeline",
-            "Overlap detected between 'Build' and 'New'",
-            Some(2)
-        )]
+        [(Rule::V5, "timeline", "Overlap detected between 'Build' and 'New'", Some(2))]
     );
 }
 
@@ -95,10 +68,7 @@ fn a_new_phase_swallows_no_other() {
 #[test]
 fn a_new_phase_names_each_phase_in_its_way_and_what_else_is_wrong() {
     let refusal = refusal(three_phases(), create("", "01-01", "10-31", Adjust));
-    assert_eq!(
-        told(&refusal),
-        [(Rule::V5, Some(1)), (Rule::V5, Some(9)), (Rule::V6, Some(9))]
-    );
+    assert_eq!(told(&refusal), [(Rule::V5, Some(1)), (Rule::V5, Some(9)), (Rule::V6, Some(9))]);
 }
 
 #[test]
@@ -120,24 +90,20 @@ fn without_adjusting_a_new_phase_must_fit() {
 
 #[test]
 fn a_growing_phase_takes_days_from_its_neighbours() {
-    given(three_phases())
-        .when(resize(2, "03-01", "10-31", Adjust))
-        .then_expect_events(vec![
-            resized(1, "01-01", "02-29"),
-            resized(2, "03-01", "10-31"),
-            resized(3, "11-01", "12-31"),
-        ]);
+    given(three_phases()).when(resize(2, "03-01", "10-31", Adjust)).then_expect_events(vec![
+        resized(1, "01-01", "02-29"),
+        resized(2, "03-01", "10-31"),
+        resized(3, "11-01", "12-31"),
+    ]);
 }
 
 #[test]
 fn a_shrinking_phase_leaves_days_to_its_neighbours() {
-    given(three_phases())
-        .when(resize(2, "05-01", "05-01", Adjust))
-        .then_expect_events(vec![
-            resized(1, "01-01", "04-30"),
-            resized(2, "05-01", "05-01"),
-            resized(3, "05-02", "12-31"),
-        ]);
+    given(three_phases()).when(resize(2, "05-01", "05-01", Adjust)).then_expect_events(vec![
+        resized(1, "01-01", "04-30"),
+        resized(2, "05-01", "05-01"),
+        resized(3, "05-02", "12-31"),
+    ]);
 }
 
 #[test]
@@ -155,12 +121,7 @@ fn a_growing_phase_swallows_no_other() {
     let all_of_it = refusal(three_phases(), resize(2, "01-01", "09-30", Adjust));
     assert_eq!(
         broken(&all_of_it),
-        [(
-            Rule::V5,
-            "timeline",
-            "Overlap detected between 'Discovery' and 'Build'",
-            Some(1)
-        )]
+        [(Rule::V5, "timeline", "Overlap detected between 'Discovery' and 'Build'", Some(1))]
     );
     let two_of_them = refusal(three_phases(), resize(1, "01-01", "10-31", Adjust));
     let messages = "Overlap detected between 'Discovery' and 'Build'\n\
@@ -173,10 +134,7 @@ fn a_phase_does_not_move_into_another() {
     let inside = refusal(three_phases(), resize(2, "02-01", "02-29", Adjust));
     assert_eq!(told(&inside), [(Rule::V5, Some(1))]);
     let past_its_neighbour = refusal(three_phases(), resize(1, "01-01", "12-30", Adjust));
-    assert_eq!(
-        told(&past_its_neighbour),
-        [(Rule::V5, Some(1)), (Rule::V5, Some(1))]
-    );
+    assert_eq!(told(&past_its_neighbour), [(Rule::V5, Some(1)), (Rule::V5, Some(1))]);
 }
 
 #[test]
@@ -229,9 +187,7 @@ fn without_adjusting_a_resize_must_fit() {
 #[test]
 fn the_days_that_a_phase_has_already_change_nothing() {
     for neighbours in [Adjust, Refuse] {
-        given(three_phases())
-            .when(resize(2, "04-01", "09-30", neighbours))
-            .then_expect_events(vec![]);
+        given(three_phases()).when(resize(2, "04-01", "09-30", neighbours)).then_expect_events(vec![]);
     }
 }
 
@@ -257,7 +213,5 @@ fn a_phase_whose_days_others_hold_anyway_goes_without_adjusting() {
     // Only a history from outside the rules holds such a phase.
     let mut history = three_phases();
     history.push(created(4, "Twice", "04-01", "09-30"));
-    given(history)
-        .when(remove(4, Refuse))
-        .then_expect_events(vec![removed(4)]);
+    given(history).when(remove(4, Refuse)).then_expect_events(vec![removed(4)]);
 }

@@ -112,19 +112,9 @@ fn phases_share_the_days_by_type_then_age_then_id() {
         legacy_phase(9, Planning, noon("06-01")),
     ];
     let adopted = legacy::adopt(days("01-01", "01-08"), phases).unwrap();
-    let order: Vec<(u128, &str)> = adopted
-        .iter()
-        .map(|phase| (phase.phase_id.uuid().as_u128(), phase.name.as_str()))
-        .collect();
-    assert_eq!(
-        order,
-        [
-            (9, "Planning"),
-            (4, "Execution"),
-            (2, "Execution"),
-            (3, "Execution")
-        ]
-    );
+    let order: Vec<(u128, &str)> =
+        adopted.iter().map(|phase| (phase.phase_id.uuid().as_u128(), phase.name.as_str())).collect();
+    assert_eq!(order, [(9, "Planning"), (4, "Execution"), (2, "Execution"), (3, "Execution")]);
     assert_eq!(adopted[3].range, days("01-07", "01-08"));
     assert_eq!(adopted[3].ordinal, 3);
 }
@@ -159,14 +149,8 @@ fn phase_types_read_as_they_are_written() {
     for label in LegacyPhaseType::LABELS {
         let phase_type: LegacyPhaseType = label.parse().unwrap();
         assert_eq!(phase_type.to_string(), label);
-        assert_eq!(
-            serde_json::to_string(&phase_type).unwrap(),
-            format!("\"{label}\"")
-        );
+        assert_eq!(serde_json::to_string(&phase_type).unwrap(), format!("\"{label}\""));
     }
     let error = "planning".parse::<LegacyPhaseType>().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "\"planning\" is not a legacy phase type (PLANNING, EXECUTION)"
-    );
+    assert_eq!(error.to_string(), "\"planning\" is not a legacy phase type (PLANNING, EXECUTION)");
 }

@@ -18,12 +18,10 @@ use std::task::{Context, Poll, Waker};
 /// Whether each day of the project has exactly one phase, and no other day has one: counted day by day, unlike the
 /// rules do it.
 fn covers_exactly(project: DateRange, phases: impl Iterator<Item = DateRange>) -> bool {
-    let mut days: Vec<_> = phases
-        .flat_map(|range| range.start().iter_days().take(range.days() as usize))
-        .collect();
+    let mut days: Vec<_> =
+        phases.flat_map(|range| range.start().iter_days().take(range.days() as usize)).collect();
     days.sort_unstable();
-    days.into_iter()
-        .eq(project.start().iter_days().take(project.days() as usize))
+    days.into_iter().eq(project.start().iter_days().take(project.days() as usize))
 }
 
 fn is_whole(timeline: &Timeline) -> bool {
@@ -53,9 +51,7 @@ fn again(command: TimelineCommand) -> Option<TimelineCommand> {
                     ReplacementPhase::Existing(draft)
                 }
             };
-            Some(TimelineCommand::ReplaceAll {
-                phases: phases.into_iter().map(existing).collect(),
-            })
+            Some(TimelineCommand::ReplaceAll { phases: phases.into_iter().map(existing).collect() })
         }
         other => Some(other),
     }
@@ -225,9 +221,6 @@ fn chance_is_neither_too_kind_nor_too_harsh() {
             most_phases = most_phases.max(after.phases().len());
         });
     }
-    assert!(
-        accepted > 600 && refused > 600,
-        "{accepted} accepted, {refused} refused"
-    );
+    assert!(accepted > 600 && refused > 600, "{accepted} accepted, {refused} refused");
     assert!(most_phases >= 6, "at most {most_phases} phases");
 }

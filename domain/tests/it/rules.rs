@@ -15,87 +15,48 @@ fn v1_a_project_has_a_phase() {
         .when(replace_all(&[], vec![]))
         .then_expect_error_message("Project must have at least one phase");
     let refusal = in_list(vec![]);
-    assert_eq!(
-        broken(&refusal),
-        [(Rule::V1, "phases", "Project must have at least one phase", None)]
-    );
+    assert_eq!(broken(&refusal), [(Rule::V1, "phases", "Project must have at least one phase", None)]);
 }
 
 #[test]
 fn v2_names_the_phase_that_starts_first() {
-    let refusal = in_list(vec![
-        draft(12, "B", "07-01", "12-31"),
-        draft(11, "A", "01-02", "06-30"),
-    ]);
+    let refusal = in_list(vec![draft(12, "B", "07-01", "12-31"), draft(11, "A", "01-02", "06-30")]);
     assert_eq!(
         broken(&refusal),
-        [(
-            Rule::V2,
-            "start_date",
-            "First phase must start at project start date (2024-01-01)",
-            Some(11)
-        )]
+        [(Rule::V2, "start_date", "First phase must start at project start date (2024-01-01)", Some(11))]
     );
 }
 
 #[test]
 fn v3_names_the_phase_that_starts_last() {
-    let refusal = in_list(vec![
-        draft(12, "B", "07-01", "12-30"),
-        draft(11, "A", "01-01", "06-30"),
-    ]);
+    let refusal = in_list(vec![draft(12, "B", "07-01", "12-30"), draft(11, "A", "01-01", "06-30")]);
     assert_eq!(
         broken(&refusal),
-        [(
-            Rule::V3,
-            "end_date",
-            "Last phase must end at project end date (2024-12-31)",
-            Some(12)
-        )]
+        [(Rule::V3, "end_date", "Last phase must end at project end date (2024-12-31)", Some(12))]
     );
 }
 
 #[test]
 fn v4_names_the_phase_before_the_gap() {
-    let refusal = in_list(vec![
-        draft(11, "A", "01-01", "06-30"),
-        draft(12, "B", "07-02", "12-31"),
-    ]);
+    let refusal = in_list(vec![draft(11, "A", "01-01", "06-30"), draft(12, "B", "07-02", "12-31")]);
     let message = "Gap detected between 'A' (ends 2024-06-30) and 'B' (starts 2024-07-02)";
     assert_eq!(broken(&refusal), [(Rule::V4, "timeline", message, Some(11))]);
 }
 
 #[test]
 fn v5_names_the_earlier_of_two_phases_that_overlap() {
-    let refusal = in_list(vec![
-        draft(12, "B", "06-30", "12-31"),
-        draft(11, "A", "01-01", "06-30"),
-    ]);
-    assert_eq!(
-        broken(&refusal),
-        [(
-            Rule::V5,
-            "timeline",
-            "Overlap detected between 'A' and 'B'",
-            Some(11)
-        )]
-    );
+    let refusal = in_list(vec![draft(12, "B", "06-30", "12-31"), draft(11, "A", "01-01", "06-30")]);
+    assert_eq!(broken(&refusal), [(Rule::V5, "timeline", "Overlap detected between 'A' and 'B'", Some(11))]);
 }
 
 #[test]
 fn v6_a_phase_has_a_name() {
     for name in ["", " ", "\t\n\u{a0}"] {
         given(three_phases())
-            .when(TimelineCommand::RenamePhase {
-                phase_id: id(2),
-                name: name.to_owned(),
-            })
+            .when(TimelineCommand::RenamePhase { phase_id: id(2), name: name.to_owned() })
             .then_expect_error_message("Phase name cannot be empty");
         let refusal = in_list(vec![draft(11, name, "01-01", "12-31")]);
-        assert_eq!(
-            broken(&refusal),
-            [(Rule::V6, "name", "Phase name cannot be empty", Some(11))]
-        );
+        assert_eq!(broken(&refusal), [(Rule::V6, "name", "Phase name cannot be empty", Some(11))]);
     }
 }
 
@@ -105,16 +66,10 @@ fn v7_a_name_has_at_most_100_characters_however_many_bytes() {
     let refusal = in_list(vec![draft(11, &"é".repeat(101), "01-01", "12-31")]);
     assert_eq!(broken(&refusal), [(Rule::V7, "name", message, Some(11))]);
     given(three_phases())
-        .when(TimelineCommand::RenamePhase {
-            phase_id: id(2),
-            name: "n".repeat(101),
-        })
+        .when(TimelineCommand::RenamePhase { phase_id: id(2), name: "n".repeat(101) })
         .then_expect_error_message(message);
     given(three_phases())
-        .when(TimelineCommand::RenamePhase {
-            phase_id: id(2),
-            name: "é".repeat(100),
-        })
+        .when(TimelineCommand::RenamePhase { phase_id: id(2), name: "é".repeat(100) })
         .then_expect_events(vec![renamed(2, &"é".repeat(100))]);
 }
 
@@ -129,10 +84,7 @@ fn v8_a_phase_does_not_end_before_it_starts() {
             neighbours,
         };
         let refusal = refusal(three_phases(), command);
-        assert!(
-            broken(&refusal).contains(&(Rule::V8, "dates", message, Some(2))),
-            "{refusal:?}"
-        );
+        assert!(broken(&refusal).contains(&(Rule::V8, "dates", message, Some(2))), "{refusal:?}");
     }
 }
 
@@ -143,10 +95,7 @@ fn v9_a_phase_does_not_start_before_the_project() {
     let v9 = "Phase 'A': start date must be on or after project start date (2024-01-01)";
     assert_eq!(
         broken(&refusal),
-        [
-            (Rule::V2, "start_date", v2, Some(11)),
-            (Rule::V9, "start_date", v9, Some(11))
-        ]
+        [(Rule::V2, "start_date", v2, Some(11)), (Rule::V9, "start_date", v9, Some(11))]
     );
 }
 
@@ -157,10 +106,7 @@ fn v10_a_phase_does_not_end_after_the_project() {
     let v10 = "Phase 'A': end date must be on or before project end date (2024-12-31)";
     assert_eq!(
         broken(&refusal),
-        [
-            (Rule::V3, "end_date", v3, Some(11)),
-            (Rule::V10, "end_date", v10, Some(11))
-        ]
+        [(Rule::V3, "end_date", v3, Some(11)), (Rule::V10, "end_date", v10, Some(11))]
     );
 }
 
@@ -172,10 +118,7 @@ fn v11_the_total_is_the_sum() {
 
     let mut wrong = draft(11, "A", "01-01", "12-31");
     wrong.total_budget = amount("0.01");
-    assert_eq!(
-        broken(&in_list(vec![wrong])),
-        [(Rule::V11, "budget", message, Some(11))]
-    );
+    assert_eq!(broken(&in_list(vec![wrong])), [(Rule::V11, "budget", message, Some(11))]);
 }
 
 #[test]
@@ -203,10 +146,7 @@ fn v12_an_amount_is_one_that_the_column_holds() {
 
 #[test]
 fn v13_a_description_has_at_most_500_characters() {
-    let command = TimelineCommand::DescribePhase {
-        phase_id: id(2),
-        description: Some("ü".repeat(501)),
-    };
+    let command = TimelineCommand::DescribePhase { phase_id: id(2), description: Some("ü".repeat(501)) };
     let refusal = refusal(three_phases(), command);
     let message = "Phase description exceeds maximum length of 500 characters";
     assert_eq!(broken(&refusal), [(Rule::V13, "description", message, Some(2))]);
@@ -216,10 +156,7 @@ fn v13_a_description_has_at_most_500_characters() {
 fn v14_the_last_phase_stays() {
     for neighbours in [Adjust, Refuse] {
         let history = vec![opened(), created(1, "Only", "01-01", "12-31")];
-        let command = TimelineCommand::RemovePhase {
-            phase_id: id(1),
-            neighbours,
-        };
+        let command = TimelineCommand::RemovePhase { phase_id: id(1), neighbours };
         let refusal = refusal(history, command);
         let message = "Cannot delete the last remaining phase";
         assert_eq!(broken(&refusal), [(Rule::V14, "delete", message, Some(1))]);
@@ -229,10 +166,7 @@ fn v14_the_last_phase_stays() {
 #[test]
 fn v15_a_removal_leaves_no_gap() {
     for n in [1, 2, 3] {
-        let command = TimelineCommand::RemovePhase {
-            phase_id: id(n),
-            neighbours: Refuse,
-        };
+        let command = TimelineCommand::RemovePhase { phase_id: id(n), neighbours: Refuse };
         let refusal = refusal(three_phases(), command);
         let message = "Deleting this phase would create a gap in the project timeline";
         assert_eq!(broken(&refusal), [(Rule::V15, "delete", message, Some(n))]);
@@ -244,16 +178,11 @@ fn everything_wrong_is_told_in_the_rules_order() {
     let mut late = draft(13, "Late", "11-01", "10-01");
     late.total_budget = amount("5");
     late.description = Some("x".repeat(501));
-    let list = vec![
-        late,
-        draft(12, &"m".repeat(101), "05-01", "2025-02-01"),
-        draft(11, " ", "2023-12-01", "04-01"),
-    ];
+    let list =
+        vec![late, draft(12, &"m".repeat(101), "05-01", "2025-02-01"), draft(11, " ", "2023-12-01", "04-01")];
     let refusal = in_list(list);
-    let told: Vec<(Rule, Option<u128>)> = broken(&refusal)
-        .into_iter()
-        .map(|(rule, _, _, n)| (rule, n))
-        .collect();
+    let told: Vec<(Rule, Option<u128>)> =
+        broken(&refusal).into_iter().map(|(rule, _, _, n)| (rule, n)).collect();
     assert_eq!(
         told,
         [
@@ -270,10 +199,7 @@ fn everything_wrong_is_told_in_the_rules_order() {
             (Rule::V13, Some(13)),
         ]
     );
-    assert_eq!(
-        refusal.to_string(),
-        "First phase must start at project start date (2024-01-01)"
-    );
+    assert_eq!(refusal.to_string(), "First phase must start at project start date (2024-01-01)");
     assert_eq!(refusal.messages().lines().count(), 11);
     assert!(refusal.messages().starts_with(&refusal.to_string()));
 }

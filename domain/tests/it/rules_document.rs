@@ -28,11 +28,8 @@ fn rows() -> Vec<Row> {
         .lines()
         .filter(|line| line.starts_with("| V"))
         .map(|line| {
-            let cells: Vec<&str> = line
-                .trim_matches('|')
-                .split('|')
-                .map(|cell| cell.trim().trim_matches('`'))
-                .collect();
+            let cells: Vec<&str> =
+                line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect();
             let [id, field, message, function, commands, _source] = cells[..] else {
                 panic!("a row of six cells: {line}")
             };
@@ -41,10 +38,7 @@ fn rows() -> Vec<Row> {
                 field: field.to_owned(),
                 message: message.to_owned(),
                 function: function.to_owned(),
-                commands: commands
-                    .split(", ")
-                    .map(|name| name.trim_matches('`').to_owned())
-                    .collect(),
+                commands: commands.split(", ").map(|name| name.trim_matches('`').to_owned()).collect(),
             }
         })
         .collect()
@@ -84,10 +78,8 @@ fn matches(template: &str, text: &str) -> bool {
 #[test]
 fn the_document_lists_every_rule_once_and_in_order() {
     let listed: Vec<(String, String)> = rows().into_iter().map(|row| (row.id, row.field)).collect();
-    let rules: Vec<(String, String)> = Rule::ALL
-        .iter()
-        .map(|rule| (rule.id().to_owned(), rule.field().to_owned()))
-        .collect();
+    let rules: Vec<(String, String)> =
+        Rule::ALL.iter().map(|rule| (rule.id().to_owned(), rule.field().to_owned())).collect();
     assert_eq!(listed, rules);
 }
 
@@ -97,20 +89,13 @@ fn the_document_names_the_function_of_each_rule() {
         let (module, name) = row.function.split_once("::").unwrap();
         let source = read(&format!("src/rule/{module}.rs"));
         let lines: Vec<&str> = source.lines().collect();
-        let at = lines
-            .iter()
-            .position(|line| line.contains(&format!("fn {name}(")))
-            .unwrap_or_else(|| {
-                panic!("{}: src/rule/{module}.rs has no {name}", row.id);
-            });
-        let says = lines[..at]
-            .iter()
-            .rev()
-            .take_while(|line| line.starts_with("///"));
+        let at = lines.iter().position(|line| line.contains(&format!("fn {name}("))).unwrap_or_else(|| {
+            panic!("{}: src/rule/{module}.rs has no {name}", row.id);
+        });
+        let says = lines[..at].iter().rev().take_while(|line| line.starts_with("///"));
         let ids = [format!("/// {}.", row.id), format!("/// {}:", row.id)];
         assert!(
-            says.clone()
-                .any(|line| ids.iter().any(|id| line.starts_with(id.as_str()))),
+            says.clone().any(|line| ids.iter().any(|id| line.starts_with(id.as_str()))),
             "{} is not what {name} says it is",
             row.id
         );
@@ -121,19 +106,12 @@ fn the_document_names_the_function_of_each_rule() {
 #[test]
 fn the_document_has_the_message_of_each_rule_and_the_commands_that_meet_it() {
     let rows = rows();
-    let mut runner = TestRunner::new(Config {
-        rng_seed: RngSeed::Fixed(5),
-        ..reproducible()
-    });
+    let mut runner = TestRunner::new(Config { rng_seed: RngSeed::Fixed(5), ..reproducible() });
     let mut met: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for _ in 0..1500 {
         let steps = steps().new_tree(&mut runner).unwrap().current();
         play(steps, |_, command, outcome, _| {
-            let violations = outcome
-                .as_ref()
-                .err()
-                .into_iter()
-                .flat_map(|refusal| refusal.violations());
+            let violations = outcome.as_ref().err().into_iter().flat_map(|refusal| refusal.violations());
             for violation in violations {
                 let row = rows.iter().find(|row| row.id == violation.rule.id()).unwrap();
                 assert!(
@@ -143,9 +121,7 @@ fn the_document_has_the_message_of_each_rule_and_the_commands_that_meet_it() {
                     violation.message,
                     row.message
                 );
-                met.entry(violation.rule.id())
-                    .or_default()
-                    .insert(command_name(command).to_owned());
+                met.entry(violation.rule.id()).or_default().insert(command_name(command).to_owned());
             }
         });
     }
@@ -156,10 +132,7 @@ fn the_document_has_the_message_of_each_rule_and_the_commands_that_meet_it() {
 
 #[test]
 fn a_template_matches_what_it_describes_and_nothing_else() {
-    assert!(matches(
-        "Gap between '{a}' and '{b}'",
-        "Gap between 'x' and 'it's'"
-    ));
+    assert!(matches("Gap between '{a}' and '{b}'", "Gap between 'x' and 'it's'"));
     assert!(!matches("Gap between '{a}' and '{b}'", "Gap between '' and 'y'"));
     assert!(!matches("Gap between '{a}'", "A gap between 'x'"));
     assert!(!matches("Gap", "Gaps"));

@@ -15,13 +15,7 @@ use uuid::Uuid;
 
 /// A day of 2024 as "03-31", or a whole date.
 pub(crate) fn day(text: &str) -> NaiveDate {
-    if text.len() == 5 {
-        format!("2024-{text}")
-    } else {
-        text.to_owned()
-    }
-    .parse()
-    .unwrap()
+    if text.len() == 5 { format!("2024-{text}") } else { text.to_owned() }.parse().unwrap()
 }
 
 pub(crate) fn days(start: &str, end: &str) -> DateRange {
@@ -55,18 +49,11 @@ pub(crate) fn draft(n: u128, name: &str, start: &str, end: &str) -> PhaseDraft {
 }
 
 pub(crate) fn opened() -> TimelineEvent {
-    TimelineOpened {
-        project_id: project_id(),
-        range: days("01-01", "12-31"),
-    }
-    .into()
+    TimelineOpened { project_id: project_id(), range: days("01-01", "12-31") }.into()
 }
 
 pub(crate) fn rescheduled(start: &str, end: &str) -> TimelineEvent {
-    TimelineRescheduled {
-        range: days(start, end),
-    }
-    .into()
+    TimelineRescheduled { range: days(start, end) }.into()
 }
 
 pub(crate) fn created(n: u128, name: &str, start: &str, end: &str) -> TimelineEvent {
@@ -81,19 +68,11 @@ pub(crate) fn created(n: u128, name: &str, start: &str, end: &str) -> TimelineEv
 }
 
 pub(crate) fn resized(n: u128, start: &str, end: &str) -> TimelineEvent {
-    PhaseResized {
-        phase_id: id(n),
-        range: days(start, end),
-    }
-    .into()
+    PhaseResized { phase_id: id(n), range: days(start, end) }.into()
 }
 
 pub(crate) fn renamed(n: u128, name: &str) -> TimelineEvent {
-    PhaseRenamed {
-        phase_id: id(n),
-        name: PhaseName::new(name).unwrap(),
-    }
-    .into()
+    PhaseRenamed { phase_id: id(n), name: PhaseName::new(name).unwrap() }.into()
 }
 
 pub(crate) fn removed(n: u128) -> TimelineEvent {
@@ -119,13 +98,11 @@ pub(crate) fn replace_all(existing: &[u128], drafts: Vec<PhaseDraft>) -> Timelin
     let known = |draft: &PhaseDraft| existing.iter().any(|n| id(*n) == draft.id);
     let phases = drafts
         .into_iter()
-        .map(|draft| {
-            if known(&draft) {
-                ReplacementPhase::Existing(draft)
-            } else {
-                ReplacementPhase::New(draft)
-            }
-        })
+        .map(
+            |draft| {
+                if known(&draft) { ReplacementPhase::Existing(draft) } else { ReplacementPhase::New(draft) }
+            },
+        )
         .collect();
     TimelineCommand::ReplaceAll { phases }
 }
@@ -145,14 +122,7 @@ pub(crate) fn broken(refusal: &Refusal) -> Vec<(Rule, &str, &str, Option<u128>)>
     refusal
         .violations()
         .iter()
-        .map(|v| {
-            (
-                v.rule,
-                v.field,
-                v.message.as_str(),
-                v.phase_id.map(|id| id.uuid().as_u128()),
-            )
-        })
+        .map(|v| (v.rule, v.field, v.message.as_str(), v.phase_id.map(|id| id.uuid().as_u128())))
         .collect()
 }
 
@@ -167,10 +137,7 @@ pub(crate) fn refusal(history: Vec<TimelineEvent>, command: TimelineCommand) -> 
 /// The same cases in every run, so that a failure comes back; `PROPTEST_CASES` asks for more of them and
 /// `PROPTEST_RNG_SEED` for others.
 pub(crate) fn reproducible() -> Config {
-    let mut config = Config {
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let mut config = Config { failure_persistence: None, ..Config::default() };
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(20_240_229);
     }

@@ -12,11 +12,7 @@ use phaseline_domain::legacy::LegacyPhaseType;
 use phaseline_domain::{Budget, Description, Money, PhaseName, StoredEventError, Timeline, TimelineEvent};
 
 fn budget(capital: &str, expense: &str) -> Budget {
-    Budget::new(
-        Money::new(amount(capital)).unwrap(),
-        Money::new(amount(expense)).unwrap(),
-    )
-    .unwrap()
+    Budget::new(Money::new(amount(capital)).unwrap(), Money::new(amount(expense)).unwrap()).unwrap()
 }
 
 fn instant(text: &str) -> NaiveDateTime {
@@ -27,19 +23,12 @@ fn instant(text: &str) -> NaiveDateTime {
 fn goldens() -> Vec<(TimelineEvent, &'static str, &'static str)> {
     vec![
         (
-            TimelineOpened {
-                project_id: project_id(),
-                range: days("01-01", "12-31"),
-            }
-            .into(),
+            TimelineOpened { project_id: project_id(), range: days("01-01", "12-31") }.into(),
             "TimelineOpened",
             r#"{"project_id":"00000000-0000-0000-0000-00000000face","start_date":"2024-01-01","end_date":"2024-12-31"}"#,
         ),
         (
-            TimelineRescheduled {
-                range: days("0001-01-01", "9999-12-31"),
-            }
-            .into(),
+            TimelineRescheduled { range: days("0001-01-01", "9999-12-31") }.into(),
             "TimelineRescheduled",
             r#"{"start_date":"0001-01-01","end_date":"9999-12-31"}"#,
         ),
@@ -56,38 +45,22 @@ fn goldens() -> Vec<(TimelineEvent, &'static str, &'static str)> {
             r#"{"phase_id":"00000000-0000-0000-0000-000000000001","name":"Größe \"1\"","start_date":"2024-01-01","end_date":"2024-06-30","description":"two\nlines","capital_budget":"50000.00","expense_budget":"0.50"}"#,
         ),
         (
-            PhaseResized {
-                phase_id: id(1),
-                range: days("02-29", "02-29"),
-            }
-            .into(),
+            PhaseResized { phase_id: id(1), range: days("02-29", "02-29") }.into(),
             "PhaseResized",
             r#"{"phase_id":"00000000-0000-0000-0000-000000000001","start_date":"2024-02-29","end_date":"2024-02-29"}"#,
         ),
         (
-            PhaseRenamed {
-                phase_id: id(1),
-                name: PhaseName::new(" as given ").unwrap(),
-            }
-            .into(),
+            PhaseRenamed { phase_id: id(1), name: PhaseName::new(" as given ").unwrap() }.into(),
             "PhaseRenamed",
             r#"{"phase_id":"00000000-0000-0000-0000-000000000001","name":" as given "}"#,
         ),
         (
-            PhaseDescribed {
-                phase_id: id(1),
-                description: None,
-            }
-            .into(),
+            PhaseDescribed { phase_id: id(1), description: None }.into(),
             "PhaseDescribed",
             r#"{"phase_id":"00000000-0000-0000-0000-000000000001","description":null}"#,
         ),
         (
-            PhaseBudgeted {
-                phase_id: id(1),
-                budget: budget("9999999999999.99", "0"),
-            }
-            .into(),
+            PhaseBudgeted { phase_id: id(1), budget: budget("9999999999999.99", "0") }.into(),
             "PhaseBudgeted",
             r#"{"phase_id":"00000000-0000-0000-0000-000000000001","capital_budget":"9999999999999.99","expense_budget":"0.00"}"#,
         ),
@@ -151,10 +124,7 @@ fn every_stored_event_is_read_back() {
 #[test]
 fn fields_are_read_in_any_order() {
     let payload = r#"{"end_date":"2024-02-29","start_date":"2024-02-29","phase_id":"00000000-0000-0000-0000-000000000001"}"#;
-    assert_eq!(
-        TimelineEvent::from_stored("PhaseResized", 1, payload).unwrap(),
-        resized(1, "02-29", "02-29")
-    );
+    assert_eq!(TimelineEvent::from_stored("PhaseResized", 1, payload).unwrap(), resized(1, "02-29", "02-29"));
 }
 
 #[test]
@@ -202,10 +172,7 @@ fn an_unknown_schema_version_is_refused_whatever_the_payload() {
 #[test]
 fn an_unknown_field_is_passed_over() {
     let payload = r#"{"phase_id":"00000000-0000-0000-0000-000000000001","colour":"red"}"#;
-    assert_eq!(
-        TimelineEvent::from_stored("PhaseRemoved", 1, payload).unwrap(),
-        removed(1)
-    );
+    assert_eq!(TimelineEvent::from_stored("PhaseRemoved", 1, payload).unwrap(), removed(1));
 }
 
 #[test]
@@ -215,37 +182,19 @@ fn a_payload_that_breaks_its_values_is_refused() {
     for (type_name, fields) in [
         ("PhaseRemoved", String::new()),
         ("PhaseRemoved", r#""phase_id":"not-an-id""#.to_owned()),
-        (
-            "PhaseResized",
-            format!(r#"{phase},"start_date":"2024-02-02","end_date":"2024-02-01""#),
-        ),
+        ("PhaseResized", format!(r#"{phase},"start_date":"2024-02-02","end_date":"2024-02-01""#)),
         ("PhaseResized", format!(r#"{phase},"start_date":"2024-02-02""#)),
-        (
-            "PhaseResized",
-            format!(r#"{phase},"start_date":"2024-02-02","end_date":"+10000-01-01""#),
-        ),
+        ("PhaseResized", format!(r#"{phase},"start_date":"2024-02-02","end_date":"+10000-01-01""#)),
         ("PhaseRenamed", format!(r#"{phase},"name":" ""#)),
         ("PhaseRenamed", format!(r#"{phase},"name":"{long}""#)),
         ("PhaseRenamed", format!(r#"{phase},"name":"\u0000x""#)),
-        (
-            "PhaseBudgeted",
-            format!(r#"{phase},"capital_budget":"-1.00","expense_budget":"0.00""#),
-        ),
-        (
-            "PhaseBudgeted",
-            format!(r#"{phase},"capital_budget":"1.001","expense_budget":"0.00""#),
-        ),
-        (
-            "PhaseBudgeted",
-            format!(r#"{phase},"capital_budget":"9999999999999.99","expense_budget":"0.01""#),
-        ),
+        ("PhaseBudgeted", format!(r#"{phase},"capital_budget":"-1.00","expense_budget":"0.00""#)),
+        ("PhaseBudgeted", format!(r#"{phase},"capital_budget":"1.001","expense_budget":"0.00""#)),
+        ("PhaseBudgeted", format!(r#"{phase},"capital_budget":"9999999999999.99","expense_budget":"0.01""#)),
     ] {
         let payload = format!("{{{fields}}}");
         let error = TimelineEvent::from_stored(type_name, 1, &payload).unwrap_err();
-        assert!(
-            matches!(error, StoredEventError::Payload { .. }),
-            "{payload}: {error}"
-        );
+        assert!(matches!(error, StoredEventError::Payload { .. }), "{payload}: {error}");
     }
 }
 

@@ -104,13 +104,9 @@ fn day_of(year: i32, month: u32, day: u32) -> NaiveDate {
 
 #[test]
 fn money_is_written_with_two_decimals() {
-    for (given, written) in [
-        ("0", "0.00"),
-        ("-0.0", "0.00"),
-        ("1.5", "1.50"),
-        ("2.000", "2.00"),
-        ("50000", "50000.00"),
-    ] {
+    for (given, written) in
+        [("0", "0.00"), ("-0.0", "0.00"), ("1.5", "1.50"), ("2.000", "2.00"), ("50000", "50000.00")]
+    {
         assert_eq!(Money::new(amount(given)).unwrap().to_string(), written);
     }
     assert_eq!(Money::ZERO.to_string(), "0.00");
@@ -122,22 +118,10 @@ fn the_reason_for_a_bad_value_is_told() {
     let amount_error = |text| Money::new(amount(text)).unwrap_err().to_string();
     assert_eq!(amount_error("-1"), "amount -1 is negative");
     assert_eq!(amount_error("0.001"), "amount 0.001 has more than two decimals");
-    assert_eq!(
-        amount_error("10000000000000"),
-        "amount 10000000000000 does not fit numeric(15,2)"
-    );
+    assert_eq!(amount_error("10000000000000"), "amount 10000000000000 does not fit numeric(15,2)");
     assert_eq!(PhaseName::new("").unwrap_err(), InvalidValue::NameEmpty);
-    assert_eq!(
-        PhaseName::new("x".repeat(101)).unwrap_err(),
-        InvalidValue::NameTooLong(101)
-    );
-    assert_eq!(
-        Description::new("x".repeat(501)).unwrap_err(),
-        InvalidValue::DescriptionTooLong(501)
-    );
+    assert_eq!(PhaseName::new("x".repeat(101)).unwrap_err(), InvalidValue::NameTooLong(101));
+    assert_eq!(Description::new("x".repeat(501)).unwrap_err(), InvalidValue::DescriptionTooLong(501));
     let reversed = DateRange::new(day("02-02"), day("02-01")).unwrap_err();
-    assert_eq!(
-        reversed.to_string(),
-        "start date 2024-02-02 is after end date 2024-02-01"
-    );
+    assert_eq!(reversed.to_string(), "start date 2024-02-02 is after end date 2024-02-01");
 }

@@ -33,27 +33,11 @@ pub(super) fn find(wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedErr
         }
         None
     };
-    let found = match env::var_os(BINDIR_VARIABLE)
-        .filter(|folder| !folder.is_empty())
-        .map(PathBuf::from)
-    {
-        Some(folder) => look_in(
-            format!("{}, which {BINDIR_VARIABLE} names", folder.display()),
-            vec![folder],
-        ),
+    let found = match env::var_os(BINDIR_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from) {
+        Some(folder) => look_in(format!("{}, which {BINDIR_VARIABLE} names", folder.display()), vec![folder]),
         None => look_in("PATH".to_owned(), path_folders())
-            .or_else(|| {
-                look_in(
-                    "pg_config --bindir".to_owned(),
-                    pg_config_bindir().into_iter().collect(),
-                )
-            })
-            .or_else(|| {
-                look_in(
-                    "/usr/lib/postgresql/*/bin and the like".to_owned(),
-                    installations(),
-                )
-            }),
+            .or_else(|| look_in("pg_config --bindir".to_owned(), pg_config_bindir().into_iter().collect()))
+            .or_else(|| look_in("/usr/lib/postgresql/*/bin and the like".to_owned(), installations())),
     };
     found.ok_or_else(|| EmbeddedError::NoBinaries {
         oldest: OLDEST_MAJOR_VERSION,
@@ -64,36 +48,25 @@ pub(super) fn find(wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedErr
 
 /// The program's path if one of `PATH`'s folders holds it.
 pub(super) fn in_path(program: &str) -> Option<PathBuf> {
-    path_folders()
-        .into_iter()
-        .map(|folder| folder.join(program))
-        .find(|path| path.is_file())
+    path_folders().into_iter().map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// The folder that the programs really lie in: links to the server in `/usr/local/bin` come without its
 /// client programs, and Debian's `/usr/bin/psql` is a script that takes 30 ms to find the real one.
 fn real(folder: &Path) -> PathBuf {
     let real = fs::canonicalize(folder.join("postgres")).ok();
-    let real = real
-        .as_deref()
-        .and_then(Path::parent)
-        .filter(|real| real.join("initdb").exists());
+    let real = real.as_deref().and_then(Path::parent).filter(|real| real.join("initdb").exists());
     real.unwrap_or(folder).to_owned()
 }
 
 fn path_folders() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     // An empty entry means the current folder; programs are not taken from there.
-    env::split_paths(&path)
-        .filter(|folder| folder.is_absolute())
-        .collect()
+    env::split_paths(&path).filter(|folder| folder.is_absolute()).collect()
 }
 
 fn pg_config_bindir() -> Option<PathBuf> {
-    let output = Command::new(in_path("pg_config")?)
-        .arg("--bindir")
-        .output()
-        .ok()?;
+    let output = Command::new(in_path("pg_config")?).arg("--bindir").output().ok()?;
     let folder = String::from_utf8(output.stdout).ok()?;
     Some(PathBuf::from(folder.trim())).filter(|folder| folder.is_absolute())
 }
@@ -104,9 +77,7 @@ fn installations() -> Vec<PathBuf> {
     for (parent, prefix, programs) in INSTALLATIONS {
         for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
             let name = entry.file_name();
-            let number = name
-                .to_str()
-                .and_then(|name| name.strip_prefix(prefix)?.parse().ok());
+            let number = name.to_str().and_then(|name| name.strip_prefix(prefix)?.parse().ok());
             versions.extend(number.map(|number| (number, entry.path().join(programs))));
         }
     }
@@ -125,13 +96,11 @@ fn remedy() -> String {
         ("brew", "brew install postgresql"),
     ];
     // The usual places too: a cron job's or a service's PATH may lack them.
-    let folders = path_folders()
-        .into_iter()
-        .chain(["/usr/bin", "/sbin", "/opt/homebrew/bin"].map(PathBuf::from));
+    let folders =
+        path_folders().into_iter().chain(["/usr/bin", "/sbin", "/opt/homebrew/bin"].map(PathBuf::from));
     let folders: Vec<PathBuf> = folders.collect();
-    let here = COMMANDS
-        .iter()
-        .find(|(program, _)| folders.iter().any(|folder| folder.join(program).is_file()));
+    let here =
+        COMMANDS.iter().find(|(program, _)| folders.iter().any(|folder| folder.join(program).is_file()));
     match here {
         Some((_, command)) => format!("install it: {command}; or give --database-url"),
         None => {

@@ -50,13 +50,7 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         // It goes with the cluster at the latest, so failing here (the test stopped the server) is no harm.
-        let sql = format!(
-            "DROP DATABASE IF EXISTS {} WITH (FORCE)",
-            psql::identifier(&self.name)
-        );
-        let _ = self
-            .cluster
-            .binaries()
-            .psql_on_ours(&self.cluster.url("postgres"), &sql);
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", psql::identifier(&self.name));
+        let _ = self.cluster.binaries().psql_on_ours(&self.cluster.url("postgres"), &sql);
     }
 }

@@ -19,11 +19,7 @@ pub struct TestOptions {
 impl TestOptions {
     /// Settings as users have them: on disk, durable, with autovacuum. For benchmarks and crash tests.
     pub fn durable() -> Self {
-        Self {
-            settings: Vec::new(),
-            on_disk: true,
-        }
-        .setting("max_connections", "200")
+        Self { settings: Vec::new(), on_disk: true }.setting("max_connections", "200")
     }
 
     /// The same with another server setting, such as `("work_mem", "1MB")`.
@@ -43,10 +39,7 @@ impl TestOptions {
     }
 
     pub(super) fn pairs(&self) -> Vec<(&str, &str)> {
-        self.settings
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect()
+        self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 }
 
@@ -70,13 +63,9 @@ impl Default for TestOptions {
             ("timezone", "UTC"),
         ]
         .iter()
-        .fold(
-            Self {
-                settings: Vec::new(),
-                on_disk: false,
-            },
-            |options, (name, value)| options.setting(name, value),
-        )
+        .fold(Self { settings: Vec::new(), on_disk: false }, |options, (name, value)| {
+            options.setting(name, value)
+        })
     }
 }
 
@@ -86,13 +75,8 @@ fn free_kib(folder: &str) -> u64 {
         return 0;
     }
     let output = Command::new("df").args(["-Pk", folder]).output();
-    let text = output
-        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
-        .unwrap_or_default();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     // The second line: device, blocks, used, available, ...
-    let available = text
-        .lines()
-        .nth(1)
-        .and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
+    let available = text.lines().nth(1).and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
     available.unwrap_or(0)
 }

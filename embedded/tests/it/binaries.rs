@@ -22,11 +22,7 @@ fn installation(version: &str) -> tempfile::TempDir {
     let folder = probe::folder();
     for program in ["initdb", "postgres", "pg_ctl"] {
         let path = folder.path().join(program);
-        fs::write(
-            &path,
-            format!("#!/bin/sh\necho '{program} (PostgreSQL) {version}'\n"),
-        )
-        .unwrap();
+        fs::write(&path, format!("#!/bin/sh\necho '{program} (PostgreSQL) {version}'\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     folder
@@ -39,15 +35,9 @@ fn a_missing_postgresql_is_reported_in_one_line_with_the_remedy() {
     let beginning =
         "no PostgreSQL 15 or later found (looked in /nowhere/bin, which PHASELINE_PG_BINDIR names); ";
     let end = text.strip_prefix(beginning).unwrap_or_else(|| panic!("{text}"));
-    assert!(
-        end.contains("install") && end.ends_with("or give --database-url"),
-        "{text}"
-    );
+    assert!(end.contains("install") && end.ends_with("or give --database-url"), "{text}");
     if Path::new("/usr/bin/apt-get").exists() {
-        assert!(
-            end.starts_with("install it: apt-get install postgresql; "),
-            "{text}"
-        );
+        assert!(end.starts_with("install it: apt-get install postgresql; "), "{text}");
     }
 }
 
@@ -87,10 +77,7 @@ fn links_to_the_server_lead_to_its_client_programs() {
         symlink(real.program(program), folder.path().join(program)).unwrap();
     }
     let found = found_with("", Some(folder.path()));
-    assert_eq!(
-        found,
-        format!("{} in {}", real.major_version(), real.bindir().display())
-    );
+    assert_eq!(found, format!("{} in {}", real.major_version(), real.bindir().display()));
 }
 
 #[test]

@@ -12,21 +12,13 @@ fn two_dumps_of_one_state_are_equal() {
     let dump = database.dump(&[]);
     assert!(dump.contains("COPY public.t (a) FROM stdin;\n7\n8\n"), "{dump}");
     assert_eq!(dump, database.dump(&[]));
-    assert!(
-        !pg_dump(database.url(), &["--schema-only"])
-            .unwrap()
-            .contains("COPY")
-    );
+    assert!(!pg_dump(database.url(), &["--schema-only"]).unwrap().contains("COPY"));
 }
 
 #[test]
 fn a_dump_in_another_format_needs_no_restrict_key() {
     let database = TestCluster::shared().database();
-    let dump = database
-        .cluster()
-        .binaries()
-        .pg_dump(database.url(), &["-Fc"])
-        .unwrap();
+    let dump = database.cluster().binaries().pg_dump(database.url(), &["-Fc"]).unwrap();
     assert!(dump.starts_with(b"PGDMP"));
 }
 
@@ -40,16 +32,8 @@ fn a_file_of_sql_stops_at_its_first_error_and_says_where() {
         "CREATE TABLE a (x text);\nINSERT INTO a VALUES ('é');\nSELECT nonsense;\nDROP TABLE a;\n",
     )
     .unwrap();
-    let error = database
-        .cluster()
-        .binaries()
-        .psql_file(database.url(), &file)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("load.sql:3") && error.contains("nonsense"),
-        "{error}"
-    );
+    let error = database.cluster().binaries().psql_file(database.url(), &file).unwrap_err().to_string();
+    assert!(error.contains("load.sql:3") && error.contains("nonsense"), "{error}");
     assert_eq!(database.psql("SELECT x, length(x) FROM a"), "é|1");
 }
 
@@ -58,16 +42,10 @@ fn a_password_is_in_no_error_and_on_no_command_line() {
     let cluster = TestCluster::shared();
     let url = cluster.url("postgres");
     let password = url.split(['@', ':']).nth(2).unwrap();
-    let error = cluster
-        .binaries()
-        .psql(&cluster.url("missing"), "SELECT 1")
-        .unwrap_err();
+    let error = cluster.binaries().psql(&cluster.url("missing"), "SELECT 1").unwrap_err();
     assert!(matches!(error, EmbeddedError::Program { .. }));
     assert!(!format!("{error} {error:?} {cluster:?}").contains(password));
     // psql itself looks: its parent shell's arguments are its own.
-    let line = cluster
-        .binaries()
-        .psql(&url, r"\! tr '\0' ' ' < /proc/$PPID/cmdline")
-        .unwrap();
+    let line = cluster.binaries().psql(&url, r"\! tr '\0' ' ' < /proc/$PPID/cmdline").unwrap();
     assert!(line.contains("psql") && !line.contains(password), "{line}");
 }

@@ -23,15 +23,8 @@ pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
 /// that are synced to disk takes minutes.
 pub(crate) fn folder() -> TempDir {
     let memory = PathBuf::from("/dev/shm");
-    let parent = if memory.is_dir() {
-        memory
-    } else {
-        std::env::temp_dir()
-    };
-    tempfile::Builder::new()
-        .prefix("phaseline-it-")
-        .tempdir_in(parent)
-        .unwrap()
+    let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    tempfile::Builder::new().prefix("phaseline-it-").tempdir_in(parent).unwrap()
 }
 
 /// The process of the server of this data folder, by its file.
@@ -53,16 +46,10 @@ pub(crate) fn listens(address: &str, port: u16) -> bool {
 
 /// Sends a signal to a process, or with a minus sign to a group.
 pub(crate) fn signal(name: &str, target: &str) {
-    let status = Command::new("kill")
-        .args(["-s", name, "--", target])
-        .status()
-        .unwrap();
+    let status = Command::new("kill").args(["-s", name, "--", target]).status().unwrap();
     assert!(status.success(), "kill -s {name} -- {target}");
 }
 
 pub(crate) fn we_are_root() -> bool {
-    String::from_utf8(Command::new("id").arg("-u").output().unwrap().stdout)
-        .unwrap()
-        .trim()
-        == "0"
+    String::from_utf8(Command::new("id").arg("-u").output().unwrap().stdout).unwrap().trim() == "0"
 }

@@ -35,11 +35,7 @@ fn another_process() {
             wait_for_a_word();
         }
         Ok("find") => match Binaries::find() {
-            Ok(found) => say(&format!(
-                "{} in {}",
-                found.major_version(),
-                found.bindir().display()
-            )),
+            Ok(found) => say(&format!("{} in {}", found.major_version(), found.bindir().display())),
             Err(error) => say(&error.to_string()),
         },
         Ok("default folder") => say(&default_data_dir().unwrap().display().to_string()),
@@ -99,11 +95,7 @@ pub(crate) fn command(role: &str, folder: &Path) -> Command {
 
 impl Other {
     pub(crate) fn run(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         Self { child, lines }
     }

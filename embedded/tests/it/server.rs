@@ -11,10 +11,7 @@ use crate::probe::{self, eventually};
 use crate::role::{self, Other};
 
 fn show(server: &Server, setting: &str) -> String {
-    server
-        .binaries()
-        .psql(&server.url("postgres"), &format!("SHOW {setting}"))
-        .unwrap()
+    server.binaries().psql(&server.url("postgres"), &format!("SHOW {setting}")).unwrap()
 }
 
 #[test]
@@ -23,11 +20,8 @@ fn a_server_is_durable_even_if_its_configuration_file_says_otherwise() {
     drop(Server::start(folder.path()).unwrap());
     let file = folder.path().join("cluster/postgresql.conf");
     let mut file = fs::OpenOptions::new().append(true).open(file).unwrap();
-    writeln!(
-        file,
-        "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nlisten_addresses = '*'"
-    )
-    .unwrap();
+    writeln!(file, "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nlisten_addresses = '*'")
+        .unwrap();
     let server = Server::start(folder.path()).unwrap();
     for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
         assert_eq!(show(&server, setting), "on", "{setting}");
@@ -45,10 +39,7 @@ fn a_server_is_reached_over_loopback_only_and_with_the_password_only() {
     assert_eq!(show(&server, "unix_socket_directories"), "");
     let bare = format!("127.0.0.1:{}/postgres", server.port());
     for user in ["postgres:wrong", "postgres"] {
-        let error = server
-            .binaries()
-            .psql(&format!("postgres://{user}@{bare}"), "SELECT 1")
-            .unwrap_err();
+        let error = server.binaries().psql(&format!("postgres://{user}@{bare}"), "SELECT 1").unwrap_err();
         let error = error.to_string();
         assert!(error.contains("password"), "{error}");
     }
@@ -60,13 +51,9 @@ fn no_other_user_can_read_the_data_or_the_password() {
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let server = Server::start(folder.path()).unwrap();
     let owner = fs::metadata(server.data_dir()).unwrap().uid();
-    for (name, mode) in [
-        ("", 0o700),
-        ("cluster", 0o700),
-        ("password", 0o600),
-        ("start.lock", 0o600),
-        ("clients.lock", 0o600),
-    ] {
+    for (name, mode) in
+        [("", 0o700), ("cluster", 0o700), ("password", 0o600), ("start.lock", 0o600), ("clients.lock", 0o600)]
+    {
         let metadata = fs::metadata(server.data_dir().join(name)).unwrap();
         assert_eq!(metadata.mode() & 0o777, mode, "{name}");
         assert_eq!(metadata.uid(), owner, "{name}");
@@ -84,19 +71,13 @@ fn a_server_started_again_has_its_data_and_its_port() {
     server.create_database_if_missing(r#"planner "x" é"#).unwrap();
     server.create_database_if_missing(r#"planner "x" é"#).unwrap();
     let url = server.url(r#"planner "x" é"#);
-    server
-        .binaries()
-        .psql(&url, "CREATE TABLE t AS SELECT 42 AS answer")
-        .unwrap();
+    server.binaries().psql(&url, "CREATE TABLE t AS SELECT 42 AS answer").unwrap();
     drop(server);
     assert_eq!(probe::postmaster(folder.path()), None);
 
     let server = Server::start(folder.path()).unwrap();
     assert_eq!(server.url(r#"planner "x" é"#), url);
-    assert_eq!(
-        server.binaries().psql(&url, "SELECT answer FROM t").unwrap(),
-        "42"
-    );
+    assert_eq!(server.binaries().psql(&url, "SELECT answer FROM t").unwrap(), "42");
 }
 
 #[test]
@@ -119,11 +100,7 @@ fn a_server_that_was_killed_starts_again() {
     probe::signal("KILL", &postmaster.to_string());
     other.kill();
     eventually("the postmaster is gone", || !probe::lives(postmaster));
-    assert_eq!(
-        probe::postmaster(folder.path()),
-        Some(postmaster),
-        "a stale file is there"
-    );
+    assert_eq!(probe::postmaster(folder.path()), Some(postmaster), "a stale file is there");
     let server = Server::start(folder.path()).unwrap();
     assert_eq!(server.url("postgres"), url);
     assert_eq!(show(&server, "fsync"), "on");
@@ -156,10 +133,7 @@ fn data_of_another_version_is_left_alone_and_both_versions_are_named() {
     let error = Server::start(folder.path()).unwrap_err();
     let text = error.to_string();
     assert!(matches!(error, EmbeddedError::OtherVersion { .. }));
-    assert!(
-        text.contains("was made by PostgreSQL 9, but only PostgreSQL 1"),
-        "{text}"
-    );
+    assert!(text.contains("was made by PostgreSQL 9, but only PostgreSQL 1"), "{text}");
     assert!(text.contains(&folder.path().display().to_string()), "{text}");
 }
 
@@ -167,21 +141,11 @@ fn data_of_another_version_is_left_alone_and_both_versions_are_named() {
 fn a_server_that_does_not_start_shows_the_end_of_its_log() {
     let folder = probe::folder();
     drop(Server::start(folder.path()).unwrap());
-    fs::write(
-        folder.path().join("cluster/postgresql.conf"),
-        "nonsense_of_mine = on\n",
-    )
-    .unwrap();
+    fs::write(folder.path().join("cluster/postgresql.conf"), "nonsense_of_mine = on\n").unwrap();
     let error = Server::start(folder.path()).unwrap_err();
     let text = error.to_string();
-    assert!(
-        text.contains("nonsense_of_mine") && text.contains("server.log"),
-        "{text}"
-    );
-    assert!(
-        !text.contains("database system is shut down"),
-        "the log of the start before: {text}"
-    );
+    assert!(text.contains("nonsense_of_mine") && text.contains("server.log"), "{text}");
+    assert!(!text.contains("database system is shut down"), "the log of the start before: {text}");
 }
 
 #[test]
@@ -193,10 +157,7 @@ fn a_folder_with_other_files_is_left_as_it_is() {
     assert!(matches!(error, EmbeddedError::ForeignFolder(_)), "{error}");
     let metadata = fs::metadata(folder.path()).unwrap();
     assert_eq!(metadata.mode() & 0o777, 0o755);
-    assert_eq!(
-        metadata.uid(),
-        fs::metadata(folder.path().join("letter")).unwrap().uid()
-    );
+    assert_eq!(metadata.uid(), fs::metadata(folder.path().join("letter")).unwrap().uid());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
@@ -229,16 +190,9 @@ fn a_parent_that_the_server_may_not_enter_is_named() {
     let open = folder.path().join("open");
     fs::create_dir(&open).unwrap();
     let error = Server::start(&open.join("data")).unwrap_err();
-    let EmbeddedError::Unreachable { directory, .. } = &error else {
-        panic!("{error}")
-    };
+    let EmbeddedError::Unreachable { directory, .. } = &error else { panic!("{error}") };
     assert_eq!(directory, folder.path());
-    assert!(
-        error
-            .to_string()
-            .contains(&format!("`chmod o+x {}`", folder.path().display())),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&format!("`chmod o+x {}`", folder.path().display())), "{error}");
     assert!(!open.join("data").exists());
 
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
@@ -261,14 +215,8 @@ fn what_the_environment_says_about_the_users_database_is_not_for_ours() {
     let folder = probe::folder();
     for what in ["hold", "hold a test cluster"] {
         let mut command = role::command(what, folder.path());
-        command
-            .env("PGPORT", "1")
-            .env("PGDATA", "/nowhere")
-            .env("PGOPTIONS", "-c nonsense=1");
-        command
-            .env("PGSSLMODE", "require")
-            .env("LANG", "xx_XX")
-            .current_dir("/proc/self");
+        command.env("PGPORT", "1").env("PGDATA", "/nowhere").env("PGOPTIONS", "-c nonsense=1");
+        command.env("PGSSLMODE", "require").env("LANG", "xx_XX").current_dir("/proc/self");
         let mut other = Other::run(&mut command);
         assert!(other.hear().is_some());
         other.end();
@@ -280,14 +228,7 @@ fn data_goes_to_where_data_goes() {
     let mut command = role::command("default folder", Path::new(""));
     command.env("XDG_DATA_HOME", "/x/y");
     let said = Other::run(&mut command).hear().unwrap();
-    assert_eq!(
-        said,
-        if probe::we_are_root() {
-            "/var/lib/phaseline"
-        } else {
-            "/x/y/phaseline"
-        }
-    );
+    assert_eq!(said, if probe::we_are_root() { "/var/lib/phaseline" } else { "/x/y/phaseline" });
 }
 
 #[test]
@@ -297,11 +238,7 @@ fn root_starts_a_server_as_the_user_who_owns_the_data() {
     }
     let folder = probe::folder();
     drop(Server::start(folder.path()).unwrap());
-    let status = Command::new("chown")
-        .args(["-R", "4242:4343"])
-        .arg(folder.path())
-        .status()
-        .unwrap();
+    let status = Command::new("chown").args(["-R", "4242:4343"]).arg(folder.path()).status().unwrap();
     assert!(status.success());
     let server = Server::start(folder.path()).unwrap();
     let process = probe::postmaster(server.data_dir()).unwrap();

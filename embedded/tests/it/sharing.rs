@@ -51,9 +51,7 @@ fn no_server_stays_when_its_only_user_is_killed() {
     let postmaster = probe::postmaster(folder.path()).unwrap();
     assert!(probe::lives(postmaster));
     other.kill();
-    eventually("the server has stopped", || {
-        probe::postmaster(folder.path()).is_none()
-    });
+    eventually("the server has stopped", || probe::postmaster(folder.path()).is_none());
     eventually("its process is gone", || !probe::lives(postmaster));
 }
 
@@ -69,9 +67,7 @@ fn a_server_outlives_one_killed_user_but_not_the_last() {
     eventually("the guard has gone", || !probe::lives(guards[0]));
     assert!(answers(&url));
     last.kill();
-    eventually("the server has stopped", || {
-        probe::postmaster(folder.path()).is_none()
-    });
+    eventually("the server has stopped", || probe::postmaster(folder.path()).is_none());
 }
 
 #[test]
@@ -91,15 +87,9 @@ fn a_ctrl_c_that_ends_the_user_stops_the_server() {
     assert!(other.hear().is_some());
     probe::signal("INT", &format!("-{}", other.id()));
     assert!(!other.wait());
-    eventually("the server has stopped", || {
-        probe::postmaster(folder.path()).is_none()
-    });
+    eventually("the server has stopped", || probe::postmaster(folder.path()).is_none());
     let log = folder.path().join("server.log");
-    eventually("it says so", || {
-        fs::read_to_string(&log)
-            .unwrap()
-            .contains("database system is shut down")
-    });
+    eventually("it says so", || fs::read_to_string(&log).unwrap().contains("database system is shut down"));
 }
 
 #[test]
@@ -107,13 +97,8 @@ fn a_ctrl_c_that_the_user_survives_does_not_touch_the_server() {
     let folder = probe::folder();
     let role = role::command("hold", folder.path());
     let mut shell = Command::new("sh");
-    shell
-        .args(["-c", r#"trap '' INT; exec "$@""#, "sh"])
-        .arg(role.get_program())
-        .args(role.get_args());
-    shell
-        .envs(role.get_envs().filter_map(|(name, value)| Some((name, value?))))
-        .process_group(0);
+    shell.args(["-c", r#"trap '' INT; exec "$@""#, "sh"]).arg(role.get_program()).args(role.get_args());
+    shell.envs(role.get_envs().filter_map(|(name, value)| Some((name, value?)))).process_group(0);
     let mut other = Other::run(&mut shell);
     let url = other.hear().unwrap();
     let guards = guards_of(other.id());
@@ -135,9 +120,7 @@ fn a_newcomer_waits_for_a_server_that_is_being_stopped() {
     let mut last = Other::run(command.env(BINDIR_VARIABLE, programs.path()));
     assert!(last.hear().is_some());
     last.let_go();
-    eventually("it is about to stop the server", || {
-        programs.path().join("stopping").exists()
-    });
+    eventually("it is about to stop the server", || programs.path().join("stopping").exists());
     let (newcomer, url) = Other::hold(folder.path());
     assert!(last.wait());
     assert!(answers(&url));
@@ -153,11 +136,7 @@ fn slow_to_stop() -> TempDir {
     let slow = format!("[ \"$1\" = stop ] && touch {} && sleep 2", stopping.display());
     for (program, before) in [("initdb", ":"), ("postgres", ":"), ("pg_ctl", slow.as_str())] {
         let path = folder.path().join(program);
-        fs::write(
-            &path,
-            format!("#!/bin/sh\n{before}\nexec {:?} \"$@\"\n", real.program(program)),
-        )
-        .unwrap();
+        fs::write(&path, format!("#!/bin/sh\n{before}\nexec {:?} \"$@\"\n", real.program(program))).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
     }
     folder
@@ -166,12 +145,10 @@ fn slow_to_stop() -> TempDir {
 #[test]
 fn processes_that_come_go_and_are_killed_always_find_a_server_and_leave_none() {
     let folder = probe::folder();
-    let mut others: Vec<Other> = (0..6)
-        .map(|_| Other::run(&mut role::command("come and go", folder.path())))
-        .collect();
-    let mut doomed: Vec<Other> = (0..2)
-        .map(|_| Other::run(&mut role::command("come and go", folder.path())))
-        .collect();
+    let mut others: Vec<Other> =
+        (0..6).map(|_| Other::run(&mut role::command("come and go", folder.path()))).collect();
+    let mut doomed: Vec<Other> =
+        (0..2).map(|_| Other::run(&mut role::command("come and go", folder.path()))).collect();
     for other in &mut doomed {
         assert_eq!(other.hear().as_deref(), Some("round"));
         other.kill();
@@ -180,26 +157,15 @@ fn processes_that_come_go_and_are_killed_always_find_a_server_and_leave_none() {
         while let Some(said) = other.hear() {
             assert!(["round", "through"].contains(&said.as_str()), "{said}");
         }
-        assert!(
-            other.wait(),
-            "a process found no server, or one that was stopping"
-        );
+        assert!(other.wait(), "a process found no server, or one that was stopping");
     }
-    eventually("the server has stopped", || {
-        probe::postmaster(folder.path()).is_none()
-    });
+    eventually("the server has stopped", || probe::postmaster(folder.path()).is_none());
     drop(Server::start(folder.path()).unwrap());
 }
 
 /// The guards that are children of this process.
 fn guards_of(process: u32) -> Vec<u32> {
-    let output = Command::new("pgrep")
-        .args(["-P", &process.to_string(), "-f", "phaseline-guard"])
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .lines()
-        .map(|line| line.parse().unwrap())
-        .collect()
+    let output =
+        Command::new("pgrep").args(["-P", &process.to_string(), "-f", "phaseline-guard"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect()
 }

@@ -17,10 +17,7 @@ fn databases(cluster: &TestCluster, name: &str) -> String {
 
 /// The folder that a test cluster lies in.
 fn folder_of(url: &str) -> PathBuf {
-    let cluster = Binaries::find()
-        .unwrap()
-        .psql(url, "SHOW data_directory")
-        .unwrap();
+    let cluster = Binaries::find().unwrap().psql(url, "SHOW data_directory").unwrap();
     Path::new(&cluster).parent().unwrap().to_owned()
 }
 
@@ -31,11 +28,7 @@ fn a_test_database_is_dropped_even_while_somebody_is_connected() {
     let name = database.name().to_owned();
     assert_eq!(databases(cluster, &name), "1");
     let url = database.url().to_owned();
-    let busy = thread::spawn(move || {
-        TestCluster::shared()
-            .binaries()
-            .psql(&url, "SELECT pg_sleep(600)")
-    });
+    let busy = thread::spawn(move || TestCluster::shared().binaries().psql(&url, "SELECT pg_sleep(600)"));
     eventually("somebody is connected", || {
         let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
         cluster.binaries().psql(&cluster.url("postgres"), &sql).unwrap() == "1"
@@ -51,10 +44,7 @@ fn test_databases_do_not_see_each_other() {
     let (first, second) = (cluster.database(), cluster.database());
     assert_ne!(first.name(), second.name());
     first.psql("CREATE TABLE t ()");
-    assert_eq!(
-        second.psql("SELECT count(*) FROM pg_class WHERE relname = 't'"),
-        "0"
-    );
+    assert_eq!(second.psql("SELECT count(*) FROM pg_class WHERE relname = 't'"), "0");
 }
 
 #[test]
@@ -75,16 +65,8 @@ fn a_template_is_built_once_and_copied_by_all_who_wait_for_it() {
         }
     });
     assert_eq!(built.into_inner(), 1);
-    let refused = cluster
-        .binaries()
-        .psql(&cluster.url("waited for"), "SELECT 1")
-        .unwrap_err();
-    assert!(
-        refused
-            .to_string()
-            .contains("not currently accepting connections"),
-        "{refused}"
-    );
+    let refused = cluster.binaries().psql(&cluster.url("waited for"), "SELECT 1").unwrap_err();
+    assert!(refused.to_string().contains("not currently accepting connections"), "{refused}");
 }
 
 #[test]
@@ -93,11 +75,8 @@ fn a_template_can_be_copied_though_its_builder_left_a_connection_open() {
     let mut left = None;
     cluster.template("left open", |url| {
         let url = url.to_owned();
-        left = Some(thread::spawn(move || {
-            TestCluster::shared()
-                .binaries()
-                .psql(&url, "SELECT pg_sleep(600)")
-        }));
+        left =
+            Some(thread::spawn(move || TestCluster::shared().binaries().psql(&url, "SELECT pg_sleep(600)")));
         eventually("somebody is connected", || {
             let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'left open'";
             cluster.binaries().psql(&cluster.url("postgres"), sql).unwrap() == "1"
@@ -121,10 +100,7 @@ fn a_template_whose_building_failed_is_built_again() {
         cluster.binaries().psql(url, "CREATE TABLE whole ()").unwrap();
     });
     let copy = cluster.database_from("second try");
-    assert_eq!(
-        copy.psql("SELECT relname FROM pg_class WHERE relname IN ('half', 'whole')"),
-        "whole"
-    );
+    assert_eq!(copy.psql("SELECT relname FROM pg_class WHERE relname IN ('half', 'whole')"), "whole");
 }
 
 #[test]
@@ -144,13 +120,7 @@ fn a_crashed_cluster_comes_back_on_its_port_with_its_data() {
 #[test]
 fn a_cluster_of_ones_own_goes_with_its_last_handle() {
     let cluster = TestCluster::start(TestOptions::durable());
-    assert_eq!(
-        cluster
-            .binaries()
-            .psql(&cluster.url("postgres"), "SHOW fsync")
-            .unwrap(),
-        "on"
-    );
+    assert_eq!(cluster.binaries().psql(&cluster.url("postgres"), "SHOW fsync").unwrap(), "on");
     let folder = folder_of(&cluster.url("postgres"));
     assert!(folder.exists());
     let port = cluster.port();
@@ -185,13 +155,7 @@ fn a_test_cluster_is_swept_away_with_its_process_however_that_ends() {
 fn a_test_cluster_takes_publications_and_prepared_transactions_and_many_connections() {
     let database = TestCluster::shared().database();
     let output = Command::new(database.cluster().binaries().program("psql"))
-        .args([
-            "-X",
-            "-d",
-            database.url(),
-            "-c",
-            "CREATE PUBLICATION p FOR ALL TABLES",
-        ])
+        .args(["-X", "-d", database.url(), "-c", "CREATE PUBLICATION p FOR ALL TABLES"])
         .output()
         .unwrap();
     assert!(output.status.success());
@@ -199,9 +163,5 @@ fn a_test_cluster_takes_publications_and_prepared_transactions_and_many_connecti
     database.psql("BEGIN; PREPARE TRANSACTION 'x'");
     database.psql("ROLLBACK PREPARED 'x'");
     assert_eq!(database.psql("SHOW max_connections"), "200");
-    assert!(
-        testing::pg_dump(database.url(), &[])
-            .unwrap()
-            .contains("PUBLICATION p")
-    );
+    assert!(testing::pg_dump(database.url(), &[]).unwrap().contains("PUBLICATION p"));
 }

@@ -30,10 +30,7 @@ impl TableDefinition {
     /// The table's and then the columns' privileges, as they were.
     pub(super) fn replay_grants(&self) -> Vec<String> {
         let table = self.qualified_name();
-        let mut ddl = vec![format!(
-            "REVOKE ALL ON TABLE {table} FROM {}",
-            quote_ident(&self.owner)
-        )];
+        let mut ddl = vec![format!("REVOKE ALL ON TABLE {table} FROM {}", quote_ident(&self.owner))];
         for grant in &self.grants {
             ddl.extend(self.replay(grant, &table, ""));
         }
@@ -46,18 +43,12 @@ impl TableDefinition {
     }
 
     fn replay(&self, grant: &Grant, table: &str, columns: &str) -> Vec<String> {
-        let grantee = grant
-            .grantee
-            .as_deref()
-            .map_or_else(|| "PUBLIC".into(), quote_ident);
+        let grantee = grant.grantee.as_deref().map_or_else(|| "PUBLIC".into(), quote_ident);
         let mut ddl = Vec::new();
         for (privileges, option) in [(&grant.grantable, " WITH GRANT OPTION"), (&grant.privileges, "")] {
             if !privileges.is_empty() {
                 let list: Vec<String> = privileges.iter().map(|p| format!("{p}{columns}")).collect();
-                ddl.push(format!(
-                    "GRANT {} ON TABLE {table} TO {grantee}{option}",
-                    list.join(", ")
-                ));
+                ddl.push(format!("GRANT {} ON TABLE {table} TO {grantee}{option}", list.join(", ")));
             }
         }
         if grant.grantor != self.owner {

@@ -37,18 +37,13 @@ pub async fn capture(
         return Err(DefinitionError::NotInTransaction);
     }
     match captured.odd.into_iter().next() {
-        Some(object) => Err(DefinitionError::Unexpected {
-            table: captured.table.title(),
-            object,
-        }),
+        Some(object) => Err(DefinitionError::Unexpected { table: captured.table.title(), object }),
         None => Ok(Some(captured.table)),
     }
 }
 
 /// Names print qualified from here on, to the end of the transaction.
 pub(super) async fn empty_search_path(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT pg_catalog.set_config('search_path', '', true)")
-        .execute(conn)
-        .await?;
+    sqlx::query("SELECT pg_catalog.set_config('search_path', '', true)").execute(conn).await?;
     Ok(())
 }

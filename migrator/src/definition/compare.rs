@@ -28,12 +28,7 @@ fn walk(lines: &mut Vec<String>, path: &str, wanted: &Value, found: &Value) {
     match (wanted, found) {
         (Value::Object(a), Value::Object(b)) => {
             for (key, value) in a {
-                walk(
-                    lines,
-                    &format!("{path}: {key}"),
-                    value,
-                    b.get(key).unwrap_or(&Value::Null),
-                );
+                walk(lines, &format!("{path}: {key}"), value, b.get(key).unwrap_or(&Value::Null));
             }
         }
         (Value::Array(a), Value::Array(b)) if a.iter().chain(b).all(|item| name_of(item).is_some()) => {
@@ -45,14 +40,8 @@ fn walk(lines: &mut Vec<String>, path: &str, wanted: &Value, found: &Value) {
                     None => lines.push(format!("{path} {name} is missing: {item}")),
                 }
             }
-            for item in b
-                .iter()
-                .filter(|item| a.iter().all(|other| name_of(other) != name_of(item)))
-            {
-                lines.push(format!(
-                    "{path} {} is new: {item}",
-                    name_of(item).unwrap_or_default()
-                ));
+            for item in b.iter().filter(|item| a.iter().all(|other| name_of(other) != name_of(item))) {
+                lines.push(format!("{path} {} is new: {item}", name_of(item).unwrap_or_default()));
             }
             if lines.len() == before {
                 lines.push(format!("{path} are in another order"));
@@ -65,9 +54,6 @@ fn walk(lines: &mut Vec<String>, path: &str, wanted: &Value, found: &Value) {
 /// What an item is called within its list.
 fn name_of(item: &Value) -> Option<String> {
     let name = item.get("name").or_else(|| item.get("publication"))?;
-    let table = item
-        .get("table")
-        .map(|table| format!("{table} "))
-        .unwrap_or_default();
+    let table = item.get("table").map(|table| format!("{table} ")).unwrap_or_default();
     Some(table + &name.as_str().map_or_else(|| name.to_string(), str::to_owned))
 }

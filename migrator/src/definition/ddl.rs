@@ -17,10 +17,7 @@ impl TableDefinition {
 
     /// The columns that rows are loaded into: all but the generated ones.
     pub fn loadable_columns(&self) -> impl Iterator<Item = &str> {
-        self.columns
-            .iter()
-            .filter(|column| column.generated.is_none())
-            .map(|column| column.name.as_str())
+        self.columns.iter().filter(|column| column.generated.is_none()).map(|column| column.name.as_str())
     }
 
     /// The bare table in another schema, under its own name and ready for loading: columns, defaults and storage, but
@@ -28,14 +25,9 @@ impl TableDefinition {
     pub fn create_in(&self, schema: &str) -> Vec<String> {
         let table = qualified(schema, &self.name);
         let columns: Vec<String> = self.columns.iter().map(ColumnDefinition::clause).collect();
-        let options: Vec<String> = assignments(&self.options, "")
-            .chain(assignments(&self.toast_options, "toast."))
-            .collect();
-        let with = if options.is_empty() {
-            String::new()
-        } else {
-            format!(" WITH ({})", options.join(", "))
-        };
+        let options: Vec<String> =
+            assignments(&self.options, "").chain(assignments(&self.toast_options, "toast.")).collect();
+        let with = if options.is_empty() { String::new() } else { format!(" WITH ({})", options.join(", ")) };
         let mut ddl = vec![
             set_tablespace(self.tablespace.as_deref()),
             format!(
@@ -60,21 +52,13 @@ impl TableDefinition {
             ddl.push(index.creation(&table));
             let name = qualified(schema, &index.name);
             for (column, target) in &index.statistics_targets {
-                ddl.push(format!(
-                    "ALTER INDEX {name} ALTER COLUMN {column} SET STATISTICS {target}"
-                ));
+                ddl.push(format!("ALTER INDEX {name} ALTER COLUMN {column} SET STATISTICS {target}"));
             }
             for extension in &index.extensions {
-                ddl.push(format!(
-                    "ALTER INDEX {name} DEPENDS ON EXTENSION {}",
-                    quote_ident(extension)
-                ));
+                ddl.push(format!("ALTER INDEX {name} DEPENDS ON EXTENSION {}", quote_ident(extension)));
             }
             if index.clustered {
-                ddl.push(format!(
-                    "ALTER TABLE ONLY {table} CLUSTER ON {}",
-                    quote_ident(&index.name)
-                ));
+                ddl.push(format!("ALTER TABLE ONLY {table} CLUSTER ON {}", quote_ident(&index.name)));
             }
         }
         ddl.push(set_tablespace(None));
@@ -95,11 +79,7 @@ impl TableDefinition {
         self.incoming_foreign_keys
             .iter()
             .map(|key| {
-                format!(
-                    "ALTER TABLE {} DROP CONSTRAINT {}",
-                    key.table.to_sql(),
-                    quote_ident(&key.name)
-                )
+                format!("ALTER TABLE {} DROP CONSTRAINT {}", key.table.to_sql(), quote_ident(&key.name))
             })
             .collect()
     }
@@ -155,10 +135,7 @@ impl ColumnDefinition {
     }
 
     fn settings(&self, table: &str) -> Vec<String> {
-        let alter = format!(
-            "ALTER TABLE ONLY {table} ALTER COLUMN {} SET",
-            quote_ident(&self.name)
-        );
+        let alter = format!("ALTER TABLE ONLY {table} ALTER COLUMN {} SET", quote_ident(&self.name));
         let mut ddl = Vec::new();
         if let Some(storage) = &self.storage {
             ddl.push(format!("{alter} STORAGE {storage}"));
@@ -167,10 +144,7 @@ impl ColumnDefinition {
             ddl.push(format!("{alter} STATISTICS {target}"));
         }
         if !self.options.is_empty() {
-            ddl.push(format!(
-                "{alter} ({})",
-                assignments(&self.options, "").collect::<Vec<_>>().join(", ")
-            ));
+            ddl.push(format!("{alter} ({})", assignments(&self.options, "").collect::<Vec<_>>().join(", ")));
         }
         ddl
     }
@@ -184,11 +158,7 @@ impl IndexDefinition {
             return format!("CREATE {unique}INDEX {name} ON {table} {}", self.body);
         };
         let options: Vec<String> = assignments(&constraint.options, "").collect();
-        let with = if options.is_empty() {
-            String::new()
-        } else {
-            format!(" WITH ({})", options.join(", "))
-        };
+        let with = if options.is_empty() { String::new() } else { format!(" WITH ({})", options.join(", ")) };
         format!(
             "ALTER TABLE ONLY {table} ADD CONSTRAINT {name} {}{with}{}",
             constraint.definition, constraint.deferral
@@ -211,10 +181,7 @@ impl ReplicaIdentity {
 /// Where the next table or index goes. As `pg_dump` does it: it holds for constraints too, and an empty name is the
 /// database's own tablespace whatever the session's setting was.
 fn set_tablespace(tablespace: Option<&str>) -> String {
-    format!(
-        "SET LOCAL default_tablespace = {}",
-        quote_literal(tablespace.unwrap_or_default())
-    )
+    format!("SET LOCAL default_tablespace = {}", quote_literal(tablespace.unwrap_or_default()))
 }
 
 /// `fillfactor=70` as `"fillfactor"='70'`, with a namespace in front.

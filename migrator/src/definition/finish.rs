@@ -18,20 +18,12 @@ use super::{
 pub fn finish(tables: &[&TableDefinition]) -> Vec<String> {
     let mut ddl = Vec::new();
     for table in tables {
-        ddl.push(format!(
-            "ALTER TABLE {} OWNER TO {}",
-            table.qualified_name(),
-            quote_ident(&table.owner)
-        ));
+        ddl.push(format!("ALTER TABLE {} OWNER TO {}", table.qualified_name(), quote_ident(&table.owner)));
         ddl.extend(table.clear_grants());
     }
     let mut seen = HashSet::new();
     let incoming = tables.iter().flat_map(|table| &table.incoming_foreign_keys);
-    for key in tables
-        .iter()
-        .flat_map(|table| &table.foreign_keys)
-        .chain(incoming)
-    {
+    for key in tables.iter().flat_map(|table| &table.foreign_keys).chain(incoming) {
         if seen.insert((&key.table, &key.name)) {
             ddl.extend(key.creation());
         }
@@ -40,12 +32,7 @@ pub fn finish(tables: &[&TableDefinition]) -> Vec<String> {
         ddl.extend(table.statistics.iter().flat_map(StatisticsDefinition::creation));
         ddl.extend(table.triggers.iter().flat_map(|trigger| trigger.creation(table)));
         ddl.extend(table.row_security_ddl());
-        ddl.extend(
-            table
-                .publications
-                .iter()
-                .map(|publication| publication.joining(table)),
-        );
+        ddl.extend(table.publications.iter().map(|publication| publication.joining(table)));
         ddl.extend(table.comments());
     }
     for table in tables {
@@ -62,11 +49,7 @@ impl TableDefinition {
 
     fn row_security_ddl(&self) -> Vec<String> {
         let table = self.qualified_name();
-        let mut ddl: Vec<String> = self
-            .policies
-            .iter()
-            .flat_map(|policy| policy.creation(&table))
-            .collect();
+        let mut ddl: Vec<String> = self.policies.iter().flat_map(|policy| policy.creation(&table)).collect();
         if self.row_security {
             ddl.push(format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"));
         }
@@ -87,10 +70,7 @@ impl TableDefinition {
         for index in &self.indexes {
             let name = format!("INDEX {}", qualified(&self.schema, &index.name));
             ddl.extend(comment(&name, index.comment.as_ref()));
-            let of_constraint = index
-                .constraint
-                .as_ref()
-                .and_then(|constraint| constraint.comment.as_ref());
+            let of_constraint = index.constraint.as_ref().and_then(|constraint| constraint.comment.as_ref());
             ddl.extend(comment_on_constraint(&index.name, &table, of_constraint));
         }
         for check in &self.checks {
@@ -104,10 +84,7 @@ impl ForeignKey {
     fn creation(&self) -> Vec<String> {
         let table = self.table.to_sql();
         let name = quote_ident(&self.name);
-        let mut ddl = vec![format!(
-            "ALTER TABLE ONLY {table} ADD CONSTRAINT {name} {}",
-            self.definition
-        )];
+        let mut ddl = vec![format!("ALTER TABLE ONLY {table} ADD CONSTRAINT {name} {}", self.definition)];
         ddl.extend(comment_on_constraint(&self.name, &table, self.comment.as_ref()));
         ddl
     }
@@ -121,10 +98,7 @@ impl StatisticsDefinition {
             ddl.push(format!("ALTER STATISTICS {name} SET STATISTICS {target}"));
         }
         ddl.extend(comment(&format!("STATISTICS {name}"), self.comment.as_ref()));
-        ddl.push(format!(
-            "ALTER STATISTICS {name} OWNER TO {}",
-            quote_ident(&self.owner)
-        ));
+        ddl.push(format!("ALTER STATISTICS {name} OWNER TO {}", quote_ident(&self.owner)));
         ddl
     }
 }
@@ -147,10 +121,7 @@ impl TriggerDefinition {
                 quote_ident(extension)
             ));
         }
-        ddl.extend(comment(
-            &format!("TRIGGER {name} ON {table}"),
-            self.comment.as_ref(),
-        ));
+        ddl.extend(comment(&format!("TRIGGER {name} ON {table}"), self.comment.as_ref()));
         ddl
     }
 }
@@ -158,20 +129,9 @@ impl TriggerDefinition {
 impl PolicyDefinition {
     fn creation(&self, table: &str) -> Vec<String> {
         let name = quote_ident(&self.name);
-        let kind = if self.permissive {
-            "PERMISSIVE"
-        } else {
-            "RESTRICTIVE"
-        };
-        let roles = if self.roles.is_empty() {
-            "PUBLIC".into()
-        } else {
-            ident_list(&self.roles)
-        };
-        let mut policy = format!(
-            "CREATE POLICY {name} ON {table} AS {kind} FOR {} TO {roles}",
-            self.command
-        );
+        let kind = if self.permissive { "PERMISSIVE" } else { "RESTRICTIVE" };
+        let roles = if self.roles.is_empty() { "PUBLIC".into() } else { ident_list(&self.roles) };
+        let mut policy = format!("CREATE POLICY {name} ON {table} AS {kind} FOR {} TO {roles}", self.command);
         if let Some(expression) = &self.using {
             policy += &format!(" USING ({expression})");
         }
@@ -179,10 +139,7 @@ impl PolicyDefinition {
             policy += &format!(" WITH CHECK ({expression})");
         }
         let mut ddl = vec![policy];
-        ddl.extend(comment(
-            &format!("POLICY {name} ON {table}"),
-            self.comment.as_ref(),
-        ));
+        ddl.extend(comment(&format!("POLICY {name} ON {table}"), self.comment.as_ref()));
         ddl
     }
 }
@@ -209,8 +166,5 @@ fn comment(object: &str, text: Option<&String>) -> Option<String> {
 }
 
 fn comment_on_constraint(constraint: &str, table: &str, text: Option<&String>) -> Option<String> {
-    comment(
-        &format!("CONSTRAINT {} ON {table}", quote_ident(constraint)),
-        text,
-    )
+    comment(&format!("CONSTRAINT {} ON {table}", quote_ident(constraint)), text)
 }

@@ -34,10 +34,8 @@ impl Luggage {
     /// identity if its index went with the column; the primary key takes its place.
     pub fn drop_in_place(&self) -> Vec<String> {
         let table = self.table.to_sql();
-        let mut ddl = vec![format!(
-            "ALTER TABLE {table} DROP COLUMN {} RESTRICT",
-            quote_ident(&self.column.name)
-        )];
+        let mut ddl =
+            vec![format!("ALTER TABLE {table} DROP COLUMN {} RESTRICT", quote_ident(&self.column.name))];
         if self.replica_identity.is_some() {
             ddl.push(format!("ALTER TABLE ONLY {table} REPLICA IDENTITY DEFAULT"));
         }
@@ -57,15 +55,11 @@ impl Luggage {
         self.indexes
             .iter()
             .map(relation)
-            .chain(constraints.map(|name| NeededName::Constraint {
-                table: self.table.clone(),
-                name: name.clone(),
-            }))
             .chain(
-                self.statistics
-                    .iter()
-                    .map(|statistics| NeededName::Statistics(statistics.name.clone())),
+                constraints
+                    .map(|name| NeededName::Constraint { table: self.table.clone(), name: name.clone() }),
             )
+            .chain(self.statistics.iter().map(|statistics| NeededName::Statistics(statistics.name.clone())))
             .collect()
     }
 }
@@ -79,10 +73,7 @@ impl TableDefinition {
     /// `UPDATE OF` or `WHEN`, a publication or another table's foreign key uses it. The definition is then unchanged.
     pub fn take_column(&mut self, name: &str) -> Result<Luggage, DefinitionError> {
         let Some(place) = self.columns.iter().position(|column| column.name == name) else {
-            return Err(DefinitionError::NoSuchColumn {
-                table: self.title(),
-                column: name.into(),
-            });
+            return Err(DefinitionError::NoSuchColumn { table: self.title(), column: name.into() });
         };
         let users = self.users_that_stay(name);
         if !users.is_empty() {
@@ -95,10 +86,7 @@ impl TableDefinition {
         let uses = |columns: &[String]| columns.iter().any(|column| column == name);
         let column = self.columns.remove(place);
         let indexes = extract_placed(&mut self.indexes, |index| uses(&index.columns));
-        let own = QualifiedName {
-            schema: self.schema.clone(),
-            name: self.name.clone(),
-        };
+        let own = QualifiedName { schema: self.schema.clone(), name: self.name.clone() };
         let goes = |key: &mut ForeignKey| {
             uses(&key.columns) || key.references == own && uses(&key.referenced_columns)
         };
@@ -115,17 +103,11 @@ impl TableDefinition {
         Ok(Luggage {
             table: own,
             column,
-            before: self.columns[..place]
-                .iter()
-                .map(|column| column.name.clone())
-                .collect(),
+            before: self.columns[..place].iter().map(|column| column.name.clone()).collect(),
             indexes,
             checks: self.checks.extract_if(.., |check| uses(&check.columns)).collect(),
             foreign_keys,
-            statistics: self
-                .statistics
-                .extract_if(.., |statistics| uses(&statistics.columns))
-                .collect(),
+            statistics: self.statistics.extract_if(.., |statistics| uses(&statistics.columns)).collect(),
             replica_identity,
         })
     }
@@ -178,15 +160,8 @@ impl TableDefinition {
     /// Takes note of the foreign keys of another definition that refer to this table: they came back with a luggage,
     /// so the catalogue that this definition was read from did not have them.
     pub fn meet(&mut self, other: &Self) {
-        let own = QualifiedName {
-            schema: self.schema.clone(),
-            name: self.name.clone(),
-        };
-        for key in other
-            .foreign_keys
-            .iter()
-            .filter(|key| key.references == own && key.table != own)
-        {
+        let own = QualifiedName { schema: self.schema.clone(), name: self.name.clone() };
+        for key in other.foreign_keys.iter().filter(|key| key.references == own && key.table != own) {
             if self
                 .incoming_foreign_keys
                 .iter()
@@ -195,8 +170,7 @@ impl TableDefinition {
                 self.incoming_foreign_keys.push(key.clone());
             }
         }
-        self.incoming_foreign_keys
-            .sort_by(|a, b| (&a.table, &a.name).cmp(&(&b.table, &b.name)));
+        self.incoming_foreign_keys.sort_by(|a, b| (&a.table, &a.name).cmp(&(&b.table, &b.name)));
     }
 
     /// Appends a column.
@@ -240,10 +214,7 @@ impl TableDefinition {
     /// What uses a column and would neither go with it nor survive without it.
     fn users_that_stay(&self, name: &str) -> Vec<String> {
         let uses = |columns: &[String]| columns.iter().any(|column| column == name);
-        let own = QualifiedName {
-            schema: self.schema.clone(),
-            name: self.name.clone(),
-        };
+        let own = QualifiedName { schema: self.schema.clone(), name: self.name.clone() };
         let mut users = Vec::new();
         for column in self.columns.iter().filter(|column| uses(&column.generated_from)) {
             users.push(format!("generated column {}", column.name));
@@ -254,19 +225,12 @@ impl TableDefinition {
         for trigger in self.triggers.iter().filter(|trigger| uses(&trigger.columns)) {
             users.push(format!("trigger {}", trigger.name));
         }
-        for publication in self
-            .publications
-            .iter()
-            .filter(|publication| uses(&publication.uses))
-        {
+        for publication in self.publications.iter().filter(|publication| uses(&publication.uses)) {
             users.push(format!("publication {}", publication.publication));
         }
         for key in &self.incoming_foreign_keys {
             if key.references == own && uses(&key.referenced_columns) {
-                users.push(format!(
-                    "foreign key {} of {}.{}",
-                    key.name, key.table.schema, key.table.name
-                ));
+                users.push(format!("foreign key {} of {}.{}", key.name, key.table.schema, key.table.name));
             }
         }
         users
@@ -274,20 +238,13 @@ impl TableDefinition {
 
     fn names_taken_by(&self, luggage: &Luggage) -> Vec<String> {
         let mut taken = Vec::new();
-        if self
-            .columns
-            .iter()
-            .any(|column| column.name == luggage.column.name)
-        {
+        if self.columns.iter().any(|column| column.name == luggage.column.name) {
             taken.push(format!("column {}", luggage.column.name));
         }
         let constraints = |name: &String| {
             self.checks.iter().any(|check| check.name == *name)
                 || self.foreign_keys.iter().any(|key| key.name == *name)
-                || self
-                    .indexes
-                    .iter()
-                    .any(|index| index.constraint.is_some() && index.name == *name)
+                || self.indexes.iter().any(|index| index.constraint.is_some() && index.name == *name)
         };
         for (_, index) in &luggage.indexes {
             if self.indexes.iter().any(|own| own.name == index.name)
@@ -341,8 +298,6 @@ fn extract_placed<T>(list: &mut Vec<T>, mut matches: impl FnMut(&T) -> bool) -> 
 /// A plain lower-case name as PostgreSQL prints it, anything else in quotes.
 fn as_printed(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if plain { name.into() } else { quote_ident(name) }
 }

@@ -26,22 +26,13 @@ pub enum NeededName {
 impl NeededName {
     /// The index that is to appear beside a table.
     pub fn relation(schema: &str, name: &str) -> Self {
-        Self::Relation(QualifiedName {
-            schema: schema.into(),
-            name: name.into(),
-        })
+        Self::Relation(QualifiedName { schema: schema.into(), name: name.into() })
     }
 
     /// The constraint that is to appear on a table.
     pub fn constraint(schema: &str, table: &str, name: &str) -> Self {
-        let table = QualifiedName {
-            schema: schema.into(),
-            name: table.into(),
-        };
-        Self::Constraint {
-            table,
-            name: name.into(),
-        }
+        let table = QualifiedName { schema: schema.into(), name: table.into() };
+        Self::Constraint { table, name: name.into() }
     }
 }
 
@@ -89,19 +80,11 @@ pub async fn names_taken(
                 &name.name,
             ),
         };
-        let taken: Option<String> = sqlx::query_scalar(sql)
-            .bind(schema)
-            .bind(table)
-            .bind(name)
-            .fetch_optional(&mut *conn)
-            .await?;
+        let taken: Option<String> =
+            sqlx::query_scalar(sql).bind(schema).bind(table).bind(name).fetch_optional(&mut *conn).await?;
         if let Some(object) = taken {
             obstacles.push(Obstacle {
-                table: if table.is_empty() {
-                    schema.into()
-                } else {
-                    format!("{schema}.{table}")
-                },
+                table: if table.is_empty() { schema.into() } else { format!("{schema}.{table}") },
                 reason: "the migration needs this name".into(),
                 remedy: format!("rename the {object}, or drop it if nobody needs it"),
                 object,

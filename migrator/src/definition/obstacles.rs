@@ -58,18 +58,8 @@ pub async fn obstacles(
     empty_search_path(conn).await?;
     let siblings: Vec<String> =
         sqlx::query_scalar("SELECT format('%I.%I', s, n) FROM unnest($1::text[], $2::text[]) x(s, n)")
-            .bind(
-                tables
-                    .iter()
-                    .map(|table| table.schema.to_owned())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                tables
-                    .iter()
-                    .map(|table| table.table.to_owned())
-                    .collect::<Vec<_>>(),
-            )
+            .bind(tables.iter().map(|table| table.schema.to_owned()).collect::<Vec<_>>())
+            .bind(tables.iter().map(|table| table.table.to_owned()).collect::<Vec<_>>())
             .fetch_all(&mut *conn)
             .await?;
     let mut obstacles = Vec::new();
@@ -86,12 +76,7 @@ pub async fn obstacles(
             .await?;
         for (kind, object) in rows {
             let (reason, remedy) = explain(&kind, &object, table.going_columns);
-            obstacles.push(Obstacle {
-                table: title.clone(),
-                object,
-                reason,
-                remedy,
-            });
+            obstacles.push(Obstacle { table: title.clone(), object, reason, remedy });
         }
         if table.rebuilt {
             obstacles.extend(unordered_grants(conn, table).await?);
@@ -188,11 +173,7 @@ pub async fn notes(
             .fetch_all(&mut *conn)
             .await?;
         let table = format!("{}.{}", table.schema, table.table);
-        notes.extend(rows.into_iter().map(|(object, text)| Note {
-            table: table.clone(),
-            object,
-            text,
-        }));
+        notes.extend(rows.into_iter().map(|(object, text)| Note { table: table.clone(), object, text }));
     }
     Ok(notes)
 }

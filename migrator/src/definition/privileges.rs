@@ -53,30 +53,17 @@ fn needs(table: &TableDefinition) -> Vec<(&'static str, String, String)> {
         needs.push(("grantor", grantor, name.clone()));
     }
     let column_grants = table.columns.iter().flat_map(|column| &column.grants);
-    for grantee in table
-        .grants
-        .iter()
-        .chain(column_grants)
-        .flat_map(|grant| &grant.grantee)
-    {
+    for grantee in table.grants.iter().chain(column_grants).flat_map(|grant| &grant.grantee) {
         needs.push(("role", grantee.clone(), String::new()));
     }
     for statistics in &table.statistics {
-        needs.push((
-            "owner",
-            statistics.owner.clone(),
-            format!("statistics {}", statistics.name.to_sql()),
-        ));
+        needs.push(("owner", statistics.owner.clone(), format!("statistics {}", statistics.name.to_sql())));
         needs.push(("schema", statistics.name.schema.clone(), statistics.owner.clone()));
     }
     for key in &table.incoming_foreign_keys {
         needs.push(("referencing", key.table.to_sql(), quote_ident(&key.name)));
     }
-    for key in table
-        .foreign_keys
-        .iter()
-        .filter(|key| key.references != key.table)
-    {
+    for key in table.foreign_keys.iter().filter(|key| key.references != key.table) {
         needs.push(("references", key.references.to_sql(), quote_ident(&key.name)));
     }
     for publication in &table.publications {
@@ -91,10 +78,7 @@ fn needs(table: &TableDefinition) -> Vec<(&'static str, String, String)> {
     for column in &table.columns {
         needs.push(("type", column.data_type.clone(), quote_ident(&column.name)));
     }
-    for tablespace in table
-        .tablespace
-        .iter()
-        .chain(table.indexes.iter().flat_map(|index| &index.tablespace))
+    for tablespace in table.tablespace.iter().chain(table.indexes.iter().flat_map(|index| &index.tablespace))
     {
         needs.push(("tablespace", tablespace.clone(), String::new()));
     }

@@ -20,11 +20,7 @@ pub(super) fn qualified(schema: &str, name: &str) -> String {
 
 /// A comma-separated list of identifiers.
 pub(super) fn ident_list(names: &[String]) -> String {
-    names
-        .iter()
-        .map(|name| quote_ident(name))
-        .collect::<Vec<_>>()
-        .join(", ")
+    names.iter().map(|name| quote_ident(name)).collect::<Vec<_>>().join(", ")
 }
 
 impl QualifiedName {

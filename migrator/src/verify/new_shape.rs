@@ -78,9 +78,11 @@ async fn runbook(
         "project_phase_id column is still there",
         Vec::new(),
     );
-    let reversed =
-        ids(connection, "SELECT 'phase ' || id FROM public.project_phases WHERE start_date > end_date ORDER BY id")
-            .await?;
+    let reversed = ids(
+        connection,
+        "SELECT 'phase ' || id FROM public.project_phases WHERE start_date > end_date ORDER BY id",
+    )
+    .await?;
     checks.runbook(
         "Checking phase date constraints (start_date <= end_date)...",
         reversed.is_empty(),
@@ -124,7 +126,8 @@ async fn runbook(
         sqlx::query_scalar("SELECT coalesce(sum(total_budget), 0) FROM public.project_phases")
             .fetch_one(&mut *connection)
             .await?;
-    let expected: Option<Decimal> = reading.map(|reading| reading.ledger.sums.values().map(|sums| sums[2]).sum());
+    let expected: Option<Decimal> =
+        reading.map(|reading| reading.ledger.sums.values().map(|sums| sums[2]).sum());
     checks.runbook(
         "Checking budget data preserved...",
         expected == Some(total),
@@ -291,7 +294,8 @@ async fn project_dates(
     let mut seen = 0_u64;
     copy::read(connection, "SELECT id, start_date, end_date FROM public.projects ORDER BY id", |row| {
         let project: ProjectId = row.uuid(0)?.into();
-        let Some(range) = reading.folded.timelines.get(&project).and_then(|folded| folded.timeline.range()) else {
+        let Some(range) = reading.folded.timelines.get(&project).and_then(|folded| folded.timeline.range())
+        else {
             return Ok(());
         };
         seen += 1;

@@ -22,7 +22,9 @@ pub(super) async fn verify(
         return Ok(());
     };
     if !run::runs(connection).await?.iter().any(|run| run.rolled_back.is_some()) {
-        checks.notes.push("The log holds no rollback: there is nothing to compare the old tables with.".to_owned());
+        checks
+            .notes
+            .push("The log holds no rollback: there is nothing to compare the old tables with.".to_owned());
         check_log(&reading, checks);
         return Ok(());
     }
@@ -86,13 +88,8 @@ async fn runbook(connection: &mut PgConnection, checks: &mut Checks) -> Result<(
 
 /// Every row of `project_phases` against the fold, field by field, and the rows' order.
 fn phases(tables: &LegacyTables, reading: &LogReading, checks: &mut Checks) {
-    let mut expected: HashMap<PhaseId, LegacyPhaseRow> = reading
-        .folded
-        .timelines
-        .values()
-        .flat_map(legacy_phases::rows)
-        .map(|row| (row.id, row))
-        .collect();
+    let mut expected: HashMap<PhaseId, LegacyPhaseRow> =
+        reading.folded.timelines.values().flat_map(legacy_phases::rows).map(|row| (row.id, row)).collect();
     let count = expected.len();
     let mut wrong = Vec::new();
     let mut last = i64::MIN;
@@ -101,9 +98,7 @@ fn phases(tables: &LegacyTables, reading: &LogReading, checks: &mut Checks) {
             wrong.push(format!("phase {}: the log does not know it", raw.id));
             continue;
         };
-        wrong.extend(
-            differing_fields(raw, &row).into_iter().map(|what| format!("phase {}: {what}", raw.id)),
-        );
+        wrong.extend(differing_fields(raw, &row).into_iter().map(|what| format!("phase {}: {what}", raw.id)));
         if row.ordinal < last {
             wrong.push(format!("phase {}: stands behind rows that it stood before", raw.id));
         }

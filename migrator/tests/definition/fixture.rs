@@ -20,11 +20,7 @@ impl Fixture {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let database = TestCluster::shared().database();
         database.psql(include_str!("planner.sql"));
-        let prefix = format!(
-            "t{}_{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        let prefix = format!("t{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         Self { database, prefix }
     }
 
@@ -32,13 +28,8 @@ impl Fixture {
     pub(crate) fn decorated() -> Self {
         let fixture = Self::bare();
         let database = fixture.database.name();
-        fixture.database.psql(&format!(
-            "ALTER DATABASE {database} SET allow_in_place_tablespaces = on"
-        ));
-        fixture.database.psql(&format!(
-            "CREATE TABLESPACE \"{} space\" LOCATION ''",
-            fixture.prefix
-        ));
+        fixture.database.psql(&format!("ALTER DATABASE {database} SET allow_in_place_tablespaces = on"));
+        fixture.database.psql(&format!("CREATE TABLESPACE \"{} space\" LOCATION ''", fixture.prefix));
         fixture.database.psql(
             &include_str!("decorations.sql")
                 .replace("ROLE_", &fixture.role(""))
@@ -60,8 +51,7 @@ impl Fixture {
     pub(crate) fn dumps(&self) -> [String; 2] {
         [
             self.database.dump(&["--schema=public"]),
-            self.database
-                .dump(&["--exclude-schema=kept", "--exclude-schema=phaseline_shadow"]),
+            self.database.dump(&["--exclude-schema=kept", "--exclude-schema=phaseline_shadow"]),
         ]
     }
 }
@@ -72,10 +62,7 @@ pub(crate) fn assert_same_dumps(before: &[String; 2], after: &[String; 2]) {
         let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
         let lost: Vec<_> = old.iter().filter(|line| !new.contains(line)).collect();
         let added: Vec<_> = new.iter().filter(|line| !old.contains(line)).collect();
-        assert!(
-            before == after,
-            "the dumps differ\nlost: {lost:#?}\nadded: {added:#?}"
-        );
+        assert!(before == after, "the dumps differ\nlost: {lost:#?}\nadded: {added:#?}");
     }
 }
 
@@ -113,18 +100,10 @@ pub(crate) async fn up(conn: &mut PgConnection) -> String {
     phases.add_column(ColumnDefinition::new("name", "character varying(100)", true));
     phases.add_column(ColumnDefinition::new("start_date", "date", true));
     phases.add_column(ColumnDefinition::new("end_date", "date", true));
-    phases.add_column(ColumnDefinition::new(
-        "description",
-        "character varying(500)",
-        false,
-    ));
+    phases.add_column(ColumnDefinition::new("description", "character varying(500)", false));
     phases.add_index("ix_project_phases_start_date", &["start_date"]);
     phases.add_index("ix_project_phases_end_date", &["end_date"]);
-    phases.add_check(
-        "check_phase_dates",
-        "start_date <= end_date",
-        &["start_date", "end_date"],
-    );
+    phases.add_check("check_phase_dates", "start_date <= end_date", &["start_date", "end_date"]);
 
     run(&mut tx, &[format!("CREATE SCHEMA {SHADOW}")]).await;
     run(&mut tx, &phases.create_in(SHADOW)).await;
@@ -151,11 +130,7 @@ pub(crate) async fn down(conn: &mut PgConnection, kept: &str) {
     let mut tx = conn.begin().await.unwrap();
     let mut phases = definition_of(&mut tx, "project_phases").await;
     let mut assignments = definition_of(&mut tx, "resource_assignments").await;
-    let drop_keys = [
-        phases.drop_incoming_foreign_keys(),
-        assignments.drop_incoming_foreign_keys(),
-    ]
-    .concat();
+    let drop_keys = [phases.drop_incoming_foreign_keys(), assignments.drop_incoming_foreign_keys()].concat();
     for column in ["name", "start_date", "end_date", "description"] {
         phases.take_column(column).unwrap();
     }
@@ -170,11 +145,7 @@ pub(crate) async fn down(conn: &mut PgConnection, kept: &str) {
         run(&mut tx, &table.index_in(SHADOW)).await;
     }
     run(&mut tx, &drop_keys).await;
-    run(
-        &mut tx,
-        &[assignments.swap_in(SHADOW), phases.swap_in(SHADOW)].concat(),
-    )
-    .await;
+    run(&mut tx, &[assignments.swap_in(SHADOW), phases.swap_in(SHADOW)].concat()).await;
     run(&mut tx, &finish(&[&phases, &assignments])).await;
     run(&mut tx, &[format!("DROP SCHEMA {SHADOW} RESTRICT")]).await;
     assert_replayed(&mut tx, &[&phases, &assignments]).await;

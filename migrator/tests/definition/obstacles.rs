@@ -34,25 +34,13 @@ const ASSIGNMENTS: RebuiltTable<'_> = RebuiltTable {
 /// Table and object of each obstacle, found by a role that may only read.
 async fn found(fixture: &Fixture, tables: &[RebuiltTable<'_>]) -> Vec<String> {
     let reader = fixture.role("reader");
-    fixture.database.psql(&format!(
-        "DROP ROLE IF EXISTS \"{reader}\"; CREATE ROLE \"{reader}\""
-    ));
+    fixture.database.psql(&format!("DROP ROLE IF EXISTS \"{reader}\"; CREATE ROLE \"{reader}\""));
     let mut conn = fixture.connect().await;
-    sqlx::raw_sql(&format!("SET SESSION AUTHORIZATION \"{reader}\""))
-        .execute(&mut conn)
-        .await
-        .unwrap();
+    sqlx::raw_sql(&format!("SET SESSION AUTHORIZATION \"{reader}\"")).execute(&mut conn).await.unwrap();
     let mut tx = conn.begin_with("BEGIN READ ONLY").await.unwrap();
     let found = obstacles(&mut tx, tables).await.unwrap();
-    assert!(
-        found
-            .iter()
-            .all(|obstacle| !obstacle.reason.is_empty() && !obstacle.remedy.is_empty())
-    );
-    let mut found: Vec<String> = found
-        .into_iter()
-        .map(|o| format!("{}: {}", o.table, o.object))
-        .collect();
+    assert!(found.iter().all(|obstacle| !obstacle.reason.is_empty() && !obstacle.remedy.is_empty()));
+    let mut found: Vec<String> = found.into_iter().map(|o| format!("{}: {}", o.table, o.object)).collect();
     found.sort();
     found
 }
@@ -65,10 +53,7 @@ fn sorted(mut expected: Vec<&str>) -> Vec<&str> {
 #[tokio::test]
 async fn the_planners_tables_and_all_that_can_be_carried_over_raise_no_obstacle() {
     for fixture in [Fixture::bare(), Fixture::decorated()] {
-        assert_eq!(
-            found(&fixture, &[PHASES, ASSIGNMENTS]).await,
-            Vec::<String>::new()
-        );
+        assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, Vec::<String>::new());
     }
 }
 
@@ -147,10 +132,7 @@ async fn what_uses_a_going_column_and_would_have_to_stay_is_named() {
         CREATE VIEW other AS SELECT resource_id FROM resource_assignments;
         "#,
     );
-    let in_place = RebuiltTable {
-        rebuilt: false,
-        ..ASSIGNMENTS
-    };
+    let in_place = RebuiltTable { rebuilt: false, ..ASSIGNMENTS };
     let expected = vec![
         "public.project_phases: trigger update_of on table public.project_phases",
         "public.project_phases: trigger When on table public.project_phases",
@@ -163,10 +145,7 @@ async fn what_uses_a_going_column_and_would_have_to_stay_is_named() {
         "public.resource_assignments: constraint to_elsewhere on table public.resource_assignments",
         "public.resource_assignments: view public.by_phase",
     ];
-    assert_eq!(
-        found(&fixture, &[PHASES, in_place]).await,
-        sorted(expected.clone())
-    );
+    assert_eq!(found(&fixture, &[PHASES, in_place]).await, sorted(expected.clone()));
     let rebuilt = [expected, vec!["public.resource_assignments: view public.other"]].concat();
     assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, sorted(rebuilt));
 
@@ -212,10 +191,7 @@ async fn tables_of_another_kind_are_refused() {
     ] {
         let fixture = Fixture::bare();
         fixture.database.psql(ddl);
-        let phases = RebuiltTable {
-            expected_columns: None,
-            ..PHASES
-        };
+        let phases = RebuiltTable { expected_columns: None, ..PHASES };
         assert_eq!(found(&fixture, &[phases, ASSIGNMENTS]).await, expected, "{ddl}");
     }
 }
@@ -223,15 +199,10 @@ async fn tables_of_another_kind_are_refused() {
 #[tokio::test]
 async fn a_table_without_the_planners_columns_is_refused() {
     let fixture = Fixture::bare();
-    fixture
-        .database
-        .psql("ALTER TABLE project_phases RENAME COLUMN phase_type TO kind");
+    fixture.database.psql("ALTER TABLE project_phases RENAME COLUMN phase_type TO kind");
     assert_eq!(
         found(&fixture, &[PHASES]).await,
-        [
-            "public.project_phases: column kind",
-            "public.project_phases: column phase_type"
-        ]
+        ["public.project_phases: column kind", "public.project_phases: column phase_type"]
     );
 }
 
@@ -327,12 +298,7 @@ async fn notes_tell_what_will_not_come_back_or_may_break() {
     let publication = format!("publication {publication}");
     assert_eq!(
         objects,
-        [
-            "function public.fires()",
-            "function public.reads()",
-            "index public.broken",
-            &publication
-        ]
+        ["function public.fires()", "function public.reads()", "index public.broken", &publication]
     );
     let phases = definition_of(&mut tx, "project_phases").await;
     assert!(phases.indexes.iter().all(|index| index.name != "broken"));

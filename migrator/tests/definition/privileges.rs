@@ -9,9 +9,7 @@ async fn missing(conn: &mut PgConnection, role: Option<&str>) -> Vec<String> {
     let mut tx = conn.begin().await.unwrap();
     let phases = definition_of(&mut tx, "project_phases").await;
     let assignments = definition_of(&mut tx, "resource_assignments").await;
-    missing_privileges(&mut tx, role, SHADOW, &[&phases, &assignments])
-        .await
-        .unwrap()
+    missing_privileges(&mut tx, role, SHADOW, &[&phases, &assignments]).await.unwrap()
 }
 
 #[tokio::test]
@@ -105,10 +103,7 @@ async fn a_role_that_has_what_was_missing_can_rebuild_everything() {
     ));
     assert_eq!(missing(&mut conn, Some(&migrator)).await, Vec::<String>::new());
     let before = fixture.dumps();
-    sqlx::raw_sql(&format!("SET SESSION AUTHORIZATION {migrator}"))
-        .execute(&mut conn)
-        .await
-        .unwrap();
+    sqlx::raw_sql(&format!("SET SESSION AUTHORIZATION {migrator}")).execute(&mut conn).await.unwrap();
     rebuild(&mut conn).await;
     assert_same_dumps(&before, &fixture.dumps());
 }

@@ -95,23 +95,13 @@ async fn a_name_given_away_in_between_is_refused() {
     let Err(DefinitionError::NameTaken { names, .. }) = assignments.put_back(kept.assignments) else {
         panic!("put back");
     };
-    assert_eq!(
-        names,
-        "column project_phase_id, index ra_covering, constraint ra Phase twice"
-    );
+    assert_eq!(names, "column project_phase_id, index ra_covering, constraint ra Phase twice");
     assert_eq!(assignments, before);
-    let taken: Vec<String> = names_taken(&mut tx, &needed)
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|obstacle| obstacle.object)
-        .collect();
+    let taken: Vec<String> =
+        names_taken(&mut tx, &needed).await.unwrap().into_iter().map(|obstacle| obstacle.object).collect();
     assert_eq!(
         taken,
-        [
-            "index public.ra_covering",
-            "constraint ra Phase twice on table public.resource_assignments"
-        ]
+        ["index public.ra_covering", "constraint ra Phase twice on table public.resource_assignments"]
     );
 }
 
@@ -124,17 +114,8 @@ async fn a_column_comes_back_behind_the_nearest_one_that_is_still_there() {
 
     // Any number of columns, the last one first.
     let mut table = original.clone();
-    let names = [
-        "id",
-        "project_phase_id",
-        "resource_id",
-        "updated_at",
-        "project_id",
-    ];
-    let kept: Vec<_> = names
-        .iter()
-        .filter_map(|name| table.take_column(name).ok())
-        .collect();
+    let names = ["id", "project_phase_id", "resource_id", "updated_at", "project_id"];
+    let kept: Vec<_> = names.iter().filter_map(|name| table.take_column(name).ok()).collect();
     assert_eq!(kept.len(), 4, "id is referenced by actuals");
     for luggage in kept.into_iter().rev() {
         table.put_back(luggage).unwrap();

@@ -35,8 +35,10 @@ async fn the_roles_may_do_their_own_and_no_more() {
     {
         let mut connection = PgConnection::connect(database.url()).await.unwrap();
         sqlx::raw_sql(&format!("SET ROLE {role}")).execute(&mut connection).await.unwrap();
-        let events: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM phaseline.events").fetch_one(&mut connection).await.unwrap();
+        let events: i64 = sqlx::query_scalar("SELECT count(*) FROM phaseline.events")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
         assert!(events > 0);
         for statement in [
             "INSERT INTO phaseline.events SELECT * FROM phaseline.events",

@@ -15,7 +15,18 @@ async fn every_type_arrives_as_it_was_sent() {
         "CREATE TABLE t (n int, d date, ts timestamp, tz timestamptz, u uuid, b bytea, x text, i bigint, m numeric)",
     );
     let mut connection = connect(&database).await;
-    let amounts = ["0", "0.00", "0.01", "1", "10000", "9999.9999", "12345678.90", "9999999999999.99", "-1.5", "100000000"];
+    let amounts = [
+        "0",
+        "0.00",
+        "0.01",
+        "1",
+        "10000",
+        "9999.9999",
+        "12345678.90",
+        "9999999999999.99",
+        "-1.5",
+        "100000000",
+    ];
     let dates = ["0001-01-01", "1999-12-31", "2000-01-01", "2000-01-02", "9999-12-31"];
     let micros = [-62_135_596_800_000_000_i64, -1, 0, 946_684_800_000_001, 253_402_300_799_999_999];
     let mut sink = Sink::open(&mut connection, "public.t").await.unwrap();
@@ -42,19 +53,26 @@ async fn every_type_arrives_as_it_was_sent() {
     assert_eq!(text.split_whitespace().collect::<Vec<_>>(), dates);
 
     let mut n = 0;
-    copy::read(&mut connection, "SELECT d, ts, tz, u, b, x, i, NULL, m::text, ctid FROM t ORDER BY n", |row| {
-        let at = DateTime::from_timestamp_micros(micros[n % micros.len()]).unwrap();
-        assert_eq!(row.date(0)?, dates[n % dates.len()].parse::<NaiveDate>().unwrap());
-        assert_eq!((row.timestamp(1)?, row.timestamptz(2)?), (at.naive_utc(), at));
-        assert_eq!(row.uuid(3)?, Uuid::from_u128(n as u128));
-        assert_eq!((row.bytes(4)?, row.text(5)?, row.i64(6)?), ([0, 255].as_slice(), "né \"x\" \\ \n", i64::MIN));
-        assert_eq!(row.nullable(7)?, None);
-        assert_eq!(row.text(8)?.parse::<Decimal>().unwrap(), amounts[n].parse::<Decimal>().unwrap());
-        assert_eq!(row.tid(9)?, u64::try_from(n + 1).unwrap());
-        assert!(row.i64(0).is_err() && row.bytes(7).is_err() && row.text(10).is_err());
-        n += 1;
-        Ok::<_, StoreError>(())
-    })
+    copy::read(
+        &mut connection,
+        "SELECT d, ts, tz, u, b, x, i, NULL, m::text, ctid FROM t ORDER BY n",
+        |row| {
+            let at = DateTime::from_timestamp_micros(micros[n % micros.len()]).unwrap();
+            assert_eq!(row.date(0)?, dates[n % dates.len()].parse::<NaiveDate>().unwrap());
+            assert_eq!((row.timestamp(1)?, row.timestamptz(2)?), (at.naive_utc(), at));
+            assert_eq!(row.uuid(3)?, Uuid::from_u128(n as u128));
+            assert_eq!(
+                (row.bytes(4)?, row.text(5)?, row.i64(6)?),
+                ([0, 255].as_slice(), "né \"x\" \\ \n", i64::MIN)
+            );
+            assert_eq!(row.nullable(7)?, None);
+            assert_eq!(row.text(8)?.parse::<Decimal>().unwrap(), amounts[n].parse::<Decimal>().unwrap());
+            assert_eq!(row.tid(9)?, u64::try_from(n + 1).unwrap());
+            assert!(row.i64(0).is_err() && row.bytes(7).is_err() && row.text(10).is_err());
+            n += 1;
+            Ok::<_, StoreError>(())
+        },
+    )
     .await
     .unwrap();
     assert_eq!(n, amounts.len());
@@ -71,7 +89,10 @@ async fn an_answer_that_breaks_off_is_an_error_and_never_a_short_result() {
         Ok::<_, StoreError>(())
     })
     .await;
-    assert!(matches!(&result, Err(StoreError::Database(error)) if error.to_string().contains("division")), "{result:?}");
+    assert!(
+        matches!(&result, Err(StoreError::Database(error)) if error.to_string().contains("division")),
+        "{result:?}"
+    );
 
     let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await.unwrap();
     let mut other = connect(&database).await;

@@ -17,7 +17,8 @@ fn vectors() -> [HashMap<String, String>; 2] {
     let (_, section) = document.split_once("### Test vectors").expect("the section");
     let mut vectors = [HashMap::new(), HashMap::new()];
     for line in section.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| |")) {
-        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(|cell| cell.trim().trim_matches('`')).collect();
+        let cells: Vec<&str> =
+            line.trim_matches('|').split(" | ").map(|cell| cell.trim().trim_matches('`')).collect();
         for (vector, cell) in vectors.iter_mut().zip(&cells[1..]) {
             vector.insert(cells[0].to_owned(), (*cell).to_owned());
         }
@@ -89,24 +90,32 @@ async fn every_kind_of_tampering_is_found() {
         ("payload", "UPDATE phaseline.events SET payload = '{\"n\":9}' WHERE position = 3", |b| {
             *b == Break::Hash { position: 3 }
         }),
-        ("metadata", "UPDATE phaseline.events SET metadata = '{\"actor\":\"else\"}' WHERE position = 3", |b| {
-            *b == Break::Hash { position: 3 }
-        }),
-        ("a space in the payload", "UPDATE phaseline.events SET payload = (payload::text || ' ')::json WHERE position = 3", |b| {
-            *b == Break::Hash { position: 3 }
-        }),
+        (
+            "metadata",
+            "UPDATE phaseline.events SET metadata = '{\"actor\":\"else\"}' WHERE position = 3",
+            |b| *b == Break::Hash { position: 3 },
+        ),
+        (
+            "a space in the payload",
+            "UPDATE phaseline.events SET payload = (payload::text || ' ')::json WHERE position = 3",
+            |b| *b == Break::Hash { position: 3 },
+        ),
         ("event id", "UPDATE phaseline.events SET event_id = gen_random_uuid() WHERE position = 3", |b| {
             *b == Break::Hash { position: 3 }
         }),
         ("type", "UPDATE phaseline.events SET event_type = 'Other' WHERE position = 3", |b| {
             *b == Break::Hash { position: 3 }
         }),
-        ("time", "UPDATE phaseline.events SET recorded_at = recorded_at - interval '1 day' WHERE position = 3", |b| {
-            matches!(b, Break::Time { position: 3 } | Break::Hash { position: 3 })
-        }),
-        ("stream", "UPDATE phaseline.events SET stream_id = gen_random_uuid(), version = 1 WHERE position = 3", |b| {
-            matches!(b, Break::Hash { position: 3 } | Break::Version { .. })
-        }),
+        (
+            "time",
+            "UPDATE phaseline.events SET recorded_at = recorded_at - interval '1 day' WHERE position = 3",
+            |b| matches!(b, Break::Time { position: 3 } | Break::Hash { position: 3 }),
+        ),
+        (
+            "stream",
+            "UPDATE phaseline.events SET stream_id = gen_random_uuid(), version = 1 WHERE position = 3",
+            |b| matches!(b, Break::Hash { position: 3 } | Break::Version { .. }),
+        ),
         ("deletion", "DELETE FROM phaseline.events WHERE position = 3", |b| {
             *b == Break::Position { expected: 3, found: 4 }
         }),

@@ -32,7 +32,10 @@ async fn a_lost_head_is_made_again_from_the_events() {
     assert!(append(&mut connection, &[command(stream(1), 0, 1)]).await.is_err());
     schema::install(&mut connection).await.unwrap();
     assert_eq!(schema::log_id(&mut connection).await.unwrap(), log_id);
-    assert!(!schema::accepts_commands(&mut connection).await.unwrap(), "closed until somebody says the shape is right");
+    assert!(
+        !schema::accepts_commands(&mut connection).await.unwrap(),
+        "closed until somebody says the shape is right"
+    );
 }
 
 /// Roles belong to the whole server: databases that are set up at the same time must not get in each other's way.

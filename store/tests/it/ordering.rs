@@ -70,12 +70,13 @@ async fn a_reader_that_follows_many_writers_sees_every_position_in_order() {
             let mut cursor = 0_i64;
             loop {
                 let ending = done.load(Ordering::SeqCst);
-                let found: Vec<i64> =
-                    sqlx::query_scalar("SELECT position FROM phaseline.events WHERE position > $1 ORDER BY position")
-                        .bind(cursor)
-                        .fetch_all(&mut connection)
-                        .await
-                        .unwrap();
+                let found: Vec<i64> = sqlx::query_scalar(
+                    "SELECT position FROM phaseline.events WHERE position > $1 ORDER BY position",
+                )
+                .bind(cursor)
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
                 for position in found {
                     assert_eq!(position, cursor + 1, "a position was skipped");
                     cursor = position;

@@ -3,26 +3,14 @@
 use super::{Furniture, piece};
 
 pub(super) const PIECES: &[Furniture] = &[
-    piece(
-        "phases: another owner",
-        &["ALTER TABLE project_phases OWNER TO phaseline_test_owner"],
-    ),
-    piece(
-        "assignments: another owner",
-        &["ALTER TABLE resource_assignments OWNER TO phaseline_test_owner"],
-    ),
+    piece("phases: another owner", &["ALTER TABLE project_phases OWNER TO phaseline_test_owner"]),
+    piece("assignments: another owner", &["ALTER TABLE resource_assignments OWNER TO phaseline_test_owner"]),
     piece(
         "assignments: an owner with an odd name",
         &[r#"ALTER TABLE resource_assignments OWNER TO "phaseline ""test"" Rôle""#],
     ),
-    piece(
-        "the enum type: another owner",
-        &["ALTER TYPE phasetype OWNER TO phaseline_test_owner"],
-    ),
-    piece(
-        "the enum type: a grant",
-        &["GRANT USAGE ON TYPE phasetype TO phaseline_test_reader"],
-    ),
+    piece("the enum type: another owner", &["ALTER TYPE phasetype OWNER TO phaseline_test_owner"]),
+    piece("the enum type: a grant", &["GRANT USAGE ON TYPE phasetype TO phaseline_test_reader"]),
     piece(
         "phases: grants, one with grant option",
         &[

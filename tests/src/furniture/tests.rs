@@ -31,16 +31,8 @@ fn furnished(pieces: &[&Furniture]) -> TestDatabase {
 fn every_piece_stands_for_itself_and_shows() {
     let bare = state(furnished(&[]).url());
     let shown = |piece: &&Furniture| state(furnished(&[piece]).url()) != bare;
-    let hidden: Vec<_> = all()
-        .into_iter()
-        .filter(|piece| !shown(piece))
-        .map(|piece| piece.name)
-        .collect();
-    let expected: Vec<_> = all()
-        .iter()
-        .map(|it| it.name)
-        .filter(|name| NOT_SHOWN.contains(name))
-        .collect();
+    let hidden: Vec<_> = all().into_iter().filter(|piece| !shown(piece)).map(|piece| piece.name).collect();
+    let expected: Vec<_> = all().iter().map(|it| it.name).filter(|name| NOT_SHOWN.contains(name)).collect();
     assert_eq!(hidden, expected);
 }
 

@@ -67,31 +67,23 @@ pub(super) fn assignments() -> impl Strategy<Value = LegacyAssignment> {
     let percentage = || prop_oneof![3 => (0..=20_u32).prop_map(|part| part * 500), 1 => 0..=10_000_u32];
     let choices = (0..64_usize, 0..64_usize, prop::bool::weighted(0.15), 0..RESOURCES);
     let flags = (prop::bool::weighted(0.2), prop::bool::weighted(0.25));
-    (
-        choices,
-        days,
-        flags,
-        (percentage(), percentage()),
-        moments(),
-        moments(),
+    (choices, days, flags, (percentage(), percentage()), moments(), moments()).prop_map(
+        |((project, phase, is_astray, resource), day, flags, percentages, created_at, updated_at)| {
+            let (is_repeat, has_actual) = flags;
+            LegacyAssignment {
+                project,
+                phase,
+                is_astray,
+                resource,
+                day,
+                is_repeat,
+                percentages,
+                created_at,
+                updated_at,
+                has_actual,
+            }
+        },
     )
-        .prop_map(
-            |((project, phase, is_astray, resource), day, flags, percentages, created_at, updated_at)| {
-                let (is_repeat, has_actual) = flags;
-                LegacyAssignment {
-                    project,
-                    phase,
-                    is_astray,
-                    resource,
-                    day,
-                    is_repeat,
-                    percentages,
-                    created_at,
-                    updated_at,
-                    has_actual,
-                }
-            },
-        )
 }
 
 impl LegacyDatabase {
@@ -104,35 +96,18 @@ impl LegacyDatabase {
             (first.project, first.resource, first.date)
         } else {
             let project = assignment.project % self.projects.len();
-            (
-                project,
-                assignment.resource,
-                assignment.day.of(&self.projects[project]),
-            )
+            (project, assignment.resource, assignment.day.of(&self.projects[project]))
         };
         let own: Vec<_> = phases.iter().filter(|(of, _)| *of == project).copied().collect();
-        let choices = if assignment.is_astray || own.is_empty() {
-            phases
-        } else {
-            own
-        };
+        let choices = if assignment.is_astray || own.is_empty() { phases } else { own };
         let (_, phase) = choices[assignment.phase % choices.len()];
-        Place {
-            project,
-            phase,
-            resource,
-            date,
-        }
+        Place { project, phase, resource, date }
     }
 
     /// The `INSERT` of an assignment's row.
     pub(super) fn insert_assignment(&self, at: usize) -> String {
-        let LegacyAssignment {
-            percentages: (allocation, capital),
-            created_at,
-            updated_at,
-            ..
-        } = self.assignments[at];
+        let LegacyAssignment { percentages: (allocation, capital), created_at, updated_at, .. } =
+            self.assignments[at];
         let place = self.place(at);
         format!(
             "INSERT INTO public.resource_assignments VALUES ('{}', '{}', '{}', '{}', {}, {}, {}, '{}', {}, {})",

@@ -52,19 +52,11 @@ impl HeapMove {
     pub fn statements(self, database: &LegacyDatabase) -> Vec<String> {
         let phases: Vec<_> = database.phases().map(|(_, id, _)| id).collect();
         let assignment = |choice: usize| choice.checked_rem(database.assignments.len());
-        let project = |choice: usize| {
-            choice
-                .checked_rem(database.projects.len())
-                .map(|at| database.project_id(at))
-        };
+        let project =
+            |choice: usize| choice.checked_rem(database.projects.len()).map(|at| database.project_id(at));
         match self {
             Self::TouchAssignment(choice) => assignment(choice)
-                .map(|at| {
-                    touch(
-                        "resource_assignments",
-                        &format!("id = '{}'", database.assignment_id(at)),
-                    )
-                })
+                .map(|at| touch("resource_assignments", &format!("id = '{}'", database.assignment_id(at))))
                 .into_iter()
                 .collect(),
             Self::TouchPhase(choice) => choice
@@ -77,10 +69,9 @@ impl HeapMove {
                 .into_iter()
                 .collect(),
             Self::TouchHalfOfAssignments => vec![touch("resource_assignments", "hashtext(id::text) % 2 = 0")],
-            Self::DeleteAssignment(choice) => assignment(choice)
-                .map(|at| delete(database, at))
-                .into_iter()
-                .collect(),
+            Self::DeleteAssignment(choice) => {
+                assignment(choice).map(|at| delete(database, at)).into_iter().collect()
+            }
             Self::ReinsertAssignment(choice) => assignment(choice)
                 .map(|at| {
                     [

@@ -96,19 +96,14 @@ fn phases(fewest: u32, most: u32) -> BoxedStrategy<Vec<LegacyPhase>> {
         vec![Execution],
         vec![Execution, Execution],
     ]);
-    let unusual = prop::collection::vec(
-        prop_oneof![Just(Planning), Just(Execution)],
-        fewest as usize..=most as usize,
-    );
+    let unusual =
+        prop::collection::vec(prop_oneof![Just(Planning), Just(Execution)], fewest as usize..=most as usize);
     let types = prop_oneof![3 => usual, 2 => unusual];
     // Phases that were made in one transaction have the same created_at.
     let shared = prop::option::weighted(0.3, moments());
     (types, shared)
         .prop_flat_map(|(types, shared)| {
-            types
-                .into_iter()
-                .map(|phase_type| phase(phase_type, shared))
-                .collect::<Vec<_>>()
+            types.into_iter().map(|phase_type| phase(phase_type, shared)).collect::<Vec<_>>()
         })
         .boxed()
 }
@@ -116,13 +111,7 @@ fn phases(fewest: u32, most: u32) -> BoxedStrategy<Vec<LegacyPhase>> {
 fn phase(phase_type: PhaseType, created_at: Option<NaiveDateTime>) -> impl Strategy<Value = LegacyPhase> {
     let created_at = created_at.map_or_else(|| moments().boxed(), |moment| Just(moment).boxed());
     (budgets(), created_at, moments()).prop_map(move |((capital, expense), created_at, updated_at)| {
-        LegacyPhase {
-            phase_type,
-            capital,
-            expense,
-            created_at,
-            updated_at,
-        }
+        LegacyPhase { phase_type, capital, expense, created_at, updated_at }
     })
 }
 

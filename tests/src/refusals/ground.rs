@@ -64,10 +64,7 @@ const ROWS: &[&str] = &[
 /// The statements that make it out of an empty database.
 pub fn ground() -> Vec<String> {
     let before = [roles::create(), legacy_schema().to_owned()];
-    before
-        .into_iter()
-        .chain(ROWS.iter().map(|sql| resolve(sql)))
-        .collect()
+    before.into_iter().chain(ROWS.iter().map(|sql| resolve(sql))).collect()
 }
 
 /// The id that a short name stands for, such as `spring`, `summer execution` or `nobody` (who is not there).
@@ -83,7 +80,5 @@ pub fn id(name: &str) -> &'static str {
 
 /// The text with the ids in place of the short names.
 pub(super) fn resolve(text: &str) -> String {
-    IDS.iter().fold(text.to_owned(), |text, (short, id)| {
-        text.replace(&format!("<{short}>"), id)
-    })
+    IDS.iter().fold(text.to_owned(), |text, (short, id)| text.replace(&format!("<{short}>"), id))
 }

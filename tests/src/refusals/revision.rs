@@ -14,20 +14,12 @@ pub(super) fn cases() -> Vec<RefusalCase> {
             &["UPDATE alembic_version SET version_num = '0123456789ab'"],
             &["0123456789ab", "976e6adbac6f"],
         ),
-        case(
-            "no revision",
-            &["DELETE FROM alembic_version"],
-            &["alembic_version"],
-        ),
+        case("no revision", &["DELETE FROM alembic_version"], &["alembic_version"]),
         case(
             "two revisions",
             &["INSERT INTO alembic_version VALUES ('0123456789ab')"],
             &["0123456789ab", "alembic_version"],
         ),
-        case(
-            "no table of revisions",
-            &["DROP TABLE alembic_version"],
-            &["alembic_version"],
-        ),
+        case("no table of revisions", &["DROP TABLE alembic_version"], &["alembic_version"]),
     ]
 }

@@ -32,11 +32,7 @@ fn cases_have_names_of_their_own_and_name_what_they_are_about() {
     for case in all() {
         assert!(!case.must_name.is_empty(), "{}", case.name);
         let texts = case.statements.iter().chain(&case.must_name);
-        assert!(
-            !texts.clone().any(|text| text.contains("'<")),
-            "{}: an unknown short name",
-            case.name
-        );
+        assert!(!texts.clone().any(|text| text.contains("'<")), "{}: an unknown short name", case.name);
     }
 }
 

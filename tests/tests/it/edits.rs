@@ -9,7 +9,8 @@ use phaseline_projections::history;
 use phaseline_store::{ExecuteError, Metadata, StoreError};
 
 fn first_phase(database: &TestDatabase) -> (ProjectId, PhaseId) {
-    let row = database.psql("SELECT project_id, id FROM public.project_phases ORDER BY project_id, start_date LIMIT 1");
+    let row = database
+        .psql("SELECT project_id, id FROM public.project_phases ORDER BY project_id, start_date LIMIT 1");
     let (project, phase) = row.trim().split_once('|').expect("two columns");
     (project.parse().unwrap(), phase.parse().unwrap())
 }
@@ -57,7 +58,9 @@ async fn rows_that_others_changed_or_added_are_named() {
     assert!(text[0].contains(&phase.to_string()) && text[0].contains("by hand"), "{text:?}");
     let found = verified(database.url()).await;
     assert!(!found.passed);
-    assert!(found.checks.iter().flat_map(|check| &check.details).any(|line| line.contains(&project.to_string())));
+    assert!(
+        found.checks.iter().flat_map(|check| &check.details).any(|line| line.contains(&project.to_string()))
+    );
 }
 
 #[tokio::test]
@@ -91,7 +94,8 @@ async fn commands_change_the_log_and_the_table_together() {
         total_budget: None,
     };
     store.execute(project, &budget, by("bo@desk")).await.unwrap();
-    let describe = TimelineCommand::DescribePhase { phase_id, description: Some("the café's part".to_owned()) };
+    let describe =
+        TimelineCommand::DescribePhase { phase_id, description: Some("the café's part".to_owned()) };
     store.execute(project, &describe, by("bo@desk")).await.unwrap();
     let row = database.psql(&format!(
         "SELECT capital_budget, expense_budget, total_budget, description FROM public.project_phases
@@ -116,7 +120,8 @@ async fn rescheduling_a_project_moves_its_row_and_its_phases_in_one_transaction(
     migrated(database.url()).await;
     let (project, _) = first_phase(&database);
     let store = store(database.url()).await;
-    let dates = database.psql(&format!("SELECT start_date - 7, end_date + 7 FROM public.projects WHERE id = '{project}'"));
+    let dates = database
+        .psql(&format!("SELECT start_date - 7, end_date + 7 FROM public.projects WHERE id = '{project}'"));
     let (start, end) = dates.trim().split_once('|').unwrap();
     let command =
         TimelineCommand::Reschedule { start_date: start.parse().unwrap(), end_date: end.parse().unwrap() };

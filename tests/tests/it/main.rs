@@ -1,8 +1,17 @@
 //! End to end: databases go into the log and come back.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests say what they expect by panicking")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests say what they expect by panicking"
+)]
 
 mod edits;
+mod locks;
 mod original;
+mod postgres_es;
 mod real_database;
 mod refusals;
 mod round_trip;

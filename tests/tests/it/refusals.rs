@@ -11,10 +11,9 @@ use phaseline_tests::roles::url_as;
 use phaseline_tests::{refusals::ground, script::load};
 
 fn named(plan: &Plan) -> String {
-    let anomalies = plan
-        .anomalies
-        .iter()
-        .flat_map(|anomaly| anomaly.rows.iter().map(|row| format!("{} {} {}", row.table, row.id, row.detail)));
+    let anomalies = plan.anomalies.iter().flat_map(|anomaly| {
+        anomaly.rows.iter().map(|row| format!("{} {} {}", row.table, row.id, row.detail))
+    });
     anomalies.chain(plan.missing_privileges.iter().cloned()).collect::<Vec<_>>().join("\n")
 }
 

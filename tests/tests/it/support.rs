@@ -6,11 +6,11 @@ use phaseline_migrator::plan::{Plan, PlanOptions, plan};
 use phaseline_migrator::progress::Silent;
 use phaseline_migrator::rollback::{RollbackOptions, RolledBack, rollback};
 use phaseline_migrator::run::Operator;
-use phaseline_migrator::{Database, MigratorError};
+use phaseline_migrator::sample::{self, SampleOptions};
 use phaseline_migrator::verify::{Verification, verify};
+use phaseline_migrator::{Database, MigratorError};
 use phaseline_projections::ProjectPhases;
 use phaseline_store::TimelineStore;
-use phaseline_migrator::sample::{self, SampleOptions};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection};
 use std::path::PathBuf;
@@ -63,8 +63,7 @@ pub async fn migrated(url: &str) -> Migrated {
 }
 
 pub async fn try_rollback(url: &str) -> Result<RolledBack, MigratorError> {
-    let options =
-        RollbackOptions { lock_timeout: Duration::from_secs(60), operator: operator() };
+    let options = RollbackOptions { lock_timeout: Duration::from_secs(60), operator: operator() };
     rollback(&handle(url), &options, &Silent).await
 }
 
@@ -99,7 +98,8 @@ pub fn sample(projects: u32, assignments: u64, seed: u64) -> TestDatabase {
         let url = url.to_owned();
         // Its own thread: the caller may be inside a runtime already.
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
             runtime.block_on(async {
                 let options = SampleOptions { projects, assignments, seed };
                 let mut connection = PgConnection::connect(&url).await.expect("connect");

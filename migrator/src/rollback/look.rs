@@ -1,0 +1,233 @@
+//! Looks at a database before its rollback: what the log holds, what was changed since, what is in the way.
+
+use super::{Edit, RollbackPlan};
+use crate::anomaly::{Code, Findings};
+use crate::definition::{self, NeededName, QualifiedName, RebuiltTable, TableDefinition};
+use crate::error::MigratorError;
+use crate::links::FoldedLinks;
+use crate::plan::SHADOW;
+use crate::run::{self, LegacySchemaRecorded, Run};
+use crate::shape::{self, LEGACY_REVISION, Shape, TIMELINE_REVISION};
+use crate::watch::Watch;
+use phaseline_projections::{FoldedLog, drift, legacy_phases};
+use phaseline_store::{StoreError, read, schema, timeline::TIMELINE};
+use sqlx::PgConnection;
+
+/// The new table's own columns.
+pub(super) const NEW_COLUMNS: [&str; 4] = ["name", "start_date", "end_date", "description"];
+pub(super) const NEW_PHASE_COLUMNS: [&str; 11] = [
+    "project_id",
+    "capital_budget",
+    "expense_budget",
+    "total_budget",
+    "id",
+    "created_at",
+    "updated_at",
+    "name",
+    "start_date",
+    "end_date",
+    "description",
+];
+
+pub(super) const REBUILT: [RebuiltTable<'static>; 2] = [
+    RebuiltTable {
+        schema: "public",
+        table: "project_phases",
+        going_columns: &NEW_COLUMNS,
+        expected_columns: Some(&NEW_PHASE_COLUMNS),
+        rebuilt: true,
+    },
+    RebuiltTable {
+        schema: "public",
+        table: "resource_assignments",
+        going_columns: &[],
+        expected_columns: None,
+        rebuilt: true,
+    },
+];
+
+/// Everything that the way down needs.
+pub(super) struct Prepared {
+    pub plan: RollbackPlan,
+    pub log: FoldedLog,
+    pub links: FoldedLinks,
+    pub current: [TableDefinition; 2],
+    pub old: [TableDefinition; 2],
+    pub watch: Watch,
+}
+
+pub(super) enum Looked {
+    Report(Box<RollbackPlan>),
+    Prepared(Box<Prepared>),
+}
+
+pub(super) fn empty_plan(shape: Shape) -> RollbackPlan {
+    RollbackPlan {
+        format: "phaseline.rollback/1",
+        shape,
+        already: false,
+        ready: false,
+        anomalies: Vec::new(),
+        missing_privileges: Vec::new(),
+        edits: Vec::new(),
+        drift: Vec::new(),
+        going: Vec::new(),
+        phases: 0,
+        links: 0,
+    }
+}
+
+/// The migration that put the database into the shape it is in.
+pub(super) fn last_migration(runs: Vec<Run>) -> Result<(Run, LegacySchemaRecorded), MigratorError> {
+    let last = runs
+        .into_iter()
+        .rfind(|run| run.migrated.is_some() || run.rolled_back.is_some())
+        .ok_or_else(|| MigratorError::LogIncomplete("it holds no migration".to_owned()))?;
+    if last.rolled_back.is_some() {
+        return Err(MigratorError::LogIncomplete(
+            "its last run is a rollback, but the tables are in the new shape".to_owned(),
+        ));
+    }
+    let schema = last.legacy_schema.clone().ok_or_else(|| {
+        MigratorError::LogIncomplete("its last migration recorded no legacy schema".to_owned())
+    })?;
+    Ok((last, schema))
+}
+
+/// Looks at database and log inside the caller's transaction.
+pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, MigratorError> {
+    let found = shape::find(connection).await?;
+    let mut plan = empty_plan(found.shape);
+    if found.shape == Shape::Legacy && found.revision() == Some(LEGACY_REVISION) {
+        plan.already = true;
+        plan.ready = true;
+        return Ok(Looked::Report(Box::new(plan)));
+    }
+    let mut findings = Findings::default();
+    if found.shape != Shape::Timelines {
+        findings.note(Code::NotThePlanners, "database", "public", format!("the shape is {}", found.shape));
+    } else if found.revision() != Some(TIMELINE_REVISION) {
+        let detail =
+            format!("holds {}, a rollback starts from {TIMELINE_REVISION}", found.revisions.join(", "));
+        findings.note(Code::WrongRevision, "alembic_version", "version_num", detail);
+    }
+    if findings.refused() {
+        plan.anomalies = findings.into_anomalies();
+        return Ok(Looked::Report(Box::new(plan)));
+    }
+    if !schema::installed(connection).await? {
+        return Err(MigratorError::LogIncomplete(
+            "there is none: this database was migrated by something else".to_owned(),
+        ));
+    }
+    let watch = Watch::start(connection).await?;
+    let (migration, legacy_schema) = last_migration(run::runs(connection).await?)?;
+    let (mut log, mut links) = (FoldedLog::default(), FoldedLinks::default());
+    let edits = &mut plan.edits;
+    read::scan(connection, None, |event| {
+        log.see(event)?;
+        links.see(event)?;
+        if event.stream_type == TIMELINE && event.position > migration.position {
+            edits.push(Edit {
+                project_id: event.stream_id.into(),
+                phase_id: event.timeline_event()?.phase_id(),
+                event_type: event.event_type.to_owned(),
+                position: event.position,
+                recorded_at: event.recorded_at,
+                actor: event.to_owned_event().metadata.actor,
+            });
+        }
+        Ok::<_, StoreError>(())
+    })
+    .await?;
+    plan.drift = drift::compare(connection, &log).await?;
+    let current =
+        [captured(connection, "project_phases").await?, captured(connection, "resource_assignments").await?];
+    refusals(connection, &legacy_schema, &current, &mut findings).await?;
+    let old = if findings.refused() {
+        current.clone()
+    } else {
+        let (old, going) = old_definitions(&current, &legacy_schema)?;
+        plan.going = going;
+        old
+    };
+    plan.missing_privileges =
+        definition::missing_privileges(connection, None, SHADOW, &[&old[0], &old[1]]).await?;
+    plan.anomalies = findings.into_anomalies();
+    plan.phases = log.timelines.values().map(|folded| legacy_phases::rows(folded).len() as u64).sum();
+    plan.links = links.phase_of.len() as u64;
+    plan.ready = plan.anomalies.is_empty()
+        && plan.missing_privileges.is_empty()
+        && plan.edits.is_empty()
+        && plan.drift.is_empty();
+    let mut watch = watch;
+    let live: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM public.project_phases").fetch_one(connection).await?;
+    watch.expect("project_phases", live.unsigned_abs());
+    Ok(Looked::Prepared(Box::new(Prepared { plan, log, links, current, old, watch })))
+}
+
+async fn captured(connection: &mut PgConnection, table: &str) -> Result<TableDefinition, MigratorError> {
+    definition::capture(connection, "public", table)
+        .await?
+        .ok_or_else(|| MigratorError::WrongShape(format!("table public.{table} is missing")))
+}
+
+pub(super) async fn refusals(
+    connection: &mut PgConnection,
+    legacy_schema: &LegacySchemaRecorded,
+    current: &[TableDefinition; 2],
+    findings: &mut Findings,
+) -> Result<(), MigratorError> {
+    for obstacle in definition::obstacles(connection, &REBUILT).await? {
+        let place =
+            if obstacle.table.is_empty() { String::new() } else { format!("on {}: ", obstacle.table) };
+        findings.note(
+            Code::Obstacle,
+            "object",
+            obstacle.object,
+            format!("{place}{}; {}", obstacle.reason, obstacle.remedy),
+        );
+    }
+    let mut needed = legacy_schema.phase_type.needed_names();
+    needed.extend(legacy_schema.project_phase_id.needed_names());
+    // Names that the rebuilt tables bear themselves are freed by the run.
+    let own = |name: &QualifiedName| {
+        current.iter().any(|table| table.indexes.iter().any(|index| index.name == name.name))
+    };
+    needed.retain(|name| !matches!(name, NeededName::Relation(name) if own(name)));
+    needed.push(NeededName::Schema(SHADOW.to_owned()));
+    for taken in definition::names_taken(connection, &needed).await? {
+        findings.note(Code::Obstacle, "name", taken.object, format!("{}; {}", taken.reason, taken.remedy));
+    }
+    Ok(())
+}
+
+/// Today's definitions without the new columns and with what the log kept: so that what a DBA did since survives.
+/// Also what hangs on the new columns beyond our own indexes and goes with them.
+pub(super) fn old_definitions(
+    current: &[TableDefinition; 2],
+    legacy_schema: &LegacySchemaRecorded,
+) -> Result<([TableDefinition; 2], Vec<String>), MigratorError> {
+    let [mut phases, mut assignments] = current.clone();
+    let mut going = Vec::new();
+    for column in NEW_COLUMNS.iter().rev() {
+        let luggage = phases.take_column(column)?;
+        let ours = ["ix_project_phases_start_date", "ix_project_phases_end_date", "check_phase_dates"];
+        let names = luggage
+            .indexes
+            .iter()
+            .map(|(_, index)| format!("index {}", index.name))
+            .chain(luggage.checks.iter().map(|check| format!("check {}", check.name)))
+            .chain(luggage.foreign_keys.iter().map(|key| format!("foreign key {}", key.name)))
+            .chain(
+                luggage.statistics.iter().map(|statistics| format!("statistics {}", statistics.name.name)),
+            );
+        going.extend(names.filter(|name| !ours.iter().any(|ours| name.ends_with(ours))));
+    }
+    phases.put_back(legacy_schema.phase_type.clone())?;
+    assignments.put_back(legacy_schema.project_phase_id.clone())?;
+    // The key between the two was in the luggage of one and comes in at the other.
+    phases.meet(&assignments);
+    Ok(([phases, assignments], going))
+}

@@ -1,0 +1,261 @@
+//! Who waits for whom: runs keep each other out, readers and writers wait for the swap alone, a change in between is
+//! never missed.
+
+use crate::support::{
+    assert_verified, handle, migrate_options, migrated, rolled_back, sample, try_migrate, try_rollback,
+};
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_migrator::MigratorError;
+use phaseline_migrator::migrate::migrate;
+use phaseline_migrator::progress::Progress;
+use phaseline_tests::dump::{assert_same_dump, dump};
+use sqlx::{Connection, PgConnection};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+async fn connect(database: &TestDatabase) -> PgConnection {
+    PgConnection::connect(database.url()).await.unwrap()
+}
+
+/// Runs SQL when a step begins, by a process of its own: the run goes on only when it is done.
+struct Meanwhile<'a> {
+    database: &'a TestDatabase,
+    step: &'static str,
+    sql: &'static str,
+    times: AtomicUsize,
+    notes: Mutex<Vec<String>>,
+}
+
+impl<'a> Meanwhile<'a> {
+    fn new(database: &'a TestDatabase, step: &'static str, sql: &'static str) -> Self {
+        Self { database, step, sql, times: AtomicUsize::new(1), notes: Mutex::default() }
+    }
+}
+
+impl Progress for Meanwhile<'_> {
+    fn step(&self, name: &str, _total: Option<u64>) {
+        if name == self.step
+            && self
+                .times
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |times| times.checked_sub(1))
+                .is_ok()
+        {
+            self.database.psql(self.sql);
+        }
+    }
+    fn advance(&self, _done: u64) {}
+    fn note(&self, text: &str) {
+        self.notes.lock().unwrap().push(text.to_owned());
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_changes_between_plan_and_lock_is_not_missed() {
+    for sql in [
+        "UPDATE public.project_phases SET expense_budget = expense_budget + 1, total_budget = total_budget + 1",
+        "UPDATE public.projects SET end_date = end_date + 30",
+        "DELETE FROM public.actuals; DELETE FROM public.resource_assignments
+          WHERE id IN (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 3)",
+        "INSERT INTO public.resource_assignments SELECT resource_id, project_id, project_phase_id, assignment_date,
+                1, 50, 50, gen_random_uuid(), now(), now() FROM public.resource_assignments LIMIT 2",
+        "CREATE INDEX made_meanwhile ON public.project_phases (expense_budget)",
+    ] {
+        let database = sample(6, 60, 41);
+        let meanwhile = Meanwhile::new(&database, "locking the tables", sql);
+        let done = migrate(&handle(database.url()), &migrate_options(), &meanwhile).await.unwrap();
+        assert!(done.run.is_some());
+        let notes = meanwhile.notes.into_inner().unwrap();
+        assert!(notes.iter().any(|note| note.contains("changed meanwhile")), "{sql}: {notes:?}");
+        assert_verified(database.url()).await;
+        let expected = sample(6, 60, 41);
+        expected.psql(sql);
+        rolled_back(database.url()).await;
+        if !sql.starts_with("INSERT") {
+            assert_same_dump(&dump(expected.url()), &dump(database.url()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_plan_that_is_stale_by_the_time_of_the_lock_stops_the_run() {
+    let database = sample(6, 60, 42);
+    let mut options = migrate_options();
+    options.expected_digest = crate::support::plan_of(database.url()).await.digest;
+    let sql = "UPDATE public.project_phases SET expense_budget = expense_budget + 1, total_budget = total_budget + 1";
+    let meanwhile = Meanwhile::new(&database, "locking the tables", sql);
+    let result = migrate(&handle(database.url()), &options, &meanwhile).await;
+    assert!(matches!(result, Err(MigratorError::StalePlan { .. })), "{result:?}");
+    assert_eq!(database.psql("SELECT to_regnamespace('phaseline') IS NULL").trim(), "t");
+}
+
+#[tokio::test]
+async fn assignments_that_change_while_a_rollback_is_prepared_are_brought_in() {
+    let database = sample(6, 60, 43);
+    migrated(database.url()).await;
+    let sql = "DELETE FROM public.actuals;
+        DELETE FROM public.resource_assignments
+         WHERE id IN (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 5);
+        UPDATE public.resource_assignments SET allocation_percentage = 77
+         WHERE id IN (SELECT id FROM public.resource_assignments ORDER BY id DESC LIMIT 5);
+        INSERT INTO public.resource_assignments SELECT resource_id, project_id, assignment_date,
+               66, 50, 50, gen_random_uuid(), now(), now() FROM public.resource_assignments LIMIT 4";
+    let meanwhile = Meanwhile::new(&database, "locking the tables", sql);
+    let options = phaseline_migrator::rollback::RollbackOptions {
+        lock_timeout: Duration::from_secs(60),
+        operator: crate::support::operator(),
+    };
+    phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await.unwrap();
+    let counts = database.psql(
+        "SELECT count(*), count(*) FILTER (WHERE allocation_percentage = 77),
+                count(*) FILTER (WHERE allocation_percentage = 66), count(project_phase_id)
+           FROM public.resource_assignments",
+    );
+    assert_eq!(counts.trim(), "59|5|4|59");
+    assert_verified(database.url()).await;
+}
+
+#[tokio::test]
+async fn an_edit_that_arrives_while_a_rollback_is_prepared_is_not_lost() {
+    let database = sample(6, 60, 44);
+    migrated(database.url()).await;
+    let meanwhile = Meanwhile::new(
+        &database,
+        "locking the tables",
+        "UPDATE public.project_phases SET name = 'edited' WHERE id = (SELECT min(id::text)::uuid FROM public.project_phases)",
+    );
+    let options = phaseline_migrator::rollback::RollbackOptions {
+        lock_timeout: Duration::from_secs(60),
+        operator: crate::support::operator(),
+    };
+    let result = phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await;
+    assert!(matches!(result, Err(MigratorError::WouldLose(_))), "{result:?}");
+    assert_eq!(database.psql("SELECT count(*) FROM public.project_phases WHERE name = 'edited'").trim(), "1");
+}
+
+#[tokio::test]
+async fn a_second_run_is_told_who_holds_the_lock() {
+    let database = sample(4, 10, 45);
+    let mut reader = connect(&database).await;
+    let mut open = reader.begin().await.unwrap();
+    sqlx::query("SELECT count(*) FROM public.project_phases").execute(&mut *open).await.unwrap();
+    let waiting = try_migrate(database.url());
+    let second = async {
+        loop {
+            let held = database.psql(
+                "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                  WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()",
+            );
+            if held.trim() != "0" {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let result = try_rollback(database.url()).await;
+        open.rollback().await.unwrap();
+        result
+    };
+    let (first, second) = tokio::join!(waiting, second);
+    let Err(MigratorError::Locked { holder }) = second else { panic!("{second:?}") };
+    assert!(holder.contains("phaseline migrate tester@test pid"), "{holder}");
+    first.unwrap();
+}
+
+#[tokio::test]
+async fn the_wait_for_the_tables_ends_and_names_who_is_in_the_way() {
+    let database = sample(4, 10, 46);
+    let before = database.dump(&[]);
+    let mut reader = connect(&database).await;
+    sqlx::query("SET application_name = 'nightly report'").execute(&mut reader).await.unwrap();
+    let mut open = reader.begin().await.unwrap();
+    sqlx::query("SELECT count(*) FROM public.project_phases").execute(&mut *open).await.unwrap();
+    let mut options = migrate_options();
+    options.lock_timeout = Duration::from_secs(3);
+    let result = migrate(&handle(database.url()), &options, &phaseline_migrator::progress::Silent).await;
+    let Err(MigratorError::LockTimeout { waited_seconds: 3, blockers }) = result else {
+        panic!("{result:?}")
+    };
+    assert!(blockers.contains("nightly report"), "{blockers}");
+    open.rollback().await.unwrap();
+    assert_eq!(before, database.dump(&[]));
+    migrated(database.url()).await;
+}
+
+/// Between the attempts others go on: while a run waits behind one open transaction, readers are let through.
+#[tokio::test]
+async fn readers_go_on_while_a_run_waits_for_the_tables() {
+    let database = sample(4, 10, 47);
+    let mut reader = connect(&database).await;
+    let mut open = reader.begin().await.unwrap();
+    sqlx::query("SELECT count(*) FROM public.project_phases").execute(&mut *open).await.unwrap();
+    let stop = AtomicBool::new(false);
+    let reading = async {
+        let mut connection = connect(&database).await;
+        let mut answers = 0_u32;
+        while !stop.load(Ordering::SeqCst) {
+            sqlx::query("SELECT count(*) FROM public.project_phases").execute(&mut connection).await.unwrap();
+            answers += 1;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        answers
+    };
+    let running = async {
+        let mut options = migrate_options();
+        options.lock_timeout = Duration::from_secs(4);
+        let result = migrate(&handle(database.url()), &options, &phaseline_migrator::progress::Silent).await;
+        stop.store(true, Ordering::SeqCst);
+        result
+    };
+    let (answers, result) = tokio::join!(reading, running);
+    assert!(matches!(result, Err(MigratorError::LockTimeout { .. })), "{result:?}");
+    assert!(answers > 50, "only {answers} answers in the time of the wait");
+}
+
+#[tokio::test]
+async fn a_run_that_is_asked_to_stop_leaves_nothing() {
+    struct Stop(AtomicUsize, usize);
+    impl Progress for Stop {
+        fn step(&self, _name: &str, _total: Option<u64>) {}
+        fn advance(&self, _done: u64) {}
+        fn note(&self, _text: &str) {}
+        fn interrupted(&self) -> bool {
+            self.0.fetch_add(1, Ordering::SeqCst) == self.1
+        }
+    }
+    let database = sample(4, 10, 48);
+    let before = database.dump(&[]);
+    let mut stops = 0;
+    loop {
+        let stop = Stop(AtomicUsize::new(0), stops);
+        match migrate(&handle(database.url()), &migrate_options(), &stop).await {
+            Err(MigratorError::Interrupted) => assert_eq!(before, database.dump(&[]), "stopped at {stops}"),
+            Ok(_) => break,
+            other => panic!("{other:?}"),
+        }
+        stops += 1;
+    }
+    assert!(stops >= 4, "it can be stopped at {stops} places");
+    assert_verified(database.url()).await;
+}
+
+/// A connection that is lost in the middle is a rolled back transaction: the database is as it was.
+#[tokio::test]
+async fn a_lost_connection_leaves_the_old_shape() {
+    let database = sample(4, 10, 49);
+    let before = database.dump(&[]);
+    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'phaseline migrate%'
+                   AND datname = current_database()";
+    for step in ["installing the log", "writing the log", "building the new project_phases", "cutting over"] {
+        let meanwhile = Meanwhile::new(&database, step, kill);
+        let result = migrate(&handle(database.url()), &migrate_options(), &meanwhile).await;
+        assert!(
+            matches!(
+                result,
+                Err(MigratorError::Database(_) | MigratorError::Store(_) | MigratorError::Ddl { .. })
+            ),
+            "{step}: {result:?}"
+        );
+        assert_eq!(before, database.dump(&[]), "{step}");
+    }
+    migrated(database.url()).await;
+}
