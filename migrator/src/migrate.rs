@@ -323,9 +323,9 @@ async fn import(
             stop_if_asked(progress)?;
         }
     }
-    for (project, version, links) in &prepared.translation.links {
-        let stream = links::stream_of(*project);
-        for (event, version) in links::events(links.clone())?.iter().zip(version + 1..) {
+    for project in &prepared.translation.links {
+        let stream = links::stream_of(project.project);
+        for (event, version) in links::events(project.links.clone())?.iter().zip(project.version + 1..) {
             import.push(stream, version, event, &metadata).await?;
             done += 1;
         }

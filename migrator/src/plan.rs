@@ -274,8 +274,8 @@ fn counts(tables: &LegacyTables, translation: &Translation) -> Counts {
         timelines_opened: translation.projects.iter().filter(|project| project.version == 0).count() as u64,
         timelines_continued: translation.continued,
         timeline_events: translation.projects.iter().map(|project| project.events.len() as u64).sum(),
-        link_events: translation.links.iter().map(|(.., links)| links::event_count(links.len())).sum(),
-        links: translation.links.iter().map(|(.., links)| links.len() as u64).sum(),
+        link_events: translation.links.iter().map(|project| links::event_count(project.links.len())).sum(),
+        links: translation.links.iter().map(|project| project.links.len() as u64).sum(),
     }
 }
 

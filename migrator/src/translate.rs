@@ -23,6 +23,15 @@ pub(crate) struct ProjectEvents {
     pub phases: Vec<LegacyPhaseAdopted>,
 }
 
+/// Links to record for the assignments of one project.
+#[derive(Debug)]
+pub(crate) struct ProjectLinks {
+    pub project: ProjectId,
+    /// The stream's version before.
+    pub version: i64,
+    pub links: Vec<(PhaseId, AssignmentId)>,
+}
+
 /// What becomes of the assignments when their phase is the one of their date.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ByDate {
@@ -58,8 +67,7 @@ impl BudgetSums {
 pub(crate) struct Translation {
     pub findings: Findings,
     pub projects: Vec<ProjectEvents>,
-    /// Links to record, by the assignments' project.
-    pub links: Vec<(ProjectId, i64, Vec<(PhaseId, AssignmentId)>)>,
+    pub links: Vec<ProjectLinks>,
     pub by_date: ByDate,
     pub before: BudgetSums,
     pub after: BudgetSums,
@@ -363,7 +371,7 @@ fn assignments(
         .into_iter()
         .map(|project| {
             let version = known.versions.get(&project).copied().unwrap_or_default();
-            (project, version, links.remove(&project).unwrap_or_default())
+            ProjectLinks { project, version, links: links.remove(&project).unwrap_or_default() }
         })
         .collect();
 }

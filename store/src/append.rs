@@ -49,9 +49,7 @@ pub async fn append(
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for command in batch {
         let command_metadata = command.metadata.to_json()?;
-        let mut version = command.expected;
-        for event in &command.events {
-            version += 1;
+        for (version, event) in (command.expected + 1..).zip(&command.events) {
             let salt = salt();
             contents.push(
                 hash::content(&hash::Content {

@@ -1,6 +1,11 @@
 //! Migrates a large sample database there and back, and says what it took: time, locks, the longest wait of a reader,
 //! memory. Run by `make scale`; takes the number of projects and of assignments.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a program to look at, not to live with")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a program to look at, not to live with"
+)]
 
 use phaseline_embedded::testing::{TestCluster, TestOptions};
 use phaseline_migrator::migrate::{MigrateOptions, migrate};
@@ -47,10 +52,12 @@ fn reader(url: &str, stop: Arc<AtomicBool>) -> std::thread::JoinHandle<Duration>
             let mut longest = Duration::ZERO;
             while !stop.load(Ordering::SeqCst) {
                 let begun = Instant::now();
-                sqlx::raw_sql("SELECT 1 FROM project_phases LIMIT 1; SELECT 1 FROM resource_assignments LIMIT 1")
-                    .execute(&mut connection)
-                    .await
-                    .unwrap();
+                sqlx::raw_sql(
+                    "SELECT 1 FROM project_phases LIMIT 1; SELECT 1 FROM resource_assignments LIMIT 1",
+                )
+                .execute(&mut connection)
+                .await
+                .unwrap();
                 longest = longest.max(begun.elapsed());
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
@@ -75,7 +82,10 @@ async fn main() {
     let options = SampleOptions { projects: u32::try_from(projects).unwrap(), assignments, seed: 1 };
     let mut connection = PgConnection::connect(url).await.unwrap();
     sample::create(&mut connection, &options).await.unwrap();
-    println!("{projects} projects, {assignments} assignments; {}", test_database.psql("SELECT version()").trim());
+    println!(
+        "{projects} projects, {assignments} assignments; {}",
+        test_database.psql("SELECT version()").trim()
+    );
     println!(
         "fsync {}, synchronous_commit {}, shared_buffers {}",
         test_database.psql("SHOW fsync").trim(),
@@ -95,14 +105,22 @@ async fn main() {
     let (stop, waiting) = watched(url);
     let migrated = migrate(
         &database,
-        &MigrateOptions { plan: PlanOptions::default(), expected_digest: None, lock_timeout, operator: operator.clone() },
+        &MigrateOptions {
+            plan: PlanOptions::default(),
+            expected_digest: None,
+            lock_timeout,
+            operator: operator.clone(),
+        },
         &steps(),
     )
     .await
     .unwrap();
     stop.store(true, Ordering::SeqCst);
     let longest = waiting.join().unwrap();
-    println!("  took {} ms, tables locked {} ms, longest wait of a reader {longest:?}", migrated.took_ms, migrated.locked_ms);
+    println!(
+        "  took {} ms, tables locked {} ms, longest wait of a reader {longest:?}",
+        migrated.took_ms, migrated.locked_ms
+    );
 
     let mut connection = database.connect("scale").await.unwrap();
     let begun = Instant::now();
@@ -114,7 +132,10 @@ async fn main() {
     let back = rollback(&database, &RollbackOptions { lock_timeout, operator }, &steps()).await.unwrap();
     stop.store(true, Ordering::SeqCst);
     let longest = waiting.join().unwrap();
-    println!("  took {} ms, tables locked {} ms, longest wait of a reader {longest:?}", back.took_ms, back.locked_ms);
+    println!(
+        "  took {} ms, tables locked {} ms, longest wait of a reader {longest:?}",
+        back.took_ms, back.locked_ms
+    );
 
     let begun = Instant::now();
     let passed = verify(&mut connection, &Silent).await.unwrap().passed;

@@ -86,7 +86,8 @@ async fn the_stored_chain_is_the_documented_one() {
 
 #[tokio::test]
 async fn every_kind_of_tampering_is_found() {
-    let attempts: [(&str, &str, fn(&Break) -> bool); 9] = [
+    type Expected = fn(&Break) -> bool;
+    let attempts: [(&str, &str, Expected); 9] = [
         ("payload", "UPDATE phaseline.events SET payload = '{\"n\":9}' WHERE position = 3", |b| {
             *b == Break::Hash { position: 3 }
         }),
@@ -123,7 +124,7 @@ async fn every_kind_of_tampering_is_found() {
             "exchange",
             "UPDATE phaseline.events SET position = 1000 - position WHERE position IN (3, 4);
              UPDATE phaseline.events SET position = position - 993 WHERE position IN (996, 997)",
-            |b| matches!(b, Break::Hash { position: 3 | 4 | 5 } | Break::Version { .. }),
+            |b| matches!(b, Break::Hash { position: 3..=5 } | Break::Version { .. }),
         ),
     ];
     for (name, statement, expected) in attempts {

@@ -5,11 +5,11 @@ use phaseline_store::{Append, Metadata, NewEvent, StreamId, schema};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-pub async fn connect(database: &TestDatabase) -> PgConnection {
+pub(crate) async fn connect(database: &TestDatabase) -> PgConnection {
     PgConnection::connect(database.url()).await.expect("connect")
 }
 
-pub async fn log() -> TestDatabase {
+pub(crate) async fn log() -> TestDatabase {
     let database = TestCluster::shared().database();
     database.psql("CREATE TABLE public.projects (id uuid PRIMARY KEY)");
     let mut connection = connect(&database).await;
@@ -18,11 +18,11 @@ pub async fn log() -> TestDatabase {
     database
 }
 
-pub fn stream(id: u128) -> StreamId {
+pub(crate) fn stream(id: u128) -> StreamId {
     StreamId { stream_type: "Timeline", id: Uuid::from_u128(id) }
 }
 
-pub fn command(stream: StreamId, expected: i64, events: usize) -> Append {
+pub(crate) fn command(stream: StreamId, expected: i64, events: usize) -> Append {
     let event = |n| NewEvent::new("Happened", 1, format!("{{\"n\":{n},\"text\":\"né \\\"x\\\"\"}}"));
     Append {
         stream,

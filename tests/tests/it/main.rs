@@ -12,6 +12,7 @@ mod edits;
 mod locks;
 mod original;
 mod postgres_es;
+mod projection;
 mod real_database;
 mod refusals;
 mod round_trip;

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The real legacy database, where it is at hand. Says so when it is not.
-pub fn planner_sql() -> Option<PathBuf> {
+pub(crate) fn planner_sql() -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/legacy/planner.sql");
     if !path.exists() {
         eprintln!("SKIPPED: {} is not here; the same is tested on generated databases", path.display());
@@ -26,26 +26,26 @@ pub fn planner_sql() -> Option<PathBuf> {
     Some(path)
 }
 
-pub fn database_from(sql: &str) -> TestDatabase {
+pub(crate) fn database_from(sql: &str) -> TestDatabase {
     let database = TestCluster::shared().database();
     phaseline_tests::script::load(database.url(), [sql]);
     database
 }
 
-pub fn handle(url: &str) -> Database {
+pub(crate) fn handle(url: &str) -> Database {
     Database::new(url.parse().expect("the test cluster's url"))
 }
 
-pub fn operator() -> Operator {
+pub(crate) fn operator() -> Operator {
     Operator { actor: "tester@test".to_owned(), host: "test".to_owned(), reason: None }
 }
 
-pub async fn plan_of(url: &str) -> Plan {
+pub(crate) async fn plan_of(url: &str) -> Plan {
     let mut connection = handle(url).connect("test").await.expect("connect");
     plan(&mut connection, &PlanOptions::default()).await.expect("plan")
 }
 
-pub fn migrate_options() -> MigrateOptions {
+pub(crate) fn migrate_options() -> MigrateOptions {
     MigrateOptions {
         plan: PlanOptions::default(),
         expected_digest: None,
@@ -54,44 +54,44 @@ pub fn migrate_options() -> MigrateOptions {
     }
 }
 
-pub async fn try_migrate(url: &str) -> Result<Migrated, MigratorError> {
+pub(crate) async fn try_migrate(url: &str) -> Result<Migrated, MigratorError> {
     migrate(&handle(url), &migrate_options(), &Silent).await
 }
 
-pub async fn migrated(url: &str) -> Migrated {
+pub(crate) async fn migrated(url: &str) -> Migrated {
     try_migrate(url).await.unwrap_or_else(|error| panic!("migrate: {error}\n{error:#?}"))
 }
 
-pub async fn try_rollback(url: &str) -> Result<RolledBack, MigratorError> {
+pub(crate) async fn try_rollback(url: &str) -> Result<RolledBack, MigratorError> {
     let options = RollbackOptions { lock_timeout: Duration::from_secs(60), operator: operator() };
     rollback(&handle(url), &options, &Silent).await
 }
 
-pub async fn rolled_back(url: &str) -> RolledBack {
+pub(crate) async fn rolled_back(url: &str) -> RolledBack {
     try_rollback(url).await.unwrap_or_else(|error| panic!("rollback: {error}\n{error:#?}"))
 }
 
-pub async fn verified(url: &str) -> Verification {
+pub(crate) async fn verified(url: &str) -> Verification {
     let mut connection = handle(url).connect("test").await.expect("connect");
     verify(&mut connection, &Silent).await.expect("verify")
 }
 
 /// Verifies, and says what failed if something did.
-pub async fn assert_verified(url: &str) {
+pub(crate) async fn assert_verified(url: &str) {
     let found = verified(url).await;
     let failed: Vec<_> = found.checks.iter().filter(|check| !check.passed).collect();
     assert!(found.passed, "{failed:#?}");
 }
 
 /// The store over a pool of its own.
-pub async fn store(url: &str) -> TimelineStore<ProjectPhases> {
+pub(crate) async fn store(url: &str) -> TimelineStore<ProjectPhases> {
     let options = url.parse().expect("the test cluster's url");
     let pool = PgPoolOptions::new().max_connections(4).connect_with(options).await.expect("connect");
     TimelineStore::new(pool, ProjectPhases)
 }
 
 /// A sample legacy database, cloned from a template that is made once per process.
-pub fn sample(projects: u32, assignments: u64, seed: u64) -> TestDatabase {
+pub(crate) fn sample(projects: u32, assignments: u64, seed: u64) -> TestDatabase {
     let cluster = TestCluster::shared();
     let template = format!("sample_{projects}_{assignments}_{seed}");
     cluster.template(&template, |url| {

@@ -1,0 +1,63 @@
+# The tasks of the workspace; `make` lists them. All of them honour CARGO_TARGET_DIR.
+
+target := $(or $(CARGO_TARGET_DIR),target)
+setup := bash scripts/setup.sh
+step := bash scripts/step.sh
+
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup ## Build phaseline and show what it does, on a sample database of its own
+	cargo build --release --locked -p phaseline
+	"$(target)/release/phaseline" demo
+
+.PHONY: test
+test: setup ## Run every test; ARGS='-p phaseline-store append' runs some
+	@$(step) test cargo test --workspace --locked --no-fail-fast $(ARGS)
+
+# The cheap checks first. All that compile share one profile, so that dependencies are checked once.
+.PHONY: lint
+lint: lint-text lint-fmt lint-deny lint-clippy lint-doc ## Check text, format, licences of dependencies, code, docs
+
+.PHONY: lint-setup lint-text lint-fmt lint-deny lint-clippy lint-doc
+lint-setup:
+	@$(setup) lint
+
+lint-text:
+	@$(step) text bash scripts/check-text.sh
+
+lint-fmt: lint-setup
+	@$(step) fmt cargo fmt --all --check
+
+lint-deny: lint-setup
+	@$(step) deny cargo deny --locked check --hide-inclusion-graph licenses bans sources
+
+lint-clippy: lint-setup
+	@$(step) clippy cargo clippy --workspace --all-targets --locked -- -D warnings
+
+lint-doc: lint-setup
+	@$(step) doc env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+.PHONY: scale
+scale: setup ## Migrate 10 000 projects and 1 000 000 assignments there and back, and say what it took
+	cargo run --release --locked -p phaseline-tests --example scale
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt --all
+
+.PHONY: doc
+doc: ## Build the documentation of the crates
+	cargo doc --workspace --no-deps --locked
+
+.PHONY: setup
+setup: ## Install what is missing to build and run
+	@$(setup)
+
+.PHONY: clean
+clean: ## Remove what was built
+	cargo clean
