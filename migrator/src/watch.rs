@@ -42,9 +42,16 @@ impl Watch {
         self.counts.push((table, i64::try_from(rows).unwrap_or(i64::MAX)));
     }
 
-    /// The condition under which a row `t` is newer than the snapshot.
+    /// The condition under which a row `t` is newer than the snapshot: its transaction is one of those from the horizon
+    /// up to the newest now. The upper end matters: a frozen row keeps the number of a transaction that may be more than
+    /// half a circle of numbers old, and would look like one of the future.
     pub(crate) fn newer(&self) -> String {
-        format!("pg_catalog.age(t.xmin) <= pg_catalog.age('{}'::xid)", self.horizon)
+        format!(
+            "pg_catalog.age(t.xmin) BETWEEN (SELECT pg_catalog.age(((pg_catalog.pg_snapshot_xmax(
+                 pg_catalog.pg_current_snapshot())::text)::numeric % 4294967296)::text::xid))
+               AND pg_catalog.age('{}'::xid)",
+            self.horizon
+        )
     }
 
     /// The tables that changed since. Only sound under a lock that keeps writers out.

@@ -18,3 +18,4 @@ mod refusals;
 mod round_trip;
 mod select_only;
 mod support;
+mod verification;

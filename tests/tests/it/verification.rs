@@ -1,0 +1,150 @@
+//! A verification that cannot fail proves nothing: each check fails when what it checks is broken, and says where.
+
+use crate::support::{assert_verified, migrated, rolled_back, sample, verified};
+
+/// Breaks one thing in a database of its own and returns the titles of the checks that failed, with their details.
+async fn failures(back: bool, statement: &str) -> String {
+    let database = sample(6, 60, 61);
+    migrated(database.url()).await;
+    if back {
+        rolled_back(database.url()).await;
+    }
+    assert_verified(database.url()).await;
+    database.psql(statement);
+    let found = verified(database.url()).await;
+    assert!(!found.passed, "nothing noticed: {statement}");
+    found
+        .checks
+        .iter()
+        .filter(|check| !check.passed)
+        .map(|check| format!("{} {} {}\n", check.title, check.lines[0].text, check.details.join("; ")))
+        .collect()
+}
+
+async fn each(back: bool, cases: &[(&str, &[&str])]) {
+    for (statement, expected) in cases {
+        let text = failures(back, statement).await;
+        for part in *expected {
+            assert!(text.contains(part), "{statement}: {part:?} is not in\n{text}");
+        }
+    }
+}
+
+const FIRST: &str = "(SELECT id FROM public.project_phases ORDER BY id LIMIT 1)";
+
+#[tokio::test]
+async fn every_check_of_the_new_shape_fails_when_its_matter_is_broken() {
+    let one = |sql: &str| sql.replace("FIRST", FIRST);
+    let cases: Vec<(String, &[&str])> = vec![
+        (
+            one("ALTER TABLE public.project_phases ALTER name DROP NOT NULL;
+                 UPDATE public.project_phases SET name = NULL WHERE id = FIRST"),
+            &["required fields", "phase names", "equals the fold"],
+        ),
+        ("ALTER TABLE public.project_phases ADD phase_type text".to_owned(), &["phase_type column is still there"]),
+        (
+            "ALTER TABLE public.resource_assignments ADD project_phase_id uuid".to_owned(),
+            &["project_phase_id column is still there"],
+        ),
+        (
+            one("ALTER TABLE public.project_phases DROP CONSTRAINT check_phase_dates;
+                 UPDATE public.project_phases SET end_date = start_date - 1 WHERE id = FIRST"),
+            &["start_date <= end_date", "equals the fold"],
+        ),
+        (one("UPDATE public.project_phases SET name = ' ' WHERE id = FIRST"), &["phase names"]),
+        (
+            one("UPDATE public.project_phases SET start_date = start_date + 1
+                  WHERE (project_id, start_date) IN (SELECT project_id, min(start_date) FROM public.project_phases GROUP BY 1)"),
+            &["cover project date ranges", "day by day", "start_date"],
+        ),
+        (
+            one("UPDATE public.project_phases SET capital_budget = capital_budget + 0.01,
+                        total_budget = total_budget + 0.01 WHERE id = FIRST"),
+            &["budget data preserved", "to the cent", "capital_budget"],
+        ),
+        (
+            // The sum is the same, only the projects' shares are not.
+            "WITH two AS (SELECT id, row_number() OVER (ORDER BY id) AS n FROM public.project_phases
+                           WHERE project_id IN (SELECT project_id FROM public.project_phases GROUP BY 1 LIMIT 2))
+             UPDATE public.project_phases ph
+                SET expense_budget = expense_budget + 1000 - 2000 * (n % 2) , total_budget = total_budget + 1000 - 2000 * (n % 2)
+               FROM two WHERE two.id = ph.id AND n <= 2"
+                .to_owned(),
+            &["equals the fold", "expense_budget"],
+        ),
+        ("DROP INDEX public.ix_project_phases_end_date".to_owned(), &["missing: ix_project_phases_end_date"]),
+        (
+            one("INSERT INTO public.project_phases SELECT project_id, 0, 0, 0, gen_random_uuid(), created_at, updated_at,
+                        'twice', start_date, end_date, NULL FROM public.project_phases"),
+            &["lie in several phases", "overlap", "in project_phases, but not in the log"],
+        ),
+        (
+            one("DELETE FROM public.project_phases WHERE id = FIRST"),
+            &["in the log, but not in project_phases", "to the cent", "day by day"],
+        ),
+        (one("UPDATE public.project_phases SET updated_at = updated_at + interval '1 us' WHERE id = FIRST"), &["updated_at"]),
+        (one("UPDATE public.project_phases SET description = '' WHERE id = FIRST"), &["description is  in", "NULL in the log"]),
+        ("UPDATE public.projects SET end_date = end_date + 1".to_owned(), &["dates are the timelines'", "day by day"]),
+        (
+            "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
+             UPDATE phaseline.events SET metadata = '{}' WHERE position = 5"
+                .to_owned(),
+            &["hash chain", "position 5"],
+        ),
+        (
+            "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
+             DELETE FROM phaseline.events WHERE position = 3"
+                .to_owned(),
+            &["position 3 is missing"],
+        ),
+    ];
+    let cases: Vec<(&str, &[&str])> = cases.iter().map(|(sql, expected)| (sql.as_str(), *expected)).collect();
+    each(false, &cases).await;
+}
+
+#[tokio::test]
+async fn every_check_of_the_old_shape_fails_when_its_matter_is_broken() {
+    let one = |sql: &str| sql.replace("FIRST", FIRST);
+    let cases: Vec<(String, &[&str])> = vec![
+        ("ALTER TABLE public.project_phases ALTER phase_type TYPE varchar(20)".to_owned(), &["not the enum"]),
+        ("ALTER TABLE public.project_phases ADD name varchar(100)".to_owned(), &["name column is still there"]),
+        (
+            one("ALTER TABLE public.project_phases ALTER phase_type DROP NOT NULL;
+                 UPDATE public.project_phases SET phase_type = NULL WHERE id = FIRST"),
+            &["have no type", "phase_type is NULL"],
+        ),
+        (
+            one("UPDATE public.project_phases SET phase_type = CASE phase_type WHEN 'PLANNING'
+                        THEN 'EXECUTION'::public.phasetype ELSE 'PLANNING' END WHERE id = FIRST"),
+            &["phase_type is"],
+        ),
+        (
+            one("UPDATE public.project_phases SET created_at = created_at - interval '1 us' WHERE id = FIRST"),
+            &["created_at is"],
+        ),
+        (
+            "UPDATE public.project_phases SET id = id WHERE ctid = (SELECT min(ctid) FROM public.project_phases)".to_owned(),
+            &["stands behind rows"],
+        ),
+        (
+            "UPDATE public.resource_assignments ra SET project_phase_id =
+                    (SELECT id FROM public.project_phases ph WHERE ph.id <> ra.project_phase_id ORDER BY id LIMIT 1)
+              WHERE id = (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 1)"
+                .to_owned(),
+            &["points at phase"],
+        ),
+        (
+            one("ALTER TABLE public.resource_assignments DROP CONSTRAINT resource_assignments_project_phase_id_fkey;
+                 DELETE FROM public.project_phases WHERE id = FIRST"),
+            &["in the log, not in the table"],
+        ),
+        (
+            "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
+             UPDATE phaseline.events SET recorded_at = recorded_at - interval '1 s' WHERE position = 9"
+                .to_owned(),
+            &["hash chain", "position 9"],
+        ),
+    ];
+    let cases: Vec<(&str, &[&str])> = cases.iter().map(|(sql, expected)| (sql.as_str(), *expected)).collect();
+    each(true, &cases).await;
+}
