@@ -1,0 +1,121 @@
+//! The command line. Each command's own arguments stand with the command.
+
+use crate::command::{
+    demo, doctor, history, migrate, phase, plan, rollback, sample, status, timeline, verify,
+};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// What `--help` ends with.
+pub(crate) const GUIDE: &str = "\
+Examples:
+  phaseline demo                     see all of it on a sample, leaving nothing behind
+  phaseline plan                     what would a migration find and do?
+  phaseline migrate --plan sha256:…  do exactly that
+  phaseline verify                   is everything as it must be?
+  phaseline rollback --dry-run       can it be taken back?
+
+Exit codes:
+  0  done, or already in the wanted shape
+  1  unexpected error
+  2  usage: the command line is wrong, or --yes is missing where nobody can be asked
+  3  not migratable, or refused by a rule; also: what was asked for does not exist
+  4  the plan is stale
+  5  another run holds the lock
+  6  verification failed
+  7  the rollback would lose data
+  8  interrupted, or the tables could not be locked in time: run it again
+  9  no database
+
+JSON: with --json each command prints exactly one object on stdout, versioned by its \"format\":
+  phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1,
+  phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.sample/1, phaseline.demo/1,
+  phaseline.doctor/1, and phaseline.error/1 for errors
+
+Environment:
+  DATABASE_URL         used without --database-url
+  PHASELINE_DATA_DIR   used without --data-dir
+  PHASELINE_ACTOR      used without --actor
+  PHASELINE_LOG        log filter, such as debug or phaseline=trace,sqlx=info
+  PHASELINE_PG_BINDIR  the one folder to take PostgreSQL's programs from
+  NO_COLOR, CLICOLOR, CLICOLOR_FORCE   colours";
+
+/// An event-sourced engine for project timelines on PostgreSQL.
+///
+/// It takes a planner database's fixed phases into a log of events, shows them as timelines, and brings them back
+/// unharmed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "phaseline",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = GUIDE
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    // Not parsed by clap, which would repeat the password when it complains.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        conflicts_with = "data_dir",
+        help = "The database, such as postgres://user:password@host:5432/planner [env: DATABASE_URL] \
+                [default: a private PostgreSQL server of phaseline's own]"
+    )]
+    pub(crate) database_url: Option<String>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "FOLDER",
+        help = "Where the private server keeps its data [env: PHASELINE_DATA_DIR] \
+                [default: $XDG_DATA_HOME/phaseline, for root /var/lib/phaseline]"
+    )]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Print one JSON object on stdout, and nothing else there
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// No progress and no remarks, only the answer and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Log more to stderr: -v, -vv, -vvv
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Who is to stand in the log (default: user@host)
+    #[arg(long, global = true, value_name = "NAME", env = "PHASELINE_ACTOR", hide_env_values = true)]
+    pub(crate) actor: Option<String>,
+}
+
+/// Why something is done.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ReasonArgs {
+    /// Why; it stands in the log beside who and when
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Plan(plan::PlanArgs),
+    Migrate(migrate::MigrateArgs),
+    Verify(verify::VerifyArgs),
+    Rollback(rollback::RollbackArgs),
+    Status(status::StatusArgs),
+    History(history::HistoryArgs),
+    Timeline(timeline::TimelineArgs),
+    Phase(phase::PhaseArgs),
+    Sample(sample::SampleArgs),
+    Demo(demo::DemoArgs),
+    Doctor(doctor::DoctorArgs),
+}

@@ -1,0 +1,38 @@
+//! The commands, one file each.
+
+pub(crate) mod backup;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod history;
+pub(crate) mod migrate;
+pub(crate) mod moment;
+pub(crate) mod phase;
+pub(crate) mod plan;
+pub(crate) mod rollback;
+pub(crate) mod sample;
+pub(crate) mod status;
+pub(crate) mod timeline;
+pub(crate) mod timeline_command;
+pub(crate) mod verify;
+
+use crate::args::Command;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Runs a command to its end.
+pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Plan(args) => plan::run(context, args).await,
+        Command::Migrate(args) => migrate::run(context, args).await,
+        Command::Verify(args) => verify::run(context, args).await,
+        Command::Rollback(args) => rollback::run(context, args).await,
+        Command::Status(args) => status::run(context, args).await,
+        Command::History(args) => history::run(context, args).await,
+        Command::Timeline(args) => timeline::run(context, args).await,
+        Command::Phase(args) => phase::run(context, args).await,
+        Command::Sample(args) => sample::run(context, args).await,
+        Command::Demo(args) => demo::run(context, args).await,
+        Command::Doctor(args) => doctor::run(context, args).await,
+    }
+}

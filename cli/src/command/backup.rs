@@ -1,0 +1,117 @@
+//! `migrate --backup`: the whole database in a file, before anything is touched.
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::page::figures::bytes;
+use crate::target::Target;
+use phaseline_migrator::progress::Progress;
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::process::Command;
+
+/// Fails if there is something by that name already: an older backup must not be lost.
+pub(super) fn refuse_existing(file: &Path) -> Result<(), Failure> {
+    // A link that points nowhere is something too.
+    match fs::symlink_metadata(file) {
+        Ok(_) => Err(exists(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => {
+            Err(Failure::usage(format!("--backup: {} cannot be looked at: {error}", file.display())))
+        }
+    }
+}
+
+fn exists(file: &Path) -> Failure {
+    Failure::usage(format!("--backup: {} exists already, and is not overwritten", file.display()))
+        .remedy("Name a new file.")
+}
+
+/// Dumps the database. The file appears whole or not at all.
+pub(super) async fn write(context: &Context, target: &Target, file: &Path) -> Result<(), Failure> {
+    let version = server_version(target).await?;
+    let binaries = target.binaries(version)?;
+    let partial = Partial::create(file)?;
+    let watcher = context.watcher();
+    watcher.step(&format!("writing the backup {}", file.display()), None);
+    let mut command = Command::new(binaries.program("pg_dump"));
+    command.args(["--no-password", "--format=custom", "--file"]).arg(&partial.path);
+    command.arg("--dbname").arg(target.url().bare());
+    if let Some(password) = target.url().password() {
+        command.env("PGPASSWORD", password);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    let output = command.output().await.map_err(|error| {
+        Failure::new(Exit::NoDatabase, "no_pg_dump", format!("pg_dump cannot be run: {error}"))
+            .remedy("Install PostgreSQL's client programs, or name their folder in PHASELINE_PG_BINDIR.")
+    })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Failure::unexpected(format!(
+            "the backup failed ({}), so nothing was migrated: {said}",
+            output.status
+        )));
+    }
+    let size = partial.keep_as(file)?;
+    watcher.finish();
+    context.output.remark(&format!(
+        "backup: {} ({}); to restore it: pg_restore --clean --if-exists -d DATABASE {}",
+        file.display(),
+        bytes(size),
+        file.display()
+    ));
+    Ok(())
+}
+
+async fn server_version(target: &Target) -> Result<u32, Failure> {
+    let mut connection = target.connect("backup").await?;
+    let number: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int4")
+        .fetch_one(&mut connection)
+        .await?;
+    Ok(number.unsigned_abs() / 10_000)
+}
+
+/// A dump under way, beside the file that it will be; removed unless it is kept.
+struct Partial {
+    path: PathBuf,
+}
+
+impl Partial {
+    fn create(file: &Path) -> Result<Self, Failure> {
+        let mut name = OsString::from(file);
+        name.push(format!(".partial-{}", std::process::id()));
+        let path = PathBuf::from(name);
+        // A database is nobody else's business.
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|error| {
+            Failure::usage(format!("--backup: {} cannot be written: {error}", path.display()))
+        })?;
+        Ok(Self { path })
+    }
+
+    /// Gives the finished dump its name, on disk for good, unless something has it by now. Returns the size.
+    fn keep_as(&self, file: &Path) -> Result<u64, Failure> {
+        let kept = OpenOptions::new().read(true).open(&self.path).and_then(|dump| {
+            dump.sync_all()?;
+            let size = dump.metadata()?.len();
+            // A rename would overwrite.
+            fs::hard_link(&self.path, file)?;
+            Ok(size)
+        });
+        kept.map_err(|error| {
+            if error.kind() == ErrorKind::AlreadyExists {
+                return exists(file);
+            }
+            Failure::unexpected(format!("the backup {} cannot be kept: {error}", file.display()))
+        })
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}

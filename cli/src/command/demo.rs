@@ -1,0 +1,273 @@
+//! `phaseline demo`: the whole way there and back on a sample, each step explained in a line.
+
+mod broom;
+
+use super::migrate::{self, MigrateArgs};
+use super::plan::{self, RunArgs};
+use super::rollback::{self, RollbackArgs};
+use super::sample::{self, SampleArgs};
+use crate::args::ReasonArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::page::figures::{bytes, millis, plural};
+use crate::page::{self, Page, plan::Around};
+use crate::style::{BOLD, DIM, GOOD};
+use crate::target::{self, EMBEDDED_DATABASE, Target};
+use broom::Broom;
+use clap::Args;
+use phaseline_domain::ProjectId;
+use phaseline_embedded::{Binaries, Server};
+use phaseline_migrator::plan::PlanOptions;
+use phaseline_migrator::verify::verify;
+use phaseline_projections::{FoldedTimeline, history};
+use phaseline_store::timeline;
+use serde::Serialize;
+use std::sync::Mutex;
+use std::time::Instant;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// See all of it on a sample: plan, migrate, verify, history, rollback, verify
+///
+/// Starts a private PostgreSQL server in a temporary folder, makes a sample legacy database there, goes all the way
+/// there and back, and compares what `pg_dump` says before and after. Nothing is left running and nothing left behind,
+/// however it ends.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline demo
+  phaseline demo --json | jq .identical")]
+pub(crate) struct DemoArgs {}
+
+#[derive(Serialize)]
+struct Demo {
+    format: &'static str,
+    /// Whether the dump after the rollback is the dump before the migration, byte for byte.
+    identical: bool,
+    dump_bytes: usize,
+    took_ms: u64,
+    steps: Vec<Step>,
+}
+
+#[derive(Serialize)]
+struct Step {
+    name: String,
+    began_ms: u64,
+}
+
+pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure> {
+    let begun = Instant::now();
+    context.interrupt.tidy_up_first();
+    // The steps' own progress would only tear the story apart.
+    let quiet = context.without_progress();
+    let story = Story { context, begun, steps: Mutex::new(Vec::new()) };
+    story.step(
+        "start",
+        "A private PostgreSQL server starts in a temporary folder; no other database is touched.",
+    );
+    let folder = tempfile::Builder::new()
+        .prefix("phaseline-demo-")
+        .tempdir()
+        .map_err(|error| Failure::unexpected(format!("no temporary folder: {error}")))?;
+    let broom = Broom::over(folder.path())
+        .map_err(|error| Failure::unexpected(format!("/bin/sh cannot be run: {error}")))?;
+    let done = match target::start(folder.path().to_owned()).await {
+        Ok(server) => on(&story, &quiet, server).await,
+        Err(failure) => Err(failure),
+    };
+    story.step("clean up", "The server has stopped, and its folder goes.");
+    let gone = clean_up(folder);
+    drop(broom);
+    let dump_bytes = done?;
+    gone?;
+    let demo = Demo {
+        format: "phaseline.demo/1",
+        identical: true,
+        dump_bytes,
+        took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        steps: story.steps.into_inner().unwrap_or_default(),
+    };
+    context.output.answer(&demo, || {
+        format!(
+            "\n{GOOD}DONE{GOOD:#} in {}: there and back, and the tables are byte for byte what they were ({}).",
+            millis(demo.took_ms),
+            bytes(dump_bytes as u64)
+        )
+    });
+    Ok(Exit::Done)
+}
+
+/// The steps on a running server, which stops when this returns. A signal ends them at once.
+async fn on(story: &Story<'_>, quiet: &Context, server: Server) -> Result<usize, Failure> {
+    let dumper = Dumper { binaries: server.binaries().clone(), url: server.url(EMBEDDED_DATABASE) };
+    let target = Target::on(server)?;
+    let dumped = tokio::select! {
+        done = there_and_back(story, quiet, &target, &dumper) => done,
+        () = story.context.interrupt.asked() => Err(Failure::interrupted()),
+    };
+    drop(target);
+    dumped
+}
+
+fn clean_up(folder: TempDir) -> Result<(), Failure> {
+    let path = folder.path().to_owned();
+    folder
+        .close()
+        .map_err(|error| Failure::unexpected(format!("{} could not be removed: {error}", path.display())))
+}
+
+async fn there_and_back(
+    story: &Story<'_>,
+    context: &Context,
+    target: &Target,
+    dumper: &Dumper,
+) -> Result<usize, Failure> {
+    story.step(
+        "sample",
+        "A sample database as the legacy planner has it: phases have a type, Planning or Execution.",
+    );
+    let options = SampleArgs { projects: 25, assignments: 1_000, seed: 1 };
+    sample::make(context, target, &options).await?;
+    let before = dumper.dump().await?;
+    story.say(&format!(
+        "  25 projects, 1,000 assignments; pg_dump --schema=public notes down {}",
+        bytes(before.len() as u64)
+    ));
+
+    story.step("plan", "Reads only: what is odd about the data, what would be written, what it would cost.");
+    let plan = plan::make(context, target, &PlanOptions::default()).await?;
+    story.say(&page::plan::page(&plan, &Around { rows: 2, ..Around::default() }));
+
+    story.step(
+        "migrate",
+        "One transaction: every row becomes an event of the log, and the tables show timelines.",
+    );
+    let migrate_args = MigrateArgs {
+        yes: true,
+        run: RunArgs { plan: None, backup: None, lock_timeout: 60 },
+        reason: ReasonArgs { reason: Some("demo".to_owned()) },
+    };
+    let migrated = migrate::carry_out(context, target, &migrate_args, plan.digest).await?;
+    story.say(&migrate::done(&migrated));
+
+    story.step(
+        "verify",
+        "The runbook's nine checks, and beyond them every row, budget and event against the log.",
+    );
+    verified(story, context, target).await?;
+
+    story.step("history", "The log knows who did what, when and why: here the timeline of one project.");
+    told(story, target).await?;
+
+    story.step("rollback", "The old tables again, computed from the log alone; no copy of them was kept.");
+    let rollback_args =
+        RollbackArgs { yes: true, dry_run: false, lock_timeout: 60, reason: migrate_args.reason };
+    let done = rollback::carry_out(context, target, &rollback_args).await?;
+    story.say(&page::rollback::done(&done));
+
+    story.step("verify", "The runbook's four checks of the old shape, and every row against the log.");
+    verified(story, context, target).await?;
+
+    story.step("compare", "pg_dump --schema=public once more: the same bytes as before the migration?");
+    let after = dumper.dump().await?;
+    if before != after {
+        return Err(Failure::new(
+            Exit::VerificationFailed,
+            "dumps_differ",
+            "the tables are not as they were before",
+        )
+        .detail(first_difference(&before, &after)));
+    }
+    story.say(&format!(
+        "  yes: {} before, {} after, every byte the same",
+        bytes(before.len() as u64),
+        bytes(after.len() as u64)
+    ));
+    Ok(before.len())
+}
+
+async fn verified(story: &Story<'_>, context: &Context, target: &Target) -> Result<(), Failure> {
+    let mut connection = target.connect("demo").await?;
+    let verification = verify(&mut connection, &context.watcher()).await?;
+    story.say(&page::verify::page(&verification));
+    if verification.passed {
+        Ok(())
+    } else {
+        Err(Failure::new(
+            Exit::VerificationFailed,
+            "verification_failed",
+            "the verification failed, see above",
+        ))
+    }
+}
+
+/// The history of a project that has both phases.
+async fn told(story: &Story<'_>, target: &Target) -> Result<(), Failure> {
+    let mut connection = target.connect("demo").await?;
+    let project: Uuid = sqlx::query_scalar(
+        "SELECT project_id FROM public.project_phases GROUP BY project_id ORDER BY count(DISTINCT name) DESC, project_id LIMIT 1",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    let recorded = timeline::history(&mut connection, ProjectId::from(project), None).await?;
+    let entries = history::entries(&recorded, None);
+    let mut page = Page::default();
+    page.line(format_args!("Project {project}: {}", plural(entries.len() as u64, "event"))).gap();
+    page::history::entries(&mut page, &entries);
+    page.gap();
+    page::timeline::phases(&mut page, &FoldedTimeline::of(&recorded).timeline);
+    story.say(&page.into_text());
+    Ok(())
+}
+
+/// What is told while it happens, and noted down for `--json`.
+struct Story<'a> {
+    context: &'a Context,
+    begun: Instant,
+    steps: Mutex<Vec<Step>>,
+}
+
+impl Story<'_> {
+    fn step(&self, name: &str, explanation: &str) {
+        let began_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.context
+            .output
+            .text(&format!("\n{BOLD}▶ {name}{BOLD:#}  {explanation}  {DIM}({}){DIM:#}\n", millis(began_ms)));
+        if let Ok(mut steps) = self.steps.lock() {
+            steps.push(Step { name: name.to_owned(), began_ms });
+        }
+    }
+
+    fn say(&self, text: &str) {
+        self.context.output.text(text);
+    }
+}
+
+/// Dumps the demo's tables.
+struct Dumper {
+    binaries: Binaries,
+    url: String,
+}
+
+impl Dumper {
+    async fn dump(&self) -> Result<Vec<u8>, Failure> {
+        let (binaries, url) = (self.binaries.clone(), self.url.clone());
+        tokio::task::spawn_blocking(move || binaries.pg_dump(&url, &["--schema=public"]))
+            .await
+            .map_err(|error| Failure::unexpected(format!("pg_dump: {error}")))?
+            .map_err(Failure::from)
+    }
+}
+
+/// The first line that is not the same, on both sides.
+fn first_difference(before: &[u8], after: &[u8]) -> Vec<String> {
+    let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
+    let mut lines = before.lines().zip(after.lines()).enumerate();
+    match lines.find(|(_, (before, after))| before != after) {
+        Some((number, (before, after))) => {
+            vec![format!("line {} was: {before}", number + 1), format!("line {} is: {after}", number + 1)]
+        }
+        None => vec![format!("{} lines before, {} after", before.lines().count(), after.lines().count())],
+    }
+}

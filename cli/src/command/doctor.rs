@@ -1,0 +1,78 @@
+//! `phaseline doctor`: what is wrong with this installation?
+
+mod log;
+mod report;
+mod server;
+mod tables;
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::target::Target;
+use clap::Args;
+use phaseline_migrator::shape::{self, Shape};
+use phaseline_store::{StoreError, schema};
+use report::Report;
+use sqlx::{Connection, PgConnection};
+
+/// Check this installation: connection, server, privileges, schema phaseline, `pg_dump`
+///
+/// Each line says ok, warn or fail, with a remedy. Ends with 1 if something fails, with 9 if there is no database.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline doctor
+  phaseline doctor --repair                  make a damaged schema phaseline whole again from its events")]
+pub(crate) struct DoctorArgs {
+    /// Make everything of schema phaseline again but the events, which must be there
+    #[arg(long)]
+    repair: bool,
+}
+
+pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
+    let mut report = Report::new();
+    let target = match Target::find(&context.global).await {
+        Ok(target) => target,
+        // A wrong URL is not the installation's fault.
+        Err(failure) if failure.exit() == Exit::Usage => return Err(failure),
+        Err(failure) => return Ok(without_database(context, report, &failure)),
+    };
+    let mut connection = match target.connect("doctor").await {
+        Ok(connection) => connection,
+        Err(failure) => return Ok(without_database(context, report, &failure)),
+    };
+    if args.repair {
+        repair(&mut connection).await?;
+        context.output.remark("schema phaseline was made whole from its events");
+    }
+    let whose = if target.is_embedded() { ", a private server" } else { "" };
+    report.ok("connection", format!("{}{whose}", target.url().place()));
+    server::check(&mut report, &mut connection, &target).await;
+    tables::check(&mut report, &mut connection).await;
+    log::check(&mut report, &mut connection).await;
+    context.output.answer(&report, || report.page());
+    Ok(if report.passed() { Exit::Done } else { Exit::Unexpected })
+}
+
+/// What can be said without a database.
+fn without_database(context: &Context, mut report: Report, failure: &Failure) -> Exit {
+    let remedy = failure.remedy_text().unwrap_or("See above.");
+    report.fail("connection", crate::redact::passwords(failure.message()), remedy);
+    server::check_programs(&mut report, None, phaseline_embedded::Binaries::find().map_err(Failure::from));
+    context.output.answer(&report, || report.page());
+    Exit::NoDatabase
+}
+
+/// Makes everything of schema `phaseline` again but the events, in one transaction.
+async fn repair(connection: &mut PgConnection) -> Result<(), Failure> {
+    if !schema::installed(connection).await? {
+        return Err(Failure::refused("no_events", "there are no events (phaseline.events) to make the schema whole from")
+            .remedy("Before a first migration nothing is missing: migrate makes the schema. After one, restore a backup."));
+    }
+    let mut transaction = connection.begin().await?;
+    phaseline_projections::install(&mut transaction).await?;
+    let found = shape::find(&mut transaction).await?;
+    schema::set_accepts_commands(&mut transaction, found.shape == Shape::Timelines).await?;
+    transaction.commit().await.map_err(StoreError::from)?;
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! What the doctor found, line by line.
+
+use crate::page::figures::plural;
+use crate::page::{Page, clean};
+use crate::style::{BAD, GOOD, NOTE};
+use serde::Serialize;
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    check: &'static str,
+    verdict: Verdict,
+    text: String,
+    remedy: Option<String>,
+}
+
+/// `phaseline.doctor/1`
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    format: &'static str,
+    passed: bool,
+    checks: Vec<Line>,
+}
+
+impl Report {
+    pub(super) const fn new() -> Self {
+        Self { format: "phaseline.doctor/1", passed: true, checks: Vec::new() }
+    }
+
+    pub(super) const fn passed(&self) -> bool {
+        self.passed
+    }
+
+    pub(super) fn ok(&mut self, check: &'static str, text: impl Into<String>) {
+        self.checks.push(Line { check, verdict: Verdict::Ok, text: text.into(), remedy: None });
+    }
+
+    /// Worth a look, but nothing that stops anybody.
+    pub(super) fn warn(&mut self, check: &'static str, text: impl Into<String>, remedy: impl Into<String>) {
+        self.checks.push(Line {
+            check,
+            verdict: Verdict::Warn,
+            text: text.into(),
+            remedy: Some(remedy.into()),
+        });
+    }
+
+    pub(super) fn fail(&mut self, check: &'static str, text: impl Into<String>, remedy: impl Into<String>) {
+        self.passed = false;
+        self.checks.push(Line {
+            check,
+            verdict: Verdict::Fail,
+            text: text.into(),
+            remedy: Some(remedy.into()),
+        });
+    }
+
+    /// A check that could not be made.
+    pub(super) fn unchecked(&mut self, check: &'static str, error: impl std::fmt::Display) {
+        self.fail(check, format!("could not be checked: {error}"), "Connect as a role that may read it.");
+    }
+
+    pub(super) fn page(&self) -> String {
+        let mut page = Page::default();
+        for line in &self.checks {
+            let word = match line.verdict {
+                Verdict::Ok => format!("{GOOD}ok{GOOD:#}  "),
+                Verdict::Warn => format!("{NOTE}warn{NOTE:#}"),
+                Verdict::Fail => format!("{BAD}fail{BAD:#}"),
+            };
+            page.line(format_args!("{word}  {:<18}{}", line.check, clean(&line.text)));
+            if let Some(remedy) = &line.remedy {
+                page.line(format_args!("{:24}→ {}", "", clean(remedy)));
+            }
+        }
+        let failed = self.checks.iter().filter(|line| line.verdict == Verdict::Fail).count() as u64;
+        if failed == 0 {
+            page.gap().line(format_args!("{GOOD}WELL{GOOD:#}"));
+        } else {
+            page.gap().line(format_args!("{BAD}{}{BAD:#}", plural(failed, "PROBLEM").to_uppercase()));
+        }
+        page.into_text()
+    }
+}

@@ -1,0 +1,90 @@
+//! The planner's tables: their shape, and what the role may do with them.
+
+use super::Report;
+use phaseline_migrator::shape::{self, LEGACY_REVISION, Shape, TIMELINE_REVISION};
+use phaseline_migrator::{MigratorError, definition, status};
+use sqlx::{Connection, PgConnection};
+
+/// Where tables are built before they take their place: in a transaction, so nobody ever sees it.
+const SHADOW: &str = "phaseline_shadow";
+
+pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
+    let shape = match shape::find(connection).await {
+        Ok(found) => {
+            let revisions =
+                if found.revisions.is_empty() { "none".to_owned() } else { found.revisions.join(", ") };
+            let expected = match found.shape {
+                Shape::Legacy => Some(LEGACY_REVISION),
+                Shape::Timelines => Some(TIMELINE_REVISION),
+                Shape::Unknown => None,
+            };
+            match expected {
+                None => report.fail(
+                    "shape",
+                    format!("{}; missing: {}", found.shape, found.missing.join(", ")),
+                    "Connect to the planner's database, or make a sample in an empty one: phaseline sample",
+                ),
+                Some(expected) if found.revision() == Some(expected) => {
+                    report.ok("shape", format!("{}, revision {expected}", found.shape));
+                }
+                Some(expected) => report.fail(
+                    "shape",
+                    format!("{}, but alembic_version holds {revisions}, not {expected}", found.shape),
+                    "Find out who changed tables or revision; restore a backup, or set the revision that the tables have.",
+                ),
+            }
+            found.shape
+        }
+        Err(error) => {
+            report.unchecked("shape", error);
+            Shape::Unknown
+        }
+    };
+    if shape != Shape::Unknown {
+        match missing_privileges(connection).await {
+            Ok(missing) if missing.is_empty() => {
+                report.ok("privileges", "this role may migrate and roll back")
+            }
+            Ok(missing) => report.warn(
+                "privileges",
+                format!("this role may not migrate or roll back: {}", missing.join("; ")),
+                "Grant them, or migrate as the tables' owner. Plan, verify and status only need SELECT.",
+            ),
+            Err(error) => report.unchecked("privileges", error),
+        }
+    }
+    match sqlx::query_scalar::<_, bool>(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)",
+    )
+    .bind(SHADOW)
+    .fetch_one(&mut *connection)
+    .await
+    {
+        Ok(true) => report.fail(
+            "leftovers",
+            format!("there is a schema {SHADOW}, which no run of phaseline leaves behind"),
+            format!("Look at what is in it, then: DROP SCHEMA {SHADOW} CASCADE"),
+        ),
+        Ok(false) => {}
+        Err(error) => report.unchecked("leftovers", error),
+    }
+    match status::status(connection).await {
+        Ok(status) => match status.running {
+            Some(holder) => report.warn("runs", format!("one is under way: {holder}"), "Wait for it."),
+            None => report.ok("runs", "none is under way"),
+        },
+        Err(error) => report.unchecked("runs", error),
+    }
+}
+
+async fn missing_privileges(connection: &mut PgConnection) -> Result<Vec<String>, MigratorError> {
+    let mut transaction = connection.begin().await?;
+    let mut tables = Vec::new();
+    for table in ["project_phases", "resource_assignments"] {
+        tables.extend(definition::capture(&mut transaction, "public", table).await?);
+    }
+    let tables: Vec<_> = tables.iter().collect();
+    let missing = definition::missing_privileges(&mut transaction, None, SHADOW, &tables).await?;
+    transaction.rollback().await?;
+    Ok(missing)
+}

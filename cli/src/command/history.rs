@@ -1,0 +1,113 @@
+//! `phaseline history`: who changed what, when and why.
+
+use super::moment::MomentArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::page::figures::plural;
+use crate::page::{self, Page};
+use crate::target::Target;
+use clap::Args;
+use phaseline_domain::{PhaseId, ProjectId};
+use phaseline_projections::HistoryEntry;
+use phaseline_projections::history::entries;
+use phaseline_store::{RecordedTimeline, StoreError, schema, timeline};
+use serde::Serialize;
+use sqlx::PgConnection;
+
+/// Tell a project's history: who changed what, when and why, with the value before and after
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff
+  phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31
+  phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --phase 1b4e28ba-2fa1-11d2-883f-0016d3cca427")]
+pub(crate) struct HistoryArgs {
+    /// The project's id
+    project: ProjectId,
+    /// Only what is about this phase
+    #[arg(long, value_name = "ID")]
+    phase: Option<PhaseId>,
+    #[command(flatten)]
+    moment: MomentArgs,
+}
+
+#[derive(Serialize)]
+struct History {
+    format: &'static str,
+    project_id: ProjectId,
+    phase_id: Option<PhaseId>,
+    /// The last position looked at; null for all.
+    up_to_position: Option<i64>,
+    events: Vec<HistoryEntry>,
+}
+
+pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure> {
+    let target = Target::find(&context.global).await?;
+    let mut connection = target.connect("history").await?;
+    let (position, recorded) = recorded(&mut connection, args.project, &args.moment).await?;
+    let events = entries(&recorded, args.phase);
+    if let (Some(phase), true) = (args.phase, events.is_empty()) {
+        let message =
+            format!("the history of project {} has nothing about a phase with ID {phase}", args.project);
+        return Err(Failure::refused("not_found", format!("{message}{}", args.moment.words())));
+    }
+    let history = History {
+        format: "phaseline.history/1",
+        project_id: args.project,
+        phase_id: args.phase,
+        up_to_position: position,
+        events,
+    };
+    context.output.answer(&history, || {
+        let mut page = Page::default();
+        let of =
+            args.phase.map_or_else(|| format!("project {}", args.project), |phase| format!("phase {phase}"));
+        let events = plural(history.events.len() as u64, "event");
+        page.line(format_args!("History of {of}{}: {events}, oldest first", args.moment.words())).gap();
+        page::history::entries(&mut page, &history.events);
+        page.into_text()
+    });
+    Ok(Exit::Done)
+}
+
+/// A project's history up to a moment; fails if there was none by then.
+pub(super) async fn recorded(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    moment: &MomentArgs,
+) -> Result<(Option<i64>, Vec<RecordedTimeline>), Failure> {
+    if !schema::installed(connection).await? {
+        return Err(StoreError::NotInstalled.into());
+    }
+    let position = moment.position(connection).await?;
+    let recorded = timeline::history(connection, project, position).await?;
+    if !recorded.is_empty() {
+        return Ok((position, recorded));
+    }
+    if position.is_some() && !timeline::history(connection, project, None).await?.is_empty() {
+        let message = format!("the log knew nothing of project {project} yet{}", moment.words());
+        return Err(Failure::refused("not_found", message));
+    }
+    Err(unknown(connection, project).await?)
+}
+
+/// Says whether there is such a project at all.
+async fn unknown(connection: &mut PgConnection, project: ProjectId) -> Result<Failure, Failure> {
+    let known: bool = match sqlx::query_scalar("SELECT EXISTS (SELECT FROM public.projects WHERE id = $1)")
+        .bind(project.uuid())
+        .fetch_one(connection)
+        .await
+    {
+        Ok(known) => known,
+        // Nothing hangs on it: the role may not read the table.
+        Err(sqlx::Error::Database(_)) => false,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(if known {
+        Failure::refused("no_timeline", format!("project {project} has no timeline in the log"))
+            .remedy(format!("Run: phaseline timeline open {project}"))
+    } else {
+        Failure::refused("not_found", format!("Project with ID {project} not found"))
+    })
+}

@@ -1,0 +1,128 @@
+//! `phaseline migrate`: legacy rows into the log, timelines in their place.
+
+use super::backup;
+use super::plan::{self, RunArgs};
+use crate::args::ReasonArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::operator::operator;
+use crate::page::figures::{count, millis};
+use crate::page::{self, Page, plan::Around};
+use crate::style::{BOLD, GOOD};
+use crate::target::Target;
+use clap::Args;
+use phaseline_migrator::MigratorError;
+use phaseline_migrator::migrate::{MigrateOptions, Migrated, migrate};
+use phaseline_migrator::plan::PlanOptions;
+use std::time::Duration;
+
+/// Take the legacy phases into the log and show them as timelines
+///
+/// One transaction: the database is in the old shape or in the new one, whatever happens, and a run that was
+/// interrupted can be run again. Users go on reading and writing but for the moment of the swap. On a terminal the
+/// plan is shown and a question asked; elsewhere --yes is needed.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline migrate                          show the plan and ask
+  phaseline migrate --yes --backup before.dump --reason 'change 4711'
+  phaseline migrate --yes --plan sha256:…    exactly what `phaseline plan` showed, or exit 4")]
+pub(crate) struct MigrateArgs {
+    /// Do not ask; needed without a terminal
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) reason: ReasonArgs,
+}
+
+pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, Failure> {
+    let ask = !args.yes;
+    if ask && !context.can_ask() {
+        return Err(Failure::usage("there is no terminal to ask on, so --yes is needed to migrate")
+            .remedy("Look at `phaseline plan` first, then run: phaseline migrate --yes --plan DIGEST"));
+    }
+    if let Some(file) = &args.run.backup {
+        backup::refuse_existing(file)?;
+    }
+    let target = Target::find(&context.global).await?;
+    let mut expected = args.run.plan.clone();
+    // Without a question and a backup the migration's own plan is enough; a second one would only cost time.
+    if ask || args.run.backup.is_some() {
+        let plan = plan::make(context, &target, &PlanOptions::default()).await?;
+        if let Some(expected) = &expected {
+            plan::hold(&plan, expected)?;
+        }
+        if !plan.ready {
+            return Err(MigratorError::Refused(Box::new(plan)).into());
+        }
+        if !plan.already_migrated() {
+            if ask {
+                let around = Around { place: Some(target.url().place()), ..Around::default() };
+                context.output.beside(&page::plan::page(&plan, &around));
+                if !context.ask("Migrate now?").await {
+                    return Err(declined());
+                }
+                // What was agreed to is what is done.
+                expected = expected.or(plan.digest);
+            }
+            if let Some(file) = &args.run.backup {
+                backup::write(context, &target, file).await?;
+            }
+        }
+    } else {
+        // An unreachable database is told apart from a connection that broke later.
+        drop(target.connect("migrate").await?);
+    }
+    let migrated = carry_out(context, &target, args, expected).await?;
+    context.output.answer(&migrated, || done(&migrated));
+    Ok(Exit::Done)
+}
+
+/// Nobody said yes.
+pub(super) fn declined() -> Failure {
+    Failure::new(Exit::Interrupted, "declined", "not confirmed; nothing was written")
+}
+
+pub(super) async fn carry_out(
+    context: &Context,
+    target: &Target,
+    args: &MigrateArgs,
+    expected_digest: Option<String>,
+) -> Result<Migrated, Failure> {
+    let options = MigrateOptions {
+        plan: PlanOptions::default(),
+        expected_digest,
+        lock_timeout: Duration::from_secs(args.run.lock_timeout),
+        operator: operator(&context.global, args.reason.reason.as_deref()),
+    };
+    context.interrupt.stop_gracefully();
+    let watcher = context.watcher();
+    let migrated = migrate(target.database(), &options, &watcher).await?;
+    watcher.finish();
+    Ok(migrated)
+}
+
+/// What was done, in words.
+pub(super) fn done(migrated: &Migrated) -> String {
+    if migrated.already {
+        return page::plan::page(&migrated.plan, &Around::default());
+    }
+    let counts = &migrated.plan.counts;
+    let mut page = Page::default();
+    page.entry("projects", count(counts.projects));
+    page.entry("phases", count(counts.phases));
+    page.entry("assignments", count(counts.assignments));
+    page.entry("log's position", count(migrated.position.unsigned_abs()));
+    if let Some(run) = migrated.run {
+        page.entry("run", run);
+    }
+    page.entry(
+        "took",
+        format_args!("{}, tables locked {}", millis(migrated.took_ms), millis(migrated.locked_ms)),
+    );
+    page.gap().line(format_args!("{GOOD}MIGRATED{GOOD:#}. Next: {BOLD}phaseline verify{BOLD:#}"));
+    page.into_text()
+}

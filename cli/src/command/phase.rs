@@ -1,0 +1,276 @@
+//! `phaseline phase`: commands about one phase.
+
+use super::timeline::need_log;
+use super::timeline_command::execute;
+use crate::args::ReasonArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::target::Target;
+use chrono::NaiveDate;
+use clap::{Args, Subcommand, ValueEnum};
+use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, TimelineCommand};
+use phaseline_store::{StoreError, read, timeline::TIMELINE};
+use rust_decimal::Decimal;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Create, resize, rename, describe, budget or remove a phase
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline phase rename 1b4e28ba-2fa1-11d2-883f-0016d3cca427 'Detailed design'
+  phaseline phase resize 1b4e28ba-2fa1-11d2-883f-0016d3cca427 2026-03-01 2026-04-30 --reason 'supplier is late'")]
+pub(crate) struct PhaseArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Create(CreateArgs),
+    Resize(ResizeArgs),
+    Rename(RenameArgs),
+    Describe(DescribeArgs),
+    Budget(BudgetArgs),
+    Remove(RemoveArgs),
+}
+
+/// What a change of days does to the phases beside it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum NeighboursArg {
+    /// They follow, so that every day of the project stays covered
+    Adjust,
+    /// They stay, and the change is refused if that leaves a gap or an overlap
+    Refuse,
+}
+
+impl From<NeighboursArg> for Neighbours {
+    fn from(argument: NeighboursArg) -> Self {
+        match argument {
+            NeighboursArg::Adjust => Self::Adjust,
+            NeighboursArg::Refuse => Self::Refuse,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+struct NeighboursArgs {
+    /// What happens to the phases beside it
+    #[arg(long, value_enum, default_value = "adjust")]
+    neighbours: NeighboursArg,
+}
+
+/// Add a phase to a project's timeline; the phases beside it make room
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  phaseline phase create 6f9619ff-8b86-d011-b42d-00c04fc964ff 'Testing' 2026-05-01 2026-05-31 --expense 12000")]
+struct CreateArgs {
+    /// The project's id
+    project: ProjectId,
+    /// The name, at most 100 characters
+    name: String,
+    /// The first day
+    start: NaiveDate,
+    /// The last day, inclusive
+    end: NaiveDate,
+    /// What is to be said about it, at most 500 characters
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// Capital part of its budget
+    #[arg(long, value_name = "AMOUNT", default_value = "0", allow_negative_numbers = true)]
+    capital: Decimal,
+    /// Expense part of its budget
+    #[arg(long, value_name = "AMOUNT", default_value = "0", allow_negative_numbers = true)]
+    expense: Decimal,
+    /// Its id (default: a random one)
+    #[arg(long, value_name = "ID")]
+    id: Option<PhaseId>,
+    #[command(flatten)]
+    neighbours: NeighboursArgs,
+    #[command(flatten)]
+    reason: ReasonArgs,
+}
+
+/// Give a phase other days; the phases beside it follow
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  phaseline phase resize 1b4e28ba-2fa1-11d2-883f-0016d3cca427 2026-03-01 2026-04-30 --neighbours refuse")]
+struct ResizeArgs {
+    /// The phase's id
+    phase: PhaseId,
+    /// The first day
+    start: NaiveDate,
+    /// The last day, inclusive
+    end: NaiveDate,
+    #[command(flatten)]
+    neighbours: NeighboursArgs,
+    #[command(flatten)]
+    reason: ReasonArgs,
+}
+
+/// Give a phase another name
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  phaseline phase rename 1b4e28ba-2fa1-11d2-883f-0016d3cca427 'Detailed design'")]
+struct RenameArgs {
+    /// The phase's id
+    phase: PhaseId,
+    /// The name, at most 100 characters
+    name: String,
+    #[command(flatten)]
+    reason: ReasonArgs,
+}
+
+/// Say something else about a phase, or nothing
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline phase describe 1b4e28ba-2fa1-11d2-883f-0016d3cca427 'Until the authority has answered'
+  phaseline phase describe 1b4e28ba-2fa1-11d2-883f-0016d3cca427 --clear")]
+struct DescribeArgs {
+    /// The phase's id
+    phase: PhaseId,
+    /// The text, at most 500 characters
+    #[arg(required_unless_present = "clear")]
+    text: Option<String>,
+    /// Take the description away
+    #[arg(long, conflicts_with = "text")]
+    clear: bool,
+    #[command(flatten)]
+    reason: ReasonArgs,
+}
+
+/// Give a phase another budget; the total is the sum of both parts
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  phaseline phase budget 1b4e28ba-2fa1-11d2-883f-0016d3cca427 50000 12500.50 --reason 'second offer'")]
+struct BudgetArgs {
+    /// The phase's id
+    phase: PhaseId,
+    /// Capital part
+    #[arg(allow_negative_numbers = true)]
+    capital: Decimal,
+    /// Expense part
+    #[arg(allow_negative_numbers = true)]
+    expense: Decimal,
+    #[command(flatten)]
+    reason: ReasonArgs,
+}
+
+/// Remove a phase; its days go to the phase before it, else to the one after
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  phaseline phase remove 1b4e28ba-2fa1-11d2-883f-0016d3cca427 --reason 'merged into the design'")]
+struct RemoveArgs {
+    /// The phase's id
+    phase: PhaseId,
+    #[command(flatten)]
+    neighbours: NeighboursArgs,
+    #[command(flatten)]
+    reason: ReasonArgs,
+}
+
+impl Action {
+    /// The command, whom it is about, and why.
+    fn parts(&self) -> (About, TimelineCommand, Option<&str>) {
+        match self {
+            Self::Create(args) => {
+                let phase = PhaseDraft {
+                    id: args.id.unwrap_or_else(PhaseId::random),
+                    name: args.name.clone(),
+                    start_date: args.start,
+                    end_date: args.end,
+                    description: args.description.clone(),
+                    capital_budget: args.capital,
+                    expense_budget: args.expense,
+                    total_budget: args.capital + args.expense,
+                };
+                let neighbours = args.neighbours.neighbours.into();
+                (
+                    About::Project(args.project),
+                    TimelineCommand::CreatePhase { phase, neighbours },
+                    args.reason.reason.as_deref(),
+                )
+            }
+            Self::Resize(args) => {
+                let command = TimelineCommand::ResizePhase {
+                    phase_id: args.phase,
+                    start_date: args.start,
+                    end_date: args.end,
+                    neighbours: args.neighbours.neighbours.into(),
+                };
+                (About::Phase(args.phase), command, args.reason.reason.as_deref())
+            }
+            Self::Rename(args) => {
+                let command = TimelineCommand::RenamePhase { phase_id: args.phase, name: args.name.clone() };
+                (About::Phase(args.phase), command, args.reason.reason.as_deref())
+            }
+            Self::Describe(args) => {
+                let command =
+                    TimelineCommand::DescribePhase { phase_id: args.phase, description: args.text.clone() };
+                (About::Phase(args.phase), command, args.reason.reason.as_deref())
+            }
+            Self::Budget(args) => {
+                let command = TimelineCommand::BudgetPhase {
+                    phase_id: args.phase,
+                    capital_budget: args.capital,
+                    expense_budget: args.expense,
+                    total_budget: None,
+                };
+                (About::Phase(args.phase), command, args.reason.reason.as_deref())
+            }
+            Self::Remove(args) => {
+                let neighbours = args.neighbours.neighbours.into();
+                let command = TimelineCommand::RemovePhase { phase_id: args.phase, neighbours };
+                (About::Phase(args.phase), command, args.reason.reason.as_deref())
+            }
+        }
+    }
+}
+
+enum About {
+    Project(ProjectId),
+    Phase(PhaseId),
+}
+
+pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Failure> {
+    let target = Target::find(&context.global).await?;
+    let mut connection = target.connect("command").await?;
+    need_log(&mut connection).await?;
+    let (about, command, reason) = args.action.parts();
+    let project = match about {
+        About::Project(project) => project,
+        About::Phase(phase) => project_of(&mut connection, phase).await?,
+    };
+    drop(connection);
+    execute(context, &target, project, &command, reason).await
+}
+
+/// The project that a phase belongs to, or belonged to: then the timeline itself says that the phase is gone.
+async fn project_of(connection: &mut PgConnection, phase: PhaseId) -> Result<ProjectId, Failure> {
+    let live: Option<Uuid> = sqlx::query_scalar("SELECT project_id FROM public.project_phases WHERE id = $1")
+        .bind(phase.uuid())
+        .fetch_optional(&mut *connection)
+        .await?;
+    if let Some(project) = live {
+        return Ok(project.into());
+    }
+    let mut found = None;
+    read::scan(connection, None, |event| {
+        if found.is_none()
+            && event.stream_type == TIMELINE
+            && event.timeline_event()?.phase_id() == Some(phase)
+        {
+            found = Some(event.stream_id.into());
+        }
+        Ok::<_, StoreError>(())
+    })
+    .await?;
+    found.ok_or_else(|| Failure::refused("not_found", format!("Phase with ID {phase} not found")))
+}

@@ -1,0 +1,101 @@
+//! `phaseline plan`: what would a migration find and do?
+
+use super::backup;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::page::{self, plan::Around};
+use crate::target::{Target, quoted};
+use clap::Args;
+use phaseline_migrator::MigratorError;
+use phaseline_migrator::plan::{Plan, PlanOptions, plan};
+use phaseline_migrator::progress::Progress;
+use std::path::PathBuf;
+
+/// What `migrate` can be asked to do differently; `plan` takes it too, and ends as `migrate` would.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunArgs {
+    /// The plan that it must be: ends with 4 if data or options are not those of this digest
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) plan: Option<String>,
+    /// First write the whole database to this file with `pg_dump` (custom format, for `pg_restore`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backup: Option<PathBuf>,
+    /// How long to wait for the tables in all; users go on working in between
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) lock_timeout: u64,
+}
+
+/// Show what a migration would find and do; writes nothing
+///
+/// Reads in one read-only snapshot; a role that may only SELECT is enough. Lists every anomaly with its rows and its
+/// remedy, and prints a digest over data and options that `migrate --plan` can be held to. Ends as `migrate` would.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline plan
+  phaseline plan --role migrator             check that role's privileges instead of your own
+  phaseline plan --json | jq .anomalies      every row of every anomaly")]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// The role whose privileges are checked (default: the connected one)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) role: Option<String>,
+    /// Means nothing here: so that `migrate`'s command line can be tried out as it stands.
+    #[arg(long, short, hide = true)]
+    yes: bool,
+    /// As `--yes`.
+    #[arg(long, hide = true)]
+    reason: Option<String>,
+}
+
+pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Failure> {
+    if let Some(file) = &args.run.backup {
+        backup::refuse_existing(file)?;
+    }
+    let target = Target::find(&context.global).await?;
+    let options = PlanOptions { role: args.role.clone() };
+    let plan = make(context, &target, &options).await?;
+    if let Some(expected) = &args.run.plan {
+        hold(&plan, expected)?;
+    }
+    context.output.answer(&plan, || {
+        let next = next(&target, &plan, &args.run);
+        page::plan::page(&plan, &Around { place: Some(target.url().place()), next, ..Around::default() })
+    });
+    Ok(if plan.ready { Exit::Done } else { Exit::NotMigratable })
+}
+
+/// Makes a plan on a connection of its own.
+pub(super) async fn make(context: &Context, target: &Target, options: &PlanOptions) -> Result<Plan, Failure> {
+    let mut connection = target.connect("plan").await?;
+    let watcher = context.watcher();
+    watcher.step("reading the legacy tables", None);
+    let plan = plan(&mut connection, options).await?;
+    watcher.finish();
+    Ok(plan)
+}
+
+/// Fails unless it is the expected plan. One that has no digest says for itself why.
+pub(super) fn hold(plan: &Plan, expected: &str) -> Result<(), Failure> {
+    match &plan.digest {
+        Some(found) if found != expected => {
+            Err(MigratorError::StalePlan { expected: expected.to_owned(), found: found.clone() }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The command that carries out exactly this plan.
+fn next(target: &Target, plan: &Plan, args: &RunArgs) -> Option<String> {
+    let digest = plan.digest.as_ref()?;
+    let mut command = format!("{} migrate --plan {digest}", target.program());
+    if let Some(file) = &args.backup {
+        command.push_str(&format!(" --backup {}", quoted(&file.to_string_lossy())));
+    }
+    if args.lock_timeout != 60 {
+        command.push_str(&format!(" --lock-timeout {}", args.lock_timeout));
+    }
+    Some(command)
+}

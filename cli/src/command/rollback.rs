@@ -1,0 +1,98 @@
+//! `phaseline rollback`: the old tables again, computed from the log.
+
+use super::migrate::declined;
+use crate::args::ReasonArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::operator::operator;
+use crate::page;
+use crate::target::Target;
+use clap::Args;
+use phaseline_migrator::MigratorError;
+use phaseline_migrator::rollback::{self, RollbackOptions, RollbackPlan, RolledBack};
+use std::time::Duration;
+
+/// Bring the old tables back, exactly as they were, from the log
+///
+/// One transaction, as the way up. Refused with 7 if phases were changed since the migration in a way that the old
+/// schema cannot hold. On a terminal the plan is shown and a question asked; elsewhere --yes is needed.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline rollback --dry-run               what would come back, what would be lost? (always exit 0)
+  phaseline rollback --yes --reason 'change 4711 failed its smoke test'")]
+pub(crate) struct RollbackArgs {
+    /// Do not ask; needed without a terminal
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Only show what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How long to wait for the tables in all; users go on working in between
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) lock_timeout: u64,
+    #[command(flatten)]
+    pub(crate) reason: ReasonArgs,
+}
+
+pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, Failure> {
+    let ask = !args.yes && !args.dry_run;
+    if ask && !context.can_ask() {
+        return Err(Failure::usage("there is no terminal to ask on, so --yes is needed to roll back")
+            .remedy("Look at `phaseline rollback --dry-run` first, then run: phaseline rollback --yes"));
+    }
+    let target = Target::find(&context.global).await?;
+    let mut connection = target.connect("rollback").await?;
+    if ask || args.dry_run {
+        let plan = rollback::plan(&mut connection).await?;
+        if args.dry_run {
+            let text = page::rollback::page(&plan);
+            context.output.answer(&dry_run(plan), || text);
+            return Ok(Exit::Done);
+        }
+        if plan.ready && !plan.already {
+            context.output.beside(&page::rollback::page(&plan));
+            if !context.ask("Roll back now?").await {
+                return Err(declined());
+            }
+        } else if !plan.ready {
+            return Err(refused(plan).into());
+        }
+    }
+    drop(connection);
+    let done = carry_out(context, &target, args).await?;
+    context.output.answer(&done, || {
+        if done.plan.already { page::rollback::page(&done.plan) } else { page::rollback::done(&done) }
+    });
+    Ok(Exit::Done)
+}
+
+pub(super) async fn carry_out(
+    context: &Context,
+    target: &Target,
+    args: &RollbackArgs,
+) -> Result<RolledBack, Failure> {
+    let options = RollbackOptions {
+        lock_timeout: Duration::from_secs(args.lock_timeout),
+        operator: operator(&context.global, args.reason.reason.as_deref()),
+    };
+    context.interrupt.stop_gracefully();
+    let watcher = context.watcher();
+    let done = rollback::rollback(target.database(), &options, &watcher).await?;
+    watcher.finish();
+    Ok(done)
+}
+
+/// As the rollback itself would refuse it.
+fn refused(plan: RollbackPlan) -> MigratorError {
+    if plan.anomalies.is_empty() && plan.missing_privileges.is_empty() {
+        MigratorError::WouldLose(Box::new(plan))
+    } else {
+        MigratorError::RollbackRefused(Box::new(plan))
+    }
+}
+
+fn dry_run(plan: RollbackPlan) -> RolledBack {
+    RolledBack { plan, dry_run: true, run: None, completed: None, took_ms: 0, locked_ms: 0 }
+}

@@ -1,0 +1,91 @@
+//! `phaseline sample`: a legacy database to try things on.
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::page::Page;
+use crate::page::figures::count;
+use crate::style::{BOLD, GOOD};
+use crate::target::Target;
+use clap::Args;
+use phaseline_migrator::progress::Progress;
+use phaseline_migrator::sample::{SampleCounts, SampleOptions, create};
+use serde::Serialize;
+
+/// Make an empty database a sample legacy database, to try a migration on or to rehearse one in size
+///
+/// The same options make the same database, to the byte.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline sample
+  phaseline sample --projects 10000 --assignments 1000000 --seed 7")]
+pub(crate) struct SampleArgs {
+    /// How many projects
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) projects: u32,
+    /// How many assignments over all projects
+    #[arg(long, value_name = "M", default_value_t = 2_000)]
+    pub(crate) assignments: u64,
+    /// What the choices are drawn from
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// What was made.
+#[derive(Serialize)]
+pub(crate) struct Sample {
+    format: &'static str,
+    seed: u64,
+    programs: u64,
+    projects: u64,
+    phases: u64,
+    resources: u64,
+    assignments: u64,
+    actuals: u64,
+}
+
+impl Sample {
+    fn new(seed: u64, counts: SampleCounts) -> Self {
+        let SampleCounts { programs, projects, phases, resources, assignments, actuals } = counts;
+        Self {
+            format: "phaseline.sample/1",
+            seed,
+            programs,
+            projects,
+            phases,
+            resources,
+            assignments,
+            actuals,
+        }
+    }
+}
+
+pub(crate) async fn run(context: &Context, args: &SampleArgs) -> Result<Exit, Failure> {
+    let target = Target::find(&context.global).await?;
+    let sample = make(context, &target, args).await?;
+    context.output.answer(&sample, || {
+        let mut page = Page::default();
+        page.entry("projects", count(sample.projects));
+        page.entry("phases", count(sample.phases));
+        page.entry("resources", count(sample.resources));
+        page.entry("assignments", count(sample.assignments));
+        page.gap().line(format_args!("{GOOD}DONE{GOOD:#}. Next: {BOLD}{} plan{BOLD:#}", target.program()));
+        page.into_text()
+    });
+    Ok(Exit::Done)
+}
+
+pub(super) async fn make(context: &Context, target: &Target, args: &SampleArgs) -> Result<Sample, Failure> {
+    let mut connection = target.connect("sample").await?;
+    // Its SQL relies on the settings of a plain session.
+    sqlx::raw_sql("RESET search_path; RESET max_parallel_workers_per_gather")
+        .execute(&mut connection)
+        .await?;
+    let watcher = context.watcher();
+    watcher.step("making a sample legacy database", None);
+    let options = SampleOptions { projects: args.projects, assignments: args.assignments, seed: args.seed };
+    let counts = create(&mut connection, &options).await?;
+    watcher.finish();
+    Ok(Sample::new(args.seed, counts))
+}

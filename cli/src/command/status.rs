@@ -1,0 +1,25 @@
+//! `phaseline status`: where does the database stand?
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::page;
+use crate::target::Target;
+use clap::Args;
+use phaseline_migrator::status::status;
+
+/// Show where the database stands: shape, revision, log, runs, and who is at it now
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline status
+  phaseline status --json | jq -r .log.hash  note it down: nobody can alter the log behind it unseen")]
+pub(crate) struct StatusArgs {}
+
+pub(crate) async fn run(context: &Context, _: &StatusArgs) -> Result<Exit, Failure> {
+    let target = Target::find(&context.global).await?;
+    let mut connection = target.connect("status").await?;
+    let status = status(&mut connection).await?;
+    context.output.answer(&status, || page::status::page(&status));
+    Ok(Exit::Done)
+}

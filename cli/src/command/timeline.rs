@@ -1,0 +1,180 @@
+//! `phaseline timeline`: a project's timeline as a whole.
+
+use super::history::recorded;
+use super::moment::MomentArgs;
+use super::timeline_command::execute;
+use crate::args::ReasonArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::page::{self, Page};
+use crate::target::Target;
+use chrono::NaiveDate;
+use clap::{Args, Subcommand};
+use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
+use phaseline_projections::{FoldedTimeline, PhaseRow, project_phases};
+use phaseline_store::{StoreError, schema};
+use serde::Serialize;
+use sqlx::PgConnection;
+
+/// Show, open or reschedule a project's timeline
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff
+  phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff 2026-01-01 2026-12-31 --reason 'late start'")]
+pub(crate) struct TimelineArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Show(ShowArgs),
+    Open(OpenArgs),
+    Reschedule(RescheduleArgs),
+}
+
+/// Show a project's phases, now or at any earlier moment
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff
+  phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31
+  phaseline timeline show 6f9619ff-8b86-d011-b42d-00c04fc964ff --at 4711")]
+struct ShowArgs {
+    /// The project's id
+    project: ProjectId,
+    #[command(flatten)]
+    moment: MomentArgs,
+}
+
+/// Open the timeline of a project that has none: one "Default Phase" over its dates
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  phaseline timeline open 6f9619ff-8b86-d011-b42d-00c04fc964ff --reason 'new project'")]
+struct OpenArgs {
+    /// The project's id; its dates are taken from its row in public.projects
+    project: ProjectId,
+    #[command(flatten)]
+    reason: ReasonArgs,
+}
+
+/// Move a project's dates; the first phase's start and the last phase's end follow
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff 2026-01-01 2026-12-31 --reason 'late start'")]
+struct RescheduleArgs {
+    /// The project's id
+    project: ProjectId,
+    /// The first day
+    start: NaiveDate,
+    /// The last day, inclusive
+    end: NaiveDate,
+    #[command(flatten)]
+    reason: ReasonArgs,
+}
+
+pub(crate) async fn run(context: &Context, args: &TimelineArgs) -> Result<Exit, Failure> {
+    let target = Target::find(&context.global).await?;
+    match &args.action {
+        Action::Show(args) => show(context, &target, args).await,
+        Action::Open(args) => open(context, &target, args).await,
+        Action::Reschedule(args) => {
+            let command = TimelineCommand::Reschedule { start_date: args.start, end_date: args.end };
+            need_log(&mut target.connect("command").await?).await?;
+            execute(context, &target, args.project, &command, args.reason.reason.as_deref()).await
+        }
+    }
+}
+
+/// Fails in words if there is no log yet.
+pub(super) async fn need_log(connection: &mut PgConnection) -> Result<(), Failure> {
+    if schema::installed(connection).await? { Ok(()) } else { Err(StoreError::NotInstalled.into()) }
+}
+
+#[derive(Serialize)]
+struct Shown {
+    format: &'static str,
+    project_id: ProjectId,
+    start_date: Option<NaiveDate>,
+    end_date: Option<NaiveDate>,
+    /// The stream's version and the position of its last event, at the moment looked at.
+    version: i64,
+    position: i64,
+    phases: Vec<PhaseRow>,
+}
+
+async fn show(context: &Context, target: &Target, args: &ShowArgs) -> Result<Exit, Failure> {
+    let mut connection = target.connect("timeline").await?;
+    let (_, recorded) = recorded(&mut connection, args.project, &args.moment).await?;
+    let folded = FoldedTimeline::of(&recorded);
+    let range = folded.timeline.range();
+    let shown = Shown {
+        format: "phaseline.timeline/1",
+        project_id: args.project,
+        start_date: range.map(DateRange::start),
+        end_date: range.map(DateRange::end),
+        version: folded.version,
+        position: folded.position,
+        phases: project_phases::rows(&folded),
+    };
+    context.output.answer(&shown, || {
+        let mut page = Page::default();
+        let days = range.map_or_else(String::new, |range| format!(": {range}, {} days", range.days()));
+        page.line(format_args!("Timeline of project {}{}{days}", args.project, args.moment.words())).gap();
+        page::timeline::phases(&mut page, &folded.timeline);
+        page.gap().line(format_args!("Version {}, position {} of the log.", folded.version, folded.position));
+        page.into_text()
+    });
+    Ok(Exit::Done)
+}
+
+async fn open(context: &Context, target: &Target, args: &OpenArgs) -> Result<Exit, Failure> {
+    let project = args.project;
+    let mut connection = target.connect("command").await?;
+    need_log(&mut connection).await?;
+    if !schema::accepts_commands(&mut connection).await? {
+        return Err(StoreError::NotAccepting.into());
+    }
+    // As text: infinity is no date.
+    let row: Option<(Option<String>, Option<String>, i64)> = sqlx::query_as(
+        "SELECT p.start_date::text, p.end_date::text,
+                (SELECT count(*) FROM public.project_phases ph WHERE ph.project_id = p.id)
+           FROM public.projects p WHERE p.id = $1",
+    )
+    .bind(project.uuid())
+    .fetch_optional(&mut connection)
+    .await?;
+    let Some((start, end, phases)) = row else {
+        return Err(Failure::refused("not_found", format!("Project with ID {project} not found")));
+    };
+    let known = !phaseline_store::timeline::history(&mut connection, project, None).await?.is_empty();
+    if phases > 0 && !known {
+        // The planner's backend made them; opened beside them, the timeline would overlap with them.
+        return Err(Failure::refused(
+            "rows_unknown_to_the_log",
+            format!("project {project} has {phases} rows in project_phases that the log does not know"),
+        )
+        .remedy("Remove them, if they only are the default that the planner's backend makes, then open the timeline."));
+    }
+    let (start_date, end_date) = (date(project, "start_date", start)?, date(project, "end_date", end)?);
+    let range = DateRange::new(start_date, end_date)
+        .map_err(|error| Failure::refused("project_dates", format!("project {project}: {error}")))?;
+    let command = TimelineCommand::Open { project_id: project, range, default_phase_id: PhaseId::random() };
+    execute(context, target, project, &command, args.reason.reason.as_deref()).await
+}
+
+fn date(project: ProjectId, column: &str, text: Option<String>) -> Result<NaiveDate, Failure> {
+    let refused = |what: &str| {
+        Failure::refused(
+            "project_dates",
+            format!("project {project}: {column} is {what}, so there are no days to cover"),
+        )
+        .remedy("Give the project both dates in public.projects.")
+    };
+    let text = text.ok_or_else(|| refused("NULL"))?;
+    text.parse().map_err(|_| refused(&text))
+}

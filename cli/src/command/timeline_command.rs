@@ -1,0 +1,71 @@
+//! Gives one command to one timeline and tells what came of it.
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::operator::metadata;
+use crate::page::{self, Page};
+use crate::style::GOOD;
+use crate::target::Target;
+use phaseline_domain::{ProjectId, TimelineCommand};
+use phaseline_projections::{FoldedTimeline, HistoryEntry, PhaseRow, ProjectPhases, history, project_phases};
+use phaseline_store::{TimelineStore, timeline};
+use serde::Serialize;
+
+/// What a command led to.
+#[derive(Serialize)]
+struct Commanded {
+    format: &'static str,
+    project_id: ProjectId,
+    /// Whether anything changed; a command that asks for what is there already changes nothing.
+    changed: bool,
+    version: i64,
+    position: i64,
+    events: Vec<HistoryEntry>,
+    phases: Vec<PhaseRow>,
+}
+
+/// Executes the command and answers with its events and the timeline as it is now.
+pub(super) async fn execute(
+    context: &Context,
+    target: &Target,
+    project: ProjectId,
+    command: &TimelineCommand,
+    reason: Option<&str>,
+) -> Result<Exit, Failure> {
+    let pool = target.pool().await?;
+    let store = TimelineStore::new(pool.clone(), ProjectPhases);
+    let committed = store.execute(project, command, metadata(&context.global, reason)).await?;
+    // Told from the log, so that it reads as `history` will tell it.
+    let mut connection = pool.acquire().await?;
+    let recorded = timeline::history(&mut connection, project, Some(committed.position)).await?;
+    drop(connection);
+    pool.close().await;
+    let mut events = history::entries(&recorded, None);
+    let events = events.split_off(events.len().saturating_sub(committed.events.len()));
+    let commanded = Commanded {
+        format: "phaseline.command/1",
+        project_id: project,
+        changed: !events.is_empty(),
+        version: committed.version,
+        position: committed.position,
+        events,
+        phases: project_phases::rows(&FoldedTimeline::of(&recorded)),
+    };
+    context.output.answer(&commanded, || {
+        let mut page = Page::default();
+        if commanded.changed {
+            page::history::entries(&mut page, &commanded.events);
+        } else {
+            page.line("  Nothing to do: it is so already.");
+        }
+        page.gap();
+        page::timeline::phases(&mut page, &committed.timeline);
+        page.gap().line(format_args!(
+            "{GOOD}DONE{GOOD:#}. Project {project} is at version {}, position {} of the log.",
+            commanded.version, commanded.position
+        ));
+        page.into_text()
+    });
+    Ok(Exit::Done)
+}

@@ -1,0 +1,50 @@
+//! What every command works with.
+
+use crate::args::GlobalArgs;
+use crate::interrupt::Interrupt;
+use crate::output::Output;
+use crate::progress::Watcher;
+use std::io::{BufRead, IsTerminal};
+use std::sync::Arc;
+
+/// The command line's global part, and the ways in and out.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) global: GlobalArgs,
+    pub(crate) output: Arc<Output>,
+    pub(crate) interrupt: Interrupt,
+}
+
+impl Context {
+    /// A watcher for one run.
+    pub(crate) fn watcher(&self) -> Watcher {
+        Watcher::new(&self.output, &self.interrupt, self.global.verbose > 0)
+    }
+
+    /// The same without progress and remarks.
+    pub(crate) fn without_progress(&self) -> Self {
+        Self {
+            global: self.global.clone(),
+            output: Arc::new(Output::new(self.output.json(), true)),
+            interrupt: self.interrupt.clone(),
+        }
+    }
+
+    /// Whether somebody is there to answer a question. A program that wants JSON is not.
+    pub(crate) fn can_ask(&self) -> bool {
+        !self.output.json() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Asks on stderr, and says whether the answer was yes. Everything else, the end of input too, is a no.
+    pub(crate) async fn ask(&self, question: &str) -> bool {
+        let _ = std::io::Write::write_fmt(&mut anstream::stderr(), format_args!("{question} [y/N] "));
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        // A thread of its own: nothing can end a read from a terminal, and the runtime would wait for it.
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            let read = std::io::stdin().lock().read_line(&mut answer);
+            let _ = sender.send(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"));
+        });
+        receiver.await.unwrap_or(false)
+    }
+}

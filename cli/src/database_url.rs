@@ -1,0 +1,190 @@
+//! The database's URL: checked before anybody connects, and split so that the password never shows.
+
+use crate::failure::Failure;
+use crate::redact;
+use sqlx::postgres::PgConnectOptions;
+use std::str::FromStr;
+
+/// A PostgreSQL URL that could be read.
+#[derive(Clone)]
+pub(crate) struct DatabaseUrl {
+    /// For connections.
+    options: PgConnectOptions,
+    /// Without the password: for command lines, which every local user can read.
+    bare: String,
+    /// For environments, which they cannot.
+    password: Option<String>,
+}
+
+const EXPECTED: &str = "Expected postgres://user:password@host:port/database, or by a Unix socket \
+                        postgres:///database?host=/var/run/postgresql. In names and passwords write %40 for @, %2F for /, \
+                        %3A for :, %23 for #, %3F for ?, %25 for %.";
+
+impl DatabaseUrl {
+    /// Reads a URL; `source` says where it came from, for the error.
+    pub(crate) fn parse(url: &str, source: &str) -> Result<Self, Failure> {
+        let wrong = |what: String| Failure::usage(format!("{source}: {what}")).remedy(EXPECTED);
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return Err(wrong("this is no URL, it has no ://".to_owned()));
+        };
+        if !matches!(scheme, "postgres" | "postgresql") {
+            return Err(wrong(format!("the scheme is {scheme:?}, not postgres or postgresql")));
+        }
+        let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if rest.contains('#') {
+            return Err(wrong("it has a # that is not written %23".to_owned()));
+        }
+        let (user_info, host) =
+            authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+        if user_info.is_none()
+            && rest[authority.len()..].split('?').next().is_some_and(|path| path.contains('@'))
+        {
+            return Err(wrong(
+                "it has a / or ? before the @: in a password they are written %2F and %3F".to_owned(),
+            ));
+        }
+        if let Some(port) = port_of(host)
+            && port.parse::<u16>().is_err()
+        {
+            return Err(wrong(format!("the port {port:?} is not a number from 1 to 65535")));
+        }
+        let options = PgConnectOptions::from_str(&with_user_behind(scheme, user_info, host, tail, url))
+            .map_err(|error| {
+                let cause =
+                    std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                wrong(redact::passwords(&cause))
+            })?;
+        let password = user_info.and_then(|user| user.split_once(':')).map(|(_, password)| password);
+        let password = match password.map(decoded) {
+            Some(None) => {
+                return Err(wrong(
+                    "the password has a % that is not followed by two hexadecimal digits".to_owned(),
+                ));
+            }
+            Some(Some(password)) => Some(password),
+            None => None,
+        };
+        let bare = match user_info.and_then(|user| user.split_once(':')) {
+            Some((user, _)) => format!("{scheme}://{user}@{host}{}", &rest[authority.len()..]),
+            None => url.to_owned(),
+        };
+        Ok(Self { options, bare, password })
+    }
+
+    pub(crate) const fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// The URL without its password.
+    pub(crate) fn bare(&self) -> &str {
+        &self.bare
+    }
+
+    pub(crate) fn password(&self) -> Option<&str> {
+        self.password.as_deref()
+    }
+
+    /// The database, for people: `database planner at 127.0.0.1:5432 as postgres`.
+    pub(crate) fn place(&self) -> String {
+        let options = &self.options;
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        let host = match options.get_socket() {
+            Some(socket) => format!("{}/.s.PGSQL.{}", socket.display(), options.get_port()),
+            None => format!("{}:{}", options.get_host(), options.get_port()),
+        };
+        format!("database {database} at {host} as {}", options.get_username())
+    }
+}
+
+/// The URL as sqlx takes it: a user in front of no host, as in `postgres://me@/planner?host=/run/pg`, is fine for
+/// PostgreSQL, but not for the standard of URLs, so it goes among the parameters.
+fn with_user_behind(scheme: &str, user_info: Option<&str>, host: &str, tail: &str, url: &str) -> String {
+    let Some(user_info) = user_info.filter(|_| host.is_empty()) else { return url.to_owned() };
+    // Among parameters a plus is a space.
+    let user_info = user_info.replace('+', "%2B").replace('&', "%26");
+    let (user, password) = user_info.split_once(':').unwrap_or((&user_info, ""));
+    let mark = if tail.contains('?') { '&' } else { '?' };
+    let password = if password.is_empty() { String::new() } else { format!("&password={password}") };
+    format!("{scheme}://{tail}{mark}user={user}{password}")
+}
+
+/// What stands where the port does; an IPv6 address has colons of its own, and is in brackets.
+fn port_of(host: &str) -> Option<&str> {
+    let after = host.rfind(']').map_or(host, |end| &host[end + 1..]);
+    after.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.is_empty())
+}
+
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        if *first == b'%' {
+            let [high, low, after @ ..] = tail else { return None };
+            let hex = |digit: u8| char::from(digit).to_digit(16);
+            bytes.push(u8::try_from(hex(*high)? * 16 + hex(*low)?).ok()?);
+            rest = after;
+        } else {
+            bytes.push(*first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Result<DatabaseUrl, Failure> {
+        DatabaseUrl::parse(url, "--database-url")
+    }
+
+    #[test]
+    fn a_url_is_split_into_what_may_be_seen_and_the_password() {
+        let url = parse("postgres://me:p%40ss%2Fw@db.example:5433/planner?sslmode=require").unwrap();
+        assert_eq!(url.bare(), "postgres://me@db.example:5433/planner?sslmode=require");
+        assert_eq!(url.password(), Some("p@ss/w"));
+        assert_eq!(url.place(), "database planner at db.example:5433 as me");
+    }
+
+    #[test]
+    fn sockets_are_found_in_either_way_of_writing_them() {
+        for url in [
+            "postgres://me:p+w@%2Frun%2Fpg:5433/planner",
+            "postgres://me:p+w@/planner?host=/run/pg&port=5433",
+            "postgres:///planner?host=/run/pg&port=5433&user=me",
+        ] {
+            assert_eq!(
+                parse(url).unwrap().place(),
+                "database planner at /run/pg/.s.PGSQL.5433 as me",
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_the_password_is_not() {
+        for (url, named) in [
+            ("host=localhost password=secret", "no URL"),
+            ("mysql://me:secret@h/d", "\"mysql\""),
+            ("postgres://me:secret@h:54x/d", "\"54x\""),
+            ("postgres://me:secret@h:99999/d", "\"99999\""),
+            ("postgres://me:sec/ret@h/d", "%2F"),
+            ("postgres://me:sec#ret@h/d", "%23"),
+            ("postgres://me:secret%zz@h/d", "hexadecimal"),
+            ("postgres://me:secret@h/d?sslmode=perhaps", "perhaps"),
+        ] {
+            let failure = parse(url).err().unwrap();
+            assert_eq!(failure.exit(), crate::exit::Exit::Usage);
+            let text = serde_json::to_string(&failure.object()).unwrap();
+            assert!(failure.message().contains(named), "{url}: {text}");
+            assert!(!text.contains("secret") && !text.contains("ret@"), "{url}: {text}");
+        }
+    }
+
+    #[test]
+    fn an_ipv6_address_is_not_taken_for_a_port() {
+        assert_eq!(parse("postgres://me@[::1]:5433/d").unwrap().place(), "database d at [::1]:5433 as me");
+        assert!(parse("postgres://me@[::1]/d").is_ok());
+    }
+}

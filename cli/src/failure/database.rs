@@ -1,0 +1,134 @@
+//! What PostgreSQL and the connection to it can say, in our codes.
+
+use super::Failure;
+use crate::exit::Exit;
+use phaseline_store::{ExecuteError, StoreError};
+use sqlx::postgres::PgDatabaseError;
+
+impl From<sqlx::Error> for Failure {
+    /// An error on a connection that was there: one that could not be made is [`Failure::no_connection`].
+    fn from(error: sqlx::Error) -> Self {
+        let Some(database) = error.as_database_error() else {
+            return match error {
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed => Self::lost(&error.to_string()),
+                other => Self::unexpected(other.to_string()),
+            };
+        };
+        let text = told(&error);
+        let code = database.code().unwrap_or_default();
+        match &*code {
+            "42501" => Self::refused("missing_privilege", text).remedy(
+                "Grant the privilege, or connect as another role. `phaseline plan` lists what is missing.",
+            ),
+            "25006" => Self::refused("read_only", text).remedy(
+                "This server takes no writes (a standby, or read-only by default): connect to the primary.",
+            ),
+            "23503" | "23505" => Self::refused("conflicting_row", text),
+            "53100" | "53200" => Self::new(Exit::Unexpected, "out_of_space", text)
+                .remedy("Make room on the server, then run it again."),
+            "57014" => Self::new(Exit::Interrupted, "cancelled", text).remedy("Run the same command again."),
+            "55P03" | "40001" | "40P01" => Self::new(Exit::Interrupted, "busy", text)
+                .remedy("Somebody else was in the way; run the same command again."),
+            "57P01" | "57P02" | "57P03" | "57P05" => Self::lost(&text),
+            class if class.starts_with("08") => Self::lost(&text),
+            _ => Self::unexpected(text),
+        }
+    }
+}
+
+impl Failure {
+    /// The connection broke while a command was under way.
+    fn lost(what: &str) -> Self {
+        Self::new(
+            Exit::Interrupted,
+            "connection_lost",
+            format!("the connection to the database was lost: {what}"),
+        )
+        .remedy(
+            "PostgreSQL undoes what was not committed. `phaseline status` shows where the database stands; \
+                 then run the same command again.",
+        )
+    }
+
+    /// No connection could be made. `place` says where to, without the password.
+    pub(crate) fn no_connection(place: &str, error: &sqlx::Error) -> Self {
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .unwrap_or_default()
+            .into_owned();
+        let (name, remedy) = match code.as_str() {
+            "3D000" => ("no_such_database", "Check the database's name: psql -l lists those that there are."),
+            "28P01" | "28000" => ("not_admitted", "Check user, password and the server's pg_hba.conf."),
+            "53300" | "53400" => {
+                ("too_many_connections", "Wait for connections to end, or raise max_connections.")
+            }
+            "57P03" => ("starting_up", "The server is starting up or shutting down; try again."),
+            _ => ("no_database", "Check that the server runs and is reachable there, and the URL."),
+        };
+        let message = format!("cannot connect to {place}: {}", told(error));
+        Self::new(Exit::NoDatabase, name, message).remedy(remedy)
+    }
+}
+
+/// What the error says: of one of PostgreSQL's, the message with detail and hint.
+fn told(error: &sqlx::Error) -> String {
+    let Some(database) = error.as_database_error() else { return error.to_string() };
+    let mut text = database.message().to_owned();
+    if let Some(postgres) = database.try_downcast_ref::<PgDatabaseError>() {
+        for more in [postgres.detail(), postgres.hint()].into_iter().flatten() {
+            text.push_str("; ");
+            text.push_str(more);
+        }
+        text.push_str(&format!(" (SQLSTATE {})", postgres.code()));
+    }
+    text
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let text = error.to_string();
+        match error {
+            StoreError::Database(error) => error.into(),
+            StoreError::NotInstalled => Self::refused(
+                "no_log",
+                "this database has no event log (schema phaseline): it was never migrated",
+            )
+            .remedy("Run: phaseline plan"),
+            StoreError::NotAccepting => Self::refused(
+                "legacy_shape",
+                "the database is in the legacy shape, in which timelines take no commands",
+            )
+            .remedy("Run: phaseline migrate"),
+            StoreError::Unreadable { .. } | StoreError::VersionGap { .. } => {
+                Self::new(Exit::VerificationFailed, "log_damaged", text)
+                    .remedy("Run: phaseline verify, which names everything that is wrong with the log")
+            }
+            StoreError::Conflict { .. } => {
+                Self::new(Exit::Interrupted, "busy", text).remedy("Run the same command again.")
+            }
+            _ => Self::unexpected(text),
+        }
+    }
+}
+
+impl From<ExecuteError> for Failure {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::Store(error) => error.into(),
+            ExecuteError::Refused(refusal) => {
+                let message = match refusal.violations() {
+                    [only] => format!("refused by rule {}: {}", only.rule, only.message),
+                    several => format!("refused by {} rules", several.len()),
+                };
+                let several = refusal.violations().len() > 1;
+                let details = refusal.violations().iter().filter(|_| several);
+                Self::refused("rule", message)
+                    .detail(details.map(|violation| format!("{}: {}", violation.rule, violation.message)))
+            }
+        }
+    }
+}

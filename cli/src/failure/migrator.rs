@@ -1,0 +1,66 @@
+//! Why the migrator did not do it, in our codes.
+
+use super::Failure;
+use crate::exit::Exit;
+use crate::page;
+use crate::page::plan::Around;
+use phaseline_migrator::MigratorError;
+use phaseline_migrator::sample::SampleError;
+
+impl From<MigratorError> for Failure {
+    fn from(error: MigratorError) -> Self {
+        let text = error.to_string();
+        match error {
+            MigratorError::Database(error) => error.into(),
+            MigratorError::Store(error) => error.into(),
+            MigratorError::Ddl { statement, source } => {
+                Self::from(source).detail([format!("everything was undone; the statement was: {statement}")])
+            }
+            MigratorError::Refused(plan) => Self::refused("not_migratable", text)
+                .remedy("See each anomaly's remedy in the plan, then run: phaseline plan")
+                .plan(&plan, page::plan::page(&plan, &Around::default())),
+            MigratorError::RollbackRefused(plan) => Self::refused("rollback_refused", text)
+                .remedy("See what is in the way in the plan, then run: phaseline rollback --dry-run")
+                .plan(&plan, page::rollback::page(&plan)),
+            MigratorError::WouldLose(plan) => Self::new(Exit::WouldLose, "would_lose", text)
+                .remedy("Stay with the new shape. Nothing is lost: the log keeps every change.")
+                .plan(&plan, page::rollback::page(&plan)),
+            MigratorError::WrongShape(_) => Self::refused("wrong_shape", text)
+                .remedy("`phaseline status` shows which tables and which revision were found."),
+            MigratorError::LogIncomplete(_) => Self::refused("log_incomplete", text)
+                .remedy("Restore schema phaseline from a backup; without its events there is nothing to go back to."),
+            MigratorError::StalePlan { expected, found } => Self::new(
+                Exit::StalePlan,
+                "stale_plan",
+                format!("the plan is stale: it was made for {expected}, data and options are now {found}; nothing was written"),
+            )
+            .remedy("Run: phaseline plan"),
+            MigratorError::Locked { .. } => {
+                Self::new(Exit::Locked, "locked", text).remedy("Wait for that run; `phaseline status` shows it.")
+            }
+            MigratorError::LockTimeout { .. } => Self::new(Exit::Interrupted, "lock_timeout", text).remedy(
+                "Let those transactions end (or end them: SELECT pg_terminate_backend(PID)), or wait longer with \
+                 --lock-timeout SECONDS; then run the same command again.",
+            ),
+            MigratorError::Interrupted => {
+                Self::new(Exit::Interrupted, "interrupted", text).remedy("Run the same command again.")
+            }
+            MigratorError::Copy(_)
+            | MigratorError::Definition(_)
+            | MigratorError::HeapOrder
+            | MigratorError::SelfCheck(_)
+            | MigratorError::Json(_) => Self::unexpected(text),
+        }
+    }
+}
+
+impl From<SampleError> for Failure {
+    fn from(error: SampleError) -> Self {
+        let text = error.to_string();
+        match error {
+            SampleError::NotEmpty { .. } => Self::refused("not_empty", text),
+            SampleError::NoProjects { .. } | SampleError::TooMany { .. } => Self::usage(text),
+            SampleError::Database(error) => error.into(),
+        }
+    }
+}

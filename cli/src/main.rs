@@ -1,0 +1,100 @@
+//! The program `phaseline`: commands, progress, exit codes.
+//!
+//! - [`args`] is the command line, [`command`] what each command does, [`page`] what it prints.
+//! - [`exit`] has the exit codes, [`failure`] turns every error into one of them with a remedy.
+//! - [`output`] is the only way to stdout and stderr, [`progress`] shows a run, [`interrupt`] hears signals.
+//! - [`target`] finds the database: the one that was named, or a private server's.
+
+mod args;
+mod command;
+mod context;
+mod database_url;
+mod exit;
+mod failure;
+mod interrupt;
+mod logging;
+mod operator;
+mod output;
+mod page;
+mod progress;
+mod redact;
+mod style;
+mod target;
+
+use args::Cli;
+use clap::Parser;
+use context::Context;
+use exit::Exit;
+use failure::Failure;
+use interrupt::Interrupt;
+use output::Output;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the runtime may still take to end, such as a private server that was just being started.
+const LAST_WORK: Duration = Duration::from_secs(30);
+
+fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => start(cli).into(),
+        Err(error) => wrong_command_line(&error).into(),
+    }
+}
+
+/// Help and version are what was asked for; everything else is wrong, and said as JSON if that was asked for.
+fn wrong_command_line(error: &clap::Error) -> Exit {
+    use clap::error::ErrorKind;
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let output = Output::new(false, false);
+        output.text(&error.render().ansi().to_string());
+        return output.end(Exit::Done);
+    }
+    // The arguments could not be parsed, so they are looked at one by one.
+    let json = std::env::args_os()
+        .skip(1)
+        .take_while(|argument| argument != "--")
+        .any(|argument| argument == "--json");
+    let output = Output::new(json, false);
+    if json {
+        let text = error.render().to_string();
+        output.failure(&Failure::usage(text.trim().trim_start_matches("error: ")));
+    } else {
+        output.beside(&redact::passwords(&error.render().ansi().to_string()));
+    }
+    Exit::Usage
+}
+
+fn start(cli: Cli) -> Exit {
+    let output = Arc::new(Output::new(cli.global.json, cli.global.quiet));
+    let done = logging::start(cli.global.verbose, cli.global.quiet).and_then(|()| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::unexpected(format!("the program cannot start: {error}")))?;
+        let done = runtime.block_on(work(cli, &output));
+        runtime.shutdown_timeout(LAST_WORK);
+        done
+    });
+    match done {
+        Ok(exit) => output.end(exit),
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit()
+        }
+    }
+}
+
+/// Runs the command until it ends or is cancelled; then everything that it holds is let go, a private server too.
+async fn work(cli: Cli, output: &Arc<Output>) -> Result<Exit, Failure> {
+    let interrupt = Interrupt::default();
+    interrupt
+        .listen(Arc::clone(output))
+        .map_err(|error| Failure::unexpected(format!("signals cannot be heard: {error}")))?;
+    let context = Context { global: cli.global, output: Arc::clone(output), interrupt: interrupt.clone() };
+    tokio::select! {
+        done = command::run(&context, &cli.command) => done,
+        () = interrupt.cancelled() => Err(Failure::interrupted()),
+    }
+}

@@ -1,0 +1,38 @@
+//! Who runs this: the name that stands in the log beside every change.
+
+use crate::args::GlobalArgs;
+use phaseline_migrator::run::Operator;
+use phaseline_store::Metadata;
+use uuid::Uuid;
+
+/// The machine's name.
+fn host() -> String {
+    whoami::fallible::hostname().unwrap_or_else(|_| "unknown-host".to_owned())
+}
+
+/// `--actor`, or else user@host.
+fn actor(global: &GlobalArgs) -> String {
+    match &global.actor {
+        Some(actor) if !actor.trim().is_empty() => actor.clone(),
+        _ => {
+            let user = whoami::fallible::username().unwrap_or_else(|_| "unknown-user".to_owned());
+            format!("{user}@{}", host())
+        }
+    }
+}
+
+/// Who runs the migrator.
+pub(crate) fn operator(global: &GlobalArgs, reason: Option<&str>) -> Operator {
+    Operator { actor: actor(global), host: host(), reason: reason.map(str::to_owned) }
+}
+
+/// Who gives a command to a timeline.
+pub(crate) fn metadata(global: &GlobalArgs, reason: Option<&str>) -> Metadata {
+    Metadata {
+        actor: Some(actor(global)),
+        reason: reason.map(str::to_owned),
+        source: Some("cli".to_owned()),
+        command_id: Some(Uuid::now_v7().to_string()),
+        ..Metadata::default()
+    }
+}

@@ -1,0 +1,48 @@
+//! The history of a timeline, event by event.
+
+use super::figures::moment;
+use super::{Page, clean};
+use crate::style::{BOLD, DIM};
+use phaseline_projections::HistoryEntry;
+
+/// Events as text, oldest first.
+pub(crate) fn entries(page: &mut Page, entries: &[HistoryEntry]) {
+    for entry in entries {
+        self::entry(page, entry);
+    }
+}
+
+fn entry(page: &mut Page, entry: &HistoryEntry) {
+    let by =
+        entry.metadata.actor.as_deref().map_or_else(String::new, |actor| format!(" by {}", clean(actor)));
+    let way =
+        entry.metadata.source.as_deref().map_or_else(String::new, |source| format!(" ({})", clean(source)));
+    page.line(format_args!(
+        "  {}{by}{way}  {DIM}position {}{DIM:#}",
+        moment(entry.recorded_at),
+        entry.position
+    ));
+    page.line(format_args!("    {BOLD}{}{BOLD:#}", clean(&entry.words)));
+    for change in entry.changes.iter().filter(|change| change.before != change.after) {
+        let value = |side: &Option<String>| {
+            side.as_deref().map_or_else(|| "none".to_owned(), |text| clean(text).into_owned())
+        };
+        // A value that comes into being is in the sentence already, as far as it says something.
+        if change.before.is_some() {
+            page.line(format_args!(
+                "      {}: {} → {}",
+                change.field,
+                value(&change.before),
+                value(&change.after)
+            ));
+        } else if change.field == "description" {
+            page.line(format_args!("      {}: {}", change.field, value(&change.after)));
+        }
+    }
+    if let Some(phase) = entry.phase_id {
+        page.line(format_args!("      {DIM}phase {phase}{DIM:#}"));
+    }
+    if let Some(reason) = &entry.metadata.reason {
+        page.line(format_args!("      why: {}", clean(reason)));
+    }
+}

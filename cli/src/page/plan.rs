@@ -1,0 +1,165 @@
+//! A plan, for an operator at night: the verdict first and last, in between everything to act on.
+
+use super::figures::{bytes, count, money, span};
+use super::{Page, clean};
+use crate::style::{BAD, BOLD, DIM, GOOD, NOTE};
+use phaseline_migrator::anomaly::Anomaly;
+use phaseline_migrator::plan::Plan;
+use std::time::Duration;
+
+/// How many rows of an anomaly that is carried over are listed; of a refused one all are.
+pub(super) const ROWS_SHOWN: usize = 10;
+
+/// What is said around a plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Around {
+    /// The database that it is about.
+    pub(crate) place: Option<String>,
+    /// The command that carries it out.
+    pub(crate) next: Option<String>,
+    /// How many rows of an anomaly that is carried over are listed.
+    pub(crate) rows: usize,
+}
+
+impl Default for Around {
+    fn default() -> Self {
+        Self { place: None, next: None, rows: ROWS_SHOWN }
+    }
+}
+
+/// The plan as text.
+pub(crate) fn page(plan: &Plan, around: &Around) -> String {
+    let mut page = Page::default();
+    page.line(verdict(plan)).gap();
+    if let Some(place) = &around.place {
+        page.entry("plan for", clean(place));
+    }
+    let revision =
+        plan.revision.as_deref().map_or_else(|| "no single revision".to_owned(), |r| format!("revision {r}"));
+    page.entry("shape", format_args!("{}, {}", plan.shape, clean(&revision)));
+    if plan.already_migrated() && plan.ready {
+        page.gap().line("The database is in the new shape already; there is nothing to do.");
+        page.gap().line(verdict(plan));
+        return page.into_text();
+    }
+    if plan.digest.is_some() {
+        figures(&mut page, plan);
+    }
+    anomalies(&mut page, plan, around.rows);
+    page.heading("Privileges");
+    if plan.missing_privileges.is_empty() {
+        page.line(if plan.digest.is_some() { "  nothing is missing" } else { "  not looked at, see above" });
+    }
+    for missing in &plan.missing_privileges {
+        page.line(format_args!("  {BAD}missing{BAD:#}: {}", clean(missing)));
+    }
+    if !plan.notes.is_empty() {
+        page.heading("Notes");
+        for note in &plan.notes {
+            page.line(format_args!("  {}", clean(note)));
+        }
+    }
+    if let Some(digest) = &plan.digest {
+        page.gap().entry("digest", digest);
+    }
+    match &around.next {
+        Some(next) if plan.ready => page.entry("next", format_args!("{BOLD}{next}{BOLD:#}")),
+        _ if !plan.ready => page.entry("next", "remedy what is refused or missing above, then plan again"),
+        _ => &mut page,
+    };
+    page.gap().line(verdict(plan));
+    page.into_text()
+}
+
+fn verdict(plan: &Plan) -> String {
+    match (plan.ready, plan.already_migrated()) {
+        (true, true) => format!("{GOOD}ALREADY MIGRATED{GOOD:#}"),
+        (true, false) => format!("{GOOD}READY{GOOD:#}"),
+        (false, _) => format!("{BAD}NOT MIGRATABLE{BAD:#}"),
+    }
+}
+
+fn figures(page: &mut Page, plan: &Plan) {
+    let counts = &plan.counts;
+    page.heading("Found");
+    page.entry("projects", count(counts.projects));
+    page.entry("phases", count(counts.phases));
+    page.entry("assignments", count(counts.assignments));
+
+    page.heading("To be written");
+    page.entry("timelines opened", count(counts.timelines_opened));
+    if counts.timelines_continued > 0 {
+        page.entry(
+            "timelines continued",
+            format_args!("{} (migrated before)", count(counts.timelines_continued)),
+        );
+    }
+    page.entry("events on timelines", count(counts.timeline_events));
+    let links = format!("{} (old phases of {} assignments)", count(counts.link_events), count(counts.links));
+    page.entry("events that keep links", links);
+    page.entry("rows of project_phases", count(counts.phases));
+
+    let (before, after) = (&plan.budgets_before, &plan.budgets_after);
+    page.heading("Budgets");
+    let pairs = [
+        ("capital", before.capital, after.capital),
+        ("expense", before.expense, after.expense),
+        ("total", before.total, after.total),
+    ];
+    let width = pairs.iter().flat_map(|(_, b, a)| [money(*b).len(), money(*a).len()]).fold(0, usize::max);
+    for (name, before, after) in pairs {
+        let sign = if before == after { "=".to_owned() } else { format!("{BAD}≠{BAD:#}") };
+        page.entry(
+            name,
+            format_args!("before {:>width$}  {sign}  after {:>width$}", money(before), money(after)),
+        );
+    }
+
+    let by_date = &plan.assignments_by_date;
+    page.heading("Assignments, whose phase is the one of their date from then on");
+    page.entry("keep their phase", count(by_date.kept));
+    page.entry("change it", count(by_date.changed));
+    page.entry("outside every phase", count(by_date.outside));
+
+    let estimate = &plan.estimate;
+    let seconds = |seconds: f64| span(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+    page.heading("To expect (a guide, not a promise)");
+    page.entry("space", bytes(estimate.space_bytes));
+    page.entry("time", seconds(estimate.seconds));
+    page.entry("of it, tables locked", format_args!("{} (readers wait)", seconds(estimate.lock_seconds)));
+}
+
+fn anomalies(page: &mut Page, plan: &Plan, rows: usize) {
+    let refused = plan.anomalies.iter().filter(|anomaly| anomaly.refused).count();
+    page.heading(format_args!(
+        "Anomalies: {refused} {} refused, {} carried over as they are",
+        if refused == 1 { "kind is" } else { "kinds are" },
+        plan.anomalies.len() - refused
+    ));
+    if plan.anomalies.is_empty() {
+        page.line("  none");
+    }
+    for anomaly in &plan.anomalies {
+        self::anomaly(page, anomaly, rows);
+    }
+}
+
+/// One kind of anomaly with its rows.
+pub(super) fn anomaly(page: &mut Page, anomaly: &Anomaly, limit: usize) {
+    let word =
+        if anomaly.refused { format!("{BAD}REFUSED{BAD:#}") } else { format!("{NOTE}KEPT{NOTE:#}   ") };
+    let rows = &anomaly.rows;
+    page.line(format_args!("  {word} {BOLD}{}{BOLD:#} ({})", anomaly.code.name(), count(rows.len() as u64)));
+    page.line(format_args!("    {}", anomaly.meaning));
+    let shown = if anomaly.refused { rows.len() } else { limit };
+    for row in rows.iter().take(shown) {
+        page.line(format_args!("      {} {}: {}", row.table, clean(&row.id), clean(&row.detail)));
+    }
+    if rows.len() > shown {
+        page.line(format_args!(
+            "      {DIM}… and {} more, all in --json{DIM:#}",
+            count((rows.len() - shown) as u64)
+        ));
+    }
+    page.line(format_args!("    What to do: {}", anomaly.remedy));
+}

@@ -1,0 +1,62 @@
+//! Where a database stands.
+
+use super::figures::{count, moment};
+use super::{Page, clean};
+use crate::style::{BAD, DIM, NOTE};
+use phaseline_migrator::status::{RunStatus, Status};
+
+/// The status as text.
+pub(crate) fn page(status: &Status) -> String {
+    let mut page = Page::default();
+    page.entry("database", format_args!("{}, PostgreSQL {}", clean(&status.database), status.server_version));
+    page.entry("shape", status.shape);
+    let revisions = if status.revisions.is_empty() { "none".to_owned() } else { status.revisions.join(", ") };
+    page.entry("revision", clean(&revisions));
+    match &status.log {
+        None => {
+            page.entry("log", "none: this database was never migrated");
+        }
+        Some(log) => {
+            let since =
+                log.recorded_at.map_or_else(String::new, |at| format!(", the last recorded {}", moment(at)));
+            page.entry("log", format_args!("{} events{since}", count(log.position.unsigned_abs())));
+            page.entry("log's hash", format_args!("{DIM}{}{DIM:#}", log.hash));
+            match (log.log_id, log.accepts_commands) {
+                (Some(id), Some(accepts)) => {
+                    page.entry("log's id", format_args!("{DIM}{id}{DIM:#}"));
+                    page.entry("takes commands", if accepts { "yes" } else { "no, the old shape is live" });
+                }
+                _ => {
+                    page.entry("log's head", format_args!("{BAD}damaged{BAD:#}; run: phaseline doctor"));
+                }
+            }
+        }
+    }
+    match &status.running {
+        Some(holder) => page.entry("running now", format_args!("{NOTE}{}{NOTE:#}", clean(holder))),
+        None => page.entry("running now", "nothing"),
+    };
+    if !status.runs.is_empty() {
+        page.heading("Runs, oldest first");
+        for run in &status.runs {
+            self::run(&mut page, run);
+        }
+    }
+    page.into_text()
+}
+
+fn run(page: &mut Page, run: &RunStatus) {
+    page.line(format_args!(
+        "  {}  {} by {} on {}: {}",
+        moment(run.ended_at),
+        run.direction,
+        clean(run.actor.as_deref().unwrap_or("somebody unnamed")),
+        clean(&run.host),
+        run.outcome
+    ));
+    page.line(format_args!("    {}", clean(&run.summary)));
+    if let Some(reason) = &run.reason {
+        page.line(format_args!("    why: {}", clean(reason)));
+    }
+    page.line(format_args!("    {DIM}run {}, begun {}{DIM:#}", run.id, moment(run.started_at)));
+}

@@ -1,0 +1,129 @@
+//! How a run is watched: a bar on a terminal, plain lines elsewhere, nothing with `--quiet`. All on stderr.
+
+mod bar;
+mod lines;
+
+use crate::interrupt::Interrupt;
+use crate::output::Output;
+use bar::Bar;
+use lines::Lines;
+use phaseline_migrator::progress::Progress;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Watches one run and hears the signals for it.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    face: Face,
+    interrupt: Interrupt,
+}
+
+#[derive(Debug)]
+enum Face {
+    Bar(Bar),
+    Lines(Lines),
+    Silent,
+}
+
+impl Watcher {
+    /// A watcher fit for where stderr goes. Log lines would tear a bar apart, so with `-v` there is none.
+    pub(crate) fn new(output: &Arc<Output>, interrupt: &Interrupt, verbose: bool) -> Self {
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let face = if output.quiet() {
+            Face::Silent
+        } else if std::io::stderr().is_terminal() && !dumb && !verbose {
+            Face::Bar(Bar::new())
+        } else {
+            Face::Lines(Lines::new(Arc::clone(output)))
+        };
+        Self { face, interrupt: interrupt.clone() }
+    }
+
+    /// Ends the last step. Without this it is not said to be done, which is right for a run that failed.
+    pub(crate) fn finish(&self) {
+        match &self.face {
+            Face::Bar(bar) => bar.finish(),
+            Face::Lines(lines) => lines.finish(),
+            Face::Silent => {}
+        }
+    }
+}
+
+impl Progress for Watcher {
+    fn step(&self, name: &str, total: Option<u64>) {
+        tracing::debug!(step = name, total, "step");
+        match &self.face {
+            Face::Bar(bar) => bar.step(name, total),
+            Face::Lines(lines) => lines.step(name, total),
+            Face::Silent => {}
+        }
+    }
+
+    fn advance(&self, done: u64) {
+        match &self.face {
+            Face::Bar(bar) => bar.advance(done),
+            Face::Lines(lines) => lines.advance(done),
+            Face::Silent => {}
+        }
+    }
+
+    fn note(&self, text: &str) {
+        match &self.face {
+            Face::Bar(bar) => bar.note(text),
+            Face::Lines(lines) => lines.note(text),
+            Face::Silent => {}
+        }
+    }
+
+    fn interrupted(&self) -> bool {
+        self.interrupt.requested()
+    }
+}
+
+/// The step under way.
+#[derive(Clone, Debug)]
+struct Step {
+    name: String,
+    total: Option<u64>,
+    done: u64,
+    begun: Instant,
+}
+
+impl Step {
+    fn new(name: &str, total: Option<u64>) -> Self {
+        Self { name: name.to_owned(), total, done: 0, begun: Instant::now() }
+    }
+
+    /// Units per second so far.
+    #[expect(clippy::cast_precision_loss, reason = "a rate to look at")]
+    fn rate(&self) -> f64 {
+        self.done as f64 / self.begun.elapsed().as_secs_f64().max(0.001)
+    }
+
+    /// The line that says it is done.
+    fn done_line(&self) -> String {
+        use crate::page::figures::{count, span};
+        let took = span(self.begun.elapsed());
+        match self.total {
+            Some(total) => format!("{} … {} done in {took}", self.name, count(total)),
+            None => format!("{} … done in {took}", self.name),
+        }
+    }
+
+    /// The line that says how far it is.
+    #[expect(clippy::cast_precision_loss, reason = "a rate to look at")]
+    fn under_way_line(&self) -> String {
+        use crate::page::figures::{count, span};
+        let elapsed = span(self.begun.elapsed());
+        let Some(total) = self.total.filter(|total| *total > 0 && self.done > 0) else {
+            return format!("{} … {elapsed} so far", self.name);
+        };
+        let rate = self.rate();
+        let left = std::time::Duration::from_secs_f64(
+            (total.saturating_sub(self.done) as f64 / rate.max(0.001)).min(1e7),
+        );
+        let percent = self.done.min(total) * 100 / total;
+        format!("{} … {percent} % of {}, {rate:.0}/s, about {} left", self.name, count(total), span(left))
+    }
+}

@@ -1,0 +1,91 @@
+//! Progress where there is no terminal: one line per step, and now and then one during a long step, so that somebody
+//! who follows a log file knows that it goes on.
+
+use super::Step;
+use crate::output::Output;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How often a long step says that it goes on.
+const EVERY: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(super) struct Lines {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    output: Arc<Output>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    step: Option<Step>,
+    /// Counts steps, so that the reporter notices a new one.
+    number: u64,
+    ended: bool,
+}
+
+impl Lines {
+    pub(super) fn new(output: Arc<Output>) -> Self {
+        let shared =
+            Arc::new(Shared { state: Mutex::new(State::default()), changed: Condvar::new(), output });
+        let reporter = Arc::clone(&shared);
+        std::thread::spawn(move || reporter.report());
+        Self { shared }
+    }
+
+    pub(super) fn step(&self, name: &str, total: Option<u64>) {
+        self.finish();
+        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.step = Some(Step::new(name, total));
+        state.number += 1;
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
+    pub(super) fn advance(&self, done: u64) {
+        if let Some(step) = &mut self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).step {
+            step.done = done;
+        }
+    }
+
+    pub(super) fn note(&self, text: &str) {
+        self.shared.output.remark(&format!("  {text}"));
+    }
+
+    pub(super) fn finish(&self) {
+        let step = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).step.take();
+        if let Some(step) = step {
+            self.shared.output.remark(&step.done_line());
+        }
+    }
+}
+
+impl Shared {
+    fn report(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while !state.ended {
+            let number = state.number;
+            let (next, waited) =
+                self.changed.wait_timeout(state, EVERY).unwrap_or_else(PoisonError::into_inner);
+            state = next;
+            if waited.timed_out()
+                && state.number == number
+                && let Some(step) = &state.step
+            {
+                self.output.remark(&step.under_way_line());
+            }
+        }
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        self.shared.changed.notify_all();
+    }
+}

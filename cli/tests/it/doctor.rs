@@ -1,0 +1,53 @@
+//! The doctor finds what is wrong with an installation, and can make the log's schema whole.
+
+use crate::program::{legacy, migrated, on, project_and_phase};
+use phaseline_embedded::testing::TestCluster;
+
+#[test]
+fn a_healthy_installation_is_well_before_and_after_the_migration() {
+    for database in [legacy(), migrated()] {
+        let report = on(&database, &["doctor"]).ends_with(0).stdout;
+        assert!(report.ends_with("\nWELL\n") && !report.contains("fail"), "{report}");
+        // The test cluster does not wait for the disk, which is worth a warning.
+        assert!(report.contains("warn  durability") && report.contains("fsync"), "{report}");
+    }
+}
+
+#[test]
+fn a_damaged_log_is_named_with_its_remedy_and_repaired_from_the_events_alone() {
+    let database = migrated();
+    database.psql(
+        "DROP TABLE phaseline.head, phaseline._sqlx_migrations; DROP VIEW phaseline.postgres_es_events;
+         DROP FUNCTION phaseline.append; DROP FUNCTION phaseline.project_inline;
+         ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only",
+    );
+    let report = on(&database, &["doctor"]).ends_with(1).stdout;
+    for named in
+        ["phaseline.head", "phaseline.append", "project_inline", "postgres_es_events", "ALWAYS", "--repair"]
+    {
+        assert!(report.contains(named), "{named}: {report}");
+    }
+    on(&database, &["doctor", "--repair"]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
+    let (_, phase) = project_and_phase(&database);
+    on(&database, &["phase", "rename", &phase, "Design"]).ends_with(0);
+}
+
+#[test]
+fn a_head_that_does_not_know_the_shape_is_found() {
+    let database = migrated();
+    database.psql("UPDATE phaseline.head SET accepts_commands = false");
+    assert!(on(&database, &["doctor"]).ends_with(1).stdout.contains("takes no commands"));
+    on(&database, &["doctor", "--repair"]).ends_with(0);
+}
+
+#[test]
+fn without_events_there_is_nothing_to_repair_from() {
+    let database = migrated();
+    database.psql("DROP SCHEMA phaseline CASCADE");
+    let report = on(&database, &["doctor"]).ends_with(1).stdout;
+    assert!(report.contains("backup"), "{report}");
+    on(&database, &["doctor", "--repair"]).ends_with(3);
+    let empty = TestCluster::shared().database();
+    assert!(on(&empty, &["doctor"]).ends_with(1).stdout.contains("phaseline sample"));
+}

@@ -1,0 +1,156 @@
+//! Commands to timelines, and what the log then tells.
+
+use crate::program::{legacy, migrated, on, project_and_phase};
+use phaseline_embedded::testing::TestDatabase;
+
+const NOBODY: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
+
+fn row(database: &TestDatabase, phase: &str, columns: &str) -> String {
+    database.psql(&format!("SELECT {columns} FROM project_phases WHERE id = '{phase}'"))
+}
+
+#[test]
+fn each_command_changes_the_table_and_the_history_says_who_and_why() {
+    let database = migrated();
+    let (project, phase) = project_and_phase(&database);
+    let who = ["--actor", "grace", "--reason", "second offer"];
+    let run = |arguments: &[&str]| on(&database, &[arguments, &who].concat()).ends_with(0);
+
+    run(&["phase", "rename", &phase, "Design"]);
+    assert_eq!(row(&database, &phase, "name"), "Design");
+    run(&["phase", "describe", &phase, "until the answer"]);
+    assert_eq!(row(&database, &phase, "description"), "until the answer");
+    run(&["phase", "describe", &phase, "--clear"]);
+    assert_eq!(row(&database, &phase, "description IS NULL"), "t");
+    run(&["phase", "budget", &phase, "100.50", "7"]);
+    assert_eq!(row(&database, &phase, "capital_budget, expense_budget, total_budget"), "100.50|7.00|107.50");
+
+    let dates = row(&database, &phase, "start_date, start_date + 3, end_date + 400");
+    let [start, end, later] = dates.split('|').collect::<Vec<_>>().try_into().unwrap();
+    run(&["phase", "resize", &phase, start, end]);
+    assert_eq!(row(&database, &phase, "end_date"), end);
+    run(&["timeline", "reschedule", &project, start, later]);
+    assert_eq!(database.psql(&format!("SELECT end_date FROM projects WHERE id = '{project}'")), later);
+    let create = ["phase", "create", &project, "Testing", start, start, "--expense", "12", "--id", NOBODY];
+    run(&create);
+    assert_eq!(row(&database, NOBODY, "name, total_budget"), "Testing|12.00");
+    run(&["phase", "remove", NOBODY]);
+    assert_eq!(row(&database, NOBODY, "count(*)"), "0");
+
+    let history = on(&database, &["history", &project]).ends_with(0).stdout;
+    for told in [
+        "phase 'Planning' renamed to 'Design'",
+        "name: Planning → Design",
+        "by grace (cli)",
+        "why: second offer",
+        "adopted from the legacy planner",
+        "by ada (migration)",
+        "phase 'Testing' created",
+        "phase 'Testing' removed",
+    ] {
+        assert!(history.contains(told), "{told}: {history}");
+    }
+    let of_phase = on(&database, &["history", &project, "--phase", NOBODY]).ends_with(0).stdout;
+    assert!(of_phase.contains("Testing") && !of_phase.contains("renamed"), "{of_phase}");
+    on(&database, &["verify"]).ends_with(0);
+}
+
+#[test]
+fn the_past_is_shown_as_it_was() {
+    let database = migrated();
+    let (project, phase) = project_and_phase(&database);
+    let status = on(&database, &["status", "--json"]).object("phaseline.status/1");
+    let (position, time) =
+        (status["log"]["position"].to_string(), status["log"]["recorded_at"].as_str().unwrap());
+    on(&database, &["phase", "rename", &phase, "Design"]).ends_with(0);
+    for moment in [["--at", &position], ["--as-of", time]] {
+        let then =
+            on(&database, &[&["timeline", "show", &project][..], &moment].concat()).ends_with(0).stdout;
+        assert!(then.contains("Planning") && !then.contains("Design"), "{then}");
+        let then = on(&database, &[&["history", &project][..], &moment].concat()).ends_with(0).stdout;
+        assert!(!then.contains("renamed"), "{then}");
+    }
+    let today = database.psql("SELECT (now() AT TIME ZONE 'UTC')::date");
+    let now = on(&database, &["timeline", "show", &project, "--as-of", &today]).ends_with(0).stdout;
+    assert!(now.contains("Design"), "a day means its end: {now}");
+    on(&database, &["timeline", "show", &project, "--as-of", "2001-01-01"]).ends_with(3);
+    on(&database, &["timeline", "show", &project, "--at", "999999"]).ends_with(3);
+    on(&database, &["timeline", "show", &project, "--at", "0"]).ends_with(2);
+}
+
+#[test]
+fn what_a_rule_refuses_ends_with_3_and_every_rule_is_named() {
+    let database = migrated();
+    let (project, phase) = project_and_phase(&database);
+    let before = database.dump(&[]);
+    let refused = on(&database, &["phase", "rename", &phase, "  "]).ends_with(3);
+    assert!(refused.stderr.contains("V6"), "{}", refused.stderr);
+    let refused = on(&database, &["phase", "create", &project, "", "2020-01-02", "2020-01-01"]).ends_with(3);
+    assert!(refused.stderr.contains("V6") && refused.stderr.contains("V8"), "{}", refused.stderr);
+    let refused = on(&database, &["phase", "budget", &phase, "-1", "0"]).ends_with(3);
+    assert!(refused.stderr.contains("V12"), "{}", refused.stderr);
+    let end = row(&database, &phase, "end_date - 1, start_date");
+    let (end, start) = end.split_once('|').unwrap();
+    on(&database, &["phase", "resize", &phase, start, end, "--neighbours", "refuse"]).ends_with(3);
+    assert!(database.dump(&[]) == before);
+}
+
+#[test]
+fn a_phase_or_project_that_is_not_there_is_said_not_to_be_found() {
+    let database = migrated();
+    let missing = on(&database, &["phase", "rename", NOBODY, "x"]).ends_with(3);
+    assert!(missing.stderr.contains(&format!("Phase with ID {NOBODY} not found")), "{}", missing.stderr);
+    for arguments in [&["history", NOBODY][..], &["timeline", "show", NOBODY], &["timeline", "open", NOBODY]]
+    {
+        let missing = on(&database, arguments).ends_with(3);
+        assert!(
+            missing.stderr.contains(&format!("Project with ID {NOBODY} not found")),
+            "{}",
+            missing.stderr
+        );
+    }
+    // A phase that was removed is looked for where it was.
+    let (_, phase) = project_and_phase(&database);
+    on(&database, &["phase", "remove", &phase]).ends_with(0);
+    let missing = on(&database, &["phase", "rename", &phase, "x"]).ends_with(3);
+    assert!(missing.stderr.contains(&format!("Phase with ID {phase} not found")), "{}", missing.stderr);
+}
+
+#[test]
+fn a_timeline_is_opened_with_the_projects_own_dates() {
+    let database = migrated();
+    let others = database.psql(
+        "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns
+          WHERE table_name = 'projects' AND column_name NOT IN ('id', 'cost_center_code')",
+    );
+    database.psql(&format!(
+        "INSERT INTO projects (id, cost_center_code, {others})
+         SELECT '{NOBODY}', 'CC-NEW', {others} FROM projects ORDER BY id LIMIT 1"
+    ));
+    let shown = on(&database, &["timeline", "show", NOBODY]).ends_with(3);
+    assert!(shown.stderr.contains("timeline open"), "{}", shown.stderr);
+    on(&database, &["timeline", "open", NOBODY]).ends_with(0);
+    assert_eq!(
+        database.psql(&format!(
+            "SELECT ph.name, ph.start_date = p.start_date, ph.end_date = p.end_date
+               FROM project_phases ph JOIN projects p ON p.id = ph.project_id WHERE p.id = '{NOBODY}'"
+        )),
+        "Default Phase|t|t"
+    );
+    let twice = on(&database, &["timeline", "open", NOBODY]).ends_with(3);
+    assert!(twice.stderr.contains("V17"), "{}", twice.stderr);
+}
+
+#[test]
+fn the_old_shape_takes_no_commands() {
+    let database = legacy();
+    let (phase, project) = (database.psql("SELECT min(id::text) FROM project_phases"), NOBODY);
+    let never = on(&database, &["phase", "rename", &phase, "x"]).ends_with(3);
+    assert!(never.stderr.contains("phaseline plan"), "{}", never.stderr);
+    on(&database, &["history", project]).ends_with(3);
+    let database = migrated();
+    on(&database, &["rollback", "--yes"]).ends_with(0);
+    let phase = database.psql("SELECT min(id::text) FROM project_phases");
+    let closed = on(&database, &["phase", "rename", &phase, "x"]).ends_with(3);
+    assert!(closed.stderr.contains("legacy shape"), "{}", closed.stderr);
+}

@@ -1,0 +1,139 @@
+//! Each exit code means what the documentation says.
+
+use crate::program::{legacy, migrated, on, project_and_phase, run};
+use phaseline_embedded::testing::TestCluster;
+
+#[test]
+fn all_the_way_there_and_back_ends_with_0_and_leaves_the_tables_as_they_were() {
+    let database = legacy();
+    let before = database.dump(&["--schema=public"]);
+    let plan = on(&database, &["plan"]).ends_with(0);
+    assert!(plan.stdout.starts_with("READY\n") && plan.stdout.ends_with("\nREADY\n"), "{}", plan.stdout);
+    let done = on(&database, &["migrate", "--yes"]).ends_with(0);
+    assert!(done.stdout.contains("MIGRATED"), "{}", done.stdout);
+    let verified = on(&database, &["verify"]).ends_with(0);
+    assert!(verified.stdout.contains("\nVERIFICATION COMPLETE - ALL CHECKS PASSED\n"), "{}", verified.stdout);
+    on(&database, &["rollback", "--yes"]).ends_with(0);
+    assert!(database.dump(&["--schema=public"]) == before);
+    let verified = on(&database, &["verify"]).ends_with(0);
+    assert!(
+        verified.stdout.contains("\nROLLBACK VERIFICATION COMPLETE - ALL CHECKS PASSED\n"),
+        "{}",
+        verified.stdout
+    );
+}
+
+#[test]
+fn a_database_in_the_wanted_shape_already_is_said_to_be_and_ends_with_0() {
+    let database = migrated();
+    let again = on(&database, &["migrate", "--yes"]).ends_with(0);
+    assert!(again.stdout.contains("ALREADY MIGRATED"), "{}", again.stdout);
+    assert!(on(&database, &["plan"]).ends_with(0).stdout.starts_with("ALREADY MIGRATED\n"));
+    on(&database, &["rollback", "--yes"]).ends_with(0);
+    let again = on(&database, &["rollback", "--yes"]).ends_with(0);
+    assert!(again.stdout.contains("ALREADY ROLLED BACK"), "{}", again.stdout);
+}
+
+#[test]
+fn without_a_terminal_and_without_yes_it_is_a_usage_error_that_writes_nothing() {
+    let database = legacy();
+    let before = database.dump(&[]);
+    let refused = on(&database, &["migrate"]).ends_with(2);
+    assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+    assert!(database.dump(&[]) == before);
+    let database = migrated();
+    assert!(on(&database, &["rollback"]).ends_with(2).stderr.contains("--yes"));
+}
+
+#[test]
+fn what_cannot_be_migrated_ends_with_3_names_every_row_and_is_not_touched() {
+    let database = legacy();
+    database.psql("UPDATE project_phases SET created_at = 'infinity'");
+    let ids = database.psql("SELECT id FROM project_phases");
+    let before = database.dump(&[]);
+    for arguments in [&["plan"][..], &["migrate", "--yes"]] {
+        let refused = on(&database, arguments).ends_with(3);
+        assert!(refused.stdout.starts_with("NOT MIGRATABLE\n"), "{}", refused.stdout);
+        assert!(refused.stdout.contains("REFUSED phase_timestamp"), "{}", refused.stdout);
+        for id in ids.lines() {
+            assert!(refused.stdout.contains(id), "{id} is not named: {}", refused.stdout);
+        }
+    }
+    assert!(database.dump(&[]) == before);
+}
+
+#[test]
+fn a_database_that_is_not_the_planners_ends_with_3() {
+    let database = TestCluster::shared().database();
+    let before = database.dump(&[]);
+    for arguments in [&["plan"][..], &["migrate", "--yes"], &["rollback", "--yes"], &["verify"]] {
+        on(&database, arguments).ends_with(3);
+    }
+    assert!(on(&database, &["plan"]).stdout.contains("no_planner_tables"));
+    on(&database, &["status"]).ends_with(0);
+    assert!(database.dump(&[]) == before);
+}
+
+#[test]
+fn a_digest_of_other_data_or_options_ends_with_4() {
+    let database = legacy();
+    let plan = on(&database, &["plan", "--json"]).ends_with(0).object("phaseline.plan/1");
+    let digest = plan["digest"].as_str().unwrap();
+    on(&database, &["plan", "--plan", digest, "--yes", "--lock-timeout", "5", "--reason", "r"]).ends_with(0);
+    database.psql("UPDATE project_phases SET created_at = created_at + interval '1 s'");
+    let stale = on(&database, &["migrate", "--yes", "--plan", digest]).ends_with(4);
+    assert!(stale.stderr.contains(digest) && stale.stderr.contains("phaseline plan"), "{}", stale.stderr);
+    on(&database, &["plan", "--plan", digest]).ends_with(4);
+    let digest =
+        on(&database, &["plan", "--json"]).object("phaseline.plan/1")["digest"].as_str().unwrap().to_owned();
+    on(&database, &["migrate", "--yes", "--plan", &digest]).ends_with(0);
+}
+
+#[test]
+fn a_failed_verification_ends_with_6_and_names_what_differs() {
+    let database = migrated();
+    let (_, phase) = project_and_phase(&database);
+    database.psql(&format!("UPDATE project_phases SET name = 'by hand' WHERE id = '{phase}'"));
+    let failed = on(&database, &["verify"]).ends_with(6);
+    assert!(failed.stdout.contains("✗ FAIL") && failed.stdout.contains(&phase), "{}", failed.stdout);
+    assert!(failed.stdout.contains("\nVERIFICATION FAILED - "), "{}", failed.stdout);
+}
+
+#[test]
+fn a_rollback_over_edits_ends_with_7_and_names_them() {
+    let database = migrated();
+    let (_, phase) = project_and_phase(&database);
+    on(&database, &["phase", "rename", &phase, "Design", "--actor", "grace"]).ends_with(0);
+    let before = database.dump(&["--schema=public"]);
+    let refused = on(&database, &["rollback", "--yes"]).ends_with(7);
+    for named in ["WOULD LOSE DATA", "PhaseRenamed", &phase, "grace"] {
+        assert!(refused.stdout.contains(named), "{named}: {}", refused.stdout);
+    }
+    // A dry run did what it was asked to.
+    let dry = on(&database, &["rollback", "--dry-run"]).ends_with(0);
+    assert!(dry.stdout.starts_with("WOULD LOSE DATA\n"), "{}", dry.stdout);
+    assert!(database.dump(&["--schema=public"]) == before);
+}
+
+#[test]
+fn tables_that_cannot_be_locked_in_time_end_with_8_and_name_who_holds_them() {
+    let database = legacy();
+    let before = database.dump(&["--schema=public"]);
+    let holder = crate::signals::Holder::of(&database, "project_phases");
+    let timeout = on(&database, &["migrate", "--yes", "--lock-timeout", "1"]).ends_with(8);
+    for named in ["could not be locked", "server process", "--lock-timeout"] {
+        assert!(timeout.stderr.contains(named), "{named}: {}", timeout.stderr);
+    }
+    drop(holder);
+    assert!(database.dump(&["--schema=public"]) == before);
+    on(&database, &["migrate", "--yes"]).ends_with(0);
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    for arguments in [&["frobnicate"][..], &["plan", "--nope"], &["history", "no-id"], &["phase", "describe"]]
+    {
+        run(arguments).ends_with(2);
+    }
+    run(&["--version"]).ends_with(0);
+}

@@ -1,0 +1,38 @@
+//! Help: every command explains itself by an example.
+
+use crate::program::run;
+
+/// The commands that a help text lists.
+fn commands(help: &str) -> Vec<String> {
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let listed = listed.take_while(|line| !line.is_empty());
+    let names = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    names
+        .map(|line| line.split_whitespace().next().unwrap().to_owned())
+        .filter(|name| name != "help")
+        .collect()
+}
+
+#[test]
+fn every_command_shows_an_example_of_itself() {
+    let mut seen = 0;
+    let mut paths = vec![Vec::new()];
+    while let Some(path) = paths.pop() {
+        let mut arguments: Vec<&str> = path.iter().map(String::as_str).collect();
+        arguments.push("--help");
+        let help = run(&arguments).ends_with(0).stdout;
+        let command =
+            ["phaseline"].into_iter().chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
+        let (_, examples) =
+            help.split_once("\nExample").unwrap_or_else(|| panic!("{command} has no example"));
+        assert!(examples.contains(&command), "{command}: {examples}");
+        seen += 1;
+        paths.extend(commands(&help).into_iter().map(|name| [path.clone(), vec![name]].concat()));
+    }
+    assert_eq!(seen, 21, "the program, 11 commands, 3 of timeline and 6 of phase");
+}
+
+#[test]
+fn nothing_but_help_is_shown_without_a_command_and_it_is_a_usage_error() {
+    assert!(run(&[]).ends_with(2).stderr.contains("Usage: phaseline"));
+}

@@ -1,0 +1,19 @@
+//! The program as its users meet it: run as a process, judged by what it prints and how it ends.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in helpers of tests too: a test says what it expects by panicking"
+)]
+
+mod connection;
+mod demo;
+mod doctor;
+mod edits;
+mod exit_codes;
+mod help;
+mod json;
+mod migrate;
+mod program;
+mod runbook;
+mod signals;
+mod terminal;
