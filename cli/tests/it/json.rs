@@ -82,3 +82,44 @@ fn colours_are_for_terminals_unless_forced_and_a_log_filter_is_checked() {
     let wrong = phaseline(&["plan"]).env("PHASELINE_LOG", "phaseline=loud").output().unwrap();
     assert!(Ran::of(wrong).ends_with(2).stderr.contains("PHASELINE_LOG"));
 }
+
+/// The fields that `docs/json.md` lists for a format.
+fn documented(format: &str) -> Vec<String> {
+    let document = include_str!("../../../docs/json.md");
+    let row = document.lines().find(|line| line.starts_with(&format!("| `{format}`"))).expect(format);
+    let fields = row.trim_end_matches('|').rsplit('|').next().expect("a last cell");
+    fields.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_document_lists_the_fields_of_every_format() {
+    let database = legacy();
+    let plan = on(&database, &["plan", "--json"]).object("phaseline.plan/1");
+    let migrate = on(&database, &["migrate", "--yes", "--json"]).object("phaseline.migrate/1");
+    let (project, phase) = project_and_phase(&database);
+    let empty = TestCluster::shared().database();
+    let objects = [
+        plan,
+        migrate,
+        on(&database, &["rollback", "--dry-run", "--json"]).object("phaseline.rollback/1"),
+        on(&database, &["verify", "--json"]).object("phaseline.verify/1"),
+        on(&database, &["status", "--json"]).object("phaseline.status/1"),
+        on(&database, &["history", &project, "--json"]).object("phaseline.history/1"),
+        on(&database, &["timeline", "show", &project, "--json"]).object("phaseline.timeline/1"),
+        on(&database, &["phase", "rename", &phase, "Design", "--json"]).object("phaseline.command/1"),
+        on(&database, &["doctor", "--json"]).object("phaseline.doctor/1"),
+        on(&empty, &["sample", "--projects", "2", "--assignments", "9", "--json"])
+            .object("phaseline.sample/1"),
+        run(&["demo", "--json"]).object("phaseline.demo/1"),
+        on(&database, &["rollback", "--yes", "--json"]).object("phaseline.error/1"),
+    ];
+    for object in objects {
+        let object = object.as_object().expect("an object");
+        let format = object["format"].as_str().expect("a format");
+        let mut printed: Vec<String> = object.keys().cloned().collect();
+        let mut listed = documented(format);
+        printed.sort();
+        listed.sort();
+        assert_eq!(printed, listed, "{format}");
+    }
+}
