@@ -95,11 +95,17 @@ impl Target {
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     let settings =
-                        "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'";
+                        "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'";
                     sqlx::Executor::execute(connection, settings).await.map(|_| ())
                 })
             })
-            .connect_with(self.url.options().clone().application_name("phaseline command"))
+            .connect_with(
+                self.url
+                    .options()
+                    .clone()
+                    .application_name("phaseline command")
+                    ,
+            )
             .await
             .map_err(|error| Failure::no_connection(&self.url.place(), &error))
     }

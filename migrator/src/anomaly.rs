@@ -60,6 +60,14 @@ codes! {
     ProjectDatesNull, "project_dates_null", true,
         "Projects without a start or an end date: there are no days for phases to cover.",
         "Give each of them both dates.";
+    /// A project that the log knows is gone.
+    ProjectGone, "project_gone", true,
+        "Projects that an earlier migration took into the log are gone: their timelines would have nothing to stand on.",
+        "Restore the project. (Letting a timeline end with its project comes in a later version.)";
+    /// The log does not stand up to inspection.
+    LogDamaged, "log_damaged", true,
+        "The log was altered or is not complete: what it says cannot be trusted.",
+        "Restore the database from a backup. `phaseline verify` says more.";
     /// A project starts or ends at infinity.
     ProjectDatesInfinite, "project_dates_infinite", true,
         "Projects with an infinite date: phases cannot share endless days.",

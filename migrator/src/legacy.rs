@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// A `date` as PostgreSQL keeps it: days since 2000-01-01, the extremes being the infinities. Not yet proven good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RawDate(Option<i32>);
 
 /// A `timestamp` as PostgreSQL keeps it: microseconds since 2000-01-01, the extremes being the infinities.

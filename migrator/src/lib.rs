@@ -4,6 +4,7 @@ pub mod anomaly;
 mod ddl;
 pub mod definition;
 pub mod error;
+pub mod fast_hash;
 mod legacy;
 pub mod links;
 mod lock;

@@ -1,6 +1,7 @@
 //! The legacy link of every assignment to its phase, as events in streams that commands never load: one stream per
 //! project, in chunks.
 
+use crate::fast_hash::FastHash;
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
 use phaseline_store::{NewEvent, RawEvent, StoreError, StreamId};
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,9 @@ pub const fn event_count(links: usize) -> u64 {
 #[derive(Debug, Default)]
 pub struct FoldedLinks {
     /// Each assignment's phase.
-    pub phase_of: HashMap<AssignmentId, PhaseId>,
+    pub phase_of: HashMap<AssignmentId, PhaseId, FastHash>,
+    /// Links as they stand in the log, replaced ones too.
+    pub entries: u64,
     /// Each stream's last version.
     pub versions: HashMap<ProjectId, i64>,
 }
@@ -93,6 +96,7 @@ impl FoldedLinks {
         })?;
         for phase in linked.links {
             for assignment in phase.assignment_ids {
+                self.entries += 1;
                 self.phase_of.insert(assignment, phase.phase_id);
             }
         }

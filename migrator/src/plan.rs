@@ -15,8 +15,10 @@ use phaseline_projections::FoldedLog;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
-pub(crate) use structure::REBUILT;
-use structure::{assignment_timestamps, check_structure, hanging_things, orphans_of_foreign_keys, readable};
+pub(crate) use structure::{REBUILT, missing_beyond, own_schema, phase_type_labels};
+use structure::{
+    assignment_timestamps, check_structure, hanging_things, orphans_of_foreign_keys, readable, trigger_notes,
+};
 
 /// What a migration can be asked to do differently. Part of the plan's digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -186,12 +188,14 @@ pub(crate) async fn prepare(
     let phases = captured(connection, "project_phases").await?;
     let assignments = captured(connection, "resource_assignments").await?;
     hanging_things(connection, &mut findings, &mut plan).await?;
+    trigger_notes(connection, &mut plan).await?;
     orphans_of_foreign_keys(connection, [&phases, &assignments], &mut findings, &mut plan).await?;
     assignment_timestamps(connection, &mut findings).await?;
     let tables = legacy::read(connection).await?;
     let (log, links) = earlier_log(connection, &mut findings).await?;
-    let watch = watch.with_counts(&tables);
     let mut translation = translate(&tables, &log, &links);
+    let role = options.role.as_deref();
+    plan.missing_privileges.extend(missing_beyond(connection, role, &[&phases, &assignments]).await?);
     plan.missing_privileges.extend(
         definition::missing_privileges(connection, options.role.as_deref(), SHADOW, &[&phases, &assignments])
             .await?,

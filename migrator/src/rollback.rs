@@ -162,7 +162,7 @@ async fn attempt(
     )
     .execute(&mut *connection)
     .await?;
-    let mut prepared = match look(connection).await? {
+    let prepared = match look(connection).await? {
         Looked::Prepared(prepared) => *prepared,
         Looked::Report(plan) if plan.already => {
             return Ok(Attempt::Done(Box::new(RolledBack {
@@ -192,7 +192,6 @@ async fn attempt(
     stop_if_asked(progress)?;
     progress.step("restoring the assignments' links", Some(prepared.links.phase_of.len() as u64));
     let copied = build_assignments(connection, &prepared, progress).await?;
-    prepared.watch.expect("resource_assignments", copied);
     let mut completed = count(connection, prepared.plan.phases, copied).await?;
     stop_if_asked(progress)?;
 

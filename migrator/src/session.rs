@@ -7,7 +7,8 @@ use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Transaction, post
 /// - no search path: every name is written out, nobody's function or operator can slip in;
 /// - `row_security = off`: under row security a SELECT-only role would silently see no rows; so it gets an error;
 /// - no synchronized and no parallel scans: rows come in heap order, which is the order of `pg_dump`;
-/// - ISO dates and UTC: text from the database has one form;
+/// - ISO dates, UTC, names quoted only where needed: text from the database has one form;
+/// - what an administrator may have set for a database or a role, such as timeouts or plans switched off, does not apply;
 /// - `client_connection_check_interval`: locks end with a process whose machine is gone.
 const SETTINGS: &str = "\
     SET search_path = '';
@@ -18,10 +19,20 @@ const SETTINGS: &str = "\
     SET IntervalStyle = iso_8601;
     SET TimeZone = 'UTC';
     SET extra_float_digits = 3;
+    SET quote_all_identifiers = off;
+    SET standard_conforming_strings = on;
+    SET default_transaction_isolation = 'read committed';
+    SET default_transaction_read_only = off;
+    SET lock_timeout = 0;
+    SET jit = off;
+    SET enable_seqscan = on;
+    SET enable_sort = on;
+    SET enable_hashjoin = on;
     SET bytea_output = hex;
     SET statement_timeout = 0;
     SET idle_in_transaction_session_timeout = 0;
     SET client_min_messages = warning;
+    SET idle_session_timeout = 0;
     SET client_connection_check_interval = '2s'";
 
 /// Where the database is, and who says so.

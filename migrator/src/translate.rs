@@ -1,7 +1,8 @@
 //! Legacy tables into events: what is odd about the rows, what each project's history gains, what becomes of links.
 
 use crate::anomaly::{Code, Findings};
-use crate::legacy::{BadTime, LegacyTables, RawPhase, RawProject};
+use crate::fast_hash::FastHash;
+use crate::legacy::{BadTime, LegacyTables, RawAssignment, RawPhase, RawProject};
 use crate::links::FoldedLinks;
 use chrono::NaiveDate;
 use phaseline_domain::event::{LegacyPhaseAdopted, PhaseRemoved, TimelineOpened, TimelineRescheduled};
@@ -11,6 +12,7 @@ use phaseline_projections::FoldedLog;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 
 /// What one project's history gains.
 #[derive(Debug)]
@@ -182,7 +184,7 @@ pub(crate) fn translate(tables: &LegacyTables, log: &FoldedLog, links: &FoldedLi
     let findings = &mut translation.findings;
     let mut phases_of: HashMap<ProjectId, Vec<LegacyPhase>> = HashMap::new();
     let mut rows_of: HashMap<ProjectId, u32> = HashMap::new();
-    let projects: HashMap<ProjectId, &RawProject> =
+    let projects: HashMap<ProjectId, &RawProject, FastHash> =
         tables.projects.iter().map(|project| (project.id, project)).collect();
 
     for (raw, ordinal) in tables.phases.iter().zip(ordinals(tables, log)) {
@@ -243,6 +245,11 @@ pub(crate) fn translate(tables: &LegacyTables, log: &FoldedLog, links: &FoldedLi
             }
         }
     }
+    let mut gone: Vec<_> = log.timelines.keys().filter(|project| !projects.contains_key(project)).collect();
+    gone.sort();
+    for project in gone {
+        findings.note(Code::ProjectGone, "projects", project, "its timeline is in the log");
+    }
     assignments(tables, &projects, links, &mut translation);
     translation
 }
@@ -296,16 +303,16 @@ fn adopt_into(
 
 fn assignments(
     tables: &LegacyTables,
-    projects: &HashMap<ProjectId, &RawProject>,
+    projects: &HashMap<ProjectId, &RawProject, FastHash>,
     known: &FoldedLinks,
     translation: &mut Translation,
 ) {
     let findings = &mut translation.findings;
-    let phase_project: HashMap<PhaseId, Option<ProjectId>> =
+    let phase_project: HashMap<PhaseId, Option<ProjectId>, FastHash> =
         tables.phases.iter().map(|phase| (phase.id, phase.project)).collect();
-    let days: HashMap<ProjectId, &[LegacyPhaseAdopted]> =
+    let days: HashMap<ProjectId, &[LegacyPhaseAdopted], FastHash> =
         translation.projects.iter().map(|project| (project.project, project.phases.as_slice())).collect();
-    let mut links: HashMap<ProjectId, Vec<(PhaseId, AssignmentId)>> = HashMap::new();
+    let mut links: HashMap<ProjectId, Vec<(PhaseId, AssignmentId)>, FastHash> = HashMap::default();
     let mut order: Vec<ProjectId> = Vec::new();
     let table = "resource_assignments";
     for raw in &tables.assignments {
@@ -381,27 +388,32 @@ fn phase_on(phases: &[LegacyPhaseAdopted], date: NaiveDate) -> Option<PhaseId> {
 }
 
 fn same_resource_and_day(tables: &LegacyTables, findings: &mut Findings) {
-    let mut keyed: Vec<_> = tables
+    // Sorted by a hash of resource, project and day: 16 bytes an assignment instead of 70. A collision of hashes is told
+    // from a meeting by the values themselves.
+    let key = |raw: &RawAssignment| (raw.resource, raw.project, raw.date.get().ok());
+    let mut order: Vec<(u64, u32)> = tables
         .assignments
         .iter()
-        .enumerate()
-        .filter_map(|(index, raw)| {
-            Some((raw.resource?, raw.project?, raw.date.get().ok()?, raw.phase?, index))
-        })
+        .zip(0..)
+        .map(|(raw, index)| (FastHash::default().hash_one((raw.resource, raw.project, raw.date)), index))
         .collect();
-    keyed.sort_unstable();
-    for day in keyed.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2)) {
-        if day.first().map(|first| first.3) == day.last().map(|last| last.3) {
+    order.sort_unstable();
+    let mut met: Vec<(&RawAssignment, NaiveDate)> = Vec::new();
+    for same in order.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+        let rows = || same.iter().map(|(_, index)| &tables.assignments[*index as usize]);
+        let Some((first, date)) = rows().next().and_then(|raw| Some((raw, raw.date.get().ok()?))) else {
+            continue;
+        };
+        if rows().any(|raw| key(raw) != key(first)) || rows().all(|raw| raw.phase == first.phase) {
             continue;
         }
-        for (resource, _, date, phase, index) in day {
+        met.extend(rows().map(|raw| (raw, date)));
+    }
+    met.sort_by_key(|(raw, date)| (raw.resource, raw.project, *date, raw.phase, raw.id));
+    for (raw, date) in met {
+        if let (Some(resource), Some(phase)) = (raw.resource, raw.phase) {
             let detail = format!("resource {resource} on {date} in phase {phase}");
-            findings.note(
-                Code::SameResourceAndDay,
-                "resource_assignments",
-                tables.assignments[*index].id,
-                detail,
-            );
+            findings.note(Code::SameResourceAndDay, "resource_assignments", raw.id, detail);
         }
     }
 }

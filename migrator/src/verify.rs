@@ -2,6 +2,7 @@
 //!
 //! Everything is looked at in one read-only snapshot, so a verification may run while others write.
 
+mod fitness;
 mod log;
 mod new_shape;
 mod old_shape;
@@ -92,7 +93,14 @@ impl Checks {
     /// A check beyond the runbook: passed if nothing is wrong.
     fn beyond(&mut self, title: &str, good: String, details: Vec<String>) {
         let passed = details.is_empty();
-        let text = if passed { good } else { format!("{} differences", details.len()) };
+        let text = if passed {
+            good
+        } else {
+            match details.len() {
+                1 => "1 difference".to_owned(),
+                differences => format!("{differences} differences"),
+            }
+        };
         self.add(CheckGroup::Beyond, title, vec![CheckLine { passed, text }], details);
     }
 }
@@ -121,8 +129,8 @@ pub async fn verify(
         Shape::Unknown
     };
     match shape {
-        Shape::Timelines => new_shape::verify(&mut transaction, &mut checks, progress).await?,
-        Shape::Legacy => old_shape::verify(&mut transaction, &mut checks, progress).await?,
+        Shape::Timelines => new_shape::verify(&mut transaction, &found, &mut checks, progress).await?,
+        Shape::Legacy => old_shape::verify(&mut transaction, &found, &mut checks, progress).await?,
         Shape::Unknown => {
             return Err(MigratorError::WrongShape(format!(
                 "the database is in neither shape, so there is nothing to verify{}",

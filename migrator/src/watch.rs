@@ -1,50 +1,47 @@
 //! Notices whether tables changed between a snapshot and a lock, without having held anything in between.
 
-use crate::legacy::LegacyTables;
 use sqlx::PgConnection;
+
+/// The tables that runs read.
+const TABLES: [&str; 3] = ["projects", "project_phases", "resource_assignments"];
 
 /// What a snapshot saw of the tables.
 ///
-/// A row inserted or updated after the snapshot carries a transaction id that was not finished then; if there is none
-/// of those and the count is the same, nothing was deleted either: nothing changed.
+/// A row that was inserted or updated after the snapshot carries the number of a transaction that had not ended then:
+/// one from the snapshot's horizon on. Of those rows the snapshot may see some already, when an old transaction is open
+/// elsewhere and keeps the horizon back; so they are remembered by their place and transaction, as a sum of hashes. The
+/// same count of rows and the same sum under the lock mean that nothing changed.
 #[derive(Clone, Debug)]
 pub(crate) struct Watch {
-    /// The oldest transaction that the snapshot did not see the end of, as a 32-bit id.
+    /// The oldest transaction that the snapshot did not see the end of, as a 32-bit number.
     horizon: String,
-    counts: Vec<(&'static str, i64)>,
+    seen: Vec<(&'static str, Fingerprint)>,
 }
 
+/// Rows in all, rows from the horizon on, and the sum over the latter.
+type Fingerprint = (i64, i64, Option<String>);
+
 impl Watch {
-    /// Starts in the caller's snapshot, or in the statement's at READ COMMITTED: call it before reading.
+    /// Starts in the caller's snapshot, or at READ COMMITTED now: call it before reading, and whatever changes between
+    /// this and the reading counts as changed.
     pub(crate) async fn start(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let horizon = sqlx::query_scalar(
             "SELECT ((pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text)::numeric
                      % 4294967296)::text",
         )
-        .fetch_one(connection)
+        .fetch_one(&mut *connection)
         .await?;
-        Ok(Self { horizon, counts: Vec::new() })
+        let mut watch = Self { horizon, seen: Vec::new() };
+        for table in TABLES {
+            let fingerprint = watch.fingerprint(connection, table).await?;
+            watch.seen.push((table, fingerprint));
+        }
+        Ok(watch)
     }
 
-    /// With the rows that the snapshot had.
-    pub(crate) fn with_counts(mut self, tables: &LegacyTables) -> Self {
-        let count = |rows: usize| i64::try_from(rows).unwrap_or(i64::MAX);
-        self.counts = vec![
-            ("projects", count(tables.projects.len())),
-            ("project_phases", count(tables.phases.len())),
-            ("resource_assignments", count(tables.assignments.len())),
-        ];
-        self
-    }
-
-    /// Expects so many rows in a table.
-    pub(crate) fn expect(&mut self, table: &'static str, rows: u64) {
-        self.counts.push((table, i64::try_from(rows).unwrap_or(i64::MAX)));
-    }
-
-    /// The condition under which a row `t` is newer than the snapshot: its transaction is one of those from the horizon
-    /// up to the newest now. The upper end matters: a frozen row keeps the number of a transaction that may be more than
-    /// half a circle of numbers old, and would look like one of the future.
+    /// The condition under which a row `t` is from the horizon on: its transaction is one of those from there up to the
+    /// newest now. The upper end matters: a frozen row keeps the number of a transaction that may be more than half a
+    /// circle of numbers old, and would look like one of the future.
     pub(crate) fn newer(&self) -> String {
         format!(
             "pg_catalog.age(t.xmin) BETWEEN (SELECT pg_catalog.age(((pg_catalog.pg_snapshot_xmax(
@@ -54,13 +51,28 @@ impl Watch {
         )
     }
 
+    async fn fingerprint(
+        &self,
+        connection: &mut PgConnection,
+        table: &str,
+    ) -> Result<Fingerprint, sqlx::Error> {
+        let newer = self.newer();
+        sqlx::query_as(&format!(
+            "SELECT count(*), count(*) FILTER (WHERE {newer}),
+                    sum(pg_catalog.hashtidextended(t.ctid, t.xmin::text::bigint)) FILTER (WHERE {newer})::text
+               FROM public.{table} t"
+        ))
+        .fetch_one(connection)
+        .await
+    }
+
     /// The tables that changed since. Only sound under a lock that keeps writers out.
     pub(crate) async fn changed(
         &self,
         connection: &mut PgConnection,
     ) -> Result<Vec<&'static str>, sqlx::Error> {
         let mut changed = Vec::new();
-        for (table, _) in &self.counts {
+        for (table, _) in &self.seen {
             if self.changed_table(connection, table).await? {
                 changed.push(*table);
             }
@@ -68,21 +80,13 @@ impl Watch {
         Ok(changed)
     }
 
-    /// Whether one table changed since; a table of which nothing is expected counts as changed.
+    /// Whether one table changed since.
     pub(crate) async fn changed_table(
         &self,
         connection: &mut PgConnection,
         table: &str,
     ) -> Result<bool, sqlx::Error> {
-        let Some((table, expected)) = self.counts.iter().find(|(watched, _)| *watched == table) else {
-            return Ok(true);
-        };
-        let (rows, newer): (i64, i64) = sqlx::query_as(&format!(
-            "SELECT count(*), count(*) FILTER (WHERE {}) FROM public.{table} t",
-            self.newer()
-        ))
-        .fetch_one(connection)
-        .await?;
-        Ok(rows != *expected || newer != 0)
+        let now = self.fingerprint(connection, table).await?;
+        Ok(self.seen.iter().find(|(watched, _)| *watched == table).is_none_or(|(_, then)| *then != now))
     }
 }

@@ -1,9 +1,10 @@
 -- The inline projection of public.project_phases: what one command changes, in the append's own transaction.
---   changes: {"project": {"id", "start_date", "end_date"} or absent,
+--   project: the project whose rows may change; no other's are touched, whatever the changes say
+--   changes: {"project": {"start_date", "end_date"} or absent,
 --             "removed": [phase id, ...],
---             "rows": [{"id", "project_id", "name", "start_date", ..., "created_at" or null}, ...]}
+--             "rows": [{"id", "name", "start_date", ..., "created_at" or null}, ...]}
 -- Times come from the log (UTC, no zone, as the planner writes them), never from now().
-CREATE OR REPLACE FUNCTION phaseline.project_inline(changes json, recorded_at timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION phaseline.project_inline(project uuid, changes json, recorded_at timestamptz) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     at      timestamp := recorded_at AT TIME ZONE 'UTC';
@@ -15,22 +16,23 @@ BEGIN
            SET start_date = (changes -> 'project' ->> 'start_date')::date,
                end_date   = (changes -> 'project' ->> 'end_date')::date,
                updated_at = at
-         WHERE p.id = (changes -> 'project' ->> 'id')::uuid;
+         WHERE p.id = project;
         IF NOT FOUND THEN
-            RAISE EXCEPTION 'project % is not in public.projects', changes -> 'project' ->> 'id'
+            RAISE EXCEPTION 'project % is not in public.projects', project
                 USING ERRCODE = 'foreign_key_violation';
         END IF;
     END IF;
 
     DELETE FROM public.project_phases ph
-     WHERE ph.id IN (SELECT value::uuid FROM json_array_elements_text(changes -> 'removed'));
+     WHERE ph.project_id = project
+       AND ph.id IN (SELECT value::uuid FROM json_array_elements_text(changes -> 'removed'));
 
     IF offered > 0 THEN
         INSERT INTO public.project_phases (project_id, capital_budget, expense_budget, total_budget, id,
             created_at, updated_at, name, start_date, end_date, description)
-        SELECT r.project_id, r.capital_budget, r.expense_budget, r.total_budget, r.id,
+        SELECT project, r.capital_budget, r.expense_budget, r.total_budget, r.id,
                coalesce(r.created_at, at), at, r.name, r.start_date, r.end_date, r.description
-          FROM json_to_recordset(changes -> 'rows') AS r(project_id uuid, capital_budget numeric,
+          FROM json_to_recordset(changes -> 'rows') AS r(capital_budget numeric,
                expense_budget numeric, total_budget numeric, id uuid, created_at timestamp, name text,
                start_date date, end_date date, description text)
         ON CONFLICT (id) DO UPDATE
@@ -51,4 +53,4 @@ BEGIN
     END IF;
 END $$;
 
-REVOKE ALL ON FUNCTION phaseline.project_inline(json, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION phaseline.project_inline(uuid, json, timestamptz) FROM PUBLIC;

@@ -2,7 +2,7 @@
 
 use crate::FoldedTimeline;
 use chrono::{NaiveDate, NaiveDateTime};
-use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
+use phaseline_domain::{PhaseId, TimelineEvent};
 use phaseline_store::{InlineProjection, RecordedTimeline};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -24,14 +24,12 @@ struct Changes<'a> {
 
 #[derive(Serialize)]
 struct ProjectDates {
-    id: ProjectId,
     start_date: NaiveDate,
     end_date: NaiveDate,
 }
 
 #[derive(Serialize)]
 struct ChangedRow<'a> {
-    project_id: ProjectId,
     capital_budget: String,
     expense_budget: String,
     total_budget: String,
@@ -57,30 +55,26 @@ impl InlineProjection for ProjectPhases {
         }
         let touched: BTreeSet<PhaseId> = new.iter().filter_map(TimelineEvent::phase_id).collect();
         let rescheduled = new.iter().any(|event| matches!(event, TimelineEvent::TimelineRescheduled(_)));
-        let project_id = timeline.project();
         let changes = Changes {
-            project: project_id
-                .zip(timeline.range())
+            project: timeline
+                .range()
                 .filter(|_| rescheduled)
-                .map(|(id, range)| ProjectDates { id, start_date: range.start(), end_date: range.end() }),
+                .map(|range| ProjectDates { start_date: range.start(), end_date: range.end() }),
             removed: touched.iter().copied().filter(|id| timeline.phase(*id).is_none()).collect(),
             rows: timeline
                 .phases()
                 .iter()
                 .filter(|phase| touched.contains(&phase.id))
-                .filter_map(|phase| {
-                    Some(ChangedRow {
-                        project_id: project_id?,
-                        capital_budget: phase.budget.capital().to_string(),
-                        expense_budget: phase.budget.expense().to_string(),
-                        total_budget: phase.budget.total().to_string(),
-                        id: phase.id,
-                        created_at: before.stamps.get(&phase.id).map(|stamps| stamps.created_at),
-                        name: phase.name.as_str(),
-                        start_date: phase.range.start(),
-                        end_date: phase.range.end(),
-                        description: phase.description.as_ref().map(|text| text.as_str()),
-                    })
+                .map(|phase| ChangedRow {
+                    capital_budget: phase.budget.capital().to_string(),
+                    expense_budget: phase.budget.expense().to_string(),
+                    total_budget: phase.budget.total().to_string(),
+                    id: phase.id,
+                    created_at: before.stamps.get(&phase.id).map(|stamps| stamps.created_at),
+                    name: phase.name.as_str(),
+                    start_date: phase.range.start(),
+                    end_date: phase.range.end(),
+                    description: phase.description.as_ref().map(|text| text.as_str()),
                 })
                 .collect(),
         };

@@ -20,18 +20,18 @@ CREATE OR REPLACE FUNCTION phaseline.chain_hash(
 ) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog AS $$
     SELECT sha256(
-        '\x00000012'::bytea || convert_to('phaseline/chain/v1', 'UTF8')
-        || '\x00000020'::bytea || previous
-        || '\x00000008'::bytea || int8send("position")
-        || '\x00000008'::bytea || int8send((extract(epoch FROM recorded_at) * 1000000)::bigint)
-        || '\x00000020'::bytea || content)
+        int4send(18) || convert_to('phaseline/chain/v1', 'UTF8')
+        || int4send(32) || previous
+        || int4send(8) || int8send("position")
+        || int4send(8) || int8send((extract(epoch FROM recorded_at) * 1000000)::bigint)
+        || int4send(32) || content)
 $$;
 
 -- What the inline projection does with the changes of one command. The projections replace it with their own.
 DO $$
 BEGIN
-    IF to_regprocedure('phaseline.project_inline(json, timestamptz)') IS NULL THEN
-        CREATE FUNCTION phaseline.project_inline(changes json, recorded_at timestamptz) RETURNS void
+    IF to_regprocedure('phaseline.project_inline(uuid, json, timestamptz)') IS NULL THEN
+        CREATE FUNCTION phaseline.project_inline(project uuid, changes json, recorded_at timestamptz) RETURNS void
             LANGUAGE plpgsql AS $f$
         BEGIN
             RAISE EXCEPTION 'no inline projection is installed';
@@ -43,7 +43,10 @@ END $$;
 --   appended      its events are in the log, its changes in the projection
 --   conflict      the stream is not at the expected version; nothing of this command was written
 --   not_accepting the log takes no commands (the legacy shape is live); nothing was written
--- The head row is locked first; the statements after it see everything that was committed before.
+-- The head row is locked first; the statements after it see everything that was committed before. That needs READ
+-- COMMITTED: at a stricter level they would all see one moment before the lock.
+-- Only timelines are written this way, and a command's changes reach no other project's rows: whoever may call this
+-- function may write commands, and nothing else.
 CREATE OR REPLACE FUNCTION phaseline.append(
     command_stream_type text[], command_stream_id uuid[], command_expected bigint[],
     command_events integer[], command_changes text[],
@@ -62,6 +65,21 @@ DECLARE
     i           integer;
     k           integer;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'phaseline.append needs READ COMMITTED, this transaction is at %',
+            upper(current_setting('transaction_isolation'))
+            USING ERRCODE = 'invalid_transaction_state';
+    END IF;
+    IF EXISTS (SELECT FROM unnest(command_stream_type) AS asked (stream_type) WHERE asked.stream_type <> 'Timeline') THEN
+        RAISE EXCEPTION 'phaseline.append writes timelines only' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    -- A log that takes no commands is told without a lock: a migration under way holds the head for as long as it works.
+    SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1;
+    IF NOT accepting THEN
+        RETURN QUERY SELECT n, 'not_accepting'::text, 0::bigint, 0::bigint, clock_timestamp()
+            FROM generate_series(1, cardinality(command_stream_id)) AS n;
+        RETURN;
+    END IF;
     -- Locks in the order that everybody keeps: projects' rows by id, then the head.
     PERFORM 1 FROM public.projects p
         WHERE p.id = ANY (command_stream_id) ORDER BY p.id FOR KEY SHARE;
@@ -98,7 +116,7 @@ BEGIN
                     tip_time, tip_hash);
             END LOOP;
             IF command_changes[i] IS NOT NULL THEN
-                PERFORM phaseline.project_inline(command_changes[i]::json, tip_time);
+                PERFORM phaseline.project_inline(command_stream_id[i], command_changes[i]::json, tip_time);
             END IF;
         END IF;
         offset_ := offset_ + command_events[i];
@@ -141,9 +159,29 @@ BEGIN
     END LOOP;
 END $$;
 
-REVOKE ALL ON FUNCTION phaseline.append(text[], uuid[], bigint[], integer[], text[], uuid[], text[], integer[],
-    text[], text[], bytea[], bytea[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION phaseline.project_inline(json, timestamptz) FROM PUBLIC;
+-- Whatever default privileges gave away goes: only the owner and the grants below remain.
+DO $$
+DECLARE
+    given record;
+BEGIN
+    FOR given IN
+        SELECT DISTINCT 'TABLE' AS kind, c.oid::regclass::text AS object, a.grantee
+          FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a
+         WHERE c.relnamespace = 'phaseline'::regnamespace AND c.relkind IN ('r', 'v') AND a.grantee <> c.relowner
+        UNION ALL
+        SELECT DISTINCT 'FUNCTION', p.oid::regprocedure::text, a.grantee
+          FROM pg_catalog.pg_proc p,
+               pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
+         WHERE p.pronamespace = 'phaseline'::regnamespace AND a.grantee <> p.proowner
+        UNION ALL
+        SELECT DISTINCT 'SCHEMA', 'phaseline', a.grantee
+          FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+         WHERE n.nspname = 'phaseline' AND a.grantee <> n.nspowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s %s FROM %s', given.kind, given.object,
+            CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END);
+    END LOOP;
+END $$;
 
 DO $$
 BEGIN

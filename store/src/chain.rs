@@ -71,7 +71,7 @@ impl Default for Inspector {
 }
 
 impl Inspector {
-    /// How many breaks are kept word for word; the rest is counted.
+    /// How many breaks of each kind are kept word for word; the rest is counted.
     pub const KEPT: usize = 100;
 
     /// Looks at the next event. After a break it goes on from what the log says, so that one altered event is one
@@ -116,7 +116,9 @@ impl Inspector {
 
     fn note(&mut self, found: Break) {
         self.broken += 1;
-        if self.breaks.len() < Self::KEPT {
+        // Each kind has its own share: a thousand altered events may not hide a missing one.
+        let same = |kept: &&Break| std::mem::discriminant(*kept) == std::mem::discriminant(&found);
+        if self.breaks.iter().filter(same).count() < Self::KEPT {
             self.breaks.push(found);
         }
     }

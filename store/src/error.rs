@@ -17,6 +17,11 @@ pub enum StoreError {
         "this database has no event log (schema phaseline): it was never migrated; run: phaseline status"
     )]
     NotInstalled,
+    /// Somebody who has no say over the database has prepared the log's schema.
+    #[error(
+        "schema phaseline cannot be used: {0}; nothing was written. Drop or rename what is there, or give it to the database's owner"
+    )]
+    Intruders(String),
     /// Somebody else wrote to the stream meanwhile.
     #[error("{stream} is at version {actual}, not at {expected}: somebody else changed it meanwhile")]
     Conflict {

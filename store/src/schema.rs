@@ -9,16 +9,61 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// Functions, triggers, views, roles and grants; run whole at every installation.
 const FUNCTIONS: &str = include_str!("../sql/functions.sql");
 
-/// Whether this database has a log.
+/// Whether this database has a log. Asks the catalogue only, so that a role without rights on it gets an answer too.
 pub async fn installed(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    Ok(sqlx::query_scalar("SELECT to_regclass('phaseline.events') IS NOT NULL").fetch_one(connection).await?)
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                         WHERE n.nspname = 'phaseline' AND c.relname = 'events' AND c.relkind = 'r')",
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+/// Whatever in schema `phaseline` makes it unfit for the log: things that belong to somebody who has no say over this
+/// database (who could have prepared them, to run with the rights of whoever migrates), and a table `events` that is not
+/// ours. Trusted are the current role, superusers, and the owners of the database and of `public.project_phases`.
+pub async fn intruders(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
+    Ok(sqlx::query_scalar(include_str!("../sql/intruders.sql")).fetch_all(connection).await?)
+}
+
+/// What the schema's comment says when everything in it is as this program makes it.
+fn mark() -> String {
+    use sha2::{Digest, Sha256};
+    let mut hasher = Sha256::new();
+    hasher.update(FUNCTIONS);
+    for migration in MIGRATIONS.iter() {
+        hasher.update(&migration.checksum);
+    }
+    format!("Phaseline's log. Installed: {}", crate::hash::hex(&hasher.finalize()))
+}
+
+/// Whether schema `phaseline` is all that [`install`] would make of it.
+pub async fn whole(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let whole: bool =
+        sqlx::query_scalar(include_str!("../sql/whole.sql")).bind(mark()).fetch_one(&mut *connection).await?;
+    if !whole {
+        return Ok(false);
+    }
+    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT FROM phaseline.head WHERE id = 1)")
+        .fetch_one(connection)
+        .await?)
 }
 
 /// Creates whatever is missing of schema `phaseline`, in one transaction (a savepoint inside the caller's). From
-/// `phaseline.events` alone everything else is made again. Leaves the session's settings as they were.
+/// `phaseline.events` alone everything else is made again. Where nothing is missing nothing is touched or locked. Leaves
+/// the session's settings as they were.
 ///
-/// Fails if the role may not create it; the log's roles are made if that is allowed and skipped with a warning if not.
+/// # Errors
+/// [`StoreError::Intruders`] if somebody untrusted has prepared the schema; the database's own if the role may not
+/// create it. The log's roles are made if that is allowed, and skipped with a warning if not.
 pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let intruders = intruders(connection).await?;
+    if !intruders.is_empty() {
+        return Err(StoreError::Intruders(intruders.join("; ")));
+    }
+    if whole(connection).await? {
+        return Ok(());
+    }
     let mut transaction = connection.begin().await?;
     let connection = &mut *transaction;
     sqlx::raw_sql("CREATE SCHEMA IF NOT EXISTS phaseline").execute(&mut *connection).await?;
@@ -50,6 +95,9 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
     .bind(Uuid::new_v4())
     .execute(&mut *connection)
     .await?;
+    // COMMENT takes no parameters; the mark is hexadecimal and our own words.
+    let mark = mark().replace('\'', "''");
+    sqlx::raw_sql(&format!("COMMENT ON SCHEMA phaseline IS '{mark}'")).execute(&mut *connection).await?;
     transaction.commit().await?;
     Ok(())
 }

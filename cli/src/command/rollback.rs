@@ -47,9 +47,11 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     if ask || args.dry_run {
         let plan = rollback::plan(&mut connection).await?;
         if args.dry_run {
+            // A loss is what a dry run is for; what stands in the way is as it would be.
+            let in_the_way = !plan.anomalies.is_empty() || !plan.missing_privileges.is_empty();
             let text = page::rollback::page(&plan);
             context.output.answer(&dry_run(plan), || text);
-            return Ok(Exit::Done);
+            return Ok(if in_the_way { Exit::NotMigratable } else { Exit::Done });
         }
         if plan.ready && !plan.already {
             context.output.beside(&page::rollback::page(&plan));

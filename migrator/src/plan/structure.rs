@@ -18,6 +18,16 @@ const PHASE_COLUMNS: [&str; 8] = [
     "updated_at",
 ];
 
+/// The labels of the enum `phasetype`, in order; none if there is no such type.
+pub(crate) async fn phase_type_labels(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT e.enumlabel::text FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid
+          WHERE t.typnamespace = 'public'::regnamespace AND t.typname = 'phasetype' ORDER BY e.enumsortorder",
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// Whether all columns that the plan reads are there with types that it can read.
 pub(super) async fn readable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let problems = column_problems(connection).await?;
@@ -126,12 +136,7 @@ pub(super) async fn check_structure(
             findings.note(Code::NotThePlanners, "column", format!("public.{table}.{column}"), detail);
         }
     }
-    let labels: Vec<String> = sqlx::query_scalar(
-        "SELECT e.enumlabel::text FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid
-          WHERE t.typnamespace = 'public'::regnamespace AND t.typname = 'phasetype' ORDER BY e.enumsortorder",
-    )
-    .fetch_all(connection)
-    .await?;
+    let labels = phase_type_labels(connection).await?;
     if labels != phaseline_domain::legacy::LegacyPhaseType::LABELS {
         let detail =
             format!("has the labels ({}), the planner's are (PLANNING, EXECUTION)", labels.join(", "));
@@ -178,10 +183,116 @@ pub(super) async fn hanging_things(
     for taken in definition::names_taken(connection, &needed).await? {
         findings.note(Code::Obstacle, "name", taken.object, format!("{}; {}", taken.reason, taken.remedy));
     }
+    own_schema(connection, findings).await?;
+    revision_guards(connection, findings).await?;
     let notes = definition::notes(connection, &REBUILT).await?;
     plan.notes =
         notes.into_iter().map(|note| format!("{}: {} ({})", note.table, note.object, note.text)).collect();
     Ok(())
+}
+
+/// Things in schema `phaseline` that the log may not live with.
+pub(crate) async fn own_schema(
+    connection: &mut PgConnection,
+    findings: &mut Findings,
+) -> Result<(), MigratorError> {
+    for intruder in phaseline_store::schema::intruders(connection).await? {
+        let detail = format!("{intruder}; drop or rename it, or give it to the database's owner");
+        findings.note(Code::Obstacle, "object", "schema phaseline", detail);
+    }
+    Ok(())
+}
+
+/// Triggers and rules on `alembic_version` that may swallow the change of the revision, and row triggers on
+/// `project_phases`, which will run on every command from then on.
+async fn revision_guards(
+    connection: &mut PgConnection,
+    findings: &mut Findings,
+) -> Result<(), MigratorError> {
+    let guards: Vec<String> = sqlx::query_scalar(
+        "SELECT pg_catalog.format('trigger %I on table public.alembic_version', t.tgname) FROM pg_catalog.pg_trigger t
+          WHERE t.tgrelid = 'public.alembic_version'::regclass AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+         UNION ALL
+         SELECT pg_catalog.format('rule %I on table public.alembic_version', r.rulename) FROM pg_catalog.pg_rewrite r
+          WHERE r.ev_class = 'public.alembic_version'::regclass
+         UNION ALL
+         SELECT 'row security on table public.alembic_version' FROM pg_catalog.pg_class c
+          WHERE c.oid = 'public.alembic_version'::regclass AND c.relforcerowsecurity
+         ORDER BY 1",
+    )
+    .fetch_all(connection)
+    .await?;
+    for guard in guards {
+        let detail = "the planner's revision is changed there, and this may keep it from changing; drop it, and create it \
+                      again afterwards";
+        findings.note(Code::Obstacle, "object", guard, detail);
+    }
+    Ok(())
+}
+
+/// What hangs on the tables and will behave differently once Phaseline writes the rows.
+pub(super) async fn trigger_notes(
+    connection: &mut PgConnection,
+    plan: &mut Plan,
+) -> Result<(), MigratorError> {
+    let triggers: Vec<String> = sqlx::query_scalar(
+        "SELECT t.tgname::text FROM pg_catalog.pg_trigger t
+          WHERE t.tgrelid = 'public.project_phases'::regclass AND NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY 1",
+    )
+    .fetch_all(connection)
+    .await?;
+    plan.notes.extend(triggers.into_iter().map(|name| {
+        format!(
+            "public.project_phases: trigger {name} (it will run when Phaseline writes rows: if it changes them, they drift \
+             from the log; names in its function must be written with their schema)"
+        )
+    }));
+    Ok(())
+}
+
+/// What the role lacks beyond what the tables' definitions ask for: to lock all that hangs together up front (a lock
+/// that is taken later would make readers wait), to keep the log's schema, to write projects' dates.
+pub(crate) async fn missing_beyond(
+    connection: &mut PgConnection,
+    role: Option<&str>,
+    tables: &[&TableDefinition],
+) -> Result<Vec<String>, MigratorError> {
+    let mut missing = Vec::new();
+    let mut names: Vec<String> =
+        tables.iter().flat_map(|table| table.tied_tables()).map(|table| table.to_sql()).collect();
+    names.extend(["public.projects".to_owned(), "public.alembic_version".to_owned()]);
+    names = names.into_iter().map(|name| name.replace('"', "")).collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let may: bool = sqlx::query_scalar(
+            "SELECT coalesce(pg_catalog.has_table_privilege(coalesce($1, current_user), c.oid, 'UPDATE'), true)
+               FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+              WHERE n.nspname || '.' || c.relname = $2",
+        )
+        .bind(role)
+        .bind(&name)
+        .fetch_optional(&mut *connection)
+        .await?
+        .unwrap_or(true);
+        if !may {
+            missing
+                .push(format!("UPDATE on {name}, to lock it with the tables (GRANT UPDATE ON {name} TO ..)"));
+        }
+    }
+    let owner: Option<String> = sqlx::query_scalar(
+        "SELECT pg_catalog.pg_get_userbyid(c.relowner)::text
+           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+          WHERE n.nspname = 'phaseline' AND c.relname = 'events'
+            AND NOT pg_catalog.pg_has_role(coalesce($1, current_user), c.relowner, 'USAGE')",
+    )
+    .bind(role)
+    .fetch_optional(connection)
+    .await?;
+    if let Some(owner) = owner {
+        missing.push(format!("membership in {owner}, which owns the log (GRANT {owner} TO ..)"));
+    }
+    Ok(missing)
 }
 
 /// The foreign keys whose orphans the translation finds by itself.

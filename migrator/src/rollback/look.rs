@@ -5,12 +5,13 @@ use crate::anomaly::{Code, Findings};
 use crate::definition::{self, NeededName, QualifiedName, RebuiltTable, TableDefinition};
 use crate::error::MigratorError;
 use crate::links::FoldedLinks;
-use crate::plan::SHADOW;
+use crate::plan::{SHADOW, missing_beyond, own_schema, phase_type_labels};
 use crate::run::{self, LegacySchemaRecorded, Run};
 use crate::shape::{self, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use crate::watch::Watch;
+use phaseline_domain::legacy::LegacyPhaseType;
 use phaseline_projections::{FoldedLog, drift, legacy_phases};
-use phaseline_store::{StoreError, read, schema, timeline::TIMELINE};
+use phaseline_store::{StoreError, chain::Inspector, read, schema, timeline::TIMELINE};
 use sqlx::PgConnection;
 
 /// The new table's own columns.
@@ -123,8 +124,10 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
     let watch = Watch::start(connection).await?;
     let (migration, legacy_schema) = last_migration(run::runs(connection).await?)?;
     let (mut log, mut links) = (FoldedLog::default(), FoldedLinks::default());
+    let mut inspector = Inspector::default();
     let edits = &mut plan.edits;
     read::scan(connection, None, |event| {
+        inspector.see(event);
         log.see(event)?;
         links.see(event)?;
         if event.stream_type == TIMELINE && event.position > migration.position {
@@ -140,10 +143,15 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
         Ok::<_, StoreError>(())
     })
     .await?;
+    for found in inspector.breaks() {
+        findings.note(Code::LogDamaged, "event", "phaseline.events", found.to_string());
+    }
     plan.drift = drift::compare(connection, &log).await?;
     let current =
         [captured(connection, "project_phases").await?, captured(connection, "resource_assignments").await?];
     refusals(connection, &legacy_schema, &current, &mut findings).await?;
+    homeless_assignments(connection, &links, &mut findings).await?;
+    own_schema(connection, &mut findings).await?;
     let old = if findings.refused() {
         current.clone()
     } else {
@@ -153,6 +161,7 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
     };
     plan.missing_privileges =
         definition::missing_privileges(connection, None, SHADOW, &[&old[0], &old[1]]).await?;
+    plan.missing_privileges.extend(missing_beyond(connection, None, &[&old[0], &old[1]]).await?);
     plan.anomalies = findings.into_anomalies();
     plan.phases = log.timelines.values().map(|folded| legacy_phases::rows(folded).len() as u64).sum();
     plan.links = links.phase_of.len() as u64;
@@ -160,10 +169,6 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
         && plan.missing_privileges.is_empty()
         && plan.edits.is_empty()
         && plan.drift.is_empty();
-    let mut watch = watch;
-    let live: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM public.project_phases").fetch_one(connection).await?;
-    watch.expect("project_phases", live.unsigned_abs());
     Ok(Looked::Prepared(Box::new(Prepared { plan, log, links, current, old, watch })))
 }
 
@@ -189,6 +194,12 @@ pub(super) async fn refusals(
             format!("{place}{}; {}", obstacle.reason, obstacle.remedy),
         );
     }
+    let labels = phase_type_labels(connection).await?;
+    if labels != LegacyPhaseType::LABELS {
+        let detail =
+            format!("has the labels ({}), the planner's are (PLANNING, EXECUTION)", labels.join(", "));
+        findings.note(Code::NotThePlanners, "type", "public.phasetype", detail);
+    }
     let mut needed = legacy_schema.phase_type.needed_names();
     needed.extend(legacy_schema.project_phase_id.needed_names());
     // Names that the rebuilt tables bear themselves are freed by the run.
@@ -199,6 +210,27 @@ pub(super) async fn refusals(
     needed.push(NeededName::Schema(SHADOW.to_owned()));
     for taken in definition::names_taken(connection, &needed).await? {
         findings.note(Code::Obstacle, "name", taken.object, format!("{}; {}", taken.reason, taken.remedy));
+    }
+    Ok(())
+}
+
+/// Assignments that the old schema has no phase for: the log knows none of them, and their project has no phase.
+async fn homeless_assignments(
+    connection: &mut PgConnection,
+    links: &FoldedLinks,
+    findings: &mut Findings,
+) -> Result<(), MigratorError> {
+    let candidates: Vec<(uuid::Uuid, uuid::Uuid)> = sqlx::query_as(
+        "SELECT ra.id, ra.project_id FROM public.resource_assignments ra
+          WHERE NOT EXISTS (SELECT FROM public.project_phases ph WHERE ph.project_id = ra.project_id) ORDER BY ra.id",
+    )
+    .fetch_all(connection)
+    .await?;
+    for (id, project) in candidates {
+        if !links.phase_of.contains_key(&id.into()) {
+            let detail = format!("of project {project}, which has no phase for it to point at");
+            findings.note(Code::ProjectWithoutPhases, "resource_assignments", id, detail);
+        }
     }
     Ok(())
 }

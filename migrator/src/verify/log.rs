@@ -9,6 +9,7 @@ use phaseline_store::{StoreError, chain::Inspector, read, schema, timeline::TIME
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use std::collections::HashMap;
+use uuid::Uuid;
 
 use super::Checks;
 
@@ -16,7 +17,7 @@ use super::Checks;
 /// that one can check the other.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    phases: HashMap<PhaseId, (ProjectId, Budget)>,
+    phases: HashMap<(ProjectId, PhaseId), Budget>,
     pub sums: HashMap<ProjectId, [Decimal; 3]>,
 }
 
@@ -34,11 +35,11 @@ impl Ledger {
             _ => return,
         };
         let old = match new {
-            Some(budget) => self.phases.insert(id, (project, budget)),
-            None => self.phases.remove(&id),
+            Some(budget) => self.phases.insert((project, id), budget),
+            None => self.phases.remove(&(project, id)),
         };
         let sums = self.sums.entry(project).or_default();
-        let before = old.map_or([Decimal::ZERO; 3], |(_, budget)| parts(budget));
+        let before = old.map_or([Decimal::ZERO; 3], parts);
         let after = new.map_or([Decimal::ZERO; 3], parts);
         for ((sum, before), after) in sums.iter_mut().zip(before).zip(after) {
             *sum += after - before;
@@ -54,6 +55,8 @@ pub(super) struct LogReading {
     pub ledger: Ledger,
     pub inspector: Inspector,
     pub events: u64,
+    /// The id in the log's first event.
+    pub log_id: Option<Uuid>,
 }
 
 /// Reads the log once. None if there is none.
@@ -72,11 +75,15 @@ pub(super) async fn read_log(
         ledger: Ledger::default(),
         inspector: Inspector::default(),
         events: 0,
+        log_id: None,
     };
-    let LogReading { folded, links, ledger, inspector, .. } = &mut reading;
+    let LogReading { folded, links, ledger, inspector, log_id, .. } = &mut reading;
     let mut damaged = None;
     let events = read::scan(connection, None, |event| {
         inspector.see(event);
+        if event.position == 1 {
+            *log_id = Some(event.stream_id);
+        }
         if damaged.is_none() {
             // A log with a version missing cannot be folded; the inspector names what is wrong with it.
             damaged = folded.see(event).and_then(|()| links.see(event)).err();

@@ -1,11 +1,13 @@
 //! The old shape: the runbook's four checks, and whether every row is what the log says it was.
 
+use super::fitness::{check_fit, check_old_definition, completed_runs};
 use super::log::{LogReading, check_log, read_log};
 use super::{CheckGroup, CheckLine, Checks, has_column};
 use crate::error::MigratorError;
 use crate::legacy::{self, LegacyTables, RawPhase};
 use crate::progress::Progress;
-use crate::run;
+use crate::run::Run;
+use crate::shape::{Found, Shape};
 use phaseline_domain::PhaseId;
 use phaseline_projections::{LegacyPhaseRow, legacy_phases};
 use sqlx::PgConnection;
@@ -13,6 +15,7 @@ use std::collections::HashMap;
 
 pub(super) async fn verify(
     connection: &mut PgConnection,
+    found: &Found,
     checks: &mut Checks,
     progress: &dyn Progress,
 ) -> Result<(), MigratorError> {
@@ -21,17 +24,13 @@ pub(super) async fn verify(
         checks.notes.push("This database was never migrated: there is no log to compare with.".to_owned());
         return Ok(());
     };
-    if !run::runs(connection).await?.iter().any(|run| run.rolled_back.is_some()) {
-        checks
-            .notes
-            .push("The log holds no rollback: there is nothing to compare the old tables with.".to_owned());
-        check_log(&reading, checks);
-        return Ok(());
-    }
+    let runs = completed_runs(connection).await?;
     progress.step("comparing with the log", None);
     let tables = legacy::read(connection).await?;
     phases(&tables, &reading, checks);
-    links(&tables, &reading, checks);
+    links(&tables, &reading, &runs, checks);
+    check_old_definition(connection, &runs, checks).await?;
+    check_fit(connection, Shape::Legacy, found, &runs, &reading, checks).await?;
     check_log(&reading, checks);
     Ok(())
 }
@@ -137,7 +136,7 @@ fn differing_fields(raw: &RawPhase, row: &LegacyPhaseRow) -> Vec<String> {
 }
 
 /// Every assignment's link against the log.
-fn links(tables: &LegacyTables, reading: &LogReading, checks: &mut Checks) {
+fn links(tables: &LegacyTables, reading: &LogReading, runs: &[Run], checks: &mut Checks) {
     let mut wrong = Vec::new();
     let (mut kept, mut unknown) = (0_u64, 0_u64);
     for raw in &tables.assignments {
@@ -150,6 +149,13 @@ fn links(tables: &LegacyTables, reading: &LogReading, checks: &mut Checks) {
             )),
             None => unknown += 1,
         }
+    }
+    let restored = runs.last().and_then(|run| run.rolled_back.as_ref()).map(|done| done.assignments);
+    if let Some(restored) = restored.filter(|restored| *restored != tables.assignments.len() as u64) {
+        wrong.push(format!(
+            "{} assignments stand where the rollback left {restored}",
+            tables.assignments.len()
+        ));
     }
     checks.beyond(
         "Checking every assignment points at the phase that the log says...",

@@ -47,7 +47,7 @@ async fn the_roles_may_do_their_own_and_no_more() {
             "TRUNCATE phaseline.events",
             "UPDATE phaseline.head SET accepts_commands = false",
             "ALTER TABLE phaseline.events DISABLE TRIGGER ALL",
-            "SELECT phaseline.project_inline('{}', now())",
+            "SELECT phaseline.project_inline(gen_random_uuid(), '{}', now())",
         ] {
             let message = refused(&mut connection, statement).await;
             assert!(
@@ -68,4 +68,34 @@ async fn a_log_that_is_closed_takes_no_command() {
     let verdicts = append(&mut connection, &[command(stream(1), 0, 1)]).await.unwrap();
     assert!(matches!(verdicts[0], Err(phaseline_store::StoreError::NotAccepting)));
     assert_eq!(database.psql("SELECT count(*) FROM phaseline.events").trim(), "0");
+}
+
+#[tokio::test]
+async fn append_writes_timelines_only_and_at_read_committed_only() {
+    let database = log().await;
+    let mut connection = connect(&database).await;
+    let mut forged = command(stream(1), 0, 1);
+    forged.stream.stream_type = "MigrationRun";
+    let refused = append(&mut connection, &[forged]).await.unwrap_err().to_string();
+    assert!(refused.contains("timelines only"), "{refused}");
+    let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await.unwrap();
+    let refused = append(&mut transaction, &[command(stream(1), 0, 1)]).await.unwrap_err().to_string();
+    assert!(refused.contains("needs READ COMMITTED"), "{refused}");
+    drop(transaction);
+    assert_eq!(database.psql("SELECT count(*) FROM phaseline.events").trim(), "0");
+}
+
+/// A command to a closed log is answered while somebody holds the head: a migration does for as long as it works.
+#[tokio::test]
+async fn a_closed_log_answers_without_waiting_for_the_head() {
+    let database = log().await;
+    let mut connection = connect(&database).await;
+    phaseline_store::schema::set_accepts_commands(&mut connection, false).await.unwrap();
+    let mut holder = connect(&database).await;
+    let mut transaction = holder.begin().await.unwrap();
+    phaseline_store::schema::lock_head(&mut transaction).await.unwrap();
+    sqlx::raw_sql("SET lock_timeout = '5s'").execute(&mut connection).await.unwrap();
+    let verdicts = append(&mut connection, &[command(stream(1), 0, 1)]).await.unwrap();
+    assert!(matches!(verdicts[0], Err(phaseline_store::StoreError::NotAccepting)));
+    transaction.rollback().await.unwrap();
 }

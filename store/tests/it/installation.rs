@@ -48,3 +48,58 @@ async fn several_databases_are_installed_at_once() {
     };
     tokio::join!(install(), install(), install(), install());
 }
+
+/// An installation that finds everything in place locks nothing: commands go on beside a rollback that checks it.
+#[tokio::test]
+async fn installing_over_a_whole_schema_takes_no_lock_on_the_log() {
+    use sqlx::Connection;
+    let database = log().await;
+    let mut connection = connect(&database).await;
+    let mut transaction = connection.begin().await.unwrap();
+    schema::install(&mut transaction).await.unwrap();
+    let mut writer = connect(&database).await;
+    sqlx::raw_sql("SET lock_timeout = '5s'").execute(&mut writer).await.unwrap();
+    append(&mut writer, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
+    transaction.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_schema_that_somebody_else_prepared_is_refused() {
+    let database = TestCluster::shared().database();
+    database.psql(
+        "DO $$ BEGIN CREATE ROLE phaseline_test_stranger LOGIN;
+             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+         CREATE SCHEMA phaseline AUTHORIZATION phaseline_test_stranger",
+    );
+    let mut connection = connect(&database).await;
+    let error = schema::install(&mut connection).await.unwrap_err().to_string();
+    assert!(error.contains("phaseline_test_stranger"), "{error}");
+    let foreign = TestCluster::shared().database();
+    foreign.psql("CREATE SCHEMA phaseline; CREATE TABLE phaseline.events (id int)");
+    let mut connection = connect(&foreign).await;
+    let error = schema::install(&mut connection).await.unwrap_err().to_string();
+    assert!(error.contains("not Phaseline's"), "{error}");
+}
+
+#[tokio::test]
+async fn default_privileges_do_not_open_the_log() {
+    let database = TestCluster::shared().database();
+    database.psql(
+        "DO $$ BEGIN CREATE ROLE phaseline_test_app LOGIN;
+             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+         ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO phaseline_test_app, PUBLIC;
+         ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO phaseline_test_app;
+         ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO phaseline_test_app",
+    );
+    let mut connection = connect(&database).await;
+    schema::install(&mut connection).await.unwrap();
+    let open = database.psql(
+        "SELECT count(*) FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'phaseline'::regnamespace
+            AND (a.grantee = 0 OR a.grantee = 'phaseline_test_app'::regrole)",
+    );
+    assert_eq!(open.trim(), "0");
+    assert_eq!(
+        database.psql("SELECT has_schema_privilege('phaseline_test_app', 'phaseline', 'USAGE')").trim(),
+        "f"
+    );
+}

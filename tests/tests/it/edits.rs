@@ -176,3 +176,65 @@ async fn a_phase_id_of_another_project_is_never_taken_over() {
     assert!(error.to_string().contains("belongs to another project"), "{error}");
     assert_eq!(before, database.dump(&[]));
 }
+
+#[tokio::test]
+async fn a_project_that_is_gone_is_refused_by_name_when_it_is_migrated_again() {
+    let database = sample(4, 0, 28);
+    migrated(database.url()).await;
+    try_rollback(database.url()).await.unwrap();
+    let gone = database.psql("SELECT id FROM public.projects ORDER BY id LIMIT 1");
+    let gone = gone.trim();
+    database.psql(&format!(
+        "DELETE FROM public.actuals WHERE project_id = '{gone}'; DELETE FROM public.project_phases WHERE project_id = '{gone}';
+         DELETE FROM public.projects WHERE id = '{gone}'"
+    ));
+    let plan = crate::support::plan_of(database.url()).await;
+    assert!(!plan.ready);
+    let anomaly =
+        plan.anomalies.iter().find(|anomaly| anomaly.code.name() == "project_gone").expect("it is named");
+    assert_eq!(anomaly.rows[0].id, gone);
+}
+
+/// Old tables that were edited between a rollback and the next migration: what they say now is what the log gets.
+#[tokio::test]
+async fn edits_of_the_old_tables_between_two_trips_are_taken_in() {
+    let database = sample(6, 60, 29);
+    migrated(database.url()).await;
+    try_rollback(database.url()).await.unwrap();
+    database.psql(
+        "UPDATE public.project_phases SET capital_budget = 1, expense_budget = 2, total_budget = 3
+          WHERE id = (SELECT id FROM public.project_phases ORDER BY id LIMIT 1);
+         UPDATE public.project_phases SET project_id = (SELECT min(id::text)::uuid FROM public.projects)
+          WHERE id = (SELECT id FROM public.project_phases ORDER BY project_id DESC, id LIMIT 1)
+            AND 1 < (SELECT count(*) FROM public.project_phases WHERE project_id =
+                        (SELECT max(project_id::text)::uuid FROM public.project_phases));
+         UPDATE public.projects SET end_date = end_date + 10 WHERE id = (SELECT max(id::text)::uuid FROM public.projects);
+         INSERT INTO public.project_phases SELECT id, 'EXECUTION', 5, 5, 10, gen_random_uuid(), now(), now()
+           FROM public.projects ORDER BY id LIMIT 2;
+         UPDATE public.resource_assignments SET project_phase_id =
+            (SELECT id FROM public.project_phases ORDER BY id LIMIT 1)
+          WHERE id IN (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 7)",
+    );
+    let before = database.dump(&["--schema=public"]);
+    migrated(database.url()).await;
+    assert_verified(database.url()).await;
+    try_rollback(database.url()).await.unwrap();
+    phaseline_tests::dump::assert_same_dump(&before, &database.dump(&["--schema=public"]));
+    assert_verified(database.url()).await;
+}
+
+#[tokio::test]
+async fn a_tampered_log_is_not_rolled_back_to() {
+    let database = sample(4, 20, 30);
+    migrated(database.url()).await;
+    database.psql(
+        "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
+         UPDATE phaseline.events SET payload = replace(payload::text, 'PLANNING', 'EXECUTION')::json
+          WHERE event_type = 'LegacyPhaseAdopted';
+         ALTER TABLE phaseline.events ENABLE ALWAYS TRIGGER events_append_only",
+    );
+    let before = database.dump(&[]);
+    let result = try_rollback(database.url()).await;
+    assert!(matches!(result, Err(MigratorError::RollbackRefused(_))), "{result:?}");
+    assert_eq!(before, database.dump(&[]));
+}

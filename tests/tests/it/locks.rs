@@ -259,3 +259,47 @@ async fn a_lost_connection_leaves_the_old_shape() {
     }
     migrated(database.url()).await;
 }
+
+/// An old transaction elsewhere keeps every snapshot's horizon back; it may not make rows look changed that are not.
+#[tokio::test]
+async fn an_old_transaction_in_another_database_changes_nothing() {
+    let other = sample(3, 5, 40);
+    let mut connection = connect(&other).await;
+    let mut old = connection.begin().await.unwrap();
+    sqlx::query("SELECT pg_current_xact_id()").execute(&mut *old).await.unwrap();
+    let database = sample(6, 60, 50);
+    database.psql("UPDATE public.resource_assignments SET allocation_percentage = allocation_percentage");
+    let before = dump(database.url());
+    let quiet = Meanwhile::new(&database, "no such step", "");
+    let done = migrate(&handle(database.url()), &migrate_options(), &quiet).await.unwrap();
+    assert!(done.run.is_some());
+    rolled_back(database.url()).await;
+    assert_eq!(quiet.notes.into_inner().unwrap(), Vec::<String>::new(), "nothing had changed");
+    assert_same_dump(&before, &dump(database.url()));
+    old.rollback().await.unwrap();
+}
+
+/// A command that comes while a rollback is prepared is done at once, and then the rollback names it.
+#[tokio::test]
+async fn commands_go_on_while_a_rollback_is_prepared() {
+    let database = sample(6, 60, 51);
+    migrated(database.url()).await;
+    let row = database.psql("SELECT project_id, id FROM public.project_phases ORDER BY id LIMIT 1");
+    let (project, phase) = row.trim().split_once('|').unwrap();
+    let append = format!(
+        "SET lock_timeout = '5s'; SELECT verdict FROM phaseline.append(ARRAY['Timeline'], ARRAY['{project}'::uuid],
+            ARRAY[(SELECT max(version) FROM phaseline.events WHERE stream_id = '{project}' AND stream_type = 'Timeline')],
+            ARRAY[1], ARRAY[NULL::text], ARRAY[gen_random_uuid()], ARRAY['PhaseRenamed'], ARRAY[1],
+            ARRAY['{{\"phase_id\":\"{phase}\",\"name\":\"By hand\"}}'], ARRAY['{{}}'], ARRAY['\\x00'::bytea],
+            ARRAY[sha256('\\x00')])"
+    );
+    let append: &'static str = Box::leak(append.into_boxed_str());
+    let meanwhile = Meanwhile::new(&database, "locking the tables", append);
+    let options = phaseline_migrator::rollback::RollbackOptions {
+        lock_timeout: Duration::from_secs(60),
+        operator: crate::support::operator(),
+    };
+    let result = phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await;
+    // The event is none that Phaseline would write (its hash is no hash), and the rollback says so.
+    assert!(matches!(result, Err(MigratorError::RollbackRefused(_))), "{result:?}");
+}

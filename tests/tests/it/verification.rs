@@ -97,6 +97,21 @@ async fn every_check_of_the_new_shape_fails_when_its_matter_is_broken() {
                 .to_owned(),
             &["position 3 is missing"],
         ),
+        (
+            "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
+             DELETE FROM phaseline.events WHERE position = (SELECT max(position) FROM phaseline.events);
+             ALTER TABLE phaseline.events ENABLE ALWAYS TRIGGER events_append_only"
+                .to_owned(),
+            &["the log holds no completed run"],
+        ),
+        ("UPDATE public.alembic_version SET version_num = 'x'".to_owned(), &["alembic_version holds x"]),
+        ("ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only".to_owned(), &["doctor --repair"]),
+        ("DELETE FROM phaseline.head".to_owned(), &["doctor --repair"]),
+        ("UPDATE phaseline.head SET accepts_commands = false".to_owned(), &["takes no commands"]),
+        ("UPDATE phaseline.head SET log_id = gen_random_uuid()".to_owned(), &["another log's id"]),
+        ("ALTER TABLE public.project_phases DROP CONSTRAINT check_phase_dates".to_owned(), &["check_phase_dates is missing"]),
+        ("ALTER TABLE public.project_phases ALTER name DROP NOT NULL".to_owned(), &["column name is not"]),
+        ("ALTER TABLE public.project_phases DROP CONSTRAINT project_phases_pkey".to_owned(), &["primary key on id"]),
     ];
     let cases: Vec<(&str, &[&str])> = cases.iter().map(|(sql, expected)| (sql.as_str(), *expected)).collect();
     each(false, &cases).await;
@@ -143,6 +158,23 @@ async fn every_check_of_the_old_shape_fails_when_its_matter_is_broken() {
              UPDATE phaseline.events SET recorded_at = recorded_at - interval '1 s' WHERE position = 9"
                 .to_owned(),
             &["hash chain", "position 9"],
+        ),
+        (
+            "DELETE FROM public.actuals; DELETE FROM public.resource_assignments
+              WHERE id IN (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 3)"
+                .to_owned(),
+            &["57 assignments stand where the rollback left 60"],
+        ),
+        (
+            "ALTER TABLE public.resource_assignments DROP CONSTRAINT resource_assignments_project_phase_id_fkey".to_owned(),
+            &["resource_assignments_project_phase_id_fkey is missing"],
+        ),
+        ("DROP INDEX public.ix_resource_assignments_project_phase_id".to_owned(), &["is missing"]),
+        ("UPDATE public.alembic_version SET version_num = 'x'".to_owned(), &["alembic_version holds x"]),
+        ("UPDATE phaseline.head SET accepts_commands = true".to_owned(), &["takes commands"]),
+        (
+            "ALTER TABLE public.resource_assignments ALTER project_phase_id DROP NOT NULL".to_owned(),
+            &["column project_phase_id is not defined as it was"],
         ),
     ];
     let cases: Vec<(&str, &[&str])> = cases.iter().map(|(sql, expected)| (sql.as_str(), *expected)).collect();

@@ -1,0 +1,121 @@
+//! The runbook and the README show what the program does: every command in their ```` ```console ```` blocks is run,
+//! and what it prints must be what they say.
+//!
+//! - `$ ` begins a command, `> ` continues it; what follows is its output, stdout and stderr as they come.
+//! - A command that does not end with 0 must be followed by `$ echo $?`.
+//! - `<!-- database: ARGUMENTS -->` starts anew with a database of `phaseline sample ARGUMENTS`; `private` instead of
+//!   arguments with none at all, so that phaseline runs its own.
+//! - `<!-- run: COMMAND -->`, or the lines of `<!-- run` … `-->`, are run unseen.
+//! - Ids and hashes may be others than the document's, but the same ones each time, in later commands too; times,
+//!   sizes, versions, ports and process ids may be any. See [`masks`].
+//!
+//! `PHASELINE_BLESS=1 cargo test -p phaseline --test it runbook` writes what the program prints into the documents.
+
+mod document;
+mod masks;
+mod shell;
+
+use document::{Document, Item};
+use masks::{Names, masked};
+use phaseline_embedded::testing::{TestCluster, TestOptions};
+use shell::Shell;
+use std::fs;
+use std::path::PathBuf;
+
+#[test]
+fn the_runbook_shows_what_the_program_prints() {
+    check("docs/runbook.md");
+}
+
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    check("README.md");
+}
+
+fn check(name: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(name);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut document = Document::parse(&text);
+    // Durable, as an operator's server is: the document shows what phaseline says about that.
+    let cluster = TestCluster::start(TestOptions::durable());
+    let bless = std::env::var_os("PHASELINE_BLESS").is_some();
+    let wrong = run(&cluster, &mut document);
+    if bless {
+        fs::write(&path, document.text()).unwrap();
+    } else {
+        assert!(
+            wrong.is_empty(),
+            "{name} does not show what the program prints (PHASELINE_BLESS=1 writes it):\n\n{}",
+            wrong.join("\n")
+        );
+    }
+}
+
+/// Runs all of it. What is not as the document says is noted down in words, and written into the document.
+fn run(cluster: &TestCluster, document: &mut Document) -> Vec<String> {
+    let (mut shell, mut names, mut wrong) = (None, Names::default(), Vec::new());
+    // A command that failed, and the line where `echo $?` must follow.
+    let mut unexplained = None;
+    for item in &mut document.items {
+        let (Item::Command { line, .. } | Item::Hidden { line, .. } | Item::Database { line, .. }) = item
+        else {
+            continue;
+        };
+        let line = *line;
+        if let Some(failed) = unexplained.take()
+            && !matches!(item, Item::Command { command, .. } if command == "echo $?")
+        {
+            wrong.push(format!("line {failed}: fails, and no `$ echo $?` follows"));
+        }
+        match item {
+            Item::Database { arguments, .. } => shell = Some(Shell::start(cluster, arguments)),
+            Item::Hidden { command, .. } => {
+                let ran = shell.as_mut().unwrap().run(&names.of_today(command));
+                assert_eq!(ran.status, 0, "line {line}: {command}\n{}", ran.output.join("\n"));
+            }
+            Item::Command { command, output, .. } => {
+                let today = names.of_today(command);
+                let ran = shell.as_mut().unwrap().run(&today);
+                unexplained = (ran.status != 0).then_some(line);
+                if let Err(why) = names.compare(output, &ran.output) {
+                    wrong.push(format!(
+                        "line {line}: $ {command}\n  {why}\n--- the document\n{}\n--- the program (ended with {})\n{}\n",
+                        output.join("\n"),
+                        ran.status,
+                        ran.output.join("\n")
+                    ));
+                    *command = today;
+                    *output = ran.output;
+                }
+            }
+            Item::Text(_) => {}
+        }
+    }
+    wrong
+}
+
+#[test]
+fn a_line_is_compared_without_what_differs_from_run_to_run() {
+    let same = |one: &str, other: &str| masked(one).text == masked(other).text;
+    assert!(same("took   419 ms, tables locked 66 ms", "took 1.2 s, tables locked 100 ms"));
+    assert!(same("backup: a.dump (34.1 kB); to", "backup: a.dump (1.0 MB); to"));
+    assert!(same("  2026-11-22 21:08:14 UTC  migrate", "  2027-01-02 01:02:03 UTC  migrate"));
+    assert!(same("PostgreSQL 15.18 (Debian 15.18-0+deb12u1)", "PostgreSQL 17.1"));
+    assert!(same(
+        "/usr/bin/pg_dump, version 15, the server's is 15",
+        "/opt/pg/bin/pg_dump, version 17, the server's is 16"
+    ));
+    assert!(!same("phases   6", "phases   7"));
+    assert!(!same("phases   6", "phases 6"));
+    assert!(!same("2022-07-30 to 2023-01-29", "2022-07-30 to 2023-01-30"));
+}
+
+#[test]
+fn an_id_stands_for_one_id_throughout() {
+    let (one, other) = ("1663d77b-214c-44eb-ac41-1b65d4a027b6", "e01243af-1661-46ec-a4fc-696277020192");
+    let lines = |id: &str| vec![format!("phase {id}, done")];
+    let mut names = Names::default();
+    assert_eq!(names.compare(&lines(one), &lines(other)), Ok(()));
+    assert_eq!(names.of_today(&format!("show {one}")), format!("show {other}"));
+    assert!(names.compare(&lines(one), &lines(one)).is_err());
+}

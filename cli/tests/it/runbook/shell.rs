@@ -1,0 +1,110 @@
+//! A shell in an empty folder, with a database.
+
+use phaseline_embedded::testing::{TestCluster, TestDatabase};
+use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Longer than any command takes.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Ends a command's output; the status follows.
+const END: &str = "-- end of the command:";
+
+/// One shell for all commands of a section: `cd`, variables and `$?` are as a person has them.
+pub(super) struct Shell {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Receiver<String>,
+    /// What the document calls otherwise.
+    renamed: Vec<(String, &'static str)>,
+    _folder: TempDir,
+    _database: Option<TestDatabase>,
+}
+
+/// What a command printed, and how it ended.
+pub(super) struct Ran {
+    pub(super) output: Vec<String>,
+    pub(super) status: i32,
+}
+
+impl Shell {
+    /// With a database of `phaseline sample ARGUMENTS`; with none if they are `private`.
+    pub(super) fn start(cluster: &TestCluster, arguments: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // The private server runs as somebody else if we are root.
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        let program = Path::new(env!("CARGO_BIN_EXE_phaseline")).parent().unwrap().display().to_string();
+        let path =
+            format!("{program}:{}:{}", cluster.binaries().bindir().display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new("sh");
+        command
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", folder.path())
+            .env("LC_ALL", "C.UTF-8")
+            .env("PHASELINE_ACTOR", "operator@desk")
+            .env("PHASELINE_DATA_DIR", folder.path().join("data"));
+        if let Some(bindir) = std::env::var_os(phaseline_embedded::BINDIR_VARIABLE) {
+            command.env(phaseline_embedded::BINDIR_VARIABLE, bindir);
+        }
+        let database = (arguments != "private").then(|| cluster.database());
+        let host = Command::new("uname").arg("-n").output().unwrap().stdout;
+        let host = String::from_utf8(host).unwrap();
+        let mut renamed = vec![(format!(" on {}:", host.trim()), " on desk:")];
+        if let Some(database) = &database {
+            command.env("DATABASE_URL", database.url());
+            renamed.push((format!("127.0.0.1:{}", cluster.port()), "db:5432"));
+            renamed.push((database.name().to_owned(), "planner"));
+        }
+        let mut child =
+            command.current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        let stdin = child.stdin.take().unwrap();
+        let mut shell = Self { child, stdin, lines, renamed, _folder: folder, _database: database };
+        writeln!(shell.stdin, "exec 2>&1; true").unwrap();
+        if shell._database.is_some() {
+            assert_eq!(shell.run(&format!("phaseline sample {arguments}")).status, 0);
+        }
+        shell
+    }
+
+    pub(super) fn run(&mut self, command: &str) -> Ran {
+        // A group needs more than a comment.
+        let command = if command.starts_with('#') { "true" } else { command };
+        // What reads from stdin would read the next command.
+        writeln!(
+            self.stdin,
+            "{{ {command}\n}} </dev/null\nstatus=$?\nprintf '\\n%s %s\\n' '{END}' $status\n(exit $status)"
+        )
+        .unwrap();
+        let begun = Instant::now();
+        let mut output: Vec<String> = Vec::new();
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE.saturating_sub(begun.elapsed()));
+            let line = line.unwrap_or_else(|error| panic!("{error}: {command}\n{}", output.join("\n")));
+            if let Some(status) = line.strip_prefix(END) {
+                // The line break before the end, or the one that the output lacks.
+                output.pop_if(|last| last.is_empty());
+                return Ran { output, status: status.trim().parse().unwrap() };
+            }
+            output.push(self.renamed.iter().fold(line, |line, (ours, its)| line.replace(ours, its)));
+        }
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,182 @@
+//! Whether the log, its schema and the tables' definitions fit the shape that the database is in.
+
+use super::Checks;
+use super::log::LogReading;
+use crate::definition::{self, Luggage, TableDefinition};
+use crate::error::MigratorError;
+use crate::run::{self, Run};
+use crate::shape::{Found, LEGACY_REVISION, Shape, TIMELINE_REVISION};
+use phaseline_store::schema;
+use sqlx::PgConnection;
+
+/// The runs that were carried through, oldest first.
+pub(super) async fn completed_runs(connection: &mut PgConnection) -> Result<Vec<Run>, MigratorError> {
+    let runs = run::runs(connection).await?;
+    Ok(runs.into_iter().filter(|run| run.migrated.is_some() || run.rolled_back.is_some()).collect())
+}
+
+/// The log's last run made this shape, the log's end is not cut off, its schema is whole, the planner's revision fits.
+pub(super) async fn check_fit(
+    connection: &mut PgConnection,
+    shape: Shape,
+    found: &Found,
+    runs: &[Run],
+    reading: &LogReading,
+    checks: &mut Checks,
+) -> Result<(), MigratorError> {
+    let mut wrong = Vec::new();
+    let migrated = runs.last().map(|run| run.migrated.is_some());
+    let revision = match shape {
+        Shape::Legacy => LEGACY_REVISION,
+        Shape::Timelines | Shape::Unknown => TIMELINE_REVISION,
+    };
+    if found.revision() != Some(revision) {
+        wrong.push(format!(
+            "alembic_version holds {}, this shape's is {revision}",
+            found.revisions.join(", ")
+        ));
+    }
+    match migrated {
+        Some(true) if shape == Shape::Legacy => {
+            wrong.push("the log's last run is a migration, but the tables are in the old shape".to_owned());
+        }
+        Some(false) if shape == Shape::Timelines => {
+            wrong.push("the log's last run is a rollback, but the tables are in the new shape".to_owned());
+        }
+        None => wrong.push(
+            "the log holds no completed run: its end is missing, or it is another database's".to_owned(),
+        ),
+        Some(_) => {}
+    }
+    let links: u64 = runs.iter().filter_map(|run| run.migrated.as_ref()).map(|done| done.counts.links).sum();
+    if links != reading.links.entries {
+        wrong.push(format!(
+            "the runs recorded {links} links of assignments, the log holds {}",
+            reading.links.entries
+        ));
+    }
+    let visible: bool = sqlx::query_scalar(
+        "SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT') FROM pg_catalog.pg_class c
+           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'phaseline' AND c.relname = 'head'",
+    )
+    .fetch_optional(&mut *connection)
+    .await?
+    .unwrap_or(false);
+    if !visible || !schema::whole(connection).await? {
+        wrong.push(
+            "schema phaseline is not as this program makes it; run: phaseline doctor --repair".to_owned(),
+        );
+    }
+    if visible {
+        let accepts = schema::accepts_commands(connection).await.ok();
+        if accepts != Some(shape == Shape::Timelines) {
+            let state = if accepts == Some(true) { "takes commands" } else { "takes no commands" };
+            wrong.push(format!(
+                "the log {state}, which does not fit the shape; run: phaseline doctor --repair"
+            ));
+        }
+        let log_id = schema::log_id(connection).await.ok();
+        if log_id != reading.log_id {
+            wrong.push("phaseline.head bears another log's id than the log's first event".to_owned());
+        }
+    }
+    checks.beyond(
+        "Checking the log's last run, its schema and the planner's revision fit the shape...",
+        format!("They fit ({} runs, revision {revision}, {links} links recorded)", runs.len()),
+        wrong,
+    );
+    Ok(())
+}
+
+/// What the migration itself added to `project_phases` is there.
+pub(super) async fn check_new_definition(
+    connection: &mut PgConnection,
+    checks: &mut Checks,
+) -> Result<(), MigratorError> {
+    let mut wrong = Vec::new();
+    let phases = definition::capture(connection, "public", "project_phases").await?;
+    let Some(phases) = phases else { return Ok(()) };
+    let wanted = [
+        ("name", "character varying(100)", true),
+        ("start_date", "date", true),
+        ("end_date", "date", true),
+        ("description", "character varying(500)", false),
+    ];
+    for (name, data_type, not_null) in wanted {
+        let found = phases.columns.iter().find(|column| column.name == name);
+        if found.is_none_or(|column| column.data_type != data_type || column.not_null != not_null) {
+            let null = if not_null { " NOT NULL" } else { "" };
+            wrong.push(format!("column {name} is not {data_type}{null}"));
+        }
+    }
+    if !phases.checks.iter().any(|check| check.name == "check_phase_dates") {
+        wrong.push("constraint check_phase_dates is missing".to_owned());
+    }
+    for (name, column) in
+        [("ix_project_phases_start_date", "start_date"), ("ix_project_phases_end_date", "end_date")]
+    {
+        if !phases.indexes.iter().any(|index| index.name == name && index.columns == [column]) {
+            wrong.push(format!("index {name} on {column} is missing"));
+        }
+    }
+    if !phases.indexes.iter().any(|index| index.constraint.is_some() && index.columns == ["id"]) {
+        wrong.push("the primary key on id is missing".to_owned());
+    }
+    checks.beyond(
+        "Checking what the migration added to project_phases is there...",
+        "Columns, keys, date check and date indexes are there".to_owned(),
+        wrong,
+    );
+    Ok(())
+}
+
+/// What the old columns had taken along is back, as the log recorded it.
+pub(super) async fn check_old_definition(
+    connection: &mut PgConnection,
+    runs: &[Run],
+    checks: &mut Checks,
+) -> Result<(), MigratorError> {
+    let recorded = runs.iter().rev().find_map(|run| run.legacy_schema.as_ref());
+    let Some(recorded) = recorded else { return Ok(()) };
+    let mut wrong = Vec::new();
+    let mut things = 0;
+    for (table, luggage) in
+        [("project_phases", &recorded.phase_type), ("resource_assignments", &recorded.project_phase_id)]
+    {
+        if let Some(current) = definition::capture(connection, "public", table).await? {
+            things += 1 + luggage.indexes.len() + luggage.checks.len() + luggage.foreign_keys.len();
+            missing(current, luggage, &mut wrong);
+        }
+    }
+    checks.beyond(
+        "Checking the old columns have all that they had, as the log recorded it...",
+        format!("Columns, indexes and constraints are as recorded ({things} of them)"),
+        wrong,
+    );
+    Ok(())
+}
+
+fn missing(mut current: TableDefinition, recorded: &Luggage, wrong: &mut Vec<String>) {
+    let found = match current.take_column(&recorded.column.name) {
+        Ok(found) => found,
+        Err(error) => return wrong.push(error.to_string()),
+    };
+    if found.column != recorded.column {
+        wrong.push(format!("column {} is not defined as it was", recorded.column.name));
+    }
+    for (_, index) in &recorded.indexes {
+        if !found.indexes.iter().any(|(_, there)| there == index) {
+            wrong.push(format!("index {} is missing, or defined otherwise", index.name));
+        }
+    }
+    for check in &recorded.checks {
+        if !found.checks.contains(check) {
+            wrong.push(format!("constraint {} is missing, or defined otherwise", check.name));
+        }
+    }
+    for key in &recorded.foreign_keys {
+        if !found.foreign_keys.contains(key) {
+            wrong.push(format!("foreign key {} is missing, or defined otherwise", key.name));
+        }
+    }
+}

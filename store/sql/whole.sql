@@ -1,0 +1,15 @@
+-- Whether everything that the installation makes is there, in the form that $1 stands for. (The head's row is asked for
+-- when its table is known to exist.)
+SELECT coalesce((
+    SELECT pg_catalog.obj_description(n.oid, 'pg_namespace') = $1
+       AND 4 = (SELECT count(DISTINCT p.proname) FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid
+                   AND p.proname IN ('append', 'chain_hash', 'project_inline', 'refuse_change'))
+       AND 4 = (SELECT count(*) FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid
+                   AND (c.relname, c.relkind) IN (('events', 'r'), ('head', 'r'), ('_sqlx_migrations', 'r'),
+                                                  ('postgres_es_events', 'v')))
+       AND 3 = (SELECT count(*) FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND c.relkind = 'i'
+                   AND c.relname IN ('events_pkey', 'events_stream_version_key', 'events_timeline_text_id_idx'))
+       AND EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+                    WHERE c.relnamespace = n.oid AND c.relname = 'events' AND t.tgname = 'events_append_only'
+                      AND t.tgenabled = 'A')
+      FROM pg_catalog.pg_namespace n WHERE n.nspname = 'phaseline'), false)
