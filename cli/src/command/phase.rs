@@ -254,10 +254,21 @@ pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Fai
 
 /// The project that a phase belongs to, or belonged to: then the timeline itself says that the phase is gone.
 async fn project_of(connection: &mut PgConnection, phase: PhaseId) -> Result<ProjectId, Failure> {
-    let live: Option<Uuid> = sqlx::query_scalar("SELECT project_id FROM public.project_phases WHERE id = $1")
-        .bind(phase.uuid())
-        .fetch_optional(&mut *connection)
-        .await?;
+    // A role that may write commands and no more reads the log instead: slower, and the same answer.
+    let readable: bool = sqlx::query_scalar(
+        "SELECT has_table_privilege(c.oid, 'SELECT') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+          WHERE n.nspname = 'public' AND c.relname = 'project_phases'",
+    )
+    .fetch_optional(&mut *connection)
+    .await?
+    .unwrap_or(false);
+    let mut live: Option<Uuid> = None;
+    if readable {
+        live = sqlx::query_scalar("SELECT project_id FROM public.project_phases WHERE id = $1")
+            .bind(phase.uuid())
+            .fetch_optional(&mut *connection)
+            .await?;
+    }
     if let Some(project) = live {
         return Ok(project.into());
     }

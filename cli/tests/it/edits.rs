@@ -1,6 +1,6 @@
 //! Commands to timelines, and what the log then tells.
 
-use crate::program::{legacy, migrated, on, project_and_phase};
+use crate::program::{legacy, migrated, on, project_and_phase, run};
 use phaseline_embedded::testing::TestDatabase;
 
 const NOBODY: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
@@ -153,4 +153,19 @@ fn the_old_shape_takes_no_commands() {
     let phase = database.psql("SELECT min(id::text) FROM project_phases");
     let closed = on(&database, &["phase", "rename", &phase, "x"]).ends_with(3);
     assert!(closed.stderr.contains("legacy shape"), "{}", closed.stderr);
+}
+
+#[test]
+fn a_role_that_may_write_commands_and_no_more_can_write_them() {
+    let database = migrated();
+    let (_, phase) = project_and_phase(&database);
+    database.psql(
+        "DO $$ BEGIN CREATE ROLE phaseline_test_clerk LOGIN PASSWORD 'clerk' IN ROLE phaseline_writer;
+             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+    );
+    let (_, place) = database.url().split_once('@').unwrap();
+    let url = format!("postgres://phaseline_test_clerk:clerk@{place}");
+    run(&["--database-url", &url, "phase", "rename", &phase, "By the clerk"]).ends_with(0);
+    let name = database.psql(&format!("SELECT name FROM public.project_phases WHERE id = '{phase}'"));
+    assert_eq!(name.trim(), "By the clerk");
 }
