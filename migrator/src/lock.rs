@@ -139,7 +139,7 @@ async fn blockers(watcher: &mut PgConnection, pid: i32) -> Result<String, sqlx::
         "SELECT pg_catalog.format('server process %s (user %s, %s, from %s, transaction open since %s): %s',
                     a.pid, a.usename, coalesce(nullif(a.application_name, ''), 'no application name'),
                     coalesce(a.client_addr::text, 'this machine'),
-                    pg_catalog.to_char(a.xact_start AT TIME ZONE 'UTC', 'HH24:MI:SS \"UTC\"'),
+                    pg_catalog.to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"'),
                     pg_catalog.left(pg_catalog.regexp_replace(a.query, '\\s+', ' ', 'g'), 80))
            FROM pg_catalog.pg_stat_activity a
           WHERE a.pid = ANY (pg_catalog.pg_blocking_pids($1)) ORDER BY a.xact_start",
