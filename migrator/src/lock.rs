@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 /// leave one behind.
 const RUN_KEY: i64 = 0x7068_6173_656c_696e;
 
+/// How long to look again before saying that another run holds the lock: the server notices within two seconds that
+/// the process of a killed run is gone (`client_connection_check_interval`), and lets its lock go.
+const GRACE: Duration = Duration::from_secs(3);
+
 /// One attempt to lock the tables. While it waits, everybody who comes later waits behind it.
 const ATTEMPT: Duration = Duration::from_millis(100);
 /// Between attempts others go on: with these two figures readers behind one idle transaction lost 10 % of their time;
@@ -20,12 +24,19 @@ const ASK_AFTER: Duration = Duration::from_millis(50);
 
 /// Takes the lock that keeps other runs out, for as long as the connection lives. It dies with the process.
 pub(crate) async fn lock_run(connection: &mut PgConnection) -> Result<(), MigratorError> {
-    let taken: bool = sqlx::query_scalar("SELECT pg_catalog.pg_try_advisory_lock($1)")
-        .bind(RUN_KEY)
-        .fetch_one(&mut *connection)
-        .await?;
-    if taken {
-        return Ok(());
+    let begun = Instant::now();
+    loop {
+        let taken: bool = sqlx::query_scalar("SELECT pg_catalog.pg_try_advisory_lock($1)")
+            .bind(RUN_KEY)
+            .fetch_one(&mut *connection)
+            .await?;
+        if taken {
+            return Ok(());
+        }
+        if begun.elapsed() >= GRACE {
+            break;
+        }
+        tokio::time::sleep(GRACE / 12).await;
     }
     let holder = run_lock_holder(connection).await?;
     Err(MigratorError::Locked {
