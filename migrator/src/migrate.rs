@@ -349,7 +349,7 @@ async fn build_shadow(
 ) -> Result<(), MigratorError> {
     sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
     ddl::run(connection, &definition.create_in(SHADOW)).await?;
-    let target = format!("{SHADOW}.project_phases ({})", project_phases::COLUMNS);
+    let target = format!("{SHADOW}.project_phases ({})", project_phases::COLUMNS.join(", "));
     let mut sink = Sink::open(connection, &target).await?;
     for row in rows {
         sink.row(11, |fields| {

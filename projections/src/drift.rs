@@ -62,20 +62,6 @@ pub struct LiveRow {
     values: Vec<Option<String>>,
 }
 
-const NAMES: [&str; 11] = [
-    "project_id",
-    "capital_budget",
-    "expense_budget",
-    "total_budget",
-    "id",
-    "created_at",
-    "updated_at",
-    "name",
-    "start_date",
-    "end_date",
-    "description",
-];
-
 /// Reads the live table.
 pub async fn live_rows(
     connection: &mut PgConnection,
@@ -137,8 +123,12 @@ fn fields<'a>(row: &'a PhaseRow, live: &'a LiveRow) -> impl Iterator<Item = Drif
         Some(row.end_date.to_string()),
         row.description.clone(),
     ];
-    NAMES.iter().zip(expected).zip(&live.values).filter(|((_, log), table)| log != *table).map(
-        |((column, log), table)| Drift {
+    project_phases::COLUMNS
+        .iter()
+        .zip(expected)
+        .zip(&live.values)
+        .filter(|((_, log), table)| log != *table)
+        .map(|((column, log), table)| Drift {
             project_id: row.project_id,
             phase_id: row.id,
             kind: DriftKind::Field {
@@ -146,8 +136,7 @@ fn fields<'a>(row: &'a PhaseRow, live: &'a LiveRow) -> impl Iterator<Item = Drif
                 log: log.unwrap_or_else(|| "NULL".to_owned()),
                 table: table.clone().unwrap_or_else(|| "NULL".to_owned()),
             },
-        },
-    )
+        })
 }
 
 /// A timestamp as PostgreSQL prints it: fractions without trailing zeros.

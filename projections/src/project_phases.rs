@@ -23,9 +23,20 @@ pub struct PhaseRow {
     pub description: Option<String>,
 }
 
-/// The table's columns in order, for COPY and INSERT.
-pub const COLUMNS: &str = "project_id, capital_budget, expense_budget, total_budget, id, created_at, updated_at, \
-                           name, start_date, end_date, description";
+/// The table's columns, in the table's order.
+pub const COLUMNS: [&str; 11] = [
+    "project_id",
+    "capital_budget",
+    "expense_budget",
+    "total_budget",
+    "id",
+    "created_at",
+    "updated_at",
+    "name",
+    "start_date",
+    "end_date",
+    "description",
+];
 
 /// A project's rows, in the order of its phases.
 pub fn rows(folded: &FoldedTimeline) -> Vec<PhaseRow> {

@@ -1,7 +1,6 @@
 //! The store of timelines: load, execute, and the face that `cqrs-es` knows.
 
 use crate::{Append, Metadata, NewEvent, RecordedEvent, StoreError, StreamId, append, read};
-use chrono::{DateTime, Utc};
 use cqrs_es::{AggregateContext, AggregateError, EventEnvelope};
 use phaseline_domain::{ProjectId, Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
 use sqlx::{PgConnection, PgPool};
@@ -235,9 +234,4 @@ impl<P: InlineProjection> cqrs_es::EventStore<Timeline> for TimelineStore<P> {
             .map(|(event, version)| envelope(context.project, version, event, metadata.clone()))
             .collect())
     }
-}
-
-/// When an event happened, in the planner's own way of writing time: UTC without a zone.
-pub fn naive_utc(time: DateTime<Utc>) -> chrono::NaiveDateTime {
-    time.naive_utc()
 }

@@ -10,32 +10,18 @@ use crate::run::{self, LegacySchemaRecorded, Run};
 use crate::shape::{self, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use crate::watch::Watch;
 use phaseline_domain::legacy::LegacyPhaseType;
-use phaseline_projections::{FoldedLog, drift, legacy_phases};
+use phaseline_projections::{FoldedLog, drift, legacy_phases, project_phases};
 use phaseline_store::{StoreError, chain::Inspector, read, schema, timeline::TIMELINE};
 use sqlx::PgConnection;
 
 /// The new table's own columns.
 pub(super) const NEW_COLUMNS: [&str; 4] = ["name", "start_date", "end_date", "description"];
-pub(super) const NEW_PHASE_COLUMNS: [&str; 11] = [
-    "project_id",
-    "capital_budget",
-    "expense_budget",
-    "total_budget",
-    "id",
-    "created_at",
-    "updated_at",
-    "name",
-    "start_date",
-    "end_date",
-    "description",
-];
-
 pub(super) const REBUILT: [RebuiltTable<'static>; 2] = [
     RebuiltTable {
         schema: "public",
         table: "project_phases",
         going_columns: &NEW_COLUMNS,
-        expected_columns: Some(&NEW_PHASE_COLUMNS),
+        expected_columns: Some(&project_phases::COLUMNS),
         rebuilt: true,
     },
     RebuiltTable {
