@@ -168,13 +168,61 @@ events! {
         /// The row's place among all rows of the old table: rows came in this order.
         ordinal: i64,
     }
+    /// What a phase's row in the old table says now. Recorded when a rollback gives a row to a phase that had none, and
+    /// when a migration finds that the row was changed. Name, days and description are not the old table's, and stay.
+    LegacyRowRecorded, 1 {
+        /// The phase.
+        phase_id: PhaseId,
+        /// The row's money.
+        @flatten budget: Budget,
+        /// The row's `phase_type`.
+        phase_type: LegacyPhaseType,
+        /// The row's `created_at` (UTC, microseconds).
+        created_at: NaiveDateTime,
+        /// The row's `updated_at` (UTC, microseconds).
+        updated_at: NaiveDateTime,
+        /// The row's place among all rows of the old table.
+        ordinal: i64,
+    }
+    /// A phase whose row others wrote into the new table, taken in as it stood.
+    PhaseAdopted, 1 {
+        /// The phase; the row's id.
+        phase_id: PhaseId,
+        /// Its name.
+        name: PhaseName,
+        /// Its days.
+        @flatten range: DateRange,
+        /// What is said about it.
+        description: Option<Description>,
+        /// Its money.
+        @flatten budget: Budget,
+        /// The row's `created_at` (UTC, microseconds).
+        created_at: NaiveDateTime,
+        /// The row's `updated_at` (UTC, microseconds).
+        updated_at: NaiveDateTime,
+    }
+    /// The old table had no phase for the project, and a repair made this one, without money, so that its days are
+    /// covered. As long as nobody touches it, the old shape leaves it out.
+    DefaultPhaseSupplied, 1 {
+        /// The phase.
+        phase_id: PhaseId,
+        /// Its name.
+        name: PhaseName,
+        /// Its days.
+        @flatten range: DateRange,
+    }
+    /// The project is gone, and its timeline with it.
+    TimelineClosed, 1 {
+        /// The project.
+        project_id: ProjectId,
+    }
 }
 
 impl TimelineEvent {
     /// The phase that the event is about; none for the events about the project's own dates.
     pub fn phase_id(&self) -> Option<PhaseId> {
         match self {
-            Self::TimelineOpened(_) | Self::TimelineRescheduled(_) => None,
+            Self::TimelineOpened(_) | Self::TimelineRescheduled(_) | Self::TimelineClosed(_) => None,
             Self::PhaseCreated(e) => Some(e.phase_id),
             Self::PhaseResized(e) => Some(e.phase_id),
             Self::PhaseRenamed(e) => Some(e.phase_id),
@@ -182,6 +230,9 @@ impl TimelineEvent {
             Self::PhaseBudgeted(e) => Some(e.phase_id),
             Self::PhaseRemoved(e) => Some(e.phase_id),
             Self::LegacyPhaseAdopted(e) => Some(e.phase_id),
+            Self::LegacyRowRecorded(e) => Some(e.phase_id),
+            Self::PhaseAdopted(e) => Some(e.phase_id),
+            Self::DefaultPhaseSupplied(e) => Some(e.phase_id),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{Budget, DateRange, Description, PhaseId, PhaseName, ProjectId, Timel
 use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
-/// What a phase's row said in the legacy planner, kept because the new shape has no place for it.
+/// What a phase's row in the old table says, kept because the new shape has no place for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegacyOrigin {
     /// Its `phase_type`.
@@ -31,8 +31,11 @@ pub struct Phase {
     pub description: Option<Description>,
     /// Its money.
     pub budget: Budget,
-    /// Where it came from, if the legacy planner had it.
+    /// What its row in the old table says, if it has one.
     pub legacy: Option<LegacyOrigin>,
+    /// Whether a repair made it and nobody has touched it since: the old shape leaves it out.
+    #[serde(default)]
+    pub supplied: bool,
 }
 
 /// A project's timeline. The default value is the timeline that was never opened.
@@ -88,6 +91,25 @@ impl Timeline {
                 description: e.description.clone(),
                 budget: e.budget,
                 legacy: None,
+                supplied: false,
+            }),
+            TimelineEvent::PhaseAdopted(e) => self.put(Phase {
+                id: e.phase_id,
+                name: e.name.clone(),
+                range: e.range,
+                description: e.description.clone(),
+                budget: e.budget,
+                legacy: None,
+                supplied: false,
+            }),
+            TimelineEvent::DefaultPhaseSupplied(e) => self.put(Phase {
+                id: e.phase_id,
+                name: e.name.clone(),
+                range: e.range,
+                description: None,
+                budget: Budget::ZERO,
+                legacy: None,
+                supplied: true,
             }),
             TimelineEvent::LegacyPhaseAdopted(e) => self.put(Phase {
                 id: e.phase_id,
@@ -101,6 +123,16 @@ impl Timeline {
                     updated_at: e.updated_at,
                     ordinal: e.ordinal,
                 }),
+                supplied: false,
+            }),
+            TimelineEvent::LegacyRowRecorded(e) => self.change(e.phase_id, |phase| {
+                phase.budget = e.budget;
+                phase.legacy = Some(LegacyOrigin {
+                    phase_type: e.phase_type,
+                    created_at: e.created_at,
+                    updated_at: e.updated_at,
+                    ordinal: e.ordinal,
+                });
             }),
             TimelineEvent::PhaseResized(e) => {
                 self.change(e.phase_id, |phase| phase.range = e.range);
@@ -112,6 +144,7 @@ impl Timeline {
             }
             TimelineEvent::PhaseBudgeted(e) => self.change(e.phase_id, |phase| phase.budget = e.budget),
             TimelineEvent::PhaseRemoved(e) => self.phases.retain(|phase| phase.id != e.phase_id),
+            TimelineEvent::TimelineClosed(_) => *self = Self::default(),
         }
     }
 
@@ -132,6 +165,7 @@ impl Timeline {
 
     fn change(&mut self, id: PhaseId, change: impl FnOnce(&mut Phase)) {
         if let Some(phase) = self.phases.iter_mut().find(|phase| phase.id == id) {
+            phase.supplied = false;
             change(phase);
         }
     }

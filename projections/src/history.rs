@@ -121,6 +121,43 @@ fn tell(
                 change("budget", phase.map(|phase| budget(phase.budget)), Some(budget(e.budget))),
             ],
         ),
+        TimelineEvent::LegacyRowRecorded(e) => (
+            format!(
+                "the old table's row of phase '{name}' recorded ({}), budget {}",
+                e.phase_type,
+                e.budget.total()
+            ),
+            phase
+                .filter(|phase| phase.budget != e.budget)
+                .map(|phase| change("budget", Some(budget(phase.budget)), Some(budget(e.budget))))
+                .into_iter()
+                .collect(),
+        ),
+        TimelineEvent::PhaseAdopted(e) => (
+            format!(
+                "phase '{}' adopted as others wrote it, {}, budget {}",
+                e.name,
+                e.range,
+                e.budget.total()
+            ),
+            vec![
+                change("name", None, Some(e.name.to_string())),
+                change("dates", None, Some(e.range.to_string())),
+                change("budget", None, Some(budget(e.budget))),
+                change("description", None, e.description.clone().map(String::from)),
+            ],
+        ),
+        TimelineEvent::DefaultPhaseSupplied(e) => (
+            format!("phase '{}' supplied, {}: the project had none", e.name, e.range),
+            vec![
+                change("name", None, Some(e.name.to_string())),
+                change("dates", None, Some(e.range.to_string())),
+            ],
+        ),
+        TimelineEvent::TimelineClosed(_) => (
+            "timeline closed: the project is gone".to_owned(),
+            vec![change("dates", before.timeline.range().map(|range| range.to_string()), None)],
+        ),
         TimelineEvent::PhaseResized(e) => (
             format!("phase '{name}' moved to {}", e.range),
             vec![change("dates", phase.map(|phase| phase.range.to_string()), Some(e.range.to_string()))],

@@ -31,7 +31,11 @@ impl Ledger {
             TimelineEvent::PhaseCreated(e) => (e.phase_id, Some(e.budget)),
             TimelineEvent::LegacyPhaseAdopted(e) => (e.phase_id, Some(e.budget)),
             TimelineEvent::PhaseBudgeted(e) => (e.phase_id, Some(e.budget)),
+            TimelineEvent::LegacyRowRecorded(e) => (e.phase_id, Some(e.budget)),
+            TimelineEvent::PhaseAdopted(e) => (e.phase_id, Some(e.budget)),
+            TimelineEvent::DefaultPhaseSupplied(e) => (e.phase_id, Some(Budget::ZERO)),
             TimelineEvent::PhaseRemoved(e) => (e.phase_id, None),
+            TimelineEvent::TimelineClosed(_) => return self.close(project),
             _ => return,
         };
         let old = match new {
@@ -44,6 +48,11 @@ impl Ledger {
         for ((sum, before), after) in sums.iter_mut().zip(before).zip(after) {
             *sum += after - before;
         }
+    }
+
+    fn close(&mut self, project: ProjectId) {
+        self.phases.retain(|(of, _), _| *of != project);
+        self.sums.remove(&project);
     }
 }
 
