@@ -18,4 +18,5 @@ mod refusals;
 mod round_trip;
 mod select_only;
 mod support;
+mod takeover;
 mod verification;
