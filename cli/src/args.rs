@@ -1,7 +1,7 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::command::{
-    demo, doctor, history, migrate, phase, plan, rollback, sample, status, timeline, verify,
+    adopt, demo, doctor, drift, history, migrate, phase, plan, rollback, sample, status, timeline, verify,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -22,15 +22,15 @@ Exit codes:
   3  not migratable, or refused by a rule; also: what was asked for does not exist
   4  the plan is stale
   5  another run holds the lock
-  6  verification failed
+  6  verification failed, or the tables are not what the log says
   7  the rollback would lose data
   8  interrupted, or the tables could not be locked in time: run it again
   9  no database
 
 JSON: with --json each command prints exactly one object on stdout, versioned by its \"format\":
   phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1,
-  phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.sample/1, phaseline.demo/1,
-  phaseline.doctor/1, and phaseline.error/1 for errors
+  phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.adopt/1, phaseline.drift/1,
+  phaseline.sample/1, phaseline.demo/1, phaseline.doctor/1, and phaseline.error/1 for errors
 
 Environment:
   DATABASE_URL         used without --database-url
@@ -115,6 +115,8 @@ pub(crate) enum Command {
     History(history::HistoryArgs),
     Timeline(timeline::TimelineArgs),
     Phase(phase::PhaseArgs),
+    Adopt(adopt::AdoptArgs),
+    Drift(drift::DriftArgs),
     Sample(sample::SampleArgs),
     Demo(demo::DemoArgs),
     Doctor(doctor::DoctorArgs),

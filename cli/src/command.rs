@@ -1,8 +1,10 @@
 //! The commands, one file each.
 
+pub(crate) mod adopt;
 pub(crate) mod backup;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod drift;
 pub(crate) mod history;
 pub(crate) mod migrate;
 pub(crate) mod moment;
@@ -31,6 +33,8 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Fa
         Command::History(args) => history::run(context, args).await,
         Command::Timeline(args) => timeline::run(context, args).await,
         Command::Phase(args) => phase::run(context, args).await,
+        Command::Adopt(args) => adopt::run(context, args).await,
+        Command::Drift(args) => drift::run(context, args).await,
         Command::Sample(args) => sample::run(context, args).await,
         Command::Demo(args) => demo::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,

@@ -103,6 +103,14 @@ impl From<StoreError> for Failure {
                 "the database is in the legacy shape, in which timelines take no commands",
             )
             .remedy("Run: phaseline migrate"),
+            StoreError::Unadoptable { project, reasons } => Self::refused(
+                "not_adoptable",
+                format!(
+                    "the log does not know project {project} yet, and cannot take in what others wrote into project_phases"
+                ),
+            )
+            .detail(reasons)
+            .remedy("Correct these rows where they were written, then run the same command again."),
             StoreError::Unreadable { .. } | StoreError::VersionGap { .. } => {
                 Self::new(Exit::VerificationFailed, "log_damaged", text)
                     .remedy("Run: phaseline verify, which names everything that is wrong with the log")

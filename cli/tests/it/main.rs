@@ -5,9 +5,11 @@
     reason = "in helpers of tests too: a test says what it expects by panicking"
 )]
 
+mod adopt;
 mod connection;
 mod demo;
 mod doctor;
+mod drift;
 mod edits;
 mod exit_codes;
 mod help;

@@ -11,6 +11,7 @@
 mod edits;
 mod locks;
 mod original;
+mod others_rows;
 mod postgres_es;
 mod projection;
 mod real_database;
