@@ -87,7 +87,7 @@ pub(super) async fn carry_out(
 }
 
 /// As the rollback itself would refuse it.
-fn refused(plan: RollbackPlan) -> MigratorError {
+pub(super) fn refused(plan: RollbackPlan) -> MigratorError {
     if plan.anomalies.is_empty() && plan.missing_privileges.is_empty() {
         MigratorError::WouldLose(Box::new(plan))
     } else {

@@ -14,6 +14,7 @@ mod help;
 mod json;
 mod migrate;
 mod program;
+mod rehearse;
 mod runbook;
 mod signals;
 mod terminal;
