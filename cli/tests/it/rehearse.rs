@@ -9,12 +9,20 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 const FORMAT: &str = "phaseline.rehearse/1";
 
+/// Asks the server from another database, so that nobody is connected to this one.
+fn beside(database: &TestDatabase, sql: &str) -> String {
+    database.cluster().binaries().psql(&database.cluster().url("postgres"), sql).unwrap()
+}
+
 /// The copies of a database that are there.
 fn copies(database: &TestDatabase) -> String {
-    database.psql(&format!(
-        "SELECT datname FROM pg_database WHERE datname LIKE '{}\\_rehearsal\\_%' ORDER BY 1",
-        database.name()
-    ))
+    beside(
+        database,
+        &format!(
+            "SELECT datname FROM pg_database WHERE datname LIKE '{}\\_rehearsal\\_%' ORDER BY 1",
+            database.name()
+        ),
+    )
 }
 
 /// Somebody connected to a database, until dropped, who has run this.
@@ -257,9 +265,12 @@ fn on_copies(database: &TestDatabase, sql: &str) {
 
 /// Whether the copy is in the middle of a statement that [`on_copies`] made slow.
 fn copy_sleeps(database: &TestDatabase) -> bool {
-    database.psql(
-        "SELECT count(*) FROM pg_stat_activity
-          WHERE wait_event = 'PgSleep' AND datname LIKE current_database() || '\\_rehearsal%'",
+    beside(
+        database,
+        &format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname LIKE '{}\\_rehearsal\\_%'",
+            database.name()
+        ),
     ) == "1"
 }
 
@@ -314,9 +325,10 @@ fn a_signal_ends_with_8_and_leaves_no_copy_wherever_it_is() {
     let database = legacy();
     on_copies(&database, "PERFORM pg_sleep(600)");
     let before = database.dump(&[]);
-    for (name, arguments) in
-        [("TERM", &["rehearse"][..]), ("INT", &["rehearse", "--method", "dump", "--json"])]
-    {
+    for (name, arguments) in [
+        ("TERM", &["rehearse", "--method", "template"][..]),
+        ("INT", &["rehearse", "--method", "dump", "--json"]),
+    ] {
         let run = Running::start(&database, arguments);
         eventually("it sleeps", || copy_sleeps(&database));
         signal(name, run.id());
@@ -345,7 +357,7 @@ fn a_signal_ends_with_8_and_leaves_no_copy_wherever_it_is() {
 fn the_copy_of_a_killed_rehearsal_is_named_later_and_dropped_when_asked() {
     let database = legacy();
     on_copies(&database, "PERFORM pg_sleep(600)");
-    let run = Running::start(&database, &["rehearse", "--actor", "ada@desk"]);
+    let run = Running::start(&database, &["rehearse", "--method", "template", "--actor", "ada@desk"]);
     eventually("it sleeps", || copy_sleeps(&database));
     let copy = copies(&database);
     // While it is under way it is nobody's leftover.
@@ -367,6 +379,25 @@ fn the_copy_of_a_killed_rehearsal_is_named_later_and_dropped_when_asked() {
         assert!(refused.stderr.contains("nothing was dropped"), "{}", refused.stderr);
     }
     on(&database, &["rehearse", "--drop", &copy]).ends_with(0);
+    assert_eq!(copies(&database), "");
+}
+
+#[test]
+fn a_copy_that_cannot_be_dropped_is_named_loudly_with_the_command_to_do_it() {
+    let database = legacy();
+    on_copies(&database, "PERFORM pg_sleep(600)");
+    let run = Running::start(&database, &["rehearse", "--method", "template", "--quiet"]);
+    eventually("it sleeps", || copy_sleeps(&database));
+    let copy = copies(&database);
+    beside(&database, &format!("ALTER DATABASE {copy} IS_TEMPLATE true"));
+    signal("TERM", run.id());
+    let ran = run.end().ends_with(8);
+    for named in ["COULD NOT BE DROPPED", &format!("phaseline rehearse --drop {copy}"), "template"] {
+        assert!(ran.stderr.contains(named), "{named}: {}", ran.stderr);
+    }
+    assert_eq!(copies(&database), copy);
+    beside(&database, &format!("ALTER DATABASE {copy} IS_TEMPLATE false"));
+    eventually("nobody is connected", || on(&database, &["rehearse", "--drop", &copy]).code == Some(0));
     assert_eq!(copies(&database), "");
 }
 

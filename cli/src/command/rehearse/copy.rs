@@ -142,6 +142,9 @@ impl From<Failure> for Refusal {
 /// log, which disturbs nobody. So PostgreSQL advises; its log would else grow by the whole database.
 const COPY_FILES_FROM: u64 = 1 << 30;
 
+/// How often is looked whether anybody is connected.
+const LOOKS: u32 = 4;
+
 async fn as_template(
     context: &Context,
     admin: &Admin,
@@ -161,8 +164,13 @@ async fn as_template(
     if admin.is_source {
         return Err(in_use("no other database lets this role in, so it is ourselves".to_owned()));
     }
-    if let Some(who) = others(connection, source).await? {
-        return Err(in_use(who));
+    // A connection that was just closed is there for a moment yet.
+    for look in 1.. {
+        match others(connection, source).await? {
+            Some(who) if look == LOOKS => return Err(in_use(who)),
+            Some(_) => tokio::time::sleep(Duration::from_millis(250)).await,
+            None => break,
+        }
     }
     let watcher = context.watcher();
     watcher.step(

@@ -36,15 +36,13 @@ struct Found {
     mark: Option<String>,
     /// How many are connected. A rehearsal under way always is.
     connected: i64,
-    bytes: Option<i64>,
 }
 
 /// All copies on the server. One without a mark is told by its name and by letting nobody in yet.
 const FIND: &str = "
     SELECT d.datname::text AS name, m.mark,
            (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid
-               AND a.backend_type IS DISTINCT FROM 'autovacuum worker') AS connected,
-           CASE WHEN pg_has_role(d.datdba, 'USAGE') THEN pg_database_size(d.oid) END AS bytes
+               AND a.backend_type IS DISTINCT FROM 'autovacuum worker') AS connected
       FROM pg_catalog.pg_database d
      CROSS JOIN LATERAL (SELECT pg_catalog.shobj_description(d.oid, 'pg_database') AS mark) m
      WHERE starts_with(m.mark, $1)
@@ -56,20 +54,23 @@ pub(crate) async fn leftovers(
     connection: &mut PgConnection,
     program: &str,
 ) -> Result<Vec<(String, String)>, Failure> {
-    let found: Vec<Found> = sqlx::query_as(FIND).bind(MARK).fetch_all(connection).await?;
-    Ok(found
-        .iter()
-        .filter(|copy| copy.connected == 0)
-        .map(|copy| {
-            let size =
-                copy.bytes.map_or_else(String::new, |size| format!(", {}", bytes(size.unsigned_abs())));
-            let mark = copy.mark.as_deref().unwrap_or("killed while it was made");
-            (
-                format!("left by an earlier rehearsal, or kept: database {:?}{size} ({mark})", copy.name),
-                format!("{program} rehearse --drop {}", quoted(&copy.name)),
-            )
-        })
-        .collect())
+    let found: Vec<Found> = sqlx::query_as(FIND).bind(MARK).fetch_all(&mut *connection).await?;
+    let mut words = Vec::new();
+    for copy in found.iter().filter(|copy| copy.connected == 0) {
+        // It may be gone by now, or not ours to measure.
+        let size: Option<i64> = sqlx::query_scalar("SELECT pg_catalog.pg_database_size($1)")
+            .bind(&copy.name)
+            .fetch_one(&mut *connection)
+            .await
+            .ok();
+        let size = size.map_or_else(String::new, |size| format!(", {}", bytes(size.unsigned_abs())));
+        let mark = copy.mark.as_deref().unwrap_or("killed while it was made");
+        words.push((
+            format!("left by an earlier rehearsal, or kept: database {:?}{size} ({mark})", copy.name),
+            format!("{program} rehearse --drop {}", quoted(&copy.name)),
+        ));
+    }
+    Ok(words)
 }
 
 /// `phaseline.dropped/1`

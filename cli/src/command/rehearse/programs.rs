@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::target::Target;
 use phaseline_embedded::Binaries;
+use std::fs::File;
 use std::process::{ExitStatus, Stdio};
 use tokio::process::{Child, Command};
 
@@ -50,17 +51,17 @@ impl Programs {
             lock_timeout.saturating_mul(1000).min(i32::MAX.unsigned_abs().into())
         ));
         let mut dump = spawn(dump.stdout(Stdio::piped()), "pg_dump")?;
-        let pipe: Stdio = match dump.stdout.take().map(TryInto::try_into) {
-            Some(Ok(pipe)) => pipe,
-            _ => return Err(Failure::unexpected("pg_dump has no output to read")),
-        };
         let mut restore = self.command("pg_restore", to);
         restore.args(["--exit-on-error", "--no-subscriptions"]);
-        let mut restore_command = restore;
-        let restore = spawn(restore_command.stdin(pipe), "pg_restore")?;
-        // Else the pipe would stay open on this side when pg_restore ends early.
-        drop(restore_command);
-        let (dumped, restored) = tokio::join!(dump.wait_with_output(), restore.wait_with_output());
+        let mut restore = spawn(restore.stdin(Stdio::piped()), "pg_restore")?;
+        let from = dump.stdout.take().and_then(|pipe| pipe.into_owned_fd().ok()).map(File::from);
+        let to = restore.stdin.take().and_then(|pipe| pipe.into_owned_fd().ok()).map(File::from);
+        let (Some(mut from), Some(mut to)) = (from, to) else {
+            return Err(Failure::unexpected("pg_dump and pg_restore have no pipe between them"));
+        };
+        // Through our hands, so that both end should we be killed.
+        let piping = tokio::task::spawn_blocking(move || std::io::copy(&mut from, &mut to));
+        let (dumped, restored, _) = tokio::join!(dump.wait_with_output(), restore.wait_with_output(), piping);
         // The one that fails first leaves the other with half a pipe: a dump that failed is named first, unless it was
         // only that nobody read it.
         let (dumped, restored) = (
