@@ -107,7 +107,7 @@ impl Failure {
 
     /// Adds what the server calls it.
     #[must_use]
-    fn from_server(mut self, code: &str) -> Self {
+    fn with_server_code(mut self, code: &str) -> Self {
         self.0.server_code = Some(code.to_owned());
         self
     }

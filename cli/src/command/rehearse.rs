@@ -39,7 +39,7 @@ use steps::Steps;
 /// they do here too.
 ///
 /// `template` copies the database's files: fast, and the copy is as bloated as the original. It needs that nobody
-/// is connected to the database, and whoever connects waits until it is copied. `dump` pipes pg_dump into pg_restore,
+/// is connected to the database, and whoever connects waits until it is copied. `dump` pipes `pg_dump` into `pg_restore`,
 /// beside any users. `auto` takes `template` unless somebody is connected, or the server refuses it to this role.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -47,7 +47,7 @@ Examples:
   phaseline rehearse
   phaseline rehearse --method dump           beside users, with no connection kept waiting
   phaseline rehearse --keep                  and look at the copy afterwards
-  phaseline rehearse --drop NAME             drop a copy that was kept, or that a killed rehearsal left
+  phaseline rehearse --drop NAME             drop a copy that was kept or left
   phaseline rehearse --json | jq '.steps[] | {name, took_ms, locked_ms}'")]
 pub(crate) struct RehearseArgs {
     /// How to copy the database
@@ -71,7 +71,7 @@ pub(crate) enum Way {
     Auto,
     /// CREATE DATABASE … TEMPLATE: nobody may be connected
     Template,
-    /// pg_dump and pg_restore: beside users
+    /// `pg_dump` and `pg_restore`: beside users
     Dump,
 }
 

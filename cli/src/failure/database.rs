@@ -36,7 +36,7 @@ impl From<sqlx::Error> for Failure {
             class if class.starts_with("08") => Self::lost(&text),
             _ => Self::unexpected(text),
         };
-        failure.from_server(&code)
+        failure.with_server_code(&code)
     }
 }
 
