@@ -96,6 +96,11 @@ fn a_database_that_nobody_uses_is_copied_as_a_template_and_stays_as_it_is() {
 #[test]
 fn beside_users_it_is_copied_by_a_dump_and_the_report_names_who_was_in_the_way() {
     let database = legacy();
+    database.psql(
+        "COMMENT ON TABLE public.programs IS 'a comment'; GRANT SELECT ON public.programs TO PUBLIC;
+         CREATE SCHEMA \"More Things\"; CREATE VIEW \"More Things\".v AS SELECT 1 AS one; SELECT lo_create(4711);
+         CREATE PUBLICATION p FOR TABLE public.programs; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
+    );
     let before = database.dump(&[]);
     let user = Session::on(&database, "SET application_name = 'planner-web'");
     let ran = on(&database, &["rehearse", "--json"]).ends_with(0);
@@ -110,21 +115,34 @@ fn beside_users_it_is_copied_by_a_dump_and_the_report_names_who_was_in_the_way()
         refused.stderr.contains("planner-web") && refused.stderr.contains("--method dump"),
         "{refused:?}"
     );
+    // Of a copy that is kept all is as in the database, but for the log that it has by now; and nobody else is let in.
+    let kept = on(&database, &["rehearse", "--keep", "--json"]).ends_with(0).object(FORMAT);
     drop(user);
+    let copy = kept["copy"].as_str().unwrap();
+    assert_eq!(copies(&database), copy);
+    let dump = database.cluster().binaries();
+    let dump = dump.pg_dump(&database.cluster().url(copy), &["--exclude-schema=phaseline"]).unwrap();
+    assert!(String::from_utf8(dump).unwrap() == before);
+    let public = format!("SELECT has_database_privilege('pg_monitor', '{copy}', 'CONNECT')");
+    assert_eq!(beside(&database, &public), "f");
+    on(&database, &["rehearse", "--drop", copy]).ends_with(0);
     assert_eq!(copies(&database), "");
     assert!(database.dump(&[]) == before);
 }
 
-/// A database of any name on a cluster, made from the sample; dropped by hand or with the cluster.
+/// A sample in a database of any name and of a locale that is not the server's; dropped by hand.
 fn named(cluster: &TestCluster, name: &str, sql: &str) -> String {
-    let template = legacy();
     let quoted = format!("\"{}\"", name.replace('"', "\"\""));
     let admin = cluster.database();
-    admin.psql(&format!("CREATE DATABASE {quoted} TEMPLATE {}", template.name()));
-    admin.psql(&sql.replace("{db}", &quoted));
-    let port = cluster.port();
+    admin.psql(&format!(
+        "CREATE DATABASE {quoted} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de' LC_COLLATE 'C' LC_CTYPE 'C'"
+    ));
     let encoded: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    format!("postgres://postgres:{}@127.0.0.1:{port}/{encoded}", crate::program::password())
+    let port = cluster.port();
+    let url = format!("postgres://postgres:{}@127.0.0.1:{port}/{encoded}", crate::program::password());
+    run(&["sample", "--projects", "5", "--assignments", "40", "--database-url", &url]).ends_with(0);
+    admin.psql(&sql.replace("{db}", &quoted));
+    url
 }
 
 #[test]
@@ -149,6 +167,7 @@ fn odd_names_settings_and_grants_are_carried_over_and_nobody_else_is_let_in() {
         let literal = format!("'{}'", name.replace('\'', "''"));
         admin.psql(&format!(
             "SELECT pg_get_userbyid(d.datdba), d.encoding, d.datcollate, d.datctype, d.datlocprovider,
+                    coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
                     (SELECT string_agg(coalesce(r.rolname, '-') || array_to_string(s.setconfig, ';'), '|' ORDER BY r.rolname)
                        FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole WHERE s.setdatabase = d.oid),
                     (SELECT string_agg(a.privilege_type || a.grantee::regrole || a.is_grantable, '|' ORDER BY 1)
@@ -314,6 +333,8 @@ fn nothing_is_left_on_the_server_not_even_the_roles() {
     let cluster = TestCluster::start(TestOptions::default());
     let database = cluster.database();
     run(&["sample", "--projects", "5", "--assignments", "40", "--database-url", database.url()]);
+    // Not ours to drop, though nobody uses it.
+    database.psql("CREATE ROLE phaseline_reader");
     let all = || {
         database.psql(
             "SELECT rolname FROM pg_roles UNION ALL SELECT datname || coalesce(datacl::text, '') FROM pg_database

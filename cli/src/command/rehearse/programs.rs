@@ -33,6 +33,8 @@ impl Programs {
         if let Some(password) = url.password() {
             command.env("PGPASSWORD", password);
         }
+        // Ctrl-C is ours to hear: a program that it ends would look like one that failed.
+        command.process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }
