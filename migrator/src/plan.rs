@@ -26,7 +26,6 @@ pub(crate) use structure::{REBUILT, missing_beyond, own_schema, phase_type_label
 use structure::{
     assignment_timestamps, check_structure, hanging_things, orphans_of_foreign_keys, readable, trigger_notes,
 };
-use uuid::Uuid;
 
 /// What a migration can be asked to do differently. Part of the plan's digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -258,7 +257,7 @@ pub(crate) async fn prepare(
             .await?,
     );
 
-    plan.digest = Some(digest(&tables, [&phases, &assignments], &found, options, earlier.run)?);
+    plan.digest = Some(digest(&tables, [&phases, &assignments], &found, options, &translation)?);
     plan.counts = counts(&tables, &translation);
     plan.budgets_before = translation.before;
     plan.budgets_after = translation.after;
@@ -320,8 +319,7 @@ async fn earlier_log(
         Err(error) => return Err(error.into()),
     }
     let last = run::runs(connection).await?.into_iter().rfind(Run::completed);
-    let earlier =
-        last.map_or_else(Earlier::default, |run| Earlier { run: Some(run.id), written: run.written });
+    let earlier = last.map_or_else(Earlier::default, |run| Earlier { written: run.written });
     Ok((log, links, earlier))
 }
 
@@ -336,13 +334,13 @@ pub(crate) async fn log_readable(connection: &mut PgConnection) -> Result<bool, 
 }
 
 /// What the plan stands for: the data that the migration reads, the tables' definitions, the revision, the options, and
-/// the run that left the log as it is (in the old shape it takes no commands).
+/// the timelines that follow: those of the log may have been edited.
 fn digest(
     tables: &LegacyTables,
     definitions: [&TableDefinition; 2],
     found: &Found,
     options: &PlanOptions,
-    last_run: Option<Uuid>,
+    translation: &Translation,
 ) -> Result<String, serde_json::Error> {
     let mut hasher = Sha256::new();
     hasher.update(b"phaseline/plan/v1");
@@ -351,9 +349,12 @@ fn digest(
         serde_json::to_string(&definitions)?,
         serde_json::to_string(&found.revisions)?,
         serde_json::to_string(options)?,
-        serde_json::to_string(&last_run)?,
     ] {
         hasher.update(Sha256::digest(text.as_bytes()));
+    }
+    for project in &translation.projects {
+        hasher.update(project.project.uuid().as_bytes());
+        hasher.update(project.outcome);
     }
     Ok(format!("sha256:{}", phaseline_store::hash::hex(&hasher.finalize())))
 }
