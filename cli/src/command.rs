@@ -10,6 +10,7 @@ pub(crate) mod migrate;
 pub(crate) mod moment;
 pub(crate) mod phase;
 pub(crate) mod plan;
+pub(crate) mod rehearse;
 pub(crate) mod rollback;
 pub(crate) mod sample;
 pub(crate) mod status;
@@ -27,6 +28,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Fa
     match command {
         Command::Plan(args) => plan::run(context, args).await,
         Command::Migrate(args) => migrate::run(context, args).await,
+        Command::Rehearse(args) => rehearse::run(context, args).await,
         Command::Verify(args) => verify::run(context, args).await,
         Command::Rollback(args) => rollback::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,

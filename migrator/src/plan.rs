@@ -9,6 +9,7 @@ use crate::legacy::LegacyTables;
 use crate::links::FoldedLinks;
 use crate::run::{self, Run};
 use crate::shape::{self, Found, Shape};
+use crate::takeover::{self, Takeover};
 use crate::translate::{BudgetSums, ByDate, Translation, translate};
 use crate::translate_project::Earlier;
 pub use crate::translate_project::Source;
@@ -100,6 +101,8 @@ pub struct Plan {
     pub shape: Shape,
     /// The planner's revision found, if there is exactly one.
     pub revision: Option<String>,
+    /// Whether it is about a database that the planner's own migration moved, to be taken over as it is.
+    pub takeover: bool,
     /// Whether `migrate` would go ahead.
     pub ready: bool,
     /// SHA-256 over the data that the migration reads, the tables' definitions and the options.
@@ -129,7 +132,29 @@ pub struct Plan {
 impl Plan {
     /// Whether the database is in the wanted shape already.
     pub fn already_migrated(&self) -> bool {
-        self.shape == Shape::Timelines
+        self.shape == Shape::Timelines && !self.takeover
+    }
+
+    /// A plan that says nothing yet.
+    pub(crate) fn empty(found: &Found, options: &PlanOptions) -> Self {
+        Self {
+            format: "phaseline.plan/1",
+            shape: found.shape,
+            revision: found.revision().map(str::to_owned),
+            takeover: false,
+            ready: false,
+            digest: None,
+            options: options.clone(),
+            anomalies: Vec::new(),
+            missing_privileges: Vec::new(),
+            notes: Vec::new(),
+            counts: Counts::default(),
+            budgets_before: BudgetSums::default(),
+            budgets_after: BudgetSums::default(),
+            assignments_by_date: ByDate::default(),
+            projects: Vec::new(),
+            estimate: Estimate::default(),
+        }
     }
 }
 
@@ -151,6 +176,8 @@ pub(crate) enum Outcome {
     Report(Box<Plan>),
     /// It can be migrated, or could if nothing were refused.
     Prepared(Box<Prepared>),
+    /// Something else has migrated it, and it can be taken over.
+    Takeover(Box<Takeover>),
 }
 
 /// Plans on a connection of the caller's, in a read-only snapshot of its own.
@@ -164,6 +191,7 @@ pub async fn plan(connection: &mut PgConnection, options: &PlanOptions) -> Resul
     Ok(match outcome {
         Outcome::Report(plan) => *plan,
         Outcome::Prepared(prepared) => prepared.plan,
+        Outcome::Takeover(takeover) => takeover.plan,
     })
 }
 
@@ -191,25 +219,20 @@ pub(crate) async fn prepare(
 ) -> Result<Outcome, MigratorError> {
     let found = shape::find(connection).await?;
     let mut findings = Findings::default();
-    let mut plan = Plan {
-        format: "phaseline.plan/1",
-        shape: found.shape,
-        revision: found.revision().map(str::to_owned),
-        ready: false,
-        digest: None,
-        options: options.clone(),
-        anomalies: Vec::new(),
-        missing_privileges: Vec::new(),
-        notes: Vec::new(),
-        counts: Counts::default(),
-        budgets_before: BudgetSums::default(),
-        budgets_after: BudgetSums::default(),
-        assignments_by_date: ByDate::default(),
-        projects: Vec::new(),
-        estimate: Estimate::default(),
-    };
+    let mut plan = Plan::empty(&found, options);
     if found.shape == Shape::Timelines && found.revision() == Some(shape::TIMELINE_REVISION) {
-        plan.ready = true;
+        let Some(foreign) = takeover::foreign(connection).await? else {
+            plan.ready = true;
+            return Ok(Outcome::Report(Box::new(plan)));
+        };
+        if options.adopt_migrated {
+            return Ok(Outcome::Takeover(Box::new(
+                takeover::prepare(connection, options, plan, &found).await?,
+            )));
+        }
+        plan.takeover = true;
+        findings.note(Code::MigratedByTheOriginal, "database", "public", foreign);
+        plan.anomalies = findings.into_anomalies();
         return Ok(Outcome::Report(Box::new(plan)));
     }
     check_structure(connection, &found, &mut findings).await?;

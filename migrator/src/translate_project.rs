@@ -32,6 +32,8 @@ pub enum Source {
     LogAndTables,
     /// A repair supplies a default phase.
     Repair,
+    /// From the new table as it was found: something else had migrated it.
+    AsFound,
     /// The project is gone; its timeline is closed.
     Gone,
 }

@@ -19,7 +19,7 @@ impl From<sqlx::Error> for Failure {
         };
         let text = told(&error);
         let code = database.code().unwrap_or_default();
-        match &*code {
+        let failure = match &*code {
             "42501" => Self::refused("missing_privilege", text).remedy(
                 "Grant the privilege, or connect as another role. `phaseline plan` lists what is missing.",
             ),
@@ -35,7 +35,8 @@ impl From<sqlx::Error> for Failure {
             "57P01" | "57P02" | "57P03" | "57P05" => Self::lost(&text),
             class if class.starts_with("08") => Self::lost(&text),
             _ => Self::unexpected(text),
-        }
+        };
+        failure.with_server_code(&code)
     }
 }
 

@@ -16,6 +16,7 @@ mod help;
 mod json;
 mod migrate;
 mod program;
+mod rehearse;
 mod runbook;
 mod signals;
 mod terminal;

@@ -19,4 +19,5 @@ mod refusals;
 mod round_trip;
 mod select_only;
 mod support;
+mod takeover;
 mod verification;
