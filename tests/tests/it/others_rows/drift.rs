@@ -76,7 +76,7 @@ fn spoil(database: &TestDatabase, seed: usize) {
         of_shrunk[seed % of_shrunk.len()],
         moved_from.1[0],
     ));
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         database.psql(&format!("DELETE FROM public.project_phases WHERE project_id = '{gone}'"));
     }
     assert_ne!(shrunk, grown);
