@@ -10,6 +10,7 @@
 
 mod edits;
 mod locks;
+mod machine;
 mod original;
 mod postgres_es;
 mod projection;
