@@ -117,6 +117,11 @@ pub struct FoldedLog {
 }
 
 impl FoldedLog {
+    /// Whether the log has an open timeline of the project; one that was closed is not known any more.
+    pub fn knows(&self, project: ProjectId) -> bool {
+        self.timelines.get(&project).is_some_and(|folded| folded.timeline.project().is_some())
+    }
+
     /// Takes the next event in order of position; events of other streams only move the position. A missing version
     /// is an error: a fold over a damaged log would be wrong and look right.
     pub fn see(&mut self, event: &RawEvent<'_>) -> Result<(), StoreError> {

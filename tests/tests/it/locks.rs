@@ -104,6 +104,7 @@ async fn assignments_that_change_while_a_rollback_is_prepared_are_brought_in() {
     let options = phaseline_migrator::rollback::RollbackOptions {
         lock_timeout: Duration::from_secs(60),
         operator: crate::support::operator(),
+        accept_loss: None,
     };
     phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await.unwrap();
     let counts = database.psql(
@@ -127,6 +128,7 @@ async fn an_edit_that_arrives_while_a_rollback_is_prepared_is_not_lost() {
     let options = phaseline_migrator::rollback::RollbackOptions {
         lock_timeout: Duration::from_secs(60),
         operator: crate::support::operator(),
+        accept_loss: None,
     };
     let result = phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await;
     assert!(matches!(result, Err(MigratorError::WouldLose(_))), "{result:?}");
@@ -298,6 +300,7 @@ async fn commands_go_on_while_a_rollback_is_prepared() {
     let options = phaseline_migrator::rollback::RollbackOptions {
         lock_timeout: Duration::from_secs(60),
         operator: crate::support::operator(),
+        accept_loss: None,
     };
     let result = phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await;
     // The event is none that Phaseline would write (its hash is no hash), and the rollback says so.
