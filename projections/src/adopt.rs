@@ -1,6 +1,11 @@
 //! Adoption: projects whose rows in `project_phases` others wrote, and how the log takes them in as they stand.
 
+mod take_in;
+
+pub use take_in::{Adopted, Plan, Refused, TakenIn, need_commands, take_in};
+
 use crate::live::{LiveRow, NOBODY, select_list};
+use crate::project_phases::COLUMNS;
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 use phaseline_domain::event::{DefaultPhaseSupplied, PhaseAdopted, TimelineOpened};
 use phaseline_domain::{
@@ -69,6 +74,27 @@ pub async fn find(
         .into_values()
         .map(|project| Unadopted::new(project.project_id, project.dates, project.rows))
         .collect())
+}
+
+/// What the planner's tables say about one project, and the text that it was read from. Needs no rights on those tables,
+/// only those of the role `phaseline_writer`. None while the log takes no commands: then the table is the old one.
+pub async fn of_project(
+    connection: &mut PgConnection,
+    project: ProjectId,
+) -> Result<Option<(Unadopted, String)>, StoreError> {
+    #[derive(serde::Deserialize)]
+    struct Said {
+        dates: Option<[Option<String>; 2]>,
+        rows: Vec<[Option<String>; COLUMNS.len()]>,
+    }
+    let said: Option<String> = sqlx::query_scalar("SELECT phaseline.unadopted($1)::text")
+        .bind(project.uuid())
+        .fetch_one(connection)
+        .await?;
+    let Some(text) = said else { return Ok(None) };
+    let said: Said = serde_json::from_str(&text)?;
+    let rows = said.rows.into_iter().map(|values| LiveRow::of_project(project, values.into())).collect();
+    Ok(Some((Unadopted::new(project, said.dates, rows), text)))
 }
 
 impl Unadopted {

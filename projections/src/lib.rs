@@ -7,7 +7,7 @@
 //! - [`inline`] keeps `project_phases` in the transaction of each append.
 //! - [`history`] tells a timeline's events to a person.
 //! - [`live`] reads the table's rows as they stand, whatever they hold.
-//! - [`drift`] compares the live table with the fold.
+//! - [`drift`] compares the live tables with the fold; [`repair`] makes them what the log says.
 
 pub mod adopt;
 pub mod drift;
@@ -17,6 +17,8 @@ pub mod inline;
 pub mod legacy_phases;
 pub mod live;
 pub mod project_phases;
+pub mod repair;
+mod table;
 
 pub use fold::{FoldedLog, FoldedTimeline, Stamps};
 pub use history::HistoryEntry;

@@ -52,14 +52,20 @@ impl LiveRow {
         Ok(Self::new(row.uuid(first)?, row.uuid(first + 1)?, values, unreadable))
     }
 
-    /// A row of these values, in the table's order.
-    pub(crate) fn new(
+    /// A row of a project, of these values in the table's order.
+    pub(crate) fn of_project(project: ProjectId, values: Vec<Option<String>>) -> Self {
+        let id =
+            COLUMNS.iter().position(|column| *column == "id").and_then(|index| values.get(index)?.as_deref());
+        let id = id.and_then(|id| id.parse().ok()).unwrap_or_default();
+        Self::new(id, project.uuid(), values, Vec::new())
+    }
+
+    fn new(
         id: Uuid,
         project_id: Uuid,
         mut values: Vec<Option<String>>,
         unreadable: Vec<&'static str>,
     ) -> Self {
-        values.resize(COLUMNS.len(), None);
         for (column, value) in COLUMNS.iter().zip(&mut values) {
             // JSON writes a T between date and time, PostgreSQL elsewhere a space.
             if let (true, Some(text)) = (column.ends_with("_at"), value) {
