@@ -17,6 +17,8 @@
 //!   it once more (its neighbour was removed from the old table, say).
 //! - Dates of a project that the backend moved without a word to the log are no loss: a rollback leaves `projects` alone.
 //! - An assignment of a legacy phase that is gone with its project has lost its link, as with a phase that was removed.
+//! - A supplied phase that nobody touched follows its project's dates at the next migration, without being touched; its
+//!   `created_at` stays.
 //! - A supplied phase is needed by every assignment of its project that has no standing phase, whenever it was made.
 
 mod command;
@@ -152,6 +154,8 @@ pub struct Model {
     pub log: BTreeMap<Uuid, Timeline>,
     /// The phase that the log says each assignment pointed at.
     pub links: BTreeMap<Uuid, Uuid>,
+    /// The project in which each phase of the old table was seen last.
+    pub homes: BTreeMap<Uuid, Uuid>,
 }
 
 impl Model {
@@ -169,6 +173,7 @@ impl Model {
             assignments,
             log: BTreeMap::new(),
             links: BTreeMap::new(),
+            homes: BTreeMap::new(),
         }
     }
 

@@ -18,7 +18,7 @@ const LARGEST: i64 = 999_999_999_999_999;
 impl Model {
     /// Carries out a command that is recorded at `at`, and says whether it changes anything.
     ///
-    /// The first command to a project that only the table knows takes the table's rows in.
+    /// The first command to a project that only the table knows takes the table's rows in, if it changes something.
     ///
     /// # Errors
     /// If it is refused: then nothing has changed.
@@ -30,7 +30,9 @@ impl Model {
     ) -> Result<bool, Refused> {
         let change = Change { at, by_command: true };
         let mut after = self.clone();
-        after.adopt(project);
+        if self.strangers().contains(&project) && !after.adopt(project) {
+            return Err(Refused);
+        }
         let strangers = |id: Uuid| self.new_rows.get(&id).is_some_and(|row| row.project != project);
         if ids_to_create(command).any(strangers) {
             return Err(Refused);
@@ -47,7 +49,8 @@ impl Model {
         let before = timeline.clone();
         timeline.obey(command, change)?;
         let timeline = timeline.clone();
-        let changed = self.log.get(&project) != Some(&timeline);
+        let opens = matches!(command, TimelineCommand::Open { .. });
+        let changed = opens || before != timeline;
         if changed {
             if before.days != timeline.days {
                 after.projects.insert(project, timeline.days);
@@ -151,17 +154,9 @@ impl Timeline {
                 }
             });
         }
-        let mut after = Self { phases, ..self.clone() };
+        let mut after = Self { phases, days: self.days };
         after.sort();
-        let (Some(first), Some(last)) = (after.phases.first(), after.phases.last()) else {
-            return Err(Refused);
-        };
-        require(first.days.first == self.days.first && last.days.last == self.days.last)?;
-        let mut pairs = after.phases.iter().zip(after.phases.iter().skip(1));
-        require(pairs.all(|(one, next)| super::days::after(one.days.last) == next.days.first))?;
-        let gone = self.phases.iter().filter(|phase| after.at(phase.id).is_none() && phase.row.is_some());
-        let gone: Vec<Uuid> = gone.map(|phase| phase.id).collect();
-        after.removed.extend(gone);
+        require(after.is_whole())?;
         *self = after;
         Ok(())
     }

@@ -47,6 +47,7 @@ impl Model {
             return Err(findings);
         }
         self.log = log;
+        self.homes.extend(self.old_rows.iter().map(|row| (row.id, row.project)));
         for assignment in &mut self.assignments {
             if let Some(phase) = assignment.phase.take() {
                 self.links.insert(assignment.id, phase);
@@ -59,7 +60,8 @@ impl Model {
     }
 }
 
-fn supplied(id: Uuid, days: Days, at: NaiveDateTime) -> Timeline {
+/// A timeline with the one phase that a repair supplies.
+pub(super) fn supplied(id: Uuid, days: Days, at: NaiveDateTime) -> Timeline {
     let phase = Phase { supplied: true, ..Phase::born(id, "Default Phase", days, None, Budget::ZERO, at) };
     Timeline::new(days, vec![phase])
 }
@@ -74,9 +76,12 @@ fn translated(
     let mut order = rows.to_vec();
     order.sort_by_key(|(_, row)| (row.kind, row.created_at, row.id));
     let Some(known) = known else { return at_first(&order, days, supplied) };
-    let had_rows = known.phases.iter().any(|phase| phase.row.is_some());
-    if rows.is_empty() && !had_rows && known.days == days {
-        return Ok(known.clone());
+    if rows.is_empty() && known.phases.iter().all(|phase| phase.supplied) {
+        let mut timeline = known.clone();
+        for phase in timeline.phases.iter_mut().filter(|phase| phase.days != days) {
+            (phase.days, phase.updated_at, phase.old_updated_at) = (days, at, at);
+        }
+        return Ok(Timeline { days, ..timeline });
     }
     if !rows.iter().any(|(_, row)| known.at(row.id).is_some()) {
         return at_first(&order, days, supplied);

@@ -49,19 +49,17 @@ impl Model {
                     }
                 }
             }
-            for gone in timeline.removed.iter().filter(|gone| ready.is_linked(**gone)) {
-                lose(*gone, "links");
-            }
         }
-        for (&project, timeline) in self.log.iter().filter(|(project, _)| !ready.log.contains_key(project)) {
-            let rows = timeline.phases.iter().filter(|phase| phase.row.is_some()).map(|phase| phase.id);
-            for phase in rows.chain(timeline.removed.iter().copied()).filter(|phase| ready.is_linked(*phase))
+        for assignment in &self.assignments {
+            if let Some(phase) = self.links.get(&assignment.id).filter(|phase| !ready.stands(**phase))
+                && let Some(project) = self.homes.get(phase)
             {
-                losses.insert(Loss { project, phase, field: "links".to_owned() });
+                losses.insert(Loss { project: *project, phase: *phase, field: "links".to_owned() });
             }
         }
         for (project, phase, what) in self.drift() {
-            losses.insert(Loss { project, phase, field: what });
+            let field = if what == "missing" || what == "unknown" { "row".to_owned() } else { what };
+            losses.insert(Loss { project, phase, field });
         }
         losses
     }
@@ -136,21 +134,14 @@ impl Model {
 
     /// Whether a phase gets a row in the old table: all do, but for those that a repair supplied and nobody needs.
     fn comes_back(&self, project: Uuid, phase: &Phase) -> bool {
-        let stands = |id: &Uuid| {
-            self.log
-                .values()
-                .flat_map(|timeline| &timeline.phases)
-                .any(|phase| phase.id == *id && !phase.supplied)
-        };
-        let is_lost = |id: Uuid| !self.links.get(&id).is_some_and(stands);
-        !phase.supplied
-            || self
-                .assignments
-                .iter()
-                .any(|assignment| assignment.project == project && is_lost(assignment.id))
+        let needs = |id: &Uuid| !self.links.get(id).is_some_and(|link| self.stands(*link));
+        let own = || self.assignments.iter().filter(|assignment| assignment.project == project);
+        !phase.supplied || own().any(|assignment| needs(&assignment.id))
     }
 
-    fn is_linked(&self, phase: Uuid) -> bool {
-        self.assignments.iter().any(|assignment| self.links.get(&assignment.id) == Some(&phase))
+    /// Whether some timeline has the phase, and not only because a repair supplied it.
+    fn stands(&self, phase: Uuid) -> bool {
+        let phases = self.log.values().flat_map(|timeline| &timeline.phases);
+        phases.filter(|standing| !standing.supplied).any(|standing| standing.id == phase)
     }
 }

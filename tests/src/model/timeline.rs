@@ -3,7 +3,6 @@
 use super::days::{after, before};
 use super::{Budget, Days, Kind, NewRow, OldRow};
 use chrono::NaiveDateTime;
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// When a change was recorded, and whose it was.
@@ -188,13 +187,11 @@ pub struct Timeline {
     pub days: Days,
     /// The phases by their days; they cover the project's.
     pub phases: Vec<Phase>,
-    /// Phases of the old table that commands have removed.
-    pub removed: BTreeSet<Uuid>,
 }
 
 impl Timeline {
     pub(super) fn new(days: Days, phases: Vec<Phase>) -> Self {
-        let mut timeline = Self { days, phases, removed: BTreeSet::new() };
+        let mut timeline = Self { days, phases };
         timeline.sort();
         timeline
     }
@@ -206,6 +203,16 @@ impl Timeline {
 
     pub(super) fn sort(&mut self) {
         self.phases.sort_by_key(|phase| (phase.days, phase.id));
+    }
+
+    /// Whether the phases cover the project's days without gap or overlap.
+    pub(super) fn is_whole(&self) -> bool {
+        let (Some(first), Some(last)) = (self.phases.first(), self.phases.last()) else { return false };
+        let mut pairs = self.phases.iter().zip(self.phases.iter().skip(1));
+        first.days.first == self.days.first
+            && last.days.last == self.days.last
+            && self.phases.iter().all(|phase| phase.days.first <= phase.days.last)
+            && pairs.all(|(one, next)| after(one.days.last) == next.days.first)
     }
 
     /// Moves the project's own dates; `false` if a phase would be left without a day or outside.
@@ -236,9 +243,6 @@ impl Timeline {
             before.set_days(Days::new(before.days.first, gone.days.last), change);
         } else if let Some(first) = self.phases.first_mut() {
             first.set_days(Days::new(gone.days.first, first.days.last), change);
-        }
-        if change.by_command && gone.row.is_some() {
-            self.removed.insert(gone.id);
         }
     }
 

@@ -61,22 +61,32 @@ impl Chooser {
 
     fn in_new_shape(&mut self, model: &Model) -> Option<Step> {
         let chance = &mut self.chance;
+        if let Some(project) = chance.one_of(&model.unadoptable())
+            && chance.hits(50)
+        {
+            return edits::cover(model, project);
+        }
         match chance.below(100) {
-            0..24 => {
+            0..22 => {
                 let accept = chance.hits(85);
                 Some(Step::RollBack { accept, kill: chance.hits(12).then(|| chance.below(14)) })
             }
-            24..72 => {
+            22..64 => {
                 commands::command(chance, model).map(|(project, command)| Step::Command { project, command })
             }
-            72..76 => {
-                let bare = |project: &_| {
-                    !model.log.contains_key(project)
-                        && model.new_rows.values().all(|row| row.project != *project)
-                };
-                let bare: Vec<_> = model.projects.iter().filter(|(project, _)| bare(project)).collect();
-                let (project, days) = chance.one_of(&bare)?;
-                Some(Step::Command { project: *project, command: commands::open(chance, *project, *days)? })
+            64..67 => {
+                let project = chance.one_of(&model.bare())?;
+                let command = commands::open(chance, project, model.projects[&project])?;
+                Some(Step::Command { project, command })
+            }
+            67..72 => Some(Step::Adopt { repair: chance.hits(60) }),
+            72..78 => {
+                let drifted = model.drifted().into_iter().chain(model.gone());
+                chance.one_of(&drifted.collect::<Vec<_>>()).map(Step::RepairDrift)
+            }
+            78..81 => {
+                let project = chance.one_of(&model.moved())?;
+                Some(Step::Command { project, command: commands::from_table(model.projects[&project]) })
             }
             _ => edits::of_new_tables(chance, model),
         }

@@ -25,7 +25,12 @@ const NAMES: [&str; 12] = [
 /// A command to one of the timelines that may be commanded.
 pub(crate) fn command(chance: &mut Chance, model: &Model) -> Option<(Uuid, TimelineCommand)> {
     let drifted = model.drifted();
-    let known = model.log.iter().filter(|(project, _)| model.projects.contains_key(project));
+    // Projects that only the table knows are adopted by their first command.
+    let mut knowing = model.clone();
+    for project in model.strangers() {
+        knowing.adopt(project);
+    }
+    let known = knowing.log.iter().filter(|(project, _)| model.projects.contains_key(project));
     let known: Vec<_> = known.filter(|(project, _)| !drifted.contains(project)).collect();
     let (project, timeline) = chance.one_of(&known)?;
     let phase = chance.one_of(&timeline.phases)?;
@@ -70,6 +75,11 @@ pub(crate) fn command(chance: &mut Chance, model: &Model) -> Option<(Uuid, Timel
 pub(crate) fn open(chance: &mut Chance, project: Uuid, days: Days) -> Option<TimelineCommand> {
     let range = DateRange::new(days.first, days.last).ok()?;
     Some(TimelineCommand::Open { project_id: project.into(), range, default_phase_id: chance.id().into() })
+}
+
+/// `timeline reschedule PROJECT --from-table`.
+pub(crate) fn from_table(days: Days) -> TimelineCommand {
+    TimelineCommand::Reschedule { start_date: days.first, end_date: days.last }
 }
 
 fn neighbours(chance: &mut Chance) -> Neighbours {

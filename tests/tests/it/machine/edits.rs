@@ -58,9 +58,19 @@ pub(crate) fn of_old_tables(chance: &mut Chance, model: &Model) -> Option<Step> 
 /// What the backend may do to the new tables: projects with their default phase, and assignments.
 pub(crate) fn of_new_tables(chance: &mut Chance, model: &Model) -> Option<Step> {
     type Make = fn(&mut Chance, &Model) -> Option<Edit>;
-    let choices: [(u64, (&'static str, Make)); 5] = [
-        (3, ("project inserted", insert_project)),
-        (2, ("project deleted", |chance, model| Some(Edit::DeleteProject(any_project(chance, model)?)))),
+    let choices: [(u64, (&'static str, Make)); 9] = [
+        (5, ("project inserted", insert_project)),
+        (2, ("project moved", move_project)),
+        (2, ("drift: row changed", drift_of_row)),
+        (1, ("drift: row deleted", |chance, model| Some(Edit::DeleteNewRow(known_row(chance, model)?.id)))),
+        (
+            1,
+            ("drift: row added", |chance, model| {
+                let row = known_row(chance, model)?;
+                Some(Edit::InsertNewRow(default_row(chance, row.project, row.days)))
+            }),
+        ),
+        (1, ("project deleted", |chance, model| Some(Edit::DeleteProject(any_project(chance, model)?)))),
         (4, ("assignment inserted", insert_assignment)),
         (2, ("assignment dated", date_assignment)),
         (2, ("assignment deleted or touched", delete_or_touch)),
@@ -81,6 +91,34 @@ pub(crate) fn cure(chance: &mut Chance, model: &Model, code: &str, project: Uuid
         _ => Edit::DeleteProject(project),
     };
     Some(Step::Edit { name: "old: cure", edit })
+}
+
+/// The row of a project that the log does not know, as it can be taken in.
+pub(crate) fn cover(model: &Model, project: Uuid) -> Option<Step> {
+    let row = model.new_rows.values().find(|row| row.project == project)?;
+    let row = NewRow { days: *model.projects.get(&project)?, ..row.clone() };
+    Some(Step::Edit { name: "row of an unknown project changed", edit: Edit::ChangeNewRow(row) })
+}
+
+/// A row of a project that the log knows.
+fn known_row(chance: &mut Chance, model: &Model) -> Option<NewRow> {
+    let rows: Vec<_> = model.new_rows.values().filter(|row| model.log.contains_key(&row.project)).collect();
+    chance.one_of(&rows).cloned()
+}
+
+fn drift_of_row(chance: &mut Chance, model: &Model) -> Option<Edit> {
+    let mut row = known_row(chance, model)?;
+    match chance.below(6) {
+        0 => row.name.push('!'),
+        1 => row.description = row.description.map_or_else(|| Some(String::new()), |_| None),
+        2 => row.budget.capital = chance.within(0, 9_000_000),
+        3 => row.updated_at = moment(chance),
+        4 => row.days.last = shifted(row.days.last, chance.within(0, 3)),
+        _ => row.created_at = moment(chance),
+    }
+    let is_real =
+        row.days.last.year() <= 9999 && row.budget.capital + row.budget.expense <= 999_999_999_999_999;
+    is_real.then_some(Edit::ChangeNewRow(row))
 }
 
 fn any_project(chance: &mut Chance, model: &Model) -> Option<Uuid> {

@@ -3,18 +3,37 @@
 use super::world::{Difference, Ended, Outcome, World};
 use crate::support::{handle, operator};
 use phaseline_migrator::MigratorError;
-use phaseline_migrator::rollback::{RollbackOptions, rollback};
-use phaseline_projections::drift::{Drift, DriftKind};
-use phaseline_tests::model::{LinkCounts, Shape};
+use phaseline_migrator::rollback::{RollbackOptions, plan, rollback};
+use phaseline_tests::model::{LinkCounts, Loss, Shape};
+use sqlx::Connection as _;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use uuid::Uuid;
 
+/// A rollback, with the loss of a dry run accepted or not.
 pub(super) async fn step(world: &mut World, accept: bool, kill: Option<u64>) -> Result<Outcome, Difference> {
-    let losses = world.model.losses();
-    let _ = accept;
-    let options = RollbackOptions { lock_timeout: Duration::from_secs(60), operator: operator() };
+    let expected = world.model.losses();
     let database = handle(world.database.url());
+    let mut connection = database.connect("test").await.expect("connect");
+    let dry_run = plan(&mut connection).await.map_err(|error| format!("rollback plan: {error}"))?;
+    connection.close().await.expect("close");
+    let stuck = world.model.unadoptable();
+    let items = dry_run.loss.items.iter();
+    let found: BTreeSet<Loss> = items
+        .map(|item| Loss {
+            project: item.project_id.uuid(),
+            phase: item.phase_id.uuid(),
+            field: item.field.clone(),
+        })
+        .collect();
+    if stuck.is_empty() && found != expected {
+        let missing: Vec<_> = expected.difference(&found).collect();
+        let surplus: Vec<_> = found.difference(&expected).collect();
+        return Err(format!("the loss lacks {missing:#?}\nand should not have {surplus:#?}"));
+    }
+    let accept_loss = dry_run.loss.digest.filter(|_| accept);
+    let is_accepted = accept_loss.is_some() || expected.is_empty();
+    let options =
+        RollbackOptions { lock_timeout: Duration::from_secs(60), operator: operator(), accept_loss };
     let ended =
         world.until_killed(kill, async |progress| rollback(&database, &options, progress).await).await;
     let completed = match ended {
@@ -23,11 +42,16 @@ pub(super) async fn step(world: &mut World, accept: bool, kill: Option<u64>) -> 
         }
         Ended::Killed => None,
         Ended::Itself(Ok(done)) => done.completed,
-        Ended::Itself(Err(MigratorError::WouldLose(_))) => return Ok("refused"),
+        Ended::Itself(Err(MigratorError::WouldLose(_))) if stuck.is_empty() && !is_accepted => {
+            return Ok("refused for its loss");
+        }
+        Ended::Itself(Err(MigratorError::RollbackRefused(_))) if !stuck.is_empty() => {
+            return Ok("refused for rows that cannot be adopted");
+        }
         Ended::Itself(Err(error)) => return Err(format!("rollback: {error}\n{error:#?}")),
     };
-    if !losses.is_empty() {
-        return Err(format!("rolled back without a word about {losses:#?}"));
+    if !stuck.is_empty() || !is_accepted {
+        return Err(format!("rolled back without leave: {stuck:?} {expected:#?}"));
     }
     let expected = world.model.roll_back();
     world.is_edited = false;
@@ -41,19 +65,4 @@ pub(super) async fn step(world: &mut World, accept: bool, kill: Option<u64>) -> 
         return Err(format!("links are {found:?}, expected {expected:?}"));
     }
     Ok("done")
-}
-
-/// Drift as the model says it.
-pub(super) fn drift_lines(found: &[Drift]) -> BTreeSet<(Uuid, Uuid, String)> {
-    let known = found.iter().filter(|drift| drift.kind != DriftKind::UnknownProject);
-    known
-        .map(|drift| {
-            let what = match &drift.kind {
-                DriftKind::Missing => "missing",
-                DriftKind::Unknown | DriftKind::UnknownProject => "unknown",
-                DriftKind::Field { column, .. } => column,
-            };
-            (drift.project_id.uuid(), drift.phase_id.uuid(), what.to_owned())
-        })
-        .collect()
 }

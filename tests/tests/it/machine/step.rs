@@ -13,6 +13,10 @@ pub(crate) enum Step {
     RollBack { accept: bool, kill: Option<u64> },
     /// A command to a project's timeline.
     Command { project: Uuid, command: TimelineCommand },
+    /// `adopt` of everything that the log does not know.
+    Adopt { repair: bool },
+    /// `drift --repair` of a project.
+    RepairDrift(Uuid),
     /// SQL of others. `name` says what it is about.
     Edit { name: &'static str, edit: Edit },
 }
@@ -27,6 +31,9 @@ impl Step {
             Self::RollBack { kill: Some(_), .. } => "rollback, killed",
             Self::RollBack { accept: true, .. } => "rollback",
             Self::RollBack { .. } => "rollback, loss not accepted",
+            Self::Adopt { repair: true } => "adopt with repair",
+            Self::Adopt { repair: false } => "adopt",
+            Self::RepairDrift(_) => "drift repaired",
             Self::Edit { name, .. } => name,
             Self::Command { command, .. } => match command {
                 TimelineCommand::Open { .. } => "Open",

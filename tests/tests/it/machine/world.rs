@@ -8,7 +8,7 @@ use phaseline_migrator::MigratorError;
 use phaseline_migrator::migrate::migrate;
 use phaseline_migrator::plan::PlanOptions;
 use phaseline_migrator::progress::{Progress, Silent};
-use phaseline_projections::{FoldedLog, ProjectPhases, drift};
+use phaseline_projections::ProjectPhases;
 use phaseline_store::TimelineStore;
 use phaseline_tests::legacy::LegacyDatabase;
 use phaseline_tests::model::{Edit, Model, Picture, Shape};
@@ -101,6 +101,8 @@ impl World {
             Step::Migrate { repair, kill } => self.migrate(*repair, *kill).await,
             Step::RollBack { accept, kill } => self.roll_back(*accept, *kill).await,
             Step::Command { project, command } => self.command(*project, command).await,
+            Step::Adopt { repair } => super::adoption::adopt(self, *repair).await,
+            Step::RepairDrift(project) => super::adoption::repair_drift(self, *project).await,
             Step::Edit { edit, .. } => self.edit(edit).await,
         }
     }
@@ -121,7 +123,7 @@ impl World {
         let expected = self.model.clone().migrate(repair, &<_>::default());
         let before = super::tables::last_position(&mut self.connection).await;
         let mut options = migrate_options();
-        options.plan = PlanOptions { /*repair,*/ ..PlanOptions::default() };
+        options.plan = PlanOptions { repair, ..PlanOptions::default() };
         let database = handle(self.database.url());
         let ended =
             self.until_killed(kill, async |progress| migrate(&database, &options, progress).await).await;
@@ -225,19 +227,12 @@ impl World {
         if let Some(difference) = self.model.picture().difference(&picture) {
             return Err(difference);
         }
-        let gone = self.model.log.keys().any(|project| !self.model.projects.contains_key(project));
-        if self.model.shape == Shape::New && !gone {
-            let log = FoldedLog::read(&mut self.connection, None).await.map_err(|error| error.to_string())?;
-            let found =
-                drift::compare(&mut self.connection, &log).await.map_err(|error| error.to_string())?;
-            let found = super::rollback::drift_lines(&found);
-            let expected = self.model.drift();
-            if found != expected {
-                return Err(format!("drift is\n{found:#?}\nexpected\n{expected:#?}"));
-            }
+        if self.model.shape == Shape::New {
+            super::adoption::compare(self).await?;
         }
         // Edits of the old tables are what the next migration is for; moved projects what a reschedule is for.
-        let is_fit = self.model.drift().is_empty() && self.model.moved().is_empty() && !gone;
+        let is_fit =
+            self.model.drifted().is_empty() && self.model.moved().is_empty() && self.model.gone().is_empty();
         let was_migrated = self.model.shape == Shape::New || !self.model.log.is_empty();
         if thoroughly && is_fit && was_migrated && !self.is_edited {
             let mut connection = handle(self.database.url()).connect("test").await.expect("connect");
