@@ -231,8 +231,11 @@ impl World {
             super::adoption::compare(self).await?;
         }
         // Edits of the old tables are what the next migration is for; moved projects what a reschedule is for.
-        let is_fit =
-            self.model.drifted().is_empty() && self.model.moved().is_empty() && self.model.gone().is_empty();
+        // A project without any phase has days that nobody covers.
+        let is_fit = self.model.bare().is_empty()
+            && self.model.drifted().is_empty()
+            && self.model.moved().is_empty()
+            && self.model.gone().is_empty();
         let was_migrated = self.model.shape == Shape::New || !self.model.log.is_empty();
         if thoroughly && is_fit && was_migrated && !self.is_edited {
             let mut connection = handle(self.database.url()).connect("test").await.expect("connect");
