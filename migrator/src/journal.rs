@@ -49,28 +49,38 @@ impl Journal {
     }
 }
 
-/// Records that a run begins, in a transaction of its own on `connection`; `asker` is another connection that sees who
-/// is in the way if the log's head is held. Installs the log if it is not there.
-pub(crate) async fn begin(
-    connection: &mut PgConnection,
-    asker: &mut PgConnection,
-    operator: &Operator,
-    direction: Direction,
-    plan_digest: Option<String>,
-    options: serde_json::Value,
-    limit: Duration,
-) -> Result<Journal, MigratorError> {
-    let run = Uuid::now_v7();
-    let metadata = operator.metadata(run).to_json()?;
-    let mut transaction = session::read_write(connection).await?;
-    phaseline_projections::install(&mut transaction).await?;
-    lock::lock_head(&mut transaction, asker, limit).await?;
-    let started = operator.started(&mut transaction, direction, plan_digest, options).await?;
-    let mut import = Import::begin(&mut transaction).await?;
-    import.push(run::stream_of(run), 1, &RunEvent::Started(started).to_new()?, &metadata).await?;
-    let imported = import.finish().await?;
-    transaction.commit().await?;
-    Ok(Journal { run, metadata, after: imported.after, position: imported.position, version: 1 })
+/// What is said of a run when it begins.
+#[derive(Debug)]
+pub(crate) struct Begin<'a> {
+    pub operator: &'a Operator,
+    pub direction: Direction,
+    pub plan_digest: Option<String>,
+    pub options: serde_json::Value,
+    /// How long to wait for the log's head.
+    pub limit: Duration,
+}
+
+impl Begin<'_> {
+    /// Records that the run begins, in a transaction of its own on `connection`; `asker` is another connection that sees
+    /// who is in the way if the log's head is held. Installs the log if it is not there.
+    pub(crate) async fn run(
+        self,
+        connection: &mut PgConnection,
+        asker: &mut PgConnection,
+    ) -> Result<Journal, MigratorError> {
+        let run = Uuid::now_v7();
+        let metadata = self.operator.metadata(run).to_json()?;
+        let mut transaction = session::read_write(connection).await?;
+        phaseline_projections::install(&mut transaction).await?;
+        lock::lock_head(&mut transaction, asker, self.limit).await?;
+        let started =
+            self.operator.started(&mut transaction, self.direction, self.plan_digest, self.options).await?;
+        let mut import = Import::begin(&mut transaction).await?;
+        import.push(run::stream_of(run), 1, &RunEvent::Started(started).to_new()?, &metadata).await?;
+        let imported = import.finish().await?;
+        transaction.commit().await?;
+        Ok(Journal { run, metadata, after: imported.after, position: imported.position, version: 1 })
+    }
 }
 
 /// Records why a run ended without changing anything. That it cannot be recorded (the connection may be what failed)

@@ -7,7 +7,7 @@
 
 use crate::definition::{self, Luggage, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
-use crate::journal::{self, Journal};
+use crate::journal::{self, Begin, Journal};
 use crate::lock::{Head, lock_run, lock_tables};
 use crate::plan::{Outcome, Plan, PlanOptions, Prepared, REBUILT, SHADOW, Source, new_phases, prepare};
 use crate::progress::Progress;
@@ -18,7 +18,7 @@ use crate::{ddl, links};
 use phaseline_projections::{PhaseRow, project_phases};
 use phaseline_store::{Import, NewEvent, copy::Sink, schema, timeline};
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -77,6 +77,8 @@ pub async fn migrate(
     let mut journal = None;
     let done = attempts(&mut connection, &mut watcher, options, progress, begun, &mut journal).await;
     if let (Err(error), Some(journal)) = (&done, &journal) {
+        // Whatever is begun is undone first; the log's head is free then.
+        let _ = tokio::time::timeout(Duration::from_secs(5), connection.ping()).await;
         journal::failed(database, journal, error).await;
     }
     done
@@ -123,16 +125,15 @@ async fn attempt(
         if let Outcome::Prepared(prepared) = &outcome {
             go_ahead(&prepared.plan, options)?;
             stop_if_asked(progress)?;
-            let begun = journal::begin(
-                watcher,
-                connection,
-                &options.operator,
-                Direction::Migrate,
-                prepared.plan.digest.clone(),
-                serde_json::to_value(&prepared.plan.options)?,
-                options.lock_timeout,
-            );
-            *journal = Some(begun.await?);
+            progress.step("recording that the run begins", None);
+            let begin = Begin {
+                operator: &options.operator,
+                direction: Direction::Migrate,
+                plan_digest: prepared.plan.digest.clone(),
+                options: serde_json::to_value(&prepared.plan.options)?,
+                limit: options.lock_timeout,
+            };
+            *journal = Some(begin.run(watcher, connection).await?);
         }
         early = Some(outcome);
     }

@@ -10,7 +10,7 @@ use crate::anomaly::Anomaly;
 use crate::ddl;
 use crate::definition::{self, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
-use crate::journal::{self, Journal};
+use crate::journal::{self, Begin, Journal};
 use crate::lock::{Head, lock_run, lock_tables};
 use crate::migrate::{check_definition, millis, set_revision, stop_if_asked, with_own_tables};
 use crate::plan::SHADOW;
@@ -28,7 +28,7 @@ use phaseline_projections::drift::Drift;
 use phaseline_projections::legacy_phases;
 use phaseline_store::{Import, NewEvent, schema, timeline};
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -144,6 +144,8 @@ pub async fn rollback(
     let mut journal = None;
     let done = attempts(&mut connection, &mut watcher, options, progress, begun, &mut journal).await;
     if let (Err(error), Some(journal)) = (&done, &journal) {
+        // Whatever is begun is undone first; the log's head is free then.
+        let _ = tokio::time::timeout(Duration::from_secs(5), connection.ping()).await;
         journal::failed(database, journal, error).await;
     }
     done
@@ -174,7 +176,7 @@ async fn attempts(
 }
 
 async fn attempt(
-    connection: &mut PgConnection,
+    main: &mut PgConnection,
     watcher: &mut PgConnection,
     options: &RollbackOptions,
     progress: &dyn Progress,
@@ -182,7 +184,7 @@ async fn attempt(
     journal: &mut Option<Journal>,
 ) -> Result<Attempt, MigratorError> {
     progress.step("reading the log", None);
-    let mut transaction = session::read_write(connection).await?;
+    let mut transaction = session::read_write(main).await?;
     let connection = &mut *transaction;
     sqlx::raw_sql(
         "SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL jit = off",
@@ -206,15 +208,21 @@ async fn attempt(
     go_ahead(&prepared.plan, options)?;
     stop_if_asked(progress)?;
     if journal.is_none() {
-        // Whatever of the log's schema is missing is made again by this: the events alone are enough.
-        let options = (
-            &options.operator,
-            serde_json::json!({ "accept_loss": options.accept_loss }),
-            options.lock_timeout,
-        );
-        let begun =
-            journal::begin(watcher, connection, options.0, Direction::Rollback, None, options.1, options.2);
-        *journal = Some(begun.await?);
+        progress.step("recording that the run begins", None);
+        let begin = Begin {
+            operator: &options.operator,
+            direction: Direction::Rollback,
+            plan_digest: None,
+            options: serde_json::json!({ "accept_loss": options.accept_loss }),
+            limit: options.lock_timeout,
+        };
+        if !schema::whole(connection).await? {
+            // The events alone are enough. To make the rest again takes locks that this transaction is in the way of.
+            transaction.rollback().await?;
+            *journal = Some(begin.run(watcher, main).await?);
+            return Ok(Attempt::Changed("the log's schema was made whole, and so everything".to_owned()));
+        }
+        *journal = Some(begin.run(watcher, connection).await?);
     }
     let journal =
         journal.as_mut().ok_or_else(|| MigratorError::SelfCheck("the run has no journal".to_owned()))?;

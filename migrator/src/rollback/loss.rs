@@ -73,6 +73,8 @@ struct Origin {
     name: Option<By>,
     dates: Option<By>,
     description: Option<By>,
+    /// Whether this very rollback gives it its old row.
+    given: bool,
 }
 
 /// Follows the log and remembers who changed what of each phase. What a migration's run changed follows from the old
@@ -145,8 +147,12 @@ impl Ledger {
             }
             TimelineEvent::TimelineOpened(_)
             | TimelineEvent::TimelineRescheduled(_)
-            | TimelineEvent::PhaseBudgeted(_)
-            | TimelineEvent::LegacyRowRecorded(_) => {}
+            | TimelineEvent::PhaseBudgeted(_) => {}
+            TimelineEvent::LegacyRowRecorded(e) => {
+                if let Some(origin) = phases.get_mut(&e.phase_id) {
+                    origin.given = by.is_none();
+                }
+            }
         }
     }
 }
@@ -208,8 +214,8 @@ fn of_phase(project: ProjectId, phase: &Phase, origin: &Origin) -> Vec<LossItem>
         }
         None => {
             let instead = match phase.legacy {
-                Some(row) => format!("{}, the type of its row", row.phase_type),
-                None => format!("{}, by its name", LegacyPhaseType::by_name(&name)),
+                Some(row) if !origin.given => format!("{}, the type that its row had", row.phase_type),
+                _ => format!("{}, by its name", LegacyPhaseType::by_name(&name)),
             };
             add("name", name, origin.name.as_ref().or(born), &instead);
             add("dates", dates, origin.dates.as_ref().or(born), NO_DATES);
