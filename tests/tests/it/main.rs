@@ -8,6 +8,7 @@
     reason = "tests say what they expect by panicking"
 )]
 
+mod again;
 mod edits;
 mod locks;
 mod machine;
