@@ -67,7 +67,7 @@ async fn sequence(seed: u64, tells: bool, tally: &mut Tally) -> Result<(), Strin
     while left > 0 && difference.is_none() {
         left -= 1;
         let Some(step) = chooser.next(&world.model) else { continue };
-        let thoroughly = left == 0 || chooser.chance.hits(25);
+        let thoroughly = left == 0 || chooser.chance.hits(12);
         steps.push(format!("{step:?}"));
         if tells {
             eprintln!("{:>3}. {step:?}", steps.len());

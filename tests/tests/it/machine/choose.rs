@@ -67,14 +67,15 @@ impl Chooser {
             return edits::cover(model, project);
         }
         match chance.below(100) {
-            0..22 => {
-                let accept = chance.hits(85);
+            0..14 => {
+                // A dry run is for the loss.
+                let accept = chance.hits(if model.losses().is_empty() { 25 } else { 80 });
                 Some(Step::RollBack { accept, kill: chance.hits(12).then(|| chance.below(14)) })
             }
-            22..64 => {
+            14..63 => {
                 commands::command(chance, model).map(|(project, command)| Step::Command { project, command })
             }
-            64..67 => {
+            63..67 => {
                 let project = chance.one_of(&model.bare())?;
                 let command = commands::open(chance, project, model.projects[&project])?;
                 Some(Step::Command { project, command })
