@@ -15,6 +15,7 @@
 pub mod dump;
 pub mod furniture;
 pub mod legacy;
+pub mod model;
 pub mod refusals;
 pub mod roles;
 pub mod script;

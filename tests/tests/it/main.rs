@@ -8,8 +8,10 @@
     reason = "tests say what they expect by panicking"
 )]
 
+mod again;
 mod edits;
 mod locks;
+mod machine;
 mod original;
 mod others_rows;
 mod postgres_es;

@@ -1,0 +1,138 @@
+//! The new shape: the table as the log's projection, and what others do to it.
+
+use super::migration::supplied;
+use super::{MigrationTimes, Model, NewRow, Phase, Shape, Timeline};
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+impl Model {
+    /// The rows that the log stands for.
+    pub(super) fn rows_of_log(&self) -> BTreeMap<Uuid, NewRow> {
+        let timelines = self.log.iter();
+        let rows = timelines
+            .flat_map(|(&project, timeline)| timeline.phases.iter().map(move |phase| phase.new_row(project)));
+        rows.map(|row| (row.id, row)).collect()
+    }
+
+    /// Projects that only the table knows: they have rows, and the log has no timeline.
+    pub fn strangers(&self) -> BTreeSet<Uuid> {
+        let rows = self.new_rows.values().map(|row| row.project);
+        rows.filter(|project| !self.log.contains_key(project)).collect()
+    }
+
+    /// Takes in the rows of a project that only the table knows. `false` if there are none, or if they do not cover the
+    /// project's days: then nothing has changed.
+    pub fn adopt(&mut self, project: Uuid) -> bool {
+        let Some(&days) = self.projects.get(&project) else { return false };
+        if self.shape == Shape::Old || !self.strangers().contains(&project) {
+            return false;
+        }
+        let rows = self.new_rows.values().filter(|row| row.project == project);
+        let timeline = Timeline::new(days, rows.map(Phase::of_new_row).collect());
+        let is_whole = timeline.is_whole();
+        if is_whole {
+            self.log.insert(project, timeline);
+        }
+        is_whole
+    }
+
+    /// Takes in everything that only the table knows; with `repair`, projects without phases get one. `false` if
+    /// something cannot be taken in: then nothing has changed.
+    pub fn adopt_all(&mut self, repair: bool, times: &MigrationTimes) -> bool {
+        let mut after = self.clone();
+        let strangers: Vec<Uuid> = self.strangers().into_iter().collect();
+        let bare = self.bare();
+        if (!bare.is_empty() && !repair) || !strangers.iter().all(|project| after.adopt(*project)) {
+            return false;
+        }
+        for project in bare {
+            let id = times.supplied.get(&project).copied().unwrap_or_default();
+            let timeline = supplied(id, self.projects[&project], times.at);
+            after.new_rows.insert(id, timeline.phases[0].new_row(project));
+            after.log.insert(project, timeline);
+        }
+        *self = after;
+        true
+    }
+
+    /// Projects that neither the table nor the log knows anything of.
+    pub fn bare(&self) -> Vec<Uuid> {
+        let has_rows = |project: &Uuid| self.new_rows.values().any(|row| row.project == *project);
+        let bare =
+            self.projects.keys().filter(|project| !self.log.contains_key(*project) && !has_rows(project));
+        bare.copied().collect()
+    }
+
+    /// Projects whose rows the log does not know and cannot take in as they stand.
+    pub fn unadoptable(&self) -> Vec<Uuid> {
+        self.strangers().into_iter().filter(|project| !self.clone().adopt(*project)).collect()
+    }
+
+    /// Projects that are gone, and whose timelines are open.
+    pub fn gone(&self) -> Vec<Uuid> {
+        self.log.keys().copied().filter(|project| !self.projects.contains_key(project)).collect()
+    }
+
+    /// Where the table contradicts the log: project, phase and what: a column, `missing` or `unknown`. Projects that
+    /// the log does not know, or that are gone, contradict nothing.
+    pub fn drift(&self) -> BTreeSet<(Uuid, Uuid, String)> {
+        let mut drift = BTreeSet::new();
+        if self.shape == Shape::Old {
+            return drift;
+        }
+        let expected = self.rows_of_log();
+        for row in expected.values().filter(|row| self.projects.contains_key(&row.project)) {
+            let mut add = |what: &str| {
+                drift.insert((row.project, row.id, what.to_owned()));
+            };
+            let Some(live) = self.new_rows.get(&row.id) else {
+                add("missing");
+                continue;
+            };
+            let total = |row: &NewRow| row.budget.capital + row.budget.expense;
+            let columns = [
+                ("project_id", live.project != row.project),
+                ("capital_budget", live.budget.capital != row.budget.capital),
+                ("expense_budget", live.budget.expense != row.budget.expense),
+                ("total_budget", total(live) != total(row)),
+                ("created_at", live.created_at != row.created_at),
+                ("updated_at", live.updated_at != row.updated_at),
+                ("name", live.name != row.name),
+                ("start_date", live.days.first != row.days.first),
+                ("end_date", live.days.last != row.days.last),
+                ("description", live.description != row.description),
+            ];
+            columns.iter().filter(|(_, differs)| *differs).for_each(|(column, _)| add(column));
+        }
+        for row in self.new_rows.values() {
+            if self.log.contains_key(&row.project) && !expected.contains_key(&row.id) {
+                drift.insert((row.project, row.id, "unknown".to_owned()));
+            }
+        }
+        drift
+    }
+
+    /// Projects with drift.
+    pub fn drifted(&self) -> BTreeSet<Uuid> {
+        self.drift().into_iter().map(|(project, ..)| project).collect()
+    }
+
+    /// Makes the rows of a project what the log says; the timeline of a project that is gone is closed.
+    pub fn repair_drift(&mut self, project: Uuid) {
+        if !self.projects.contains_key(&project) {
+            self.log.remove(&project);
+        }
+        let rows = self.rows_of_log();
+        self.new_rows.retain(|_, row| row.project != project);
+        self.new_rows.extend(rows.into_iter().filter(|(_, row)| row.project == project));
+    }
+
+    /// Projects whose dates are not those of their timelines.
+    pub fn moved(&self) -> Vec<Uuid> {
+        let dates = self.projects.iter();
+        dates
+            .filter(|(project, days)| self.log.get(project).is_some_and(|timeline| timeline.days != **days))
+            .map(|(project, _)| *project)
+            .collect()
+    }
+}

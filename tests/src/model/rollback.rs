@@ -1,0 +1,147 @@
+//! The way down.
+
+use super::timeline::Row;
+use super::{Kind, Model, OldRow, Phase, Shape};
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+/// Something that the old shape cannot hold: a field of a phase.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Loss {
+    pub project: Uuid,
+    pub phase: Uuid,
+    pub field: String,
+}
+
+/// How the assignments came by their phases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkCounts {
+    /// The log's link.
+    pub restored: u64,
+    /// The phase of its date.
+    pub by_date: u64,
+    /// Its project's first phase.
+    pub first_phase: u64,
+}
+
+impl Model {
+    /// What a rollback would lose.
+    pub fn losses(&self) -> BTreeSet<Loss> {
+        let mut losses = BTreeSet::new();
+        let ready = self.ready_to_fall();
+        for (&project, timeline) in &ready.log {
+            let mut lose = |phase: Uuid, field: &str| {
+                losses.insert(Loss { project, phase, field: field.to_owned() });
+            };
+            for phase in timeline.phases.iter().filter(|phase| ready.comes_back(project, phase)) {
+                let (name, days, description) = match &phase.given {
+                    None => (true, true, phase.description.is_some()),
+                    Some(given) => (
+                        phase.edited.name && phase.name != given.name,
+                        phase.edited.days && phase.days != given.days,
+                        phase.edited.description && phase.description.is_some(),
+                    ),
+                };
+                for (is_lost, field) in [(name, "name"), (days, "dates"), (description, "description")] {
+                    if is_lost {
+                        lose(phase.id, field);
+                    }
+                }
+            }
+        }
+        for assignment in &self.assignments {
+            if let Some(phase) = self.links.get(&assignment.id).filter(|phase| !ready.stands(**phase))
+                && let Some(project) = self.homes.get(phase)
+            {
+                losses.insert(Loss { project: *project, phase: *phase, field: "links".to_owned() });
+            }
+        }
+        for (project, phase, what) in self.drift() {
+            let field = if what == "missing" || what == "unknown" { "row".to_owned() } else { what };
+            losses.insert(Loss { project, phase, field });
+        }
+        losses
+    }
+
+    /// Rolls back.
+    pub fn roll_back(&mut self) -> LinkCounts {
+        *self = self.ready_to_fall();
+        let mut rows: Vec<(Option<usize>, OldRow)> = Vec::new();
+        for (&project, timeline) in &self.log {
+            for phase in timeline.phases.iter().filter(|phase| self.comes_back(project, phase)) {
+                rows.push((
+                    phase.row.map(|row| row.place),
+                    OldRow {
+                        project,
+                        kind: phase.row.map_or_else(|| Kind::of_name(&phase.name), |row| row.kind),
+                        budget: phase.budget,
+                        id: phase.id,
+                        created_at: phase.created_at,
+                        updated_at: phase.old_updated_at,
+                    },
+                ));
+            }
+        }
+        rows.sort_by_key(|(place, row)| (place.is_none(), *place, row.created_at, row.id));
+        let rows: Vec<OldRow> = rows.into_iter().map(|(_, row)| row).collect();
+        let mut counts = LinkCounts::default();
+        let linked: Vec<_> = self
+            .assignments
+            .iter()
+            .map(|assignment| {
+                let kept =
+                    self.links.get(&assignment.id).filter(|link| rows.iter().any(|row| row.id == **link));
+                if let Some(link) = kept {
+                    counts.restored += 1;
+                    return Some(*link);
+                }
+                let own = self.log.get(&assignment.project)?.phases.iter();
+                let own: Vec<&Phase> =
+                    own.filter(|phase| rows.iter().any(|row| row.id == phase.id)).collect();
+                if let Some(phase) = own.iter().find(|phase| phase.days.hold(assignment.date)) {
+                    counts.by_date += 1;
+                    return Some(phase.id);
+                }
+                counts.first_phase += 1;
+                own.first().map(|phase| phase.id)
+            })
+            .collect();
+        for (assignment, link) in self.assignments.iter_mut().zip(linked) {
+            assignment.phase = link;
+        }
+        for phase in self.log.values_mut().flat_map(|timeline| &mut timeline.phases) {
+            if let Some(place) = rows.iter().position(|row| row.id == phase.id) {
+                phase.row = Some(Row { kind: rows[place].kind, place });
+                phase.supplied = false;
+            }
+        }
+        self.old_rows = rows;
+        self.new_rows = BTreeMap::new();
+        self.shape = Shape::Old;
+        counts
+    }
+
+    /// With the rows of projects that the log does not know taken in, and timelines of projects that are gone closed.
+    fn ready_to_fall(&self) -> Self {
+        let mut ready = self.clone();
+        for &project in self.projects.keys() {
+            ready.adopt(project);
+        }
+        ready.log.retain(|project, _| self.projects.contains_key(project));
+        ready
+    }
+
+    /// Whether a phase gets a row in the old table: all do, but for those that a repair supplied and nobody needs.
+    fn comes_back(&self, project: Uuid, phase: &Phase) -> bool {
+        let needs = |id: &Uuid| !self.links.get(id).is_some_and(|link| self.stands(*link));
+        let own = || self.assignments.iter().filter(|assignment| assignment.project == project);
+        !phase.supplied || own().any(|assignment| needs(&assignment.id))
+    }
+
+    /// Whether some timeline has the phase, and not only because a repair supplied it.
+    fn stands(&self, phase: Uuid) -> bool {
+        let phases = self.log.values().flat_map(|timeline| &timeline.phases);
+        phases.filter(|standing| !standing.supplied).any(|standing| standing.id == phase)
+    }
+}

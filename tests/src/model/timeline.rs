@@ -1,0 +1,302 @@
+//! What the log knows of one project.
+
+use super::days::{after, before};
+use super::{Budget, Days, Kind, NewRow, OldRow};
+use chrono::NaiveDateTime;
+use uuid::Uuid;
+
+/// When a change was recorded, and whose it was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Change {
+    pub(super) at: NaiveDateTime,
+    /// A command's, not a migration's.
+    pub(super) by_command: bool,
+}
+
+/// What a migration gave a phase of the old table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The name, by its kind.
+    pub name: String,
+    /// The days.
+    pub days: Days,
+}
+
+/// Which fields commands have changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are the columns")]
+pub struct Edited {
+    pub name: bool,
+    pub days: bool,
+    pub description: bool,
+}
+
+/// What the old table says about a phase beyond its money and times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// `phase_type`
+    pub kind: Kind,
+    /// Rows with smaller ones come first.
+    pub place: usize,
+}
+
+/// A phase as the log knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phase {
+    /// `id`
+    pub id: Uuid,
+    /// `name`
+    pub name: String,
+    /// `start_date` and `end_date`
+    pub days: Days,
+    /// `description`
+    pub description: Option<String>,
+    /// The budgets.
+    pub budget: Budget,
+    /// `created_at`, in both shapes.
+    pub created_at: NaiveDateTime,
+    /// `updated_at` in the new shape.
+    pub updated_at: NaiveDateTime,
+    /// `updated_at` in the old shape.
+    pub old_updated_at: NaiveDateTime,
+    /// Its row in the old table, if it has one there.
+    pub row: Option<Row>,
+    /// What it came with, if it came from the old table.
+    pub given: Option<Given>,
+    /// What commands changed since.
+    pub edited: Edited,
+    /// A repair made it, and nobody has touched it.
+    pub supplied: bool,
+}
+
+impl Phase {
+    /// A phase that never was in the old table.
+    pub(super) fn born(
+        id: Uuid,
+        name: &str,
+        days: Days,
+        description: Option<String>,
+        budget: Budget,
+        at: NaiveDateTime,
+    ) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            days,
+            description,
+            budget,
+            created_at: at,
+            updated_at: at,
+            old_updated_at: at,
+            row: None,
+            given: None,
+            edited: Edited::default(),
+            supplied: false,
+        }
+    }
+
+    /// The row of others in the new table.
+    pub(super) fn of_new_row(row: &NewRow) -> Self {
+        let description = row.description.clone();
+        Self {
+            updated_at: row.updated_at,
+            old_updated_at: row.updated_at,
+            ..Self::born(row.id, &row.name, row.days, description, row.budget, row.created_at)
+        }
+    }
+
+    /// A row of the old table, with the days that it is given.
+    pub(super) fn of_old_row(row: &OldRow, place: usize, days: Days) -> Self {
+        let name = row.kind.given_name();
+        Self {
+            updated_at: row.updated_at,
+            old_updated_at: row.updated_at,
+            row: Some(Row { kind: row.kind, place }),
+            given: Some(Given { name: name.to_owned(), days }),
+            ..Self::born(row.id, name, days, None, row.budget, row.created_at)
+        }
+    }
+
+    fn touched(&mut self, change: Change) {
+        self.supplied = false;
+        self.updated_at = change.at;
+        if self.row.is_none() {
+            self.old_updated_at = change.at;
+        }
+    }
+
+    pub(super) fn set_name(&mut self, name: &str, change: Change) -> bool {
+        let differs = self.name != name;
+        if differs {
+            name.clone_into(&mut self.name);
+            self.edited.name |= change.by_command;
+            self.touched(change);
+        }
+        differs
+    }
+
+    pub(super) fn set_days(&mut self, days: Days, change: Change) -> bool {
+        let differs = self.days != days;
+        if differs {
+            self.days = days;
+            self.edited.days |= change.by_command;
+            self.touched(change);
+        }
+        differs
+    }
+
+    pub(super) fn set_description(&mut self, description: Option<&str>, change: Change) -> bool {
+        let differs = self.description.as_deref() != description;
+        if differs {
+            self.description = description.map(str::to_owned);
+            self.edited.description |= change.by_command;
+            self.touched(change);
+        }
+        differs
+    }
+
+    pub(super) fn set_budget(&mut self, budget: Budget, change: Change) -> bool {
+        let differs = self.budget != budget;
+        if differs {
+            self.budget = budget;
+            self.touched(change);
+            self.old_updated_at = change.at;
+        }
+        differs
+    }
+
+    /// The row that it has in the new table.
+    pub(super) fn new_row(&self, project: Uuid) -> NewRow {
+        NewRow {
+            project,
+            budget: self.budget,
+            id: self.id,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            name: self.name.clone(),
+            days: self.days,
+            description: self.description.clone(),
+        }
+    }
+}
+
+/// A project's open timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeline {
+    /// The project's days, as the log has them.
+    pub days: Days,
+    /// The phases by their days; they cover the project's.
+    pub phases: Vec<Phase>,
+}
+
+impl Timeline {
+    pub(super) fn new(days: Days, phases: Vec<Phase>) -> Self {
+        let mut timeline = Self { days, phases };
+        timeline.sort();
+        timeline
+    }
+
+    /// Where a phase stands.
+    pub(super) fn at(&self, id: Uuid) -> Option<usize> {
+        self.phases.iter().position(|phase| phase.id == id)
+    }
+
+    pub(super) fn sort(&mut self) {
+        self.phases.sort_by_key(|phase| (phase.days, phase.id));
+    }
+
+    /// Whether the phases cover the project's days without gap or overlap.
+    pub(super) fn is_whole(&self) -> bool {
+        let (Some(first), Some(last)) = (self.phases.first(), self.phases.last()) else { return false };
+        let mut pairs = self.phases.iter().zip(self.phases.iter().skip(1));
+        first.days.first == self.days.first
+            && last.days.last == self.days.last
+            && self.phases.iter().all(|phase| phase.days.first <= phase.days.last)
+            && pairs.all(|(one, next)| after(one.days.last) == next.days.first)
+    }
+
+    /// Moves the project's own dates; `false` if a phase would be left without a day or outside.
+    pub(super) fn reschedule(&mut self, days: Days, change: Change) -> bool {
+        if days.first >= days.last {
+            return false;
+        }
+        let (Some(first), Some(last)) = (self.phases.first(), self.phases.last()) else { return false };
+        if self.phases.len() > 1 && (first.days.last < days.first || days.last < last.days.first) {
+            return false;
+        }
+        self.days = days;
+        if let Some(first) = self.phases.first_mut() {
+            let last = if first.days.last < days.first { days.last } else { first.days.last };
+            first.set_days(Days::new(days.first, last), change);
+        }
+        if let Some(last) = self.phases.last_mut() {
+            last.set_days(Days::new(last.days.first, days.last), change);
+        }
+        true
+    }
+
+    /// Removes a phase that is not the last one left; its days go to the phase before it, or else to the one after it.
+    pub(super) fn remove(&mut self, at: usize, change: Change) {
+        let gone = self.phases.remove(at);
+        if at > 0 {
+            let before = &mut self.phases[at - 1];
+            before.set_days(Days::new(before.days.first, gone.days.last), change);
+        } else if let Some(first) = self.phases.first_mut() {
+            first.set_days(Days::new(gone.days.first, first.days.last), change);
+        }
+    }
+
+    /// Gives a phase other days, its neighbours' edges following; `false` if that is not to be had.
+    pub(super) fn resize(&mut self, at: usize, days: Days, change: Change) -> bool {
+        if days.first > days.last {
+            return false;
+        }
+        let starts_well = match at.checked_sub(1).map(|i| self.phases[i].days) {
+            None => days.first == self.days.first,
+            Some(left) => left.first < days.first && left.last <= days.last,
+        };
+        let ends_well = match self.phases.get(at + 1).map(|phase| phase.days) {
+            None => days.last == self.days.last,
+            Some(right) => days.last < right.last && days.first <= right.first,
+        };
+        if !starts_well || !ends_well {
+            return false;
+        }
+        self.phases[at].set_days(days, change);
+        if at > 0 {
+            let left = &mut self.phases[at - 1];
+            left.set_days(Days::new(left.days.first, before(days.first)), change);
+        }
+        if let Some(right) = self.phases.get_mut(at + 1) {
+            right.set_days(Days::new(after(days.last), right.days.last), change);
+        }
+        true
+    }
+
+    /// Puts a phase in, its neighbours making room; `false` if one would lose all its days, or days in its middle.
+    pub(super) fn put(&mut self, new: Phase, change: Change) -> bool {
+        let days = new.days;
+        if days.first > days.last || days.first < self.days.first || self.days.last < days.last {
+            return false;
+        }
+        let is_in_the_way = |other: Days| {
+            let swallowed = days.first <= other.first && other.last <= days.last;
+            let split = other.first < days.first && days.last < other.last;
+            swallowed || split
+        };
+        if self.phases.iter().any(|phase| is_in_the_way(phase.days)) {
+            return false;
+        }
+        for phase in &mut self.phases {
+            let old = phase.days;
+            if old.first < days.first && days.first <= old.last {
+                phase.set_days(Days::new(old.first, before(days.first)), change);
+            } else if old.first <= days.last && days.last < old.last {
+                phase.set_days(Days::new(after(days.last), old.last), change);
+            }
+        }
+        self.phases.push(new);
+        self.sort();
+        true
+    }
+}

@@ -1,0 +1,122 @@
+//! A random machine: sequences of everything that can happen to a database, in a real one and in a plain model of it,
+//! compared after each step.
+//!
+//! `PHASELINE_CASES=5000` runs more sequences, `PHASELINE_SEED=17` that one alone, telling each step.
+
+mod adoption;
+mod chance;
+mod choose;
+mod commands;
+mod edits;
+mod rollback;
+mod step;
+mod tables;
+mod world;
+
+use choose::Chooser;
+use phaseline_tests::legacy::{self, LegacyDatabase};
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::collections::BTreeMap;
+use world::World;
+
+/// Furniture that would refuse what the machine writes.
+const IN_THE_WAY: [&str; 5] =
+    ["a check that old rows break", "refer", "a foreign key of their own", "unique", "exclusion"];
+
+/// Failing sequences that are told in full.
+const FAILURES_SHOWN: usize = 5;
+
+/// How often each thing happened.
+type Tally = BTreeMap<(&'static str, &'static str), u32>;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().and_then(|number| number.parse().ok())
+}
+
+/// How many sequences: more on demand.
+fn cases() -> u64 {
+    number("PHASELINE_CASES").unwrap_or(200)
+}
+
+/// The database that a seed's sequence starts from.
+fn database_of(seed: u64) -> LegacyDatabase {
+    let mut database = if seed % 8 == 3 {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+        legacy::databases_with_bare_projects().new_tree(&mut runner).expect("no value is rejected").current()
+    } else {
+        LegacyDatabase::from_seed(seed)
+    };
+    if seed % 4 != 0 {
+        return database.bare();
+    }
+    database.furniture.retain(|piece| !IN_THE_WAY.iter().any(|words| piece.name.contains(words)));
+    database
+}
+
+/// One sequence.
+async fn sequence(seed: u64, tells: bool, tally: &mut Tally) -> Result<(), String> {
+    let mut chooser = Chooser::new(seed);
+    let mut world = World::load(&database_of(seed)).await;
+    let mut steps: Vec<String> = Vec::new();
+    let mut left = chooser.length();
+    let mut difference = world.compare(true).await.err();
+    while left > 0 && difference.is_none() {
+        left -= 1;
+        let Some(step) = chooser.next(&world.model) else { continue };
+        let thoroughly = left == 0 || chooser.chance.hits(12);
+        steps.push(format!("{step:?}"));
+        if tells {
+            eprintln!("{:>3}. {step:?}", steps.len());
+        }
+        difference = match world.take(&step).await {
+            Ok(outcome) => {
+                if tells {
+                    eprintln!("     {outcome}");
+                }
+                *tally.entry((step.name(), outcome)).or_default() += 1;
+                world.compare(thoroughly).await.err()
+            }
+            Err(difference) => Some(difference),
+        };
+    }
+    difference.map_or(Ok(()), |difference| {
+        let numbered = steps.iter().enumerate().map(|(at, step)| format!("{:>3}. {step}\n", at + 1));
+        let steps: String = numbered.collect();
+        Err(format!("seed {seed}; run again with PHASELINE_SEED={seed}\n{steps}{difference}"))
+    })
+}
+
+/// One of two shares of the seeds, so that they run beside each other.
+async fn share(part: u64) {
+    let mut tally = Tally::new();
+    let only = number("PHASELINE_SEED");
+    let seeds = only.map_or(0..cases(), |seed| seed..seed + 1);
+    let mut failures = Vec::new();
+    for seed in seeds.filter(|seed| seed % 2 == part) {
+        failures.extend(sequence(seed, only.is_some(), &mut tally).await.err());
+    }
+    for ((name, outcome), times) in &tally {
+        eprintln!("{times:>6} {name}: {outcome}");
+    }
+    let shown = failures.iter().take(FAILURES_SHOWN).map(|failure| format!("{failure}\n\n"));
+    assert!(
+        failures.is_empty(),
+        "{} sequences differ from the model\n{}",
+        failures.len(),
+        shown.collect::<String>()
+    );
+}
+
+#[tokio::test]
+async fn a_database_is_what_the_model_says_after_every_step_first_share() {
+    share(0).await;
+}
+
+#[tokio::test]
+async fn a_database_is_what_the_model_says_after_every_step_second_share() {
+    share(1).await;
+}

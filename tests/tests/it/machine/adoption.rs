@@ -1,0 +1,96 @@
+//! What sets right where the new tables are not what the log says.
+
+use super::tables;
+use super::world::{Difference, Outcome, World};
+use phaseline_projections::adopt::{Plan, take_in};
+use phaseline_projections::drift::{DriftKind, Finding, ProjectDriftKind, look};
+use phaseline_projections::{FoldedLog, repair};
+use phaseline_store::Metadata;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+async fn folded(world: &mut World) -> Result<FoldedLog, Difference> {
+    FoldedLog::read(&mut world.connection, None).await.map_err(|error| error.to_string())
+}
+
+/// Takes in all that the log does not know, or nothing.
+pub(super) async fn adopt(world: &mut World, with_repair: bool) -> Result<Outcome, Difference> {
+    let expected = world.model.clone().adopt_all(with_repair, &<_>::default());
+    let there_is_nothing = world.model.strangers().is_empty() && world.model.bare().is_empty();
+    let before = tables::last_position(&mut world.connection).await;
+    let mut log = folded(world).await?;
+    let connection = &mut world.connection;
+    let text = |error: phaseline_store::StoreError| error.to_string();
+    let plan = Plan::make(connection, &log, None, with_repair).await.map_err(text)?;
+    let metadata = Metadata::default();
+    if plan.refused.is_empty() {
+        take_in(connection, &mut log, &plan, with_repair, &metadata).await.map_err(text)?;
+    }
+    if plan.refused.is_empty() != expected {
+        return Err(format!("adoption refused {:#?}, expected {expected}", plan.refused));
+    }
+    if !expected {
+        return Ok("refused");
+    }
+    let times = tables::migration_times(connection, before).await?;
+    world.model.adopt_all(with_repair, &times);
+    Ok(if there_is_nothing { "without effect" } else { "done" })
+}
+
+/// Makes a project's rows what the log says.
+pub(super) async fn repair_drift(world: &mut World, project: Uuid) -> Result<Outcome, Difference> {
+    let mut log = folded(world).await?;
+    let projects = [project.into()];
+    let done = repair::repair(&mut world.connection, &mut log, &projects, &Metadata::default()).await;
+    let done = done.map_err(|error| error.to_string())?;
+    let is_closed = !world.model.projects.contains_key(&project);
+    if (done.closed == 1) != is_closed {
+        return Err(format!("{} timelines closed", done.closed));
+    }
+    world.model.repair_drift(project);
+    Ok(if is_closed { "closed" } else { "done" })
+}
+
+/// Every finding of the drift report, and no other.
+pub(super) async fn compare(world: &mut World) -> Result<(), Difference> {
+    let log = folded(world).await?;
+    let found = look(&mut world.connection, &log, None).await.map_err(|error| error.to_string())?;
+    let found: BTreeSet<(Uuid, Option<Uuid>, String)> = found
+        .iter()
+        .map(|finding| match finding {
+            Finding::Row(drift) => {
+                let what = match &drift.kind {
+                    DriftKind::Missing => "missing",
+                    DriftKind::Unknown => "unknown",
+                    DriftKind::UnknownProject => "stranger",
+                    DriftKind::Field { column, .. } => column,
+                };
+                (drift.project_id.uuid(), Some(drift.phase_id.uuid()), what.to_owned())
+            }
+            Finding::Project(drift) => {
+                let what = match &drift.kind {
+                    ProjectDriftKind::ProjectGone { .. } => "gone",
+                    ProjectDriftKind::ProjectDates { .. } => "moved",
+                    ProjectDriftKind::ProjectWithoutPhases => "bare",
+                };
+                (drift.project_id.uuid(), None, what.to_owned())
+            }
+        })
+        .collect();
+    let model = &world.model;
+    let mut expected: BTreeSet<(Uuid, Option<Uuid>, String)> =
+        model.drift().into_iter().map(|(project, phase, what)| (project, Some(phase), what)).collect();
+    let strangers = model.strangers();
+    let rows = model.new_rows.values().filter(|row| strangers.contains(&row.project));
+    expected.extend(rows.map(|row| (row.project, Some(row.id), "stranger".to_owned())));
+    let projects = [("gone", model.gone()), ("moved", model.moved()), ("bare", model.bare())];
+    for (what, projects) in projects {
+        expected.extend(projects.into_iter().map(|project| (project, None, what.to_owned())));
+    }
+    if found == expected {
+        return Ok(());
+    }
+    let missing: Vec<_> = expected.difference(&found).collect();
+    let surplus: Vec<_> = found.difference(&expected).collect();
+    Err(format!("drift lacks {missing:#?}\nand should not have {surplus:#?}"))
+}
