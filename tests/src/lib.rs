@@ -4,6 +4,7 @@
 //! - [`legacy`] makes small databases of the planner's, legal and odd.
 //! - [`furniture`] is what administrators hang on tables; a round trip brings all of it back.
 //! - [`refusals`] is what neither a plan nor a migration may pass over.
+//! - [`wire`] stops a client at any of its statements.
 //! - [`script`] runs statements, [`dump`] compares databases, [`roles`] are the roles that all of them use.
 #![allow(
     clippy::unwrap_used,
@@ -18,3 +19,4 @@ pub mod legacy;
 pub mod refusals;
 pub mod roles;
 pub mod script;
+pub mod wire;
