@@ -42,6 +42,11 @@ impl Boundary {
     pub fn ends_transaction(&self) -> bool {
         self.in_transaction == (true, Some(false))
     }
+
+    /// Whether a statement was only prepared over it: the server has done nothing yet.
+    pub fn is_preparation(&self) -> bool {
+        self.what.starts_with(message::PREPARATION)
+    }
 }
 
 /// The proxy. When dropped, it cuts what is left.

@@ -2,16 +2,21 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stderr,
     reason = "in helpers of tests too: a test says what it expects by panicking"
 )]
 
+mod aftermath;
+mod boundaries;
 mod connection;
+mod cuts;
 mod demo;
 mod doctor;
 mod edits;
 mod exit_codes;
 mod help;
 mod json;
+mod kills;
 mod migrate;
 mod program;
 mod runbook;

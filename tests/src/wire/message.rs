@@ -8,6 +8,9 @@ const CANCEL: u32 = 80_877_102;
 const TLS: u32 = 80_877_103;
 const GSS: u32 = 80_877_104;
 
+/// How a statement is told that is only prepared.
+pub(super) const PREPARATION: &str = "prepare: ";
+
 /// The longest part of a statement that is told.
 const TOLD: usize = 120;
 
@@ -95,7 +98,7 @@ impl Frontend {
             // Parse: name, statement.
             b'P' => {
                 let (name, statement) = until_zero(body);
-                self.current = format!("prepare: {}", told(statement));
+                self.current = format!("{PREPARATION}{}", told(statement));
                 self.prepared.insert(name.to_vec(), told(statement));
                 None
             }

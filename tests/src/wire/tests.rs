@@ -34,11 +34,14 @@ async fn every_statement_is_counted_once_over_all_connections_in_order() {
     let wire = Wire::counting(database.url());
     work(&wire).await.unwrap();
     assert_eq!(database.psql(ROWS), "4");
-    let found: Vec<_> = wire
-        .boundaries()
-        .into_iter()
-        .map(|at| (at.number, at.connection, at.what, at.in_transaction))
-        .collect();
+    let boundaries = wire.boundaries();
+    let of_kind = |is: fn(&Boundary) -> bool| -> Vec<_> {
+        boundaries.iter().filter(|at| is(at)).map(|at| at.number).collect()
+    };
+    assert_eq!(of_kind(Boundary::is_preparation), [2]);
+    assert_eq!(of_kind(Boundary::ends_transaction), [6]);
+    let found: Vec<_> =
+        boundaries.into_iter().map(|at| (at.number, at.connection, at.what, at.in_transaction)).collect();
     let expected = [
         (1, 0, "BEGIN", (false, Some(true))),
         (2, 0, "prepare: INSERT INTO t VALUES ($1)", (true, Some(true))),
