@@ -3,6 +3,10 @@
 //! The legacy planner knew two kinds of phase and gave them no dates. The rules here are those of the planner's own
 //! migration `92023c163a26` where that is right, extended to the cases in which it fails.
 
+mod again;
+
+pub use again::{DoesNotFit, again, supply};
+
 use crate::event::{LegacyPhaseAdopted, TimelineOpened};
 use crate::{Budget, DateRange, InvalidValue, PhaseId, PhaseName, ProjectId, TimelineEvent};
 use chrono::{Days, NaiveDateTime};
@@ -29,6 +33,12 @@ impl LegacyPhaseType {
             Self::Planning => "PLANNING",
             Self::Execution => "EXECUTION",
         }
+    }
+
+    /// The type that the planner's own rollback gives a phase, by its name: for phases born in the new system.
+    /// Case is folded as PostgreSQL's `lower(name) LIKE '%planning%'` does for these letters.
+    pub fn by_name(name: &str) -> Self {
+        if name.to_lowercase().contains("planning") { Self::Planning } else { Self::Execution }
     }
 
     /// The name that a phase of this type gets.

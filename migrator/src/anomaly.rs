@@ -60,10 +60,18 @@ codes! {
     ProjectDatesNull, "project_dates_null", true,
         "Projects without a start or an end date: there are no days for phases to cover.",
         "Give each of them both dates.";
-    /// A project that the log knows is gone.
-    ProjectGone, "project_gone", true,
-        "Projects that an earlier migration took into the log are gone: their timelines would have nothing to stand on.",
-        "Restore the project. (Letting a timeline end with its project comes in a later version.)";
+    /// The original migration was here first.
+    MigratedByTheOriginal, "migrated_by_the_original", true,
+        "The planner's own migration moved this database to 92023c163a26: there is no log, and what it lost is lost.",
+        "Take its phases over as they are: --adopt-migrated.";
+    /// What was changed in the old tables does not fit the timeline that the log has.
+    RulesBroken, "rules_broken", true,
+        "What was changed in the old tables since the rollback breaks a rule of the timeline that the log has.",
+        "Correct the project's dates or phases in the old tables.";
+    /// A row that others wrote cannot be taken into the log.
+    Unadoptable, "unadoptable", true,
+        "Phases that others wrote into project_phases break the rules of a timeline, so the log cannot take them.",
+        "Correct the rows (or remove them, if they are not wanted).";
     /// The log does not stand up to inspection.
     LogDamaged, "log_damaged", true,
         "The log was altered or is not complete: what it says cannot be trusted.",
@@ -83,7 +91,7 @@ codes! {
     /// A project without a phase.
     ProjectWithoutPhases, "project_without_phases", true,
         "Projects without phases: a timeline has at least one.",
-        "Give each of them a phase.";
+        "Give each of them a phase, or let the migration give them a default one: --repair.";
     /// A project has fewer days than phases.
     MorePhasesThanDays, "more_phases_than_days", true,
         "Projects with more phases than days: a phase has at least one day.",
@@ -128,6 +136,14 @@ codes! {
     ForeignKeyOrphan, "foreign_key_orphan", true,
         "Rows that break a foreign key which the migration or the rollback has to make again.",
         "Delete the row, or restore what it points at.";
+    /// A project that the log knows is gone.
+    ProjectGone, "project_gone", false,
+        "Projects that the log knows are gone: their timelines are closed.",
+        "Nothing, if they were deleted on purpose; the log keeps their history.";
+    /// A repair gives a project its phase.
+    ProjectRepaired, "project_repaired", false,
+        "Projects without phases: each gets a default phase over its days, without money.",
+        "Nothing; a rollback leaves the phase out again as long as nobody touches it.";
     /// Several phases of one type.
     SeveralOfOneType, "several_phases_of_one_type", false,
         "Projects with several phases of one type: each becomes a phase, and they share the project's days.",

@@ -3,6 +3,8 @@
 use crate::definition::QualifiedName;
 use crate::error::MigratorError;
 use crate::progress::Progress;
+use crate::run::Operator;
+use phaseline_store::{StoreError, schema};
 use sqlx::PgConnection;
 use std::time::{Duration, Instant};
 
@@ -10,9 +12,13 @@ use std::time::{Duration, Instant};
 /// leave one behind.
 const RUN_KEY: i64 = 0x7068_6173_656c_696e;
 
-/// How long to look again before saying that another run holds the lock: the server notices within two seconds that
-/// the process of a killed run is gone (`client_connection_check_interval`), and lets its lock go.
+/// How long to look again before saying that another run holds the lock, if its process may be gone: the server notices
+/// within two seconds that a client is gone (`client_connection_check_interval`), and lets its lock go.
 const GRACE: Duration = Duration::from_secs(3);
+/// The same if its process is known to be gone: the server needs longer only where it is in the middle of something.
+const GRACE_OF_THE_DEAD: Duration = Duration::from_secs(10);
+/// How often to look.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// One attempt to lock the tables. While it waits, everybody who comes later waits behind it.
 const ATTEMPT: Duration = Duration::from_millis(100);
@@ -22,9 +28,15 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// When, within an attempt, to ask who is in the way: after the attempt nobody knows.
 const ASK_AFTER: Duration = Duration::from_millis(50);
 
-/// Takes the lock that keeps other runs out, for as long as the connection lives. It dies with the process.
-pub(crate) async fn lock_run(connection: &mut PgConnection) -> Result<(), MigratorError> {
+/// Takes the lock that keeps other runs out, for as long as the connection lives. It dies with the process: a holder
+/// whose client is gone is waited for, one that lives is named at once.
+pub(crate) async fn lock_run(
+    connection: &mut PgConnection,
+    operator: &Operator,
+    progress: &dyn Progress,
+) -> Result<(), MigratorError> {
     let begun = Instant::now();
+    let mut said = false;
     loop {
         let taken: bool = sqlx::query_scalar("SELECT pg_catalog.pg_try_advisory_lock($1)")
             .bind(RUN_KEY)
@@ -33,15 +45,79 @@ pub(crate) async fn lock_run(connection: &mut PgConnection) -> Result<(), Migrat
         if taken {
             return Ok(());
         }
-        if begun.elapsed() >= GRACE {
-            break;
+        let holder = run_lock_holder(connection).await?;
+        let patience = match &holder {
+            None => GRACE, // It ended between the two statements.
+            Some(holder) => match lives(holder, &operator.host) {
+                Some(true) => Duration::ZERO,
+                Some(false) => GRACE_OF_THE_DEAD,
+                None => GRACE,
+            },
+        };
+        if begun.elapsed() >= patience {
+            let holder = holder.unwrap_or_else(|| "it ended just now; run this again".to_owned());
+            return Err(MigratorError::Locked { holder });
         }
-        tokio::time::sleep(GRACE / 12).await;
+        if !said && patience == GRACE_OF_THE_DEAD {
+            progress.note("another run's process is gone; waiting for the server to let its lock go");
+            said = true;
+        }
+        if progress.interrupted() {
+            return Err(MigratorError::Interrupted);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
-    let holder = run_lock_holder(connection).await?;
-    Err(MigratorError::Locked {
-        holder: holder.unwrap_or_else(|| "it ended just now; run this again".to_owned()),
-    })
+}
+
+/// Whether the process of a holder, as [`run_lock_holder`] describes it, lives; unknown if it is another machine's.
+fn lives(holder: &str, host: &str) -> Option<bool> {
+    let rest = holder.split_once(" pid ")?.1;
+    let (pid, rest) = rest.split_once(" on ")?;
+    let pid: u32 = pid.parse().ok()?;
+    let cut: String = host.chars().take(20).collect();
+    rest.strip_prefix(&cut)?.strip_prefix(" by ")?;
+    let proc = std::path::Path::new("/proc");
+    proc.join("self").exists().then(|| proc.join(pid.to_string()).exists())
+}
+
+/// Locks the log's head within `limit`; `asker` sees who is in the way.
+pub(crate) async fn lock_head(
+    connection: &mut PgConnection,
+    asker: &mut PgConnection,
+    limit: Duration,
+) -> Result<(), MigratorError> {
+    let me: i32 =
+        sqlx::query_scalar("SELECT pg_catalog.pg_backend_pid()").fetch_one(&mut *connection).await?;
+    sqlx::raw_sql(&format!("SET LOCAL lock_timeout = {}", limit.as_millis().max(1)))
+        .execute(&mut *connection)
+        .await?;
+    let mut seen = String::new();
+    let watching = async {
+        loop {
+            if let Ok(found) = blockers(asker, me).await
+                && !found.is_empty()
+            {
+                seen = found;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    let locked = tokio::select! {
+        locked = schema::lock_head(connection) => locked,
+        () = watching => Ok(()),
+    };
+    match locked {
+        Ok(()) => Ok(()),
+        Err(StoreError::Database(error)) if is_lock_timeout(&error) => Err(MigratorError::LockTimeout {
+            waited_seconds: limit.as_secs(),
+            blockers: if seen.is_empty() {
+                "nobody who stayed long enough to be seen".to_owned()
+            } else {
+                seen
+            },
+        }),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Who holds the run lock of this database: the program with its actor and process, since when, from where.

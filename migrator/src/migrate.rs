@@ -7,17 +7,18 @@
 
 use crate::definition::{self, Luggage, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
+use crate::journal::{self, Begin, Journal};
 use crate::lock::{Head, lock_run, lock_tables};
-use crate::plan::{Outcome, Plan, PlanOptions, Prepared, REBUILT, SHADOW, new_phases, prepare};
+use crate::plan::{Outcome, Plan, PlanOptions, Prepared, REBUILT, SHADOW, Source, new_phases, prepare};
 use crate::progress::Progress;
-use crate::run::{self, Direction, LegacySchemaRecorded, MigrationCompleted, Operator, RunEvent};
+use crate::run::{Direction, LegacySchemaRecorded, MigrationCompleted, Operator, RunEvent};
 use crate::session::{self, Database};
 use crate::shape::{self, LEGACY_REVISION, TIMELINE_REVISION};
 use crate::{ddl, links};
 use phaseline_projections::{PhaseRow, project_phases};
 use phaseline_store::{Import, NewEvent, copy::Sink, schema, timeline};
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -71,15 +72,33 @@ pub async fn migrate(
 ) -> Result<Migrated, MigratorError> {
     let begun = Instant::now();
     let mut connection = database.connect(&options.operator.purpose(Direction::Migrate)).await?;
-    lock_run(&mut connection).await?;
+    lock_run(&mut connection, &options.operator, progress).await?;
     let mut watcher = database.connect("phaseline watcher").await?;
-    match attempt(&mut connection, &mut watcher, options, progress, begun, false).await? {
+    let mut journal = None;
+    let done = attempts(&mut connection, &mut watcher, options, progress, begun, &mut journal).await;
+    if let (Err(error), Some(journal)) = (&done, &journal) {
+        // Whatever is begun is undone first; the log's head is free then.
+        let _ = tokio::time::timeout(Duration::from_secs(5), connection.ping()).await;
+        journal::failed(database, journal, error).await;
+    }
+    done
+}
+
+async fn attempts(
+    connection: &mut PgConnection,
+    watcher: &mut PgConnection,
+    options: &MigrateOptions,
+    progress: &dyn Progress,
+    begun: Instant,
+    journal: &mut Option<Journal>,
+) -> Result<Migrated, MigratorError> {
+    match attempt(connection, watcher, options, progress, begun, journal, false).await? {
         Attempt::Done(migrated) => return Ok(*migrated),
         Attempt::Changed(what) => {
             progress.note(&format!("{what} changed meanwhile; starting again with the tables locked"));
         }
     }
-    match attempt(&mut connection, &mut watcher, options, progress, begun, true).await? {
+    match attempt(connection, watcher, options, progress, begun, journal, true).await? {
         Attempt::Done(migrated) => Ok(*migrated),
         Attempt::Changed(what) => {
             Err(MigratorError::SelfCheck(format!("{what} changed although the tables were locked")))
@@ -94,14 +113,29 @@ async fn attempt(
     options: &MigrateOptions,
     progress: &dyn Progress,
     begun: Instant,
+    journal: &mut Option<Journal>,
     locked: bool,
 ) -> Result<Attempt, MigratorError> {
     progress.step("reading the legacy tables", None);
     let mut early = None;
     if !locked {
         let mut snapshot = session::read_only(connection).await?;
-        early = Some(prepare(&mut snapshot, &options.plan).await?);
+        let outcome = prepare(&mut snapshot, &options.plan).await?;
         snapshot.rollback().await?;
+        if let Outcome::Prepared(prepared) = &outcome {
+            go_ahead(&prepared.plan, options)?;
+            stop_if_asked(progress)?;
+            progress.step("recording that the run begins", None);
+            let begin = Begin {
+                operator: &options.operator,
+                direction: Direction::Migrate,
+                plan_digest: prepared.plan.digest.clone(),
+                options: serde_json::to_value(&prepared.plan.options)?,
+                limit: options.lock_timeout,
+            };
+            *journal = Some(begin.run(watcher, connection).await?);
+        }
+        early = Some(outcome);
     }
     let mut transaction = session::read_write(connection).await?;
     let mut locked_at = None;
@@ -119,28 +153,16 @@ async fn attempt(
         Outcome::Report(plan) => return Err(MigratorError::Refused(plan)),
         Outcome::Prepared(prepared) => *prepared,
     };
-    if let (Some(expected), Some(found)) = (&options.expected_digest, &prepared.plan.digest)
-        && expected != found
-    {
-        return Err(MigratorError::StalePlan { expected: expected.clone(), found: found.clone() });
-    }
-    if !prepared.plan.ready {
-        return Err(MigratorError::Refused(Box::new(prepared.plan)));
-    }
+    go_ahead(&prepared.plan, options)?;
     stop_if_asked(progress)?;
-    let run = Uuid::now_v7();
-    let position = match carry_out(
-        &mut transaction,
-        watcher,
-        &prepared,
-        run,
-        options,
-        progress,
-        &mut locked_at,
-    )
-    .await?
-    {
-        Step::Changed(what) => return Ok(Attempt::Changed(what)),
+    let journal =
+        journal.as_mut().ok_or_else(|| MigratorError::SelfCheck("the run has no journal".to_owned()))?;
+    let step = carry_out(&mut transaction, watcher, &prepared, journal, options, progress, &mut locked_at);
+    let position = match step.await? {
+        Step::Changed(what) => {
+            journal.undo();
+            return Ok(Attempt::Changed(what));
+        }
         Step::Ready { position } => position,
     };
     stop_if_asked(progress)?;
@@ -148,12 +170,22 @@ async fn attempt(
     Ok(Attempt::Done(Box::new(Migrated {
         format: "phaseline.migrate/1",
         already: false,
-        run: Some(run),
+        run: Some(journal.run),
         plan: prepared.plan,
         position,
         took_ms: millis(begun.elapsed()),
         locked_ms: locked_at.map_or(0, |at| millis(at.elapsed())),
     })))
+}
+
+/// Fails unless it is the plan that was asked for, and ready.
+fn go_ahead(plan: &Plan, options: &MigrateOptions) -> Result<(), MigratorError> {
+    if let (Some(expected), Some(found)) = (&options.expected_digest, &plan.digest)
+        && expected != found
+    {
+        return Err(MigratorError::StalePlan { expected: expected.clone(), found: found.clone() });
+    }
+    if plan.ready { Ok(()) } else { Err(MigratorError::Refused(Box::new(plan.clone()))) }
 }
 
 enum Step {
@@ -169,21 +201,23 @@ async fn carry_out(
     connection: &mut PgConnection,
     watcher: &mut PgConnection,
     prepared: &Prepared,
-    run: Uuid,
+    journal: &mut Journal,
     options: &MigrateOptions,
     progress: &dyn Progress,
     locked_at: &mut Option<Instant>,
 ) -> Result<Step, MigratorError> {
-    progress.step("installing the log", None);
-    phaseline_projections::install(connection).await?;
-    if schema::tip(connection).await?.position != prepared.log.position {
+    // The run's own beginning is all that may have come into the log since it was read.
+    let known = prepared.log.position;
+    if schema::tip(connection).await?.position != journal.position
+        || (known != journal.after && known != journal.position)
+    {
         return Ok(Step::Changed("the log".to_owned()));
     }
     let (mut definition, phase_type) = new_phases(&prepared.phases)?;
     let project_phase_id = prepared.assignments.clone().take_column("project_phase_id")?;
     definition.leave_to(&project_phase_id);
     let recorded = LegacySchemaRecorded { phase_type, project_phase_id };
-    let (position, rows) = import(connection, prepared, &recorded, run, options, progress).await?;
+    let (position, rows) = import(connection, prepared, &recorded, journal, options, progress).await?;
 
     progress.step("building the new project_phases", None);
     build_shadow(connection, &definition, &rows).await?;
@@ -282,22 +316,17 @@ async fn import(
     connection: &mut PgConnection,
     prepared: &Prepared,
     legacy_schema: &LegacySchemaRecorded,
-    run: Uuid,
+    journal: &mut Journal,
     options: &MigrateOptions,
     progress: &dyn Progress,
 ) -> Result<(i64, Vec<PhaseRow>), MigratorError> {
     let plan = &prepared.plan;
     let total = plan.counts.timeline_events + plan.counts.link_events;
     progress.step("writing the log", Some(total));
-    let metadata = options.operator.metadata(run).to_json()?;
-    let started = options
-        .operator
-        .started(connection, Direction::Migrate, plan.digest.clone(), serde_json::to_value(&plan.options)?)
-        .await?;
+    let metadata = journal.metadata.clone();
+    let repair = options.operator.repair(journal.run).to_json()?;
     let mut import = Import::begin(connection).await?;
-    let stream = run::stream_of(run);
-    import.push(stream, 1, &RunEvent::Started(started).to_new()?, &metadata).await?;
-    import.push(stream, 2, &RunEvent::LegacySchema(legacy_schema.clone()).to_new()?, &metadata).await?;
+    journal.push(&mut import, &RunEvent::LegacySchema(legacy_schema.clone())).await?;
 
     let recorded_at = import.recorded_at().naive_utc();
     let mut done = 0;
@@ -305,8 +334,9 @@ async fn import(
     for project in &prepared.translation.projects {
         let mut folded = prepared.log.timelines.get(&project.project).cloned().unwrap_or_default();
         let stream = timeline::stream_of(project.project);
+        let metadata = if project.source == Source::Repair { &repair } else { &metadata };
         for (event, version) in project.events.iter().zip(project.version + 1..) {
-            import.push(stream, version, &NewEvent::timeline(event)?, &metadata).await?;
+            import.push(stream, version, &NewEvent::timeline(event)?, metadata).await?;
             folded.apply(event, recorded_at);
             done += 1;
         }
@@ -335,7 +365,7 @@ async fn import(
         }
     }
     let completed = MigrationCompleted { counts: plan.counts, budgets: plan.budgets_before };
-    import.push(stream, 3, &RunEvent::Migrated(completed).to_new()?, &metadata).await?;
+    journal.push(&mut import, &RunEvent::Migrated(completed)).await?;
     let imported = import.finish().await?;
     progress.advance(total);
     rows.sort_by_key(|(ordinal, _)| *ordinal);
@@ -383,11 +413,13 @@ async fn cut_over(
     project_phase_id: &Luggage,
     plan: &Plan,
 ) -> Result<(), MigratorError> {
-    let sums = "count(*), coalesce(sum(capital_budget), 0), coalesce(sum(expense_budget), 0), \
-                coalesce(sum(total_budget), 0)";
+    let sums =
+        "coalesce(sum(capital_budget), 0), coalesce(sum(expense_budget), 0), coalesce(sum(total_budget), 0)";
     let same: bool = sqlx::query_scalar(&format!(
-        "SELECT (SELECT ROW({sums}) FROM public.project_phases) = (SELECT ROW({sums}) FROM {SHADOW}.project_phases)"
+        "SELECT (SELECT ROW(count(*) + $1, {sums}) FROM public.project_phases)
+              = (SELECT ROW(count(*), {sums}) FROM {SHADOW}.project_phases)"
     ))
+    .bind(i64::try_from(plan.counts.phases_supplied).unwrap_or(i64::MAX))
     .fetch_one(&mut *connection)
     .await?;
     if !same {
@@ -403,11 +435,9 @@ async fn cut_over(
     check_definition(connection, definition).await?;
     let rows: i64 =
         sqlx::query_scalar("SELECT count(*) FROM public.project_phases").fetch_one(connection).await?;
-    if rows.unsigned_abs() != plan.counts.phases {
-        return Err(MigratorError::SelfCheck(format!(
-            "{rows} phases stand where {} were",
-            plan.counts.phases
-        )));
+    let wanted = plan.counts.phases + plan.counts.phases_supplied;
+    if rows.unsigned_abs() != wanted {
+        return Err(MigratorError::SelfCheck(format!("{rows} phases stand where {wanted} should")));
     }
     Ok(())
 }

@@ -7,18 +7,25 @@ use crate::definition::{self, ColumnDefinition, Luggage, TableDefinition};
 use crate::error::MigratorError;
 use crate::legacy::LegacyTables;
 use crate::links::FoldedLinks;
+use crate::run::{self, Run};
 use crate::shape::{self, Found, Shape};
 use crate::translate::{BudgetSums, ByDate, Translation, translate};
+use crate::translate_project::Earlier;
+pub use crate::translate_project::Source;
 use crate::watch::Watch;
 use crate::{legacy, links, session};
+use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::FoldedLog;
+use phaseline_store::{StoreError, chain::Inspector};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
+use std::collections::HashSet;
 pub(crate) use structure::{REBUILT, missing_beyond, own_schema, phase_type_labels};
 use structure::{
     assignment_timestamps, check_structure, hanging_things, orphans_of_foreign_keys, readable, trigger_notes,
 };
+use uuid::Uuid;
 
 /// What a migration can be asked to do differently. Part of the plan's digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -26,6 +33,21 @@ pub struct PlanOptions {
     /// The role whose privileges are checked; the connected one if none. Not part of the digest.
     #[serde(skip)]
     pub role: Option<String>,
+    /// Give projects without phases a default one instead of refusing them.
+    pub repair: bool,
+    /// Take over a database that the planner's own migration moved to the new shape.
+    pub adopt_migrated: bool,
+}
+
+/// What becomes of a project that the log knows, or that needs more than its rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProjectPlan {
+    /// The project.
+    pub project_id: ProjectId,
+    /// Where its timeline comes from.
+    pub source: Source,
+    /// What of the log's the old tables change, in words.
+    pub changes: Vec<String>,
 }
 
 /// How much of something there is.
@@ -41,6 +63,15 @@ pub struct Counts {
     pub timelines_opened: u64,
     /// Timelines that go on from an earlier migration with nothing new to record.
     pub timelines_continued: u64,
+    /// Timelines that go on with what was changed in the old tables.
+    #[serde(default)]
+    pub timelines_changed: u64,
+    /// Timelines that end because their project is gone.
+    #[serde(default)]
+    pub timelines_closed: u64,
+    /// Phases that a repair supplies, or supplied earlier: the new table has a row for each, the old one none.
+    #[serde(default)]
+    pub phases_supplied: u64,
     /// Events on timelines.
     pub timeline_events: u64,
     /// Events that keep assignments' links.
@@ -89,6 +120,8 @@ pub struct Plan {
     pub budgets_after: BudgetSums,
     /// What becomes of assignments' phases.
     pub assignments_by_date: ByDate,
+    /// Every project whose timeline does not come from its rows alone.
+    pub projects: Vec<ProjectPlan>,
     /// What it will cost.
     pub estimate: Estimate,
 }
@@ -172,6 +205,7 @@ pub(crate) async fn prepare(
         budgets_before: BudgetSums::default(),
         budgets_after: BudgetSums::default(),
         assignments_by_date: ByDate::default(),
+        projects: Vec::new(),
         estimate: Estimate::default(),
     };
     if found.shape == Shape::Timelines && found.revision() == Some(shape::TIMELINE_REVISION) {
@@ -192,8 +226,8 @@ pub(crate) async fn prepare(
     orphans_of_foreign_keys(connection, [&phases, &assignments], &mut findings, &mut plan).await?;
     assignment_timestamps(connection, &mut findings).await?;
     let tables = legacy::read(connection).await?;
-    let (log, links) = earlier_log(connection, &mut findings).await?;
-    let mut translation = translate(&tables, &log, &links);
+    let (log, links, earlier) = earlier_log(connection, &mut findings).await?;
+    let mut translation = translate(&tables, &log, &links, &earlier, options);
     let role = options.role.as_deref();
     plan.missing_privileges.extend(missing_beyond(connection, role, &[&phases, &assignments]).await?);
     plan.missing_privileges.extend(
@@ -201,11 +235,21 @@ pub(crate) async fn prepare(
             .await?,
     );
 
-    plan.digest = Some(digest(&tables, [&phases, &assignments], &found, options)?);
+    plan.digest = Some(digest(&tables, [&phases, &assignments], &found, options, earlier.run)?);
     plan.counts = counts(&tables, &translation);
     plan.budgets_before = translation.before;
     plan.budgets_after = translation.after;
     plan.assignments_by_date = translation.by_date;
+    plan.projects = translation
+        .projects
+        .iter()
+        .filter(|project| project.source != Source::Tables)
+        .map(|project| ProjectPlan {
+            project_id: project.project,
+            source: project.source,
+            changes: project.changes.clone(),
+        })
+        .collect();
     plan.estimate = estimate(&plan.counts);
     findings.extend(std::mem::take(&mut translation.findings));
     let refused = findings.refused();
@@ -227,35 +271,55 @@ async fn captured(connection: &mut PgConnection, table: &str) -> Result<TableDef
 async fn earlier_log(
     connection: &mut PgConnection,
     findings: &mut Findings,
-) -> Result<(FoldedLog, FoldedLinks), MigratorError> {
+) -> Result<(FoldedLog, FoldedLinks, Earlier), MigratorError> {
     let (mut log, mut links) = (FoldedLog::default(), FoldedLinks::default());
     if !phaseline_store::schema::installed(connection).await? {
-        return Ok((log, links));
+        return Ok((log, links, Earlier::default()));
     }
-    let readable: bool = sqlx::query_scalar(
-        "SELECT pg_catalog.has_schema_privilege('phaseline', 'USAGE')
-            AND pg_catalog.has_table_privilege('phaseline.events'::regclass, 'SELECT')",
-    )
-    .fetch_one(&mut *connection)
-    .await?;
-    if !readable {
+    if !log_readable(connection).await? {
         findings.note(Code::LogUnreadable, "table", "phaseline.events", "SELECT is missing");
-        return Ok((log, links));
+        return Ok((log, links, Earlier::default()));
     }
-    phaseline_store::read::scan(connection, None, |event| {
+    let mut inspector = Inspector::default();
+    let folded = phaseline_store::read::scan(connection, None, |event| {
+        inspector.see(event);
         log.see(event)?;
         links.see(event)
     })
-    .await?;
-    Ok((log, links))
+    .await;
+    for found in inspector.breaks() {
+        findings.note(Code::LogDamaged, "event", "phaseline.events", found.to_string());
+    }
+    match folded {
+        Ok(_) => {}
+        // The inspector has named it.
+        Err(StoreError::VersionGap { .. } | StoreError::Unreadable { .. }) if inspector.broken() > 0 => {}
+        Err(error) => return Err(error.into()),
+    }
+    let last = run::runs(connection).await?.into_iter().rfind(Run::completed);
+    let earlier =
+        last.map_or_else(Earlier::default, |run| Earlier { run: Some(run.id), written: run.written });
+    Ok((log, links, earlier))
 }
 
-/// What the plan stands for: the data that the migration reads, the tables' definitions, the revision, the options.
+/// Whether this role may read the log.
+pub(crate) async fn log_readable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT pg_catalog.has_schema_privilege('phaseline', 'USAGE')
+            AND pg_catalog.has_table_privilege('phaseline.events'::regclass, 'SELECT')",
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// What the plan stands for: the data that the migration reads, the tables' definitions, the revision, the options, and
+/// the run that left the log as it is (in the old shape it takes no commands).
 fn digest(
     tables: &LegacyTables,
     definitions: [&TableDefinition; 2],
     found: &Found,
     options: &PlanOptions,
+    last_run: Option<Uuid>,
 ) -> Result<String, serde_json::Error> {
     let mut hasher = Sha256::new();
     hasher.update(b"phaseline/plan/v1");
@@ -264,6 +328,7 @@ fn digest(
         serde_json::to_string(&definitions)?,
         serde_json::to_string(&found.revisions)?,
         serde_json::to_string(options)?,
+        serde_json::to_string(&last_run)?,
     ] {
         hasher.update(Sha256::digest(text.as_bytes()));
     }
@@ -271,12 +336,20 @@ fn digest(
 }
 
 fn counts(tables: &LegacyTables, translation: &Translation) -> Counts {
+    let of = |source: Source| {
+        translation.projects.iter().filter(|project| project.source == source).count() as u64
+    };
+    let rows: HashSet<PhaseId> = tables.phases.iter().map(|phase| phase.id).collect();
+    let supplied = translation.projects.iter().flat_map(|project| &project.phases);
     Counts {
         projects: tables.projects.len() as u64,
         phases: tables.phases.len() as u64,
         assignments: tables.assignments.len() as u64,
         timelines_opened: translation.projects.iter().filter(|project| project.version == 0).count() as u64,
-        timelines_continued: translation.continued,
+        timelines_continued: of(Source::Log),
+        timelines_changed: of(Source::LogAndTables),
+        timelines_closed: of(Source::Gone),
+        phases_supplied: supplied.filter(|(id, _)| !rows.contains(id)).count() as u64,
         timeline_events: translation.projects.iter().map(|project| project.events.len() as u64).sum(),
         link_events: translation.links.iter().map(|project| links::event_count(project.links.len())).sum(),
         links: translation.links.iter().map(|project| project.links.len() as u64).sum(),

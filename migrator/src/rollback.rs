@@ -3,26 +3,32 @@
 
 mod build;
 mod look;
+mod loss;
+mod pending;
 
 use crate::anomaly::Anomaly;
 use crate::ddl;
 use crate::definition::{self, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
+use crate::journal::{self, Begin, Journal};
 use crate::lock::{Head, lock_run, lock_tables};
 use crate::migrate::{check_definition, millis, set_revision, stop_if_asked, with_own_tables};
 use crate::plan::SHADOW;
 use crate::progress::Progress;
-use crate::run::{self, Direction, Operator, RollbackCompleted, RunEvent};
+use crate::run::{self, Direction, LegacyRowsWritten, LossAccepted, Operator, RollbackCompleted, RunEvent};
 use crate::session::{self, Database};
 use crate::shape::{LEGACY_REVISION, Shape, TIMELINE_REVISION};
+use crate::written;
 use build::{build_assignments, build_phases, catch_up, changed, check_built, count};
 use chrono::{DateTime, Utc};
 use look::{Looked, Prepared, look};
+pub use loss::{Loss, LossItem};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::drift::Drift;
-use phaseline_store::{Import, schema};
+use phaseline_projections::legacy_phases;
+use phaseline_store::{Import, NewEvent, schema, timeline};
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -33,9 +39,11 @@ pub struct RollbackOptions {
     pub lock_timeout: Duration,
     /// Who runs it.
     pub operator: Operator,
+    /// The digest of the loss that is accepted; if there is another loss, nothing is written.
+    pub accept_loss: Option<String>,
 }
 
-/// A change made since the migration, which the old schema cannot hold.
+/// A change made to a timeline since the migration. What of it the old schema cannot hold is in [`RollbackPlan::loss`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Edit {
     /// The project.
@@ -67,8 +75,10 @@ pub struct RollbackPlan {
     pub anomalies: Vec<Anomaly>,
     /// What the role may not do.
     pub missing_privileges: Vec<String>,
-    /// Changes that the old schema cannot hold.
+    /// Changes made since the migration.
     pub edits: Vec<Edit>,
+    /// What of them, and of the rows as they stand, the old schema cannot hold.
+    pub loss: Loss,
     /// Rows that the log does not account for.
     pub drift: Vec<Drift>,
     /// Indexes and statistics made since on columns that go: they go with them.
@@ -129,11 +139,29 @@ pub async fn rollback(
 ) -> Result<RolledBack, MigratorError> {
     let begun = Instant::now();
     let mut connection = database.connect(&options.operator.purpose(Direction::Rollback)).await?;
-    lock_run(&mut connection).await?;
+    lock_run(&mut connection, &options.operator, progress).await?;
     let mut watcher = database.connect("phaseline watcher").await?;
+    let mut journal = None;
+    let done = attempts(&mut connection, &mut watcher, options, progress, begun, &mut journal).await;
+    if let (Err(error), Some(journal)) = (&done, &journal) {
+        // Whatever is begun is undone first; the log's head is free then.
+        let _ = tokio::time::timeout(Duration::from_secs(5), connection.ping()).await;
+        journal::failed(database, journal, error).await;
+    }
+    done
+}
+
+async fn attempts(
+    connection: &mut PgConnection,
+    watcher: &mut PgConnection,
+    options: &RollbackOptions,
+    progress: &dyn Progress,
+    begun: Instant,
+    journal: &mut Option<Journal>,
+) -> Result<RolledBack, MigratorError> {
     let mut last = String::new();
     for _ in 0..ATTEMPTS {
-        match attempt(&mut connection, &mut watcher, options, progress, begun).await? {
+        match attempt(connection, watcher, options, progress, begun, journal).await? {
             Attempt::Done(done) => return Ok(*done),
             Attempt::Changed(what) => {
                 progress.note(&format!("{what} changed meanwhile; starting again"));
@@ -148,14 +176,15 @@ pub async fn rollback(
 }
 
 async fn attempt(
-    connection: &mut PgConnection,
+    main: &mut PgConnection,
     watcher: &mut PgConnection,
     options: &RollbackOptions,
     progress: &dyn Progress,
     begun: Instant,
+    journal: &mut Option<Journal>,
 ) -> Result<Attempt, MigratorError> {
     progress.step("reading the log", None);
-    let mut transaction = session::read_write(connection).await?;
+    let mut transaction = session::read_write(main).await?;
     let connection = &mut *transaction;
     sqlx::raw_sql(
         "SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL jit = off",
@@ -176,15 +205,28 @@ async fn attempt(
         }
         Looked::Report(plan) => return Err(MigratorError::RollbackRefused(plan)),
     };
-    if !prepared.plan.anomalies.is_empty() || !prepared.plan.missing_privileges.is_empty() {
-        return Err(MigratorError::RollbackRefused(Box::new(prepared.plan)));
-    }
-    if !prepared.plan.ready {
-        return Err(MigratorError::WouldLose(Box::new(prepared.plan)));
-    }
+    go_ahead(&prepared.plan, options)?;
     stop_if_asked(progress)?;
-    // Whatever of the log's schema is missing is made again: the events alone are enough.
-    phaseline_projections::install(connection).await?;
+    if journal.is_none() {
+        progress.step("recording that the run begins", None);
+        let begin = Begin {
+            operator: &options.operator,
+            direction: Direction::Rollback,
+            plan_digest: None,
+            options: serde_json::json!({ "accept_loss": options.accept_loss }),
+            limit: options.lock_timeout,
+        };
+        if !schema::whole(connection).await? {
+            // The events alone are enough. To make the rest again takes locks that this transaction is in the way of.
+            transaction.rollback().await?;
+            *journal = Some(begin.run(watcher, main).await?);
+            return Ok(Attempt::Changed("the log's schema was made whole, and so everything".to_owned()));
+        }
+        *journal = Some(begin.run(watcher, connection).await?);
+    }
+    let journal =
+        journal.as_mut().ok_or_else(|| MigratorError::SelfCheck("the run has no journal".to_owned()))?;
+    journal.undo();
 
     progress.step("building the old project_phases", None);
     sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
@@ -192,31 +234,32 @@ async fn attempt(
     stop_if_asked(progress)?;
     progress.step("restoring the assignments' links", Some(prepared.links.phase_of.len() as u64));
     let copied = build_assignments(connection, &prepared, progress).await?;
-    let mut completed = count(connection, prepared.plan.phases, copied).await?;
+    let mut completed = count(connection, &prepared.plan, copied).await?;
     stop_if_asked(progress)?;
 
     progress.step("locking the tables", None);
     let tables = with_own_tables(tables_to_lock(&prepared));
     let locked_at =
         lock_tables(connection, watcher, &tables, Head::Too, options.lock_timeout, progress).await?;
-    if let Some(what) = changed(connection, &prepared).await? {
+    if let Some(what) = changed(connection, &prepared, journal).await? {
         return Ok(Attempt::Changed(what));
     }
     progress.step("cutting over", None);
     if prepared.watch.changed_table(connection, "resource_assignments").await? {
-        let built = catch_up(connection, &prepared).await?;
-        completed = count(connection, prepared.plan.phases, built).await?;
+        let Some(built) = catch_up(connection, &prepared).await? else {
+            return Ok(Attempt::Changed("the assignments of a project without phases".to_owned()));
+        };
+        completed = count(connection, &prepared.plan, built).await?;
     }
     check_built(connection, &completed).await?;
-    let run = Uuid::now_v7();
-    record(connection, options, run, &completed).await?;
+    record(connection, &prepared, journal, &completed).await?;
     cut_over(connection, &prepared).await?;
     stop_if_asked(progress)?;
     transaction.commit().await?;
     Ok(Attempt::Done(Box::new(RolledBack {
         plan: prepared.plan,
         dry_run: false,
-        run: Some(run),
+        run: Some(journal.run),
         completed: Some(completed),
         took_ms: millis(begun.elapsed()),
         locked_ms: millis(locked_at.elapsed()),
@@ -231,19 +274,49 @@ fn tables_to_lock(prepared: &Prepared) -> Vec<QualifiedName> {
     tables
 }
 
+/// Fails unless nothing is in the way and nothing is lost but what was accepted.
+fn go_ahead(plan: &RollbackPlan, options: &RollbackOptions) -> Result<(), MigratorError> {
+    if plan.anomalies.iter().any(|anomaly| anomaly.refused) || !plan.missing_privileges.is_empty() {
+        return Err(MigratorError::RollbackRefused(Box::new(plan.clone())));
+    }
+    if plan.ready || options.accept_loss.is_some() && options.accept_loss == plan.loss.digest {
+        return Ok(());
+    }
+    Err(MigratorError::WouldLose(Box::new(plan.clone())))
+}
+
+/// Writes the rollback's own events: on timelines, then what it wrote, what was lost, and that it is done.
 async fn record(
     connection: &mut PgConnection,
-    options: &RollbackOptions,
-    run: Uuid,
+    prepared: &Prepared,
+    journal: &mut Journal,
     completed: &RollbackCompleted,
 ) -> Result<(), MigratorError> {
-    let metadata = options.operator.metadata(run).to_json()?;
-    let started =
-        options.operator.started(connection, Direction::Rollback, None, serde_json::json!({})).await?;
+    let metadata = journal.metadata.clone();
     let mut import = Import::begin(connection).await?;
-    let stream = run::stream_of(run);
-    import.push(stream, 1, &RunEvent::Started(started).to_new()?, &metadata).await?;
-    import.push(stream, 2, &RunEvent::RolledBack(completed.clone()).to_new()?, &metadata).await?;
+    for pending in &prepared.pending {
+        let stream = timeline::stream_of(pending.project);
+        for (event, version) in pending.events.iter().zip(pending.version + 1..) {
+            import.push(stream, version, &NewEvent::timeline(event)?, &metadata).await?;
+        }
+    }
+    let mut projects: Vec<_> =
+        prepared.log.timelines.iter().filter(|(_, folded)| folded.timeline.project().is_some()).collect();
+    projects.sort_by_key(|(project, _)| **project);
+    for chunk in projects.chunks(run::ROWS_WRITTEN_CHUNK) {
+        let digests = chunk
+            .iter()
+            .map(|(project, folded)| (**project, written::of_written(&legacy_phases::rows(folded))));
+        let event = RunEvent::RowsWritten(LegacyRowsWritten { digests: digests.collect() });
+        journal.push(&mut import, &event).await?;
+    }
+    if let Some(digest) = &prepared.plan.loss.digest {
+        let items = serde_json::to_value(&prepared.plan.loss.items)?;
+        journal
+            .push(&mut import, &RunEvent::LossAccepted(LossAccepted { digest: digest.clone(), items }))
+            .await?;
+    }
+    journal.push(&mut import, &RunEvent::RolledBack(completed.clone())).await?;
     import.finish().await?;
     Ok(())
 }
@@ -258,7 +331,7 @@ async fn cut_over(connection: &mut PgConnection, prepared: &Prepared) -> Result<
     let [phases, assignments] = &prepared.old;
     ddl::run(connection, &definition::finish(&[phases, assignments])).await?;
     set_revision(connection, TIMELINE_REVISION, LEGACY_REVISION).await?;
-    sqlx::raw_sql(&format!("DROP TABLE {SHADOW}.links; DROP SCHEMA {SHADOW}"))
+    sqlx::raw_sql(&format!("DROP TABLE {SHADOW}.links, {SHADOW}.days; DROP SCHEMA {SHADOW}"))
         .execute(&mut *connection)
         .await?;
     schema::set_accepts_commands(connection, false).await?;

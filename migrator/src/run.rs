@@ -1,14 +1,18 @@
-//! A run of the migrator as events: who, when, on what plan, with what outcome. They are written in the transaction
-//! that changes the shape, so a run that did not happen has left nothing.
+//! A run of the migrator as events: who, when, on what plan, with what outcome.
+//!
+//! That it began is committed before its work (see [`crate::journal`]); everything else is written in the transaction
+//! that changes the shape. So a run that was killed is seen to have begun, and to have changed nothing.
 
 use crate::definition::Luggage;
 use crate::error::MigratorError;
 use crate::plan::Counts;
 use crate::translate::BudgetSums;
 use chrono::{DateTime, Utc};
+use phaseline_domain::ProjectId;
 use phaseline_store::{Metadata, NewEvent, RecordedEvent, StoreError, StreamId, read};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// The stream type of runs.
@@ -83,11 +87,43 @@ pub struct RollbackCompleted {
     pub links_by_date: u64,
     /// Assignments that the log does not know and that no phase holds: their project's first phase.
     pub links_first_phase: u64,
+    /// The digest of the loss that was accepted; none if nothing was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_loss: Option<String>,
+}
+
+/// A digest over the rows of `project_phases` that a rollback wrote for each project: whether somebody touched them since.
+/// In chunks, of [`ROWS_WRITTEN_CHUNK`] projects each.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct LegacyRowsWritten {
+    /// SHA-256 in hexadecimal digits, by project.
+    pub digests: HashMap<ProjectId, String>,
+}
+
+/// Projects in one [`LegacyRowsWritten`].
+pub const ROWS_WRITTEN_CHUNK: usize = 1000;
+
+/// What a rollback could not carry over, as it was accepted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LossAccepted {
+    /// The digest that was given.
+    pub digest: String,
+    /// The items, as the report showed them.
+    pub items: serde_json::Value,
+}
+
+/// A run ended without changing the shape.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunFailed {
+    /// `interrupted`, `refused` or `failed`.
+    pub outcome: String,
+    /// Why.
+    pub error: String,
 }
 
 /// One of a run's events.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a run has three events")]
+#[expect(clippy::large_enum_variant, reason = "a run has a handful of events")]
 pub enum RunEvent {
     /// See [`RunStarted`].
     Started(RunStarted),
@@ -97,6 +133,12 @@ pub enum RunEvent {
     Migrated(MigrationCompleted),
     /// See [`RollbackCompleted`].
     RolledBack(RollbackCompleted),
+    /// See [`LegacyRowsWritten`].
+    RowsWritten(LegacyRowsWritten),
+    /// See [`LossAccepted`].
+    LossAccepted(LossAccepted),
+    /// See [`RunFailed`].
+    Failed(RunFailed),
 }
 
 const VERSION: i32 = 1;
@@ -109,6 +151,9 @@ impl RunEvent {
             Self::LegacySchema(event) => ("LegacySchemaRecorded", serde_json::to_string(event)?),
             Self::Migrated(event) => ("MigrationCompleted", serde_json::to_string(event)?),
             Self::RolledBack(event) => ("RollbackCompleted", serde_json::to_string(event)?),
+            Self::RowsWritten(event) => ("LegacyRowsWritten", serde_json::to_string(event)?),
+            Self::LossAccepted(event) => ("LossAccepted", serde_json::to_string(event)?),
+            Self::Failed(event) => ("RunFailed", serde_json::to_string(event)?),
         };
         Ok(NewEvent::new(event_type, VERSION, payload))
     }
@@ -129,6 +174,9 @@ impl RunEvent {
             "LegacySchemaRecorded" => serde_json::from_str(&event.payload).map(Self::LegacySchema),
             "MigrationCompleted" => serde_json::from_str(&event.payload).map(Self::Migrated),
             "RollbackCompleted" => serde_json::from_str(&event.payload).map(Self::RolledBack),
+            "LegacyRowsWritten" => serde_json::from_str(&event.payload).map(Self::RowsWritten),
+            "LossAccepted" => serde_json::from_str(&event.payload).map(Self::LossAccepted),
+            "RunFailed" => serde_json::from_str(&event.payload).map(Self::Failed),
             _ => {
                 return Err(unreadable(phaseline_domain::StoredEventError::UnknownType(event_type)));
             }
@@ -153,10 +201,21 @@ pub struct Run {
     pub migrated: Option<MigrationCompleted>,
     /// What came of a rollback.
     pub rolled_back: Option<RollbackCompleted>,
+    /// The digests of the rows that a rollback wrote.
+    pub written: HashMap<ProjectId, String>,
+    /// Why it ended without changing the shape, if it said so.
+    pub failed: Option<RunFailed>,
     /// The position of its last event.
     pub position: i64,
     /// When its last event was recorded.
     pub ended_at: DateTime<Utc>,
+}
+
+impl Run {
+    /// Whether it changed the shape.
+    pub const fn completed(&self) -> bool {
+        self.migrated.is_some() || self.rolled_back.is_some()
+    }
 }
 
 /// The stream of a run.
@@ -177,6 +236,8 @@ pub async fn runs(connection: &mut PgConnection) -> Result<Vec<Run>, MigratorErr
                 legacy_schema: None,
                 migrated: None,
                 rolled_back: None,
+                written: HashMap::new(),
+                failed: None,
                 position: recorded.position,
                 ended_at: recorded.recorded_at,
             });
@@ -191,7 +252,9 @@ pub async fn runs(connection: &mut PgConnection) -> Result<Vec<Run>, MigratorErr
             RunEvent::LegacySchema(schema) => run.legacy_schema = Some(schema),
             RunEvent::Migrated(completed) => run.migrated = Some(completed),
             RunEvent::RolledBack(completed) => run.rolled_back = Some(completed),
-            RunEvent::Started(_) => {}
+            RunEvent::RowsWritten(rows) => run.written.extend(rows.digests),
+            RunEvent::Failed(failed) => run.failed = Some(failed),
+            RunEvent::LossAccepted(_) | RunEvent::Started(_) => {}
         }
     }
     Ok(runs)
@@ -211,7 +274,9 @@ pub struct Operator {
 impl Operator {
     /// How the run shows in `pg_stat_activity`.
     pub(crate) fn purpose(&self, direction: Direction) -> String {
-        format!("phaseline {direction} {} pid {}", self.actor, std::process::id())
+        // 63 bytes is all that the server keeps; the actor may be cut, who else waits needs the rest.
+        let host: String = self.host.chars().take(20).collect();
+        format!("phaseline {direction} pid {} on {host} by {}", std::process::id(), self.actor)
     }
 
     /// The metadata of a run's events.
@@ -223,6 +288,14 @@ impl Operator {
             correlation_id: Some(run.to_string()),
             ..Metadata::default()
         }
+    }
+
+    /// The metadata of events that a repair adds: the reason says so.
+    pub(crate) fn repair(&self, run: Uuid) -> Metadata {
+        let repair = "repair: the project had no phase".to_owned();
+        let reason =
+            self.reason.as_ref().map_or_else(|| repair.clone(), |reason| format!("{repair} ({reason})"));
+        Metadata { reason: Some(reason), ..self.metadata(run) }
     }
 
     /// A run's first event.

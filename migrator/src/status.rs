@@ -41,9 +41,10 @@ pub struct RunStatus {
     pub host: String,
     /// When it began.
     pub started_at: DateTime<Utc>,
-    /// When it was committed.
+    /// When it was committed; for a run that did not end, when it began.
     pub ended_at: DateTime<Utc>,
-    /// `done`, or what else became of it.
+    /// `done`, `interrupted`, `refused`, `failed`, `running`, or `killed`: its process ended without a word, and
+    /// PostgreSQL undid what it had begun.
     pub outcome: String,
     /// What it did, in a line.
     pub summary: String,
@@ -99,7 +100,10 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorErr
             hash: phaseline_store::hash::hex(&tip.hash),
             accepts_commands,
         });
-        runs = run::runs(connection).await?.into_iter().map(told).collect();
+        let known = run::runs(connection).await?;
+        let last = known.len();
+        let unended = |at: usize| if running.is_some() && at + 1 == last { RUNNING } else { KILLED };
+        runs = known.into_iter().enumerate().map(|(at, run)| told(run, unended(at))).collect();
     }
     transaction.rollback().await?;
     Ok(Status {
@@ -114,7 +118,13 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorErr
     })
 }
 
-fn told(run: run::Run) -> RunStatus {
+/// A run without an end whose process holds the run lock.
+const RUNNING: &str = "running";
+/// A run without an end and without a process.
+const KILLED: &str = "killed";
+
+/// `unended` is what becomes of a run that says nothing about its end.
+fn told(run: run::Run, unended: &str) -> RunStatus {
     let summary = match (&run.migrated, &run.rolled_back) {
         (Some(done), _) => format!(
             "{} projects, {} phases, {} assignments; {} events written",
@@ -127,9 +137,22 @@ fn told(run: run::Run) -> RunStatus {
             "{} phases and {} assignments restored, {} links from the log",
             done.phases, done.assignments, done.links_restored
         ),
-        _ => String::new(),
+        _ => match &run.failed {
+            Some(failed) => failed.error.clone(),
+            None if unended == KILLED => {
+                format!(
+                    "process {} on {} ended without a word; it changed nothing",
+                    run.started.pid, run.started.host
+                )
+            }
+            None => String::new(),
+        },
     };
-    let done = run.migrated.is_some() || run.rolled_back.is_some();
+    let outcome = match &run.failed {
+        _ if run.completed() => "done".to_owned(),
+        Some(failed) => failed.outcome.clone(),
+        None => unended.to_owned(),
+    };
     RunStatus {
         id: run.id,
         direction: run.started.direction,
@@ -138,7 +161,7 @@ fn told(run: run::Run) -> RunStatus {
         host: run.started.host,
         started_at: run.started.started_at,
         ended_at: run.ended_at,
-        outcome: if done { "done" } else { "not finished" }.to_owned(),
+        outcome,
         summary,
     }
 }

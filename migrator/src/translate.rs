@@ -2,16 +2,19 @@
 
 use crate::anomaly::{Code, Findings};
 use crate::fast_hash::FastHash;
-use crate::legacy::{BadTime, LegacyTables, RawAssignment, RawPhase, RawProject};
+use crate::legacy::{BadTime, LegacyTables, RawAssignment, RawProject};
 use crate::links::FoldedLinks;
+use crate::plan::PlanOptions;
+use crate::row_values::{budgets, phase_type, project_range, timestamps};
+use crate::translate_project::{Earlier, Source, phases_of_project};
 use chrono::NaiveDate;
-use phaseline_domain::event::{LegacyPhaseAdopted, PhaseRemoved, TimelineOpened, TimelineRescheduled};
-use phaseline_domain::legacy::{self, LegacyPhase, LegacyPhaseType, Untranslatable};
-use phaseline_domain::{AssignmentId, Budget, DateRange, Money, PhaseId, ProjectId, TimelineEvent};
+use phaseline_domain::event::TimelineClosed;
+use phaseline_domain::legacy::{LegacyPhase, LegacyPhaseType};
+use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId, TimelineEvent};
 use phaseline_projections::FoldedLog;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 /// What one project's history gains.
@@ -21,8 +24,14 @@ pub(crate) struct ProjectEvents {
     /// The stream's version before.
     pub version: i64,
     pub events: Vec<TimelineEvent>,
+    /// Where its timeline comes from.
+    pub source: Source,
+    /// What of the log's the tables change, in words.
+    pub changes: Vec<String>,
     /// The project's phases after these events, in order of days.
-    pub phases: Vec<LegacyPhaseAdopted>,
+    pub phases: Vec<(PhaseId, DateRange)>,
+    /// Their budgets.
+    pub budgets: BudgetSums,
 }
 
 /// Links to record for the assignments of one project.
@@ -57,7 +66,7 @@ pub struct BudgetSums {
 }
 
 impl BudgetSums {
-    fn add(&mut self, [capital, expense, total]: [Decimal; 3]) {
+    pub(crate) fn add(&mut self, [capital, expense, total]: [Decimal; 3]) {
         self.capital += capital;
         self.expense += expense;
         self.total += total;
@@ -73,89 +82,6 @@ pub(crate) struct Translation {
     pub by_date: ByDate,
     pub before: BudgetSums,
     pub after: BudgetSums,
-    /// Projects whose history goes on from an earlier migration without a new event.
-    pub continued: u64,
-}
-
-fn project_range(project: &RawProject, findings: &mut Findings) -> Option<DateRange> {
-    let mut dates = [None; 2];
-    for ((column, raw), date) in
-        [("start_date", project.start), ("end_date", project.end)].into_iter().zip(&mut dates)
-    {
-        match raw.get() {
-            Ok(good) => *date = Some(good),
-            Err(bad) => {
-                let code = match bad {
-                    BadTime::Null => Code::ProjectDatesNull,
-                    BadTime::Infinite => Code::ProjectDatesInfinite,
-                    BadTime::OutOfRange => Code::ProjectDatesOutOfRange,
-                };
-                findings.note(code, "projects", project.id, format!("{column} is {bad}"));
-            }
-        }
-    }
-    let (start, end) = (dates[0]?, dates[1]?);
-    DateRange::new(start, end)
-        .inspect_err(|_| {
-            let detail = format!("start_date {start}, end_date {end}");
-            findings.note(Code::ProjectDatesReversed, "projects", project.id, detail);
-        })
-        .ok()
-}
-
-fn phase_type(raw: &RawPhase, findings: &mut Findings) -> Option<LegacyPhaseType> {
-    match raw.phase_type.as_deref().map(str::parse) {
-        Some(Ok(phase_type)) => Some(phase_type),
-        Some(Err(unknown)) => {
-            findings.note(Code::NotThePlanners, "project_phases", raw.id, unknown.to_string());
-            None
-        }
-        None => {
-            findings.note(Code::PhaseNull, "project_phases", raw.id, "phase_type is NULL");
-            None
-        }
-    }
-}
-
-fn budgets(raw: &RawPhase, findings: &mut Findings) -> Option<([Decimal; 3], Budget)> {
-    let mut amounts = [None; 3];
-    for ((column, text), amount) in
-        ["capital_budget", "expense_budget", "total_budget"].iter().zip(&raw.budgets).zip(&mut amounts)
-    {
-        match text {
-            None => findings.note(Code::PhaseNull, "project_phases", raw.id, format!("{column} is NULL")),
-            Some(text) => match text.parse::<Decimal>().ok().and_then(|value| Money::new(value).ok()) {
-                Some(money) => *amount = Some(money),
-                None => {
-                    findings.note(Code::PhaseBudget, "project_phases", raw.id, format!("{column} is {text}"));
-                }
-            },
-        }
-    }
-    let (capital, expense, total) = (amounts[0]?, amounts[1]?, amounts[2]?);
-    let budget = Budget::new(capital, expense).ok().filter(|budget| budget.total() == total);
-    if budget.is_none() {
-        let detail =
-            format!("total_budget is {total}, capital {capital} plus expense {expense} is another amount");
-        findings.note(Code::PhaseBudget, "project_phases", raw.id, detail);
-    }
-    Some(([capital.amount(), expense.amount(), total.amount()], budget?))
-}
-
-fn timestamps(raw: &RawPhase, findings: &mut Findings) -> Option<[chrono::NaiveDateTime; 2]> {
-    let mut times = [None; 2];
-    for ((column, value), time) in
-        [("created_at", raw.created_at), ("updated_at", raw.updated_at)].into_iter().zip(&mut times)
-    {
-        match value.get() {
-            Ok(good) => *time = Some(good),
-            Err(bad) => {
-                let code = if bad == BadTime::Null { Code::PhaseNull } else { Code::PhaseTimestamp };
-                findings.note(code, "project_phases", raw.id, format!("{column} is {bad}"));
-            }
-        }
-    }
-    Some([times[0]?, times[1]?])
 }
 
 /// Ordinals that keep the heap's order. A phase that the log knows keeps its own where that is possible, so that a
@@ -179,7 +105,13 @@ fn ordinals(tables: &LegacyTables, log: &FoldedLog) -> Vec<i64> {
 }
 
 /// Translates the tables; `log` and `links` are what earlier migrations left in the log (empty at first).
-pub(crate) fn translate(tables: &LegacyTables, log: &FoldedLog, links: &FoldedLinks) -> Translation {
+pub(crate) fn translate(
+    tables: &LegacyTables,
+    log: &FoldedLog,
+    links: &FoldedLinks,
+    earlier: &Earlier,
+    options: &PlanOptions,
+) -> Translation {
     let mut translation = Translation::default();
     let findings = &mut translation.findings;
     let mut phases_of: HashMap<ProjectId, Vec<LegacyPhase>> = HashMap::new();
@@ -214,41 +146,42 @@ pub(crate) fn translate(tables: &LegacyTables, log: &FoldedLog, links: &FoldedLi
 
     for raw in &tables.projects {
         let range = project_range(raw, findings);
-        if !rows_of.contains_key(&raw.id) {
-            findings.note(Code::ProjectWithoutPhases, "projects", raw.id, "no row in project_phases");
-            continue;
-        }
-        let Some(range) = range else { continue };
         let phases = phases_of.remove(&raw.id).unwrap_or_default();
-        if phases.len() != rows_of[&raw.id] as usize {
+        if phases.len() != rows_of.get(&raw.id).copied().unwrap_or_default() as usize {
             continue; // Its bad phases are noted already.
         }
         note_doubles(raw.id, &phases, findings);
-        match adopt_into(log, raw.id, range, phases) {
-            Ok(project) => {
-                for phase in &project.phases {
-                    let budget = phase.budget;
-                    translation
-                        .after
-                        .add([budget.capital(), budget.expense(), budget.total()].map(Money::amount));
-                }
-                translation.continued += u64::from(project.version > 0 && project.events.is_empty());
-                translation.projects.push(project);
+        let known = log.timelines.get(&raw.id);
+        let Some(range) = range else {
+            if phases.is_empty() {
+                findings.note(Code::ProjectWithoutPhases, "projects", raw.id, "no row in project_phases");
             }
-            Err(error) => {
-                let code = match error {
-                    Untranslatable::NoPhases => Code::ProjectWithoutPhases,
-                    Untranslatable::MorePhasesThanDays { .. } => Code::MorePhasesThanDays,
-                    Untranslatable::Value(_) => Code::NotThePlanners,
-                };
-                findings.note(code, "projects", raw.id, error.to_string());
-            }
+            continue;
+        };
+        let written = earlier.written.get(&raw.id).map(String::as_str);
+        let found = phases_of_project(raw.id, range, &phases, known, written, options.repair, findings);
+        if let Some(project) = found {
+            translation.after.add([project.budgets.capital, project.budgets.expense, project.budgets.total]);
+            translation.projects.push(project);
         }
     }
-    let mut gone: Vec<_> = log.timelines.keys().filter(|project| !projects.contains_key(project)).collect();
+    let open = |(project, folded): (&ProjectId, &phaseline_projections::FoldedTimeline)| {
+        (folded.timeline.project().is_some() && !projects.contains_key(project))
+            .then_some((*project, folded.version))
+    };
+    let mut gone: Vec<_> = log.timelines.iter().filter_map(open).collect();
     gone.sort();
-    for project in gone {
+    for (project, version) in gone {
         findings.note(Code::ProjectGone, "projects", project, "its timeline is in the log");
+        translation.projects.push(ProjectEvents {
+            project,
+            version,
+            events: vec![TimelineClosed { project_id: project }.into()],
+            source: Source::Gone,
+            changes: vec!["the project is gone".to_owned()],
+            phases: Vec::new(),
+            budgets: BudgetSums::default(),
+        });
     }
     assignments(tables, &projects, links, &mut translation);
     translation
@@ -268,39 +201,6 @@ fn note_doubles(project: ProjectId, phases: &[LegacyPhase], findings: &mut Findi
     }
 }
 
-/// What a project's history gains: everything, at its first migration; afterwards only what differs from the log.
-fn adopt_into(
-    log: &FoldedLog,
-    project_id: ProjectId,
-    range: DateRange,
-    phases: Vec<LegacyPhase>,
-) -> Result<ProjectEvents, Untranslatable> {
-    let adopted = legacy::adopt(range, phases)?;
-    let mut events: Vec<TimelineEvent> = Vec::new();
-    let mut version = 0;
-    let known = log.timelines.get(&project_id);
-    match known {
-        None => events.push(TimelineOpened { project_id, range }.into()),
-        Some(folded) => {
-            version = folded.version;
-            if folded.timeline.range() != Some(range) {
-                events.push(TimelineRescheduled { range }.into());
-            }
-            let stay: HashSet<PhaseId> = adopted.iter().map(|phase| phase.phase_id).collect();
-            let gone = folded.timeline.phases().iter().filter(|phase| !stay.contains(&phase.id));
-            events.extend(gone.map(|phase| TimelineEvent::from(PhaseRemoved { phase_id: phase.id })));
-        }
-    }
-    let differs = |phase: &LegacyPhaseAdopted| {
-        let mut as_adopted = phaseline_domain::Timeline::default();
-        as_adopted.evolve(&TimelineEvent::from(phase.clone()));
-        let there = known.and_then(|folded| folded.timeline.phase(phase.phase_id));
-        there.is_none() || there != as_adopted.phase(phase.phase_id)
-    };
-    events.extend(adopted.iter().filter(|phase| differs(phase)).cloned().map(TimelineEvent::from));
-    Ok(ProjectEvents { project: project_id, version, events, phases: adopted })
-}
-
 fn assignments(
     tables: &LegacyTables,
     projects: &HashMap<ProjectId, &RawProject, FastHash>,
@@ -310,7 +210,7 @@ fn assignments(
     let findings = &mut translation.findings;
     let phase_project: HashMap<PhaseId, Option<ProjectId>, FastHash> =
         tables.phases.iter().map(|phase| (phase.id, phase.project)).collect();
-    let days: HashMap<ProjectId, &[LegacyPhaseAdopted], FastHash> =
+    let days: HashMap<ProjectId, &[(PhaseId, DateRange)], FastHash> =
         translation.projects.iter().map(|project| (project.project, project.phases.as_slice())).collect();
     let mut links: HashMap<ProjectId, Vec<(PhaseId, AssignmentId)>, FastHash> = HashMap::default();
     let mut order: Vec<ProjectId> = Vec::new();
@@ -383,8 +283,8 @@ fn assignments(
         .collect();
 }
 
-fn phase_on(phases: &[LegacyPhaseAdopted], date: NaiveDate) -> Option<PhaseId> {
-    phases.iter().find(|phase| phase.range.contains(date)).map(|phase| phase.phase_id)
+fn phase_on(phases: &[(PhaseId, DateRange)], date: NaiveDate) -> Option<PhaseId> {
+    phases.iter().find(|(_, range)| range.contains(date)).map(|(id, _)| *id)
 }
 
 fn same_resource_and_day(tables: &LegacyTables, findings: &mut Findings) {

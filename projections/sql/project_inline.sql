@@ -1,6 +1,35 @@
+-- All that the planner's tables say about a project: {"dates": [start_date, end_date] or null if there is no such
+-- project, "rows": [[a value as text for each column], ...] by id}. What stands there may be anything, so everything is
+-- text, in one form whatever the session's settings. NULL while the log takes no commands: then the table is the old one.
+-- Whoever writes commands needs it to adopt a project whose rows others wrote, and has no rights on the planner's tables.
+CREATE OR REPLACE FUNCTION phaseline.unadopted(project uuid) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
+BEGIN
+    IF NOT coalesce((SELECT h.accepts_commands FROM phaseline.head h WHERE h.id = 1), false) THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT json_build_object(
+        'dates', (SELECT json_build_array(p.start_date::text, p.end_date::text)
+                    FROM public.projects p WHERE p.id = project),
+        'rows', coalesce((SELECT json_agg(json_build_array(ph.project_id::text, ph.capital_budget::text,
+                                     ph.expense_budget::text, ph.total_budget::text, ph.id::text,
+                                     ph.created_at::text, ph.updated_at::text, ph.name::text, ph.start_date::text,
+                                     ph.end_date::text, ph.description::text) ORDER BY ph.id)
+                            FROM public.project_phases ph WHERE ph.project_id = project), '[]'::json)));
+END $$;
+
+-- The project that a row of project_phases belongs to; for those who have no rights on that table.
+CREATE OR REPLACE FUNCTION phaseline.project_of(phase uuid) RETURNS uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT ph.project_id FROM public.project_phases ph WHERE ph.id = phase);
+END $$;
+
 -- The inline projection of public.project_phases: what one command changes, in the append's own transaction.
 --   project: the project whose rows may change; no other's are touched, whatever the changes say
---   changes: {"project": {"start_date", "end_date"} or absent,
+--   changes: {"adopted": what phaseline.unadopted said, as text, when the project was adopted; or absent,
+--             "project": {"start_date", "end_date"} or absent,
 --             "removed": [phase id, ...],
 --             "rows": [{"id", "name", "start_date", ..., "created_at" or null}, ...]}
 -- Times come from the log (UTC, no zone, as the planner writes them), never from now().
@@ -11,6 +40,14 @@ DECLARE
     offered integer   := json_array_length(changes -> 'rows');
     written integer;
 BEGIN
+    IF changes ->> 'adopted' IS NOT NULL THEN
+        PERFORM 1 FROM public.project_phases ph WHERE ph.project_id = project ORDER BY ph.id FOR UPDATE;
+        IF phaseline.unadopted(project)::text IS DISTINCT FROM changes ->> 'adopted' THEN
+            RAISE EXCEPTION 'the rows of project % changed while it was being adopted', project
+                USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
+        END IF;
+    END IF;
+
     IF changes -> 'project' IS NOT NULL THEN
         UPDATE public.projects p
            SET start_date = (changes -> 'project' ->> 'start_date')::date,
@@ -53,4 +90,12 @@ BEGIN
     END IF;
 END $$;
 
-REVOKE ALL ON FUNCTION phaseline.project_inline(uuid, json, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION phaseline.project_inline(uuid, json, timestamptz), phaseline.unadopted(uuid),
+    phaseline.project_of(uuid) FROM PUBLIC;
+
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_writer') THEN
+        GRANT EXECUTE ON FUNCTION phaseline.unadopted(uuid), phaseline.project_of(uuid) TO phaseline_writer;
+    END IF;
+END $$;

@@ -1,11 +1,16 @@
-//! Drift: where the live `project_phases` is not what the log says.
+//! Drift: where the planner's tables are not what the log says.
 
+mod project;
+
+pub use project::{Cure, Finding, ProjectDrift, ProjectDriftKind, look};
+
+use crate::live::{LiveRow, select_list};
 use crate::{FoldedLog, PhaseRow, project_phases};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::{StoreError, copy};
 use serde::Serialize;
 use sqlx::PgConnection;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// One difference between a live row and the fold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -16,6 +21,9 @@ pub struct Drift {
     pub phase_id: PhaseId,
     /// What differs.
     pub kind: DriftKind,
+    /// The whole row, where the log has no phase to compare it with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<LiveRow>,
 }
 
 /// In which way a row differs.
@@ -55,79 +63,88 @@ impl std::fmt::Display for Drift {
     }
 }
 
-/// A row as the live table has it: as text, so that whatever stands there can be compared and shown.
-#[derive(Debug)]
-pub struct LiveRow {
-    /// The columns in the table's order, see [`project_phases::COLUMNS`].
-    values: Vec<Option<String>>,
+/// Every difference between the live rows and the fold, by project and phase. Does not depend on the session's settings.
+pub async fn compare(connection: &mut PgConnection, log: &FoldedLog) -> Result<Vec<Drift>, StoreError> {
+    let rows = live_rows(connection, log, None).await?;
+    Ok(differences(log, |_| true, rows))
 }
 
-/// Reads the live table.
-pub async fn live_rows(
+/// The live rows; of some projects only, if asked: those that stand under them, and those of the phases that the log
+/// has for them, wherever they stand.
+async fn live_rows(
     connection: &mut PgConnection,
-) -> Result<HashMap<PhaseId, (ProjectId, LiveRow)>, StoreError> {
-    let query = "SELECT id, project_id, project_id::text, capital_budget::text, expense_budget::text, \
-                 total_budget::text, id::text, created_at::text, updated_at::text, name::text, start_date::text, \
-                 end_date::text, description::text FROM public.project_phases";
-    let mut live = HashMap::new();
-    copy::read(connection, query, |row| {
-        let values = (2..13)
-            .map(|index| Ok(row.nullable(index)?.map(|bytes| String::from_utf8_lossy(bytes).into_owned())))
-            .collect::<Result<Vec<_>, copy::CopyError>>()?;
-        live.insert(row.uuid(0)?.into(), (row.uuid(1)?.into(), LiveRow { values }));
+    log: &FoldedLog,
+    only: Option<&HashSet<ProjectId>>,
+) -> Result<Vec<LiveRow>, StoreError> {
+    let among = only.map_or_else(String::new, |only| {
+        let phases = only
+            .iter()
+            .filter_map(|project| log.timelines.get(project))
+            .flat_map(|folded| folded.timeline.phases())
+            .map(|phase| phase.id.to_string());
+        let list = |ids: Vec<String>| format!("'{{{}}}'::pg_catalog.uuid[]", ids.join(","));
+        format!(
+            "WHERE ph.project_id = ANY ({}) OR ph.id = ANY ({})",
+            list(only.iter().map(ToString::to_string).collect()),
+            list(phases.collect())
+        )
+    });
+    let query = format!("SELECT {} FROM public.project_phases ph {among}", select_list());
+    let mut rows = Vec::new();
+    copy::read(connection, &query, |row| {
+        rows.push(LiveRow::read(&row, 0)?);
         Ok::<_, StoreError>(())
     })
     .await?;
-    Ok(live)
+    Ok(rows)
 }
 
-/// Every difference between the live table and the fold, by project and phase. The session must print dates in ISO
-/// form, which is PostgreSQL's default.
-pub async fn compare(connection: &mut PgConnection, log: &FoldedLog) -> Result<Vec<Drift>, StoreError> {
-    let mut live = live_rows(connection).await?;
+/// What differs between these rows and the fold, of the projects that were asked for and of every phase whose row is
+/// among these.
+fn differences(log: &FoldedLog, asked: impl Fn(&ProjectId) -> bool, rows: Vec<LiveRow>) -> Vec<Drift> {
+    let mut live: HashMap<PhaseId, LiveRow> = HashMap::with_capacity(rows.len());
+    // Without a primary key an id could stand twice; then the second row is one that the log does not have.
+    let mut left: Vec<LiveRow> = rows.into_iter().filter_map(|row| live.insert(row.id, row)).collect();
     let mut drift = Vec::new();
     for (project_id, folded) in &log.timelines {
+        let asked = asked(project_id);
+        // A row that stands under a project that was asked for may belong to one that was not.
+        if !asked && !folded.timeline.phases().iter().any(|phase| live.contains_key(&phase.id)) {
+            continue;
+        }
         for row in project_phases::rows(folded) {
             match live.remove(&row.id) {
-                None => {
-                    drift.push(Drift { project_id: *project_id, phase_id: row.id, kind: DriftKind::Missing });
-                }
-                Some((_, live)) => drift.extend(fields(&row, &live)),
+                Some(live) => drift.extend(fields(&row, &live)),
+                None if asked => drift.push(Drift {
+                    project_id: *project_id,
+                    phase_id: row.id,
+                    kind: DriftKind::Missing,
+                    row: None,
+                }),
+                None => {}
             }
         }
     }
-    drift.extend(live.into_iter().map(|(phase_id, (project_id, _))| Drift {
-        project_id,
-        phase_id,
-        kind: if log.timelines.contains_key(&project_id) {
-            DriftKind::Unknown
-        } else {
-            DriftKind::UnknownProject
-        },
+    left.extend(live.into_values());
+    drift.extend(left.into_iter().filter(|row| asked(&row.project_id)).map(|row| {
+        let known = log.knows(row.project_id);
+        Drift {
+            project_id: row.project_id,
+            phase_id: row.id,
+            kind: if known { DriftKind::Unknown } else { DriftKind::UnknownProject },
+            row: Some(row),
+        }
     }));
     drift.sort_by_key(|found| (found.project_id, found.phase_id));
-    Ok(drift)
+    drift
 }
 
-fn fields<'a>(row: &'a PhaseRow, live: &'a LiveRow) -> impl Iterator<Item = Drift> + 'a {
-    let expected = [
-        Some(row.project_id.to_string()),
-        Some(row.capital_budget.to_string()),
-        Some(row.expense_budget.to_string()),
-        Some(row.total_budget.to_string()),
-        Some(row.id.to_string()),
-        Some(timestamp_text(row.created_at)),
-        Some(timestamp_text(row.updated_at)),
-        Some(row.name.clone()),
-        Some(row.start_date.to_string()),
-        Some(row.end_date.to_string()),
-        row.description.clone(),
-    ];
+fn fields(row: &PhaseRow, live: &LiveRow) -> Vec<Drift> {
     project_phases::COLUMNS
         .iter()
-        .zip(expected)
-        .zip(&live.values)
-        .filter(|((_, log), table)| log != *table)
+        .zip(row.texts())
+        .zip(live.values())
+        .filter(|((column, log), table)| log != *table || live.unreadable().contains(*column))
         .map(|((column, log), table)| Drift {
             project_id: row.project_id,
             phase_id: row.id,
@@ -136,11 +153,7 @@ fn fields<'a>(row: &'a PhaseRow, live: &'a LiveRow) -> impl Iterator<Item = Drif
                 log: log.unwrap_or_else(|| "NULL".to_owned()),
                 table: table.clone().unwrap_or_else(|| "NULL".to_owned()),
             },
+            row: None,
         })
-}
-
-/// A timestamp as PostgreSQL prints it: fractions without trailing zeros.
-pub fn timestamp_text(time: chrono::NaiveDateTime) -> String {
-    let text = time.format("%Y-%m-%d %H:%M:%S%.6f").to_string();
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        .collect()
 }

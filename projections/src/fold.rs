@@ -2,7 +2,8 @@
 
 use chrono::NaiveDateTime;
 use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineEvent};
-use phaseline_store::{RawEvent, RecordedTimeline, StoreError, StreamId, timeline::TIMELINE};
+use phaseline_store::timeline::{self, TIMELINE};
+use phaseline_store::{RawEvent, RecordedTimeline, StoreError, StreamId};
 use std::collections::{BTreeMap, HashMap};
 
 /// When a phase came into being and when it last changed (UTC, as the planner writes them).
@@ -117,6 +118,11 @@ pub struct FoldedLog {
 }
 
 impl FoldedLog {
+    /// Whether the log has an open timeline of the project; one that was closed is not known any more.
+    pub fn knows(&self, project: ProjectId) -> bool {
+        self.timelines.get(&project).is_some_and(|folded| folded.timeline.project().is_some())
+    }
+
     /// Takes the next event in order of position; events of other streams only move the position. A missing version
     /// is an error: a fold over a damaged log would be wrong and look right.
     pub fn see(&mut self, event: &RawEvent<'_>) -> Result<(), StoreError> {
@@ -135,6 +141,17 @@ impl FoldedLog {
         folded.apply(&event.timeline_event()?, event.recorded_at.naive_utc());
         folded.version = event.version;
         folded.position = event.position;
+        Ok(())
+    }
+
+    /// Takes what was appended since it was read: under the head's lock, it then is the whole log.
+    pub async fn catch_up(&mut self, connection: &mut sqlx::PgConnection) -> Result<(), StoreError> {
+        let tip = phaseline_store::schema::tip(connection).await?.position;
+        for project in timeline::changed_since(connection, self.position).await? {
+            let history = timeline::history(connection, project, None).await?;
+            self.timelines.insert(project, FoldedTimeline::of(&history));
+        }
+        self.position = tip;
         Ok(())
     }
 

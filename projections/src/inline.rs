@@ -1,10 +1,11 @@
 //! The inline projection: the rows that one command changes, written in the transaction that appends its events.
 
-use crate::FoldedTimeline;
+use crate::{FoldedTimeline, adopt};
 use chrono::{NaiveDate, NaiveDateTime};
-use phaseline_domain::{PhaseId, TimelineEvent};
-use phaseline_store::{InlineProjection, RecordedTimeline};
+use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
+use phaseline_store::{Adoption, Found, InlineProjection, RecordedTimeline, StoreError};
 use serde::Serialize;
+use sqlx::PgConnection;
 use std::collections::BTreeSet;
 
 /// The database's side of it: function `phaseline.project_inline`.
@@ -16,6 +17,9 @@ pub struct ProjectPhases;
 
 #[derive(Serialize)]
 struct Changes<'a> {
+    /// What was read of a project that is adopted; the database compares it with what stands there under the lock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adopted: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     project: Option<ProjectDates>,
     removed: Vec<PhaseId>,
@@ -46,9 +50,14 @@ impl InlineProjection for ProjectPhases {
     fn changes(
         &self,
         history: &[RecordedTimeline],
+        adoption: Option<&Adoption>,
         new: &[TimelineEvent],
     ) -> Result<String, serde_json::Error> {
-        let before = FoldedTimeline::of(history);
+        let mut before = FoldedTimeline::of(history);
+        for event in adoption.iter().flat_map(|adoption| &adoption.events) {
+            // Adopted rows bring their own times.
+            before.apply(event, NaiveDateTime::default());
+        }
         let mut timeline = before.timeline.clone();
         for event in new {
             timeline.evolve(event);
@@ -56,6 +65,7 @@ impl InlineProjection for ProjectPhases {
         let touched: BTreeSet<PhaseId> = new.iter().filter_map(TimelineEvent::phase_id).collect();
         let rescheduled = new.iter().any(|event| matches!(event, TimelineEvent::TimelineRescheduled(_)));
         let changes = Changes {
+            adopted: adoption.map(|adoption| adoption.witness.as_str()),
             project: timeline
                 .range()
                 .filter(|_| rescheduled)
@@ -79,5 +89,16 @@ impl InlineProjection for ProjectPhases {
                 .collect(),
         };
         serde_json::to_string(&changes)
+    }
+
+    async fn unadopted(
+        &self,
+        connection: &mut PgConnection,
+        project: ProjectId,
+    ) -> Result<Option<Found>, StoreError> {
+        Ok(adopt::of_project(connection, project).await?.map(|(found, witness)| {
+            let events = if found.is_bare() { Ok(Vec::new()) } else { found.events() };
+            Found { events, witness }
+        }))
     }
 }

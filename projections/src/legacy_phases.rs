@@ -25,8 +25,8 @@ pub struct LegacyPhaseRow {
 pub const COLUMNS: &str =
     "project_id, phase_type, capital_budget, expense_budget, total_budget, id, created_at, updated_at";
 
-/// A project's old rows: one for each phase that came from the legacy planner and still stands. Phases born since
-/// have no legacy type, and are not among them.
+/// A project's old rows: one for each phase of which the log knows a row and which still stands. A phase born since has
+/// none until a rollback gives it one.
 pub fn rows(folded: &FoldedTimeline) -> Vec<LegacyPhaseRow> {
     let Some(project_id) = folded.timeline.project() else {
         return Vec::new();
@@ -37,6 +37,7 @@ pub fn rows(folded: &FoldedTimeline) -> Vec<LegacyPhaseRow> {
         .iter()
         .filter_map(|phase| {
             let legacy = phase.legacy?;
+            let stamps = folded.stamps.get(&phase.id)?;
             Some(LegacyPhaseRow {
                 project_id,
                 phase_type: legacy.phase_type,
@@ -45,7 +46,7 @@ pub fn rows(folded: &FoldedTimeline) -> Vec<LegacyPhaseRow> {
                 total_budget: phase.budget.total().amount(),
                 id: phase.id,
                 created_at: legacy.created_at,
-                updated_at: legacy.updated_at,
+                updated_at: stamps.old_updated_at,
                 ordinal: legacy.ordinal,
             })
         })

@@ -1,18 +1,24 @@
 //! The read models, one file each: pure functions over one [`fold`].
 //!
+//! - [`adopt`] finds the rows that others wrote and the log does not know, and takes them in.
 //! - [`fold`] folds the log into timelines with their times.
 //! - [`project_phases`] is the table that the users' backend reads, in its new shape.
 //! - [`legacy_phases`] is the same table as the legacy planner had it.
 //! - [`inline`] keeps `project_phases` in the transaction of each append.
 //! - [`history`] tells a timeline's events to a person.
-//! - [`drift`] compares the live table with the fold.
+//! - [`live`] reads the table's rows as they stand, whatever they hold.
+//! - [`drift`] compares the live tables with the fold; [`repair`] makes them what the log says.
 
+pub mod adopt;
 pub mod drift;
 pub mod fold;
 pub mod history;
 pub mod inline;
 pub mod legacy_phases;
+pub mod live;
 pub mod project_phases;
+pub mod repair;
+mod table;
 
 pub use fold::{FoldedLog, FoldedTimeline, Stamps};
 pub use history::HistoryEntry;

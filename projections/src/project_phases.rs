@@ -23,6 +23,31 @@ pub struct PhaseRow {
     pub description: Option<String>,
 }
 
+impl PhaseRow {
+    /// The values in the table's order, as PostgreSQL prints them; None is NULL.
+    pub fn texts(&self) -> [Option<String>; 11] {
+        [
+            Some(self.project_id.to_string()),
+            Some(self.capital_budget.to_string()),
+            Some(self.expense_budget.to_string()),
+            Some(self.total_budget.to_string()),
+            Some(self.id.to_string()),
+            Some(timestamp_text(self.created_at)),
+            Some(timestamp_text(self.updated_at)),
+            Some(self.name.clone()),
+            Some(self.start_date.to_string()),
+            Some(self.end_date.to_string()),
+            self.description.clone(),
+        ]
+    }
+}
+
+/// A timestamp as PostgreSQL prints it: fractions without trailing zeros.
+fn timestamp_text(time: NaiveDateTime) -> String {
+    let text = time.format("%Y-%m-%d %H:%M:%S%.6f").to_string();
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// The table's columns, in the table's order.
 pub const COLUMNS: [&str; 11] = [
     "project_id",

@@ -1,7 +1,7 @@
 //! What can go wrong with the log.
 
 use crate::StreamId;
-use phaseline_domain::StoredEventError;
+use phaseline_domain::{ProjectId, StoredEventError};
 
 /// Why the log could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,17 @@ pub enum StoreError {
         "the database is in the legacy shape, in which the log takes no commands: nothing was written; run: phaseline migrate"
     )]
     NotAccepting,
+    /// Others wrote rows for a project that the log does not know, and they are no timeline as they stand.
+    #[error(
+        "project {project} is not in the log yet, and its rows in project_phases cannot be taken in as they stand: {}",
+        reasons.join("; ")
+    )]
+    Unadoptable {
+        /// The project.
+        project: ProjectId,
+        /// Everything that is wrong with its rows.
+        reasons: Vec<String>,
+    },
     /// A stored event of our own types cannot be read.
     #[error("event at position {position}: {source}")]
     Unreadable {
@@ -59,6 +70,9 @@ pub enum StoreError {
         /// The version that came.
         found: i64,
     },
+    /// What was written is not what was meant; everything was undone.
+    #[error("{0}")]
+    SelfCheck(String),
     /// PostgreSQL counted other rows than were sent.
     #[error("{offered} events were offered, {inserted} inserted")]
     CountMismatch {

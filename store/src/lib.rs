@@ -25,4 +25,6 @@ pub use append::{Append, Appended, append};
 pub use error::StoreError;
 pub use event::{Metadata, NewEvent, RawEvent, RecordedEvent, StreamId};
 pub use import::{Import, Imported};
-pub use timeline::{Committed, ExecuteError, InlineProjection, RecordedTimeline, TimelineStore};
+pub use timeline::{
+    Adoption, Committed, ExecuteError, Found, InlineProjection, RecordedTimeline, TimelineStore,
+};

@@ -2,9 +2,10 @@
 
 use crate::{Append, Metadata, NewEvent, RecordedEvent, StoreError, StreamId, append, read};
 use cqrs_es::{AggregateContext, AggregateError, EventEnvelope};
-use phaseline_domain::{ProjectId, Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
+use phaseline_domain::{PhaseId, ProjectId, Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
 use sqlx::{PgConnection, PgPool};
 use std::collections::HashMap;
+use uuid::Uuid;
 
 /// The stream type of timelines.
 pub const TIMELINE: &str = "Timeline";
@@ -23,22 +24,50 @@ pub struct RecordedTimeline {
     pub event: TimelineEvent,
 }
 
+/// What the read models hold of a project that has no timeline in the log.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The events that take it into the log as it stands, none if there is nothing; or why that cannot be, in words.
+    pub events: Result<Vec<TimelineEvent>, Vec<String>>,
+    /// All that was read. The append compares it with what stands there under the lock.
+    pub witness: String,
+}
+
+/// What goes before a command's events, if the project had no timeline: it is taken in as it stands.
+#[derive(Clone, Debug)]
+pub struct Adoption {
+    /// The events that take it in; none if there is nothing to take in.
+    pub events: Vec<TimelineEvent>,
+    /// All that was read.
+    pub witness: String,
+}
+
 /// Says what a command's events change in the read models that are kept in the append's own transaction.
 pub trait InlineProjection: Send + Sync {
-    /// The changes that `new` events, appended to `history`, bring about: JSON for the database function
-    /// `phaseline.project_inline`.
+    /// The changes that `new` events, appended to `history` and `adoption`, bring about: JSON for the database function
+    /// `phaseline.project_inline`, which ends with SQLSTATE 40001 if an adoption is not what stands there any more.
     fn changes(
         &self,
         history: &[RecordedTimeline],
+        adoption: Option<&Adoption>,
         new: &[TimelineEvent],
     ) -> Result<String, serde_json::Error>;
+
+    /// What the read models hold of a project that has no timeline in the log; none if they are not in use.
+    fn unadopted(
+        &self,
+        connection: &mut PgConnection,
+        project: ProjectId,
+    ) -> impl Future<Output = Result<Option<Found>, StoreError>> + Send;
 }
 
 /// What a command led to.
 #[derive(Clone, Debug)]
 pub struct Committed {
-    /// What happened; empty if the command changed nothing.
+    /// What happened; empty if the command changed nothing. A project's first command begins with its adoption.
     pub events: Vec<TimelineEvent>,
+    /// The adoption: the first of `events`, or, if those are empty, what was not recorded either.
+    pub adoption: Vec<TimelineEvent>,
     /// The stream's version now.
     pub version: i64,
     /// The position of the stream's last event.
@@ -82,6 +111,9 @@ impl<P: InlineProjection> TimelineStore<P> {
 
     /// Decides a command against the timeline as it stands and appends what follows, together with the projection.
     /// If somebody else changed the timeline meanwhile, it is decided anew.
+    ///
+    /// A project that has no timeline in the log, but rows that others wrote, is adopted by its first command: the
+    /// adoption's events come first, in the same append. A command that changes nothing adopts nothing.
     pub async fn execute(
         &self,
         project: ProjectId,
@@ -90,47 +122,121 @@ impl<P: InlineProjection> TimelineStore<P> {
     ) -> Result<Committed, ExecuteError> {
         let mut attempt = 0;
         loop {
-            let history = self.history(project).await?;
-            let mut timeline = Timeline::fold(history.iter().map(|recorded| &recorded.event));
-            let events = decide(&timeline, command)?;
-            let last = history.last().map(|last| (last.recorded.version, last.recorded.position));
+            let mut context = self.load(project).await?;
+            let decided = decide(&context.timeline, command)?;
+            let last = context.history.last().map(|last| (last.recorded.version, last.recorded.position));
             let (version, position) = last.unwrap_or_default();
-            if events.is_empty() {
-                return Ok(Committed { events, version, position, timeline });
+            if decided.is_empty() {
+                let adoption = context.adoption.map(|adoption| adoption.events).unwrap_or_default();
+                let timeline = context.timeline;
+                return Ok(Committed { events: decided, adoption, version, position, timeline });
             }
-            match self.append(project, version, &history, &events, metadata.clone()).await {
+            match self.append(&context, &decided, metadata.clone()).await {
                 Ok(appended) => {
-                    for event in &events {
-                        timeline.evolve(event);
+                    for event in &decided {
+                        context.timeline.evolve(event);
                     }
                     let (version, position) = (appended.version, appended.position);
-                    return Ok(Committed { events, version, position, timeline });
+                    let adoption = context.adoption.map(|adoption| adoption.events).unwrap_or_default();
+                    let events = adoption.iter().cloned().chain(decided).collect();
+                    return Ok(Committed { events, adoption, version, position, timeline: context.timeline });
                 }
-                Err(StoreError::Conflict { .. }) if attempt < CONFLICT_RETRIES => attempt += 1,
+                Err(error) if attempt < CONFLICT_RETRIES && lost_a_race(&error) => attempt += 1,
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
+    /// The timeline as the next command finds it: from the log, or adopted if the log has none.
+    async fn load(&self, project: ProjectId) -> Result<TimelineContext, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let history = history(&mut connection, project, None).await?;
+        let mut timeline = Timeline::fold(history.iter().map(|recorded| &recorded.event));
+        let mut adoption = None;
+        if timeline.project().is_none()
+            && let Some(found) = self.projection.unadopted(&mut connection, project).await?
+        {
+            let refused = |reasons| StoreError::Unadoptable { project, reasons };
+            let events = found.events.map_err(refused)?;
+            let elsewhere = held_elsewhere(&mut connection, project, &events).await?;
+            if !elsewhere.is_empty() {
+                return Err(refused(elsewhere));
+            }
+            for event in &events {
+                timeline.evolve(event);
+            }
+            adoption = Some(Adoption { events, witness: found.witness });
+        }
+        Ok(TimelineContext { project, timeline, history, adoption })
+    }
+
+    /// Appends the adoption, if there is one, and what was decided.
     async fn append(
         &self,
-        project: ProjectId,
-        expected: i64,
-        history: &[RecordedTimeline],
-        events: &[TimelineEvent],
+        context: &TimelineContext,
+        decided: &[TimelineEvent],
         metadata: Metadata,
     ) -> Result<append::Appended, StoreError> {
+        let adopted = context.adoption.iter().flat_map(|adoption| &adoption.events);
+        let changes = self.projection.changes(&context.history, context.adoption.as_ref(), decided)?;
         let batch = [Append {
-            stream: stream_of(project),
-            expected,
-            events: events.iter().map(NewEvent::timeline).collect::<Result<_, _>>()?,
+            stream: stream_of(context.project),
+            expected: context.version(),
+            events: adopted.chain(decided).map(NewEvent::timeline).collect::<Result<_, _>>()?,
             metadata,
-            changes: Some(self.projection.changes(history, events)?),
+            changes: Some(changes),
         }];
         let mut connection = self.pool.acquire().await?;
         let verdicts = append::append(&mut connection, &batch).await?;
         verdicts.into_iter().next().unwrap_or(Err(StoreError::CountMismatch { offered: 1, inserted: 0 }))
     }
+}
+
+/// Whether somebody else was faster, so that deciding anew may help: another command, or whoever writes the rows that
+/// are being adopted.
+fn lost_a_race(error: &StoreError) -> bool {
+    match error {
+        StoreError::Conflict { .. } => true,
+        // Serialization failure, deadlock: the database has undone everything.
+        StoreError::Database(error) => error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .is_some_and(|code| matches!(&*code, "40001" | "40P01")),
+        _ => false,
+    }
+}
+
+/// Which of the phases that the events adopt belong to another project's timeline, in words. A row that was moved to
+/// another project by hand would be in two timelines.
+async fn held_elsewhere(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    events: &[TimelineEvent],
+) -> Result<Vec<String>, StoreError> {
+    let phases: Vec<PhaseId> = events.iter().filter_map(TimelineEvent::phase_id).collect();
+    if phases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<String> = phases.iter().map(ToString::to_string).collect();
+    let streams: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT DISTINCT e.stream_id FROM phaseline.events e
+          WHERE e.stream_type = $1 AND e.stream_id <> $2
+            AND e.event_type IN ('PhaseCreated', 'PhaseAdopted', 'LegacyPhaseAdopted', 'DefaultPhaseSupplied')
+            AND e.payload ->> 'phase_id' = ANY ($3)",
+    )
+    .bind(TIMELINE)
+    .bind(project.uuid())
+    .bind(ids)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut held = Vec::new();
+    for stream in streams.into_iter().map(ProjectId::from) {
+        let history = history(connection, stream, None).await?;
+        let timeline = Timeline::fold(history.iter().map(|recorded| &recorded.event));
+        let of_it = phases.iter().filter(|id| timeline.phase(**id).is_some());
+        held.extend(of_it.map(|id| format!("phase {id}: belongs to project {stream} in the log")));
+    }
+    Ok(held)
 }
 
 /// A project's history up to a position, on a connection of the caller's.
@@ -151,12 +257,36 @@ pub async fn history(
         .collect()
 }
 
+/// The projects whose timelines have events behind a position.
+pub async fn changed_since(
+    connection: &mut PgConnection,
+    position: i64,
+) -> Result<Vec<ProjectId>, StoreError> {
+    let ids: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT DISTINCT stream_id FROM phaseline.events WHERE position > $1 AND stream_type = $2",
+    )
+    .bind(position)
+    .bind(TIMELINE)
+    .fetch_all(connection)
+    .await?;
+    Ok(ids.into_iter().map(ProjectId::from).collect())
+}
+
 /// A loaded timeline, as `cqrs-es` carries it from load to commit.
 #[derive(Debug)]
 pub struct TimelineContext {
     project: ProjectId,
     timeline: Timeline,
     history: Vec<RecordedTimeline>,
+    /// What the timeline was adopted with; not recorded yet.
+    adoption: Option<Adoption>,
+}
+
+impl TimelineContext {
+    /// The stream's version as it was loaded.
+    fn version(&self) -> i64 {
+        self.history.last().map_or(0, |last| last.recorded.version)
+    }
 }
 
 impl AggregateContext<Timeline> for TimelineContext {
@@ -167,7 +297,7 @@ impl AggregateContext<Timeline> for TimelineContext {
 
 fn to_cqrs(error: StoreError) -> AggregateError<Refusal> {
     match error {
-        StoreError::Conflict { .. } => AggregateError::AggregateConflict,
+        lost if lost_a_race(&lost) => AggregateError::AggregateConflict,
         StoreError::Unwritable(error) => AggregateError::DeserializationError(Box::new(error)),
         StoreError::Database(error) => AggregateError::DatabaseConnectionError(Box::new(error)),
         other => AggregateError::UnexpectedError(Box::new(other)),
@@ -207,13 +337,12 @@ impl<P: InlineProjection> cqrs_es::EventStore<Timeline> for TimelineStore<P> {
             .collect())
     }
 
+    /// The timeline as the next command finds it; one that the log does not know is adopted, which the commit records.
     async fn load_aggregate(&self, aggregate_id: &str) -> Result<TimelineContext, AggregateError<Refusal>> {
-        let project = project_of(aggregate_id)?;
-        let history = self.history(project).await.map_err(to_cqrs)?;
-        let timeline = Timeline::fold(history.iter().map(|recorded| &recorded.event));
-        Ok(TimelineContext { project, timeline, history })
+        self.load(project_of(aggregate_id)?).await.map_err(to_cqrs)
     }
 
+    /// What comes back begins with the adoption, if this was the project's first command.
     async fn commit(
         &self,
         events: Vec<TimelineEvent>,
@@ -224,13 +353,13 @@ impl<P: InlineProjection> cqrs_es::EventStore<Timeline> for TimelineStore<P> {
             return Ok(Vec::new());
         }
         let metadata = Metadata::from_map(metadata);
-        let expected = context.history.last().map_or(0, |last| last.recorded.version);
-        self.append(context.project, expected, &context.history, &events, metadata.clone())
-            .await
-            .map_err(to_cqrs)?;
-        Ok(events
+        self.append(&context, &events, metadata.clone()).await.map_err(to_cqrs)?;
+        let first = context.version() + 1;
+        let adopted = context.adoption.map(|adoption| adoption.events).unwrap_or_default();
+        Ok(adopted
             .into_iter()
-            .zip(expected + 1..)
+            .chain(events)
+            .zip(first..)
             .map(|(event, version)| envelope(context.project, version, event, metadata.clone()))
             .collect())
     }

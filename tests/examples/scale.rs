@@ -147,7 +147,9 @@ async fn main() {
 
     println!("rollback");
     let (stop, waiting) = watched(url);
-    let back = rollback(&database, &RollbackOptions { lock_timeout, operator }, &steps()).await.unwrap();
+    let back = rollback(&database, &RollbackOptions { lock_timeout, operator, accept_loss: None }, &steps())
+        .await
+        .unwrap();
     stop.store(true, Ordering::SeqCst);
     let longest = waiting.join().unwrap();
     println!(

@@ -145,7 +145,7 @@ async fn there_and_back(
     );
     let migrate_args = MigrateArgs {
         yes: true,
-        run: RunArgs { plan: None, backup: None, lock_timeout: 60 },
+        run: RunArgs { plan: None, backup: None, lock_timeout: 60, repair: false, adopt_migrated: false },
         reason: ReasonArgs { reason: Some("demo".to_owned()) },
     };
     let migrated = migrate::carry_out(context, target, &migrate_args, plan.digest).await?;
@@ -161,9 +161,14 @@ async fn there_and_back(
     told(story, target).await?;
 
     story.step("rollback", "The old tables again, computed from the log alone; no copy of them was kept.");
-    let rollback_args =
-        RollbackArgs { yes: true, dry_run: false, lock_timeout: 60, reason: migrate_args.reason };
-    let done = rollback::carry_out(context, target, &rollback_args).await?;
+    let rollback_args = RollbackArgs {
+        yes: true,
+        dry_run: false,
+        accept_loss: None,
+        lock_timeout: 60,
+        reason: migrate_args.reason,
+    };
+    let done = rollback::carry_out(context, target, &rollback_args, None).await?;
     story.say(&page::rollback::done(&done));
 
     story.step("verify", "The runbook's four checks of the old shape, and every row against the log.");

@@ -14,7 +14,6 @@ use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::migrate::{MigrateOptions, Migrated, migrate};
-use phaseline_migrator::plan::PlanOptions;
 use std::time::Duration;
 
 /// Take the legacy phases into the log and show them as timelines
@@ -51,7 +50,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
     let mut expected = args.run.plan.clone();
     // Without a question and a backup the migration's own plan is enough; a second one would only cost time.
     if ask || args.run.backup.is_some() {
-        let plan = plan::make(context, &target, &PlanOptions::default()).await?;
+        let plan = plan::make(context, &target, &args.run.options(None)).await?;
         if let Some(expected) = &expected {
             plan::hold(&plan, expected)?;
         }
@@ -93,7 +92,7 @@ pub(super) async fn carry_out(
     expected_digest: Option<String>,
 ) -> Result<Migrated, Failure> {
     let options = MigrateOptions {
-        plan: PlanOptions::default(),
+        plan: args.run.options(None),
         expected_digest,
         lock_timeout: Duration::from_secs(args.run.lock_timeout),
         operator: operator(&context.global, args.reason.reason.as_deref()),

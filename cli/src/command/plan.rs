@@ -24,6 +24,20 @@ pub(crate) struct RunArgs {
     /// How long to wait for the tables in all; users go on working in between
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) lock_timeout: u64,
+    /// Give each project without phases a default one, without money, instead of refusing it
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Take over a database that the planner's own migration has moved to 92023c163a26 already: its phases go into the
+    /// log as they are. What that migration lost (types, links of assignments) stays lost
+    #[arg(long)]
+    pub(crate) adopt_migrated: bool,
+}
+
+impl RunArgs {
+    /// What the plan is made with.
+    pub(crate) fn options(&self, role: Option<String>) -> PlanOptions {
+        PlanOptions { role, repair: self.repair, adopt_migrated: self.adopt_migrated }
+    }
 }
 
 /// Show what a migration would find and do; writes nothing
@@ -34,6 +48,7 @@ pub(crate) struct RunArgs {
 #[command(after_help = "\
 Examples:
   phaseline plan
+  phaseline plan --repair                    with a default phase for each project that has none
   phaseline plan --role migrator             check that role's privileges instead of your own
   phaseline plan --json | jq .anomalies      every row of every anomaly")]
 pub(crate) struct PlanArgs {
@@ -55,7 +70,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
         backup::refuse_existing(file)?;
     }
     let target = Target::find(&context.global).await?;
-    let options = PlanOptions { role: args.role.clone() };
+    let options = args.run.options(args.role.clone());
     let plan = make(context, &target, &options).await?;
     if let Some(expected) = &args.run.plan {
         hold(&plan, expected)?;
@@ -93,6 +108,11 @@ fn next(target: &Target, plan: &Plan, args: &RunArgs) -> Option<String> {
     let mut command = format!("{} migrate --plan {digest}", target.program());
     if let Some(file) = &args.backup {
         command.push_str(&format!(" --backup {}", quoted(&file.to_string_lossy())));
+    }
+    for (given, flag) in [(args.repair, " --repair"), (args.adopt_migrated, " --adopt-migrated")] {
+        if given {
+            command.push_str(flag);
+        }
     }
     if args.lock_timeout != 60 {
         command.push_str(&format!(" --lock-timeout {}", args.lock_timeout));

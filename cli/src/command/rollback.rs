@@ -15,13 +15,15 @@ use std::time::Duration;
 
 /// Bring the old tables back, exactly as they were, from the log
 ///
-/// One transaction, as the way up. Refused with 7 if phases were changed since the migration in a way that the old
-/// schema cannot hold. On a terminal the plan is shown and a question asked; elsewhere --yes is needed.
+/// One transaction, as the way up. If phases were changed since the migration in a way that the old schema cannot hold,
+/// it ends with 7 and names every value; --accept-loss goes on. The log keeps what is lost, and the next migration brings
+/// it back. On a terminal the plan is shown and a question asked; elsewhere --yes is needed.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   phaseline rollback --dry-run               what would come back, what would be lost? (always exit 0)
-  phaseline rollback --yes --reason 'change 4711 failed its smoke test'")]
+  phaseline rollback --yes --reason 'change 4711 failed its smoke test'
+  phaseline rollback --yes --accept-loss sha256:…   over edits, exactly those that the dry run showed")]
 pub(crate) struct RollbackArgs {
     /// Do not ask; needed without a terminal
     #[arg(long, short)]
@@ -29,6 +31,9 @@ pub(crate) struct RollbackArgs {
     /// Only show what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Go on although the old schema cannot hold everything: the digest of the loss, as --dry-run shows it
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) accept_loss: Option<String>,
     /// How long to wait for the tables in all; users go on working in between
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) lock_timeout: u64,
@@ -44,26 +49,35 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     }
     let target = Target::find(&context.global).await?;
     let mut connection = target.connect("rollback").await?;
+    let mut accepted = args.accept_loss.clone();
     if ask || args.dry_run {
         let plan = rollback::plan(&mut connection).await?;
         if args.dry_run {
             // A loss is what a dry run is for; what stands in the way is as it would be.
-            let in_the_way = !plan.anomalies.is_empty() || !plan.missing_privileges.is_empty();
+            let in_the_way = in_the_way(&plan);
             let text = page::rollback::page(&plan);
             context.output.answer(&dry_run(plan), || text);
             return Ok(if in_the_way { Exit::NotMigratable } else { Exit::Done });
         }
-        if plan.ready && !plan.already {
+        let lost = plan.loss.digest.clone();
+        if in_the_way(&plan) || args.accept_loss.is_some() && args.accept_loss != lost {
+            return Err(refused(plan).into());
+        }
+        if !plan.already {
             context.output.beside(&page::rollback::page(&plan));
-            if !context.ask("Roll back now?").await {
+            let question = match &lost {
+                Some(_) => "Roll back now, without what the old schema cannot hold?",
+                None => "Roll back now?",
+            };
+            if !context.ask(question).await {
                 return Err(declined());
             }
-        } else if !plan.ready {
-            return Err(refused(plan).into());
+            // What was agreed to is what is done.
+            accepted = lost;
         }
     }
     drop(connection);
-    let done = carry_out(context, &target, args).await?;
+    let done = carry_out(context, &target, args, accepted).await?;
     context.output.answer(&done, || {
         if done.plan.already { page::rollback::page(&done.plan) } else { page::rollback::done(&done) }
     });
@@ -74,10 +88,12 @@ pub(super) async fn carry_out(
     context: &Context,
     target: &Target,
     args: &RollbackArgs,
+    accept_loss: Option<String>,
 ) -> Result<RolledBack, Failure> {
     let options = RollbackOptions {
         lock_timeout: Duration::from_secs(args.lock_timeout),
         operator: operator(&context.global, args.reason.reason.as_deref()),
+        accept_loss,
     };
     context.interrupt.stop_gracefully();
     let watcher = context.watcher();
@@ -88,11 +104,15 @@ pub(super) async fn carry_out(
 
 /// As the rollback itself would refuse it.
 fn refused(plan: RollbackPlan) -> MigratorError {
-    if plan.anomalies.is_empty() && plan.missing_privileges.is_empty() {
-        MigratorError::WouldLose(Box::new(plan))
-    } else {
+    if in_the_way(&plan) {
         MigratorError::RollbackRefused(Box::new(plan))
+    } else {
+        MigratorError::WouldLose(Box::new(plan))
     }
+}
+
+fn in_the_way(plan: &RollbackPlan) -> bool {
+    plan.anomalies.iter().any(|anomaly| anomaly.refused) || !plan.missing_privileges.is_empty()
 }
 
 fn dry_run(plan: RollbackPlan) -> RolledBack {

@@ -23,10 +23,11 @@ impl From<MigratorError> for Failure {
                 .remedy("See what is in the way in the plan, then run: phaseline rollback --dry-run")
                 .plan(&plan, page::rollback::page(&plan)),
             MigratorError::WouldLose(plan) => Self::new(Exit::WouldLose, "would_lose", text)
-                .remedy(if plan.edits.is_empty() {
-                    "Set the rows back to what the log says, or stay with the new shape."
-                } else {
-                    "Stay with the new shape: the log keeps every change that was made through it."
+                .remedy(match &plan.loss.digest {
+                    Some(digest) => format!(
+                        "Stay with the new shape, or go on without what is named: phaseline rollback --accept-loss {digest}"
+                    ),
+                    None => "Nothing would be lost now; run: phaseline rollback".to_owned(),
                 })
                 .plan(&plan, page::rollback::page(&plan)),
             MigratorError::WrongShape(_) => Self::refused("wrong_shape", text)

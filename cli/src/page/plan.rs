@@ -45,6 +45,7 @@ pub(crate) fn page(plan: &Plan, around: &Around) -> String {
     if plan.digest.is_some() {
         figures(&mut page, plan);
     }
+    changed_projects(&mut page, plan, around.rows);
     anomalies(&mut page, plan, around.rows);
     page.heading("Privileges");
     if plan.missing_privileges.is_empty() {
@@ -91,13 +92,25 @@ fn figures(page: &mut Page, plan: &Plan) {
     if counts.timelines_continued > 0 {
         page.entry(
             "timelines continued",
-            format_args!("{} (migrated before)", count(counts.timelines_continued)),
+            format_args!(
+                "{} (in the log, with all that was edited there)",
+                count(counts.timelines_continued)
+            ),
         );
+    }
+    for (name, number, what) in [
+        ("timelines changed", counts.timelines_changed, "in the log, and changed in the old tables since"),
+        ("timelines closed", counts.timelines_closed, "their projects are gone"),
+        ("phases supplied", counts.phases_supplied, "for projects without phases"),
+    ] {
+        if number > 0 {
+            page.entry(name, format_args!("{} ({what})", count(number)));
+        }
     }
     page.entry("events on timelines", count(counts.timeline_events));
     let links = format!("{} (old phases of {} assignments)", count(counts.link_events), count(counts.links));
     page.entry("events that keep links", links);
-    page.entry("rows of project_phases", count(counts.phases));
+    page.entry("rows of project_phases", count(counts.phases + counts.phases_supplied));
 
     let (before, after) = (&plan.budgets_before, &plan.budgets_after);
     page.heading("Budgets");
@@ -127,6 +140,28 @@ fn figures(page: &mut Page, plan: &Plan) {
     page.entry("space", bytes(estimate.space_bytes));
     page.entry("time", seconds(estimate.seconds));
     page.entry("of it, tables locked", format_args!("{} (readers wait)", seconds(estimate.lock_seconds)));
+}
+
+/// The projects whose timelines come from the log, and what the old tables change of them. That a timeline comes from the
+/// log as it stands is only counted: there may be thousands.
+fn changed_projects(page: &mut Page, plan: &Plan, limit: usize) {
+    let changed: Vec<_> = plan.projects.iter().filter(|project| !project.changes.is_empty()).collect();
+    if changed.is_empty() {
+        return;
+    }
+    page.heading("Changed since the rollback, and taken over into the log's timelines");
+    for project in changed.iter().take(limit) {
+        page.line(format_args!("  project {}", project.project_id));
+        for change in &project.changes {
+            page.line(format_args!("    {}", clean(change)));
+        }
+    }
+    if changed.len() > limit {
+        page.line(format_args!(
+            "  {DIM}… and {} more, all in --json{DIM:#}",
+            count((changed.len() - limit) as u64)
+        ));
+    }
 }
 
 fn anomalies(page: &mut Page, plan: &Plan, rows: usize) {

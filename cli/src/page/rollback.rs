@@ -4,7 +4,7 @@ use super::figures::{count, millis, moment, plural};
 use super::plan::{ROWS_SHOWN, anomaly};
 use super::{Page, clean};
 use crate::style::{BAD, BOLD, DIM, GOOD};
-use phaseline_migrator::rollback::{RollbackPlan, RolledBack};
+use phaseline_migrator::rollback::{Loss, RollbackPlan, RolledBack};
 
 /// The plan as text, the verdict first and last.
 pub(crate) fn page(plan: &RollbackPlan) -> String {
@@ -16,6 +16,7 @@ pub(crate) fn page(plan: &RollbackPlan) -> String {
         page.gap().line(verdict(plan));
         return page.into_text();
     }
+    page.entry("changes since", format_args!("{} (events on timelines)", count(plan.edits.len() as u64)));
     page.entry("phases that come back", count(plan.phases));
     page.entry("links that come back", count(plan.links));
     if !plan.anomalies.is_empty() {
@@ -30,30 +31,8 @@ pub(crate) fn page(plan: &RollbackPlan) -> String {
             page.line(format_args!("  {BAD}missing{BAD:#}: {}", clean(missing)));
         }
     }
-    if !plan.edits.is_empty() {
-        page.heading(format_args!(
-            "{} made since the migration, which the old schema cannot hold",
-            plural(plan.edits.len() as u64, "change")
-        ));
-        for edit in &plan.edits {
-            let phase = edit.phase_id.map_or_else(String::new, |phase| format!(", phase {phase}"));
-            page.line(format_args!(
-                "  {} of project {}{phase}: by {}, {} {DIM}(position {}){DIM:#}",
-                edit.event_type,
-                edit.project_id,
-                clean(edit.actor.as_deref().unwrap_or("somebody unnamed")),
-                moment(edit.recorded_at),
-                edit.position
-            ));
-        }
-        page.line("  What to do: stay with the new shape; the log keeps every change.");
-    }
-    if !plan.drift.is_empty() {
-        page.heading("Rows of project_phases that the log does not account for");
-        for drift in &plan.drift {
-            page.line(format_args!("  {}", clean(&drift.to_string())));
-        }
-        page.line("  What to do: change phases by phaseline's commands, and set these rows back to what the log says.");
+    if !plan.loss.items.is_empty() {
+        loss(&mut page, &plan.loss);
     }
     if !plan.going.is_empty() {
         page.heading("Made since on columns that go, and going with them");
@@ -65,12 +44,43 @@ pub(crate) fn page(plan: &RollbackPlan) -> String {
     page.into_text()
 }
 
+fn loss(page: &mut Page, loss: &Loss) {
+    let items = loss.items.len() as u64;
+    page.heading(format_args!("{} that the old schema cannot hold", plural(items, "value")));
+    for of_project in loss.items.chunk_by(|a, b| a.project_id == b.project_id) {
+        let Some(first) = of_project.first() else { continue };
+        page.line(format_args!("  project {}", first.project_id));
+        for of_phase in of_project.chunk_by(|a, b| a.phase_id == b.phase_id) {
+            let Some(first) = of_phase.first() else { continue };
+            page.line(format_args!("    phase {}", first.phase_id));
+            for item in of_phase {
+                page.line(format_args!("      {}: {}", item.field, clean(&item.value)));
+                let by = match (item.position, item.recorded_at) {
+                    (Some(position), Some(at)) => format!(
+                        "; by {}, {} {DIM}(position {position}){DIM:#}",
+                        clean(item.actor.as_deref().unwrap_or("somebody unnamed")),
+                        moment(at)
+                    ),
+                    _ => "; no event says so".to_owned(),
+                };
+                page.line(format_args!("        instead: {}{by}", clean(&item.instead)));
+            }
+        }
+    }
+    page.line("  The log keeps what events said, and the next migration brings it back. What no event says is written down");
+    page.line("  with the rollback's record. Budgets are carried over as they are now.");
+    if let Some(digest) = &loss.digest {
+        page.gap().entry("digest of the loss", digest);
+        page.entry("to go on", format_args!("{BOLD}phaseline rollback --accept-loss {digest}{BOLD:#}"));
+    }
+}
+
 fn verdict(plan: &RollbackPlan) -> String {
     if plan.already {
         format!("{GOOD}ALREADY ROLLED BACK{GOOD:#}")
     } else if plan.ready {
         format!("{GOOD}READY{GOOD:#}")
-    } else if plan.anomalies.is_empty() && plan.missing_privileges.is_empty() {
+    } else if !plan.anomalies.iter().any(|anomaly| anomaly.refused) && plan.missing_privileges.is_empty() {
         format!("{BAD}WOULD LOSE DATA{BAD:#}")
     } else {
         format!("{BAD}REFUSED{BAD:#}")
@@ -84,14 +94,14 @@ pub(crate) fn done(done: &RolledBack) -> String {
         page.entry("phases", count(completed.phases));
         page.entry("assignments", count(completed.assignments));
         page.entry("with the link of the log", count(completed.links_restored));
-        page.entry(
-            "by their date",
-            format_args!("{} (made since the migration)", count(completed.links_by_date)),
-        );
+        page.entry("by their date", format_args!("{} (without such a link)", count(completed.links_by_date)));
         page.entry(
             "to their first phase",
-            format_args!("{} (made since, in no phase)", count(completed.links_first_phase)),
+            format_args!("{} (without one, in no phase)", count(completed.links_first_phase)),
         );
+        if let Some(digest) = &completed.accepted_loss {
+            page.entry("accepted loss", digest);
+        }
     }
     if let Some(run) = done.run {
         page.entry("run", run);

@@ -1,5 +1,7 @@
 //! Looks at a database before its rollback: what the log holds, what was changed since, what is in the way.
 
+use super::loss::{Ledger, Loss, dangling_links, loss};
+use super::pending::{Pending, PendingEvents};
 use super::{Edit, RollbackPlan};
 use crate::anomaly::{Code, Findings};
 use crate::definition::{self, NeededName, QualifiedName, RebuiltTable, TableDefinition};
@@ -9,10 +11,13 @@ use crate::plan::{SHADOW, missing_beyond, own_schema, phase_type_labels};
 use crate::run::{self, LegacySchemaRecorded, Run};
 use crate::shape::{self, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use crate::watch::Watch;
+use phaseline_domain::PhaseId;
 use phaseline_domain::legacy::LegacyPhaseType;
+use phaseline_projections::drift::DriftKind;
 use phaseline_projections::{FoldedLog, drift, legacy_phases, project_phases};
 use phaseline_store::{StoreError, chain::Inspector, read, schema, timeline::TIMELINE};
 use sqlx::PgConnection;
+use std::collections::{BTreeMap, HashSet};
 
 /// The new table's own columns.
 pub(super) const NEW_COLUMNS: [&str; 4] = ["name", "start_date", "end_date", "description"];
@@ -38,6 +43,10 @@ pub(super) struct Prepared {
     pub plan: RollbackPlan,
     pub log: FoldedLog,
     pub links: FoldedLinks,
+    /// Events that belong to the rollback: adoptions, closings, rows for phases that had none. `log` has them already.
+    pub pending: Vec<PendingEvents>,
+    /// The phases that have a row in the old table.
+    pub comes_back: HashSet<PhaseId>,
     pub current: [TableDefinition; 2],
     pub old: [TableDefinition; 2],
     pub watch: Watch,
@@ -57,6 +66,7 @@ pub(super) fn empty_plan(shape: Shape) -> RollbackPlan {
         anomalies: Vec::new(),
         missing_privileges: Vec::new(),
         edits: Vec::new(),
+        loss: Loss::default(),
         drift: Vec::new(),
         going: Vec::new(),
         phases: 0,
@@ -109,11 +119,12 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
     }
     let watch = Watch::start(connection).await?;
     let (migration, legacy_schema) = last_migration(run::runs(connection).await?)?;
-    let (mut log, mut links) = (FoldedLog::default(), FoldedLinks::default());
+    let (mut log, mut links, mut ledger) = (FoldedLog::default(), FoldedLinks::default(), Ledger::default());
     let mut inspector = Inspector::default();
     let edits = &mut plan.edits;
     read::scan(connection, None, |event| {
         inspector.see(event);
+        ledger.see(event, &log)?;
         log.see(event)?;
         links.see(event)?;
         if event.stream_type == TIMELINE && event.position > migration.position {
@@ -133,10 +144,25 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
         findings.note(Code::LogDamaged, "event", "phaseline.events", found.to_string());
     }
     plan.drift = drift::compare(connection, &log).await?;
+    let mut pending = Pending::new(log, ledger);
+    pending.close_gone(connection).await?;
+    pending.adopt_unknown(connection, &mut findings).await?;
+    // What was only unknown is adopted, what belongs to a gone project ends with it.
+    plan.drift.retain(|drift| {
+        drift.kind != DriftKind::UnknownProject
+            && pending.log.timelines.contains_key(&drift.project_id)
+            && !pending.closed(drift.project_id)
+    });
+    pending.give_rows(connection, &links, &mut findings).await?;
+    let dangling = dangling(connection, &links, &pending).await?;
+    let Pending { log, ledger, events, .. } = pending;
+    let comes_back: HashSet<PhaseId> =
+        log.timelines.values().flat_map(legacy_phases::rows).map(|row| row.id).collect();
+    plan.loss = loss(&ledger, &log, |phase| comes_back.contains(&phase), &dangling, &plan.drift)?;
+
     let current =
         [captured(connection, "project_phases").await?, captured(connection, "resource_assignments").await?];
     refusals(connection, &legacy_schema, &current, &mut findings).await?;
-    homeless_assignments(connection, &links, &mut findings).await?;
     own_schema(connection, &mut findings).await?;
     let old = if findings.refused() {
         current.clone()
@@ -149,13 +175,48 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
         definition::missing_privileges(connection, None, SHADOW, &[&old[0], &old[1]]).await?;
     plan.missing_privileges.extend(missing_beyond(connection, None, &[&old[0], &old[1]]).await?);
     plan.anomalies = findings.into_anomalies();
-    plan.phases = log.timelines.values().map(|folded| legacy_phases::rows(folded).len() as u64).sum();
-    plan.links = links.phase_of.len() as u64;
-    plan.ready = plan.anomalies.is_empty()
+    plan.phases = comes_back.len() as u64;
+    plan.links = links.phase_of.values().filter(|phase| comes_back.contains(phase)).count() as u64;
+    plan.ready = !plan.anomalies.iter().any(|anomaly| anomaly.refused)
         && plan.missing_privileges.is_empty()
-        && plan.edits.is_empty()
-        && plan.drift.is_empty();
-    Ok(Looked::Prepared(Box::new(Prepared { plan, log, links, current, old, watch })))
+        && plan.loss.items.is_empty();
+    Ok(Looked::Prepared(Box::new(Prepared {
+        plan,
+        log,
+        links,
+        pending: events,
+        comes_back,
+        current,
+        old,
+        watch,
+    })))
+}
+
+/// How many of the assignments that stand lose their phase, by phase.
+async fn dangling(
+    connection: &mut PgConnection,
+    links: &FoldedLinks,
+    pending: &Pending,
+) -> Result<BTreeMap<PhaseId, u64>, MigratorError> {
+    let standing: HashSet<PhaseId> =
+        pending.log.timelines.values().flat_map(legacy_phases::rows).map(|row| row.id).collect();
+    let lost = dangling_links(links, |phase| standing.contains(&phase));
+    let mut counts = BTreeMap::new();
+    if lost.is_empty() {
+        return Ok(counts);
+    }
+    let ids: Vec<uuid::Uuid> = lost.keys().copied().collect();
+    let there: Vec<uuid::Uuid> =
+        sqlx::query_scalar("SELECT id FROM public.resource_assignments WHERE id = ANY ($1)")
+            .bind(ids)
+            .fetch_all(connection)
+            .await?;
+    for id in there {
+        if let Some(phase) = lost.get(&id) {
+            *counts.entry(*phase).or_default() += 1;
+        }
+    }
+    Ok(counts)
 }
 
 async fn captured(connection: &mut PgConnection, table: &str) -> Result<TableDefinition, MigratorError> {
@@ -196,27 +257,6 @@ pub(super) async fn refusals(
     needed.push(NeededName::Schema(SHADOW.to_owned()));
     for taken in definition::names_taken(connection, &needed).await? {
         findings.note(Code::Obstacle, "name", taken.object, format!("{}; {}", taken.reason, taken.remedy));
-    }
-    Ok(())
-}
-
-/// Assignments that the old schema has no phase for: the log knows none of them, and their project has no phase.
-async fn homeless_assignments(
-    connection: &mut PgConnection,
-    links: &FoldedLinks,
-    findings: &mut Findings,
-) -> Result<(), MigratorError> {
-    let candidates: Vec<(uuid::Uuid, uuid::Uuid)> = sqlx::query_as(
-        "SELECT ra.id, ra.project_id FROM public.resource_assignments ra
-          WHERE NOT EXISTS (SELECT FROM public.project_phases ph WHERE ph.project_id = ra.project_id) ORDER BY ra.id",
-    )
-    .fetch_all(connection)
-    .await?;
-    for (id, project) in candidates {
-        if !links.phase_of.contains_key(&id.into()) {
-            let detail = format!("of project {project}, which has no phase for it to point at");
-            findings.note(Code::ProjectWithoutPhases, "resource_assignments", id, detail);
-        }
     }
     Ok(())
 }

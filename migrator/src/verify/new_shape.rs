@@ -24,11 +24,17 @@ pub(super) async fn verify(
     runbook(connection, checks, reading.as_ref()).await?;
     progress.step("comparing with the log", None);
     covered(connection, checks).await?;
-    let Some(reading) = reading else {
+    let runs = if reading.is_some() { completed_runs(connection).await? } else { Vec::new() };
+    let Some(reading) = reading.filter(|reading| !runs.is_empty() || !reading.folded.timelines.is_empty())
+    else {
         checks.beyond(
             "Checking the log...",
             String::new(),
-            vec!["there is no log: this database was migrated by something else".to_owned()],
+            vec![
+                "there is none: this database was migrated by something else. `phaseline migrate --adopt-migrated` \
+                 takes it over"
+                    .to_owned(),
+            ],
         );
         return Ok(());
     };
@@ -37,7 +43,6 @@ pub(super) async fn verify(
     project_dates(connection, checks, &reading).await?;
     links(connection, checks, &reading).await?;
     check_new_definition(connection, checks).await?;
-    let runs = completed_runs(connection).await?;
     check_fit(connection, Shape::Timelines, found, &runs, &reading, checks).await?;
     check_log(&reading, checks);
     Ok(())
@@ -321,7 +326,8 @@ async fn project_dates(
         Ok::<_, MigratorError>(())
     })
     .await?;
-    let known = reading.folded.timelines.len() as u64;
+    let open = reading.folded.timelines.values().filter(|folded| folded.timeline.project().is_some());
+    let known = open.count() as u64;
     if seen < known {
         wrong.push(format!("{} projects of the log are not in projects", known - seen));
     }

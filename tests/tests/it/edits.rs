@@ -1,12 +1,14 @@
 //! After new-style edits a rollback loses nothing silently: it names what the old schema cannot hold.
 
-use crate::support::{assert_verified, migrated, sample, store, try_rollback, verified};
+use crate::support::{assert_verified, handle, migrated, operator, sample, store, try_rollback, verified};
 use phaseline_domain::{Neighbours, PhaseId, ProjectId, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::MigratorError;
-use phaseline_migrator::rollback::RollbackPlan;
+use phaseline_migrator::progress::Silent;
+use phaseline_migrator::rollback::{self, RollbackOptions, RollbackPlan, RolledBack};
 use phaseline_projections::history;
 use phaseline_store::{ExecuteError, Metadata, StoreError};
+use std::time::Duration;
 
 fn first_phase(database: &TestDatabase) -> (ProjectId, PhaseId) {
     let row = database
@@ -22,6 +24,20 @@ async fn refused(database: &TestDatabase) -> RollbackPlan {
     };
     assert_eq!(before, database.dump(&[]), "something was written");
     *plan
+}
+
+/// Rolls back over everything that the dry run names.
+async fn accepted(database: &TestDatabase) -> RolledBack {
+    let mut connection = handle(database.url()).connect("test").await.unwrap();
+    let plan = rollback::plan(&mut connection).await.unwrap();
+    let options = RollbackOptions {
+        lock_timeout: Duration::from_secs(60),
+        operator: operator(),
+        accept_loss: plan.loss.digest,
+    };
+    rollback::rollback(&handle(database.url()), &options, &Silent)
+        .await
+        .unwrap_or_else(|error| panic!("{error}: {error:#?}"))
 }
 
 fn by(actor: &str) -> Metadata {
@@ -78,7 +94,20 @@ async fn a_project_that_the_planner_made_since_is_named_and_is_no_failure() {
     let found = verified(database.url()).await;
     assert!(found.notes.iter().any(|note| note.contains("beef")), "{:?}", found.notes);
     let plan = refused(&database).await;
-    assert!(plan.drift.iter().any(|drift| drift.to_string().contains("beef")));
+    let of_new: Vec<_> =
+        plan.loss.items.iter().filter(|item| item.project_id.to_string().ends_with("beef")).collect();
+    let told: Vec<_> = of_new.iter().map(|item| (item.field.as_str(), item.instead.as_str())).collect();
+    assert_eq!(
+        told,
+        [("dates", "none: the old schema has no dates for phases"), ("name", "EXECUTION, by its name")]
+    );
+    assert_eq!(plan.loss.items.len(), 2, "{:?}", plan.loss.items);
+    accepted(&database).await;
+    let row = database.psql(
+        "SELECT phase_type, total_budget FROM public.project_phases WHERE project_id::text LIKE '%beef'",
+    );
+    assert_eq!(row.trim(), "EXECUTION|0.00");
+    assert_verified(database.url()).await;
 }
 
 #[tokio::test]
@@ -178,7 +207,7 @@ async fn a_phase_id_of_another_project_is_never_taken_over() {
 }
 
 #[tokio::test]
-async fn a_project_that_is_gone_is_refused_by_name_when_it_is_migrated_again() {
+async fn a_project_that_is_gone_is_named_and_its_timeline_closed_when_it_is_migrated_again() {
     let database = sample(4, 0, 28);
     migrated(database.url()).await;
     try_rollback(database.url()).await.unwrap();
@@ -189,10 +218,19 @@ async fn a_project_that_is_gone_is_refused_by_name_when_it_is_migrated_again() {
          DELETE FROM public.projects WHERE id = '{gone}'"
     ));
     let plan = crate::support::plan_of(database.url()).await;
-    assert!(!plan.ready);
     let anomaly =
         plan.anomalies.iter().find(|anomaly| anomaly.code.name() == "project_gone").expect("it is named");
     assert_eq!(anomaly.rows[0].id, gone);
+    assert!(plan.ready);
+    let before = phaseline_tests::dump::dump(database.url());
+    migrated(database.url()).await;
+    assert_verified(database.url()).await;
+    let last = database.psql(&format!(
+        "SELECT event_type FROM phaseline.events WHERE stream_id = '{gone}' AND stream_type = 'Timeline' ORDER BY version DESC LIMIT 1"
+    ));
+    assert_eq!(last.trim(), "TimelineClosed");
+    try_rollback(database.url()).await.unwrap();
+    phaseline_tests::dump::assert_same_dump(&before, &phaseline_tests::dump::dump(database.url()));
 }
 
 /// Old tables that were edited between a rollback and the next migration: what they say now is what the log gets.

@@ -50,6 +50,13 @@ impl Progress for Meanwhile<'_> {
     }
 }
 
+/// What `status` says became of each run, oldest first.
+async fn outcomes(database: &TestDatabase) -> Vec<String> {
+    let mut connection = handle(database.url()).connect("test").await.unwrap();
+    let status = phaseline_migrator::status::status(&mut connection).await.unwrap();
+    status.runs.into_iter().map(|run| run.outcome).collect()
+}
+
 #[tokio::test]
 async fn a_row_that_changes_between_plan_and_lock_is_not_missed() {
     for sql in [
@@ -86,7 +93,7 @@ async fn a_plan_that_is_stale_by_the_time_of_the_lock_stops_the_run() {
     let meanwhile = Meanwhile::new(&database, "locking the tables", sql);
     let result = migrate(&handle(database.url()), &options, &meanwhile).await;
     assert!(matches!(result, Err(MigratorError::StalePlan { .. })), "{result:?}");
-    assert_eq!(database.psql("SELECT to_regnamespace('phaseline') IS NULL").trim(), "t");
+    assert_eq!(outcomes(&database).await, ["refused"]);
 }
 
 #[tokio::test]
@@ -104,6 +111,7 @@ async fn assignments_that_change_while_a_rollback_is_prepared_are_brought_in() {
     let options = phaseline_migrator::rollback::RollbackOptions {
         lock_timeout: Duration::from_secs(60),
         operator: crate::support::operator(),
+        accept_loss: None,
     };
     phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await.unwrap();
     let counts = database.psql(
@@ -127,6 +135,7 @@ async fn an_edit_that_arrives_while_a_rollback_is_prepared_is_not_lost() {
     let options = phaseline_migrator::rollback::RollbackOptions {
         lock_timeout: Duration::from_secs(60),
         operator: crate::support::operator(),
+        accept_loss: None,
     };
     let result = phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await;
     assert!(matches!(result, Err(MigratorError::WouldLose(_))), "{result:?}");
@@ -157,14 +166,17 @@ async fn a_second_run_is_told_who_holds_the_lock() {
     };
     let (first, second) = tokio::join!(waiting, second);
     let Err(MigratorError::Locked { holder }) = second else { panic!("{second:?}") };
-    assert!(holder.contains("phaseline migrate tester@test pid"), "{holder}");
+    assert!(
+        holder.contains(&format!("phaseline migrate pid {} on test by tester@test", std::process::id())),
+        "{holder}"
+    );
     first.unwrap();
 }
 
 #[tokio::test]
 async fn the_wait_for_the_tables_ends_and_names_who_is_in_the_way() {
     let database = sample(4, 10, 46);
-    let before = database.dump(&[]);
+    let before = dump(database.url());
     let mut reader = connect(&database).await;
     sqlx::query("SET application_name = 'nightly report'").execute(&mut reader).await.unwrap();
     let mut open = reader.begin().await.unwrap();
@@ -177,7 +189,8 @@ async fn the_wait_for_the_tables_ends_and_names_who_is_in_the_way() {
     };
     assert!(blockers.contains("nightly report"), "{blockers}");
     open.rollback().await.unwrap();
-    assert_eq!(before, database.dump(&[]));
+    assert_same_dump(&before, &dump(database.url()));
+    assert_eq!(outcomes(&database).await, ["refused"]);
     migrated(database.url()).await;
 }
 
@@ -223,18 +236,24 @@ async fn a_run_that_is_asked_to_stop_leaves_nothing() {
         }
     }
     let database = sample(4, 10, 48);
-    let before = database.dump(&[]);
+    let before = dump(database.url());
     let mut stops = 0;
     loop {
         let stop = Stop(AtomicUsize::new(0), stops);
         match migrate(&handle(database.url()), &migrate_options(), &stop).await {
-            Err(MigratorError::Interrupted) => assert_eq!(before, database.dump(&[]), "stopped at {stops}"),
+            Err(MigratorError::Interrupted) => {
+                assert_same_dump(&before, &dump(database.url()));
+                assert_verified(database.url()).await;
+            }
             Ok(_) => break,
             other => panic!("{other:?}"),
         }
         stops += 1;
     }
     assert!(stops >= 4, "it can be stopped at {stops} places");
+    let mut outcomes = outcomes(&database).await;
+    assert_eq!(outcomes.pop().as_deref(), Some("done"));
+    assert!(outcomes.len() >= 2 && outcomes.iter().all(|outcome| outcome == "interrupted"), "{outcomes:?}");
     assert_verified(database.url()).await;
 }
 
@@ -242,10 +261,15 @@ async fn a_run_that_is_asked_to_stop_leaves_nothing() {
 #[tokio::test]
 async fn a_lost_connection_leaves_the_old_shape() {
     let database = sample(4, 10, 49);
-    let before = database.dump(&[]);
+    let before = dump(database.url());
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'phaseline migrate%'
                    AND datname = current_database()";
-    for step in ["installing the log", "writing the log", "building the new project_phases", "cutting over"] {
+    for step in [
+        "recording that the run begins",
+        "writing the log",
+        "building the new project_phases",
+        "cutting over",
+    ] {
         let meanwhile = Meanwhile::new(&database, step, kill);
         let result = migrate(&handle(database.url()), &migrate_options(), &meanwhile).await;
         assert!(
@@ -255,7 +279,8 @@ async fn a_lost_connection_leaves_the_old_shape() {
             ),
             "{step}: {result:?}"
         );
-        assert_eq!(before, database.dump(&[]), "{step}");
+        assert_same_dump(&before, &dump(database.url()));
+        assert_verified(database.url()).await;
     }
     migrated(database.url()).await;
 }
@@ -298,6 +323,7 @@ async fn commands_go_on_while_a_rollback_is_prepared() {
     let options = phaseline_migrator::rollback::RollbackOptions {
         lock_timeout: Duration::from_secs(60),
         operator: crate::support::operator(),
+        accept_loss: None,
     };
     let result = phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await;
     // The event is none that Phaseline would write (its hash is no hash), and the rollback says so.

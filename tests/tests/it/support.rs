@@ -63,7 +63,8 @@ pub(crate) async fn migrated(url: &str) -> Migrated {
 }
 
 pub(crate) async fn try_rollback(url: &str) -> Result<RolledBack, MigratorError> {
-    let options = RollbackOptions { lock_timeout: Duration::from_secs(60), operator: operator() };
+    let options =
+        RollbackOptions { lock_timeout: Duration::from_secs(60), operator: operator(), accept_loss: None };
     rollback(&handle(url), &options, &Silent).await
 }
 

@@ -1,0 +1,115 @@
+//! The journal of runs: that a run begins is committed before its work, how it failed after the work was undone. A run
+//! that has neither an end nor a living process was killed.
+
+use crate::error::MigratorError;
+use crate::lock;
+use crate::run::{self, Direction, Operator, RunEvent, RunFailed};
+use crate::session;
+use phaseline_store::{Import, NewEvent};
+use sqlx::PgConnection;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A run that has begun.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    /// The run's id.
+    pub run: Uuid,
+    /// The metadata of its events, as JSON.
+    pub metadata: String,
+    /// The log's last position before the run.
+    pub after: i64,
+    /// The position of `RunStarted`.
+    pub position: i64,
+    /// The run's last version in its stream.
+    version: i64,
+}
+
+impl Journal {
+    /// Forgets the events that an undone transaction pushed.
+    pub(crate) const fn undo(&mut self) {
+        self.version = 1;
+    }
+
+    /// The next version in the run's stream.
+    pub(crate) fn next(&mut self) -> i64 {
+        self.version += 1;
+        self.version
+    }
+
+    /// Adds one of the run's events to an import under way.
+    pub(crate) async fn push(
+        &mut self,
+        import: &mut Import<'_>,
+        event: &RunEvent,
+    ) -> Result<(), MigratorError> {
+        let new: NewEvent = event.to_new()?;
+        import.push(run::stream_of(self.run), self.next(), &new, &self.metadata).await?;
+        Ok(())
+    }
+}
+
+/// What is said of a run when it begins.
+#[derive(Debug)]
+pub(crate) struct Begin<'a> {
+    pub operator: &'a Operator,
+    pub direction: Direction,
+    pub plan_digest: Option<String>,
+    pub options: serde_json::Value,
+    /// How long to wait for the log's head.
+    pub limit: Duration,
+}
+
+impl Begin<'_> {
+    /// Records that the run begins, in a transaction of its own on `connection`; `asker` is another connection that sees
+    /// who is in the way if the log's head is held. Installs the log if it is not there.
+    pub(crate) async fn run(
+        self,
+        connection: &mut PgConnection,
+        asker: &mut PgConnection,
+    ) -> Result<Journal, MigratorError> {
+        let run = Uuid::now_v7();
+        let metadata = self.operator.metadata(run).to_json()?;
+        let mut transaction = session::read_write(connection).await?;
+        phaseline_projections::install(&mut transaction).await?;
+        lock::lock_head(&mut transaction, asker, self.limit).await?;
+        let started =
+            self.operator.started(&mut transaction, self.direction, self.plan_digest, self.options).await?;
+        let mut import = Import::begin(&mut transaction).await?;
+        import.push(run::stream_of(run), 1, &RunEvent::Started(started).to_new()?, &metadata).await?;
+        let imported = import.finish().await?;
+        transaction.commit().await?;
+        Ok(Journal { run, metadata, after: imported.after, position: imported.position, version: 1 })
+    }
+}
+
+/// Records why a run ended without changing anything. That it cannot be recorded (the connection may be what failed)
+/// changes nothing about the failure: the run will be seen as killed.
+pub(crate) async fn failed(database: &session::Database, journal: &Journal, error: &MigratorError) {
+    let outcome = match error {
+        MigratorError::Interrupted => "interrupted",
+        MigratorError::Refused(_)
+        | MigratorError::RollbackRefused(_)
+        | MigratorError::WouldLose(_)
+        | MigratorError::StalePlan { .. }
+        | MigratorError::LockTimeout { .. } => "refused",
+        _ => "failed",
+    };
+    let event = RunEvent::Failed(RunFailed { outcome: outcome.to_owned(), error: error.to_string() });
+    // Whoever asked waits for the answer, not for the journal.
+    let _ = tokio::time::timeout(Duration::from_secs(5), record(database, journal, &event)).await;
+}
+
+async fn record(
+    database: &session::Database,
+    journal: &Journal,
+    event: &RunEvent,
+) -> Result<(), MigratorError> {
+    let mut connection = database.connect("phaseline journal").await?;
+    let mut transaction = session::read_write(&mut connection).await?;
+    let mut import = Import::begin(&mut transaction).await?;
+    import.push(run::stream_of(journal.run), 2, &event.to_new()?, &journal.metadata).await?;
+    import.finish().await?;
+    transaction.commit().await?;
+    Ok(())
+}

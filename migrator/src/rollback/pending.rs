@@ -1,0 +1,189 @@
+//! Events that a rollback itself adds to timelines before it computes the old tables: what others wrote is adopted, what is
+//! gone is closed, and a phase that never had an old row gets one.
+
+use super::loss::Ledger;
+use crate::anomaly::{Code, Findings};
+use crate::error::MigratorError;
+use crate::links::FoldedLinks;
+use chrono::NaiveDateTime;
+use phaseline_domain::event::{LegacyRowRecorded, TimelineClosed};
+use phaseline_domain::legacy::LegacyPhaseType;
+use phaseline_domain::{Phase, PhaseId, ProjectId, TimelineEvent};
+use phaseline_projections::{FoldedLog, FoldedTimeline, Stamps, adopt};
+use sqlx::PgConnection;
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+/// What one project's history gains.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PendingEvents {
+    pub project: ProjectId,
+    /// The stream's version before.
+    pub version: i64,
+    pub events: Vec<TimelineEvent>,
+    /// Whether the events take in rows that the log did not know.
+    pub adopted: bool,
+}
+
+/// The fold as it will be.
+pub(super) struct Pending {
+    pub log: FoldedLog,
+    pub ledger: Ledger,
+    pub events: Vec<PendingEvents>,
+    index: HashMap<ProjectId, usize>,
+}
+
+fn is_open(folded: &FoldedTimeline) -> bool {
+    folded.timeline.project().is_some()
+}
+
+impl Pending {
+    pub(super) fn new(log: FoldedLog, ledger: Ledger) -> Self {
+        Self { log, ledger, events: Vec::new(), index: HashMap::new() }
+    }
+
+    /// Whether the project's timeline is about to end, or ended earlier.
+    pub(super) fn closed(&self, project: ProjectId) -> bool {
+        self.log.timelines.get(&project).is_some_and(|folded| !is_open(folded))
+    }
+
+    fn add(&mut self, project: ProjectId, event: TimelineEvent, adopted: bool) {
+        self.ledger.foresee(project, &event, &self.log);
+        let folded = self.log.timelines.entry(project).or_default();
+        let version = folded.version;
+        // None of these events takes its time from the log.
+        folded.apply(&event, NaiveDateTime::default());
+        let at = *self.index.entry(project).or_insert_with(|| {
+            self.events.push(PendingEvents { project, version, events: Vec::new(), adopted });
+            self.events.len() - 1
+        });
+        if let Some(pending) = self.events.get_mut(at) {
+            pending.events.push(event);
+        }
+    }
+
+    /// Ends the timelines of projects that are gone.
+    pub(super) async fn close_gone(&mut self, connection: &mut PgConnection) -> Result<(), MigratorError> {
+        let there: Vec<Uuid> =
+            sqlx::query_scalar("SELECT id FROM public.projects").fetch_all(connection).await?;
+        let there: HashSet<ProjectId> = there.into_iter().map(ProjectId::from).collect();
+        let open = |(project, folded): (&ProjectId, &FoldedTimeline)| {
+            (is_open(folded) && !there.contains(project)).then_some(*project)
+        };
+        let mut gone: Vec<ProjectId> = self.log.timelines.iter().filter_map(open).collect();
+        gone.sort();
+        for project_id in gone {
+            self.add(project_id, TimelineClosed { project_id }.into(), false);
+        }
+        Ok(())
+    }
+
+    /// Takes in the rows of projects that the log does not know.
+    pub(super) async fn adopt_unknown(
+        &mut self,
+        connection: &mut PgConnection,
+        findings: &mut Findings,
+    ) -> Result<(), MigratorError> {
+        let timelines = &self.log.timelines;
+        let unknown =
+            adopt::find(connection, None, |project| timelines.get(&project).is_some_and(is_open)).await?;
+        for project in unknown.into_iter().filter(|project| !project.is_bare()) {
+            match project.events() {
+                Ok(events) => {
+                    for event in events {
+                        self.add(project.project_id, event, true);
+                    }
+                }
+                Err(reasons) => {
+                    findings.note(Code::Unadoptable, "projects", project.project_id, reasons.join("; "));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives every standing phase without an old row one: its type by its name, its place behind all others. A phase that
+    /// a repair supplied and nobody touched gets none, unless an assignment has no other phase to point at.
+    pub(super) async fn give_rows(
+        &mut self,
+        connection: &mut PgConnection,
+        links: &FoldedLinks,
+        findings: &mut Findings,
+    ) -> Result<(), MigratorError> {
+        let phases = || self.log.timelines.values().flat_map(|folded| folded.timeline.phases());
+        let mut last =
+            phases().filter_map(|phase| phase.legacy).map(|row| row.ordinal).max().unwrap_or_default();
+        let needed = self.without_phase(connection, links, findings).await?;
+        let mut born: Vec<(ProjectId, Phase, Stamps)> = Vec::new();
+        for (project, folded) in &self.log.timelines {
+            for phase in folded.timeline.phases().iter().filter(|phase| phase.legacy.is_none()) {
+                if let Some(stamps) = folded.stamps.get(&phase.id)
+                    && (!phase.supplied || needed.contains(project))
+                {
+                    born.push((*project, phase.clone(), *stamps));
+                }
+            }
+        }
+        born.sort_by_key(|(_, phase, stamps)| (stamps.created_at, phase.id));
+        for (project, phase, stamps) in born {
+            last += 1;
+            let row = LegacyRowRecorded {
+                phase_id: phase.id,
+                budget: phase.budget,
+                phase_type: LegacyPhaseType::by_name(phase.name.as_str()),
+                created_at: stamps.created_at,
+                updated_at: stamps.updated_at,
+                ordinal: last,
+            };
+            self.add(project, row.into(), false);
+        }
+        Ok(())
+    }
+
+    /// Projects with assignments whose only phases are supplied ones. An assignment of a project without any phase, and
+    /// without a link that stands, has nothing to point at: that is noted.
+    async fn without_phase(
+        &self,
+        connection: &mut PgConnection,
+        links: &FoldedLinks,
+        findings: &mut Findings,
+    ) -> Result<HashSet<ProjectId>, MigratorError> {
+        let standing: HashSet<PhaseId> = self
+            .log
+            .timelines
+            .values()
+            .flat_map(|folded| folded.timeline.phases())
+            .filter(|phase| !phase.supplied)
+            .map(|phase| phase.id)
+            .collect();
+        let with: Vec<Uuid> = self
+            .log
+            .timelines
+            .iter()
+            .filter(|(_, folded)| folded.timeline.phases().iter().any(|phase| !phase.supplied))
+            .map(|(project, _)| project.uuid())
+            .collect();
+        let candidates: Vec<(Uuid, Uuid)> = sqlx::query_as(
+            "SELECT ra.id, ra.project_id FROM public.resource_assignments ra
+              WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.uuid[]) AS p (id) WHERE p.id = ra.project_id)
+              ORDER BY ra.id",
+        )
+        .bind(with)
+        .fetch_all(connection)
+        .await?;
+        let mut needed = HashSet::new();
+        for (id, project) in candidates {
+            if links.phase_of.get(&id.into()).is_some_and(|phase| standing.contains(phase)) {
+                continue;
+            }
+            let project = ProjectId::from(project);
+            if self.log.timelines.get(&project).is_some_and(|folded| !folded.timeline.phases().is_empty()) {
+                needed.insert(project);
+            } else {
+                let detail = format!("of project {project}, which has no phase for it to point at");
+                findings.note(Code::ProjectWithoutPhases, "resource_assignments", id, detail);
+            }
+        }
+        Ok(needed)
+    }
+}

@@ -1,0 +1,163 @@
+//! One project's old rows into events: what its history gains, and where its timeline comes from.
+
+use crate::anomaly::{Code, Findings};
+use crate::translate::{BudgetSums, ProjectEvents};
+use crate::written;
+use phaseline_domain::event::TimelineOpened;
+use phaseline_domain::legacy::{self, DoesNotFit, LegacyPhase, Untranslatable};
+use phaseline_domain::{DateRange, Money, PhaseId, ProjectId, Timeline, TimelineEvent};
+use phaseline_projections::{FoldedTimeline, legacy_phases};
+use serde::Serialize;
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// What earlier runs left beside the timelines.
+#[derive(Debug, Default)]
+pub(crate) struct Earlier {
+    /// The digest of each project's rows as the last rollback wrote them.
+    pub written: HashMap<ProjectId, String>,
+    /// The last completed run.
+    pub run: Option<Uuid>,
+}
+
+/// Where a project's timeline comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// From the old tables: the log did not know the project.
+    Tables,
+    /// From the log as it stands: the old tables are as the rollback left them.
+    Log,
+    /// From the log, with what was changed in the old tables since.
+    LogAndTables,
+    /// A repair supplies a default phase.
+    Repair,
+    /// The project is gone; its timeline is closed.
+    Gone,
+}
+
+/// What the project's history gains; nothing if it cannot be told, which is noted.
+pub(crate) fn phases_of_project(
+    project: ProjectId,
+    range: DateRange,
+    rows: &[LegacyPhase],
+    known: Option<&FoldedTimeline>,
+    written: Option<&str>,
+    repair: bool,
+    findings: &mut Findings,
+) -> Option<ProjectEvents> {
+    let open = known.filter(|folded| folded.timeline.project().is_some());
+    let told = match open {
+        None if rows.is_empty() => Err(Untranslatable::NoPhases.into()),
+        None => legacy::adopt(range, rows.to_vec()).map_err(DoesNotFit::from).map(|adopted| {
+            let opened = TimelineEvent::from(TimelineOpened { project_id: project, range });
+            let events =
+                std::iter::once(opened).chain(adopted.into_iter().map(TimelineEvent::from)).collect();
+            (Source::Tables, events)
+        }),
+        Some(folded) => again(folded, range, rows, written),
+    };
+    let (source, events): (Source, Vec<TimelineEvent>) = match told {
+        Ok(told) => told,
+        Err(DoesNotFit::Untranslatable(Untranslatable::NoPhases)) if repair => {
+            findings.note(Code::ProjectRepaired, "projects", project, "gets a default phase without money");
+            let none = Timeline::default();
+            let timeline = open.map_or(&none, |folded| &folded.timeline);
+            (Source::Repair, legacy::supply(timeline, project, range, PhaseId::random()))
+        }
+        Err(why) => {
+            let code = match &why {
+                DoesNotFit::Untranslatable(Untranslatable::NoPhases) => Code::ProjectWithoutPhases,
+                DoesNotFit::Untranslatable(Untranslatable::MorePhasesThanDays { .. })
+                | DoesNotFit::NoRoom(_) => Code::MorePhasesThanDays,
+                DoesNotFit::Untranslatable(Untranslatable::Value(_)) => Code::NotThePlanners,
+                DoesNotFit::Refused(_) => Code::RulesBroken,
+            };
+            findings.note(code, "projects", project, why.to_string().replace('\n', "; "));
+            return None;
+        }
+    };
+    let before = open.map(|folded| folded.timeline.clone()).unwrap_or_default();
+    let changes = if source == Source::LogAndTables { changes(open, &events) } else { Vec::new() };
+    let mut timeline = before;
+    for event in &events {
+        timeline.evolve(event);
+    }
+    let mut budgets = BudgetSums::default();
+    for phase in timeline.phases() {
+        let budget = phase.budget;
+        budgets.add([budget.capital(), budget.expense(), budget.total()].map(Money::amount));
+    }
+    Some(ProjectEvents {
+        project,
+        version: known.map_or(0, |folded| folded.version),
+        events,
+        source,
+        changes,
+        phases: timeline.phases().iter().map(|phase| (phase.id, phase.range)).collect(),
+        budgets,
+    })
+}
+
+/// A project that the log knows. Its rows have the digest that the rollback wrote down: nobody touched them, and the
+/// timeline is the log's, whatever this program would have made of it.
+fn again(
+    folded: &FoldedTimeline,
+    range: DateRange,
+    rows: &[LegacyPhase],
+    written: Option<&str>,
+) -> Result<(Source, Vec<TimelineEvent>), DoesNotFit> {
+    let mut recorded: Vec<LegacyPhase> =
+        legacy_phases::rows(folded).iter().filter_map(written::as_legacy).collect();
+    if written == Some(written::of_found(rows).as_str()) {
+        // What may differ is the rows' order among those of other projects.
+        for known in &mut recorded {
+            if let Some(row) = rows.iter().find(|row| row.id == known.id) {
+                *known = LegacyPhase { ordinal: known.ordinal, ..*row };
+            }
+        }
+    }
+    let events = legacy::again(&folded.timeline, &recorded, range, rows)?;
+    Ok((if events.is_empty() { Source::Log } else { Source::LogAndTables }, events))
+}
+
+/// What the tables change about a timeline, in words.
+fn changes(known: Option<&FoldedTimeline>, events: &[TimelineEvent]) -> Vec<String> {
+    let none = FoldedTimeline::default();
+    let known = known.unwrap_or(&none);
+    let before = &known.timeline;
+    let recorded: Vec<LegacyPhase> =
+        legacy_phases::rows(known).iter().filter_map(written::as_legacy).collect();
+    let name = |id: PhaseId| before.phase(id).map_or_else(String::new, |phase| format!(" '{}'", phase.name));
+    events
+        .iter()
+        .map(|event| match event {
+            TimelineEvent::TimelineRescheduled(e) => match before.range() {
+                Some(range) => format!("the project's dates: {range} becomes {}", e.range),
+                None => format!("the project's dates: {}", e.range),
+            },
+            TimelineEvent::PhaseRemoved(e) => format!("phase {}{} is gone", e.phase_id, name(e.phase_id)),
+            TimelineEvent::LegacyPhaseAdopted(e) => {
+                format!("phase {} is new ({}), {}", e.phase_id, e.phase_type, e.range)
+            }
+            TimelineEvent::PhaseResized(e) => {
+                format!("phase {}{} goes from {}", e.phase_id, name(e.phase_id), e.range)
+            }
+            TimelineEvent::LegacyRowRecorded(e) => {
+                let row = recorded.iter().find(|row| row.id == e.phase_id);
+                let fields: Vec<&str> = [
+                    ("budget", row.is_none_or(|row| row.budget != e.budget)),
+                    ("phase_type", row.is_none_or(|row| row.phase_type != e.phase_type)),
+                    ("created_at", row.is_none_or(|row| row.created_at != e.created_at)),
+                    ("updated_at", row.is_none_or(|row| row.updated_at != e.updated_at)),
+                    ("its place among the rows", row.is_none_or(|row| row.ordinal != e.ordinal)),
+                ]
+                .into_iter()
+                .filter_map(|(field, differs)| differs.then_some(field))
+                .collect();
+                format!("phase {}{}: {}", e.phase_id, name(e.phase_id), fields.join(", "))
+            }
+            other => other.type_name().to_owned(),
+        })
+        .collect()
+}

@@ -1,0 +1,304 @@
+//! Adoption: projects whose rows in `project_phases` others wrote, and how the log takes them in as they stand.
+
+mod take_in;
+
+pub use take_in::{Adopted, Plan, Refused, TakenIn, need_commands, take_in};
+
+use crate::live::{LiveRow, NOBODY, select_list};
+use crate::project_phases::COLUMNS;
+use chrono::{Datelike, NaiveDate, NaiveDateTime};
+use phaseline_domain::event::{DefaultPhaseSupplied, PhaseAdopted, TimelineOpened};
+use phaseline_domain::{
+    Budget, DateRange, Description, Draft, DraftBudget, Money, PhaseId, PhaseName, ProjectId, Rule,
+    TimelineEvent, validate,
+};
+use phaseline_store::{StoreError, copy};
+use rust_decimal::Decimal;
+use sqlx::PgConnection;
+use std::collections::BTreeMap;
+
+/// A project whose rows in `project_phases` the log does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unadopted {
+    /// The project.
+    pub project_id: ProjectId,
+    /// `start_date` and `end_date` in `public.projects`, as text; none if the project is not there.
+    dates: Option<[Option<String>; 2]>,
+    rows: Vec<LiveRow>,
+}
+
+/// All projects that `known` does not know, by id, with the rows that they have in `project_phases`; or only those of
+/// them that were asked for. A project without a row is among them, and so are rows whose project is not in
+/// `public.projects`. Asks for no lock, and does not depend on the session's settings.
+pub async fn find(
+    connection: &mut PgConnection,
+    only: Option<&[ProjectId]>,
+    known: impl Fn(ProjectId) -> bool,
+) -> Result<Vec<Unadopted>, StoreError> {
+    let among = only.map_or_else(String::new, |only| {
+        let ids: Vec<String> = only.iter().map(ToString::to_string).collect();
+        format!(
+            "WHERE coalesce(p.id, ph.project_id, {NOBODY}) = ANY ('{{{}}}'::pg_catalog.uuid[])",
+            ids.join(",")
+        )
+    });
+    let query = format!(
+        "SELECT coalesce(p.id, ph.project_id, {NOBODY}), p.id, pg_catalog.to_json(p.start_date) #>> '{{}}',
+                pg_catalog.to_json(p.end_date) #>> '{{}}', ph.tableoid::bigint, {}
+           FROM public.projects p FULL JOIN public.project_phases ph ON ph.project_id = p.id {among}",
+        select_list()
+    );
+    let mut found: BTreeMap<ProjectId, Unadopted> = BTreeMap::new();
+    copy::read(connection, &query, |row| {
+        let project_id = ProjectId::from(row.uuid(0)?);
+        if known(project_id) {
+            return Ok(());
+        }
+        let text = |index| {
+            Ok::<_, copy::CopyError>(
+                row.nullable(index)?.map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
+            )
+        };
+        let dates = match row.nullable(1)? {
+            Some(_) => Some([text(2)?, text(3)?]),
+            None => None,
+        };
+        let project = found.entry(project_id).or_insert(Unadopted { project_id, dates, rows: Vec::new() });
+        if row.nullable(4)?.is_some() {
+            project.rows.push(LiveRow::read(&row, 5)?);
+        }
+        Ok::<_, StoreError>(())
+    })
+    .await?;
+    Ok(found
+        .into_values()
+        .map(|project| Unadopted::new(project.project_id, project.dates, project.rows))
+        .collect())
+}
+
+/// What the planner's tables say about one project, and the text that it was read from. Needs no rights on those tables,
+/// only those of the role `phaseline_writer`. None while the log takes no commands: then the table is the old one.
+pub async fn of_project(
+    connection: &mut PgConnection,
+    project: ProjectId,
+) -> Result<Option<(Unadopted, String)>, StoreError> {
+    #[derive(serde::Deserialize)]
+    struct Said {
+        dates: Option<[Option<String>; 2]>,
+        rows: Vec<[Option<String>; COLUMNS.len()]>,
+    }
+    let said: Option<String> = sqlx::query_scalar("SELECT phaseline.unadopted($1)::text")
+        .bind(project.uuid())
+        .fetch_one(connection)
+        .await?;
+    let Some(text) = said else { return Ok(None) };
+    let said: Said = serde_json::from_str(&text)?;
+    let rows = said.rows.into_iter().map(|values| LiveRow::of_project(project, values.into())).collect();
+    Ok(Some((Unadopted::new(project, said.dates, rows), text)))
+}
+
+impl Unadopted {
+    pub(crate) fn new(
+        project_id: ProjectId,
+        dates: Option<[Option<String>; 2]>,
+        mut rows: Vec<LiveRow>,
+    ) -> Self {
+        rows.sort_by_key(|row| row.id);
+        Self { project_id, dates, rows }
+    }
+
+    /// Whether it has no row in `project_phases`.
+    pub fn is_bare(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Whether it stands in `public.projects`; rows without a project are possible where a foreign key was bypassed.
+    pub fn is_in_projects(&self) -> bool {
+        self.dates.is_some()
+    }
+
+    /// Its rows, by id.
+    pub fn rows(&self) -> &[LiveRow] {
+        &self.rows
+    }
+
+    /// The project's days in `public.projects`, or what is wrong with them.
+    pub fn range(&self) -> Result<DateRange, Vec<String>> {
+        let Some([start, end]) = &self.dates else {
+            return Err(vec!["the project is not in public.projects".to_owned()]);
+        };
+        let mut wrong = Vec::new();
+        let mut read = |column, value: &Option<String>| {
+            day(value.as_deref())
+                .map_err(|what| wrong.push(format!("the project's {column} in public.projects {what}")))
+                .ok()
+        };
+        let (start, end) = (read("start_date", start), read("end_date", end));
+        match (start, end) {
+            (Some(start), Some(end)) => {
+                DateRange::new(start, end).map_err(|error| vec![format!("the project's {error}")])
+            }
+            _ => Err(wrong),
+        }
+    }
+
+    /// The events that take the rows in as they stand: the timeline's opening, then each row by its days. The rows need
+    /// no change for it.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in words: a project or a value that is not there or not possible, every broken rule, or
+    /// that there is no row.
+    pub fn events(&self) -> Result<Vec<TimelineEvent>, Vec<String>> {
+        let mut wrong = Vec::new();
+        let range = self.range().map_err(|what| wrong.extend(what)).ok();
+        if self.is_bare() {
+            wrong.push("the project has no row in project_phases".to_owned());
+        }
+        let read: Vec<Option<ReadRow<'_>>> =
+            self.rows.iter().map(|row| ReadRow::of(row, &mut wrong)).collect();
+        let complete = read.iter().all(Option::is_some);
+        let mut rows: Vec<ReadRow<'_>> = read.into_iter().flatten().collect();
+        if let (Some(range), false) = (range, self.is_bare()) {
+            let drafts: Vec<Draft<'_>> = rows.iter().map(ReadRow::draft).collect();
+            wrong.extend(
+                validate(range, &drafts)
+                    .into_iter()
+                    // Rules about all phases together say nothing where one of them could not be read.
+                    .filter(|violation| complete || violation.rule > Rule::V5)
+                    .map(|violation| match violation.phase_id {
+                        Some(id) => format!("phase {id}: {} ({})", violation.message, violation.rule),
+                        None => format!("{} ({})", violation.message, violation.rule),
+                    }),
+            );
+        }
+        let (Some(range), true) = (range, wrong.is_empty()) else { return Err(wrong) };
+        rows.sort_by_key(|row| (row.start_date, row.end_date, row.id));
+        let mut events = vec![TimelineOpened { project_id: self.project_id, range }.into()];
+        for row in &rows {
+            match row.adopted() {
+                Ok(event) => events.push(event),
+                Err(what) => wrong.push(format!("phase {}: {what}", row.id)),
+            }
+        }
+        if wrong.is_empty() { Ok(events) } else { Err(wrong) }
+    }
+
+    /// The events that give a project without rows a phase over all its days, without money.
+    ///
+    /// # Errors
+    /// What is wrong with the project, in words, or that it has rows.
+    pub fn supplied(&self, phase_id: PhaseId) -> Result<Vec<TimelineEvent>, Vec<String>> {
+        if !self.is_bare() {
+            return Err(vec!["the project has rows in project_phases".to_owned()]);
+        }
+        let (project_id, range) = (self.project_id, self.range()?);
+        Ok(vec![
+            TimelineOpened { project_id, range }.into(),
+            DefaultPhaseSupplied { phase_id, name: PhaseName::of_default_phase(), range }.into(),
+        ])
+    }
+}
+
+/// A row whose values are at least of their kinds.
+#[derive(Debug)]
+struct ReadRow<'a> {
+    id: PhaseId,
+    name: &'a str,
+    start_date: NaiveDate,
+    end_date: NaiveDate,
+    description: Option<&'a str>,
+    capital: Decimal,
+    expense: Decimal,
+    total: Decimal,
+    created_at: NaiveDateTime,
+    updated_at: NaiveDateTime,
+}
+
+impl<'a> ReadRow<'a> {
+    /// The row's values; what cannot be read is said in `wrong`, and then there is no row.
+    fn of(row: &'a LiveRow, wrong: &mut Vec<String>) -> Option<Self> {
+        let before = wrong.len();
+        let mut say = |column: &str, what: &str| wrong.push(format!("phase {}: {column} {what}", row.id));
+        for column in ["id", "project_id"] {
+            if row.value(column).is_none() {
+                say(column, "is NULL");
+            }
+        }
+        for column in row.unreadable() {
+            say(column, "has bytes that are no UTF-8 text");
+        }
+        let name = row.value("name");
+        if name.is_none() {
+            say("name", "is NULL");
+        }
+        let mut amount = |column| amount(row.value(column)).map_err(|what| say(column, &what)).ok();
+        let (capital, expense, total) =
+            (amount("capital_budget"), amount("expense_budget"), amount("total_budget"));
+        let mut date = |column| day(row.value(column)).map_err(|what| say(column, &what)).ok();
+        let (start_date, end_date) = (date("start_date"), date("end_date"));
+        let mut time = |column| time(row.value(column)).map_err(|what| say(column, &what)).ok();
+        let (created_at, updated_at) = (time("created_at"), time("updated_at"));
+        let read = Self {
+            id: row.id,
+            name: name?,
+            start_date: start_date?,
+            end_date: end_date?,
+            description: row.value("description"),
+            capital: capital?,
+            expense: expense?,
+            total: total?,
+            created_at: created_at?,
+            updated_at: updated_at?,
+        };
+        (wrong.len() == before).then_some(read)
+    }
+
+    fn draft(&self) -> Draft<'_> {
+        Draft {
+            id: Some(self.id),
+            name: self.name,
+            start_date: self.start_date,
+            end_date: self.end_date,
+            description: self.description,
+            budget: Some(DraftBudget {
+                capital: self.capital,
+                expense: self.expense,
+                total: Some(self.total),
+            }),
+        }
+    }
+
+    fn adopted(&self) -> Result<TimelineEvent, phaseline_domain::InvalidValue> {
+        Ok(PhaseAdopted {
+            phase_id: self.id,
+            name: PhaseName::new(self.name)?,
+            range: DateRange::new(self.start_date, self.end_date)?,
+            description: self.description.map(Description::new).transpose()?,
+            budget: Budget::new(Money::new(self.capital)?, Money::new(self.expense)?)?,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+        .into())
+    }
+}
+
+fn day(text: Option<&str>) -> Result<NaiveDate, String> {
+    let text = text.ok_or("is NULL")?;
+    text.parse()
+        .ok()
+        .filter(|day: &NaiveDate| (1..=9999).contains(&day.year()))
+        .ok_or_else(|| format!("is {text}, which is no day in the years 1 to 9999"))
+}
+
+fn time(text: Option<&str>) -> Result<NaiveDateTime, String> {
+    let text = text.ok_or("is NULL")?;
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
+        .ok()
+        .filter(|time| (1..=9999).contains(&time.year()))
+        .ok_or_else(|| format!("is {text}, which is no time in the years 1 to 9999"))
+}
+
+fn amount(text: Option<&str>) -> Result<Decimal, String> {
+    let text = text.ok_or("is NULL")?;
+    Decimal::from_str_exact(text).map_err(|_| format!("is {text}, which is no amount of money"))
+}

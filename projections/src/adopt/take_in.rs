@@ -1,0 +1,160 @@
+//! Takes projects that the log does not know into it: all that it does not know, or those that were named, in one
+//! transaction.
+
+use super::{Unadopted, find};
+use crate::{FoldedLog, FoldedTimeline, drift, project_phases, repair, table};
+use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
+use phaseline_store::{Import, Metadata, StoreError, schema};
+use serde::Serialize;
+use sqlx::{Connection, PgConnection};
+use std::collections::HashMap;
+
+/// A project that is taken in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Adopted {
+    /// The project.
+    pub project_id: ProjectId,
+    /// How many phases its timeline has.
+    pub phases: u64,
+    /// Whether it had none, and was given one.
+    pub supplied: bool,
+}
+
+/// A project that cannot be taken in as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// The project.
+    pub project_id: ProjectId,
+    /// Whether it has no row at all: a repair would give it one.
+    pub bare: bool,
+    /// Everything that is wrong, in words.
+    pub reasons: Vec<String>,
+}
+
+/// What there is to take in.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Each project's events.
+    events: Vec<(ProjectId, Vec<TimelineEvent>)>,
+    /// What would be taken in, by project.
+    pub adopted: Vec<Adopted>,
+    /// What cannot be taken in, by project. As long as there is any, nothing is.
+    pub refused: Vec<Refused>,
+}
+
+impl Plan {
+    /// Looks for projects that the log does not know, all or those named. With `repair` a project without rows gets a
+    /// phase; without, it is refused.
+    pub async fn make(
+        connection: &mut PgConnection,
+        log: &FoldedLog,
+        only: Option<&[ProjectId]>,
+        repair: bool,
+    ) -> Result<Self, StoreError> {
+        let found = find(connection, only, |project| log.knows(project)).await?;
+        let holders = if found.is_empty() { HashMap::new() } else { holders(log) };
+        let mut plan = Self::default();
+        for project in found {
+            let project_id = project.project_id;
+            let (bare, supplied) = (project.is_bare(), repair && project.is_bare());
+            let events = if supplied { project.supplied(PhaseId::random()) } else { project.events() };
+            let mut reasons = held_elsewhere(&project, &holders);
+            match events {
+                Ok(events) if reasons.is_empty() => {
+                    plan.adopted.push(Adopted { project_id, phases: events.len() as u64 - 1, supplied });
+                    plan.events.push((project_id, events));
+                    continue;
+                }
+                Ok(_) => {}
+                Err(wrong) => reasons.extend(wrong),
+            }
+            plan.refused.push(Refused { project_id, bare, reasons });
+        }
+        Ok(plan)
+    }
+
+    /// The projects that would be taken in.
+    fn projects(&self) -> Vec<ProjectId> {
+        self.adopted.iter().map(|adopted| adopted.project_id).collect()
+    }
+}
+
+/// Each phase's project in the log.
+fn holders(log: &FoldedLog) -> HashMap<PhaseId, ProjectId> {
+    log.timelines
+        .iter()
+        .flat_map(|(project, folded)| folded.timeline.phases().iter().map(|phase| (phase.id, *project)))
+        .collect()
+}
+
+/// The rows whose phases the log has under another project: taken in, they would be in two timelines.
+fn held_elsewhere(project: &Unadopted, holders: &HashMap<PhaseId, ProjectId>) -> Vec<String> {
+    let held = project.rows().iter().filter_map(|row| Some((row.id, holders.get(&row.id)?)));
+    held.map(|(id, holder)| format!("phase {id}: belongs to project {holder} in the log")).collect()
+}
+
+/// What was taken in.
+#[derive(Debug)]
+pub struct TakenIn {
+    /// What was found under the locks; with anything refused, nothing was written.
+    pub plan: Plan,
+    /// The log's last position.
+    pub position: i64,
+}
+
+/// Takes in what `plan` found, all of it or nothing: the rows are read again under the locks, and what then is refused
+/// is refused. `log` is what was folded before; it is brought up to date. Rows stay as they are, to the byte.
+///
+/// # Errors
+/// [`StoreError::NotAccepting`] if the old shape is live; the database's own.
+pub async fn take_in(
+    connection: &mut PgConnection,
+    log: &mut FoldedLog,
+    plan: &Plan,
+    repair: bool,
+    metadata: &Metadata,
+) -> Result<TakenIn, StoreError> {
+    let projects = plan.projects();
+    let mut transaction =
+        connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE").await?;
+    let connection = &mut *transaction;
+    table::lock(connection, &projects, &[]).await?;
+    log.catch_up(connection).await?;
+    let plan = Plan::make(connection, log, Some(&projects), repair).await?;
+    let position = log.position;
+    if !plan.refused.is_empty() || plan.events.is_empty() {
+        return Ok(TakenIn { plan, position });
+    }
+    let metadata = metadata.to_json()?;
+    let mut import = Import::begin(connection).await?;
+    for (project, events) in &plan.events {
+        for event in events {
+            repair::push(&mut import, log, *project, event, &metadata).await?;
+        }
+    }
+    log.position = import.finish().await?.position;
+    let supplied = plan.adopted.iter().filter(|adopted| adopted.supplied);
+    let rows: Vec<_> = supplied
+        .filter_map(|adopted| log.timelines.get(&adopted.project_id))
+        .flat_map(|folded: &FoldedTimeline| project_phases::rows(folded))
+        .collect();
+    table::insert(connection, &rows).await?;
+    let projects = plan.projects();
+    let different = drift::look(connection, log, Some(&projects)).await?;
+    if let Some(first) = different.first() {
+        return Err(StoreError::SelfCheck(format!(
+            "after the adoption {} still differ from the log, so it was undone; the first: {first}",
+            different.len()
+        )));
+    }
+    transaction.commit().await?;
+    Ok(TakenIn { plan, position: log.position })
+}
+
+/// Fails unless this database has a log that takes commands.
+pub async fn need_commands(connection: &mut PgConnection) -> Result<(), StoreError> {
+    if !schema::installed(connection).await? {
+        return Err(StoreError::NotInstalled);
+    }
+    if schema::accepts_commands(connection).await? { Ok(()) } else { Err(StoreError::NotAccepting) }
+}

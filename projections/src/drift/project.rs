@@ -1,0 +1,194 @@
+//! Drift of whole projects beside that of rows: every finding, with what cures it.
+
+use super::{Drift, DriftKind, differences, live_rows};
+use crate::FoldedLog;
+use crate::live::LiveRow;
+use phaseline_domain::ProjectId;
+use phaseline_store::{StoreError, copy};
+use serde::Serialize;
+use sqlx::PgConnection;
+use std::collections::{HashMap, HashSet};
+
+/// Something that is not as the log says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Finding {
+    /// A row of `project_phases`.
+    Row(Drift),
+    /// A project as a whole.
+    Project(ProjectDrift),
+}
+
+/// A project that is not as the log says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProjectDrift {
+    /// The project.
+    pub project_id: ProjectId,
+    /// What differs.
+    pub kind: ProjectDriftKind,
+}
+
+/// In which way a project differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum ProjectDriftKind {
+    /// The log has an open timeline, `public.projects` has no such project.
+    ProjectGone {
+        /// Rows that it still has in `project_phases`, past its foreign key.
+        rows: Vec<LiveRow>,
+    },
+    /// `public.projects` has other dates than the timeline.
+    ProjectDates {
+        /// What the log says.
+        log: String,
+        /// What the table says.
+        table: String,
+    },
+    /// Neither the log nor `project_phases` has anything of a project in `public.projects`.
+    ProjectWithoutPhases,
+}
+
+/// What sets it right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cure {
+    /// The table is made what the log says: `phaseline drift --repair`.
+    Repair,
+    /// The log takes the rows in: `phaseline adopt`.
+    Adopt,
+    /// The project gets a default phase: `phaseline adopt --repair`.
+    AdoptRepair,
+    /// The timeline takes the project's dates over: `phaseline timeline reschedule PROJECT --from-table`.
+    Reschedule,
+}
+
+impl Finding {
+    /// The project.
+    pub const fn project_id(&self) -> ProjectId {
+        match self {
+            Self::Row(drift) => drift.project_id,
+            Self::Project(drift) => drift.project_id,
+        }
+    }
+
+    /// What sets it right.
+    pub const fn cure(&self) -> Cure {
+        match self {
+            Self::Row(Drift { kind: DriftKind::UnknownProject, .. }) => Cure::Adopt,
+            Self::Row(_) => Cure::Repair,
+            Self::Project(drift) => match drift.kind {
+                ProjectDriftKind::ProjectGone { .. } => Cure::Repair,
+                ProjectDriftKind::ProjectDates { .. } => Cure::Reschedule,
+                ProjectDriftKind::ProjectWithoutPhases => Cure::AdoptRepair,
+            },
+        }
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let drift = match self {
+            Self::Row(drift) => return drift.fmt(f),
+            Self::Project(drift) => drift,
+        };
+        write!(f, "project {}: ", drift.project_id)?;
+        match &drift.kind {
+            ProjectDriftKind::ProjectGone { rows } if rows.is_empty() => {
+                write!(f, "has a timeline in the log, but is not in public.projects")
+            }
+            ProjectDriftKind::ProjectGone { rows } => write!(
+                f,
+                "has a timeline in the log, but is not in public.projects, and still has {} in project_phases",
+                match rows.len() {
+                    1 => "1 row".to_owned(),
+                    rows => format!("{rows} rows"),
+                }
+            ),
+            ProjectDriftKind::ProjectDates { log, table } => {
+                write!(f, "is {table} in public.projects, {log} in the log")
+            }
+            ProjectDriftKind::ProjectWithoutPhases => {
+                write!(f, "has no phase, neither in project_phases nor in the log")
+            }
+        }
+    }
+}
+
+/// Everything that is not as the log says, by project; of some projects only, if asked. Reads the tables in several
+/// statements: in one snapshot with the log, or under its lock, they see one moment. Does not depend on the session's
+/// settings.
+pub async fn look(
+    connection: &mut PgConnection,
+    log: &FoldedLog,
+    only: Option<&[ProjectId]>,
+) -> Result<Vec<Finding>, StoreError> {
+    let only: Option<HashSet<ProjectId>> = only.map(|only| only.iter().copied().collect());
+    let dates = project_dates(connection, only.as_ref()).await?;
+    let rows = live_rows(connection, log, only.as_ref()).await?;
+    let asked = |project: &ProjectId| only.as_ref().is_none_or(|only| only.contains(project));
+    let gone = |project: &ProjectId| asked(project) && log.knows(*project) && !dates.contains_key(project);
+
+    let with_rows: HashSet<ProjectId> = rows.iter().map(|row| row.project_id).collect();
+    let mut left: HashMap<ProjectId, Vec<LiveRow>> = HashMap::new();
+    for row in rows.iter().filter(|row| gone(&row.project_id)) {
+        left.entry(row.project_id).or_default().push(row.clone());
+    }
+    // A project that is gone is one finding, with its rows; that others are gone too says nothing more.
+    let rows = rows.into_iter().filter(|row| !gone(&row.project_id)).collect();
+    let mut findings: Vec<Finding> = differences(log, |project| asked(project) && !gone(project), rows)
+        .into_iter()
+        .map(Finding::Row)
+        .collect();
+    for (project_id, folded) in log.timelines.iter().filter(|(project, _)| asked(project)) {
+        let Some(range) = folded.timeline.range() else { continue };
+        let kind = match dates.get(project_id) {
+            None => {
+                let mut rows = left.remove(project_id).unwrap_or_default();
+                rows.sort_by_key(|row| row.id);
+                ProjectDriftKind::ProjectGone { rows }
+            }
+            Some([start, end]) if *start == range.start().to_string() && *end == range.end().to_string() => {
+                continue;
+            }
+            Some([start, end]) => {
+                ProjectDriftKind::ProjectDates { log: range.to_string(), table: format!("{start} to {end}") }
+            }
+        };
+        findings.push(Finding::Project(ProjectDrift { project_id: *project_id, kind }));
+    }
+    let bare = dates.keys().filter(|project| !log.knows(**project) && !with_rows.contains(project));
+    findings.extend(bare.map(|project| {
+        Finding::Project(ProjectDrift { project_id: *project, kind: ProjectDriftKind::ProjectWithoutPhases })
+    }));
+    findings.sort_by_key(|finding| match finding {
+        Finding::Project(drift) => (drift.project_id, None),
+        Finding::Row(drift) => (drift.project_id, Some(drift.phase_id)),
+    });
+    Ok(findings)
+}
+
+/// The dates in `public.projects`, as text.
+async fn project_dates(
+    connection: &mut PgConnection,
+    only: Option<&HashSet<ProjectId>>,
+) -> Result<HashMap<ProjectId, [String; 2]>, StoreError> {
+    let among = only.map_or_else(String::new, |only| {
+        let ids: Vec<String> = only.iter().map(ToString::to_string).collect();
+        format!("WHERE p.id = ANY ('{{{}}}'::pg_catalog.uuid[])", ids.join(","))
+    });
+    let query = format!(
+        "SELECT p.id, pg_catalog.to_json(p.start_date) #>> '{{}}', pg_catalog.to_json(p.end_date) #>> '{{}}'
+           FROM public.projects p {among}"
+    );
+    let mut dates = HashMap::new();
+    copy::read(connection, &query, |row| {
+        let text = |index| {
+            let bytes = row.nullable(index)?.unwrap_or(b"NULL");
+            Ok::<_, copy::CopyError>(String::from_utf8_lossy(bytes).into_owned())
+        };
+        dates.insert(row.uuid(0)?.into(), [text(1)?, text(2)?]);
+        Ok::<_, StoreError>(())
+    })
+    .await?;
+    Ok(dates)
+}

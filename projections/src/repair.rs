@@ -1,0 +1,196 @@
+//! Repair: the planner's tables are made what the log says, and what that takes away is in the log first.
+
+use crate::drift::{Cure, DriftKind, Finding, ProjectDriftKind, look};
+use crate::{FoldedLog, PhaseRow, project_phases, table};
+use chrono::{DateTime, Utc};
+use phaseline_domain::event::TimelineClosed;
+use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
+use phaseline_store::{Import, Metadata, NewEvent, StoreError, StreamId, timeline};
+use serde::Serialize;
+use sqlx::{Connection, PgConnection};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// The stream type of repairs; each repair is a stream of its own.
+pub const DRIFT_REPAIR: &str = "DriftRepair";
+/// How many differences one event holds at most, so that no event becomes unwieldy.
+const DIFFERENCES_PER_EVENT: usize = 1000;
+
+/// `DriftRepaired`: what differed and was set right.
+#[derive(Debug, Serialize)]
+struct DriftRepaired<'a> {
+    differences: &'a [Finding],
+}
+
+/// What a repair did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Repaired {
+    /// The repair's stream in the log; none if there was nothing to repair.
+    pub repair_id: Option<Uuid>,
+    /// The log's last position.
+    pub position: i64,
+    /// Rows that the log has and the table had not.
+    pub inserted: u64,
+    /// Rows with other values.
+    pub updated: u64,
+    /// Rows that the log does not have.
+    pub deleted: u64,
+    /// Timelines of projects that are gone.
+    pub closed: u64,
+    /// What was set right, as it was found under the lock.
+    pub findings: Vec<Finding>,
+    /// What is left of these projects, for other cures.
+    pub left: Vec<Finding>,
+}
+
+/// Makes the rows of these projects what the log says, and closes the timelines of those that are gone: one short
+/// transaction, with everything compared anew under the locks. `log` is what was folded before; it is brought up to
+/// date. Commands wait meanwhile, and what they wrote before counts.
+///
+/// # Errors
+/// [`StoreError::NotAccepting`] if the old shape is live; [`StoreError::SelfCheck`] if something changes what is written;
+/// the database's own. Then nothing was written.
+pub async fn repair(
+    connection: &mut PgConnection,
+    log: &mut FoldedLog,
+    projects: &[ProjectId],
+    metadata: &Metadata,
+) -> Result<Repaired, StoreError> {
+    let mut transaction =
+        connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE").await?;
+    let connection = &mut *transaction;
+    table::lock(connection, projects, &phases_of(log, projects)).await?;
+    log.catch_up(connection).await?;
+    let (findings, left): (Vec<Finding>, Vec<Finding>) = look(connection, log, Some(projects))
+        .await?
+        .into_iter()
+        .partition(|finding| finding.cure() == Cure::Repair);
+    if findings.is_empty() {
+        return Ok(Repaired { position: log.position, left, ..Repaired::default() });
+    }
+    let repair_id = Uuid::now_v7();
+    let work = Work::of(&findings, log);
+    record(connection, log, repair_id, &findings, &work.closed, metadata).await?;
+    let deleted = table::delete(connection, &work.deleted).await?;
+    let updated = table::update(connection, &work.updated).await?;
+    let inserted = table::insert(connection, &work.inserted).await?;
+    let (still, left): (Vec<Finding>, Vec<Finding>) = look(connection, log, Some(projects))
+        .await?
+        .into_iter()
+        .partition(|finding| finding.cure() == Cure::Repair);
+    if let Some(first) = still.first() {
+        return Err(StoreError::SelfCheck(format!(
+            "after the repair {} rows still differ from the log, so it was undone: a trigger or a rule on project_phases \
+             changes what is written; the first: {first}",
+            still.len()
+        )));
+    }
+    transaction.commit().await?;
+    Ok(Repaired {
+        repair_id: Some(repair_id),
+        position: log.position,
+        inserted,
+        updated,
+        deleted,
+        closed: work.closed.len() as u64,
+        findings,
+        left,
+    })
+}
+
+fn phases_of(log: &FoldedLog, projects: &[ProjectId]) -> Vec<PhaseId> {
+    projects
+        .iter()
+        .filter_map(|project| log.timelines.get(project))
+        .flat_map(|folded| folded.timeline.phases())
+        .map(|phase| phase.id)
+        .collect()
+}
+
+/// What is to be written.
+#[derive(Debug, Default)]
+struct Work {
+    deleted: Vec<PhaseId>,
+    updated: Vec<PhaseRow>,
+    inserted: Vec<PhaseRow>,
+    closed: Vec<ProjectId>,
+}
+
+impl Work {
+    fn of(findings: &[Finding], log: &FoldedLog) -> Self {
+        let mut work = Self::default();
+        let (mut missing, mut differing) = (BTreeSet::new(), BTreeSet::new());
+        for finding in findings {
+            match finding {
+                Finding::Project(drift) => {
+                    if let ProjectDriftKind::ProjectGone { rows } = &drift.kind {
+                        work.closed.push(drift.project_id);
+                        work.deleted.extend(rows.iter().map(|row| row.id));
+                    }
+                }
+                Finding::Row(drift) => match drift.kind {
+                    DriftKind::Missing => drop(missing.insert((drift.project_id, drift.phase_id))),
+                    DriftKind::Field { .. } => drop(differing.insert((drift.project_id, drift.phase_id))),
+                    DriftKind::Unknown => work.deleted.push(drift.phase_id),
+                    DriftKind::UnknownProject => {}
+                },
+            }
+        }
+        work.inserted = rows_of(log, &missing);
+        work.updated = rows_of(log, &differing);
+        work
+    }
+}
+
+/// The log's rows for these phases.
+fn rows_of(log: &FoldedLog, phases: &BTreeSet<(ProjectId, PhaseId)>) -> Vec<PhaseRow> {
+    let projects: BTreeSet<ProjectId> = phases.iter().map(|(project, _)| *project).collect();
+    projects
+        .iter()
+        .filter_map(|project| log.timelines.get(project))
+        .flat_map(project_phases::rows)
+        .filter(|row| phases.contains(&(row.project_id, row.id)))
+        .collect()
+}
+
+/// Writes what is about to be changed into the log, and closes the timelines of projects that are gone.
+async fn record(
+    connection: &mut PgConnection,
+    log: &mut FoldedLog,
+    repair_id: Uuid,
+    findings: &[Finding],
+    closed: &[ProjectId],
+    metadata: &Metadata,
+) -> Result<(), StoreError> {
+    let metadata = metadata.to_json()?;
+    let stream = StreamId { stream_type: DRIFT_REPAIR, id: repair_id };
+    let mut import = Import::begin(connection).await?;
+    for (version, differences) in (1..).zip(findings.chunks(DIFFERENCES_PER_EVENT)) {
+        let payload = serde_json::to_string(&DriftRepaired { differences })?;
+        import.push(stream, version, &NewEvent::new("DriftRepaired", 1, payload), &metadata).await?;
+    }
+    for project in closed {
+        let event = TimelineClosed { project_id: *project }.into();
+        push(&mut import, log, *project, &event, &metadata).await?;
+    }
+    log.position = import.finish().await?.position;
+    Ok(())
+}
+
+/// Appends one event to a project's timeline, in the log and in the fold.
+pub(crate) async fn push(
+    import: &mut Import<'_>,
+    log: &mut FoldedLog,
+    project: ProjectId,
+    event: &TimelineEvent,
+    metadata: &str,
+) -> Result<(), StoreError> {
+    let recorded_at: DateTime<Utc> = import.recorded_at();
+    let folded = log.timelines.entry(project).or_default();
+    let version = folded.version + 1;
+    import.push(timeline::stream_of(project), version, &NewEvent::timeline(event)?, metadata).await?;
+    folded.apply(event, recorded_at.naive_utc());
+    folded.version = version;
+    folded.position = import.position();
+    Ok(())
+}
