@@ -24,6 +24,15 @@ pub enum Stop {
     After(usize),
 }
 
+impl Stop {
+    /// The boundary's number.
+    pub const fn number(self) -> usize {
+        match self {
+            Self::Before(number) | Self::After(number) => number,
+        }
+    }
+}
+
 /// One message that made the server do something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boundary {

@@ -1,9 +1,9 @@
 //! Connections that are cut in the middle of a run: it ends with 8 and says where to look, and all else is as after a
 //! kill.
 
-use crate::aftermath::Way;
-use crate::boundaries::{at_each, boundaries, is_thorough, run_until, small_ground};
+use crate::boundaries::{assert_told, at_each, boundaries, run_until, small_ground};
 use crate::program::Ran;
+use phaseline_tests::aftermath::{Way, is_thorough};
 use phaseline_tests::wire::{Boundary, Stop, Wire};
 
 /// One boundary of so many, unless all are asked for; those that end a transaction always.
@@ -23,7 +23,7 @@ fn cut_at_boundaries(way: Way) {
     let found = at_each(&stops(&boundaries), |stop| {
         let database = ground.database(way);
         let wire = Wire::stopping(database.url(), stop);
-        let (child, at) = run_until(way, &wire, stop);
+        let (child, at) = run_until(&ground, way, &wire, stop);
         wire.cut();
         let ran = Ran::of(child.wait_with_output().unwrap()).ends_with(8);
         for named in ["the connection to the database was lost", "phaseline status"] {
@@ -31,10 +31,7 @@ fn cut_at_boundaries(way: Way) {
         }
         ground.check(&database, way, &format!("cut {stop:?}: {}", at.what))
     });
-    let commit = boundaries.iter().rfind(|at| at.ends_transaction()).unwrap();
-    for (stop, left) in found {
-        assert_eq!(left.is_done, stop == Stop::After(commit.number), "{stop:?}");
-    }
+    assert_told(&boundaries, &found);
 }
 
 #[test]

@@ -6,7 +6,6 @@
     reason = "in helpers of tests too: a test says what it expects by panicking"
 )]
 
-mod aftermath;
 mod boundaries;
 mod connection;
 mod cuts;

@@ -1,68 +1,64 @@
-//! What must hold after a run of the program was killed or cut off: the database is in one shape, is verified as it
+//! What must hold after a run was killed, cut off or lost its server: the database is in one shape, is verified as it
 //! stands, the next run finishes, and going back leaves the first dump. All of it in this process, for speed.
 
-use crate::boundaries::is_thorough;
-use crate::program::phaseline;
+use crate::dump::{assert_same_dump, difference, state};
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_migrator::migrate::{MigrateOptions, migrate};
 use phaseline_migrator::plan::PlanOptions;
-use phaseline_migrator::progress::Silent;
-use phaseline_migrator::rollback::{RollbackOptions, rollback};
+use phaseline_migrator::progress::{Progress, Silent};
+use phaseline_migrator::rollback::{self, RollbackOptions, rollback};
 use phaseline_migrator::run::Operator;
 use phaseline_migrator::shape::Shape;
 use phaseline_migrator::status::status;
 use phaseline_migrator::verify::verify;
 use phaseline_migrator::{Database, MigratorError};
-use phaseline_tests::dump::{difference, state};
 use sqlx::PgConnection;
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Which way the run went that did not end.
+/// Which way a run goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub enum Way {
+    /// Into the new shape.
     Migrate,
+    /// Back.
     Rollback,
 }
 
-impl Way {
-    /// The program, on a database.
-    pub(crate) fn command(self, url: &str) -> Command {
-        let name = match self {
-            Self::Migrate => "migrate",
-            Self::Rollback => "rollback",
-        };
-        let mut command = phaseline(&[name, "--yes"]);
-        command.env("DATABASE_URL", url);
-        command
-    }
-}
-
-/// A database that runs are killed on: a template in each shape, and what each looks like.
-pub(crate) struct Ground {
+/// A database that runs are stopped on: a template in each shape, and what each looks like.
+#[derive(Debug)]
+pub struct Ground {
+    cluster: TestCluster,
     name: &'static str,
     legacy: Look,
     timelines: Look,
+    loss: Option<String>,
     checks: AtomicUsize,
 }
 
-fn template(ground: &str, way: Way) -> String {
-    format!("{ground}_to_{way:?}").to_lowercase()
-}
-
 /// What a database looks like.
-#[derive(PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct Look {
     dump: String,
     places: String,
+}
+
+/// What a run left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The shape that the run was to bring about is there.
+    pub is_done: bool,
+    /// Runs that the status calls killed.
+    pub killed: usize,
+    /// Runs that the status calls failed or interrupted.
+    pub failed: usize,
 }
 
 /// Where every table and every row of the planner's lies and who wrote it: copies of a template agree in it until
 /// somebody writes. A dump says the same of what is in them and takes ten times as long.
 const PLACES: &str = "
     SELECT string_agg(place, E'\\n' ORDER BY place) FROM (
-        SELECT format('schema %s', nspname) FROM pg_namespace WHERE nspname NOT IN ('phaseline')
+        SELECT format('schema %s', nspname) FROM pg_namespace WHERE nspname <> 'phaseline'
         UNION ALL SELECT format('%s %s %s %s', c.oid, c.relname, c.relfilenode, c.relnatts) FROM pg_class c
             WHERE c.relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('phaseline', 'pg_toast'))
         UNION ALL SELECT format('projects %s %s %s', ctid, xmin, id) FROM public.projects
@@ -70,52 +66,78 @@ const PLACES: &str = "
         UNION ALL SELECT format('assignments %s %s %s', ctid, xmin, id) FROM public.resource_assignments
         UNION ALL SELECT format('revision %s %s', ctid, xmin) FROM public.alembic_version) AS places (place)";
 
-/// One of so many kills of a migration is followed by a rollback too; of the others it is enough that the next run
-/// comes to the dump that a rollback is known to bring back from.
+/// One of so many checks of a migration goes back too; for the others it is enough that the next run comes to the dump
+/// that a rollback is known to bring back from.
 const ONE_BACK_OF: usize = 4;
 
-/// What a run left behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Left {
-    /// The shape that the run was to bring about is there.
-    pub(crate) is_done: bool,
-    /// Runs that the status calls killed.
-    pub(crate) killed: usize,
+/// Whether every boundary of a run is wanted, those too over which nothing is done, and every way back.
+pub fn is_thorough() -> bool {
+    std::env::var_os("PHASELINE_EVERY_BOUNDARY").is_some()
 }
 
 impl Ground {
-    /// Made by `build` once per process, then migrated for the way back.
-    pub(crate) fn new(name: &'static str, build: impl Fn(&str)) -> Self {
-        let cluster = TestCluster::shared();
+    /// A legacy database that `build` makes at a URL, migrated for the way back.
+    pub fn new(cluster: &TestCluster, name: &'static str, build: impl Fn(&str)) -> Self {
+        Self::edited(cluster, name, build, |_| ())
+    }
+
+    /// The same with edits in the new shape, which the way back loses.
+    pub fn edited(
+        cluster: &TestCluster,
+        name: &'static str,
+        build: impl Fn(&str),
+        edit: impl Fn(&str),
+    ) -> Self {
         cluster.template(&template(name, Way::Migrate), &build);
         cluster.template(&template(name, Way::Rollback), |url| {
             build(url);
-            in_runtime(run(url, Way::Migrate)).unwrap();
+            in_runtime(run(url, Way::Migrate, None, &Silent)).unwrap();
+            edit(url);
         });
-        let look = |way| Look::of(&cluster.database_from(&template(name, way)));
-        let ground = Self {
-            name,
-            legacy: look(Way::Migrate),
-            timelines: look(Way::Rollback),
-            checks: AtomicUsize::new(0),
-        };
-        assert!(ground.legacy != ground.timelines);
-        ground
+        let legacy = Look::of(&cluster.database_from(&template(name, Way::Migrate)));
+        let database = cluster.database_from(&template(name, Way::Rollback));
+        let timelines = Look::of(&database);
+        assert_ne!(legacy, timelines);
+        let loss = in_runtime(loss(database.url())).unwrap();
+        in_runtime(run(database.url(), Way::Rollback, loss.clone(), &Silent)).unwrap();
+        let back = state(database.url());
+        if loss.is_none() {
+            assert_same_dump(&legacy.dump, &back);
+        }
+        // After edits the way back leaves what it can, and always the same.
+        let legacy = Look { dump: back, ..legacy };
+        let checks = AtomicUsize::new(0);
+        Self { cluster: cluster.clone(), name, legacy, timelines, loss, checks }
     }
 
     /// A fresh one, in the shape that this way starts from.
-    pub(crate) fn database(&self, way: Way) -> TestDatabase {
-        TestCluster::shared().database_from(&template(self.name, way))
+    pub fn database(&self, way: Way) -> TestDatabase {
+        self.cluster.database_from(&template(self.name, way))
     }
 
-    /// Fails unless all holds after a run that way was stopped; `when` says in the failure's message where.
-    pub(crate) fn check(&self, database: &TestDatabase, way: Way, when: &str) -> Left {
+    /// What has to be accepted for the way back; nothing if nothing is lost.
+    pub fn loss(&self) -> Option<&str> {
+        self.loss.as_deref()
+    }
+
+    /// A run to its end.
+    pub async fn run(&self, url: &str, way: Way, progress: &dyn Progress) -> Result<(), MigratorError> {
+        run(url, way, self.loss.clone(), progress).await
+    }
+
+    /// Checks all that must hold after a run that way was stopped; `when` says in the failure's message where.
+    ///
+    /// # Panics
+    /// If anything does not hold.
+    pub fn check(&self, database: &TestDatabase, way: Way, when: &str) -> Left {
         let url = database.url();
         let checked = async {
             gone(url).await?;
             let left = self.looked_at(url, way).await?;
             verified(url, "as it was left").await?;
-            run(url, way).await.map_err(|error| format!("the next run: {error}\n{error:#?}"))?;
+            self.run(url, way, &Silent)
+                .await
+                .map_err(|error| format!("the next run: {error}\n{error:#?}"))?;
             verified(url, "after the next run").await?;
             let backs =
                 is_thorough() || self.checks.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONE_BACK_OF);
@@ -129,8 +151,11 @@ impl Ground {
         in_runtime(checked).unwrap_or_else(|error: String| panic!("{way:?}, {when}: {error}"))
     }
 
-    /// Fails unless all holds after the next run that way finished.
-    pub(crate) fn check_finished(&self, database: &TestDatabase, way: Way, when: &str) {
+    /// The same after the next run has finished already.
+    ///
+    /// # Panics
+    /// If anything does not hold.
+    pub fn check_finished(&self, database: &TestDatabase, way: Way, when: &str) {
         let url = database.url();
         let checked = async {
             verified(url, "after the next run").await?;
@@ -143,7 +168,9 @@ impl Ground {
     }
 
     async fn back(&self, url: &str) -> Result<(), String> {
-        run(url, Way::Rollback).await.map_err(|error| format!("the way back: {error}\n{error:#?}"))?;
+        self.run(url, Way::Rollback, &Silent)
+            .await
+            .map_err(|error| format!("the way back: {error}\n{error:#?}"))?;
         verified(url, "after the way back").await?;
         same(&self.legacy.dump, url, "after the way back")
     }
@@ -165,8 +192,16 @@ impl Ground {
         if let Some(running) = &status.running {
             return Err(format!("still running: {running}"));
         }
-        let killed = status.runs.iter().filter(|run| run.outcome == "killed").count();
-        Ok(Left { is_done, killed })
+        let with = |outcomes: &[&str]| {
+            status.runs.iter().filter(|run| outcomes.contains(&run.outcome.as_str())).count()
+        };
+        let left = Left { is_done, killed: with(&["killed"]), failed: with(&["failed", "interrupted"]) };
+        let done = with(&["done"]) == usize::from(way == Way::Rollback) + usize::from(is_done);
+        if done && left.killed + left.failed <= 1 {
+            Ok(left)
+        } else {
+            Err(format!("status: {:#?}", status.runs))
+        }
     }
 }
 
@@ -175,6 +210,14 @@ impl Look {
         let places = async { places(&mut connect(database.url()).await?).await };
         Self { dump: state(database.url()), places: in_runtime(places).unwrap() }
     }
+}
+
+fn template(ground: &str, way: Way) -> String {
+    format!("{ground}_to_{way:?}").to_lowercase()
+}
+
+fn handle(url: &str) -> Database {
+    Database::new(url.parse().unwrap())
 }
 
 async fn connect(url: &str) -> Result<PgConnection, String> {
@@ -207,25 +250,30 @@ async fn gone(url: &str) -> Result<(), String> {
     }
 }
 
-fn handle(url: &str) -> Database {
-    Database::new(url.parse().unwrap())
-}
-
-/// A run to its end.
-async fn run(url: &str, way: Way) -> Result<(), MigratorError> {
-    let operator = Operator { actor: "after".to_owned(), host: "test".to_owned(), reason: None };
+async fn run(
+    url: &str,
+    way: Way,
+    accept_loss: Option<String>,
+    progress: &dyn Progress,
+) -> Result<(), MigratorError> {
+    let operator = Operator { actor: "aftermath".to_owned(), host: "test".to_owned(), reason: None };
     let lock_timeout = Duration::from_secs(60);
     match way {
         Way::Migrate => {
             let plan = PlanOptions::default();
             let options = MigrateOptions { plan, expected_digest: None, lock_timeout, operator };
-            migrate(&handle(url), &options, &Silent).await.map(|_| ())
+            migrate(&handle(url), &options, progress).await.map(|_| ())
         }
         Way::Rollback => {
-            let options = RollbackOptions { lock_timeout, operator };
-            rollback(&handle(url), &options, &Silent).await.map(|_| ())
+            let options = RollbackOptions { lock_timeout, operator, accept_loss };
+            rollback(&handle(url), &options, progress).await.map(|_| ())
         }
     }
+}
+
+async fn loss(url: &str) -> Result<Option<String>, MigratorError> {
+    let mut connection = handle(url).connect("aftermath").await?;
+    Ok(rollback::plan(&mut connection).await?.loss.digest)
 }
 
 async fn verified(url: &str, when: &str) -> Result<(), String> {
@@ -245,6 +293,7 @@ fn same(expected: &str, url: &str, when: &str) -> Result<(), String> {
     }
 }
 
-fn in_runtime<T>(work: impl Future<Output = T>) -> T {
+/// Runs it to its end, outside of any runtime.
+pub fn in_runtime<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
