@@ -8,6 +8,7 @@
     reason = "tests say what they expect by panicking"
 )]
 
+mod deadlocks;
 mod edits;
 mod locks;
 mod original;
@@ -15,7 +16,9 @@ mod postgres_es;
 mod projection;
 mod real_database;
 mod refusals;
+mod restarts;
 mod round_trip;
 mod select_only;
 mod support;
 mod verification;
+mod writers;
