@@ -9,6 +9,7 @@
 )]
 
 mod again;
+mod deadlocks;
 mod edits;
 mod locks;
 mod machine;
@@ -18,8 +19,10 @@ mod postgres_es;
 mod projection;
 mod real_database;
 mod refusals;
+mod restarts;
 mod round_trip;
 mod select_only;
 mod support;
 mod takeover;
 mod verification;
+mod writers;
