@@ -1,7 +1,8 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::command::{
-    demo, doctor, history, migrate, phase, plan, rollback, sample, status, timeline, verify,
+    adopt, demo, doctor, drift, history, migrate, phase, plan, rehearse, rollback, sample, status, timeline,
+    verify,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ pub(crate) const GUIDE: &str = "\
 Examples:
   phaseline demo                     see all of it on a sample, leaving nothing behind
   phaseline plan                     what would a migration find and do?
+  phaseline rehearse                 does it work there and back, on a copy?
   phaseline migrate --plan sha256:…  do exactly that
   phaseline verify                   is everything as it must be?
   phaseline rollback --dry-run       can it be taken back?
@@ -22,15 +24,16 @@ Exit codes:
   3  not migratable, or refused by a rule; also: what was asked for does not exist
   4  the plan is stale
   5  another run holds the lock
-  6  verification failed
+  6  verification failed, or the tables are not what the log says
   7  the rollback would lose data
   8  interrupted, or the tables could not be locked in time: run it again
   9  no database
 
 JSON: with --json each command prints exactly one object on stdout, versioned by its \"format\":
   phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1,
-  phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.sample/1, phaseline.demo/1,
-  phaseline.doctor/1, and phaseline.error/1 for errors
+  phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.adopt/1, phaseline.drift/1,
+  phaseline.sample/1, phaseline.demo/1, phaseline.rehearse/1, phaseline.dropped/1, phaseline.doctor/1,
+  and phaseline.error/1 for errors
 
 Environment:
   DATABASE_URL         used without --database-url
@@ -108,6 +111,7 @@ pub(crate) struct ReasonArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Plan(plan::PlanArgs),
+    Rehearse(rehearse::RehearseArgs),
     Migrate(migrate::MigrateArgs),
     Verify(verify::VerifyArgs),
     Rollback(rollback::RollbackArgs),
@@ -115,6 +119,8 @@ pub(crate) enum Command {
     History(history::HistoryArgs),
     Timeline(timeline::TimelineArgs),
     Phase(phase::PhaseArgs),
+    Adopt(adopt::AdoptArgs),
+    Drift(drift::DriftArgs),
     Sample(sample::SampleArgs),
     Demo(demo::DemoArgs),
     Doctor(doctor::DoctorArgs),

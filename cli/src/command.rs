@@ -1,13 +1,16 @@
 //! The commands, one file each.
 
+pub(crate) mod adopt;
 pub(crate) mod backup;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod drift;
 pub(crate) mod history;
 pub(crate) mod migrate;
 pub(crate) mod moment;
 pub(crate) mod phase;
 pub(crate) mod plan;
+pub(crate) mod rehearse;
 pub(crate) mod rollback;
 pub(crate) mod sample;
 pub(crate) mod status;
@@ -25,12 +28,15 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Fa
     match command {
         Command::Plan(args) => plan::run(context, args).await,
         Command::Migrate(args) => migrate::run(context, args).await,
+        Command::Rehearse(args) => rehearse::run(context, args).await,
         Command::Verify(args) => verify::run(context, args).await,
         Command::Rollback(args) => rollback::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,
         Command::History(args) => history::run(context, args).await,
         Command::Timeline(args) => timeline::run(context, args).await,
         Command::Phase(args) => phase::run(context, args).await,
+        Command::Adopt(args) => adopt::run(context, args).await,
+        Command::Drift(args) => drift::run(context, args).await,
         Command::Sample(args) => sample::run(context, args).await,
         Command::Demo(args) => demo::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,

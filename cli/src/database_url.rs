@@ -71,6 +71,17 @@ impl DatabaseUrl {
         Ok(Self { options, bare, password })
     }
 
+    /// Another database on the same server. It goes among the parameters, where the last one counts, for PostgreSQL's
+    /// programs and for ours.
+    pub(crate) fn beside(&self, database: &str) -> Self {
+        let mark = if self.bare.contains('?') { '&' } else { '?' };
+        Self {
+            options: self.options.clone().database(database),
+            bare: format!("{}{mark}dbname={}", self.bare, encoded(database)),
+            password: self.password.clone(),
+        }
+    }
+
     pub(crate) const fn options(&self) -> &PgConnectOptions {
         &self.options
     }
@@ -112,6 +123,18 @@ fn with_user_behind(scheme: &str, user_info: Option<&str>, host: &str, tail: &st
 fn port_of(host: &str) -> Option<&str> {
     let after = host.rfind(']').map_or(host, |end| &host[end + 1..]);
     after.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.is_empty())
+}
+
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
 }
 
 fn decoded(text: &str) -> Option<String> {
@@ -179,6 +202,23 @@ mod tests {
             let text = serde_json::to_string(&failure.object()).unwrap();
             assert!(failure.message().contains(named), "{url}: {text}");
             assert!(!text.contains("secret") && !text.contains("ret@"), "{url}: {text}");
+        }
+    }
+
+    #[test]
+    fn another_database_on_the_same_server_is_named_in_the_same_way_of_writing() {
+        for url in [
+            "postgres://me:p%40ss@db.example:5433/planner?sslmode=require",
+            "postgres://me:p%40ss@db.example:5433",
+            "postgres://me:p%40ss@db.example:5433/?dbname=planner",
+        ] {
+            let other = parse(url).unwrap().beside("Pläne & \"more\"/100%");
+            assert_eq!(other.password(), Some("p@ss"));
+            assert!(!other.bare().contains("p%40ss"), "{}", other.bare());
+            let again = parse(other.bare()).unwrap();
+            for options in [other.options(), again.options()] {
+                assert_eq!(options.get_database(), Some("Pläne & \"more\"/100%"), "{url}");
+            }
         }
     }
 

@@ -20,7 +20,7 @@ pub(crate) enum Exit {
     StalePlan = 4,
     /// Another run holds the lock; the text says who.
     Locked = 5,
-    /// Verification failed, or the log is damaged.
+    /// Verification failed, the log is damaged, or the tables are not what the log says.
     VerificationFailed = 6,
     /// The rollback would lose what the old schema cannot hold.
     WouldLose = 7,

@@ -25,6 +25,8 @@ struct Particulars {
     plan: Option<Box<RawValue>>,
     /// The same for a person.
     report: Option<String>,
+    /// What the server calls it (SQLSTATE), if it was the server's error.
+    server_code: Option<String>,
 }
 
 /// `phaseline.error/1`
@@ -56,6 +58,7 @@ impl Failure {
             remedy: None,
             plan: None,
             report: None,
+            server_code: None,
         }))
     }
 
@@ -100,6 +103,18 @@ impl Failure {
         self.0.plan = to_raw_value(plan).ok();
         self.0.report = Some(report);
         self
+    }
+
+    /// Adds what the server calls it.
+    #[must_use]
+    fn with_server_code(mut self, code: &str) -> Self {
+        self.0.server_code = Some(code.to_owned());
+        self
+    }
+
+    /// What the server calls it (SQLSTATE), if it was the server's error.
+    pub(crate) fn server_code(&self) -> Option<&str> {
+        self.0.server_code.as_deref()
     }
 
     pub(crate) fn exit(&self) -> Exit {

@@ -1,8 +1,11 @@
 //! Text for a person: pages are built whole and printed at once, so that they can be tested as text.
 
+pub(crate) mod adopt;
+pub(crate) mod drift;
 pub(crate) mod figures;
 pub(crate) mod history;
 pub(crate) mod plan;
+pub(crate) mod rehearse;
 pub(crate) mod rollback;
 pub(crate) mod status;
 pub(crate) mod table;

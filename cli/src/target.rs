@@ -59,6 +59,14 @@ impl Target {
         Ok(Self::new(url, "phaseline".to_owned(), Some(server)))
     }
 
+    /// Another database on the same server, for as long as this one lives.
+    pub(crate) fn beside(&self, database: &str) -> Self {
+        let url = self.url.beside(database);
+        let password = url.password().map_or("", |_| "PGPASSWORD=… ");
+        let arguments = format!("{password}phaseline --database-url {}", quoted(url.bare()));
+        Self::new(url, arguments, None)
+    }
+
     pub(crate) const fn database(&self) -> &Database {
         &self.database
     }

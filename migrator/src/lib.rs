@@ -19,6 +19,7 @@ pub mod sample;
 pub mod session;
 pub mod shape;
 pub mod status;
+mod takeover;
 mod translate;
 mod translate_project;
 pub mod verify;

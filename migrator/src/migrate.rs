@@ -14,6 +14,7 @@ use crate::progress::Progress;
 use crate::run::{Direction, LegacySchemaRecorded, MigrationCompleted, Operator, RunEvent};
 use crate::session::{self, Database};
 use crate::shape::{self, LEGACY_REVISION, TIMELINE_REVISION};
+use crate::takeover::{self, Takeover};
 use crate::{ddl, links};
 use phaseline_projections::{PhaseRow, project_phases};
 use phaseline_store::{Import, NewEvent, copy::Sink, schema, timeline};
@@ -74,6 +75,12 @@ pub async fn migrate(
     let mut connection = database.connect(&options.operator.purpose(Direction::Migrate)).await?;
     lock_run(&mut connection, &options.operator, progress).await?;
     let mut watcher = database.connect("phaseline watcher").await?;
+    if options.plan.adopt_migrated
+        && let Some(found) = foreign_migration(&mut connection, &options.plan, progress).await?
+    {
+        return takeover::take_over(database, &mut connection, &mut watcher, found, options, progress, begun)
+            .await;
+    }
     let mut journal = None;
     let done = attempts(&mut connection, &mut watcher, options, progress, begun, &mut journal).await;
     if let (Err(error), Some(journal)) = (&done, &journal) {
@@ -82,6 +89,23 @@ pub async fn migrate(
         journal::failed(database, journal, error).await;
     }
     done
+}
+
+/// What there is to take over, if something else has migrated the database.
+async fn foreign_migration(
+    connection: &mut PgConnection,
+    options: &PlanOptions,
+    progress: &dyn Progress,
+) -> Result<Option<Takeover>, MigratorError> {
+    progress.step("looking whether something else has migrated it", None);
+    let mut snapshot = session::read_only(connection).await?;
+    let found = shape::find(&mut snapshot).await?;
+    if found.shape != shape::Shape::Timelines {
+        return Ok(None);
+    }
+    let outcome = prepare(&mut snapshot, options).await?;
+    snapshot.rollback().await?;
+    Ok(if let Outcome::Takeover(takeover) = outcome { Some(*takeover) } else { None })
 }
 
 async fn attempts(
@@ -152,6 +176,7 @@ async fn attempt(
         }
         Outcome::Report(plan) => return Err(MigratorError::Refused(plan)),
         Outcome::Prepared(prepared) => *prepared,
+        Outcome::Takeover(takeover) => return Err(MigratorError::Refused(Box::new(takeover.plan))),
     };
     go_ahead(&prepared.plan, options)?;
     stop_if_asked(progress)?;
@@ -179,7 +204,7 @@ async fn attempt(
 }
 
 /// Fails unless it is the plan that was asked for, and ready.
-fn go_ahead(plan: &Plan, options: &MigrateOptions) -> Result<(), MigratorError> {
+pub(crate) fn go_ahead(plan: &Plan, options: &MigrateOptions) -> Result<(), MigratorError> {
     if let (Some(expected), Some(found)) = (&options.expected_digest, &plan.digest)
         && expected != found
     {

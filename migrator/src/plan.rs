@@ -9,6 +9,7 @@ use crate::legacy::LegacyTables;
 use crate::links::FoldedLinks;
 use crate::run::{self, Run};
 use crate::shape::{self, Found, Shape};
+use crate::takeover::{self, Takeover};
 use crate::translate::{BudgetSums, ByDate, Translation, translate};
 use crate::translate_project::Earlier;
 pub use crate::translate_project::Source;
@@ -25,7 +26,6 @@ pub(crate) use structure::{REBUILT, missing_beyond, own_schema, phase_type_label
 use structure::{
     assignment_timestamps, check_structure, hanging_things, orphans_of_foreign_keys, readable, trigger_notes,
 };
-use uuid::Uuid;
 
 /// What a migration can be asked to do differently. Part of the plan's digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -100,6 +100,8 @@ pub struct Plan {
     pub shape: Shape,
     /// The planner's revision found, if there is exactly one.
     pub revision: Option<String>,
+    /// Whether it is about a database that the planner's own migration moved, to be taken over as it is.
+    pub takeover: bool,
     /// Whether `migrate` would go ahead.
     pub ready: bool,
     /// SHA-256 over the data that the migration reads, the tables' definitions and the options.
@@ -129,7 +131,29 @@ pub struct Plan {
 impl Plan {
     /// Whether the database is in the wanted shape already.
     pub fn already_migrated(&self) -> bool {
-        self.shape == Shape::Timelines
+        self.shape == Shape::Timelines && !self.takeover
+    }
+
+    /// A plan that says nothing yet.
+    pub(crate) fn empty(found: &Found, options: &PlanOptions) -> Self {
+        Self {
+            format: "phaseline.plan/1",
+            shape: found.shape,
+            revision: found.revision().map(str::to_owned),
+            takeover: false,
+            ready: false,
+            digest: None,
+            options: options.clone(),
+            anomalies: Vec::new(),
+            missing_privileges: Vec::new(),
+            notes: Vec::new(),
+            counts: Counts::default(),
+            budgets_before: BudgetSums::default(),
+            budgets_after: BudgetSums::default(),
+            assignments_by_date: ByDate::default(),
+            projects: Vec::new(),
+            estimate: Estimate::default(),
+        }
     }
 }
 
@@ -151,6 +175,8 @@ pub(crate) enum Outcome {
     Report(Box<Plan>),
     /// It can be migrated, or could if nothing were refused.
     Prepared(Box<Prepared>),
+    /// Something else has migrated it, and it can be taken over.
+    Takeover(Box<Takeover>),
 }
 
 /// Plans on a connection of the caller's, in a read-only snapshot of its own.
@@ -164,6 +190,7 @@ pub async fn plan(connection: &mut PgConnection, options: &PlanOptions) -> Resul
     Ok(match outcome {
         Outcome::Report(plan) => *plan,
         Outcome::Prepared(prepared) => prepared.plan,
+        Outcome::Takeover(takeover) => takeover.plan,
     })
 }
 
@@ -191,25 +218,20 @@ pub(crate) async fn prepare(
 ) -> Result<Outcome, MigratorError> {
     let found = shape::find(connection).await?;
     let mut findings = Findings::default();
-    let mut plan = Plan {
-        format: "phaseline.plan/1",
-        shape: found.shape,
-        revision: found.revision().map(str::to_owned),
-        ready: false,
-        digest: None,
-        options: options.clone(),
-        anomalies: Vec::new(),
-        missing_privileges: Vec::new(),
-        notes: Vec::new(),
-        counts: Counts::default(),
-        budgets_before: BudgetSums::default(),
-        budgets_after: BudgetSums::default(),
-        assignments_by_date: ByDate::default(),
-        projects: Vec::new(),
-        estimate: Estimate::default(),
-    };
+    let mut plan = Plan::empty(&found, options);
     if found.shape == Shape::Timelines && found.revision() == Some(shape::TIMELINE_REVISION) {
-        plan.ready = true;
+        let Some(foreign) = takeover::foreign(connection).await? else {
+            plan.ready = true;
+            return Ok(Outcome::Report(Box::new(plan)));
+        };
+        if options.adopt_migrated {
+            return Ok(Outcome::Takeover(Box::new(
+                takeover::prepare(connection, options, plan, &found).await?,
+            )));
+        }
+        plan.takeover = true;
+        findings.note(Code::MigratedByTheOriginal, "database", "public", foreign);
+        plan.anomalies = findings.into_anomalies();
         return Ok(Outcome::Report(Box::new(plan)));
     }
     check_structure(connection, &found, &mut findings).await?;
@@ -235,7 +257,7 @@ pub(crate) async fn prepare(
             .await?,
     );
 
-    plan.digest = Some(digest(&tables, [&phases, &assignments], &found, options, earlier.run)?);
+    plan.digest = Some(digest(&tables, [&phases, &assignments], &found, options, &translation)?);
     plan.counts = counts(&tables, &translation);
     plan.budgets_before = translation.before;
     plan.budgets_after = translation.after;
@@ -297,8 +319,7 @@ async fn earlier_log(
         Err(error) => return Err(error.into()),
     }
     let last = run::runs(connection).await?.into_iter().rfind(Run::completed);
-    let earlier =
-        last.map_or_else(Earlier::default, |run| Earlier { run: Some(run.id), written: run.written });
+    let earlier = last.map_or_else(Earlier::default, |run| Earlier { written: run.written });
     Ok((log, links, earlier))
 }
 
@@ -313,13 +334,13 @@ pub(crate) async fn log_readable(connection: &mut PgConnection) -> Result<bool, 
 }
 
 /// What the plan stands for: the data that the migration reads, the tables' definitions, the revision, the options, and
-/// the run that left the log as it is (in the old shape it takes no commands).
+/// the timelines that follow: those of the log may have been edited.
 fn digest(
     tables: &LegacyTables,
     definitions: [&TableDefinition; 2],
     found: &Found,
     options: &PlanOptions,
-    last_run: Option<Uuid>,
+    translation: &Translation,
 ) -> Result<String, serde_json::Error> {
     let mut hasher = Sha256::new();
     hasher.update(b"phaseline/plan/v1");
@@ -328,9 +349,12 @@ fn digest(
         serde_json::to_string(&definitions)?,
         serde_json::to_string(&found.revisions)?,
         serde_json::to_string(options)?,
-        serde_json::to_string(&last_run)?,
     ] {
         hasher.update(Sha256::digest(text.as_bytes()));
+    }
+    for project in &translation.projects {
+        hasher.update(project.project.uuid().as_bytes());
+        hasher.update(project.outcome);
     }
     Ok(format!("sha256:{}", phaseline_store::hash::hex(&hasher.finalize())))
 }

@@ -24,6 +24,8 @@ pub(crate) struct ProjectEvents {
     /// The stream's version before.
     pub version: i64,
     pub events: Vec<TimelineEvent>,
+    /// A digest over what its timeline will be.
+    pub outcome: [u8; 32],
     /// Where its timeline comes from.
     pub source: Source,
     /// What of the log's the tables change, in words.
@@ -174,6 +176,7 @@ pub(crate) fn translate(
     for (project, version) in gone {
         findings.note(Code::ProjectGone, "projects", project, "its timeline is in the log");
         translation.projects.push(ProjectEvents {
+            outcome: [0; 32],
             project,
             version,
             events: vec![TimelineClosed { project_id: project }.into()],

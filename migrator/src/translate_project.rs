@@ -5,19 +5,17 @@ use crate::translate::{BudgetSums, ProjectEvents};
 use crate::written;
 use phaseline_domain::event::TimelineOpened;
 use phaseline_domain::legacy::{self, DoesNotFit, LegacyPhase, Untranslatable};
-use phaseline_domain::{DateRange, Money, PhaseId, ProjectId, Timeline, TimelineEvent};
+use phaseline_domain::{DateRange, Description, Money, PhaseId, ProjectId, Timeline, TimelineEvent};
 use phaseline_projections::{FoldedTimeline, legacy_phases};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use uuid::Uuid;
 
 /// What earlier runs left beside the timelines.
 #[derive(Debug, Default)]
 pub(crate) struct Earlier {
     /// The digest of each project's rows as the last rollback wrote them.
     pub written: HashMap<ProjectId, String>,
-    /// The last completed run.
-    pub run: Option<Uuid>,
 }
 
 /// Where a project's timeline comes from.
@@ -32,6 +30,8 @@ pub enum Source {
     LogAndTables,
     /// A repair supplies a default phase.
     Repair,
+    /// From the new table as it was found: something else had migrated it.
+    AsFound,
     /// The project is gone; its timeline is closed.
     Gone,
 }
@@ -89,6 +89,7 @@ pub(crate) fn phases_of_project(
         budgets.add([budget.capital(), budget.expense(), budget.total()].map(Money::amount));
     }
     Some(ProjectEvents {
+        outcome: outcome(&timeline),
         project,
         version: known.map_or(0, |folded| folded.version),
         events,
@@ -97,6 +98,23 @@ pub(crate) fn phases_of_project(
         phases: timeline.phases().iter().map(|phase| (phase.id, phase.range)).collect(),
         budgets,
     })
+}
+
+/// SHA-256 over what the timeline will be and rows alone do not say: names, days, descriptions. A database that comes
+/// back unedited has the digest that it had before; one whose log holds edits has not.
+fn outcome(timeline: &Timeline) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for phase in timeline.phases() {
+        // A supplied phase's id is random as long as it is not written.
+        let id = if phase.supplied { None } else { Some(phase.id) };
+        let description = phase.description.as_ref().map(Description::as_str);
+        for text in
+            [format!("{id:?}"), phase.name.to_string(), phase.range.to_string(), format!("{description:?}")]
+        {
+            hasher.update(Sha256::digest(text.as_bytes()));
+        }
+    }
+    hasher.finalize().into()
 }
 
 /// A project that the log knows. Its rows have the digest that the rollback wrote down: nobody touched them, and the

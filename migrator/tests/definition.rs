@@ -11,3 +11,5 @@ mod privileges;
 mod rebuild;
 #[path = "definition/round_trip.rs"]
 mod round_trip;
+#[path = "definition/takeover.rs"]
+mod takeover;

@@ -4,6 +4,7 @@
 //! - [`legacy`] makes small databases of the planner's, legal and odd.
 //! - [`furniture`] is what administrators hang on tables; a round trip brings all of it back.
 //! - [`refusals`] is what neither a plan nor a migration may pass over.
+//! - [`wire`] stops a client at any of its statements, [`aftermath`] checks what must hold then.
 //! - [`script`] runs statements, [`dump`] compares databases, [`roles`] are the roles that all of them use.
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +13,7 @@
     reason = "only tests use it, and a test that cannot be set up can only fail"
 )]
 
+pub mod aftermath;
 pub mod dump;
 pub mod furniture;
 pub mod legacy;
@@ -19,3 +21,4 @@ pub mod model;
 pub mod refusals;
 pub mod roles;
 pub mod script;
+pub mod wire;

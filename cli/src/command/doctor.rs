@@ -5,6 +5,7 @@ mod report;
 mod server;
 mod tables;
 
+use super::rehearse;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -50,8 +51,21 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
     server::check(&mut report, &mut connection, &target).await;
     tables::check(&mut report, &mut connection).await;
     log::check(&mut report, &mut connection).await;
+    copies(&mut report, &mut connection, &target).await;
     context.output.answer(&report, || report.page());
     Ok(if report.passed() { Exit::Done } else { Exit::Unexpected })
+}
+
+/// Looks for copies that a rehearsal which was killed left on the server.
+async fn copies(report: &mut Report, connection: &mut PgConnection, target: &Target) {
+    match rehearse::leftovers(connection, target.program()).await {
+        Ok(copies) => {
+            for (copy, remedy) in copies {
+                report.warn("rehearsals", copy, remedy);
+            }
+        }
+        Err(failure) => report.unchecked("rehearsals", failure.message()),
+    }
 }
 
 /// What can be said without a database.

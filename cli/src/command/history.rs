@@ -92,22 +92,27 @@ pub(super) async fn recorded(
     Err(unknown(connection, project).await?)
 }
 
-/// Says whether there is such a project at all.
+/// Says whether there is such a project at all, and rows that others wrote for it.
 async fn unknown(connection: &mut PgConnection, project: ProjectId) -> Result<Failure, Failure> {
-    let known: bool = match sqlx::query_scalar("SELECT EXISTS (SELECT FROM public.projects WHERE id = $1)")
-        .bind(project.uuid())
-        .fetch_one(connection)
-        .await
+    let (known, rows): (bool, bool) = match sqlx::query_as(
+        "SELECT EXISTS (SELECT FROM public.projects WHERE id = $1),
+                EXISTS (SELECT FROM public.project_phases WHERE project_id = $1)",
+    )
+    .bind(project.uuid())
+    .fetch_one(connection)
+    .await
     {
-        Ok(known) => known,
-        // Nothing hangs on it: the role may not read the table.
-        Err(sqlx::Error::Database(_)) => false,
+        Ok(found) => found,
+        // Nothing hangs on it: the role may not read the tables.
+        Err(sqlx::Error::Database(_)) => (false, false),
         Err(error) => return Err(error.into()),
     };
-    Ok(if known {
-        Failure::refused("no_timeline", format!("project {project} has no timeline in the log"))
-            .remedy(format!("Run: phaseline timeline open {project}"))
-    } else {
-        Failure::refused("not_found", format!("Project with ID {project} not found"))
+    let no_timeline =
+        || Failure::refused("no_timeline", format!("project {project} has no timeline in the log"));
+    Ok(match (known, rows) {
+        (_, true) => no_timeline()
+            .remedy(format!("Others wrote its phases. To take them in, run: phaseline adopt {project}")),
+        (true, false) => no_timeline().remedy(format!("Run: phaseline timeline open {project}")),
+        (false, false) => Failure::refused("not_found", format!("Project with ID {project} not found")),
     })
 }

@@ -103,7 +103,7 @@ pub(super) async fn carry_out(
 }
 
 /// As the rollback itself would refuse it.
-fn refused(plan: RollbackPlan) -> MigratorError {
+pub(super) fn refused(plan: RollbackPlan) -> MigratorError {
     if in_the_way(&plan) {
         MigratorError::RollbackRefused(Box::new(plan))
     } else {

@@ -12,6 +12,7 @@ use crate::target::Target;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
+use phaseline_projections::adopt::{self, Unadopted};
 use phaseline_projections::{FoldedTimeline, PhaseRow, project_phases};
 use phaseline_store::{StoreError, schema};
 use serde::Serialize;
@@ -64,15 +65,21 @@ struct OpenArgs {
 /// Move a project's dates; the first phase's start and the last phase's end follow
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Example:
-  phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff 2026-01-01 2026-12-31 --reason 'late start'")]
+Examples:
+  phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff 2026-01-01 2026-12-31 --reason 'late start'
+  phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff --from-table  others changed public.projects")]
 struct RescheduleArgs {
     /// The project's id
     project: ProjectId,
     /// The first day
-    start: NaiveDate,
+    #[arg(required_unless_present = "from_table", conflicts_with = "from_table")]
+    start: Option<NaiveDate>,
     /// The last day, inclusive
-    end: NaiveDate,
+    #[arg(required_unless_present = "from_table", conflicts_with = "from_table")]
+    end: Option<NaiveDate>,
+    /// Take the dates that the project's row in public.projects has now
+    #[arg(long)]
+    from_table: bool,
     #[command(flatten)]
     reason: ReasonArgs,
 }
@@ -82,11 +89,7 @@ pub(crate) async fn run(context: &Context, args: &TimelineArgs) -> Result<Exit, 
     match &args.action {
         Action::Show(args) => show(context, &target, args).await,
         Action::Open(args) => open(context, &target, args).await,
-        Action::Reschedule(args) => {
-            let command = TimelineCommand::Reschedule { start_date: args.start, end_date: args.end };
-            need_log(&mut target.connect("command").await?).await?;
-            execute(context, &target, args.project, &command, args.reason.reason.as_deref()).await
-        }
+        Action::Reschedule(args) => reschedule(context, &target, args).await,
     }
 }
 
@@ -123,7 +126,10 @@ async fn show(context: &Context, target: &Target, args: &ShowArgs) -> Result<Exi
     };
     context.output.answer(&shown, || {
         let mut page = Page::default();
-        let days = range.map_or_else(String::new, |range| format!(": {range}, {} days", range.days()));
+        let days = range.map_or_else(
+            || ": closed, the project is gone".to_owned(),
+            |range| format!(": {range}, {} days", range.days()),
+        );
         page.line(format_args!("Timeline of project {}{}{days}", args.project, args.moment.words())).gap();
         page::timeline::phases(&mut page, &folded.timeline);
         page.gap().line(format_args!("Version {}, position {} of the log.", folded.version, folded.position));
@@ -132,49 +138,46 @@ async fn show(context: &Context, target: &Target, args: &ShowArgs) -> Result<Exi
     Ok(Exit::Done)
 }
 
-async fn open(context: &Context, target: &Target, args: &OpenArgs) -> Result<Exit, Failure> {
-    let project = args.project;
+async fn reschedule(context: &Context, target: &Target, args: &RescheduleArgs) -> Result<Exit, Failure> {
     let mut connection = target.connect("command").await?;
     need_log(&mut connection).await?;
-    if !schema::accepts_commands(&mut connection).await? {
-        return Err(StoreError::NotAccepting.into());
-    }
-    // As text: infinity is no date.
-    let row: Option<(Option<String>, Option<String>, i64)> = sqlx::query_as(
-        "SELECT p.start_date::text, p.end_date::text,
-                (SELECT count(*) FROM public.project_phases ph WHERE ph.project_id = p.id)
-           FROM public.projects p WHERE p.id = $1",
-    )
-    .bind(project.uuid())
-    .fetch_optional(&mut connection)
-    .await?;
-    let Some((start, end, phases)) = row else {
-        return Err(Failure::refused("not_found", format!("Project with ID {project} not found")));
+    let (start_date, end_date) = match (args.start, args.end) {
+        (Some(start), Some(end)) => (start, end),
+        _ => {
+            let range = dates(&in_tables(&mut connection, args.project).await?)?;
+            (range.start(), range.end())
+        }
     };
-    let known = !phaseline_store::timeline::history(&mut connection, project, None).await?.is_empty();
-    if phases > 0 && !known {
-        // The planner's backend made them; opened beside them, the timeline would overlap with them.
-        return Err(Failure::refused(
-            "rows_unknown_to_the_log",
-            format!("project {project} has {phases} rows in project_phases that the log does not know"),
-        )
-        .remedy("Remove them, if they only are the default that the planner's backend makes, then open the timeline."));
-    }
-    let (start_date, end_date) = (date(project, "start_date", start)?, date(project, "end_date", end)?);
-    let range = DateRange::new(start_date, end_date)
-        .map_err(|error| Failure::refused("project_dates", format!("project {project}: {error}")))?;
-    let command = TimelineCommand::Open { project_id: project, range, default_phase_id: PhaseId::random() };
-    execute(context, target, project, &command, args.reason.reason.as_deref()).await
+    drop(connection);
+    let command = TimelineCommand::Reschedule { start_date, end_date };
+    execute(context, target, args.project, &command, args.reason.reason.as_deref()).await
 }
 
-fn date(project: ProjectId, column: &str, text: Option<String>) -> Result<NaiveDate, Failure> {
-    let refused = |what: &str| {
-        Failure::refused(
-            "project_dates",
-            format!("project {project}: {column} is {what}, so there are no days to cover"),
-        )
-        .remedy("Give the project both dates in public.projects.")
-    };
-    let text = text.ok_or_else(|| refused("NULL"))?;
-    text.parse().map_err(|_| refused(&text))
+async fn open(context: &Context, target: &Target, args: &OpenArgs) -> Result<Exit, Failure> {
+    let project_id = args.project;
+    let mut connection = target.connect("command").await?;
+    need_log(&mut connection).await?;
+    let range = dates(&in_tables(&mut connection, project_id).await?)?;
+    drop(connection);
+    let command = TimelineCommand::Open { project_id, range, default_phase_id: PhaseId::random() };
+    execute(context, target, project_id, &command, args.reason.reason.as_deref()).await
+}
+
+/// What the planner's tables say about a project that is there.
+async fn in_tables(connection: &mut PgConnection, project: ProjectId) -> Result<Unadopted, Failure> {
+    let (found, _) = adopt::of_project(connection, project).await?.ok_or(StoreError::NotAccepting)?;
+    if found.is_in_projects() {
+        Ok(found)
+    } else {
+        Err(Failure::refused("not_found", format!("Project with ID {project} not found")))
+    }
+}
+
+/// The days that its row in `public.projects` says.
+fn dates(project: &Unadopted) -> Result<DateRange, Failure> {
+    project.range().map_err(|reasons| {
+        Failure::refused("project_dates", format!("project {} has no days to cover", project.project_id))
+            .detail(reasons)
+            .remedy("Give the project both dates in public.projects.")
+    })
 }

@@ -7,6 +7,7 @@ use crate::operator::metadata;
 use crate::page::{self, Page};
 use crate::style::GOOD;
 use crate::target::Target;
+use chrono::NaiveDateTime;
 use phaseline_domain::{ProjectId, TimelineCommand};
 use phaseline_projections::{FoldedTimeline, HistoryEntry, PhaseRow, ProjectPhases, history, project_phases};
 use phaseline_store::{TimelineStore, timeline};
@@ -43,6 +44,13 @@ pub(super) async fn execute(
     pool.close().await;
     let mut events = history::entries(&recorded, None);
     let events = events.split_off(events.len().saturating_sub(committed.events.len()));
+    let mut folded = FoldedTimeline::of(&recorded);
+    if events.is_empty() {
+        // A project that would have been adopted, had the command changed anything: its rows are what they are.
+        for event in &committed.adoption {
+            folded.apply(event, NaiveDateTime::default());
+        }
+    }
     let commanded = Commanded {
         format: "phaseline.command/1",
         project_id: project,
@@ -50,7 +58,7 @@ pub(super) async fn execute(
         version: committed.version,
         position: committed.position,
         events,
-        phases: project_phases::rows(&FoldedTimeline::of(&recorded)),
+        phases: project_phases::rows(&folded),
     };
     context.output.answer(&commanded, || {
         let mut page = Page::default();

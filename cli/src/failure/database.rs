@@ -19,7 +19,7 @@ impl From<sqlx::Error> for Failure {
         };
         let text = told(&error);
         let code = database.code().unwrap_or_default();
-        match &*code {
+        let failure = match &*code {
             "42501" => Self::refused("missing_privilege", text).remedy(
                 "Grant the privilege, or connect as another role. `phaseline plan` lists what is missing.",
             ),
@@ -35,7 +35,8 @@ impl From<sqlx::Error> for Failure {
             "57P01" | "57P02" | "57P03" | "57P05" => Self::lost(&text),
             class if class.starts_with("08") => Self::lost(&text),
             _ => Self::unexpected(text),
-        }
+        };
+        failure.with_server_code(&code)
     }
 }
 
@@ -103,6 +104,14 @@ impl From<StoreError> for Failure {
                 "the database is in the legacy shape, in which timelines take no commands",
             )
             .remedy("Run: phaseline migrate"),
+            StoreError::Unadoptable { project, reasons } => Self::refused(
+                "not_adoptable",
+                format!(
+                    "the log does not know project {project} yet, and cannot take in what others wrote into project_phases"
+                ),
+            )
+            .detail(reasons)
+            .remedy("Correct these rows where they were written, then run the same command again."),
             StoreError::Unreadable { .. } | StoreError::VersionGap { .. } => {
                 Self::new(Exit::VerificationFailed, "log_damaged", text)
                     .remedy("Run: phaseline verify, which names everything that is wrong with the log")

@@ -106,13 +106,60 @@ fn a_rollback_over_edits_ends_with_7_and_names_them() {
     on(&database, &["phase", "rename", &phase, "Design", "--actor", "grace"]).ends_with(0);
     let before = database.dump(&["--schema=public"]);
     let refused = on(&database, &["rollback", "--yes"]).ends_with(7);
-    for named in ["WOULD LOSE DATA", "PhaseRenamed", &phase, "grace"] {
+    for named in
+        ["WOULD LOSE DATA", "name: Design", "the type it came with", &phase, "by grace", "--accept-loss"]
+    {
         assert!(refused.stdout.contains(named), "{named}: {}", refused.stdout);
     }
     // A dry run did what it was asked to.
     let dry = on(&database, &["rollback", "--dry-run"]).ends_with(0);
     assert!(dry.stdout.starts_with("WOULD LOSE DATA\n"), "{}", dry.stdout);
     assert!(database.dump(&["--schema=public"]) == before);
+    // Another loss than the one that was looked at is none that was accepted.
+    let dry = on(&database, &["rollback", "--dry-run", "--json"]).ends_with(0).object("phaseline.rollback/1");
+    let digest = dry["loss"]["digest"].as_str().unwrap();
+    assert_eq!(dry["loss"]["items"][0]["value"], "Design");
+    on(&database, &["phase", "describe", &phase, "not yet looked at"]).ends_with(0);
+    on(&database, &["rollback", "--yes", "--accept-loss", digest]).ends_with(7);
+    let dry = on(&database, &["rollback", "--dry-run", "--json"]).ends_with(0).object("phaseline.rollback/1");
+    let digest = dry["loss"]["digest"].as_str().unwrap();
+    let edited = "SELECT * FROM project_phases ORDER BY id";
+    let before = database.psql(edited);
+    on(&database, &["rollback", "--yes", "--accept-loss", digest]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["migrate", "--yes"]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
+    assert_eq!(database.psql(edited), before, "the edits are back");
+}
+
+#[test]
+fn a_repair_gives_phases_to_projects_without_and_goes_without_loss() {
+    let database = legacy();
+    let project = database.psql("SELECT id FROM projects ORDER BY id LIMIT 1").trim().to_owned();
+    database.psql(&format!(
+        "DELETE FROM actuals; DELETE FROM resource_assignments; DELETE FROM project_phases WHERE project_id = '{project}'"
+    ));
+    let before = database.dump(&["--schema=public"]);
+    let refused = on(&database, &["plan"]).ends_with(3);
+    assert!(refused.stdout.contains("--repair"), "{}", refused.stdout);
+    on(&database, &["migrate", "--yes"]).ends_with(3);
+    assert!(database.dump(&["--schema=public"]) == before);
+    let planned = on(&database, &["plan", "--repair"]).ends_with(0);
+    assert!(
+        planned.stdout.contains("project_repaired") && planned.stdout.contains(" --repair"),
+        "{}",
+        planned.stdout
+    );
+    on(&database, &["migrate", "--yes", "--repair"]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
+    let history = on(&database, &["history", &project]).ends_with(0);
+    assert!(history.stdout.contains("repair: the project had no phase"), "{}", history.stdout);
+    on(&database, &["rollback", "--yes"]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
+    assert!(database.dump(&["--schema=public"]) == before);
+    // The log has a phase for it now.
+    on(&database, &["migrate", "--yes"]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
 }
 
 #[test]

@@ -98,7 +98,12 @@ fn the_document_lists_the_fields_of_every_format() {
     let migrate = on(&database, &["migrate", "--yes", "--json"]).object("phaseline.migrate/1");
     let (project, phase) = project_and_phase(&database);
     let empty = TestCluster::shared().database();
+    let rehearsal =
+        on(&database, &["rehearse", "--keep", "--json"]).ends_with(0).object("phaseline.rehearse/1");
+    let dropped = on(&database, &["rehearse", "--drop", rehearsal["copy"].as_str().unwrap(), "--json"]);
     let objects = [
+        rehearsal,
+        dropped.ends_with(0).object("phaseline.dropped/1"),
         plan,
         migrate,
         on(&database, &["rollback", "--dry-run", "--json"]).object("phaseline.rollback/1"),
@@ -107,6 +112,8 @@ fn the_document_lists_the_fields_of_every_format() {
         on(&database, &["history", &project, "--json"]).object("phaseline.history/1"),
         on(&database, &["timeline", "show", &project, "--json"]).object("phaseline.timeline/1"),
         on(&database, &["phase", "rename", &phase, "Design", "--json"]).object("phaseline.command/1"),
+        on(&database, &["adopt", "--json"]).object("phaseline.adopt/1"),
+        on(&database, &["drift", "--json"]).object("phaseline.drift/1"),
         on(&database, &["doctor", "--json"]).object("phaseline.doctor/1"),
         on(&empty, &["sample", "--projects", "2", "--assignments", "9", "--json"])
             .object("phaseline.sample/1"),

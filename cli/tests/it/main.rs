@@ -2,18 +2,25 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stderr,
     reason = "in helpers of tests too: a test says what it expects by panicking"
 )]
 
+mod adopt;
+mod boundaries;
 mod connection;
+mod cuts;
 mod demo;
 mod doctor;
+mod drift;
 mod edits;
 mod exit_codes;
 mod help;
 mod json;
+mod kills;
 mod migrate;
 mod program;
+mod rehearse;
 mod runbook;
 mod signals;
 mod terminal;

@@ -37,14 +37,14 @@ impl Drop for Holder {
 }
 
 /// A run of the program whose stderr is read while it goes on.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     stderr: Arc<Mutex<String>>,
     reader: std::thread::JoinHandle<()>,
 }
 
 impl Running {
-    fn start(database: &TestDatabase, args: &[&str]) -> Self {
+    pub(crate) fn start(database: &TestDatabase, args: &[&str]) -> Self {
         let mut child = phaseline(args).env("DATABASE_URL", database.url()).spawn().unwrap();
         let stderr = Arc::new(Mutex::new(String::new()));
         let (lines, read) = (BufReader::new(child.stderr.take().unwrap()).lines(), Arc::clone(&stderr));
@@ -58,11 +58,15 @@ impl Running {
         Self { child, stderr, reader }
     }
 
-    fn has_said(&self, text: &str) -> bool {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn has_said(&self, text: &str) -> bool {
         self.stderr.lock().unwrap().contains(text)
     }
 
-    fn end(self) -> Ran {
+    pub(crate) fn end(self) -> Ran {
         let output = self.child.wait_with_output().unwrap();
         self.reader.join().unwrap();
         let stderr = std::mem::take(&mut *self.stderr.lock().unwrap());

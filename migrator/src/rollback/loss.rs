@@ -234,7 +234,10 @@ fn of_drift(drift: &Drift) -> LossItem {
         DriftKind::Field { column, log, table } => {
             (*column, table.clone(), format!("{log}, as the log has it"))
         }
-        _ => ("row", "a row that the log does not know".to_owned(), "no row".to_owned()),
+        DriftKind::Unknown | DriftKind::UnknownProject => {
+            let row = drift.row.as_ref().and_then(|row| serde_json::to_string(row).ok()).unwrap_or_default();
+            ("row", format!("a row that the log does not know: {row}"), "no row".to_owned())
+        }
     };
     item(drift.project_id, drift.phase_id, field, value, None, &instead)
 }

@@ -84,20 +84,14 @@ impl Pending {
         connection: &mut PgConnection,
         findings: &mut Findings,
     ) -> Result<(), MigratorError> {
-        let timelines = &self.log.timelines;
-        let unknown =
-            adopt::find(connection, None, |project| timelines.get(&project).is_some_and(is_open)).await?;
-        for project in unknown.into_iter().filter(|project| !project.is_bare()) {
-            match project.events() {
-                Ok(events) => {
-                    for event in events {
-                        self.add(project.project_id, event, true);
-                    }
-                }
-                Err(reasons) => {
-                    findings.note(Code::Unadoptable, "projects", project.project_id, reasons.join("; "));
-                }
+        let plan = adopt::Plan::make(connection, &self.log, None, false).await?;
+        for (project, events) in plan.events() {
+            for event in events {
+                self.add(*project, event.clone(), true);
             }
+        }
+        for refused in plan.refused.iter().filter(|refused| !refused.bare) {
+            findings.note(Code::Unadoptable, "projects", refused.project_id, refused.reasons.join("; "));
         }
         Ok(())
     }

@@ -73,6 +73,41 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Each project's events, by project.
+    pub fn events(&self) -> &[(ProjectId, Vec<TimelineEvent>)] {
+        &self.events
+    }
+
+    /// Writes the events behind what `log` has folded, and folds them too. `metadata` is JSON.
+    pub async fn write(
+        &self,
+        import: &mut Import<'_>,
+        log: &mut FoldedLog,
+        metadata: &str,
+    ) -> Result<(), StoreError> {
+        for (project, events) in &self.events {
+            for event in events {
+                repair::push(import, log, *project, event, metadata).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Inserts the rows of the phases that a repair supplied; `log` has folded the events.
+    pub async fn insert_supplied(
+        &self,
+        connection: &mut PgConnection,
+        log: &FoldedLog,
+    ) -> Result<(), StoreError> {
+        let supplied = self.adopted.iter().filter(|adopted| adopted.supplied);
+        let rows: Vec<_> = supplied
+            .filter_map(|adopted| log.timelines.get(&adopted.project_id))
+            .flat_map(|folded: &FoldedTimeline| project_phases::rows(folded))
+            .collect();
+        table::insert(connection, &rows).await?;
+        Ok(())
+    }
+
     /// The projects that would be taken in.
     fn projects(&self) -> Vec<ProjectId> {
         self.adopted.iter().map(|adopted| adopted.project_id).collect()
@@ -127,18 +162,9 @@ pub async fn take_in(
     }
     let metadata = metadata.to_json()?;
     let mut import = Import::begin(connection).await?;
-    for (project, events) in &plan.events {
-        for event in events {
-            repair::push(&mut import, log, *project, event, &metadata).await?;
-        }
-    }
+    plan.write(&mut import, log, &metadata).await?;
     log.position = import.finish().await?.position;
-    let supplied = plan.adopted.iter().filter(|adopted| adopted.supplied);
-    let rows: Vec<_> = supplied
-        .filter_map(|adopted| log.timelines.get(&adopted.project_id))
-        .flat_map(|folded: &FoldedTimeline| project_phases::rows(folded))
-        .collect();
-    table::insert(connection, &rows).await?;
+    plan.insert_supplied(connection, log).await?;
     let projects = plan.projects();
     let different = drift::look(connection, log, Some(&projects)).await?;
     if let Some(first) = different.first() {

@@ -9,15 +9,20 @@
 )]
 
 mod again;
+mod deadlocks;
 mod edits;
 mod locks;
 mod machine;
 mod original;
+mod others_rows;
 mod postgres_es;
 mod projection;
 mod real_database;
 mod refusals;
+mod restarts;
 mod round_trip;
 mod select_only;
 mod support;
+mod takeover;
 mod verification;
+mod writers;

@@ -56,7 +56,11 @@ impl Shell {
         let database = (arguments != "private").then(|| cluster.database());
         let host = Command::new("uname").arg("-n").output().unwrap().stdout;
         let host = String::from_utf8(host).unwrap();
-        let mut renamed = vec![(format!(" on {}:", host.trim()), " on desk:")];
+        let mut renamed = vec![
+            (format!(" on {}:", host.trim()), " on desk:"),
+            (format!(" on {} by ", host.trim()), " on desk by "),
+            (format!(" on {} ended ", host.trim()), " on desk ended "),
+        ];
         if let Some(database) = &database {
             command.env("DATABASE_URL", database.url());
             renamed.push((format!("127.0.0.1:{}", cluster.port()), "db:5432"));

@@ -1,0 +1,139 @@
+//! `phaseline adopt`: what others wrote into `project_phases`, taken into the log.
+
+use super::drift::snapshot;
+use crate::args::ReasonArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::operator::metadata;
+use crate::page;
+use crate::page::figures::plural;
+use crate::target::Target;
+use clap::Args;
+use phaseline_domain::ProjectId;
+use phaseline_migrator::progress::Progress;
+use phaseline_projections::FoldedLog;
+use phaseline_projections::adopt::{Adopted, Plan, Refused, need_commands, take_in};
+use serde::Serialize;
+
+/// Take the phases of projects that others made into the log
+///
+/// The planner's backend makes projects and their phases by itself. Each is adopted by its first command; this adopts all
+/// of them at once, or those that are named, as their rows stand: no row changes. All or nothing: if one cannot be
+/// adopted, nothing is written and every reason is listed.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline adopt --dry-run                  which projects does the log not know, and could it take them in?
+  phaseline adopt --reason 'weekly'
+  phaseline adopt 6f9619ff-8b86-d011-b42d-00c04fc964ff
+  phaseline adopt --repair                   projects without a phase get a \"Default Phase\" over their dates")]
+pub(crate) struct AdoptArgs {
+    /// Only these projects (default: all that the log does not know)
+    #[arg(value_name = "PROJECT")]
+    projects: Vec<ProjectId>,
+    /// Give projects that have no phase one over all their days, without money
+    #[arg(long)]
+    repair: bool,
+    /// Only show what would be done
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    reason: ReasonArgs,
+}
+
+/// `phaseline.adopt/1`
+#[derive(Serialize)]
+pub(crate) struct Adoption {
+    format: &'static str,
+    /// Whether nothing was written because only a look was asked for.
+    pub(crate) dry_run: bool,
+    /// What was adopted, or would be.
+    pub(crate) projects: Vec<Adopted>,
+    /// Projects that were named and that the log knows already.
+    pub(crate) known: Vec<ProjectId>,
+    /// The log's last position; none if nothing was written.
+    pub(crate) position: Option<i64>,
+}
+
+pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Failure> {
+    let target = Target::find(&context.global).await?;
+    let mut connection = target.connect("adopt").await?;
+    need_commands(&mut connection).await?;
+    let watcher = context.watcher();
+    watcher.step("reading the log", None);
+    let only = Some(args.projects.as_slice()).filter(|only| !only.is_empty());
+    let mut reading = snapshot(&mut connection).await?;
+    let mut log = FoldedLog::read(&mut reading, None).await?;
+    watcher.step("looking for projects that it does not know", None);
+    let plan = Plan::make(&mut reading, &log, only, args.repair).await?;
+    reading.rollback().await?;
+    let known: Vec<ProjectId> = args.projects.iter().copied().filter(|project| log.knows(*project)).collect();
+    missing(&args.projects, &known, &plan)?;
+    refuse(&target, &plan.refused)?;
+
+    let mut adoption = Adoption {
+        format: "phaseline.adopt/1",
+        dry_run: args.dry_run,
+        projects: plan.adopted.clone(),
+        known,
+        position: None,
+    };
+    if !args.dry_run && !plan.adopted.is_empty() {
+        let phases: u64 = plan.adopted.iter().map(|adopted| adopted.phases).sum();
+        watcher.step("writing the log", Some(phases));
+        let metadata = metadata(&context.global, args.reason.reason.as_deref());
+        let taken = take_in(&mut connection, &mut log, &plan, args.repair, &metadata).await?;
+        refuse(&target, &taken.plan.refused)?;
+        // Somebody may have been faster; then there is nothing left, or less.
+        adoption.position = (!taken.plan.adopted.is_empty()).then_some(taken.position);
+        adoption.projects = taken.plan.adopted;
+    }
+    watcher.finish();
+    context.output.answer(&adoption, || page::adopt::page(&adoption));
+    Ok(Exit::Done)
+}
+
+/// Fails if a project that was named is nowhere.
+fn missing(named: &[ProjectId], known: &[ProjectId], plan: &Plan) -> Result<(), Failure> {
+    let there = |project: &ProjectId| {
+        known.contains(project)
+            || plan.adopted.iter().any(|adopted| adopted.project_id == *project)
+            || plan.refused.iter().any(|refused| refused.project_id == *project)
+    };
+    let missing: Vec<String> = named
+        .iter()
+        .filter(|project| !there(project))
+        .map(|project| format!("Project with ID {project} not found"))
+        .collect();
+    match missing.as_slice() {
+        [] => Ok(()),
+        [only] => Err(Failure::refused("not_found", only.clone())),
+        several => {
+            let message = format!("{} projects were not found; nothing was written", several.len());
+            Err(Failure::refused("not_found", message).detail(missing))
+        }
+    }
+}
+
+/// Fails if anything cannot be adopted, with every reason.
+fn refuse(target: &Target, refused: &[Refused]) -> Result<(), Failure> {
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let of = plural(refused.len() as u64, "project");
+    let remedy = if refused.iter().all(|project| project.bare) {
+        format!("To give each of them a default phase, run: {} adopt --repair", target.program())
+    } else {
+        format!(
+            "Correct these rows where they were written, or adopt only others: {} adopt PROJECT…",
+            target.program()
+        )
+    };
+    let reasons = refused.iter().flat_map(|project| {
+        project.reasons.iter().map(|reason| format!("project {}: {reason}", project.project_id))
+    });
+    Err(Failure::refused("not_adoptable", format!("{of} cannot be adopted; nothing was written"))
+        .detail(reasons)
+        .remedy(remedy))
+}

@@ -1,0 +1,190 @@
+//! `phaseline drift`: where the planner's tables are not what the log says, and how they become it again.
+
+use super::migrate::declined;
+use crate::args::ReasonArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::operator::metadata;
+use crate::page;
+use crate::target::Target;
+use clap::Args;
+use phaseline_domain::ProjectId;
+use phaseline_migrator::progress::Progress;
+use phaseline_projections::FoldedLog;
+use phaseline_projections::adopt::need_commands;
+use phaseline_projections::drift::{Cure, Finding, look};
+use phaseline_projections::repair::{Repaired, repair};
+use serde::Serialize;
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+/// Show where the tables are not what the log says, and make them what it says
+///
+/// Every row of `project_phases` that others changed, added or deleted, field by field; projects that are gone, have other
+/// dates than their timeline, or are unknown to the log. Ends with 6 if there is anything. With --repair the rows become
+/// what the log says, and the timelines of projects that are gone are closed; what that overwrites or deletes is written
+/// into the log first. On a terminal it asks; elsewhere --yes is needed.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline drift
+  phaseline drift 6f9619ff-8b86-d011-b42d-00c04fc964ff
+  phaseline drift --repair 6f9619ff-8b86-d011-b42d-00c04fc964ff --reason 'edited by hand'
+  phaseline drift --repair all --yes")]
+pub(crate) struct DriftArgs {
+    /// Only this project
+    #[arg(conflicts_with = "repair")]
+    project: Option<ProjectId>,
+    /// Make the rows of this project, or of all, what the log says
+    #[arg(long, value_name = "PROJECT|all")]
+    repair: Option<Whose>,
+    /// Do not ask; needed with --repair without a terminal
+    #[arg(long, short, requires = "repair")]
+    yes: bool,
+    #[command(flatten)]
+    reason: ReasonArgs,
+}
+
+/// Whose rows are repaired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    All,
+    One(ProjectId),
+}
+
+impl FromStr for Whose {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        text.parse().map(Self::One).map_err(|error| format!("neither a project's id nor `all`: {error}"))
+    }
+}
+
+/// `phaseline.drift/1`
+#[derive(Serialize)]
+pub(crate) struct Report {
+    format: &'static str,
+    /// The project looked at; none for all.
+    pub(crate) project_id: Option<ProjectId>,
+    /// What was found.
+    pub(crate) drift: Vec<Told>,
+    /// What was repaired; none if that was not asked for.
+    pub(crate) repaired: Option<RepairReport>,
+    /// What is left.
+    pub(crate) left: u64,
+}
+
+/// A finding, and what cures it.
+#[derive(Clone, Serialize)]
+pub(crate) struct Told {
+    #[serde(flatten)]
+    pub(crate) finding: Finding,
+    pub(crate) cure: Cure,
+}
+
+/// A repair in figures.
+#[derive(Serialize)]
+pub(crate) struct RepairReport {
+    pub(crate) repair_id: Option<String>,
+    pub(crate) position: i64,
+    pub(crate) inserted: u64,
+    pub(crate) updated: u64,
+    pub(crate) deleted: u64,
+    pub(crate) closed: u64,
+}
+
+pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Failure> {
+    let ask = args.repair.is_some() && !args.yes;
+    if ask && !context.can_ask() {
+        return Err(Failure::usage("there is no terminal to ask on, so --yes is needed to repair")
+            .remedy("Look at `phaseline drift` first, then run: phaseline drift --repair PROJECT --yes"));
+    }
+    let project_id = match args.repair {
+        Some(Whose::One(project)) => Some(project),
+        _ => args.project,
+    };
+    let target = Target::find(&context.global).await?;
+    let mut connection = target.connect("drift").await?;
+    need_commands(&mut connection).await?;
+    let watcher = context.watcher();
+    watcher.step("reading the log", None);
+    let mut reading = snapshot(&mut connection).await?;
+    let mut log = FoldedLog::read(&mut reading, None).await?;
+    watcher.step("comparing with the log", None);
+    let only = project_id.map(|project| [project]);
+    let findings = look(&mut reading, &log, only.as_ref().map(<[_; 1]>::as_slice)).await?;
+    if let Some(project) = project_id.filter(|project| findings.is_empty() && !log.knows(*project)) {
+        return Err(Failure::refused("not_found", format!("Project with ID {project} not found")));
+    }
+    reading.rollback().await?;
+    watcher.finish();
+
+    let mut report = Report {
+        format: "phaseline.drift/1",
+        project_id,
+        drift: findings.iter().map(told).collect(),
+        repaired: None,
+        left: findings.len() as u64,
+    };
+    if args.repair.is_some() {
+        let projects: BTreeSet<ProjectId> =
+            findings.iter().filter(|found| found.cure() == Cure::Repair).map(Finding::project_id).collect();
+        let projects: Vec<ProjectId> = projects.into_iter().collect();
+        if ask && !projects.is_empty() {
+            context.output.beside(&page::drift::page(&report));
+            if !context.ask("Make these rows what the log says?").await {
+                return Err(declined());
+            }
+        }
+        let repaired = if projects.is_empty() {
+            Repaired { position: log.position, ..Repaired::default() }
+        } else {
+            watcher.step("repairing", None);
+            let metadata = metadata(&context.global, args.reason.reason.as_deref());
+            let repaired = repair(&mut connection, &mut log, &projects, &metadata).await?;
+            watcher.finish();
+            repaired
+        };
+        report = after(report, &findings, &projects, &repaired);
+    }
+    context.output.answer(&report, || page::drift::page(&report));
+    Ok(if report.left == 0 { Exit::Done } else { Exit::VerificationFailed })
+}
+
+/// A transaction that sees one moment and writes nothing: the log and the tables belong together.
+pub(super) async fn snapshot(
+    connection: &mut PgConnection,
+) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+}
+
+fn told(finding: &Finding) -> Told {
+    Told { finding: finding.clone(), cure: finding.cure() }
+}
+
+/// The report after a repair: what was found of the projects that it left alone, and of the others what was set right
+/// under the locks and what is left for other cures.
+fn after(report: Report, first: &[Finding], projects: &[ProjectId], repaired: &Repaired) -> Report {
+    let alone: Vec<&Finding> =
+        first.iter().filter(|finding| !projects.contains(&finding.project_id())).collect();
+    let left = (alone.len() + repaired.left.len()) as u64;
+    let drift = repaired.findings.iter().chain(&repaired.left).chain(alone).map(told).collect();
+    Report {
+        drift,
+        repaired: Some(RepairReport {
+            repair_id: repaired.repair_id.map(|id| id.to_string()),
+            position: repaired.position,
+            inserted: repaired.inserted,
+            updated: repaired.updated,
+            deleted: repaired.deleted,
+            closed: repaired.closed,
+        }),
+        left,
+        ..report
+    }
+}

@@ -1,0 +1,374 @@
+//! The copy: made beside the database, and dropped. Only what was made here is ever dropped here.
+
+use super::leftovers::mark;
+use super::report::Method;
+use super::source::Source;
+use super::sql::{identifier, literal};
+use super::{Way, settings};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::page::figures::bytes;
+use crate::target::Target;
+use phaseline_migrator::progress::Progress;
+use sqlx::{Connection, PgConnection};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The database from which others are made and dropped: a template must have no connections, not even ours.
+pub(super) struct Admin {
+    target: Target,
+    /// It is the very database that is to be copied, for want of another that lets us in.
+    is_source: bool,
+}
+
+impl Admin {
+    /// Finds a database that lets us in.
+    pub(super) async fn of(target: &Target) -> Result<Self, Failure> {
+        // Without a server this is where it shows.
+        let mut connection = target.connect("rehearse").await?;
+        let source: String =
+            sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut connection).await?;
+        connection.close().await?;
+        for name in ["postgres", "template1"].into_iter().filter(|name| *name != source) {
+            let other = target.beside(name);
+            if let Ok(connection) = other.connect("rehearse").await {
+                connection.close().await?;
+                return Ok(Self { target: other, is_source: false });
+            }
+        }
+        Ok(Self { target: target.beside(&source), is_source: true })
+    }
+
+    pub(super) async fn connect(&self) -> Result<PgConnection, Failure> {
+        self.target.connect("rehearse").await
+    }
+}
+
+/// A copy that is there.
+pub(super) struct Copy {
+    name: String,
+    /// What it is to the server, whoever may rename it.
+    oid: Option<i64>,
+    admin: Target,
+    target: Target,
+    /// How a suggested command begins.
+    program: String,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(super) enum Left {
+    Dropped,
+    Kept,
+    Stuck(Failure),
+}
+
+/// Makes it: a whole one as a template, an empty one for a dump. Also says why it is a dump, if it was to be either.
+pub(super) async fn make(
+    context: &Context,
+    target: &Target,
+    admin: &Admin,
+    source: &Source,
+    way: Way,
+) -> Result<(Copy, Method, Option<String>), Failure> {
+    let mut connection = admin.connect().await?;
+    let name = free_name(&source.name);
+    let made = |oid| Copy {
+        target: target.beside(&name),
+        name: name.clone(),
+        oid,
+        admin: target.beside(admin_name(admin)),
+        program: target.program().to_owned(),
+    };
+    let mut why = None;
+    if way != Way::Dump {
+        match as_template(context, admin, &mut connection, source, &name).await {
+            Ok(()) => {
+                let oid = oid_of(&mut connection, &name).await.ok().flatten();
+                return Ok((made(oid), Method::Template, None));
+            }
+            Err(refusal) if way == Way::Auto && refusal.may_dump => {
+                why = Some(format!("copied by a dump, since {}", refusal.failure.message()));
+            }
+            Err(refusal) => return Err(refusal.failure),
+        }
+    }
+    let mut options = owner(source) + &source.traits.locale();
+    if let Some((tablespace, true)) = source.traits.tablespace() {
+        options.push_str(&format!(" TABLESPACE {}", identifier(tablespace)));
+    }
+    create(admin, &mut connection, &name, &format!("TEMPLATE template0{options}")).await?;
+    let oid = oid_of(&mut connection, &name).await.ok().flatten();
+    Ok((made(oid), Method::Dump, why))
+}
+
+fn admin_name(admin: &Admin) -> &str {
+    admin.target.url().options().get_database().unwrap_or("postgres")
+}
+
+fn owner(source: &Source) -> String {
+    if source.traits.owner_fits {
+        format!(" OWNER {}", identifier(&source.traits.owner))
+    } else {
+        String::new()
+    }
+}
+
+/// The database's name with something that nobody else has, within PostgreSQL's 63 bytes.
+fn free_name(source: &str) -> String {
+    let mut end = source.len().min(44);
+    while !source.is_char_boundary(end) {
+        end -= 1;
+    }
+    let bytes = Uuid::new_v4().into_bytes();
+    let random = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    format!("{}_rehearsal_{random:08x}", &source[..end])
+}
+
+/// Why it cannot be copied as a template, and whether a dump may do.
+struct Refusal {
+    failure: Failure,
+    may_dump: bool,
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self { failure, may_dump: false }
+    }
+}
+
+/// From this size on the files are copied as they are, between two checkpoints; smaller ones go through the server's
+/// log, which disturbs nobody. So PostgreSQL advises; its log would else grow by the whole database.
+const COPY_FILES_FROM: u64 = 1 << 30;
+
+/// How often is looked whether anybody is connected.
+const LOOKS: u32 = 4;
+
+async fn as_template(
+    context: &Context,
+    admin: &Admin,
+    connection: &mut PgConnection,
+    source: &Source,
+    name: &str,
+) -> Result<(), Refusal> {
+    let in_use = |who: String| Refusal {
+        failure: Failure::new(
+            Exit::Interrupted,
+            "database_in_use",
+            format!("{:?} cannot be copied as a template while anybody is connected: {who}", source.name),
+        )
+        .remedy("End those connections, or copy it with --method dump."),
+        may_dump: true,
+    };
+    if admin.is_source {
+        return Err(in_use("no other database lets this role in, so it is ourselves".to_owned()));
+    }
+    // A connection that was just closed is there for a moment yet.
+    for look in 1.. {
+        match others(connection, source).await? {
+            Some(who) if look == LOOKS => return Err(in_use(who)),
+            Some(_) => tokio::time::sleep(Duration::from_millis(250)).await,
+            None => break,
+        }
+    }
+    let watcher = context.watcher();
+    watcher.step(
+        &format!("copying {} as a template; whoever connects meanwhile waits", bytes(source.bytes)),
+        None,
+    );
+    let strategy = if source.bytes >= COPY_FILES_FROM { " STRATEGY file_copy" } else { "" };
+    let process: i32 = sqlx::query_scalar("SELECT pg_catalog.pg_backend_pid()")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(Failure::from)?;
+    let options = format!("TEMPLATE {}{}{strategy}", identifier(&source.name), owner(source));
+    let created = {
+        let creating = create(admin, connection, name, &options);
+        tokio::pin!(creating);
+        tokio::select! {
+            created = &mut creating => created,
+            () = context.interrupt.asked() => {
+                // Dropped, the connection would leave the server at work. Asked, it stops and tidies up.
+                if let Ok(mut other) = admin.connect().await {
+                    let _ = sqlx::query("SELECT pg_catalog.pg_cancel_backend($1)").bind(process).execute(&mut other).await;
+                }
+                creating.await
+            }
+        }
+    };
+    let Err(failure) = created else {
+        watcher.finish();
+        return Ok(());
+    };
+    if context.interrupt.requested() {
+        return Err(Failure::interrupted().into());
+    }
+    match failure.server_code() {
+        Some("55006") => {
+            Err(in_use(others(connection, source).await?.unwrap_or_else(|| "somebody was".to_owned())))
+        }
+        // Whatever the server has against this way, a dump may do, unless the server itself is the matter.
+        Some(code) if !["25006", "42P04", "57", "53"].iter().any(|class| code.starts_with(class)) => {
+            Err(Refusal { failure, may_dump: true })
+        }
+        _ => Err(failure.into()),
+    }
+}
+
+/// Who is connected to the database besides ourselves; workers of the server's own give way.
+async fn others(connection: &mut PgConnection, source: &Source) -> Result<Option<String>, Failure> {
+    let found: Vec<(i32, String, String)> = sqlx::query_as(
+        "SELECT a.pid, coalesce(a.usename::text, '?'), coalesce(nullif(a.application_name, ''), a.backend_type, '?')
+           FROM pg_catalog.pg_stat_activity a
+          WHERE a.datname = $1 AND a.backend_type IS DISTINCT FROM 'autovacuum worker' AND a.pid <> ALL ($2)
+          ORDER BY a.backend_start",
+    )
+    .bind(&source.name)
+    .bind(&source.own)
+    .fetch_all(&mut *connection)
+    .await?;
+    let prepared: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM pg_catalog.pg_prepared_xacts p WHERE p.database = $1")
+            .bind(&source.name)
+            .fetch_one(connection)
+            .await?;
+    let mut words: Vec<String> = found
+        .iter()
+        .take(3)
+        .map(|(pid, user, what)| format!("server process {pid} (user {user}, {what})"))
+        .collect();
+    if found.len() > 3 {
+        words.push(format!("{} more", found.len() - 3));
+    }
+    if prepared > 0 {
+        words.push(format!("{prepared} prepared transactions"));
+    }
+    Ok((!words.is_empty()).then(|| words.join(", ")))
+}
+
+/// `CREATE DATABASE`, with nobody let in yet.
+async fn create(
+    admin: &Admin,
+    connection: &mut PgConnection,
+    name: &str,
+    options: &str,
+) -> Result<(), Failure> {
+    let sql = format!("CREATE DATABASE {} ALLOW_CONNECTIONS false {options}", identifier(name));
+    let Err(error) = sqlx::raw_sql(&sql).execute(connection).await else { return Ok(()) };
+    let answered = error.as_database_error().is_some();
+    let failure = Failure::from(error);
+    if answered {
+        return Err(failure);
+    }
+    // Nobody can tell whether it was made; what is not known to be ours is not dropped.
+    Err(failure.detail([format!(
+        "the copy {name:?} may be there or not; if it is, drop it from database {}: DROP DATABASE {}",
+        admin_name(admin),
+        identifier(name)
+    )]))
+}
+
+async fn oid_of(connection: &mut PgConnection, name: &str) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar("SELECT d.oid::int8 FROM pg_catalog.pg_database d WHERE d.datname = $1")
+        .bind(name)
+        .fetch_optional(connection)
+        .await
+}
+
+/// How often dropping is tried.
+const TRIES: u32 = 3;
+
+impl Copy {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The command that drops it.
+    pub(super) fn how_to_drop(&self) -> String {
+        format!("{} rehearse --drop {}", self.program, crate::target::quoted(&self.name))
+    }
+
+    /// Marks it as a rehearsal's, and lets us in, but nobody else: a copy must not show what the database hides.
+    pub(super) async fn open(&self, context: &Context, source: &Source) -> Result<Vec<String>, Failure> {
+        let mut connection = self.admin.connect("rehearse").await?;
+        let copy = identifier(&self.name);
+        let sql = format!(
+            "COMMENT ON DATABASE {copy} IS {}; REVOKE CONNECT ON DATABASE {copy} FROM PUBLIC;
+             ALTER DATABASE {copy} WITH ALLOW_CONNECTIONS true",
+            literal(&mark(context, &source.name))
+        );
+        sqlx::raw_sql(&sql).execute(&mut connection).await?;
+        let mut notes = settings::grants(&mut connection, &source.name, &self.name).await?;
+        let traits = &source.traits;
+        if !traits.owner_fits {
+            notes.push(format!(
+                "the copy is owned by this role: it may not make databases of {:?}",
+                traits.owner
+            ));
+        }
+        if let Some((tablespace, false)) = traits.tablespace() {
+            notes.push(format!(
+                "the copy may be in another tablespace: this role may not create in {tablespace:?}"
+            ));
+        }
+        if let Some(limit) = traits.connection_limit() {
+            notes.push(format!("the database takes {limit} connections at most; the copy takes any"));
+        }
+        Ok(notes)
+    }
+
+    /// Sets it as the database is set. Returns what could not be.
+    pub(super) async fn set_up(&self, source: &Source) -> Result<Vec<String>, Failure> {
+        let mut connection = self.admin.connect("rehearse").await?;
+        settings::copy(&mut connection, &source.name, &self.name).await
+    }
+
+    /// Drops it, or not.
+    pub(super) async fn end(&self, keep: bool) -> Left {
+        if keep {
+            return Left::Kept;
+        }
+        let mut tries = 1;
+        loop {
+            match self.remove().await {
+                Ok(()) => return Left::Dropped,
+                Err(failure) if tries == TRIES => return Left::Stuck(failure),
+                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+            }
+            tries += 1;
+        }
+    }
+
+    async fn remove(&self) -> Result<(), Failure> {
+        let mut connection = self.admin.connect("rehearse").await?;
+        let Some(found) = oid_of(&mut connection, &self.name).await? else { return Ok(()) };
+        if self.oid.is_some_and(|ours| ours != found) {
+            return Err(Failure::unexpected("a database that is not ours has its name now"));
+        }
+        // By force: what was cut short may still be connected for a moment.
+        sqlx::raw_sql(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(&self.name)))
+            .execute(&mut connection)
+            .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::free_name;
+
+    #[test]
+    fn a_copys_name_begins_like_the_databases_and_fits() {
+        assert!(free_name("planner").starts_with("planner_rehearsal_"));
+        assert_ne!(free_name("planner"), free_name("planner"));
+        for long in ["x".repeat(63), "ä".repeat(31), format!("x{}", "ä".repeat(31))] {
+            let name = free_name(&long);
+            assert!(name.len() <= 63 && name.contains("_rehearsal_"), "{name}");
+        }
+    }
+}

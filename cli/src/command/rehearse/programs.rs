@@ -1,0 +1,134 @@
+//! PostgreSQL's programs, at work on the database and on its copy.
+
+use crate::database_url::DatabaseUrl;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::target::Target;
+use phaseline_embedded::Binaries;
+use std::fs::File;
+use std::process::{ExitStatus, Stdio};
+use tokio::process::{Child, Command};
+
+pub(super) struct Programs {
+    binaries: Binaries,
+}
+
+impl Programs {
+    /// Those that can read the server.
+    pub(super) fn find(target: &Target, server_version: u32) -> Result<Self, Failure> {
+        let binaries = target.binaries(server_version)?;
+        for name in ["pg_dump", "pg_restore"] {
+            let program = binaries.program(name);
+            if !program.is_file() {
+                return Err(not_run(name, &format!("there is no {}", program.display())));
+            }
+        }
+        Ok(Self { binaries })
+    }
+
+    fn command(&self, name: &str, url: &DatabaseUrl) -> Command {
+        let mut command = Command::new(self.binaries.program(name));
+        // Some messages are searched for known words.
+        command.env("LC_ALL", "C").arg("--no-password").arg("--dbname").arg(url.bare());
+        if let Some(password) = url.password() {
+            command.env("PGPASSWORD", password);
+        }
+        // Ctrl-C is ours to hear: a program that it ends would look like one that failed.
+        command.process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
+    /// Pipes the one into the other. What a copy must not do is left out: subscriptions would connect to somewhere.
+    pub(super) async fn copy(
+        &self,
+        from: &DatabaseUrl,
+        to: &DatabaseUrl,
+        lock_timeout: u64,
+    ) -> Result<(), Failure> {
+        let mut dump = self.command("pg_dump", from);
+        dump.args(["--format=custom", "--compress=0", "--no-subscriptions"]);
+        dump.arg(format!(
+            "--lock-wait-timeout={}",
+            lock_timeout.saturating_mul(1000).min(i32::MAX.unsigned_abs().into())
+        ));
+        let mut dump = spawn(dump.stdout(Stdio::piped()), "pg_dump")?;
+        let mut restore = self.command("pg_restore", to);
+        restore.args(["--exit-on-error", "--no-subscriptions"]);
+        let mut restore = spawn(restore.stdin(Stdio::piped()), "pg_restore")?;
+        let from = dump.stdout.take().and_then(|pipe| pipe.into_owned_fd().ok()).map(File::from);
+        let to = restore.stdin.take().and_then(|pipe| pipe.into_owned_fd().ok()).map(File::from);
+        let (Some(mut from), Some(mut to)) = (from, to) else {
+            return Err(Failure::unexpected("pg_dump and pg_restore have no pipe between them"));
+        };
+        // Through our hands, so that both end should we be killed.
+        let piping = tokio::task::spawn_blocking(move || std::io::copy(&mut from, &mut to));
+        let (dumped, restored, _) = tokio::join!(dump.wait_with_output(), restore.wait_with_output(), piping);
+        // The one that fails first leaves the other with half a pipe: a dump that failed is named first, unless it was
+        // only that nobody read it.
+        let (dumped, restored) = (
+            dumped.map_err(|error| not_run("pg_dump", &error.to_string()))?,
+            restored.map_err(|error| not_run("pg_restore", &error.to_string()))?,
+        );
+        let broken_pipe =
+            restored.status.success() || !String::from_utf8_lossy(&dumped.stderr).contains("Broken pipe");
+        if !dumped.status.success() && dumped.status.code().is_some() && broken_pipe {
+            return Err(failed("pg_dump", dumped.status, &dumped.stderr));
+        }
+        if !restored.status.success() {
+            return Err(failed("pg_restore", restored.status, &restored.stderr));
+        }
+        ended(dumped.status, "pg_dump", &dumped.stderr)
+    }
+
+    /// Starts a dump, as text, of everything but the log. Two of one state are the same.
+    pub(super) fn dump(&self, url: &DatabaseUrl, into: Stdio) -> Result<Child, Failure> {
+        let mut command = self.command("pg_dump", url);
+        command.args(["--exclude-schema=phaseline", "--no-subscriptions"]);
+        if self.binaries.pg_dump_knows_restrict_key() {
+            command.arg("--restrict-key=fixed");
+        }
+        spawn(command.stdout(into), "pg_dump")
+    }
+}
+
+fn spawn(command: &mut Command, name: &str) -> Result<Child, Failure> {
+    command.spawn().map_err(|error| not_run(name, &error.to_string()))
+}
+
+fn not_run(name: &str, error: &str) -> Failure {
+    Failure::new(Exit::NoDatabase, "no_pg_dump", format!("{name} cannot be run: {error}"))
+        .remedy("Install PostgreSQL's client programs, or name their folder in PHASELINE_PG_BINDIR.")
+}
+
+/// Fails unless the program succeeded.
+pub(super) fn ended(status: ExitStatus, name: &str, stderr: &[u8]) -> Result<(), Failure> {
+    if status.success() { Ok(()) } else { Err(failed(name, status, stderr)) }
+}
+
+fn failed(name: &str, status: ExitStatus, stderr: &[u8]) -> Failure {
+    let said = String::from_utf8_lossy(stderr).trim().to_owned();
+    let message = format!("{name} failed ({status}): {said}");
+    if said.contains("No space left on device") {
+        return Failure::new(Exit::Unexpected, "out_of_space", message).remedy(
+            "Make room where the text says, then rehearse again; the copy takes as much as the database.",
+        );
+    }
+    if said.contains("no password supplied") {
+        return Failure::new(Exit::NoDatabase, "not_admitted", message)
+            .remedy("The copy has a name of its own: a line in ~/.pgpass must be for every database (*).");
+    }
+    if said.contains("permission denied")
+        || said.contains("must be owner")
+        || said.contains("must be superuser")
+    {
+        return Failure::refused("missing_privilege", message)
+            .remedy("Rehearse as the role that owns what is named there, or as a superuser; or with --method template.");
+    }
+    if said.contains("timeout") && said.contains("LOCK TABLE") {
+        return Failure::new(Exit::Interrupted, "lock_timeout", message).remedy(
+            "Somebody holds a table; rehearse again later, or wait longer with --lock-timeout SECONDS.",
+        );
+    }
+    Failure::unexpected(message)
+}

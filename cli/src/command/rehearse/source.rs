@@ -1,0 +1,180 @@
+//! The database that is rehearsed for. It is only read here, and by `pg_dump`.
+
+use super::copy::Admin;
+use super::report::First;
+use super::roles;
+use crate::command::rollback;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::target::Target;
+use phaseline_migrator::MigratorError;
+use phaseline_migrator::plan::{Plan, PlanOptions};
+use phaseline_migrator::progress::Progress;
+use phaseline_migrator::rollback::plan as rollback_plan;
+use serde_json::Value;
+use sqlx::{Connection, FromRow, PgConnection};
+
+/// What a copy has to be like, and what is to be expected.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) name: String,
+    /// The server's major version.
+    pub(super) server_version: u32,
+    pub(super) bytes: u64,
+    pub(super) first: First,
+    /// The migration's plan; none if the database is migrated already.
+    pub(super) plan: Option<Plan>,
+    /// The server processes that are or were ours.
+    pub(super) own: Vec<i32>,
+    /// Those of the log's roles that the server has.
+    pub(super) roles: Vec<String>,
+    pub(super) traits: Traits,
+}
+
+/// What `CREATE DATABASE` has to be told.
+#[derive(Debug, FromRow)]
+pub(super) struct Traits {
+    /// Its row of `pg_database`: some columns have other names in other versions.
+    row: Value,
+    pub(super) owner: String,
+    /// Whether a database of this owner can be made, and dropped again.
+    pub(super) owner_fits: bool,
+    encoding: String,
+    tablespace: String,
+    tablespace_fits: bool,
+    bytes: i64,
+    may_create: bool,
+    me: String,
+}
+
+impl Source {
+    /// The room that the migration takes beyond the database's.
+    pub(super) fn room(&self) -> Option<u64> {
+        self.plan.as_ref().map(|plan| plan.estimate.space_bytes)
+    }
+}
+
+impl Traits {
+    /// A column of `pg_database` that is a text.
+    fn text(&self, column: &str) -> Option<&str> {
+        self.row.get(column).and_then(Value::as_str)
+    }
+
+    /// How many connections it takes; none if any.
+    pub(super) fn connection_limit(&self) -> Option<i64> {
+        self.row.get("datconnlimit").and_then(Value::as_i64).filter(|limit| *limit >= 0)
+    }
+
+    /// The tablespace, unless it is the usual one.
+    pub(super) fn tablespace(&self) -> Option<(&str, bool)> {
+        (self.tablespace != "pg_default").then_some((self.tablespace.as_str(), self.tablespace_fits))
+    }
+
+    /// Encoding and locale, as options of `CREATE DATABASE`.
+    pub(super) fn locale(&self) -> String {
+        use super::sql::literal;
+        let mut options = format!(" ENCODING {}", literal(&self.encoding));
+        let locale = self.text("datlocale").or_else(|| self.text("daticulocale"));
+        let provider = match self.text("datlocprovider") {
+            Some("i") => Some(("icu", "ICU_LOCALE")),
+            Some("b") => Some(("builtin", "BUILTIN_LOCALE")),
+            _ => None,
+        };
+        for (name, value) in [("LC_COLLATE", self.text("datcollate")), ("LC_CTYPE", self.text("datctype"))] {
+            if let Some(value) = value {
+                options.push_str(&format!(" {name} {}", literal(value)));
+            }
+        }
+        match (provider, locale) {
+            (Some((provider, name)), Some(locale)) => {
+                options.push_str(&format!(" LOCALE_PROVIDER {provider} {name} {}", literal(locale)));
+            }
+            _ => options.push_str(" LOCALE_PROVIDER libc"),
+        }
+        if let Some(rules) = self.text("daticurules") {
+            options.push_str(&format!(" ICU_RULES {}", literal(rules)));
+        }
+        options
+    }
+}
+
+/// Looks at it, on connections that are closed again.
+///
+/// # Errors
+/// What the real run would be refused for, so that no copy is made in vain; also a role that may make no databases.
+pub(super) async fn look(
+    context: &Context,
+    target: &Target,
+    admin: &Admin,
+    options: &PlanOptions,
+) -> Result<Source, Failure> {
+    let mut connection = target.connect("rehearse").await?;
+    let (name, version, process): (String, i32, i32) = sqlx::query_as(
+        "SELECT current_database()::text, current_setting('server_version_num')::int4, pg_catalog.pg_backend_pid()",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    let mut other = admin.connect().await?;
+    let traits = traits(&mut other, &name).await?;
+    if !traits.may_create {
+        return Err(Failure::refused(
+            "missing_privilege",
+            format!("role {} may not create databases, so there is nothing to rehearse on", traits.me),
+        )
+        .remedy(format!(
+            "Let it (ALTER ROLE {} CREATEDB), or rehearse as another role, or restore a backup on another server and \
+             migrate there.",
+            super::sql::identifier(&traits.me)
+        )));
+    }
+    let roles = roles::present(&mut other).await?;
+    let watcher = context.watcher();
+    watcher.step("reading the tables", None);
+    let plan = phaseline_migrator::plan::plan(&mut connection, options).await?;
+    let (first, plan) = if plan.already_migrated() {
+        let back = rollback_plan(&mut connection).await?;
+        if !back.ready {
+            return Err(rollback::refused(back).into());
+        }
+        (First::Rollback, None)
+    } else {
+        (First::Migrate, Some(plan))
+    };
+    watcher.finish();
+    // A template must have no connections.
+    connection.close().await?;
+    match plan {
+        Some(plan) if !plan.ready => Err(MigratorError::Refused(Box::new(plan)).into()),
+        plan => Ok(Source {
+            name,
+            server_version: version.unsigned_abs() / 10_000,
+            bytes: traits.bytes.unsigned_abs(),
+            first,
+            plan,
+            own: vec![process],
+            roles,
+            traits,
+        }),
+    }
+}
+
+async fn traits(connection: &mut PgConnection, name: &str) -> Result<Traits, Failure> {
+    // To give a database away one must be able to become its owner, to drop it one must have the owner's rights.
+    Ok(sqlx::query_as(
+        "SELECT to_jsonb(d) AS row, o.rolname::text AS owner,
+                pg_has_role(d.datdba, 'USAGE') AND pg_has_role(d.datdba,
+                    CASE WHEN current_setting('server_version_num')::int4 >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+                    AS owner_fits,
+                pg_encoding_to_char(d.encoding)::text AS encoding, t.spcname::text AS tablespace,
+                has_tablespace_privilege(t.oid, 'CREATE') AS tablespace_fits, pg_database_size(d.oid) AS bytes,
+                me.rolcreatedb OR me.rolsuper AS may_create, me.rolname::text AS me
+           FROM pg_catalog.pg_database d
+           JOIN pg_catalog.pg_roles o ON o.oid = d.datdba
+           JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace
+           JOIN pg_catalog.pg_roles me ON me.rolname = current_user
+          WHERE d.datname = $1",
+    )
+    .bind(name)
+    .fetch_one(connection)
+    .await?)
+}

@@ -1,0 +1,200 @@
+//! The steps on the copy.
+
+use super::RehearseArgs;
+use super::compare::Before;
+use super::copy::Copy;
+use super::programs::Programs;
+use super::report::{Failed, First, Method, Rehearsal};
+use super::source::Source;
+use crate::args::ReasonArgs;
+use crate::command::migrate::{self, MigrateArgs};
+use crate::command::plan::{self, RunArgs};
+use crate::command::rollback::{self, RollbackArgs};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::page::figures::bytes;
+use crate::target::Target;
+use phaseline_migrator::MigratorError;
+use phaseline_migrator::progress::Progress;
+use phaseline_migrator::verify::verify;
+use std::time::Instant;
+
+pub(super) struct Steps<'a> {
+    pub(super) context: &'a Context,
+    pub(super) args: &'a RehearseArgs,
+    pub(super) source: &'a Source,
+    pub(super) target: &'a Target,
+    pub(super) programs: &'a Programs,
+    pub(super) copy: &'a Copy,
+}
+
+impl Steps<'_> {
+    /// All of them. A verification that fails and dumps that differ end them, and stand in the report.
+    pub(super) async fn go(&self, report: &mut Rehearsal, copying: Instant) -> Result<(), Failure> {
+        report.notes.extend(self.copy.open(self.context, self.source).await?);
+        let on = self.copy.target();
+        // Whoever looks for copies that were left sees by this connection that this one is in use.
+        let _in_use = on.connect("rehearsal").await?;
+        if report.method == Method::Dump {
+            self.fill(report).await?;
+        }
+        report.notes.extend(self.copy.set_up(self.source).await?);
+        report.step("copy", copying, None);
+        report.copy_bytes = Some(self.size(DATABASE).await?);
+
+        let begun = Instant::now();
+        let watcher = self.context.watcher();
+        watcher.step("dumping the copy, to compare", None);
+        let before = Before::write(self.programs, on.url()).await?;
+        watcher.finish();
+        report.dump_bytes = Some(before.bytes);
+        report.step("dump", begun, None);
+
+        let through = self.there_and_back(report).await?;
+        report.log_bytes = Some(self.size(LOG).await?);
+        if through {
+            self.compare(report, before).await?;
+        }
+        Ok(())
+    }
+
+    /// Both ways, each with its verification. Returns whether all passed.
+    async fn there_and_back(&self, report: &mut Rehearsal) -> Result<bool, Failure> {
+        let ways = match report.first {
+            First::Migrate => [First::Migrate, First::Rollback],
+            First::Rollback => [First::Rollback, First::Migrate],
+        };
+        for way in ways {
+            match way {
+                First::Migrate => self.migrate(report).await?,
+                First::Rollback => self.roll_back(report).await?,
+            }
+            if !self.verify(report).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Pipes the database into the empty copy.
+    async fn fill(&self, report: &mut Rehearsal) -> Result<(), Failure> {
+        let watcher = self.context.watcher();
+        watcher.step(&format!("copying {} by a dump", bytes(self.source.bytes)), None);
+        let to = self.copy.target();
+        self.programs.copy(self.target.url(), to.url(), self.args.lock_timeout).await?;
+        // A restored database has no statistics, and would be slower for it.
+        let mut connection = to.connect("rehearse").await?;
+        if let Err(error) = sqlx::raw_sql("ANALYZE").execute(&mut connection).await {
+            let error = Failure::from(error);
+            report
+                .notes
+                .push(format!("the copy has no statistics, so times may be worse: {}", error.message()));
+        }
+        watcher.finish();
+        report.notes.push(
+            "the copy was restored, so it is less bloated than the database: times may be better".to_owned(),
+        );
+        Ok(())
+    }
+
+    async fn migrate(&self, report: &mut Rehearsal) -> Result<(), Failure> {
+        let on = self.copy.target();
+        let begun = Instant::now();
+        let plan = plan::make(self.context, on, &self.args.plan_options()).await?;
+        report.step("plan", begun, None);
+        if !plan.ready {
+            return Err(MigratorError::Refused(Box::new(plan)).into());
+        }
+        if let Some(planned) = &self.source.plan {
+            if planned.digest == plan.digest {
+                report.digest.clone_from(&plan.digest);
+            } else {
+                report.notes.push(
+                    "the copy is not what was planned with a moment before: somebody wrote to the database meanwhile"
+                        .to_owned(),
+                );
+            }
+        }
+        let begun = Instant::now();
+        let args = MigrateArgs {
+            yes: true,
+            run: RunArgs {
+                plan: None,
+                backup: None,
+                lock_timeout: self.args.lock_timeout,
+                repair: self.args.repair,
+                adopt_migrated: false,
+            },
+            reason: reason(),
+        };
+        let done = migrate::carry_out(self.context, on, &args, plan.digest).await?;
+        report.step("migrate", begun, Some(done.locked_ms));
+        report.migrate_locked_ms = Some(done.locked_ms);
+        report.migrated_bytes = Some(self.size(DATABASE).await?);
+        Ok(())
+    }
+
+    async fn roll_back(&self, report: &mut Rehearsal) -> Result<(), Failure> {
+        let begun = Instant::now();
+        let args = RollbackArgs {
+            yes: true,
+            dry_run: false,
+            accept_loss: None,
+            lock_timeout: self.args.lock_timeout,
+            reason: reason(),
+        };
+        let done = rollback::carry_out(self.context, self.copy.target(), &args, None).await?;
+        report.step("rollback", begun, Some(done.locked_ms));
+        report.rollback_locked_ms = Some(done.locked_ms);
+        Ok(())
+    }
+
+    async fn verify(&self, report: &mut Rehearsal) -> Result<bool, Failure> {
+        let begun = Instant::now();
+        let mut connection = self.copy.target().connect("verify").await?;
+        let watcher = self.context.watcher();
+        let verification = verify(&mut connection, &watcher).await?;
+        watcher.finish();
+        report.step("verify", begun, None);
+        let passed = verification.passed;
+        if !passed {
+            report.failed = Some(Failed::Verification);
+            report.verification = Some(verification);
+        }
+        Ok(passed)
+    }
+
+    async fn compare(&self, report: &mut Rehearsal, before: Before) -> Result<(), Failure> {
+        let begun = Instant::now();
+        let watcher = self.context.watcher();
+        watcher.step("dumping the copy again and comparing", None);
+        report.difference = before.compare(self.programs, self.copy.target().url()).await?;
+        watcher.finish();
+        report.step("compare", begun, None);
+        report.identical = Some(report.difference.is_none());
+        if report.difference.is_some() {
+            report.failed = Some(Failed::Dumps);
+        }
+        Ok(())
+    }
+
+    /// A size of the copy.
+    async fn size(&self, sql: &str) -> Result<u64, Failure> {
+        let mut connection = self.copy.target().connect("rehearse").await?;
+        let size: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await?;
+        Ok(size.unsigned_abs())
+    }
+}
+
+/// Stands in the copy's log.
+fn reason() -> ReasonArgs {
+    ReasonArgs { reason: Some("rehearsal".to_owned()) }
+}
+
+/// The size of all of it.
+const DATABASE: &str = "SELECT pg_catalog.pg_database_size(current_database())";
+
+/// The size of schema `phaseline`.
+const LOG: &str = "SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::int8
+                     FROM pg_catalog.pg_class c
+                    WHERE c.relnamespace = to_regnamespace('phaseline') AND c.relkind = 'r'";

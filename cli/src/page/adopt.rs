@@ -1,0 +1,36 @@
+//! What was adopted.
+
+use super::Page;
+use super::figures::{count, plural};
+use crate::command::adopt::Adoption;
+use crate::style::{BOLD, GOOD};
+
+/// The adoption as text.
+pub(crate) fn page(adoption: &Adoption) -> String {
+    let mut page = Page::default();
+    for project in &adoption.known {
+        page.line(format_args!("  project {project}: in the log already"));
+    }
+    for adopted in &adoption.projects {
+        let phases = plural(adopted.phases, "phase");
+        let supplied = if adopted.supplied { ", supplied: it had none" } else { "" };
+        page.line(format_args!("  project {}: {phases}{supplied}", adopted.project_id));
+    }
+    if !adoption.projects.is_empty() || !adoption.known.is_empty() {
+        page.gap();
+    }
+    let projects = plural(adoption.projects.len() as u64, "project");
+    match adoption.position {
+        Some(position) => page.line(format_args!(
+            "{GOOD}ADOPTED{GOOD:#}. {projects}, position {} of the log. Next: {BOLD}phaseline verify{BOLD:#}",
+            count(position.unsigned_abs())
+        )),
+        None if adoption.projects.is_empty() => page.line(format_args!(
+            "{GOOD}NOTHING TO ADOPT{GOOD:#}. The log knows every project that was asked for."
+        )),
+        None => {
+            page.line(format_args!("{GOOD}READY{GOOD:#}. {projects} to be adopted; nothing was written."))
+        }
+    };
+    page.into_text()
+}

@@ -1,0 +1,68 @@
+//! Drift, finding by finding, under what cures it.
+
+use super::figures::{count, plural};
+use super::{Page, clean};
+use crate::command::drift::Report;
+use crate::style::{BAD, BOLD, GOOD};
+use phaseline_projections::drift::Cure;
+
+/// The report as text, the verdict last.
+pub(crate) fn page(report: &Report) -> String {
+    let mut page = Page::default();
+    for cure in [Cure::Repair, Cure::Adopt, Cure::AdoptRepair, Cure::Reschedule] {
+        let of_it: Vec<_> = report.drift.iter().filter(|told| told.cure == cure).collect();
+        if of_it.is_empty() {
+            continue;
+        }
+        let repaired = cure == Cure::Repair && report.repaired.is_some();
+        page.heading(if repaired { "Set right, as the log says" } else { title(cure) });
+        for told in of_it {
+            page.line(format_args!("  {}", clean(&told.finding.to_string())));
+        }
+        if !repaired {
+            page.line(format_args!("  What to do: {BOLD}{}{BOLD:#}", command(cure)));
+        }
+    }
+    if let Some(repaired) = report.repaired.as_ref().filter(|repaired| repaired.repair_id.is_some()) {
+        page.gap();
+        page.entry("rows inserted", count(repaired.inserted));
+        page.entry("rows updated", count(repaired.updated));
+        page.entry("rows deleted", count(repaired.deleted));
+        page.entry("timelines closed", count(repaired.closed));
+        if let Some(id) = &repaired.repair_id {
+            page.entry("repair", id);
+        }
+        page.entry("log's position", count(repaired.position.unsigned_abs()));
+    }
+    if !report.drift.is_empty() {
+        page.gap();
+    }
+    let repaired = report.repaired.as_ref().is_some_and(|repaired| repaired.repair_id.is_some());
+    match (report.left, repaired) {
+        (0, true) => page.line(format_args!("{GOOD}REPAIRED{GOOD:#}. What was overwritten is in the log.")),
+        (0, false) => page.line(format_args!("{GOOD}NO DRIFT{GOOD:#}. The tables are what the log says.")),
+        (left, _) => {
+            let still = if repaired { " left, which a repair does not cure" } else { "" };
+            page.line(format_args!("{BAD}DRIFT{BAD:#}. {}{still}.", plural(left, "difference")))
+        }
+    };
+    page.into_text()
+}
+
+const fn title(cure: Cure) -> &'static str {
+    match cure {
+        Cure::Repair => "Not what the log says",
+        Cure::Adopt => "Written by others for projects that the log does not know",
+        Cure::AdoptRepair => "Projects without a phase",
+        Cure::Reschedule => "Projects whose dates others changed",
+    }
+}
+
+const fn command(cure: Cure) -> &'static str {
+    match cure {
+        Cure::Repair => "phaseline drift --repair PROJECT|all",
+        Cure::Adopt => "phaseline adopt [PROJECT]",
+        Cure::AdoptRepair => "phaseline adopt --repair [PROJECT]",
+        Cure::Reschedule => "phaseline timeline reschedule PROJECT --from-table",
+    }
+}

@@ -1,0 +1,95 @@
+//! What a rehearsal found, for an operator who decides about the real run.
+
+use super::figures::{bytes, millis};
+use super::{Page, clean, verify};
+use crate::command::rehearse::{Difference, Failed, First, Method, Rehearsal};
+use crate::style::{BAD, BOLD, GOOD};
+
+/// The report as text, the verdict first and last; `program` begins the command that comes next.
+pub(crate) fn page(report: &Rehearsal, program: &str) -> String {
+    let mut page = Page::default();
+    page.line(verdict(report)).gap();
+    page.entry("database", format_args!("{}, {}", clean(&report.database), bytes(report.database_bytes)));
+    let by = match report.method {
+        Method::Template => "as a template",
+        Method::Dump => "by dump and restore",
+    };
+    let now = match (report.dropped, report.kept) {
+        (true, _) => "dropped again".to_owned(),
+        (_, true) => format!("{BOLD}kept{BOLD:#}"),
+        _ => format!("{BAD}NOT DROPPED{BAD:#}"),
+    };
+    page.entry("copy", format_args!("{}, {by}, {now}", clean(&report.copy)));
+
+    page.heading("Sizes");
+    for (name, size) in [
+        ("copy", report.copy_bytes),
+        ("after the migration", report.migrated_bytes),
+        ("of it, log at the end", report.log_bytes),
+        ("dump compared", report.dump_bytes),
+    ] {
+        if let Some(size) = size {
+            page.entry(name, bytes(size));
+        }
+    }
+
+    page.heading("Steps");
+    for step in &report.steps {
+        match step.locked_ms {
+            Some(locked) => page
+                .entry(step.name, format_args!("{}, tables locked {}", millis(step.took_ms), millis(locked))),
+            None => page.entry(step.name, millis(step.took_ms)),
+        };
+    }
+    page.entry("in all", millis(report.took_ms));
+
+    if let Some(verification) = &report.verification {
+        page.heading("The verification that failed").line(verify::page(verification));
+    }
+    if let Some(difference) = &report.difference {
+        self::difference(&mut page, difference);
+    }
+    if !report.notes.is_empty() {
+        page.heading("Notes");
+        for note in &report.notes {
+            page.line(format_args!("  {}", clean(note)));
+        }
+    }
+    if let (true, Some(digest)) = (report.passed, &report.digest) {
+        page.gap().entry("digest", digest);
+        page.entry("next", format_args!("{BOLD}{program} migrate --plan {digest}{BOLD:#}"));
+    }
+    page.gap().line(verdict(report));
+    page.into_text()
+}
+
+fn verdict(report: &Rehearsal) -> String {
+    let way = match report.first {
+        First::Migrate => "there and back",
+        First::Rollback => "back and there again",
+    };
+    match report.failed {
+        None => format!("{GOOD}REHEARSED{GOOD:#}: {way} on a copy, and every byte is what it was"),
+        Some(Failed::Verification) => {
+            format!("{BAD}REHEARSAL FAILED{BAD:#}: a verification failed on the copy")
+        }
+        Some(Failed::Dumps) => {
+            format!("{BAD}REHEARSAL FAILED{BAD:#}: {way}, and the copy is not what it was")
+        }
+    }
+}
+
+fn difference(page: &mut Page, difference: &Difference) {
+    page.heading(format_args!("The dumps differ from line {} on", difference.line));
+    if let Some(within) = &difference.within {
+        page.line(format_args!("  in {}", clean(within)));
+    }
+    for (word, lines) in [("was", &difference.before), ("is ", &difference.after)] {
+        if lines.is_empty() {
+            page.line(format_args!("  {word}  (the end)"));
+        }
+        for line in lines {
+            page.line(format_args!("  {word}  {}", clean(line)));
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Projects that the planner's backend made by itself: adopted by their first command, or by `phaseline adopt`.
+
+use crate::program::{legacy, migrated, on, run};
+use phaseline_embedded::testing::TestDatabase;
+
+const PROJECT: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
+const PHASE: &str = "7f9619ff-8b86-4011-b42d-00c04fc964ff";
+const BARE: &str = "8f9619ff-8b86-4011-b42d-00c04fc964ff";
+
+/// A project as the planner's backend makes it.
+pub(crate) fn add_project(database: &TestDatabase, project: &str) {
+    let others = database.psql(
+        "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns
+          WHERE table_name = 'projects' AND column_name NOT IN ('id', 'cost_center_code', 'start_date', 'end_date')",
+    );
+    database.psql(&format!(
+        "INSERT INTO projects (id, cost_center_code, start_date, end_date, {others})
+         SELECT '{project}', left('{project}', 8), '2025-01-01', '2025-12-31', {others} FROM projects ORDER BY id LIMIT 1"
+    ));
+}
+
+/// One phase over all of 2025, from these dates on.
+pub(crate) fn add_phase(database: &TestDatabase, project: &str, phase: &str, start: &str) {
+    database.psql(&format!(
+        "INSERT INTO project_phases (project_id, capital_budget, expense_budget, total_budget, id, created_at,
+                updated_at, name, start_date, end_date)
+         VALUES ('{project}', 1, 2, 3, '{phase}', '2024-12-01', '2024-12-02', 'Default Phase', '{start}', '2025-12-31')"
+    ));
+}
+
+fn with_project() -> TestDatabase {
+    let database = migrated();
+    add_project(&database, PROJECT);
+    add_phase(&database, PROJECT, PHASE, "2025-01-01");
+    database
+}
+
+#[test]
+fn a_phase_command_adopts_and_its_answer_and_the_history_show_it() {
+    let database = with_project();
+    let shown = on(&database, &["timeline", "show", PROJECT]).ends_with(3);
+    assert!(shown.stderr.contains(&format!("phaseline adopt {PROJECT}")), "{}", shown.stderr);
+    let opened = on(&database, &["timeline", "open", PROJECT]).ends_with(3);
+    assert!(opened.stderr.contains("V17"), "{}", opened.stderr);
+
+    let nothing = on(&database, &["phase", "rename", PHASE, "Default Phase", "--json"]).ends_with(0);
+    let nothing = nothing.object("phaseline.command/1");
+    assert_eq!((&nothing["changed"], &nothing["version"]), (&false.into(), &0.into()));
+    assert_eq!(nothing["phases"][0]["created_at"], "2024-12-01T00:00:00");
+
+    let done = on(&database, &["phase", "rename", PHASE, "Design", "--reason", "clearer"]).ends_with(0);
+    for told in ["timeline opened", "adopted as others wrote it", "renamed to 'Design'", "version 3"] {
+        assert!(done.stdout.contains(told), "{told}: {}", done.stdout);
+    }
+    let history = on(&database, &["history", PROJECT]).ends_with(0).stdout;
+    assert!(
+        history.contains("adopted as others wrote it, 2025-01-01 to 2025-12-31, budget 3.00"),
+        "{history}"
+    );
+    assert_eq!(history.matches("why: clearer").count(), 3, "{history}");
+    on(&database, &["verify"]).ends_with(0);
+}
+
+#[test]
+fn a_role_that_may_only_write_commands_adopts_by_its_first_command() {
+    let database = with_project();
+    add_project(&database, BARE);
+    database.psql(
+        "DO $$ BEGIN CREATE ROLE phaseline_test_clerk LOGIN PASSWORD 'clerk' IN ROLE phaseline_writer;
+             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+    );
+    let (_, place) = database.url().split_once('@').unwrap();
+    let url = format!("postgres://phaseline_test_clerk:clerk@{place}");
+    run(&["--database-url", &url, "phase", "rename", PHASE, "By the clerk"]).ends_with(0);
+    run(&["--database-url", &url, "timeline", "open", BARE]).ends_with(0);
+    database.psql(&format!("UPDATE projects SET end_date = '2026-01-31' WHERE id = '{PROJECT}'"));
+    run(&["--database-url", &url, "timeline", "reschedule", PROJECT, "--from-table"]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
+}
+
+#[test]
+fn rows_that_are_no_timeline_are_refused_with_every_reason_by_command_and_by_adopt() {
+    let database = with_project();
+    add_project(&database, BARE);
+    add_phase(&database, BARE, "9f9619ff-8b86-4011-b42d-00c04fc964ff", "2025-03-01");
+    database.psql(&format!("UPDATE project_phases SET name = ' ' WHERE project_id = '{BARE}'"));
+    let before = database.dump(&[]);
+    let phase = database.psql(&format!("SELECT id FROM project_phases WHERE project_id = '{BARE}'"));
+    for arguments in [
+        &["phase", "rename", &phase, "x"][..],
+        &["timeline", "open", BARE],
+        &["adopt"],
+        &["adopt", "--dry-run"],
+        &["adopt", BARE, PROJECT],
+        &["adopt", "--repair"],
+    ] {
+        let refused = on(&database, arguments).ends_with(3);
+        for told in ["(V2)", "(V6)", "Phase name cannot be empty", "what to do", BARE] {
+            assert!(refused.stderr.contains(told), "{arguments:?}: {told}: {}", refused.stderr);
+        }
+        let error =
+            on(&database, &[arguments, &["--json"]].concat()).ends_with(3).object("phaseline.error/1");
+        assert_eq!(error["code"], "not_adoptable");
+        assert_eq!(error["details"].as_array().unwrap().len(), 2, "{error}");
+    }
+    assert!(database.dump(&[]) == before);
+    on(&database, &["adopt", PROJECT]).ends_with(0);
+}
+
+#[test]
+fn all_that_the_log_does_not_know_is_adopted_at_once_and_the_second_time_nothing() {
+    let database = with_project();
+    add_project(&database, BARE);
+    let refused = on(&database, &["adopt"]).ends_with(3);
+    assert!(refused.stderr.contains("adopt --repair") && refused.stderr.contains(BARE), "{}", refused.stderr);
+    let before = database.dump(&[]);
+    let dry = on(&database, &["adopt", "--repair", "--dry-run", "--json"]).ends_with(0);
+    let dry = dry.object("phaseline.adopt/1");
+    assert_eq!((&dry["dry_run"], &dry["position"]), (&true.into(), &serde_json::Value::Null));
+    assert_eq!(dry["projects"].as_array().unwrap().len(), 2);
+    assert!(on(&database, &["adopt", "--repair", "--dry-run"]).stdout.contains("nothing was written"));
+    assert!(database.dump(&[]) == before);
+
+    let rows = || {
+        database
+            .psql(&format!("SELECT ph::text FROM project_phases ph WHERE project_id <> '{BARE}' ORDER BY id"))
+    };
+    let stood = rows();
+    let done = on(&database, &["adopt", "--repair", "--reason", "weekly", "--actor", "ada"]).ends_with(0);
+    assert!(done.stdout.contains("ADOPTED") && done.stdout.contains("it had none"), "{}", done.stdout);
+    assert_eq!(rows(), stood);
+    let history = on(&database, &["history", BARE]).ends_with(0).stdout;
+    for told in ["by ada (cli)", "why: weekly", "phase 'Default Phase' supplied"] {
+        assert!(history.contains(told), "{told}: {history}");
+    }
+    on(&database, &["verify"]).ends_with(0);
+    let again = on(&database, &["adopt", PROJECT]).ends_with(0);
+    assert!(again.stdout.contains("in the log already"), "{}", again.stdout);
+    assert!(on(&database, &["adopt"]).ends_with(0).stdout.contains("NOTHING TO ADOPT"));
+    let nobody = "aaaaaaaa-8b86-4011-b42d-00c04fc964ff";
+    let missing = on(&database, &["adopt", nobody, PROJECT]).ends_with(3);
+    assert!(missing.stderr.contains(&format!("Project with ID {nobody} not found")), "{}", missing.stderr);
+}
+
+#[test]
+fn dates_that_others_changed_are_taken_over_from_the_table() {
+    let database = with_project();
+    on(&database, &["adopt"]).ends_with(0);
+    let nothing = on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).ends_with(0);
+    assert!(nothing.stdout.contains("Nothing to do"), "{}", nothing.stdout);
+    database.psql(&format!("UPDATE projects SET start_date = '2024-12-24' WHERE id = '{PROJECT}'"));
+    on(&database, &["drift", PROJECT]).ends_with(6);
+    on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).ends_with(0);
+    let dates =
+        database.psql(&format!("SELECT start_date, end_date FROM project_phases WHERE id = '{PHASE}'"));
+    assert_eq!(dates, "2024-12-24|2025-12-31");
+    on(&database, &["drift", PROJECT]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
+
+    database.psql(&format!("UPDATE projects SET end_date = 'infinity' WHERE id = '{PROJECT}'"));
+    let refused = on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).ends_with(3);
+    assert!(refused.stderr.contains("end_date in public.projects is infinity"), "{}", refused.stderr);
+    for wrong in [&["2025-01-01"][..], &[], &["2025-01-01", "2025-02-01", "--from-table"]] {
+        on(&database, &[&["timeline", "reschedule", PROJECT], wrong].concat()).ends_with(2);
+    }
+}
+
+#[test]
+fn the_old_shape_and_a_database_without_a_log_are_refused_in_words() {
+    let database = legacy();
+    for command in ["adopt", "drift"] {
+        let never = on(&database, &[command]).ends_with(3);
+        assert!(never.stderr.contains("phaseline plan"), "{}", never.stderr);
+    }
+    let database = migrated();
+    on(&database, &["rollback", "--yes"]).ends_with(0);
+    for command in [&["adopt"][..], &["drift"], &["drift", "--repair", "all", "--yes"]] {
+        let closed = on(&database, command).ends_with(3);
+        assert!(closed.stderr.contains("legacy shape"), "{}", closed.stderr);
+    }
+}

@@ -1,0 +1,129 @@
+//! Finds the boundaries of a run by a proxy, and stops one run at each of them.
+
+use crate::program::{Ran, phaseline};
+use phaseline_embedded::testing::TestCluster;
+use phaseline_tests::aftermath::{Ground, Left, Way};
+use phaseline_tests::legacy::LegacyDatabase;
+use phaseline_tests::script::load;
+use phaseline_tests::wire::{Boundary, Stop, Wire};
+use std::process::{Child, Command};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// At once, one for each core of a small machine.
+const WORKERS: usize = 2;
+
+/// With fewer statements than this the proxy has not seen the run.
+const FEWEST: usize = 60;
+
+/// Which of the generated databases: a few projects, and something that hangs on their tables.
+const SEED: u64 = 7;
+
+/// A run of the program; what it loses is accepted.
+pub(crate) fn command(ground: &Ground, way: Way, url: &str) -> Command {
+    let mut command = match way {
+        Way::Migrate => phaseline(&["migrate", "--yes"]),
+        Way::Rollback => phaseline(&["rollback", "--yes"]),
+    };
+    if let (Way::Rollback, Some(loss)) = (way, ground.loss()) {
+        command.args(["--accept-loss", loss]);
+    }
+    command.env("DATABASE_URL", url);
+    command
+}
+
+/// A small database with odd rows and furniture.
+pub(crate) fn small_ground() -> Ground {
+    Ground::new(TestCluster::shared(), "small", |url| {
+        load(url, LegacyDatabase::from_seed(SEED).statements());
+    })
+}
+
+/// The same, whose new shape was edited: one phase was renamed and given another budget, another one was added.
+pub(crate) fn edited_ground() -> Ground {
+    let build = |url: &str| load(url, LegacyDatabase::from_seed(SEED).statements());
+    Ground::edited(TestCluster::shared(), "edited", build, |url| {
+        let first = "SELECT id, project_id, end_date FROM project_phases
+                      WHERE start_date < end_date ORDER BY id LIMIT 1";
+        let row = TestCluster::shared().binaries().psql(url, first).unwrap();
+        let [phase, project, end] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
+        for arguments in [
+            vec!["rename", phase, "Design"],
+            vec!["budget", phase, "12.50", "7.50"],
+            vec!["create", project, "Acceptance", end, end, "--expense", "100"],
+        ] {
+            let mut command = phaseline(&[&["phase"][..], &arguments].concat());
+            Ran::of(command.env("DATABASE_URL", url).output().unwrap()).ends_with(0);
+        }
+    })
+}
+
+/// What the run asks if nobody disturbs it.
+pub(crate) fn boundaries(ground: &Ground, way: Way) -> Vec<Boundary> {
+    let database = ground.database(way);
+    let wire = Wire::counting(database.url());
+    let output = command(ground, way, wire.url()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let boundaries = wire.boundaries();
+    assert!(boundaries.len() >= FEWEST, "{boundaries:#?}");
+    boundaries
+}
+
+/// Starts a run and waits until it is stopped. Fails if it ends before.
+pub(crate) fn run_until(ground: &Ground, way: Way, wire: &Wire, stop: Stop) -> (Child, Boundary) {
+    let mut child = command(ground, way, wire.url()).spawn().unwrap();
+    while !wire.wait(Duration::from_millis(20)) {
+        if child.try_wait().unwrap().is_some() && !wire.has_stopped() {
+            panic!("{way:?} ended before it came to {stop:?}: {:?}", child.wait_with_output());
+        }
+    }
+    (child, wire.stopped_at().unwrap())
+}
+
+/// Does it for every stop, several at once, and says what each left and how long all took.
+pub(crate) fn at_each(stops: &[Stop], stop_at: impl Fn(Stop) -> Left + Sync) -> Vec<(Stop, Left)> {
+    let begun = Instant::now();
+    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some(stop) = stops.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let left = stop_at(*stop);
+                    found.lock().unwrap().push((*stop, left));
+                }
+            });
+        }
+    });
+    let found = found.into_inner().unwrap();
+    assert_eq!(found.len(), stops.len());
+    let done = found.iter().filter(|(_, left)| left.is_done).count();
+    let killed = found.iter().filter(|(_, left)| left.killed > 0).count();
+    eprintln!(
+        "{} runs were stopped: {done} had done it, {killed} are told as killed; {:.1?}",
+        stops.len(),
+        begun.elapsed()
+    );
+    found
+}
+
+/// Fails unless exactly the runs that were stopped behind their commit are done, and the others are told as killed from
+/// the moment on when it stands in the log that they began.
+pub(crate) fn assert_told(boundaries: &[Boundary], found: &[(Stop, Left)]) {
+    let commits: Vec<_> = boundaries.iter().filter(|at| at.what == "COMMIT").map(|at| at.number).collect();
+    let [begun, done] = commits[..] else {
+        panic!("a run commits that it begins and what it did: {commits:?}")
+    };
+    for (stop, left) in found {
+        let is_behind = |commit| match *stop {
+            Stop::Before(number) => number > commit,
+            Stop::After(number) => number >= commit,
+        };
+        let expected = Left {
+            is_done: is_behind(done),
+            killed: usize::from(is_behind(begun) && !is_behind(done)),
+            failed: 0,
+        };
+        assert_eq!(*left, expected, "{stop:?}");
+    }
+}

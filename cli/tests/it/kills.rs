@@ -1,0 +1,118 @@
+//! `kill -9` at every statement of a run, from both sides where it ends a transaction; and at times all over of a run
+//! over a larger database.
+
+use crate::boundaries::{assert_told, at_each, boundaries, command, edited_ground, run_until, small_ground};
+use crate::program::{Ran, run};
+use phaseline_embedded::testing::TestCluster;
+use phaseline_tests::aftermath::{Ground, Way, is_thorough};
+use phaseline_tests::wire::{Boundary, Stop, Wire};
+use std::time::Instant;
+
+/// Before every statement, and after those that end a transaction: "done, and the client never heard of it".
+fn stops(boundaries: &[Boundary]) -> Vec<Stop> {
+    let before = boundaries.iter().filter(|at| is_thorough() || !at.is_preparation());
+    let after = boundaries.iter().filter(|at| at.ends_transaction());
+    before.map(|at| Stop::Before(at.number)).chain(after.map(|at| Stop::After(at.number))).collect()
+}
+
+fn kill_at_every_statement(ground: &Ground, way: Way, one_of: usize) {
+    let boundaries = boundaries(ground, way);
+    let mut stops = stops(&boundaries);
+    if !is_thorough() {
+        stops.retain(|stop| matches!(stop, Stop::After(_)) || stop.number() % one_of == 0);
+    }
+    let found = at_each(&stops, |stop| {
+        let database = ground.database(way);
+        let wire = Wire::stopping(database.url(), stop);
+        let (mut child, at) = run_until(ground, way, &wire, stop);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        drop(wire);
+        ground.check(&database, way, &format!("killed {stop:?}: {}", at.what))
+    });
+    assert_told(&boundaries, &found);
+}
+
+#[test]
+fn a_migration_killed_at_any_statement_can_be_run_again() {
+    kill_at_every_statement(&small_ground(), Way::Migrate, 1);
+}
+
+#[test]
+fn a_rollback_killed_at_any_statement_can_be_run_again() {
+    kill_at_every_statement(&small_ground(), Way::Rollback, 1);
+}
+
+#[test]
+fn a_rollback_over_edits_killed_at_some_statements_can_be_run_again() {
+    let ground = edited_ground();
+    assert!(ground.loss().is_some());
+    kill_at_every_statement(&ground, Way::Rollback, 12);
+}
+
+/// How many kills at times all over each way must have come in time: more on demand.
+fn timed_kills() -> u32 {
+    std::env::var("PHASELINE_TIMED_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(3)
+}
+
+/// The next run while the server may still be busy with the dead one. It waits for the lock; where the server takes
+/// longer to notice than it waits, it says who holds it.
+fn next_run(ground: &Ground, way: Way, url: &str) {
+    loop {
+        let ran = Ran::of(command(ground, way, url).output().unwrap());
+        if ran.code != Some(5) {
+            ran.ends_with(0);
+            return;
+        }
+        assert!(ran.stderr.contains("another run holds the lock"), "{ran:#?}");
+    }
+}
+
+/// Kills at random fractions of the time that a run takes. One that comes too late is done again, earlier.
+fn kill_at_times_all_over(way: Way) {
+    let ground = Ground::new(TestCluster::shared(), "larger", |url| {
+        let size = ["--projects", "200", "--assignments", "20000", "--seed", "5"];
+        run(&[&["sample", "--database-url", url][..], &size].concat()).ends_with(0);
+    });
+    let clean = ground.database(way);
+    let begun = Instant::now();
+    Ran::of(command(&ground, way, clean.url()).output().unwrap()).ends_with(0);
+    let duration = begun.elapsed();
+    let (mut in_time, mut late, mut pace) = (0, 0, 1.0);
+    while in_time < timed_kills() {
+        assert!(late < 20 + timed_kills(), "{late} of {} kills came too late", late + in_time);
+        let database = ground.database(way);
+        // Multiples of the golden ratio: no two alike, and any number of them evenly spread.
+        let fraction = (f64::from(in_time + late + 1) * 0.618_034).fract();
+        let after = duration.mul_f64(pace * fraction);
+        let mut child = command(&ground, way, database.url()).spawn().unwrap();
+        std::thread::sleep(after);
+        let ended = child.try_wait().unwrap().is_some();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if ended {
+            late += 1;
+            pace *= 0.8;
+            continue;
+        }
+        in_time += 1;
+        let when = format!("killed after {after:?} of {duration:?}");
+        if in_time % 2 == 0 {
+            ground.check(&database, way, &when);
+        } else {
+            next_run(&ground, way, database.url());
+            ground.check_finished(&database, way, &when);
+        }
+    }
+    eprintln!("{way:?}: {in_time} kills within {duration:?}, {late} came too late");
+}
+
+#[test]
+fn a_migration_killed_at_times_all_over_can_be_run_again() {
+    kill_at_times_all_over(Way::Migrate);
+}
+
+#[test]
+fn a_rollback_killed_at_times_all_over_can_be_run_again() {
+    kill_at_times_all_over(Way::Rollback);
+}

@@ -1,0 +1,379 @@
+//! Whoever is in a run's way: the run waits or names him, nobody is sacrificed to a deadlock, and everybody else goes
+//! on in between.
+
+use crate::support::{assert_verified, handle, migrate_options, migrated, operator, rolled_back, sample};
+use futures_util::future::join_all;
+use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineCommand, decide};
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_migrator::MigratorError;
+use phaseline_migrator::migrate::migrate;
+use phaseline_migrator::progress::Progress;
+use phaseline_migrator::rollback::{RollbackOptions, rollback};
+use phaseline_projections::ProjectPhases;
+use phaseline_store::timeline::{self, InlineProjection, stream_of};
+use phaseline_store::{Append, Metadata, NewEvent, append};
+use phaseline_tests::aftermath::Way;
+use phaseline_tests::dump::{assert_same_dump, dump};
+use sqlx::{Connection, Executor, PgConnection};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Too short for somebody who does not go away, and long enough for several attempts.
+const SHORT: Duration = Duration::from_secs(4);
+/// As good as for ever.
+const LONG: Duration = Duration::from_secs(600);
+
+/// A database that this way starts from, with a log either way.
+async fn ground(way: Way, seed: u64) -> TestDatabase {
+    let database = sample(6, 60, seed);
+    migrated(database.url()).await;
+    if way == Way::Migrate {
+        rolled_back(database.url()).await;
+    }
+    database
+}
+
+async fn run(
+    database: &TestDatabase,
+    way: Way,
+    lock_timeout: Duration,
+    progress: &dyn Progress,
+) -> Result<(), MigratorError> {
+    let database = handle(database.url());
+    match way {
+        Way::Migrate => {
+            let options = phaseline_migrator::migrate::MigrateOptions { lock_timeout, ..migrate_options() };
+            migrate(&database, &options, progress).await.map(|_| ())
+        }
+        Way::Rollback => {
+            let options = RollbackOptions { lock_timeout, operator: operator(), accept_loss: None };
+            rollback(&database, &options, progress).await.map(|_| ())
+        }
+    }
+}
+
+/// Somebody's transaction, under a name that shows.
+async fn foreign(database: &TestDatabase, sql: &str) -> PgConnection {
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    connection.execute("SET application_name = 'somebody else'; BEGIN").await.unwrap();
+    connection.execute(sql).await.unwrap();
+    connection
+}
+
+/// Others at work, each statement in a transaction of its own. Nobody may see an error.
+struct Others<'a> {
+    database: &'a TestDatabase,
+    statements: Vec<String>,
+    is_over: AtomicBool,
+    done: Vec<AtomicUsize>,
+}
+
+impl<'a> Others<'a> {
+    fn new(database: &'a TestDatabase, statements: &[&str]) -> Self {
+        Self {
+            database,
+            statements: statements.iter().map(ToString::to_string).collect(),
+            is_over: AtomicBool::new(false),
+            done: statements.iter().map(|_| AtomicUsize::new(0)).collect(),
+        }
+    }
+
+    /// Until it is over, all of them beside each other.
+    async fn work(&self) {
+        let each = self.statements.iter().zip(&self.done).map(|(statement, done)| async move {
+            let mut connection = PgConnection::connect(self.database.url()).await.unwrap();
+            while !self.is_over.load(Ordering::SeqCst) {
+                let told = connection.execute(sqlx::raw_sql(statement)).await;
+                told.unwrap_or_else(|error| panic!("{statement}: {error}"));
+                done.fetch_add(1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        });
+        join_all(each).await;
+    }
+
+    fn done(&self) -> Vec<usize> {
+        self.done.iter().map(|done| done.load(Ordering::SeqCst)).collect()
+    }
+}
+
+/// Looks at every attempt how far the others have come, and lets somebody go when he was named.
+struct Attempts<'a> {
+    others: Option<&'a Others<'a>>,
+    seen: Mutex<Vec<Vec<usize>>>,
+    steps: Mutex<Vec<String>>,
+    notes: Mutex<Vec<String>>,
+}
+
+impl<'a> Attempts<'a> {
+    fn of(others: Option<&'a Others<'a>>) -> Self {
+        Self { others, seen: Mutex::default(), steps: Mutex::default(), notes: Mutex::default() }
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.notes.lock().unwrap().iter().any(|note| note.contains("waiting for the tables"))
+    }
+
+    fn has_begun(&self, step: &str) -> bool {
+        self.steps.lock().unwrap().iter().any(|begun| begun == step)
+    }
+}
+
+impl Progress for Attempts<'_> {
+    fn step(&self, name: &str, _total: Option<u64>) {
+        self.steps.lock().unwrap().push(name.to_owned());
+        self.seen.lock().unwrap().clear();
+    }
+    fn advance(&self, _done: u64) {}
+    fn note(&self, text: &str) {
+        self.notes.lock().unwrap().push(text.to_owned());
+    }
+    fn interrupted(&self) -> bool {
+        if let Some(others) = self.others {
+            self.seen.lock().unwrap().push(others.done());
+        }
+        false
+    }
+}
+
+/// A row of `projects`, held by a transaction that has nothing else.
+const HOLDS_A_PROJECT: &str = "SELECT 1 FROM public.projects WHERE id = (SELECT id FROM public.projects ORDER BY id LIMIT 1) FOR UPDATE";
+
+async fn a_held_project_is_named(way: Way, seed: u64) {
+    let database = ground(way, seed).await;
+    let before = dump(database.url());
+    let mut holder = foreign(&database, HOLDS_A_PROJECT).await;
+    let others = Others::new(
+        &database,
+        &[
+            "SELECT count(*) FROM public.project_phases",
+            "SELECT count(*) FROM public.resource_assignments JOIN public.projects p ON p.id = project_id",
+            "UPDATE public.resource_assignments SET updated_at = updated_at
+              WHERE id = (SELECT id FROM public.resource_assignments ORDER BY id DESC LIMIT 1)",
+        ],
+    );
+    let attempts = Attempts::of(Some(&others));
+    let (result, ()) = tokio::join!(
+        async {
+            let result = run(&database, way, SHORT, &attempts).await;
+            others.is_over.store(true, Ordering::SeqCst);
+            result
+        },
+        others.work()
+    );
+    let Err(MigratorError::LockTimeout { blockers, .. }) = result else { panic!("{way:?}: {result:?}") };
+    assert!(blockers.contains("somebody else"), "{blockers}");
+    // Between two attempts everybody comes further, but for a machine that stands still now and then.
+    let seen = attempts.seen.into_inner().unwrap();
+    assert!(seen.len() >= 3, "{seen:?}");
+    for worker in 0..others.done.len() {
+        let moved = seen.windows(2).filter(|pair| pair[1][worker] > pair[0][worker]).count();
+        assert!(moved * 2 >= seen.len() - 1, "{}: {seen:?}", others.statements[worker]);
+    }
+    holder.execute("ROLLBACK").await.unwrap();
+    drop(holder);
+    // The row that the others wrote has moved; all else is as it was.
+    assert_eq!(sorted(&before), sorted(&dump(database.url())));
+    assert_verified(database.url()).await;
+    run(&database, way, LONG, &Attempts::of(None)).await.unwrap();
+    assert_verified(database.url()).await;
+}
+
+fn sorted(dump: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = dump.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[tokio::test]
+async fn a_migration_behind_a_held_project_names_the_holder_and_others_go_on() {
+    a_held_project_is_named(Way::Migrate, 70).await;
+}
+
+#[tokio::test]
+async fn a_rollback_behind_a_held_project_names_the_holder_and_others_go_on() {
+    a_held_project_is_named(Way::Rollback, 71).await;
+}
+
+#[tokio::test]
+async fn a_run_behind_a_held_project_goes_on_when_the_holder_does() {
+    for way in [Way::Migrate, Way::Rollback] {
+        let database = ground(way, 72).await;
+        let mut holder = foreign(&database, HOLDS_A_PROJECT).await;
+        let attempts = Attempts::of(None);
+        let (result, ()) = tokio::join!(run(&database, way, LONG, &attempts), async {
+            until(|| attempts.is_waiting()).await;
+            // What the holder still wants is his.
+            holder
+                .execute("UPDATE public.project_phases SET updated_at = updated_at WHERE false; COMMIT")
+                .await
+                .unwrap();
+        });
+        result.unwrap();
+        assert_verified(database.url()).await;
+    }
+}
+
+async fn until(mut so: impl FnMut() -> bool) {
+    while !so() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Appends a command in a transaction that stays open: it holds its project's row, the head and the phase's row.
+async fn stalled_command(database: &TestDatabase, amount: i64) -> PgConnection {
+    let row = database.psql("SELECT project_id, id FROM public.project_phases ORDER BY id LIMIT 1");
+    let (project, phase) = row.split_once('|').unwrap();
+    let (project, phase_id): (ProjectId, PhaseId) = (project.parse().unwrap(), phase.parse().unwrap());
+    let mut connection = foreign(database, "SELECT 1").await;
+    let history = timeline::history(&mut connection, project, None).await.unwrap();
+    let timeline = Timeline::fold(history.iter().map(|recorded| &recorded.event));
+    let command = TimelineCommand::BudgetPhase {
+        phase_id,
+        capital_budget: 0.into(),
+        expense_budget: amount.into(),
+        total_budget: None,
+    };
+    let events = decide(&timeline, &command).unwrap();
+    let batch = [Append {
+        stream: stream_of(project),
+        expected: history.last().unwrap().recorded.version,
+        events: events.iter().map(|event| NewEvent::timeline(event).unwrap()).collect(),
+        metadata: Metadata::default(),
+        changes: Some(ProjectPhases.changes(&history, None, &events).unwrap()),
+    }];
+    append(&mut connection, &batch).await.unwrap()[0].as_ref().unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn a_rollback_behind_a_command_that_stalls_names_it() {
+    let database = ground(Way::Rollback, 73).await;
+    let holder = stalled_command(&database, 4711).await;
+    let result = run(&database, Way::Rollback, SHORT, &Attempts::of(None)).await;
+    let Err(MigratorError::LockTimeout { blockers, .. }) = result else { panic!("{result:?}") };
+    assert!(blockers.contains("somebody else"), "{blockers}");
+    holder.close().await.unwrap();
+    assert_verified(database.url()).await;
+}
+
+#[tokio::test]
+async fn a_command_that_stalled_and_is_done_in_the_end_is_not_lost_by_a_rollback() {
+    let database = ground(Way::Rollback, 74).await;
+    let mut holder = stalled_command(&database, 4711).await;
+    let attempts = Attempts::of(None);
+    let (result, ()) = tokio::join!(run(&database, Way::Rollback, LONG, &attempts), async {
+        until(|| is_waited_for(&database)).await;
+        holder.execute("COMMIT").await.unwrap();
+    });
+    result.unwrap();
+    assert_eq!(database.psql("SELECT count(*) FROM project_phases WHERE expense_budget = 4711"), "1");
+    assert_verified(database.url()).await;
+}
+
+/// Whether somebody of the database waits for somebody else.
+fn is_waited_for(database: &TestDatabase) -> bool {
+    database.psql(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+            AND cardinality(pg_blocking_pids(pid)) > 0",
+    ) != "0"
+}
+
+#[tokio::test]
+async fn a_run_behind_somebody_who_holds_the_head_names_him_or_goes_on_when_he_does() {
+    for way in [Way::Migrate, Way::Rollback] {
+        let database = ground(way, 75).await;
+        let head = "SELECT 1 FROM phaseline.head FOR UPDATE";
+        let mut holder = foreign(&database, head).await;
+        let result = run(&database, way, SHORT, &Attempts::of(None)).await;
+        let Err(MigratorError::LockTimeout { blockers, .. }) = result else { panic!("{way:?}: {result:?}") };
+        assert!(blockers.contains("somebody else"), "{way:?}: {blockers}");
+        let attempts = Attempts::of(None);
+        let (result, ()) = tokio::join!(run(&database, way, LONG, &attempts), async {
+            until(|| is_waited_for(&database)).await;
+            holder.execute("COMMIT").await.unwrap();
+        });
+        result.unwrap();
+        assert_verified(database.url()).await;
+    }
+}
+
+/// Transactions that take the tables in every order, while a run tries to get all of them at once, time and again:
+/// somebody who reads the last of its tables lets it come that far and no further.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn transactions_in_any_order_of_tables_are_never_sacrificed() {
+    let writes = [
+        "UPDATE public.resource_assignments SET updated_at = updated_at WHERE id = (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 1)",
+        "UPDATE public.project_phases SET updated_at = updated_at WHERE id = (SELECT id FROM public.project_phases ORDER BY id LIMIT 1)",
+        "SELECT 1 FROM public.projects ORDER BY id LIMIT 1 FOR KEY SHARE",
+        "SELECT count(*) FROM public.resources",
+    ];
+    for way in [Way::Migrate, Way::Rollback] {
+        let database = ground(way, 76).await;
+        // Two of each, in opposite orders; the rows of one are not the other's, for that would be their own deadlock.
+        let [assignments, phases, project, resources] = writes;
+        let last = |write: &str| write.replace("ORDER BY id LIMIT 1", "ORDER BY id DESC LIMIT 1");
+        // Under a rollback nobody writes phases by SQL: there it would be drift.
+        let phases = if way == Way::Migrate { phases } else { "SELECT count(*) FROM public.project_phases" };
+        let orders = [
+            format!("BEGIN; {assignments}; {phases}; {project}; COMMIT"),
+            format!("BEGIN; {}; {}; {resources}; COMMIT", last(phases), last(assignments)),
+            format!(
+                "BEGIN; {project}; {resources}; {phases_read}; COMMIT",
+                phases_read = "SELECT count(*) FROM public.project_phases"
+            ),
+            format!("BEGIN; {resources} FOR SHARE; COMMIT", resources = "SELECT 1 FROM public.resources"),
+        ];
+        let orders: Vec<&str> = orders.iter().map(String::as_str).collect();
+        let others = Others::new(&database, &orders);
+        let mut reader = foreign(&database, "SELECT count(*) FROM public.resource_assignments").await;
+        let attempts = Attempts::of(Some(&others));
+        let (result, (), ()) = tokio::join!(
+            async {
+                let result = run(&database, way, LONG, &attempts).await;
+                others.is_over.store(true, Ordering::SeqCst);
+                result
+            },
+            others.work(),
+            async {
+                until(|| {
+                    attempts.has_begun("locking the tables") && attempts.seen.lock().unwrap().len() >= 5
+                })
+                .await;
+                reader.execute("COMMIT").await.unwrap();
+            }
+        );
+        result.unwrap();
+        assert!(others.done().iter().all(|done| *done > 2), "{:?}", others.done());
+    }
+}
+
+/// A transaction that keeps its snapshot and has looked at none of the tables is in nobody's way.
+#[tokio::test]
+async fn an_open_snapshot_keeps_no_run_waiting_and_makes_none_start_anew() {
+    let database = sample(6, 60, 77);
+    let before = dump(database.url());
+    let mut snapshot = PgConnection::connect(database.url()).await.unwrap();
+    snapshot
+        .execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_current_xact_id(); SELECT count(*) FROM public.programs")
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        for way in [Way::Migrate, Way::Rollback] {
+            let attempts = Attempts::of(None);
+            run(&database, way, LONG, &attempts).await.unwrap();
+            assert_eq!(attempts.notes.into_inner().unwrap(), Vec::<String>::new(), "{way:?}");
+            assert_verified(database.url()).await;
+        }
+        assert_same_dump(&before, &dump(database.url()));
+    }
+    // As after every change that rewrites a table, a snapshot older than the table sees none of its rows. Who wants to
+    // read it later locks it at once, as pg_dump does, and the run waits.
+    let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM public.project_phases")
+        .fetch_one(&mut snapshot)
+        .await
+        .unwrap();
+    assert_eq!(seen, 0);
+    snapshot.execute("ROLLBACK").await.unwrap();
+}

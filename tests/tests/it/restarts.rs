@@ -1,0 +1,107 @@
+//! A server that crashes in the middle of a run, at every step of it and around its commit. It is durable (fsync on),
+//! and what was committed is there again.
+
+use phaseline_embedded::testing::{TestCluster, TestOptions};
+use phaseline_migrator::progress::{Progress, Silent};
+use phaseline_tests::aftermath::{Ground, Way, in_runtime};
+use phaseline_tests::legacy::LegacyDatabase;
+use phaseline_tests::script::load;
+use phaseline_tests::wire::{Stop, Wire};
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Crashes the server at one of the moments that a run tells of: each step's beginning, and its first progress.
+struct Crash<'a> {
+    cluster: &'a TestCluster,
+    at: Option<usize>,
+    moments: Mutex<Vec<String>>,
+}
+
+impl<'a> Crash<'a> {
+    fn at(cluster: &'a TestCluster, at: Option<usize>) -> Self {
+        Self { cluster, at, moments: Mutex::default() }
+    }
+
+    fn moment(&self, name: String) {
+        let mut moments = self.moments.lock().unwrap();
+        if moments.contains(&name) {
+            return;
+        }
+        moments.push(name);
+        if self.at == Some(moments.len() - 1) {
+            self.cluster.restart_immediate();
+        }
+    }
+}
+
+impl Progress for Crash<'_> {
+    fn step(&self, name: &str, _total: Option<u64>) {
+        self.moment(name.to_owned());
+    }
+    fn advance(&self, _done: u64) {
+        let step = self.moments.lock().unwrap().last().cloned().unwrap_or_default();
+        if !step.ends_with("under way") {
+            self.moment(format!("{step}, under way"));
+        }
+    }
+    fn note(&self, _text: &str) {}
+}
+
+fn durable() -> (TestCluster, Ground) {
+    let cluster = TestCluster::start(TestOptions::durable());
+    assert_eq!(cluster.database().psql("SHOW fsync"), "on");
+    let ground = Ground::new(&cluster, "crashed", |url| load(url, LegacyDatabase::from_seed(7).statements()));
+    (cluster, ground)
+}
+
+fn crash_at_every_step(way: Way) {
+    let (cluster, ground) = durable();
+    let clean = Crash::at(&cluster, None);
+    in_runtime(ground.run(ground.database(way).url(), way, &clean)).unwrap();
+    let moments = clean.moments.into_inner().unwrap();
+    assert!(moments.len() >= 6, "{moments:?}");
+    for (at, moment) in moments.iter().enumerate() {
+        let database = ground.database(way);
+        let crash = Crash::at(&cluster, Some(at));
+        let error = in_runtime(ground.run(database.url(), way, &crash)).expect_err(moment);
+        let left = ground.check(&database, way, &format!("crashed at {moment}: {error}"));
+        assert!(!left.is_done, "{moment}");
+    }
+}
+
+#[test]
+fn a_migration_whose_server_crashes_at_any_step_can_be_run_again() {
+    crash_at_every_step(Way::Migrate);
+}
+
+#[test]
+fn a_rollback_whose_server_crashes_at_any_step_can_be_run_again() {
+    crash_at_every_step(Way::Rollback);
+}
+
+/// The server says that it has committed, and crashes before anybody hears of it.
+#[test]
+fn what_was_committed_when_the_server_crashed_is_done() {
+    let (cluster, ground) = durable();
+    for way in [Way::Migrate, Way::Rollback] {
+        let clean = ground.database(way);
+        let wire = Wire::counting(clean.url());
+        in_runtime(ground.run(wire.url(), way, &Silent)).unwrap();
+        let commit = wire.boundaries().iter().rfind(|at| at.ends_transaction()).unwrap().number;
+        for (stop, is_done) in [(Stop::Before(commit), false), (Stop::After(commit), true)] {
+            let database = ground.database(way);
+            let wire = Wire::stopping(database.url(), stop);
+            std::thread::scope(|scope| {
+                let run = scope.spawn(|| in_runtime(ground.run(wire.url(), way, &Silent)));
+                while !wire.wait(Duration::from_millis(20)) {
+                    assert!(!run.is_finished(), "{way:?} ended before it came to {stop:?}");
+                }
+                cluster.restart_immediate();
+                wire.cut();
+                run.join().unwrap().unwrap_err();
+            });
+            let left = ground.check(&database, way, &format!("crashed {stop:?}, the commit"));
+            assert_eq!(left.is_done, is_done, "{way:?} {stop:?}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A database that the planner's own migration moved to the new shape is taken over as it is.
+
+use crate::support::{
+    assert_verified, handle, migrate_options, operator, plan_of, sample, try_migrate, verified,
+};
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_migrator::MigratorError;
+use phaseline_migrator::migrate::{MigrateOptions, migrate};
+use phaseline_migrator::plan::{PlanOptions, plan};
+use phaseline_migrator::progress::Silent;
+use phaseline_migrator::rollback::{self, RollbackOptions};
+use phaseline_tests::dump::{assert_same_dump, dump};
+use std::time::Duration;
+
+/// What the planner's own migration `92023c163a26` does to a database, set by set instead of row by row.
+const ORIGINAL: &str = "
+    ALTER TABLE public.project_phases ADD COLUMN name varchar(100), ADD COLUMN start_date date, ADD COLUMN end_date date,
+        ADD COLUMN description varchar(500);
+    UPDATE public.project_phases ph SET
+        name = initcap(ph.phase_type::text),
+        start_date = CASE WHEN ph.phase_type = 'EXECUTION' AND other.id IS NOT NULL
+                          THEN p.start_date + (p.end_date - p.start_date) / 2 + 1 ELSE p.start_date END,
+        end_date = CASE WHEN ph.phase_type = 'PLANNING' AND other.id IS NOT NULL
+                        THEN p.start_date + (p.end_date - p.start_date) / 2 ELSE p.end_date END
+      FROM public.projects p, public.project_phases self
+      LEFT JOIN public.project_phases other ON other.project_id = self.project_id AND other.phase_type <> self.phase_type
+     WHERE p.id = ph.project_id AND self.id = ph.id;
+    ALTER TABLE public.project_phases ALTER name SET NOT NULL, ALTER start_date SET NOT NULL, ALTER end_date SET NOT NULL,
+        ADD CONSTRAINT check_phase_dates CHECK (start_date <= end_date);
+    CREATE INDEX ix_project_phases_start_date ON public.project_phases (start_date);
+    CREATE INDEX ix_project_phases_end_date ON public.project_phases (end_date);
+    ALTER TABLE public.resource_assignments DROP COLUMN project_phase_id;
+    ALTER TABLE public.project_phases DROP COLUMN phase_type;
+    UPDATE public.alembic_version SET version_num = '92023c163a26'";
+
+fn moved(projects: u32, assignments: u64, seed: u64) -> TestDatabase {
+    let database = sample(projects, assignments, seed);
+    database.psql(ORIGINAL);
+    database
+}
+
+fn options(repair: bool) -> MigrateOptions {
+    MigrateOptions { plan: PlanOptions { role: None, repair, adopt_migrated: true }, ..migrate_options() }
+}
+
+#[tokio::test]
+async fn a_plan_says_who_was_here_and_what_to_do() {
+    let database = moved(4, 40, 61);
+    let plan = plan_of(database.url()).await;
+    assert!(!plan.ready && !plan.already_migrated());
+    let codes: Vec<_> = plan.anomalies.iter().map(|anomaly| anomaly.code.name()).collect();
+    assert_eq!(codes, ["migrated_by_the_original"]);
+    assert!(plan.anomalies[0].remedy.contains("--adopt-migrated"));
+    let before = database.dump(&[]);
+    let result = try_migrate(database.url()).await;
+    assert!(matches!(result, Err(MigratorError::Refused(_))), "{result:?}");
+    assert_eq!(before, database.dump(&[]));
+    assert!(!verified(database.url()).await.passed, "without a log there is nothing to stand by");
+}
+
+#[tokio::test]
+async fn its_phases_become_facts_as_they_are_and_the_tables_stay() {
+    let database = moved(6, 80, 62);
+    let before = dump(database.url());
+    let mut connection = handle(database.url()).connect("test").await.unwrap();
+    let planned = plan(&mut connection, &options(false).plan).await.unwrap();
+    assert!(planned.ready, "{:?}", planned.anomalies);
+    assert!(planned.notes.iter().any(|note| note.contains("are lost")), "{:?}", planned.notes);
+    let held = MigrateOptions { expected_digest: planned.digest.clone(), ..options(false) };
+    let done = migrate(&handle(database.url()), &held, &Silent).await.unwrap();
+    assert_eq!(done.plan.counts.timelines_opened, 6);
+    assert_same_dump(&before, &dump(database.url()));
+    assert_verified(database.url()).await;
+    assert!(plan_of(database.url()).await.already_migrated());
+    let again = migrate(&handle(database.url()), &options(false), &Silent).await.unwrap();
+    assert!(again.already);
+}
+
+/// What that migration lost stays lost: types come from names, links from dates; everything else is as it was.
+#[tokio::test]
+async fn it_can_be_rolled_back_as_far_as_anything_is_left() {
+    let original = sample(5, 60, 63);
+    let database = moved(5, 60, 63);
+    migrate(&handle(database.url()), &options(false), &Silent).await.unwrap();
+    let mut connection = handle(database.url()).connect("test").await.unwrap();
+    let planned = rollback::plan(&mut connection).await.unwrap();
+    let options = RollbackOptions {
+        lock_timeout: Duration::from_secs(60),
+        operator: operator(),
+        accept_loss: planned.loss.digest,
+    };
+    let back = rollback::rollback(&handle(database.url()), &options, &Silent).await.unwrap();
+    assert_eq!(back.completed.unwrap().links_restored, 0);
+    let phases = "SELECT * FROM public.project_phases ORDER BY id";
+    assert_eq!(original.psql(phases), database.psql(phases));
+    let rest =
+        "SELECT id, resource_id, project_id, assignment_date FROM public.resource_assignments ORDER BY id";
+    assert_eq!(original.psql(rest), database.psql(rest));
+    let definitions = |database: &TestDatabase| database.dump(&["--schema=public", "--schema-only"]);
+    assert_same_dump(&definitions(&original), &definitions(&database));
+    assert_verified(database.url()).await;
+}
+
+#[tokio::test]
+async fn a_project_without_phases_is_refused_or_repaired_and_gaps_are_named() {
+    let database = moved(4, 0, 64);
+    database.psql(
+        "DELETE FROM public.project_phases WHERE project_id = (SELECT min(id::text)::uuid FROM public.projects)",
+    );
+    let result = migrate(&handle(database.url()), &options(false), &Silent).await;
+    let Err(MigratorError::Refused(plan)) = result else { panic!("{result:?}") };
+    assert_eq!(plan.anomalies[0].code.name(), "project_without_phases");
+    assert_eq!(database.psql("SELECT to_regnamespace('phaseline') IS NULL").trim(), "t");
+    let done = migrate(&handle(database.url()), &options(true), &Silent).await.unwrap();
+    assert_eq!(done.plan.counts.phases_supplied, 1);
+    assert_verified(database.url()).await;
+
+    let database = moved(4, 0, 65);
+    database.psql(
+        "UPDATE public.project_phases SET end_date = end_date - 1
+          WHERE id = (SELECT id FROM public.project_phases WHERE end_date > start_date ORDER BY id LIMIT 1)",
+    );
+    let result = migrate(&handle(database.url()), &options(true), &Silent).await;
+    let Err(MigratorError::Refused(plan)) = result else { panic!("{result:?}") };
+    assert_eq!(plan.anomalies[0].code.name(), "unadoptable");
+    assert_eq!(plan.anomalies[0].rows.len(), 1);
+}
