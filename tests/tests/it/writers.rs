@@ -57,7 +57,7 @@ async fn nothing_that_somebody_was_told_is_done_is_missing_after_migration_and_r
     office.assert_nothing_went_wrong();
     assert!(office.saw_both_shapes(), "the readers were there");
     assert!(office.refused_commands() > 0, "a command came before the migration");
-    office.assert_everything_is_there(&database);
+    office.assert_everything_is_there().await;
     assert_verified(database.url()).await;
 
     let at_work = office.start(&Worker::ALL);
@@ -67,7 +67,7 @@ async fn nothing_that_somebody_was_told_is_done_is_missing_after_migration_and_r
     office.close(at_work).await;
     office.assert_nothing_went_wrong();
     assert!(office.saw_both_shapes(), "the readers were there");
-    office.assert_everything_is_there(&database);
+    office.assert_everything_is_there().await;
     assert_eq!(before, (links(&database, &untouched), links(&database, &redated)));
     // Assignments came and went after the rollback, and nothing else is other than the log says.
     let checks = verified(database.url()).await.checks;
