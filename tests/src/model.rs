@@ -156,6 +156,8 @@ pub struct Model {
     pub links: BTreeMap<Uuid, Uuid>,
     /// The project in which each phase of the old table was seen last.
     pub homes: BTreeMap<Uuid, Uuid>,
+    /// Projects that were deleted: somebody may bring one back.
+    pub deleted: Vec<Uuid>,
 }
 
 impl Model {
@@ -174,6 +176,7 @@ impl Model {
             log: BTreeMap::new(),
             links: BTreeMap::new(),
             homes: BTreeMap::new(),
+            deleted: Vec::new(),
         }
     }
 

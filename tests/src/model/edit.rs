@@ -183,6 +183,7 @@ impl Model {
         match edit {
             Edit::InsertProject { project, days, old_rows, new_rows } => {
                 self.projects.insert(*project, *days);
+                self.deleted.retain(|deleted| deleted != project);
                 self.old_rows.extend(old_rows.iter().cloned());
                 self.new_rows.extend(new_rows.iter().map(|row| (row.id, row.clone())));
             }
@@ -195,6 +196,7 @@ impl Model {
                 self.old_rows.retain(|row| row.project != *project);
                 self.new_rows.retain(|_, row| row.project != *project);
                 self.projects.remove(project);
+                self.deleted.push(*project);
             }
             Edit::MoveProject(project, days) => drop(self.projects.insert(*project, *days)),
             Edit::InsertOldRow(row) => self.old_rows.push(row.clone()),

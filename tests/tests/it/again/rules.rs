@@ -81,6 +81,23 @@ async fn rule_1_a_project_without_rows_is_refused_or_given_a_default_phase() {
 }
 
 #[tokio::test]
+async fn rule_1_a_supplied_phase_that_nobody_touched_follows_its_project() {
+    let database = rolled_back().await;
+    edit_old(&database, &delete(SUMMER_EXECUTION, SPRING_PLANNING));
+    try_up(&database, true).await.unwrap();
+    let of_it = format!("SELECT id, created_at FROM public.project_phases WHERE project_id = '{SUMMER}'");
+    let supplied = database.psql(&of_it);
+    down(&database).await;
+    edit_old(&database, &Edit::MoveProject(SUMMER, days("2024-06-02", "2024-06-29")));
+    let old = dump(database.url());
+    up(&database).await;
+    assert_eq!(phases(&database, SUMMER), ["Default Phase 2024-06-02 2024-06-29"]);
+    assert_eq!(supplied, database.psql(&of_it), "the same phase, made when it was made");
+    down(&database).await;
+    assert_same_dump(&old, &dump(database.url()));
+}
+
+#[tokio::test]
 async fn a_supplied_phase_that_an_assignment_needs_goes_down_as_a_loss() {
     let database = rolled_back().await;
     edit_old(&database, &delete(SUMMER_EXECUTION, SPRING_PLANNING));

@@ -127,8 +127,8 @@ async fn four_phases_go_down_and_up_and_down() {
         &database,
         SPRING,
         &[
-            create(id(13), "Third", "2024-03-20", "2024-03-31"),
             create(id(14), "Fourth", "2024-04-01", "2024-04-09"),
+            create(id(13), "Third", "2024-03-20", "2024-03-31"),
         ],
     )
     .await;

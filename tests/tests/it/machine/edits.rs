@@ -26,7 +26,12 @@ pub(crate) fn of_old_tables(chance: &mut Chance, model: &Model) -> Option<Step> 
             5,
             ("old: phase inserted", |chance, model| {
                 let project = any_project(chance, model)?;
-                Some(Edit::InsertOldRow(old_row(chance, project)))
+                let row = old_row(chance, project);
+                // At times one that was there before, perhaps in another project.
+                let once: Vec<Uuid> =
+                    model.homes.keys().copied().filter(|id| !is_there(model, *id)).collect();
+                let id = if chance.hits(20) { chance.one_of(&once).unwrap_or(row.id) } else { row.id };
+                Some(Edit::InsertOldRow(OldRow { id, ..row }))
             }),
         ),
         (
@@ -121,6 +126,10 @@ fn drift_of_row(chance: &mut Chance, model: &Model) -> Option<Edit> {
     is_real.then_some(Edit::ChangeNewRow(row))
 }
 
+fn is_there(model: &Model, phase: Uuid) -> bool {
+    model.phase_ids().iter().any(|(_, id)| *id == phase)
+}
+
 fn any_project(chance: &mut Chance, model: &Model) -> Option<Uuid> {
     chance.one_of(&model.projects.keys().copied().collect::<Vec<_>>())
 }
@@ -201,7 +210,8 @@ fn move_project(chance: &mut Chance, model: &Model) -> Option<Edit> {
 }
 
 fn insert_project(chance: &mut Chance, model: &Model) -> Option<Edit> {
-    let project = chance.id();
+    let fresh = chance.id();
+    let project = if chance.hits(40) { chance.one_of(&model.deleted).unwrap_or(fresh) } else { fresh };
     let first = shifted(NaiveDate::from_ymd_opt(2024, 1, 1)?, chance.within(0, 400));
     let days = Days::new(first, shifted(first, chance.pick([1, 6, 30, 364])));
     let (mut old_rows, mut new_rows) = (Vec::new(), Vec::new());
