@@ -11,6 +11,7 @@ use crate::ddl;
 use crate::definition::{self, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
 use crate::journal::{self, Begin, Journal};
+use crate::links;
 use crate::lock::{Head, lock_run, lock_tables};
 use crate::migrate::{check_definition, millis, set_revision, stop_if_asked, with_own_tables};
 use crate::plan::SHADOW;
@@ -19,7 +20,7 @@ use crate::run::{self, Direction, LegacyRowsWritten, LossAccepted, Operator, Rol
 use crate::session::{self, Database};
 use crate::shape::{LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use crate::written;
-use build::{build_assignments, build_phases, catch_up, changed, check_built, count};
+use build::{build_assignments, build_phases, catch_up, changed, check_built, count, given_links};
 use chrono::{DateTime, Utc};
 use look::{Looked, Prepared, look};
 pub use loss::{Loss, LossItem};
@@ -293,11 +294,18 @@ async fn record(
     completed: &RollbackCompleted,
 ) -> Result<(), MigratorError> {
     let metadata = journal.metadata.clone();
+    let given = given_links(connection).await?;
     let mut import = Import::begin(connection).await?;
     for pending in &prepared.pending {
         let stream = timeline::stream_of(pending.project);
         for (event, version) in pending.events.iter().zip(pending.version + 1..) {
             import.push(stream, version, &NewEvent::timeline(event)?, &metadata).await?;
+        }
+    }
+    for (project, links) in given {
+        let version = prepared.links.versions.get(&project).copied().unwrap_or_default();
+        for (event, version) in links::events(links)?.iter().zip(version + 1..) {
+            import.push(links::stream_of(project), version, event, &metadata).await?;
         }
     }
     let mut projects: Vec<_> =

@@ -87,6 +87,9 @@ pub struct RollbackCompleted {
     pub links_by_date: u64,
     /// Assignments that the log does not know and that no phase holds: their project's first phase.
     pub links_first_phase: u64,
+    /// The links among them that the log did not have, and has from then on.
+    #[serde(default)]
+    pub links_recorded: u64,
     /// The digest of the loss that was accepted; none if nothing was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_loss: Option<String>,

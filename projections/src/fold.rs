@@ -48,7 +48,11 @@ impl FoldedTimeline {
             TimelineEvent::TimelineOpened(_) | TimelineEvent::TimelineRescheduled(_) => {}
             TimelineEvent::TimelineClosed(_) => self.stamps.clear(),
             TimelineEvent::PhaseCreated(e) => self.put(e.phase_id, Stamps::born(recorded_at)),
-            TimelineEvent::DefaultPhaseSupplied(e) => self.put(e.phase_id, Stamps::born(recorded_at)),
+            TimelineEvent::DefaultPhaseSupplied(e) => {
+                // Supplied once more, it has followed its project.
+                let created_at = self.stamps.get(&e.phase_id).map_or(recorded_at, |stamps| stamps.created_at);
+                self.put(e.phase_id, Stamps::of_row(created_at, recorded_at));
+            }
             TimelineEvent::LegacyPhaseAdopted(e) => {
                 self.put(e.phase_id, Stamps::of_row(e.created_at, e.updated_at));
             }

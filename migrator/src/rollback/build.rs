@@ -13,7 +13,7 @@ use crate::run::RollbackCompleted;
 use crate::shape::{self, TIMELINE_REVISION};
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId, TimelineEvent};
 use phaseline_projections::{adopt, legacy_phases};
-use phaseline_store::{copy::Sink, schema};
+use phaseline_store::{copy, copy::Sink, schema};
 use sqlx::PgConnection;
 
 /// The old `project_phases`: the fold's rows, in the order in which they stood.
@@ -252,11 +252,37 @@ pub(super) async fn count(
     Ok(RollbackCompleted {
         phases: plan.phases,
         assignments,
+        links_recorded: unlinked.unsigned_abs(),
         accepted_loss: plan.loss.digest.clone(),
         links_restored: assignments.saturating_sub(unlinked.unsigned_abs()),
         links_by_date: by_date.unsigned_abs(),
         links_first_phase: (unlinked - by_date).unsigned_abs(),
     })
+}
+
+/// The links that the log does not have: by date, or to a project's first phase. By project, in the order of the rows.
+pub(super) async fn given_links(
+    connection: &mut PgConnection,
+) -> Result<Vec<(ProjectId, Vec<(PhaseId, AssignmentId)>)>, MigratorError> {
+    let mut projects: Vec<(ProjectId, Vec<(PhaseId, AssignmentId)>)> = Vec::new();
+    copy::read(
+        connection,
+        &format!(
+            "SELECT s.project_id, s.project_phase_id, s.id FROM {SHADOW}.resource_assignments s
+              WHERE NOT EXISTS (SELECT FROM {SHADOW}.links l WHERE l.assignment_id = s.id)
+              ORDER BY s.project_id, s.ctid"
+        ),
+        |row| {
+            let (project, link) = (ProjectId::from(row.uuid(0)?), (row.uuid(1)?.into(), row.uuid(2)?.into()));
+            match projects.last_mut() {
+                Some((last, links)) if *last == project => links.push(link),
+                _ => projects.push((project, vec![link])),
+            }
+            Ok::<_, MigratorError>(())
+        },
+    )
+    .await?;
+    Ok(projects)
 }
 
 /// Fails unless every row that comes back was built. Under the lock, so that the figures cannot move; the count of

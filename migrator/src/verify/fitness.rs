@@ -48,7 +48,9 @@ pub(super) async fn check_fit(
         ),
         Some(_) => {}
     }
-    let links: u64 = runs.iter().filter_map(|run| run.migrated.as_ref()).map(|done| done.counts.links).sum();
+    let up = runs.iter().filter_map(|run| run.migrated.as_ref()).map(|done| done.counts.links);
+    let down = runs.iter().filter_map(|run| run.rolled_back.as_ref()).map(|done| done.links_recorded);
+    let links: u64 = up.chain(down).sum();
     if links != reading.links.entries {
         wrong.push(format!(
             "the runs recorded {links} links of assignments, the log holds {}",
