@@ -102,7 +102,7 @@ fn database_of(seed: u64) -> LegacyDatabase {
     } else {
         LegacyDatabase::from_seed(seed)
     };
-    if seed % 4 != 0 {
+    if !seed.is_multiple_of(4) {
         return database.bare();
     }
     database.furniture.retain(|piece| !IN_THE_WAY.iter().any(|words| piece.name.contains(words)));
