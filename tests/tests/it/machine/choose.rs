@@ -66,6 +66,18 @@ impl Chooser {
         {
             return edits::cover(model, project);
         }
+        if let Some(project) = chance.one_of(&model.bare())
+            && chance.hits(15)
+        {
+            let command = commands::open(chance, project, model.projects[&project])?;
+            return Some(Step::Command { project, command });
+        }
+        if let Some(project) = chance.one_of(&model.moved())
+            && chance.hits(30)
+            && !model.drifted().contains(&project)
+        {
+            return Some(Step::FromTable { project, days: model.projects[&project] });
+        }
         match chance.below(100) {
             0..14 => {
                 // A dry run is for the loss.
@@ -75,19 +87,10 @@ impl Chooser {
             14..63 => {
                 commands::command(chance, model).map(|(project, command)| Step::Command { project, command })
             }
-            63..67 => {
-                let project = chance.one_of(&model.bare())?;
-                let command = commands::open(chance, project, model.projects[&project])?;
-                Some(Step::Command { project, command })
-            }
-            67..72 => Some(Step::Adopt { repair: chance.hits(60) }),
-            72..78 => {
+            63..68 => Some(Step::Adopt { repair: chance.hits(60) }),
+            68..74 => {
                 let drifted = model.drifted().into_iter().chain(model.gone());
                 chance.one_of(&drifted.collect::<Vec<_>>()).map(Step::RepairDrift)
-            }
-            78..81 => {
-                let project = chance.one_of(&model.moved())?;
-                Some(Step::Command { project, command: commands::from_table(model.projects[&project]) })
             }
             _ => edits::of_new_tables(chance, model),
         }

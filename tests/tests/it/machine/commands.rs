@@ -33,6 +33,12 @@ pub(crate) fn command(chance: &mut Chance, model: &Model) -> Option<(Uuid, Timel
     let known = knowing.log.iter().filter(|(project, _)| model.projects.contains_key(project));
     let known: Vec<_> = known.filter(|(project, _)| !drifted.contains(project)).collect();
     let (project, timeline) = chance.one_of(&known)?;
+    let several: Vec<_> = known.iter().filter(|(_, timeline)| timeline.phases.len() > 1).copied().collect();
+    // Where a phase is alone, little can be done to its days.
+    let (project, timeline) = match chance.one_of(&several) {
+        Some(other) if timeline.phases.len() == 1 && chance.hits(60) => other,
+        _ => (project, timeline),
+    };
     let phase = chance.one_of(&timeline.phases)?;
     let phase_id = if chance.hits(4) { chance.id() } else { phase.id }.into();
     let command = match chance.below(22) {
@@ -75,11 +81,6 @@ pub(crate) fn command(chance: &mut Chance, model: &Model) -> Option<(Uuid, Timel
 pub(crate) fn open(chance: &mut Chance, project: Uuid, days: Days) -> Option<TimelineCommand> {
     let range = DateRange::new(days.first, days.last).ok()?;
     Some(TimelineCommand::Open { project_id: project.into(), range, default_phase_id: chance.id().into() })
-}
-
-/// `timeline reschedule PROJECT --from-table`.
-pub(crate) fn from_table(days: Days) -> TimelineCommand {
-    TimelineCommand::Reschedule { start_date: days.first, end_date: days.last }
 }
 
 fn neighbours(chance: &mut Chance) -> Neighbours {
@@ -142,8 +143,8 @@ fn resized(chance: &mut Chance, timeline: &Timeline, old: Days) -> Days {
     let keeps_start = old.first == timeline.days.first && chance.hits(85);
     let keeps_end = old.last == timeline.days.last && chance.hits(85);
     let first = if keeps_start || chance.hits(25) { old.first } else { near(chance, old.first) };
-    let last = if keeps_end || chance.hits(25) { old.last } else { near(chance, old.last) };
-    Days::new(first, last)
+    let keeps_end = keeps_end || (first != old.first && chance.hits(25));
+    Days::new(first, if keeps_end { old.last } else { near(chance, old.last) })
 }
 
 fn rescheduled(chance: &mut Chance, timeline: &Timeline) -> Days {
@@ -179,13 +180,20 @@ fn draft(chance: &mut Chance, model: &Model, timeline: &Timeline) -> PhaseDraft 
         }
     });
     let days = if chance.hits(70) { edge } else { days };
-    let [capital_budget, expense_budget, total_budget] = amounts(chance);
+    let proper = chance.hits(80);
+    let [capital_budget, expense_budget, total_budget] =
+        if proper { [Decimal::ONE, Decimal::TEN, Decimal::from(11)] } else { amounts(chance) };
+    let (name, description) = if proper {
+        (chance.pick(NAMES).to_owned(), chance.hits(50).then(|| "as it should be".to_owned()))
+    } else {
+        (name(chance), description(chance))
+    };
     PhaseDraft {
         id: id.into(),
-        name: name(chance),
+        name,
         start_date: days.first,
         end_date: days.last,
-        description: description(chance),
+        description,
         capital_budget,
         expense_budget,
         total_budget,

@@ -220,7 +220,7 @@ fn insert_project(chance: &mut Chance, model: &Model) -> Option<Edit> {
             let rows = chance.pick([0, 1, 1, 1, 2, 2]).min(days.count());
             old_rows.extend((0..rows).map(|_| old_row(chance, project)));
         }
-        phaseline_tests::model::Shape::New if chance.hits(80) => {
+        phaseline_tests::model::Shape::New if chance.hits(70) => {
             new_rows.push(default_row(chance, project, days))
         }
         phaseline_tests::model::Shape::New => {}

@@ -1,7 +1,7 @@
 //! One thing that happens to a database.
 
 use phaseline_domain::TimelineCommand;
-use phaseline_tests::model::Edit;
+use phaseline_tests::model::{Days, Edit};
 use uuid::Uuid;
 
 /// One thing that happens.
@@ -13,6 +13,8 @@ pub(crate) enum Step {
     RollBack { accept: bool, kill: Option<u64> },
     /// A command to a project's timeline.
     Command { project: Uuid, command: TimelineCommand },
+    /// `timeline reschedule PROJECT --from-table`, after the backend moved the project to these days.
+    FromTable { project: Uuid, days: Days },
     /// `adopt` of everything that the log does not know.
     Adopt { repair: bool },
     /// `drift --repair` of a project.
@@ -31,6 +33,7 @@ impl Step {
             Self::RollBack { kill: Some(_), .. } => "rollback, killed",
             Self::RollBack { accept: true, .. } => "rollback",
             Self::RollBack { .. } => "rollback, loss not accepted",
+            Self::FromTable { .. } => "Reschedule from the table",
             Self::Adopt { repair: true } => "adopt with repair",
             Self::Adopt { repair: false } => "adopt",
             Self::RepairDrift(_) => "drift repaired",

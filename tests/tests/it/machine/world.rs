@@ -3,6 +3,7 @@
 use super::step::Step;
 use crate::support::{handle, migrate_options, operator};
 use chrono::{DateTime, NaiveDateTime, Utc};
+use phaseline_domain::TimelineCommand;
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::migrate::migrate;
@@ -104,6 +105,10 @@ impl World {
             Step::Migrate { repair, kill } => self.migrate(*repair, *kill).await,
             Step::RollBack { accept, kill } => self.roll_back(*accept, *kill).await,
             Step::Command { project, command } => self.command(*project, command).await,
+            Step::FromTable { project, days } => {
+                let (start_date, end_date) = (days.first, days.last);
+                self.command(*project, &TimelineCommand::Reschedule { start_date, end_date }).await
+            }
             Step::Adopt { repair } => super::adoption::adopt(self, *repair).await,
             Step::RepairDrift(project) => super::adoption::repair_drift(self, *project).await,
             Step::Edit { edit, .. } => self.edit(edit).await,
@@ -192,11 +197,7 @@ impl World {
         ended
     }
 
-    async fn command(
-        &mut self,
-        project: Uuid,
-        command: &phaseline_domain::TimelineCommand,
-    ) -> Result<Outcome, Difference> {
+    async fn command(&mut self, project: Uuid, command: &TimelineCommand) -> Result<Outcome, Difference> {
         use phaseline_store::{ExecuteError, Metadata};
         let expected = self.model.clone().command(project, command, NaiveDateTime::default());
         let before = super::tables::last_position(&mut self.connection).await;
