@@ -22,7 +22,7 @@ impl From<MigratorError> for Failure {
             MigratorError::RollbackRefused(plan) => Self::refused("rollback_refused", text)
                 .remedy("See what is in the way in the plan, then run: phaseline rollback --dry-run")
                 .plan(&plan, page::rollback::page(&plan)),
-            MigratorError::WouldLose(plan) => Self::new(Exit::WouldLose, "would_lose", text)
+            MigratorError::WouldLose { plan, .. } => Self::new(Exit::WouldLose, "would_lose", text)
                 .remedy(match &plan.loss.digest {
                     Some(digest) => format!(
                         "Stay with the new shape, or go on without what is named: phaseline rollback --accept-loss {digest}"
