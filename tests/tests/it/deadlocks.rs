@@ -1,8 +1,10 @@
 //! Whoever is in a run's way: the run waits or names him, nobody is sacrificed to a deadlock, and everybody else goes
 //! on in between.
 
+mod others;
+
 use crate::support::{assert_verified, handle, migrate_options, migrated, operator, rolled_back, sample};
-use futures_util::future::join_all;
+use others::{Attempts, Others};
 use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineCommand, decide};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::MigratorError;
@@ -15,8 +17,6 @@ use phaseline_store::{Append, Metadata, NewEvent, append};
 use phaseline_tests::aftermath::Way;
 use phaseline_tests::dump::{assert_same_dump, dump};
 use sqlx::{Connection, Executor, PgConnection};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Too short for somebody who does not go away, and long enough for several attempts.
@@ -40,7 +40,8 @@ async fn run(
     lock_timeout: Duration,
     progress: &dyn Progress,
 ) -> Result<(), MigratorError> {
-    let database = handle(database.url());
+    // The run itself looks for no deadlock: were there one, somebody else would be sacrificed to it.
+    let database = handle(&format!("{}?options=-c%20deadlock_timeout%3D1h", database.url()));
     match way {
         Way::Migrate => {
             let options = phaseline_migrator::migrate::MigrateOptions { lock_timeout, ..migrate_options() };
@@ -59,82 +60,6 @@ async fn foreign(database: &TestDatabase, sql: &str) -> PgConnection {
     connection.execute("SET application_name = 'somebody else'; BEGIN").await.unwrap();
     connection.execute(sql).await.unwrap();
     connection
-}
-
-/// Others at work, each statement in a transaction of its own. Nobody may see an error.
-struct Others<'a> {
-    database: &'a TestDatabase,
-    statements: Vec<String>,
-    is_over: AtomicBool,
-    done: Vec<AtomicUsize>,
-}
-
-impl<'a> Others<'a> {
-    fn new(database: &'a TestDatabase, statements: &[&str]) -> Self {
-        Self {
-            database,
-            statements: statements.iter().map(ToString::to_string).collect(),
-            is_over: AtomicBool::new(false),
-            done: statements.iter().map(|_| AtomicUsize::new(0)).collect(),
-        }
-    }
-
-    /// Until it is over, all of them beside each other.
-    async fn work(&self) {
-        let each = self.statements.iter().zip(&self.done).map(|(statement, done)| async move {
-            let mut connection = PgConnection::connect(self.database.url()).await.unwrap();
-            while !self.is_over.load(Ordering::SeqCst) {
-                let told = connection.execute(sqlx::raw_sql(statement)).await;
-                told.unwrap_or_else(|error| panic!("{statement}: {error}"));
-                done.fetch_add(1, Ordering::SeqCst);
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        });
-        join_all(each).await;
-    }
-
-    fn done(&self) -> Vec<usize> {
-        self.done.iter().map(|done| done.load(Ordering::SeqCst)).collect()
-    }
-}
-
-/// Looks at every attempt how far the others have come, and lets somebody go when he was named.
-struct Attempts<'a> {
-    others: Option<&'a Others<'a>>,
-    seen: Mutex<Vec<Vec<usize>>>,
-    steps: Mutex<Vec<String>>,
-    notes: Mutex<Vec<String>>,
-}
-
-impl<'a> Attempts<'a> {
-    fn of(others: Option<&'a Others<'a>>) -> Self {
-        Self { others, seen: Mutex::default(), steps: Mutex::default(), notes: Mutex::default() }
-    }
-
-    fn is_waiting(&self) -> bool {
-        self.notes.lock().unwrap().iter().any(|note| note.contains("waiting for the tables"))
-    }
-
-    fn has_begun(&self, step: &str) -> bool {
-        self.steps.lock().unwrap().iter().any(|begun| begun == step)
-    }
-}
-
-impl Progress for Attempts<'_> {
-    fn step(&self, name: &str, _total: Option<u64>) {
-        self.steps.lock().unwrap().push(name.to_owned());
-        self.seen.lock().unwrap().clear();
-    }
-    fn advance(&self, _done: u64) {}
-    fn note(&self, text: &str) {
-        self.notes.lock().unwrap().push(text.to_owned());
-    }
-    fn interrupted(&self) -> bool {
-        if let Some(others) = self.others {
-            self.seen.lock().unwrap().push(others.done());
-        }
-        false
-    }
 }
 
 /// A row of `projects`, held by a transaction that has nothing else.
@@ -157,7 +82,7 @@ async fn a_held_project_is_named(way: Way, seed: u64) {
     let (result, ()) = tokio::join!(
         async {
             let result = run(&database, way, SHORT, &attempts).await;
-            others.is_over.store(true, Ordering::SeqCst);
+            others.stop();
             result
         },
         others.work()
@@ -165,11 +90,11 @@ async fn a_held_project_is_named(way: Way, seed: u64) {
     let Err(MigratorError::LockTimeout { blockers, .. }) = result else { panic!("{way:?}: {result:?}") };
     assert!(blockers.contains("somebody else"), "{blockers}");
     // Between two attempts everybody comes further, but for a machine that stands still now and then.
-    let seen = attempts.seen.into_inner().unwrap();
+    let seen = attempts.seen();
     assert!(seen.len() >= 3, "{seen:?}");
-    for worker in 0..others.done.len() {
+    for (worker, statement) in others.statements().iter().enumerate() {
         let moved = seen.windows(2).filter(|pair| pair[1][worker] > pair[0][worker]).count();
-        assert!(moved * 2 >= seen.len() - 1, "{}: {seen:?}", others.statements[worker]);
+        assert!(moved * 2 >= seen.len() - 1, "{statement}: {seen:?}");
     }
     holder.execute("ROLLBACK").await.unwrap();
     drop(holder);
@@ -299,6 +224,28 @@ async fn a_run_behind_somebody_who_holds_the_head_names_him_or_goes_on_when_he_d
     }
 }
 
+/// Everybody waits for everybody, but the run gives way first.
+#[tokio::test]
+async fn somebody_who_holds_one_table_gets_the_other_although_a_run_wants_both() {
+    for way in [Way::Migrate, Way::Rollback] {
+        let database = ground(way, 78).await;
+        let held = "UPDATE public.resource_assignments SET updated_at = updated_at
+                     WHERE id = (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 1)";
+        let mut holder = foreign(&database, held).await;
+        let attempts = Attempts::of(None);
+        let (result, ()) = tokio::join!(run(&database, way, LONG, &attempts), async {
+            for _ in 0..3 {
+                until(|| is_waited_for(&database)).await;
+                holder.execute("SELECT count(*) FROM public.project_phases").await.unwrap();
+                holder.execute("SELECT 1 FROM public.projects FOR KEY SHARE").await.unwrap();
+            }
+            holder.execute("COMMIT").await.unwrap();
+        });
+        result.unwrap();
+        assert_verified(database.url()).await;
+    }
+}
+
 /// Transactions that take the tables in every order, while a run tries to get all of them at once, time and again:
 /// somebody who reads the last of its tables lets it come that far and no further.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -332,15 +279,12 @@ async fn transactions_in_any_order_of_tables_are_never_sacrificed() {
         let (result, (), ()) = tokio::join!(
             async {
                 let result = run(&database, way, LONG, &attempts).await;
-                others.is_over.store(true, Ordering::SeqCst);
+                others.stop();
                 result
             },
             others.work(),
             async {
-                until(|| {
-                    attempts.has_begun("locking the tables") && attempts.seen.lock().unwrap().len() >= 5
-                })
-                .await;
+                until(|| attempts.has_begun("locking the tables") && attempts.seen().len() >= 5).await;
                 reader.execute("COMMIT").await.unwrap();
             }
         );
@@ -363,7 +307,7 @@ async fn an_open_snapshot_keeps_no_run_waiting_and_makes_none_start_anew() {
         for way in [Way::Migrate, Way::Rollback] {
             let attempts = Attempts::of(None);
             run(&database, way, LONG, &attempts).await.unwrap();
-            assert_eq!(attempts.notes.into_inner().unwrap(), Vec::<String>::new(), "{way:?}");
+            assert_eq!(attempts.notes(), Vec::<String>::new(), "{way:?}");
             assert_verified(database.url()).await;
         }
         assert_same_dump(&before, &dump(database.url()));
