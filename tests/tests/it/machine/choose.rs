@@ -21,7 +21,7 @@ impl Chooser {
 
     /// How many steps the sequence has.
     pub(crate) fn length(&mut self) -> u64 {
-        12 + self.chance.below(9)
+        12 + self.chance.below(7)
     }
 
     /// The next step; none if this choice has nothing to work on.
@@ -79,12 +79,12 @@ impl Chooser {
             return Some(Step::FromTable { project, days: model.projects[&project] });
         }
         match chance.below(100) {
-            0..14 => {
+            0..12 => {
                 // A dry run is for the loss.
                 let accept = chance.hits(if model.losses().is_empty() { 25 } else { 80 });
                 Some(Step::RollBack { accept, kill: chance.hits(12).then(|| chance.below(14)) })
             }
-            14..63 => {
+            12..63 => {
                 commands::command(chance, model).map(|(project, command)| Step::Command { project, command })
             }
             63..68 => Some(Step::Adopt { repair: chance.hits(60) }),
