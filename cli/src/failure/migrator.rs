@@ -5,13 +5,14 @@ use crate::exit::Exit;
 use crate::page;
 use crate::page::plan::Around;
 use phaseline_migrator::MigratorError;
+use phaseline_migrator::definition::DefinitionError;
 use phaseline_migrator::sample::SampleError;
 
 impl From<MigratorError> for Failure {
     fn from(error: MigratorError) -> Self {
         let text = error.to_string();
         match error {
-            MigratorError::Database(error) => error.into(),
+            MigratorError::Database(error) | MigratorError::Definition(DefinitionError::Database(error)) => error.into(),
             MigratorError::Store(error) => error.into(),
             MigratorError::Ddl { statement, source } => {
                 Self::from(source).detail([format!("everything was undone; the statement was: {statement}")])
