@@ -286,3 +286,32 @@ async fn a_project_that_is_gone_takes_its_timeline_with_it() {
     up(&database).await;
     assert_eq!(edited, new_rows(&database));
 }
+
+#[tokio::test]
+async fn a_project_that_comes_back_under_its_id_is_one_that_the_log_does_not_know() {
+    let database = scene();
+    up(&database).await;
+    database.psql(&Edit::DeleteProject(SUMMER).sql(Shape::New));
+    down(&database).await;
+    up(&database).await;
+    let row = phaseline_tests::model::NewRow {
+        project: SUMMER,
+        budget: phaseline_tests::model::Budget { capital: 7, expense: 0 },
+        id: id(29),
+        created_at: moment("2024-09-01"),
+        updated_at: moment("2024-09-02"),
+        name: "Default Phase".to_owned(),
+        days: days("2024-06-01", "2024-06-02"),
+        description: None,
+    };
+    let (project, days) = (SUMMER, row.days);
+    let back = Edit::InsertProject { project, days, old_rows: vec![], new_rows: vec![row] };
+    database.psql(&back.sql(Shape::New));
+    assert_verified(database.url()).await;
+    command(&database, SUMMER, &[rename(id(29), "Again")]).await;
+    assert_verified(database.url()).await;
+    let edited = new_rows(&database);
+    down(&database).await;
+    up(&database).await;
+    assert_eq!(edited, new_rows(&database));
+}
