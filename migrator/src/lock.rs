@@ -77,7 +77,13 @@ fn lives(holder: &str, host: &str) -> Option<bool> {
     let cut: String = host.chars().take(20).collect();
     rest.strip_prefix(&cut)?.strip_prefix(" by ")?;
     let proc = std::path::Path::new("/proc");
-    proc.join("self").exists().then(|| proc.join(pid.to_string()).exists())
+    if !proc.join("self").exists() {
+        return None;
+    }
+    // The state stands behind the name, which may hold anything: a process that nobody has buried yet is dead.
+    let stat = std::fs::read_to_string(proc.join(pid.to_string()).join("stat")).unwrap_or_default();
+    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
+    Some(state.is_some_and(|state| !matches!(state, 'Z' | 'X')))
 }
 
 /// Locks the log's head within `limit`; `asker` sees who is in the way.
@@ -181,8 +187,17 @@ pub(crate) async fn lock_tables(
         sqlx::raw_sql(&format!("SAVEPOINT attempt; SET LOCAL lock_timeout = {}", ATTEMPT.as_millis()))
             .execute(&mut *connection)
             .await?;
-        let (attempt, blockers) =
-            tokio::join!(sqlx::raw_sql(&statement).execute(&mut *connection), blockers(watcher, me));
+        // Who is in the way is asked in the middle of an attempt; one that succeeds does not wait for the answer.
+        let mut blockers = Ok(String::new());
+        let asking = async {
+            blockers = self::blockers(watcher, me).await;
+            std::future::pending::<()>().await;
+        };
+        let attempt = tokio::select! {
+            biased;
+            attempt = sqlx::raw_sql(&statement).execute(&mut *connection) => attempt,
+            () = asking => continue,
+        };
         match attempt {
             Ok(_) => {
                 // What the DDL still has to lock itself may take the rest of the time.

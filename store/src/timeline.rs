@@ -1,6 +1,6 @@
 //! The store of timelines: load, execute, and the face that `cqrs-es` knows.
 
-use crate::{Append, Metadata, NewEvent, RecordedEvent, StoreError, StreamId, append, read};
+use crate::{Append, Metadata, NewEvent, RecordedEvent, StoreError, StreamId, append, read, schema};
 use cqrs_es::{AggregateContext, AggregateError, EventEnvelope};
 use phaseline_domain::{PhaseId, ProjectId, Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
 use sqlx::{PgConnection, PgPool};
@@ -150,9 +150,18 @@ impl<P: InlineProjection> TimelineStore<P> {
     /// The timeline as the next command finds it: from the log, or adopted if the log has none.
     async fn load(&self, project: ProjectId) -> Result<TimelineContext, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        let history = history(&mut connection, project, None).await?;
+        let history = match history(&mut connection, project, None).await {
+            Err(StoreError::Database(error)) if is_missing_table(&error) => {
+                return Err(StoreError::NotInstalled);
+            }
+            history => history?,
+        };
         let mut timeline = Timeline::fold(history.iter().map(|recorded| &recorded.event));
         let mut adoption = None;
+        // A project that the log does not know is no reason to say so while it takes no commands at all.
+        if timeline.project().is_none() && !schema::accepts_commands(&mut connection).await? {
+            return Err(StoreError::NotAccepting);
+        }
         if timeline.project().is_none()
             && let Some(found) = self.projection.unadopted(&mut connection, project).await?
         {
@@ -190,6 +199,12 @@ impl<P: InlineProjection> TimelineStore<P> {
         let verdicts = append::append(&mut connection, &batch).await?;
         verdicts.into_iter().next().unwrap_or(Err(StoreError::CountMismatch { offered: 1, inserted: 0 }))
     }
+}
+
+/// Whether there is no log at all.
+fn is_missing_table(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| matches!(&*code, "42P01" | "3F000"))
 }
 
 /// Whether somebody else was faster, so that deciding anew may help: another command, or whoever writes the rows that
