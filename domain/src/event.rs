@@ -184,7 +184,8 @@ events! {
         /// The row's place among all rows of the old table.
         ordinal: i64,
     }
-    /// A phase whose row others wrote into the new table, taken in as it stood.
+    /// A phase whose row others wrote into the new table, taken in as it stood. Of a phase that the timeline has it
+    /// replaces all but what is known of its old row.
     PhaseAdopted, 1 {
         /// The phase; the row's id.
         phase_id: PhaseId,

@@ -99,7 +99,8 @@ impl Timeline {
                 range: e.range,
                 description: e.description.clone(),
                 budget: e.budget,
-                legacy: None,
+                // What others wrote over a phase of the timeline says nothing about its old row.
+                legacy: self.phase(e.phase_id).and_then(|phase| phase.legacy),
                 supplied: false,
             }),
             TimelineEvent::DefaultPhaseSupplied(e) => self.put(Phase {

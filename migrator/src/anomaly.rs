@@ -67,11 +67,12 @@ codes! {
     /// What was changed in the old tables does not fit the timeline that the log has.
     RulesBroken, "rules_broken", true,
         "What was changed in the old tables since the rollback breaks a rule of the timeline that the log has.",
-        "Correct the project's dates or phases in the old tables.";
+        "Correct the project's dates or phases in the old tables. Or give it its former dates, migrate, shape its phases by \
+         commands, and reschedule it then.";
     /// A row that others wrote cannot be taken into the log.
     Unadoptable, "unadoptable", true,
         "Phases that others wrote into project_phases break the rules of a timeline, so the log cannot take them.",
-        "Correct the rows (or remove them, if they are not wanted).";
+        "Correct the rows, or remove them. Rows of phases that the log has elsewhere: phaseline drift --repair PROJECT.";
     /// The log does not stand up to inspection.
     LogDamaged, "log_damaged", true,
         "The log was altered or is not complete: what it says cannot be trusted.",
@@ -140,6 +141,10 @@ codes! {
     ProjectGone, "project_gone", false,
         "Projects that the log knows are gone: their timelines are closed.",
         "Nothing, if they were deleted on purpose; the log keeps their history.";
+    /// A link that the log has otherwise.
+    LinkChanged, "assignment_link_changed", false,
+        "Assignments that point at another phase than the log says: the old table wins.",
+        "Nothing, if people changed them. If all of them differ, something else restored the table: find out what.";
     /// A repair gives a project its phase.
     ProjectRepaired, "project_repaired", false,
         "Projects without phases: each gets a default phase over its days, without money.",
@@ -213,6 +218,11 @@ impl Findings {
     /// Whether anything refuses the migration.
     pub fn refused(&self) -> bool {
         self.by_code.keys().any(|code| code.refused())
+    }
+
+    /// Whether something is noted about the row or thing of this id.
+    pub fn names(&self, id: &str) -> bool {
+        self.by_code.values().flatten().any(|row| row.id == id)
     }
 
     /// Adds what others found.

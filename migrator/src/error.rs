@@ -60,8 +60,13 @@ pub enum MigratorError {
         blockers: String,
     },
     /// The rollback would lose what the old schema cannot hold.
-    #[error("the rollback would lose what the old schema cannot hold; nothing was written")]
-    WouldLose(Box<RollbackPlan>),
+    #[error("{}; nothing was written", would_lose(.plan, .accepted.as_deref()))]
+    WouldLose {
+        /// What was found.
+        plan: Box<RollbackPlan>,
+        /// The digest that was given.
+        accepted: Option<String>,
+    },
     /// The database cannot be rolled back as it stands.
     #[error("the database cannot be rolled back as it stands; nothing was written")]
     RollbackRefused(Box<RollbackPlan>),
@@ -80,4 +85,14 @@ pub enum MigratorError {
     /// JSON of our own could not be written or read.
     #[error("JSON: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+fn would_lose(plan: &RollbackPlan, accepted: Option<&str>) -> String {
+    let found = plan.loss.digest.as_deref().unwrap_or("none");
+    match accepted {
+        None => "the rollback would lose what the old schema cannot hold".to_owned(),
+        Some(accepted) => {
+            format!("the loss that was accepted is {accepted}, the one that there is now is {found}")
+        }
+    }
 }

@@ -90,7 +90,7 @@ pub(crate) async fn failed(database: &session::Database, journal: &Journal, erro
         MigratorError::Interrupted => "interrupted",
         MigratorError::Refused(_)
         | MigratorError::RollbackRefused(_)
-        | MigratorError::WouldLose(_)
+        | MigratorError::WouldLose { .. }
         | MigratorError::StalePlan { .. }
         | MigratorError::LockTimeout { .. } => "refused",
         _ => "failed",

@@ -349,7 +349,7 @@ async fn import(
     let total = plan.counts.timeline_events + plan.counts.link_events;
     progress.step("writing the log", Some(total));
     let metadata = journal.metadata.clone();
-    let repair = options.operator.repair(journal.run).to_json()?;
+    let repair = options.operator.metadata(journal.run).of_repair().to_json()?;
     let mut import = Import::begin(connection).await?;
     journal.push(&mut import, &RunEvent::LegacySchema(legacy_schema.clone())).await?;
 

@@ -5,31 +5,29 @@ mod build;
 mod look;
 mod loss;
 mod pending;
+mod record;
 
 use crate::anomaly::Anomaly;
 use crate::ddl;
 use crate::definition::{self, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
 use crate::journal::{self, Begin, Journal};
-use crate::links;
 use crate::lock::{Head, lock_run, lock_tables};
 use crate::migrate::{check_definition, millis, set_revision, stop_if_asked, with_own_tables};
 use crate::plan::SHADOW;
 use crate::progress::Progress;
-use crate::run::{self, Direction, LegacyRowsWritten, LossAccepted, Operator, RollbackCompleted, RunEvent};
+use crate::run::{Direction, Operator, RollbackCompleted};
 use crate::session::{self, Database};
 use crate::shape::{LEGACY_REVISION, Shape, TIMELINE_REVISION};
-use crate::written;
-use build::{build_assignments, build_phases, catch_up, changed, check_built, count, given_links};
+use build::{build_assignments, build_phases, catch_up, changed, check_built, count};
 use chrono::{DateTime, Utc};
 use look::{Looked, Prepared, look};
 pub use loss::{Loss, LossItem};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::drift::Drift;
-use phaseline_projections::legacy_phases;
-use phaseline_store::{Import, NewEvent, schema, timeline};
+use phaseline_store::schema;
 use serde::Serialize;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -108,9 +106,14 @@ pub struct RolledBack {
     pub locked_ms: u64,
 }
 
-/// How often to start anew when the log or the phases change between reading and locking. Each time somebody made a
-/// change, and the next look will name it.
-const ATTEMPTS: usize = 3;
+/// What an attempt holds while it reads and builds: at first nothing, so that everybody goes on; if something changed
+/// meanwhile that it cannot bring in, everything. To hold the log's head alone would not do: a command that waits for it
+/// is in the way of the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    Nothing,
+    Everything,
+}
 
 enum Attempt {
     Done(Box<RolledBack>),
@@ -160,20 +163,68 @@ async fn attempts(
     begun: Instant,
     journal: &mut Option<Journal>,
 ) -> Result<RolledBack, MigratorError> {
-    let mut last = String::new();
-    for _ in 0..ATTEMPTS {
-        match attempt(connection, watcher, options, progress, begun, journal).await? {
+    for hold in [Hold::Nothing, Hold::Everything] {
+        match attempt(connection, watcher, options, progress, begun, journal, hold).await? {
             Attempt::Done(done) => return Ok(*done),
             Attempt::Changed(what) => {
-                progress.note(&format!("{what} changed meanwhile; starting again"));
-                last = what;
+                progress.note(&format!("{what} changed meanwhile; starting again with the tables locked"));
             }
         }
     }
-    Err(MigratorError::WrongShape(format!(
-        "{last} changed {ATTEMPTS} times while the rollback was prepared; nothing was written. Stop the writers and \
-         run it again"
-    )))
+    Err(MigratorError::SelfCheck("something changed although everything was locked".to_owned()))
+}
+
+/// Begins the transaction of an attempt, holding what it is to hold from the start.
+async fn begin<'c>(
+    main: &'c mut PgConnection,
+    watcher: &mut PgConnection,
+    options: &RollbackOptions,
+    progress: &dyn Progress,
+    hold: Hold,
+) -> Result<(Transaction<'c, Postgres>, Option<Instant>), MigratorError> {
+    let mut transaction = session::read_write(main).await?;
+    sqlx::raw_sql(
+        "SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL jit = off",
+    )
+    .execute(&mut *transaction)
+    .await?;
+    if hold == Hold::Nothing {
+        return Ok((transaction, None));
+    }
+    let mut tables = Vec::new();
+    for table in ["project_phases", "resource_assignments"] {
+        let definition = definition::capture(&mut transaction, "public", table).await?;
+        tables.extend(definition.iter().flat_map(TableDefinition::tied_tables));
+    }
+    tables.sort();
+    tables.dedup();
+    let (tables, limit) = (with_own_tables(tables), options.lock_timeout);
+    let at = lock_tables(&mut transaction, watcher, &tables, Head::Too, limit, progress).await?;
+    Ok((transaction, Some(at)))
+}
+
+/// What a look means for the run.
+fn judged(looked: Looked, options: &RollbackOptions, begun: Instant) -> Result<Verdict, MigratorError> {
+    match looked {
+        Looked::Prepared(prepared) => {
+            go_ahead(&prepared.plan, options)?;
+            Ok(Verdict::Go(prepared))
+        }
+        Looked::Report(plan) if plan.already => Ok(Verdict::Already(Box::new(RolledBack {
+            plan: *plan,
+            dry_run: false,
+            run: None,
+            completed: None,
+            took_ms: millis(begun.elapsed()),
+            locked_ms: 0,
+        }))),
+        Looked::Report(plan) => Err(MigratorError::RollbackRefused(plan)),
+    }
+}
+
+enum Verdict {
+    Go(Box<Prepared>),
+    Already(Box<RolledBack>),
 }
 
 async fn attempt(
@@ -183,32 +234,20 @@ async fn attempt(
     progress: &dyn Progress,
     begun: Instant,
     journal: &mut Option<Journal>,
+    hold: Hold,
 ) -> Result<Attempt, MigratorError> {
     progress.step("reading the log", None);
-    let mut transaction = session::read_write(main).await?;
-    let connection = &mut *transaction;
-    sqlx::raw_sql(
-        "SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL jit = off",
-    )
-    .execute(&mut *connection)
-    .await?;
-    let prepared = match look(connection).await? {
-        Looked::Prepared(prepared) => *prepared,
-        Looked::Report(plan) if plan.already => {
-            return Ok(Attempt::Done(Box::new(RolledBack {
-                plan: *plan,
-                dry_run: false,
-                run: None,
-                completed: None,
-                took_ms: millis(begun.elapsed()),
-                locked_ms: 0,
-            })));
+    let mut early = None;
+    if hold == Hold::Nothing {
+        // One moment: log and tables, read one after the other, would seem to differ beside a command.
+        let mut snapshot = session::read_only(main).await?;
+        let looked = look(&mut snapshot).await?;
+        snapshot.rollback().await?;
+        match judged(looked, options, begun)? {
+            Verdict::Already(done) => return Ok(Attempt::Done(done)),
+            Verdict::Go(prepared) => early = Some(prepared),
         }
-        Looked::Report(plan) => return Err(MigratorError::RollbackRefused(plan)),
-    };
-    go_ahead(&prepared.plan, options)?;
-    stop_if_asked(progress)?;
-    if journal.is_none() {
+        stop_if_asked(progress)?;
         progress.step("recording that the run begins", None);
         let begin = Begin {
             operator: &options.operator,
@@ -217,17 +256,21 @@ async fn attempt(
             options: serde_json::json!({ "accept_loss": options.accept_loss }),
             limit: options.lock_timeout,
         };
-        if !schema::whole(connection).await? {
-            // The events alone are enough. To make the rest again takes locks that this transaction is in the way of.
-            transaction.rollback().await?;
-            *journal = Some(begin.run(watcher, main).await?);
-            return Ok(Attempt::Changed("the log's schema was made whole, and so everything".to_owned()));
-        }
-        *journal = Some(begin.run(watcher, connection).await?);
+        // Whatever of the log's schema is missing is made again by this: the events alone are enough.
+        *journal = Some(begin.run(watcher, main).await?);
     }
     let journal =
         journal.as_mut().ok_or_else(|| MigratorError::SelfCheck("the run has no journal".to_owned()))?;
     journal.undo();
+    let (mut transaction, mut locked_at) = self::begin(main, watcher, options, progress, hold).await?;
+    let connection = &mut *transaction;
+    let prepared = match early {
+        Some(prepared) => prepared,
+        None => match judged(look(connection).await?, options, begun)? {
+            Verdict::Already(done) => return Ok(Attempt::Done(done)),
+            Verdict::Go(prepared) => prepared,
+        },
+    };
 
     progress.step("building the old project_phases", None);
     sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
@@ -238,10 +281,13 @@ async fn attempt(
     let mut completed = count(connection, &prepared.plan, copied).await?;
     stop_if_asked(progress)?;
 
-    progress.step("locking the tables", None);
-    let tables = with_own_tables(tables_to_lock(&prepared));
-    let locked_at =
-        lock_tables(connection, watcher, &tables, Head::Too, options.lock_timeout, progress).await?;
+    if hold != Hold::Everything {
+        progress.step("locking the tables", None);
+        let tables = with_own_tables(tables_to_lock(&prepared));
+        let limit = options.lock_timeout;
+        let at = lock_tables(connection, watcher, &tables, Head::Too, limit, progress).await?;
+        locked_at = Some(at);
+    }
     if let Some(what) = changed(connection, &prepared, journal).await? {
         return Ok(Attempt::Changed(what));
     }
@@ -253,7 +299,7 @@ async fn attempt(
         completed = count(connection, &prepared.plan, built).await?;
     }
     check_built(connection, &completed).await?;
-    record(connection, &prepared, journal, &completed).await?;
+    record::record(connection, &prepared, journal, &completed).await?;
     cut_over(connection, &prepared).await?;
     stop_if_asked(progress)?;
     transaction.commit().await?;
@@ -263,7 +309,7 @@ async fn attempt(
         run: Some(journal.run),
         completed: Some(completed),
         took_ms: millis(begun.elapsed()),
-        locked_ms: millis(locked_at.elapsed()),
+        locked_ms: locked_at.map_or(0, |at| millis(at.elapsed())),
     })))
 }
 
@@ -283,50 +329,7 @@ fn go_ahead(plan: &RollbackPlan, options: &RollbackOptions) -> Result<(), Migrat
     if plan.ready || options.accept_loss.is_some() && options.accept_loss == plan.loss.digest {
         return Ok(());
     }
-    Err(MigratorError::WouldLose(Box::new(plan.clone())))
-}
-
-/// Writes the rollback's own events: on timelines, then what it wrote, what was lost, and that it is done.
-async fn record(
-    connection: &mut PgConnection,
-    prepared: &Prepared,
-    journal: &mut Journal,
-    completed: &RollbackCompleted,
-) -> Result<(), MigratorError> {
-    let metadata = journal.metadata.clone();
-    let given = given_links(connection).await?;
-    let mut import = Import::begin(connection).await?;
-    for pending in &prepared.pending {
-        let stream = timeline::stream_of(pending.project);
-        for (event, version) in pending.events.iter().zip(pending.version + 1..) {
-            import.push(stream, version, &NewEvent::timeline(event)?, &metadata).await?;
-        }
-    }
-    for (project, links) in given {
-        let version = prepared.links.versions.get(&project).copied().unwrap_or_default();
-        for (event, version) in links::events(links)?.iter().zip(version + 1..) {
-            import.push(links::stream_of(project), version, event, &metadata).await?;
-        }
-    }
-    let mut projects: Vec<_> =
-        prepared.log.timelines.iter().filter(|(_, folded)| folded.timeline.project().is_some()).collect();
-    projects.sort_by_key(|(project, _)| **project);
-    for chunk in projects.chunks(run::ROWS_WRITTEN_CHUNK) {
-        let digests = chunk
-            .iter()
-            .map(|(project, folded)| (**project, written::of_written(&legacy_phases::rows(folded))));
-        let event = RunEvent::RowsWritten(LegacyRowsWritten { digests: digests.collect() });
-        journal.push(&mut import, &event).await?;
-    }
-    if let Some(digest) = &prepared.plan.loss.digest {
-        let items = serde_json::to_value(&prepared.plan.loss.items)?;
-        journal
-            .push(&mut import, &RunEvent::LossAccepted(LossAccepted { digest: digest.clone(), items }))
-            .await?;
-    }
-    journal.push(&mut import, &RunEvent::RolledBack(completed.clone())).await?;
-    import.finish().await?;
-    Ok(())
+    Err(MigratorError::WouldLose { plan: Box::new(plan.clone()), accepted: options.accept_loss.clone() })
 }
 
 async fn cut_over(connection: &mut PgConnection, prepared: &Prepared) -> Result<(), MigratorError> {

@@ -293,14 +293,6 @@ impl Operator {
         }
     }
 
-    /// The metadata of events that a repair adds: the reason says so.
-    pub(crate) fn repair(&self, run: Uuid) -> Metadata {
-        let repair = "repair: the project had no phase".to_owned();
-        let reason =
-            self.reason.as_ref().map_or_else(|| repair.clone(), |reason| format!("{repair} ({reason})"));
-        Metadata { reason: Some(reason), ..self.metadata(run) }
-    }
-
     /// A run's first event.
     pub(crate) async fn started(
         &self,

@@ -7,18 +7,22 @@ use crate::error::MigratorError;
 use crate::journal::{self, Begin, Journal};
 use crate::lock::{Head, lock_tables};
 use crate::migrate::{MigrateOptions, Migrated, go_ahead, millis, stop_if_asked, with_own_tables};
-use crate::plan::{Plan, PlanOptions, ProjectPlan, Source, log_readable, phase_type_labels};
+use crate::plan::{Estimate, Plan, PlanOptions, ProjectPlan, Source, log_readable, phase_type_labels};
 use crate::progress::Progress;
 use crate::run::{Direction, LegacySchemaRecorded, MigrationCompleted, Run, RunEvent, runs};
 use crate::session::{self, Database};
 use crate::shape::Found;
-use crate::translate::BudgetSums;
-use phaseline_domain::legacy::LegacyPhaseType;
-use phaseline_projections::{FoldedLog, adopt, project_phases};
-use phaseline_store::{Import, schema};
+use crate::translate::{BudgetSums, ByDate};
+use crate::verify::missing_of_new_shape;
+use phaseline_domain::event::{PhaseRemoved, TimelineClosed, TimelineRescheduled};
+use phaseline_domain::legacy::{self, LegacyPhaseType};
+use phaseline_domain::{Description, PhaseId, ProjectId, TimelineEvent};
+use phaseline_projections::{FoldedLog, FoldedTimeline, adopt, project_phases};
+use phaseline_store::{Import, NewEvent, schema, timeline};
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection};
+use std::collections::HashSet;
 use std::time::Instant;
 
 /// What the planner's tables had that its own migration dropped, as its revision 976e6adbac6f defines it.
@@ -29,7 +33,116 @@ const PLANNERS_OWN: &str = include_str!("takeover/legacy_schema.json");
 pub(crate) struct Takeover {
     pub plan: Plan,
     adoption: adopt::Plan,
+    known: Vec<Known>,
     log: FoldedLog,
+}
+
+/// A project whose timeline the log has from before, and what its rows say now.
+#[derive(Debug)]
+struct Known {
+    id: ProjectId,
+    source: Source,
+    events: Vec<TimelineEvent>,
+}
+
+/// What the rows say about the timelines that the log has. The rows win: they are what people see. What the log knows of
+/// the old rows stays, and so do the links of assignments.
+async fn known_projects(
+    connection: &mut PgConnection,
+    log: &FoldedLog,
+    repair: bool,
+    findings: &mut Findings,
+) -> Result<Vec<Known>, MigratorError> {
+    let mut known = Vec::new();
+    let mut seen = HashSet::new();
+    for project in adopt::find(connection, None, |project| !log.knows(project)).await? {
+        let id = project.project_id;
+        let Some(folded) = log.timelines.get(&id).filter(|_| project.is_in_projects()) else { continue };
+        seen.insert(id);
+        let told = match (project.is_bare(), project.range()) {
+            (true, Ok(range)) if repair => {
+                findings.note(Code::ProjectRepaired, "projects", id, "gets a default phase without money");
+                known.push(Known {
+                    id,
+                    source: Source::Repair,
+                    events: legacy::supply(&folded.timeline, id, range, PhaseId::random()),
+                });
+                continue;
+            }
+            _ => project.events(),
+        };
+        match told {
+            Ok(events) => {
+                let events = differences(folded, events);
+                let source = if events.is_empty() { Source::Log } else { Source::LogAndTables };
+                known.push(Known { id, source, events });
+            }
+            Err(reasons) => {
+                let code = if project.is_bare() { Code::ProjectWithoutPhases } else { Code::Unadoptable };
+                findings.note(code, "projects", id, reasons.join("; "));
+            }
+        }
+    }
+    let mut gone: Vec<ProjectId> = log
+        .timelines
+        .keys()
+        .filter(|project| log.knows(**project) && !seen.contains(project))
+        .copied()
+        .collect();
+    gone.retain(|project| !findings.names(&project.to_string()));
+    gone.sort();
+    for id in gone {
+        findings.note(Code::ProjectGone, "projects", id, "its timeline is in the log");
+        known.push(Known {
+            id,
+            source: Source::Gone,
+            events: vec![TimelineClosed { project_id: id }.into()],
+        });
+    }
+    Ok(known)
+}
+
+/// What makes the timeline that the log has the one that the rows are: `found` opens it and adopts each row.
+fn differences(folded: &FoldedTimeline, found: Vec<TimelineEvent>) -> Vec<TimelineEvent> {
+    let rows = project_phases::rows(folded);
+    let mut events = Vec::new();
+    let stays: HashSet<PhaseId> = found.iter().filter_map(TimelineEvent::phase_id).collect();
+    for event in &found {
+        if let TimelineEvent::TimelineOpened(opened) = event
+            && folded.timeline.range() != Some(opened.range)
+        {
+            events.push(TimelineRescheduled { range: opened.range }.into());
+        }
+    }
+    for phase in folded.timeline.phases().iter().filter(|phase| !stays.contains(&phase.id)) {
+        events.push(PhaseRemoved { phase_id: phase.id }.into());
+    }
+    events.extend(found.into_iter().filter(|event| match event {
+        TimelineEvent::PhaseAdopted(e) => !rows.iter().any(|row| {
+            row.id == e.phase_id
+                && row.name == e.name.as_str()
+                && (row.start_date, row.end_date) == (e.range.start(), e.range.end())
+                && row.description.as_deref() == e.description.as_ref().map(Description::as_str)
+                && (row.capital_budget, row.expense_budget)
+                    == (e.budget.capital().amount(), e.budget.expense().amount())
+                && (row.created_at, row.updated_at) == (e.created_at, e.updated_at)
+        }),
+        _ => false,
+    }));
+    events
+}
+
+/// How many assignments lie in a phase by date. Whether it is the one that they had nobody knows.
+async fn by_date(connection: &mut PgConnection) -> Result<ByDate, sqlx::Error> {
+    let (kept, outside): (i64, i64) = sqlx::query_as(
+        "SELECT count(*) FILTER (WHERE held), count(*) FILTER (WHERE NOT held)
+           FROM (SELECT EXISTS (SELECT FROM public.project_phases ph WHERE ph.project_id = ra.project_id
+                            AND ra.assignment_date BETWEEN ph.start_date AND ph.end_date) AS held
+                   FROM public.resource_assignments ra) found",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(ByDate { kept: kept.unsigned_abs(), changed: 0, outside: outside.unsigned_abs() })
 }
 
 /// Whether something else than phaseline brought the database into the new shape, in words. None if phaseline did, or if
@@ -64,22 +177,16 @@ pub(crate) async fn prepare(
     if schema::installed(connection).await? {
         log = FoldedLog::read(connection, None).await?;
     }
-    if log.timelines.values().any(|folded| folded.timeline.project().is_some()) {
-        let detail = "the log has this database's timelines from before: take the planner's migration back first \
-                      (alembic downgrade -1), then migrate";
-        findings.note(Code::MigratedByTheOriginal, "log", "phaseline.events", detail);
-    }
     let table = definition::capture(connection, "public", "project_phases").await?;
-    let columns: Vec<&str> =
-        table.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str()).collect();
-    for missing in project_phases::COLUMNS.iter().filter(|column| !columns.contains(column)) {
-        findings.note(Code::NotThePlanners, "project_phases", missing, "the column is missing");
+    for wrong in table.iter().flat_map(missing_of_new_shape) {
+        findings.note(Code::NotThePlanners, "table", "project_phases", wrong);
     }
     if findings.refused() {
         plan.anomalies = findings.into_anomalies();
-        return Ok(Takeover { plan, adoption: adopt::Plan::default(), log });
+        return Ok(Takeover { plan, adoption: adopt::Plan::default(), known: Vec::new(), log });
     }
-    let adoption = adopt::Plan::make(connection, &FoldedLog::default(), None, options.repair).await?;
+    let adoption = adopt::Plan::make(connection, &log, None, options.repair).await?;
+    let known = known_projects(connection, &log, options.repair, &mut findings).await?;
     for refused in &adoption.refused {
         let code = if refused.bare { Code::ProjectWithoutPhases } else { Code::Unadoptable };
         findings.note(code, "projects", refused.project_id, refused.reasons.join("; "));
@@ -98,9 +205,16 @@ pub(crate) async fn prepare(
         };
         plan.projects.push(ProjectPlan { project_id: adopted.project_id, source, changes });
     }
+    for project in &known {
+        plan.projects.push(ProjectPlan {
+            project_id: project.id,
+            source: project.source,
+            changes: project.events.iter().map(|event| event.type_name().to_owned()).collect(),
+        });
+    }
     plan.notes.push(
-        "The planner's own migration was here: phase types and the assignments' links to phases are lost. A rollback \
-         gives types by name and links by date."
+        "The planner's own migration was here. Phase types and the assignments' links to phases that the log does not know \
+         from before are lost: a rollback gives types by name and links by date."
             .to_owned(),
     );
     if phase_type_labels(connection).await? != LegacyPhaseType::LABELS {
@@ -128,9 +242,25 @@ pub(crate) async fn prepare(
     plan.counts.phases = phases.unsigned_abs();
     plan.counts.assignments = assignments.unsigned_abs();
     plan.counts.timelines_opened = adoption.adopted.len() as u64;
-    plan.counts.timeline_events = adoption.events().iter().map(|(_, events)| events.len() as u64).sum();
-    plan.counts.phases_supplied = adoption.adopted.iter().filter(|adopted| adopted.supplied).count() as u64;
-    plan.digest = Some(digest(&adoption, found, options)?);
+    plan.counts.timeline_events =
+        adoption.events().iter().map(|(_, events)| events.len() as u64).sum::<u64>()
+            + known.iter().map(|project| project.events.len() as u64).sum::<u64>();
+    plan.counts.timelines_changed =
+        known.iter().filter(|project| project.source == Source::LogAndTables).count() as u64;
+    plan.counts.timelines_continued =
+        known.iter().filter(|project| project.source == Source::Log).count() as u64;
+    plan.counts.timelines_closed =
+        known.iter().filter(|project| project.source == Source::Gone).count() as u64;
+    plan.assignments_by_date = by_date(connection).await?;
+    plan.estimate = Estimate {
+        space_bytes: plan.counts.timeline_events * 600,
+        seconds: 0.3 + f64::from(u32::try_from(plan.counts.timeline_events).unwrap_or(u32::MAX)) / 1e6 * 10.0,
+        lock_seconds: 0.1
+            + f64::from(u32::try_from(plan.counts.timeline_events).unwrap_or(u32::MAX)) / 1e6 * 10.0,
+    };
+    plan.counts.phases_supplied = adoption.adopted.iter().filter(|adopted| adopted.supplied).count() as u64
+        + known.iter().filter(|project| project.source == Source::Repair).count() as u64;
+    plan.digest = Some(digest(&adoption, &known, found, options)?);
     if !schema::installed(connection).await? {
         let may: bool = sqlx::query_scalar(
             "SELECT pg_catalog.has_database_privilege(coalesce($1, current_user::text), current_database(), 'CREATE')",
@@ -144,17 +274,28 @@ pub(crate) async fn prepare(
     }
     plan.ready = !findings.refused() && plan.missing_privileges.is_empty();
     plan.anomalies = findings.into_anomalies();
-    Ok(Takeover { plan, adoption, log })
+    Ok(Takeover { plan, adoption, known, log })
 }
 
 /// What the plan stands for: every row taken in, the revision and the options. A supplied phase's id is random, and left
 /// out.
-fn digest(adoption: &adopt::Plan, found: &Found, options: &PlanOptions) -> Result<String, MigratorError> {
+fn digest(
+    adoption: &adopt::Plan,
+    known: &[Known],
+    found: &Found,
+    options: &PlanOptions,
+) -> Result<String, MigratorError> {
     let mut hasher = Sha256::new();
     hasher.update(b"phaseline/takeover/v1");
     for ((project, events), adopted) in adoption.events().iter().zip(&adoption.adopted) {
         hasher.update(project.uuid().as_bytes());
         for event in events.iter().take(if adopted.supplied { 1 } else { usize::MAX }) {
+            hasher.update(Sha256::digest(event.payload()?.as_bytes()));
+        }
+    }
+    for project in known {
+        hasher.update(project.id.uuid().as_bytes());
+        for event in project.events.iter().filter(|_| project.source != Source::Repair) {
             hasher.update(Sha256::digest(event.payload()?.as_bytes()));
         }
     }
@@ -219,15 +360,31 @@ async fn carry_out(
     }
     progress.step("writing the log", Some(now.plan.counts.timeline_events));
     let recorded: LegacySchemaRecorded = serde_json::from_str(PLANNERS_OWN)?;
-    let metadata = journal.metadata.clone();
+    let metadata = options.operator.metadata(journal.run);
     let mut log = now.log;
     let mut import = Import::begin(connection).await?;
     journal.push(&mut import, &RunEvent::LegacySchema(recorded)).await?;
     now.adoption.write(&mut import, &mut log, &metadata).await?;
+    let mut rows = Vec::new();
+    let (own, of_repair) = (metadata.to_json()?, metadata.of_repair().to_json()?);
+    for project in &now.known {
+        let stream = timeline::stream_of(project.id);
+        let folded = log.timelines.entry(project.id).or_default();
+        let metadata = if project.source == Source::Repair { &of_repair } else { &own };
+        for event in &project.events {
+            folded.version += 1;
+            import.push(stream, folded.version, &NewEvent::timeline(event)?, metadata).await?;
+            folded.apply(event, import.recorded_at().naive_utc());
+        }
+        if project.source == Source::Repair {
+            rows.extend(project_phases::rows(folded));
+        }
+    }
     let completed = MigrationCompleted { counts: now.plan.counts, budgets: now.plan.budgets_before };
     journal.push(&mut import, &RunEvent::Migrated(completed)).await?;
     let imported = import.finish().await?;
     now.adoption.insert_supplied(connection, &log).await?;
+    project_phases::insert(connection, &rows).await?;
     schema::set_accepts_commands(connection, true).await?;
     stop_if_asked(progress)?;
     transaction.commit().await?;

@@ -266,6 +266,14 @@ fn assignments(
                 findings.note(Code::AssignmentOutside, table, id, format!("dated {date}, project {project}"));
             }
         }
+        if let Some(other) = known.phase_of.get(&id).filter(|other| **other != phase) {
+            findings.note(
+                Code::LinkChanged,
+                table,
+                id,
+                format!("points at phase {phase}, the log says {other}"),
+            );
+        }
         if known.phase_of.get(&id) != Some(&phase) {
             links
                 .entry(project)

@@ -163,7 +163,7 @@ fn changes(known: Option<&FoldedTimeline>, events: &[TimelineEvent]) -> Vec<Stri
             }
             TimelineEvent::LegacyRowRecorded(e) => {
                 let row = recorded.iter().find(|row| row.id == e.phase_id);
-                let fields: Vec<&str> = [
+                let mut fields: Vec<&str> = [
                     ("budget", row.is_none_or(|row| row.budget != e.budget)),
                     ("phase_type", row.is_none_or(|row| row.phase_type != e.phase_type)),
                     ("created_at", row.is_none_or(|row| row.created_at != e.created_at)),
@@ -173,6 +173,10 @@ fn changes(known: Option<&FoldedTimeline>, events: &[TimelineEvent]) -> Vec<Stri
                 .into_iter()
                 .filter_map(|(field, differs)| differs.then_some(field))
                 .collect();
+                if fields.len() > 1 {
+                    // Every row that is updated goes to another place; alone it is worth saying.
+                    fields.retain(|field| *field != "its place among the rows");
+                }
                 format!("phase {}{}: {}", e.phase_id, name(e.phase_id), fields.join(", "))
             }
             other => other.type_name().to_owned(),

@@ -11,6 +11,7 @@ use crate::error::MigratorError;
 use crate::progress::Progress;
 use crate::session;
 use crate::shape::{self, Shape};
+pub(crate) use fitness::missing_of_new_shape;
 use serde::Serialize;
 use sqlx::PgConnection;
 

@@ -90,8 +90,22 @@ BEGIN
     END IF;
 END $$;
 
-REVOKE ALL ON FUNCTION phaseline.project_inline(uuid, json, timestamptz), phaseline.unadopted(uuid),
-    phaseline.project_of(uuid) FROM PUBLIC;
+-- Whatever default privileges gave away goes: only the owner and the grant below remain.
+DO $$
+DECLARE
+    given record;
+BEGIN
+    FOR given IN
+        SELECT DISTINCT p.oid::regprocedure::text AS object, a.grantee
+          FROM pg_catalog.pg_proc p,
+               pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
+         WHERE p.pronamespace = 'phaseline'::regnamespace AND a.grantee <> p.proowner
+           AND p.proname IN ('project_inline', 'unadopted', 'project_of')
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.object,
+            CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END);
+    END LOOP;
+END $$;
 
 DO $$
 BEGIN

@@ -90,3 +90,11 @@ pub fn rows(folded: &FoldedTimeline) -> Vec<PhaseRow> {
         })
         .collect()
 }
+
+/// Inserts rows into the table.
+pub async fn insert(
+    connection: &mut sqlx::PgConnection,
+    rows: &[PhaseRow],
+) -> Result<u64, phaseline_store::StoreError> {
+    crate::table::insert(connection, rows).await
+}

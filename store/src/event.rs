@@ -52,6 +52,17 @@ impl Metadata {
         serde_json::to_string(self)
     }
 
+    /// The same for events that a repair adds for a project without phases: the reason says so.
+    #[must_use]
+    pub fn of_repair(&self) -> Self {
+        let repair = "repair: the project had no phase";
+        let reason = match &self.reason {
+            Some(reason) => format!("{repair} ({reason})"),
+            None => repair.to_owned(),
+        };
+        Self { reason: Some(reason), ..self.clone() }
+    }
+
     /// The same as a map, for `cqrs-es`.
     pub fn into_map(self) -> HashMap<String, String> {
         let fields = [

@@ -86,7 +86,11 @@ async fn repair(connection: &mut PgConnection) -> Result<(), Failure> {
     let mut transaction = connection.begin().await?;
     phaseline_projections::install(&mut transaction).await?;
     let found = shape::find(&mut transaction).await?;
-    schema::set_accepts_commands(&mut transaction, found.shape == Shape::Timelines).await?;
+    // Only over tables that phaseline itself moved: over those of something else commands would make drift.
+    let runs = phaseline_migrator::run::runs(&mut transaction).await?;
+    let migrated = runs.iter().rfind(|run| run.completed()).is_some_and(|run| run.migrated.is_some());
+    let accepts = found.shape == Shape::Timelines && migrated;
+    schema::set_accepts_commands(&mut transaction, accepts).await?;
     transaction.commit().await.map_err(StoreError::from)?;
     Ok(())
 }

@@ -128,7 +128,7 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
         report.step("drop", dropping, None);
     }
     match went {
-        Ok(()) => Ok(answer(context, target.program(), &copy, report, &left, begun)),
+        Ok(()) => Ok(answer(context, args, target.program(), &copy, report, &left, begun)),
         Err(failure) => Err(failure.detail(whereabouts(&source, &copy, &report, &left))),
     }
 }
@@ -136,6 +136,7 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
 /// Prints the report.
 fn answer(
     context: &Context,
+    args: &RehearseArgs,
     program: &str,
     copy: &Copy,
     mut report: Rehearsal,
@@ -150,7 +151,8 @@ fn answer(
     }
     report.passed = report.failed.is_none();
     report.took_ms = report::millis(begun.elapsed());
-    context.output.answer(&report, || page::rehearse::page(&report, program));
+    let flags = if args.repair { " --repair" } else { "" };
+    context.output.answer(&report, || page::rehearse::page(&report, program, flags));
     if report.failed.is_some() {
         return Exit::VerificationFailed;
     }

@@ -21,7 +21,7 @@ use std::time::Duration;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  phaseline rollback --dry-run               what would come back, what would be lost? (always exit 0)
+  phaseline rollback --dry-run               what would come back, what would be lost? (exit 0; 3 if something is in the way)
   phaseline rollback --yes --reason 'change 4711 failed its smoke test'
   phaseline rollback --yes --accept-loss sha256:…   over edits, exactly those that the dry run showed")]
 pub(crate) struct RollbackArgs {
@@ -61,7 +61,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         }
         let lost = plan.loss.digest.clone();
         if in_the_way(&plan) || args.accept_loss.is_some() && args.accept_loss != lost {
-            return Err(refused(plan).into());
+            return Err(refused(plan, args.accept_loss.clone()).into());
         }
         if !plan.already {
             context.output.beside(&page::rollback::page(&plan));
@@ -103,11 +103,11 @@ pub(super) async fn carry_out(
 }
 
 /// As the rollback itself would refuse it.
-pub(super) fn refused(plan: RollbackPlan) -> MigratorError {
+pub(super) fn refused(plan: RollbackPlan, accepted: Option<String>) -> MigratorError {
     if in_the_way(&plan) {
         MigratorError::RollbackRefused(Box::new(plan))
     } else {
-        MigratorError::WouldLose(Box::new(plan))
+        MigratorError::WouldLose { plan: Box::new(plan), accepted }
     }
 }
 

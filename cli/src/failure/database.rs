@@ -3,6 +3,7 @@
 use super::Failure;
 use crate::exit::Exit;
 use phaseline_store::{ExecuteError, StoreError};
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
 
 impl From<sqlx::Error> for Failure {
@@ -93,7 +94,8 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let text = error.to_string();
         match error {
-            StoreError::Database(error) => error.into(),
+            StoreError::Database(error)
+            | StoreError::Schema(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => error.into(),
             StoreError::NotInstalled => Self::refused(
                 "no_log",
                 "this database has no event log (schema phaseline): it was never migrated",

@@ -5,13 +5,14 @@ use crate::exit::Exit;
 use crate::page;
 use crate::page::plan::Around;
 use phaseline_migrator::MigratorError;
+use phaseline_migrator::definition::DefinitionError;
 use phaseline_migrator::sample::SampleError;
 
 impl From<MigratorError> for Failure {
     fn from(error: MigratorError) -> Self {
         let text = error.to_string();
         match error {
-            MigratorError::Database(error) => error.into(),
+            MigratorError::Database(error) | MigratorError::Definition(DefinitionError::Database(error)) => error.into(),
             MigratorError::Store(error) => error.into(),
             MigratorError::Ddl { statement, source } => {
                 Self::from(source).detail([format!("everything was undone; the statement was: {statement}")])
@@ -22,7 +23,7 @@ impl From<MigratorError> for Failure {
             MigratorError::RollbackRefused(plan) => Self::refused("rollback_refused", text)
                 .remedy("See what is in the way in the plan, then run: phaseline rollback --dry-run")
                 .plan(&plan, page::rollback::page(&plan)),
-            MigratorError::WouldLose(plan) => Self::new(Exit::WouldLose, "would_lose", text)
+            MigratorError::WouldLose { plan, .. } => Self::new(Exit::WouldLose, "would_lose", text)
                 .remedy(match &plan.loss.digest {
                     Some(digest) => format!(
                         "Stay with the new shape, or go on without what is named: phaseline rollback --accept-loss {digest}"

@@ -129,9 +129,14 @@ fn figures(page: &mut Page, plan: &Plan) {
     }
 
     let by_date = &plan.assignments_by_date;
-    page.heading("Assignments, whose phase is the one of their date from then on");
-    page.entry("keep their phase", count(by_date.kept));
-    page.entry("change it", count(by_date.changed));
+    if plan.takeover {
+        page.heading("Assignments, whose phase is the one of their date already");
+        page.entry("in a phase", count(by_date.kept));
+    } else {
+        page.heading("Assignments, whose phase is the one of their date from then on");
+        page.entry("keep their phase", count(by_date.kept));
+        page.entry("change it", count(by_date.changed));
+    }
     page.entry("outside every phase", count(by_date.outside));
 
     let estimate = &plan.estimate;

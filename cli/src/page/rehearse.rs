@@ -6,7 +6,8 @@ use crate::command::rehearse::{Difference, Failed, First, Method, Rehearsal};
 use crate::style::{BAD, BOLD, GOOD};
 
 /// The report as text, the verdict first and last; `program` begins the command that comes next.
-pub(crate) fn page(report: &Rehearsal, program: &str) -> String {
+/// `flags` are those that the real run needs as well.
+pub(crate) fn page(report: &Rehearsal, program: &str, flags: &str) -> String {
     let mut page = Page::default();
     page.line(verdict(report)).gap();
     page.entry("database", format_args!("{}, {}", clean(&report.database), bytes(report.database_bytes)));
@@ -57,7 +58,7 @@ pub(crate) fn page(report: &Rehearsal, program: &str) -> String {
     }
     if let (true, Some(digest)) = (report.passed, &report.digest) {
         page.gap().entry("digest", digest);
-        page.entry("next", format_args!("{BOLD}{program} migrate --plan {digest}{BOLD:#}"));
+        page.entry("next", format_args!("{BOLD}{program} migrate --plan {digest}{flags}{BOLD:#}"));
     }
     page.gap().line(verdict(report));
     page.into_text()

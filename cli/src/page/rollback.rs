@@ -61,7 +61,7 @@ fn loss(page: &mut Page, loss: &Loss) {
                         clean(item.actor.as_deref().unwrap_or("somebody unnamed")),
                         moment(at)
                     ),
-                    _ => "; no event says so".to_owned(),
+                    _ => "; the log has no event for it yet".to_owned(),
                 };
                 page.line(format_args!("        instead: {}{by}", clean(&item.instead)));
             }

@@ -54,7 +54,9 @@ fn run(page: &mut Page, run: &RunStatus) {
         clean(&run.host),
         run.outcome
     ));
-    page.line(format_args!("    {}", clean(&run.summary)));
+    if !run.summary.is_empty() {
+        page.line(format_args!("    {}", clean(&run.summary)));
+    }
     if let Some(reason) = &run.reason {
         page.line(format_args!("    why: {}", clean(reason)));
     }

@@ -107,7 +107,7 @@ fn a_rollback_over_edits_ends_with_7_and_names_them() {
     let before = database.dump(&["--schema=public"]);
     let refused = on(&database, &["rollback", "--yes"]).ends_with(7);
     for named in
-        ["WOULD LOSE DATA", "name: Design", "the type it came with", &phase, "by grace", "--accept-loss"]
+        ["WOULD LOSE DATA", "name: Design", "the type of its old row", &phase, "by grace", "--accept-loss"]
     {
         assert!(refused.stdout.contains(named), "{named}: {}", refused.stdout);
     }
@@ -120,7 +120,12 @@ fn a_rollback_over_edits_ends_with_7_and_names_them() {
     let digest = dry["loss"]["digest"].as_str().unwrap();
     assert_eq!(dry["loss"]["items"][0]["value"], "Design");
     on(&database, &["phase", "describe", &phase, "not yet looked at"]).ends_with(0);
-    on(&database, &["rollback", "--yes", "--accept-loss", digest]).ends_with(7);
+    let refused = on(&database, &["rollback", "--yes", "--accept-loss", digest]).ends_with(7);
+    assert!(
+        refused.stderr.contains(&format!("the loss that was accepted is {digest}")),
+        "{}",
+        refused.stderr
+    );
     let dry = on(&database, &["rollback", "--dry-run", "--json"]).ends_with(0).object("phaseline.rollback/1");
     let digest = dry["loss"]["digest"].as_str().unwrap();
     let edited = "SELECT * FROM project_phases ORDER BY id";

@@ -81,8 +81,10 @@ pub(super) fn last_migration(runs: Vec<Run>) -> Result<(Run, LegacySchemaRecorde
         .rfind(|run| run.migrated.is_some() || run.rolled_back.is_some())
         .ok_or_else(|| MigratorError::LogIncomplete("it holds no migration".to_owned()))?;
     if last.rolled_back.is_some() {
-        return Err(MigratorError::LogIncomplete(
-            "its last run is a rollback, but the tables are in the new shape".to_owned(),
+        return Err(MigratorError::WrongShape(
+            "the log's last run is a rollback, but the tables are in the new shape: something else moved them. \
+             `phaseline migrate --adopt-migrated` takes them over, and then there is a way back"
+                .to_owned(),
         ));
     }
     let schema = last.legacy_schema.clone().ok_or_else(|| {
@@ -113,8 +115,10 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
         return Ok(Looked::Report(Box::new(plan)));
     }
     if !schema::installed(connection).await? {
-        return Err(MigratorError::LogIncomplete(
-            "there is none: this database was migrated by something else".to_owned(),
+        return Err(MigratorError::WrongShape(
+            "there is no log: this database was migrated by something else. `phaseline migrate --adopt-migrated` takes \
+             it over, and then there is a way back"
+                .to_owned(),
         ));
     }
     let watch = Watch::start(connection).await?;

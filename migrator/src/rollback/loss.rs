@@ -203,7 +203,7 @@ fn of_phase(project: ProjectId, phase: &Phase, origin: &Origin) -> Vec<LossItem>
         Some((adopted_name, adopted_range)) => {
             let came_with = phase.legacy.map_or_else(
                 || LegacyPhaseType::by_name(&name).to_string(),
-                |row| format!("{}, the type it came with", row.phase_type),
+                |row| format!("{}, the type of its old row", row.phase_type),
             );
             if origin.name.is_some() && phase.name != *adopted_name {
                 add("name", name, origin.name.as_ref(), &came_with);
@@ -214,7 +214,7 @@ fn of_phase(project: ProjectId, phase: &Phase, origin: &Origin) -> Vec<LossItem>
         }
         None => {
             let instead = match phase.legacy {
-                Some(row) if !origin.given => format!("{}, the type that its row had", row.phase_type),
+                Some(row) if !origin.given => format!("{}, the type of its old row", row.phase_type),
                 _ => format!("{}, by its name", LegacyPhaseType::by_name(&name)),
             };
             add("name", name, origin.name.as_ref().or(born), &instead);

@@ -95,9 +95,19 @@ pub(super) async fn check_new_definition(
     connection: &mut PgConnection,
     checks: &mut Checks,
 ) -> Result<(), MigratorError> {
-    let mut wrong = Vec::new();
     let phases = definition::capture(connection, "public", "project_phases").await?;
     let Some(phases) = phases else { return Ok(()) };
+    checks.beyond(
+        "Checking what the migration added to project_phases is there...",
+        "Columns, keys, date check and date indexes are there".to_owned(),
+        missing_of_new_shape(&phases),
+    );
+    Ok(())
+}
+
+/// What `project_phases` lacks of its new shape, in words.
+pub(crate) fn missing_of_new_shape(phases: &TableDefinition) -> Vec<String> {
+    let mut wrong = Vec::new();
     let wanted = [
         ("name", "character varying(100)", true),
         ("start_date", "date", true),
@@ -124,12 +134,7 @@ pub(super) async fn check_new_definition(
     if !phases.indexes.iter().any(|index| index.constraint.is_some() && index.columns == ["id"]) {
         wrong.push("the primary key on id is missing".to_owned());
     }
-    checks.beyond(
-        "Checking what the migration added to project_phases is there...",
-        "Columns, keys, date check and date indexes are there".to_owned(),
-        wrong,
-    );
-    Ok(())
+    wrong
 }
 
 /// What the old columns had taken along is back, as the log recorded it.

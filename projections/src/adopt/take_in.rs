@@ -78,14 +78,17 @@ impl Plan {
         &self.events
     }
 
-    /// Writes the events behind what `log` has folded, and folds them too. `metadata` is JSON.
+    /// Writes the events behind what `log` has folded, and folds them too. The reason of a supplied phase says that it is a
+    /// repair's.
     pub async fn write(
         &self,
         import: &mut Import<'_>,
         log: &mut FoldedLog,
-        metadata: &str,
+        metadata: &Metadata,
     ) -> Result<(), StoreError> {
-        for (project, events) in &self.events {
+        let (own, of_repair) = (metadata.to_json()?, metadata.of_repair().to_json()?);
+        for ((project, events), adopted) in self.events.iter().zip(&self.adopted) {
+            let metadata = if adopted.supplied { &of_repair } else { &own };
             for event in events {
                 repair::push(import, log, *project, event, metadata).await?;
             }
@@ -160,9 +163,8 @@ pub async fn take_in(
     if !plan.refused.is_empty() || plan.events.is_empty() {
         return Ok(TakenIn { plan, position });
     }
-    let metadata = metadata.to_json()?;
     let mut import = Import::begin(connection).await?;
-    plan.write(&mut import, log, &metadata).await?;
+    plan.write(&mut import, log, metadata).await?;
     log.position = import.finish().await?.position;
     plan.insert_supplied(connection, log).await?;
     let projects = plan.projects();

@@ -19,7 +19,7 @@ fn first_phase(database: &TestDatabase) -> (ProjectId, PhaseId) {
 
 async fn refused(database: &TestDatabase) -> RollbackPlan {
     let before = database.dump(&[]);
-    let Err(MigratorError::WouldLose(plan)) = try_rollback(database.url()).await else {
+    let Err(MigratorError::WouldLose { plan, .. }) = try_rollback(database.url()).await else {
         panic!("rolled back over an edit")
     };
     assert_eq!(before, database.dump(&[]), "something was written");

@@ -138,8 +138,61 @@ async fn an_edit_that_arrives_while_a_rollback_is_prepared_is_not_lost() {
         accept_loss: None,
     };
     let result = phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await;
-    assert!(matches!(result, Err(MigratorError::WouldLose(_))), "{result:?}");
+    assert!(matches!(result, Err(MigratorError::WouldLose { .. })), "{result:?}");
     assert_eq!(database.psql("SELECT count(*) FROM public.project_phases WHERE name = 'edited'").trim(), "1");
+}
+
+/// Commands whose changes are no loss go on beside a rollback: it comes through all the same, names no loss that is none,
+/// and what it said yes to is in the old table.
+#[tokio::test]
+async fn a_rollback_beside_commands_that_never_stop_comes_through() {
+    let database = sample(6, 60, 51);
+    migrated(database.url()).await;
+    let phases = database.psql("SELECT id, project_id FROM public.project_phases ORDER BY id LIMIT 3");
+    let busy: Vec<(String, String)> = phases
+        .lines()
+        .map(|line| line.split_once('|').unwrap())
+        .map(|(phase, project)| (phase.to_owned(), project.to_owned()))
+        .collect();
+    let store = crate::support::store(database.url()).await;
+    let writing = busy.iter().map(|(phase, project)| {
+        let store = store.clone();
+        async move {
+            let (mut amount, mut acknowledged) = (0_i64, 0_i64);
+            loop {
+                amount += 1;
+                let command = phaseline_domain::TimelineCommand::BudgetPhase {
+                    phase_id: phase.parse().unwrap(),
+                    capital_budget: amount.into(),
+                    expense_budget: 0.into(),
+                    total_budget: None,
+                };
+                match store
+                    .execute(project.parse().unwrap(), &command, phaseline_store::Metadata::default())
+                    .await
+                {
+                    Ok(_) => acknowledged = amount,
+                    Err(phaseline_store::ExecuteError::Store(phaseline_store::StoreError::NotAccepting)) => {
+                        return (phase.clone(), acknowledged);
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+    });
+    let running = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        rolled_back(database.url()).await
+    };
+    let (done, told) = tokio::join!(running, futures_util::future::join_all(writing));
+    assert!(done.completed.unwrap().accepted_loss.is_none());
+    for (phase, acknowledged) in told {
+        assert!(acknowledged > 0);
+        let stands = database
+            .psql(&format!("SELECT capital_budget::int FROM public.project_phases WHERE id = '{phase}'"));
+        assert_eq!(stands.trim(), acknowledged.to_string());
+    }
+    assert_verified(database.url()).await;
 }
 
 #[tokio::test]

@@ -101,6 +101,42 @@ async fn it_can_be_rolled_back_as_far_as_anything_is_left() {
     assert_verified(database.url()).await;
 }
 
+/// Rolled back by phaseline, and then moved again by the planner's own migration, as a deployment does by itself: the log
+/// still has the types and the links.
+#[tokio::test]
+async fn what_the_log_has_from_before_is_not_lost_again() {
+    let database = sample(6, 90, 66);
+    let before = dump(database.url());
+    crate::support::migrated(database.url()).await;
+    crate::support::rolled_back(database.url()).await;
+    assert_same_dump(&before, &dump(database.url()));
+    database.psql(ORIGINAL);
+    let result = crate::support::try_rollback(database.url()).await;
+    assert!(
+        matches!(&result, Err(MigratorError::WrongShape(text)) if text.contains("--adopt-migrated")),
+        "{result:?}"
+    );
+    database.psql(
+        "UPDATE public.project_phases SET name = 'Named beside the log' WHERE id = (SELECT min(id::text)::uuid FROM public.project_phases)",
+    );
+    let now = dump(database.url());
+    let done = migrate(&handle(database.url()), &options(false), &Silent).await.unwrap();
+    assert_eq!((done.plan.counts.timelines_continued, done.plan.counts.timelines_changed), (5, 1));
+    assert_same_dump(&now, &dump(database.url()));
+    assert_verified(database.url()).await;
+    let mut connection = handle(database.url()).connect("test").await.unwrap();
+    let loss = rollback::plan(&mut connection).await.unwrap().loss;
+    assert!(loss.items.iter().any(|item| item.value == "Named beside the log"), "{:?}", loss.items);
+    let options = RollbackOptions {
+        lock_timeout: Duration::from_secs(60),
+        operator: operator(),
+        accept_loss: loss.digest,
+    };
+    rollback::rollback(&handle(database.url()), &options, &Silent).await.unwrap();
+    assert_same_dump(&before, &dump(database.url()));
+    assert_verified(database.url()).await;
+}
+
 #[tokio::test]
 async fn a_project_without_phases_is_refused_or_repaired_and_gaps_are_named() {
     let database = moved(4, 0, 64);
@@ -114,6 +150,14 @@ async fn a_project_without_phases_is_refused_or_repaired_and_gaps_are_named() {
     let done = migrate(&handle(database.url()), &options(true), &Silent).await.unwrap();
     assert_eq!(done.plan.counts.phases_supplied, 1);
     assert_verified(database.url()).await;
+    let why = database.psql("SELECT DISTINCT metadata ->> 'reason' FROM phaseline.events WHERE event_type = 'DefaultPhaseSupplied'");
+    assert_eq!(why.trim(), "repair: the project had no phase");
+
+    let database = moved(4, 0, 67);
+    database.psql("ALTER TABLE public.project_phases DROP CONSTRAINT check_phase_dates; DROP INDEX public.ix_project_phases_end_date");
+    let result = migrate(&handle(database.url()), &options(true), &Silent).await;
+    let Err(MigratorError::Refused(plan)) = result else { panic!("{result:?}") };
+    assert_eq!((plan.anomalies[0].code.name(), plan.anomalies[0].rows.len()), ("not_the_planners_tables", 2));
 
     let database = moved(4, 0, 65);
     database.psql(

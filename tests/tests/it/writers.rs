@@ -27,7 +27,7 @@ async fn rolled_back_in_the_end(url: &str) {
         match try_rollback_over_loss(url).await {
             Ok(_) => return,
             Err(MigratorError::WrongShape(why)) if why.contains("Stop the writers") => {}
-            Err(MigratorError::WouldLose(_)) => {}
+            Err(MigratorError::WouldLose { .. }) => {}
             Err(error) => panic!("{error}: {error:#?}"),
         }
     }

@@ -134,7 +134,7 @@ pub(super) async fn look(
     let (first, plan) = if plan.already_migrated() {
         let back = rollback_plan(&mut connection).await?;
         if !back.ready {
-            return Err(rollback::refused(back).into());
+            return Err(rollback::refused(back, None).into());
         }
         (First::Rollback, None)
     } else {

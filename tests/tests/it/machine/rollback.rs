@@ -35,7 +35,7 @@ pub(super) async fn step(world: &mut World, accept: bool, kill: Option<u64>) -> 
         }
         Ended::Killed => None,
         Ended::Itself(Ok(done)) => done.completed,
-        Ended::Itself(Err(MigratorError::WouldLose(plan))) if stuck.is_empty() && !is_accepted => {
+        Ended::Itself(Err(MigratorError::WouldLose { plan, .. })) if stuck.is_empty() && !is_accepted => {
             return compare(&expected, &plan).map(|()| "refused for its loss");
         }
         Ended::Itself(Err(MigratorError::RollbackRefused(_))) if !stuck.is_empty() => {

@@ -1,0 +1,55 @@
+//! What a rollback writes into the log about itself.
+
+use super::build::given_links;
+use super::look::Prepared;
+use crate::error::MigratorError;
+use crate::journal::Journal;
+use crate::links;
+use crate::run::{self, LegacyRowsWritten, LossAccepted, RollbackCompleted, RunEvent};
+use crate::written;
+use phaseline_projections::legacy_phases;
+use phaseline_store::{Import, NewEvent, timeline};
+use sqlx::PgConnection;
+
+/// Writes the rollback's own events: on timelines, then what it wrote, what was lost, and that it is done.
+pub(super) async fn record(
+    connection: &mut PgConnection,
+    prepared: &Prepared,
+    journal: &mut Journal,
+    completed: &RollbackCompleted,
+) -> Result<(), MigratorError> {
+    let metadata = journal.metadata.clone();
+    let given = given_links(connection).await?;
+    let mut import = Import::begin(connection).await?;
+    for pending in &prepared.pending {
+        let stream = timeline::stream_of(pending.project);
+        for (event, version) in pending.events.iter().zip(pending.version + 1..) {
+            import.push(stream, version, &NewEvent::timeline(event)?, &metadata).await?;
+        }
+    }
+    for (project, links) in given {
+        let version = prepared.links.versions.get(&project).copied().unwrap_or_default();
+        for (event, version) in links::events(links)?.iter().zip(version + 1..) {
+            import.push(links::stream_of(project), version, event, &metadata).await?;
+        }
+    }
+    let mut projects: Vec<_> =
+        prepared.log.timelines.iter().filter(|(_, folded)| folded.timeline.project().is_some()).collect();
+    projects.sort_by_key(|(project, _)| **project);
+    for chunk in projects.chunks(run::ROWS_WRITTEN_CHUNK) {
+        let digests = chunk
+            .iter()
+            .map(|(project, folded)| (**project, written::of_written(&legacy_phases::rows(folded))));
+        let event = RunEvent::RowsWritten(LegacyRowsWritten { digests: digests.collect() });
+        journal.push(&mut import, &event).await?;
+    }
+    if let Some(digest) = &prepared.plan.loss.digest {
+        let items = serde_json::to_value(&prepared.plan.loss.items)?;
+        journal
+            .push(&mut import, &RunEvent::LossAccepted(LossAccepted { digest: digest.clone(), items }))
+            .await?;
+    }
+    journal.push(&mut import, &RunEvent::RolledBack(completed.clone())).await?;
+    import.finish().await?;
+    Ok(())
+}
