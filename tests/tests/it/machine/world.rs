@@ -239,8 +239,9 @@ impl World {
             super::adoption::compare(self).await?;
         }
         // Edits of the old tables are what the next migration is for; moved projects what a reschedule is for.
-        // A project without any phase has days that nobody covers.
+        // Days of a project without any phase, or with rows that cannot be adopted, are not covered.
         let is_fit = self.model.bare().is_empty()
+            && self.model.unadoptable().is_empty()
             && self.model.drifted().is_empty()
             && self.model.moved().is_empty()
             && self.model.gone().is_empty();
