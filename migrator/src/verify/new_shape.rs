@@ -135,7 +135,15 @@ async fn runbook(
     );
     // Projects that the log does not know yet are not in the sum: check 12 says which they are.
     let known: Vec<uuid::Uuid> = reading
-        .map(|reading| reading.folded.timelines.keys().map(|project| project.uuid()).collect())
+        .map(|reading| {
+            reading
+                .folded
+                .timelines
+                .keys()
+                .filter(|id| reading.folded.knows(**id))
+                .map(|id| id.uuid())
+                .collect()
+        })
         .unwrap_or_default();
     let total: Decimal = sqlx::query_scalar(
         "SELECT coalesce(sum(total_budget), 0) FROM public.project_phases WHERE project_id = ANY ($1)",
