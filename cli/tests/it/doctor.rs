@@ -51,3 +51,21 @@ fn without_events_there_is_nothing_to_repair_from() {
     let empty = TestCluster::shared().database();
     assert!(on(&empty, &["doctor"]).ends_with(1).stdout.contains("phaseline sample"));
 }
+
+/// Tables that something else moved after a rollback are none that commands may work on: a repair leaves the log closed.
+#[test]
+fn a_repair_does_not_open_the_log_over_tables_that_something_else_moved() {
+    let database = migrated();
+    on(&database, &["rollback", "--yes"]).ends_with(0);
+    database.psql(
+        "ALTER TABLE project_phases ADD COLUMN name varchar(100), ADD COLUMN start_date date, ADD COLUMN end_date date,
+            ADD COLUMN description varchar(500);
+         ALTER TABLE resource_assignments DROP COLUMN project_phase_id;
+         ALTER TABLE project_phases DROP COLUMN phase_type;
+         UPDATE alembic_version SET version_num = '92023c163a26'",
+    );
+    on(&database, &["doctor", "--repair"]);
+    assert_eq!(database.psql("SELECT accepts_commands FROM phaseline.head").trim(), "f");
+    let plan = on(&database, &["plan"]).ends_with(3);
+    assert!(plan.stdout.contains("--adopt-migrated"), "{}", plan.stdout);
+}

@@ -147,3 +147,21 @@ async fn after_random_commands_of_several_writers_the_table_is_the_fold() {
         assert_eq!(next, range.end() + Days::new(1));
     }
 }
+
+/// What default privileges give to everybody's functions is not given to the log's: some of them run with their owner's
+/// rights.
+#[tokio::test]
+async fn default_privileges_open_none_of_the_functions() {
+    let database = sample(2, 5, 39);
+    database.psql("ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO pg_monitor, PUBLIC");
+    migrated(database.url()).await;
+    let open = database.psql(
+        "SELECT p.proname, a.grantee::regrole FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+          WHERE p.pronamespace = 'phaseline'::regnamespace AND a.grantee <> p.proowner
+            AND a.grantee NOT IN (SELECT oid FROM pg_roles WHERE rolname LIKE 'phaseline%')",
+    );
+    assert_eq!(open.trim(), "", "open to others");
+    let definers = database
+        .psql("SELECT count(*) FROM pg_proc WHERE pronamespace = 'phaseline'::regnamespace AND prosecdef");
+    assert!(definers.trim().parse::<u32>().unwrap() >= 3, "{definers}");
+}

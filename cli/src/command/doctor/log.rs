@@ -68,7 +68,8 @@ async fn missing_objects(connection: &mut PgConnection) -> Result<Vec<String>, s
           WHERE pg_catalog.to_regclass('phaseline.' || wanted.name) IS NULL
          UNION ALL
          SELECT 'function phaseline.' || wanted.name
-           FROM (VALUES ('append'), ('chain_hash'), ('project_inline'), ('refuse_change')) AS wanted (name)
+           FROM (VALUES ('append'), ('chain_hash'), ('project_inline'), ('unadopted'),
+                        ('project_of'), ('refuse_change')) AS wanted (name)
           WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_proc p
                  WHERE p.pronamespace = 'phaseline'::regnamespace AND p.proname = wanted.name)",
     )
@@ -102,10 +103,17 @@ async fn head(report: &mut Report, connection: &mut PgConnection, shape: Shape) 
     }
     let head: Result<Option<Head>, _> =
         sqlx::query_as("SELECT accepts_commands FROM phaseline.head WHERE id = 1")
-            .fetch_optional(connection)
+            .fetch_optional(&mut *connection)
             .await;
+    let runs = phaseline_migrator::run::runs(connection).await.unwrap_or_default();
+    let migrated = runs.iter().rfind(|run| run.completed()).is_some_and(|run| run.migrated.is_some());
     match head {
         Err(error) => report.unchecked("log's head", error),
+        Ok(Some(head)) if shape == Shape::Timelines && !migrated && !head.accepts_commands => report.fail(
+            "log's head",
+            "no commands are taken: something else than phaseline moved the tables",
+            "phaseline plan --adopt-migrated shows how to take them over.",
+        ),
         Ok(None) => {
             report.fail("log's head", "phaseline.head has no row, so nothing can be appended", REPAIR)
         }
