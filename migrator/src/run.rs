@@ -1,6 +1,6 @@
 //! A run of the migrator as events: who, when, on what plan, with what outcome.
 //!
-//! That it began is committed before its work (see [`crate::journal`]); everything else is written in the transaction
+//! That it began is committed before its work (module `journal`); everything else is written in the transaction
 //! that changes the shape. So a run that was killed is seen to have begun, and to have changed nothing.
 
 use crate::definition::Luggage;

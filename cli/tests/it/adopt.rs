@@ -130,7 +130,9 @@ fn all_that_the_log_does_not_know_is_adopted_at_once_and_the_second_time_nothing
     assert!(done.stdout.contains("ADOPTED") && done.stdout.contains("it had none"), "{}", done.stdout);
     assert_eq!(rows(), stood);
     let history = on(&database, &["history", BARE]).ends_with(0).stdout;
-    for told in ["by ada (cli)", "why: weekly", "phase 'Default Phase' supplied"] {
+    for told in
+        ["by ada (cli)", "why: repair: the project had no phase (weekly)", "phase 'Default Phase' supplied"]
+    {
         assert!(history.contains(told), "{told}: {history}");
     }
     on(&database, &["verify"]).ends_with(0);
