@@ -6,9 +6,12 @@ use crate::lock;
 use crate::run::{self, Direction, Operator, RunEvent, RunFailed};
 use crate::session;
 use phaseline_store::{Import, NewEvent};
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 use uuid::Uuid;
+
+/// How long the end of a failed run may take to be written down.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A run that has begun.
 #[derive(Debug)]
@@ -83,9 +86,16 @@ impl Begin<'_> {
     }
 }
 
-/// Records why a run ended without changing anything. That it cannot be recorded (the connection may be what failed)
-/// changes nothing about the failure: the run will be seen as killed.
-pub(crate) async fn failed(database: &session::Database, journal: &Journal, error: &MigratorError) {
+/// Records why a run ended without changing anything, once what it had begun on `connection` is undone. That it cannot be
+/// recorded (the connection may be what failed) changes nothing about the failure: the run will be seen as killed.
+pub(crate) async fn failed(
+    database: &session::Database,
+    connection: &mut PgConnection,
+    journal: &Journal,
+    error: &MigratorError,
+) {
+    // The next statement on a connection undoes its transaction; the log's head is free then.
+    let _ = tokio::time::timeout(PATIENCE, connection.ping()).await;
     let outcome = match error {
         MigratorError::Interrupted => "interrupted",
         MigratorError::Refused(_)
@@ -97,7 +107,7 @@ pub(crate) async fn failed(database: &session::Database, journal: &Journal, erro
     };
     let event = RunEvent::Failed(RunFailed { outcome: outcome.to_owned(), error: error.to_string() });
     // Whoever asked waits for the answer, not for the journal.
-    let _ = tokio::time::timeout(Duration::from_secs(5), record(database, journal, &event)).await;
+    let _ = tokio::time::timeout(PATIENCE, record(database, journal, &event)).await;
 }
 
 async fn record(

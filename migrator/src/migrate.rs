@@ -5,21 +5,23 @@
 //! in a schema of its own. Only then the tables are locked, and only if nothing changed meanwhile the prepared work is
 //! swapped in. If something changed, it is undone and done again under the lock from the start, which cannot miss.
 
+mod build;
+
+use crate::ddl;
 use crate::definition::{self, Luggage, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
 use crate::journal::{self, Begin, Journal};
 use crate::lock::{Head, lock_run, lock_tables};
-use crate::plan::{Outcome, Plan, PlanOptions, Prepared, REBUILT, SHADOW, Source, new_phases, prepare};
+use crate::plan::{Outcome, Plan, PlanOptions, Prepared, REBUILT, SHADOW, new_phases, prepare};
 use crate::progress::Progress;
-use crate::run::{Direction, LegacySchemaRecorded, MigrationCompleted, Operator, RunEvent};
+use crate::run::{Direction, LegacySchemaRecorded, Operator};
 use crate::session::{self, Database};
 use crate::shape::{self, LEGACY_REVISION, TIMELINE_REVISION};
 use crate::takeover::{self, Takeover};
-use crate::{ddl, links};
-use phaseline_projections::{PhaseRow, project_phases};
-use phaseline_store::{Import, NewEvent, copy::Sink, schema, timeline};
+use build::{build_shadow, import};
+use phaseline_store::schema;
 use serde::Serialize;
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -84,9 +86,7 @@ pub async fn migrate(
     let mut journal = None;
     let done = attempts(&mut connection, &mut watcher, options, progress, begun, &mut journal).await;
     if let (Err(error), Some(journal)) = (&done, &journal) {
-        // Whatever is begun is undone first; the log's head is free then.
-        let _ = tokio::time::timeout(Duration::from_secs(5), connection.ping()).await;
-        journal::failed(database, journal, error).await;
+        journal::failed(database, &mut connection, journal, error).await;
     }
     done
 }
@@ -333,102 +333,6 @@ async fn changed(
         return Ok(Some("what hangs on the tables".to_owned()));
     }
     Ok(None)
-}
-
-/// Writes the run's events, the timelines' and the links'. Returns the last position and the new table's rows in the
-/// old table's order.
-async fn import(
-    connection: &mut PgConnection,
-    prepared: &Prepared,
-    legacy_schema: &LegacySchemaRecorded,
-    journal: &mut Journal,
-    options: &MigrateOptions,
-    progress: &dyn Progress,
-) -> Result<(i64, Vec<PhaseRow>), MigratorError> {
-    let plan = &prepared.plan;
-    let total = plan.counts.timeline_events + plan.counts.link_events;
-    progress.step("writing the log", Some(total));
-    let metadata = journal.metadata.clone();
-    let repair = options.operator.metadata(journal.run).of_repair().to_json()?;
-    let mut import = Import::begin(connection).await?;
-    journal.push(&mut import, &RunEvent::LegacySchema(legacy_schema.clone())).await?;
-
-    let recorded_at = import.recorded_at().naive_utc();
-    let mut done = 0;
-    let mut rows: Vec<(i64, PhaseRow)> = Vec::new();
-    for project in &prepared.translation.projects {
-        let mut folded = prepared.log.timelines.get(&project.project).cloned().unwrap_or_default();
-        let stream = timeline::stream_of(project.project);
-        let metadata = if project.source == Source::Repair { &repair } else { &metadata };
-        for (event, version) in project.events.iter().zip(project.version + 1..) {
-            import.push(stream, version, &NewEvent::timeline(event)?, metadata).await?;
-            folded.apply(event, recorded_at);
-            done += 1;
-        }
-        let ordinal = |row: &PhaseRow| {
-            folded
-                .timeline
-                .phase(row.id)
-                .and_then(|phase| phase.legacy)
-                .map_or(i64::MAX, |legacy| legacy.ordinal)
-        };
-        rows.extend(project_phases::rows(&folded).into_iter().map(|row| (ordinal(&row), row)));
-        if done % 1000 < 3 {
-            progress.advance(done);
-            stop_if_asked(progress)?;
-        }
-    }
-    for project in &prepared.translation.links {
-        let stream = links::stream_of(project.project);
-        for (event, version) in links::events(project.links.clone())?.iter().zip(project.version + 1..) {
-            import.push(stream, version, event, &metadata).await?;
-            done += 1;
-        }
-        if done % 1000 < 3 {
-            progress.advance(done);
-            stop_if_asked(progress)?;
-        }
-    }
-    let completed = MigrationCompleted { counts: plan.counts, budgets: plan.budgets_before };
-    journal.push(&mut import, &RunEvent::Migrated(completed)).await?;
-    let imported = import.finish().await?;
-    progress.advance(total);
-    rows.sort_by_key(|(ordinal, _)| *ordinal);
-    Ok((imported.position, rows.into_iter().map(|(_, row)| row).collect()))
-}
-
-async fn build_shadow(
-    connection: &mut PgConnection,
-    definition: &TableDefinition,
-    rows: &[PhaseRow],
-) -> Result<(), MigratorError> {
-    sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
-    ddl::run(connection, &definition.create_in(SHADOW)).await?;
-    let target = format!("{SHADOW}.project_phases ({})", project_phases::COLUMNS.join(", "));
-    let mut sink = Sink::open(connection, &target).await?;
-    for row in rows {
-        sink.row(11, |fields| {
-            fields.uuid(row.project_id.uuid());
-            fields.numeric(row.capital_budget);
-            fields.numeric(row.expense_budget);
-            fields.numeric(row.total_budget);
-            fields.uuid(row.id.uuid());
-            fields.timestamp(row.created_at);
-            fields.timestamp(row.updated_at);
-            fields.text(&row.name);
-            fields.date(row.start_date);
-            fields.date(row.end_date);
-            match &row.description {
-                Some(description) => fields.text(description),
-                None => fields.null(),
-            }
-        })
-        .await?;
-    }
-    sink.finish().await?;
-    ddl::run(connection, &definition.index_in(SHADOW)).await?;
-    sqlx::raw_sql(&format!("ANALYZE {SHADOW}.project_phases")).execute(connection).await?;
-    Ok(())
 }
 
 /// The swap, under the tables' locks. Checks itself before the caller commits.

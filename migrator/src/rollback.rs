@@ -27,7 +27,7 @@ use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::drift::Drift;
 use phaseline_store::schema;
 use serde::Serialize;
-use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use sqlx::{PgConnection, Postgres, Transaction};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -148,9 +148,7 @@ pub async fn rollback(
     let mut journal = None;
     let done = attempts(&mut connection, &mut watcher, options, progress, begun, &mut journal).await;
     if let (Err(error), Some(journal)) = (&done, &journal) {
-        // Whatever is begun is undone first; the log's head is free then.
-        let _ = tokio::time::timeout(Duration::from_secs(5), connection.ping()).await;
-        journal::failed(database, journal, error).await;
+        journal::failed(database, &mut connection, journal, error).await;
     }
     done
 }

@@ -21,7 +21,7 @@ use phaseline_projections::{FoldedLog, FoldedTimeline, adopt, project_phases};
 use phaseline_store::{Import, NewEvent, schema, timeline};
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use std::collections::HashSet;
 use std::time::Instant;
 
@@ -328,8 +328,7 @@ pub(crate) async fn take_over(
     let mut journal = begin.run(watcher, connection).await?;
     let done = carry_out(connection, watcher, &early, &mut journal, options, progress, begun).await;
     if let Err(error) = &done {
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), connection.ping()).await;
-        journal::failed(database, &journal, error).await;
+        journal::failed(database, connection, &journal, error).await;
     }
     done
 }

@@ -3,10 +3,9 @@
 mod cut_short;
 
 use crate::program::{Ran, legacy, migrated, on, phaseline, project_and_phase, run};
+use crate::signals::Holder;
 use phaseline_embedded::testing::{TestCluster, TestDatabase, TestOptions};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
 
 const FORMAT: &str = "phaseline.rehearse/1";
 
@@ -24,36 +23,6 @@ fn copies(database: &TestDatabase) -> String {
             database.name()
         ),
     )
-}
-
-/// Somebody connected to a database, until dropped, who has run this.
-struct Session {
-    psql: Child,
-    stdin: Option<ChildStdin>,
-}
-
-impl Session {
-    fn on(database: &TestDatabase, sql: &str) -> Self {
-        let mut psql = Command::new(database.cluster().binaries().program("psql"))
-            .args(["-X", "-q", "-A", "-t", database.url()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = psql.stdin.take().unwrap();
-        writeln!(stdin, "{sql}; SELECT 'done';").unwrap();
-        let mut line = String::new();
-        BufReader::new(psql.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line.trim(), "done");
-        Self { psql, stdin: Some(stdin) }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        drop(self.stdin.take());
-        self.psql.wait().unwrap();
-    }
 }
 
 fn notes(report: &Value) -> String {
@@ -102,7 +71,7 @@ fn beside_users_it_is_copied_by_a_dump_and_the_report_names_who_was_in_the_way()
          CREATE PUBLICATION p FOR TABLE public.programs; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
     );
     let before = database.dump(&[]);
-    let user = Session::on(&database, "SET application_name = 'planner-web'");
+    let user = Holder::on(&database, "SET application_name = 'planner-web'");
     let ran = on(&database, &["rehearse", "--json"]).ends_with(0);
     let report = ran.object(FORMAT);
     assert_eq!((&report["method"], &report["identical"]), (&"dump".into(), &true.into()));

@@ -14,6 +14,11 @@ pub(crate) struct Holder {
 
 impl Holder {
     pub(crate) fn of(database: &TestDatabase, table: &str) -> Self {
+        Self::on(database, &format!("BEGIN; LOCK TABLE public.{table} IN ROW EXCLUSIVE MODE"))
+    }
+
+    /// A session that has run this and stays open.
+    pub(crate) fn on(database: &TestDatabase, sql: &str) -> Self {
         let mut psql = Command::new(database.cluster().binaries().program("psql"))
             .args(["-X", "-q", "-A", "-t", database.url()])
             .stdin(Stdio::piped())
@@ -21,7 +26,7 @@ impl Holder {
             .spawn()
             .unwrap();
         let mut stdin = psql.stdin.take().unwrap();
-        writeln!(stdin, "BEGIN; LOCK TABLE public.{table} IN ROW EXCLUSIVE MODE; SELECT 'held';").unwrap();
+        writeln!(stdin, "{sql}; SELECT 'held';").unwrap();
         let mut line = String::new();
         BufReader::new(psql.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line.trim(), "held");

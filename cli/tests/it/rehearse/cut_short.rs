@@ -1,8 +1,8 @@
 //! Rehearsals that do not come to their end: the copy goes with them, or is named.
 
-use super::{FORMAT, Session, beside, copies, notes, on_copies};
+use super::{FORMAT, beside, copies, notes, on_copies};
 use crate::program::{eventually, legacy, on, signal};
-use crate::signals::Running;
+use crate::signals::{Holder, Running};
 use phaseline_embedded::testing::TestDatabase;
 
 /// Whether the copy is in the middle of a statement that [`on_copies`] made slow.
@@ -37,7 +37,7 @@ fn a_signal_ends_with_8_and_leaves_no_copy_wherever_it_is() {
     assert!(database.dump(&[]) == before);
     // While the dump waits for a table that somebody holds.
     let database = legacy();
-    let user = Session::on(&database, "BEGIN; LOCK TABLE public.programs");
+    let user = Holder::on(&database, "BEGIN; LOCK TABLE public.programs");
     let run = Running::start(&database, &["rehearse"]);
     eventually("it copies", || !copies(&database).is_empty() && run.has_said("the copy takes"));
     signal("TERM", run.id());
