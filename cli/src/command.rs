@@ -10,6 +10,7 @@ pub(crate) mod migrate;
 pub(crate) mod moment;
 pub(crate) mod phase;
 pub(crate) mod plan;
+pub(crate) mod rebuild;
 pub(crate) mod rehearse;
 pub(crate) mod rollback;
 pub(crate) mod sample;
@@ -37,6 +38,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Fa
         Command::Phase(args) => phase::run(context, args).await,
         Command::Adopt(args) => adopt::run(context, args).await,
         Command::Drift(args) => drift::run(context, args).await,
+        Command::Rebuild(args) => rebuild::run(context, args).await,
         Command::Sample(args) => sample::run(context, args).await,
         Command::Demo(args) => demo::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,

@@ -69,7 +69,7 @@ fn start(cli: Cli) -> Exit {
     let output = Arc::new(Output::new(cli.global.json, cli.global.quiet));
     let done = logging::start(cli.global.verbose, cli.global.quiet).and_then(|()| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+            .worker_threads(workers())
             .enable_all()
             .build()
             .map_err(|error| Failure::unexpected(format!("the program cannot start: {error}")))?;
@@ -84,6 +84,11 @@ fn start(cli: Cli) -> Exit {
             failure.exit()
         }
     }
+}
+
+/// A rebuild decodes the log on all cores; nothing else needs more than two.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 16)
 }
 
 /// Runs the command until it ends or is cancelled; then everything that it holds is let go, a private server too.

@@ -11,7 +11,6 @@ pub mod links;
 mod lock;
 pub mod migrate;
 pub mod plan;
-pub mod progress;
 pub mod rollback;
 mod row_values;
 pub mod run;
@@ -27,5 +26,6 @@ mod watch;
 mod written;
 
 pub use error::MigratorError;
+pub use phaseline_store::progress;
 pub use session::Database;
 pub use translate::{BudgetSums, ByDate};

@@ -5,12 +5,16 @@ mod project;
 pub use project::{Cure, Finding, ProjectDrift, ProjectDriftKind, look};
 
 use crate::live::{LiveRow, select_list};
+use crate::project_phases::{COLUMNS, FoldedRow};
 use crate::{FoldedLog, PhaseRow, project_phases};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::{StoreError, copy};
 use serde::Serialize;
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
+
+/// Where the id stands among the columns.
+const ID: usize = 4;
 
 /// One difference between a live row and the fold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -65,64 +69,102 @@ impl std::fmt::Display for Drift {
 
 /// Every difference between the live rows and the fold, by project and phase. Does not depend on the session's settings.
 pub async fn compare(connection: &mut PgConnection, log: &FoldedLog) -> Result<Vec<Drift>, StoreError> {
-    let rows = live_rows(connection, log, None).await?;
-    Ok(differences(log, |_| true, rows))
+    let live = LiveTable::read(connection, log, None, |_| false).await?;
+    Ok(differences(log, |_| true, live))
 }
 
-/// The live rows; of some projects only, if asked: those that stand under them, and those of the phases that the log
-/// has for them, wherever they stand.
-async fn live_rows(
-    connection: &mut PgConnection,
-    log: &FoldedLog,
-    only: Option<&HashSet<ProjectId>>,
-) -> Result<Vec<LiveRow>, StoreError> {
-    let among = only.map_or_else(String::new, |only| {
-        let phases = only
-            .iter()
-            .filter_map(|project| log.timelines.get(project))
-            .flat_map(|folded| folded.timeline.phases())
-            .map(|phase| phase.id.to_string());
-        let list = |ids: Vec<String>| format!("'{{{}}}'::pg_catalog.uuid[]", ids.join(","));
-        format!(
-            "WHERE ph.project_id = ANY ({}) OR ph.id = ANY ({})",
-            list(only.iter().map(ToString::to_string).collect()),
-            list(phases.collect())
-        )
-    });
-    let query = format!("SELECT {} FROM public.project_phases ph {among}", select_list());
-    let mut rows = Vec::new();
-    copy::read(connection, &query, |row| {
-        rows.push(LiveRow::read(&row, 0)?);
-        Ok::<_, StoreError>(())
-    })
-    .await?;
-    Ok(rows)
+/// The live table beside the fold.
+struct LiveTable<'a> {
+    /// The fold's rows, and whether each was found, byte for byte.
+    folded: HashMap<PhaseId, (FoldedRow<'a>, bool)>,
+    /// The rows that are not byte for byte as the fold has them, and those that were asked for.
+    others: Vec<LiveRow>,
 }
 
-/// What differs between these rows and the fold, of the projects that were asked for and of every phase whose row is
-/// among these.
-fn differences(log: &FoldedLog, asked: impl Fn(&ProjectId) -> bool, rows: Vec<LiveRow>) -> Vec<Drift> {
-    let mut live: HashMap<PhaseId, LiveRow> = HashMap::with_capacity(rows.len());
-    // Without a primary key an id could stand twice; then the second row is one that the log does not have.
-    let mut left: Vec<LiveRow> = rows.into_iter().filter_map(|row| live.insert(row.id, row)).collect();
-    let mut drift = Vec::new();
-    for (project_id, folded) in &log.timelines {
-        let asked = asked(project_id);
-        // A row that stands under a project that was asked for may belong to one that was not.
-        if !asked && !folded.timeline.phases().iter().any(|phase| live.contains_key(&phase.id)) {
-            continue;
-        }
-        for row in project_phases::rows(folded) {
-            match live.remove(&row.id) {
-                Some(live) => drift.extend(fields(&row, &live)),
-                None if asked => drift.push(Drift {
-                    project_id: *project_id,
-                    phase_id: row.id,
-                    kind: DriftKind::Missing,
-                    row: None,
-                }),
-                None => {}
+impl<'a> LiveTable<'a> {
+    /// Reads the live rows; of some projects only, if asked: those that stand under them, and those of the phases that
+    /// the log has for them, wherever they stand. Most rows are as they should be: all are compared as bytes while they
+    /// pass, and only what differs, or stands under a project in `whole`, is read once more to be shown.
+    async fn read(
+        connection: &mut PgConnection,
+        log: &'a FoldedLog,
+        only: Option<&HashSet<ProjectId>>,
+        whole: impl Fn(&ProjectId) -> bool,
+    ) -> Result<Self, StoreError> {
+        let list = |ids: &[String]| format!("'{{{}}}'::pg_catalog.uuid[]", ids.join(","));
+        let among = only.map_or_else(String::new, |only| {
+            let phases = only
+                .iter()
+                .filter_map(|project| log.timelines.get(project))
+                .flat_map(|folded| folded.timeline.phases())
+                .map(|phase| phase.id.to_string());
+            format!(
+                "WHERE ph.project_id = ANY ({}) OR ph.id = ANY ({})",
+                list(&only.iter().map(ToString::to_string).collect::<Vec<_>>()),
+                list(&phases.collect::<Vec<_>>())
+            )
+        });
+        let mut folded: HashMap<PhaseId, (FoldedRow<'a>, bool)> =
+            log.timelines.values().flat_map(FoldedRow::of).map(|row| (row.id(), (row, false))).collect();
+        let mut others = Vec::new();
+        let mut nameless = false;
+        let columns = COLUMNS.map(|column| format!("ph.{column}")).join(", ");
+        let query = format!("SELECT {columns} FROM public.project_phases ph {among}");
+        copy::read(connection, &query, |row| {
+            let Some(id) = row.nullable_uuid(ID)? else {
+                nameless = true;
+                return Ok(());
+            };
+            match folded.get_mut(&id.into()) {
+                Some((expected, seen)) if !*seen && expected.is(&row) && !whole(&expected.project_id) => {
+                    *seen = true;
+                }
+                known => {
+                    // Without a primary key an id could stand twice: then both rows are looked at.
+                    if let Some((_, seen)) = known {
+                        *seen = false;
+                    }
+                    others.push(id.to_string());
+                }
             }
+            Ok::<_, StoreError>(())
+        })
+        .await?;
+        let mut table = Self { folded, others: Vec::new() };
+        if nameless || !others.is_empty() {
+            let query = format!(
+                "SELECT {} FROM public.project_phases ph WHERE ph.id = ANY ({}) OR ph.id IS NULL",
+                select_list(),
+                list(&others)
+            );
+            copy::read(connection, &query, |row| {
+                table.others.push(LiveRow::read(&row, 0)?);
+                Ok::<_, StoreError>(())
+            })
+            .await?;
+        }
+        Ok(table)
+    }
+}
+
+/// What differs between the live rows and the fold, of the projects that were asked for and of every phase whose row is
+/// among these.
+fn differences(log: &FoldedLog, asked: impl Fn(&ProjectId) -> bool, table: LiveTable<'_>) -> Vec<Drift> {
+    let mut live: HashMap<PhaseId, LiveRow> = HashMap::with_capacity(table.others.len());
+    // Without a primary key an id could stand twice; then the second row is one that the log does not have.
+    let mut left: Vec<LiveRow> =
+        table.others.into_iter().filter_map(|row| live.insert(row.id, row)).collect();
+    let mut drift = Vec::new();
+    for (row, _) in table.folded.values().filter(|(_, seen)| !seen) {
+        match live.remove(&row.id()) {
+            Some(live) => drift.extend(fields(&row.row(), &live)),
+            None if asked(&row.project_id) => drift.push(Drift {
+                project_id: row.project_id,
+                phase_id: row.id(),
+                kind: DriftKind::Missing,
+                row: None,
+            }),
+            None => {}
         }
     }
     left.extend(live.into_values());

@@ -2,8 +2,10 @@
 
 use chrono::NaiveDateTime;
 use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineEvent};
+use phaseline_store::parallel::{self, Place, TimelinePlace};
+use phaseline_store::progress::Progress;
 use phaseline_store::timeline::{self, TIMELINE};
-use phaseline_store::{RawEvent, RecordedTimeline, StoreError, StreamId};
+use phaseline_store::{RawEvent, RecordedTimeline, StoreError};
 use std::collections::{BTreeMap, HashMap};
 
 /// When a phase came into being and when it last changed (UTC, as the planner writes them).
@@ -112,6 +114,20 @@ impl FoldedTimeline {
     }
 }
 
+/// What stands at one position, decoded: the project, the version, the time and the event; nothing if it is no timeline's.
+struct Decoded(Option<(ProjectId, i64, NaiveDateTime, TimelineEvent)>);
+
+impl Decoded {
+    fn of(place: &Place<'_>) -> Result<Self, StoreError> {
+        let decode = |found: TimelinePlace<'_>| {
+            let event = TimelineEvent::from_stored(found.event_type, found.schema_version, found.payload)
+                .map_err(|source| StoreError::Unreadable { position: place.position, source })?;
+            Ok::<_, StoreError>((found.stream_id.into(), found.version, place.recorded_at.naive_utc(), event))
+        };
+        Ok(Self(place.timeline.map(decode).transpose()?))
+    }
+}
+
 /// The fold of a whole log, timeline by timeline.
 #[derive(Clone, Debug, Default)]
 pub struct FoldedLog {
@@ -134,23 +150,64 @@ impl FoldedLog {
         if event.stream_type != TIMELINE {
             return Ok(());
         }
-        let folded = self.timelines.entry(event.stream_id.into()).or_default();
-        if event.version != folded.version + 1 {
+        let recorded_at = event.recorded_at.naive_utc();
+        self.take(event.stream_id.into(), event.version, recorded_at, &event.timeline_event()?)
+    }
+
+    /// Takes a timeline's event that stands at the position reached.
+    fn take(
+        &mut self,
+        project: ProjectId,
+        version: i64,
+        recorded_at: NaiveDateTime,
+        event: &TimelineEvent,
+    ) -> Result<(), StoreError> {
+        let folded = self.timelines.entry(project).or_default();
+        if version != folded.version + 1 {
             return Err(StoreError::VersionGap {
-                stream: StreamId { stream_type: TIMELINE, id: event.stream_id },
+                stream: timeline::stream_of(project),
                 expected: folded.version + 1,
-                found: event.version,
+                found: version,
             });
         }
-        folded.apply(&event.timeline_event()?, event.recorded_at.naive_utc());
-        folded.version = event.version;
-        folded.position = event.position;
+        folded.apply(event, recorded_at);
+        folded.version = version;
+        folded.position = self.position;
         Ok(())
     }
 
-    /// Takes what was appended since it was read: under the head's lock, it then is the whole log.
+    /// Folds the log up to a position with several connections at once: they read and decode, events are applied in order
+    /// of position as in [`FoldedLog::read`], and the result is the same. `snapshot` is one from
+    /// [`parallel::export_snapshot`]. Fails unless every position was seen.
+    pub async fn read_parallel(
+        readers: Vec<sqlx::PgConnection>,
+        snapshot: &str,
+        up_to: i64,
+        progress: &dyn Progress,
+    ) -> Result<Self, StoreError> {
+        let mut log = Self::default();
+        parallel::read_timelines(readers, snapshot, up_to, Decoded::of, |places| {
+            for place in places {
+                log.position += 1;
+                if let Some((project, version, recorded_at, event)) = place.0 {
+                    log.take(project, version, recorded_at, &event)?;
+                }
+            }
+            progress.advance(log.position.unsigned_abs());
+            Ok(())
+        })
+        .await?;
+        Ok(log)
+    }
+
+    /// Takes what was appended since it was read: under the head's lock, it then is the whole log. Fails unless the
+    /// positions behind the one read are all there.
     pub async fn catch_up(&mut self, connection: &mut sqlx::PgConnection) -> Result<(), StoreError> {
         let tip = phaseline_store::schema::tip(connection).await?.position;
+        let appended = phaseline_store::read::count_behind(connection, self.position).await?;
+        if self.position + appended != tip {
+            return Err(StoreError::PositionGap { expected: self.position + appended + 1, found: Some(tip) });
+        }
         for project in timeline::changed_since(connection, self.position).await? {
             let history = timeline::history(connection, project, None).await?;
             self.timelines.insert(project, FoldedTimeline::of(&history));

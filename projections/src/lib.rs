@@ -7,7 +7,8 @@
 //! - [`inline`] keeps `project_phases` in the transaction of each append.
 //! - [`history`] tells a timeline's events to a person.
 //! - [`live`] reads the table's rows as they stand, whatever they hold.
-//! - [`drift`] compares the live tables with the fold; [`repair`] makes them what the log says.
+//! - [`drift`] compares the live tables with the fold; [`repair`] makes them what the log says; [`rebuild`] does both
+//!   for the whole of `project_phases`, as fast as the log can be read.
 
 pub mod adopt;
 pub mod drift;
@@ -17,6 +18,7 @@ pub mod inline;
 pub mod legacy_phases;
 pub mod live;
 pub mod project_phases;
+pub mod rebuild;
 pub mod repair;
 mod table;
 

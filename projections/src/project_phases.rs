@@ -1,8 +1,10 @@
 //! `project_phases` in its new shape: what the users' backend reads.
 
-use crate::FoldedTimeline;
+use crate::{FoldedTimeline, Stamps};
 use chrono::{NaiveDate, NaiveDateTime};
-use phaseline_domain::{PhaseId, ProjectId};
+use phaseline_domain::{Phase, PhaseId, ProjectId};
+use phaseline_store::StoreError;
+use phaseline_store::copy::{Row, Sink};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
@@ -63,38 +65,103 @@ pub const COLUMNS: [&str; 11] = [
     "description",
 ];
 
+/// A row as the fold has it, before anything of it is copied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FoldedRow<'a> {
+    /// The project.
+    pub(crate) project_id: ProjectId,
+    phase: &'a Phase,
+    stamps: &'a Stamps,
+}
+
+impl<'a> FoldedRow<'a> {
+    /// A project's rows, in the order of its phases.
+    pub(crate) fn of(folded: &'a FoldedTimeline) -> impl Iterator<Item = Self> {
+        let row = |phase: &'a Phase| {
+            let (project_id, stamps) = (folded.timeline.project()?, folded.stamps.get(&phase.id)?);
+            Some(Self { project_id, phase, stamps })
+        };
+        folded.timeline.phases().iter().filter_map(row)
+    }
+
+    /// The phase.
+    pub(crate) const fn id(&self) -> PhaseId {
+        self.phase.id
+    }
+
+    /// The row.
+    pub(crate) fn row(&self) -> PhaseRow {
+        let Self { project_id, phase, stamps } = *self;
+        PhaseRow {
+            project_id,
+            capital_budget: phase.budget.capital().amount(),
+            expense_budget: phase.budget.expense().amount(),
+            total_budget: phase.budget.total().amount(),
+            id: phase.id,
+            created_at: stamps.created_at,
+            updated_at: stamps.updated_at,
+            name: phase.name.as_str().to_owned(),
+            start_date: phase.range.start(),
+            end_date: phase.range.end(),
+            description: phase.description.as_ref().map(|text| text.as_str().to_owned()),
+        }
+    }
+
+    /// Whether a row of the table, read by binary COPY in the order of [`COLUMNS`], is this one, byte for byte.
+    pub(crate) fn is(&self, row: &Row<'_>) -> bool {
+        let Self { project_id, phase, stamps } = *self;
+        row.is_uuid(0, project_id.uuid())
+            && row.is_numeric(1, phase.budget.capital().amount())
+            && row.is_numeric(2, phase.budget.expense().amount())
+            && row.is_numeric(3, phase.budget.total().amount())
+            && row.is_uuid(4, phase.id.uuid())
+            && row.is_timestamp(5, stamps.created_at)
+            && row.is_timestamp(6, stamps.updated_at)
+            && row.is_text(7, Some(phase.name.as_str()))
+            && row.is_date(8, phase.range.start())
+            && row.is_date(9, phase.range.end())
+            && row.is_text(10, phase.description.as_ref().map(phaseline_domain::Description::as_str))
+    }
+}
+
 /// A project's rows, in the order of its phases.
 pub fn rows(folded: &FoldedTimeline) -> Vec<PhaseRow> {
-    let Some(project_id) = folded.timeline.project() else {
-        return Vec::new();
-    };
-    folded
-        .timeline
-        .phases()
-        .iter()
-        .filter_map(|phase| {
-            let stamps = folded.stamps.get(&phase.id)?;
-            Some(PhaseRow {
-                project_id,
-                capital_budget: phase.budget.capital().amount(),
-                expense_budget: phase.budget.expense().amount(),
-                total_budget: phase.budget.total().amount(),
-                id: phase.id,
-                created_at: stamps.created_at,
-                updated_at: stamps.updated_at,
-                name: phase.name.as_str().to_owned(),
-                start_date: phase.range.start(),
-                end_date: phase.range.end(),
-                description: phase.description.as_ref().map(|text| text.as_str().to_owned()),
-            })
+    FoldedRow::of(folded).map(|row| row.row()).collect()
+}
+
+/// Loads rows into a table of these columns by COPY; `table` is trusted SQL text. Triggers fire as for INSERT.
+pub async fn load(
+    connection: &mut sqlx::PgConnection,
+    table: &str,
+    rows: &[PhaseRow],
+) -> Result<u64, StoreError> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let mut sink = Sink::open(connection, &format!("{table} ({})", COLUMNS.join(", "))).await?;
+    for row in rows {
+        sink.row(11, |fields| {
+            fields.uuid(row.project_id.uuid());
+            fields.numeric(row.capital_budget);
+            fields.numeric(row.expense_budget);
+            fields.numeric(row.total_budget);
+            fields.uuid(row.id.uuid());
+            fields.timestamp(row.created_at);
+            fields.timestamp(row.updated_at);
+            fields.text(&row.name);
+            fields.date(row.start_date);
+            fields.date(row.end_date);
+            match &row.description {
+                Some(description) => fields.text(description),
+                None => fields.null(),
+            }
         })
-        .collect()
+        .await?;
+    }
+    sink.finish().await
 }
 
 /// Inserts rows into the table.
-pub async fn insert(
-    connection: &mut sqlx::PgConnection,
-    rows: &[PhaseRow],
-) -> Result<u64, phaseline_store::StoreError> {
-    crate::table::insert(connection, rows).await
+pub async fn insert(connection: &mut sqlx::PgConnection, rows: &[PhaseRow]) -> Result<u64, StoreError> {
+    load(connection, "public.project_phases", rows).await
 }

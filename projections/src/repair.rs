@@ -16,10 +16,13 @@ pub const DRIFT_REPAIR: &str = "DriftRepair";
 /// How many differences one event holds at most, so that no event becomes unwieldy.
 const DIFFERENCES_PER_EVENT: usize = 1000;
 
-/// `DriftRepaired`: what differed and was set right.
+/// `DriftRepaired`: what differed and was set right. Where very many rows were missing, such as all, they are counted
+/// instead of listed: they took nothing away, and the log names them anyway.
 #[derive(Debug, Serialize)]
 struct DriftRepaired<'a> {
-    differences: &'a [Finding],
+    differences: &'a [&'a Finding],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_rows: Option<u64>,
 }
 
 /// What a repair did.
@@ -41,6 +44,10 @@ pub struct Repaired {
     pub findings: Vec<Finding>,
     /// What is left of these projects, for other cures.
     pub left: Vec<Finding>,
+    /// Events that others appended since the log was read; they count.
+    pub caught_up: u64,
+    /// The projects that were looked at.
+    pub looked_at: BTreeSet<ProjectId>,
 }
 
 /// Makes the rows of these projects what the log says, and closes the timelines of those that are gone: one short
@@ -56,28 +63,38 @@ pub async fn repair(
     projects: &[ProjectId],
     metadata: &Metadata,
 ) -> Result<Repaired, StoreError> {
+    repair_these(connection, log, projects, metadata, |finding| finding.cure() == Cure::Repair).await
+}
+
+/// The same for findings of one kind; all others are left.
+pub(crate) async fn repair_these(
+    connection: &mut PgConnection,
+    log: &mut FoldedLog,
+    projects: &[ProjectId],
+    metadata: &Metadata,
+    these: impl Fn(&Finding) -> bool,
+) -> Result<Repaired, StoreError> {
     let mut transaction =
         connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE").await?;
     let connection = &mut *transaction;
     table::lock(connection, projects, &phases_of(log, projects)).await?;
+    let read = log.position;
     log.catch_up(connection).await?;
-    let (findings, left): (Vec<Finding>, Vec<Finding>) = look(connection, log, Some(projects))
-        .await?
-        .into_iter()
-        .partition(|finding| finding.cure() == Cure::Repair);
+    let caught_up = (log.position - read).unsigned_abs();
+    let looked_at: BTreeSet<ProjectId> = projects.iter().copied().collect();
+    let (findings, left): (Vec<Finding>, Vec<Finding>) =
+        look(connection, log, Some(projects)).await?.into_iter().partition(&these);
     if findings.is_empty() {
-        return Ok(Repaired { position: log.position, left, ..Repaired::default() });
+        return Ok(Repaired { position: log.position, left, caught_up, looked_at, ..Repaired::default() });
     }
     let repair_id = Uuid::now_v7();
     let work = Work::of(&findings, log);
     record(connection, log, repair_id, &findings, &work.closed, metadata).await?;
     let deleted = table::delete(connection, &work.deleted).await?;
     let updated = table::update(connection, &work.updated).await?;
-    let inserted = table::insert(connection, &work.inserted).await?;
-    let (still, left): (Vec<Finding>, Vec<Finding>) = look(connection, log, Some(projects))
-        .await?
-        .into_iter()
-        .partition(|finding| finding.cure() == Cure::Repair);
+    let inserted = project_phases::insert(connection, &work.inserted).await?;
+    let (still, left): (Vec<Finding>, Vec<Finding>) =
+        look(connection, log, Some(projects)).await?.into_iter().partition(these);
     if let Some(first) = still.first() {
         return Err(StoreError::SelfCheck(format!(
             "after the repair {} rows still differ from the log, so it was undone: a trigger or a rule on project_phases \
@@ -95,6 +112,8 @@ pub async fn repair(
         closed: work.closed.len() as u64,
         findings,
         left,
+        caught_up,
+        looked_at,
     })
 }
 
@@ -165,8 +184,19 @@ async fn record(
     let metadata = metadata.to_json()?;
     let stream = StreamId { stream_type: DRIFT_REPAIR, id: repair_id };
     let mut import = Import::begin(connection).await?;
-    for (version, differences) in (1..).zip(findings.chunks(DIFFERENCES_PER_EVENT)) {
-        let payload = serde_json::to_string(&DriftRepaired { differences })?;
+    let is_missing =
+        |finding: &&Finding| matches!(finding, Finding::Row(drift) if drift.kind == DriftKind::Missing);
+    let missing = findings.iter().filter(is_missing).count();
+    let counted = missing > DIFFERENCES_PER_EVENT;
+    let listed: Vec<&Finding> = findings.iter().filter(|finding| !(counted && is_missing(finding))).collect();
+    let mut missing_rows = counted.then_some(missing as u64);
+    let mut chunks: Vec<&[&Finding]> = listed.chunks(DIFFERENCES_PER_EVENT).collect();
+    if chunks.is_empty() {
+        chunks.push(&[]);
+    }
+    for (version, differences) in (1..).zip(chunks) {
+        let payload =
+            serde_json::to_string(&DriftRepaired { differences, missing_rows: missing_rows.take() })?;
         import.push(stream, version, &NewEvent::new("DriftRepaired", 1, payload), &metadata).await?;
     }
     for project in closed {

@@ -62,28 +62,15 @@ const RECORDS: &str = "json_to_recordset($1::json) AS r(project_id uuid, capital
                        total_budget numeric, id uuid, created_at timestamp, updated_at timestamp, name text, \
                        start_date date, end_date date, description text)";
 
+/// So that a statement stays small, however much there is to do.
+const ROWS_PER_UPDATE: usize = 5000;
+
 fn json(rows: &[PhaseRow]) -> Result<String, StoreError> {
     Ok(serde_json::to_string(&rows.iter().map(Texts).collect::<Vec<_>>())?)
 }
 
-/// Inserts rows.
-pub(crate) async fn insert(connection: &mut PgConnection, rows: &[PhaseRow]) -> Result<u64, StoreError> {
-    if rows.is_empty() {
-        return Ok(0);
-    }
-    let columns = COLUMNS.join(", ");
-    let query = format!(
-        "INSERT INTO public.project_phases ({columns}) SELECT {} FROM {RECORDS}",
-        COLUMNS.map(|column| format!("r.{column}")).join(", ")
-    );
-    Ok(sqlx::query(&query).bind(json(rows)?).execute(connection).await?.rows_affected())
-}
-
 /// Makes rows what these say, column by column.
 pub(crate) async fn update(connection: &mut PgConnection, rows: &[PhaseRow]) -> Result<u64, StoreError> {
-    if rows.is_empty() {
-        return Ok(0);
-    }
     let query = format!(
         "UPDATE public.project_phases ph SET {} FROM {RECORDS} WHERE ph.id = r.id",
         COLUMNS
@@ -93,7 +80,11 @@ pub(crate) async fn update(connection: &mut PgConnection, rows: &[PhaseRow]) -> 
             .collect::<Vec<_>>()
             .join(", ")
     );
-    Ok(sqlx::query(&query).bind(json(rows)?).execute(connection).await?.rows_affected())
+    let mut updated = 0;
+    for some in rows.chunks(ROWS_PER_UPDATE) {
+        updated += sqlx::query(&query).bind(json(some)?).execute(&mut *connection).await?.rows_affected();
+    }
+    Ok(updated)
 }
 
 /// Deletes rows.

@@ -102,27 +102,9 @@ impl RowWriter {
         self.i32(i32::try_from(days).unwrap_or(i32::MAX));
     }
 
-    /// `numeric`: base-10000 digits with the decimal point between two of them.
+    /// `numeric`
     pub fn numeric(&mut self, value: Decimal) {
-        let scale = value.scale();
-        let padding = (4 - scale % 4) % 4;
-        let mut rest = value.mantissa().unsigned_abs() * 10_u128.pow(padding);
-        let mut digits: Vec<i16> = Vec::new();
-        while rest > 0 {
-            digits.push(i16::try_from(rest % 10_000).unwrap_or_default());
-            rest /= 10_000;
-        }
-        let after_point = i16::try_from((scale + padding) / 4).unwrap_or_default();
-        let count = i16::try_from(digits.len()).unwrap_or_default();
-        let sign: u16 = if value.is_sign_negative() && !value.is_zero() { 0x4000 } else { 0 };
-        self.buffer.extend_from_slice(&(8 + 2 * i32::from(count)).to_be_bytes());
-        self.buffer.extend_from_slice(&count.to_be_bytes());
-        self.buffer.extend_from_slice(&(count - after_point - 1).to_be_bytes());
-        self.buffer.extend_from_slice(&sign.to_be_bytes());
-        self.buffer.extend_from_slice(&u16::try_from(scale).unwrap_or_default().to_be_bytes());
-        for digit in digits.iter().rev() {
-            self.buffer.extend_from_slice(&digit.to_be_bytes());
-        }
+        self.field(&numeric(value));
     }
 
     /// Bytes waiting to be sent.
@@ -139,6 +121,35 @@ impl RowWriter {
     pub fn end(&mut self) {
         self.buffer.extend_from_slice(&(-1_i16).to_be_bytes());
     }
+}
+
+/// The bytes of a `numeric`: base-10000 digits with the decimal point between two of them, without zeros at either end,
+/// as PostgreSQL itself sends them. The same value with the same scale has the same bytes.
+fn numeric(value: Decimal) -> Vec<u8> {
+    let scale = value.scale();
+    let padding = (4 - scale % 4) % 4;
+    let mut rest = value.mantissa().unsigned_abs() * 10_u128.pow(padding);
+    let mut weight = -i32::try_from((scale + padding) / 4).unwrap_or_default() - 1;
+    let mut digits: Vec<i16> = Vec::new();
+    while rest > 0 {
+        weight += 1;
+        let digit = i16::try_from(rest % 10_000).unwrap_or_default();
+        if digit != 0 || !digits.is_empty() {
+            digits.push(digit);
+        }
+        rest /= 10_000;
+    }
+    let sign: u16 = if value.is_sign_negative() && !value.is_zero() { 0x4000 } else { 0 };
+    let weight = if digits.is_empty() { 0 } else { i16::try_from(weight).unwrap_or_default() };
+    let mut bytes = Vec::with_capacity(8 + 2 * digits.len());
+    bytes.extend_from_slice(&i16::try_from(digits.len()).unwrap_or_default().to_be_bytes());
+    bytes.extend_from_slice(&weight.to_be_bytes());
+    bytes.extend_from_slice(&sign.to_be_bytes());
+    bytes.extend_from_slice(&u16::try_from(scale).unwrap_or_default().to_be_bytes());
+    for digit in digits.iter().rev() {
+        bytes.extend_from_slice(&digit.to_be_bytes());
+    }
+    bytes
 }
 
 /// One row as it was read; fields are counted from 0.
@@ -204,6 +215,35 @@ impl<'a> Row<'a> {
     /// A finite `timestamp`.
     pub fn timestamp(&self, index: usize) -> Result<NaiveDateTime, CopyError> {
         Ok(self.timestamptz(index)?.naive_utc())
+    }
+
+    /// Whether a field is this `uuid`.
+    pub fn is_uuid(&self, index: usize, value: Uuid) -> bool {
+        self.is(index, value.as_bytes())
+    }
+
+    /// Whether a field is this `numeric`, with the same number of decimals.
+    pub fn is_numeric(&self, index: usize, value: Decimal) -> bool {
+        self.is(index, &numeric(value))
+    }
+
+    /// Whether a field is this `timestamp`.
+    pub fn is_timestamp(&self, index: usize, value: NaiveDateTime) -> bool {
+        self.is(index, &(value.and_utc().timestamp_micros() - MICROS_1970_TO_2000).to_be_bytes())
+    }
+
+    /// Whether a field is this `date`.
+    pub fn is_date(&self, index: usize, value: NaiveDate) -> bool {
+        i32::try_from((value - EPOCH).num_days()).is_ok_and(|days| self.is(index, &days.to_be_bytes()))
+    }
+
+    /// Whether a field is this text, or NULL.
+    pub fn is_text(&self, index: usize, value: Option<&str>) -> bool {
+        self.nullable(index).is_ok_and(|found| found == value.map(str::as_bytes))
+    }
+
+    fn is(&self, index: usize, bytes: &[u8]) -> bool {
+        self.nullable(index).is_ok_and(|found| found == Some(bytes))
     }
 
     /// A finite `date`.

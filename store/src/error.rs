@@ -70,6 +70,15 @@ pub enum StoreError {
         /// The version that came.
         found: i64,
     },
+    /// The log lacks a position.
+    #[error("position {expected} is missing in the log{}: the log is damaged; run: phaseline verify",
+        found.map_or_else(String::new, |found| format!(", {found} came instead")))]
+    PositionGap {
+        /// The position that should have come.
+        expected: i64,
+        /// The position that came, if any.
+        found: Option<i64>,
+    },
     /// What was written is not what was meant; everything was undone.
     #[error("{0}")]
     SelfCheck(String),

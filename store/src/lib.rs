@@ -3,7 +3,8 @@
 //! - [`schema`] installs the log's schema and keeps it whole.
 //! - [`append`](mod@append) writes the events of commands, with their inline projection, in one transaction.
 //! - [`import`](mod@import) writes many events at once by binary COPY.
-//! - [`read`] reads one stream, or the whole log in order of position.
+//! - [`read`] reads one stream, or the whole log in order of position; [`parallel`] all timelines, with several
+//!   connections at once.
 //! - [`hash`] chains each event to the one before it; [`chain`] checks a log.
 //! - [`timeline`] is the store of one aggregate, [`phaseline_domain::Timeline`], also as a `cqrs_es::EventStore`.
 //!
@@ -17,6 +18,8 @@ pub mod error;
 pub mod event;
 pub mod hash;
 pub mod import;
+pub mod parallel;
+pub mod progress;
 pub mod read;
 pub mod schema;
 pub mod timeline;

@@ -26,8 +26,8 @@ fn raw<'a>(row: &Row<'a>) -> Result<RawEvent<'a>, CopyError> {
 }
 
 /// Calls `each` with every event up to position `up_to` (all if `None`), in order of position, as it arrives: memory
-/// does not grow with the log. Returns how many there were. Positions are gapless, so a missing one is an error, and
-/// so is an answer that breaks off.
+/// does not grow with the log. Returns how many there were. An answer that breaks off is an error; a missing position is
+/// for the caller to notice ([`crate::chain::Inspector`] does).
 pub async fn scan<E>(
     connection: &mut PgConnection,
     up_to: Option<i64>,
@@ -118,6 +118,14 @@ pub async fn of_type(
 pub async fn position_at(connection: &mut PgConnection, time: DateTime<Utc>) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM phaseline.events WHERE recorded_at <= $1")
         .bind(time)
+        .fetch_one(connection)
+        .await?)
+}
+
+/// How many events stand behind a position: as many as positions, unless the log is damaged.
+pub async fn count_behind(connection: &mut PgConnection, position: i64) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT count(*) FROM phaseline.events WHERE position > $1")
+        .bind(position)
         .fetch_one(connection)
         .await?)
 }

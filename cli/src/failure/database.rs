@@ -114,7 +114,7 @@ impl From<StoreError> for Failure {
             )
             .detail(reasons)
             .remedy("Correct these rows where they were written, then run the same command again."),
-            StoreError::Unreadable { .. } | StoreError::VersionGap { .. } => {
+            StoreError::Unreadable { .. } | StoreError::VersionGap { .. } | StoreError::PositionGap { .. } => {
                 Self::new(Exit::VerificationFailed, "log_damaged", text)
                     .remedy("Run: phaseline verify, which names everything that is wrong with the log")
             }

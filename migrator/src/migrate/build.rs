@@ -10,7 +10,7 @@ use crate::plan::{Prepared, SHADOW, Source};
 use crate::progress::Progress;
 use crate::run::{LegacySchemaRecorded, MigrationCompleted, RunEvent};
 use phaseline_projections::{PhaseRow, project_phases};
-use phaseline_store::{Import, NewEvent, copy::Sink, timeline};
+use phaseline_store::{Import, NewEvent, timeline};
 use sqlx::PgConnection;
 
 /// Writes the run's events, the timelines' and the links'. Returns the last position and the new table's rows in the
@@ -82,28 +82,7 @@ pub(super) async fn build_shadow(
 ) -> Result<(), MigratorError> {
     sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
     ddl::run(connection, &definition.create_in(SHADOW)).await?;
-    let target = format!("{SHADOW}.project_phases ({})", project_phases::COLUMNS.join(", "));
-    let mut sink = Sink::open(connection, &target).await?;
-    for row in rows {
-        sink.row(11, |fields| {
-            fields.uuid(row.project_id.uuid());
-            fields.numeric(row.capital_budget);
-            fields.numeric(row.expense_budget);
-            fields.numeric(row.total_budget);
-            fields.uuid(row.id.uuid());
-            fields.timestamp(row.created_at);
-            fields.timestamp(row.updated_at);
-            fields.text(&row.name);
-            fields.date(row.start_date);
-            fields.date(row.end_date);
-            match &row.description {
-                Some(description) => fields.text(description),
-                None => fields.null(),
-            }
-        })
-        .await?;
-    }
-    sink.finish().await?;
+    project_phases::load(connection, &format!("{SHADOW}.project_phases"), rows).await?;
     ddl::run(connection, &definition.index_in(SHADOW)).await?;
     sqlx::raw_sql(&format!("ANALYZE {SHADOW}.project_phases")).execute(connection).await?;
     Ok(())

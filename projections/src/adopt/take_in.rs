@@ -107,7 +107,7 @@ impl Plan {
             .filter_map(|adopted| log.timelines.get(&adopted.project_id))
             .flat_map(|folded: &FoldedTimeline| project_phases::rows(folded))
             .collect();
-        table::insert(connection, &rows).await?;
+        project_phases::insert(connection, &rows).await?;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Drift of whole projects beside that of rows: every finding, with what cures it.
 
-use super::{Drift, DriftKind, differences, live_rows};
+use super::{Drift, DriftKind, LiveTable, differences};
 use crate::FoldedLog;
 use crate::live::LiveRow;
 use phaseline_domain::ProjectId;
@@ -124,18 +124,17 @@ pub async fn look(
 ) -> Result<Vec<Finding>, StoreError> {
     let only: Option<HashSet<ProjectId>> = only.map(|only| only.iter().copied().collect());
     let dates = project_dates(connection, only.as_ref()).await?;
-    let rows = live_rows(connection, log, only.as_ref()).await?;
     let asked = |project: &ProjectId| only.as_ref().is_none_or(|only| only.contains(project));
     let gone = |project: &ProjectId| asked(project) && log.knows(*project) && !dates.contains_key(project);
+    let mut live = LiveTable::read(connection, log, only.as_ref(), &gone).await?;
 
-    let with_rows: HashSet<ProjectId> = rows.iter().map(|row| row.project_id).collect();
+    let with_rows: HashSet<ProjectId> = live.others.iter().map(|row| row.project_id).collect();
     let mut left: HashMap<ProjectId, Vec<LiveRow>> = HashMap::new();
-    for row in rows.iter().filter(|row| gone(&row.project_id)) {
-        left.entry(row.project_id).or_default().push(row.clone());
-    }
     // A project that is gone is one finding, with its rows; that others are gone too says nothing more.
-    let rows = rows.into_iter().filter(|row| !gone(&row.project_id)).collect();
-    let mut findings: Vec<Finding> = differences(log, |project| asked(project) && !gone(project), rows)
+    for row in live.others.extract_if(.., |row| gone(&row.project_id)) {
+        left.entry(row.project_id).or_default().push(row);
+    }
+    let mut findings: Vec<Finding> = differences(log, |project| asked(project) && !gone(project), live)
         .into_iter()
         .map(Finding::Row)
         .collect();

@@ -1,0 +1,82 @@
+//! What a rebuild found and did.
+
+use super::figures::{count, millis, plural};
+use super::{Page, clean};
+use crate::command::rebuild::Report;
+use crate::style::{BAD, GOOD};
+use phaseline_projections::drift::Drift;
+
+/// How many differences are shown; the rest is in `--json`.
+const SHOWN: usize = 20;
+
+/// The report as text, the verdict last.
+pub(crate) fn page(report: &Report) -> String {
+    let rebuilt = &report.rebuilt;
+    let mut page = Page::default();
+    match report.project_id {
+        Some(project) => page.entry("project", project),
+        None => page.entry("projects", count(rebuilt.projects)),
+    };
+    page.entry("events", count(rebuilt.events));
+    page.entry("phases", count(rebuilt.phases));
+    page.entry("log's position", count(rebuilt.position.unsigned_abs()));
+    if rebuilt.repair_id.is_some() {
+        page.entry("rows inserted", count(rebuilt.inserted));
+        page.entry("rows updated", count(rebuilt.updated));
+        page.entry("rows deleted", count(rebuilt.deleted));
+    }
+    if rebuilt.caught_up > 0 {
+        page.entry("caught up", plural(rebuilt.caught_up, "event"));
+    }
+    if let Some(id) = &rebuilt.repair_id {
+        page.entry("repair", id);
+    }
+    page.entry("took", millis(report.took_ms));
+    let set_right = rebuilt.repair_id.is_some();
+    if set_right {
+        list(&mut page, "Set right, as the log says", &set_right_of(report));
+    }
+    list(
+        &mut page,
+        if set_right || !report.check { "Not in the log, and left" } else { "Not what the log says" },
+        &rebuilt.left,
+    );
+    page.gap();
+    if rebuilt.unadopted > 0 {
+        page.line(format_args!(
+            "{} of projects that the log does not know: phaseline adopt",
+            plural(rebuilt.unadopted, "row")
+        ));
+    }
+    match (rebuilt.left.len() as u64, set_right) {
+        (0, true) => page.line(format_args!("{GOOD}REBUILT{GOOD:#}. What was overwritten is in the log.")),
+        (0, false) => page.line(format_args!("{GOOD}RIGHT{GOOD:#}. project_phases is what the log says; nothing was written.")),
+        (left, _) if report.check => {
+            page.line(format_args!("{BAD}DIFFERENT{BAD:#}. {}; nothing was written.", plural(left, "difference")))
+        }
+        (left, _) => page.line(format_args!(
+            "{BAD}DIFFERENT{BAD:#}. {} left that the log does not have; --delete-unknown deletes what is there.",
+            plural(left, "row")
+        )),
+    };
+    page.into_text()
+}
+
+/// The differences that are not left.
+fn set_right_of(report: &Report) -> Vec<Drift> {
+    let left = |drift: &Drift| report.rebuilt.left.contains(drift);
+    report.rebuilt.differences.iter().filter(|drift| !left(drift)).cloned().collect()
+}
+
+fn list(page: &mut Page, title: &str, differences: &[Drift]) {
+    if differences.is_empty() {
+        return;
+    }
+    page.heading(title);
+    for drift in differences.iter().take(SHOWN) {
+        page.line(format_args!("  {}", clean(&drift.to_string())));
+    }
+    if differences.len() > SHOWN {
+        page.line(format_args!("  and {} more; --json lists all", count((differences.len() - SHOWN) as u64)));
+    }
+}

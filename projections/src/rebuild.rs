@@ -1,0 +1,183 @@
+//! Rebuild: the whole log is folded anew, and `project_phases` becomes what comes out.
+//!
+//! The fold is in memory, so there is no second table: the live rows are compared with it as they pass, and only what
+//! differs is written, in place. Views, grants and foreign keys of the users stay on the table that they are on, and a
+//! rebuild that finds everything right writes nothing at all (`docs/decisions/rebuild.md`).
+
+use crate::drift::{Drift, DriftKind, Finding, look};
+use crate::repair::{Repaired, repair_these};
+use crate::{FoldedLog, FoldedTimeline};
+use phaseline_domain::ProjectId;
+use phaseline_store::progress::Progress;
+use phaseline_store::{Metadata, StoreError, parallel, schema, timeline};
+use serde::Serialize;
+use sqlx::{Connection, PgConnection};
+use std::collections::BTreeSet;
+
+/// What to rebuild, and how.
+#[derive(Clone, Debug, Default)]
+pub struct RebuildOptions {
+    /// Only compare: nothing is written.
+    pub check: bool,
+    /// One project only; all if none.
+    pub project: Option<ProjectId>,
+    /// Also delete rows of known projects that the log does not have. They are left otherwise: somebody wrote them.
+    pub delete_unknown: bool,
+    /// Who, and why.
+    pub metadata: Metadata,
+}
+
+/// What a rebuild found and did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rebuilt {
+    /// The position up to which the log was folded: every position up to it was seen once.
+    pub position: i64,
+    /// Events read; for one project, those of its stream.
+    pub events: u64,
+    /// Projects that the log knows.
+    pub projects: u64,
+    /// Phases that they have: the rows that there should be.
+    pub phases: u64,
+    /// Where the table differed.
+    pub differences: Vec<Drift>,
+    /// Events that others appended between reading and writing; they count. None if nothing was written.
+    pub caught_up: u64,
+    /// The record of what was overwritten, in the log; none if nothing was written.
+    pub repair_id: Option<uuid::Uuid>,
+    /// Rows that were missing.
+    pub inserted: u64,
+    /// Rows that held something else.
+    pub updated: u64,
+    /// Rows that the log does not have.
+    pub deleted: u64,
+    /// What still differs: rows that the log does not have and that were to stay.
+    pub left: Vec<Drift>,
+    /// Rows of projects that the log does not know: they are no difference, the log can take them in (`adopt`).
+    pub unadopted: u64,
+}
+
+/// Rebuilds `project_phases`. `readers` read the log at the same time, on the snapshot of `connection`; commands go on
+/// meanwhile, and what they write counts. What differs is written in one transaction, under the log's lock, after
+/// everything was compared anew; dropped or killed at any point, the table is as before or rebuilt.
+///
+/// # Errors
+/// [`StoreError::NotAccepting`] if the old shape is live; [`StoreError::PositionGap`], [`StoreError::VersionGap`] and
+/// [`StoreError::Unreadable`] if the log is damaged; [`StoreError::SelfCheck`] if something changes what is written; the
+/// database's own. Then nothing was written.
+pub async fn rebuild(
+    connection: &mut PgConnection,
+    readers: Vec<PgConnection>,
+    options: &RebuildOptions,
+    progress: &dyn Progress,
+) -> Result<Rebuilt, StoreError> {
+    let mut snapshot =
+        connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+    if !schema::accepts_commands(&mut snapshot).await? {
+        return Err(StoreError::NotAccepting);
+    }
+    let mut log = match options.project {
+        Some(project) => one(&mut snapshot, project, progress).await?,
+        None => whole(&mut snapshot, readers, progress).await?,
+    };
+    progress.step("comparing project_phases with it", None);
+    let only = options.project.map(|project| [project]);
+    let found = look(&mut snapshot, &log, only.as_ref().map(<[_; 1]>::as_slice)).await?;
+    snapshot.rollback().await?;
+
+    let rows = found.into_iter().filter_map(|finding| match finding {
+        Finding::Row(drift) => Some(drift),
+        Finding::Project(_) => None,
+    });
+    let (unadopted, differences): (Vec<Drift>, Vec<Drift>) =
+        rows.partition(|drift| drift.kind == DriftKind::UnknownProject);
+    let mut rebuilt = Rebuilt {
+        position: log.position,
+        events: match options.project {
+            Some(project) => log.timelines.get(&project).map_or(0, |folded| folded.version.unsigned_abs()),
+            None => log.position.unsigned_abs(),
+        },
+        projects: log.timelines.values().filter(|folded| folded.timeline.project().is_some()).count() as u64,
+        phases: log.timelines.values().map(|folded| folded.timeline.phases().len() as u64).sum(),
+        left: differences.clone(),
+        differences,
+        caught_up: 0,
+        repair_id: None,
+        inserted: 0,
+        updated: 0,
+        deleted: 0,
+        unadopted: unadopted.len() as u64,
+    };
+    let projects: BTreeSet<ProjectId> = rebuilt
+        .differences
+        .iter()
+        .filter(|drift| is_ours(drift, options))
+        .map(|drift| drift.project_id)
+        .collect();
+    if !options.check && !projects.is_empty() {
+        progress.step("writing what differs", None);
+        let projects: Vec<ProjectId> = projects.into_iter().collect();
+        let ours = |finding: &Finding| matches!(finding, Finding::Row(drift) if is_ours(drift, options));
+        let repaired = repair_these(connection, &mut log, &projects, &options.metadata, ours).await?;
+        rebuilt.wrote(repaired);
+    }
+    Ok(rebuilt)
+}
+
+impl Rebuilt {
+    fn wrote(&mut self, repaired: Repaired) {
+        self.caught_up = repaired.caught_up;
+        self.repair_id = repaired.repair_id;
+        self.inserted = repaired.inserted;
+        self.updated = repaired.updated;
+        self.deleted = repaired.deleted;
+        // Rows that the rebuild leaves: those under the projects that it wrote, as they are now, and those elsewhere.
+        self.left.retain(|drift| {
+            drift.kind == DriftKind::Unknown && !repaired.looked_at.contains(&drift.project_id)
+        });
+        self.left.extend(repaired.left.into_iter().filter_map(|finding| match finding {
+            Finding::Row(drift) if drift.kind != DriftKind::UnknownProject => Some(drift),
+            _ => None,
+        }));
+        self.left.sort_by_key(|drift| (drift.project_id, drift.phase_id));
+    }
+
+    /// Whether the table is what the log says.
+    pub fn is_right(&self) -> bool {
+        self.left.is_empty()
+    }
+}
+
+/// Whether the rebuild sets it right.
+fn is_ours(drift: &Drift, options: &RebuildOptions) -> bool {
+    match drift.kind {
+        DriftKind::Missing | DriftKind::Field { .. } => true,
+        DriftKind::Unknown => options.delete_unknown,
+        DriftKind::UnknownProject => false,
+    }
+}
+
+async fn whole(
+    snapshot: &mut PgConnection,
+    readers: Vec<PgConnection>,
+    progress: &dyn Progress,
+) -> Result<FoldedLog, StoreError> {
+    let tip = schema::tip(snapshot).await?.position;
+    let exported = parallel::export_snapshot(snapshot).await?;
+    progress.step("folding the log", Some(tip.unsigned_abs()));
+    FoldedLog::read_parallel(readers, &exported, tip, progress).await
+}
+
+/// The fold of one stream alone; its versions prove that it is whole.
+async fn one(
+    snapshot: &mut PgConnection,
+    project: ProjectId,
+    progress: &dyn Progress,
+) -> Result<FoldedLog, StoreError> {
+    progress.step("folding the project's events", None);
+    let mut log = FoldedLog { position: schema::tip(snapshot).await?.position, ..FoldedLog::default() };
+    let history = timeline::history(snapshot, project, None).await?;
+    if !history.is_empty() {
+        log.timelines.insert(project, FoldedTimeline::of(&history));
+    }
+    Ok(log)
+}

@@ -1,0 +1,218 @@
+//! Reads the timelines of a whole log with several connections at once, in order of position.
+//!
+//! The log is cut into chunks of positions. Each reader takes the next chunk, reads it on a snapshot that all share, and
+//! decodes it on a core of its own; the caller gets the chunks one after the other, in order. Positions are gapless, so
+//! that every chunk proves that it is whole. By position and not by ranges of the heap: heap order is not version order,
+//! and what a reader may have to keep until an earlier event comes would grow with the log
+//! (`docs/decisions/rebuild.md` has the figures).
+
+use crate::StoreError;
+use crate::copy::{self, Row};
+use crate::timeline::TIMELINE;
+use chrono::{DateTime, Utc};
+use sqlx::{Connection, Executor, PgConnection};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+/// Positions in one chunk: some 3 MB on the wire. A tenth of it cost 8 % in statements, ten times as much memory.
+const CHUNK: i64 = 10_000;
+/// Chunks that may be read or waiting, for each reader: one that is decoded, one that waits for its turn.
+const AHEAD: usize = 2;
+
+/// One position of the log, and the timeline's event that stands there; events of other streams only fill their place.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The position.
+    pub position: i64,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+    /// The event, if it is a timeline's.
+    pub timeline: Option<TimelinePlace<'a>>,
+}
+
+/// A timeline's event as far as folds need it.
+#[derive(Clone, Copy, Debug)]
+pub struct TimelinePlace<'a> {
+    /// The project.
+    pub stream_id: Uuid,
+    /// Its place in its stream, from 1 without gaps.
+    pub version: i64,
+    /// Its type's name.
+    pub event_type: &'a str,
+    /// The payload's schema version.
+    pub schema_version: i32,
+    /// JSON text, byte for byte as written.
+    pub payload: &'a str,
+}
+
+/// Cuts a connection's transaction into the same moment for others: they see what it sees. The transaction must be at
+/// REPEATABLE READ and last until all have begun.
+pub async fn export_snapshot(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar("SELECT pg_catalog.pg_export_snapshot()").fetch_one(connection).await
+}
+
+/// Reads positions 1 to `up_to` with these connections, on a snapshot from [`export_snapshot`]. `decode` turns places
+/// into what the caller wants, on any core and in any order; `each` gets the results chunk by chunk in order of position.
+/// Returns how many there were: always `up_to`.
+///
+/// Memory: a few chunks for each reader, whatever the log's length. When the future is dropped, the readers end.
+///
+/// # Errors
+/// [`StoreError::PositionGap`] if a position is missing; what `decode` or `each` say; the database's own, and an answer
+/// that breaks off is one.
+pub async fn read_timelines<T, D>(
+    readers: Vec<PgConnection>,
+    snapshot: &str,
+    up_to: i64,
+    decode: D,
+    mut each: impl FnMut(Vec<T>) -> Result<(), StoreError>,
+) -> Result<u64, StoreError>
+where
+    T: Send + 'static,
+    D: Fn(&Place<'_>) -> Result<T, StoreError> + Clone + Send + Sync + 'static,
+{
+    let next = Arc::new(AtomicI64::new(0));
+    let ahead = Arc::new(Semaphore::new(readers.len().max(1) * AHEAD));
+    let (sender, mut chunks) = mpsc::unbounded_channel();
+    let mut tasks = JoinSet::new();
+    for connection in readers {
+        let reader = Reader {
+            connection,
+            snapshot: snapshot.to_owned(),
+            up_to,
+            next: Arc::clone(&next),
+            ahead: Arc::clone(&ahead),
+        };
+        tasks.spawn(reader.run(decode.clone(), sender.clone()));
+    }
+    drop(sender);
+    let mut waiting: BTreeMap<i64, Vec<T>> = BTreeMap::new();
+    let mut done = 0;
+    while let Some((after, places)) = chunks.recv().await {
+        waiting.insert(after, places);
+        while let Some(places) = waiting.remove(&done) {
+            done += i64::try_from(places.len()).unwrap_or(i64::MAX);
+            each(places)?;
+            ahead.add_permits(1);
+        }
+    }
+    while let Some(ended) = tasks.join_next().await {
+        match ended {
+            Ok(read) => read?,
+            Err(error) => return Err(StoreError::SelfCheck(format!("a reader of the log failed: {error}"))),
+        }
+    }
+    if done == up_to {
+        return Ok(done.unsigned_abs());
+    }
+    Err(StoreError::PositionGap { expected: done + 1, found: None })
+}
+
+/// One connection that takes chunk after chunk.
+struct Reader {
+    connection: PgConnection,
+    snapshot: String,
+    up_to: i64,
+    /// The position behind which the next chunk begins.
+    next: Arc<AtomicI64>,
+    ahead: Arc<Semaphore>,
+}
+
+impl Reader {
+    async fn run<T, D>(
+        mut self,
+        decode: D,
+        sender: mpsc::UnboundedSender<(i64, Vec<T>)>,
+    ) -> Result<(), StoreError>
+    where
+        D: Fn(&Place<'_>) -> Result<T, StoreError>,
+    {
+        let done = self.read(decode, &sender).await;
+        if done.is_err() {
+            // Nobody waits for a chunk that will not come.
+            self.ahead.close();
+        }
+        done
+    }
+
+    async fn read<T, D>(
+        &mut self,
+        decode: D,
+        sender: &mpsc::UnboundedSender<(i64, Vec<T>)>,
+    ) -> Result<(), StoreError>
+    where
+        D: Fn(&Place<'_>) -> Result<T, StoreError>,
+    {
+        let mut transaction = self
+            .connection
+            .begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            .await?;
+        // By position is by index here, whatever the planner knows of a table that was filled a moment ago.
+        let settings = format!(
+            "SET TRANSACTION SNAPSHOT '{}'; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+             SET LOCAL enable_sort = off",
+            self.snapshot.replace('\'', "''")
+        );
+        transaction.execute(settings.as_str()).await?;
+        // A closed gate means that another reader failed, which is said there.
+        while let Ok(permit) = self.ahead.acquire().await {
+            permit.forget();
+            let after = self.next.fetch_add(CHUNK, Ordering::Relaxed);
+            if after >= self.up_to {
+                break;
+            }
+            let last = (after + CHUNK).min(self.up_to);
+            let places = chunk(&mut transaction, after, last, &decode).await?;
+            if sender.send((after, places)).is_err() {
+                break;
+            }
+        }
+        transaction.rollback().await?;
+        Ok(())
+    }
+}
+
+/// The places behind `after` up to `last`, all of them.
+async fn chunk<T>(
+    connection: &mut PgConnection,
+    after: i64,
+    last: i64,
+    decode: &impl Fn(&Place<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let query = format!(
+        "SELECT position, recorded_at, CASE WHEN stream_type = '{TIMELINE}' THEN stream_id END, version, event_type,
+                schema_version, CASE WHEN stream_type = '{TIMELINE}' THEN payload END
+           FROM phaseline.events WHERE position > {after} AND position <= {last} ORDER BY position"
+    );
+    let mut places = Vec::with_capacity(usize::try_from(last - after).unwrap_or_default());
+    let mut expected = after + 1;
+    copy::read(connection, &query, |row| {
+        let place = place(&row)?;
+        if place.position != expected {
+            return Err(StoreError::PositionGap { expected, found: Some(place.position) });
+        }
+        expected += 1;
+        places.push(decode(&place)?);
+        Ok(())
+    })
+    .await?;
+    if expected == last + 1 { Ok(places) } else { Err(StoreError::PositionGap { expected, found: None }) }
+}
+
+fn place<'a>(row: &Row<'a>) -> Result<Place<'a>, StoreError> {
+    let timeline = match row.nullable_uuid(2)? {
+        None => None,
+        Some(stream_id) => Some(TimelinePlace {
+            stream_id,
+            version: row.i64(3)?,
+            event_type: row.text(4)?,
+            schema_version: row.i32(5)?,
+            payload: row.text(6)?,
+        }),
+    };
+    Ok(Place { position: row.i64(0)?, recorded_at: row.timestamptz(1)?, timeline })
+}
