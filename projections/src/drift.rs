@@ -13,8 +13,11 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
 
-/// Where the id stands among the columns.
+/// Where the two ids stand among the columns.
 const ID: usize = 4;
+const PROJECT_ID: usize = 0;
+/// Up to so many projects are asked for by name; the rows of more are found by reading all.
+pub(crate) const FEW: usize = 1000;
 
 /// One difference between a live row and the fold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -92,7 +95,7 @@ impl<'a> LiveTable<'a> {
         whole: impl Fn(&ProjectId) -> bool,
     ) -> Result<Self, StoreError> {
         let list = |ids: &[String]| format!("'{{{}}}'::pg_catalog.uuid[]", ids.join(","));
-        let among = only.map_or_else(String::new, |only| {
+        let among = only.filter(|only| only.len() <= FEW).map_or_else(String::new, |only| {
             let phases = only
                 .iter()
                 .filter_map(|project| log.timelines.get(project))
@@ -104,6 +107,7 @@ impl<'a> LiveTable<'a> {
                 list(&phases.collect::<Vec<_>>())
             )
         });
+        let asked = |project: ProjectId| only.is_none_or(|only| only.contains(&project));
         let mut folded: HashMap<PhaseId, (FoldedRow<'a>, bool)> =
             log.timelines.values().flat_map(FoldedRow::of).map(|row| (row.id(), (row, false))).collect();
         let mut others = Vec::new();
@@ -115,7 +119,12 @@ impl<'a> LiveTable<'a> {
                 nameless = true;
                 return Ok(());
             };
-            match folded.get_mut(&id.into()) {
+            let stands_under = row.nullable_uuid(PROJECT_ID)?.unwrap_or_default();
+            let known = folded.get_mut(&id.into());
+            if !asked(stands_under.into()) && !known.as_ref().is_some_and(|(row, _)| asked(row.project_id)) {
+                return Ok(());
+            }
+            match known {
                 Some((expected, seen)) if !*seen && expected.is(&row) && !whole(&expected.project_id) => {
                     *seen = true;
                 }

@@ -1,6 +1,6 @@
 //! Drift of whole projects beside that of rows: every finding, with what cures it.
 
-use super::{Drift, DriftKind, LiveTable, differences};
+use super::{Drift, DriftKind, FEW, LiveTable, differences};
 use crate::FoldedLog;
 use crate::live::LiveRow;
 use phaseline_domain::ProjectId;
@@ -171,7 +171,7 @@ async fn project_dates(
     connection: &mut PgConnection,
     only: Option<&HashSet<ProjectId>>,
 ) -> Result<HashMap<ProjectId, [String; 2]>, StoreError> {
-    let among = only.map_or_else(String::new, |only| {
+    let among = only.filter(|only| only.len() <= FEW).map_or_else(String::new, |only| {
         let ids: Vec<String> = only.iter().map(ToString::to_string).collect();
         format!("WHERE p.id = ANY ('{{{}}}'::pg_catalog.uuid[])", ids.join(","))
     });
@@ -185,7 +185,10 @@ async fn project_dates(
             let bytes = row.nullable(index)?.unwrap_or(b"NULL");
             Ok::<_, copy::CopyError>(String::from_utf8_lossy(bytes).into_owned())
         };
-        dates.insert(row.uuid(0)?.into(), [text(1)?, text(2)?]);
+        let project = row.uuid(0)?.into();
+        if only.is_none_or(|only| only.contains(&project)) {
+            dates.insert(project, [text(1)?, text(2)?]);
+        }
         Ok::<_, StoreError>(())
     })
     .await?;
