@@ -100,7 +100,7 @@ pub(crate) struct LegacyTables {
 }
 
 /// Heap order is the order of `pg_dump`; it is asked for, and seen to have come.
-fn in_heap_order(last: &mut Option<u64>, tid: u64) -> Result<(), MigratorError> {
+pub(crate) fn in_heap_order(last: &mut Option<u64>, tid: u64) -> Result<(), MigratorError> {
     if last.is_some_and(|last| last >= tid) {
         return Err(MigratorError::HeapOrder);
     }

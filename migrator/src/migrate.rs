@@ -2,23 +2,26 @@
 //! in the old shape or in the new one, whatever happens.
 //!
 //! All that takes long happens while users read and write: the events are copied into the log, the new table is built
-//! in a schema of its own. Only then the tables are locked, and only if nothing changed meanwhile the prepared work is
-//! swapped in. If something changed, it is undone and done again under the lock from the start, which cannot miss.
+//! in a schema of its own. Only then the tables are locked, and the prepared work is swapped in. What users did to
+//! assignments meanwhile is brought in then; if anything else changed, or if the run is held to a plan, all is undone and
+//! done again under the lock from the start, which cannot miss.
 
 mod build;
+mod catch_up;
 
 use crate::ddl;
 use crate::definition::{self, Luggage, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
 use crate::journal::{self, Begin, Journal};
 use crate::lock::{Head, lock_run, lock_tables};
-use crate::plan::{Outcome, Plan, PlanOptions, Prepared, REBUILT, SHADOW, new_phases, prepare};
+use crate::plan::{Outcome, Plan, PlanOptions, Prepared, SHADOW, new_phases, prepare};
 use crate::progress::Progress;
 use crate::run::{Direction, LegacySchemaRecorded, Operator};
 use crate::session::{self, Database};
 use crate::shape::{self, LEGACY_REVISION, TIMELINE_REVISION};
 use crate::takeover::{self, Takeover};
-use build::{build_shadow, import};
+use build::{build_shadow, complete, import};
+use catch_up::{Changed, Links, changed};
 use phaseline_store::schema;
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -242,21 +245,28 @@ async fn carry_out(
     let project_phase_id = prepared.assignments.clone().take_column("project_phase_id")?;
     definition.leave_to(&project_phase_id);
     let recorded = LegacySchemaRecorded { phase_type, project_phase_id };
-    let (position, rows) = import(connection, prepared, &recorded, journal, options, progress).await?;
+    let rows = import(connection, prepared, &recorded, journal, options, progress).await?;
 
     progress.step("building the new project_phases", None);
     build_shadow(connection, &definition, &rows).await?;
     stop_if_asked(progress)?;
 
+    let mut newer = Links::new();
     if locked_at.is_none() {
         progress.step("locking the tables", None);
         let tables = with_own_tables(prepared.phases.tied_tables());
         let at = lock_tables(connection, watcher, &tables, Head::Not, options.lock_timeout, progress).await?;
         *locked_at = Some(at);
-        if let Some(what) = changed(connection, prepared).await? {
-            return Ok(Step::Changed(what));
+        match changed(connection, prepared, options).await? {
+            Changed::Nothing => {}
+            Changed::Assignments(found) => {
+                progress.note("resource_assignments changed meanwhile; what is newer is taken in");
+                newer = found;
+            }
+            Changed::More(what) => return Ok(Step::Changed(what)),
         }
     }
+    let position = complete(connection, prepared, newer, journal).await?;
     progress.step("cutting over", None);
     cut_over(connection, &definition, &recorded.project_phase_id, &prepared.plan).await?;
     Ok(Step::Ready { position })
@@ -307,32 +317,6 @@ pub(crate) fn with_own_tables(mut tables: Vec<QualifiedName>) -> Vec<QualifiedNa
     }
     tables.sort();
     tables
-}
-
-/// What changed between the snapshot and the lock, if anything did.
-async fn changed(
-    connection: &mut PgConnection,
-    prepared: &Prepared,
-) -> Result<Option<String>, MigratorError> {
-    let tables = prepared.watch.changed(connection).await?;
-    if !tables.is_empty() {
-        return Ok(Some(tables.join(", ")));
-    }
-    for (table, before) in
-        [("project_phases", &prepared.phases), ("resource_assignments", &prepared.assignments)]
-    {
-        let now = definition::capture(connection, "public", table).await?;
-        if now.as_ref() != Some(before) {
-            return Ok(Some(format!("the definition of {table}")));
-        }
-    }
-    if shape::find(connection).await?.revision() != Some(LEGACY_REVISION) {
-        return Ok(Some("alembic_version".to_owned()));
-    }
-    if !definition::obstacles(connection, &REBUILT).await?.is_empty() {
-        return Ok(Some("what hangs on the tables".to_owned()));
-    }
-    Ok(None)
 }
 
 /// The swap, under the tables' locks. Checks itself before the caller commits.

@@ -21,7 +21,7 @@ use phaseline_store::{StoreError, chain::Inspector};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 pub(crate) use structure::{REBUILT, missing_beyond, own_schema, phase_type_labels};
 use structure::{
     assignment_timestamps, check_structure, hanging_things, orphans_of_foreign_keys, readable, trigger_notes,
@@ -165,6 +165,8 @@ pub(crate) struct Prepared {
     pub phases: TableDefinition,
     pub assignments: TableDefinition,
     pub log: FoldedLog,
+    /// Each project's last version in the stream of its links.
+    pub link_versions: HashMap<ProjectId, i64>,
     pub watch: Watch,
 }
 
@@ -280,7 +282,15 @@ pub(crate) async fn prepare(
     if !refused && plan.budgets_before != plan.budgets_after {
         return Err(MigratorError::SelfCheck("budgets before and after differ".to_owned()));
     }
-    Ok(Outcome::Prepared(Box::new(Prepared { plan, translation, phases, assignments, log, watch })))
+    Ok(Outcome::Prepared(Box::new(Prepared {
+        plan,
+        translation,
+        phases,
+        assignments,
+        log,
+        link_versions: links.versions,
+        watch,
+    })))
 }
 
 async fn captured(connection: &mut PgConnection, table: &str) -> Result<TableDefinition, MigratorError> {

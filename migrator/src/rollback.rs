@@ -1,6 +1,7 @@
 //! The way down: the old shape, computed from the log. One transaction, like the way up; what takes long happens while
 //! users read and write, and what they change meanwhile is brought in under the lock.
 
+mod assignments;
 mod build;
 mod look;
 mod loss;
@@ -19,7 +20,7 @@ use crate::progress::Progress;
 use crate::run::{Direction, Operator, RollbackCompleted};
 use crate::session::{self, Database};
 use crate::shape::{LEGACY_REVISION, Shape, TIMELINE_REVISION};
-use build::{build_assignments, build_phases, catch_up, changed, check_built, count};
+use build::{build_phases, changed, check_built};
 use chrono::{DateTime, Utc};
 use look::{Looked, Prepared, look};
 pub use loss::{Loss, LossItem};
@@ -114,6 +115,9 @@ enum Hold {
     Nothing,
     Everything,
 }
+
+/// What changed if an assignment has no phase to point at: its project came up meanwhile.
+const HOMELESS: &str = "the assignments of a project without phases";
 
 enum Attempt {
     Done(Box<RolledBack>),
@@ -274,9 +278,10 @@ async fn attempt(
     sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
     build_phases(connection, &prepared).await?;
     stop_if_asked(progress)?;
-    progress.step("restoring the assignments' links", Some(prepared.links.phase_of.len() as u64));
-    let copied = build_assignments(connection, &prepared, progress).await?;
-    let mut completed = count(connection, &prepared.plan, copied).await?;
+    let source = (hold == Hold::Nothing).then_some(&mut *watcher);
+    let Some(mut built) = assignments::build(connection, source, &prepared, progress).await? else {
+        return Ok(Attempt::Changed(HOMELESS.to_owned()));
+    };
     stop_if_asked(progress)?;
 
     if hold != Hold::Everything {
@@ -290,14 +295,12 @@ async fn attempt(
         return Ok(Attempt::Changed(what));
     }
     progress.step("cutting over", None);
-    if prepared.watch.changed_table(connection, "resource_assignments").await? {
-        let Some(built) = catch_up(connection, &prepared).await? else {
-            return Ok(Attempt::Changed("the assignments of a project without phases".to_owned()));
-        };
-        completed = count(connection, &prepared.plan, built).await?;
+    let now = prepared.watch.again(connection, "resource_assignments").await?;
+    if now.changed && !assignments::catch_up(connection, &prepared, &mut built).await? {
+        return Ok(Attempt::Changed(HOMELESS.to_owned()));
     }
-    check_built(connection, &completed).await?;
-    record::record(connection, &prepared, journal, &completed).await?;
+    check_built(connection, &prepared.plan, built.rows(), now.rows).await?;
+    let completed = record::record(connection, &prepared, journal, &built).await?;
     cut_over(connection, &prepared).await?;
     stop_if_asked(progress)?;
     transaction.commit().await?;
@@ -340,9 +343,7 @@ async fn cut_over(connection: &mut PgConnection, prepared: &Prepared) -> Result<
     let [phases, assignments] = &prepared.old;
     ddl::run(connection, &definition::finish(&[phases, assignments])).await?;
     set_revision(connection, TIMELINE_REVISION, LEGACY_REVISION).await?;
-    sqlx::raw_sql(&format!("DROP TABLE {SHADOW}.links, {SHADOW}.days; DROP SCHEMA {SHADOW}"))
-        .execute(&mut *connection)
-        .await?;
+    sqlx::raw_sql(&format!("DROP SCHEMA {SHADOW}")).execute(&mut *connection).await?;
     schema::set_accepts_commands(connection, false).await?;
     check_definition(connection, phases).await?;
     check_definition(connection, assignments).await

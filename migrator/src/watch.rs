@@ -18,6 +18,16 @@ pub(crate) struct Watch {
     seen: Vec<(&'static str, Fingerprint)>,
 }
 
+/// Up to so many transactions are listed by their numbers.
+const LISTED: u32 = 5000;
+
+/// How many processes may help with a statement of this transaction.
+async fn parallel(connection: &mut PgConnection, workers: u8) -> Result<(), sqlx::Error> {
+    let set = format!("SET LOCAL max_parallel_workers_per_gather = {workers}");
+    sqlx::raw_sql(&set).execute(connection).await?;
+    Ok(())
+}
+
 /// Rows in all, rows from the horizon on, and the sum over the latter.
 type Fingerprint = (i64, i64, Option<String>);
 
@@ -51,19 +61,44 @@ impl Watch {
         )
     }
 
+    /// The same condition, written so that it can be checked by several processes and costs little for each row: the few
+    /// numbers are listed. [`Watch::newer`] if they are many.
+    async fn newer_listed(&self, connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+        let newest: String = sqlx::query_scalar(
+            "SELECT ((pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text)::numeric
+                     % 4294967296)::text",
+        )
+        .fetch_one(connection)
+        .await?;
+        let (Ok(horizon), Ok(newest)) = (self.horizon.parse::<u32>(), newest.parse::<u32>()) else {
+            return Ok(self.newer());
+        };
+        let count = newest.wrapping_sub(horizon);
+        if count > LISTED {
+            return Ok(self.newer());
+        }
+        let numbers: Vec<String> =
+            (0..=count).map(|step| horizon.wrapping_add(step)).map(|xid| xid.to_string()).collect();
+        Ok(format!("t.xmin = ANY ('{{{}}}'::pg_catalog.xid[])", numbers.join(",")))
+    }
+
     async fn fingerprint(
         &self,
         connection: &mut PgConnection,
         table: &str,
     ) -> Result<Fingerprint, sqlx::Error> {
-        let newer = self.newer();
-        sqlx::query_as(&format!(
+        let newer = self.newer_listed(&mut *connection).await?;
+        // Neither counts nor sums depend on the order of rows, so other processes may help; users wait for this.
+        parallel(connection, 2).await?;
+        let found = sqlx::query_as(&format!(
             "SELECT count(*), count(*) FILTER (WHERE {newer}),
                     sum(pg_catalog.hashtidextended(t.ctid, t.xmin::text::bigint)) FILTER (WHERE {newer})::text
                FROM public.{table} t"
         ))
-        .fetch_one(connection)
-        .await
+        .fetch_one(&mut *connection)
+        .await?;
+        parallel(connection, 0).await?;
+        Ok(found)
     }
 
     /// The tables that changed since. Only sound under a lock that keeps writers out.
@@ -73,20 +108,32 @@ impl Watch {
     ) -> Result<Vec<&'static str>, sqlx::Error> {
         let mut changed = Vec::new();
         for (table, _) in &self.seen {
-            if self.changed_table(connection, table).await? {
+            if self.again(connection, table).await?.changed {
                 changed.push(*table);
             }
         }
         Ok(changed)
     }
 
-    /// Whether one table changed since.
-    pub(crate) async fn changed_table(
+    /// Looks at one table again. Only sound under a lock that keeps writers out.
+    pub(crate) async fn again(
         &self,
         connection: &mut PgConnection,
         table: &str,
-    ) -> Result<bool, sqlx::Error> {
+    ) -> Result<Again, sqlx::Error> {
         let now = self.fingerprint(connection, table).await?;
-        Ok(self.seen.iter().find(|(watched, _)| *watched == table).is_none_or(|(_, then)| *then != now))
+        let rows = now.0.unsigned_abs();
+        let changed =
+            self.seen.iter().find(|(watched, _)| *watched == table).is_none_or(|(_, then)| *then != now);
+        Ok(Again { changed, rows })
     }
+}
+
+/// A table, looked at again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Again {
+    /// Whether anything changed.
+    pub changed: bool,
+    /// Its rows now.
+    pub rows: u64,
 }

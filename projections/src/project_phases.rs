@@ -129,16 +129,28 @@ pub fn rows(folded: &FoldedTimeline) -> Vec<PhaseRow> {
     FoldedRow::of(folded).map(|row| row.row()).collect()
 }
 
-/// Loads rows into a table of these columns by COPY; `table` is trusted SQL text. Triggers fire as for INSERT.
-pub async fn load(
+/// Loads rows into a new table of these columns by COPY; `table` is trusted SQL text. See [`Sink::open_new`].
+pub async fn load_new(
     connection: &mut sqlx::PgConnection,
     table: &str,
     rows: &[PhaseRow],
 ) -> Result<u64, StoreError> {
+    load(Sink::open_new(connection, &target(table)).await?, rows).await
+}
+
+/// Inserts rows into the table; triggers fire.
+pub async fn insert(connection: &mut sqlx::PgConnection, rows: &[PhaseRow]) -> Result<u64, StoreError> {
     if rows.is_empty() {
         return Ok(0);
     }
-    let mut sink = Sink::open(connection, &format!("{table} ({})", COLUMNS.join(", "))).await?;
+    load(Sink::open(connection, &target("public.project_phases")).await?, rows).await
+}
+
+fn target(table: &str) -> String {
+    format!("{table} ({})", COLUMNS.join(", "))
+}
+
+async fn load(mut sink: Sink<'_>, rows: &[PhaseRow]) -> Result<u64, StoreError> {
     for row in rows {
         sink.row(11, |fields| {
             fields.uuid(row.project_id.uuid());
@@ -151,17 +163,9 @@ pub async fn load(
             fields.text(&row.name);
             fields.date(row.start_date);
             fields.date(row.end_date);
-            match &row.description {
-                Some(description) => fields.text(description),
-                None => fields.null(),
-            }
+            fields.raw(row.description.as_deref().map(str::as_bytes));
         })
         .await?;
     }
     sink.finish().await
-}
-
-/// Inserts rows into the table.
-pub async fn insert(connection: &mut sqlx::PgConnection, rows: &[PhaseRow]) -> Result<u64, StoreError> {
-    load(connection, "public.project_phases", rows).await
 }

@@ -56,6 +56,14 @@ impl RowWriter {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// A field as it was read, whatever its type.
+    pub fn raw(&mut self, field: Option<&[u8]>) {
+        match field {
+            Some(bytes) => self.field(bytes),
+            None => self.null(),
+        }
+    }
+
     /// NULL.
     pub fn null(&mut self) {
         self.buffer.extend_from_slice(&(-1_i32).to_be_bytes());
@@ -315,7 +323,7 @@ impl RowReader {
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut offset = 0;
-        let mut fields = Vec::new();
+        let mut fields = Vec::with_capacity(16);
         while !self.ended {
             match Self::parse(&buffer[offset..], &mut fields) {
                 Parsed::Row(length) => {
@@ -361,6 +369,35 @@ where
     Ok(count)
 }
 
+/// Runs `query` (trusted SQL text) on one connection and sends rows into a table on another while they come: both servers'
+/// processes work at the same time. `each` writes what becomes of a row: one row, begun with [`RowWriter::row`]. Returns
+/// the number of rows.
+pub async fn pipe<E>(
+    source: &mut PgConnection,
+    query: &str,
+    sink: &mut Sink<'_>,
+    mut each: impl FnMut(&Row<'_>, &mut RowWriter) -> Result<(), E>,
+) -> Result<u64, E>
+where
+    E: From<sqlx::Error> + From<CopyError>,
+{
+    let mut stream = source.copy_out_raw(&format!("COPY ({query}) TO STDOUT (FORMAT binary)")).await?;
+    let mut reader = RowReader::default();
+    let before = sink.offered;
+    while let Some(data) = stream.try_next().await? {
+        reader.feed(&data)?;
+        reader.rows(&mut |row: Row<'_>| {
+            sink.offered += 1;
+            each(&row, &mut sink.rows)
+        })?;
+        sink.send_when_full().await?;
+    }
+    if !reader.ended {
+        return Err(CopyError::Truncated.into());
+    }
+    Ok(sink.offered - before)
+}
+
 /// Sends rows into a table. Bytes go out in pieces of [`Sink::PIECE`].
 pub struct Sink<'c> {
     copy: sqlx::postgres::PgCopyIn<&'c mut PgConnection>,
@@ -380,8 +417,18 @@ impl<'c> Sink<'c> {
 
     /// Starts `COPY target FROM STDIN`; `target` is trusted SQL text such as `t (a, b)`.
     pub async fn open(connection: &'c mut PgConnection, target: &str) -> Result<Self, sqlx::Error> {
-        let copy = connection.copy_in_raw(&format!("COPY {target} FROM STDIN (FORMAT binary)")).await?;
-        Ok(Self { copy, rows: RowWriter::default(), offered: 0 })
+        Self::begin(connection, &format!("COPY {target} FROM STDIN (FORMAT binary)")).await
+    }
+
+    /// The same for a table that this very transaction made, and no savepoint since: its rows are written as old ones
+    /// (FREEZE), so that nobody has to look up or mark later that they are committed, foreign keys are checked from indexes
+    /// alone, and a snapshot older than the commit finds rows where it would find none.
+    pub async fn open_new(connection: &'c mut PgConnection, target: &str) -> Result<Self, sqlx::Error> {
+        Self::begin(connection, &format!("COPY {target} FROM STDIN (FORMAT binary, FREEZE)")).await
+    }
+
+    async fn begin(connection: &'c mut PgConnection, statement: &str) -> Result<Self, sqlx::Error> {
+        Ok(Self { copy: connection.copy_in_raw(statement).await?, rows: RowWriter::default(), offered: 0 })
     }
 
     /// Writes one row; `fields` says how many fields `write` will add.
@@ -389,6 +436,10 @@ impl<'c> Sink<'c> {
         self.rows.row(fields);
         write(&mut self.rows);
         self.offered += 1;
+        self.send_when_full().await
+    }
+
+    async fn send_when_full(&mut self) -> Result<(), sqlx::Error> {
         if self.rows.pending() >= Self::PIECE {
             self.copy.send(self.rows.take()).await?;
         }

@@ -62,12 +62,14 @@ impl TableDefinition {
             }
         }
         ddl.push(set_tablespace(None));
-        for check in &self.checks {
-            ddl.push(format!(
-                "ALTER TABLE ONLY {table} ADD CONSTRAINT {} {}",
-                quote_ident(&check.name),
-                check.definition
-            ));
+        // In one statement, so that the rows are read once for all of them.
+        let checks: Vec<String> = self
+            .checks
+            .iter()
+            .map(|check| format!("ADD CONSTRAINT {} {}", quote_ident(&check.name), check.definition))
+            .collect();
+        if !checks.is_empty() {
+            ddl.push(format!("ALTER TABLE ONLY {table} {}", checks.join(", ")));
         }
         ddl.extend(self.replica_identity.setting(&table));
         ddl.iter().map(|statement| rereadable(statement)).collect()

@@ -1,5 +1,6 @@
 //! Writes the log and builds the new table beside the old one, while users read and write.
 
+use super::catch_up::{self, Links};
 use super::{MigrateOptions, stop_if_asked};
 use crate::ddl;
 use crate::definition::TableDefinition;
@@ -13,8 +14,7 @@ use phaseline_projections::{PhaseRow, project_phases};
 use phaseline_store::{Import, NewEvent, timeline};
 use sqlx::PgConnection;
 
-/// Writes the run's events, the timelines' and the links'. Returns the last position and the new table's rows in the
-/// old table's order.
+/// Writes the run's events, the timelines' and the links'. Returns the new table's rows in the old table's order.
 pub(super) async fn import(
     connection: &mut PgConnection,
     prepared: &Prepared,
@@ -22,7 +22,7 @@ pub(super) async fn import(
     journal: &mut Journal,
     options: &MigrateOptions,
     progress: &dyn Progress,
-) -> Result<(i64, Vec<PhaseRow>), MigratorError> {
+) -> Result<Vec<PhaseRow>, MigratorError> {
     let plan = &prepared.plan;
     let total = plan.counts.timeline_events + plan.counts.link_events;
     progress.step("writing the log", Some(total));
@@ -67,12 +67,29 @@ pub(super) async fn import(
             stop_if_asked(progress)?;
         }
     }
-    let completed = MigrationCompleted { counts: plan.counts, budgets: plan.budgets_before };
-    journal.push(&mut import, &RunEvent::Migrated(completed)).await?;
-    let imported = import.finish().await?;
+    import.finish().await?;
     progress.advance(total);
     rows.sort_by_key(|(ordinal, _)| *ordinal);
-    Ok((imported.position, rows.into_iter().map(|(_, row)| row).collect()))
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// Writes what users did to assignments meanwhile, and that the run is done. Returns the log's last position.
+pub(super) async fn complete(
+    connection: &mut PgConnection,
+    prepared: &Prepared,
+    newer: Links,
+    journal: &mut Journal,
+) -> Result<i64, MigratorError> {
+    let newer_links = newer.values().map(|links| links.len() as u64).sum::<u64>();
+    let newer_events = newer.values().map(|found| links::event_count(found.len())).sum::<u64>();
+    let mut import = Import::begin(connection).await?;
+    catch_up::write(&mut import, prepared, newer, journal).await?;
+    let (mut counts, budgets) = (prepared.plan.counts, prepared.plan.budgets_before);
+    counts.links += newer_links;
+    counts.link_events += newer_events;
+    let completed = MigrationCompleted { counts, budgets };
+    journal.push(&mut import, &RunEvent::Migrated(completed)).await?;
+    Ok(import.finish().await?.position)
 }
 
 pub(super) async fn build_shadow(
@@ -82,7 +99,7 @@ pub(super) async fn build_shadow(
 ) -> Result<(), MigratorError> {
     sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
     ddl::run(connection, &definition.create_in(SHADOW)).await?;
-    project_phases::load(connection, &format!("{SHADOW}.project_phases"), rows).await?;
+    project_phases::load_new(connection, &format!("{SHADOW}.project_phases"), rows).await?;
     ddl::run(connection, &definition.index_in(SHADOW)).await?;
     sqlx::raw_sql(&format!("ANALYZE {SHADOW}.project_phases")).execute(connection).await?;
     Ok(())

@@ -1,6 +1,6 @@
 //! What a rollback writes into the log about itself.
 
-use super::build::given_links;
+use super::assignments::Built;
 use super::look::Prepared;
 use crate::error::MigratorError;
 use crate::journal::Journal;
@@ -16,11 +16,10 @@ pub(super) async fn record(
     connection: &mut PgConnection,
     prepared: &Prepared,
     journal: &mut Journal,
-    completed: &RollbackCompleted,
-) -> Result<(), MigratorError> {
+    built: &Built,
+) -> Result<RollbackCompleted, MigratorError> {
     let metadata = journal.metadata.clone();
-    // Users wait for this: where the log has every link, there is nothing to look for among a million rows.
-    let given = if completed.links_recorded > 0 { given_links(connection).await? } else { Vec::new() };
+    let completed = built.completed(prepared);
     let mut import = Import::begin(connection).await?;
     for pending in &prepared.pending {
         let stream = timeline::stream_of(pending.project);
@@ -28,7 +27,7 @@ pub(super) async fn record(
             import.push(stream, version, &NewEvent::timeline(event)?, &metadata).await?;
         }
     }
-    for (project, links) in given {
+    for (project, links) in built.given_links() {
         let version = prepared.links.versions.get(&project).copied().unwrap_or_default();
         for (event, version) in links::events(links)?.iter().zip(version + 1..) {
             import.push(links::stream_of(project), version, event, &metadata).await?;
@@ -52,5 +51,5 @@ pub(super) async fn record(
     }
     journal.push(&mut import, &RunEvent::RolledBack(completed.clone())).await?;
     import.finish().await?;
-    Ok(())
+    Ok(completed)
 }

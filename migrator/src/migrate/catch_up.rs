@@ -1,0 +1,112 @@
+//! What users did to assignments while the log was written, brought in under the lock. Only their links matter: the table
+//! itself stays, and loses a column. Every other change, and every link that is not as it should be, is left to a second
+//! attempt, whose plan names it.
+
+use super::MigrateOptions;
+use crate::definition;
+use crate::error::MigratorError;
+use crate::fast_hash::FastHash;
+use crate::journal::Journal;
+use crate::links;
+use crate::plan::{Prepared, REBUILT};
+use crate::shape::{self, LEGACY_REVISION};
+use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
+use phaseline_store::{Import, copy};
+use sqlx::PgConnection;
+use std::collections::{BTreeMap, HashMap};
+
+/// Links by project, in the order of the rows.
+pub(super) type Links = BTreeMap<ProjectId, Vec<(PhaseId, AssignmentId)>>;
+
+/// What changed between the snapshot and the lock.
+pub(super) enum Changed {
+    Nothing,
+    /// Only assignments; these links are newer.
+    Assignments(Links),
+    /// Something that cannot simply be brought in.
+    More(String),
+}
+
+/// A plan that the run is held to stands for every row: then nothing may have changed.
+pub(super) async fn changed(
+    connection: &mut PgConnection,
+    prepared: &Prepared,
+    options: &MigrateOptions,
+) -> Result<Changed, MigratorError> {
+    let mut newer = None;
+    let tables = prepared.watch.changed(connection).await?;
+    if tables == ["resource_assignments"] && options.expected_digest.is_none() {
+        newer = self::newer(connection, prepared).await?;
+    }
+    if !tables.is_empty() && newer.is_none() {
+        return Ok(Changed::More(tables.join(", ")));
+    }
+    for (table, before) in
+        [("project_phases", &prepared.phases), ("resource_assignments", &prepared.assignments)]
+    {
+        let now = definition::capture(connection, "public", table).await?;
+        if now.as_ref() != Some(before) {
+            return Ok(Changed::More(format!("the definition of {table}")));
+        }
+    }
+    if shape::find(connection).await?.revision() != Some(LEGACY_REVISION) {
+        return Ok(Changed::More("alembic_version".to_owned()));
+    }
+    if !definition::obstacles(connection, &REBUILT).await?.is_empty() {
+        return Ok(Changed::More("what hangs on the tables".to_owned()));
+    }
+    Ok(newer.map_or(Changed::Nothing, Changed::Assignments))
+}
+
+/// The links of assignments that are newer than what was read. None if one of them is not as it should be.
+async fn newer(connection: &mut PgConnection, prepared: &Prepared) -> Result<Option<Links>, MigratorError> {
+    let projects = &prepared.translation.projects;
+    let project_of: HashMap<PhaseId, ProjectId, FastHash> = projects
+        .iter()
+        .flat_map(|project| project.phases.iter().map(|(phase, _)| (*phase, project.project)))
+        .collect();
+    let query = format!(
+        "SELECT t.id, t.resource_id, t.project_id, t.project_phase_id, t.assignment_date
+           FROM public.resource_assignments t WHERE {} ORDER BY t.ctid",
+        prepared.watch.newer()
+    );
+    let mut newer = Links::new();
+    let mut sound = true;
+    copy::read(connection, &query, |row| {
+        let phase = row.nullable_uuid(3)?.map(PhaseId::from);
+        let project = phase.and_then(|phase| project_of.get(&phase).copied());
+        let stands_under = row.nullable_uuid(2)?.map(ProjectId::from);
+        let whole = row.nullable_uuid(1)?.is_some() && row.date(4).is_ok();
+        match (phase, project) {
+            (Some(phase), Some(project)) if whole && stands_under == Some(project) => {
+                newer.entry(project).or_default().push((phase, row.uuid(0)?.into()));
+            }
+            _ => sound = false,
+        }
+        Ok::<_, MigratorError>(())
+    })
+    .await?;
+    Ok(sound.then_some(newer))
+}
+
+/// Writes them behind those that were written already; a later link stands in place of an earlier one.
+pub(super) async fn write(
+    import: &mut Import<'_>,
+    prepared: &Prepared,
+    newer: Links,
+    journal: &Journal,
+) -> Result<(), MigratorError> {
+    let written = &prepared.translation.links;
+    for (project, found) in newer {
+        let version = match written.iter().find(|written| written.project == project) {
+            Some(written) => {
+                written.version + i64::try_from(links::event_count(written.links.len())).unwrap_or(i64::MAX)
+            }
+            None => prepared.link_versions.get(&project).copied().unwrap_or_default(),
+        };
+        for (event, version) in links::events(found)?.iter().zip(version + 1..) {
+            import.push(links::stream_of(project), version, event, &journal.metadata).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,329 @@
+//! Builds the old `resource_assignments` beside the present one: today's rows, each with the phase that it points at, in the
+//! order in which they stand.
+
+use super::look::Prepared;
+use crate::ddl;
+use crate::definition::{self, TableDefinition};
+use crate::error::MigratorError;
+use crate::fast_hash::FastHash;
+use crate::migrate::stop_if_asked;
+use crate::plan::SHADOW;
+use crate::progress::Progress;
+use crate::run::RollbackCompleted;
+use chrono::NaiveDate;
+use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId};
+use phaseline_store::copy::{self, Row, Sink};
+use sqlx::PgConnection;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use uuid::Uuid;
+
+/// Rows between two reports of how far it is.
+const REPORT_EVERY: u64 = 10_000;
+
+/// How a phase was found for an assignment of which the log has no link that stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Date,
+    FirstPhase,
+}
+
+/// A link that the log does not have yet.
+#[derive(Clone, Copy, Debug)]
+struct Given {
+    project: ProjectId,
+    phase: PhaseId,
+    assignment: AssignmentId,
+    by: By,
+}
+
+/// Knows the phase of every assignment: the one that the log has, if it stands; else the one of its date, as the log has
+/// the days; else its project's first.
+struct Guide<'a> {
+    prepared: &'a Prepared,
+    days: HashMap<ProjectId, Vec<(PhaseId, DateRange)>, FastHash>,
+}
+
+impl<'a> Guide<'a> {
+    fn new(prepared: &'a Prepared) -> Self {
+        let days = prepared.log.timelines.iter().map(|(project, folded)| {
+            let back =
+                folded.timeline.phases().iter().filter(|phase| prepared.comes_back.contains(&phase.id));
+            (*project, back.map(|phase| (phase.id, phase.range)).collect())
+        });
+        Self { prepared, days: days.collect() }
+    }
+
+    /// The phase, and how it was found if the log does not have it. None if the project has no phase at all.
+    fn phase(
+        &self,
+        assignment: AssignmentId,
+        project: ProjectId,
+        date: Option<NaiveDate>,
+    ) -> Option<(PhaseId, Option<By>)> {
+        let recorded = self.prepared.links.phase_of.get(&assignment).copied();
+        if let Some(phase) = recorded.filter(|phase| self.prepared.comes_back.contains(phase)) {
+            return Some((phase, None));
+        }
+        let days = self.days.get(&project)?;
+        let on_date = date.and_then(|date| days.iter().find(|(_, range)| range.contains(date)));
+        match on_date {
+            Some((phase, _)) => Some((*phase, Some(By::Date))),
+            None => days.first().map(|(phase, _)| (*phase, Some(By::FirstPhase))),
+        }
+    }
+}
+
+/// What was built so far.
+#[derive(Debug, Default)]
+pub(super) struct Built {
+    /// Rows in the old table.
+    rows: u64,
+    /// The links that the log does not have, in the order of the rows.
+    given: Vec<Given>,
+}
+
+impl Built {
+    /// Notes one row; returns its phase, or none if it has none to point at.
+    fn note(&mut self, guide: &Guide<'_>, row: &Row<'_>) -> Result<Option<PhaseId>, MigratorError> {
+        let assignment = AssignmentId::from(row.uuid(0)?);
+        let project = ProjectId::from(row.nullable_uuid(1)?.unwrap_or_default());
+        // A date that no calendar has, such as infinity, is on no phase's day.
+        let date = row.date(2).ok();
+        let Some((phase, by)) = guide.phase(assignment, project, date) else {
+            return Ok(None);
+        };
+        self.given.extend(by.map(|by| Given { project, phase, assignment, by }));
+        self.rows += 1;
+        Ok(Some(phase))
+    }
+
+    /// The links that the log does not have, by project, in the order of the rows.
+    pub(super) fn given_links(&self) -> BTreeMap<ProjectId, Vec<(PhaseId, AssignmentId)>> {
+        let mut projects: BTreeMap<ProjectId, Vec<(PhaseId, AssignmentId)>> = BTreeMap::new();
+        for given in &self.given {
+            projects.entry(given.project).or_default().push((given.phase, given.assignment));
+        }
+        projects
+    }
+
+    /// Rows in the old table.
+    pub(super) const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Where the links come from.
+    pub(super) fn completed(&self, prepared: &Prepared) -> RollbackCompleted {
+        let given = self.given.len() as u64;
+        let by_date = self.given.iter().filter(|given| given.by == By::Date).count() as u64;
+        RollbackCompleted {
+            phases: prepared.plan.phases,
+            assignments: self.rows,
+            links_recorded: given,
+            accepted_loss: prepared.plan.loss.digest.clone(),
+            links_restored: self.rows - given,
+            links_by_date: by_date,
+            links_first_phase: given - by_date,
+        }
+    }
+}
+
+/// Builds the table with all its rows, then its indexes and checks. `source` is a connection that may read the present
+/// table while this one writes; none if this transaction holds the table locked. None if there is an assignment that has
+/// no phase to point at: its project came up since the log was read.
+pub(super) async fn build(
+    connection: &mut PgConnection,
+    source: Option<&mut PgConnection>,
+    prepared: &Prepared,
+    progress: &dyn Progress,
+) -> Result<Option<Built>, MigratorError> {
+    let [_, assignments] = &prepared.old;
+    progress.step("building the old resource_assignments", Some(prepared.links.phase_of.len() as u64));
+    ddl::run(connection, &assignments.create_in(SHADOW)).await?;
+    let built = match source {
+        Some(source) if binary_io(connection).await? => {
+            match pipe(connection, source, prepared, progress).await {
+                Ok(built) => built,
+                Err(Stopped::Homeless) => return Ok(None),
+                Err(Stopped::Failed(error)) => return Err(error),
+            }
+        }
+        _ => {
+            let mut built = Built::default();
+            if !take(connection, prepared, &mut built, "true").await? {
+                return Ok(None);
+            }
+            built
+        }
+    };
+    stop_if_asked(progress)?;
+    progress.step("indexing the old resource_assignments", None);
+    for statement in assignments.index_in(SHADOW) {
+        ddl::run(connection, &[statement]).await?;
+        stop_if_asked(progress)?;
+    }
+    sqlx::raw_sql(&format!("ANALYZE {SHADOW}.resource_assignments")).execute(connection).await?;
+    Ok(Some(built))
+}
+
+/// Why the rows stopped running.
+enum Stopped {
+    /// An assignment has no phase to point at.
+    Homeless,
+    Failed(MigratorError),
+}
+
+impl<E: Into<MigratorError>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Whether every column's type can be sent and received in binary; nearly all can.
+async fn binary_io(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT NOT EXISTS (
+             SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+               LEFT JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.typelem END
+              WHERE a.attrelid = 'public.resource_assignments'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+                AND (t.typsend = 0 OR t.typreceive = 0 OR b.typsend = 0 OR b.typreceive = 0))",
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// The present columns that the old table takes over, quoted, and where among the old table's columns the link stands.
+fn columns(assignments: &TableDefinition) -> (Vec<String>, usize) {
+    let mut columns: Vec<&str> = assignments.loadable_columns().collect();
+    let link = columns.iter().position(|column| *column == "project_phase_id").unwrap_or_default();
+    columns.remove(link);
+    (columns.into_iter().map(definition::quote_ident).collect(), link)
+}
+
+/// Lets the rows run from the one table into the other, past the guide.
+async fn pipe(
+    connection: &mut PgConnection,
+    source: &mut PgConnection,
+    prepared: &Prepared,
+    progress: &dyn Progress,
+) -> Result<Built, Stopped> {
+    let guide = Guide::new(prepared);
+    let (columns, link) = columns(&prepared.old[1]);
+    // PostgreSQL's tables have 1600 columns at most.
+    let fields = i16::try_from(columns.len() + 1).unwrap_or(i16::MAX);
+    let mut target = columns.clone();
+    target.insert(link, "project_phase_id".to_owned());
+    let target = format!("{SHADOW}.resource_assignments ({})", target.join(", "));
+    let values: Vec<String> = columns.iter().map(|column| format!("t.{column}")).collect();
+    // A plain scan with this session's settings comes in heap order, which is seen to have come.
+    let query = format!(
+        "SELECT t.id, t.project_id, t.assignment_date, t.ctid, {} FROM public.resource_assignments t",
+        values.join(", ")
+    );
+    let mut built = Built::default();
+    let mut last = None;
+    let mut sink = Sink::open_new(connection, &target).await?;
+    copy::pipe(source, &query, &mut sink, |row, into| {
+        crate::legacy::in_heap_order(&mut last, row.tid(3)?)?;
+        let phase = built.note(&guide, row)?.ok_or(Stopped::Homeless)?;
+        into.row(fields);
+        for index in 0..columns.len() {
+            if index == link {
+                into.uuid(phase.uuid());
+            }
+            into.raw(row.nullable(4 + index)?);
+        }
+        if link == columns.len() {
+            into.uuid(phase.uuid());
+        }
+        if built.rows % REPORT_EVERY == 0 {
+            progress.advance(built.rows);
+        }
+        Ok::<_, Stopped>(())
+    })
+    .await?;
+    sink.finish().await?;
+    Ok(built)
+}
+
+/// Takes the rows of the present table under a condition on `t`, by statements of this transaction alone. False if one
+/// of them has no phase to point at; then nothing was taken.
+async fn take(
+    connection: &mut PgConnection,
+    prepared: &Prepared,
+    built: &mut Built,
+    condition: &str,
+) -> Result<bool, MigratorError> {
+    let guide = Guide::new(prepared);
+    let mut phases: Vec<(Uuid, Uuid)> = Vec::new();
+    let mut all = true;
+    let query = format!(
+        "SELECT t.id, t.project_id, t.assignment_date FROM public.resource_assignments t WHERE {condition} ORDER BY t.ctid"
+    );
+    copy::read(connection, &query, |row| {
+        match built.note(&guide, &row)? {
+            Some(phase) => phases.push((row.uuid(0)?, phase.uuid())),
+            None => all = false,
+        }
+        Ok::<_, MigratorError>(())
+    })
+    .await?;
+    if !all {
+        return Ok(false);
+    }
+    sqlx::raw_sql(&format!(
+        "CREATE TABLE {SHADOW}.phase_of (assignment_id uuid NOT NULL, phase_id uuid NOT NULL)"
+    ))
+    .execute(&mut *connection)
+    .await?;
+    let rows = phases.len() as u64;
+    let mut sink =
+        Sink::open_new(connection, &format!("{SHADOW}.phase_of (assignment_id, phase_id)")).await?;
+    for (assignment, phase) in phases {
+        sink.row(2, |fields| {
+            fields.uuid(assignment);
+            fields.uuid(phase);
+        })
+        .await?;
+    }
+    sink.finish().await?;
+    let (columns, _) = columns(&prepared.old[1]);
+    let values: Vec<String> = columns.iter().map(|column| format!("t.{column}")).collect();
+    sqlx::raw_sql(&format!("ANALYZE {SHADOW}.phase_of")).execute(&mut *connection).await?;
+    let taken = sqlx::raw_sql(&format!(
+        "INSERT INTO {SHADOW}.resource_assignments ({}, project_phase_id)
+         SELECT {}, p.phase_id FROM public.resource_assignments t JOIN {SHADOW}.phase_of p ON p.assignment_id = t.id
+          ORDER BY t.ctid",
+        columns.join(", "),
+        values.join(", ")
+    ))
+    .execute(&mut *connection)
+    .await?
+    .rows_affected();
+    sqlx::raw_sql(&format!("DROP TABLE {SHADOW}.phase_of")).execute(connection).await?;
+    if taken == rows {
+        return Ok(true);
+    }
+    Err(MigratorError::SelfCheck(format!("{taken} of {rows} assignments were taken over")))
+}
+
+/// Brings in what users did to assignments since they were copied: rows that are gone go, rows that are newer are taken
+/// again. False if one of them has no phase to point at.
+pub(super) async fn catch_up(
+    connection: &mut PgConnection,
+    prepared: &Prepared,
+    built: &mut Built,
+) -> Result<bool, MigratorError> {
+    let newer = prepared.watch.newer();
+    let gone: Vec<Uuid> = sqlx::query_scalar(&format!(
+        "DELETE FROM {SHADOW}.resource_assignments s
+          WHERE NOT EXISTS (SELECT FROM public.resource_assignments t WHERE t.id = s.id)
+             OR s.id IN (SELECT t.id FROM public.resource_assignments t WHERE {newer})
+         RETURNING s.id"
+    ))
+    .fetch_all(&mut *connection)
+    .await?;
+    let gone: HashSet<AssignmentId> = gone.into_iter().map(AssignmentId::from).collect();
+    built.rows -= gone.len() as u64;
+    built.given.retain(|given| !gone.contains(&given.assignment));
+    take(connection, prepared, built, &newer).await
+}
