@@ -184,3 +184,22 @@ async fn assignments_made_since_get_the_phase_of_their_date_and_are_counted() {
     );
     assert_eq!(expected, found);
 }
+
+/// Types without a binary form cannot be copied in binary: then the database itself copies the rows.
+#[tokio::test]
+async fn a_column_whose_type_has_no_binary_form_comes_back() {
+    let database = sample(6, 60, 47);
+    database.psql(
+        "CREATE TYPE public.plain;
+         CREATE FUNCTION public.plain_in(cstring) RETURNS public.plain LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+         CREATE FUNCTION public.plain_out(public.plain) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+         CREATE TYPE public.plain (INPUT = public.plain_in, OUTPUT = public.plain_out, LIKE = text);
+         ALTER TABLE public.resource_assignments ADD COLUMN remark public.plain DEFAULT 'as it was',
+             ADD COLUMN remarks public.plain[]",
+    );
+    let before = dump(database.url());
+    migrated(database.url()).await;
+    rolled_back(database.url()).await;
+    assert_verified(database.url()).await;
+    assert_same_dump(&before, &dump(database.url()));
+}

@@ -1,0 +1,48 @@
+//! Assignments that are newer than what a migration has read.
+
+use super::Meanwhile;
+use crate::support::{assert_verified, handle, migrate_options, rolled_back, sample};
+use phaseline_migrator::migrate::migrate;
+
+/// The links of assignments that came or changed while the log was written come back, each time that it goes there and
+/// back; one that points at another project's phase is named by a second attempt, as if it had been there before.
+#[tokio::test]
+async fn newer_assignments_keep_their_phases_again_and_again() {
+    let database = sample(6, 60, 46);
+    let links = || database.psql("SELECT id, project_phase_id FROM public.resource_assignments ORDER BY id");
+    for _ in 0..3 {
+        let meanwhile = Meanwhile::new(
+            &database,
+            "locking the tables",
+            "INSERT INTO public.resource_assignments SELECT resource_id, project_id, project_phase_id, assignment_date,
+                    1, 50, 50, gen_random_uuid(), now(), now() FROM public.resource_assignments LIMIT 2;
+             UPDATE public.resource_assignments ra SET project_phase_id =
+                    (SELECT ph.id FROM public.project_phases ph WHERE ph.project_id = ra.project_id
+                      ORDER BY ph.id = ra.project_phase_id LIMIT 1)
+              WHERE id IN (SELECT id FROM public.resource_assignments ORDER BY created_at, id LIMIT 3);
+             CREATE TABLE IF NOT EXISTS public.noted (id uuid, project_phase_id uuid);
+             TRUNCATE public.noted;
+             INSERT INTO public.noted SELECT id, project_phase_id FROM public.resource_assignments",
+        );
+        migrate(&handle(database.url()), &migrate_options(), &meanwhile).await.unwrap();
+        let notes = meanwhile.notes.into_inner().unwrap();
+        assert!(matches!(notes.as_slice(), [note] if note.contains("is taken in")), "{notes:?}");
+        assert_verified(database.url()).await;
+        rolled_back(database.url()).await;
+        assert_verified(database.url()).await;
+        assert_eq!(links(), database.psql("SELECT id, project_phase_id FROM public.noted ORDER BY id"));
+    }
+    let foreign = "UPDATE public.resource_assignments ra SET project_phase_id =
+            (SELECT ph.id FROM public.project_phases ph WHERE ph.project_id <> ra.project_id ORDER BY ph.id LIMIT 1)
+        WHERE id = (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 1)";
+    let meanwhile = Meanwhile::new(&database, "locking the tables", foreign);
+    let done = migrate(&handle(database.url()), &migrate_options(), &meanwhile).await.unwrap();
+    let notes = meanwhile.notes.into_inner().unwrap();
+    assert!(matches!(notes.as_slice(), [note] if note.contains("starting again")), "{notes:?}");
+    assert!(
+        done.plan
+            .anomalies
+            .iter()
+            .any(|found| format!("{:?}", found.code).contains("AssignmentForeignPhase"))
+    );
+}
