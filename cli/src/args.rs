@@ -1,8 +1,8 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::command::{
-    adopt, demo, doctor, drift, history, migrate, phase, plan, rehearse, rollback, sample, status, timeline,
-    verify,
+    adopt, completions, demo, doctor, drift, history, man, migrate, phase, plan, rehearse, rollback, sample,
+    status, timeline, verify,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ JSON: with --json each command prints exactly one object on stdout, versioned by
   phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1,
   phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.adopt/1, phaseline.drift/1,
   phaseline.sample/1, phaseline.demo/1, phaseline.rehearse/1, phaseline.dropped/1, phaseline.doctor/1,
-  and phaseline.error/1 for errors
+  phaseline.completions/1, phaseline.man/1, and phaseline.error/1 for errors
 
 Environment:
   DATABASE_URL         used without --database-url
@@ -124,4 +124,6 @@ pub(crate) enum Command {
     Sample(sample::SampleArgs),
     Demo(demo::DemoArgs),
     Doctor(doctor::DoctorArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }

@@ -2,10 +2,12 @@
 
 pub(crate) mod adopt;
 pub(crate) mod backup;
+pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod history;
+pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod moment;
 pub(crate) mod phase;
@@ -40,5 +42,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Fa
         Command::Sample(args) => sample::run(context, args).await,
         Command::Demo(args) => demo::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,
+        Command::Completions(args) => Ok(completions::run(context, args)),
+        Command::Man(args) => man::run(context, args),
     }
 }

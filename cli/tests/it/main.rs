@@ -8,6 +8,7 @@
 
 mod adopt;
 mod boundaries;
+mod completions;
 mod connection;
 mod cuts;
 mod demo;
@@ -18,6 +19,7 @@ mod exit_codes;
 mod help;
 mod json;
 mod kills;
+mod man;
 mod migrate;
 mod program;
 mod rehearse;
