@@ -4,6 +4,7 @@ use crate::command::{
     adopt, completions, demo, doctor, drift, history, man, migrate, phase, plan, rehearse, rollback, sample,
     status, timeline, verify,
 };
+use crate::output::Form;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -34,6 +35,11 @@ JSON: with --json each command prints exactly one object on stdout, versioned by
   phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.adopt/1, phaseline.drift/1,
   phaseline.sample/1, phaseline.demo/1, phaseline.rehearse/1, phaseline.dropped/1, phaseline.doctor/1,
   phaseline.completions/1, phaseline.man/1, and phaseline.error/1 for errors
+
+JSON lines: with --output jsonl it is one object a line, for jq and grep over large answers.
+  First the rows of history, timeline show, plan, verify, drift, adopt, rollback and status, then the
+  object without them, with \"kind\":\"end\" and how many \"rows\" there were. Without an end the answer
+  is not complete.
 
 Environment:
   DATABASE_URL         used without --database-url
@@ -85,9 +91,12 @@ pub(crate) struct GlobalArgs {
                 [default: $XDG_DATA_HOME/phaseline, for root /var/lib/phaseline]"
     )]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Print one JSON object on stdout, and nothing else there
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
+    /// What stdout gets: text, one JSON object and nothing else, or one JSON object a line (default: text)
+    #[arg(long, global = true, value_name = "FORM", value_enum)]
+    output: Option<Form>,
+    /// The same as --output json
+    #[arg(long, global = true, conflicts_with = "output")]
+    json: bool,
     /// No progress and no remarks, only the answer and errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
@@ -97,6 +106,13 @@ pub(crate) struct GlobalArgs {
     /// Who is to stand in the log (default: user@host)
     #[arg(long, global = true, value_name = "NAME", env = "PHASELINE_ACTOR", hide_env_values = true)]
     pub(crate) actor: Option<String>,
+}
+
+impl GlobalArgs {
+    /// The form of the answer.
+    pub(crate) fn form(&self) -> Form {
+        if self.json { Form::Json } else { self.output.unwrap_or_default() }
+    }
 }
 
 /// Why something is done.

@@ -260,16 +260,26 @@ pub async fn history(
     project: ProjectId,
     up_to: Option<i64>,
 ) -> Result<Vec<RecordedTimeline>, StoreError> {
-    read::stream(connection, stream_of(project), up_to)
-        .await?
-        .into_iter()
-        .map(|recorded| {
-            let event =
-                TimelineEvent::from_stored(&recorded.event_type, recorded.schema_version, &recorded.payload)
-                    .map_err(|source| StoreError::Unreadable { position: recorded.position, source })?;
-            Ok(RecordedTimeline { recorded, event })
-        })
-        .collect()
+    let mut events = Vec::new();
+    history_each(connection, project, up_to, |event| events.push(event)).await?;
+    Ok(events)
+}
+
+/// Calls `each` with a project's history up to a position, oldest first, as it arrives.
+pub async fn history_each(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    up_to: Option<i64>,
+    mut each: impl FnMut(RecordedTimeline),
+) -> Result<(), StoreError> {
+    read::stream_each(connection, stream_of(project), up_to, |recorded| {
+        let event =
+            TimelineEvent::from_stored(&recorded.event_type, recorded.schema_version, &recorded.payload)
+                .map_err(|source| StoreError::Unreadable { position: recorded.position, source })?;
+        each(RecordedTimeline { recorded, event });
+        Ok(())
+    })
+    .await
 }
 
 /// The projects whose timelines have events behind a position.

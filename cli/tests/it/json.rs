@@ -84,7 +84,7 @@ fn colours_are_for_terminals_unless_forced_and_a_log_filter_is_checked() {
 }
 
 /// The fields that `docs/json.md` lists for a format.
-fn documented(format: &str) -> Vec<String> {
+pub(crate) fn documented(format: &str) -> Vec<String> {
     let document = include_str!("../../../docs/json.md");
     let row = document.lines().find(|line| line.starts_with(&format!("| `{format}`"))).unwrap();
     let fields = row.trim_end_matches('|').rsplit('|').next().unwrap();

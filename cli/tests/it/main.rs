@@ -18,6 +18,7 @@ mod edits;
 mod exit_codes;
 mod help;
 mod json;
+mod jsonl;
 mod kills;
 mod man;
 mod migrate;
