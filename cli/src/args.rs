@@ -2,7 +2,7 @@
 
 use crate::command::{
     adopt, completions, demo, doctor, drift, history, man, migrate, phase, plan, rehearse, rollback, sample,
-    status, timeline, verify,
+    status, timeline, upgrade, verify,
 };
 use crate::output::Form;
 use clap::{Args, Parser, Subcommand};
@@ -22,7 +22,8 @@ Exit codes:
   0  done, or already in the wanted shape
   1  unexpected error
   2  usage: the command line is wrong, or --yes is missing where nobody can be asked
-  3  not migratable, or refused by a rule; also: what was asked for does not exist
+  3  not migratable, or refused by a rule; also: what was asked for does not exist, or the log's
+     schema is newer than the program (or older, for upgrade --check)
   4  the plan is stale
   5  another run holds the lock
   6  verification failed, or the tables are not what the log says
@@ -34,7 +35,7 @@ JSON: with --json each command prints exactly one object on stdout, versioned by
   phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1,
   phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.adopt/1, phaseline.drift/1,
   phaseline.sample/1, phaseline.demo/1, phaseline.rehearse/1, phaseline.dropped/1, phaseline.doctor/1,
-  phaseline.completions/1, phaseline.man/1, and phaseline.error/1 for errors
+  phaseline.upgrade/1, phaseline.completions/1, phaseline.man/1, and phaseline.error/1 for errors
 
 JSON lines: with --output jsonl it is one object a line, for jq and grep over large answers.
   First the rows of history, timeline show, plan, verify, drift, adopt, rollback and status, then the
@@ -140,6 +141,7 @@ pub(crate) enum Command {
     Sample(sample::SampleArgs),
     Demo(demo::DemoArgs),
     Doctor(doctor::DoctorArgs),
+    Upgrade(upgrade::UpgradeArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }

@@ -18,6 +18,7 @@ pub(crate) mod sample;
 pub(crate) mod status;
 pub(crate) mod timeline;
 pub(crate) mod timeline_command;
+pub(crate) mod upgrade;
 pub(crate) mod verify;
 
 use crate::args::Command;
@@ -42,6 +43,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Fa
         Command::Sample(args) => sample::run(context, args).await,
         Command::Demo(args) => demo::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,
+        Command::Upgrade(args) => upgrade::run(context, args).await,
         Command::Completions(args) => Ok(completions::run(context, args)),
         Command::Man(args) => man::run(context, args),
     }

@@ -118,6 +118,7 @@ fn the_document_lists_the_fields_of_every_format() {
         on(&empty, &["sample", "--projects", "2", "--assignments", "9", "--json"])
             .object("phaseline.sample/1"),
         run(&["demo", "--json"]).object("phaseline.demo/1"),
+        on(&database, &["upgrade", "--json"]).object("phaseline.upgrade/1"),
         run(&["completions", "bash", "--json"]).object("phaseline.completions/1"),
         run(&["man", "--json"]).object("phaseline.man/1"),
         on(&database, &["rollback", "--yes", "--json"]).object("phaseline.error/1"),

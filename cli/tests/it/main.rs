@@ -27,3 +27,4 @@ mod rehearse;
 mod runbook;
 mod signals;
 mod terminal;
+mod upgrade;
