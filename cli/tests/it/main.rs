@@ -12,6 +12,7 @@ mod completions;
 mod connection;
 mod cuts;
 mod demo;
+mod deploy;
 mod doctor;
 mod drift;
 mod edits;
