@@ -46,6 +46,18 @@ lint-doc: lint-setup
 scale: setup ## Migrate 10 000 projects and 1 000 000 assignments there and back, and say what it took
 	cargo run --release --locked -p phaseline-tests --example scale
 
+# Laid out as a prefix has it: `cp -r dist/. /usr/local/` installs it.
+.PHONY: release
+release: setup ## Build the program to install, with manual and completions, into dist/
+	cargo build --profile dist --locked -p phaseline
+	rm -rf dist
+	install -D "$(target)/dist/phaseline" dist/bin/phaseline
+	dist/bin/phaseline man --dir dist/share/man/man1
+	mkdir -p dist/share/bash-completion/completions dist/share/zsh/site-functions dist/share/fish/vendor_completions.d
+	dist/bin/phaseline completions bash > dist/share/bash-completion/completions/phaseline
+	dist/bin/phaseline completions zsh > dist/share/zsh/site-functions/_phaseline
+	dist/bin/phaseline completions fish > dist/share/fish/vendor_completions.d/phaseline.fish
+
 .PHONY: fmt
 fmt: ## Format the code
 	cargo fmt --all

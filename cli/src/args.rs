@@ -1,9 +1,10 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::command::{
-    adopt, demo, doctor, drift, history, migrate, phase, plan, rebuild, rehearse, rollback, sample, status,
-    timeline, verify,
+    adopt, completions, demo, doctor, drift, history, man, migrate, phase, plan, rebuild, rehearse, rollback,
+    sample, status, timeline, upgrade, verify,
 };
+use crate::output::Form;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -21,7 +22,8 @@ Exit codes:
   0  done, or already in the wanted shape
   1  unexpected error
   2  usage: the command line is wrong, or --yes is missing where nobody can be asked
-  3  not migratable, or refused by a rule; also: what was asked for does not exist
+  3  not migratable, or refused by a rule; also: what was asked for does not exist, or the log's
+     schema is newer than the program (or older, for upgrade --check)
   4  the plan is stale
   5  another run holds the lock
   6  verification failed, or the tables are not what the log says
@@ -32,8 +34,14 @@ Exit codes:
 JSON: with --json each command prints exactly one object on stdout, versioned by its \"format\":
   phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1,
   phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.adopt/1, phaseline.drift/1,
-  phaseline.rebuild/1, phaseline.sample/1, phaseline.demo/1, phaseline.rehearse/1, phaseline.dropped/1, phaseline.doctor/1,
-  and phaseline.error/1 for errors
+  phaseline.rebuild/1, phaseline.sample/1, phaseline.demo/1, phaseline.rehearse/1, phaseline.dropped/1,
+  phaseline.doctor/1, phaseline.upgrade/1, phaseline.completions/1, phaseline.man/1, and
+  phaseline.error/1 for errors
+
+JSON lines: with --output jsonl it is one object a line, for jq and grep over large answers.
+  First the rows of history, timeline show, plan, verify, drift, rebuild, adopt, rollback and status, then
+  the object without them, with \"kind\":\"end\" and how many \"rows\" there were. Without an end the answer
+  is not complete.
 
 Environment:
   DATABASE_URL         used without --database-url
@@ -85,9 +93,12 @@ pub(crate) struct GlobalArgs {
                 [default: $XDG_DATA_HOME/phaseline, for root /var/lib/phaseline]"
     )]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Print one JSON object on stdout, and nothing else there
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
+    /// What stdout gets: text, one JSON object and nothing else, or one JSON object a line (default: text)
+    #[arg(long, global = true, value_name = "FORM", value_enum)]
+    output: Option<Form>,
+    /// The same as --output json
+    #[arg(long, global = true, conflicts_with = "output")]
+    json: bool,
     /// No progress and no remarks, only the answer and errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
@@ -97,6 +108,13 @@ pub(crate) struct GlobalArgs {
     /// Who is to stand in the log (default: user@host)
     #[arg(long, global = true, value_name = "NAME", env = "PHASELINE_ACTOR", hide_env_values = true)]
     pub(crate) actor: Option<String>,
+}
+
+impl GlobalArgs {
+    /// The form of the answer.
+    pub(crate) fn form(&self) -> Form {
+        if self.json { Form::Json } else { self.output.unwrap_or_default() }
+    }
 }
 
 /// Why something is done.
@@ -125,4 +143,7 @@ pub(crate) enum Command {
     Sample(sample::SampleArgs),
     Demo(demo::DemoArgs),
     Doctor(doctor::DoctorArgs),
+    Upgrade(upgrade::UpgradeArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }

@@ -2,10 +2,12 @@
 
 pub(crate) mod adopt;
 pub(crate) mod backup;
+pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod history;
+pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod moment;
 pub(crate) mod phase;
@@ -17,6 +19,7 @@ pub(crate) mod sample;
 pub(crate) mod status;
 pub(crate) mod timeline;
 pub(crate) mod timeline_command;
+pub(crate) mod upgrade;
 pub(crate) mod verify;
 
 use crate::args::Command;
@@ -42,5 +45,8 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Fa
         Command::Sample(args) => sample::run(context, args).await,
         Command::Demo(args) => demo::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,
+        Command::Upgrade(args) => upgrade::run(context, args).await,
+        Command::Completions(args) => Ok(completions::run(context, args)),
+        Command::Man(args) => man::run(context, args),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::args::GlobalArgs;
 use crate::interrupt::Interrupt;
-use crate::output::Output;
+use crate::output::{Form, Output};
 use crate::progress::Watcher;
 use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
@@ -25,14 +25,14 @@ impl Context {
     pub(crate) fn without_progress(&self) -> Self {
         Self {
             global: self.global.clone(),
-            output: Arc::new(Output::new(self.output.json(), true)),
+            output: Arc::new(Output::new(self.output.form(), true)),
             interrupt: self.interrupt.clone(),
         }
     }
 
     /// Whether somebody is there to answer a question. A program that wants JSON is not.
     pub(crate) fn can_ask(&self) -> bool {
-        !self.output.json() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+        self.output.form() == Form::Text && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
     /// Asks on stderr, and says whether the answer was yes. Everything else, the end of input too, is a no.

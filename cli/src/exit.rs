@@ -13,8 +13,8 @@ pub(crate) enum Exit {
     /// The command line is wrong, or `--yes` is missing where nobody can be asked.
     Usage = 2,
     /// Not migratable: the data, the tables or the role's privileges do not allow it. Also a rollback that is refused,
-    /// a command that a rule refuses, and something asked for that does not exist: the request is well formed, and the
-    /// database as it stands says no.
+    /// a command that a rule refuses, something asked for that does not exist, and a log's schema of another version
+    /// than is needed: the request is well formed, and the database as it stands says no.
     NotMigratable = 3,
     /// The plan is stale: data or options are not those of `--plan`.
     StalePlan = 4,

@@ -22,12 +22,12 @@ mod style;
 mod target;
 
 use args::Cli;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use context::Context;
 use exit::Exit;
 use failure::Failure;
 use interrupt::Interrupt;
-use output::Output;
+use output::{Form, Output};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,27 +46,40 @@ fn main() -> ExitCode {
 fn wrong_command_line(error: &clap::Error) -> Exit {
     use clap::error::ErrorKind;
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let output = Output::new(false, false);
+        let output = Output::new(Form::Text, false);
         output.text(&error.render().ansi().to_string());
         return output.end(Exit::Done);
     }
-    // The arguments could not be parsed, so they are looked at one by one.
-    let json = std::env::args_os()
-        .skip(1)
-        .take_while(|argument| argument != "--")
-        .any(|argument| argument == "--json");
-    let output = Output::new(json, false);
-    if json {
+    let form = wanted_form();
+    let output = Output::new(form, false);
+    if form == Form::Text {
+        output.beside(&redact::passwords(&error.render().ansi().to_string()));
+    } else {
         let text = error.render().to_string();
         output.failure(&Failure::usage(text.trim().trim_start_matches("error: ")));
-    } else {
-        output.beside(&redact::passwords(&error.render().ansi().to_string()));
     }
     Exit::Usage
 }
 
+/// The form that was asked for. The arguments could not be parsed, so they are looked at one by one.
+fn wanted_form() -> Form {
+    let mut arguments = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    while let Some(argument) = arguments.next() {
+        let form = match argument.to_str() {
+            Some("--json") => return Form::Json,
+            Some("--output") => arguments.next().and_then(|form| form.into_string().ok()),
+            Some(other) => other.strip_prefix("--output=").map(str::to_owned),
+            None => None,
+        };
+        if let Some(form) = form.and_then(|form| Form::from_str(&form, false).ok()) {
+            return form;
+        }
+    }
+    Form::Text
+}
+
 fn start(cli: Cli) -> Exit {
-    let output = Arc::new(Output::new(cli.global.json, cli.global.quiet));
+    let output = Arc::new(Output::new(cli.global.form(), cli.global.quiet));
     let done = logging::start(cli.global.verbose, cli.global.quiet).and_then(|()| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(workers())

@@ -1,33 +1,55 @@
 //! All that the program prints: data on stdout, everything else on stderr.
 //!
 //! With `--json` exactly one object stands alone on stdout, versioned by its `format`: the command's own, or
-//! `phaseline.error/1`. Colours are for terminals and honour `NO_COLOR` and `CLICOLOR`.
+//! `phaseline.error/1`. With `--output jsonl` it is one object a line, see [`rows`]. Colours are for terminals and honour
+//! `NO_COLOR` and `CLICOLOR`.
+
+mod rows;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::redact;
 use crate::style::{BAD, BOLD};
+use clap::ValueEnum;
+pub(crate) use rows::{Rows, Streamed};
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For a person
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+    /// One JSON object a line: the rows first, then the rest with their number
+    Jsonl,
+}
+
 /// Where to and how much.
 #[derive(Debug)]
 pub(crate) struct Output {
-    json: bool,
+    form: Form,
     quiet: bool,
     /// Somebody else than a reader that went away keeps stdout from being written: a full disk, say.
     broken: AtomicBool,
 }
 
 impl Output {
-    pub(crate) const fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet, broken: AtomicBool::new(false) }
+    pub(crate) const fn new(form: Form, quiet: bool) -> Self {
+        Self { form, quiet, broken: AtomicBool::new(false) }
     }
 
-    /// Whether the command's answer is one JSON object.
-    pub(crate) const fn json(&self) -> bool {
-        self.json
+    /// The form of the command's answer.
+    pub(crate) const fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Whether a program reads the answer.
+    const fn json(&self) -> bool {
+        !matches!(self.form, Form::Text)
     }
 
     /// Whether progress and remarks are unwanted.
@@ -35,16 +57,10 @@ impl Output {
         self.quiet
     }
 
-    /// The command's answer: `object` with `--json`, otherwise the text.
+    /// The answer of a command without rows: `object` if a program reads it, otherwise the text.
     pub(crate) fn answer(&self, object: &impl Serialize, text: impl FnOnce() -> String) {
-        if self.json {
-            match serde_json::to_string(object) {
-                Ok(json) => self.stdout(&json),
-                Err(error) => {
-                    self.broken.store(true, Ordering::Relaxed);
-                    self.stderr(&format!("{BAD}error{BAD:#}: the answer cannot be written as JSON: {error}"));
-                }
-            }
+        if self.json() {
+            self.object(object);
         } else {
             self.stdout(text().trim_end_matches('\n'));
         }
@@ -52,7 +68,7 @@ impl Output {
 
     /// Text for a person that is not the answer itself: on stdout, and nowhere with `--json`.
     pub(crate) fn text(&self, text: &str) {
-        if !self.json {
+        if !self.json() {
             self.stdout(text.trim_end_matches('\n'));
         }
     }
@@ -71,8 +87,8 @@ impl Output {
 
     /// What went wrong.
     pub(crate) fn failure(&self, failure: &Failure) {
-        if self.json {
-            self.answer(&failure.object(), String::new);
+        if self.json() {
+            self.object(&failure.object());
             return;
         }
         if let Some(report) = failure.report() {
@@ -91,6 +107,19 @@ impl Output {
     /// How it ends: as the command says, unless its answer could not be written.
     pub(crate) fn end(&self, exit: Exit) -> Exit {
         if exit == Exit::Done && self.broken.load(Ordering::Relaxed) { Exit::Unexpected } else { exit }
+    }
+
+    /// One object on one line.
+    fn object(&self, object: &impl Serialize) {
+        match serde_json::to_string(object) {
+            Ok(json) => self.stdout(&json),
+            Err(error) => self.unwritable(&error),
+        }
+    }
+
+    fn unwritable(&self, error: &serde_json::Error) {
+        self.broken.store(true, Ordering::Relaxed);
+        self.stderr(&format!("{BAD}error{BAD:#}: the answer cannot be written as JSON: {error}"));
     }
 
     fn stdout(&self, text: &str) {

@@ -5,6 +5,7 @@ use crate::database_url::DatabaseUrl;
 use crate::failure::Failure;
 use phaseline_embedded::{Binaries, Server, default_data_dir};
 use phaseline_migrator::Database;
+use phaseline_store::schema::version;
 use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -85,8 +86,15 @@ impl Target {
         &self.arguments
     }
 
-    /// A connection with the migrator's settings.
+    /// A connection with the migrator's settings, to a database whose log, if there is one, this program knows.
     pub(crate) async fn connect(&self, purpose: &str) -> Result<PgConnection, Failure> {
+        let mut connection = self.connect_to_any(purpose).await?;
+        version::refuse_newer(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// A connection with the migrator's settings, whoever made the log.
+    pub(crate) async fn connect_to_any(&self, purpose: &str) -> Result<PgConnection, Failure> {
         let purpose = format!("phaseline {purpose}");
         match tokio::time::timeout(CONNECT_TIMEOUT, self.database.connect(&purpose)).await {
             Ok(Ok(connection)) => Ok(connection),
@@ -97,7 +105,7 @@ impl Target {
 
     /// A pool for commands to timelines. They hold the log's lock, so none of them may hold it for long.
     pub(crate) async fn pool(&self) -> Result<PgPool, Failure> {
-        PgPoolOptions::new()
+        let pool = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(CONNECT_TIMEOUT)
             .after_connect(|connection, _| {
@@ -115,7 +123,9 @@ impl Target {
                     ,
             )
             .await
-            .map_err(|error| Failure::no_connection(&self.url.place(), &error))
+            .map_err(|error| Failure::no_connection(&self.url.place(), &error))?;
+        version::refuse_newer(&mut *pool.acquire().await?).await?;
+        Ok(pool)
     }
 
     /// PostgreSQL's programs, of the server's version or a later one, which reads older servers.

@@ -14,6 +14,8 @@ use uuid::Uuid;
 /// The log's end and id.
 #[derive(Clone, Debug, Serialize)]
 pub struct LogStatus {
+    /// The version of schema `phaseline`.
+    pub schema_version: Option<u32>,
     /// The log's own id; none if its head is damaged.
     pub log_id: Option<Uuid>,
     /// The last position, which is also the number of events.
@@ -94,6 +96,7 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorErr
             accepts_commands = schema::accepts_commands(connection).await.ok();
         }
         log = Some(LogStatus {
+            schema_version: schema::version(connection).await?,
             log_id,
             position: tip.position,
             recorded_at: tip.recorded_at,

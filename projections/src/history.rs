@@ -51,32 +51,48 @@ fn change(field: &'static str, before: Option<String>, after: Option<String>) ->
 
 /// A timeline's history, oldest first; of one phase only if asked.
 pub fn entries(history: &[RecordedTimeline], of_phase: Option<PhaseId>) -> Vec<HistoryEntry> {
-    let mut folded = FoldedTimeline::default();
-    let mut entries = Vec::new();
-    for recorded in history {
-        let before = folded.clone();
-        folded.apply(&recorded.event, recorded.recorded.recorded_at.naive_utc());
+    let mut teller = Teller::new(of_phase);
+    history.iter().filter_map(|recorded| teller.tell(recorded)).collect()
+}
+
+/// Tells a timeline's events as they come.
+#[derive(Debug)]
+pub struct Teller {
+    folded: FoldedTimeline,
+    of_phase: Option<PhaseId>,
+}
+
+impl Teller {
+    /// For a history from its beginning; of one phase only if asked.
+    pub fn new(of_phase: Option<PhaseId>) -> Self {
+        Self { folded: FoldedTimeline::default(), of_phase }
+    }
+
+    /// The next event; none if it is about another phase than the one asked for.
+    pub fn tell(&mut self, recorded: &RecordedTimeline) -> Option<HistoryEntry> {
+        let before = self.folded.clone();
+        self.folded.apply(&recorded.event, recorded.recorded.recorded_at.naive_utc());
+        let folded = &self.folded;
         let phase_id = recorded.event.phase_id();
-        if of_phase.is_some() && of_phase != phase_id {
-            continue;
+        if self.of_phase.is_some() && self.of_phase != phase_id {
+            return None;
         }
         let named = |side: &FoldedTimeline| {
             phase_id.and_then(|id| side.timeline.phase(id)).map(|phase| phase.name.as_str().to_owned())
         };
-        let (words, changes) = tell(&recorded.event, &before, &folded);
-        entries.push(HistoryEntry {
+        let (words, changes) = tell(&recorded.event, &before, folded);
+        Some(HistoryEntry {
             position: recorded.recorded.position,
             version: recorded.recorded.version,
             recorded_at: recorded.recorded.recorded_at,
             event_type: recorded.recorded.event_type.clone(),
             phase_id,
-            phase_name: named(&before).or_else(|| named(&folded)),
+            phase_name: named(&before).or_else(|| named(folded)),
             words,
             changes,
             metadata: recorded.recorded.metadata.clone(),
-        });
+        })
     }
-    entries
 }
 
 fn tell(

@@ -28,9 +28,28 @@ pub use inline::ProjectPhases;
 pub use legacy_phases::LegacyPhaseRow;
 pub use project_phases::PhaseRow;
 
+use phaseline_store::{StoreError, schema};
+use sqlx::{Connection, PgConnection};
+
 /// Installs the log's schema and, on top of it, the inline projection of `project_phases`.
-pub async fn install(connection: &mut sqlx::PgConnection) -> Result<(), phaseline_store::StoreError> {
-    phaseline_store::schema::install(connection).await?;
+pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
+    schema::install(connection).await?;
     sqlx::raw_sql(inline::SQL).execute(connection).await?;
+    Ok(())
+}
+
+/// Brings an older schema to this program's version, in one transaction that holds the log's head: commands and runs
+/// wait for it, or it waits for them, for 30 seconds at most. The events stay as they are.
+///
+/// # Errors
+/// [`StoreError::NotInstalled`] if there is no log, or its head is lost; [`StoreError::NewerSchema`] if a newer program
+/// made it; the database's own, `55P03` among them if the head was not free in time.
+pub async fn upgrade(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let begin = "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
+    let mut transaction = connection.begin_with(begin).await?;
+    sqlx::raw_sql("SET LOCAL lock_timeout = '30s'").execute(&mut *transaction).await?;
+    schema::lock_head(&mut transaction).await?;
+    install(&mut transaction).await?;
+    transaction.commit().await?;
     Ok(())
 }

@@ -17,6 +17,16 @@ pub enum StoreError {
         "this database has no event log (schema phaseline): it was never migrated; run: phaseline status"
     )]
     NotInstalled,
+    /// A newer program has made the log's schema: what it means by it, this one cannot know.
+    #[error(
+        "the schema of Phaseline in this database is version {found}, this program knows up to {known}: use a newer phaseline"
+    )]
+    NewerSchema {
+        /// The schema's version.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
+    },
     /// Somebody who has no say over the database has prepared the log's schema.
     #[error(
         "schema phaseline cannot be used: {0}; nothing was written. Drop or rename what is there, or give it to the database's owner"

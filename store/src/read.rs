@@ -3,6 +3,7 @@
 use crate::copy::{self, CopyError, Row};
 use crate::{RawEvent, RecordedEvent, StoreError, StreamId};
 use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 
 const COLUMNS: &str = "position, stream_type, stream_id, version, event_id, event_type, schema_version, \
@@ -51,6 +52,23 @@ pub async fn stream(
     stream: StreamId,
     up_to: Option<i64>,
 ) -> Result<Vec<RecordedEvent>, StoreError> {
+    let mut events = Vec::new();
+    stream_each(connection, stream, up_to, |event| {
+        events.push(event);
+        Ok(())
+    })
+    .await?;
+    Ok(events)
+}
+
+/// Calls `each` with one stream's events in order of version, up to position `up_to`, as they arrive. A missing version
+/// is an error.
+pub async fn stream_each(
+    connection: &mut PgConnection,
+    stream: StreamId,
+    up_to: Option<i64>,
+    mut each: impl FnMut(RecordedEvent) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     #[derive(sqlx::FromRow)]
     struct Stored {
         position: i64,
@@ -62,7 +80,7 @@ pub async fn stream(
         metadata: String,
         recorded_at: DateTime<Utc>,
     }
-    let rows: Vec<Stored> = sqlx::query_as(
+    let mut rows = sqlx::query_as(
         "SELECT position, version, event_id, event_type, schema_version, payload::text, metadata::text, recorded_at
            FROM phaseline.events
           WHERE stream_type = $1 AND stream_id = $2 AND position <= $3
@@ -71,29 +89,28 @@ pub async fn stream(
     .bind(stream.stream_type)
     .bind(stream.id)
     .bind(up_to.unwrap_or(i64::MAX))
-    .fetch_all(connection)
-    .await?;
+    .fetch(connection);
     let mut expected = 0;
-    rows.into_iter()
-        .map(|row| {
-            expected += 1;
-            if row.version != expected {
-                return Err(StoreError::VersionGap { stream, expected, found: row.version });
-            }
-            Ok(RecordedEvent {
-                position: row.position,
-                stream_type: stream.stream_type.to_owned(),
-                stream_id: stream.id,
-                version: row.version,
-                event_id: row.event_id,
-                event_type: row.event_type,
-                schema_version: row.schema_version,
-                payload: row.payload,
-                metadata: serde_json::from_str(&row.metadata).unwrap_or_default(),
-                recorded_at: row.recorded_at,
-            })
-        })
-        .collect()
+    while let Some(row) = rows.try_next().await? {
+        let row: Stored = row;
+        expected += 1;
+        if row.version != expected {
+            return Err(StoreError::VersionGap { stream, expected, found: row.version });
+        }
+        each(RecordedEvent {
+            position: row.position,
+            stream_type: stream.stream_type.to_owned(),
+            stream_id: stream.id,
+            version: row.version,
+            event_id: row.event_id,
+            event_type: row.event_type,
+            schema_version: row.schema_version,
+            payload: row.payload,
+            metadata: serde_json::from_str(&row.metadata).unwrap_or_default(),
+            recorded_at: row.recorded_at,
+        })?;
+    }
+    Ok(())
 }
 
 /// All events of one stream type in order of position; for types of few events, such as runs.

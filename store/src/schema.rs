@@ -1,4 +1,6 @@
-//! Installs the log's schema, `phaseline`, and makes it whole again.
+//! Installs the log's schema, `phaseline`, makes it whole again, and tells its version.
+
+pub mod version;
 
 use crate::StoreError;
 use sqlx::{Connection, PgConnection, migrate::Migrator};
@@ -10,7 +12,11 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 const FUNCTIONS: &str = include_str!("../sql/functions.sql");
 
 /// Whether this database has a log. Asks the catalogue only, so that a role without rights on it gets an answer too.
+///
+/// # Errors
+/// [`StoreError::NewerSchema`] if it has one that this program does not know.
 pub async fn installed(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    version::refuse_newer(connection).await?;
     Ok(sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                          WHERE n.nspname = 'phaseline' AND c.relname = 'events' AND c.relkind = 'r')",
@@ -34,7 +40,8 @@ fn mark() -> String {
     for migration in MIGRATIONS.iter() {
         hasher.update(&migration.checksum);
     }
-    format!("Phaseline's log. Installed: {}", crate::hash::hex(&hasher.finalize()))
+    let form = crate::hash::hex(&hasher.finalize());
+    format!("Phaseline's log, {} {}. Installed: {form}", version::WORDS, version::VERSION)
 }
 
 /// Whether schema `phaseline` is all that [`install`] would make of it.
@@ -49,14 +56,27 @@ pub async fn whole(connection: &mut PgConnection) -> Result<bool, StoreError> {
         .await?)
 }
 
+/// The version of this database's log; none if it has no log. A schema that does not say its version has the first one.
+///
+/// # Errors
+/// [`StoreError::NewerSchema`] if this program does not know it.
+pub async fn version(connection: &mut PgConnection) -> Result<Option<u32>, StoreError> {
+    if !installed(connection).await? {
+        return Ok(None);
+    }
+    Ok(Some(version::recorded(connection).await?.unwrap_or(1)))
+}
+
 /// Creates whatever is missing of schema `phaseline`, in one transaction (a savepoint inside the caller's). From
 /// `phaseline.events` alone everything else is made again. Where nothing is missing nothing is touched or locked. Leaves
 /// the session's settings as they were.
 ///
 /// # Errors
-/// [`StoreError::Intruders`] if somebody untrusted has prepared the schema; the database's own if the role may not
+/// [`StoreError::NewerSchema`] if a newer program made the schema; [`StoreError::Intruders`] if somebody untrusted has
+/// prepared it; the database's own if the role may not
 /// create it. The log's roles are made if that is allowed, and skipped with a warning if not.
 pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
+    version::refuse_newer(connection).await?;
     let intruders = intruders(connection).await?;
     if !intruders.is_empty() {
         return Err(StoreError::Intruders(intruders.join("; ")));

@@ -3,8 +3,11 @@
 use crate::{Append, Metadata, NewEvent, RecordedEvent, StoreError, StreamId, append, read, schema};
 use cqrs_es::{AggregateContext, AggregateError, EventEnvelope};
 use phaseline_domain::{PhaseId, ProjectId, Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
-use sqlx::{PgConnection, PgPool};
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, PgPool, Postgres};
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 
 /// The stream type of timelines.
@@ -92,6 +95,8 @@ pub enum ExecuteError {
 pub struct TimelineStore<P> {
     pool: PgPool,
     projection: P,
+    /// Whether the schema was seen to be one that this program knows; clones share it.
+    known: Arc<AtomicBool>,
 }
 
 /// How often a command is decided anew after somebody else was faster; each time somebody made progress.
@@ -99,13 +104,23 @@ const CONFLICT_RETRIES: usize = 20;
 
 impl<P: InlineProjection> TimelineStore<P> {
     /// The store over a pool; `projection` is kept in each append's transaction.
-    pub const fn new(pool: PgPool, projection: P) -> Self {
-        Self { pool, projection }
+    pub fn new(pool: PgPool, projection: P) -> Self {
+        Self { pool, projection, known: Arc::default() }
+    }
+
+    /// A connection to a schema that this program knows. The version is asked for once, with the first connection.
+    async fn connection(&self) -> Result<PoolConnection<Postgres>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        if !self.known.load(Ordering::Relaxed) {
+            schema::version::refuse_newer(&mut connection).await?;
+            self.known.store(true, Ordering::Relaxed);
+        }
+        Ok(connection)
     }
 
     /// A project's history, oldest first; empty if the log does not know the project.
     pub async fn history(&self, project: ProjectId) -> Result<Vec<RecordedTimeline>, StoreError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.connection().await?;
         history(&mut connection, project, None).await
     }
 
@@ -149,7 +164,7 @@ impl<P: InlineProjection> TimelineStore<P> {
 
     /// The timeline as the next command finds it: from the log, or adopted if the log has none.
     async fn load(&self, project: ProjectId) -> Result<TimelineContext, StoreError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.connection().await?;
         let history = match history(&mut connection, project, None).await {
             Err(StoreError::Database(error)) if is_missing_table(&error) => {
                 return Err(StoreError::NotInstalled);
@@ -195,7 +210,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             metadata,
             changes: Some(changes),
         }];
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.connection().await?;
         let verdicts = append::append(&mut connection, &batch).await?;
         verdicts.into_iter().next().unwrap_or(Err(StoreError::CountMismatch { offered: 1, inserted: 0 }))
     }
@@ -260,16 +275,26 @@ pub async fn history(
     project: ProjectId,
     up_to: Option<i64>,
 ) -> Result<Vec<RecordedTimeline>, StoreError> {
-    read::stream(connection, stream_of(project), up_to)
-        .await?
-        .into_iter()
-        .map(|recorded| {
-            let event =
-                TimelineEvent::from_stored(&recorded.event_type, recorded.schema_version, &recorded.payload)
-                    .map_err(|source| StoreError::Unreadable { position: recorded.position, source })?;
-            Ok(RecordedTimeline { recorded, event })
-        })
-        .collect()
+    let mut events = Vec::new();
+    history_each(connection, project, up_to, |event| events.push(event)).await?;
+    Ok(events)
+}
+
+/// Calls `each` with a project's history up to a position, oldest first, as it arrives.
+pub async fn history_each(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    up_to: Option<i64>,
+    mut each: impl FnMut(RecordedTimeline),
+) -> Result<(), StoreError> {
+    read::stream_each(connection, stream_of(project), up_to, |recorded| {
+        let event =
+            TimelineEvent::from_stored(&recorded.event_type, recorded.schema_version, &recorded.payload)
+                .map_err(|source| StoreError::Unreadable { position: recorded.position, source })?;
+        each(RecordedTimeline { recorded, event });
+        Ok(())
+    })
+    .await
 }
 
 /// The projects whose timelines have events behind a position.

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::metadata;
+use crate::output::Rows;
 use crate::page;
 use crate::page::figures::plural;
 use crate::target::Target;
@@ -41,6 +42,9 @@ pub(crate) struct AdoptArgs {
     #[command(flatten)]
     reason: ReasonArgs,
 }
+
+/// The rows of an adoption.
+const ROWS: Rows = Rows::of("projects", "phaseline.adopt.project/1");
 
 /// `phaseline.adopt/1`
 #[derive(Serialize)]
@@ -90,7 +94,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
         adoption.projects = taken.plan.adopted;
     }
     watcher.finish();
-    context.output.answer(&adoption, || page::adopt::page(&adoption));
+    context.output.answer_rows(&adoption, &[ROWS], || page::adopt::page(&adoption));
     Ok(Exit::Done)
 }
 

@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
         Err(failure) if failure.exit() == Exit::Usage => return Err(failure),
         Err(failure) => return Ok(without_database(context, report, &failure)),
     };
-    let mut connection = match target.connect("doctor").await {
+    let mut connection = match target.connect_to_any("doctor").await {
         Ok(connection) => connection,
         Err(failure) => return Ok(without_database(context, report, &failure)),
     };

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::metadata;
+use crate::output::Rows;
 use crate::page;
 use crate::target::Target;
 use clap::Args;
@@ -19,6 +20,9 @@ use serde::Serialize;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use std::collections::BTreeSet;
 use std::str::FromStr;
+
+/// The rows of a report.
+const ROWS: Rows = Rows::of("drift", "phaseline.drift.finding/1");
 
 /// Show where the tables are not what the log says, and make them what it says
 ///
@@ -152,7 +156,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         };
         report = after(report, &findings, &projects, &repaired);
     }
-    context.output.answer(&report, || page::drift::page(&report));
+    context.output.answer_rows(&report, &[ROWS], || page::drift::page(&report));
     Ok(if report.left == 0 { Exit::Done } else { Exit::VerificationFailed })
 }
 

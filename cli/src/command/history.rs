@@ -4,13 +4,14 @@ use super::moment::MomentArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::Streamed;
 use crate::page::figures::plural;
 use crate::page::{self, Page};
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::HistoryEntry;
-use phaseline_projections::history::entries;
+use phaseline_projections::history::{Teller, entries};
 use phaseline_store::{RecordedTimeline, StoreError, schema, timeline};
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -21,7 +22,8 @@ use sqlx::PgConnection;
 Examples:
   phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff
   phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31
-  phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --phase 1b4e28ba-2fa1-11d2-883f-0016d3cca427")]
+  phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --phase 1b4e28ba-2fa1-11d2-883f-0016d3cca427
+  phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --output jsonl | jq -r 'select(.reason) | .words'")]
 pub(crate) struct HistoryArgs {
     /// The project's id
     project: ProjectId,
@@ -31,6 +33,8 @@ pub(crate) struct HistoryArgs {
     #[command(flatten)]
     moment: MomentArgs,
 }
+
+const FORMAT: &str = "phaseline.history/1";
 
 #[derive(Serialize)]
 struct History {
@@ -42,18 +46,28 @@ struct History {
     events: Vec<HistoryEntry>,
 }
 
+/// The same without its events, which have left already.
+#[derive(Serialize)]
+struct Ended {
+    format: &'static str,
+    project_id: ProjectId,
+    phase_id: Option<PhaseId>,
+    up_to_position: Option<i64>,
+}
+
 pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure> {
     let target = Target::find(&context.global).await?;
     let mut connection = target.connect("history").await?;
+    if let Some(lines) = context.output.stream("phaseline.history.event/1") {
+        return stream(&mut connection, args, lines).await;
+    }
     let (position, recorded) = recorded(&mut connection, args.project, &args.moment).await?;
     let events = entries(&recorded, args.phase);
-    if let (Some(phase), true) = (args.phase, events.is_empty()) {
-        let message =
-            format!("the history of project {} has nothing about a phase with ID {phase}", args.project);
-        return Err(Failure::refused("not_found", format!("{message}{}", args.moment.words())));
+    if events.is_empty() {
+        return Err(nothing_about(args));
     }
     let history = History {
-        format: "phaseline.history/1",
+        format: FORMAT,
         project_id: args.project,
         phase_id: args.phase,
         up_to_position: position,
@@ -71,25 +85,79 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
+/// Prints the events as they are read, however many they are.
+async fn stream(
+    connection: &mut PgConnection,
+    args: &HistoryArgs,
+    mut lines: Streamed<'_>,
+) -> Result<Exit, Failure> {
+    let position = moment(connection, &args.moment).await?;
+    let (mut known, mut told) = (false, false);
+    let mut teller = Teller::new(args.phase);
+    timeline::history_each(connection, args.project, position, |recorded| {
+        known = true;
+        if let Some(entry) = teller.tell(&recorded) {
+            told = true;
+            lines.row(&entry);
+        }
+    })
+    .await?;
+    if !known {
+        return Err(absent(connection, args.project, position, &args.moment).await?);
+    }
+    if !told {
+        return Err(nothing_about(args));
+    }
+    lines.end(&Ended {
+        format: FORMAT,
+        project_id: args.project,
+        phase_id: args.phase,
+        up_to_position: position,
+    });
+    Ok(Exit::Done)
+}
+
+/// A timeline that has a history, but none of the phase asked for.
+fn nothing_about(args: &HistoryArgs) -> Failure {
+    let phase = args.phase.map_or_else(String::new, |phase| format!(" about a phase with ID {phase}"));
+    let message = format!("the history of project {} has nothing{phase}", args.project);
+    Failure::refused("not_found", format!("{message}{}", args.moment.words()))
+}
+
+/// The position up to which a log that is there is looked at.
+async fn moment(connection: &mut PgConnection, moment: &MomentArgs) -> Result<Option<i64>, Failure> {
+    if !schema::installed(connection).await? {
+        return Err(StoreError::NotInstalled.into());
+    }
+    moment.position(connection).await
+}
+
 /// A project's history up to a moment; fails if there was none by then.
 pub(super) async fn recorded(
     connection: &mut PgConnection,
     project: ProjectId,
     moment: &MomentArgs,
 ) -> Result<(Option<i64>, Vec<RecordedTimeline>), Failure> {
-    if !schema::installed(connection).await? {
-        return Err(StoreError::NotInstalled.into());
-    }
-    let position = moment.position(connection).await?;
+    let position = self::moment(connection, moment).await?;
     let recorded = timeline::history(connection, project, position).await?;
     if !recorded.is_empty() {
         return Ok((position, recorded));
     }
+    Err(absent(connection, project, position, moment).await?)
+}
+
+/// Why there is no history up to a moment.
+async fn absent(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    position: Option<i64>,
+    moment: &MomentArgs,
+) -> Result<Failure, Failure> {
     if position.is_some() && !timeline::history(connection, project, None).await?.is_empty() {
         let message = format!("the log knew nothing of project {project} yet{}", moment.words());
-        return Err(Failure::refused("not_found", message));
+        return Ok(Failure::refused("not_found", message));
     }
-    Err(unknown(connection, project).await?)
+    unknown(connection, project).await
 }
 
 /// Says whether there is such a project at all, and rows that others wrote for it.

@@ -4,6 +4,7 @@ use super::backup;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::Rows;
 use crate::page::{self, plan::Around};
 use crate::target::{Target, quoted};
 use clap::Args;
@@ -40,6 +41,12 @@ impl RunArgs {
     }
 }
 
+/// The rows of a plan.
+const ROWS: [Rows; 2] = [
+    Rows::within("anomalies", "rows", &["code", "refused"], "phaseline.plan.anomaly/1"),
+    Rows::of("projects", "phaseline.plan.project/1"),
+];
+
 /// Show what a migration would find and do; writes nothing
 ///
 /// Reads in one read-only snapshot; a role that may only SELECT is enough. Lists every anomaly with its rows and its
@@ -50,7 +57,8 @@ Examples:
   phaseline plan
   phaseline plan --repair                    with a default phase for each project that has none
   phaseline plan --role migrator             check that role's privileges instead of your own
-  phaseline plan --json | jq .anomalies      every row of every anomaly")]
+  phaseline plan --json | jq .anomalies      every row of every anomaly
+  phaseline plan --output jsonl | grep plan.anomaly    the same, a line each")]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) run: RunArgs,
@@ -75,7 +83,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     if let Some(expected) = &args.run.plan {
         hold(&plan, expected)?;
     }
-    context.output.answer(&plan, || {
+    context.output.answer_rows(&plan, &ROWS, || {
         let next = next(&target, &plan, &args.run);
         page::plan::page(&plan, &Around { place: Some(target.url().place()), next, ..Around::default() })
     });

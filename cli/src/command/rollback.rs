@@ -6,12 +6,21 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::operator;
+use crate::output::Rows;
 use crate::page;
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::rollback::{self, RollbackOptions, RollbackPlan, RolledBack};
 use std::time::Duration;
+
+/// The rows of a rollback.
+const ROWS: [Rows; 4] = [
+    Rows::within("anomalies", "rows", &["code", "refused"], "phaseline.rollback.anomaly/1"),
+    Rows::of("edits", "phaseline.rollback.edit/1"),
+    Rows::within("loss", "items", &[], "phaseline.rollback.loss/1"),
+    Rows::of("drift", "phaseline.rollback.drift/1"),
+];
 
 /// Bring the old tables back, exactly as they were, from the log
 ///
@@ -56,7 +65,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
             // A loss is what a dry run is for; what stands in the way is as it would be.
             let in_the_way = in_the_way(&plan);
             let text = page::rollback::page(&plan);
-            context.output.answer(&dry_run(plan), || text);
+            context.output.answer_rows(&dry_run(plan), &ROWS, || text);
             return Ok(if in_the_way { Exit::NotMigratable } else { Exit::Done });
         }
         let lost = plan.loss.digest.clone();
@@ -78,7 +87,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     }
     drop(connection);
     let done = carry_out(context, &target, args, accepted).await?;
-    context.output.answer(&done, || {
+    context.output.answer_rows(&done, &ROWS, || {
         if done.plan.already { page::rollback::page(&done.plan) } else { page::rollback::done(&done) }
     });
     Ok(Exit::Done)

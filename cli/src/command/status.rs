@@ -3,10 +3,14 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::Rows;
 use crate::page;
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::status::status;
+
+/// The rows of a status.
+const ROWS: Rows = Rows::of("runs", "phaseline.status.run/1");
 
 /// Show where the database stands: shape, revision, log, runs, and who is at it now
 #[derive(Args, Debug)]
@@ -20,6 +24,6 @@ pub(crate) async fn run(context: &Context, _: &StatusArgs) -> Result<Exit, Failu
     let target = Target::find(&context.global).await?;
     let mut connection = target.connect("status").await?;
     let status = status(&mut connection).await?;
-    context.output.answer(&status, || page::status::page(&status));
+    context.output.answer_rows(&status, &[ROWS], || page::status::page(&status));
     Ok(Exit::Done)
 }

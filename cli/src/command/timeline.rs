@@ -7,6 +7,7 @@ use crate::args::ReasonArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::Rows;
 use crate::page::{self, Page};
 use crate::target::Target;
 use chrono::NaiveDate;
@@ -98,6 +99,9 @@ pub(super) async fn need_log(connection: &mut PgConnection) -> Result<(), Failur
     if schema::installed(connection).await? { Ok(()) } else { Err(StoreError::NotInstalled.into()) }
 }
 
+/// The rows of a timeline.
+const ROWS: Rows = Rows::of("phases", "phaseline.timeline.phase/1");
+
 #[derive(Serialize)]
 struct Shown {
     format: &'static str,
@@ -124,7 +128,7 @@ async fn show(context: &Context, target: &Target, args: &ShowArgs) -> Result<Exi
         position: folded.position,
         phases: project_phases::rows(&folded),
     };
-    context.output.answer(&shown, || {
+    context.output.answer_rows(&shown, &[ROWS], || {
         let mut page = Page::default();
         let days = range.map_or_else(
             || ": closed, the project is gone".to_owned(),

@@ -3,10 +3,14 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::Rows;
 use crate::page;
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::verify::verify;
+
+/// What is not as it must be, a row each.
+const ROWS: Rows = Rows::within("checks", "details", &["number", "title"], "phaseline.verify.detail/1");
 
 /// Check that everything is as it must be, in either shape; writes nothing
 ///
@@ -25,6 +29,6 @@ pub(crate) async fn run(context: &Context, _: &VerifyArgs) -> Result<Exit, Failu
     let watcher = context.watcher();
     let verification = verify(&mut connection, &watcher).await?;
     watcher.finish();
-    context.output.answer(&verification, || page::verify::page(&verification));
+    context.output.answer_rows(&verification, &[ROWS], || page::verify::page(&verification));
     Ok(if verification.passed { Exit::Done } else { Exit::VerificationFailed })
 }

@@ -101,6 +101,8 @@ impl From<StoreError> for Failure {
                 "this database has no event log (schema phaseline): it was never migrated",
             )
             .remedy("Run: phaseline plan"),
+            StoreError::NewerSchema { .. } => Self::refused("newer_schema", text)
+                .remedy("Use the phaseline that upgraded this database, or a later one. An older one would not know what it does."),
             StoreError::NotAccepting => Self::refused(
                 "legacy_shape",
                 "the database is in the legacy shape, in which timelines take no commands",

@@ -4,6 +4,7 @@ use super::figures::{count, moment};
 use super::{Page, clean};
 use crate::style::{BAD, DIM, NOTE};
 use phaseline_migrator::status::{RunStatus, Status};
+use phaseline_store::schema::version::VERSION;
 
 /// The status as text.
 pub(crate) fn page(status: &Status) -> String {
@@ -21,6 +22,13 @@ pub(crate) fn page(status: &Status) -> String {
                 log.recorded_at.map_or_else(String::new, |at| format!(", the last recorded {}", moment(at)));
             page.entry("log", format_args!("{} events{since}", count(log.position.unsigned_abs())));
             page.entry("log's hash", format_args!("{DIM}{}{DIM:#}", log.hash));
+            if let Some(version) = log.schema_version {
+                let newer = match version < VERSION {
+                    true => format!("; this program's is {VERSION}, run: phaseline upgrade"),
+                    false => String::new(),
+                };
+                page.entry("log's schema", format_args!("version {version}{newer}"));
+            }
             match (log.log_id, log.accepts_commands) {
                 (Some(id), Some(accepts)) => {
                     page.entry("log's id", format_args!("{DIM}{id}{DIM:#}"));

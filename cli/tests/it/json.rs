@@ -84,7 +84,7 @@ fn colours_are_for_terminals_unless_forced_and_a_log_filter_is_checked() {
 }
 
 /// The fields that `docs/json.md` lists for a format.
-fn documented(format: &str) -> Vec<String> {
+pub(crate) fn documented(format: &str) -> Vec<String> {
     let document = include_str!("../../../docs/json.md");
     let row = document.lines().find(|line| line.starts_with(&format!("| `{format}`"))).unwrap();
     let fields = row.trim_end_matches('|').rsplit('|').next().unwrap();
@@ -118,6 +118,9 @@ fn the_document_lists_the_fields_of_every_format() {
         on(&empty, &["sample", "--projects", "2", "--assignments", "9", "--json"])
             .object("phaseline.sample/1"),
         run(&["demo", "--json"]).object("phaseline.demo/1"),
+        on(&database, &["upgrade", "--json"]).object("phaseline.upgrade/1"),
+        run(&["completions", "bash", "--json"]).object("phaseline.completions/1"),
+        run(&["man", "--json"]).object("phaseline.man/1"),
         on(&database, &["rollback", "--yes", "--json"]).object("phaseline.error/1"),
     ];
     for object in objects {

@@ -8,19 +8,24 @@
 
 mod adopt;
 mod boundaries;
+mod completions;
 mod connection;
 mod cuts;
 mod demo;
+mod deploy;
 mod doctor;
 mod drift;
 mod edits;
 mod exit_codes;
 mod help;
 mod json;
+mod jsonl;
 mod kills;
+mod man;
 mod migrate;
 mod program;
 mod rehearse;
 mod runbook;
 mod signals;
 mod terminal;
+mod upgrade;

@@ -6,7 +6,7 @@ use crate::definition::{self, Luggage, TableDefinition};
 use crate::error::MigratorError;
 use crate::run::{self, Run};
 use crate::shape::{Found, LEGACY_REVISION, Shape, TIMELINE_REVISION};
-use phaseline_store::schema;
+use phaseline_store::schema::{self, version::VERSION};
 use sqlx::PgConnection;
 
 /// The runs that were carried through, oldest first.
@@ -65,9 +65,14 @@ pub(super) async fn check_fit(
     .await?
     .unwrap_or(false);
     if !visible || !schema::whole(connection).await? {
-        wrong.push(
-            "schema phaseline is not as this program makes it; run: phaseline doctor --repair".to_owned(),
-        );
+        wrong.push(match schema::version(connection).await? {
+            Some(version) if version < VERSION => format!(
+                "schema phaseline is version {version}, this program's is {VERSION}; run: phaseline upgrade"
+            ),
+            _ => {
+                "schema phaseline is not as this program makes it; run: phaseline doctor --repair".to_owned()
+            }
+        });
     }
     if visible {
         let accepts = schema::accepts_commands(connection).await.ok();

@@ -13,3 +13,4 @@ mod hashes;
 mod installation;
 mod ordering;
 mod support;
+mod versions;

@@ -2,12 +2,20 @@
 
 use super::Report;
 use phaseline_migrator::shape::{self, Shape};
-use phaseline_store::schema;
+use phaseline_store::StoreError;
+use phaseline_store::schema::{self, version::VERSION};
 use sqlx::{FromRow, PgConnection};
 
 const REPAIR: &str = "phaseline doctor --repair makes it again from the events.";
 
 pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
+    let version = match schema::version(connection).await {
+        Err(error @ StoreError::NewerSchema { .. }) => {
+            return report.fail("log's schema", error.to_string(), "An older program does nothing here.");
+        }
+        Err(error) => return report.unchecked("log's schema", error),
+        Ok(version) => version,
+    };
     let shape = shape::find(connection).await.map_or(Shape::Unknown, |found| found.shape);
     match schema::installed(connection).await {
         Ok(true) => {}
@@ -23,9 +31,13 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
         Err(error) => return report.unchecked("log", error),
     }
     match missing_objects(connection).await {
-        Ok(missing) if missing.is_empty() => {
-            report.ok("log's schema", "tables, indexes, functions and view are there")
-        }
+        Ok(missing) if missing.is_empty() && version.is_some_and(|version| version < VERSION) => report.warn(
+            "log's schema",
+            format!("version {}, this program's is {VERSION}", version.unwrap_or_default()),
+            "Run: phaseline upgrade",
+        ),
+        Ok(missing) if missing.is_empty() => report
+            .ok("log's schema", format!("version {VERSION}; tables, indexes, functions and view are there")),
         Ok(missing) => report.fail("log's schema", format!("missing: {}", missing.join(", ")), REPAIR),
         Err(error) => report.unchecked("log's schema", error),
     }

@@ -1,0 +1,45 @@
+//! `phaseline completions`: what a shell needs to complete our command lines.
+
+use crate::args::Cli;
+use crate::context::Context;
+use crate::exit::Exit;
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+use serde::Serialize;
+
+/// Print the completions for a shell
+///
+/// Made from the same description as the parser, so every command and option is in it. No database is needed.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline completions bash > ~/.local/share/bash-completion/completions/phaseline
+  phaseline completions zsh > ~/.zfunc/_phaseline         with ~/.zfunc in fpath before compinit
+  phaseline completions fish > ~/.config/fish/completions/phaseline.fish
+  phaseline completions elvish >> ~/.config/elvish/rc.elv
+  phaseline completions powershell >> $PROFILE
+
+For everybody on the machine: /usr/share/bash-completion/completions/phaseline,
+/usr/share/zsh/site-functions/_phaseline, /usr/share/fish/vendor_completions.d/phaseline.fish")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+/// `phaseline.completions/1`
+#[derive(Serialize)]
+struct Completions {
+    format: &'static str,
+    shell: String,
+    script: String,
+}
+
+pub(crate) fn run(context: &Context, args: &CompletionsArgs) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "phaseline", &mut script);
+    let script = String::from_utf8_lossy(&script).into_owned();
+    let completions =
+        Completions { format: "phaseline.completions/1", shell: args.shell.to_string(), script };
+    context.output.answer(&completions, || completions.script.clone());
+    Exit::Done
+}

@@ -1,0 +1,189 @@
+//! `--output jsonl`: an answer of many rows as one object a line.
+//!
+//! Each row has a `format` of its own. The last line is the command's object without its rows, with `"kind":"end"` and
+//! their number, so that a reader notices an answer that was cut off. An error's object comes in its place.
+
+use super::{Form, Output};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Where an answer has its rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows {
+    /// Each row's format.
+    format: &'static str,
+    /// The array that holds them.
+    field: &'static str,
+    /// If `field` is an object, or an array of them, that holds the rows: where.
+    nested: Option<Nested>,
+}
+
+/// Rows one level further down.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Nested {
+    /// The array in each object.
+    field: &'static str,
+    /// What each row takes along of its object.
+    with: &'static [&'static str],
+}
+
+impl Rows {
+    /// The elements of an array.
+    pub(crate) const fn of(field: &'static str, format: &'static str) -> Self {
+        Self { format, field, nested: None }
+    }
+
+    /// The elements of the array `nested` in each object of `field`, with some of that object's own fields.
+    pub(crate) const fn within(
+        field: &'static str,
+        nested: &'static str,
+        with: &'static [&'static str],
+        format: &'static str,
+    ) -> Self {
+        Self { format, field, nested: Some(Nested { field: nested, with }) }
+    }
+
+    /// Takes the rows out of an answer.
+    fn take(&self, answer: &mut Map<String, Value>) -> Vec<Map<String, Value>> {
+        let Some(nested) = self.nested else {
+            return elements(answer.remove(self.field)).map(|row| row_of(row, Map::new())).collect();
+        };
+        let objects = match answer.get_mut(self.field) {
+            Some(Value::Array(objects)) => objects.as_mut_slice(),
+            Some(object) => std::slice::from_mut(object),
+            None => return Vec::new(),
+        };
+        let mut rows = Vec::new();
+        for object in objects.iter_mut().filter_map(Value::as_object_mut) {
+            let own = object.remove(nested.field);
+            let with: Map<String, Value> = nested
+                .with
+                .iter()
+                .filter_map(|field| Some(((*field).to_owned(), object.get(*field)?.clone())))
+                .collect();
+            rows.extend(elements(own).map(|row| row_of(row, with.clone())));
+        }
+        rows
+    }
+}
+
+fn elements(array: Option<Value>) -> impl Iterator<Item = Value> {
+    match array {
+        Some(Value::Array(elements)) => elements.into_iter(),
+        _ => Vec::new().into_iter(),
+    }
+}
+
+/// A row's fields; one that is no object is a text under `detail`.
+fn row_of(row: Value, mut with: Map<String, Value>) -> Map<String, Value> {
+    match row {
+        Value::Object(fields) => with.extend(fields),
+        detail => {
+            with.insert("detail".to_owned(), detail);
+        }
+    }
+    with
+}
+
+/// A line of an answer.
+#[derive(Serialize)]
+struct Line<'a, T> {
+    format: &'a str,
+    #[serde(flatten)]
+    end: Option<End>,
+    #[serde(flatten)]
+    fields: T,
+}
+
+/// What marks the last line.
+#[derive(Serialize)]
+struct End {
+    kind: &'static str,
+    rows: u64,
+}
+
+/// Rows that leave as they come.
+#[derive(Debug)]
+pub(crate) struct Streamed<'a> {
+    output: &'a Output,
+    format: &'static str,
+    rows: u64,
+}
+
+impl Streamed<'_> {
+    /// One more.
+    pub(crate) fn row(&mut self, fields: &impl Serialize) {
+        self.rows += 1;
+        self.output.object(&Line { format: self.format, end: None, fields });
+    }
+
+    /// The end: the answer without its rows.
+    pub(crate) fn end(self, answer: &impl Serialize) {
+        match serde_json::to_value(answer) {
+            Ok(Value::Object(answer)) => self.output.end_of_rows(answer, self.rows),
+            Ok(_) => {}
+            Err(error) => self.output.unwritable(&error),
+        }
+    }
+}
+
+impl Output {
+    /// The answer of a command with rows: the text, one object, or its rows line by line and what is left of it.
+    pub(crate) fn answer_rows(&self, object: &impl Serialize, rows: &[Rows], text: impl FnOnce() -> String) {
+        if self.form() != Form::Jsonl {
+            return self.answer(object, text);
+        }
+        let mut answer = match serde_json::to_value(object) {
+            Ok(Value::Object(answer)) => answer,
+            Ok(_) => return,
+            Err(error) => return self.unwritable(&error),
+        };
+        let mut count = 0;
+        for of in rows {
+            for fields in of.take(&mut answer) {
+                count += 1;
+                self.object(&Line { format: of.format, end: None, fields });
+            }
+        }
+        self.end_of_rows(answer, count);
+    }
+
+    /// Rows of this format that leave as they come, with `--output jsonl`.
+    pub(crate) fn stream(&self, format: &'static str) -> Option<Streamed<'_>> {
+        (self.form() == Form::Jsonl).then_some(Streamed { output: self, format, rows: 0 })
+    }
+
+    fn end_of_rows(&self, mut answer: Map<String, Value>, rows: u64) {
+        let format = answer.remove("format");
+        let format = format.as_ref().and_then(Value::as_str).unwrap_or_default();
+        self.object(&Line { format, end: Some(End { kind: "end", rows }), fields: answer });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rows;
+    use serde_json::json;
+
+    #[test]
+    fn rows_leave_the_answer_with_what_belongs_to_them() {
+        let mut answer = json!({"a": [{"x": 1}, {"x": 2}], "b": [{"code": "c", "meaning": "m", "rows": [{"id": 7}]}],
+                                "c": [{"number": 3, "details": ["one", "two"]}], "d": {"items": [{"y": 1}]}, "left": true});
+        let answer = answer.as_object_mut().unwrap();
+        assert_eq!(json!(Rows::of("a", "f/1").take(answer)), json!([{"x": 1}, {"x": 2}]));
+        assert_eq!(
+            json!(Rows::within("b", "rows", &["code"], "f/1").take(answer)),
+            json!([{"code": "c", "id": 7}])
+        );
+        assert_eq!(
+            json!(Rows::within("c", "details", &["number"], "f/1").take(answer)),
+            json!([{"number": 3, "detail": "one"}, {"number": 3, "detail": "two"}])
+        );
+        assert_eq!(json!(Rows::within("d", "items", &[], "f/1").take(answer)), json!([{"y": 1}]));
+        assert_eq!(
+            json!(answer),
+            json!({"b": [{"code": "c", "meaning": "m"}], "c": [{"number": 3}], "d": {}, "left": true})
+        );
+        assert!(Rows::of("gone", "f/1").take(answer).is_empty());
+    }
+}

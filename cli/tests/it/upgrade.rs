@@ -1,0 +1,160 @@
+//! A log's schema of another version: a newer one is refused by every command, an older one is upgraded.
+
+use crate::program::{Ran, eventually, migrated, on, phaseline, project_and_phase};
+use phaseline_embedded::testing::{TestCluster, TestDatabase};
+use phaseline_store::schema::version::VERSION;
+
+/// Makes the schema a newer program's.
+fn newer(database: &TestDatabase) {
+    database.psql(&format!(
+        "DO $$ BEGIN EXECUTE format('COMMENT ON SCHEMA phaseline IS %L', regexp_replace(
+             obj_description('phaseline'::regnamespace), 'schema version [0-9]+', 'schema version {}')); END $$",
+        VERSION + 1
+    ));
+}
+
+/// Makes the schema one of the first version: it does not say its version, and a function of it is another.
+fn older(database: &TestDatabase) {
+    database.psql(
+        "COMMENT ON SCHEMA phaseline IS 'Phaseline''s log. Installed: 0123456789abcdef';
+         CREATE OR REPLACE FUNCTION phaseline.chain_hash(
+             previous bytea, \"position\" bigint, recorded_at timestamptz, content bytea
+         ) RETURNS bytea LANGUAGE sql IMMUTABLE AS 'SELECT sha256(content)'",
+    );
+}
+
+#[test]
+fn every_command_refuses_a_newer_schema_and_writes_nothing() {
+    let database = migrated();
+    let (project, phase) = project_and_phase(&database);
+    let nobody = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
+    let backup = tempfile::tempdir().unwrap();
+    let backup = backup.path().join("before.dump").display().to_string();
+    newer(&database);
+    let before = database.dump(&[]);
+    for args in [
+        &["plan"][..],
+        &["migrate", "--yes"],
+        &["migrate", "--yes", "--backup", &backup],
+        &["rehearse"],
+        &["verify"],
+        &["rollback", "--dry-run"],
+        &["rollback", "--yes"],
+        &["status"],
+        &["history", &project],
+        &["history", &project, "--output", "jsonl"],
+        &["timeline", "show", &project],
+        &["timeline", "open", nobody],
+        &["timeline", "reschedule", &project, "2026-01-01", "2026-12-31"],
+        &["phase", "rename", &phase, "Design"],
+        &["phase", "remove", &phase],
+        &["adopt"],
+        &["drift"],
+        &["drift", "--repair", "all", "--yes"],
+        &["sample"],
+        &["doctor", "--repair"],
+        &["upgrade"],
+        &["upgrade", "--check"],
+    ] {
+        let said = on(&database, args).ends_with(3);
+        let words = format!(
+            "the schema of Phaseline in this database is version {}, this program knows up to {VERSION}: use a newer phaseline",
+            VERSION + 1
+        );
+        let (said_there, nothing_there) = match args.contains(&"jsonl") {
+            true => (&said.stdout, &said.stderr),
+            false => (&said.stderr, &said.stdout),
+        };
+        assert!(said_there.contains(&words) && nothing_there.is_empty(), "{args:?}: {said:#?}");
+    }
+    assert_eq!(before, database.dump(&[]));
+    assert!(!std::path::Path::new(&backup).exists());
+    let error = on(&database, &["drift", "--json"]).ends_with(3).object("phaseline.error/1");
+    assert_eq!(error["code"], "newer_schema");
+    let report = on(&database, &["doctor"]).ends_with(1).stdout;
+    assert!(report.contains("fail  log's schema") && report.contains("use a newer phaseline"), "{report}");
+}
+
+#[test]
+fn an_older_schema_is_named_and_upgraded_and_the_log_goes_on() {
+    let database = migrated();
+    let (_, phase) = project_and_phase(&database);
+    let events = || database.psql("SELECT e::text FROM phaseline.events e ORDER BY position");
+    older(&database);
+    let before = events();
+    assert!(on(&database, &["status"]).ends_with(0).stdout.contains("version 1; this program's is"));
+    let doctor = on(&database, &["doctor"]).ends_with(0).stdout;
+    assert!(doctor.contains("warn  log's schema") && doctor.contains("phaseline upgrade"), "{doctor}");
+    let verification = on(&database, &["verify"]).ends_with(6).stdout;
+    assert!(verification.contains("phaseline upgrade"), "{verification}");
+
+    let check = on(&database, &["upgrade", "--check", "--json"]).ends_with(3).object("phaseline.upgrade/1");
+    assert_eq!((&check["version"], &check["current"]), (&1.into(), &false.into()));
+    assert!(on(&database, &["upgrade", "--check"]).ends_with(3).stdout.contains("Next: phaseline upgrade"));
+    let done = on(&database, &["upgrade", "--json"]).ends_with(0).object("phaseline.upgrade/1");
+    assert_eq!((&done["version"], &done["upgraded"]), (&1.into(), &true.into()));
+    assert_eq!(before, events());
+
+    on(&database, &["upgrade", "--check"]).ends_with(0);
+    let again = on(&database, &["upgrade", "--json"]).ends_with(0).object("phaseline.upgrade/1");
+    assert_eq!((&again["version"], &again["upgraded"]), (&VERSION.into(), &false.into()));
+    on(&database, &["phase", "rename", &phase, "Design"]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["doctor"]).ends_with(0);
+}
+
+/// A schema that lacks something of this version is made whole, and a rollback brings an older one up to date by itself.
+#[test]
+fn a_run_upgrades_by_itself() {
+    let database = migrated();
+    older(&database);
+    on(&database, &["rollback", "--yes"]).ends_with(0);
+    on(&database, &["upgrade", "--check"]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
+}
+
+#[test]
+fn without_a_log_there_is_nothing_to_upgrade_and_a_damaged_one_is_for_the_doctor() {
+    let empty = TestCluster::shared().database();
+    let nothing = on(&empty, &["upgrade", "--check", "--json"]).ends_with(0).object("phaseline.upgrade/1");
+    assert_eq!((&nothing["version"], &nothing["current"]), (&serde_json::Value::Null, &true.into()));
+    on(&empty, &["upgrade"]).ends_with(0);
+    assert_eq!(empty.psql("SELECT count(*) FROM pg_namespace WHERE nspname = 'phaseline'").trim(), "0");
+
+    let database = migrated();
+    database.psql("DROP TABLE phaseline.head");
+    assert!(on(&database, &["upgrade"]).ends_with(3).stderr.contains("phaseline doctor --repair"));
+}
+
+/// An upgrade waits until whoever writes has committed: its functions are not exchanged under a command.
+#[test]
+fn an_upgrade_waits_for_the_head_of_the_log() {
+    let database = migrated();
+    older(&database);
+    let mut held = std::process::Command::new(TestCluster::shared().binaries().program("psql"))
+        .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", database.url()])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut statements = held.stdin.take().unwrap();
+    let mut say = |sql: &str| std::io::Write::write_all(&mut statements, sql.as_bytes()).unwrap();
+    say("BEGIN; SELECT 1 FROM phaseline.head FOR UPDATE;\n");
+    let waiting = |application: &str| {
+        database.psql(&format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                AND application_name = '{application}' AND wait_event_type = 'Lock'"
+        )) != "0"
+    };
+    eventually("the head is held", || {
+        database.psql("SELECT count(*) FROM pg_locks WHERE relation = 'phaseline.head'::regclass AND mode = 'RowShareLock'") != "0"
+    });
+    let upgrade = phaseline(&["upgrade"]).env("DATABASE_URL", database.url()).spawn().unwrap();
+    eventually("the upgrade waits", || waiting("phaseline upgrade"));
+    assert!(database.psql("SELECT obj_description('phaseline'::regnamespace)").contains("0123456789abcdef"));
+    say("COMMIT;\n");
+    Ran::of(upgrade.wait_with_output().unwrap()).ends_with(0);
+    drop(statements);
+    held.wait().unwrap();
+    on(&database, &["upgrade", "--check"]).ends_with(0);
+}

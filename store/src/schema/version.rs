@@ -1,0 +1,42 @@
+//! The version of schema `phaseline`: what a program says no to, and what it brings up to date.
+//!
+//! The version stands in the schema's comment. A comment can be read without any right on the schema, by a program that
+//! knows nothing of the tables in it, and changes in the transaction that changes them.
+
+use crate::StoreError;
+use sqlx::PgConnection;
+
+/// The version that this program makes, and the newest that it knows. Raise it whenever a program of the version before
+/// must not work on the new schema, or the new program not on the old one; a change that neither would notice is brought
+/// in by the next run, or by `phaseline upgrade`, without it.
+///
+/// - 1: the schemas that do not say their version
+/// - 2: the schema says its version
+pub const VERSION: u32 = 2;
+
+/// How a comment says it.
+pub(super) const WORDS: &str = "schema version";
+
+/// The version that the schema's comment names; none if there is no schema, or it names none.
+pub async fn recorded(connection: &mut PgConnection) -> Result<Option<u32>, StoreError> {
+    let version: Option<i64> = sqlx::query_scalar(
+        "SELECT pg_catalog.substring(pg_catalog.obj_description(n.oid, 'pg_namespace'), $1)::int8
+           FROM pg_catalog.pg_namespace n WHERE n.nspname = 'phaseline'",
+    )
+    .bind(format!("{WORDS} ([0-9]{{1,9}})"))
+    .fetch_optional(connection)
+    .await?
+    .flatten();
+    Ok(version.map(|version| u32::try_from(version).unwrap_or(u32::MAX)))
+}
+
+/// Fails if a newer program than this one has made the schema. One query of the catalogue.
+///
+/// # Errors
+/// [`StoreError::NewerSchema`].
+pub async fn refuse_newer(connection: &mut PgConnection) -> Result<(), StoreError> {
+    match recorded(connection).await? {
+        Some(found) if found > VERSION => Err(StoreError::NewerSchema { found, known: VERSION }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,103 @@
+//! The schema says its version: a newer one is refused, an older one is brought up to date.
+
+use crate::support::{connect, log};
+use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_store::schema::{self, version::VERSION};
+use phaseline_store::timeline::{Adoption, Found, InlineProjection, RecordedTimeline};
+use phaseline_store::{ExecuteError, Metadata, StoreError, TimelineStore};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+/// Makes the schema say another version.
+fn say(database: &TestDatabase, version: u32) {
+    database.psql(&format!(
+        "DO $$ BEGIN EXECUTE format('COMMENT ON SCHEMA phaseline IS %L', regexp_replace(
+             obj_description('phaseline'::regnamespace), 'schema version [0-9]+', 'schema version {version}')); END $$"
+    ));
+}
+
+/// No read model at all.
+#[derive(Clone)]
+struct Nothing;
+
+impl InlineProjection for Nothing {
+    fn changes(
+        &self,
+        _: &[RecordedTimeline],
+        _: Option<&Adoption>,
+        _: &[phaseline_domain::TimelineEvent],
+    ) -> Result<String, serde_json::Error> {
+        Ok("{}".to_owned())
+    }
+
+    async fn unadopted(&self, _: &mut PgConnection, _: ProjectId) -> Result<Option<Found>, StoreError> {
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn an_installation_says_its_version_and_older_ones_did_not() {
+    let database = log().await;
+    let mut connection = connect(&database).await;
+    assert_eq!(schema::version(&mut connection).await.unwrap(), Some(VERSION));
+    database.psql("COMMENT ON SCHEMA phaseline IS 'Phaseline''s log. Installed: 0123'");
+    assert_eq!(schema::version(&mut connection).await.unwrap(), Some(1));
+    assert!(!schema::whole(&mut connection).await.unwrap());
+    schema::install(&mut connection).await.unwrap();
+    assert_eq!(schema::version(&mut connection).await.unwrap(), Some(VERSION));
+    database.psql("DROP SCHEMA phaseline CASCADE");
+    assert_eq!(schema::version(&mut connection).await.unwrap(), None);
+}
+
+/// A role without any right on the log must be told, too, rather than that it has no right.
+#[tokio::test]
+async fn a_newer_schema_is_refused_by_everybody_and_stays_as_it_is() {
+    let database = log().await;
+    say(&database, VERSION + 1);
+    let before = database.dump(&["--schema=phaseline"]);
+    let mut connection = connect(&database).await;
+    let words = format!(
+        "the schema of Phaseline in this database is version {}, this program knows up to {VERSION}: use a newer phaseline",
+        VERSION + 1
+    );
+    assert_eq!(schema::install(&mut connection).await.unwrap_err().to_string(), words);
+    database.psql(
+        "DO $$ BEGIN CREATE ROLE phaseline_test_nobody; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+    );
+    sqlx::raw_sql("SET ROLE phaseline_test_nobody").execute(&mut connection).await.unwrap();
+    assert_eq!(schema::installed(&mut connection).await.unwrap_err().to_string(), words);
+    assert_eq!(before, database.dump(&["--schema=phaseline"]));
+    // Not even its tables need be there: whatever a newer program made of them, this one would make its own.
+    database.psql("DROP TABLE phaseline.events CASCADE");
+    sqlx::raw_sql("RESET ROLE").execute(&mut connection).await.unwrap();
+    assert_eq!(schema::install(&mut connection).await.unwrap_err().to_string(), words);
+}
+
+#[tokio::test]
+async fn a_store_takes_no_command_over_a_newer_schema_and_asks_once() {
+    let database = log().await;
+    let pool = PgPool::connect(database.url()).await.unwrap();
+    let project = ProjectId::from(Uuid::from_u128(1));
+    let open = TimelineCommand::Open {
+        project_id: project,
+        range: DateRange::new("2026-01-01".parse().unwrap(), "2026-01-31".parse().unwrap()).unwrap(),
+        default_phase_id: PhaseId::from(Uuid::from_u128(2)),
+    };
+    say(&database, VERSION + 1);
+    let refusing = TimelineStore::new(pool.clone(), Nothing);
+    let newer = |error: &StoreError| matches!(error, StoreError::NewerSchema { .. });
+    match refusing.execute(project, &open, Metadata::default()).await {
+        Err(ExecuteError::Store(error)) => assert!(newer(&error), "{error}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(newer(&refusing.history(project).await.unwrap_err()));
+    assert_eq!(database.psql("SELECT count(*) FROM phaseline.events").trim(), "0");
+
+    // Once it was found to be known it is not asked again, nor by a clone.
+    say(&database, VERSION);
+    assert!(refusing.history(project).await.unwrap().is_empty());
+    say(&database, VERSION + 1);
+    assert!(refusing.clone().history(project).await.unwrap().is_empty());
+    pool.close().await;
+}
