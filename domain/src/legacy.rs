@@ -4,8 +4,10 @@
 //! migration `92023c163a26` where that is right, extended to the cases in which it fails.
 
 mod again;
+mod fit;
 
 pub use again::{DoesNotFit, again, supply};
+pub use fit::{Boundary, fit};
 
 use crate::event::{LegacyPhaseAdopted, TimelineOpened};
 use crate::{Budget, DateRange, InvalidValue, PhaseId, PhaseName, ProjectId, TimelineEvent};
@@ -146,6 +148,14 @@ pub fn adopt(
     order(&mut phases);
     let ranges = split(range, phases.len())
         .ok_or(Untranslatable::MorePhasesThanDays { phases: phases.len(), days: range.days() })?;
+    adopt_over(ranges, phases)
+}
+
+/// The adopted phases of one project over days that are theirs already: both in [`order`], a range for each phase.
+pub fn adopt_over(
+    ranges: Vec<DateRange>,
+    phases: Vec<LegacyPhase>,
+) -> Result<Vec<LegacyPhaseAdopted>, Untranslatable> {
     phases
         .into_iter()
         .zip(ranges)
