@@ -137,7 +137,7 @@ pub enum Untranslatable {
     Value(#[from] InvalidValue),
 }
 
-/// The adopted phases of one project: each with the days and the name that the new shape gives it, in order.
+/// The adopted phases of one project: each with the days ([`split`]) and the name that the new shape gives it, in order.
 pub fn adopt(
     range: DateRange,
     mut phases: Vec<LegacyPhase>,
@@ -148,14 +148,6 @@ pub fn adopt(
     order(&mut phases);
     let ranges = split(range, phases.len())
         .ok_or(Untranslatable::MorePhasesThanDays { phases: phases.len(), days: range.days() })?;
-    adopt_over(ranges, phases)
-}
-
-/// The adopted phases of one project over days that are theirs already: both in [`order`], a range for each phase.
-pub fn adopt_over(
-    ranges: Vec<DateRange>,
-    phases: Vec<LegacyPhase>,
-) -> Result<Vec<LegacyPhaseAdopted>, Untranslatable> {
     phases
         .into_iter()
         .zip(ranges)
