@@ -6,7 +6,7 @@ use crate::fast_hash::FastHash;
 use crate::legacy::{BadTime, LegacyTables, RawAssignment, RawProject};
 use crate::links::FoldedLinks;
 use crate::plan::PlanOptions;
-use crate::pointers::Pointers;
+use crate::pointers::{Pointer, Pointers};
 use crate::row_values::{budgets, phase_type, project_range, timestamps};
 use crate::translate_project::{Earlier, Source, ToTranslate, phases_of_project};
 use chrono::NaiveDate;
@@ -259,8 +259,8 @@ fn assignments(
         if let Some(project) = orphan_project {
             findings.note(Code::AssignmentOrphanProject, table, id, format!("points at project {project}"));
         }
-        let phase_row = pointers.row(at);
-        let orphan_phase = raw.phase.filter(|_| phase_row.is_none());
+        let pointer = pointers.of(at);
+        let orphan_phase = raw.phase.filter(|_| pointer == Pointer::Nowhere);
         if let Some(phase) = orphan_phase {
             findings.note(Code::AssignmentOrphanPhase, table, id, format!("points at phase {phase}"));
         }
@@ -270,7 +270,7 @@ fn assignments(
         if orphan_project.is_some() || orphan_phase.is_some() {
             continue;
         }
-        if phase_row.is_some_and(|row| tables.phases[row].project != Some(project)) {
+        if pointer == Pointer::Foreign {
             let detail = format!("is of project {project}, points at phase {phase} of another project");
             findings.note(Code::AssignmentForeignPhase, table, id, detail);
         }
