@@ -4,8 +4,10 @@
 //! migration `92023c163a26` where that is right, extended to the cases in which it fails.
 
 mod again;
+mod fit;
 
 pub use again::{DoesNotFit, again, supply};
+pub use fit::{Boundary, fit};
 
 use crate::event::{LegacyPhaseAdopted, TimelineOpened};
 use crate::{Budget, DateRange, InvalidValue, PhaseId, PhaseName, ProjectId, TimelineEvent};
@@ -135,7 +137,7 @@ pub enum Untranslatable {
     Value(#[from] InvalidValue),
 }
 
-/// The adopted phases of one project: each with the days and the name that the new shape gives it, in order.
+/// The adopted phases of one project: each with the days ([`split`]) and the name that the new shape gives it, in order.
 pub fn adopt(
     range: DateRange,
     mut phases: Vec<LegacyPhase>,

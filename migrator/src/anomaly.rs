@@ -153,6 +153,10 @@ codes! {
     SeveralOfOneType, "several_phases_of_one_type", false,
         "Projects with several phases of one type: each becomes a phase, and they share the project's days.",
         "Nothing. The original migration fails here.";
+    /// A phase to which the fitted boundary leaves one day.
+    PhaseOfOneDay, "phase_of_one_day", false,
+        "Projects of which one phase gets a single day, because hardly anybody is assigned to it when it would be its turn.",
+        "Nothing, if that is meant; `phaseline phase resize` gives it days later. Or plan with --boundary midpoint.";
     /// An assignment outside its project's days.
     AssignmentOutside, "assignment_outside_project", false,
         "Assignments dated outside their project: after the migration they belong to no phase.",

@@ -62,6 +62,18 @@ impl RawTimestamp {
     }
 }
 
+/// An `allocation_percentage` in ten-thousandths of a percent; the least number if there is none to count with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RawPercentage(i32);
+
+impl RawPercentage {
+    const NONE: Self = Self(i32::MIN);
+
+    pub(crate) fn get(self) -> Option<i64> {
+        (self != Self::NONE).then_some(i64::from(self.0))
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawProject {
     pub id: ProjectId,
@@ -87,6 +99,7 @@ pub(crate) struct RawAssignment {
     pub project: Option<ProjectId>,
     pub phase: Option<PhaseId>,
     pub date: RawDate,
+    pub percentage: RawPercentage,
 }
 
 /// The three tables as one snapshot has them.
@@ -130,8 +143,34 @@ impl TableHasher {
     }
 }
 
-/// Reads the three tables in the caller's snapshot. Needs SELECT on them. Memory: some 70 bytes an assignment.
-pub(crate) async fn read(connection: &mut PgConnection) -> Result<LegacyTables, MigratorError> {
+/// Whether assignments' percentages are read. They are counted with, not carried over: the digest leaves them out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Percentages {
+    Read,
+    LeftOut,
+}
+
+impl Percentages {
+    /// Whether there are any that can be read. They are no part of what the migration needs, so their column may have
+    /// any type, or be missing.
+    pub(crate) async fn find(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
+        let readable: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                             WHERE a.attrelid = 'public.resource_assignments'::regclass AND NOT a.attisdropped
+                               AND a.attname = 'allocation_percentage' AND a.atttypid = 'numeric'::regtype
+                               AND pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT'))",
+        )
+        .fetch_one(connection)
+        .await?;
+        Ok(if readable { Self::Read } else { Self::LeftOut })
+    }
+}
+
+/// Reads the three tables in the caller's snapshot. Needs SELECT on them. Memory: some 80 bytes an assignment.
+pub(crate) async fn read(
+    connection: &mut PgConnection,
+    percentages: Percentages,
+) -> Result<LegacyTables, MigratorError> {
     let mut hasher = TableHasher(Sha256::new());
     let nullable_date = |row: &copy::Row<'_>, index| -> Result<RawDate, copy::CopyError> {
         Ok(RawDate(row.nullable(index)?.map(|_| row.i32(index)).transpose()?))
@@ -185,10 +224,16 @@ pub(crate) async fn read(connection: &mut PgConnection) -> Result<LegacyTables, 
     hasher.table("resource_assignments");
     // No ORDER BY: sorting a million rows costs half a second, and a plain scan with this session's settings comes in
     // heap order. That it did is checked.
+    let percentage = match percentages {
+        Percentages::Read => "allocation_percentage",
+        Percentages::LeftOut => "NULL",
+    };
     copy::read(
         connection,
-        "SELECT ctid, id, resource_id, project_id, project_phase_id, assignment_date \
-         FROM public.resource_assignments",
+        &format!(
+            "SELECT ctid, id, resource_id, project_id, project_phase_id, assignment_date, {percentage} \
+             FROM public.resource_assignments"
+        ),
         |row| {
             in_heap_order(&mut last, row.tid(0)?)?;
             hasher.row(&row, 1..6)?;
@@ -198,6 +243,7 @@ pub(crate) async fn read(connection: &mut PgConnection) -> Result<LegacyTables, 
                 project: row.nullable_uuid(3)?.map(Into::into),
                 phase: row.nullable_uuid(4)?.map(Into::into),
                 date: nullable_date(&row, 5)?,
+                percentage: row.ten_thousandths(6)?.map_or(RawPercentage::NONE, RawPercentage),
             });
             Ok::<_, MigratorError>(())
         },

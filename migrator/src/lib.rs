@@ -1,6 +1,7 @@
 //! The legacy schema into the log and back: plan, migrate, verify, roll back.
 
 pub mod anomaly;
+pub mod boundary;
 mod ddl;
 pub mod definition;
 pub mod error;
@@ -11,6 +12,7 @@ pub mod links;
 mod lock;
 pub mod migrate;
 pub mod plan;
+mod pointers;
 pub mod rollback;
 mod row_values;
 pub mod run;

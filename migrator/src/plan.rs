@@ -1,11 +1,13 @@
 //! The plan: what a migration would find and do. Reads only; the database itself enforces that.
 
+mod options;
 mod structure;
 
 use crate::anomaly::{Anomaly, Code, Findings};
+use crate::boundary::Boundaries;
 use crate::definition::{self, ColumnDefinition, Luggage, TableDefinition};
 use crate::error::MigratorError;
-use crate::legacy::LegacyTables;
+use crate::legacy::{LegacyTables, Percentages};
 use crate::links::FoldedLinks;
 use crate::run::{self, Run};
 use crate::shape::{self, Found, Shape};
@@ -15,6 +17,7 @@ use crate::translate_project::Earlier;
 pub use crate::translate_project::Source;
 use crate::watch::Watch;
 use crate::{legacy, links, session};
+pub use options::PlanOptions;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::FoldedLog;
 use phaseline_store::{StoreError, chain::Inspector};
@@ -26,18 +29,6 @@ pub(crate) use structure::{REBUILT, missing_beyond, own_schema, phase_type_label
 use structure::{
     assignment_timestamps, check_structure, hanging_things, orphans_of_foreign_keys, readable, trigger_notes,
 };
-
-/// What a migration can be asked to do differently. Part of the plan's digest.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct PlanOptions {
-    /// The role whose privileges are checked; the connected one if none. Not part of the digest.
-    #[serde(skip)]
-    pub role: Option<String>,
-    /// Give projects without phases a default one instead of refusing them.
-    pub repair: bool,
-    /// Take over a database that the planner's own migration moved to the new shape.
-    pub adopt_migrated: bool,
-}
 
 /// What becomes of a project that the log knows, or that needs more than its rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -122,6 +113,8 @@ pub struct Plan {
     pub budgets_after: BudgetSums,
     /// What becomes of assignments' phases.
     pub assignments_by_date: ByDate,
+    /// What each boundary between phases re-books; none where there is nothing to migrate, or phases have days already.
+    pub boundary: Option<Boundaries>,
     /// Every project whose timeline does not come from its rows alone.
     pub projects: Vec<ProjectPlan>,
     /// What it will cost.
@@ -151,6 +144,7 @@ impl Plan {
             budgets_before: BudgetSums::default(),
             budgets_after: BudgetSums::default(),
             assignments_by_date: ByDate::default(),
+            boundary: None,
             projects: Vec::new(),
             estimate: Estimate::default(),
         }
@@ -249,7 +243,11 @@ pub(crate) async fn prepare(
     trigger_notes(connection, &mut plan).await?;
     orphans_of_foreign_keys(connection, [&phases, &assignments], &mut findings, &mut plan).await?;
     assignment_timestamps(connection, &mut findings).await?;
-    let tables = legacy::read(connection).await?;
+    let percentages = Percentages::find(connection).await?;
+    if percentages == Percentages::LeftOut {
+        plan.notes.push(NO_PERCENTAGES.to_owned());
+    }
+    let tables = legacy::read(connection, percentages).await?;
     let (log, links, earlier) = earlier_log(connection, &mut findings).await?;
     let mut translation = translate(&tables, &log, &links, &earlier, options);
     let role = options.role.as_deref();
@@ -264,6 +262,7 @@ pub(crate) async fn prepare(
     plan.budgets_before = translation.before;
     plan.budgets_after = translation.after;
     plan.assignments_by_date = translation.by_date;
+    plan.boundary = Some(std::mem::take(&mut translation.boundaries));
     plan.projects = translation
         .projects
         .iter()
@@ -292,6 +291,9 @@ pub(crate) async fn prepare(
         watch,
     })))
 }
+
+const NO_PERCENTAGES: &str = "public.resource_assignments: allocation_percentage is missing, is no numeric, or may not be \
+     read; person-days are not counted";
 
 async fn captured(connection: &mut PgConnection, table: &str) -> Result<TableDefinition, MigratorError> {
     definition::capture(connection, "public", table)
@@ -355,11 +357,9 @@ fn digest(
     let mut hasher = Sha256::new();
     hasher.update(b"phaseline/plan/v1");
     hasher.update(tables.digest);
-    for text in [
-        serde_json::to_string(&definitions)?,
-        serde_json::to_string(&found.revisions)?,
-        serde_json::to_string(options)?,
-    ] {
+    for text in
+        [serde_json::to_string(&definitions)?, serde_json::to_string(&found.revisions)?, options.to_digest()?]
+    {
         hasher.update(Sha256::digest(text.as_bytes()));
     }
     for project in &translation.projects {

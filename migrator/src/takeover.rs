@@ -299,7 +299,7 @@ fn digest(
             hasher.update(Sha256::digest(event.payload()?.as_bytes()));
         }
     }
-    for text in [serde_json::to_string(&found.revisions)?, serde_json::to_string(options)?] {
+    for text in [serde_json::to_string(&found.revisions)?, options.to_digest()?] {
         hasher.update(Sha256::digest(text.as_bytes()));
     }
     Ok(format!("sha256:{}", phaseline_store::hash::hex(&hasher.finalize())))

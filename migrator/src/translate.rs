@@ -1,15 +1,17 @@
 //! Legacy tables into events: what is odd about the rows, what each project's history gains, what becomes of links.
 
 use crate::anomaly::{Code, Findings};
+use crate::boundary::{Boundaries, Fate, Tally};
 use crate::fast_hash::FastHash;
 use crate::legacy::{BadTime, LegacyTables, RawAssignment, RawProject};
 use crate::links::FoldedLinks;
 use crate::plan::PlanOptions;
+use crate::pointers::{Pointer, Pointers};
 use crate::row_values::{budgets, phase_type, project_range, timestamps};
-use crate::translate_project::{Earlier, Source, phases_of_project};
+use crate::translate_project::{Earlier, Source, ToTranslate, phases_of_project};
 use chrono::NaiveDate;
 use phaseline_domain::event::TimelineClosed;
-use phaseline_domain::legacy::{LegacyPhase, LegacyPhaseType};
+use phaseline_domain::legacy::{Boundary, LegacyPhase, LegacyPhaseType};
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId, TimelineEvent};
 use phaseline_projections::FoldedLog;
 use rust_decimal::Decimal;
@@ -32,6 +34,8 @@ pub(crate) struct ProjectEvents {
     pub changes: Vec<String>,
     /// The project's phases after these events, in order of days.
     pub phases: Vec<(PhaseId, DateRange)>,
+    /// What they would be by the boundary that was not chosen; empty if the boundary decides nothing here.
+    pub otherwise: Vec<(PhaseId, DateRange)>,
     /// Their budgets.
     pub budgets: BudgetSums,
 }
@@ -82,6 +86,7 @@ pub(crate) struct Translation {
     pub projects: Vec<ProjectEvents>,
     pub links: Vec<ProjectLinks>,
     pub by_date: ByDate,
+    pub boundaries: Boundaries,
     pub before: BudgetSums,
     pub after: BudgetSums,
 }
@@ -115,6 +120,7 @@ pub(crate) fn translate(
     options: &PlanOptions,
 ) -> Translation {
     let mut translation = Translation::default();
+    let pointers = Pointers::follow(tables);
     let findings = &mut translation.findings;
     let mut phases_of: HashMap<ProjectId, Vec<LegacyPhase>> = HashMap::new();
     let mut rows_of: HashMap<ProjectId, u32> = HashMap::new();
@@ -153,15 +159,21 @@ pub(crate) fn translate(
             continue; // Its bad phases are noted already.
         }
         note_doubles(raw.id, &phases, findings);
-        let known = log.timelines.get(&raw.id);
         let Some(range) = range else {
             if phases.is_empty() {
                 findings.note(Code::ProjectWithoutPhases, "projects", raw.id, "no row in project_phases");
             }
             continue;
         };
-        let written = earlier.written.get(&raw.id).map(String::as_str);
-        let found = phases_of_project(raw.id, range, &phases, known, written, options.repair, findings);
+        let project = ToTranslate {
+            id: raw.id,
+            range,
+            rows: &phases,
+            known: log.timelines.get(&raw.id),
+            written: earlier.written.get(&raw.id).map(String::as_str),
+            pointers: &pointers,
+        };
+        let found = phases_of_project(project, options, findings);
         if let Some(project) = found {
             translation.after.add([project.budgets.capital, project.budgets.expense, project.budgets.total]);
             translation.projects.push(project);
@@ -183,10 +195,11 @@ pub(crate) fn translate(
             source: Source::Gone,
             changes: vec!["the project is gone".to_owned()],
             phases: Vec::new(),
+            otherwise: Vec::new(),
             budgets: BudgetSums::default(),
         });
     }
-    assignments(tables, &projects, links, &mut translation);
+    assignments(tables, &projects, &pointers, links, options.boundary, &mut translation);
     translation
 }
 
@@ -207,18 +220,20 @@ fn note_doubles(project: ProjectId, phases: &[LegacyPhase], findings: &mut Findi
 fn assignments(
     tables: &LegacyTables,
     projects: &HashMap<ProjectId, &RawProject, FastHash>,
+    pointers: &Pointers,
     known: &FoldedLinks,
+    boundary: Boundary,
     translation: &mut Translation,
 ) {
     let findings = &mut translation.findings;
-    let phase_project: HashMap<PhaseId, Option<ProjectId>, FastHash> =
-        tables.phases.iter().map(|phase| (phase.id, phase.project)).collect();
-    let days: HashMap<ProjectId, &[(PhaseId, DateRange)], FastHash> =
-        translation.projects.iter().map(|project| (project.project, project.phases.as_slice())).collect();
+    let translated = &translation.projects;
+    let places: HashMap<ProjectId, usize, FastHash> =
+        translated.iter().enumerate().map(|(at, project)| (project.project, at)).collect();
+    let mut tally = Tally::new(translated.len());
     let mut links: HashMap<ProjectId, Vec<(PhaseId, AssignmentId)>, FastHash> = HashMap::default();
     let mut order: Vec<ProjectId> = Vec::new();
     let table = "resource_assignments";
-    for raw in &tables.assignments {
+    for (at, raw) in tables.assignments.iter().enumerate() {
         let id = raw.id;
         if raw.resource.is_none() {
             findings.note(Code::AssignmentNull, table, id, "resource_id is NULL");
@@ -244,7 +259,8 @@ fn assignments(
         if let Some(project) = orphan_project {
             findings.note(Code::AssignmentOrphanProject, table, id, format!("points at project {project}"));
         }
-        let orphan_phase = raw.phase.filter(|phase| !phase_project.contains_key(phase));
+        let pointer = pointers.of(at);
+        let orphan_phase = raw.phase.filter(|_| pointer == Pointer::Nowhere);
         if let Some(phase) = orphan_phase {
             findings.note(Code::AssignmentOrphanPhase, table, id, format!("points at phase {phase}"));
         }
@@ -254,14 +270,22 @@ fn assignments(
         if orphan_project.is_some() || orphan_phase.is_some() {
             continue;
         }
-        if phase_project[&phase] != Some(project) {
+        if pointer == Pointer::Foreign {
             let detail = format!("is of project {project}, points at phase {phase} of another project");
             findings.note(Code::AssignmentForeignPhase, table, id, detail);
         }
-        match days.get(&project).map(|phases| phase_on(phases, date)) {
-            Some(Some(by_date)) if by_date == phase => translation.by_date.kept += 1,
-            Some(Some(_)) => translation.by_date.changed += 1,
-            _ => {
+        let place = places.get(&project).copied();
+        let fate = |phases: &[(PhaseId, DateRange)]| Fate::of(phase, phase_on(phases, date));
+        let fates = place.map_or([Fate::Outside; 2], |at| {
+            let project = &translated[at];
+            let chosen = fate(&project.phases);
+            [chosen, if project.otherwise.is_empty() { chosen } else { fate(&project.otherwise) }]
+        });
+        tally.see(place, fates, raw.percentage);
+        match fates[0] {
+            Fate::Kept => translation.by_date.kept += 1,
+            Fate::Changed => translation.by_date.changed += 1,
+            Fate::Outside => {
                 translation.by_date.outside += 1;
                 findings.note(Code::AssignmentOutside, table, id, format!("dated {date}, project {project}"));
             }
@@ -285,6 +309,7 @@ fn assignments(
         }
     }
     same_resource_and_day(tables, findings);
+    translation.boundaries = tally.boundaries(boundary, translated);
     translation.links = order
         .into_iter()
         .map(|project| {

@@ -1,10 +1,13 @@
 //! One project's old rows into events: what its history gains, and where its timeline comes from.
 
 use crate::anomaly::{Code, Findings};
+use crate::plan::PlanOptions;
+use crate::pointers::Pointers;
 use crate::translate::{BudgetSums, ProjectEvents};
 use crate::written;
-use phaseline_domain::event::TimelineOpened;
-use phaseline_domain::legacy::{self, DoesNotFit, LegacyPhase, Untranslatable};
+use chrono::NaiveDate;
+use phaseline_domain::event::{LegacyPhaseAdopted, TimelineOpened};
+use phaseline_domain::legacy::{self, Boundary, DoesNotFit, LegacyPhase, Untranslatable};
 use phaseline_domain::{DateRange, Description, Money, PhaseId, ProjectId, Timeline, TimelineEvent};
 use phaseline_projections::{FoldedTimeline, legacy_phases};
 use serde::Serialize;
@@ -36,20 +39,38 @@ pub enum Source {
     Gone,
 }
 
+/// A project with all that its translation is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ToTranslate<'a> {
+    pub id: ProjectId,
+    /// Its days.
+    pub range: DateRange,
+    /// Its old rows.
+    pub rows: &'a [LegacyPhase],
+    /// Its timeline in the log, if it has one.
+    pub known: Option<&'a FoldedTimeline>,
+    /// The digest of its rows as the last rollback wrote them.
+    pub written: Option<&'a str>,
+    /// Where its assignments point.
+    pub pointers: &'a Pointers,
+}
+
 /// What the project's history gains; nothing if it cannot be told, which is noted.
 pub(crate) fn phases_of_project(
-    project: ProjectId,
-    range: DateRange,
-    rows: &[LegacyPhase],
-    known: Option<&FoldedTimeline>,
-    written: Option<&str>,
-    repair: bool,
+    project: ToTranslate<'_>,
+    options: &PlanOptions,
     findings: &mut Findings,
 ) -> Option<ProjectEvents> {
+    let ToTranslate { id: project, range, rows, known, written, pointers } = project;
+    let mut otherwise = Vec::new();
     let open = known.filter(|folded| folded.timeline.project().is_some());
     let told = match open {
         None if rows.is_empty() => Err(Untranslatable::NoPhases.into()),
-        None => legacy::adopt(range, rows.to_vec()).map_err(DoesNotFit::from).map(|adopted| {
+        None => legacy::adopt(range, rows.to_vec()).map_err(DoesNotFit::from).map(|mut adopted| {
+            otherwise = share(&mut adopted, range, pointers, options.boundary);
+            if options.boundary == Boundary::Fit {
+                note_single_days(project, &adopted, &otherwise, findings);
+            }
             let opened = TimelineEvent::from(TimelineOpened { project_id: project, range });
             let events =
                 std::iter::once(opened).chain(adopted.into_iter().map(TimelineEvent::from)).collect();
@@ -59,7 +80,7 @@ pub(crate) fn phases_of_project(
     };
     let (source, events): (Source, Vec<TimelineEvent>) = match told {
         Ok(told) => told,
-        Err(DoesNotFit::Untranslatable(Untranslatable::NoPhases)) if repair => {
+        Err(DoesNotFit::Untranslatable(Untranslatable::NoPhases)) if options.repair => {
             findings.note(Code::ProjectRepaired, "projects", project, "gets a default phase without money");
             let none = Timeline::default();
             let timeline = open.map_or(&none, |folded| &folded.timeline);
@@ -96,8 +117,51 @@ pub(crate) fn phases_of_project(
         source,
         changes,
         phases: timeline.phases().iter().map(|phase| (phase.id, phase.range)).collect(),
+        otherwise,
         budgets,
     })
+}
+
+/// Gives the phases of a project that the log does not know the days of the boundary asked for. `adopted` have the
+/// midpoint's. Returns what the other boundary would give them; nothing if there is nothing to share.
+fn share(
+    adopted: &mut [LegacyPhaseAdopted],
+    range: DateRange,
+    pointers: &Pointers,
+    boundary: Boundary,
+) -> Vec<(PhaseId, DateRange)> {
+    if adopted.len() < 2 {
+        return Vec::new();
+    }
+    let days: Vec<&[NaiveDate]> = adopted.iter().map(|phase| pointers.days(phase.phase_id)).collect();
+    let fitted = legacy::fit(range, &days).into_iter().flatten();
+    let mut otherwise: Vec<_> =
+        adopted.iter().zip(fitted).map(|(phase, days)| (phase.phase_id, days)).collect();
+    if boundary == Boundary::Fit {
+        for (phase, (_, days)) in adopted.iter_mut().zip(&mut otherwise) {
+            std::mem::swap(&mut phase.range, days);
+        }
+    }
+    otherwise
+}
+
+/// Notes phases to which the fitted boundary leaves a single day, where the midpoint, `otherwise`, gives more.
+fn note_single_days(
+    project: ProjectId,
+    adopted: &[LegacyPhaseAdopted],
+    otherwise: &[(PhaseId, DateRange)],
+    findings: &mut Findings,
+) {
+    for (phase, (_, days)) in adopted.iter().zip(otherwise) {
+        if phase.range.days() == 1 && days.days() > 1 {
+            let (start, days) = (phase.range.start(), days.days());
+            let detail = format!(
+                "{} ({}) gets {start} alone, the midpoint gives it {days} days",
+                phase.name, phase.phase_id
+            );
+            findings.note(Code::PhaseOfOneDay, "projects", project, detail);
+        }
+    }
 }
 
 /// SHA-256 over what the timeline will be and rows alone do not say: names, days, descriptions. A database that comes

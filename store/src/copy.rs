@@ -212,6 +212,28 @@ impl<'a> Row<'a> {
         Ok(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
     }
 
+    /// A `numeric` in ten-thousandths. None if it is NULL, NaN, infinite, finer than that, or beyond 200 000.
+    pub fn ten_thousandths(&self, index: usize) -> Result<Option<i32>, CopyError> {
+        let Some(bytes) = self.nullable(index)? else { return Ok(None) };
+        let (words, []) = bytes.as_chunks::<2>() else { return Err(CopyError::Field(index)) };
+        let [_count, weight, sign, _scale, digits @ ..] = words else { return Err(CopyError::Field(index)) };
+        // Digits of base 10 000: shifted by one of them, the value is whole.
+        let whole =
+            |value: Option<i64>, (power, digit): (i64, &[u8; 2])| match i64::from(i16::from_be_bytes(*digit))
+            {
+                0 => value,
+                digit => value?
+                    .checked_add(digit.checked_mul(10_000_i64.checked_pow(u32::try_from(power).ok()?)?)?),
+            };
+        let powers = (0..).map(|place| i64::from(i16::from_be_bytes(*weight)) + 1 - place);
+        let value = powers.zip(digits).fold(Some(0), whole).and_then(|value| i32::try_from(value).ok());
+        Ok(match u16::from_be_bytes(*sign) {
+            0 => value,
+            0x4000 => value.map(i32::wrapping_neg),
+            _ => None,
+        })
+    }
+
     /// A finite `timestamptz`.
     pub fn timestamptz(&self, index: usize) -> Result<DateTime<Utc>, CopyError> {
         self.i64(index)?

@@ -3,7 +3,7 @@
 mod broom;
 
 use super::migrate::{self, MigrateArgs};
-use super::plan::{self, RunArgs};
+use super::plan::{self, BoundaryArgs, RunArgs};
 use super::rollback::{self, RollbackArgs};
 use super::sample::{self, SampleArgs};
 use crate::args::ReasonArgs;
@@ -145,7 +145,14 @@ async fn there_and_back(
     );
     let migrate_args = MigrateArgs {
         yes: true,
-        run: RunArgs { plan: None, backup: None, lock_timeout: 60, repair: false, adopt_migrated: false },
+        run: RunArgs {
+            plan: None,
+            backup: None,
+            lock_timeout: 60,
+            repair: false,
+            adopt_migrated: false,
+            shared: BoundaryArgs::default(),
+        },
         reason: ReasonArgs { reason: Some("demo".to_owned()) },
     };
     let migrated = migrate::carry_out(context, target, &migrate_args, plan.digest).await?;

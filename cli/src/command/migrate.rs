@@ -26,7 +26,8 @@ use std::time::Duration;
 Examples:
   phaseline migrate                          show the plan and ask
   phaseline migrate --yes --backup before.dump --reason 'change 4711'
-  phaseline migrate --yes --plan sha256:…    exactly what `phaseline plan` showed, or exit 4")]
+  phaseline migrate --yes --plan sha256:…    exactly what `phaseline plan` showed, or exit 4
+  phaseline migrate --boundary fit           phases meet where the fewest assignments change")]
 pub(crate) struct MigrateArgs {
     /// Do not ask; needed without a terminal
     #[arg(long, short)]
@@ -40,8 +41,12 @@ pub(crate) struct MigrateArgs {
 pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, Failure> {
     let ask = !args.yes;
     if ask && !context.can_ask() {
-        return Err(Failure::usage("there is no terminal to ask on, so --yes is needed to migrate")
-            .remedy("Look at `phaseline plan` first, then run: phaseline migrate --yes --plan DIGEST"));
+        return Err(Failure::usage("there is no terminal to ask on, so --yes is needed to migrate").remedy(
+            format!(
+                "Look at `phaseline plan{flag}` first, then run: phaseline migrate --yes --plan DIGEST{flag}",
+                flag = args.run.shared.flag()
+            ),
+        ));
     }
     if let Some(file) = &args.run.backup {
         backup::refuse_existing(file)?;

@@ -7,7 +7,8 @@ use crate::failure::Failure;
 use crate::output::Rows;
 use crate::page::{self, plan::Around};
 use crate::target::{Target, quoted};
-use clap::Args;
+use clap::{Args, ValueEnum};
+use phaseline_domain::legacy::Boundary;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::plan::{Plan, PlanOptions, plan};
 use phaseline_migrator::progress::Progress;
@@ -30,14 +31,56 @@ pub(crate) struct RunArgs {
     pub(crate) repair: bool,
     /// Take over a database that the planner's own migration has moved to 92023c163a26 already: its phases go into the
     /// log as they are. What that migration lost (types, links of assignments) stays lost
-    #[arg(long)]
+    #[arg(long, conflicts_with = "boundary")]
     pub(crate) adopt_migrated: bool,
+    #[command(flatten)]
+    pub(crate) shared: BoundaryArgs,
+}
+
+/// Where the phases of a project meet.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct BoundaryArgs {
+    /// Where the phases of a project meet that the log does not know yet; the plan says what each re-books
+    #[arg(long, value_enum, value_name = "WHERE", default_value_t = Where::Midpoint)]
+    boundary: Where,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Where {
+    /// As evenly as whole days allow, as the planner's own migration does
+    #[default]
+    Midpoint,
+    /// Where the fewest assignments change their phase
+    Fit,
+}
+
+impl BoundaryArgs {
+    /// The boundary asked for.
+    pub(crate) fn boundary(self) -> Boundary {
+        match self.boundary {
+            Where::Midpoint => Boundary::Midpoint,
+            Where::Fit => Boundary::Fit,
+        }
+    }
+
+    /// The flag that asks for it, after a space; nothing for the default.
+    pub(crate) fn flag(self) -> &'static str {
+        match self.boundary {
+            Where::Midpoint => "",
+            Where::Fit => " --boundary fit",
+        }
+    }
 }
 
 impl RunArgs {
     /// What the plan is made with.
     pub(crate) fn options(&self, role: Option<String>) -> PlanOptions {
-        PlanOptions { role, repair: self.repair, adopt_migrated: self.adopt_migrated }
+        PlanOptions {
+            role,
+            repair: self.repair,
+            adopt_migrated: self.adopt_migrated,
+            boundary: self.shared.boundary(),
+        }
     }
 }
 
@@ -56,6 +99,7 @@ const ROWS: [Rows; 2] = [
 Examples:
   phaseline plan
   phaseline plan --repair                    with a default phase for each project that has none
+  phaseline plan --boundary fit              with phases that meet where the fewest assignments change
   phaseline plan --role migrator             check that role's privileges instead of your own
   phaseline plan --json | jq .anomalies      every row of every anomaly
   phaseline plan --output jsonl | grep plan.anomaly    the same, a line each")]
@@ -122,6 +166,7 @@ fn next(target: &Target, plan: &Plan, args: &RunArgs) -> Option<String> {
             command.push_str(flag);
         }
     }
+    command.push_str(args.shared.flag());
     if args.lock_timeout != 60 {
         command.push_str(&format!(" --lock-timeout {}", args.lock_timeout));
     }

@@ -11,6 +11,7 @@ mod source;
 mod sql;
 mod steps;
 
+use super::plan::BoundaryArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -60,18 +61,20 @@ pub(crate) struct RehearseArgs {
     /// Give each project without phases a default one, as in migrate
     #[arg(long)]
     repair: bool,
+    #[command(flatten)]
+    shared: BoundaryArgs,
     /// How long to wait for tables in all, as in migrate and rollback
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     lock_timeout: u64,
     /// Rehearse nothing; drop this copy, which must bear a rehearsal's mark and be used by nobody
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["method", "keep", "repair", "lock_timeout"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["method", "keep", "repair", "boundary", "lock_timeout"])]
     drop: Option<String>,
 }
 
 impl RehearseArgs {
     /// What the plans are made with, here and on the copy.
     fn plan_options(&self) -> PlanOptions {
-        PlanOptions { repair: self.repair, ..PlanOptions::default() }
+        PlanOptions { repair: self.repair, boundary: self.shared.boundary(), ..PlanOptions::default() }
     }
 }
 
@@ -151,8 +154,8 @@ fn answer(
     }
     report.passed = report.failed.is_none();
     report.took_ms = report::millis(begun.elapsed());
-    let flags = if args.repair { " --repair" } else { "" };
-    context.output.answer(&report, || page::rehearse::page(&report, program, flags));
+    let flags = format!("{}{}", if args.repair { " --repair" } else { "" }, args.shared.flag());
+    context.output.answer(&report, || page::rehearse::page(&report, program, &flags));
     if report.failed.is_some() {
         return Exit::VerificationFailed;
     }

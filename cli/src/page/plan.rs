@@ -1,5 +1,7 @@
 //! A plan, for an operator at night: the verdict first and last, in between everything to act on.
 
+mod boundary;
+
 use super::figures::{bytes, count, money, span};
 use super::{Page, clean};
 use crate::style::{BAD, BOLD, DIM, GOOD, NOTE};
@@ -44,6 +46,9 @@ pub(crate) fn page(plan: &Plan, around: &Around) -> String {
     }
     if plan.digest.is_some() {
         figures(&mut page, plan);
+    }
+    if let Some(boundaries) = &plan.boundary {
+        boundary::boundaries(&mut page, boundaries, around.rows);
     }
     changed_projects(&mut page, plan, around.rows);
     anomalies(&mut page, plan, around.rows);

@@ -17,6 +17,7 @@ mod doctor;
 mod drift;
 mod edits;
 mod exit_codes;
+mod fit;
 mod help;
 mod json;
 mod jsonl;

@@ -5,6 +5,7 @@
 mod chance;
 mod commands;
 mod days;
+mod fit;
 mod legacy;
 mod properties;
 mod replace;

@@ -4,7 +4,7 @@ use super::fitness::{check_fit, check_old_definition, completed_runs};
 use super::log::{LogReading, check_log, read_log};
 use super::{CheckGroup, CheckLine, Checks, has_column};
 use crate::error::MigratorError;
-use crate::legacy::{self, LegacyTables, RawPhase};
+use crate::legacy::{self, LegacyTables, Percentages, RawPhase};
 use crate::progress::Progress;
 use crate::run::Run;
 use crate::shape::{Found, Shape};
@@ -35,7 +35,7 @@ pub(super) async fn verify(
         return Ok(());
     }
     progress.step("comparing with the log", None);
-    let tables = legacy::read(connection).await?;
+    let tables = legacy::read(connection, Percentages::LeftOut).await?;
     phases(&tables, &reading, checks);
     links(&tables, &reading, &runs, checks);
     check_old_definition(connection, &runs, checks).await?;

@@ -106,3 +106,39 @@ async fn an_answer_that_breaks_off_is_an_error_and_never_a_short_result() {
     let (result, ()) = tokio::join!(reading, killing);
     assert!(result.is_err(), "a lost connection was taken for the end");
 }
+
+#[tokio::test]
+async fn numerics_come_in_ten_thousandths_or_not_at_all() {
+    let database = TestCluster::shared().database();
+    let mut connection = connect(&database).await;
+    let whole = [
+        ("0", 0),
+        ("0.00", 0),
+        ("100", 1_000_000),
+        ("99.99", 999_900),
+        ("0.0001", 1),
+        ("-12.5", -125_000),
+        ("12.500000", 125_000),
+        ("10000", 100_000_000),
+        ("200000.0002", 2_000_000_002),
+    ];
+    let none = ["NULL", "'NaN'", "'Infinity'", "'-Infinity'", "0.00001", "300000", "1e300", "-1e-300"];
+    let expected = whole.iter().map(|(_, value)| Some(*value)).chain(none.iter().map(|_| None));
+    let values = whole.iter().map(|(text, _)| *text).chain(none).map(|text| format!("{text}::numeric"));
+    let mut found = Vec::new();
+    let query = format!("SELECT {}", values.collect::<Vec<_>>().join(", "));
+    copy::read(&mut connection, &query, |row| {
+        for index in 0..whole.len() + none.len() {
+            found.push(row.ten_thousandths(index)?);
+        }
+        Ok::<_, StoreError>(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(found, expected.collect::<Vec<_>>());
+    let other = copy::read(&mut connection, "SELECT 1::int2", |row| {
+        assert!(row.ten_thousandths(0).is_err());
+        Ok::<_, StoreError>(())
+    });
+    other.await.unwrap();
+}

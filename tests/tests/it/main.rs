@@ -11,6 +11,7 @@
 mod again;
 mod deadlocks;
 mod edits;
+mod fit;
 mod locks;
 mod machine;
 mod original;

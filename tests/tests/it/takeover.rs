@@ -40,7 +40,10 @@ fn moved(projects: u32, assignments: u64, seed: u64) -> TestDatabase {
 }
 
 fn options(repair: bool) -> MigrateOptions {
-    MigrateOptions { plan: PlanOptions { role: None, repair, adopt_migrated: true }, ..migrate_options() }
+    MigrateOptions {
+        plan: PlanOptions { repair, adopt_migrated: true, ..PlanOptions::default() },
+        ..migrate_options()
+    }
 }
 
 #[tokio::test]

@@ -124,6 +124,7 @@ impl Steps<'_> {
                 lock_timeout: self.args.lock_timeout,
                 repair: self.args.repair,
                 adopt_migrated: false,
+                shared: self.args.shared,
             },
             reason: reason(),
         };

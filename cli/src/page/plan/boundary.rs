@@ -1,0 +1,79 @@
+//! What each boundary between phases re-books, side by side.
+
+use crate::page::Page;
+use crate::page::figures::{count, money, plural};
+use crate::page::table::{Align, lines};
+use crate::style::DIM;
+use phaseline_domain::legacy::Boundary;
+use phaseline_migrator::boundary::{Boundaries, ProjectRebooked, Rebooked};
+
+/// The table of both boundaries in all, then the projects where they re-book most, at most so many.
+pub(super) fn boundaries(page: &mut Page, found: &Boundaries, limit: usize) {
+    page.heading("What each --boundary re-books");
+    let row = |boundary: Boundary, by: &Rebooked| {
+        vec![
+            format!("{boundary}{}", if boundary == found.chosen { " (chosen)" } else { "" }),
+            count(by.kept),
+            count(by.changed),
+            money(by.person_days_changed),
+            count(by.outside),
+            count(by.one_day_phases),
+        ]
+    };
+    let columns = [
+        ("boundary", Align::Left),
+        ("keep", Align::Right),
+        ("change", Align::Right),
+        ("person-days", Align::Right),
+        ("outside", Align::Right),
+        ("phases of one day", Align::Right),
+    ];
+    let rows = [row(Boundary::Midpoint, &found.midpoint), row(Boundary::Fit, &found.fit)];
+    for line in lines(&columns, &rows) {
+        page.line(line);
+    }
+    if found.from_log > 0 {
+        let log = plural(found.from_log, "timeline");
+        page.line(format_args!(
+            "  The log has {log} already: neither boundary moves their days. It decides {}.",
+            plural(found.decides, "project")
+        ));
+    }
+    if found.without_percentage > 0 {
+        let without = plural(found.without_percentage, "assignment");
+        page.line(format_args!("  Without {without} that have no percentage to count person-days with."));
+    }
+    projects(page, found, limit);
+}
+
+fn projects(page: &mut Page, found: &Boundaries, limit: usize) {
+    if found.projects.is_empty() {
+        return;
+    }
+    page.gap();
+    let row = |project: &ProjectRebooked| {
+        let [midpoint, fit] = [&project.midpoint, &project.fit];
+        vec![
+            project.project_id.to_string(),
+            count(midpoint.changed),
+            money(midpoint.person_days_changed),
+            count(fit.changed),
+            money(fit.person_days_changed),
+        ]
+    };
+    let columns = [
+        ("project", Align::Left),
+        ("midpoint", Align::Right),
+        ("person-days", Align::Right),
+        ("fit", Align::Right),
+        ("person-days", Align::Right),
+    ];
+    let rows: Vec<Vec<String>> = found.projects.iter().take(limit).map(row).collect();
+    for line in lines(&columns, &rows) {
+        page.line(line);
+    }
+    if found.projects.len() > limit {
+        let more = count((found.projects.len() - limit) as u64);
+        page.line(format_args!("  {DIM}… and {more} more, all in --json{DIM:#}"));
+    }
+}

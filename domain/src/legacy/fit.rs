@@ -1,0 +1,137 @@
+//! Where the phases of a project meet: in the middle, or where the fewest assignments change their phase.
+
+use super::split;
+use crate::DateRange;
+use chrono::{Days, NaiveDate};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How the phases of a legacy project share its days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Boundary {
+    /// As evenly as whole days allow, see [`split`]; for two phases that is the planner's own midpoint.
+    #[default]
+    Midpoint,
+    /// So that the fewest assignments lie outside their own phase, see [`fit`].
+    Fit,
+}
+
+impl fmt::Display for Boundary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Midpoint => "midpoint",
+            Self::Fit => "fit",
+        })
+    }
+}
+
+/// How good it is that a phase ends on a day, the best last: assignments gained, then days from the even split, negated.
+type Worth = (i64, i64);
+
+/// Splits days into as many ranges as there are phases, in order, each of at least one day, so that the fewest
+/// assignments lie outside their own phase. `assigned` has the days of each phase's assignments, in any order; those
+/// outside `range` lie outside every phase whatever the split. `None` if there are more phases than days, or none.
+///
+/// Of several such splits it is the one nearest to the even one ([`split`]), in days over all inner boundaries; of several
+/// of these, the one whose boundaries are the earliest, the first boundary first.
+///
+/// Takes time and memory in proportion to the phases and to the days of `range`, or to the days with assignments and the
+/// square of the phases if that is less.
+pub fn fit(range: DateRange, assigned: &[&[NaiveDate]]) -> Option<Vec<DateRange>> {
+    let even = split(range, assigned.len())?;
+    if even.len() < 2 {
+        return Some(even);
+    }
+    // A boundary is how many days lie before it. What it gains are the assignments of the phase before it up to there,
+    // less those of the phase after it: over all boundaries that is the number that stay, but for a constant.
+    let even_at: Vec<i64> =
+        even.iter().skip(1).map(|piece| (piece.start() - range.start()).num_days()).collect();
+    let mut assignments: Vec<(i64, usize)> = assigned
+        .iter()
+        .enumerate()
+        .flat_map(|(phase, days)| days.iter().map(move |day| (*day, phase)))
+        .filter(|(day, _)| range.contains(*day))
+        .map(|(day, phase)| ((day - range.start()).num_days(), phase))
+        .collect();
+    assignments.sort_unstable();
+    let places = places(range.days(), &assignments, &even_at);
+    let worths = worths(&places, &assignments, &even_at);
+
+    // The best that boundaries from one on can do if they lie at a place or later: from the last boundary to the first.
+    let mut best: Vec<Vec<Option<Worth>>> = Vec::with_capacity(worths.len());
+    for own in worths.iter().rev() {
+        let behind = best.last();
+        let mut from = vec![None; places.len() + 1];
+        for (at, worth) in own.iter().enumerate().rev() {
+            from[at] = with_those_behind(*worth, behind, at).max(from[at + 1]);
+        }
+        best.push(from);
+    }
+    best.reverse();
+
+    // The earliest place that reaches the best, boundary by boundary.
+    let mut pieces = Vec::with_capacity(even.len());
+    let (mut at, mut start) = (0, range.start());
+    for (boundary, own) in worths.iter().enumerate() {
+        let wanted = *best[boundary].get(at)?;
+        at += own
+            .iter()
+            .enumerate()
+            .skip(at)
+            .position(|(at, worth)| with_those_behind(*worth, best.get(boundary + 1), at) == wanted)?;
+        let next = range.start().checked_add_days(Days::new(u64::try_from(*places.get(at)?).ok()?))?;
+        pieces.push(DateRange::new(start, next.pred_opt()?).ok()?);
+        start = next;
+        at += 1;
+    }
+    pieces.push(DateRange::new(start, range.end()).ok()?);
+    Some(pieces)
+}
+
+/// A boundary's worth at a place with the best of those behind it, if they find room.
+fn with_those_behind(worth: Worth, behind: Option<&Vec<Option<Worth>>>, at: usize) -> Option<Worth> {
+    let Some(behind) = behind else { return Some(worth) };
+    let (gain, distance) = behind.get(at + 1).copied().flatten()?;
+    Some((worth.0 + gain, worth.1 + distance))
+}
+
+/// Where boundaries may have to lie, rising. A boundary that lies elsewhere could be moved, with those that touch it, one
+/// day to either side: nothing is gained or lost, and to one side the split comes nearer to the even one or earlier. So
+/// it lies where an assignment's day begins or ends, where the even split has a boundary, at an end, or so many days
+/// beside it as other boundaries can stand between.
+fn places(days: i64, assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<i64> {
+    let between = even_at.len() as i64 - 1;
+    let inner = |place: &i64| (1..days).contains(place);
+    let same_day = |one: &(i64, usize), other: &(i64, usize)| one.0 == other.0;
+    let days_assigned = assignments.chunk_by(same_day).filter_map(<[_]>::first);
+    let mut marks: Vec<i64> = days_assigned.flat_map(|(day, _)| [*day, day + 1]).collect();
+    if marks.len() as i64 * (2 * between + 1) >= days {
+        return (1..days).collect();
+    }
+    marks.extend(even_at.iter().chain(&[1, days - 1]));
+    let mut places: Vec<i64> = marks
+        .into_iter()
+        .flat_map(|mark| mark.saturating_sub(between)..=mark.saturating_add(between))
+        .filter(inner)
+        .collect();
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+/// What each boundary is worth at each place.
+fn worths(places: &[i64], assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<Vec<Worth>> {
+    let boundary = |(boundary, even): (usize, &i64)| {
+        let mut gain = 0;
+        let mut before = assignments.iter().peekable();
+        let worth = |place: &i64| {
+            while let Some((_, phase)) = before.next_if(|(day, _)| day < place) {
+                gain += i64::from(*phase == boundary) - i64::from(*phase == boundary + 1);
+            }
+            (gain, -(place - even).abs())
+        };
+        places.iter().map(worth).collect()
+    };
+    even_at.iter().enumerate().map(boundary).collect()
+}

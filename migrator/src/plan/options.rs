@@ -1,0 +1,37 @@
+//! What a migration can be asked to do differently.
+
+use phaseline_domain::legacy::Boundary;
+use serde::Serialize;
+
+/// What a migration can be asked to do differently. Part of the plan's digest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PlanOptions {
+    /// The role whose privileges are checked; the connected one if none. Not part of the digest.
+    #[serde(skip)]
+    pub role: Option<String>,
+    /// Give projects without phases a default one instead of refusing them.
+    pub repair: bool,
+    /// Take over a database that the planner's own migration moved to the new shape.
+    pub adopt_migrated: bool,
+    /// Where the phases of a project meet. Of a takeover no part: its phases have their days.
+    pub boundary: Boundary,
+}
+
+impl PlanOptions {
+    /// The options as the digest has them: the midpoint is not named, so that plans by it keep the digest that they had
+    /// when there was no other boundary.
+    pub(crate) fn to_digest(&self) -> Result<String, serde_json::Error> {
+        #[derive(Serialize)]
+        struct Digested {
+            repair: bool,
+            adopt_migrated: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            boundary: Option<Boundary>,
+        }
+        serde_json::to_string(&Digested {
+            repair: self.repair,
+            adopt_migrated: self.adopt_migrated,
+            boundary: Some(self.boundary).filter(|boundary| *boundary != Boundary::Midpoint),
+        })
+    }
+}
