@@ -12,4 +12,5 @@ mod copy_format;
 mod hashes;
 mod installation;
 mod ordering;
+mod parallel;
 mod support;
