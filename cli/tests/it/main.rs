@@ -20,6 +20,7 @@ mod json;
 mod kills;
 mod migrate;
 mod program;
+mod rebuild;
 mod rehearse;
 mod runbook;
 mod signals;
