@@ -9,7 +9,7 @@ use crate::repair::{Repaired, repair_these};
 use crate::{FoldedLog, FoldedTimeline};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::progress::Progress;
-use phaseline_store::{Metadata, StoreError, parallel, schema, timeline};
+use phaseline_store::{Metadata, StoreError, parallel, read, schema, timeline};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use std::collections::BTreeSet;
@@ -203,7 +203,8 @@ async fn whole(
     FoldedLog::read_parallel(readers, &exported, tip, progress).await
 }
 
-/// The fold of one stream alone; its versions prove that it is whole.
+/// The fold of one stream alone. Its versions prove that none in between is missing, the log's positions that none was cut
+/// off behind them.
 async fn one(
     snapshot: &mut PgConnection,
     project: ProjectId,
@@ -211,6 +212,9 @@ async fn one(
 ) -> Result<FoldedLog, StoreError> {
     progress.step("folding the project's events", None);
     let mut log = FoldedLog { position: schema::tip(snapshot).await?.position, ..FoldedLog::default() };
+    if let Some(expected) = read::first_missing(snapshot, log.position).await? {
+        return Err(StoreError::PositionGap { expected, found: None });
+    }
     let history = timeline::history(snapshot, project, None).await?;
     if !history.is_empty() {
         log.timelines.insert(project, FoldedTimeline::of(&history));

@@ -1,7 +1,8 @@
 //! Commands and hands at work while it is rebuilt.
 
 use super::{
-    assert_no_drift, connection, connections, deleting, new_shape, rebuilt, rows, serial, try_rebuild,
+    assert_no_drift, connection, connections, deleting, in_a_thread, new_shape, rebuilt, rows, serial,
+    try_rebuild,
 };
 use crate::projection::{projects, write};
 use crate::support::{assert_verified, store};
@@ -40,23 +41,19 @@ impl<F: Fn() + Sync> Progress for AtWriting<F> {
     fn note(&self, _text: &str) {}
 }
 
-/// Gives a command and waits for its end, on a thread and a runtime of its own.
+/// Gives a command and waits for its end.
 fn execute(url: &str, project: ProjectId, command: TimelineCommand) {
     let url = url.to_owned();
-    let given = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            store(&url).await.execute(project, &command, Metadata::default()).await.unwrap();
-        });
+    in_a_thread(async move || {
+        store(&url).await.execute(project, &command, Metadata::default()).await.unwrap();
     });
-    given.join().unwrap();
 }
 
 /// What is promised, moment by moment: a command counts; in a project that differed, what somebody did last is set right
 /// and recorded; in one that did not, it is found by the next rebuild.
 #[tokio::test]
 async fn what_happens_between_the_comparison_and_the_lock_counts_or_waits_for_the_next_rebuild() {
-    let database = new_shape(5, 440).await;
+    let database = new_shape(5);
     let text = database.psql(
         "SELECT project_id, min(id::text), max(id::text) FROM public.project_phases
           GROUP BY 1 HAVING count(*) = 2 ORDER BY 1 LIMIT 2",
@@ -95,7 +92,7 @@ async fn what_happens_between_the_comparison_and_the_lock_counts_or_waits_for_th
 
 #[tokio::test]
 async fn what_somebody_else_has_set_right_by_then_is_not_written_again() {
-    let database = new_shape(3, 441).await;
+    let database = new_shape(5);
     let good = rows(&database);
     database.psql(
         "CREATE TABLE public.kept AS SELECT * FROM public.project_phases; DELETE FROM public.project_phases",
@@ -103,15 +100,15 @@ async fn what_somebody_else_has_set_right_by_then_is_not_written_again() {
     let faster = AtWriting::new(|| {
         database.psql("INSERT INTO public.project_phases SELECT * FROM public.kept");
     });
-    let before = super::position(&database).await;
+    let before = super::position(&database);
     let done = try_rebuild(&database, &RebuildOptions::default(), &faster).await.unwrap();
     assert!(done.is_right() && done.repair_id.is_none() && done.differences.is_empty(), "{done:?}");
-    assert_eq!((before, good), (super::position(&database).await, rows(&database)));
+    assert_eq!((before, good), (super::position(&database), rows(&database)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn beside_writers_and_hands_no_command_is_lost_and_the_last_rebuild_leaves_the_fold() {
-    let database = new_shape(6, 442).await;
+    let database = new_shape(5);
     let (store, projects) = (store(database.url()).await, projects(&database));
     let over = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> =
