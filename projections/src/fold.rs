@@ -216,10 +216,17 @@ impl FoldedLog {
         Ok(())
     }
 
-    /// Folds the whole log as this statement sees it, up to a position.
+    /// Folds the whole log as this statement sees it, up to a position. Fails if a position before its end is missing.
     pub async fn read(connection: &mut sqlx::PgConnection, up_to: Option<i64>) -> Result<Self, StoreError> {
         let mut folded = Self::default();
-        phaseline_store::read::scan(connection, up_to, |event| folded.see(event)).await?;
+        phaseline_store::read::scan(connection, up_to, |event| {
+            let expected = folded.position + 1;
+            if event.position != expected {
+                return Err(StoreError::PositionGap { expected, found: Some(event.position) });
+            }
+            folded.see(event)
+        })
+        .await?;
         Ok(folded)
     }
 }

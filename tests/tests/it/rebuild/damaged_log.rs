@@ -1,8 +1,9 @@
 //! A log that is damaged is not folded into anything.
 
-use super::{check, new_shape, only, places, try_rebuild};
+use super::{check, connection, new_shape, only, places, try_rebuild};
 use crate::projection::projects;
 use phaseline_migrator::progress::Silent;
+use phaseline_projections::FoldedLog;
 use phaseline_projections::rebuild::RebuildOptions;
 use phaseline_store::StoreError;
 
@@ -42,6 +43,8 @@ async fn a_damaged_log_is_refused_by_name_and_the_table_stays() {
             let refused = try_rebuild(&database, &options, &Silent).await;
             assert!(refused.as_ref().is_err_and(named), "{statement}: {refused:?}");
         }
+        let folded = FoldedLog::read(&mut connection(&database).await, None).await;
+        assert!(folded.as_ref().is_err_and(named), "{statement}: a drift or an adoption would have gone on");
         assert!(before == places(&database), "{statement}: rows were written");
         assert_eq!(log, database.psql("SELECT count(*) FROM phaseline.events"), "{statement}");
     }
