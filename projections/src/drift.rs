@@ -28,7 +28,7 @@ pub struct Drift {
     pub phase_id: PhaseId,
     /// What differs.
     pub kind: DriftKind,
-    /// The whole row, where the log has no phase to compare it with.
+    /// The whole row, where the log has no phase to compare it with, or one for several rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<LiveRow>,
 }
@@ -52,6 +52,8 @@ pub enum DriftKind {
         /// What the table says.
         table: String,
     },
+    /// The table has the phase more than once, which it can only without its primary key: this is one of the rows.
+    Duplicate,
 }
 
 impl std::fmt::Display for Drift {
@@ -66,6 +68,7 @@ impl std::fmt::Display for Drift {
             DriftKind::Field { column, log, table } => {
                 write!(f, "{column} is {table} in project_phases, {log} in the log")
             }
+            DriftKind::Duplicate => write!(f, "more than once in project_phases"),
         }
     }
 }
@@ -73,13 +76,24 @@ impl std::fmt::Display for Drift {
 /// Every difference between the live rows and the fold, by project and phase. Does not depend on the session's settings.
 pub async fn compare(connection: &mut PgConnection, log: &FoldedLog) -> Result<Vec<Drift>, StoreError> {
     let live = LiveTable::read(connection, log, None, |_| false).await?;
-    Ok(differences(log, |_| true, live))
+    Ok(differences(log, |_| true, |_| false, live))
+}
+
+/// What was seen of a row of the fold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// Nothing yet.
+    No,
+    /// Its row, byte for byte.
+    Right,
+    /// A row that differs, or that was asked for, or a second one: they are among the others.
+    Others,
 }
 
 /// The live table beside the fold.
 struct LiveTable<'a> {
-    /// The fold's rows, and whether each was found, byte for byte.
-    folded: HashMap<PhaseId, (FoldedRow<'a>, bool)>,
+    /// The fold's rows.
+    folded: HashMap<PhaseId, (FoldedRow<'a>, Seen)>,
     /// The rows that are not byte for byte as the fold has them, and those that were asked for.
     others: Vec<LiveRow>,
 }
@@ -108,8 +122,8 @@ impl<'a> LiveTable<'a> {
             )
         });
         let asked = |project: ProjectId| only.is_none_or(|only| only.contains(&project));
-        let mut folded: HashMap<PhaseId, (FoldedRow<'a>, bool)> =
-            log.timelines.values().flat_map(FoldedRow::of).map(|row| (row.id(), (row, false))).collect();
+        let mut folded: HashMap<PhaseId, (FoldedRow<'a>, Seen)> =
+            log.timelines.values().flat_map(FoldedRow::of).map(|row| (row.id(), (row, Seen::No))).collect();
         let mut others = Vec::new();
         let mut nameless = false;
         let columns = COLUMNS.map(|column| format!("ph.{column}")).join(", ");
@@ -125,13 +139,15 @@ impl<'a> LiveTable<'a> {
                 return Ok(());
             }
             match known {
-                Some((expected, seen)) if !*seen && expected.is(&row) && !whole(&expected.project_id) => {
-                    *seen = true;
+                Some((expected, seen))
+                    if *seen == Seen::No && expected.is(&row) && !whole(&expected.project_id) =>
+                {
+                    *seen = Seen::Right;
                 }
                 known => {
-                    // Without a primary key an id could stand twice: then both rows are looked at.
+                    // Without a primary key an id could stand twice: then all its rows are looked at.
                     if let Some((_, seen)) = known {
-                        *seen = false;
+                        *seen = Seen::Others;
                     }
                     others.push(id.to_string());
                 }
@@ -157,16 +173,30 @@ impl<'a> LiveTable<'a> {
 }
 
 /// What differs between the live rows and the fold, of the projects that were asked for and of every phase whose row is
-/// among these.
-fn differences(log: &FoldedLog, asked: impl Fn(&ProjectId) -> bool, table: LiveTable<'_>) -> Vec<Drift> {
-    let mut live: HashMap<PhaseId, LiveRow> = HashMap::with_capacity(table.others.len());
-    // Without a primary key an id could stand twice; then the second row is one that the log does not have.
-    let mut left: Vec<LiveRow> =
-        table.others.into_iter().filter_map(|row| live.insert(row.id, row)).collect();
+/// among these. No row can stand under a project that is `gone`: there it is the log that is to change.
+fn differences(
+    log: &FoldedLog,
+    asked: impl Fn(&ProjectId) -> bool,
+    gone: impl Fn(&ProjectId) -> bool,
+    table: LiveTable<'_>,
+) -> Vec<Drift> {
+    let mut live: HashMap<PhaseId, Vec<LiveRow>> = HashMap::with_capacity(table.others.len());
+    for row in table.others {
+        live.entry(row.id).or_default().push(row);
+    }
     let mut drift = Vec::new();
-    for (row, _) in table.folded.values().filter(|(_, seen)| !seen) {
+    let differing = table.folded.values().filter(|(_, seen)| *seen != Seen::Right);
+    for (row, _) in differing.filter(|(row, _)| !gone(&row.project_id)) {
         match live.remove(&row.id()) {
-            Some(live) => drift.extend(fields(&row.row(), &live)),
+            Some(rows) => match rows.as_slice() {
+                [only] => drift.extend(fields(&row.row(), only)),
+                _ => drift.extend(rows.into_iter().map(|live| Drift {
+                    project_id: row.project_id,
+                    phase_id: row.id(),
+                    kind: DriftKind::Duplicate,
+                    row: Some(live),
+                })),
+            },
             None if asked(&row.project_id) => drift.push(Drift {
                 project_id: row.project_id,
                 phase_id: row.id(),
@@ -176,8 +206,7 @@ fn differences(log: &FoldedLog, asked: impl Fn(&ProjectId) -> bool, table: LiveT
             None => {}
         }
     }
-    left.extend(live.into_values());
-    drift.extend(left.into_iter().filter(|row| asked(&row.project_id)).map(|row| {
+    drift.extend(live.into_values().flatten().filter(|row| asked(&row.project_id)).map(|row| {
         let known = log.knows(row.project_id);
         Drift {
             project_id: row.project_id,

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDateTime;
 use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineEvent};
-use phaseline_store::parallel::{self, Place, TimelinePlace};
+use phaseline_store::parallel::{self, Place, Readers, TimelinePlace};
 use phaseline_store::progress::Progress;
 use phaseline_store::timeline::{self, TIMELINE};
 use phaseline_store::{RawEvent, RecordedTimeline, StoreError};
@@ -180,13 +180,13 @@ impl FoldedLog {
     /// of position as in [`FoldedLog::read`], and the result is the same. `snapshot` is one from
     /// [`parallel::export_snapshot`]. Fails unless every position was seen.
     pub async fn read_parallel(
-        readers: Vec<sqlx::PgConnection>,
+        readers: impl Into<Readers>,
         snapshot: &str,
         up_to: i64,
         progress: &dyn Progress,
     ) -> Result<Self, StoreError> {
         let mut log = Self::default();
-        parallel::read_timelines(readers, snapshot, up_to, Decoded::of, |places| {
+        parallel::read_timelines(readers.into(), snapshot, up_to, Decoded::of, |places| {
             for place in places {
                 log.position += 1;
                 if let Some((project, version, recorded_at, event)) = place.0 {
@@ -216,10 +216,17 @@ impl FoldedLog {
         Ok(())
     }
 
-    /// Folds the whole log as this statement sees it, up to a position.
+    /// Folds the whole log as this statement sees it, up to a position. Fails if a position before its end is missing.
     pub async fn read(connection: &mut sqlx::PgConnection, up_to: Option<i64>) -> Result<Self, StoreError> {
         let mut folded = Self::default();
-        phaseline_store::read::scan(connection, up_to, |event| folded.see(event)).await?;
+        phaseline_store::read::scan(connection, up_to, |event| {
+            let expected = folded.position + 1;
+            if event.position != expected {
+                return Err(StoreError::PositionGap { expected, found: Some(event.position) });
+            }
+            folded.see(event)
+        })
+        .await?;
         Ok(folded)
     }
 }

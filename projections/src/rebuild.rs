@@ -4,15 +4,16 @@
 //! differs is written, in place. Views, grants and foreign keys of the users stay on the table that they are on, and a
 //! rebuild that finds everything right writes nothing at all (`docs/decisions/rebuild.md`).
 
-use crate::drift::{Drift, DriftKind, Finding, look};
+use crate::drift::{Drift, DriftKind, Finding, ProjectDrift, ProjectDriftKind, look};
 use crate::repair::{Repaired, repair_these};
 use crate::{FoldedLog, FoldedTimeline};
-use phaseline_domain::ProjectId;
+use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::progress::Progress;
-use phaseline_store::{Metadata, StoreError, parallel, schema, timeline};
+use phaseline_store::{Metadata, StoreError, parallel, read, schema, timeline};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
 
 /// What to rebuild, and how.
 #[derive(Clone, Debug, Default)]
@@ -38,9 +39,9 @@ pub struct Rebuilt {
     pub projects: u64,
     /// Phases that they have: the rows that there should be.
     pub phases: u64,
-    /// Where the table differed.
+    /// Where the table differed: of projects that were written to, as it was under the lock.
     pub differences: Vec<Drift>,
-    /// Events that others appended between reading and writing; they count. None if nothing was written.
+    /// Events that others appended between reading and writing; they count. None if there was nothing to write.
     pub caught_up: u64,
     /// The record of what was overwritten, in the log; none if nothing was written.
     pub repair_id: Option<uuid::Uuid>,
@@ -48,17 +49,24 @@ pub struct Rebuilt {
     pub inserted: u64,
     /// Rows that held something else.
     pub updated: u64,
-    /// Rows that the log does not have.
+    /// Rows that the log does not have, or has once.
     pub deleted: u64,
-    /// What still differs: rows that the log does not have and that were to stay.
+    /// What still differs: rows that the log does not have and that were to stay; after a comparison alone, everything.
     pub left: Vec<Drift>,
+    /// Projects that the log knows and `public.projects` does not: rows cannot be written for them, whatever the log
+    /// says. A repair of drift closes their timelines.
+    pub gone: Vec<ProjectId>,
     /// Rows of projects that the log does not know: they are no difference, the log can take them in (`adopt`).
     pub unadopted: u64,
 }
 
-/// Rebuilds `project_phases`. `readers` read the log at the same time, on the snapshot of `connection`; commands go on
-/// meanwhile, and what they write counts. What differs is written in one transaction, under the log's lock, after
-/// everything was compared anew; dropped or killed at any point, the table is as before or rebuilt.
+/// Rebuilds `project_phases`. `readers` read the log at the same time, on the snapshot of `connection`; at least one,
+/// unless it is for one project, which needs none. Commands go on meanwhile, and what they write counts.
+///
+/// What differs is written in one transaction, under the log's lock, after the projects concerned were compared anew;
+/// dropped or killed at any point, the table is as before or rebuilt. What is promised at the end: every row of a project
+/// that differed on the snapshot is what the log says then, and every other row was so on the snapshot. A row that
+/// somebody else damages after the snapshot, in a project that was right on it, is found by the next rebuild.
 ///
 /// # Errors
 /// [`StoreError::NotAccepting`] if the old shape is live; [`StoreError::PositionGap`], [`StoreError::VersionGap`] and
@@ -81,23 +89,26 @@ pub async fn rebuild(
     };
     progress.step("comparing project_phases with it", None);
     let only = options.project.map(|project| [project]);
-    let found = look(&mut snapshot, &log, only.as_ref().map(<[_; 1]>::as_slice)).await?;
+    let only = only.as_ref().map(<[_; 1]>::as_slice);
+    let mut found = look(&mut snapshot, &log, only).await?;
+    if only.is_some() && add_holders(&mut snapshot, &mut log, &found).await? {
+        found = look(&mut snapshot, &log, only).await?;
+    }
     snapshot.rollback().await?;
 
-    let rows = found.into_iter().filter_map(|finding| match finding {
-        Finding::Row(drift) => Some(drift),
-        Finding::Project(_) => None,
-    });
+    let gone = gone(&found);
     let (unadopted, differences): (Vec<Drift>, Vec<Drift>) =
-        rows.partition(|drift| drift.kind == DriftKind::UnknownProject);
+        found.into_iter().filter_map(row).partition(|drift| drift.kind == DriftKind::UnknownProject);
+    let asked = |project: &ProjectId| options.project.is_none_or(|only| only == *project);
+    let folded = || log.timelines.iter().filter(|(project, _)| asked(project)).map(|(_, folded)| folded);
     let mut rebuilt = Rebuilt {
         position: log.position,
         events: match options.project {
             Some(project) => log.timelines.get(&project).map_or(0, |folded| folded.version.unsigned_abs()),
             None => log.position.unsigned_abs(),
         },
-        projects: log.timelines.values().filter(|folded| folded.timeline.project().is_some()).count() as u64,
-        phases: log.timelines.values().map(|folded| folded.timeline.phases().len() as u64).sum(),
+        projects: folded().filter(|folded| folded.timeline.project().is_some()).count() as u64,
+        phases: folded().map(|folded| folded.timeline.phases().len() as u64).sum(),
         left: differences.clone(),
         differences,
         caught_up: 0,
@@ -105,6 +116,7 @@ pub async fn rebuild(
         inserted: 0,
         updated: 0,
         deleted: 0,
+        gone,
         unadopted: unadopted.len() as u64,
     };
     let projects: BTreeSet<ProjectId> = rebuilt
@@ -116,42 +128,66 @@ pub async fn rebuild(
     if !options.check && !projects.is_empty() {
         progress.step("writing what differs", None);
         let projects: Vec<ProjectId> = projects.into_iter().collect();
-        let ours = |finding: &Finding| matches!(finding, Finding::Row(drift) if is_ours(drift, options));
+        let found: BTreeSet<PhaseId> = rebuilt.differences.iter().map(|drift| drift.phase_id).collect();
+        // Of another project only the row that stands under the one that was asked for.
+        let concerns = |drift: &Drift| asked(&drift.project_id) || found.contains(&drift.phase_id);
+        let ours = |finding: &Finding| matches!(finding, Finding::Row(drift) if concerns(drift) && is_ours(drift, options));
         let repaired = repair_these(connection, &mut log, &projects, &options.metadata, ours).await?;
-        rebuilt.wrote(repaired);
+        rebuilt.wrote(repaired, concerns);
     }
     Ok(rebuilt)
 }
 
 impl Rebuilt {
-    fn wrote(&mut self, repaired: Repaired) {
+    fn wrote(&mut self, repaired: Repaired, concerns: impl Fn(&Drift) -> bool) {
         self.caught_up = repaired.caught_up;
         self.repair_id = repaired.repair_id;
         self.inserted = repaired.inserted;
         self.updated = repaired.updated;
         self.deleted = repaired.deleted;
-        // Rows that the rebuild leaves: those under the projects that it wrote, as they are now, and those elsewhere.
-        self.left.retain(|drift| {
-            drift.kind == DriftKind::Unknown && !repaired.looked_at.contains(&drift.project_id)
-        });
-        self.left.extend(repaired.left.into_iter().filter_map(|finding| match finding {
-            Finding::Row(drift) if drift.kind != DriftKind::UnknownProject => Some(drift),
-            _ => None,
-        }));
-        self.left.sort_by_key(|drift| (drift.project_id, drift.phase_id));
+        // What is under the projects that were looked at is as it was found under the lock, all else as on the snapshot.
+        let elsewhere = |drift: &Drift| !repaired.looked_at.contains(&drift.project_id);
+        self.left.retain(elsewhere);
+        self.differences.retain(elsewhere);
+        self.gone.retain(|project| !repaired.looked_at.contains(project));
+        self.gone.extend(gone(&repaired.left));
+        self.gone.sort();
+        let here = |drift: &Drift| drift.kind != DriftKind::UnknownProject && concerns(drift);
+        let left: Vec<Drift> = repaired.left.into_iter().filter_map(row).filter(here).collect();
+        self.differences.extend(repaired.findings.into_iter().filter_map(row).chain(left.iter().cloned()));
+        self.left.extend(left);
+        for drift in [&mut self.left, &mut self.differences] {
+            drift.sort_by_key(|drift| (drift.project_id, drift.phase_id));
+        }
     }
 
     /// Whether the table is what the log says.
     pub fn is_right(&self) -> bool {
-        self.left.is_empty()
+        self.left.is_empty() && self.gone.is_empty()
     }
+}
+
+fn row(finding: Finding) -> Option<Drift> {
+    match finding {
+        Finding::Row(drift) => Some(drift),
+        Finding::Project(_) => None,
+    }
+}
+
+/// The projects among the findings that are gone.
+fn gone(findings: &[Finding]) -> Vec<ProjectId> {
+    let is_gone = |finding: &&Finding| {
+        matches!(finding, Finding::Project(ProjectDrift { kind: ProjectDriftKind::ProjectGone { .. }, .. }))
+    };
+    findings.iter().filter(is_gone).map(Finding::project_id).collect()
 }
 
 /// Whether the rebuild sets it right.
 fn is_ours(drift: &Drift, options: &RebuildOptions) -> bool {
     match drift.kind {
-        DriftKind::Missing | DriftKind::Field { .. } => true,
-        DriftKind::Unknown => options.delete_unknown,
+        DriftKind::Missing | DriftKind::Field { .. } | DriftKind::Duplicate => true,
+        // A row without an id could not be told from others of its kind.
+        DriftKind::Unknown => options.delete_unknown && !drift.phase_id.uuid().is_nil(),
         DriftKind::UnknownProject => false,
     }
 }
@@ -167,7 +203,8 @@ async fn whole(
     FoldedLog::read_parallel(readers, &exported, tip, progress).await
 }
 
-/// The fold of one stream alone; its versions prove that it is whole.
+/// The fold of one stream alone. Its versions prove that none in between is missing, the log's positions that none was cut
+/// off behind them.
 async fn one(
     snapshot: &mut PgConnection,
     project: ProjectId,
@@ -175,9 +212,35 @@ async fn one(
 ) -> Result<FoldedLog, StoreError> {
     progress.step("folding the project's events", None);
     let mut log = FoldedLog { position: schema::tip(snapshot).await?.position, ..FoldedLog::default() };
+    if let Some(expected) = read::first_missing(snapshot, log.position).await? {
+        return Err(StoreError::PositionGap { expected, found: None });
+    }
     let history = timeline::history(snapshot, project, None).await?;
     if !history.is_empty() {
         log.timelines.insert(project, FoldedTimeline::of(&history));
     }
     Ok(log)
+}
+
+/// Adds the timelines to which rows belong that stand under a project without being its own; says whether there are any.
+async fn add_holders(
+    snapshot: &mut PgConnection,
+    log: &mut FoldedLog,
+    found: &[Finding],
+) -> Result<bool, StoreError> {
+    let unknown = |finding: &Finding| match finding {
+        Finding::Row(drift) if drift.kind == DriftKind::Unknown => Some(drift.phase_id),
+        _ => None,
+    };
+    let strays: Vec<PhaseId> = found.iter().filter_map(unknown).collect();
+    if strays.is_empty() {
+        return Ok(false);
+    }
+    let known = log.timelines.len();
+    for holder in timeline::holders(snapshot, &strays).await? {
+        if let Entry::Vacant(place) = log.timelines.entry(holder) {
+            place.insert(FoldedTimeline::of(&timeline::history(snapshot, holder, None).await?));
+        }
+    }
+    Ok(log.timelines.len() > known)
 }

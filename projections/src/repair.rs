@@ -152,6 +152,11 @@ impl Work {
                     DriftKind::Field { .. } => drop(differing.insert((drift.project_id, drift.phase_id))),
                     DriftKind::Unknown => work.deleted.push(drift.phase_id),
                     DriftKind::UnknownProject => {}
+                    // An id says nothing of which of them is meant: all go, and one that is right comes.
+                    DriftKind::Duplicate => {
+                        work.deleted.push(drift.phase_id);
+                        missing.insert((drift.project_id, drift.phase_id));
+                    }
                 },
             }
         }

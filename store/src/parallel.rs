@@ -55,6 +55,27 @@ pub async fn export_snapshot(connection: &mut PgConnection) -> Result<String, sq
     sqlx::query_scalar("SELECT pg_catalog.pg_export_snapshot()").fetch_one(connection).await
 }
 
+/// The connections that read, one reader each, and how much each takes at a time.
+#[derive(Debug)]
+pub struct Readers {
+    connections: Vec<PgConnection>,
+    chunk: i64,
+}
+
+impl Readers {
+    /// Cuts the log into chunks of so many positions, one at least. Whatever their size, what is read is the same.
+    #[must_use]
+    pub fn with_chunk(self, positions: i64) -> Self {
+        Self { chunk: positions.clamp(1, i64::from(i32::MAX)), ..self }
+    }
+}
+
+impl From<Vec<PgConnection>> for Readers {
+    fn from(connections: Vec<PgConnection>) -> Self {
+        Self { connections, chunk: CHUNK }
+    }
+}
+
 /// Reads positions 1 to `up_to` with these connections, on a snapshot from [`export_snapshot`]. `decode` turns places
 /// into what the caller wants, on any core and in any order; `each` gets the results chunk by chunk in order of position.
 /// Returns how many there were: always `up_to`.
@@ -62,10 +83,10 @@ pub async fn export_snapshot(connection: &mut PgConnection) -> Result<String, sq
 /// Memory: a few chunks for each reader, whatever the log's length. When the future is dropped, the readers end.
 ///
 /// # Errors
-/// [`StoreError::PositionGap`] if a position is missing; what `decode` or `each` say; the database's own, and an answer
-/// that breaks off is one.
+/// [`StoreError::PositionGap`] if a position is missing; [`StoreError::SelfCheck`] without a connection; what `decode` or
+/// `each` say; the database's own, and an answer that breaks off is one.
 pub async fn read_timelines<T, D>(
-    readers: Vec<PgConnection>,
+    readers: Readers,
     snapshot: &str,
     up_to: i64,
     decode: D,
@@ -75,19 +96,24 @@ where
     T: Send + 'static,
     D: Fn(&Place<'_>) -> Result<T, StoreError> + Clone + Send + Sync + 'static,
 {
+    let Readers { connections, chunk } = readers;
+    if connections.is_empty() {
+        return Err(StoreError::SelfCheck("the log cannot be read without a connection".to_owned()));
+    }
     let next = Arc::new(AtomicI64::new(0));
-    let ahead = Arc::new(Semaphore::new(readers.len().max(1) * AHEAD));
+    let ahead = Arc::new(Semaphore::new(connections.len() * AHEAD));
     let (sender, mut chunks) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();
-    for connection in readers {
+    for connection in connections {
         let reader = Reader {
             connection,
+            chunk,
             snapshot: snapshot.to_owned(),
             up_to,
             next: Arc::clone(&next),
             ahead: Arc::clone(&ahead),
         };
-        tasks.spawn(reader.run(decode.clone(), sender.clone()));
+        tasks.spawn(reader.read(decode.clone(), sender.clone()));
     }
     drop(sender);
     let mut waiting: BTreeMap<i64, Vec<T>> = BTreeMap::new();
@@ -115,6 +141,8 @@ where
 /// One connection that takes chunk after chunk.
 struct Reader {
     connection: PgConnection,
+    /// Positions in a chunk.
+    chunk: i64,
     snapshot: String,
     up_to: i64,
     /// The position behind which the next chunk begins.
@@ -123,26 +151,10 @@ struct Reader {
 }
 
 impl Reader {
-    async fn run<T, D>(
+    async fn read<T, D>(
         mut self,
         decode: D,
         sender: mpsc::UnboundedSender<(i64, Vec<T>)>,
-    ) -> Result<(), StoreError>
-    where
-        D: Fn(&Place<'_>) -> Result<T, StoreError>,
-    {
-        let done = self.read(decode, &sender).await;
-        if done.is_err() {
-            // Nobody waits for a chunk that will not come.
-            self.ahead.close();
-        }
-        done
-    }
-
-    async fn read<T, D>(
-        &mut self,
-        decode: D,
-        sender: &mpsc::UnboundedSender<(i64, Vec<T>)>,
     ) -> Result<(), StoreError>
     where
         D: Fn(&Place<'_>) -> Result<T, StoreError>,
@@ -158,15 +170,15 @@ impl Reader {
             self.snapshot.replace('\'', "''")
         );
         transaction.execute(settings.as_str()).await?;
-        // A closed gate means that another reader failed, which is said there.
+        // A closed gate means that all chunks are taken, or that another reader failed, which is said there.
         while let Ok(permit) = self.ahead.acquire().await {
             permit.forget();
-            let after = self.next.fetch_add(CHUNK, Ordering::Relaxed);
+            let after = self.next.fetch_add(self.chunk, Ordering::Relaxed);
             if after >= self.up_to {
                 break;
             }
-            let last = (after + CHUNK).min(self.up_to);
-            let places = chunk(&mut transaction, after, last, &decode).await?;
+            let last = after.saturating_add(self.chunk).min(self.up_to);
+            let places = read_chunk(&mut transaction, after, last, &decode).await?;
             if sender.send((after, places)).is_err() {
                 break;
             }
@@ -176,8 +188,15 @@ impl Reader {
     }
 }
 
+impl Drop for Reader {
+    /// However a reader ends, nobody has to wait for a chunk any more: all are taken, or one will not come.
+    fn drop(&mut self) {
+        self.ahead.close();
+    }
+}
+
 /// The places behind `after` up to `last`, all of them.
-async fn chunk<T>(
+async fn read_chunk<T>(
     connection: &mut PgConnection,
     after: i64,
     last: i64,

@@ -146,3 +146,23 @@ pub async fn count_behind(connection: &mut PgConnection, position: i64) -> Resul
         .fetch_one(connection)
         .await?)
 }
+
+/// The first position up to `last` at which no event stands; none unless the log is damaged. Reads no event, only the index.
+pub async fn first_missing(connection: &mut PgConnection, last: i64) -> Result<Option<i64>, StoreError> {
+    let count: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM phaseline.events WHERE position BETWEEN 1 AND $1")
+            .bind(last)
+            .fetch_one(&mut *connection)
+            .await?;
+    if count == last {
+        return Ok(None);
+    }
+    Ok(sqlx::query_scalar(
+        "SELECT min(s.position) + 1 FROM (SELECT 0::bigint AS position UNION ALL SELECT position FROM phaseline.events) s
+          WHERE s.position < $1
+            AND NOT EXISTS (SELECT FROM phaseline.events e WHERE e.position = s.position + 1)",
+    )
+    .bind(last)
+    .fetch_one(connection)
+    .await?)
+}

@@ -247,26 +247,33 @@ async fn held_elsewhere(
     if phases.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<String> = phases.iter().map(ToString::to_string).collect();
-    let streams: Vec<Uuid> = sqlx::query_scalar(
-        "SELECT DISTINCT e.stream_id FROM phaseline.events e
-          WHERE e.stream_type = $1 AND e.stream_id <> $2
-            AND e.event_type IN ('PhaseCreated', 'PhaseAdopted', 'LegacyPhaseAdopted', 'DefaultPhaseSupplied')
-            AND e.payload ->> 'phase_id' = ANY ($3)",
-    )
-    .bind(TIMELINE)
-    .bind(project.uuid())
-    .bind(ids)
-    .fetch_all(&mut *connection)
-    .await?;
     let mut held = Vec::new();
-    for stream in streams.into_iter().map(ProjectId::from) {
+    for stream in holders(connection, &phases).await?.into_iter().filter(|holder| *holder != project) {
         let history = history(connection, stream, None).await?;
         let timeline = Timeline::fold(history.iter().map(|recorded| &recorded.event));
         let of_it = phases.iter().filter(|id| timeline.phase(**id).is_some());
         held.extend(of_it.map(|id| format!("phase {id}: belongs to project {stream} in the log")));
     }
     Ok(held)
+}
+
+/// The projects whose timelines have, or had, one of these phases. Reads the whole log: there is no index.
+pub async fn holders(
+    connection: &mut PgConnection,
+    phases: &[PhaseId],
+) -> Result<Vec<ProjectId>, StoreError> {
+    let ids: Vec<String> = phases.iter().map(ToString::to_string).collect();
+    let streams: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT DISTINCT e.stream_id FROM phaseline.events e
+          WHERE e.stream_type = $1
+            AND e.event_type IN ('PhaseCreated', 'PhaseAdopted', 'LegacyPhaseAdopted', 'DefaultPhaseSupplied')
+            AND e.payload ->> 'phase_id' = ANY ($2)",
+    )
+    .bind(TIMELINE)
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    Ok(streams.into_iter().map(ProjectId::from).collect())
 }
 
 /// A project's history up to a position, on a connection of the caller's.

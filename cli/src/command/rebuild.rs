@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// More readers than this only wait for each other.
 const MOST_JOBS: u16 = 64;
 
-/// Fold the whole log anew and make project_phases what comes out
+/// Fold the whole log anew and set right where the rows of phases differ
 ///
 /// Several connections read the log as it stood at one moment, every position of it, and `project_phases` is compared with
 /// what it amounts to. Where a row is missing or holds something else, it is written, in one short transaction, after all
@@ -26,7 +26,8 @@ const MOST_JOBS: u16 = 64;
 /// written into the log first. A rebuild that is interrupted leaves the table as it was.
 ///
 /// Rows that the log does not have are named and left, unless --delete-unknown is given; then it ends with 6, as --check
-/// does when anything differs. Rows of projects that the log does not know are no difference: see `phaseline adopt`.
+/// does when anything differs. Projects that are in the log, but not in `public.projects`, cannot have rows and end it with
+/// 6, too: see `phaseline drift`. Rows of projects that the log does not know are no difference: see `phaseline adopt`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -42,6 +42,13 @@ pub(crate) fn page(report: &Report) -> String {
         &rebuilt.left,
     );
     page.gap();
+    if !rebuilt.gone.is_empty() {
+        page.line(format_args!(
+            "{} of the log {} not in public.projects, so that no row can be written: phaseline drift",
+            plural(rebuilt.gone.len() as u64, "project"),
+            if rebuilt.gone.len() == 1 { "is" } else { "are" }
+        ));
+    }
     if rebuilt.unadopted > 0 {
         page.line(format_args!(
             "{} of projects that the log does not know: phaseline adopt",
@@ -49,6 +56,9 @@ pub(crate) fn page(report: &Report) -> String {
         ));
     }
     match (rebuilt.left.len() as u64, set_right) {
+        (0, _) if !rebuilt.gone.is_empty() => {
+            page.line(format_args!("{BAD}DIFFERENT{BAD:#}. All rows that can be written are what the log says."))
+        }
         (0, true) => page.line(format_args!("{GOOD}REBUILT{GOOD:#}. What was overwritten is in the log.")),
         (0, false) => page.line(format_args!("{GOOD}RIGHT{GOOD:#}. project_phases is what the log says; nothing was written.")),
         (left, _) if report.check => {

@@ -114,6 +114,7 @@ fn the_document_lists_the_fields_of_every_format() {
         on(&database, &["phase", "rename", &phase, "Design", "--json"]).object("phaseline.command/1"),
         on(&database, &["adopt", "--json"]).object("phaseline.adopt/1"),
         on(&database, &["drift", "--json"]).object("phaseline.drift/1"),
+        on(&database, &["rebuild", "--json"]).object("phaseline.rebuild/1"),
         on(&database, &["doctor", "--json"]).object("phaseline.doctor/1"),
         on(&empty, &["sample", "--projects", "2", "--assignments", "9", "--json"])
             .object("phaseline.sample/1"),

@@ -25,6 +25,7 @@ mod kills;
 mod man;
 mod migrate;
 mod program;
+mod rebuild;
 mod rehearse;
 mod runbook;
 mod signals;

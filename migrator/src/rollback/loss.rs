@@ -234,6 +234,10 @@ fn of_drift(drift: &Drift) -> LossItem {
         DriftKind::Field { column, log, table } => {
             (*column, table.clone(), format!("{log}, as the log has it"))
         }
+        DriftKind::Duplicate => {
+            let row = drift.row.as_ref().and_then(|row| serde_json::to_string(row).ok()).unwrap_or_default();
+            ("row", format!("one of several rows: {row}"), "one row, as the log has it".to_owned())
+        }
         DriftKind::Unknown | DriftKind::UnknownProject => {
             let row = drift.row.as_ref().and_then(|row| serde_json::to_string(row).ok()).unwrap_or_default();
             ("row", format!("a row that the log does not know: {row}"), "no row".to_owned())

@@ -134,10 +134,14 @@ pub async fn look(
     for row in live.others.extract_if(.., |row| gone(&row.project_id)) {
         left.entry(row.project_id).or_default().push(row);
     }
-    let mut findings: Vec<Finding> = differences(log, |project| asked(project) && !gone(project), live)
-        .into_iter()
-        .map(Finding::Row)
-        .collect();
+    let away = gone_holders(connection, &live, asked).await?;
+    let rows = differences(
+        log,
+        |project| asked(project) && !gone(project),
+        |project| gone(project) || away.contains(project),
+        live,
+    );
+    let mut findings: Vec<Finding> = rows.into_iter().map(Finding::Row).collect();
     for (project_id, folded) in log.timelines.iter().filter(|(project, _)| asked(project)) {
         let Some(range) = folded.timeline.range() else { continue };
         let kind = match dates.get(project_id) {
@@ -164,6 +168,22 @@ pub async fn look(
         Finding::Row(drift) => (drift.project_id, Some(drift.phase_id)),
     });
     Ok(findings)
+}
+
+/// Projects that were not asked for and are gone, to which rows belong that stand under those that were.
+async fn gone_holders(
+    connection: &mut PgConnection,
+    live: &LiveTable<'_>,
+    asked: impl Fn(&ProjectId) -> bool,
+) -> Result<HashSet<ProjectId>, StoreError> {
+    let holder = |row: &LiveRow| live.folded.get(&row.id).map(|(folded, _)| folded.project_id);
+    let mut holders: HashSet<ProjectId> =
+        live.others.iter().filter_map(holder).filter(|project| !asked(project)).collect();
+    if !holders.is_empty() {
+        let there = project_dates(connection, Some(&holders)).await?;
+        holders.retain(|project| !there.contains_key(project));
+    }
+    Ok(holders)
 }
 
 /// The dates in `public.projects`, as text.

@@ -107,6 +107,64 @@ async fn an_answer_that_breaks_off_is_an_error_and_never_a_short_result() {
     assert!(result.is_err(), "a lost connection was taken for the end");
 }
 
+/// Amounts of `numeric(15,2)`: all small ones, those around each power of ten, and any others; both signs.
+fn amounts() -> Vec<i64> {
+    let mut cents: Vec<i64> = (-20_100..=20_100).collect();
+    for digits in 0..15 {
+        let power = 10_i64.pow(digits);
+        cents.extend([power - 1, power, power + 1, 7 * power, power * 9 + power / 3]);
+    }
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for round in 0..20_000_u32 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        // Of any length, some with zeros at their end.
+        let length = 10_u64.pow(1 + round % 15);
+        let zeros = 10_u64.pow(round / 15 % 9);
+        cents.push(i64::try_from(random % length / zeros * zeros).unwrap());
+    }
+    cents.iter().flat_map(|cents| [*cents, -*cents]).filter(|cents| cents.abs() < 10_i64.pow(15)).collect()
+}
+
+#[tokio::test]
+async fn the_bytes_of_an_amount_are_those_that_postgresql_sends() {
+    let database = TestCluster::shared().database();
+    database.psql("CREATE TABLE amounts (n bigint, cents bigint)");
+    let mut connection = connect(&database).await;
+    let amounts = amounts();
+    let mut sink = Sink::open(&mut connection, "public.amounts").await.unwrap();
+    for (n, cents) in (0_i64..).zip(&amounts) {
+        sink.row(2, |row| {
+            row.i64(n);
+            row.i64(*cents);
+        })
+        .await
+        .unwrap();
+    }
+    sink.finish().await.unwrap();
+    let query = "SELECT (cents / 100.0)::numeric(15,2), (cents / 100.0 + 0.01)::numeric(16,2),
+                        (cents / 100.0)::numeric(16,3), cents FROM amounts ORDER BY n";
+    let mut expected = amounts.iter();
+    copy::read(&mut connection, query, |row| {
+        let cents = row.i64(3)?;
+        assert_eq!(Some(&cents), expected.next());
+        let amount = Decimal::new(cents, 2);
+        assert!(row.is_numeric(0, amount), "{amount}: PostgreSQL sends {:?}", row.bytes(0)?);
+        assert!(!row.is_numeric(1, amount), "{amount} is taken for one cent more");
+        assert!(!row.is_numeric(2, amount), "{amount} is taken for one of three decimals");
+        Ok::<_, StoreError>(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(expected.next(), None);
+    let nan = copy::read(&mut connection, "SELECT 'NaN'::numeric, NULL::numeric", |row| {
+        assert!(!row.is_numeric(0, Decimal::ZERO) && !row.is_numeric(1, Decimal::ZERO));
+        Ok::<_, StoreError>(())
+    });
+    assert_eq!(nan.await.unwrap(), 1);
+}
+
 #[tokio::test]
 async fn numerics_come_in_ten_thousandths_or_not_at_all() {
     let database = TestCluster::shared().database();

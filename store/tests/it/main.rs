@@ -12,5 +12,6 @@ mod copy_format;
 mod hashes;
 mod installation;
 mod ordering;
+mod parallel;
 mod support;
 mod versions;

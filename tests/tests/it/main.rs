@@ -19,6 +19,7 @@ mod others_rows;
 mod postgres_es;
 mod projection;
 mod real_database;
+mod rebuild;
 mod refusals;
 mod restarts;
 mod round_trip;

@@ -5,8 +5,9 @@ use crate::support::{assert_verified, migrated, sample, store};
 use chrono::{Days, NaiveDate};
 use phaseline_domain::command::ReplacementPhase;
 use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, Timeline, TimelineCommand};
-use phaseline_projections::{FoldedLog, drift};
-use phaseline_store::{ExecuteError, Metadata};
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_projections::{FoldedLog, ProjectPhases, drift};
+use phaseline_store::{ExecuteError, Metadata, TimelineStore};
 use rust_decimal::Decimal;
 
 /// A small generator with a seed (xorshift): the same commands at every run.
@@ -102,36 +103,53 @@ impl Choices {
     }
 }
 
+/// The projects of a database.
+pub(crate) fn projects(database: &TestDatabase) -> Vec<ProjectId> {
+    let ids = database.psql("SELECT id FROM public.projects ORDER BY id");
+    ids.split_whitespace().map(|id| id.parse().unwrap()).collect()
+}
+
+/// What a writer was told.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// Of each accepted command: the project, and its version then.
+    pub(crate) accepted: Vec<(ProjectId, i64)>,
+    pub(crate) refused: usize,
+}
+
+/// A writer that gives so many random commands, the same at every run as far as others let it.
+pub(crate) async fn write(
+    store: TimelineStore<ProjectPhases>,
+    projects: Vec<ProjectId>,
+    seed: u64,
+    commands: usize,
+) -> Told {
+    let mut choices = Choices(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut told = Told::default();
+    for _ in 0..commands {
+        let project = projects[choices.below(projects.len() as u64) as usize];
+        let history = store.history(project).await.unwrap();
+        let timeline = Timeline::fold(history.iter().map(|recorded| &recorded.event));
+        match store.execute(project, &choices.command(&timeline), Metadata::default()).await {
+            Ok(done) => told.accepted.push((project, done.version)),
+            Err(ExecuteError::Refused(_)) => told.refused += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    told
+}
+
 #[tokio::test]
 async fn after_random_commands_of_several_writers_the_table_is_the_fold() {
     let database = sample(5, 30, 51);
     migrated(database.url()).await;
     let store = store(database.url()).await;
-    let ids = database.psql("SELECT id FROM public.projects ORDER BY id");
-    let projects: Vec<ProjectId> = ids.split_whitespace().map(|id| id.parse().unwrap()).collect();
-    let writers: Vec<_> = (1..=3_u64)
-        .map(|seed| {
-            let (store, projects) = (store.clone(), projects.clone());
-            tokio::spawn(async move {
-                let mut choices = Choices(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-                let (mut accepted, mut refused) = (0, 0);
-                for _ in 0..60 {
-                    let project = projects[choices.below(projects.len() as u64) as usize];
-                    let history = store.history(project).await.unwrap();
-                    let timeline = Timeline::fold(history.iter().map(|recorded| &recorded.event));
-                    match store.execute(project, &choices.command(&timeline), Metadata::default()).await {
-                        Ok(_) => accepted += 1,
-                        Err(ExecuteError::Refused(_)) => refused += 1,
-                        Err(other) => panic!("{other}"),
-                    }
-                }
-                (accepted, refused)
-            })
-        })
-        .collect();
+    let projects = projects(&database);
+    let writers: Vec<_> =
+        (1..=3).map(|seed| tokio::spawn(write(store.clone(), projects.clone(), seed, 60))).collect();
     for writer in writers {
-        let (accepted, refused) = writer.await.unwrap();
-        assert!(accepted > 15 && refused > 5, "{accepted} accepted, {refused} refused");
+        let told = writer.await.unwrap();
+        assert!(told.accepted.len() > 15 && told.refused > 5, "{told:?}");
     }
     let mut connection = crate::support::handle(database.url()).connect("test").await.unwrap();
     let log = FoldedLog::read(&mut connection, None).await.unwrap();

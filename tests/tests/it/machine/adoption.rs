@@ -63,6 +63,7 @@ pub(super) async fn compare(world: &mut World) -> Result<(), Difference> {
                     DriftKind::Missing => "missing",
                     DriftKind::Unknown => "unknown",
                     DriftKind::UnknownProject => "stranger",
+                    DriftKind::Duplicate => "duplicate",
                     DriftKind::Field { column, .. } => column,
                 };
                 (drift.project_id.uuid(), Some(drift.phase_id.uuid()), what.to_owned())

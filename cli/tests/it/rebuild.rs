@@ -1,0 +1,361 @@
+//! `phaseline rebuild`: what it says, how it ends, and what it leaves when it is stopped.
+
+use crate::boundaries::at_each;
+use crate::program::{Ran, eventually, legacy, migrated, on, phaseline, run, signal};
+use crate::signals::{Holder, Running};
+use phaseline_embedded::testing::{TestCluster, TestDatabase};
+use phaseline_tests::aftermath::{Left, is_thorough};
+use phaseline_tests::wire::{Boundary, Stop, Wire};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+const STRANGER: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
+
+/// One row by hand, one deleted, one that the log does not have.
+const DAMAGE: &str = "
+    UPDATE project_phases SET name = e'by\\u001bhand' WHERE id = (SELECT max(id::text)::uuid FROM project_phases);
+    DELETE FROM project_phases WHERE id = (SELECT min(id::text)::uuid FROM project_phases);
+    INSERT INTO project_phases SELECT project_id, 0, 0, 0, '6f9619ff-8b86-4011-b42d-00c04fc964ff', created_at, updated_at,
+            'Theirs', start_date, end_date, NULL FROM project_phases LIMIT 1";
+
+/// The rows and how far the log goes.
+const STANDS: &str = "SELECT (SELECT string_agg(ph::text, E'\\n' ORDER BY id) FROM public.project_phases ph),
+                             (SELECT max(position) FROM phaseline.events)";
+
+fn position(database: &TestDatabase) -> u64 {
+    database.psql("SELECT max(position) FROM phaseline.events").trim().parse().unwrap()
+}
+
+#[test]
+fn a_check_writes_nothing_and_ends_with_6_where_anything_differs_and_a_rebuild_sets_it_right() {
+    let database = migrated();
+    let good = database.dump(&["--schema=public", "--table=project_phases"]);
+    let rows = || database.psql("SELECT ph::text FROM project_phases ph ORDER BY id");
+    let stood = rows();
+    let before = database.dump(&[]);
+    for arguments in
+        [&["rebuild"][..], &["rebuild", "--check"], &["rebuild", "--delete-unknown", "--jobs", "3"]]
+    {
+        let right = on(&database, arguments).ends_with(0);
+        assert!(right.stdout.contains("RIGHT. project_phases is what the log says"), "{}", right.stdout);
+    }
+    assert!(
+        database.dump(&[]) == before && good == database.dump(&["--schema=public", "--table=project_phases"])
+    );
+
+    database.psql(DAMAGE);
+    let damaged = database.dump(&[]);
+    let checked = on(&database, &["rebuild", "--check"]).ends_with(6).stdout;
+    for told in [
+        "Not what the log says",
+        "name is by\\u{1b}hand in project_phases",
+        "in the log, but not in project_phases",
+        STRANGER,
+        "DIFFERENT. 3 differences; nothing was written.",
+    ] {
+        assert!(checked.contains(told), "{told}: {checked}");
+    }
+    assert!(database.dump(&[]) == damaged, "a check wrote");
+
+    let last = position(&database);
+    let arguments = ["rebuild", "--jobs", "2", "--actor", "ada", "--reason", "by hand", "--json"];
+    let left = on(&database, &arguments).ends_with(6).object("phaseline.rebuild/1");
+    assert_eq!((&left["inserted"], &left["updated"], &left["deleted"]), (&1.into(), &1.into(), &0.into()));
+    assert_eq!(
+        (&left["jobs"], &left["check"], &left["project_id"]),
+        (&2.into(), &false.into(), &None::<u8>.into())
+    );
+    assert_eq!((&left["position"], &left["caught_up"]), (&last.into(), &0.into()));
+    assert_eq!(
+        (&left["left"][0]["phase_id"], &left["left"][0]["row"]["name"]),
+        (&STRANGER.into(), &"Theirs".into())
+    );
+    assert_eq!(
+        (left["left"].as_array().unwrap().len(), left["differences"].as_array().unwrap().len()),
+        (1, 3)
+    );
+    let recorded = database.psql(
+        "SELECT stream_id, metadata ->> 'actor', metadata ->> 'reason', metadata ->> 'source', payload::text
+           FROM phaseline.events WHERE event_type = 'DriftRepaired'",
+    );
+    assert!(recorded.starts_with(left["repair_id"].as_str().unwrap()), "{recorded}");
+    assert!(recorded.contains("|ada|by hand|cli|") && recorded.contains("hand\""), "{recorded}");
+
+    let told = on(&database, &["rebuild"]).ends_with(6).stdout;
+    assert!(
+        told.contains("Not in the log, and left") && told.contains("1 row left that the log does not have"),
+        "{told}"
+    );
+    let done = on(&database, &["rebuild", "--delete-unknown"]).ends_with(0).stdout;
+    assert!(done.contains("REBUILT. What was overwritten is in the log."), "{done}");
+    assert_eq!(rows(), stood);
+    on(&database, &["drift"]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
+}
+
+#[test]
+fn one_project_alone_is_rebuilt_and_one_that_is_nowhere_ends_with_3() {
+    let database = migrated();
+    let projects = database.psql("SELECT DISTINCT project_id FROM project_phases ORDER BY 1 LIMIT 2");
+    let (one, other) = projects.trim().split_once('\n').unwrap();
+    database.psql("UPDATE project_phases SET name = 'by hand'");
+    let of_other = || {
+        database
+            .psql(&format!("SELECT ctid, xmin, ph::text FROM project_phases ph WHERE project_id = '{other}'"))
+    };
+    let before = of_other();
+    let done =
+        on(&database, &["rebuild", "--project", one, "--json"]).ends_with(0).object("phaseline.rebuild/1");
+    assert_eq!((&done["project_id"], &done["projects"]), (&one.into(), &1.into()));
+    assert_eq!(done["updated"], done["phases"]);
+    assert_eq!(before, of_other());
+    on(&database, &["rebuild", "--project", one, "--check"]).ends_with(0);
+    on(&database, &["rebuild", "--project", other, "--check"]).ends_with(6);
+
+    let before = database.dump(&[]);
+    let nobody = on(&database, &["rebuild", "--project", STRANGER]).ends_with(3);
+    assert!(
+        nobody.stderr.contains(STRANGER) && nobody.stderr.contains("phaseline adopt"),
+        "{}",
+        nobody.stderr
+    );
+    for wrong in [
+        &["rebuild", "--jobs", "0"][..],
+        &["rebuild", "--jobs", "65"],
+        &["rebuild", "--project", "x"],
+        &["rebuild", "--project", one, "--jobs", "2"],
+        &["rebuild", "--check", "--delete-unknown"],
+    ] {
+        on(&database, wrong).ends_with(2);
+    }
+    assert!(before == database.dump(&[]), "something was written");
+}
+
+#[test]
+fn rows_and_projects_that_others_made_or_took_away_are_told_with_what_to_do() {
+    let database = migrated();
+    crate::adopt::add_project(&database, STRANGER);
+    crate::adopt::add_phase(&database, STRANGER, "6f9619ff-8b86-4011-b42d-00c04fc964aa", "2025-01-01");
+    let told = on(&database, &["rebuild"]).ends_with(0).stdout;
+    assert!(told.contains("1 row of projects that the log does not know: phaseline adopt"), "{told}");
+    on(&database, &["adopt"]).ends_with(0);
+    database.psql(&format!(
+        "DELETE FROM project_phases WHERE project_id = '{STRANGER}'; DELETE FROM projects WHERE id = '{STRANGER}'"
+    ));
+    for arguments in [&["rebuild"][..], &["rebuild", "--check"]] {
+        let told = on(&database, arguments).ends_with(6).stdout;
+        assert!(told.contains("1 project of the log is not in public.projects"), "{told}");
+        assert!(told.contains("DIFFERENT."), "{told}");
+    }
+    on(&database, &["drift", "--repair", STRANGER, "--yes"]).ends_with(0);
+    on(&database, &["rebuild", "--check"]).ends_with(0);
+}
+
+#[test]
+fn without_a_log_in_the_old_shape_or_over_a_damaged_log_it_is_refused_and_writes_nothing() {
+    let empty = TestCluster::shared().database();
+    let refused = on(&empty, &["rebuild", "--json"]).ends_with(3).object("phaseline.error/1");
+    assert_eq!(refused["code"], "no_log");
+    let database = legacy();
+    on(&database, &["rebuild"]).ends_with(3);
+    let database = migrated();
+    on(&database, &["rollback", "--yes"]).ends_with(0);
+    let before = database.dump(&[]);
+    for arguments in [&["rebuild", "--json"][..], &["rebuild", "--check", "--json"]] {
+        let refused = on(&database, arguments).ends_with(3).object("phaseline.error/1");
+        assert_eq!(refused["code"], "legacy_shape");
+    }
+    assert!(before == database.dump(&[]));
+
+    for damage in [
+        "DELETE FROM phaseline.events WHERE position = 9",
+        "UPDATE phaseline.events SET version = 99 WHERE position = 9",
+        "UPDATE phaseline.events SET payload = '{}' WHERE event_type = 'LegacyPhaseAdopted'",
+    ] {
+        let database = migrated();
+        database.psql(&format!(
+            "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only; {damage}; TRUNCATE project_phases"
+        ));
+        let before = database.dump(&[]);
+        for arguments in [&["rebuild", "--json"][..], &["rebuild", "--check", "--json"]] {
+            let refused = on(&database, arguments).ends_with(6).object("phaseline.error/1");
+            assert_eq!(refused["code"], "log_damaged", "{damage}");
+        }
+        assert!(before == database.dump(&[]), "{damage}: something was written");
+    }
+}
+
+#[test]
+fn a_signal_wherever_it_waits_ends_with_8_and_leaves_nothing() {
+    for (waits_for, name) in [
+        ("LOCK TABLE phaseline.events", "INT"),
+        ("LOCK TABLE public.project_phases", "TERM"),
+        ("DO $$ BEGIN PERFORM FROM phaseline.head FOR UPDATE; END $$", "INT"),
+    ] {
+        let database = damaged();
+        let before = database.psql(STANDS);
+        let holder = Holder::on(&database, &format!("BEGIN; {waits_for}"));
+        let run = Running::start(&database, &["rebuild", "--jobs", "2"]);
+        eventually("it waits", || database.psql(WAITING).trim() != "0");
+        signal(name, run.id());
+        let ran = run.end().ends_with(8);
+        assert!(ran.stderr.contains("interrupted"), "{waits_for}: {}", ran.stderr);
+        drop(holder);
+        everybody_is_gone(&database);
+        assert_eq!(database.psql(STANDS), before, "{waits_for}");
+        on(&database, &["rebuild", "--delete-unknown"]).ends_with(0);
+    }
+}
+
+const WAITING: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+
+fn everybody_is_gone(database: &TestDatabase) {
+    eventually("the server has noticed", || {
+        let others = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        database.psql(others).trim() == "0"
+    });
+}
+
+/// A sample with damaged rows.
+fn damaged() -> TestDatabase {
+    let cluster = TestCluster::shared();
+    cluster.template("cli_rebuild", |url| {
+        let size = ["--projects", "8", "--assignments", "20", "--seed", "3"];
+        run(&[&["sample", "--database-url", url][..], &size].concat()).ends_with(0);
+        run(&["migrate", "--yes", "--database-url", url]).ends_with(0);
+        cluster.binaries().psql(url, DAMAGE).unwrap();
+    });
+    cluster.database_from("cli_rebuild")
+}
+
+fn command(url: &str) -> Command {
+    let mut command = phaseline(&["rebuild", "--jobs", "2", "--delete-unknown"]);
+    command.env("DATABASE_URL", url);
+    command
+}
+
+/// After one of so many stops it is run again: where all is as before, it is run as before.
+const ONE_AGAIN_OF: usize = 4;
+
+/// What a rebuild asks that nobody disturbs, and the table before and after it.
+struct Course {
+    boundaries: Vec<Boundary>,
+    before: String,
+    after: String,
+}
+
+impl Course {
+    fn run() -> Self {
+        let database = damaged();
+        let before = database.psql(STANDS);
+        let wire = Wire::counting(database.url());
+        Ran::of(command(wire.url()).output().unwrap()).ends_with(0);
+        let boundaries = wire.boundaries();
+        let after = database.psql(STANDS);
+        let [_] = boundaries.iter().filter(|at| at.what == "COMMIT").collect::<Vec<_>>()[..] else {
+            panic!("a rebuild commits once: {boundaries:#?}")
+        };
+        assert!(boundaries.len() > 20 && boundaries.iter().map(|at| at.connection).max() == Some(2));
+        assert_ne!(before, after);
+        Self { boundaries, before, after }
+    }
+
+    fn commit(&self) -> usize {
+        self.boundaries.iter().find(|at| at.what == "COMMIT").unwrap().number
+    }
+
+    /// Fails unless the table is as before, or rebuilt if the run was stopped behind its commit; and, now and then, unless
+    /// the next run makes it right.
+    fn check(&self, database: &TestDatabase, stop: Stop, at: &Boundary) -> Left {
+        everybody_is_gone(database);
+        let is_done = match stop {
+            Stop::Before(number) => number > self.commit(),
+            Stop::After(number) => number >= self.commit(),
+        };
+        let expected = if is_done { &self.after } else { &self.before };
+        assert_eq!(told(&database.psql(STANDS)), told(expected), "{stop:?}: {}", at.what);
+        if is_done || is_thorough() || stop.number().is_multiple_of(ONE_AGAIN_OF) {
+            Ran::of(command(database.url()).output().unwrap()).ends_with(0);
+            assert_eq!(
+                told(&database.psql(STANDS)),
+                told(&self.after),
+                "the run after {stop:?}: {}",
+                at.what
+            );
+        }
+        Left { is_done, killed: 0, failed: 0 }
+    }
+}
+
+/// What stands there, in lines.
+fn told(stands: &str) -> Vec<&str> {
+    stands.lines().collect()
+}
+
+fn run_until(wire: &Wire, stop: Stop) -> (Child, Boundary) {
+    let mut child = command(wire.url()).spawn().unwrap();
+    while !wire.wait(Duration::from_millis(10)) {
+        if child.try_wait().unwrap().is_some() && !wire.has_stopped() {
+            panic!("it ended before it came to {stop:?}: {:?}", child.wait_with_output());
+        }
+    }
+    (child, wire.stopped_at().unwrap())
+}
+
+#[test]
+fn a_rebuild_killed_at_any_statement_leaves_the_table_as_it_was_or_right() {
+    let course = Course::run();
+    let asked = course.boundaries.iter().filter(|at| is_thorough() || !at.is_preparation());
+    let ended = course.boundaries.iter().filter(|at| at.ends_transaction());
+    let stops: Vec<Stop> =
+        asked.map(|at| Stop::Before(at.number)).chain(ended.map(|at| Stop::After(at.number))).collect();
+    let found = at_each(&stops, |stop| {
+        let database = damaged();
+        let wire = Wire::stopping(database.url(), stop);
+        let (mut child, at) = run_until(&wire, stop);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        drop(wire);
+        course.check(&database, stop, &at)
+    });
+    assert!(found.iter().any(|(_, left)| left.is_done) && found.iter().any(|(_, left)| !left.is_done));
+}
+
+/// All connections at once; and by the server, the one that compares and writes.
+#[test]
+fn a_rebuild_whose_connections_are_cut_ends_with_8_and_can_be_run_again() {
+    let course = Course::run();
+    let some = course
+        .boundaries
+        .iter()
+        .filter(|at| is_thorough() || at.what == "COMMIT" || at.what.contains("COPY") || at.number % 16 == 0);
+    let stops: Vec<Stop> = some.flat_map(|at| [Stop::Before(at.number), Stop::After(at.number)]).collect();
+    at_each(&stops, |stop| {
+        let database = damaged();
+        let wire = Wire::stopping(database.url(), stop);
+        let (child, at) = run_until(&wire, stop);
+        wire.cut();
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        let first = wire.boundaries().iter().find(|other| other.connection == at.connection).unwrap().number;
+        // With a connection's first statement it is still about to connect.
+        let code = if at.number == first { 9 } else { 8 };
+        assert_eq!(ran.code, Some(code), "cut {stop:?}, {}: {ran:#?}", at.what);
+        course.check(&database, stop, &at)
+    });
+
+    let database = damaged();
+    let holder = Holder::on(&database, "BEGIN; LOCK TABLE public.project_phases");
+    let before = position(&database);
+    let run = Running::start(&database, &["rebuild", "--jobs", "2"]);
+    eventually("it compares", || database.psql(WAITING).trim() != "0");
+    database.psql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    );
+    let ran = run.end().ends_with(8);
+    assert!(ran.stderr.contains("the connection to the database was lost"), "{}", ran.stderr);
+    drop(holder);
+    assert_eq!(position(&database), before);
+}

@@ -1,0 +1,204 @@
+//! Several readers at once read what one reader reads, whatever the chunks; and whatever goes wrong ends the reading.
+
+use crate::support::{command, connect, log, stream};
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_store::parallel::{Place, Readers, export_snapshot, read_timelines};
+use phaseline_store::timeline::TIMELINE;
+use phaseline_store::{Import, NewEvent, StoreError, StreamId, append, read, schema};
+use sqlx::{Connection, PgConnection};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// What stands at one position, as far as folds need it.
+type Stood = (i64, Option<(Uuid, i64, String)>);
+
+/// A log of three timelines whose events lie between each other's and between those of other streams.
+async fn mixed() -> TestDatabase {
+    let database = log().await;
+    let mut connection = connect(&database).await;
+    let mut versions = [0; 3];
+    for turn in 0..8_usize {
+        let which = turn * turn % 3;
+        let one = command(stream(which as u128 + 1), versions[which], 1 + turn % 3);
+        versions[which] += one.events.len() as i64;
+        append(&mut connection, &[one]).await.unwrap()[0].as_ref().unwrap();
+        let mut transaction = connection.begin().await.unwrap();
+        let mut import = Import::begin(&mut transaction).await.unwrap();
+        let links = StreamId { stream_type: "LegacyLinks", id: Uuid::from_u128(turn as u128 + 1) };
+        for version in 1..=1 + turn as i64 % 4 {
+            import.push(links, version, &NewEvent::new("Linked", 1, "{}".to_owned()), "{}").await.unwrap();
+        }
+        import.finish().await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+    database
+}
+
+async fn connections(database: &TestDatabase, count: usize) -> Vec<PgConnection> {
+    let mut connections = Vec::new();
+    for _ in 0..count {
+        connections.push(connect(database).await);
+    }
+    connections
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as a reading wants it")]
+fn stood(place: &Place<'_>) -> Result<Stood, StoreError> {
+    let timeline = place.timeline.map(|found| (found.stream_id, found.version, found.payload.to_owned()));
+    Ok((place.position, timeline))
+}
+
+/// Reads all positions with so many readers, in chunks of so many positions.
+async fn read_all(
+    database: &TestDatabase,
+    readers: usize,
+    chunk: i64,
+    up_to: i64,
+) -> Result<Vec<Stood>, StoreError> {
+    let mut holder = connect(database).await;
+    let mut snapshot =
+        holder.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.unwrap();
+    let exported = export_snapshot(&mut snapshot).await.unwrap();
+    let readers = Readers::from(connections(database, readers).await).with_chunk(chunk);
+    let mut all = Vec::new();
+    let read = read_timelines(readers, &exported, up_to, stood, |places| {
+        all.extend(places);
+        Ok(())
+    });
+    assert_eq!(read.await?, up_to.unsigned_abs());
+    Ok(all)
+}
+
+async fn last_position(database: &TestDatabase) -> i64 {
+    schema::tip(&mut connect(database).await).await.unwrap().position
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn however_many_readers_and_however_large_the_chunks_all_places_come_once_and_in_order() {
+    let database = mixed().await;
+    let mut expected: Vec<Stood> = Vec::new();
+    read::scan(&mut connect(&database).await, None, |event| {
+        let timeline = (event.stream_type == TIMELINE)
+            .then(|| (event.stream_id, event.version, event.payload.to_owned()));
+        expected.push((event.position, timeline));
+        Ok::<_, StoreError>(())
+    })
+    .await
+    .unwrap();
+    let up_to = expected.len() as i64;
+    assert!(up_to > 30 && expected.iter().any(|(_, timeline)| timeline.is_none()));
+    for (readers, chunk) in [(1, 1), (1, i64::MAX), (2, 1), (2, up_to - 1), (2, up_to), (3, 7), (8, 2)] {
+        let found = read_all(&database, readers, chunk, up_to).await.unwrap();
+        assert!(found == expected, "{readers} readers, chunks of {chunk}: {found:?}");
+    }
+    assert_eq!(read_all(&database, 2, 3, 0).await.unwrap(), [], "an empty log is read to its end");
+    assert_eq!(read_all(&database, 2, 3, 5).await.unwrap(), expected[..5]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_missing_position_is_named_wherever_it_is() {
+    let database = mixed().await;
+    let up_to = last_position(&database).await;
+    database.psql("ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only");
+    for gap in [1, 4, 5, up_to] {
+        database.psql(&format!(
+            "CREATE TABLE public.kept AS SELECT * FROM phaseline.events WHERE position = {gap};
+             DELETE FROM phaseline.events WHERE position = {gap}"
+        ));
+        for (readers, chunk) in [(1, 100), (3, 4)] {
+            let read = read_all(&database, readers, chunk, up_to).await;
+            assert!(
+                matches!(read, Err(StoreError::PositionGap { expected, .. }) if expected == gap),
+                "{gap}, {readers} readers, chunks of {chunk}: {read:?}"
+            );
+        }
+        database.psql("INSERT INTO phaseline.events SELECT * FROM public.kept; DROP TABLE public.kept");
+    }
+    assert_eq!(read_all(&database, 3, 4, up_to).await.unwrap().len() as i64, up_to);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_a_reader_or_the_caller_says_ends_the_reading_and_every_reader() {
+    let database = mixed().await;
+    let up_to = last_position(&database).await;
+    let mut holder = connect(&database).await;
+    let mut snapshot =
+        holder.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.unwrap();
+    let exported = export_snapshot(&mut snapshot).await.unwrap();
+    let failed = |at| StoreError::SelfCheck(format!("at {at}"));
+
+    let readers = Readers::from(connections(&database, 3).await).with_chunk(1);
+    let decode = move |place: &Place<'_>| {
+        if place.position == 9 { Err(failed(place.position)) } else { Ok(place.position) }
+    };
+    let read = read_timelines(readers, &exported, up_to, decode, |_| Ok(())).await;
+    assert!(matches!(&read, Err(StoreError::SelfCheck(what)) if what == "at 9"), "{read:?}");
+
+    let readers = Readers::from(connections(&database, 3).await).with_chunk(1);
+    let mut seen = 0;
+    let each = |_| {
+        seen += 1;
+        if seen == 3 { Err(failed(seen)) } else { Ok(()) }
+    };
+    let read = read_timelines(readers, &exported, up_to, stood, each).await;
+    assert!(matches!(&read, Err(StoreError::SelfCheck(what)) if what == "at 3"), "{read:?}");
+
+    // One of three loses its connection while the others could go on.
+    let mut readers = connections(&database, 3).await;
+    let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut readers[1]).await.unwrap();
+    let mut cut = false;
+    let read = read_timelines(Readers::from(readers).with_chunk(1), &exported, up_to, stood, |_| {
+        if !std::mem::replace(&mut cut, true) {
+            database.psql(&format!("SELECT pg_terminate_backend({pid})"));
+        }
+        Ok(())
+    });
+    let read = read.await;
+    assert!(matches!(read, Err(StoreError::Database(_))), "a lost reader was not noticed: {read:?}");
+
+    let read = read_timelines(Readers::from(Vec::new()), &exported, up_to, stood, |_| Ok(())).await;
+    assert!(matches!(read, Err(StoreError::SelfCheck(_))), "{read:?}");
+    only_the_holder_is_left(&database).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn readers_see_the_exported_moment_and_end_when_nobody_waits_for_them() {
+    let database = mixed().await;
+    let up_to = last_position(&database).await;
+    let mut holder = connect(&database).await;
+    let mut snapshot =
+        holder.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.unwrap();
+    let exported = export_snapshot(&mut snapshot).await.unwrap();
+    append(&mut connect(&database).await, &[command(stream(9), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
+    let readers = connections(&database, 2).await;
+    let read = read_timelines(readers.into(), &exported, up_to + 1, stood, |_| Ok(())).await;
+    assert!(
+        matches!(read, Err(StoreError::PositionGap { expected, found: None }) if expected == up_to + 1),
+        "an event of after the snapshot was seen: {read:?}"
+    );
+
+    let mut blocker = connect(&database).await;
+    let mut lock = blocker.begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE phaseline.events").execute(&mut *lock).await.unwrap();
+    let readers = connections(&database, 2).await;
+    let reading = read_timelines(readers.into(), &exported, up_to, stood, |_| Ok(()));
+    let given_up = tokio::time::timeout(Duration::from_millis(100), reading).await;
+    assert!(given_up.is_err(), "the lock did not hold it: {given_up:?}");
+    lock.rollback().await.unwrap();
+    blocker.close().await.unwrap();
+    only_the_holder_is_left(&database).await;
+}
+
+/// Returns when no session but the snapshot's is connected.
+async fn only_the_holder_is_left(database: &TestDatabase) {
+    for _ in 0..2000 {
+        let others = database.psql(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        );
+        if others.trim() == "1" {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("readers are still connected");
+}
