@@ -85,9 +85,10 @@ impl RunArgs {
 }
 
 /// The rows of a plan.
-const ROWS: [Rows; 2] = [
+const ROWS: [Rows; 3] = [
     Rows::within("anomalies", "rows", &["code", "refused"], "phaseline.plan.anomaly/1"),
     Rows::of("projects", "phaseline.plan.project/1"),
+    Rows::within("boundary", "projects", &[], "phaseline.plan.boundary/1"),
 ];
 
 /// Show what a migration would find and do; writes nothing

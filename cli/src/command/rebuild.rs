@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::metadata;
+use crate::output::Rows;
 use crate::page;
 use crate::target::Target;
 use clap::Args;
@@ -51,6 +52,12 @@ pub(crate) struct RebuildArgs {
     #[command(flatten)]
     reason: ReasonArgs,
 }
+
+/// The rows of a report.
+const ROWS: [Rows; 2] = [
+    Rows::of("differences", "phaseline.rebuild.difference/1"),
+    Rows::of("left", "phaseline.rebuild.left/1"),
+];
 
 /// `phaseline.rebuild/1`
 #[derive(Serialize)]
@@ -101,7 +108,7 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
         rebuilt,
         took_ms: millis(begun.elapsed()),
     };
-    context.output.answer(&report, || page::rebuild::page(&report));
+    context.output.answer_rows(&report, &ROWS, || page::rebuild::page(&report));
     Ok(if report.rebuilt.is_right() { Exit::Done } else { Exit::VerificationFailed })
 }
 

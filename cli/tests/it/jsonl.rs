@@ -124,6 +124,10 @@ fn what_is_wrong_is_a_row_each() {
     database.psql(&format!("UPDATE project_phases SET name = 'by hand' WHERE id = '{phase}'"));
     let (json, rows, _) = both(&database, &["drift"], 6);
     assert_eq!(of(&rows, "phaseline.drift.finding/1"), json["drift"]);
+    let (json, rows, end) = both(&database, &["rebuild", "--check"], 6);
+    assert_eq!(of(&rows, "phaseline.rebuild.difference/1"), json["differences"]);
+    assert_eq!(of(&rows, "phaseline.rebuild.left/1"), json["left"]);
+    assert!(rows.len() == 2 && !end.contains_key("left"), "{rows:?}");
     let (_, rows, end) = both(&database, &["verify"], 6);
     let details: Vec<&str> = rows.iter().filter_map(|row| row["detail"].as_str()).collect();
     assert!(details.iter().any(|detail| detail.contains("by hand")), "{details:?}");
@@ -135,6 +139,9 @@ fn what_is_wrong_is_a_row_each() {
 fn a_project_of_a_plan_is_a_row() {
     let database = legacy();
     database.psql("TRUNCATE project_phases CASCADE");
+    let (json, rows, _) = both(&legacy(), &["plan"], 0);
+    assert_eq!(of(&rows, "phaseline.plan.boundary/1"), json["boundary"]["projects"]);
+    assert!(!json["boundary"]["projects"].as_array().unwrap().is_empty());
     let (json, rows, _) = both(&database, &["plan", "--repair"], 0);
     assert_eq!(of(&rows, "phaseline.plan.project/1"), json["projects"]);
     assert!(!json["projects"].as_array().unwrap().is_empty());
