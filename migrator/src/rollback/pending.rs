@@ -159,7 +159,7 @@ impl Pending {
             .collect();
         let candidates: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "SELECT ra.id, ra.project_id FROM public.resource_assignments ra
-              WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.uuid[]) AS p (id) WHERE p.id = ra.project_id)
+              WHERE ra.project_id <> ALL ($1)
               ORDER BY ra.id",
         )
         .bind(with)
