@@ -1,0 +1,160 @@
+//! The cases: what is compared with what, and which ratio is wanted.
+
+/// Whether a larger figure is the better one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Better {
+    /// Rates: the ratio is ours over theirs.
+    More,
+    /// Times and bytes: the ratio is theirs over ours.
+    Less,
+}
+
+/// Cases that share their runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Import,
+    RebuildSql,
+    RebuildCopy,
+    RebuildReplay,
+    Verify,
+    RebuildScaling,
+    Migrate,
+    Original,
+    Memory,
+}
+
+impl Group {
+    /// All, in the order in which they run.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Import,
+        Self::RebuildSql,
+        Self::RebuildCopy,
+        Self::RebuildReplay,
+        Self::Verify,
+        Self::RebuildScaling,
+        Self::Migrate,
+        Self::Original,
+        Self::Memory,
+    ];
+}
+
+/// One comparison.
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) group: Group,
+    pub(crate) ours: &'static str,
+    pub(crate) theirs: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) better: Better,
+    /// The ratio that must be reached.
+    pub(crate) at_least: f64,
+    /// The ratio that is aimed at.
+    pub(crate) aim: f64,
+}
+
+const fn case(
+    (name, group): (&'static str, Group),
+    (ours, theirs): (&'static str, &'static str),
+    (unit, better): (&'static str, Better),
+    (at_least, aim): (f64, f64),
+) -> Case {
+    Case { name, group, ours, theirs, unit, better, at_least, aim }
+}
+
+const RATE: (&str, Better) = ("events/s", Better::More);
+const TIME: (&str, Better) = ("s", Better::Less);
+const MEMORY: (&str, Better) = ("MiB", Better::Less);
+
+/// All cases.
+pub(crate) const CASES: [Case; 19] = [
+    case(
+        ("import", Group::Import),
+        ("bulk import, hash chain included", "binary COPY of the finished rows, same indexes"),
+        RATE,
+        (0.7, 0.9),
+    ),
+    case(
+        ("rebuild-sql-intact", Group::RebuildSql),
+        ("rebuild; the table is right", "set-based SQL into a temporary table, compared both ways"),
+        RATE,
+        (1.5, 2.5),
+    ),
+    case(
+        ("rebuild-sql-lost", Group::RebuildSql),
+        ("rebuild; the table is empty", "set-based SQL, INSERT in one transaction"),
+        RATE,
+        (1.5, 2.5),
+    ),
+    case(
+        ("rebuild-copy-intact", Group::RebuildCopy),
+        ("rebuild; the table is right", "COPY of the log to nowhere, one reader"),
+        RATE,
+        (0.35, 0.6),
+    ),
+    case(
+        ("rebuild-copy-lost", Group::RebuildCopy),
+        ("rebuild; the table is empty", "COPY of the log to nowhere, one reader"),
+        RATE,
+        (0.35, 0.6),
+    ),
+    case(
+        ("rebuild-replay", Group::RebuildReplay),
+        ("rebuild; the table is empty", "QueryReplay of cqrs-es into a postgres-es view"),
+        RATE,
+        (300.0, 700.0),
+    ),
+    case(
+        ("rebuild-scaling", Group::RebuildScaling),
+        ("rebuild of five times the log; the table is right", "rebuild of the log itself"),
+        RATE,
+        (0.85, 0.95),
+    ),
+    case(("verify", Group::Verify), ("verify", "COPY of the log to nowhere, one reader"), RATE, (0.2, 0.5)),
+    case(("migrate", Group::Migrate), ("migrate", "set-based SQL that keeps the links"), TIME, (0.25, 0.5)),
+    case(
+        ("rollback", Group::Migrate),
+        ("rollback", "set-based rewrite from the kept links"),
+        TIME,
+        (1.0, 1.5),
+    ),
+    case(
+        ("unreadable-up", Group::Migrate),
+        ("longest wait of a reader", "the whole migration"),
+        TIME,
+        (10.0, 50.0),
+    ),
+    case(
+        ("unreadable-down", Group::Migrate),
+        ("longest wait of a reader", "the whole rollback"),
+        TIME,
+        (10.0, 50.0),
+    ),
+    case(
+        ("migrate-original", Group::Original),
+        ("migrate", "the original's algorithm, row by row"),
+        TIME,
+        (3.0, 10.0),
+    ),
+    case(
+        ("rollback-original", Group::Original),
+        ("rollback", "the original's algorithm, row by row"),
+        TIME,
+        (30.0, 60.0),
+    ),
+    case(("memory-migrate", Group::Memory), ("peak memory of migrate", "512 MiB"), MEMORY, (1.0, 2.0)),
+    case(("memory-rollback", Group::Memory), ("peak memory of rollback", "512 MiB"), MEMORY, (1.0, 2.0)),
+    case(("memory-rebuild", Group::Memory), ("peak memory of rebuild", "512 MiB"), MEMORY, (1.0, 2.0)),
+    case(
+        ("memory-rebuild-lost", Group::Memory),
+        ("peak memory of rebuild; the table is empty", "512 MiB"),
+        MEMORY,
+        (1.0, 2.0),
+    ),
+    case(("memory-verify", Group::Memory), ("peak memory of verify", "512 MiB"), MEMORY, (1.0, 2.0)),
+];
+
+/// The case of that name.
+pub(crate) fn find(name: &str) -> Option<&'static Case> {
+    CASES.iter().find(|case| case.name == name)
+}

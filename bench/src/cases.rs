@@ -1,0 +1,65 @@
+//! How each case is carried out.
+
+mod import;
+mod memory;
+mod migrate;
+mod original;
+mod reader;
+mod rebuild;
+mod replay;
+mod verify;
+
+use crate::case::{Case, Group};
+use crate::error::Result;
+use crate::log::Log;
+use crate::measure::Outcome;
+use crate::report;
+use crate::server::Bench;
+
+/// Runs these cases; prints each outcome as soon as it is there.
+pub(crate) async fn run(bench: &Bench, wanted: &[&'static Case]) -> Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
+    // The log that most cases read; made when the first one needs it.
+    let mut log = None;
+    for group in Group::ALL {
+        if !wanted.iter().any(|case| case.group == group) {
+            continue;
+        }
+        if group.reads_log() && log.is_none() {
+            log = Some(Log::make(bench, bench.sizes.events).await?);
+        }
+        let found = match (group, &log) {
+            (Group::RebuildSql, Some(log)) => rebuild::beside_sql(bench, log).await?,
+            (Group::RebuildCopy, Some(log)) => rebuild::beside_copy(bench, log).await?,
+            (Group::RebuildReplay, Some(log)) => replay::run(bench, log).await?,
+            (Group::Verify, Some(log)) => verify::run(bench, log).await?,
+            (Group::Memory, Some(log)) => memory::run(bench, log).await?,
+            (Group::Import, _) => import::run(bench).await?,
+            (Group::RebuildScaling, Some(log)) => rebuild::scaling(bench, log).await?,
+            (Group::Migrate, _) => migrate::run(bench).await?,
+            (Group::Original, _) => original::run(bench).await?,
+            _ => Vec::new(),
+        };
+        for outcome in found {
+            if wanted.iter().any(|case| case.name == outcome.case.name) {
+                report::outcome(&outcome);
+                outcomes.push(outcome);
+            }
+        }
+    }
+    Ok(outcomes)
+}
+
+impl Group {
+    const fn reads_log(self) -> bool {
+        matches!(
+            self,
+            Self::RebuildSql
+                | Self::RebuildCopy
+                | Self::RebuildReplay
+                | Self::Verify
+                | Self::RebuildScaling
+                | Self::Memory
+        )
+    }
+}

@@ -1,0 +1,58 @@
+//! Peak memory, each time in a process of its own; and how it grows with what is worked on.
+
+use super::migrate::legacy;
+use super::rebuild::{Table, prepare};
+use crate::child::{Work, peak};
+use crate::error::Result;
+use crate::log::Log;
+use crate::measure::{Figures, Outcome};
+use crate::server::{Bench, connect};
+
+/// What must be enough.
+const LIMIT_MIB: f64 = 512.0;
+
+pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
+    let (projects, assignments) = bench.sizes.legacy;
+    let (fifth_up, fifth_down) = trip(bench, (projects / 5, assignments / 5)).await?;
+    let (up, down) = trip(bench, bench.sizes.legacy).await?;
+    let size = format!("{projects} projects, {assignments} assignments");
+    let mut outcomes = vec![
+        outcome("memory-migrate", &size, up, fifth_up)?,
+        outcome("memory-rollback", &size, down, fifth_down)?,
+    ];
+    let fifth = Log::make(bench, bench.sizes.events / 5).await?;
+    for (name, work, table) in [
+        ("memory-rebuild", Work::Rebuild, Table::Intact),
+        ("memory-rebuild-lost", Work::Rebuild, Table::Lost),
+        ("memory-verify", Work::Verify, Table::Intact),
+    ] {
+        let mut peaks = Vec::new();
+        for log in [log, &fifth] {
+            prepare(&mut connect(log.url()).await?, table).await?;
+            peaks.push(peak(work, log.url()).await?);
+        }
+        if let [whole, fifth] = peaks[..] {
+            outcomes.push(outcome(name, &log.size(), whole, fifth)?);
+        }
+    }
+    Ok(outcomes)
+}
+
+/// There and back again.
+async fn trip(bench: &Bench, size: (u32, u64)) -> Result<(f64, f64)> {
+    let database = legacy(bench, size, "SELECT").await?;
+    Ok((peak(Work::Migrate, database.url()).await?, peak(Work::Rollback, database.url()).await?))
+}
+
+fn outcome(name: &str, size: &str, whole: f64, fifth: f64) -> Result<Outcome> {
+    let checked = "the work was done in a process of its own, which told its VmHWM";
+    let growth = whole / fifth;
+    Ok(Outcome {
+        ours: Figures(vec![whole]),
+        theirs: Figures(vec![LIMIT_MIB]),
+        note: Some(format!(
+            "with a fifth of it {fifth:.0} MiB: five times as much takes {growth:.1} times the memory"
+        )),
+        ..Outcome::of(name, size, checked)?
+    })
+}

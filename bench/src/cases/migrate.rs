@@ -1,0 +1,172 @@
+//! Migration and rollback beside SQL as a good administrator would write it, with somebody reading all the while.
+
+use super::reader::Reader;
+use crate::child::rolled_back;
+use crate::error::{Result, same};
+use crate::log::migrate_options;
+use crate::measure::{Figures, Outcome, timed};
+use crate::server::{Bench, connect, digest, handle, run as execute, settle};
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_migrator::migrate::migrate;
+use phaseline_migrator::progress::Silent;
+use phaseline_migrator::sample::{self, SampleOptions};
+use std::time::Duration;
+
+const UP: &str = include_str!("../../sql/migrate.sql");
+const DOWN: &str = include_str!("../../sql/rollback.sql");
+
+const NEW_PHASES: &str = "id, project_id, name, start_date, end_date, description, capital_budget, \
+                          expense_budget, total_budget, created_at, updated_at";
+const OLD_PHASES: &str =
+    "id, project_id, phase_type::text, capital_budget, expense_budget, total_budget, created_at, updated_at";
+const ASSIGNMENTS: &str = "id, resource_id, project_id, assignment_date, allocation_percentage, \
+                           capital_percentage, expense_percentage, created_at, updated_at";
+
+/// What stands in the tables, and in which columns.
+pub(super) async fn new_shape(url: &str) -> Result<String> {
+    let mut connection = connect(url).await?;
+    let phases = digest(&mut connection, NEW_PHASES, "public.project_phases").await?;
+    let assignments = digest(&mut connection, ASSIGNMENTS, "public.resource_assignments").await?;
+    Ok(format!("{phases}, {assignments}, {}", structure(&mut connection).await?))
+}
+
+/// The same in the old shape.
+pub(super) async fn old_shape(url: &str) -> Result<String> {
+    let mut connection = connect(url).await?;
+    let phases = digest(&mut connection, OLD_PHASES, "public.project_phases").await?;
+    let columns = format!("{ASSIGNMENTS}, project_phase_id");
+    let assignments = digest(&mut connection, &columns, "public.resource_assignments").await?;
+    Ok(format!("{phases}, {assignments}, {}", structure(&mut connection).await?))
+}
+
+/// Columns, indexes and constraints of both tables.
+async fn structure(connection: &mut sqlx::PgConnection) -> Result<String> {
+    let query = "
+        SELECT md5(string_agg(line, E'\\n' ORDER BY line COLLATE \"C\")) FROM (
+            SELECT format('%s.%s %s %s', attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull)
+              FROM pg_attribute WHERE attrelid IN ('public.project_phases'::regclass, 'public.resource_assignments'::regclass)
+               AND attnum > 0 AND NOT attisdropped
+            UNION ALL
+            SELECT indexdef FROM pg_indexes WHERE tablename IN ('project_phases', 'resource_assignments')
+            UNION ALL
+            SELECT format('%s %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid), convalidated)
+              FROM pg_constraint WHERE 'public.project_phases'::regclass IN (conrelid, confrelid)
+                 OR 'public.resource_assignments'::regclass IN (conrelid, confrelid)
+        ) AS lines (line)";
+    Ok(sqlx::query_scalar(query).fetch_one(connection).await?)
+}
+
+/// A legacy database to copy.
+pub(super) async fn legacy(
+    bench: &Bench,
+    (projects, assignments): (u32, u64),
+    tidy: &str,
+) -> Result<TestDatabase> {
+    let database = bench.empty();
+    let mut connection = connect(database.url()).await?;
+    sample::create(&mut connection, &SampleOptions { projects, assignments, seed: 1 }).await?;
+    execute(&mut connection, tidy).await?;
+    execute(&mut connection, "VACUUM (FREEZE, ANALYZE)").await?;
+    Ok(database)
+}
+
+/// One way of one side: how long it took, and how long the reader waited at most.
+#[derive(Default)]
+struct Way {
+    took: Figures,
+    waited: Figures,
+}
+
+impl Way {
+    async fn go(&mut self, url: &str, work: impl Future<Output = Result<()>>) -> Result<()> {
+        settle(&mut connect(url).await?).await?;
+        let reader = Reader::start(url);
+        // The reader is there before the work begins.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let done = timed(work).await;
+        self.waited.0.push(reader.longest()?.as_secs_f64());
+        self.took.0.push(done?.1.as_secs_f64());
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Side {
+    up: Way,
+    down: Way,
+    /// What the tables held in between, and afterwards.
+    came_to: (String, String),
+}
+
+pub(super) async fn ours_up(url: &str) -> Result<()> {
+    migrate(&handle(url)?, &migrate_options(), &Silent).await?;
+    Ok(())
+}
+
+/// A script of SQL in a connection of its own.
+async fn script(url: &str, sql: &str) -> Result<()> {
+    execute(&mut connect(url).await?, sql).await
+}
+
+async fn ours(bench: &Bench, template: &TestDatabase, side: &mut Side) -> Result<()> {
+    let database = bench.copy(template);
+    let url = database.url();
+    side.up.go(url, ours_up(url)).await?;
+    side.came_to.0 = new_shape(url).await?;
+    side.down.go(url, rolled_back(url)).await?;
+    side.came_to.1 = old_shape(url).await?;
+    Ok(())
+}
+
+async fn theirs(bench: &Bench, template: &TestDatabase, side: &mut Side) -> Result<()> {
+    let database = bench.copy(template);
+    let url = database.url();
+    side.up.go(url, script(url, UP)).await?;
+    side.came_to.0 = new_shape(url).await?;
+    side.down.go(url, script(url, DOWN)).await?;
+    side.came_to.1 = old_shape(url).await?;
+    Ok(())
+}
+
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
+    let template = legacy(bench, bench.sizes.legacy, "SELECT").await?;
+    let before = old_shape(template.url()).await?;
+    let (mut our_side, mut their_side) = (Side::default(), Side::default());
+    for round in 0..bench.rounds {
+        if round % 2 == 0 {
+            ours(bench, &template, &mut our_side).await?;
+        }
+        theirs(bench, &template, &mut their_side).await?;
+        if round % 2 == 1 {
+            ours(bench, &template, &mut our_side).await?;
+        }
+        same("migrate", "both tables in the new shape", &our_side.came_to.0, &their_side.came_to.0)?;
+        same("rollback", "both tables before and after (ours)", &before, &our_side.came_to.1)?;
+        same("rollback", "both tables before and after (theirs)", &before, &their_side.came_to.1)?;
+    }
+    let (projects, assignments) = bench.sizes.legacy;
+    let size = format!("{projects} projects, {assignments} assignments");
+    let checked = "both have the same rows, columns, indexes and constraints after each way";
+    let seconds = |figures: &Figures| format!("{:.2} s", figures.median());
+    let mut outcomes = Vec::new();
+    for (name, ours, theirs) in
+        [("migrate", &our_side.up, &their_side.up), ("rollback", &our_side.down, &their_side.down)]
+    {
+        let note = format!(
+            "longest wait of a reader: ours {}, theirs {}",
+            seconds(&ours.waited),
+            seconds(&theirs.waited)
+        );
+        outcomes.push(Outcome {
+            ours: ours.took.clone(),
+            theirs: theirs.took.clone(),
+            note: Some(note),
+            ..Outcome::of(name, &size, checked)?
+        });
+    }
+    for (name, way) in [("unreadable-up", our_side.up), ("unreadable-down", our_side.down)] {
+        let checked = "a reader asked both tables every 2 ms from before the run to its end";
+        outcomes.push(Outcome { ours: way.waited, theirs: way.took, ..Outcome::of(name, &size, checked)? });
+    }
+    Ok(outcomes)
+}

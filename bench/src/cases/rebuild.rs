@@ -1,0 +1,156 @@
+//! The rebuild of `project_phases`, beside SQL that does the same, beside the mere reading of the log, and beside itself.
+
+use crate::child::rebuilt;
+use crate::error::{BenchError, Result, same};
+use crate::log::Log;
+use crate::measure::{Figures, Outcome, alternate, rate, timed};
+use crate::server::{Bench, connect, digest, number, run, settle};
+use futures_util::TryStreamExt;
+use sqlx::PgConnection;
+
+/// The log folded by one query, into a temporary table.
+const FOLD: &str = include_str!("../../sql/fold.sql");
+const COMPARE: &str = include_str!("../../sql/compare.sql");
+const RESTORE: &str = include_str!("../../sql/restore.sql");
+const COLUMNS: &str = "project_id, capital_budget, expense_budget, total_budget, id, created_at, updated_at, name, \
+                       start_date, end_date, description";
+/// The new shape has nothing that refers to this table.
+const LOSE: &str = "TRUNCATE public.project_phases";
+
+/// In which state the table is when a rebuild begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    Intact,
+    Lost,
+}
+
+/// Brings the table into that state.
+pub(super) async fn prepare(connection: &mut PgConnection, table: Table) -> Result<()> {
+    if table == Table::Lost {
+        run(connection, LOSE).await?;
+    }
+    settle(connection).await
+}
+
+async fn rows(connection: &mut PgConnection) -> Result<String> {
+    digest(connection, COLUMNS, "public.project_phases").await
+}
+
+/// One rebuild of ours: events a second.
+pub(super) async fn ours(log: &Log, table: Table) -> Result<f64> {
+    let mut connection = connect(log.url()).await?;
+    prepare(&mut connection, table).await?;
+    let (rebuilt, time) = timed(rebuilt(log.url())).await?;
+    let expected = if table == Table::Lost { log.rows.unsigned_abs() } else { 0 };
+    if rebuilt.inserted != expected || rebuilt.updated != 0 || !rebuilt.is_right() {
+        return Err(BenchError::Failed(format!("rebuild of the {table:?} table: {rebuilt:?}")));
+    }
+    Ok(rate(log.events, time))
+}
+
+/// The same by SQL.
+async fn by_sql(log: &Log, table: Table) -> Result<f64> {
+    let mut connection = connect(log.url()).await?;
+    prepare(&mut connection, table).await?;
+    let (different, time) = timed(async {
+        run(&mut connection, "BEGIN").await?;
+        run(&mut connection, FOLD).await?;
+        let different = match table {
+            Table::Intact => number(&mut connection, COMPARE).await?,
+            Table::Lost => {
+                run(&mut connection, RESTORE).await?;
+                0
+            }
+        };
+        run(&mut connection, "COMMIT").await?;
+        Ok(different)
+    })
+    .await?;
+    if different != 0 {
+        return Err(BenchError::Failed(format!(
+            "the SQL fold differs from project_phases in {different} rows"
+        )));
+    }
+    Ok(rate(log.events, time))
+}
+
+/// Reads the log and throws it away: events a second.
+pub(super) async fn read_log(log: &Log) -> Result<f64> {
+    let mut connection = connect(log.url()).await?;
+    settle(&mut connection).await?;
+    let (bytes, time) = timed(async {
+        let copy = "COPY (SELECT * FROM phaseline.events) TO STDOUT (FORMAT binary)";
+        let mut stream = connection.copy_out_raw(copy).await?;
+        let mut bytes = 0;
+        while let Some(data) = stream.try_next().await? {
+            bytes += data.len();
+        }
+        Ok(bytes)
+    })
+    .await?;
+    // Hashes, ids and lengths alone are that long.
+    if i64::try_from(bytes).unwrap_or_default() < log.events * 150 {
+        return Err(BenchError::Failed(format!("COPY gave {bytes} bytes for {} events", log.events)));
+    }
+    Ok(rate(log.events, time))
+}
+
+pub(super) async fn beside_sql(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
+    let mut connection = connect(log.url()).await?;
+    let before = rows(&mut connection).await?;
+    let mut outcomes = Vec::new();
+    for (name, table) in [("rebuild-sql-intact", Table::Intact), ("rebuild-sql-lost", Table::Lost)] {
+        let (mut of_ours, mut of_theirs) = (before.clone(), before.clone());
+        let (ours, theirs) = alternate(
+            bench.rounds,
+            async || {
+                let figure = ours(log, table).await?;
+                of_ours = rows(&mut connect(log.url()).await?).await?;
+                Ok(figure)
+            },
+            async || {
+                let figure = by_sql(log, table).await?;
+                of_theirs = rows(&mut connect(log.url()).await?).await?;
+                Ok(figure)
+            },
+        )
+        .await?;
+        same(name, "rows of project_phases", &of_ours, &of_theirs)?;
+        same(name, "rows of project_phases before and after", &before, &of_ours)?;
+        let checked = "both come to the same rows, times included";
+        outcomes.push(Outcome { ours, theirs, ..Outcome::of(name, log.size(), checked)? });
+    }
+    Ok(outcomes)
+}
+
+pub(super) async fn beside_copy(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
+    for (name, table) in [("rebuild-copy-intact", Table::Intact), ("rebuild-copy-lost", Table::Lost)] {
+        let (ours, theirs) =
+            alternate(bench.rounds, async || ours(log, table).await, async || read_log(log).await).await?;
+        let checked = "every row is back; the whole log was sent";
+        outcomes.push(Outcome { ours, theirs, ..Outcome::of(name, log.size(), checked)? });
+    }
+    Ok(outcomes)
+}
+
+pub(super) async fn scaling(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
+    let base = bench.sizes.scaling;
+    let (mut short, mut long) = (None, None);
+    if base != bench.sizes.events {
+        short = Some(Log::make(bench, base).await?);
+    }
+    if base * 5 != bench.sizes.events {
+        long = Some(Log::make(bench, base * 5).await?);
+    }
+    let (short, long) = (short.as_ref().unwrap_or(log), long.as_ref().unwrap_or(log));
+    let (ours, theirs): (Figures, Figures) = alternate(
+        bench.rounds,
+        async || ours(long, Table::Intact).await,
+        async || ours(short, Table::Intact).await,
+    )
+    .await?;
+    let size = format!("{} and {} events", long.events, short.events);
+    let checked = "nothing was found to differ in either";
+    Ok(vec![Outcome { ours, theirs, ..Outcome::of("rebuild-scaling", size, checked)? }])
+}

@@ -1,0 +1,120 @@
+//! The rebuild beside the published cqrs-es and postgres-es, used as they document it: `QueryReplay` over the event
+//! table feeds a `GenericQuery`, which keeps each timeline as one row of a view table.
+
+use super::rebuild::{Table, ours};
+use crate::error::{BenchError, Result, same};
+use crate::log::Log;
+use crate::measure::{Outcome, alternate, rate, timed};
+use crate::server::{Bench, connect, digest, number, run as execute, settle};
+use cqrs_es::persist::{GenericQuery, QueryReplay};
+use cqrs_es::{EventEnvelope, View};
+use phaseline_domain::Timeline;
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_store::copy;
+use postgres_es::{PostgresEventRepository, PostgresViewRepository};
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgPoolOptions;
+use std::sync::{Arc, Mutex, PoisonError};
+
+const NAME: &str = "rebuild-replay";
+/// The tables of postgres-es, as its own `db/init.sql` makes them.
+const TABLES: &str = include_str!("../../sql/postgres_es.sql");
+/// What of the view's rows must be that of `project_phases`.
+const OF_VIEW: &str = "(SELECT (ph->>'id')::uuid AS id, ph->>'name' AS name, ph->'range'->>'start_date' AS s,
+                               ph->'range'->>'end_date' AS e, ph->>'description' AS d,
+                               (ph->'budget'->>'capital_budget')::numeric AS c
+                          FROM timeline_view, json_array_elements(payload->'timeline'->'phases') AS ph) AS v";
+const OF_TABLE: &str = "(SELECT id, name, start_date::text AS s, end_date::text AS e, description AS d,
+                                capital_budget AS c
+                           FROM public.project_phases WHERE project_id = ANY (string_to_array('%', ',')::uuid[])) AS t";
+
+/// One timeline.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct TimelineView {
+    timeline: Timeline,
+}
+
+impl View<Timeline> for TimelineView {
+    fn update(&mut self, event: &EventEnvelope<Timeline>) {
+        self.timeline.evolve(&event.payload);
+    }
+}
+
+pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
+    let (database, projects) = events_of_some(bench, log).await?;
+    let mut connection = connect(database.url()).await?;
+    let replayed = number(&mut connection, "SELECT count(*) FROM events").await?;
+    let (figures, theirs) = alternate(
+        bench.rounds,
+        async || ours(log, Table::Lost).await,
+        async || {
+            let mut connection = connect(database.url()).await?;
+            execute(&mut connection, "TRUNCATE timeline_view").await?;
+            settle(&mut connection).await?;
+            let ((), time) = timed(replay(database.url())).await?;
+            Ok(rate(replayed, time))
+        },
+    )
+    .await?;
+    let columns = "id, name, s, e, d, c";
+    let theirs_rows = digest(&mut connection, columns, OF_VIEW).await?;
+    let table = OF_TABLE.replace('%', &projects.join(","));
+    let our_rows = digest(&mut connect(log.url()).await?, columns, &table).await?;
+    same(NAME, "phases of the timelines replayed", &our_rows, &theirs_rows)?;
+    let size = format!("{}; theirs {replayed} events", log.size());
+    let checked = "the phases of the timelines replayed are the same";
+    Ok(vec![Outcome { ours: figures, theirs, ..Outcome::of(NAME, size, checked)? }])
+}
+
+/// The events of some of the log's timelines, in the tables of postgres-es.
+async fn events_of_some(bench: &Bench, log: &Log) -> Result<(TestDatabase, Vec<String>)> {
+    let database = bench.empty();
+    let mut into = connect(database.url()).await?;
+    execute(&mut into, TABLES).await?;
+    let mut from = connect(log.url()).await?;
+    let projects: Vec<String> = sqlx::query_scalar(
+        "SELECT stream_id::text FROM phaseline.events WHERE event_type = 'TimelineOpened' AND position > 100
+          ORDER BY position LIMIT $1",
+    )
+    .bind(i64::try_from(bench.sizes.replayed / 25).unwrap_or(1))
+    .fetch_all(&mut from)
+    .await?;
+    let query = format!(
+        "SELECT aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata
+           FROM phaseline.postgres_es_events WHERE aggregate_id = ANY (string_to_array('{}', ','))",
+        projects.join(",")
+    );
+    let mut sink = copy::Sink::open(&mut into, "events").await?;
+    let mut events: Vec<Vec<Vec<u8>>> = Vec::new();
+    copy::read(&mut from, &query, |row| {
+        events.push((0..7).map(|field| Ok(row.bytes(field)?.to_vec())).collect::<Result<_>>()?);
+        Ok::<_, BenchError>(())
+    })
+    .await?;
+    for event in &events {
+        sink.row(7, |row| event.iter().for_each(|field| row.bytes(field))).await?;
+    }
+    sink.finish().await?;
+    execute(&mut into, "VACUUM (FREEZE, ANALYZE)").await?;
+    Ok((database, projects))
+}
+
+async fn replay(url: &str) -> Result<()> {
+    let pool = PgPoolOptions::new().max_connections(10).connect(url).await?;
+    let failed: Arc<Mutex<Option<String>>> = Arc::default();
+    let note = |failed: &Arc<Mutex<Option<String>>>| {
+        let failed = Arc::clone(failed);
+        Box::new(move |error: cqrs_es::persist::PersistenceError| {
+            failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.to_string());
+        })
+    };
+    let view = Arc::new(PostgresViewRepository::<TimelineView, Timeline>::new("timeline_view", pool.clone()));
+    let mut query = GenericQuery::new(view);
+    query.use_error_handler(note(&failed));
+    let mut replay = QueryReplay::new(PostgresEventRepository::new(pool.clone()), query);
+    replay.use_error_handler(note(&failed));
+    replay.replay_all().await.map_err(|error| BenchError::Failed(format!("QueryReplay: {error}")))?;
+    pool.close().await;
+    let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+    failed.map_or(Ok(()), |error| Err(BenchError::Failed(format!("QueryReplay: {error}"))))
+}

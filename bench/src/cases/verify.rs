@@ -1,0 +1,23 @@
+//! Verification of a database with a long log, beside the mere reading of the log.
+
+use super::rebuild::read_log;
+use crate::child::verified;
+use crate::error::Result;
+use crate::log::Log;
+use crate::measure::{Outcome, alternate, rate, timed};
+use crate::server::{Bench, connect, settle};
+
+pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
+    let (ours, theirs) = alternate(
+        bench.rounds,
+        async || {
+            settle(&mut connect(log.url()).await?).await?;
+            let ((), time) = timed(verified(log.url())).await?;
+            Ok(rate(log.events, time))
+        },
+        async || read_log(log).await,
+    )
+    .await?;
+    let checked = "every check passed; the whole log was sent";
+    Ok(vec![Outcome { ours, theirs, ..Outcome::of("verify", log.size(), checked)? }])
+}

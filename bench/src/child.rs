@@ -1,0 +1,107 @@
+//! Work in a process of its own, so that its peak memory is its own.
+
+use crate::error::{BenchError, Result};
+use crate::log::{migrate_options, operator};
+use crate::report::say;
+use crate::server::handle;
+use phaseline_migrator::migrate::migrate;
+use phaseline_migrator::progress::Silent;
+use phaseline_migrator::rollback::{RollbackOptions, rollback};
+use phaseline_migrator::verify::verify;
+use phaseline_projections::rebuild::{RebuildOptions, Rebuilt, rebuild};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Where the child finds the database. Not an argument: the URL has a password.
+const URL: &str = "PHASELINE_BENCH_URL";
+
+/// What a child can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Work {
+    Migrate,
+    Rollback,
+    Rebuild,
+    Verify,
+}
+
+impl Work {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Migrate => "migrate",
+            Self::Rollback => "rollback",
+            Self::Rebuild => "rebuild",
+            Self::Verify => "verify",
+        }
+    }
+}
+
+/// Does the work in this process and prints its peak memory in KiB.
+pub(crate) async fn work(work: Work) -> Result<()> {
+    let url = std::env::var(URL).map_err(|_| BenchError::Failed(format!("{URL} is not set")))?;
+    match work {
+        Work::Migrate => {
+            migrate(&handle(&url)?, &migrate_options(), &Silent).await?;
+        }
+        Work::Rollback => rolled_back(&url).await?,
+        Work::Rebuild => {
+            rebuilt(&url).await?;
+        }
+        Work::Verify => verified(&url).await?,
+    }
+    let status = std::fs::read_to_string("/proc/self/status")
+        .map_err(BenchError::io("cannot read /proc/self/status, which tells the peak memory"))?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    say(peak.trim().trim_end_matches("kB").trim());
+    Ok(())
+}
+
+/// Starts this program again for a piece of work; its peak memory in MiB.
+pub(crate) async fn peak(work: Work, url: &str) -> Result<f64> {
+    let program = std::env::current_exe().map_err(BenchError::io("cannot find this program's file"))?;
+    let mut command = Command::new(program);
+    command.args(["--child", work.name()]).env(URL, url).stderr(Stdio::inherit());
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .map_err(|error| BenchError::Failed(format!("the child's thread ended: {error}")))?
+        .map_err(BenchError::io("cannot start this program again"))?;
+    if !output.status.success() {
+        return Err(BenchError::Failed(format!("{} in a child ended with {}", work.name(), output.status)));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let kib: f64 = text
+        .trim()
+        .parse()
+        .map_err(|_| BenchError::Failed(format!("a child said {text:?} instead of its memory")))?;
+    Ok(kib / 1024.0)
+}
+
+/// Rolls back.
+pub(crate) async fn rolled_back(url: &str) -> Result<()> {
+    let options =
+        RollbackOptions { lock_timeout: Duration::from_secs(60), operator: operator(), accept_loss: None };
+    rollback(&handle(url)?, &options, &Silent).await?;
+    Ok(())
+}
+
+/// Rebuilds with a reader for each core, as the program does.
+pub(crate) async fn rebuilt(url: &str) -> Result<Rebuilt> {
+    let database = handle(url)?;
+    let mut connection = database.connect("bench").await?;
+    let mut readers = Vec::new();
+    for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+        readers.push(database.connect("bench reader").await?);
+    }
+    Ok(rebuild(&mut connection, readers, &RebuildOptions::default(), &Silent).await?)
+}
+
+/// Verifies; fails unless every check passes.
+pub(crate) async fn verified(url: &str) -> Result<()> {
+    let mut connection = handle(url)?.connect("bench").await?;
+    let found = verify(&mut connection, &Silent).await?;
+    if found.passed {
+        return Ok(());
+    }
+    let failed: Vec<_> =
+        found.checks.iter().filter(|check| !check.passed).map(|check| &check.title).collect();
+    Err(BenchError::Failed(format!("the verification failed: {failed:?}")))
+}

@@ -1,0 +1,307 @@
+//! Makes a log's events: commands of a fixed seed, decided by the domain, so that every event is one that could have
+//! happened. 25 events a project leave five phases: five events to a row of `project_phases`.
+
+use crate::error::Result;
+use chrono::{Days, NaiveDate};
+use phaseline_domain::{
+    DateRange, Neighbours, Phase, PhaseDraft, PhaseId, ProjectId, Timeline, TimelineCommand, decide,
+};
+use phaseline_store::{Metadata, NewEvent, StreamId, timeline::stream_of};
+use rust_decimal::Decimal;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// What happens to each project, in this order.
+const LIFE: [Step; 17] = [
+    Step::Open,
+    Step::Create,
+    Step::Budget,
+    Step::Create,
+    Step::Rename,
+    Step::Budget,
+    Step::Create,
+    Step::Describe,
+    Step::Create,
+    Step::Resize,
+    Step::Budget,
+    Step::Create,
+    Step::Remove,
+    Step::Budget,
+    Step::Rename,
+    Step::Describe,
+    Step::Budget,
+];
+
+/// How many projects are worked on at once in the first half of a log; in the second half, one after the other.
+const AT_ONCE: usize = 64;
+
+#[derive(Clone, Copy)]
+enum Step {
+    Open,
+    Create,
+    Budget,
+    Rename,
+    Describe,
+    Resize,
+    Remove,
+}
+
+/// Numbers from a seed (SplitMix64): the same on every machine.
+#[derive(Debug)]
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `choices`, which must not be 0.
+    fn below(&mut self, choices: u64) -> u64 {
+        self.next() % choices
+    }
+
+    fn uuid(&mut self) -> Uuid {
+        let bits = (u128::from(self.next()) << 64) | u128::from(self.next());
+        uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+    }
+
+    fn amount(&mut self) -> Decimal {
+        Decimal::new(i64::try_from(self.below(50_000_000)).unwrap_or_default(), 2)
+    }
+
+    fn place(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length.max(1) as u64)).unwrap_or_default()
+    }
+}
+
+/// One event on its way into the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Made {
+    pub(crate) stream: StreamId,
+    pub(crate) version: i64,
+    pub(crate) event: NewEvent,
+    /// JSON text, the same for all events of one command.
+    pub(crate) metadata: Arc<str>,
+}
+
+/// A project, for its row in `projects`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Project {
+    pub(crate) id: ProjectId,
+    pub(crate) range: DateRange,
+}
+
+struct Under {
+    project: Project,
+    timeline: Timeline,
+    version: i64,
+    step: usize,
+}
+
+/// The source of a log's events.
+pub(crate) struct Events {
+    chance: Chance,
+    wanted: u64,
+    made: u64,
+    under_way: Vec<Under>,
+    ready: VecDeque<Made>,
+    /// The projects begun so far.
+    pub(crate) projects: Vec<Project>,
+}
+
+impl Events {
+    /// Events of `seed`, `wanted` of them; the last command may add one more.
+    pub(crate) fn new(seed: u64, wanted: u64) -> Self {
+        Self {
+            chance: Chance::new(seed),
+            wanted,
+            made: 0,
+            under_way: Vec::new(),
+            ready: VecDeque::new(),
+            projects: Vec::new(),
+        }
+    }
+
+    /// The next event; none at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Made>> {
+        while self.ready.is_empty() {
+            if self.made >= self.wanted {
+                return Ok(None);
+            }
+            self.command()?;
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    /// All that are left.
+    pub(crate) fn all(&mut self) -> Result<Vec<Made>> {
+        let mut all = Vec::with_capacity(usize::try_from(self.wanted).unwrap_or_default() + 1);
+        while let Some(made) = self.next()? {
+            all.push(made);
+        }
+        Ok(all)
+    }
+
+    fn command(&mut self) -> Result<()> {
+        let at_once = if self.made < self.wanted / 2 { AT_ONCE } else { 1 };
+        while self.under_way.len() < at_once {
+            let project = self.project()?;
+            self.projects.push(project);
+            self.under_way.push(Under { project, timeline: Timeline::default(), version: 0, step: 0 });
+        }
+        let place = if at_once == 1 { 0 } else { self.chance.place(self.under_way.len()) };
+        let Some(under) = self.under_way.get_mut(place) else { return Ok(()) };
+        let step = LIFE.get(under.step).copied().unwrap_or(Step::Budget);
+        let command = ask(&mut self.chance, step, under);
+        let metadata = Metadata {
+            actor: Some(format!("planner{}", self.chance.below(40))),
+            source: Some("api".to_owned()),
+            command_id: Some(self.chance.uuid().to_string()),
+            ..Metadata::default()
+        };
+        let metadata: Arc<str> = metadata.to_json()?.into();
+        for event in decide(&under.timeline, &command)? {
+            under.timeline.evolve(&event);
+            under.version += 1;
+            self.made += 1;
+            self.ready.push_back(Made {
+                stream: stream_of(under.project.id),
+                version: under.version,
+                event: NewEvent::timeline(&event)?,
+                metadata: Arc::clone(&metadata),
+            });
+        }
+        under.step += 1;
+        if under.step >= LIFE.len() {
+            self.under_way.swap_remove(place);
+        }
+        Ok(())
+    }
+
+    fn project(&mut self) -> Result<Project> {
+        let epoch = NaiveDate::from_ymd_opt(2024, 1, 1).unwrap_or_default();
+        let start = epoch + Days::new(self.chance.below(700));
+        let end = start + Days::new(250 + self.chance.below(500));
+        let range = DateRange::new(start, end)
+            .map_err(|error| crate::error::BenchError::Failed(format!("generated project: {error}")))?;
+        Ok(Project { id: self.chance.uuid().into(), range })
+    }
+}
+
+const NAMES: [&str; 8] =
+    ["Discovery", "Design", "Build", "Pilot", "Rollout", "Acceptance", "Hand-over", "Warranty"];
+
+fn name(chance: &mut Chance) -> String {
+    let word = NAMES.get(chance.place(NAMES.len())).copied().unwrap_or("Build");
+    format!("{word} {}", chance.below(1_000_000))
+}
+
+fn text(chance: &mut Chance) -> String {
+    format!("Agreed in meeting {}, to be reviewed by team {}", chance.below(1_000_000), chance.below(100))
+}
+
+fn ask(chance: &mut Chance, step: Step, under: &Under) -> TimelineCommand {
+    let phases = under.timeline.phases();
+    let Some(some) = phases.get(chance.place(phases.len())).filter(|_| !matches!(step, Step::Open)) else {
+        let Project { id, range } = under.project;
+        return TimelineCommand::Open { project_id: id, range, default_phase_id: chance.uuid().into() };
+    };
+    match step {
+        Step::Create => create(chance, longest(phases, some)),
+        Step::Rename => TimelineCommand::RenamePhase { phase_id: some.id, name: name(chance) },
+        Step::Describe => {
+            let taken_away = some.description.is_some() && chance.below(4) == 0;
+            let description = (!taken_away).then(|| text(chance));
+            TimelineCommand::DescribePhase { phase_id: some.id, description }
+        }
+        // The last day of the first phase goes to the second; it has many, for no phase is shorter than a month.
+        Step::Resize => {
+            let first = phases.first().unwrap_or(some);
+            let (phase_id, range) = (first.id, first.range);
+            TimelineCommand::ResizePhase {
+                phase_id,
+                start_date: range.start(),
+                end_date: range.end() - Days::new(1 + chance.below(5)),
+                neighbours: Neighbours::Adjust,
+            }
+        }
+        Step::Remove => TimelineCommand::RemovePhase { phase_id: some.id, neighbours: Neighbours::Adjust },
+        Step::Open | Step::Budget => TimelineCommand::BudgetPhase {
+            phase_id: some.id,
+            capital_budget: chance.amount(),
+            expense_budget: chance.amount(),
+            total_budget: None,
+        },
+    }
+}
+
+fn longest<'a>(phases: &'a [Phase], some: &'a Phase) -> &'a Phase {
+    phases.iter().max_by_key(|phase| phase.range.days()).unwrap_or(some)
+}
+
+/// A phase over the last third of another one.
+fn create(chance: &mut Chance, of: &Phase) -> TimelineCommand {
+    let third = u64::try_from(of.range.days() / 3).unwrap_or_default();
+    let (capital_budget, expense_budget) = (chance.amount(), chance.amount());
+    TimelineCommand::CreatePhase {
+        phase: PhaseDraft {
+            id: PhaseId::from(chance.uuid()),
+            name: name(chance),
+            start_date: of.range.end() - Days::new(third),
+            end_date: of.range.end(),
+            description: (chance.below(2) == 0).then(|| text(chance)),
+            capital_budget,
+            expense_budget,
+            total_budget: capital_budget + expense_budget,
+        },
+        neighbours: Neighbours::Adjust,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use phaseline_domain::TimelineEvent;
+    use std::collections::HashMap;
+
+    #[test]
+    fn events_are_many_streams_in_order_of_version_and_leave_one_row_for_five() {
+        let mut events = Events::new(1, 5_000);
+        let all = events.all().unwrap();
+        assert!((5_000..=5_001).contains(&all.len()), "{}", all.len());
+        let mut folded: HashMap<Uuid, (i64, Timeline)> = HashMap::new();
+        let mut switches = 0;
+        for (at, made) in all.iter().enumerate() {
+            let (version, timeline) = folded.entry(made.stream.id).or_default();
+            *version += 1;
+            assert_eq!(made.version, *version);
+            let event = &made.event;
+            timeline.evolve(
+                &TimelineEvent::from_stored(event.event_type, event.schema_version, &event.payload).unwrap(),
+            );
+            switches += usize::from(at > 0 && all[at - 1].stream != made.stream);
+        }
+        assert_eq!(folded.len(), events.projects.len());
+        assert!(switches > 1_000, "the first half is interleaved: {switches}");
+        let rows: usize = folded.values().map(|(_, timeline)| timeline.phases().len()).sum();
+        assert!((950..=1_050).contains(&rows), "{rows}");
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_payloads() {
+        let payloads = |seed| -> Vec<String> {
+            Events::new(seed, 500).all().unwrap().into_iter().map(|made| made.event.payload).collect()
+        };
+        assert_eq!(payloads(3), payloads(3));
+        assert_ne!(payloads(3), payloads(4));
+    }
+}

@@ -1,0 +1,58 @@
+//! Benchmarks: Phaseline beside what else does the same, alternating on one durable server, with both results compared.
+//!
+//! `phaseline-bench list` lists the cases; `docs/performance.md` says what was measured.
+
+mod args;
+mod case;
+mod cases;
+mod child;
+mod error;
+mod events;
+mod log;
+mod machine;
+mod measure;
+mod report;
+mod server;
+
+use clap::Parser;
+use error::Result;
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(args::Args::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            report::complain(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: args::Args) -> Result<ExitCode> {
+    if let Some(work) = args.child {
+        child::work(work).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.cases.iter().any(|name| name == "list") {
+        report::list();
+        return Ok(ExitCode::SUCCESS);
+    }
+    let wanted = args.wanted()?;
+    let bench = server::Bench::start(args.sizes(), args.rounds);
+    let machine = machine::Machine::look(&bench).await?;
+    report::say(&machine.to_string());
+    let outcomes = cases::run(&bench, &wanted).await?;
+    let report = report::Report { machine, outcomes };
+    if let Some(file) = &args.json {
+        report.write(file, &report.json()?)?;
+    }
+    if let Some(file) = &args.markdown {
+        report.write(file, &report.markdown())?;
+    }
+    let slow = args.enforce.map(|factor| report.below(factor)).unwrap_or_default();
+    for text in &slow {
+        report::complain(text);
+    }
+    Ok(if slow.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

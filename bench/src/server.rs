@@ -1,0 +1,99 @@
+//! The one server on which both sides run, with the settings that users have.
+
+use crate::error::Result;
+use phaseline_embedded::testing::{TestCluster, TestDatabase, TestOptions};
+use phaseline_migrator::Database;
+use sqlx::{Connection, PgConnection};
+
+/// The server, and how much is run on it.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    cluster: TestCluster,
+    pub(crate) sizes: Sizes,
+    pub(crate) rounds: u32,
+}
+
+/// How much of what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    /// Events in a log.
+    pub(crate) events: u64,
+    /// Events in the log of which rebuild-scaling rebuilds five times as much.
+    pub(crate) scaling: u64,
+    /// Events that cqrs-es replays one by one.
+    pub(crate) replayed: u64,
+    /// Projects of the migration, and their assignments.
+    pub(crate) legacy: (u32, u64),
+    /// The same for the original's algorithm.
+    pub(crate) original: (u32, u64),
+}
+
+impl Sizes {
+    /// Sizes at which ratios are those of large databases.
+    pub(crate) fn large(events: u64) -> Self {
+        Self {
+            events,
+            scaling: events.min(1_000_000),
+            replayed: events.min(10_000),
+            legacy: (10_000, 1_000_000),
+            original: (200, 20_000),
+        }
+    }
+
+    /// Sizes that show in a minute whether all still works, and whether something became several times slower.
+    pub(crate) const fn small(events: u64) -> Self {
+        Self { events, scaling: events, replayed: 1_000, legacy: (500, 50_000), original: (50, 5_000) }
+    }
+}
+
+impl Bench {
+    /// Starts the server.
+    pub(crate) fn start(sizes: Sizes, rounds: u32) -> Self {
+        Self { cluster: TestCluster::start(TestOptions::durable()), sizes, rounds }
+    }
+
+    /// An empty database.
+    pub(crate) fn empty(&self) -> TestDatabase {
+        self.cluster.database()
+    }
+
+    /// A copy; nobody may be connected to the original.
+    pub(crate) fn copy(&self, of: &TestDatabase) -> TestDatabase {
+        self.cluster.database_from(of.name())
+    }
+}
+
+/// A connection with PostgreSQL's own settings, as others have it.
+pub(crate) async fn connect(url: &str) -> Result<PgConnection> {
+    Ok(PgConnection::connect(url).await?)
+}
+
+/// The database as the migrator takes it.
+pub(crate) fn handle(url: &str) -> Result<Database> {
+    Ok(Database::new(url.parse()?))
+}
+
+/// Runs SQL of one or many statements.
+pub(crate) async fn run(connection: &mut PgConnection, sql: &str) -> Result<()> {
+    sqlx::raw_sql(sql).execute(connection).await?;
+    Ok(())
+}
+
+/// Writes out what others left to write, so that whoever is timed next does not pay for it.
+pub(crate) async fn settle(connection: &mut PgConnection) -> Result<()> {
+    run(connection, "CHECKPOINT").await
+}
+
+/// How many rows, and a sum over all of them that does not depend on their order.
+pub(crate) async fn digest(connection: &mut PgConnection, columns: &str, table: &str) -> Result<String> {
+    let query = format!(
+        "SELECT count(*) || ' rows ' || coalesce(sum(hashtextextended(r::text, 0)::numeric), 0)
+           FROM (SELECT ROW({columns}) AS r FROM {table}) AS rows"
+    );
+    Ok(sqlx::query_scalar(&query).fetch_one(connection).await?)
+}
+
+/// One number.
+pub(crate) async fn number(connection: &mut PgConnection, query: &str) -> Result<i64> {
+    Ok(sqlx::query_scalar(query).fetch_one(connection).await?)
+}
