@@ -8,7 +8,7 @@ step := bash scripts/step.sh
 
 .PHONY: help
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: setup ## Build phaseline and show what it does, on a sample database of its own
@@ -41,6 +41,19 @@ lint-clippy: lint-setup
 
 lint-doc: lint-setup
 	@$(step) doc env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+.PHONY: bench
+bench: setup ## Measure everything beside what else does the same; ARGS='import verify' measures some
+	cargo run --release --locked -p phaseline-bench -- $(or $(ARGS),all)
+
+.PHONY: bench-full
+bench-full: setup ## The same with logs of 5 000 000 events
+	cargo run --release --locked -p phaseline-bench -- $(or $(ARGS),all) --events 5000000
+
+# In the profile of the tests, so that nothing is built twice. The ratios are rough; half of each small target is enough.
+.PHONY: bench-small
+bench-small: setup ## Whether every benchmark still works and nothing became several times slower
+	@$(step) bench-small cargo run --quiet --locked -p phaseline-bench -- all --small --rounds 2 --enforce 0.5
 
 .PHONY: scale
 scale: setup ## Migrate 10 000 projects and 1 000 000 assignments there and back, and say what it took

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 /// Events in a log unless asked otherwise.
 const EVENTS: u64 = 1_000_000;
-/// The same with `--small`.
-const FEW_EVENTS: u64 = 20_000;
+/// The same with `--small`: at fewer, what every run costs is most of what is measured.
+const FEW_EVENTS: u64 = 100_000;
 
 /// Benchmarks of Phaseline beside what else does the same.
 ///
@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[arg(value_name = "CASE", required_unless_present = "child")]
     pub(crate) cases: Vec<String>,
 
-    /// Events in a log [default: 1000000, with --small 20000]
+    /// Events in a log [default: 1000000, with --small 100000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1_000..))]
     events: Option<u64>,
 
@@ -33,7 +33,7 @@ pub(crate) struct Args {
 
     /// Small sizes of everything, in less than a minute: shows that it works, not how fast it is
     #[arg(long)]
-    small: bool,
+    pub(crate) small: bool,
 
     /// Write the machine and all figures as JSON
     #[arg(long, value_name = "FILE")]

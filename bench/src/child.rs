@@ -5,7 +5,7 @@ use crate::log::{migrate_options, operator};
 use crate::report::say;
 use crate::server::handle;
 use phaseline_migrator::migrate::migrate;
-use phaseline_migrator::progress::Silent;
+use phaseline_migrator::progress::{Progress, Silent};
 use phaseline_migrator::rollback::{RollbackOptions, rollback};
 use phaseline_migrator::verify::verify;
 use phaseline_projections::rebuild::{RebuildOptions, Rebuilt, rebuild};
@@ -42,11 +42,11 @@ pub(crate) async fn work(work: Work) -> Result<()> {
         Work::Migrate => {
             migrate(&handle(&url)?, &migrate_options(), &Silent).await?;
         }
-        Work::Rollback => rolled_back(&url).await?,
+        Work::Rollback => rolled_back(&url, &Silent).await?,
         Work::Rebuild => {
-            rebuilt(&url).await?;
+            rebuilt(&url, &Silent).await?;
         }
-        Work::Verify => verified(&url).await?,
+        Work::Verify => verified(&url, &Silent).await?,
     }
     let status = std::fs::read_to_string("/proc/self/status")
         .map_err(BenchError::io("cannot read /proc/self/status, which tells the peak memory"))?;
@@ -76,28 +76,28 @@ pub(crate) async fn peak(work: Work, url: &str) -> Result<f64> {
 }
 
 /// Rolls back.
-pub(crate) async fn rolled_back(url: &str) -> Result<()> {
+pub(crate) async fn rolled_back(url: &str, progress: &dyn Progress) -> Result<()> {
     let options =
         RollbackOptions { lock_timeout: Duration::from_secs(60), operator: operator(), accept_loss: None };
-    rollback(&handle(url)?, &options, &Silent).await?;
+    rollback(&handle(url)?, &options, progress).await?;
     Ok(())
 }
 
 /// Rebuilds with a reader for each core, as the program does.
-pub(crate) async fn rebuilt(url: &str) -> Result<Rebuilt> {
+pub(crate) async fn rebuilt(url: &str, progress: &dyn Progress) -> Result<Rebuilt> {
     let database = handle(url)?;
     let mut connection = database.connect("bench").await?;
     let mut readers = Vec::new();
     for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
         readers.push(database.connect("bench reader").await?);
     }
-    Ok(rebuild(&mut connection, readers, &RebuildOptions::default(), &Silent).await?)
+    Ok(rebuild(&mut connection, readers, &RebuildOptions::default(), progress).await?)
 }
 
 /// Verifies; fails unless every check passes.
-pub(crate) async fn verified(url: &str) -> Result<()> {
+pub(crate) async fn verified(url: &str, progress: &dyn Progress) -> Result<()> {
     let mut connection = handle(url)?.connect("bench").await?;
-    let found = verify(&mut connection, &Silent).await?;
+    let found = verify(&mut connection, progress).await?;
     if found.passed {
         return Ok(());
     }

@@ -13,6 +13,7 @@ mod machine;
 mod measure;
 mod report;
 mod server;
+mod steps;
 
 use clap::Parser;
 use error::Result;
@@ -50,7 +51,7 @@ async fn run(args: args::Args) -> Result<ExitCode> {
     if let Some(file) = &args.markdown {
         report.write(file, &report.markdown())?;
     }
-    let slow = args.enforce.map(|factor| report.below(factor)).unwrap_or_default();
+    let slow = args.enforce.map(|factor| report.below(factor, args.small)).unwrap_or_default();
     for text in &slow {
         report::complain(text);
     }

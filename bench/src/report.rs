@@ -144,7 +144,7 @@ impl Report {
         let notes =
             self.outcomes.iter().filter_map(|outcome| Some((outcome.case.name, outcome.note.as_ref()?)));
         for (at, (name, note)) in notes.enumerate() {
-            let _ = write!(text, "{}- {name}: {note}\n", if at == 0 { "\n" } else { "" });
+            let _ = writeln!(text, "{}- {name}: {note}", if at == 0 { "\n" } else { "" });
         }
         text
     }
@@ -155,19 +155,19 @@ impl Report {
     }
 
     /// The cases whose ratio is less than so much of what it must be; a ratio that is no number is.
-    pub(crate) fn below(&self, factor: f64) -> Vec<String> {
+    pub(crate) fn below(&self, factor: f64, small: bool) -> Vec<String> {
         let slow = self.outcomes.iter().filter(|outcome| {
             let ratio = outcome.ratio();
-            ratio.is_nan() || ratio < factor * outcome.case.at_least
+            ratio.is_nan() || ratio < factor * outcome.case.wanted(small)
         });
         slow.map(|outcome| {
             format!(
                 "{}: the ratio is {}, less than {} ({} × {})",
                 outcome.case.name,
                 figure(outcome.ratio()),
-                figure(factor * outcome.case.at_least),
+                figure(factor * outcome.case.wanted(small)),
                 factor,
-                outcome.case.at_least
+                outcome.case.wanted(small)
             )
         })
         .collect()

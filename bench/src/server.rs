@@ -42,7 +42,7 @@ impl Sizes {
 
     /// Sizes that show in a minute whether all still works, and whether something became several times slower.
     pub(crate) const fn small(events: u64) -> Self {
-        Self { events, scaling: events, replayed: 1_000, legacy: (500, 50_000), original: (50, 5_000) }
+        Self { events, scaling: events / 5, replayed: 1_000, legacy: (500, 50_000), original: (50, 5_000) }
     }
 }
 

@@ -6,9 +6,10 @@ use crate::error::{Result, same};
 use crate::log::migrate_options;
 use crate::measure::{Figures, Outcome, timed};
 use crate::server::{Bench, connect, digest, handle, run as execute, settle};
+use crate::steps::Steps;
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::migrate::migrate;
-use phaseline_migrator::progress::Silent;
+use phaseline_migrator::progress::Progress;
 use phaseline_migrator::sample::{self, SampleOptions};
 use std::time::Duration;
 
@@ -75,6 +76,8 @@ pub(super) async fn legacy(
 struct Way {
     took: Figures,
     waited: Figures,
+    /// Where the time of the last run went.
+    steps: String,
 }
 
 impl Way {
@@ -98,8 +101,8 @@ struct Side {
     came_to: (String, String),
 }
 
-pub(super) async fn ours_up(url: &str) -> Result<()> {
-    migrate(&handle(url)?, &migrate_options(), &Silent).await?;
+pub(super) async fn ours_up(url: &str, progress: &dyn Progress) -> Result<()> {
+    migrate(&handle(url)?, &migrate_options(), progress).await?;
     Ok(())
 }
 
@@ -111,9 +114,12 @@ async fn script(url: &str, sql: &str) -> Result<()> {
 async fn ours(bench: &Bench, template: &TestDatabase, side: &mut Side) -> Result<()> {
     let database = bench.copy(template);
     let url = database.url();
-    side.up.go(url, ours_up(url)).await?;
+    let (up, down) = (Steps::default(), Steps::default());
+    side.up.go(url, ours_up(url, &up)).await?;
+    side.up.steps = up.summary();
     side.came_to.0 = new_shape(url).await?;
-    side.down.go(url, rolled_back(url)).await?;
+    side.down.go(url, rolled_back(url, &down)).await?;
+    side.down.steps = down.summary();
     side.came_to.1 = old_shape(url).await?;
     Ok(())
 }
@@ -153,9 +159,10 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
         [("migrate", &our_side.up, &their_side.up), ("rollback", &our_side.down, &their_side.down)]
     {
         let note = format!(
-            "longest wait of a reader: ours {}, theirs {}",
+            "longest wait of a reader: ours {}, theirs {}; ours: {}",
             seconds(&ours.waited),
-            seconds(&theirs.waited)
+            seconds(&theirs.waited),
+            ours.steps
         );
         outcomes.push(Outcome {
             ours: ours.took.clone(),

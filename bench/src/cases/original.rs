@@ -7,6 +7,7 @@ use crate::measure::{Figures, Outcome, timed};
 use crate::server::{Bench, connect, number, run as execute, settle};
 use chrono::{Days, NaiveDate};
 use phaseline_embedded::testing::TestDatabase;
+use phaseline_migrator::progress::Silent;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -117,6 +118,14 @@ async fn linked(url: &str) -> Result<i64> {
     .await
 }
 
+async fn our_up(url: &str) -> Result<()> {
+    ours_up(url, &Silent).await
+}
+
+async fn our_down(url: &str) -> Result<()> {
+    rolled_back(url, &Silent).await
+}
+
 #[derive(Default)]
 struct Side {
     up: Figures,
@@ -151,7 +160,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
         if at % 2 == 1 {
             round(bench, &template, &mut theirs, up, down).await?;
         }
-        let database = round(bench, &template, &mut ours, ours_up, rolled_back).await?;
+        let database = round(bench, &template, &mut ours, our_up, our_down).await?;
         same(
             "rollback-original",
             "both tables before and after (ours)",

@@ -5,6 +5,7 @@ use crate::error::{BenchError, Result, same};
 use crate::log::Log;
 use crate::measure::{Figures, Outcome, alternate, rate, timed};
 use crate::server::{Bench, connect, digest, number, run, settle};
+use crate::steps::Steps;
 use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 
@@ -36,11 +37,13 @@ async fn rows(connection: &mut PgConnection) -> Result<String> {
     digest(connection, COLUMNS, "public.project_phases").await
 }
 
-/// One rebuild of ours: events a second.
-pub(super) async fn ours(log: &Log, table: Table) -> Result<f64> {
+/// One rebuild of ours: events a second; where the time went is noted.
+pub(super) async fn ours(log: &Log, table: Table, note: &mut Option<String>) -> Result<f64> {
     let mut connection = connect(log.url()).await?;
     prepare(&mut connection, table).await?;
-    let (rebuilt, time) = timed(rebuilt(log.url())).await?;
+    let steps = Steps::default();
+    let (rebuilt, time) = timed(rebuilt(log.url(), &steps)).await?;
+    *note = Some(steps.summary());
     let expected = if table == Table::Lost { log.rows.unsigned_abs() } else { 0 };
     if rebuilt.inserted != expected || rebuilt.updated != 0 || !rebuilt.is_right() {
         return Err(BenchError::Failed(format!("rebuild of the {table:?} table: {rebuilt:?}")));
@@ -100,11 +103,12 @@ pub(super) async fn beside_sql(bench: &Bench, log: &Log) -> Result<Vec<Outcome>>
     let before = rows(&mut connection).await?;
     let mut outcomes = Vec::new();
     for (name, table) in [("rebuild-sql-intact", Table::Intact), ("rebuild-sql-lost", Table::Lost)] {
+        let mut note = None;
         let (mut of_ours, mut of_theirs) = (before.clone(), before.clone());
         let (ours, theirs) = alternate(
             bench.rounds,
             async || {
-                let figure = ours(log, table).await?;
+                let figure = ours(log, table, &mut note).await?;
                 of_ours = rows(&mut connect(log.url()).await?).await?;
                 Ok(figure)
             },
@@ -118,7 +122,7 @@ pub(super) async fn beside_sql(bench: &Bench, log: &Log) -> Result<Vec<Outcome>>
         same(name, "rows of project_phases", &of_ours, &of_theirs)?;
         same(name, "rows of project_phases before and after", &before, &of_ours)?;
         let checked = "both come to the same rows, times included";
-        outcomes.push(Outcome { ours, theirs, ..Outcome::of(name, log.size(), checked)? });
+        outcomes.push(Outcome { ours, theirs, note, ..Outcome::of(name, log.size(), checked)? });
     }
     Ok(outcomes)
 }
@@ -126,10 +130,12 @@ pub(super) async fn beside_sql(bench: &Bench, log: &Log) -> Result<Vec<Outcome>>
 pub(super) async fn beside_copy(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     for (name, table) in [("rebuild-copy-intact", Table::Intact), ("rebuild-copy-lost", Table::Lost)] {
+        let mut note = None;
         let (ours, theirs) =
-            alternate(bench.rounds, async || ours(log, table).await, async || read_log(log).await).await?;
+            alternate(bench.rounds, async || ours(log, table, &mut note).await, async || read_log(log).await)
+                .await?;
         let checked = "every row is back; the whole log was sent";
-        outcomes.push(Outcome { ours, theirs, ..Outcome::of(name, log.size(), checked)? });
+        outcomes.push(Outcome { ours, theirs, note, ..Outcome::of(name, log.size(), checked)? });
     }
     Ok(outcomes)
 }
@@ -144,13 +150,14 @@ pub(super) async fn scaling(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
         long = Some(Log::make(bench, base * 5).await?);
     }
     let (short, long) = (short.as_ref().unwrap_or(log), long.as_ref().unwrap_or(log));
+    let mut note = None;
     let (ours, theirs): (Figures, Figures) = alternate(
         bench.rounds,
-        async || ours(long, Table::Intact).await,
-        async || ours(short, Table::Intact).await,
+        async || ours(long, Table::Intact, &mut note).await,
+        async || ours(short, Table::Intact, &mut None).await,
     )
     .await?;
     let size = format!("{} and {} events", long.events, short.events);
     let checked = "nothing was found to differ in either";
-    Ok(vec![Outcome { ours, theirs, ..Outcome::of("rebuild-scaling", size, checked)? }])
+    Ok(vec![Outcome { ours, theirs, note, ..Outcome::of("rebuild-scaling", size, checked)? }])
 }

@@ -46,7 +46,7 @@ pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
     let replayed = number(&mut connection, "SELECT count(*) FROM events").await?;
     let (figures, theirs) = alternate(
         bench.rounds,
-        async || ours(log, Table::Lost).await,
+        async || ours(log, Table::Lost, &mut None).await,
         async || {
             let mut connection = connect(database.url()).await?;
             execute(&mut connection, "TRUNCATE timeline_view").await?;

@@ -6,18 +6,22 @@ use crate::error::Result;
 use crate::log::Log;
 use crate::measure::{Outcome, alternate, rate, timed};
 use crate::server::{Bench, connect, settle};
+use crate::steps::Steps;
 
 pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
+    let mut note = None;
     let (ours, theirs) = alternate(
         bench.rounds,
         async || {
             settle(&mut connect(log.url()).await?).await?;
-            let ((), time) = timed(verified(log.url())).await?;
+            let steps = Steps::default();
+            let ((), time) = timed(verified(log.url(), &steps)).await?;
+            note = Some(steps.summary());
             Ok(rate(log.events, time))
         },
         async || read_log(log).await,
     )
     .await?;
     let checked = "every check passed; the whole log was sent";
-    Ok(vec![Outcome { ours, theirs, ..Outcome::of("verify", log.size(), checked)? }])
+    Ok(vec![Outcome { ours, theirs, note, ..Outcome::of("verify", log.size(), checked)? }])
 }

@@ -1,0 +1,32 @@
+//! Where the time of one run of ours goes, step by step.
+
+use phaseline_migrator::progress::Progress;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// Notes when each step began.
+#[derive(Debug, Default)]
+pub(crate) struct Steps(Mutex<Vec<(String, Instant)>>);
+
+impl Steps {
+    /// "folding the log 1.20 s, comparing 0.31 s"; to be asked as soon as the run has ended.
+    pub(crate) fn summary(&self) -> String {
+        let ended = Instant::now();
+        let steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ends = steps.iter().skip(1).map(|(_, begun)| *begun).chain([ended]);
+        let texts: Vec<String> = steps
+            .iter()
+            .zip(ends)
+            .map(|((name, begun), end)| format!("{name} {:.2} s", end.duration_since(*begun).as_secs_f64()))
+            .collect();
+        texts.join(", ")
+    }
+}
+
+impl Progress for Steps {
+    fn step(&self, name: &str, _total: Option<u64>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), Instant::now()));
+    }
+    fn advance(&self, _done: u64) {}
+    fn note(&self, _text: &str) {}
+}
