@@ -241,8 +241,11 @@ pub(crate) async fn prepare(
     let assignments = captured(connection, "resource_assignments").await?;
     hanging_things(connection, &mut findings, &mut plan).await?;
     trigger_notes(connection, &mut plan).await?;
+    // These look for rows that are not there, and sort what they find.
+    session::parallel(connection, 2).await?;
     orphans_of_foreign_keys(connection, [&phases, &assignments], &mut findings, &mut plan).await?;
     assignment_timestamps(connection, &mut findings).await?;
+    session::parallel(connection, 0).await?;
     let percentages = Percentages::find(connection).await?;
     if percentages == Percentages::LeftOut {
         plan.notes.push(NO_PERCENTAGES.to_owned());

@@ -80,3 +80,11 @@ pub(crate) async fn read_write(
 ) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
     connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE").await
 }
+
+/// How many processes may help with the statements of this transaction that follow: none, unless the order of rows does
+/// not matter to them.
+pub(crate) async fn parallel(connection: &mut PgConnection, workers: u8) -> Result<(), sqlx::Error> {
+    let set = format!("SET LOCAL max_parallel_workers_per_gather = {workers}");
+    sqlx::raw_sql(&set).execute(connection).await?;
+    Ok(())
+}

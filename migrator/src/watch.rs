@@ -1,5 +1,6 @@
 //! Notices whether tables changed between a snapshot and a lock, without having held anything in between.
 
+use crate::session::parallel;
 use sqlx::PgConnection;
 
 /// The tables that runs read.
@@ -20,13 +21,6 @@ pub(crate) struct Watch {
 
 /// Up to so many transactions are listed by their numbers.
 const LISTED: u32 = 5000;
-
-/// How many processes may help with a statement of this transaction.
-async fn parallel(connection: &mut PgConnection, workers: u8) -> Result<(), sqlx::Error> {
-    let set = format!("SET LOCAL max_parallel_workers_per_gather = {workers}");
-    sqlx::raw_sql(&set).execute(connection).await?;
-    Ok(())
-}
 
 /// Rows in all, rows from the horizon on, and the sum over the latter.
 type Fingerprint = (i64, i64, Option<String>);

@@ -54,10 +54,8 @@ pub(crate) struct RebuildArgs {
 }
 
 /// The rows of a report.
-const ROWS: [Rows; 2] = [
-    Rows::of("differences", "phaseline.rebuild.difference/1"),
-    Rows::of("left", "phaseline.rebuild.left/1"),
-];
+const ROWS: [Rows; 2] =
+    [Rows::of("differences", "phaseline.rebuild.difference/1"), Rows::of("left", "phaseline.rebuild.left/1")];
 
 /// `phaseline.rebuild/1`
 #[derive(Serialize)]

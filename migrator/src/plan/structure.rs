@@ -368,14 +368,19 @@ pub(super) async fn assignment_timestamps(
     connection: &mut PgConnection,
     findings: &mut Findings,
 ) -> Result<(), MigratorError> {
-    for column in ["created_at", "updated_at"] {
-        let bad: Vec<(uuid::Uuid, Option<String>)> = sqlx::query_as(&format!(
-            "SELECT id, {column}::text FROM public.resource_assignments
-              WHERE ({column} >= '0001-01-01' AND {column} < '10000-01-01') IS NOT TRUE ORDER BY ctid"
-        ))
-        .fetch_all(&mut *connection)
-        .await?;
-        for (id, value) in bad {
+    let bad_in =
+        |column: &str| format!("({column} >= '0001-01-01' AND {column} < '10000-01-01') IS NOT TRUE");
+    let bad: Vec<(uuid::Uuid, bool, Option<String>, bool, Option<String>)> = sqlx::query_as(&format!(
+        "SELECT id, {created}, created_at::text, {updated}, updated_at::text FROM public.resource_assignments
+          WHERE {created} OR {updated} ORDER BY ctid",
+        created = bad_in("created_at"),
+        updated = bad_in("updated_at"),
+    ))
+    .fetch_all(&mut *connection)
+    .await?;
+    for (id, bad_created, created_at, bad_updated, updated_at) in bad {
+        let both = [("created_at", bad_created, created_at), ("updated_at", bad_updated, updated_at)];
+        for (column, _, value) in both.into_iter().filter(|(_, bad, _)| *bad) {
             let code = if value.is_none() { Code::AssignmentNull } else { Code::AssignmentTimestamp };
             let detail = format!("{column} is {}", value.as_deref().unwrap_or("NULL"));
             findings.note(code, "resource_assignments", id, detail);
