@@ -14,14 +14,14 @@ use crate::definition::{self, Luggage, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
 use crate::journal::{self, Begin, Journal};
 use crate::lock::{Head, lock_run, lock_tables};
-use crate::plan::{Outcome, Plan, PlanOptions, Prepared, SHADOW, new_phases, prepare};
+use crate::plan::{Counts, Outcome, Plan, PlanOptions, Prepared, SHADOW, new_phases, prepare};
 use crate::progress::Progress;
 use crate::run::{Direction, LegacySchemaRecorded, Operator};
 use crate::session::{self, Database};
 use crate::shape::{self, LEGACY_REVISION, TIMELINE_REVISION};
 use crate::takeover::{self, Takeover};
 use build::{build_shadow, complete, import};
-use catch_up::{Changed, Links, changed};
+use catch_up::{Changed, Newer, changed};
 use phaseline_store::schema;
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -186,12 +186,12 @@ async fn attempt(
     let journal =
         journal.as_mut().ok_or_else(|| MigratorError::SelfCheck("the run has no journal".to_owned()))?;
     let step = carry_out(&mut transaction, watcher, &prepared, journal, options, progress, &mut locked_at);
-    let position = match step.await? {
+    let (position, counts) = match step.await? {
         Step::Changed(what) => {
             journal.undo();
             return Ok(Attempt::Changed(what));
         }
-        Step::Ready { position } => position,
+        Step::Ready { position, counts } => (position, counts),
     };
     stop_if_asked(progress)?;
     transaction.commit().await?;
@@ -199,7 +199,7 @@ async fn attempt(
         format: "phaseline.migrate/1",
         already: false,
         run: Some(journal.run),
-        plan: prepared.plan,
+        plan: Plan { counts, ..prepared.plan },
         position,
         took_ms: millis(begun.elapsed()),
         locked_ms: locked_at.map_or(0, |at| millis(at.elapsed())),
@@ -220,6 +220,7 @@ enum Step {
     /// Everything is done but the commit; `position` is the log's last.
     Ready {
         position: i64,
+        counts: Counts,
     },
     Changed(String),
 }
@@ -251,7 +252,7 @@ async fn carry_out(
     build_shadow(connection, &definition, &rows).await?;
     stop_if_asked(progress)?;
 
-    let mut newer = Links::new();
+    let mut newer = Newer::default();
     if locked_at.is_none() {
         progress.step("locking the tables", None);
         let tables = with_own_tables(prepared.phases.tied_tables());
@@ -266,10 +267,10 @@ async fn carry_out(
             Changed::More(what) => return Ok(Step::Changed(what)),
         }
     }
-    let position = complete(connection, prepared, newer, journal).await?;
+    let (position, counts) = complete(connection, prepared, newer, journal).await?;
     progress.step("cutting over", None);
     cut_over(connection, &definition, &recorded.project_phase_id, &prepared.plan).await?;
-    Ok(Step::Ready { position })
+    Ok(Step::Ready { position, counts })
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {

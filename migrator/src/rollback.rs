@@ -107,8 +107,8 @@ pub struct RolledBack {
     pub locked_ms: u64,
 }
 
-/// What an attempt holds while it reads and builds: at first nothing, so that everybody goes on; if something changed
-/// meanwhile that it cannot bring in, everything. To hold the log's head alone would not do: a command that waits for it
+/// What an attempt holds while it reads and builds: nothing, so that everybody goes on; if something changed meanwhile that
+/// it cannot bring in, three times in a row, everything. To hold the log's head alone would not do: a command that waits for it
 /// is in the way of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hold {
@@ -165,11 +165,11 @@ async fn attempts(
     begun: Instant,
     journal: &mut Option<Journal>,
 ) -> Result<RolledBack, MigratorError> {
-    for hold in [Hold::Nothing, Hold::Everything] {
+    for hold in [Hold::Nothing, Hold::Nothing, Hold::Nothing, Hold::Everything] {
         match attempt(connection, watcher, options, progress, begun, journal, hold).await? {
             Attempt::Done(done) => return Ok(*done),
             Attempt::Changed(what) => {
-                progress.note(&format!("{what} changed meanwhile; starting again with the tables locked"));
+                progress.note(&format!("{what} changed meanwhile; starting again"));
             }
         }
     }
@@ -250,6 +250,8 @@ async fn attempt(
             Verdict::Go(prepared) => early = Some(prepared),
         }
         stop_if_asked(progress)?;
+    }
+    if journal.is_none() {
         progress.step("recording that the run begins", None);
         let begin = Begin {
             operator: &options.operator,
@@ -296,7 +298,7 @@ async fn attempt(
     }
     progress.step("cutting over", None);
     let now = prepared.watch.again(connection, "resource_assignments").await?;
-    if now.changed && !assignments::catch_up(connection, &prepared, &mut built).await? {
+    if now.changed && !assignments::catch_up(connection, &prepared, &mut built, now.rows).await? {
         return Ok(Attempt::Changed(HOMELESS.to_owned()));
     }
     check_built(connection, &prepared.plan, built.rows(), now.rows).await?;

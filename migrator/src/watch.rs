@@ -1,10 +1,14 @@
 //! Notices whether tables changed between a snapshot and a lock, without having held anything in between.
 
 use crate::session::parallel;
+use phaseline_store::{StoreError, copy};
 use sqlx::PgConnection;
+use std::collections::HashSet;
+use uuid::Uuid;
 
 /// The tables that runs read.
-const TABLES: [&str; 3] = ["projects", "project_phases", "resource_assignments"];
+const TABLES: [&str; 3] = ["projects", "project_phases", ASSIGNMENTS];
+const ASSIGNMENTS: &str = "resource_assignments";
 
 /// What a snapshot saw of the tables.
 ///
@@ -17,6 +21,9 @@ pub(crate) struct Watch {
     /// The oldest transaction that the snapshot did not see the end of, as a 32-bit number.
     horizon: String,
     seen: Vec<(&'static str, Fingerprint)>,
+    /// The assignments from the horizon on that the snapshot saw, by place and transaction: none, unless an old transaction
+    /// keeps the horizon back.
+    assignments: HashSet<(u64, i64)>,
 }
 
 /// Up to so many transactions are listed by their numbers.
@@ -28,16 +35,20 @@ type Fingerprint = (i64, i64, Option<String>);
 impl Watch {
     /// Starts in the caller's snapshot, or at READ COMMITTED now: call it before reading, and whatever changes between
     /// this and the reading counts as changed.
-    pub(crate) async fn start(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn start(connection: &mut PgConnection) -> Result<Self, StoreError> {
         let horizon = sqlx::query_scalar(
             "SELECT ((pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text)::numeric
                      % 4294967296)::text",
         )
         .fetch_one(&mut *connection)
         .await?;
-        let mut watch = Self { horizon, seen: Vec::new() };
+        let mut watch = Self { horizon, seen: Vec::new(), assignments: HashSet::new() };
         for table in TABLES {
             let fingerprint = watch.fingerprint(connection, table).await?;
+            if table == ASSIGNMENTS && fingerprint.1 > 0 {
+                watch.assignments =
+                    watch.from_horizon(connection).await?.into_iter().map(|(_, row)| row).collect();
+            }
             watch.seen.push((table, fingerprint));
         }
         Ok(watch)
@@ -46,7 +57,7 @@ impl Watch {
     /// The condition under which a row `t` is from the horizon on: its transaction is one of those from there up to the
     /// newest now. The upper end matters: a frozen row keeps the number of a transaction that may be more than half a
     /// circle of numbers old, and would look like one of the future.
-    pub(crate) fn newer(&self) -> String {
+    fn newer(&self) -> String {
         format!(
             "pg_catalog.age(t.xmin) BETWEEN (SELECT pg_catalog.age(((pg_catalog.pg_snapshot_xmax(
                  pg_catalog.pg_current_snapshot())::text)::numeric % 4294967296)::text::xid))
@@ -95,15 +106,45 @@ impl Watch {
         Ok(found)
     }
 
+    /// The assignments that are newer than what the snapshot saw: inserted or updated since. Only sound under a lock that
+    /// keeps writers out.
+    pub(crate) async fn newer_assignments(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let rows = self.from_horizon(connection).await?;
+        Ok(rows.into_iter().filter(|(_, row)| !self.assignments.contains(row)).map(|(id, _)| id).collect())
+    }
+
+    /// The assignments from the horizon on, with their place and transaction.
+    async fn from_horizon(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<(Uuid, (u64, i64))>, StoreError> {
+        let newer = self.newer_listed(&mut *connection).await?;
+        let query =
+            format!("SELECT t.id, t.ctid, t.xmin::text::bigint FROM public.{ASSIGNMENTS} t WHERE {newer}");
+        let mut rows = Vec::new();
+        parallel(connection, 2).await?;
+        copy::read(connection, &query, |row| {
+            rows.push((row.uuid(0)?, (row.tid(1)?, row.i64(2)?)));
+            Ok::<_, StoreError>(())
+        })
+        .await?;
+        parallel(connection, 0).await?;
+        Ok(rows)
+    }
+
     /// The tables that changed since. Only sound under a lock that keeps writers out.
     pub(crate) async fn changed(
         &self,
         connection: &mut PgConnection,
-    ) -> Result<Vec<&'static str>, sqlx::Error> {
+    ) -> Result<Vec<(&'static str, Again)>, sqlx::Error> {
         let mut changed = Vec::new();
         for (table, _) in &self.seen {
-            if self.again(connection, table).await?.changed {
-                changed.push(*table);
+            let again = self.again(connection, table).await?;
+            if again.changed {
+                changed.push((*table, again));
             }
         }
         Ok(changed)

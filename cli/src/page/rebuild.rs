@@ -5,6 +5,7 @@ use super::{Page, clean};
 use crate::command::rebuild::Report;
 use crate::style::{BAD, GOOD};
 use phaseline_projections::drift::Drift;
+use std::collections::HashSet;
 
 /// How many differences are shown; the rest is in `--json`.
 const SHOWN: usize = 20;
@@ -74,8 +75,9 @@ pub(crate) fn page(report: &Report) -> String {
 
 /// The differences that are not left.
 fn set_right_of(report: &Report) -> Vec<Drift> {
-    let left = |drift: &Drift| report.rebuilt.left.contains(drift);
-    report.rebuilt.differences.iter().filter(|drift| !left(drift)).cloned().collect()
+    let key = |drift: &Drift| (drift.project_id, drift.phase_id);
+    let left: HashSet<_> = report.rebuilt.left.iter().map(key).collect();
+    report.rebuilt.differences.iter().filter(|drift| !left.contains(&key(drift))).cloned().collect()
 }
 
 fn list(page: &mut Page, title: &str, differences: &[Drift]) {

@@ -1,13 +1,13 @@
 //! Writes the log and builds the new table beside the old one, while users read and write.
 
-use super::catch_up::{self, Links};
+use super::catch_up::{self, Newer};
 use super::{MigrateOptions, stop_if_asked};
 use crate::ddl;
 use crate::definition::TableDefinition;
 use crate::error::MigratorError;
 use crate::journal::Journal;
 use crate::links;
-use crate::plan::{Prepared, SHADOW, Source};
+use crate::plan::{Counts, Prepared, SHADOW, Source};
 use crate::progress::Progress;
 use crate::run::{LegacySchemaRecorded, MigrationCompleted, RunEvent};
 use phaseline_projections::{PhaseRow, project_phases};
@@ -73,23 +73,23 @@ pub(super) async fn import(
     Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
-/// Writes what users did to assignments meanwhile, and that the run is done. Returns the log's last position.
+/// Writes what users did to assignments meanwhile, and that the run is done. Returns the log's last position, and what was
+/// carried over in all.
 pub(super) async fn complete(
     connection: &mut PgConnection,
     prepared: &Prepared,
-    newer: Links,
+    newer: Newer,
     journal: &mut Journal,
-) -> Result<i64, MigratorError> {
-    let newer_links = newer.values().map(|links| links.len() as u64).sum::<u64>();
-    let newer_events = newer.values().map(|found| links::event_count(found.len())).sum::<u64>();
+) -> Result<(i64, Counts), MigratorError> {
+    let mut counts = prepared.plan.counts;
+    counts.links += newer.links.values().map(|links| links.len() as u64).sum::<u64>();
+    counts.link_events += newer.links.values().map(|links| links::event_count(links.len())).sum::<u64>();
+    counts.assignments = newer.assignments.unwrap_or(counts.assignments);
     let mut import = Import::begin(connection).await?;
-    catch_up::write(&mut import, prepared, newer, journal).await?;
-    let (mut counts, budgets) = (prepared.plan.counts, prepared.plan.budgets_before);
-    counts.links += newer_links;
-    counts.link_events += newer_events;
-    let completed = MigrationCompleted { counts, budgets };
+    catch_up::write(&mut import, prepared, newer.links, journal).await?;
+    let completed = MigrationCompleted { counts, budgets: prepared.plan.budgets_before };
     journal.push(&mut import, &RunEvent::Migrated(completed)).await?;
-    Ok(import.finish().await?.position)
+    Ok((import.finish().await?.position, counts))
 }
 
 pub(super) async fn build_shadow(

@@ -15,14 +15,23 @@ use phaseline_store::{Import, copy};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashMap};
 
+/// What is newer of the assignments.
+#[derive(Debug, Default)]
+pub(super) struct Newer {
+    /// The links.
+    pub links: Links,
+    /// How many assignments there are now; none if nothing changed.
+    pub assignments: Option<u64>,
+}
+
 /// Links by project, in the order of the rows.
 pub(super) type Links = BTreeMap<ProjectId, Vec<(PhaseId, AssignmentId)>>;
 
 /// What changed between the snapshot and the lock.
 pub(super) enum Changed {
     Nothing,
-    /// Only assignments; these links are newer.
-    Assignments(Links),
+    /// Only assignments.
+    Assignments(Newer),
     /// Something that cannot simply be brought in.
     More(String),
 }
@@ -35,11 +44,15 @@ pub(super) async fn changed(
 ) -> Result<Changed, MigratorError> {
     let mut newer = None;
     let tables = prepared.watch.changed(connection).await?;
-    if tables == ["resource_assignments"] && options.expected_digest.is_none() {
-        newer = self::newer(connection, prepared).await?;
+    if let [("resource_assignments", now)] = tables.as_slice()
+        && options.expected_digest.is_none()
+        && let Some(links) = self::newer(connection, prepared).await?
+    {
+        newer = Some(Newer { links, assignments: Some(now.rows) });
     }
     if !tables.is_empty() && newer.is_none() {
-        return Ok(Changed::More(tables.join(", ")));
+        let names: Vec<&str> = tables.iter().map(|(table, _)| *table).collect();
+        return Ok(Changed::More(names.join(", ")));
     }
     for (table, before) in
         [("project_phases", &prepared.phases), ("resource_assignments", &prepared.assignments)]
@@ -65,10 +78,12 @@ async fn newer(connection: &mut PgConnection, prepared: &Prepared) -> Result<Opt
         .iter()
         .flat_map(|project| project.phases.iter().map(|(phase, _)| (*phase, project.project)))
         .collect();
+    let ids = prepared.watch.newer_assignments(connection).await?;
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
     let query = format!(
         "SELECT t.id, t.resource_id, t.project_id, t.project_phase_id, t.assignment_date
-           FROM public.resource_assignments t WHERE {} ORDER BY t.ctid",
-        prepared.watch.newer()
+           FROM public.resource_assignments t WHERE t.id = ANY ('{{{}}}'::pg_catalog.uuid[]) ORDER BY t.ctid",
+        ids.join(",")
     );
     let mut newer = Links::new();
     let mut sound = true;

@@ -3,6 +3,7 @@
 use super::Meanwhile;
 use crate::support::{assert_verified, handle, migrate_options, rolled_back, sample};
 use phaseline_migrator::migrate::migrate;
+use sqlx::{Connection, Executor, PgConnection};
 
 /// The links of assignments that came or changed while the log was written come back, each time that it goes there and
 /// back; one that points at another project's phase is named by a second attempt, as if it had been there before.
@@ -10,7 +11,11 @@ use phaseline_migrator::migrate::migrate;
 async fn newer_assignments_keep_their_phases_again_and_again() {
     let database = sample(6, 60, 46);
     let links = || database.psql("SELECT id, project_phase_id FROM public.resource_assignments ORDER BY id");
-    for _ in 0..3 {
+    // An old transaction keeps the horizon back: every row looks as if it could be newer, and only some are.
+    let mut old = PgConnection::connect(database.url()).await.unwrap();
+    old.execute("BEGIN; SELECT pg_current_xact_id()").await.unwrap();
+    database.psql("UPDATE public.resource_assignments SET updated_at = updated_at");
+    for round in 0..3 {
         let meanwhile = Meanwhile::new(
             &database,
             "locking the tables",
@@ -24,7 +29,12 @@ async fn newer_assignments_keep_their_phases_again_and_again() {
              TRUNCATE public.noted;
              INSERT INTO public.noted SELECT id, project_phase_id FROM public.resource_assignments",
         );
-        migrate(&handle(database.url()), &migrate_options(), &meanwhile).await.unwrap();
+        let done = migrate(&handle(database.url()), &migrate_options(), &meanwhile).await.unwrap();
+        let counts = done.plan.counts;
+        assert_eq!(counts.assignments, 60 + 2 * (round + 1));
+        if round == 0 {
+            assert_eq!(counts.links, 60 + 5, "all that was read, and what was newer, no more");
+        }
         let notes = meanwhile.notes.into_inner().unwrap();
         assert!(matches!(notes.as_slice(), [note] if note.contains("is taken in")), "{notes:?}");
         assert_verified(database.url()).await;
