@@ -443,8 +443,8 @@ impl<'c> Sink<'c> {
     }
 
     /// The same for a table that this very transaction made, and no savepoint since: its rows are written as old ones
-    /// (FREEZE), so that nobody has to look up or mark later that they are committed, foreign keys are checked from indexes
-    /// alone, and a snapshot older than the commit finds rows where it would find none.
+    /// (FREEZE), so that nobody has to look up or mark later that they are committed, and a snapshot older than the commit finds rows
+    /// where it would find none.
     pub async fn open_new(connection: &'c mut PgConnection, target: &str) -> Result<Self, sqlx::Error> {
         Self::begin(connection, &format!("COPY {target} FROM STDIN (FORMAT binary, FREEZE)")).await
     }
