@@ -5,7 +5,8 @@
     missing_docs,
     clippy::unwrap_used,
     dead_code,
-    reason = "the macros of criterion; a benchmark may stop; not all of the shared modules is used"
+    unused_imports,
+    reason = "the macros of criterion; a benchmark may stop; of the shared modules, not all is used, and no test"
 )]
 
 #[path = "../src/error.rs"]
