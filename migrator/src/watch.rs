@@ -47,7 +47,7 @@ impl Watch {
             let fingerprint = watch.fingerprint(connection, table).await?;
             if table == ASSIGNMENTS && fingerprint.1 > 0 {
                 watch.assignments =
-                    watch.from_horizon(connection).await?.into_iter().map(|(_, row)| row).collect();
+                    watch.since_horizon(connection).await?.into_iter().map(|(_, row)| row).collect();
             }
             watch.seen.push((table, fingerprint));
         }
@@ -112,12 +112,12 @@ impl Watch {
         &self,
         connection: &mut PgConnection,
     ) -> Result<Vec<Uuid>, StoreError> {
-        let rows = self.from_horizon(connection).await?;
+        let rows = self.since_horizon(connection).await?;
         Ok(rows.into_iter().filter(|(_, row)| !self.assignments.contains(row)).map(|(id, _)| id).collect())
     }
 
     /// The assignments from the horizon on, with their place and transaction.
-    async fn from_horizon(
+    async fn since_horizon(
         &self,
         connection: &mut PgConnection,
     ) -> Result<Vec<(Uuid, (u64, i64))>, StoreError> {

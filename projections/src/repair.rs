@@ -93,8 +93,16 @@ pub(crate) async fn repair_these(
     let deleted = table::delete(connection, &work.deleted).await?;
     let updated = table::update(connection, &work.updated).await?;
     let inserted = project_phases::insert(connection, &work.inserted).await?;
-    let (still, left): (Vec<Finding>, Vec<Finding>) =
-        look(connection, log, Some(projects)).await?.into_iter().partition(these);
+    // What others have added since the first look is theirs, and left.
+    let key = |finding: &Finding| match finding {
+        Finding::Row(drift) => (drift.project_id, Some(drift.phase_id)),
+        Finding::Project(drift) => (drift.project_id, None),
+    };
+    let set_right: BTreeSet<_> = findings.iter().map(key).collect();
+    let (still, left): (Vec<Finding>, Vec<Finding>) = look(connection, log, Some(projects))
+        .await?
+        .into_iter()
+        .partition(|finding| these(finding) && set_right.contains(&key(finding)));
     if let Some(first) = still.first() {
         return Err(StoreError::SelfCheck(format!(
             "after the repair {} rows still differ from the log, so it was undone: a trigger or a rule on project_phases \

@@ -7,18 +7,10 @@ use phaseline_store::{StoreError, schema};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use sqlx::PgConnection;
-use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// How long to wait for each lock; whoever holds one of these for longer is in the midst of something.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '30s'";
-
-/// One attempt at the head and the rows: while it waits for a row, commands wait for the head.
-const ATTEMPT: &str = "SAVEPOINT attempt; SET LOCAL lock_timeout = '100ms'";
-/// Between attempts commands go on.
-const PAUSE: Duration = Duration::from_secs(1);
-/// When to give up.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Takes the locks under which these projects' rows and the log stand still, in the order that everybody keeps: the
 /// projects, the head, the rows. Must run inside a transaction at READ COMMITTED.
@@ -37,35 +29,6 @@ pub(crate) async fn lock(
         .bind(&projects)
         .execute(&mut *connection)
         .await?;
-    let begun = Instant::now();
-    loop {
-        sqlx::raw_sql(ATTEMPT).execute(&mut *connection).await?;
-        match head_and_rows(connection, &projects, &phases).await {
-            Err(StoreError::Database(error)) if in_the_way(&error) && begun.elapsed() < PATIENCE => {
-                sqlx::raw_sql("ROLLBACK TO SAVEPOINT attempt").execute(&mut *connection).await?;
-                tokio::time::sleep(PAUSE).await;
-            }
-            locked => {
-                locked?;
-                sqlx::raw_sql("RELEASE SAVEPOINT attempt").execute(&mut *connection).await?;
-                sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut *connection).await?;
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// Somebody holds a lock for longer than an attempt takes, or waits for one of ours.
-fn in_the_way(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| matches!(&*code, "55P03" | "40P01"))
-}
-
-async fn head_and_rows(
-    connection: &mut PgConnection,
-    projects: &[Uuid],
-    phases: &[Uuid],
-) -> Result<(), StoreError> {
     schema::lock_head(connection).await?;
     if !schema::accepts_commands(connection).await? {
         return Err(StoreError::NotAccepting);
@@ -74,7 +37,7 @@ async fn head_and_rows(
         "SELECT 1 FROM public.project_phases WHERE project_id = ANY ($1) OR id = ANY ($2)
           ORDER BY project_id, id FOR UPDATE",
     )
-    .bind(projects)
+    .bind(&projects)
     .bind(phases)
     .execute(connection)
     .await?;

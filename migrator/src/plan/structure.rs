@@ -363,6 +363,9 @@ pub(super) async fn orphans_of_foreign_keys(
     Ok(())
 }
 
+/// An assignment, and of each of its times whether it is bad and what it says.
+type BadTimes = (uuid::Uuid, bool, Option<String>, bool, Option<String>);
+
 /// Time stamps of assignments stay in their table and are not translated, but the planner cannot read these.
 pub(super) async fn assignment_timestamps(
     connection: &mut PgConnection,
@@ -370,7 +373,7 @@ pub(super) async fn assignment_timestamps(
 ) -> Result<(), MigratorError> {
     let bad_in =
         |column: &str| format!("({column} >= '0001-01-01' AND {column} < '10000-01-01') IS NOT TRUE");
-    let bad: Vec<(uuid::Uuid, bool, Option<String>, bool, Option<String>)> = sqlx::query_as(&format!(
+    let bad: Vec<BadTimes> = sqlx::query_as(&format!(
         "SELECT id, {created}, created_at::text, {updated}, updated_at::text FROM public.resource_assignments
           WHERE {created} OR {updated} ORDER BY ctid",
         created = bad_in("created_at"),
