@@ -130,48 +130,46 @@ pub(crate) const CASES: [Case; 19] = [
         (0.85, 0.95),
     ),
     case(("verify", Group::Verify), ("verify", "COPY of the log to nowhere, one reader"), RATE, (0.2, 0.5))
-        .small(0.15),
+        .small(0.09),
     case(("migrate", Group::Migrate), ("migrate", "set-based SQL that keeps the links"), TIME, (0.25, 0.5))
-        .small(0.2),
+        .small(0.09),
     case(
         ("rollback", Group::Migrate),
         ("rollback", "set-based rewrite from the kept links"),
         TIME,
         (1.0, 1.5),
     )
-    .small(0.09),
+    .small(0.35),
     case(
         ("unreadable-up", Group::Migrate),
         ("longest wait of a reader", "the whole migration"),
         TIME,
         (10.0, 50.0),
     )
-    .small(0.08),
+    .small(6.0),
     case(
         ("unreadable-down", Group::Migrate),
         ("longest wait of a reader", "the whole rollback"),
         TIME,
         (10.0, 50.0),
     )
-    .small(0.35),
+    .small(5.0),
     case(
         ("migrate-original", Group::Original),
         ("migrate", "the original's algorithm, row by row"),
         TIME,
         (3.0, 10.0),
     )
-    .small(5.0),
+    .small(0.1),
     case(
         ("rollback-original", Group::Original),
         ("rollback", "the original's algorithm, row by row"),
         TIME,
         (30.0, 60.0),
     )
-    .small(6.0),
-    case(("memory-migrate", Group::Memory), ("peak memory of migrate", "512 MiB"), MEMORY, (1.0, 2.0))
-        .small(0.1),
-    case(("memory-rollback", Group::Memory), ("peak memory of rollback", "512 MiB"), MEMORY, (1.0, 2.0))
-        .small(2.5),
+    .small(5.0),
+    case(("memory-migrate", Group::Memory), ("peak memory of migrate", "512 MiB"), MEMORY, (1.0, 2.0)),
+    case(("memory-rollback", Group::Memory), ("peak memory of rollback", "512 MiB"), MEMORY, (1.0, 2.0)),
     case(("memory-rebuild", Group::Memory), ("peak memory of rebuild", "512 MiB"), MEMORY, (1.0, 2.0)),
     case(
         ("memory-rebuild-lost", Group::Memory),
