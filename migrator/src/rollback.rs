@@ -165,15 +165,20 @@ async fn attempts(
     begun: Instant,
     journal: &mut Option<Journal>,
 ) -> Result<RolledBack, MigratorError> {
-    for hold in [Hold::Nothing, Hold::Nothing, Hold::Nothing, Hold::Everything] {
-        match attempt(connection, watcher, options, progress, begun, journal, hold).await? {
+    for how in ["", "", " with the tables locked"] {
+        match attempt(connection, watcher, options, progress, begun, journal, Hold::Nothing).await? {
             Attempt::Done(done) => return Ok(*done),
             Attempt::Changed(what) => {
-                progress.note(&format!("{what} changed meanwhile; starting again"));
+                progress.note(&format!("{what} changed meanwhile; starting again{how}"));
             }
         }
     }
-    Err(MigratorError::SelfCheck("something changed although everything was locked".to_owned()))
+    match attempt(connection, watcher, options, progress, begun, journal, Hold::Everything).await? {
+        Attempt::Done(done) => Ok(*done),
+        Attempt::Changed(what) => {
+            Err(MigratorError::SelfCheck(format!("{what} changed although everything was locked")))
+        }
+    }
 }
 
 /// Begins the transaction of an attempt, holding what it is to hold from the start.

@@ -16,7 +16,7 @@ use phaseline_projections::rebuild::{RebuildOptions, Rebuilt, rebuild};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// More readers than this only wait for each other.
+/// More connections than this are a mistake in typing rather than a wish.
 const MOST_JOBS: u16 = 64;
 
 /// Fold the whole log anew and set right where the rows of phases differ

@@ -111,14 +111,13 @@ pub(super) async fn write(
     newer: Links,
     journal: &Journal,
 ) -> Result<(), MigratorError> {
-    let written = &prepared.translation.links;
+    let mut versions = prepared.link_versions.clone();
+    for written in &prepared.translation.links {
+        let events = i64::try_from(links::event_count(written.links.len())).unwrap_or(i64::MAX);
+        versions.insert(written.project, written.version + events);
+    }
     for (project, found) in newer {
-        let version = match written.iter().find(|written| written.project == project) {
-            Some(written) => {
-                written.version + i64::try_from(links::event_count(written.links.len())).unwrap_or(i64::MAX)
-            }
-            None => prepared.link_versions.get(&project).copied().unwrap_or_default(),
-        };
+        let version = versions.get(&project).copied().unwrap_or_default();
         for (event, version) in links::events(found)?.iter().zip(version + 1..) {
             import.push(links::stream_of(project), version, event, &journal.metadata).await?;
         }

@@ -194,12 +194,21 @@ async fn a_column_whose_type_has_no_binary_form_comes_back() {
          CREATE FUNCTION public.plain_in(cstring) RETURNS public.plain LANGUAGE internal IMMUTABLE STRICT AS 'textin';
          CREATE FUNCTION public.plain_out(public.plain) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
          CREATE TYPE public.plain (INPUT = public.plain_in, OUTPUT = public.plain_out, LIKE = text);
+         CREATE TYPE public.pair AS (a aclitem, b integer);
          ALTER TABLE public.resource_assignments ADD COLUMN remark public.plain DEFAULT 'as it was',
              ADD COLUMN remarks public.plain[]",
     );
-    let before = dump(database.url());
-    migrated(database.url()).await;
-    rolled_back(database.url()).await;
-    assert_verified(database.url()).await;
-    assert_same_dump(&before, &dump(database.url()));
+    for change in [
+        "",
+        // What a composite type is made of may have no binary form either.
+        "ALTER TABLE public.resource_assignments DROP COLUMN remark, DROP COLUMN remarks,
+             ADD COLUMN pair public.pair DEFAULT ROW(NULL, 7)",
+    ] {
+        database.psql(change);
+        let before = dump(database.url());
+        migrated(database.url()).await;
+        rolled_back(database.url()).await;
+        assert_verified(database.url()).await;
+        assert_same_dump(&before, &dump(database.url()));
+    }
 }

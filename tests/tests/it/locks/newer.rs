@@ -1,9 +1,11 @@
-//! Assignments that are newer than what a migration has read.
+//! What is newer than what a run has read: assignments on the way up, rows that make a rollback begin anew.
 
 use super::Meanwhile;
-use crate::support::{assert_verified, handle, migrate_options, rolled_back, sample};
+use crate::support::{assert_verified, handle, migrate_options, migrated, operator, rolled_back, sample};
 use phaseline_migrator::migrate::migrate;
+use phaseline_migrator::rollback::{RollbackOptions, rollback};
 use sqlx::{Connection, Executor, PgConnection};
+use std::time::Duration;
 
 /// The links of assignments that came or changed while the log was written come back, each time that it goes there and
 /// back; one that points at another project's phase is named by a second attempt, as if it had been there before.
@@ -55,4 +57,28 @@ async fn newer_assignments_keep_their_phases_again_and_again() {
             .iter()
             .any(|found| format!("{:?}", found.code).contains("AssignmentForeignPhase"))
     );
+}
+
+/// Something that cannot be brought in makes a rollback begin anew with nothing held; only when that has happened three
+/// times does it hold the tables from the start.
+#[tokio::test]
+async fn a_rollback_begins_anew_three_times_before_it_holds_the_tables() {
+    for (times, told) in [(1, &["again"][..]), (3, &["again", "again", "again with the tables locked"])] {
+        let database = sample(6, 60, 48);
+        migrated(database.url()).await;
+        let mut meanwhile =
+            Meanwhile::new(&database, "locking the tables", "UPDATE public.project_phases SET name = name");
+        meanwhile.times = times.into();
+        let options = RollbackOptions {
+            lock_timeout: Duration::from_secs(60),
+            operator: operator(),
+            accept_loss: None,
+        };
+        rollback(&handle(database.url()), &options, &meanwhile).await.unwrap();
+        let notes = meanwhile.notes.into_inner().unwrap();
+        let expected: Vec<String> =
+            told.iter().map(|how| format!("project_phases changed meanwhile; starting {how}")).collect();
+        assert_eq!(notes, expected);
+        assert_verified(database.url()).await;
+    }
 }

@@ -106,6 +106,27 @@ async fn what_somebody_else_has_set_right_by_then_is_not_written_again() {
     assert_eq!((before, good), (super::position(&database), rows(&database)));
 }
 
+/// A row that somebody adds while the differences are written is no failure of the writing: it is named and left.
+#[tokio::test]
+async fn a_row_that_comes_while_it_writes_is_left_and_the_rest_is_right() {
+    let database = new_shape(5);
+    let good = rows(&database);
+    database.psql(
+        "UPDATE public.project_phases SET name = 'by hand' WHERE id = (SELECT min(id::text)::uuid FROM public.project_phases);
+         CREATE FUNCTION public.somebody() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO public.project_phases SELECT new.project_id, 0, 0, 0, gen_random_uuid(), new.created_at,
+                 new.updated_at, 'unknown', new.start_date, new.end_date, NULL;
+             RETURN NULL; END $$;
+         CREATE TRIGGER somebody AFTER UPDATE ON public.project_phases FOR EACH ROW EXECUTE FUNCTION public.somebody()",
+    );
+    let done = rebuilt(&database, &deleting()).await;
+    assert_eq!((done.updated, done.left.len()), (1, 1), "{done:?}");
+    assert!(!done.is_right());
+    database.psql("DROP TRIGGER somebody ON public.project_phases");
+    assert_eq!(rebuilt(&database, &deleting()).await.deleted, 1);
+    assert_eq!(rows(&database), good);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn beside_writers_and_hands_no_command_is_lost_and_the_last_rebuild_leaves_the_fold() {
     let database = new_shape(5);
