@@ -44,6 +44,25 @@ pub enum ReplacementPhase {
     New(PhaseDraft),
 }
 
+/// What is to become of one phase; what is not stated stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PhaseChanges {
+    /// Its name from now on.
+    pub name: Option<String>,
+    /// Its first day from now on.
+    pub start_date: Option<NaiveDate>,
+    /// Its last day from now on.
+    pub end_date: Option<NaiveDate>,
+    /// Its description from now on; `Some(None)` takes it away.
+    pub description: Option<Option<String>>,
+    /// Capital part of its budget from now on.
+    pub capital_budget: Option<Decimal>,
+    /// Expense part of its budget from now on.
+    pub expense_budget: Option<Decimal>,
+    /// The whole of it, if the caller states it; must be the sum.
+    pub total_budget: Option<Decimal>,
+}
+
 /// A command to a project's timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimelineCommand {
@@ -105,6 +124,21 @@ pub enum TimelineCommand {
         expense_budget: Decimal,
         /// The whole, if the caller states it; must be the sum.
         total_budget: Option<Decimal>,
+    },
+    /// Changes several things of a phase at once: all of them, or none.
+    ChangePhase {
+        /// The phase.
+        phase_id: PhaseId,
+        /// What is to change.
+        changes: PhaseChanges,
+        /// Whether neighbours follow, if its days change.
+        neighbours: Neighbours,
+    },
+    /// Puts the phases into another order. Each keeps its length, from the project's first day on; the last one gets
+    /// whatever is left of the project.
+    Reorder {
+        /// All phases of the project, in their new order.
+        phases: Vec<PhaseId>,
     },
     /// Removes a phase.
     RemovePhase {

@@ -6,6 +6,8 @@
 //! - `Reschedule`: the project's dates, then the phases whose days follow, by start date.
 //! - `CreatePhase`: the neighbours that make room, by start date, then the new phase.
 //! - `ResizePhase`: the phases whose days change, the asked one among them, by the start date they had.
+//! - `ChangePhase`: as for `ResizePhase`, then the phase's name, description and budget.
+//! - `Reorder`: the phases whose days change, by the start date they had.
 //! - `RemovePhase`: the removal, then the neighbour that takes the days.
 //! - `ReplaceAll`: the removals by start date; then, by the start date in the list, each phase: its creation, or
 //!   what changes of its days, name, description and budget, in this order.
@@ -19,8 +21,8 @@ use crate::event::{
 };
 use crate::rule::{self, Draft, DraftBudget, phase, request};
 use crate::{
-    Budget, DateRange, Description, InvalidValue, Money, Phase, PhaseDraft, PhaseId, PhaseName, ProjectId,
-    Refusal, Rule, Timeline, TimelineCommand, TimelineEvent, Violation,
+    Budget, DateRange, Description, InvalidValue, Money, Neighbours, Phase, PhaseChanges, PhaseDraft,
+    PhaseId, PhaseName, ProjectId, Refusal, Rule, Timeline, TimelineCommand, TimelineEvent, Violation,
 };
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -46,6 +48,10 @@ pub fn decide(timeline: &Timeline, command: &TimelineCommand) -> Result<Vec<Time
                 DraftBudget { capital: *capital_budget, expense: *expense_budget, total: *total_budget };
             budget(timeline, *phase_id, asked)
         }
+        TimelineCommand::ChangePhase { phase_id, changes, neighbours } => {
+            change(timeline, *phase_id, changes, *neighbours)
+        }
+        TimelineCommand::Reorder { phases } => days::reorder(timeline, phases),
         TimelineCommand::RemovePhase { phase_id, neighbours } => {
             days::remove(timeline, *phase_id, *neighbours)
         }
@@ -134,6 +140,43 @@ fn budget(timeline: &Timeline, phase_id: PhaseId, asked: DraftBudget) -> Result<
     Refusal::unless_empty(phase::of_budget(Some(phase_id), asked))?;
     let budget = money(phase_id, asked.capital, asked.expense)?;
     Ok(if phase.budget == budget { Vec::new() } else { vec![PhaseBudgeted { phase_id, budget }.into()] })
+}
+
+/// Days, name, description and budget do not depend on each other, so each is decided by itself, and whoever asked learns
+/// of everything that is wrong.
+fn change(
+    timeline: &Timeline,
+    phase_id: PhaseId,
+    changes: &PhaseChanges,
+    neighbours: Neighbours,
+) -> Result<Vec<TimelineEvent>, Refusal> {
+    request::is_open(timeline)?;
+    let phase = request::has_phase(timeline, phase_id)?;
+    let (mut events, mut broken) = (Vec::new(), Vec::new());
+    let mut take = |decided: Result<Vec<TimelineEvent>, Refusal>| match decided {
+        Ok(more) => events.extend(more),
+        Err(refusal) => broken.extend(refusal.into_violations()),
+    };
+    let range =
+        (changes.start_date.unwrap_or(phase.range.start()), changes.end_date.unwrap_or(phase.range.end()));
+    take(days::resize(timeline, phase_id, range, neighbours));
+    if let Some(asked) = &changes.name {
+        take(rename(timeline, phase_id, asked));
+    }
+    if let Some(asked) = &changes.description {
+        take(describe(timeline, phase_id, asked.as_deref()));
+    }
+    if changes.capital_budget.is_some() || changes.expense_budget.is_some() || changes.total_budget.is_some()
+    {
+        let asked = DraftBudget {
+            capital: changes.capital_budget.unwrap_or(phase.budget.capital().amount()),
+            expense: changes.expense_budget.unwrap_or(phase.budget.expense().amount()),
+            total: changes.total_budget,
+        };
+        take(budget(timeline, phase_id, asked));
+    }
+    Refusal::unless_empty(broken)?;
+    Ok(events)
 }
 
 /// The phases that the drafts, one for each phase and in the same order, give other days.

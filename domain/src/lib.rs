@@ -14,7 +14,7 @@ pub mod rule;
 pub mod timeline;
 pub mod value;
 
-pub use command::{Neighbours, PhaseDraft, ReplacementPhase, TimelineCommand};
+pub use command::{Neighbours, PhaseChanges, PhaseDraft, ReplacementPhase, TimelineCommand};
 pub use decide::decide;
 pub use event::{StoredEventError, TimelineEvent};
 pub use id::{AssignmentId, PhaseId, ProjectId};

@@ -85,6 +85,8 @@ rules! {
     V23 "name"
     /// A description holds no NUL character.
     V24 "description"
+    /// A new order names every phase.
+    V25 "phases"
 }
 
 impl fmt::Display for Rule {
@@ -153,6 +155,11 @@ impl Refusal {
     /// What is broken, in order; never empty.
     pub fn violations(&self) -> &[Violation] {
         &self.violations
+    }
+
+    /// The same, to be told together with others.
+    pub fn into_violations(self) -> Vec<Violation> {
+        self.violations
     }
 
     /// Whether the rule is among those broken.

@@ -26,68 +26,154 @@ BEGIN
     RETURN (SELECT ph.project_id FROM public.project_phases ph WHERE ph.id = phase);
 END $$;
 
--- The inline projection of public.project_phases: what one command changes, in the append's own transaction.
---   project: the project whose rows may change; no other's are touched, whatever the changes say
---   changes: {"adopted": what phaseline.unadopted said, as text, when the project was adopted; or absent,
+-- The project's phases as the planner's backend reads them, and how many assignments each has; for those who have no rights
+-- on the planner's tables. JSON: {"version": the stream's, 0 if the log does not know the project, "position": of its last
+-- event, "dates": [start_date, end_date] or null if there is no such project, "rows": [{columns, "assignment_count"}, ...] by
+-- start_date, end_date, id}. One statement, so one moment. NULL while the log takes no commands.
+CREATE OR REPLACE FUNCTION phaseline.phases_of(project uuid) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' SET enable_seqscan = off AS $$
+BEGIN
+    IF NOT coalesce((SELECT h.accepts_commands FROM phaseline.head h WHERE h.id = 1), false) THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT json_build_object(
+        'version', coalesce((SELECT e.version FROM phaseline.events e
+                              WHERE e.stream_type = 'Timeline' AND e.stream_id = project
+                              ORDER BY e.version DESC LIMIT 1), 0),
+        'position', coalesce((SELECT e.position FROM phaseline.events e
+                               WHERE e.stream_type = 'Timeline' AND e.stream_id = project
+                               ORDER BY e.version DESC LIMIT 1), 0),
+        'dates', (SELECT json_build_array(p.start_date::text, p.end_date::text)
+                    FROM public.projects p WHERE p.id = project),
+        'rows', coalesce((SELECT json_agg(r ORDER BY r.start_date, r.end_date, r.id) FROM (
+                    SELECT ph.id, ph.project_id, ph.name, ph.start_date, ph.end_date, ph.description,
+                           ph.capital_budget::text AS capital_budget, ph.expense_budget::text AS expense_budget,
+                           ph.total_budget::text AS total_budget, ph.created_at, ph.updated_at,
+                           (SELECT count(*) FROM public.resource_assignments a
+                             WHERE a.project_id = project
+                               AND a.assignment_date BETWEEN ph.start_date AND ph.end_date) AS assignment_count
+                      FROM public.project_phases ph WHERE ph.project_id = project) r), '[]'::json)));
+END $$;
+
+-- The assignments of a project on the days from the first to the last, both included, by date and id; for those who have no
+-- rights on the planner's tables.
+CREATE OR REPLACE FUNCTION phaseline.assignments_of(project uuid, first_day date, last_day date)
+    RETURNS TABLE (id uuid, resource_id uuid, project_id uuid, assignment_date date, allocation_percentage numeric,
+                   capital_percentage numeric, expense_percentage numeric, created_at timestamp, updated_at timestamp)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY SELECT a.id, a.resource_id, a.project_id, a.assignment_date, a.allocation_percentage,
+                        a.capital_percentage, a.expense_percentage, a.created_at, a.updated_at
+                   FROM public.resource_assignments a
+                  WHERE a.project_id = project AND a.assignment_date BETWEEN first_day AND last_day
+                  ORDER BY a.assignment_date, a.id;
+END $$;
+
+-- How many assignments a project has on each day that has any, by day; for those who have no rights on the planner's tables.
+CREATE OR REPLACE FUNCTION phaseline.assignment_days(project uuid) RETURNS TABLE (day date, assignments bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+BEGIN
+    RETURN QUERY SELECT a.assignment_date, count(*) FROM public.resource_assignments a
+                  WHERE a.project_id = project GROUP BY a.assignment_date ORDER BY a.assignment_date;
+END $$;
+
+-- The inline projection of public.project_phases: what a batch of commands changes, in the append's own transaction.
+--   projects: for each command the project whose rows may change; no other's are touched, whatever the changes say
+--   changes:  for each command {"adopted": what phaseline.unadopted said, as text, when the project was adopted; or absent,
 --             "project": {"start_date", "end_date"} or absent,
 --             "removed": [phase id, ...],
---             "rows": [{"id", "name", "start_date", ..., "created_at" or null}, ...]}
+--             "rows": [{"id", "name", "start_date", ..., "created_at" or null, "place" or absent}, ...]}
+-- Of several commands the last word about a phase counts: a row is written once a batch, however often it is changed.
 -- Times come from the log (UTC, no zone, as the planner writes them), never from now().
-CREATE OR REPLACE FUNCTION phaseline.project_inline(project uuid, changes json, recorded_at timestamptz) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Returns {"phase id": place, ...} of the rows written. A place is where the row stands (its ctid). Told with the next change,
+-- it saves the search by id. While somebody holds an old snapshot, that search passes every version that the row ever had.
+-- A place that is wrong is noticed, and the row is looked for by id.
+CREATE OR REPLACE FUNCTION phaseline.project_inline(projects uuid[], changes text[], recorded_at timestamptz) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
-    at      timestamp := recorded_at AT TIME ZONE 'UTC';
-    offered integer   := json_array_length(changes -> 'rows');
-    written integer;
+    utc     timestamp := recorded_at AT TIME ZONE 'UTC';
+    change  json;
+    offered bigint;
+    written bigint;
+    places  text;
 BEGIN
-    IF changes ->> 'adopted' IS NOT NULL THEN
-        PERFORM 1 FROM public.project_phases ph WHERE ph.project_id = project ORDER BY ph.id FOR UPDATE;
-        IF phaseline.unadopted(project)::text IS DISTINCT FROM changes ->> 'adopted' THEN
-            RAISE EXCEPTION 'the rows of project % changed while it was being adopted', project
-                USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
+    FOR i IN 1 .. cardinality(projects) LOOP
+        CONTINUE WHEN changes[i] NOT LIKE '{"adopted"%' AND changes[i] NOT LIKE '{"project"%';
+        change := changes[i]::json;
+        IF change ->> 'adopted' IS NOT NULL THEN
+            PERFORM 1 FROM public.project_phases ph WHERE ph.project_id = projects[i] ORDER BY ph.id FOR UPDATE;
+            IF phaseline.unadopted(projects[i])::text IS DISTINCT FROM change ->> 'adopted' THEN
+                RAISE EXCEPTION 'the rows of project % changed while it was being adopted', projects[i]
+                    USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
+            END IF;
         END IF;
-    END IF;
-
-    IF changes -> 'project' IS NOT NULL THEN
-        UPDATE public.projects p
-           SET start_date = (changes -> 'project' ->> 'start_date')::date,
-               end_date   = (changes -> 'project' ->> 'end_date')::date,
-               updated_at = at
-         WHERE p.id = project;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'project % is not in public.projects', project
-                USING ERRCODE = 'foreign_key_violation';
+        IF change -> 'project' IS NOT NULL THEN
+            -- A project that has these dates already is left alone.
+            UPDATE public.projects p
+               SET start_date = (change -> 'project' ->> 'start_date')::date,
+                   end_date   = (change -> 'project' ->> 'end_date')::date,
+                   updated_at = utc
+             WHERE p.id = projects[i]
+               AND (p.start_date, p.end_date) IS DISTINCT FROM
+                   ((change -> 'project' ->> 'start_date')::date, (change -> 'project' ->> 'end_date')::date);
+            IF NOT FOUND AND NOT EXISTS (SELECT FROM public.projects p WHERE p.id = projects[i]) THEN
+                RAISE EXCEPTION 'project % is not in public.projects', projects[i]
+                    USING ERRCODE = 'foreign_key_violation';
+            END IF;
         END IF;
-    END IF;
+    END LOOP;
 
-    DELETE FROM public.project_phases ph
-     WHERE ph.project_id = project
-       AND ph.id IN (SELECT value::uuid FROM json_array_elements_text(changes -> 'removed'));
-
-    IF offered > 0 THEN
-        INSERT INTO public.project_phases (project_id, capital_budget, expense_budget, total_budget, id,
-            created_at, updated_at, name, start_date, end_date, description)
-        SELECT project, r.capital_budget, r.expense_budget, r.total_budget, r.id,
-               coalesce(r.created_at, at), at, r.name, r.start_date, r.end_date, r.description
-          FROM json_to_recordset(changes -> 'rows') AS r(capital_budget numeric,
-               expense_budget numeric, total_budget numeric, id uuid, created_at timestamp, name text,
-               start_date date, end_date date, description text)
+    WITH said AS MATERIALIZED (
+        SELECT DISTINCT ON (s.project, s.id) s.* FROM (
+            SELECT c.project, c.n, r.id, false AS removed, r.place::tid AS place, r.capital_budget, r.expense_budget,
+                   r.total_budget, r.created_at, r.name, r.start_date, r.end_date, r.description
+              FROM unnest(projects, changes) WITH ORDINALITY AS c (project, change, n),
+                   json_to_recordset(c.change::json -> 'rows') AS r(id uuid, place text, capital_budget numeric,
+                       expense_budget numeric, total_budget numeric, created_at timestamp, name text, start_date date,
+                       end_date date, description text)
+            UNION ALL
+            SELECT c.project, c.n, gone.id::uuid, true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+              FROM unnest(projects, changes) WITH ORDINALITY AS c (project, change, n),
+                   json_array_elements_text(c.change::json -> 'removed') AS gone (id)
+        ) s ORDER BY s.project, s.id, s.n DESC
+    ), gone AS (
+        DELETE FROM public.project_phases ph USING said s
+         WHERE s.removed AND ph.id = s.id AND ph.project_id = s.project
+    ), found AS (
+        UPDATE public.project_phases ph
+           SET capital_budget = s.capital_budget, expense_budget = s.expense_budget, total_budget = s.total_budget,
+               created_at = coalesce(s.created_at, utc), updated_at = utc, name = s.name, start_date = s.start_date,
+               end_date = s.end_date, description = s.description
+          FROM said s
+         WHERE NOT s.removed AND ph.ctid = s.place AND ph.id = s.id AND ph.project_id = s.project
+        RETURNING ph.id, ph.ctid
+    ), put AS (
+        INSERT INTO public.project_phases (project_id, capital_budget, expense_budget, total_budget, id, created_at,
+            updated_at, name, start_date, end_date, description)
+        SELECT s.project, s.capital_budget, s.expense_budget, s.total_budget, s.id, coalesce(s.created_at, utc), utc,
+               s.name, s.start_date, s.end_date, s.description
+          FROM said s
+         WHERE NOT s.removed AND NOT EXISTS (SELECT FROM found f WHERE f.id = s.id)
         ON CONFLICT (id) DO UPDATE
-           SET capital_budget = excluded.capital_budget,
-               expense_budget = excluded.expense_budget,
-               total_budget   = excluded.total_budget,
-               updated_at     = excluded.updated_at,
-               name           = excluded.name,
-               start_date     = excluded.start_date,
-               end_date       = excluded.end_date,
-               description    = excluded.description
-         WHERE project_phases.project_id = excluded.project_id;
-        GET DIAGNOSTICS written = ROW_COUNT;
-        IF written <> offered THEN
-            RAISE EXCEPTION 'a phase id in this command belongs to another project'
-                USING ERRCODE = 'unique_violation';
-        END IF;
+           SET capital_budget = excluded.capital_budget, expense_budget = excluded.expense_budget,
+               total_budget = excluded.total_budget, created_at = excluded.created_at, updated_at = excluded.updated_at,
+               name = excluded.name, start_date = excluded.start_date, end_date = excluded.end_date,
+               description = excluded.description
+         WHERE project_phases.project_id = excluded.project_id
+        RETURNING id, ctid
+    ), standing AS (SELECT f.id, f.ctid FROM found f UNION ALL SELECT p.id, p.ctid FROM put p)
+    SELECT (SELECT count(*) FROM said s WHERE NOT s.removed), count(*), json_object_agg(standing.id, standing.ctid)::text
+      INTO offered, written, places FROM standing;
+    IF written <> offered THEN
+        RAISE EXCEPTION 'a phase id in this command belongs to another project'
+            USING ERRCODE = 'unique_violation';
     END IF;
+    RETURN places;
 END $$;
 
 -- Whatever default privileges gave away goes: only the owner and the grant below remain.
@@ -100,7 +186,8 @@ BEGIN
           FROM pg_catalog.pg_proc p,
                pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
          WHERE p.pronamespace = 'phaseline'::regnamespace AND a.grantee <> p.proowner
-           AND p.proname IN ('project_inline', 'unadopted', 'project_of')
+           AND p.proname IN ('project_inline', 'unadopted', 'project_of', 'phases_of', 'assignments_of',
+                             'assignment_days')
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.object,
             CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END);
@@ -110,6 +197,7 @@ END $$;
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_writer') THEN
-        GRANT EXECUTE ON FUNCTION phaseline.unadopted(uuid), phaseline.project_of(uuid) TO phaseline_writer;
+        GRANT EXECUTE ON FUNCTION phaseline.unadopted(uuid), phaseline.project_of(uuid), phaseline.phases_of(uuid),
+            phaseline.assignments_of(uuid, date, date), phaseline.assignment_days(uuid) TO phaseline_writer;
     END IF;
 END $$;

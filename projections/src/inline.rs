@@ -3,10 +3,12 @@
 use crate::{FoldedTimeline, adopt};
 use chrono::{NaiveDate, NaiveDateTime};
 use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
-use phaseline_store::{Adoption, Found, InlineProjection, RecordedTimeline, StoreError};
+use phaseline_store::timeline::Place;
+use phaseline_store::{Adoption, Found, InlineProjection, StoreError};
 use serde::Serialize;
 use sqlx::PgConnection;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The database's side of it: function `phaseline.project_inline`.
 pub(crate) const SQL: &str = include_str!("../sql/project_inline.sql");
@@ -38,6 +40,9 @@ struct ChangedRow<'a> {
     expense_budget: String,
     total_budget: String,
     id: PhaseId,
+    /// Where the row stands, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<Arc<str>>,
     /// None for a phase that these very events create: the time is known under the lock only.
     created_at: Option<NaiveDateTime>,
     name: &'a str,
@@ -49,26 +54,29 @@ struct ChangedRow<'a> {
 impl InlineProjection for ProjectPhases {
     fn changes(
         &self,
-        history: &[RecordedTimeline],
+        before: &FoldedTimeline,
         adoption: Option<&Adoption>,
         new: &[TimelineEvent],
+        place: Place<'_>,
     ) -> Result<String, serde_json::Error> {
-        let mut before = FoldedTimeline::of(history);
-        for event in adoption.iter().flat_map(|adoption| &adoption.events) {
-            // Adopted rows bring their own times.
-            before.apply(event, NaiveDateTime::default());
-        }
         let mut timeline = before.timeline.clone();
+        // A phase that is removed and created again under its id is a new row.
+        let mut stamps = before.stamps.clone();
         for event in new {
             timeline.evolve(event);
+            if let TimelineEvent::PhaseRemoved(removed) = event {
+                stamps.remove(&removed.phase_id);
+            }
         }
         let touched: BTreeSet<PhaseId> = new.iter().filter_map(TimelineEvent::phase_id).collect();
-        let rescheduled = new.iter().any(|event| matches!(event, TimelineEvent::TimelineRescheduled(_)));
+        let dated = new.iter().any(|event| {
+            matches!(event, TimelineEvent::TimelineOpened(_) | TimelineEvent::TimelineRescheduled(_))
+        });
         let changes = Changes {
             adopted: adoption.map(|adoption| adoption.witness.as_str()),
             project: timeline
                 .range()
-                .filter(|_| rescheduled)
+                .filter(|_| dated)
                 .map(|range| ProjectDates { start_date: range.start(), end_date: range.end() }),
             removed: touched.iter().copied().filter(|id| timeline.phase(*id).is_none()).collect(),
             rows: timeline
@@ -80,7 +88,8 @@ impl InlineProjection for ProjectPhases {
                     expense_budget: phase.budget.expense().to_string(),
                     total_budget: phase.budget.total().to_string(),
                     id: phase.id,
-                    created_at: before.stamps.get(&phase.id).map(|stamps| stamps.created_at),
+                    place: place(phase.id),
+                    created_at: stamps.get(&phase.id).map(|stamps| stamps.created_at),
                     name: phase.name.as_str(),
                     start_date: phase.range.start(),
                     end_date: phase.range.end(),
@@ -98,7 +107,7 @@ impl InlineProjection for ProjectPhases {
     ) -> Result<Option<Found>, StoreError> {
         Ok(adopt::of_project(connection, project).await?.map(|(found, witness)| {
             let events = if found.is_bare() { Ok(Vec::new()) } else { found.events() };
-            Found { events, witness }
+            Found { is_in_projects: found.is_in_projects(), events, witness }
         }))
     }
 }

@@ -22,10 +22,11 @@ pub mod rebuild;
 pub mod repair;
 mod table;
 
-pub use fold::{FoldedLog, FoldedTimeline, Stamps};
+pub use fold::FoldedLog;
 pub use history::HistoryEntry;
 pub use inline::ProjectPhases;
 pub use legacy_phases::LegacyPhaseRow;
+pub use phaseline_store::{FoldedTimeline, Stamps};
 pub use project_phases::PhaseRow;
 
 use phaseline_store::{StoreError, schema};

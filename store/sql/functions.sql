@@ -27,11 +27,12 @@ CREATE OR REPLACE FUNCTION phaseline.chain_hash(
         || int4send(32) || content)
 $$;
 
--- What the inline projection does with the changes of one command. The projections replace it with their own.
+-- What the inline projection does with the changes of a batch of commands. The projections replace it with their own.
+DROP FUNCTION IF EXISTS phaseline.project_inline(uuid, json, timestamptz);
 DO $$
 BEGIN
-    IF to_regprocedure('phaseline.project_inline(uuid, json, timestamptz)') IS NULL THEN
-        CREATE FUNCTION phaseline.project_inline(project uuid, changes json, recorded_at timestamptz) RETURNS void
+    IF to_regprocedure('phaseline.project_inline(uuid[], text[], timestamptz)') IS NULL THEN
+        CREATE FUNCTION phaseline.project_inline(projects uuid[], changes text[], recorded_at timestamptz) RETURNS text
             LANGUAGE plpgsql AS $f$
         BEGIN
             RAISE EXCEPTION 'no inline projection is installed';
@@ -42,28 +43,60 @@ END $$;
 -- Appends a batch of commands' events, each command with its own verdict:
 --   appended      its events are in the log, its changes in the projection
 --   conflict      the stream is not at the expected version; nothing of this command was written
+--   repeated      its key was used before for the same request: the version after that request, and its number of events
+--   key_reused    its key was used before for another request; nothing of this command was written
 --   not_accepting the log takes no commands (the legacy shape is live); nothing was written
+-- A command may expect the version that an earlier one of the same batch leads to. With it goes what the projection wants to
+-- be told with later changes (`said`, in the first row).
 -- The head row is locked first; the statements after it see everything that was committed before. That needs READ
 -- COMMITTED: at a stricter level they would all see one moment before the lock.
 -- Only timelines are written this way, and a command's changes reach no other project's rows: whoever may call this
 -- function may write commands, and nothing else.
+-- Tables that were tiny when a plan was made grow: the settings keep all plans on the indexes.
+DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], text[], uuid[], text[], integer[], text[],
+    text[], bytea[], bytea[]);
 CREATE OR REPLACE FUNCTION phaseline.append(
     command_stream_type text[], command_stream_id uuid[], command_expected bigint[],
     command_events integer[], command_changes text[],
     event_ids uuid[], event_types text[], event_schema_versions integer[],
-    event_payloads text[], event_metadata text[], event_salts bytea[], event_contents bytea[]
-) RETURNS TABLE (command integer, verdict text, stream_version bigint, last_position bigint, at timestamptz)
+    event_payloads text[], event_metadata text[], event_salts bytea[], event_contents bytea[],
+    command_scope text[] DEFAULT NULL, command_key text[] DEFAULT NULL, command_fingerprint bytea[] DEFAULT NULL
+) RETURNS TABLE (command integer, verdict text, stream_version bigint, last_position bigint, at timestamptz,
+                 earlier_events integer, said text)
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp AS $$
+    SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
-    accepting   boolean;
-    tip_hash    bytea;
-    tip         bigint;
-    tip_time    timestamptz;
-    actual      bigint;
-    offset_     integer := 0;
-    i           integer;
-    k           integer;
+    -- The fixed parts of what phaseline.chain_hash hashes.
+    chain_tag     constant bytea := int4send(18) || convert_to('phaseline/chain/v1', 'UTF8') || int4send(32);
+    long_follows  constant bytea := int4send(8);
+    hash_follows  constant bytea := int4send(32);
+    time_part     bytea;
+    commands      constant integer := cardinality(command_stream_id);
+    accepting     boolean;
+    tip_hash      bytea;
+    tip           bigint;
+    tip_time      timestamptz;
+    actuals       bigint[];
+    follows       integer[];
+    actual        bigint;
+    used_print    bytea;
+    used_version  bigint;
+    used_events   integer;
+    verdicts      text[];
+    versions      bigint[];
+    tips          bigint[];
+    counts        integer[];
+    accepted      boolean := false;
+    -- One element for each event offered; those of refused commands stay NULL.
+    streams       uuid[]   := array_fill(NULL::uuid, ARRAY[cardinality(event_ids)]);
+    positions     bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(event_ids)]);
+    event_version bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(event_ids)]);
+    hashes        bytea[]  := array_fill(NULL::bytea, ARRAY[cardinality(event_ids)]);
+    projects      uuid[] := '{}';
+    changes       text[] := '{}';
+    offset_       integer := 0;
+    i             integer;
+    k             integer;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'phaseline.append needs READ COMMITTED, this transaction is at %',
@@ -76,8 +109,8 @@ BEGIN
     -- A log that takes no commands is told without a lock: a migration under way holds the head for as long as it works.
     SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1;
     IF NOT accepting THEN
-        RETURN QUERY SELECT n, 'not_accepting'::text, 0::bigint, 0::bigint, clock_timestamp()
-            FROM generate_series(1, cardinality(command_stream_id)) AS n;
+        RETURN QUERY SELECT n, 'not_accepting'::text, 0::bigint, 0::bigint, clock_timestamp(), 0, NULL::text
+            FROM generate_series(1, commands) AS n;
         RETURN;
     END IF;
     -- Locks in the order that everybody keeps: projects' rows by id, then the head.
@@ -93,37 +126,117 @@ BEGIN
     tip := coalesce(tip, 0);
     tip_hash := coalesce(tip_hash, decode(repeat('00', 32), 'hex'));
     tip_time := greatest(clock_timestamp(), tip_time);
+    time_part := int4send(8) || int8send((extract(epoch FROM tip_time) * 1000000)::bigint) || int4send(32);
 
-    FOR i IN 1 .. cardinality(command_stream_id) LOOP
-        command := i;
-        at := tip_time;
-        SELECT coalesce(max(e.version), 0) INTO actual FROM phaseline.events e
-            WHERE e.stream_type = command_stream_type[i] AND e.stream_id = command_stream_id[i];
+    -- Each stream's version in the log, and the command before in this batch that writes to the same stream.
+    SELECT array_agg(coalesce(last.version, 0) ORDER BY c.n), array_agg(c.follows ORDER BY c.n) INTO actuals, follows
+      FROM (SELECT asked.stream_type, asked.stream_id, asked.n::integer AS n,
+                   (lag(asked.n) OVER (PARTITION BY asked.stream_type, asked.stream_id ORDER BY asked.n))::integer AS follows
+              FROM unnest(command_stream_type, command_stream_id) WITH ORDINALITY AS asked (stream_type, stream_id, n)) c
+      LEFT JOIN LATERAL (SELECT e.version FROM phaseline.events e
+                          WHERE e.stream_type = c.stream_type AND e.stream_id = c.stream_id
+                          ORDER BY e.version DESC LIMIT 1) last ON true;
+
+    FOR i IN 1 .. commands LOOP
+        actual := coalesce(actuals[follows[i]], actuals[i]);
+        counts[i] := 0;
+        used_print := NULL;
         IF NOT accepting THEN
-            verdict := 'not_accepting';
-        ELSIF actual <> command_expected[i] THEN
-            verdict := 'conflict';
+            verdicts[i] := 'not_accepting';
         ELSE
-            verdict := 'appended';
-            FOR k IN offset_ + 1 .. offset_ + command_events[i] LOOP
-                tip := tip + 1;
-                actual := actual + 1;
-                tip_hash := phaseline.chain_hash(tip_hash, tip, tip_time, event_contents[k]);
-                INSERT INTO phaseline.events (position, stream_type, stream_id, version, event_id, event_type,
-                    schema_version, payload, metadata, salt, recorded_at, hash)
-                VALUES (tip, command_stream_type[i], command_stream_id[i], actual, event_ids[k], event_types[k],
-                    event_schema_versions[k], event_payloads[k]::json, event_metadata[k]::json, event_salts[k],
-                    tip_time, tip_hash);
-            END LOOP;
-            IF command_changes[i] IS NOT NULL THEN
-                PERFORM phaseline.project_inline(command_stream_id[i], command_changes[i]::json, tip_time);
+            IF command_key[i] IS NOT NULL THEN
+                SELECT used.fingerprint, used.version, used.events INTO used_print, used_version, used_events
+                  FROM phaseline.idempotency_keys used
+                 WHERE used.scope = command_scope[i] AND used.key = command_key[i]
+                   AND used.recorded_at > tip_time - interval '24 hours';
+            END IF;
+            IF used_print = command_fingerprint[i] THEN
+                verdicts[i] := 'repeated';
+                counts[i] := used_events;
+            ELSIF used_print IS NOT NULL THEN
+                verdicts[i] := 'key_reused';
+            ELSIF actual <> command_expected[i] THEN
+                verdicts[i] := 'conflict';
+            ELSE
+                verdicts[i] := 'appended';
+                accepted := true;
+                FOR k IN offset_ + 1 .. offset_ + command_events[i] LOOP
+                    tip := tip + 1;
+                    actual := actual + 1;
+                    tip_hash := sha256(chain_tag || tip_hash || long_follows || int8send(tip) || time_part || event_contents[k]);
+                    streams[k] := command_stream_id[i];
+                    positions[k] := tip;
+                    event_version[k] := actual;
+                    hashes[k] := tip_hash;
+                END LOOP;
+                IF command_changes[i] IS NOT NULL THEN
+                    projects := projects || command_stream_id[i];
+                    changes := changes || command_changes[i];
+                END IF;
+                IF command_key[i] IS NOT NULL THEN
+                    INSERT INTO phaseline.idempotency_keys AS used
+                        (scope, key, fingerprint, stream_id, version, events, recorded_at)
+                    VALUES (command_scope[i], command_key[i], command_fingerprint[i], command_stream_id[i], actual,
+                        command_events[i], tip_time)
+                    ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO UPDATE
+                       SET fingerprint = excluded.fingerprint, stream_id = excluded.stream_id, version = excluded.version,
+                           events = excluded.events, recorded_at = excluded.recorded_at;
+                END IF;
             END IF;
         END IF;
         offset_ := offset_ + command_events[i];
-        stream_version := actual;
-        last_position := tip;
-        RETURN NEXT;
+        actuals[i] := actual;
+        versions[i] := CASE verdicts[i] WHEN 'repeated' THEN used_version ELSE actual END;
+        tips[i] := tip;
     END LOOP;
+
+    IF accepted AND cardinality(event_ids) > 0 THEN
+        INSERT INTO phaseline.events (position, stream_type, stream_id, version, event_id, event_type,
+            schema_version, payload, metadata, salt, recorded_at, hash)
+        SELECT e.position, 'Timeline', e.stream_id, e.version, e.event_id, e.event_type,
+               e.schema_version, e.payload::json, e.metadata::json, e.salt, tip_time, e.hash
+          FROM unnest(positions, streams, event_version, event_ids, event_types, event_schema_versions, event_payloads,
+                      event_metadata, event_salts, hashes)
+               AS e (position, stream_id, version, event_id, event_type, schema_version, payload, metadata, salt, hash)
+         WHERE e.position IS NOT NULL;
+    END IF;
+    IF cardinality(changes) > 0 THEN
+        said := phaseline.project_inline(projects, changes, tip_time);
+    END IF;
+    FOR i IN 1 .. commands LOOP
+        command := i;
+        verdict := verdicts[i];
+        stream_version := versions[i];
+        last_position := tips[i];
+        at := tip_time;
+        earlier_events := counts[i];
+        RETURN NEXT;
+        said := NULL;
+    END LOOP;
+END $$;
+
+-- Drops the keys that are of no use any more, and says how many. Whoever serves commands calls it now and then.
+CREATE OR REPLACE FUNCTION phaseline.forget_idempotency_keys() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone bigint;
+BEGIN
+    DELETE FROM phaseline.idempotency_keys used WHERE used.recorded_at < clock_timestamp() - interval '24 hours';
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END $$;
+
+-- The age of the oldest snapshot that somebody on this server holds, in seconds; NULL if nobody holds one, or if the log's
+-- owner may not see other sessions. While it is held, no row version that is newer than it can be cleared away.
+CREATE OR REPLACE FUNCTION phaseline.oldest_snapshot() RETURNS double precision
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT extract(epoch FROM max(clock_timestamp() - held.since))::double precision
+              FROM (SELECT coalesce(a.xact_start, a.query_start) AS since FROM pg_stat_activity a
+                     WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid()
+                       AND (a.datname = current_database() OR a.backend_type = 'walsender')
+                    UNION ALL
+                    SELECT x.prepared FROM pg_prepared_xacts x WHERE x.database = current_database()) held);
 END $$;
 
 -- The log in the table layout of postgres-es, for its PostgresEventRepository.
@@ -187,9 +300,10 @@ DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_writer') THEN
         GRANT USAGE ON SCHEMA phaseline TO phaseline_writer;
-        GRANT SELECT ON phaseline.events, phaseline.head TO phaseline_writer;
+        GRANT SELECT ON phaseline.events, phaseline.head, phaseline.idempotency_keys TO phaseline_writer;
         GRANT EXECUTE ON FUNCTION phaseline.append(text[], uuid[], bigint[], integer[], text[], uuid[], text[],
-            integer[], text[], text[], bytea[], bytea[]) TO phaseline_writer;
+            integer[], text[], text[], bytea[], bytea[], text[], text[], bytea[]) TO phaseline_writer;
+        GRANT EXECUTE ON FUNCTION phaseline.forget_idempotency_keys(), phaseline.oldest_snapshot() TO phaseline_writer;
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_reader') THEN
         GRANT USAGE ON SCHEMA phaseline TO phaseline_reader;

@@ -18,6 +18,55 @@ pub struct Append {
     pub metadata: Metadata,
     /// What the inline projection is to change, in its own JSON; nothing if there is none.
     pub changes: Option<String>,
+    /// The key under which the same request, sent again, is not carried out again.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// Tells a request that is sent again from a new one, for 24 hours.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey {
+    /// Whose key it is: two callers may choose the same one.
+    pub scope: String,
+    /// The key, as the caller chose it.
+    pub key: String,
+    /// SHA-256 of all that the request asks for.
+    pub fingerprint: [u8; 32],
+}
+
+/// What became of one command of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its events are in the log.
+    Appended(Appended),
+    /// The stream is at another version than it expected; nothing of it was written.
+    Conflict {
+        /// The version that the stream has.
+        actual: i64,
+    },
+    /// The same request was carried out before, under this key; nothing was written.
+    Repeated(Earlier),
+    /// Its key was used before, for another request; nothing of it was written.
+    KeyReused,
+    /// The log takes no commands; nothing was written.
+    NotAccepting,
+}
+
+/// What a request led to when it came first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// The stream's version after it.
+    pub version: i64,
+    /// How many events it wrote.
+    pub events: i64,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug)]
+pub struct Appending {
+    /// One for each command, in their order.
+    pub verdicts: Vec<Verdict>,
+    /// What the projection said of the rows that it wrote, in its own JSON.
+    pub said: Option<String>,
 }
 
 /// What became of one command.
@@ -37,16 +86,41 @@ pub(crate) fn salt() -> [u8; 16] {
 }
 
 /// Appends a batch of commands in the order given, each with its own verdict: a conflict of one does not touch the
-/// others. One round trip; durable when the surrounding transaction commits, or at once without one. A batch whose
-/// projection fails fails whole: try its commands one by one.
+/// others. A command may expect the version that an earlier one of the batch leads to. One round trip; durable when the
+/// surrounding transaction commits, or at once without one. A batch whose projection fails fails whole: try its commands
+/// one by one.
 pub async fn append(
     connection: &mut PgConnection,
     batch: &[Append],
 ) -> Result<Vec<Result<Appended, StoreError>>, StoreError> {
+    let appending = verdicts(connection, batch).await?;
+    let judged = batch.iter().zip(appending.verdicts);
+    Ok(judged
+        .map(|(command, verdict)| match verdict {
+            Verdict::Appended(appended) => Ok(appended),
+            Verdict::NotAccepting => Err(StoreError::NotAccepting),
+            Verdict::Conflict { actual: version } | Verdict::Repeated(Earlier { version, .. }) => {
+                Err(StoreError::Conflict {
+                    stream: command.stream,
+                    expected: command.expected,
+                    actual: version,
+                })
+            }
+            Verdict::KeyReused => Err(StoreError::KeyReused),
+        })
+        .collect())
+}
+
+/// The same with verdicts about keys, and with what the projection said.
+pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result<Appending, StoreError> {
     let count: usize = batch.iter().map(|command| command.events.len()).sum();
-    let (mut ids, mut types, mut schemas) = (Vec::with_capacity(count), Vec::new(), Vec::new());
-    let (mut payloads, mut metadata, mut salts, mut contents) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut ids = Vec::with_capacity(count);
+    let mut types = Vec::with_capacity(count);
+    let mut schemas = Vec::with_capacity(count);
+    let mut payloads = Vec::with_capacity(count);
+    let mut metadata = Vec::with_capacity(count);
+    let mut salts = Vec::with_capacity(count);
+    let mut contents = Vec::with_capacity(count);
     for command in batch {
         let command_metadata = command.metadata.to_json()?;
         for (version, event) in (command.expected + 1..).zip(&command.events) {
@@ -79,9 +153,13 @@ pub async fn append(
     let counts: Vec<i32> =
         batch.iter().map(|command| i32::try_from(command.events.len()).unwrap_or(i32::MAX)).collect();
     let changes: Vec<Option<&str>> = batch.iter().map(|command| command.changes.as_deref()).collect();
-    let rows: Vec<(String, i64, i64, DateTime<Utc>)> = sqlx::query_as(
-        "SELECT verdict, stream_version, last_position, at
-           FROM phaseline.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ORDER BY command",
+    let keys = || batch.iter().map(|command| command.key.as_ref());
+    let scopes: Vec<Option<&str>> = keys().map(|key| key.map(|key| key.scope.as_str())).collect();
+    let names: Vec<Option<&str>> = keys().map(|key| key.map(|key| key.key.as_str())).collect();
+    let prints: Vec<Option<&[u8]>> = keys().map(|key| key.map(|key| key.fingerprint.as_slice())).collect();
+    let rows: Vec<Judged> = sqlx::query_as(
+        "SELECT verdict, stream_version, last_position, at, earlier_events, said
+           FROM phaseline.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(stream_types)
     .bind(stream_ids)
@@ -95,22 +173,39 @@ pub async fn append(
     .bind(metadata)
     .bind(salts)
     .bind(contents)
+    .bind(scopes)
+    .bind(names)
+    .bind(prints)
     .fetch_all(connection)
     .await?;
     if rows.len() != batch.len() {
         return Err(StoreError::CountMismatch { offered: batch.len() as u64, inserted: rows.len() as u64 });
     }
-    Ok(batch
-        .iter()
-        .zip(rows)
-        .map(|(command, (verdict, version, position, recorded_at))| match verdict.as_str() {
-            "appended" => Ok(Appended { version, position, recorded_at }),
-            "not_accepting" => Err(StoreError::NotAccepting),
-            _ => Err(StoreError::Conflict {
-                stream: command.stream,
-                expected: command.expected,
-                actual: version,
-            }),
+    let mut said = None;
+    let verdicts = rows
+        .into_iter()
+        .map(|row| {
+            said = said.take().or(row.said);
+            let (version, position) = (row.stream_version, row.last_position);
+            match row.verdict.as_str() {
+                "appended" => Verdict::Appended(Appended { version, position, recorded_at: row.at }),
+                "repeated" => Verdict::Repeated(Earlier { version, events: row.earlier_events.into() }),
+                "key_reused" => Verdict::KeyReused,
+                "not_accepting" => Verdict::NotAccepting,
+                _ => Verdict::Conflict { actual: version },
+            }
         })
-        .collect())
+        .collect();
+    Ok(Appending { verdicts, said })
+}
+
+/// A row of `phaseline.append`: one command's, in the order of the batch.
+#[derive(sqlx::FromRow)]
+struct Judged {
+    verdict: String,
+    stream_version: i64,
+    last_position: i64,
+    at: DateTime<Utc>,
+    earlier_events: i32,
+    said: Option<String>,
 }

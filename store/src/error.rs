@@ -42,6 +42,19 @@ pub enum StoreError {
         /// The version that it has.
         actual: i64,
     },
+    /// An idempotency key was used before, for another request.
+    #[error(
+        "the idempotency key was used for another request within the last 24 hours: nothing was written; use a new key"
+    )]
+    KeyReused,
+    /// The project is not in the planner's tables.
+    #[error("Project with ID {0} not found")]
+    UnknownProject(ProjectId),
+    /// The connection was lost while commands were being written, and it could not be found out what became of them.
+    #[error(
+        "the connection to the database was lost while the command was being written; whether it was written is not known: {0}"
+    )]
+    OutcomeUnknown(String),
     /// The legacy shape is live, and its rows would not show the change.
     #[error(
         "the database is in the legacy shape, in which the log takes no commands: nothing was written; run: phaseline migrate"

@@ -6,16 +6,22 @@
 //! - [`read`] reads one stream, or the whole log in order of position; [`parallel`] all timelines, with several
 //!   connections at once.
 //! - [`hash`] chains each event to the one before it; [`chain`] checks a log.
+//! - [`execute`] carries out commands: decided on what [`cache`] remembers, committed in groups, each with its own verdict.
+//! - [`folded`] is what one stream amounts to.
 //! - [`timeline`] is the store of one aggregate, [`phaseline_domain::Timeline`], also as a `cqrs_es::EventStore`.
 //!
 //! **Position** is gapless and in commit order: every writer locks the one row of `phaseline.head` before it looks
 //! at the last position. Readers therefore never miss an event that commits late.
 
 pub mod append;
+pub mod cache;
 pub mod chain;
+mod commit;
 pub mod copy;
 pub mod error;
 pub mod event;
+pub mod execute;
+pub mod folded;
 pub mod hash;
 pub mod import;
 pub mod parallel;
@@ -24,10 +30,10 @@ pub mod read;
 pub mod schema;
 pub mod timeline;
 
-pub use append::{Append, Appended, append};
+pub use append::{Append, Appended, Earlier, IdempotencyKey, append};
 pub use error::StoreError;
 pub use event::{Metadata, NewEvent, RawEvent, RecordedEvent, StreamId};
+pub use execute::{Committed, ExecuteError, Preview, Request};
+pub use folded::{FoldedTimeline, Stamps};
 pub use import::{Import, Imported};
-pub use timeline::{
-    Adoption, Committed, ExecuteError, Found, InlineProjection, RecordedTimeline, TimelineStore,
-};
+pub use timeline::{Adoption, Found, InlineProjection, RecordedTimeline, TimelineStore};

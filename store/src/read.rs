@@ -67,6 +67,17 @@ pub async fn stream_each(
     connection: &mut PgConnection,
     stream: StreamId,
     up_to: Option<i64>,
+    each: impl FnMut(RecordedEvent) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    stream_from(connection, stream, 1, up_to, each).await
+}
+
+/// The same from a version on.
+pub async fn stream_from(
+    connection: &mut PgConnection,
+    stream: StreamId,
+    first: i64,
+    up_to: Option<i64>,
     mut each: impl FnMut(RecordedEvent) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     #[derive(sqlx::FromRow)]
@@ -83,14 +94,15 @@ pub async fn stream_each(
     let mut rows = sqlx::query_as(
         "SELECT position, version, event_id, event_type, schema_version, payload::text, metadata::text, recorded_at
            FROM phaseline.events
-          WHERE stream_type = $1 AND stream_id = $2 AND position <= $3
+          WHERE stream_type = $1 AND stream_id = $2 AND version >= $3 AND position <= $4
           ORDER BY version",
     )
     .bind(stream.stream_type)
     .bind(stream.id)
+    .bind(first)
     .bind(up_to.unwrap_or(i64::MAX))
     .fetch(connection);
-    let mut expected = 0;
+    let mut expected = first - 1;
     while let Some(row) = rows.try_next().await? {
         let row: Stored = row;
         expected += 1;

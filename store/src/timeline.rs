@@ -1,8 +1,13 @@
 //! The store of timelines: load, execute, and the face that `cqrs-es` knows.
 
-use crate::{Append, Metadata, NewEvent, RecordedEvent, StoreError, StreamId, append, read, schema};
+use crate::cache::{self, Memory};
+use crate::commit::{Committer, Job, Outcome, Queue};
+use crate::{
+    Append, FoldedTimeline, Metadata, NewEvent, RecordedEvent, StoreError, StreamId, append, read, schema,
+};
+use chrono::NaiveDateTime;
 use cqrs_es::{AggregateContext, AggregateError, EventEnvelope};
-use phaseline_domain::{PhaseId, ProjectId, Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
+use phaseline_domain::{PhaseId, ProjectId, Refusal, Timeline, TimelineEvent};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres};
 use std::collections::HashMap;
@@ -27,9 +32,21 @@ pub struct RecordedTimeline {
     pub event: TimelineEvent,
 }
 
+impl RecordedTimeline {
+    /// An event of a timeline's stream, decoded.
+    pub fn of(recorded: RecordedEvent) -> Result<Self, StoreError> {
+        let event =
+            TimelineEvent::from_stored(&recorded.event_type, recorded.schema_version, &recorded.payload)
+                .map_err(|source| StoreError::Unreadable { position: recorded.position, source })?;
+        Ok(Self { recorded, event })
+    }
+}
+
 /// What the read models hold of a project that has no timeline in the log.
 #[derive(Clone, Debug)]
 pub struct Found {
+    /// Whether there is such a project at all.
+    pub is_in_projects: bool,
     /// The events that take it into the log as it stands, none if there is nothing; or why that cannot be, in words.
     pub events: Result<Vec<TimelineEvent>, Vec<String>>,
     /// All that was read. The append compares it with what stands there under the lock.
@@ -45,15 +62,20 @@ pub struct Adoption {
     pub witness: String,
 }
 
+/// Where a phase's row stands, as the projection said it; nothing if that is not known.
+pub type Place<'a> = &'a dyn Fn(PhaseId) -> Option<Arc<str>>;
+
 /// Says what a command's events change in the read models that are kept in the append's own transaction.
-pub trait InlineProjection: Send + Sync {
-    /// The changes that `new` events, appended to `history` and `adoption`, bring about: JSON for the database function
-    /// `phaseline.project_inline`, which ends with SQLSTATE 40001 if an adoption is not what stands there any more.
+pub trait InlineProjection: Clone + Send + Sync + 'static {
+    /// The changes that `new` events bring about, appended to the timeline as it was `before` (with the adoption, if there
+    /// is one): JSON for the database function `phaseline.project_inline`, which ends with SQLSTATE 40001 if an adoption is
+    /// not what stands there any more.
     fn changes(
         &self,
-        history: &[RecordedTimeline],
+        before: &FoldedTimeline,
         adoption: Option<&Adoption>,
         new: &[TimelineEvent],
+        place: Place<'_>,
     ) -> Result<String, serde_json::Error>;
 
     /// What the read models hold of a project that has no timeline in the log; none if they are not in use.
@@ -64,52 +86,31 @@ pub trait InlineProjection: Send + Sync {
     ) -> impl Future<Output = Result<Option<Found>, StoreError>> + Send;
 }
 
-/// What a command led to.
-#[derive(Clone, Debug)]
-pub struct Committed {
-    /// What happened; empty if the command changed nothing. A project's first command begins with its adoption.
-    pub events: Vec<TimelineEvent>,
-    /// The adoption: the first of `events`, or, if those are empty, what was not recorded either.
-    pub adoption: Vec<TimelineEvent>,
-    /// The stream's version now.
-    pub version: i64,
-    /// The position of the stream's last event.
-    pub position: i64,
-    /// The timeline now.
-    pub timeline: Timeline,
-}
-
-/// Why a command was not carried out. Nothing was written.
-#[derive(Debug, thiserror::Error)]
-pub enum ExecuteError {
-    /// A rule refused it.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The log could not take it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// The timelines in the log of one database.
+/// The timelines in the log of one database. Clones share what they remember, and the task that commits.
 #[derive(Clone, Debug)]
 pub struct TimelineStore<P> {
     pool: PgPool,
     projection: P,
-    /// Whether the schema was seen to be one that this program knows; clones share it.
+    /// Whether the schema was seen to be one that this program knows.
     known: Arc<AtomicBool>,
+    memory: Arc<Memory>,
+    queue: Arc<Queue>,
 }
-
-/// How often a command is decided anew after somebody else was faster; each time somebody made progress.
-const CONFLICT_RETRIES: usize = 20;
 
 impl<P: InlineProjection> TimelineStore<P> {
     /// The store over a pool; `projection` is kept in each append's transaction.
     pub fn new(pool: PgPool, projection: P) -> Self {
-        Self { pool, projection, known: Arc::default() }
+        Self {
+            pool,
+            projection,
+            known: Arc::default(),
+            memory: Arc::new(Memory::of(cache::TIMELINES)),
+            queue: Arc::default(),
+        }
     }
 
     /// A connection to a schema that this program knows. The version is asked for once, with the first connection.
-    async fn connection(&self) -> Result<PoolConnection<Postgres>, StoreError> {
+    pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>, StoreError> {
         let mut connection = self.pool.acquire().await?;
         if !self.known.load(Ordering::Relaxed) {
             schema::version::refuse_newer(&mut connection).await?;
@@ -124,74 +125,73 @@ impl<P: InlineProjection> TimelineStore<P> {
         history(&mut connection, project, None).await
     }
 
-    /// Decides a command against the timeline as it stands and appends what follows, together with the projection.
-    /// If somebody else changed the timeline meanwhile, it is decided anew.
-    ///
-    /// A project that has no timeline in the log, but rows that others wrote, is adopted by its first command: the
-    /// adoption's events come first, in the same append. A command that changes nothing adopts nothing.
-    pub async fn execute(
-        &self,
-        project: ProjectId,
-        command: &TimelineCommand,
-        metadata: Metadata,
-    ) -> Result<Committed, ExecuteError> {
-        let mut attempt = 0;
-        loop {
-            let mut context = self.load(project).await?;
-            let decided = decide(&context.timeline, command)?;
-            let last = context.history.last().map(|last| (last.recorded.version, last.recorded.position));
-            let (version, position) = last.unwrap_or_default();
-            if decided.is_empty() {
-                let adoption = context.adoption.map(|adoption| adoption.events).unwrap_or_default();
-                let timeline = context.timeline;
-                return Ok(Committed { events: decided, adoption, version, position, timeline });
-            }
-            match self.append(&context, &decided, metadata.clone()).await {
-                Ok(appended) => {
-                    for event in &decided {
-                        context.timeline.evolve(event);
-                    }
-                    let (version, position) = (appended.version, appended.position);
-                    let adoption = context.adoption.map(|adoption| adoption.events).unwrap_or_default();
-                    let events = adoption.iter().cloned().chain(decided).collect();
-                    return Ok(Committed { events, adoption, version, position, timeline: context.timeline });
-                }
-                Err(error) if attempt < CONFLICT_RETRIES && lost_a_race(&error) => attempt += 1,
-                Err(error) => return Err(error.into()),
-            }
-        }
+    /// The same, remembering so many timelines between commands instead of [`cache::TIMELINES`].
+    #[must_use]
+    pub fn remembering(self, timelines: usize) -> Self {
+        Self { memory: Arc::new(Memory::of(timelines)), ..self }
+    }
+
+    /// How many timelines are remembered.
+    pub fn remembered(&self) -> usize {
+        self.memory.len()
+    }
+
+    /// The project in whose timeline a phase was seen, if it is remembered. Phases never change their project.
+    pub fn remembered_project_of(&self, phase: PhaseId) -> Option<ProjectId> {
+        self.memory.project_of(phase)
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Gives a command to the committing task.
+    pub(crate) async fn commit(&self, job: Job) -> Result<Outcome, StoreError> {
+        let committer = || Committer {
+            pool: self.pool.clone(),
+            projection: self.projection.clone(),
+            memory: Arc::clone(&self.memory),
+        };
+        self.queue.submit(committer, job).await
     }
 
     /// The timeline as the next command finds it: from the log, or adopted if the log has none.
-    async fn load(&self, project: ProjectId) -> Result<TimelineContext, StoreError> {
+    pub(crate) async fn load(&self, project: ProjectId) -> Result<Start, StoreError> {
         let mut connection = self.connection().await?;
-        let history = match history(&mut connection, project, None).await {
+        let mut folded = FoldedTimeline::default();
+        let read = history_each(&mut connection, project, None, |event| folded.record(&event)).await;
+        match read {
             Err(StoreError::Database(error)) if is_missing_table(&error) => {
                 return Err(StoreError::NotInstalled);
             }
-            history => history?,
-        };
-        let mut timeline = Timeline::fold(history.iter().map(|recorded| &recorded.event));
-        let mut adoption = None;
+            read => read?,
+        }
+        if folded.timeline.project().is_some() {
+            let folded = Arc::new(folded);
+            self.memory.keep(project, Arc::clone(&folded));
+            return Ok(Start { folded, adoption: None });
+        }
         // A project that the log does not know is no reason to say so while it takes no commands at all.
-        if timeline.project().is_none() && !schema::accepts_commands(&mut connection).await? {
+        if !schema::accepts_commands(&mut connection).await? {
             return Err(StoreError::NotAccepting);
         }
-        if timeline.project().is_none()
-            && let Some(found) = self.projection.unadopted(&mut connection, project).await?
-        {
-            let refused = |reasons| StoreError::Unadoptable { project, reasons };
-            let events = found.events.map_err(refused)?;
-            let elsewhere = held_elsewhere(&mut connection, project, &events).await?;
-            if !elsewhere.is_empty() {
-                return Err(refused(elsewhere));
-            }
-            for event in &events {
-                timeline.evolve(event);
-            }
-            adoption = Some(Adoption { events, witness: found.witness });
+        let Some(found) = self.projection.unadopted(&mut connection, project).await? else {
+            return Ok(Start { folded: Arc::new(folded), adoption: None });
+        };
+        let refused = |reasons| StoreError::Unadoptable { project, reasons };
+        let events = found.events.map_err(refused)?;
+        if !found.is_in_projects {
+            return Err(StoreError::UnknownProject(project));
         }
-        Ok(TimelineContext { project, timeline, history, adoption })
+        let elsewhere = held_elsewhere(&mut connection, project, &events).await?;
+        if !elsewhere.is_empty() {
+            return Err(refused(elsewhere));
+        }
+        for event in &events {
+            // Adopted rows bring their own times.
+            folded.apply(event, NaiveDateTime::default());
+        }
+        Ok(Start { folded: Arc::new(folded), adoption: Some(Adoption { events, witness: found.witness }) })
     }
 
     /// Appends the adoption, if there is one, and what was decided.
@@ -201,19 +201,30 @@ impl<P: InlineProjection> TimelineStore<P> {
         decided: &[TimelineEvent],
         metadata: Metadata,
     ) -> Result<append::Appended, StoreError> {
-        let adopted = context.adoption.iter().flat_map(|adoption| &adoption.events);
-        let changes = self.projection.changes(&context.history, context.adoption.as_ref(), decided)?;
+        let Start { folded, adoption } = &context.start;
+        let adopted = adoption.iter().flat_map(|adoption| &adoption.events);
+        let changes = self.projection.changes(folded, adoption.as_ref(), decided, &|_| None)?;
         let batch = [Append {
             stream: stream_of(context.project),
-            expected: context.version(),
+            expected: folded.version,
             events: adopted.chain(decided).map(NewEvent::timeline).collect::<Result<_, _>>()?,
             metadata,
             changes: Some(changes),
+            key: None,
         }];
         let mut connection = self.connection().await?;
         let verdicts = append::append(&mut connection, &batch).await?;
         verdicts.into_iter().next().unwrap_or(Err(StoreError::CountMismatch { offered: 1, inserted: 0 }))
     }
+}
+
+/// What a command is decided on.
+#[derive(Clone, Debug)]
+pub(crate) struct Start {
+    /// The timeline; with the adoption, if there is one, which the version does not count.
+    pub(crate) folded: Arc<FoldedTimeline>,
+    /// What the timeline was adopted with; not recorded yet.
+    pub(crate) adoption: Option<Adoption>,
 }
 
 /// Whether there is no log at all.
@@ -224,7 +235,7 @@ fn is_missing_table(error: &sqlx::Error) -> bool {
 
 /// Whether somebody else was faster, so that deciding anew may help: another command, or whoever writes the rows that
 /// are being adopted.
-fn lost_a_race(error: &StoreError) -> bool {
+pub(crate) fn lost_a_race(error: &StoreError) -> bool {
     match error {
         StoreError::Conflict { .. } => true,
         // Serialization failure, deadlock: the database has undone everything.
@@ -295,10 +306,7 @@ pub async fn history_each(
     mut each: impl FnMut(RecordedTimeline),
 ) -> Result<(), StoreError> {
     read::stream_each(connection, stream_of(project), up_to, |recorded| {
-        let event =
-            TimelineEvent::from_stored(&recorded.event_type, recorded.schema_version, &recorded.payload)
-                .map_err(|source| StoreError::Unreadable { position: recorded.position, source })?;
-        each(RecordedTimeline { recorded, event });
+        each(RecordedTimeline::of(recorded)?);
         Ok(())
     })
     .await
@@ -323,17 +331,9 @@ pub async fn changed_since(
 #[derive(Debug)]
 pub struct TimelineContext {
     project: ProjectId,
+    /// What `cqrs-es` decides on, and lets the events of its command happen to.
     timeline: Timeline,
-    history: Vec<RecordedTimeline>,
-    /// What the timeline was adopted with; not recorded yet.
-    adoption: Option<Adoption>,
-}
-
-impl TimelineContext {
-    /// The stream's version as it was loaded.
-    fn version(&self) -> i64 {
-        self.history.last().map_or(0, |last| last.recorded.version)
-    }
+    start: Start,
 }
 
 impl AggregateContext<Timeline> for TimelineContext {
@@ -386,7 +386,9 @@ impl<P: InlineProjection> cqrs_es::EventStore<Timeline> for TimelineStore<P> {
 
     /// The timeline as the next command finds it; one that the log does not know is adopted, which the commit records.
     async fn load_aggregate(&self, aggregate_id: &str) -> Result<TimelineContext, AggregateError<Refusal>> {
-        self.load(project_of(aggregate_id)?).await.map_err(to_cqrs)
+        let project = project_of(aggregate_id)?;
+        let start = self.load(project).await.map_err(to_cqrs)?;
+        Ok(TimelineContext { project, timeline: start.folded.timeline.clone(), start })
     }
 
     /// What comes back begins with the adoption, if this was the project's first command.
@@ -401,8 +403,8 @@ impl<P: InlineProjection> cqrs_es::EventStore<Timeline> for TimelineStore<P> {
         }
         let metadata = Metadata::from_map(metadata);
         self.append(&context, &events, metadata.clone()).await.map_err(to_cqrs)?;
-        let first = context.version() + 1;
-        let adopted = context.adoption.map(|adoption| adoption.events).unwrap_or_default();
+        let first = context.start.folded.version + 1;
+        let adopted = context.start.adoption.map(|adoption| adoption.events).unwrap_or_default();
         Ok(adopted
             .into_iter()
             .chain(events)

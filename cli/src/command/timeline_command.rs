@@ -68,7 +68,7 @@ pub(super) async fn execute(
             page.line("  Nothing to do: it is so already.");
         }
         page.gap();
-        page::timeline::phases(&mut page, &committed.timeline);
+        page::timeline::phases(&mut page, &committed.after.timeline);
         page.gap().line(format_args!(
             "{GOOD}DONE{GOOD:#}. Project {project} is at version {}, position {} of the log.",
             commanded.version, commanded.position

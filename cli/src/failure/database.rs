@@ -123,6 +123,10 @@ impl From<StoreError> for Failure {
             StoreError::Conflict { .. } => {
                 Self::new(Exit::Interrupted, "busy", text).remedy("Run the same command again.")
             }
+            StoreError::UnknownProject(_) => Self::refused("not_found", text),
+            StoreError::KeyReused => Self::refused("key_reused", text),
+            StoreError::OutcomeUnknown(_) => Self::new(Exit::NoDatabase, "outcome_unknown", text)
+                .remedy("Look at the project's history, or run the same command again: it changes nothing that is so already."),
             _ => Self::unexpected(text),
         }
     }
@@ -132,6 +136,8 @@ impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         match error {
             ExecuteError::Store(error) => error.into(),
+            stale @ ExecuteError::Stale { .. } => Self::refused("stale", stale.to_string())
+                .remedy("Look at what changed, then give the command again."),
             ExecuteError::Refused(refusal) => {
                 let message = match refusal.violations() {
                     [only] => format!("refused by rule {}: {}", only.rule, only.message),

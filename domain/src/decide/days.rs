@@ -125,6 +125,29 @@ pub(super) fn remove(
     Ok(events)
 }
 
+pub(super) fn reorder(timeline: &Timeline, order: &[PhaseId]) -> Result<Vec<TimelineEvent>, Refusal> {
+    let project = request::is_open(timeline)?;
+    let mut broken: Vec<Violation> =
+        order.iter().filter_map(|id| request::has_phase(timeline, *id).err()).collect();
+    broken.extend(set::each_named_once(order));
+    broken.extend(set::all_named(timeline, order));
+    Refusal::unless_empty(broken)?;
+    let mut drafts: Vec<Draft<'_>> = timeline.phases().iter().map(Draft::from).collect();
+    let mut start = project.start();
+    for id in order {
+        let at = position(timeline, *id);
+        let (Some(draft), Some(phase)) = (drafts.get_mut(at), timeline.phases().get(at)) else { continue };
+        draft.start_date = start;
+        draft.end_date = start + (phase.range.end() - phase.range.start());
+        start = day_after(draft.end_date);
+    }
+    if let Some(draft) = order.last().and_then(|id| drafts.get_mut(position(timeline, *id))) {
+        draft.end_date = project.end();
+    }
+    Refusal::unless_empty(rule::validate(project, &drafts))?;
+    resized(timeline.phases(), &drafts)
+}
+
 /// V5, if the other phase cannot make room for the asked days by giving up days at one of the edges that it may give.
 fn in_the_way(
     asked: &Draft<'_>,

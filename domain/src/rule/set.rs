@@ -1,7 +1,7 @@
 //! The rules about all phases of a project together.
 
 use super::{Draft, Rule, Violation};
-use crate::{DateRange, PhaseId};
+use crate::{DateRange, PhaseId, Timeline};
 use std::collections::HashSet;
 
 /// All rules of this file that the drafts, given in order, break as the complete list of a project's phases.
@@ -19,6 +19,23 @@ pub(crate) fn violations(project: DateRange, sorted: &[Draft<'_>]) -> Vec<Violat
     let mut seen = HashSet::new();
     found.extend(sorted.iter().filter_map(|draft| named_once(&mut seen, draft.id?)));
     found
+}
+
+/// V19 for a list of ids.
+pub(crate) fn each_named_once(ids: &[PhaseId]) -> Vec<Violation> {
+    let mut seen = HashSet::new();
+    ids.iter().filter_map(|id| named_once(&mut seen, *id)).collect()
+}
+
+/// V25, for each phase that the new order leaves out.
+pub(crate) fn all_named(timeline: &Timeline, order: &[PhaseId]) -> Vec<Violation> {
+    let left_out = timeline.phases().iter().filter(|phase| !order.contains(&phase.id));
+    left_out.map(|phase| is_named(phase.id)).collect()
+}
+
+/// V25.
+fn is_named(id: PhaseId) -> Violation {
+    Violation::new(Rule::V25, Some(id), format!("Phase with ID {id} is missing in the new order"))
 }
 
 /// V1.

@@ -3,7 +3,7 @@
 use crate::scene::{id, project_id};
 use chrono::{Days, NaiveDate, TimeDelta};
 use phaseline_domain::{
-    DateRange, Neighbours, PhaseDraft, PhaseId, ReplacementPhase, Timeline, TimelineCommand,
+    DateRange, Neighbours, PhaseChanges, PhaseDraft, PhaseId, ReplacementPhase, Timeline, TimelineCommand,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -22,15 +22,59 @@ pub(crate) struct Contents {
 /// A command before the timeline that it goes to is known: phases by index, days relative to what they are.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Open { length: i64 },
-    Reschedule { start_shift: i64, end_shift: i64 },
-    Create { number: u128, from: i64, length: i64, contents: Contents, neighbours: Neighbours },
-    Resize { phase: Option<Index>, start_shift: i64, end_shift: i64, neighbours: Neighbours },
-    Rename { phase: Option<Index>, contents: Contents },
-    Describe { phase: Option<Index>, contents: Contents },
-    Budget { phase: Option<Index>, contents: Contents },
-    Remove { phase: Option<Index>, neighbours: Neighbours },
-    Replace { cuts: Vec<Index>, phases: Vec<(u128, Contents)>, flaw: Option<Flaw> },
+    Open {
+        length: i64,
+    },
+    Reschedule {
+        start_shift: i64,
+        end_shift: i64,
+    },
+    Create {
+        number: u128,
+        from: i64,
+        length: i64,
+        contents: Contents,
+        neighbours: Neighbours,
+    },
+    Resize {
+        phase: Option<Index>,
+        start_shift: i64,
+        end_shift: i64,
+        neighbours: Neighbours,
+    },
+    Rename {
+        phase: Option<Index>,
+        contents: Contents,
+    },
+    Describe {
+        phase: Option<Index>,
+        contents: Contents,
+    },
+    Budget {
+        phase: Option<Index>,
+        contents: Contents,
+    },
+    Remove {
+        phase: Option<Index>,
+        neighbours: Neighbours,
+    },
+    Change {
+        phase: Option<Index>,
+        start_shift: Option<i64>,
+        end_shift: Option<i64>,
+        contents: Contents,
+        stated: [bool; 5],
+        neighbours: Neighbours,
+    },
+    Reorder {
+        keys: Vec<u32>,
+        flaw: Option<OrderFlaw>,
+    },
+    Replace {
+        cuts: Vec<Index>,
+        phases: Vec<(u128, Contents)>,
+        flaw: Option<Flaw>,
+    },
 }
 
 /// What is wrong with a list that would cover the project.
@@ -41,6 +85,14 @@ pub(crate) enum Flaw {
     Taken { phase: Index },
     Unknown { phase: Index },
     Empty,
+}
+
+/// What is wrong with a new order.
+#[derive(Clone, Debug)]
+pub(crate) enum OrderFlaw {
+    Twice,
+    Unknown,
+    LeftOut,
 }
 
 fn texts() -> impl Strategy<Value = String> {
@@ -140,6 +192,25 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         2 => (phase(), contents()).prop_map(|(phase, contents)| Step::Describe { phase, contents }),
         2 => (phase(), contents()).prop_map(|(phase, contents)| Step::Budget { phase, contents }),
         4 => (phase(), neighbours()).prop_map(|(phase, neighbours)| Step::Remove { phase, neighbours }),
+        4 => (
+            phase(),
+            proptest::option::of(shift()),
+            proptest::option::of(shift()),
+            contents(),
+            any::<[bool; 5]>(),
+            neighbours(),
+        )
+            .prop_map(|(phase, start_shift, end_shift, contents, stated, neighbours)| {
+                Step::Change { phase, start_shift, end_shift, contents, stated, neighbours }
+            }),
+        3 => (
+            proptest::collection::vec(any::<u32>(), 30),
+            proptest::option::weighted(
+                0.3,
+                prop_oneof![Just(OrderFlaw::Twice), Just(OrderFlaw::Unknown), Just(OrderFlaw::LeftOut)],
+            ),
+        )
+            .prop_map(|(keys, flaw)| Step::Reorder { keys, flaw }),
         6 => (
             proptest::collection::vec(any::<Index>(), 0..6),
             proptest::collection::vec((1_u128..30, contents()), 6),
@@ -266,6 +337,35 @@ impl Step {
             },
             Self::Remove { phase, neighbours } => {
                 TimelineCommand::RemovePhase { phase_id: chosen(timeline, &phase), neighbours }
+            }
+            Self::Change { phase, start_shift, end_shift, contents, stated, neighbours } => {
+                let phase_id = chosen(timeline, &phase);
+                let current = timeline.phase(phase_id).map_or(range, |phase| phase.range);
+                let [name, description, capital, expense, total] = stated;
+                let sum = contents.capital.checked_add(contents.expense);
+                let changes = PhaseChanges {
+                    name: name.then_some(contents.name),
+                    start_date: start_shift.map(|shift| moved(current.start(), shift)),
+                    end_date: end_shift.map(|shift| moved(current.end(), shift)),
+                    description: description.then_some(contents.description),
+                    capital_budget: capital.then_some(contents.capital),
+                    expense_budget: expense.then_some(contents.expense),
+                    total_budget: contents.total.or(sum).filter(|_| total),
+                };
+                TimelineCommand::ChangePhase { phase_id, changes, neighbours }
+            }
+            Self::Reorder { keys, flaw } => {
+                let mut order: Vec<(u32, PhaseId)> =
+                    keys.into_iter().zip(timeline.phases().iter().map(|phase| phase.id)).collect();
+                order.sort_unstable();
+                let mut phases: Vec<PhaseId> = order.into_iter().map(|(_, id)| id).collect();
+                match flaw {
+                    Some(OrderFlaw::Twice) => phases.extend(phases.first().copied()),
+                    Some(OrderFlaw::Unknown) => phases.push(id(99)),
+                    Some(OrderFlaw::LeftOut) => drop(phases.pop()),
+                    None => {}
+                }
+                TimelineCommand::Reorder { phases }
             }
             Self::Replace { cuts, phases, flaw } => {
                 let drafts = covering(range, &cuts, phases);

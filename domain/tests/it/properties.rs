@@ -155,6 +155,37 @@ proptest! {
         });
     }
 
+    /// In the order asked for, each as long as it was.
+    #[test]
+    fn a_new_order_is_what_was_asked_and_keeps_lengths(steps in steps()) {
+        play(steps, |before, command, outcome, after| {
+            if let (TimelineCommand::Reorder { phases }, Ok(_)) = (command, outcome) {
+                let order: Vec<_> = after.phases().iter().map(|phase| phase.id).collect();
+                assert_eq!(&order, phases);
+                for phase in after.phases() {
+                    assert_eq!(phase.range.days(), before.phase(phase.id).unwrap().range.days());
+                }
+            }
+        });
+    }
+
+    /// What is stated is as stated, the rest as it was.
+    #[test]
+    fn a_changed_phase_is_what_was_asked(steps in steps()) {
+        play(steps, |before, command, outcome, after| {
+            let (TimelineCommand::ChangePhase { phase_id, changes, .. }, Ok(_)) = (command, outcome) else { return };
+            let (was, is) = (before.phase(*phase_id).unwrap(), after.phase(*phase_id).unwrap());
+            assert_eq!(is.name.as_str(), changes.name.as_deref().unwrap_or(was.name.as_str()));
+            assert_eq!(is.range.start(), changes.start_date.unwrap_or(was.range.start()));
+            assert_eq!(is.range.end(), changes.end_date.unwrap_or(was.range.end()));
+            let text = |phase: &phaseline_domain::Phase| phase.description.clone().map(String::from);
+            assert_eq!(text(is), changes.description.clone().unwrap_or_else(|| text(was)));
+            let (capital, expense) = (was.budget.capital().amount(), was.budget.expense().amount());
+            assert_eq!(is.budget.capital().amount(), changes.capital_budget.unwrap_or(capital));
+            assert_eq!(is.budget.expense().amount(), changes.expense_budget.unwrap_or(expense));
+        });
+    }
+
     #[test]
     fn a_replaced_list_is_what_was_asked(steps in steps()) {
         play(steps, |_, command, outcome, after| {

@@ -2,7 +2,7 @@
 
 use crate::scene::*;
 use phaseline_domain::Neighbours::Adjust;
-use phaseline_domain::{Draft, Rule, TimelineCommand, validate};
+use phaseline_domain::{Draft, PhaseChanges, Rule, TimelineCommand, validate};
 
 #[test]
 fn v16_only_an_open_timeline_takes_commands() {
@@ -19,6 +19,12 @@ fn v16_only_an_open_timeline_takes_commands() {
         TimelineCommand::DescribePhase { phase_id: id(1), description: None },
         budget("0", "0", None),
         TimelineCommand::RemovePhase { phase_id: id(1), neighbours: Adjust },
+        TimelineCommand::ChangePhase {
+            phase_id: id(1),
+            changes: PhaseChanges::default(),
+            neighbours: Adjust,
+        },
+        TimelineCommand::Reorder { phases: vec![] },
         replace_all(&[], vec![]),
     ];
     for command in commands {

@@ -54,6 +54,8 @@ fn command_name(command: &TimelineCommand) -> &'static str {
         TimelineCommand::DescribePhase { .. } => "DescribePhase",
         TimelineCommand::BudgetPhase { .. } => "BudgetPhase",
         TimelineCommand::RemovePhase { .. } => "RemovePhase",
+        TimelineCommand::ChangePhase { .. } => "ChangePhase",
+        TimelineCommand::Reorder { .. } => "Reorder",
         TimelineCommand::ReplaceAll { .. } => "ReplaceAll",
     }
 }

@@ -12,7 +12,8 @@ use sqlx::PgConnection;
 ///
 /// - 1: the schemas that do not say their version
 /// - 2: the schema says its version
-pub const VERSION: u32 = 2;
+/// - 3: commands have keys, and one call of the projection takes a whole batch
+pub const VERSION: u32 = 3;
 
 /// How a comment says it.
 pub(super) const WORDS: &str = "schema version";

@@ -47,7 +47,9 @@ async fn the_roles_may_do_their_own_and_no_more() {
             "TRUNCATE phaseline.events",
             "UPDATE phaseline.head SET accepts_commands = false",
             "ALTER TABLE phaseline.events DISABLE TRIGGER ALL",
-            "SELECT phaseline.project_inline(gen_random_uuid(), '{}', now())",
+            "DELETE FROM phaseline.idempotency_keys",
+            "INSERT INTO phaseline.idempotency_keys VALUES ('', '', '', gen_random_uuid(), 1, 1, now())",
+            "SELECT phaseline.project_inline(ARRAY[gen_random_uuid()], ARRAY['{}'], now())",
         ] {
             let message = refused(&mut connection, statement).await;
             assert!(

@@ -30,5 +30,6 @@ pub(crate) fn command(stream: StreamId, expected: i64, events: usize) -> Append 
         events: (0..events).map(event).collect(),
         metadata: Metadata { actor: Some("tester".to_owned()), ..Metadata::default() },
         changes: None,
+        key: None,
     }
 }

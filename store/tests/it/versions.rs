@@ -4,8 +4,8 @@ use crate::support::{connect, log};
 use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::schema::{self, version::VERSION};
-use phaseline_store::timeline::{Adoption, Found, InlineProjection, RecordedTimeline};
-use phaseline_store::{ExecuteError, Metadata, StoreError, TimelineStore};
+use phaseline_store::timeline::{Adoption, Found, InlineProjection, Place};
+use phaseline_store::{ExecuteError, FoldedTimeline, Metadata, StoreError, TimelineStore};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -24,9 +24,10 @@ struct Nothing;
 impl InlineProjection for Nothing {
     fn changes(
         &self,
-        _: &[RecordedTimeline],
+        _: &FoldedTimeline,
         _: Option<&Adoption>,
         _: &[phaseline_domain::TimelineEvent],
+        _: Place<'_>,
     ) -> Result<String, serde_json::Error> {
         Ok("{}".to_owned())
     }

@@ -1,9 +1,10 @@
 //! What commands do, from the rules as users know them.
 
+use super::days::after;
 use super::timeline::Change;
 use super::{Budget, Days, Model, Phase, Timeline};
 use chrono::{Datelike as _, NaiveDate, NaiveDateTime};
-use phaseline_domain::{Neighbours, PhaseDraft, ReplacementPhase, TimelineCommand};
+use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ReplacementPhase, TimelineCommand};
 use rust_decimal::Decimal;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -128,8 +129,56 @@ impl Timeline {
                 require(self.phases.len() > 1 && *neighbours == Neighbours::Adjust)?;
                 self.remove(at, change);
             }
+            TimelineCommand::ChangePhase { phase_id, changes, neighbours } => {
+                let at = place(phase_id.uuid())?;
+                let mut after = self.clone();
+                let phase = &self.phases[at];
+                let asked = Days::new(
+                    changes.start_date.unwrap_or(phase.days.first),
+                    changes.end_date.unwrap_or(phase.days.last),
+                );
+                let mut one = |command| after.obey(&command, change);
+                one(TimelineCommand::ResizePhase {
+                    phase_id: *phase_id,
+                    start_date: asked.first,
+                    end_date: asked.last,
+                    neighbours: *neighbours,
+                })?;
+                if let Some(name) = changes.name.clone() {
+                    one(TimelineCommand::RenamePhase { phase_id: *phase_id, name })?;
+                }
+                if let Some(description) = changes.description.clone() {
+                    one(TimelineCommand::DescribePhase { phase_id: *phase_id, description })?;
+                }
+                let parts = (changes.capital_budget, changes.expense_budget, changes.total_budget);
+                if parts != (None, None, None) {
+                    let budget = phase.budget;
+                    one(TimelineCommand::BudgetPhase {
+                        phase_id: *phase_id,
+                        capital_budget: parts.0.unwrap_or(Decimal::new(budget.capital, 2)),
+                        expense_budget: parts.1.unwrap_or(Decimal::new(budget.expense, 2)),
+                        total_budget: parts.2,
+                    })?;
+                }
+                *self = after;
+            }
+            TimelineCommand::Reorder { phases } => self.reorder(phases, change)?,
             TimelineCommand::ReplaceAll { phases } => self.replace(phases, change)?,
         }
+        Ok(())
+    }
+
+    fn reorder(&mut self, order: &[PhaseId], change: Change) -> Result<(), Refused> {
+        let places: BTreeSet<usize> = order.iter().filter_map(|id| self.at(id.uuid())).collect();
+        require(places.len() == self.phases.len() && order.len() == self.phases.len())?;
+        let mut first = self.days.first;
+        for id in order {
+            let at = self.at(id.uuid()).ok_or(Refused)?;
+            let last = first + chrono::Days::new(self.phases[at].days.count() - 1);
+            self.phases[at].set_days(Days::new(first, last), change);
+            first = after(last);
+        }
+        self.sort();
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use phaseline_migrator::progress::Progress;
 use phaseline_migrator::rollback::{RollbackOptions, rollback};
 use phaseline_projections::ProjectPhases;
 use phaseline_store::timeline::{self, InlineProjection, stream_of};
-use phaseline_store::{Append, Metadata, NewEvent, append};
+use phaseline_store::{Append, FoldedTimeline, Metadata, NewEvent, append};
 use phaseline_tests::aftermath::Way;
 use phaseline_tests::dump::{assert_same_dump, dump};
 use sqlx::{Connection, Executor, PgConnection};
@@ -166,7 +166,10 @@ async fn stalled_command(database: &TestDatabase, amount: i64) -> PgConnection {
         expected: history.last().unwrap().recorded.version,
         events: events.iter().map(|event| NewEvent::timeline(event).unwrap()).collect(),
         metadata: Metadata::default(),
-        changes: Some(ProjectPhases.changes(&history, None, &events).unwrap()),
+        key: None,
+        changes: Some(
+            ProjectPhases.changes(&FoldedTimeline::of(&history), None, &events, &|_| None).unwrap(),
+        ),
     }];
     append(&mut connection, &batch).await.unwrap()[0].as_ref().unwrap();
     connection

@@ -2,7 +2,9 @@
 
 use super::chance::Chance;
 use chrono::{Days as Number, NaiveDate};
-use phaseline_domain::{DateRange, Neighbours, PhaseDraft, ReplacementPhase, TimelineCommand};
+use phaseline_domain::{
+    DateRange, Neighbours, PhaseChanges, PhaseDraft, PhaseId, ReplacementPhase, TimelineCommand,
+};
 use phaseline_tests::model::{Budget, Days, Model, Phase, Timeline};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -41,7 +43,7 @@ pub(crate) fn command(chance: &mut Chance, model: &Model) -> Option<(Uuid, Timel
     };
     let phase = chance.one_of(&timeline.phases)?;
     let phase_id = if chance.hits(4) { chance.id() } else { phase.id }.into();
-    let command = match chance.below(22) {
+    let command = match chance.below(26) {
         0..4 => TimelineCommand::CreatePhase {
             phase: draft(chance, model, timeline),
             neighbours: neighbours(chance),
@@ -71,6 +73,30 @@ pub(crate) fn command(chance: &mut Chance, model: &Model) -> Option<(Uuid, Timel
             let range = DateRange::new(timeline.days.first, timeline.days.last).ok()?;
             let default_phase_id = chance.id().into();
             TimelineCommand::Open { project_id: (*project).into(), range, default_phase_id }
+        }
+        20..22 => {
+            let days = resized(chance, timeline, phase.days);
+            let [capital, expense, _] = amounts(chance);
+            let changes = PhaseChanges {
+                name: chance.hits(50).then(|| name(chance)),
+                start_date: chance.hits(50).then_some(days.first),
+                end_date: chance.hits(50).then_some(days.last),
+                description: chance.hits(50).then(|| description(chance)),
+                capital_budget: chance.hits(50).then_some(capital),
+                expense_budget: chance.hits(50).then_some(expense),
+                total_budget: None,
+            };
+            TimelineCommand::ChangePhase { phase_id, changes, neighbours: neighbours(chance) }
+        }
+        22..24 => {
+            let mut phases: Vec<PhaseId> = timeline.phases.iter().map(|phase| phase.id.into()).collect();
+            for place in (1..phases.len()).rev() {
+                phases.swap(place, usize::try_from(chance.below(place as u64 + 1)).unwrap());
+            }
+            if chance.hits(10) {
+                phases.pop();
+            }
+            TimelineCommand::Reorder { phases }
         }
         _ => TimelineCommand::ReplaceAll { phases: list(chance, timeline) },
     };

@@ -47,6 +47,8 @@ impl Step {
                 TimelineCommand::DescribePhase { .. } => "DescribePhase",
                 TimelineCommand::BudgetPhase { .. } => "BudgetPhase",
                 TimelineCommand::RemovePhase { .. } => "RemovePhase",
+                TimelineCommand::ChangePhase { .. } => "ChangePhase",
+                TimelineCommand::Reorder { .. } => "Reorder",
                 TimelineCommand::ReplaceAll { .. } => "ReplaceAll",
             },
         }

@@ -1,0 +1,428 @@
+//! Group commit: one task takes the commands that wait, decides them in their order, and appends them in one transaction.
+//!
+//! Numbers behind the design, measured with 64 clients on two cores: a transaction for each command 16 400 events/s, one
+//! task that batches 44 000; two tasks that batch are slower than one. A command that comes alone is committed at once.
+
+use crate::append::{self, Append, Appended, Appending, Verdict};
+use crate::cache::Memory;
+use crate::execute::Request;
+use crate::timeline::{Start, lost_a_race, stream_of};
+use crate::{Committed, Earlier, FoldedTimeline, InlineProjection, NewEvent, StoreError};
+use chrono::{DateTime, Utc};
+use phaseline_domain::{ProjectId, Refusal, TimelineEvent, decide};
+use sqlx::PgPool;
+use sqlx::pool::PoolConnection;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// How many commands may wait to be taken; more wait to wait.
+const WAITING: usize = 1024;
+
+/// How many commands share a transaction at most. With 64 clients more never come together; with more the hold on the head
+/// stays short.
+const BATCH: usize = 256;
+
+/// How often the task lets others run before it looks whether more commands came. Without it half-full batches alternate:
+/// with 16 clients three times gave 15 100 commands/s instead of 11 100. A command that comes alone waits for microseconds.
+const YIELDS: usize = 3;
+
+/// A command on its way to the committing task.
+#[derive(Debug)]
+pub(crate) struct Job {
+    request: Arc<Request>,
+    start: Start,
+    reply: Option<oneshot::Sender<Result<Outcome, StoreError>>>,
+}
+
+impl Job {
+    pub(crate) const fn new(request: Arc<Request>, start: Start) -> Self {
+        Self { request, start, reply: None }
+    }
+
+    fn answer(&mut self, outcome: Result<Outcome, StoreError>) {
+        if let Some(reply) = self.reply.take() {
+            // Nobody waits any more: what was done is done.
+            let _ = reply.send(outcome);
+        }
+    }
+}
+
+/// What the task did with a command.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Its events are in the log.
+    Committed(Committed),
+    /// The same request was carried out before.
+    Repeated(Earlier),
+    /// Somebody else was faster; the error says who or what.
+    Lost(StoreError),
+    /// It writes nothing, decided on a timeline that was the current one at some time.
+    Nothing {
+        /// Why.
+        decision: Decision,
+        /// What it was decided on.
+        on: Start,
+    },
+}
+
+/// Why a command writes nothing.
+#[derive(Debug)]
+pub(crate) enum Decision {
+    /// It asks for what is so already.
+    Unchanged,
+    /// A rule refuses it.
+    Refused(Refusal),
+    /// The timeline is not at the version that the caller has seen.
+    Stale {
+        /// That version.
+        expected: i64,
+    },
+}
+
+/// The way to the task of one store. The task ends with the last sender, or with the runtime that it runs on.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    sender: std::sync::Mutex<Option<mpsc::Sender<Job>>>,
+}
+
+impl Queue {
+    /// Gives a command to the task, which is started if none runs, and waits for what came of it.
+    pub(crate) async fn submit<P: InlineProjection + Clone + 'static>(
+        &self,
+        committer: impl FnOnce() -> Committer<P>,
+        mut job: Job,
+    ) -> Result<Outcome, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        job.reply = Some(reply);
+        let sender = {
+            let mut sender = self.sender.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            match &*sender {
+                Some(running) if !running.is_closed() => running.clone(),
+                _ => {
+                    let (new, jobs) = mpsc::channel(WAITING);
+                    tokio::spawn(committer().run(jobs));
+                    sender.insert(new).clone()
+                }
+            }
+        };
+        let gone = || StoreError::OutcomeUnknown("the committing task ended".to_owned());
+        sender.send(job).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+/// The committing task.
+#[derive(Debug)]
+pub(crate) struct Committer<P> {
+    pub(crate) pool: PgPool,
+    pub(crate) projection: P,
+    pub(crate) memory: Arc<Memory>,
+}
+
+/// A command that was decided and is to be appended.
+struct Prepared {
+    job: Job,
+    /// What it was decided on, if it is the first of its stream in the batch.
+    first: Option<Arc<FoldedTimeline>>,
+    adoption: Vec<TimelineEvent>,
+    decided: Vec<TimelineEvent>,
+}
+
+impl<P: InlineProjection> Committer<P> {
+    async fn run(self, mut jobs: mpsc::Receiver<Job>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while let Some(first) = jobs.recv().await {
+            batch.push(first);
+            for _ in 0..YIELDS {
+                tokio::task::yield_now().await;
+                while batch.len() < BATCH
+                    && let Ok(next) = jobs.try_recv()
+                {
+                    batch.push(next);
+                }
+            }
+            self.settle(std::mem::take(&mut batch)).await;
+        }
+    }
+
+    /// Decides, appends and answers a batch.
+    async fn settle(&self, batch: Vec<Job>) {
+        let mut ahead: HashMap<ProjectId, FoldedTimeline> = HashMap::new();
+        let (mut prepared, mut appends, mut nothing) = (Vec::new(), Vec::new(), Vec::new());
+        for mut job in batch {
+            let project = job.request.project;
+            match self.prepare(&job, ahead.get(&project)) {
+                Err(error) => job.answer(Err(error)),
+                Ok(Step::Nothing(decision, on)) => {
+                    let foreseen = ahead.contains_key(&project);
+                    nothing.push((job, decision, on, foreseen));
+                }
+                Ok(Step::Append { append, first, adoption, decided }) => {
+                    let state = ahead.entry(project).or_insert_with(|| match &first {
+                        Some(first) => FoldedTimeline::clone(first),
+                        None => FoldedTimeline::default(),
+                    });
+                    decided.iter().for_each(|event| state.foresee(event));
+                    state.version = append.expected + i64::try_from(append.events.len()).unwrap_or_default();
+                    prepared.push(Prepared { job, first, adoption, decided });
+                    appends.push(append);
+                }
+            }
+        }
+        let committed = self.append(prepared, &appends).await;
+        for (mut job, decision, on, foreseen) in nothing {
+            let project = job.request.project;
+            let version = on.folded.version;
+            // Decided on what the commands before it in this batch lead to: true if those are in the log.
+            let outcome = if !foreseen {
+                Outcome::Nothing { decision, on }
+            } else if committed.get(&project).is_some_and(|reached| *reached >= version) {
+                let known = self.memory.timeline(project).filter(|known| known.version == version);
+                let on = known.map_or(on, |folded| Start { folded, adoption: None });
+                Outcome::Nothing { decision, on }
+            } else {
+                Outcome::Lost(self.conflict(project, version))
+            };
+            job.answer(Ok(outcome));
+        }
+    }
+
+    fn conflict(&self, project: ProjectId, expected: i64) -> StoreError {
+        let actual = self.memory.timeline(project).map_or(0, |known| known.version);
+        StoreError::Conflict { stream: stream_of(project), expected, actual }
+    }
+
+    /// Decides one command on the latest that is known: what the batch leads to, else what is in memory, else what the
+    /// command brought along.
+    fn prepare(&self, job: &Job, ahead: Option<&FoldedTimeline>) -> Result<Step, StoreError> {
+        let project = job.request.project;
+        let mut first = None;
+        let mut adoption = None;
+        let state = match ahead {
+            Some(state) => state,
+            None => {
+                let known = self.memory.timeline(project);
+                let known = known.filter(|known| known.version > job.start.folded.version);
+                adoption = job.start.adoption.as_ref().filter(|_| known.is_none());
+                &**first.insert(known.unwrap_or_else(|| Arc::clone(&job.start.folded)))
+            }
+        };
+        let on =
+            |folded: &FoldedTimeline| Start { folded: Arc::new(folded.clone()), adoption: adoption.cloned() };
+        if let Some(expected) = job.request.expected
+            && expected != state.version
+        {
+            return Ok(Step::Nothing(Decision::Stale { expected }, on(state)));
+        }
+        let decided = match decide(&state.timeline, &job.request.command) {
+            Err(refusal) => return Ok(Step::Nothing(Decision::Refused(refusal), on(state))),
+            Ok(decided) if decided.is_empty() && job.request.key.is_none() => {
+                return Ok(Step::Nothing(Decision::Unchanged, on(state)));
+            }
+            Ok(decided) => decided,
+        };
+        // A command that changes nothing adopts nothing.
+        let adoption = adoption.filter(|_| !decided.is_empty());
+        let changes = if decided.is_empty() {
+            None
+        } else {
+            Some(self.projection.changes(state, adoption, &decided, &|phase| self.memory.place(phase))?)
+        };
+        let adopted = adoption.map(|adoption| adoption.events.clone()).unwrap_or_default();
+        let append = Append {
+            stream: stream_of(project),
+            expected: state.version,
+            events: adopted.iter().chain(&decided).map(NewEvent::timeline).collect::<Result<_, _>>()?,
+            metadata: job.request.metadata.clone(),
+            changes,
+            key: job.request.key.clone(),
+        };
+        Ok(Step::Append { append, first, adoption: adopted, decided })
+    }
+
+    /// Appends what was prepared, answers each command, and says which version each project has reached.
+    async fn append(&self, mut prepared: Vec<Prepared>, appends: &[Append]) -> HashMap<ProjectId, i64> {
+        let mut reached = HashMap::new();
+        if prepared.is_empty() {
+            return reached;
+        }
+        match self.together(appends).await {
+            Ok(appending) => self.answer(&mut prepared, appending, &mut reached),
+            Err(error) if !is_one_commands_fault(&error) => {
+                for one in &mut prepared {
+                    one.job.answer(failed(again(&error)));
+                }
+            }
+            // Somebody's rows are in the way of one command; the others shall not suffer for it.
+            Err(first) => {
+                if let [only] = &mut prepared[..] {
+                    only.job.answer(failed(first));
+                    return reached;
+                }
+                for (mut one, append) in prepared.into_iter().zip(appends) {
+                    match self.together(std::slice::from_ref(append)).await {
+                        Ok(appending) => self.answer(std::slice::from_mut(&mut one), appending, &mut reached),
+                        Err(error) => one.job.answer(failed(error)),
+                    }
+                }
+            }
+        }
+        reached
+    }
+
+    /// One call of the database. If the connection is lost on the way, the same batch is sent once more: what was written
+    /// the first time is found by its events' ids, and cannot be written twice.
+    async fn together(&self, appends: &[Append]) -> Result<Appending, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let error = match append::verdicts(&mut connection, appends).await {
+            Err(StoreError::Database(error)) if is_lost_connection(&error) => error,
+            other => return other,
+        };
+        drop(connection);
+        self.memory.forget_everything();
+        let unknown = |error: &dyn std::fmt::Display| StoreError::OutcomeUnknown(error.to_string());
+        let mut connection = self.pool.acquire().await.map_err(|_| unknown(&error))?;
+        let mut appending =
+            append::verdicts(&mut connection, appends).await.map_err(|error| unknown(&error))?;
+        for (append, verdict) in appends.iter().zip(&mut appending.verdicts) {
+            if let Verdict::Conflict { .. } | Verdict::Repeated(_) = verdict
+                && let Some(appended) =
+                    written(&mut connection, append).await.map_err(|error| unknown(&error))?
+            {
+                *verdict = Verdict::Appended(appended);
+            }
+        }
+        Ok(appending)
+    }
+
+    /// Answers each command by its verdict, and remembers what is in the log now.
+    fn answer(&self, prepared: &mut [Prepared], appending: Appending, reached: &mut HashMap<ProjectId, i64>) {
+        if let Some(said) = &appending.said {
+            self.memory.keep_places(said);
+        }
+        let mut states: HashMap<ProjectId, Arc<FoldedTimeline>> = HashMap::new();
+        for (one, verdict) in prepared.iter_mut().zip(appending.verdicts) {
+            let project = one.job.request.project;
+            if let Some(first) = one.first.take() {
+                states.insert(project, first);
+            }
+            let outcome = match verdict {
+                Verdict::NotAccepting => Err(StoreError::NotAccepting),
+                Verdict::KeyReused => Err(StoreError::KeyReused),
+                Verdict::Repeated(earlier) => Ok(Outcome::Repeated(earlier)),
+                Verdict::Conflict { actual } => Ok(Outcome::Lost(StoreError::Conflict {
+                    stream: stream_of(project),
+                    expected: states.get(&project).map_or(0, |state| state.version),
+                    actual,
+                })),
+                Verdict::Appended(appended) => {
+                    reached.insert(project, appended.version);
+                    let state = states.entry(project).or_default();
+                    let after = one.committed(state, appended);
+                    Ok(Outcome::Committed(after))
+                }
+            };
+            one.job.answer(outcome);
+        }
+        for (project, state) in states {
+            if reached.contains_key(&project) && state.version > 0 {
+                self.memory.keep(project, state);
+            }
+        }
+    }
+}
+
+impl Prepared {
+    /// The answer to a command that was appended to `state`, which becomes what it led to.
+    fn committed(&mut self, state: &mut Arc<FoldedTimeline>, appended: Appended) -> Committed {
+        let adoption = std::mem::take(&mut self.adoption);
+        let decided = std::mem::take(&mut self.decided);
+        if !decided.is_empty() {
+            let at: DateTime<Utc> = appended.recorded_at;
+            let after = Arc::make_mut(state);
+            decided.iter().for_each(|event| after.apply(event, at.naive_utc()));
+            after.version = appended.version;
+            after.position = appended.position;
+        }
+        let after = Arc::clone(state);
+        let events = adoption.iter().cloned().chain(decided).collect();
+        Committed {
+            events,
+            adoption,
+            version: after.version,
+            position: after.position,
+            after,
+            repeated: false,
+        }
+    }
+}
+
+/// What is to be done about a command.
+enum Step {
+    Nothing(Decision, Start),
+    Append {
+        append: Append,
+        first: Option<Arc<FoldedTimeline>>,
+        adoption: Vec<TimelineEvent>,
+        decided: Vec<TimelineEvent>,
+    },
+}
+
+/// What was written of a command, if its events are in the log under their own ids.
+async fn written(
+    connection: &mut PoolConnection<sqlx::Postgres>,
+    append: &Append,
+) -> Result<Option<Appended>, StoreError> {
+    let Some(last) = append.events.last() else { return Ok(None) };
+    let version = append.expected + i64::try_from(append.events.len()).unwrap_or_default();
+    let found: Option<(i64, DateTime<Utc>)> = sqlx::query_as(
+        "SELECT position, recorded_at FROM phaseline.events
+          WHERE stream_type = $1 AND stream_id = $2 AND version = $3 AND event_id = $4",
+    )
+    .bind(append.stream.stream_type)
+    .bind(append.stream.id)
+    .bind(version)
+    .bind(last.event_id)
+    .fetch_optional(&mut **connection)
+    .await?;
+    Ok(found.map(|(position, recorded_at)| Appended { version, position, recorded_at }))
+}
+
+/// Another command's chance, or the end of it.
+fn failed(error: StoreError) -> Result<Outcome, StoreError> {
+    if lost_a_race(&error) { Ok(Outcome::Lost(error)) } else { Err(error) }
+}
+
+/// Whether the connection is gone, and with it the answer.
+pub(crate) fn is_lost_connection(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => {
+            true
+        }
+        // The server is going down, or somebody ended this session.
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
+        }
+        _ => false,
+    }
+}
+
+/// Whether an error may be one command's alone, so that the others can be carried out without it.
+fn is_one_commands_fault(error: &StoreError) -> bool {
+    matches!(error, StoreError::Database(sqlx::Error::Database(error))
+        if !error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("53")))
+}
+
+/// An error once more, for another who suffers from it.
+fn again(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Database(sqlx::Error::PoolTimedOut) => StoreError::Database(sqlx::Error::PoolTimedOut),
+        StoreError::Database(sqlx::Error::PoolClosed) => StoreError::Database(sqlx::Error::PoolClosed),
+        StoreError::Database(error) => {
+            StoreError::Database(sqlx::Error::Io(std::io::Error::other(error.to_string())))
+        }
+        StoreError::OutcomeUnknown(why) => StoreError::OutcomeUnknown(why.clone()),
+        other => StoreError::OutcomeUnknown(other.to_string()),
+    }
+}

@@ -1,0 +1,284 @@
+//! Commands: what is asked, what came of it, and the way from one to the other.
+//!
+//! All commands, whoever gives them, go through [`TimelineStore::submit`]. It finds the timeline, hands the command to the
+//! one task that commits ([`crate::commit`]), and answers only what it knows: a command that wrote nothing was decided on a
+//! timeline that is known to have been the current one after the command was given.
+
+use crate::commit::{Decision, Job, Outcome};
+use crate::timeline::{Start, history, stream_of};
+use crate::{
+    Earlier, FoldedTimeline, IdempotencyKey, InlineProjection, Metadata, RecordedTimeline, StoreError,
+    TimelineStore, read,
+};
+use phaseline_domain::{ProjectId, Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
+use sqlx::PgConnection;
+use std::sync::Arc;
+
+/// A command to one timeline.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Whose timeline.
+    pub project: ProjectId,
+    /// What is to be done.
+    pub command: TimelineCommand,
+    /// Who, why, by what way.
+    pub metadata: Metadata,
+    /// The version that the caller has seen, if it matters: at any other the command is not carried out.
+    pub expected: Option<i64>,
+    /// The key under which this request, sent again, is not carried out again.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl Request {
+    /// A command at whatever version, without a key.
+    pub const fn new(project: ProjectId, command: TimelineCommand, metadata: Metadata) -> Self {
+        Self { project, command, metadata, expected: None, key: None }
+    }
+}
+
+/// What a command led to.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    /// What happened; empty if the command changed nothing. A project's first command begins with its adoption.
+    pub events: Vec<TimelineEvent>,
+    /// The adoption: the first of `events`, or, if those are empty, what was not recorded either.
+    pub adoption: Vec<TimelineEvent>,
+    /// The stream's version after it.
+    pub version: i64,
+    /// The position of the stream's last event then.
+    pub position: i64,
+    /// The timeline after it.
+    pub after: Arc<FoldedTimeline>,
+    /// Whether this is the answer to an earlier request with the same key; this one wrote nothing.
+    pub repeated: bool,
+}
+
+/// Why a command was not carried out. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// A rule refused it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The timeline is not at the version that the caller has seen.
+    #[error("the timeline is at version {}, not at {expected}: somebody else changed it meanwhile", current.version)]
+    Stale {
+        /// The version that the caller has seen.
+        expected: i64,
+        /// The timeline as it is.
+        current: Arc<FoldedTimeline>,
+    },
+    /// The log could not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a command would do; nothing was written.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// The timeline as it is.
+    pub before: Arc<FoldedTimeline>,
+    /// What would happen, or every rule that would be broken.
+    pub events: Result<Vec<TimelineEvent>, Refusal>,
+    /// The timeline as it would be; the one that it is if the command would be refused.
+    pub after: Timeline,
+}
+
+/// How often a command is decided anew after somebody else was faster; each time somebody made progress.
+const CONFLICT_RETRIES: usize = 20;
+
+impl<P: InlineProjection> TimelineStore<P> {
+    /// Carries out a command at whatever version: [`TimelineStore::submit`] in short.
+    pub async fn execute(
+        &self,
+        project: ProjectId,
+        command: &TimelineCommand,
+        metadata: Metadata,
+    ) -> Result<Committed, ExecuteError> {
+        self.submit(Request::new(project, command.clone(), metadata)).await
+    }
+
+    /// Decides a command against the timeline as it stands and appends what follows, together with the projection and the
+    /// key. If somebody else changed the timeline meanwhile, it is decided anew; with an expected version it is refused then.
+    /// Commands that come at the same time share a transaction, each with its own verdict.
+    ///
+    /// A project that has no timeline in the log, but rows that others wrote, is adopted by its first command: the
+    /// adoption's events come first, in the same append. A command that changes nothing adopts nothing.
+    ///
+    /// Once given to the committing task a command is carried out, even if nobody waits for its answer any more.
+    pub async fn submit(&self, request: Request) -> Result<Committed, ExecuteError> {
+        if let Some(earlier) = self.earlier(&request).await? {
+            return Ok(earlier);
+        }
+        let project = request.project;
+        // The version that the timeline is known to have reached after the command was given; unknown while what stands
+        // in memory has not been compared with the log.
+        let mut reached = None;
+        let mut start = match self.memory().timeline(project) {
+            Some(known) => Start { folded: known, adoption: None },
+            None => {
+                let start = self.load(project).await?;
+                reached = Some(start.folded.version);
+                start
+            }
+        };
+        let request = Arc::new(request);
+        let mut last_error = None;
+        for _ in 0..=CONFLICT_RETRIES {
+            match self.commit(Job::new(Arc::clone(&request), start)).await? {
+                Outcome::Committed(committed) => return Ok(committed),
+                Outcome::Repeated(earlier) => return Ok(self.retold(project, earlier).await?),
+                Outcome::Lost(error) => last_error = Some(error),
+                Outcome::Nothing { decision, on } => {
+                    if reached.is_some_and(|reached| on.folded.version >= reached) {
+                        return self.conclude(&request, decision, on).await;
+                    }
+                    let current = self.look_again(project).await?;
+                    if current.folded.version == on.folded.version {
+                        return self.conclude(&request, decision, on).await;
+                    }
+                    reached = Some(current.folded.version);
+                    start = current;
+                    continue;
+                }
+            }
+            start = self.look_again(project).await?;
+            reached = Some(start.folded.version);
+        }
+        Err(last_error.unwrap_or(StoreError::Conflict {
+            stream: stream_of(project),
+            expected: reached.unwrap_or_default(),
+            actual: reached.unwrap_or_default(),
+        }))?
+    }
+
+    /// What a command would do to the timeline as it stands now.
+    pub async fn preview(
+        &self,
+        project: ProjectId,
+        command: &TimelineCommand,
+    ) -> Result<Preview, StoreError> {
+        let start = match self.memory().timeline(project) {
+            Some(_) => self.look_again(project).await?,
+            None => self.load(project).await?,
+        };
+        let mut after = start.folded.timeline.clone();
+        let events = decide(&after, command);
+        for event in events.iter().flatten() {
+            after.evolve(event);
+        }
+        Ok(Preview { before: start.folded, events, after })
+    }
+
+    /// Answers a command that wrote nothing.
+    async fn conclude(
+        &self,
+        request: &Request,
+        decision: Decision,
+        on: Start,
+    ) -> Result<Committed, ExecuteError> {
+        let folded = on.folded;
+        match decision {
+            Decision::Unchanged => {
+                let adoption = on.adoption.map(|adoption| adoption.events).unwrap_or_default();
+                let (version, position) = (folded.version, folded.position);
+                Ok(Committed {
+                    events: Vec::new(),
+                    adoption,
+                    version,
+                    position,
+                    after: folded,
+                    repeated: false,
+                })
+            }
+            // The same request may have been carried out while this one waited: then that is why it is refused now.
+            Decision::Refused(refusal) => match self.earlier(request).await? {
+                Some(earlier) => Ok(earlier),
+                None => Err(refusal.into()),
+            },
+            Decision::Stale { expected } => match self.earlier(request).await? {
+                Some(earlier) => Ok(earlier),
+                None => Err(ExecuteError::Stale { expected, current: folded }),
+            },
+        }
+    }
+
+    /// What an earlier request with the same key led to, if there was one.
+    async fn earlier(&self, request: &Request) -> Result<Option<Committed>, StoreError> {
+        let Some(key) = &request.key else { return Ok(None) };
+        let mut connection = self.connection().await?;
+        let used: Option<(Vec<u8>, i64, i32)> = sqlx::query_as(
+            "SELECT fingerprint, version, events FROM phaseline.idempotency_keys
+              WHERE scope = $1 AND key = $2 AND recorded_at > clock_timestamp() - interval '24 hours'",
+        )
+        .bind(&key.scope)
+        .bind(&key.key)
+        .fetch_optional(&mut *connection)
+        .await?;
+        match used {
+            None => Ok(None),
+            Some((fingerprint, ..)) if fingerprint != key.fingerprint => Err(StoreError::KeyReused),
+            Some((_, version, events)) => {
+                let earlier = Earlier { version, events: events.into() };
+                Ok(Some(retell(&mut connection, request.project, earlier).await?))
+            }
+        }
+    }
+
+    async fn retold(&self, project: ProjectId, earlier: Earlier) -> Result<Committed, StoreError> {
+        let mut connection = self.connection().await?;
+        retell(&mut connection, project, earlier).await
+    }
+
+    /// The timeline as it is in the log now: what is in memory, brought up to date.
+    async fn look_again(&self, project: ProjectId) -> Result<Start, StoreError> {
+        let Some(known) = self.memory().timeline(project) else { return self.load(project).await };
+        let mut newer: Vec<RecordedTimeline> = Vec::new();
+        {
+            let mut connection = self.connection().await?;
+            // From the last known event on, so that it is seen whether it is still the same.
+            let stream = stream_of(project);
+            let first = known.version.max(1);
+            read::stream_from(&mut connection, stream, first, None, |recorded| {
+                newer.push(RecordedTimeline::of(recorded)?);
+                Ok(())
+            })
+            .await?;
+        }
+        let same = newer.first().is_some_and(|event| event.recorded.position == known.position);
+        if !same || known.version == 0 {
+            self.memory().forget(project);
+            return self.load(project).await;
+        }
+        let mut folded = known;
+        if newer.len() > 1 {
+            let changed = Arc::make_mut(&mut folded);
+            newer.iter().skip(1).for_each(|event| changed.record(event));
+            self.memory().keep(project, Arc::clone(&folded));
+        }
+        if folded.timeline.project().is_none() {
+            return self.load(project).await;
+        }
+        Ok(Start { folded, adoption: None })
+    }
+}
+
+/// The answer that a request got when it came first, from the log.
+async fn retell(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    earlier: Earlier,
+) -> Result<Committed, StoreError> {
+    let mut history = history(connection, project, None).await?;
+    history.truncate(usize::try_from(earlier.version).unwrap_or_default());
+    let after = FoldedTimeline::of(&history);
+    let own = history.len().saturating_sub(usize::try_from(earlier.events).unwrap_or_default());
+    let events = history.split_off(own).into_iter().map(|recorded| recorded.event).collect();
+    Ok(Committed {
+        events,
+        adoption: Vec::new(),
+        version: after.version,
+        position: after.position,
+        after: Arc::new(after),
+        repeated: true,
+    })
+}

@@ -1,0 +1,128 @@
+//! The fold of one stream: the timeline, and what only its history knows.
+
+use crate::RecordedTimeline;
+use chrono::NaiveDateTime;
+use phaseline_domain::{PhaseId, Timeline, TimelineEvent};
+use std::collections::BTreeMap;
+
+/// When a phase came into being and when it last changed (UTC, as the planner writes them).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamps {
+    /// The row's time for an adopted phase, else the time of its first event.
+    pub created_at: NaiveDateTime,
+    /// The row's time for an adopted phase that nobody touched, else the time of its last event.
+    pub updated_at: NaiveDateTime,
+    /// `updated_at` of its row in the old table: the row's own time until its budget changes, then the time of that.
+    pub old_updated_at: NaiveDateTime,
+}
+
+impl Stamps {
+    const fn born(at: NaiveDateTime) -> Self {
+        Self { created_at: at, updated_at: at, old_updated_at: at }
+    }
+
+    const fn of_row(created_at: NaiveDateTime, updated_at: NaiveDateTime) -> Self {
+        Self { created_at, updated_at, old_updated_at: updated_at }
+    }
+}
+
+/// A timeline with what only its history knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoldedTimeline {
+    /// The aggregate.
+    pub timeline: Timeline,
+    /// Each phase's times.
+    pub stamps: BTreeMap<PhaseId, Stamps>,
+    /// The stream's version.
+    pub version: i64,
+    /// The position of the stream's last event.
+    pub position: i64,
+}
+
+impl FoldedTimeline {
+    /// Applies one event recorded at `recorded_at`.
+    pub fn apply(&mut self, event: &TimelineEvent, recorded_at: NaiveDateTime) {
+        self.timeline.evolve(event);
+        match event {
+            TimelineEvent::TimelineOpened(_) | TimelineEvent::TimelineRescheduled(_) => {}
+            TimelineEvent::TimelineClosed(_) => self.stamps.clear(),
+            TimelineEvent::PhaseCreated(e) => self.put(e.phase_id, Stamps::born(recorded_at)),
+            TimelineEvent::DefaultPhaseSupplied(e) => {
+                // Supplied once more, it has followed its project.
+                let created_at = self.stamps.get(&e.phase_id).map_or(recorded_at, |stamps| stamps.created_at);
+                self.put(e.phase_id, Stamps::of_row(created_at, recorded_at));
+            }
+            TimelineEvent::LegacyPhaseAdopted(e) => {
+                self.put(e.phase_id, Stamps::of_row(e.created_at, e.updated_at));
+            }
+            TimelineEvent::PhaseAdopted(e) => {
+                self.put(e.phase_id, Stamps::of_row(e.created_at, e.updated_at));
+            }
+            TimelineEvent::LegacyRowRecorded(e) => self.touch(e.phase_id, |stamps| {
+                stamps.created_at = e.created_at;
+                // A time that the old planner set is newer than what the log knew; one that it left alone is not.
+                if e.updated_at != stamps.old_updated_at {
+                    stamps.updated_at = e.updated_at;
+                }
+                stamps.old_updated_at = e.updated_at;
+            }),
+            TimelineEvent::PhaseRemoved(e) => {
+                self.stamps.remove(&e.phase_id);
+            }
+            TimelineEvent::PhaseBudgeted(e) => self.touch(e.phase_id, |stamps| {
+                stamps.updated_at = recorded_at;
+                stamps.old_updated_at = recorded_at;
+            }),
+            TimelineEvent::PhaseResized(_)
+            | TimelineEvent::PhaseRenamed(_)
+            | TimelineEvent::PhaseDescribed(_) => {
+                if let Some(id) = event.phase_id() {
+                    self.touch(id, |stamps| stamps.updated_at = recorded_at);
+                }
+            }
+        }
+        // A phase without a row in the old table would get one with the times that it has.
+        let born =
+            event.phase_id().and_then(|id| self.timeline.phase(id)).filter(|phase| phase.legacy.is_none());
+        if let Some(stamps) = born.and_then(|phase| self.stamps.get_mut(&phase.id)) {
+            stamps.old_updated_at = stamps.updated_at;
+        }
+    }
+
+    fn put(&mut self, id: PhaseId, stamps: Stamps) {
+        self.stamps.insert(id, stamps);
+    }
+
+    fn touch(&mut self, id: PhaseId, change: impl FnOnce(&mut Stamps)) {
+        if let Some(stamps) = self.stamps.get_mut(&id) {
+            change(stamps);
+        }
+    }
+
+    /// The fold of one stream.
+    pub fn of(history: &[RecordedTimeline]) -> Self {
+        let mut folded = Self::default();
+        history.iter().for_each(|recorded| folded.record(recorded));
+        folded
+    }
+
+    /// Applies the next event of the stream.
+    pub fn record(&mut self, recorded: &RecordedTimeline) {
+        self.apply(&recorded.event, recorded.recorded.recorded_at.naive_utc());
+        self.version = recorded.recorded.version;
+        self.position = recorded.recorded.position;
+    }
+
+    /// Applies what was decided and is not recorded yet, so that the next command can be decided: the timeline is what it
+    /// will be, and a phase that it creates has no times.
+    pub(crate) fn foresee(&mut self, event: &TimelineEvent) {
+        match event {
+            TimelineEvent::PhaseCreated(e) => {
+                self.timeline.evolve(event);
+                self.stamps.remove(&e.phase_id);
+            }
+            TimelineEvent::PhaseRemoved(_) => self.apply(event, NaiveDateTime::default()),
+            _ => self.timeline.evolve(event),
+        }
+    }
+}
