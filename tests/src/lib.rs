@@ -5,6 +5,7 @@
 //! - [`furniture`] is what administrators hang on tables; a round trip brings all of it back.
 //! - [`refusals`] is what neither a plan nor a migration may pass over.
 //! - [`wire`] stops a client at any of its statements, [`aftermath`] checks what must hold then.
+//! - [`http`] asks the HTTP service.
 //! - [`script`] runs statements, [`dump`] compares databases, [`roles`] are the roles that all of them use.
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +17,7 @@
 pub mod aftermath;
 pub mod dump;
 pub mod furniture;
+pub mod http;
 pub mod legacy;
 pub mod model;
 pub mod refusals;

@@ -1,0 +1,33 @@
+//! What every route works with.
+
+use crate::settings::Settings;
+use crate::telemetry::Telemetry;
+use phaseline_projections::ProjectPhases;
+use phaseline_store::TimelineStore;
+use sqlx::PgPool;
+use std::sync::Arc;
+
+/// The state of all routes. Clones share it.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Connections with the rights of the service's role.
+    pub pool: PgPool,
+    /// The timelines.
+    pub store: TimelineStore<ProjectPhases>,
+    /// What the service was told.
+    pub settings: Arc<Settings>,
+    /// What is counted and measured.
+    pub telemetry: Arc<Telemetry>,
+}
+
+impl App {
+    /// The state over a pool; see [`crate::pool::connect`].
+    pub fn new(pool: PgPool, settings: Settings) -> Self {
+        Self {
+            store: TimelineStore::new(pool.clone(), ProjectPhases),
+            pool,
+            settings: Arc::new(settings),
+            telemetry: Arc::default(),
+        }
+    }
+}

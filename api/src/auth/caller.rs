@@ -1,0 +1,166 @@
+//! Who asks.
+
+use super::{Auth, Scope, ScopeSet};
+use crate::app::App;
+use crate::problem::Problem;
+use crate::request;
+use axum::extract::FromRequestParts;
+use axum::http::header::{AUTHORIZATION, HeaderMap};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use jsonwebtoken::errors::ErrorKind;
+use phaseline_domain::ProjectId;
+use std::collections::BTreeSet;
+
+/// Who asks when tokens are off.
+const ANONYMOUS: &str = "anonymous";
+
+/// Who asks, and what it may do. A route that takes `Result<Caller, Denied>` renders a denial itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Its name (`sub`): who stands in the log.
+    pub subject: String,
+    /// What it may do.
+    pub scopes: ScopeSet,
+    /// The projects that it is limited to; none if it is not.
+    pub projects: Option<BTreeSet<ProjectId>>,
+}
+
+impl Caller {
+    /// Fails unless the caller has this scope.
+    pub fn need(&self, scope: Scope) -> Result<(), Denied> {
+        if self.scopes.contains(scope) { Ok(()) } else { Err(Denied::Scope(scope)) }
+    }
+
+    /// Whether the caller may know of this project.
+    pub fn may_see(&self, project: ProjectId) -> bool {
+        self.projects.as_ref().is_none_or(|projects| projects.contains(&project))
+    }
+
+    /// Fails unless the caller may know of this project.
+    pub fn need_project(&self, project: ProjectId) -> Result<(), Denied> {
+        if self.may_see(project) { Ok(()) } else { Err(Denied::Project(project)) }
+    }
+
+    fn anonymous() -> Self {
+        Self { subject: ANONYMOUS.to_owned(), scopes: ScopeSet::all(), projects: None }
+    }
+}
+
+/// Why a request is not carried out for this caller.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// There is no token.
+    #[error("a token is needed: send Authorization: Bearer TOKEN")]
+    Missing,
+    /// The token has run out.
+    #[error("the token has expired")]
+    Expired,
+    /// The token cannot be believed, for the reason given.
+    #[error("the token is not valid: {0}")]
+    Invalid(&'static str),
+    /// The token lacks a scope.
+    #[error("the token lacks the scope {0}")]
+    Scope(Scope),
+    /// The token is limited to other projects.
+    #[error("the token is not for project {0}")]
+    Project(ProjectId),
+}
+
+impl Denied {
+    /// 401 if another token is needed, 403 if this one is not enough.
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::Missing | Self::Expired | Self::Invalid(_) => StatusCode::UNAUTHORIZED,
+            Self::Scope(_) | Self::Project(_) => StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// A name for programs; it does not change.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "token_missing",
+            Self::Expired => "token_expired",
+            Self::Invalid(_) => "token_invalid",
+            Self::Scope(_) => "scope_missing",
+            Self::Project(_) => "project_denied",
+        }
+    }
+
+    /// What `WWW-Authenticate` says (RFC 6750, 3). A request without a token learns no more than that one is needed.
+    pub fn challenge(&self) -> HeaderValue {
+        let text = match self {
+            Self::Missing => return HeaderValue::from_static("Bearer realm=\"phaseline\""),
+            Self::Expired | Self::Invalid(_) => "error=\"invalid_token\"".to_owned(),
+            Self::Scope(scope) => format!("error=\"insufficient_scope\", scope=\"{scope}\""),
+            Self::Project(_) => "error=\"insufficient_scope\"".to_owned(),
+        };
+        let text = format!("Bearer realm=\"phaseline\", {text}, error_description=\"{self}\"");
+        HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer"))
+    }
+}
+
+impl IntoResponse for Denied {
+    fn into_response(self) -> Response {
+        Problem::from(self).into_response()
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Denied> {
+        let caller = match &app.settings.auth {
+            Auth::Off => Self::anonymous(),
+            Auth::Tokens { keys, rules } => {
+                let token = bearer(&parts.headers)?;
+                let claims = keys.verify(token, rules).map_err(|error| denied(&error))?;
+                if claims.sub.trim().is_empty() {
+                    return Err(Denied::Invalid("it names no subject (sub)"));
+                }
+                let scopes = claims.scope.as_ref();
+                Self {
+                    scopes: scopes.map_or(rules.default_scopes, |words| ScopeSet::of_token(words.iter())),
+                    projects: claims.projects.map(|ids| ids.into_iter().map(ProjectId::from).collect()),
+                    subject: claims.sub,
+                }
+            }
+        };
+        request::is_of(&caller.subject);
+        Ok(caller)
+    }
+}
+
+/// The token of a request.
+fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
+    let mut sent = headers.get_all(AUTHORIZATION).iter();
+    let header = sent.next().ok_or(Denied::Missing)?;
+    if sent.next().is_some() {
+        return Err(Denied::Invalid("there are several Authorization headers"));
+    }
+    let header = header.to_str().map_err(|_| Denied::Invalid("the Authorization header is not text"))?;
+    match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        _ => Err(Denied::Missing),
+    }
+}
+
+fn denied(error: &jsonwebtoken::errors::Error) -> Denied {
+    Denied::Invalid(match error.kind() {
+        ErrorKind::ExpiredSignature => return Denied::Expired,
+        ErrorKind::ImmatureSignature => "it is not valid yet (nbf)",
+        ErrorKind::InvalidAudience => "it is for another audience (aud)",
+        ErrorKind::InvalidIssuer => "it is from another issuer (iss)",
+        ErrorKind::MissingRequiredClaim(claim) => match claim.as_str() {
+            "exp" => "it says no end (exp)",
+            "sub" => "it names no subject (sub)",
+            "aud" => "it names no audience (aud)",
+            "iss" => "it names no issuer (iss)",
+            _ => "a claim is missing",
+        },
+        ErrorKind::Json(_) => "a claim is not of its type",
+        ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => "no key of this service has signed it",
+        _ => "this is no JSON Web Token",
+    })
+}

@@ -1,0 +1,106 @@
+//! What a token may do.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One thing that a token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// `phases:read`: see timelines as they are.
+    PhasesRead,
+    /// `phases:write`: change timelines.
+    PhasesWrite,
+    /// `history:read`: see who changed what, and timelines as they were.
+    HistoryRead,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::PhasesRead, Self::PhasesWrite, Self::HistoryRead];
+
+    /// Its name in a token.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PhasesRead => "phases:read",
+            Self::PhasesWrite => "phases:write",
+            Self::HistoryRead => "history:read",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// This is no scope of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no scope: there are phases:read, phases:write and history:read")]
+pub struct UnknownScope(String);
+
+impl FromStr for Scope {
+    type Err = UnknownScope;
+
+    fn from_str(name: &str) -> Result<Self, UnknownScope> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name).ok_or_else(|| UnknownScope(name.to_owned()))
+    }
+}
+
+/// Some of the scopes.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScopeSet(u8);
+
+impl ScopeSet {
+    /// All of them.
+    pub fn all() -> Self {
+        Scope::ALL.into_iter().collect()
+    }
+
+    /// Whether it has this one.
+    pub const fn contains(self, scope: Scope) -> bool {
+        self.0 & scope.bit() != 0
+    }
+
+    /// Those that it has.
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.into_iter().filter(move |scope| self.contains(*scope))
+    }
+
+    /// Those of a token. Names of others' scopes stand in tokens too, and mean nothing here.
+    pub fn of_token<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        names.into_iter().flat_map(str::split_whitespace).filter_map(|name| name.parse().ok()).collect()
+    }
+}
+
+impl FromIterator<Scope> for ScopeSet {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().fold(0, |set, scope| set | scope.bit()))
+    }
+}
+
+impl FromStr for ScopeSet {
+    type Err = UnknownScope;
+
+    /// Names with spaces between them; one that is not known is an error.
+    fn from_str(names: &str) -> Result<Self, UnknownScope> {
+        names.split_whitespace().map(str::parse).collect()
+    }
+}
+
+impl fmt::Display for ScopeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.iter().map(Scope::name).collect();
+        f.write_str(&names.join(" "))
+    }
+}
+
+impl fmt::Debug for ScopeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(Scope::name)).finish()
+    }
+}

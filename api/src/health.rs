@@ -1,0 +1,152 @@
+//! Whether the service lives, is ready, and what it counts. None of these asks for a token.
+
+use crate::app::App;
+use crate::{pool, telemetry};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use phaseline_store::{StoreError, schema};
+use serde::Serialize;
+use std::time::Duration;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// How long the database may take to say how it is.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The routes.
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(livez)).routes(routes!(readyz)).routes(routes!(metrics))
+}
+
+/// Whether the process answers at all
+#[utoipa::path(get, path = "/livez", tag = "health", responses((status = OK, body = Health)))]
+async fn livez() -> Json<Health> {
+    Json(Health::of(Vec::new()))
+}
+
+/// Whether requests can be carried out
+#[utoipa::path(get, path = "/readyz", tag = "health", responses(
+    (status = OK, body = Health),
+    (status = SERVICE_UNAVAILABLE, body = Health),
+))]
+async fn readyz(State(app): State<App>) -> Response {
+    let health = Health::of(reasons(&app).await);
+    let status = if health.reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(health)).into_response()
+}
+
+/// Counters and measurements, as Prometheus reads them
+#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = OK, body = String, content_type = "text/plain")))]
+async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    telemetry::sample(&app).await;
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.telemetry.text())
+}
+
+/// How the service is.
+#[derive(Serialize, ToSchema)]
+struct Health {
+    /// `ok`, or `unavailable`.
+    status: &'static str,
+    /// Why it is not ready; empty if it is.
+    reasons: Vec<Reason>,
+}
+
+impl Health {
+    fn of(reasons: Vec<Reason>) -> Self {
+        Self { status: if reasons.is_empty() { "ok" } else { "unavailable" }, reasons }
+    }
+}
+
+/// Why the service is not ready.
+#[derive(Serialize, ToSchema)]
+struct Reason {
+    /// A name for programs; it does not change.
+    code: &'static str,
+    /// What is the matter, and what to do.
+    message: String,
+}
+
+impl Reason {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// Why requests cannot be carried out.
+async fn reasons(app: &App) -> Vec<Reason> {
+    match tokio::time::timeout(PATIENCE, look(app)).await {
+        Ok(Ok(None)) => Vec::new(),
+        Ok(Ok(Some(reason))) => vec![reason],
+        Ok(Err(StoreError::NewerSchema { .. })) => vec![Reason::new(
+            "newer_schema",
+            "the database was upgraded by a newer phaseline than this service is",
+        )],
+        // The pool only says that it took too long; a connection beside it says why.
+        Ok(Err(_)) | Err(_) => vec![ask_directly(app).await],
+    }
+}
+
+async fn look(app: &App) -> Result<Option<Reason>, StoreError> {
+    let mut connection = app.pool.acquire().await?;
+    match schema::version(&mut connection).await? {
+        None => {
+            return Ok(Some(Reason::new(
+                "not_migrated",
+                "this database has no event log; run: phaseline migrate",
+            )));
+        }
+        Some(version) if version < schema::version::VERSION => {
+            return Ok(Some(Reason::new(
+                "older_schema",
+                format!(
+                    "the schema is version {version}, this service wants {}; run: phaseline upgrade",
+                    schema::version::VERSION
+                ),
+            )));
+        }
+        Some(_) => {}
+    }
+    if !schema::accepts_commands(&mut connection).await? {
+        let message = "the database is in the legacy shape, in which timelines take no commands; run: phaseline migrate";
+        return Ok(Some(Reason::new("legacy_shape", message)));
+    }
+    let read_only: bool = sqlx::query_scalar(
+        "SELECT pg_catalog.pg_is_in_recovery() OR current_setting('transaction_read_only')::bool",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    Ok(read_only
+        .then(|| Reason::new("read_only", "the database takes no writes: it is a standby, or read-only")))
+}
+
+/// What a connection of its own says, when those of the pool do not answer.
+async fn ask_directly(app: &App) -> Reason {
+    match pool::probe(&app.pool.connect_options(), &app.settings, PATIENCE).await {
+        Ok(()) => Reason::new(
+            "busy",
+            "the database answers, but no connection of the service's pool was free in time",
+        ),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+            let role = app.settings.role.as_deref().unwrap_or_default();
+            match code.as_deref() {
+                Some("22023" | "42704") => Reason::new(
+                    "no_role",
+                    format!("there is no role {role} in the database; `phaseline migrate` creates it"),
+                ),
+                Some("42501") => {
+                    Reason::new("role_denied", format!("the service's login may not take the role {role}"))
+                }
+                _ => Reason::new(
+                    "database_unavailable",
+                    "the database cannot be reached, or takes no connections at the moment",
+                ),
+            }
+        }
+    }
+}

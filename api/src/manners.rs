@@ -1,0 +1,128 @@
+//! What every request gets, whatever its route: an id, a line in the log, limits, an answer even if the route panics.
+
+use crate::app::App;
+use crate::problem;
+use crate::request::{self, Known, REQUEST_ID, RequestId};
+use crate::telemetry::Telemetry;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+
+/// What metrics and log lines call a route that there is not.
+const NO_ROUTE: &str = "none";
+
+/// Puts the manners around routes. The last layer is the outermost.
+pub(crate) fn around(routes: Router<App>, app: &App) -> Router<App> {
+    routes
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(app.settings.body_limit))
+        .layer(from_fn_with_state(app.clone(), limits))
+        .layer(CompressionLayer::new())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app.clone(), accompany))
+}
+
+async fn no_route(uri: Uri) -> Response {
+    problem::not_found(format!("there is nothing at {}", uri.path())).into_response()
+}
+
+async fn no_method(method: Method, uri: Uri) -> Response {
+    problem::Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "Method not allowed",
+        format!("{} does not take {method}", uri.path()),
+    )
+    .into_response()
+}
+
+/// How much is read, and how long it may take.
+async fn limits(State(app): State<App>, request: Request, next: Next) -> Response {
+    let announced =
+        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > app.settings.body_limit as u64) {
+        return problem::too_large(app.settings.body_limit).into_response();
+    }
+    let limit = app.settings.request_timeout;
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => problem::timed_out(limit).into_response(),
+    }
+}
+
+/// The panic itself was logged by the panic hook, if there is one; here it gets an answer.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
+    tracing::error!(panic = text, "a route panicked");
+    problem::internal().into_response()
+}
+
+/// Counts a request that is under way, however it ends.
+struct InFlight(Arc<Telemetry>);
+
+impl InFlight {
+    fn new(telemetry: &Arc<Telemetry>) -> Self {
+        telemetry.begun();
+        Self(Arc::clone(telemetry))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.ended();
+    }
+}
+
+/// Gives the request its id, and the log its line.
+async fn accompany(State(app): State<App>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let _in_flight = InFlight::new(&app.telemetry);
+    let id = RequestId::of(request.headers().get(REQUEST_ID));
+    let known = Arc::new(Known { id: id.clone(), subject: OnceLock::new() });
+    let method = method_name(request.method());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+
+    let mut response = request::scope(Arc::clone(&known), next.run(request)).await;
+
+    let took = began.elapsed();
+    let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+    let status = response.status().as_u16();
+    app.telemetry.answered(method, route, status, took);
+    tracing::info!(
+        target: "phaseline_api::request",
+        method,
+        path = route,
+        status,
+        duration_ms = took.as_secs_f64() * 1000.0,
+        request_id = %id,
+        subject = known.subject.get().map(String::as_str),
+        "request"
+    );
+    response.headers_mut().insert(REQUEST_ID, id.header());
+    response
+}
+
+/// A method's name: one of a few, whatever a client makes up.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}

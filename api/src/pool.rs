@@ -1,0 +1,65 @@
+//! The service's connections: with the rights of its role, and with an end to everything that waits.
+
+use crate::settings::Settings;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, Executor, PgConnection, PgPool};
+use std::time::Duration;
+
+/// What the server's list of connections says.
+const APPLICATION: &str = "phaseline serve";
+
+/// A pool that connects when somebody needs it: the service starts without a database, too.
+pub fn connect(options: PgConnectOptions, settings: &Settings) -> PgPool {
+    let greeting = greeting(settings);
+    PgPoolOptions::new()
+        .max_connections(settings.max_connections)
+        .acquire_timeout(settings.acquire_timeout)
+        // A round trip before each use; a connection that broke meanwhile fails one request instead, with 503.
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            let greeting = greeting.clone();
+            Box::pin(async move { connection.execute(greeting.as_str()).await.map(|_| ()) })
+        })
+        .connect_lazy_with(options.application_name(APPLICATION))
+}
+
+/// What every connection is told first.
+fn greeting(settings: &Settings) -> String {
+    let milliseconds = |time: Duration| time.as_millis().clamp(1, i32::MAX as u128);
+    let mut greeting = format!(
+        "SET default_transaction_isolation = 'read committed'; SET lock_timeout = {}; SET statement_timeout = {}; \
+         SET idle_in_transaction_session_timeout = {}",
+        milliseconds(settings.lock_timeout),
+        milliseconds(settings.statement_timeout),
+        milliseconds(settings.idle_in_transaction_timeout),
+    );
+    if let Some(role) = &settings.role {
+        greeting.push_str(&format!("; SET ROLE \"{}\"", role.replace('"', "\"\"")));
+    }
+    greeting
+}
+
+/// Makes one connection as the pool would, and says why it cannot: the pool itself only says that it took too long.
+///
+/// # Errors
+/// The server's own, `42501` among them if the login may not take the role, `22023` if there is no such role; an
+/// [`sqlx::Error::Io`] of kind `TimedOut` if nothing answers within `patience`.
+pub async fn probe(
+    options: &PgConnectOptions,
+    settings: &Settings,
+    patience: Duration,
+) -> Result<(), sqlx::Error> {
+    let greeting = greeting(settings);
+    let probing = async {
+        let mut connection = PgConnection::connect_with(options).await?;
+        connection.execute(greeting.as_str()).await?;
+        connection.close().await
+    };
+    match tokio::time::timeout(patience, probing).await {
+        Ok(probed) => probed,
+        Err(_) => Err(sqlx::Error::Io(std::io::Error::new(
+            std::io::ErrorKind::TimedOut,
+            format!("no answer within {} s", patience.as_secs_f64()),
+        ))),
+    }
+}

@@ -1,0 +1,270 @@
+//! Every answer that is no success, as RFC 9457 has it: `application/problem+json`.
+
+mod database;
+
+use crate::auth::Denied;
+use crate::request;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Value;
+use std::time::Duration;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// What an answer that is a problem says it is.
+pub const CONTENT: &str = "application/problem+json";
+
+/// Why a request was not carried out.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// What kind of problem it is: a URI reference that does not change, `/problems/` and the code with hyphens.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/version-conflict")]
+    kind: String,
+    /// The kind of problem in words that do not change.
+    #[schema(example = "Version conflict")]
+    title: String,
+    /// The HTTP status.
+    #[schema(example = 409)]
+    status: u16,
+    /// What happened this time, and what to do.
+    detail: String,
+    /// A name for programs; it does not change.
+    #[schema(example = "version_conflict")]
+    code: &'static str,
+    /// What exactly is wrong, if it can be said field by field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+    /// What stands now, if that is why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current: Option<Value>,
+    /// What was asked for, beside `current`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempted: Option<Value>,
+    /// The request's id, as in `X-Request-Id` and in the service's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    #[serde(skip)]
+    retry_after: Option<Duration>,
+    #[serde(skip)]
+    challenge: Option<HeaderValue>,
+}
+
+/// One thing that is wrong with what was sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Where it stands in the request, such as `phases[1].name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What is wrong with it.
+    pub message: String,
+    /// The phase that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub phase_id: Option<Uuid>,
+    /// The rule that refuses it, such as `V4`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "V4")]
+    pub rule: Option<String>,
+}
+
+impl Problem {
+    /// A problem of a kind: `code` names it for programs, `title` for people, `detail` says what happened this time.
+    pub fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind: format!("/problems/{}", code.replace('_', "-")),
+            title: title.into(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            code,
+            errors: Vec::new(),
+            current: None,
+            attempted: None,
+            request_id: None,
+            retry_after: None,
+            challenge: None,
+        }
+    }
+
+    /// Adds what exactly is wrong.
+    #[must_use]
+    pub fn errors(mut self, errors: impl IntoIterator<Item = FieldError>) -> Self {
+        self.errors.extend(errors);
+        self
+    }
+
+    /// Adds what stands now.
+    #[must_use]
+    pub fn current(mut self, current: Value) -> Self {
+        self.current = Some(current);
+        self
+    }
+
+    /// Adds what was asked for.
+    #[must_use]
+    pub fn attempted(mut self, attempted: Value) -> Self {
+        self.attempted = Some(attempted);
+        self
+    }
+
+    /// Adds when to try again: the header `Retry-After`, in whole seconds.
+    #[must_use]
+    pub const fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The name for programs.
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What happened, in words.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The same answer's headers with another body, for a route whose problems have a form of their own.
+    #[must_use]
+    pub fn with_body(self, body: &Value) -> Response {
+        let mut response = (self.status(), axum::Json(body)).into_response();
+        self.add_headers(&mut response);
+        response
+    }
+
+    fn add_headers(&self, response: &mut Response) {
+        if let Some(wait) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        if let Some(challenge) = &self.challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(mut self) -> Response {
+        self.request_id = request::current_id().map(|id| id.to_string());
+        let mut response = (self.status(), axum::Json(&self)).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT));
+        self.add_headers(&mut response);
+        response
+    }
+}
+
+/// What was asked for is not there.
+pub fn not_found(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
+}
+
+/// The request cannot be understood.
+pub fn bad_request(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "bad_request", "Bad request", detail)
+}
+
+/// What was sent is understood, but cannot be.
+pub fn invalid(detail: impl Into<String>, errors: impl IntoIterator<Item = FieldError>) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Invalid", detail).errors(errors)
+}
+
+/// What was asked for does not go with what stands now.
+pub fn conflict(code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::CONFLICT, code, title, detail)
+}
+
+/// The service cannot do it now; the same request may work later.
+pub fn unavailable(code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, title, detail).retry_after(RETRY)
+}
+
+/// The body is larger than the service reads.
+pub fn too_large(limit: usize) -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too_large",
+        "Body too large",
+        format!("the body is larger than {limit} bytes, the most that this service reads"),
+    )
+}
+
+/// It took too long.
+pub fn timed_out(limit: Duration) -> Problem {
+    unavailable(
+        "timed_out",
+        "Timed out",
+        format!(
+            "the request took longer than {} s and was given up; a change that it asked for may still have been made: look \
+             before you ask again, or ask again with the same idempotency key",
+            limit.as_secs_f64()
+        ),
+    )
+}
+
+/// Something that should not happen. What it was stands in the log, under the request's id.
+pub fn internal() -> Problem {
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "Internal error",
+        "something went wrong in the service; its log says what, under this request's id",
+    )
+}
+
+/// When to try again, if nothing better is known.
+const RETRY: Duration = Duration::from_secs(2);
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let title =
+            if denied.status() == StatusCode::UNAUTHORIZED { "Not authenticated" } else { "Not permitted" };
+        let mut problem = Self::new(denied.status(), denied.code(), title, denied.to_string());
+        problem.challenge = Some(denied.challenge());
+        problem
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "Body too large",
+                "the body is larger than this service reads",
+            ),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "not_json",
+                "Not JSON",
+                "the body must be JSON: send Content-Type: application/json",
+            ),
+            StatusCode::UNPROCESSABLE_ENTITY => invalid(rejection.body_text(), []),
+            _ => bad_request(rejection.body_text()),
+        }
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        bad_request(rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        bad_request(rejection.body_text())
+    }
+}

@@ -1,0 +1,116 @@
+//! What the database's troubles are to a client. What PostgreSQL says stays in the log.
+
+use super::{Problem, conflict, internal, unavailable};
+use phaseline_store::StoreError;
+use sqlx::migrate::MigrateError;
+
+impl Problem {
+    /// The problem that an error of the log is.
+    pub fn of_store(error: &StoreError) -> Self {
+        match error {
+            StoreError::Database(error)
+            | StoreError::Schema(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+                Self::of_sqlx(error)
+            }
+            StoreError::NotInstalled => not_migrated(),
+            StoreError::NotAccepting => unavailable(
+                "legacy_shape",
+                "Not migrated",
+                "the database is in the legacy shape, in which timelines take no commands; after `phaseline migrate` they do",
+            ),
+            StoreError::NewerSchema { found, known } => {
+                tracing::error!(found, known, "the schema is newer than this program");
+                unavailable(
+                    "newer_schema",
+                    "Newer schema",
+                    "the database was upgraded by a newer phaseline than this service is: it needs a newer one, too",
+                )
+            }
+            StoreError::Unadoptable { project, reasons } => conflict(
+                "not_adoptable",
+                "Not adoptable",
+                format!(
+                    "the log does not know project {project} yet, and its rows in project_phases cannot be taken in as they \
+                     stand: {}",
+                    reasons.join("; ")
+                ),
+            ),
+            // It was decided anew, over and over: there is a crowd at this project.
+            StoreError::Conflict { .. } => busy(),
+            other => {
+                tracing::error!(error = %other, "the log");
+                internal()
+            }
+        }
+    }
+
+    /// The problem that an error of the database, or of the connection to it, is.
+    pub fn of_sqlx(error: &sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
+        let problem = match (error, &*code) {
+            (sqlx::Error::PoolTimedOut, _) => unavailable(
+                "no_connection",
+                "Database not available",
+                "no connection to the database was to be had in time: it is not reachable, or all connections are in use",
+            ),
+            (sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed, _)
+            | (_, "57P01" | "57P02" | "57P03" | "57P05" | "53300" | "53400") => unreachable(),
+            (_, "55P03" | "40001" | "40P01") => busy(),
+            (_, "57014") => unavailable(
+                "statement_timeout",
+                "Took too long",
+                "the database gave the statement up because it took too long; nothing was written",
+            ),
+            (_, "25006") => unavailable(
+                "read_only",
+                "Database is read-only",
+                "the database takes no writes at the moment: it is a standby, or read-only",
+            ),
+            (_, "42P01" | "3F000") => not_migrated(),
+            (_, class) if class.starts_with("08") => unreachable(),
+            _ => {
+                tracing::error!(%error, sqlstate = &*code, "the database");
+                return internal();
+            }
+        };
+        tracing::warn!(%error, sqlstate = &*code, answer = problem.code(), "the database");
+        problem
+    }
+}
+
+fn unreachable() -> Problem {
+    unavailable(
+        "database_unavailable",
+        "Database not available",
+        "the database cannot be reached at the moment, or the connection to it was lost; a change that was asked for may have \
+         been made: look before you ask again, or ask again with the same idempotency key",
+    )
+}
+
+fn busy() -> Problem {
+    unavailable(
+        "busy",
+        "Busy",
+        "somebody else held what was needed for too long, such as a migration; nothing was written",
+    )
+}
+
+fn not_migrated() -> Problem {
+    unavailable(
+        "not_migrated",
+        "Not migrated",
+        "this database has no event log; after `phaseline migrate` it has one",
+    )
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::of_store(&error)
+    }
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        Self::of_sqlx(&error)
+    }
+}

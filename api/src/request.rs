@@ -1,0 +1,88 @@
+//! What is known about the request at hand: its id, and who asks.
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderValue;
+use axum::http::request::Parts;
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use uuid::Uuid;
+
+/// The header that carries a request's id, both ways.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// The longest id that a client may choose.
+const LONGEST_ID: usize = 128;
+
+tokio::task_local! {
+    /// The request that this task works on.
+    static CURRENT: Arc<Known>;
+}
+
+/// What is known about a request.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// Its id.
+    pub(crate) id: RequestId,
+    /// Who asks, once that is known.
+    pub(crate) subject: OnceLock<String>,
+}
+
+/// A request's id: the client's, if it sent one, or ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// The client's id if it is sane (visible ASCII, up to 128 characters), else a new one.
+    pub(crate) fn of(sent: Option<&HeaderValue>) -> Self {
+        let sane = |id: &&HeaderValue| {
+            (1..=LONGEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+        };
+        sent.filter(sane).cloned().map_or_else(Self::fresh, Self)
+    }
+
+    fn fresh() -> Self {
+        let id = Uuid::now_v7().to_string();
+        // Hexadecimal digits and hyphens are a header's value.
+        Self(HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("none")))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// The id as a header's value.
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(current_id().unwrap_or_else(Self::fresh))
+    }
+}
+
+/// Runs a request's work; until it ends, the functions here know about it.
+pub(crate) async fn scope<F: Future>(known: Arc<Known>, work: F) -> F::Output {
+    CURRENT.scope(known, work).await
+}
+
+/// The id of the request that this task works on.
+pub fn current_id() -> Option<RequestId> {
+    CURRENT.try_with(|known| known.id.clone()).ok()
+}
+
+/// Notes who asks, for the log.
+pub(crate) fn is_of(subject: &str) {
+    let _ = CURRENT.try_with(|known| known.subject.set(subject.to_owned()));
+}

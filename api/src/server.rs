@@ -1,0 +1,90 @@
+//! Puts everything together, and serves it until it is told to stop.
+
+use crate::app::App;
+use crate::openapi::Description;
+use crate::settings::Settings;
+use crate::{health, manners, routes};
+use axum::Router;
+use axum::serve::ListenerExt;
+use sqlx::PgPool;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::SwaggerUi;
+
+/// How often measurements are brought into their buckets.
+const TIDY: Duration = Duration::from_secs(5);
+
+/// How long closing the connections to the database may take.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Serves until `shutdown` is done; then takes no more connections, finishes the requests that are under way (for as long as
+/// the settings give them) and closes the pool.
+///
+/// # Errors
+/// If the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    pool: PgPool,
+    settings: Settings,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let app = App::new(pool, settings);
+    serve_routes(listener, all_routes(), app, shutdown).await
+}
+
+/// The same with routes of the caller's own; see [`all_routes`].
+///
+/// # Errors
+/// If the listener fails.
+pub async fn serve_routes(
+    listener: TcpListener,
+    routes: Router<App>,
+    app: App,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let router = manners::around(routes, &app).with_state(app.clone());
+    // A client that pipelines small answers would wait for the acknowledgement of each.
+    let listener = listener.tap_io(|connection| {
+        let _ = connection.set_nodelay(true);
+    });
+    let told = Arc::new(tokio::sync::Notify::new());
+    let tell = Arc::clone(&told);
+    let stop = async move {
+        shutdown.await;
+        tell.notify_one();
+    };
+    let serving = async { axum::serve(listener, router).with_graceful_shutdown(stop).await };
+    let limit = app.settings.shutdown_timeout;
+    let out_of_time = async {
+        told.notified().await;
+        tokio::time::sleep(limit).await;
+    };
+    let tidying = async {
+        loop {
+            tokio::time::sleep(TIDY).await;
+            app.telemetry.tidy();
+        }
+    };
+    let served = tokio::select! {
+        served = serving => served,
+        () = out_of_time => {
+            tracing::warn!(seconds = limit.as_secs_f64(), "requests that were still under way were given up");
+            Ok(())
+        }
+        () = tidying => Ok(()),
+    };
+    let _ = tokio::time::timeout(CLOSING, app.pool.close()).await;
+    served
+}
+
+/// All routes of the service, without the manners that [`serve_routes`] puts around them.
+pub fn all_routes() -> Router<App> {
+    let routes =
+        OpenApiRouter::with_openapi(Description::openapi()).merge(health::router()).merge(routes::router());
+    let (routes, description) = routes.split_for_parts();
+    routes.merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+}

@@ -1,0 +1,56 @@
+//! All that the service is told, read and checked already.
+
+use crate::auth::Auth;
+use std::time::Duration;
+
+/// The role whose rights the service takes, unless it is told another.
+pub const DEFAULT_ROLE: &str = "phaseline_writer";
+
+/// All that the service is told. The database is not among it: the service is given a pool.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Who may ask.
+    pub auth: Auth,
+    /// The role whose rights every connection takes; none keeps those of the login.
+    pub role: Option<String>,
+    /// How many connections to the database there are at most.
+    pub max_connections: u32,
+    /// How long a request waits for a connection.
+    pub acquire_timeout: Duration,
+    /// How long a statement waits for a lock.
+    pub lock_timeout: Duration,
+    /// How long a statement may take.
+    pub statement_timeout: Duration,
+    /// How long a transaction may stand idle.
+    pub idle_in_transaction_timeout: Duration,
+    /// The largest body that is read, in bytes.
+    pub body_limit: usize,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+    /// How long requests that are under way may still take once the service is told to stop.
+    pub shutdown_timeout: Duration,
+    /// How many timelines are kept in memory at most.
+    pub cache_timelines: usize,
+    /// How long an idempotency key is remembered.
+    pub idempotency_retention: Duration,
+}
+
+impl Default for Settings {
+    /// What holds unless it is said otherwise. Nobody may ask: there are no keys.
+    fn default() -> Self {
+        Self {
+            auth: Auth::default(),
+            role: Some(DEFAULT_ROLE.to_owned()),
+            max_connections: 16,
+            acquire_timeout: Duration::from_secs(3),
+            lock_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+            idle_in_transaction_timeout: Duration::from_secs(60),
+            body_limit: 1024 * 1024,
+            request_timeout: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(20),
+            cache_timelines: 10_000,
+            idempotency_retention: Duration::from_secs(24 * 60 * 60),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A small client of the HTTP service: connections are kept and used again.
+
+use ::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use ::http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use std::net::SocketAddr;
+
+/// What a body is made of: any kind of bytes that can be shared.
+type Body = Full<std::io::Cursor<Vec<u8>>>;
+
+/// Asks one service. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    address: SocketAddr,
+    client: hyper_util::client::legacy::Client<HttpConnector, Body>,
+}
+
+impl Client {
+    /// A client of the service at an address.
+    pub fn new(address: SocketAddr) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
+        Self { address, client }
+    }
+
+    /// Where the service is.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Asks for a path, its query included.
+    pub fn get(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::GET, path)
+    }
+
+    /// Posts to a path.
+    pub fn post(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::POST, path)
+    }
+
+    /// Patches what is at a path.
+    pub fn patch(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::PATCH, path)
+    }
+
+    /// Replaces what is at a path.
+    pub fn put(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::PUT, path)
+    }
+
+    /// Deletes what is at a path.
+    pub fn delete(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::DELETE, path)
+    }
+
+    /// Asks by any method.
+    pub fn ask(&self, method: Method, path: &str) -> Ask<'_> {
+        let uri = format!("http://{}{path}", self.address);
+        Ask { client: self, request: Request::builder().method(method).uri(uri), body: Vec::new() }
+    }
+}
+
+/// A request that is being put together.
+#[derive(Debug)]
+pub struct Ask<'a> {
+    client: &'a Client,
+    request: ::http::request::Builder,
+    body: Vec<u8>,
+}
+
+impl Ask<'_> {
+    /// With a token.
+    #[must_use]
+    pub fn bearer(self, token: &str) -> Self {
+        self.header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
+    }
+
+    /// With a header more.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    /// With a body of JSON.
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
+        self.header(CONTENT_TYPE.as_str(), "application/json").body(body.to_string())
+    }
+
+    /// With a body of any kind.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Sends it, and reads the whole answer.
+    ///
+    /// # Panics
+    /// If there is no answer.
+    pub async fn send(self) -> Answer {
+        let uri = self.request.uri_ref().map(ToString::to_string);
+        self.try_send().await.unwrap_or_else(|error| panic!("{uri:?}: {error}"))
+    }
+
+    /// Sends it; an error if the connection did not hold until the whole answer was there.
+    pub async fn try_send(self) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+        let request = self.request.body(Full::new(std::io::Cursor::new(self.body)))?;
+        let (head, body) = self.client.client.request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes().to_vec();
+        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+    }
+}
+
+/// What the service answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON.
+    ///
+    /// # Panics
+    /// If it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header's value; nothing if there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Fails unless this is the status.
+    ///
+    /// # Panics
+    /// With the whole answer.
+    #[track_caller]
+    #[must_use]
+    pub fn is(self, status: u16) -> Self {
+        let name = StatusCode::from_u16(self.status).ok();
+        assert_eq!(self.status, status, "{name:?} {:?} {}", self.headers, self.text());
+        self
+    }
+}
