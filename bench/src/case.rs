@@ -20,12 +20,14 @@ pub(crate) enum Group {
     RebuildScaling,
     Migrate,
     Original,
+    Commands,
+    Hot,
     Memory,
 }
 
 impl Group {
     /// All, in the order in which they run.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Import,
         Self::RebuildSql,
         Self::RebuildCopy,
@@ -34,6 +36,8 @@ impl Group {
         Self::RebuildScaling,
         Self::Migrate,
         Self::Original,
+        Self::Commands,
+        Self::Hot,
         Self::Memory,
     ];
 }
@@ -80,9 +84,12 @@ const fn case(
 const RATE: (&str, Better) = ("events/s", Better::More);
 const TIME: (&str, Better) = ("s", Better::Less);
 const MEMORY: (&str, Better) = ("MiB", Better::Less);
+const COMMANDS: (&str, Better) = ("commands/s", Better::More);
+const LATENCY: (&str, Better) = ("ms", Better::Less);
+const PEER: &str = "cqrs-es and postgres-es with a view";
 
 /// All cases.
-pub(crate) const CASES: [Case; 19] = [
+pub(crate) const CASES: [Case; 26] = [
     case(
         ("import", Group::Import),
         ("bulk import, hash chain included", "binary COPY of the finished rows, same indexes"),
@@ -168,6 +175,33 @@ pub(crate) const CASES: [Case; 19] = [
         (30.0, 60.0),
     )
     .small(5.0),
+    case(
+        ("command-1", Group::Commands),
+        ("durable commands with their projection, 1 client", PEER),
+        COMMANDS,
+        (2.0, 3.0),
+    ),
+    case(("command-16", Group::Commands), ("the same, 16 clients", PEER), COMMANDS, (5.0, 8.0)),
+    case(("command-64", Group::Commands), ("the same, 64 clients", PEER), COMMANDS, (10.0, 15.0)),
+    case(
+        ("command-64-insert", Group::Commands),
+        ("durable commands with their projection, 64 clients", "pgbench: one INSERT, one commit"),
+        COMMANDS,
+        (1.0, 1.5),
+    ),
+    case(("command-64-p99", Group::Commands), ("99 of 100 commands, 64 clients", PEER), LATENCY, (3.0, 8.0)),
+    case(
+        ("command-hot", Group::Hot),
+        ("commands to a timeline of a long history", PEER),
+        COMMANDS,
+        (10.0, 15.0),
+    ),
+    case(
+        ("command-hot-flat", Group::Hot),
+        ("commands to a timeline of a long history", "the same around its 100th command"),
+        COMMANDS,
+        (0.8, 1.0),
+    ),
     case(("memory-migrate", Group::Memory), ("peak memory of migrate", "512 MiB"), MEMORY, (1.0, 2.0)),
     case(("memory-rollback", Group::Memory), ("peak memory of rollback", "512 MiB"), MEMORY, (1.0, 2.0)),
     case(("memory-rebuild", Group::Memory), ("peak memory of rebuild", "512 MiB"), MEMORY, (1.0, 2.0)),

@@ -1,5 +1,6 @@
 //! How each case is carried out.
 
+mod commands;
 mod import;
 mod memory;
 mod migrate;
@@ -34,6 +35,8 @@ pub(crate) async fn run(bench: &Bench, wanted: &[&'static Case]) -> Result<Vec<O
             (Group::RebuildReplay, Some(log)) => replay::run(bench, log).await?,
             (Group::Verify, Some(log)) => verify::run(bench, log).await?,
             (Group::Memory, Some(log)) => memory::run(bench, log).await?,
+            (Group::Commands, _) => commands::run(bench).await?,
+            (Group::Hot, _) => commands::hot(bench).await?,
             (Group::Import, _) => import::run(bench).await?,
             (Group::RebuildScaling, Some(log)) => rebuild::scaling(bench, log).await?,
             (Group::Migrate, _) => migrate::run(bench).await?,

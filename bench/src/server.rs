@@ -22,6 +22,10 @@ pub(crate) struct Sizes {
     pub(crate) scaling: u64,
     /// Events that cqrs-es replays one by one.
     pub(crate) replayed: u64,
+    /// Commands of one client in a round; of more clients some times as many.
+    pub(crate) commands: u64,
+    /// Commands to the hot timeline.
+    pub(crate) hot: u64,
     /// Projects of the migration, and their assignments.
     pub(crate) legacy: (u32, u64),
     /// The same for the original's algorithm.
@@ -35,6 +39,8 @@ impl Sizes {
             events,
             scaling: events.min(1_000_000),
             replayed: events.min(10_000),
+            commands: 2_048,
+            hot: 2_000,
             legacy: (10_000, 1_000_000),
             original: (200, 20_000),
         }
@@ -42,7 +48,15 @@ impl Sizes {
 
     /// Sizes that show in a minute whether all still works, and whether something became several times slower.
     pub(crate) const fn small(events: u64) -> Self {
-        Self { events, scaling: events / 5, replayed: 1_000, legacy: (500, 50_000), original: (50, 5_000) }
+        Self {
+            events,
+            scaling: events / 5,
+            replayed: 1_000,
+            commands: 256,
+            hot: 400,
+            legacy: (500, 50_000),
+            original: (50, 5_000),
+        }
     }
 }
 

@@ -52,7 +52,8 @@ END $$;
 -- COMMITTED: at a stricter level they would all see one moment before the lock.
 -- Only timelines are written this way, and a command's changes reach no other project's rows: whoever may call this
 -- function may write commands, and nothing else.
--- Tables that were tiny when a plan was made grow: the settings keep all plans on the indexes.
+-- Plans are generic, since planning anew for each call would take longer than the work; and as tables that were tiny when a
+-- plan was made grow, the settings keep all plans on the indexes.
 DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], text[], uuid[], text[], integer[], text[],
     text[], bytea[], bytea[]);
 CREATE OR REPLACE FUNCTION phaseline.append(
@@ -64,12 +65,14 @@ CREATE OR REPLACE FUNCTION phaseline.append(
 ) RETURNS TABLE (command integer, verdict text, stream_version bigint, last_position bigint, at timestamptz,
                  earlier_events integer, said text)
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+    SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     -- The fixed parts of what phaseline.chain_hash hashes.
     chain_tag     constant bytea := int4send(18) || convert_to('phaseline/chain/v1', 'UTF8') || int4send(32);
     long_follows  constant bytea := int4send(8);
     hash_follows  constant bytea := int4send(32);
+    -- After these the projection writes to the projects' rows, or new ones that refer to them.
+    project_events constant text[] := '{TimelineOpened,TimelineRescheduled,PhaseCreated,PhaseAdopted,DefaultPhaseSupplied}';
     time_part     bytea;
     commands      constant integer := cardinality(command_stream_id);
     accepting     boolean;
@@ -103,7 +106,7 @@ BEGIN
             upper(current_setting('transaction_isolation'))
             USING ERRCODE = 'invalid_transaction_state';
     END IF;
-    IF EXISTS (SELECT FROM unnest(command_stream_type) AS asked (stream_type) WHERE asked.stream_type <> 'Timeline') THEN
+    IF 'Timeline' <> ANY (command_stream_type) THEN
         RAISE EXCEPTION 'phaseline.append writes timelines only' USING ERRCODE = 'insufficient_privilege';
     END IF;
     -- A log that takes no commands is told without a lock: a migration under way holds the head for as long as it works.
@@ -113,9 +116,12 @@ BEGIN
             FROM generate_series(1, commands) AS n;
         RETURN;
     END IF;
-    -- Locks in the order that everybody keeps: projects' rows by id, then the head.
-    PERFORM 1 FROM public.projects p
-        WHERE p.id = ANY (command_stream_id) ORDER BY p.id FOR KEY SHARE;
+    -- Locks in the order that everybody keeps: projects' rows by id, then the head. A phase that is there already needs none:
+    -- its row does not change its project.
+    IF event_types && project_events THEN
+        PERFORM 1 FROM public.projects p
+            WHERE p.id = ANY (command_stream_id) ORDER BY p.id FOR KEY SHARE;
+    END IF;
     SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'phaseline.head has no row: the installation is damaged'
@@ -129,13 +135,20 @@ BEGIN
     time_part := int4send(8) || int8send((extract(epoch FROM tip_time) * 1000000)::bigint) || int4send(32);
 
     -- Each stream's version in the log, and the command before in this batch that writes to the same stream.
-    SELECT array_agg(coalesce(last.version, 0) ORDER BY c.n), array_agg(c.follows ORDER BY c.n) INTO actuals, follows
-      FROM (SELECT asked.stream_type, asked.stream_id, asked.n::integer AS n,
-                   (lag(asked.n) OVER (PARTITION BY asked.stream_type, asked.stream_id ORDER BY asked.n))::integer AS follows
-              FROM unnest(command_stream_type, command_stream_id) WITH ORDINALITY AS asked (stream_type, stream_id, n)) c
-      LEFT JOIN LATERAL (SELECT e.version FROM phaseline.events e
-                          WHERE e.stream_type = c.stream_type AND e.stream_id = c.stream_id
-                          ORDER BY e.version DESC LIMIT 1) last ON true;
+    IF commands = 1 THEN
+        SELECT e.version INTO actual FROM phaseline.events e
+         WHERE e.stream_type = 'Timeline' AND e.stream_id = command_stream_id[1]
+         ORDER BY e.version DESC LIMIT 1;
+        actuals[1] := coalesce(actual, 0);
+    ELSE
+        SELECT array_agg(coalesce(last.version, 0) ORDER BY c.n), array_agg(c.follows ORDER BY c.n) INTO actuals, follows
+          FROM (SELECT asked.stream_id, asked.n::integer AS n,
+                       (lag(asked.n) OVER (PARTITION BY asked.stream_id ORDER BY asked.n))::integer AS follows
+                  FROM unnest(command_stream_id) WITH ORDINALITY AS asked (stream_id, n)) c
+          LEFT JOIN LATERAL (SELECT e.version FROM phaseline.events e
+                              WHERE e.stream_type = 'Timeline' AND e.stream_id = c.stream_id
+                              ORDER BY e.version DESC LIMIT 1) last ON true;
+    END IF;
 
     FOR i IN 1 .. commands LOOP
         actual := coalesce(actuals[follows[i]], actuals[i]);

@@ -209,7 +209,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             expected: folded.version,
             events: adopted.chain(decided).map(NewEvent::timeline).collect::<Result<_, _>>()?,
             metadata,
-            changes: Some(changes),
+            changes: Some(changes).filter(|words| !words.is_empty()),
             key: None,
         }];
         let mut connection = self.connection().await?;

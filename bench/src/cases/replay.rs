@@ -30,7 +30,7 @@ const OF_TABLE: &str = "(SELECT id, name, start_date::text AS s, end_date::text 
 
 /// One timeline.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct TimelineView {
+pub(super) struct TimelineView {
     timeline: Timeline,
 }
 
@@ -41,7 +41,8 @@ impl View<Timeline> for TimelineView {
 }
 
 pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
-    let (database, projects) = events_of_some(bench, log).await?;
+    let projects = some_projects(bench, log).await?;
+    let database = events_of(bench, log.url(), &projects).await?;
     let mut connection = connect(database.url()).await?;
     let replayed = number(&mut connection, "SELECT count(*) FROM events").await?;
     let (figures, theirs) = alternate(
@@ -56,29 +57,30 @@ pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
         },
     )
     .await?;
-    let columns = "id, name, s, e, d, c";
-    let theirs_rows = digest(&mut connection, columns, OF_VIEW).await?;
-    let table = OF_TABLE.replace('%', &projects.join(","));
-    let our_rows = digest(&mut connect(log.url()).await?, columns, &table).await?;
-    same(NAME, "phases of the timelines replayed", &our_rows, &theirs_rows)?;
+    same_phases(NAME, log.url(), database.url(), &projects).await?;
     let size = format!("{}; theirs {replayed} events", log.size());
     let checked = "the phases of the timelines replayed are the same";
     Ok(vec![Outcome { ours: figures, theirs, ..Outcome::of(NAME, size, checked)? }])
 }
 
-/// The events of some of the log's timelines, in the tables of postgres-es.
-async fn events_of_some(bench: &Bench, log: &Log) -> Result<(TestDatabase, Vec<String>)> {
-    let database = bench.empty();
-    let mut into = connect(database.url()).await?;
-    execute(&mut into, TABLES).await?;
+/// Some of the log's timelines.
+async fn some_projects(bench: &Bench, log: &Log) -> Result<Vec<String>> {
     let mut from = connect(log.url()).await?;
-    let projects: Vec<String> = sqlx::query_scalar(
+    Ok(sqlx::query_scalar(
         "SELECT stream_id::text FROM phaseline.events WHERE event_type = 'TimelineOpened' AND position > 100
           ORDER BY position LIMIT $1",
     )
     .bind(i64::try_from(bench.sizes.replayed / 25).unwrap_or(1))
     .fetch_all(&mut from)
-    .await?;
+    .await?)
+}
+
+/// The events of some timelines, in the tables of postgres-es in a database of their own.
+pub(super) async fn events_of(bench: &Bench, url: &str, projects: &[String]) -> Result<TestDatabase> {
+    let database = bench.empty();
+    let mut into = connect(database.url()).await?;
+    execute(&mut into, TABLES).await?;
+    let mut from = connect(url).await?;
     let query = format!(
         "SELECT aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata
            FROM phaseline.postgres_es_events WHERE aggregate_id = ANY (string_to_array('{}', ','))",
@@ -96,10 +98,25 @@ async fn events_of_some(bench: &Bench, log: &Log) -> Result<(TestDatabase, Vec<S
     }
     sink.finish().await?;
     execute(&mut into, "VACUUM (FREEZE, ANALYZE)").await?;
-    Ok((database, projects))
+    Ok(database)
 }
 
-async fn replay(url: &str) -> Result<()> {
+/// Whether the phases of these timelines are the same in our table and in their view.
+pub(super) async fn same_phases(
+    name: &'static str,
+    ours: &str,
+    theirs: &str,
+    projects: &[String],
+) -> Result<()> {
+    let columns = "id, name, s, e, d, c";
+    let theirs = digest(&mut connect(theirs).await?, columns, OF_VIEW).await?;
+    let table = OF_TABLE.replace('%', &projects.join(","));
+    let ours = digest(&mut connect(ours).await?, columns, &table).await?;
+    same(name, "phases of the timelines", &ours, &theirs)
+}
+
+/// Feeds the view with all events.
+pub(super) async fn replay(url: &str) -> Result<()> {
     let pool = PgPoolOptions::new().max_connections(10).connect(url).await?;
     let failed: Arc<Mutex<Option<String>>> = Arc::default();
     let note = |failed: &Arc<Mutex<Option<String>>>| {

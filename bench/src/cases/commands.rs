@@ -1,0 +1,300 @@
+//! Single commands, durable and with their projection, beside cqrs-es and postgres-es with a view, and beside the least that
+//! PostgreSQL can do: one INSERT and one commit.
+
+use super::replay::{TimelineView, events_of, replay, same_phases};
+use crate::error::{BenchError, Result};
+use crate::log::migrate_options;
+use crate::measure::{Figures, Outcome, alternate, rate};
+use crate::server::{Bench, connect, handle, settle};
+use cqrs_es::persist::{GenericQuery, PersistedEventStore};
+use cqrs_es::{CqrsFramework, Query};
+use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineCommand};
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_migrator::migrate::migrate;
+use phaseline_migrator::progress::Silent;
+use phaseline_migrator::sample::{self, SampleOptions};
+use phaseline_projections::ProjectPhases;
+use phaseline_store::{Metadata, TimelineStore};
+use postgres_es::{PostgresEventRepository, PostgresViewRepository, default_postgress_pool};
+use rust_decimal::Decimal;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Projects that commands go to.
+const PROJECTS: u32 = 1_000;
+/// Over how many commands to the hot timeline a rate is taken.
+const WINDOW: u64 = 100;
+
+/// One timeline and a phase of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aim {
+    pub(super) project: ProjectId,
+    pub(super) phase: PhaseId,
+}
+
+/// The command number `n`: names and budgets in turn, each time another.
+pub(super) fn command(aim: Aim, n: u64) -> TimelineCommand {
+    if n % 2 == 0 {
+        TimelineCommand::RenamePhase { phase_id: aim.phase, name: format!("Phase {n}") }
+    } else {
+        TimelineCommand::BudgetPhase {
+            phase_id: aim.phase,
+            capital_budget: Decimal::from(n),
+            expense_budget: Decimal::ONE,
+            total_budget: None,
+        }
+    }
+}
+
+/// A migrated database, and the timelines in it.
+pub(super) async fn ground(bench: &Bench) -> Result<(TestDatabase, Vec<Aim>)> {
+    let database = bench.empty();
+    let mut connection = connect(database.url()).await?;
+    let options = SampleOptions { projects: PROJECTS, assignments: u64::from(PROJECTS), seed: 1 };
+    sample::create(&mut connection, &options).await?;
+    migrate(&handle(database.url())?, &migrate_options(), &Silent).await?;
+    sqlx::raw_sql("VACUUM (FREEZE, ANALYZE)").execute(&mut connection).await?;
+    let found: Vec<(Uuid, Uuid)> = sqlx::query_as(
+        "SELECT DISTINCT ON (project_id) project_id, id FROM public.project_phases ORDER BY project_id, start_date",
+    )
+    .fetch_all(&mut connection)
+    .await?;
+    let aims = found.into_iter().map(|(project, phase)| Aim { project: project.into(), phase: phase.into() });
+    Ok((database, aims.collect()))
+}
+
+/// Our store, with connections as the service has them.
+pub(super) async fn store(url: &str) -> Result<(TimelineStore<ProjectPhases>, PgPool)> {
+    let pool = PgPoolOptions::new().max_connections(8).test_before_acquire(false).connect(url).await?;
+    Ok((TimelineStore::new(pool.clone(), ProjectPhases), pool))
+}
+
+type Peer = CqrsFramework<Timeline, PersistedEventStore<PostgresEventRepository, Timeline>>;
+
+/// The peer as it documents itself: its pool, its repository, a view behind a generic query.
+async fn peer(url: &str) -> (Peer, PgPool) {
+    let pool = default_postgress_pool(url).await;
+    let view = PostgresViewRepository::<TimelineView, Timeline>::new("timeline_view", pool.clone());
+    let queries: Vec<Box<dyn Query<Timeline>>> = vec![Box::new(GenericQuery::new(Arc::new(view)))];
+    (postgres_es::postgres_cqrs(pool.clone(), queries, ()), pool)
+}
+
+/// What a crowd of clients did.
+pub(super) struct Crowd {
+    pub(super) rate: f64,
+    /// The time below which 99 of 100 commands were answered, in milliseconds.
+    pub(super) p99: f64,
+}
+
+/// `clients` at once, each with timelines of its own, until `commands` are done in all. The commands are the same whoever
+/// carries them out.
+pub(super) async fn crowd<F>(
+    aims: &[Aim],
+    clients: usize,
+    commands: u64,
+    first: u64,
+    execute: impl Fn(Aim, u64) -> F + Clone + Send + 'static,
+) -> Result<Crowd>
+where
+    F: Future<Output = Result<()>> + Send,
+{
+    let begun = Instant::now();
+    let mut running = tokio::task::JoinSet::new();
+    for client in 0..clients {
+        let own: Vec<Aim> = aims.iter().skip(client).step_by(clients).copied().collect();
+        let execute = execute.clone();
+        let share = commands / clients as u64;
+        running.spawn(async move {
+            let mut took = Vec::new();
+            for (n, aim) in (first..first + share).zip(own.iter().cycle()) {
+                let begun = Instant::now();
+                execute(*aim, n).await?;
+                took.push(begun.elapsed());
+            }
+            Ok::<_, BenchError>(took)
+        });
+    }
+    let mut took: Vec<Duration> = Vec::new();
+    while let Some(done) = running.join_next().await {
+        took.extend(done.map_err(|error| BenchError::Failed(error.to_string()))??);
+    }
+    let time = begun.elapsed();
+    let done = i64::try_from(took.len()).unwrap_or(i64::MAX);
+    took.sort_unstable();
+    let at = took.len() * 99 / 100;
+    let p99 = took.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0);
+    Ok(Crowd { rate: rate(done, time), p99 })
+}
+
+/// The same commands, given to us.
+pub(super) async fn ours(
+    store: &TimelineStore<ProjectPhases>,
+    aims: &[Aim],
+    clients: usize,
+    commands: u64,
+    first: u64,
+) -> Result<Crowd> {
+    let store = store.clone();
+    crowd(aims, clients, commands, first, move |aim, n| {
+        let store = store.clone();
+        async move {
+            let done = store.execute(aim.project, &command(aim, n), metadata()).await;
+            done.map(|_| ()).map_err(|error| BenchError::Failed(error.to_string()))
+        }
+    })
+    .await
+}
+
+pub(super) fn metadata() -> Metadata {
+    Metadata { actor: Some("bench".to_owned()), source: Some("bench".to_owned()), ..Metadata::default() }
+}
+
+async fn theirs(peer: &Arc<Peer>, aims: &[Aim], clients: usize, commands: u64, first: u64) -> Result<Crowd> {
+    let peer = Arc::clone(peer);
+    crowd(aims, clients, commands, first, move |aim, n| {
+        let peer = Arc::clone(&peer);
+        async move {
+            let metadata = metadata().into_map();
+            let done = peer.execute_with_metadata(&aim.project.to_string(), command(aim, n), metadata).await;
+            done.map_err(|error| BenchError::Failed(format!("postgres-es: {error}")))
+        }
+    })
+    .await
+}
+
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
+    let (database, aims) = ground(bench).await?;
+    let projects: Vec<String> = aims.iter().map(|aim| aim.project.to_string()).collect();
+    let beside = events_of(bench, database.url(), &projects).await?;
+    replay(beside.url()).await?;
+    let (our_store, our_pool) = store(database.url()).await?;
+    let (their_peer, their_pool) = peer(beside.url()).await;
+    let their_peer = Arc::new(their_peer);
+    let mut outcomes = Vec::new();
+    let mut first = 1;
+    let some = bench.sizes.commands;
+    for (name, clients, commands) in
+        [("command-1", 1, some), ("command-16", 16, some * 4), ("command-64", 64, some * 8)]
+    {
+        let (mut our_p99, mut their_p99) = (Figures::default(), Figures::default());
+        let (mut our_first, mut their_first) = (first, first);
+        let (figures, their_figures) = alternate(
+            bench.rounds,
+            async || {
+                settle(&mut connect(database.url()).await?).await?;
+                let crowd = ours(&our_store, &aims, clients, commands, our_first).await?;
+                our_first += commands;
+                our_p99.0.push(crowd.p99);
+                Ok(crowd.rate)
+            },
+            async || {
+                settle(&mut connect(beside.url()).await?).await?;
+                let crowd = theirs(&their_peer, &aims, clients, commands, their_first).await?;
+                their_first += commands;
+                their_p99.0.push(crowd.p99);
+                Ok(crowd.rate)
+            },
+        )
+        .await?;
+        first = our_first;
+        same_phases(name, database.url(), beside.url(), &projects).await?;
+        let size = format!("{PROJECTS} timelines, {commands} commands a round");
+        let checked = "all phases are the same in the table and in the view";
+        let note = |ours: &Figures, theirs: &Figures| {
+            Some(format!("p99 {:.2} ms, theirs {:.2} ms", ours.median(), theirs.median()))
+        };
+        outcomes.push(Outcome {
+            ours: figures.clone(),
+            theirs: their_figures,
+            note: note(&our_p99, &their_p99),
+            ..Outcome::of(name, size.clone(), checked)?
+        });
+        if clients == 64 {
+            outcomes.push(Outcome {
+                ours: our_p99,
+                theirs: their_p99,
+                ..Outcome::of("command-64-p99", size.clone(), checked)?
+            });
+            let mut inserts = Figures::default();
+            for _ in 0..bench.rounds {
+                inserts.0.push(pgbench(bench, clients, commands)?);
+            }
+            outcomes.push(Outcome {
+                ours: figures,
+                theirs: inserts,
+                ..Outcome::of("command-64-insert", size, "the number of rows inserted")?
+            });
+        }
+    }
+    our_pool.close().await;
+    their_pool.close().await;
+    Ok(outcomes)
+}
+
+/// One INSERT, one commit, by PostgreSQL's own benchmark program.
+fn pgbench(bench: &Bench, clients: usize, commands: u64) -> Result<f64> {
+    let database = bench.empty();
+    database
+        .psql("CREATE TABLE one (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, payload json NOT NULL)");
+    let script = std::env::temp_dir().join(format!("phaseline-bench-{}.sql", std::process::id()));
+    std::fs::write(
+        &script,
+        "INSERT INTO one (payload) VALUES ('{\"phase_id\":\"6f9619ff-8b86-d011-b42d-00c04fc964ff\",\"name\":\"Phase 4711\"}');",
+    )
+    .map_err(BenchError::io("pgbench's script"))?;
+    let output = Command::new(database.cluster().binaries().program("pgbench"))
+        .args(["-n", "-M", "prepared", "-j", "2", "-c", &clients.to_string()])
+        .args(["-t", &(commands / clients as u64).to_string(), "-f"])
+        .arg(&script)
+        .arg(database.url())
+        .output();
+    let _ = std::fs::remove_file(&script);
+    let output = output.map_err(BenchError::io("pgbench"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let rows = database.psql("SELECT count(*) FROM one");
+    if rows.trim() != (commands / clients as u64 * clients as u64).to_string() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(BenchError::Failed(format!("pgbench inserted {} rows: {text}{said}", rows.trim())));
+    }
+    let tps = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+    tps.ok_or_else(|| BenchError::Failed(format!("pgbench says no rate: {text}")))
+}
+
+/// Many commands on one timeline, one after the other: how fast the last of them are.
+pub(super) async fn hot(bench: &Bench) -> Result<Vec<Outcome>> {
+    let (database, aims) = ground(bench).await?;
+    let (our_store, our_pool) = store(database.url()).await?;
+    let (mut early, mut late, mut their_late) = (Figures::default(), Figures::default(), Figures::default());
+    let commands = bench.sizes.hot;
+    for aim in aims.iter().copied().take(usize::try_from(bench.rounds).unwrap_or(1)) {
+        let one = [aim];
+        let projects = [aim.project.to_string()];
+        settle(&mut connect(database.url()).await?).await?;
+        ours(&our_store, &one, 1, WINDOW / 2, 1).await?;
+        early.0.push(ours(&our_store, &one, 1, WINDOW, WINDOW / 2 + 1).await?.rate);
+        ours(&our_store, &one, 1, commands - WINDOW / 2 * 5, WINDOW / 2 * 3 + 1).await?;
+        // The peer goes on where the stream has all events but those of the last window.
+        let beside = events_of(bench, database.url(), &projects).await?;
+        replay(beside.url()).await?;
+        let (peer, pool) = peer(beside.url()).await;
+        late.0.push(ours(&our_store, &one, 1, WINDOW, commands - WINDOW + 1).await?.rate);
+        their_late.0.push(theirs(&Arc::new(peer), &one, 1, WINDOW, commands - WINDOW + 1).await?.rate);
+        pool.close().await;
+        same_phases("command-hot", database.url(), beside.url(), &projects).await?;
+    }
+    our_pool.close().await;
+    let size = format!("{commands} commands on one timeline, the last {WINDOW} of them timed");
+    let checked = "the timeline is the same in the table and in the view";
+    Ok(vec![
+        Outcome {
+            ours: late.clone(),
+            theirs: their_late,
+            ..Outcome::of("command-hot", size.clone(), checked)?
+        },
+        Outcome { ours: late, theirs: early, ..Outcome::of("command-hot-flat", size, checked)? },
+    ])
+}
