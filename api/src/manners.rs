@@ -104,7 +104,7 @@ async fn accompany(State(app): State<App>, request: Request, next: Next) -> Resp
         method,
         path = route,
         status,
-        duration_ms = took.as_secs_f64() * 1000.0,
+        duration_ms = took.as_micros() as f64 / 1000.0,
         request_id = %id,
         subject = known.subject.get().map(String::as_str),
         "request"

@@ -3,10 +3,12 @@
 //! - [`args`] is the command line, [`command`] what each command does, [`page`] what it prints.
 //! - [`exit`] has the exit codes, [`failure`] turns every error into one of them with a remedy.
 //! - [`output`] is the only way to stdout and stderr, [`progress`] shows a run, [`interrupt`] hears signals.
+//! - [`config`] is what the HTTP service is told, and by whom.
 //! - [`target`] finds the database: the one that was named, or a private server's.
 
 mod args;
 mod command;
+mod config;
 mod context;
 mod database_url;
 mod exit;
@@ -80,7 +82,8 @@ fn wanted_form() -> Form {
 
 fn start(cli: Cli) -> Exit {
     let output = Arc::new(Output::new(cli.global.form(), cli.global.quiet));
-    let done = logging::start(cli.global.verbose, cli.global.quiet).and_then(|()| {
+    let style = command::log_style(&cli);
+    let done = style.and_then(|style| logging::start(&cli.global, style)).and_then(|()| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(workers())
             .enable_all()

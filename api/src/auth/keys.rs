@@ -35,6 +35,9 @@ pub enum KeyError {
     /// Nothing in it can be used.
     #[error("the key set has no public key for EdDSA (OKP, Ed25519) or RS256 (RSA) that may sign")]
     NoKeyInSet,
+    /// A token could not be signed.
+    #[error("the token cannot be signed: {0}")]
+    NotSigned(String),
 }
 
 /// The keys that sign tokens.
@@ -59,7 +62,7 @@ impl Keys {
         Ok(())
     }
 
-    /// Adds a public key in PEM: Ed25519 for `EdDSA`, RSA for RS256.
+    /// Adds a public key in PEM: Ed25519 for EdDSA, RSA for RS256.
     pub fn add_public_key(&mut self, pem: &str) -> Result<(), KeyError> {
         if pem.contains("PRIVATE KEY") {
             return Err(KeyError::PrivateKey);
