@@ -64,7 +64,8 @@ async fn limits(State(app): State<App>, request: Request, next: Next) -> Respons
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
-    tracing::error!(panic = text, "a route panicked");
+    let id = request::current_id().map(|id| id.to_string());
+    tracing::error!(panic = text, request_id = id, "a route panicked");
     problem::internal().into_response()
 }
 

@@ -104,7 +104,7 @@ impl Keys {
 
     /// What a token says, if one of the keys has signed it and it holds now.
     pub(super) fn verify(&self, token: &str, rules: &TokenRules) -> Result<Claims, Error> {
-        let named = decode_header(token)?.kid;
+        let named = decode_header(token).map_err(|_| ErrorKind::InvalidToken)?.kid;
         let fits = |key: &&Key| named.is_none() || key.id.is_none() || key.id == named;
         let mut refused = None;
         for key in self.0.iter().filter(fits) {
@@ -166,6 +166,8 @@ fn validation(algorithm: Algorithm, rules: &TokenRules) -> Validation {
 /// What a token says.
 #[derive(Debug, Deserialize)]
 pub(super) struct Claims {
+    /// That it is there is checked with the other claims.
+    #[serde(default)]
     pub(super) sub: String,
     #[serde(default, deserialize_with = "said")]
     pub(super) scope: Option<Words>,
