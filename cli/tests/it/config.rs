@@ -143,3 +143,27 @@ fn every_variable_stands_in_the_help() {
         );
     }
 }
+
+#[test]
+fn the_document_has_every_setting_with_its_names_and_default() {
+    let document = include_str!("../../../docs/service.md");
+    let object = run(&["config", "show", "--json"]).ends_with(0).object("phaseline.config/1");
+    let values = object["values"].as_array().unwrap();
+    let rows =
+        document.lines().filter(|line| line.contains("| `PHASELINE_") || line.contains("| `DATABASE_URL`"));
+    assert_eq!(rows.count(), values.len());
+    let help = run(&["serve", "--help"]).ends_with(0).stdout;
+    for value in values {
+        let key = value["key"].as_str().unwrap();
+        let row = document.lines().find(|line| line.starts_with(&format!("| `{key}` |"))).expect(key);
+        if let Some(default) = value["value"].as_str().filter(|default| !default.is_empty()) {
+            assert!(row.contains(&format!("| `{default}` |")), "{key}: {row}");
+        }
+        if key == "jwt_secret" {
+            assert!(!row.contains("--") && !help.contains("--jwt-secret "), "never a flag: {row}");
+            continue;
+        }
+        let flag = format!("--{}", key.replace('_', "-"));
+        assert!(row.contains(&format!("`{flag}`")) && help.contains(&flag), "{flag}: {row}");
+    }
+}
