@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tracing::Instrument;
 
 /// What metrics and log lines call a route that there is not.
 const NO_ROUTE: &str = "none";
@@ -64,8 +65,7 @@ async fn limits(State(app): State<App>, request: Request, next: Next) -> Respons
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
-    let id = request::current_id().map(|id| id.to_string());
-    tracing::error!(panic = text, request_id = id, "a route panicked");
+    tracing::error!(panic = text, "a route panicked");
     problem::internal().into_response()
 }
 
@@ -94,7 +94,11 @@ async fn accompany(State(app): State<App>, request: Request, next: Next) -> Resp
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
 
-    let mut response = request::scope(Arc::clone(&known), next.run(request)).await;
+    let span = tracing::info_span!(target: "phaseline_api", "request", request_id = %id);
+    #[cfg(feature = "otel")]
+    crate::otel::join(&span, request.headers());
+    let answering = request::scope(Arc::clone(&known), next.run(request));
+    let mut response = answering.instrument(span).await;
 
     let took = began.elapsed();
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);

@@ -4,7 +4,9 @@ use crate::args::GlobalArgs;
 use crate::config::LogFormat;
 use crate::failure::Failure;
 use std::io::IsTerminal;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// The variable with the filter; it wins over `-v`.
 pub(crate) const VARIABLE: &str = "PHASELINE_LOG";
@@ -18,8 +20,15 @@ pub(crate) struct Style {
     pub(crate) tells_all: bool,
 }
 
-/// Starts logging. Without a word only warnings are shown, and with `--quiet` only errors.
-pub(crate) fn start(global: &GlobalArgs, style: Style) -> Result<(), Failure> {
+/// What must live for as long as anything is logged.
+#[derive(Debug, Default)]
+pub(crate) struct Logging {
+    #[cfg(feature = "otel")]
+    _sending: Option<phaseline_api::otel::Sending>,
+}
+
+/// Starts logging, inside the runtime. Without a word only warnings are shown, and with `--quiet` only errors.
+pub(crate) fn start(global: &GlobalArgs, style: Style) -> Result<Logging, Failure> {
     let filter = match std::env::var(VARIABLE) {
         Ok(filter) if !filter.trim().is_empty() => EnvFilter::try_new(&filter).map_err(|error| {
             Failure::usage(format!("{VARIABLE}: {error}"))
@@ -34,18 +43,29 @@ pub(crate) fn start(global: &GlobalArgs, style: Style) -> Result<(), Failure> {
             _ => "trace",
         }),
     };
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Two at once would be a bug of ours, and no reason to fail.
-    let _ = match style.format {
-        LogFormat::Json => {
-            lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
-        }
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match style.format {
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
         LogFormat::Text => lines
             .with_ansi(
                 std::io::stderr().is_terminal()
                     && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
             )
-            .try_init(),
+            .boxed(),
     };
-    Ok(())
+    let subscriber = tracing_subscriber::registry().with(lines);
+    let logging = Logging::default();
+    #[cfg(feature = "otel")]
+    let (subscriber, logging) = if style.tells_all {
+        let (spans, sending) = phaseline_api::otel::layer().map_err(|error| {
+            Failure::usage(format!("the OpenTelemetry collector: {error}"))
+                .remedy("Set OTEL_EXPORTER_OTLP_ENDPOINT to its address, such as http://localhost:4317")
+        })?;
+        (subscriber.with(Some(spans)), Logging { _sending: Some(sending) })
+    } else {
+        (subscriber.with(None), logging)
+    };
+    // Two at once would be a bug of ours, and no reason to fail.
+    let _ = subscriber.with(filter).try_init();
+    Ok(logging)
 }

@@ -83,13 +83,18 @@ fn wanted_form() -> Form {
 fn start(cli: Cli) -> Exit {
     let output = Arc::new(Output::new(cli.global.form(), cli.global.quiet));
     let style = command::log_style(&cli);
-    let done = style.and_then(|style| logging::start(&cli.global, style)).and_then(|()| {
+    let done = style.and_then(|style| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(workers())
             .enable_all()
             .build()
             .map_err(|error| Failure::unexpected(format!("the program cannot start: {error}")))?;
-        let done = runtime.block_on(work(cli, &output));
+        let done = {
+            let inside = runtime.enter();
+            let _logging = logging::start(&cli.global, style)?;
+            drop(inside);
+            runtime.block_on(work(cli, &output))
+        };
         runtime.shutdown_timeout(LAST_WORK);
         done
     });

@@ -41,6 +41,10 @@ fn routes() -> axum::Router<App> {
         .route("/panics/{which}", get(panics))
         .route("/sleeps", get(sleeps))
         .route("/forever", get(|| async { std::future::pending::<()>().await }))
+        .route(
+            "/broken",
+            get(|| async { Problem::of_sqlx(&sqlx::Error::ColumnNotFound("no_such_column".to_owned())) }),
+        )
         .route("/json", post(takes_json))
         .route("/bytes", post(|body: Bytes| async move { body.len().to_string() }))
         .route("/id", get(|id: RequestId| async move { id.to_string() }))
@@ -160,12 +164,14 @@ async fn told_to_stop_it_finishes_what_is_under_way_and_takes_nothing_more() {
 
 #[tokio::test]
 async fn told_to_stop_it_gives_up_what_takes_longer_than_it_may() {
-    let mut service = service(Settings { shutdown_timeout: Duration::from_millis(50), ..settings() }).await;
+    let hour = Duration::from_secs(3600);
+    let hasty = Settings { shutdown_timeout: Duration::from_millis(50), request_timeout: hour, ..settings() };
+    let mut service = service(hasty).await;
     let client = service.client.clone();
     let under_way = tokio::spawn(async move { client.get("/forever").try_send().await });
     tokio::time::sleep(Duration::from_millis(100)).await;
     service.tell_to_stop();
-    service.stopped().await;
+    tokio::time::timeout(Duration::from_secs(45), service.stopped()).await.expect("it stops");
     assert!(!under_way.is_finished(), "it did not wait for an answer");
 }
 
@@ -206,7 +212,7 @@ async fn each_request_has_one_line_in_the_log_with_its_caller_and_without_its_to
     let service = service(settings()).await;
     let token = service.token(EVERYTHING);
     // Other threads may have come by the same places first, without anybody who listens; that is remembered there.
-    for path in ["/who", "/panics/1", "/nowhere"] {
+    for path in ["/who", "/panics/1", "/nowhere", "/broken"] {
         service.client.get(path).send().await;
     }
     tracing::callsite::rebuild_interest_cache();
@@ -215,6 +221,7 @@ async fn each_request_has_one_line_in_the_log_with_its_caller_and_without_its_to
     service.client.get("/panics/secret-1").header("x-request-id", "r2").send().await.is(500);
     service.client.get("/secret-1").header("x-request-id", "r3").send().await.is(404);
     service.client.get("/who").bearer("secret-1").header("x-request-id", "r4").send().await.is(401);
+    service.client.get("/broken").header("x-request-id", "r5").send().await.is(500);
     let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let requests: Vec<&Value> =
@@ -232,12 +239,16 @@ async fn each_request_has_one_line_in_the_log_with_its_caller_and_without_its_to
             json!(["r2", "GET", "/panics/{which}", 500, null]),
             json!(["r3", "GET", "none", 404, null]),
             json!(["r4", "GET", "/who", 401, null]),
+            json!(["r5", "GET", "/broken", 500, null]),
         ]
     );
     assert!(requests.iter().all(|line| line["duration_ms"].as_f64().is_some()));
-    let panic =
-        lines.iter().find(|line| line["panic"] == "on purpose, with words").expect("the panic is told");
-    assert_eq!((&panic["level"], &panic["request_id"]), (&json!("ERROR"), &json!("r2")));
+    // What is said on the way has the request's id, too.
+    for (id, field, said) in [("r2", "panic", "on purpose, with words"), ("r5", "error", "no_such_column")] {
+        let line = lines.iter().find(|line| line[field].as_str().is_some_and(|text| text.contains(said)));
+        let line = line.unwrap_or_else(|| panic!("{said}: {text}"));
+        assert_eq!((&line["level"], &line["span"]["request_id"]), (&json!("ERROR"), &json!(id)));
+    }
     let ours = lines.iter().filter(|line| line["target"].as_str().unwrap().starts_with("phaseline"));
     let ours: String = ours.map(ToString::to_string).collect();
     assert!(!ours.contains(&token) && !ours.contains("secret"), "{ours}");
