@@ -3,10 +3,12 @@
 mod caller;
 mod keys;
 mod scope;
+mod sign;
 
 pub use caller::{Caller, Denied};
 pub use keys::{KeyError, Keys, SHORTEST_SECRET};
 pub use scope::{Scope, ScopeSet, UnknownScope};
+pub use sign::TokenRequest;
 
 /// Who may ask.
 #[derive(Clone, Debug)]

@@ -5,6 +5,8 @@
 //! - [`auth`] tells a caller and what it may do from its token; [`problem`] is every answer that is no success.
 //! - [`request`] is what is known about the request at hand; [`telemetry`] counts and measures.
 //!
+//! With the feature `otel` each request is a span that goes to an OpenTelemetry collector, under the trace of whoever asked.
+//!
 //! The service knows HTTP. What a timeline is stands in `phaseline-domain`, how it is kept in `phaseline-store`.
 
 pub mod app;
@@ -12,6 +14,8 @@ pub mod auth;
 mod health;
 mod manners;
 mod openapi;
+#[cfg(feature = "otel")]
+pub mod otel;
 pub mod pool;
 pub mod problem;
 pub mod request;

@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tracing::Instrument;
 
 /// What metrics and log lines call a route that there is not.
 const NO_ROUTE: &str = "none";
@@ -93,7 +94,11 @@ async fn accompany(State(app): State<App>, request: Request, next: Next) -> Resp
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
 
-    let mut response = request::scope(Arc::clone(&known), next.run(request)).await;
+    let span = tracing::info_span!(target: "phaseline_api", "request", request_id = %id);
+    #[cfg(feature = "otel")]
+    crate::otel::join(&span, request.headers());
+    let answering = request::scope(Arc::clone(&known), next.run(request));
+    let mut response = answering.instrument(span).await;
 
     let took = began.elapsed();
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
@@ -104,7 +109,7 @@ async fn accompany(State(app): State<App>, request: Request, next: Next) -> Resp
         method,
         path = route,
         status,
-        duration_ms = took.as_secs_f64() * 1000.0,
+        duration_ms = took.as_micros() as f64 / 1000.0,
         request_id = %id,
         subject = known.subject.get().map(String::as_str),
         "request"

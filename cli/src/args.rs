@@ -1,8 +1,8 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::command::{
-    adopt, completions, demo, doctor, drift, history, man, migrate, phase, plan, rebuild, rehearse, rollback,
-    sample, status, timeline, upgrade, verify,
+    adopt, completions, config, demo, doctor, drift, history, man, migrate, phase, plan, rebuild, rehearse,
+    rollback, sample, serve, status, timeline, token, upgrade, verify,
 };
 use crate::output::Form;
 use clap::{Args, Parser, Subcommand};
@@ -35,8 +35,8 @@ JSON: with --json each command prints exactly one object on stdout, versioned by
   phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1,
   phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.adopt/1, phaseline.drift/1,
   phaseline.rebuild/1, phaseline.sample/1, phaseline.demo/1, phaseline.rehearse/1, phaseline.dropped/1,
-  phaseline.doctor/1, phaseline.upgrade/1, phaseline.completions/1, phaseline.man/1, and
-  phaseline.error/1 for errors
+  phaseline.doctor/1, phaseline.upgrade/1, phaseline.completions/1, phaseline.man/1,
+  phaseline.serve/1, phaseline.token/1, phaseline.config/1, and phaseline.error/1 for errors
 
 JSON lines: with --output jsonl it is one object a line, for jq and grep over large answers.
   First the rows of history, timeline show, plan, verify, drift, rebuild, adopt, rollback and status, then
@@ -49,6 +49,15 @@ Environment:
   PHASELINE_ACTOR      used without --actor
   PHASELINE_LOG        log filter, such as debug or phaseline=trace,sqlx=info
   PHASELINE_PG_BINDIR  the one folder to take PostgreSQL's programs from
+  PHASELINE_CONFIG     serve, token, config: used without --config
+  PHASELINE_JWT_SECRET
+                       serve, token: the secret of HS256 tokens
+  PHASELINE_LISTEN, PHASELINE_ROLE, PHASELINE_JWT_SECRET_FILE, PHASELINE_JWT_PUBLIC_KEY_FILE,
+  PHASELINE_JWKS_FILE, PHASELINE_AUDIENCE, PHASELINE_ISSUER, PHASELINE_DEFAULT_SCOPES,
+  PHASELINE_NO_AUTH, PHASELINE_MAX_CONNECTIONS, PHASELINE_BODY_LIMIT, PHASELINE_REQUEST_TIMEOUT,
+  PHASELINE_SHUTDOWN_TIMEOUT, PHASELINE_LOG_FORMAT, PHASELINE_CACHE_TIMELINES
+                       serve: used without the flag of that name; phaseline config show says
+                       what holds
   NO_COLOR, CLICOLOR, CLICOLOR_FORCE   colours";
 
 /// An event-sourced engine for project timelines on PostgreSQL.
@@ -140,6 +149,9 @@ pub(crate) enum Command {
     Adopt(adopt::AdoptArgs),
     Drift(drift::DriftArgs),
     Rebuild(rebuild::RebuildArgs),
+    Serve(serve::ServeArgs),
+    Token(token::TokenArgs),
+    Config(config::ConfigArgs),
     Sample(sample::SampleArgs),
     Demo(demo::DemoArgs),
     Doctor(doctor::DoctorArgs),

@@ -3,6 +3,7 @@
 pub(crate) mod adopt;
 pub(crate) mod backup;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod drift;
@@ -16,16 +17,19 @@ pub(crate) mod rebuild;
 pub(crate) mod rehearse;
 pub(crate) mod rollback;
 pub(crate) mod sample;
+pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod timeline;
 pub(crate) mod timeline_command;
+pub(crate) mod token;
 pub(crate) mod upgrade;
 pub(crate) mod verify;
 
-use crate::args::Command;
+use crate::args::{Cli, Command};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::logging::Style;
 
 /// Runs a command to its end.
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
@@ -42,11 +46,22 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Fa
         Command::Adopt(args) => adopt::run(context, args).await,
         Command::Drift(args) => drift::run(context, args).await,
         Command::Rebuild(args) => rebuild::run(context, args).await,
+        Command::Serve(args) => serve::run(context, args).await,
+        Command::Token(args) => token::run(context, args),
+        Command::Config(args) => config::run(context, args),
         Command::Sample(args) => sample::run(context, args).await,
         Command::Demo(args) => demo::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,
         Command::Upgrade(args) => upgrade::run(context, args).await,
         Command::Completions(args) => Ok(completions::run(context, args)),
         Command::Man(args) => man::run(context, args),
+    }
+}
+
+/// How the log looks: a service's is read by programs, too.
+pub(crate) fn log_style(cli: &Cli) -> Result<Style, Failure> {
+    match &cli.command {
+        Command::Serve(args) => serve::log_style(&cli.global, args),
+        _ => Ok(Style::default()),
     }
 }

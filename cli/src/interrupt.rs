@@ -20,6 +20,8 @@ struct State {
     graceful: AtomicBool,
     /// The command cleans up behind itself and cannot be cut short: it takes seconds at most.
     tidy: AtomicBool,
+    /// The command says itself that it stops.
+    silent: AtomicBool,
     asked: Notify,
     cancel: Notify,
 }
@@ -28,6 +30,12 @@ impl Interrupt {
     /// From here on the first signal only sets [`Interrupt::requested`].
     pub(crate) fn stop_gracefully(&self) {
         self.state.graceful.store(true, Ordering::Relaxed);
+    }
+
+    /// The same, and the command says itself what it does then.
+    pub(crate) fn stop_in_its_own_words(&self) {
+        self.state.silent.store(true, Ordering::Relaxed);
+        self.stop_gracefully();
     }
 
     /// From here on no signal ends the command; it watches [`Interrupt::asked`] and cleans up.
@@ -77,9 +85,11 @@ async fn hear(mut signal: Signal, state: Arc<State>, output: Arc<Output>) {
             std::process::exit(i32::from(crate::exit::Exit::Interrupted.code()));
         }
         if count == 1 && state.graceful.load(Ordering::Relaxed) {
-            output.remark(
-                "stopping after this step; once more to stop at once. Either way nothing is half done.",
-            );
+            if !state.silent.load(Ordering::Relaxed) {
+                output.remark(
+                    "stopping after this step; once more to stop at once. Either way nothing is half done.",
+                );
+            }
         } else {
             state.cancel.notify_one();
         }

@@ -3,10 +3,12 @@
 //! - [`args`] is the command line, [`command`] what each command does, [`page`] what it prints.
 //! - [`exit`] has the exit codes, [`failure`] turns every error into one of them with a remedy.
 //! - [`output`] is the only way to stdout and stderr, [`progress`] shows a run, [`interrupt`] hears signals.
+//! - [`config`] is what the HTTP service is told, and by whom.
 //! - [`target`] finds the database: the one that was named, or a private server's.
 
 mod args;
 mod command;
+mod config;
 mod context;
 mod database_url;
 mod exit;
@@ -80,13 +82,19 @@ fn wanted_form() -> Form {
 
 fn start(cli: Cli) -> Exit {
     let output = Arc::new(Output::new(cli.global.form(), cli.global.quiet));
-    let done = logging::start(cli.global.verbose, cli.global.quiet).and_then(|()| {
+    let style = command::log_style(&cli);
+    let done = style.and_then(|style| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(workers())
             .enable_all()
             .build()
             .map_err(|error| Failure::unexpected(format!("the program cannot start: {error}")))?;
-        let done = runtime.block_on(work(cli, &output));
+        let done = {
+            let inside = runtime.enter();
+            let _logging = logging::start(&cli.global, style)?;
+            drop(inside);
+            runtime.block_on(work(cli, &output))
+        };
         runtime.shutdown_timeout(LAST_WORK);
         done
     });

@@ -50,6 +50,11 @@ impl Target {
         Ok(Self::new(url, arguments, Some(server)))
     }
 
+    /// The database of a URL that stands elsewhere than on the command line or in the environment; `source` says where.
+    pub(crate) fn of_url(url: &str, source: &str) -> Result<Self, Failure> {
+        Ok(Self::new(DatabaseUrl::parse(url, source)?, "phaseline".to_owned(), None))
+    }
+
     fn new(url: DatabaseUrl, arguments: String, server: Option<Server>) -> Self {
         Self { database: Database::new(url.options().clone()), url, arguments, server }
     }

@@ -35,6 +35,9 @@ pub enum KeyError {
     /// Nothing in it can be used.
     #[error("the key set has no public key for EdDSA (OKP, Ed25519) or RS256 (RSA) that may sign")]
     NoKeyInSet,
+    /// A token could not be signed.
+    #[error("the token cannot be signed: {0}")]
+    NotSigned(String),
 }
 
 /// The keys that sign tokens.
@@ -59,7 +62,7 @@ impl Keys {
         Ok(())
     }
 
-    /// Adds a public key in PEM: Ed25519 for `EdDSA`, RSA for RS256.
+    /// Adds a public key in PEM: Ed25519 for EdDSA, RSA for RS256.
     pub fn add_public_key(&mut self, pem: &str) -> Result<(), KeyError> {
         if pem.contains("PRIVATE KEY") {
             return Err(KeyError::PrivateKey);
@@ -101,7 +104,7 @@ impl Keys {
 
     /// What a token says, if one of the keys has signed it and it holds now.
     pub(super) fn verify(&self, token: &str, rules: &TokenRules) -> Result<Claims, Error> {
-        let named = decode_header(token)?.kid;
+        let named = decode_header(token).map_err(|_| ErrorKind::InvalidToken)?.kid;
         let fits = |key: &&Key| named.is_none() || key.id.is_none() || key.id == named;
         let mut refused = None;
         for key in self.0.iter().filter(fits) {
@@ -163,6 +166,8 @@ fn validation(algorithm: Algorithm, rules: &TokenRules) -> Validation {
 /// What a token says.
 #[derive(Debug, Deserialize)]
 pub(super) struct Claims {
+    /// That it is there is checked with the other claims.
+    #[serde(default)]
     pub(super) sub: String,
     #[serde(default, deserialize_with = "said")]
     pub(super) scope: Option<Words>,

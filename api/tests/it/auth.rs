@@ -1,1 +1,351 @@
-//! auth
+//! Tokens: what is taken, and every reason for which one is refused.
+
+use crate::keys::{self, Ed25519, RSA_PUBLIC};
+use crate::service::{EVERYTHING, SECRET, Service, in_seconds, migrated, settings, token};
+use axum::Json;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use phaseline_api::app::App;
+use phaseline_api::auth::{Auth, Caller, Denied, KeyError, Keys, Scope, TokenRequest, TokenRules};
+use phaseline_api::settings::Settings;
+use phaseline_domain::ProjectId;
+use phaseline_tests::http::Answer;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+async fn who(caller: Caller) -> Json<Value> {
+    let projects =
+        caller.projects.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect::<Vec<_>>());
+    Json(json!({ "subject": caller.subject, "scope": caller.scopes.to_string(), "projects": projects }))
+}
+
+async fn write(caller: Caller, Path(project): Path<Uuid>) -> Result<(), Denied> {
+    caller.need(Scope::PhasesWrite)?;
+    caller.need_project(ProjectId::from(project))
+}
+
+/// A route whose refusals have a form of their own.
+async fn own_form(caller: Result<Caller, Denied>) -> Response {
+    match caller {
+        Ok(caller) => caller.subject.into_response(),
+        Err(denied) => (denied.status(), Json(json!({ "detail": denied.to_string() }))).into_response(),
+    }
+}
+
+fn routes() -> axum::Router<App> {
+    axum::Router::new()
+        .route("/who", get(who))
+        .route("/write/{project}", get(write))
+        .route("/own-form", get(own_form))
+}
+
+/// A service that needs no database for what is asked here.
+async fn service(settings: Settings) -> Service {
+    Service::of_routes("postgres://nobody@127.0.0.1:1/none", settings, routes()).await
+}
+
+fn by(keys: Keys, rules: TokenRules) -> Settings {
+    Settings { auth: Auth::Tokens { keys, rules }, ..Settings::default() }
+}
+
+fn by_secret(rules: TokenRules) -> Settings {
+    let mut keys = Keys::default();
+    keys.add_secret(SECRET).unwrap();
+    by(keys, rules)
+}
+
+async fn ask(service: &Service, token: &str) -> Answer {
+    service.client.get("/who").bearer(token).send().await
+}
+
+/// Fails unless this token is refused with 401, for this reason.
+#[track_caller]
+fn assert_refused(answer: &Answer, code: &str, reason: &str) {
+    assert_eq!(answer.status, 401, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    let challenge = answer.header("www-authenticate");
+    assert!(challenge.starts_with("Bearer realm=\"phaseline\""), "{challenge}");
+    let problem = answer.json();
+    assert_eq!(problem["code"], code, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains(reason), "{problem}");
+}
+
+fn good() -> Value {
+    json!({ "sub": "ada", "exp": in_seconds(600), "scope": "phases:read history:read" })
+}
+
+/// The good token's claims with one of them changed, or taken out.
+fn with(name: &str, value: Value) -> Value {
+    let mut claims = good();
+    claims[name] = value;
+    claims
+}
+
+fn without(name: &str) -> Value {
+    let mut claims = good();
+    claims.as_object_mut().unwrap().remove(name);
+    claims
+}
+
+#[tokio::test]
+async fn a_token_says_who_asks_and_what_it_may_do() {
+    let service = service(by_secret(TokenRules::default())).await;
+    let all = ask(&service, &token(&good())).await.is(200).json();
+    assert_eq!(all, json!({ "subject": "ada", "scope": "phases:read history:read", "projects": null }));
+    let list = with("scope", json!(["phases:write", "profile"]));
+    assert_eq!(ask(&service, &token(&list)).await.is(200).json()["scope"], "phases:write");
+    let id = Uuid::new_v4().to_string();
+    let limited = ask(&service, &token(&with("projects", json!([id])))).await.is(200).json();
+    assert_eq!(limited["projects"], json!([id]));
+    let lower = service.client.get("/who").header("authorization", &format!("bearer {}", token(&good())));
+    lower.send().await.is(200);
+    // Clocks are never quite the same.
+    ask(&service, &token(&with("exp", json!(in_seconds(-5))))).await.is(200);
+}
+
+#[tokio::test]
+async fn what_cannot_be_believed_is_refused_with_its_reason() {
+    let service = service(by_secret(TokenRules::default())).await;
+    let missing = service.client.get("/who").send().await;
+    assert_refused(&missing, "token_missing", "Authorization: Bearer");
+    assert_eq!(missing.header("www-authenticate"), "Bearer realm=\"phaseline\"");
+    let basic = service.client.get("/who").header("authorization", "Basic YTpi").send().await;
+    assert_refused(&basic, "token_missing", "Bearer");
+    let twice = service.client.get("/who").bearer(&token(&good())).bearer(&token(&good())).send().await;
+    assert_refused(&twice, "token_invalid", "several");
+
+    let expired = ask(&service, &token(&with("exp", json!(in_seconds(-120))))).await;
+    assert_refused(&expired, "token_expired", "expired");
+    assert!(expired.header("www-authenticate").contains("error=\"invalid_token\""));
+    for (claims, reason) in [
+        (without("exp"), "exp"),
+        (without("sub"), "sub"),
+        (with("sub", json!(" ")), "sub"),
+        (with("nbf", json!(in_seconds(600))), "nbf"),
+        (with("projects", json!("all")), "not of its type"),
+        (with("projects", Value::Null), "not of its type"),
+        (with("projects", json!(["7"])), "not of its type"),
+        (with("scope", Value::Null), "not of its type"),
+    ] {
+        assert_refused(&ask(&service, &token(&claims)).await, "token_invalid", reason);
+    }
+    for nonsense in ["", "x", "a.b.c", "\u{7f}"] {
+        let header = format!("Bearer {nonsense}");
+        let header = header.replace('\u{7f}', "~");
+        let answer = service.client.get("/who").header("authorization", &header).send().await;
+        assert_eq!(answer.status, 401, "{nonsense:?}");
+    }
+    let other = EncodingKey::from_secret(b"another secret, also long enough for HS256");
+    let forged = encode(&Header::new(Algorithm::HS256), &good(), &other).unwrap();
+    assert_refused(&ask(&service, &forged).await, "token_invalid", "no key of this service");
+}
+
+#[tokio::test]
+async fn audience_and_issuer_are_needed_once_they_are_configured() {
+    let free = service(by_secret(TokenRules::default())).await;
+    ask(&free, &token(&with("aud", json!("somebody else")))).await.is(200);
+
+    let rules = TokenRules {
+        audience: Some("phaseline".to_owned()),
+        issuer: Some("https://id.example".to_owned()),
+        ..TokenRules::default()
+    };
+    let service = service(by_secret(rules)).await;
+    let mut claims = good();
+    claims["aud"] = json!(["planner", "phaseline"]);
+    claims["iss"] = json!("https://id.example");
+    ask(&service, &token(&claims)).await.is(200);
+    for (name, value, reason) in [
+        ("aud", Some(json!("planner")), "another audience"),
+        ("aud", None, "no audience"),
+        ("iss", Some(json!("https://evil.example")), "another issuer"),
+        ("iss", None, "no issuer"),
+    ] {
+        let mut wrong = claims.clone();
+        match value {
+            Some(value) => wrong[name] = value,
+            None => drop(wrong.as_object_mut().unwrap().remove(name)),
+        }
+        assert_refused(&ask(&service, &token(&wrong)).await, "token_invalid", reason);
+    }
+}
+
+#[tokio::test]
+async fn a_token_without_scope_may_do_what_is_configured_and_nothing_else() {
+    let nothing = service(by_secret(TokenRules::default())).await;
+    assert_eq!(ask(&nothing, &token(&without("scope"))).await.is(200).json()["scope"], "");
+    let rules = TokenRules { default_scopes: "phases:read".parse().unwrap(), ..TokenRules::default() };
+    let reading = service(by_secret(rules)).await;
+    assert_eq!(ask(&reading, &token(&without("scope"))).await.is(200).json()["scope"], "phases:read");
+    assert_eq!(ask(&reading, &token(&with("scope", json!("")))).await.is(200).json()["scope"], "");
+}
+
+#[tokio::test]
+async fn what_lacks_a_scope_or_a_project_is_refused_with_403() {
+    let service = service(by_secret(TokenRules::default())).await;
+    let (mine, other) = (Uuid::new_v4(), Uuid::new_v4());
+    let write = |project: Uuid, claims: Value| {
+        let ask = service.client.get(&format!("/write/{project}")).bearer(&token(&claims));
+        async move { ask.send().await }
+    };
+    let reader = write(mine, good()).await.is(403);
+    assert_eq!(reader.json()["code"], "scope_missing");
+    assert!(
+        reader.header("www-authenticate").contains("error=\"insufficient_scope\", scope=\"phases:write\"")
+    );
+    let writer = |projects: Value| {
+        let mut claims = with("scope", json!("phases:write"));
+        claims["projects"] = projects;
+        claims
+    };
+    write(mine, with("scope", json!("phases:write"))).await.is(200);
+    write(mine, writer(json!([mine]))).await.is(200);
+    for projects in [json!([other]), json!([])] {
+        assert_eq!(write(mine, writer(projects)).await.is(403).json()["code"], "project_denied");
+    }
+}
+
+#[tokio::test]
+async fn a_route_may_give_a_refusal_a_form_of_its_own() {
+    let service = service(by_secret(TokenRules::default())).await;
+    let answer = service.client.get("/own-form").send().await.is(401);
+    assert_eq!(answer.json(), json!({ "detail": Denied::Missing.to_string() }));
+    assert_eq!(service.client.get("/own-form").bearer(&token(&good())).send().await.is(200).text(), "ada");
+}
+
+#[tokio::test]
+async fn public_keys_of_both_kinds_check_tokens_and_the_algorithm_is_the_keys() {
+    let ed25519 = Ed25519::new();
+    for (pem, algorithm, signing) in [
+        (ed25519.public_pem(), Algorithm::EdDSA, ed25519.signing()),
+        (RSA_PUBLIC.to_owned(), Algorithm::RS256, keys::rsa_signing()),
+    ] {
+        let mut keys = Keys::default();
+        keys.add_public_key(&pem).unwrap();
+        let service = service(by(keys, TokenRules::default())).await;
+        let signed = encode(&Header::new(algorithm), &good(), &signing).unwrap();
+        assert_eq!(ask(&service, &signed).await.is(200).json()["subject"], "ada");
+        // The key's name is nobody's business where the key has none.
+        let named = Header { kid: Some("whatever".to_owned()), ..Header::new(algorithm) };
+        ask(&service, &encode(&named, &good(), &signing).unwrap()).await.is(200);
+
+        // Whoever knows the public key, that is everybody, takes it for a secret.
+        for secret in [pem.as_bytes(), pem.trim().as_bytes()] {
+            let confused =
+                encode(&Header::new(Algorithm::HS256), &good(), &EncodingKey::from_secret(secret)).unwrap();
+            assert_refused(&ask(&service, &confused).await, "token_invalid", "no key of this service");
+        }
+        // Of the same family, and not what the key is for.
+        if algorithm == Algorithm::RS256 {
+            let other = encode(&Header::new(Algorithm::RS512), &good(), &signing).unwrap();
+            assert_refused(&ask(&service, &other).await, "token_invalid", "no key of this service");
+        }
+        for unsigned in [keys::unsigned(&good(), "none"), keys::unsigned(&good(), "None")] {
+            assert_refused(&ask(&service, &unsigned).await, "token_invalid", "no JSON Web Token");
+        }
+        // A token that was signed, with other claims in it.
+        let [head, _, signature] = signed.split('.').collect::<Vec<_>>()[..] else { panic!("{signed}") };
+        let altered = format!("{head}.{}.{signature}", keys::encoded(&with("sub", json!("eve"))));
+        assert_refused(&ask(&service, &altered).await, "token_invalid", "no key of this service");
+    }
+}
+
+#[tokio::test]
+async fn a_key_set_checks_by_the_named_key_only() {
+    let (one, two) = (Ed25519::new(), Ed25519::new());
+    let set = json!({ "keys": [
+        one.jwk("one"),
+        two.jwk("two"),
+        keys::rsa_jwk("three"),
+        { "kty": "oct", "kid": "secret", "k": "c2VjcmV0LXRoYXQtaXMtbG9uZy1lbm91Z2gtZm9yLWhzMjU2" },
+        { "kty": "RSA", "use": "enc", "kid": "enc", "n": keys::rsa_jwk("x")["n"], "e": "AQAB" },
+    ]});
+    let mut known = Keys::default();
+    known.add_key_set(&set.to_string()).unwrap();
+    assert_eq!(
+        format!("{known:?}"),
+        r#"[(EdDSA, Some("one")), (EdDSA, Some("two")), (RS256, Some("three"))]"#
+    );
+    let service = service(by(known, TokenRules::default())).await;
+    let signed = |key: &EncodingKey, algorithm, kid: Option<&str>| {
+        encode(&Header { kid: kid.map(str::to_owned), ..Header::new(algorithm) }, &good(), key).unwrap()
+    };
+    let rsa = keys::rsa_signing();
+    for (token, taken) in [
+        (signed(&one.signing(), Algorithm::EdDSA, Some("one")), true),
+        (signed(&two.signing(), Algorithm::EdDSA, Some("two")), true),
+        (signed(&two.signing(), Algorithm::EdDSA, None), true),
+        (signed(&rsa, Algorithm::RS256, Some("three")), true),
+        (signed(&two.signing(), Algorithm::EdDSA, Some("one")), false),
+        (signed(&two.signing(), Algorithm::EdDSA, Some("four")), false),
+        (signed(&rsa, Algorithm::RS256, Some("enc")), false),
+        (signed(&rsa, Algorithm::RS256, Some("one")), false),
+        (
+            signed(
+                &EncodingKey::from_secret(b"secret-that-is-long-enough-for-hs256"),
+                Algorithm::HS256,
+                Some("secret"),
+            ),
+            false,
+        ),
+    ] {
+        let answer = ask(&service, &token).await;
+        assert_eq!(answer.status, if taken { 200 } else { 401 }, "{token}: {}", answer.text());
+    }
+}
+
+#[test]
+fn keys_that_are_none_are_refused_by_reason() {
+    let mut keys = Keys::default();
+    assert_eq!(keys.add_secret(&[7; 31]), Err(KeyError::ShortSecret { found: 31 }));
+    assert_eq!(keys.add_secret(&[7; 32]), Ok(()));
+    assert_eq!(keys.add_public_key(keys::RSA_PRIVATE), Err(KeyError::PrivateKey));
+    assert_eq!(keys.add_public_key("nonsense"), Err(KeyError::NoPublicKey));
+    assert!(matches!(keys.add_key_set("{}"), Err(KeyError::NoKeySet(_))));
+    assert_eq!(keys.add_key_set(r#"{"keys":[]}"#), Err(KeyError::NoKeyInSet));
+}
+
+#[tokio::test]
+async fn without_keys_nobody_may_ask_and_with_tokens_off_everybody_may_everything() {
+    let closed = service(Settings::default()).await;
+    assert_refused(&ask(&closed, &token(&good())).await, "token_invalid", "no key of this service");
+    let open = service(Settings { auth: Auth::Off, ..Settings::default() }).await;
+    let found = open.client.get("/who").send().await.is(200).json();
+    assert_eq!(found, json!({ "subject": "anonymous", "scope": EVERYTHING, "projects": null }));
+}
+
+#[tokio::test]
+async fn a_token_of_our_own_making_says_what_it_was_asked_to() {
+    let rules = TokenRules {
+        audience: Some("phaseline".to_owned()),
+        issuer: Some("here".to_owned()),
+        ..TokenRules::default()
+    };
+    let service = service(by_secret(rules)).await;
+    let project = ProjectId::random();
+    let request = TokenRequest {
+        subject: "grace".to_owned(),
+        scopes: Some("history:read".parse().unwrap()),
+        projects: Some(vec![project]),
+        expires_at: chrono::Utc::now() + chrono::TimeDelta::minutes(5),
+        audience: Some("phaseline".to_owned()),
+        issuer: Some("here".to_owned()),
+    };
+    let found = ask(&service, &request.sign(SECRET).unwrap()).await.is(200).json();
+    assert_eq!(
+        found,
+        json!({ "subject": "grace", "scope": "history:read", "projects": [project.to_string()] })
+    );
+    assert_eq!(request.sign(b"short"), Err(KeyError::ShortSecret { found: 5 }));
+}
+
+#[tokio::test]
+async fn health_metrics_and_descriptions_need_no_token() {
+    let database = migrated();
+    let service = Service::over(&database, settings()).await;
+    for path in ["/livez", "/readyz", "/metrics", "/openapi.json", "/docs/"] {
+        service.client.get(path).send().await.is(200);
+    }
+}

@@ -1,8 +1,15 @@
 //! The service over real sockets, on a real database.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests say what they expect by panicking"
+)]
 
 mod auth;
 mod health;
+mod keys;
 mod manners;
 mod problem;
 mod service;

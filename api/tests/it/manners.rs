@@ -1,1 +1,277 @@
-//! manners
+//! What every request gets, whatever its route.
+
+use crate::service::{EVERYTHING, Service, settings};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::JsonRejection;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use phaseline_api::app::App;
+use phaseline_api::auth::Caller;
+use phaseline_api::problem::Problem;
+use phaseline_api::request::RequestId;
+use phaseline_api::settings::Settings;
+use phaseline_tests::http::Client;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tracing_subscriber::fmt::MakeWriter;
+use uuid::Uuid;
+
+async fn panics() -> &'static str {
+    panic!("on purpose, with {}", "words")
+}
+
+async fn sleeps() -> &'static str {
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    "slept"
+}
+
+async fn takes_json(body: Result<Json<Value>, JsonRejection>) -> Response {
+    match body {
+        Ok(body) => body.into_response(),
+        Err(rejection) => Problem::from(rejection).into_response(),
+    }
+}
+
+fn routes() -> axum::Router<App> {
+    axum::Router::new()
+        .route("/panics/{which}", get(panics))
+        .route("/sleeps", get(sleeps))
+        .route("/forever", get(|| async { std::future::pending::<()>().await }))
+        .route(
+            "/broken",
+            get(|| async { Problem::of_sqlx(&sqlx::Error::ColumnNotFound("no_such_column".to_owned())) }),
+        )
+        .route("/json", post(takes_json))
+        .route("/bytes", post(|body: Bytes| async move { body.len().to_string() }))
+        .route("/id", get(|id: RequestId| async move { id.to_string() }))
+        .route("/long", get(|| async { "na ".repeat(10_000) }))
+        .route("/who", get(|caller: Caller| async move { caller.subject }))
+}
+
+async fn service(settings: Settings) -> Service {
+    Service::of_routes("postgres://nobody@127.0.0.1:1/none", settings, routes()).await
+}
+
+#[tokio::test]
+async fn a_sane_id_of_the_clients_is_kept_and_any_other_is_replaced() {
+    let service = service(settings()).await;
+    let longest = "i".repeat(128);
+    for sane in ["req-1", "!~", longest.as_str()] {
+        let answer = service.client.get("/id").header("x-request-id", sane).send().await.is(200);
+        assert_eq!((answer.text().as_str(), answer.header("x-request-id")), (sane, sane));
+    }
+    let too_long = "i".repeat(129);
+    for odd in ["", "two words", "tab\there", too_long.as_str()] {
+        let answer = service.client.get("/id").header("x-request-id", odd).send().await.is(200);
+        let id: Uuid = answer.header("x-request-id").parse().unwrap();
+        assert_eq!((id.get_version_num(), answer.text()), (7, id.to_string()));
+    }
+}
+
+#[tokio::test]
+async fn a_route_that_panics_is_answered_with_a_problem_and_the_service_goes_on() {
+    let service = service(settings()).await;
+    for _ in 0..3 {
+        let answer = service.client.get("/panics/7").header("x-request-id", "mine").send().await.is(500);
+        let problem = answer.json();
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert_eq!((&problem["code"], &problem["request_id"]), (&json!("internal"), &json!("mine")));
+        assert!(!answer.text().contains("on purpose"), "{}", answer.text());
+        assert_eq!(answer.header("x-request-id"), "mine");
+    }
+    service.client.get("/id").send().await.is(200);
+}
+
+#[tokio::test]
+async fn what_is_not_there_or_takes_another_method_is_a_problem() {
+    let service = service(settings()).await;
+    let answer = service.client.get("/nowhere?x=1").send().await.is(404);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    assert_eq!(answer.json()["detail"], "there is nothing at /nowhere");
+    let answer = service.client.delete("/json").send().await.is(405);
+    assert_eq!((answer.header("allow"), &answer.json()["code"]), ("POST", &json!("method_not_allowed")));
+}
+
+#[tokio::test]
+async fn what_is_larger_than_the_limit_is_not_read() {
+    let service = service(Settings { body_limit: 1000, ..settings() }).await;
+    let body = |length: usize| json!("x".repeat(length - 2));
+    service.client.post("/json").json(&body(1000)).send().await.is(200);
+    let answer = service.client.post("/json").json(&body(1001)).send().await.is(413);
+    assert_eq!(answer.json()["code"], "too_large");
+    assert!(answer.json()["detail"].as_str().unwrap().contains("1000 bytes"));
+
+    // Without a length that is announced, it is counted.
+    let mut raw = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
+    let head = "POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\
+                Connection: close\r\n\r\n";
+    let chunk = format!("{:x}\r\n\"{}\"\r\n0\r\n\r\n", 1002, "x".repeat(1000));
+    raw.write_all(format!("{head}{chunk}").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    raw.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("\"too_large\""), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_json_is_a_problem_by_its_reason() {
+    let service = service(settings()).await;
+    for (kind, body, status, code) in
+        [("text/plain", "{}", 415, "not_json"), ("application/json", "{", 400, "bad_request")]
+    {
+        let ask = service.client.post("/json").header("content-type", kind).body(body);
+        assert_eq!(ask.send().await.is(status).json()["code"], code);
+    }
+}
+
+#[tokio::test]
+async fn what_takes_too_long_is_given_up_and_says_that_it_may_have_been_done() {
+    let quick = Settings { request_timeout: Duration::from_millis(30), ..settings() };
+    let answer = service(quick).await.client.get("/sleeps").send().await.is(503);
+    assert_eq!(answer.json()["code"], "timed_out");
+    assert!(answer.json()["detail"].as_str().unwrap().contains("may still have been made"));
+    assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
+    service(settings()).await.client.get("/sleeps").send().await.is(200);
+}
+
+#[tokio::test]
+async fn a_long_answer_is_compressed_for_whoever_takes_that() {
+    let service = service(settings()).await;
+    let plain = service.client.get("/long").send().await.is(200);
+    assert_eq!((plain.header("content-encoding"), plain.body.len()), ("", 30_000));
+    let packed = service.client.get("/long").header("accept-encoding", "gzip").send().await.is(200);
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    assert!(packed.body.starts_with(&[0x1f, 0x8b]) && packed.body.len() < 1000);
+}
+
+#[tokio::test]
+async fn told_to_stop_it_finishes_what_is_under_way_and_takes_nothing_more() {
+    // Far more than anybody waits: it ends because nothing is left to do.
+    let patient = Settings { shutdown_timeout: Duration::from_secs(3600), ..settings() };
+    let mut service = service(patient).await;
+    let client = service.client.clone();
+    let under_way = tokio::spawn(async move { client.get("/sleeps").send().await });
+    let address = service.client.address();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    service.tell_to_stop();
+    assert_eq!(under_way.await.unwrap().is(200).text(), "slept");
+    tokio::time::timeout(Duration::from_secs(60), service.stopped()).await.expect("it stops");
+    assert!(Client::new(address).get("/id").try_send().await.is_err());
+}
+
+#[tokio::test]
+async fn told_to_stop_it_gives_up_what_takes_longer_than_it_may() {
+    let hour = Duration::from_secs(3600);
+    let hasty = Settings { shutdown_timeout: Duration::from_millis(50), request_timeout: hour, ..settings() };
+    let mut service = service(hasty).await;
+    let client = service.client.clone();
+    let under_way = tokio::spawn(async move { client.get("/forever").try_send().await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    service.tell_to_stop();
+    tokio::time::timeout(Duration::from_secs(45), service.stopped()).await.expect("it stops");
+    assert!(!under_way.is_finished(), "it did not wait for an answer");
+}
+
+/// Log lines, kept.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Kept {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// One thread: the subscriber is this thread's.
+#[tokio::test(flavor = "current_thread")]
+async fn each_request_has_one_line_in_the_log_with_its_caller_and_without_its_token() {
+    let kept = Kept::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(kept.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let service = service(settings()).await;
+    let token = service.token(EVERYTHING);
+    // Other threads may have come by the same places first, without anybody who listens; that is remembered there.
+    for path in ["/who", "/panics/1", "/nowhere", "/broken"] {
+        service.client.get(path).send().await;
+    }
+    tracing::callsite::rebuild_interest_cache();
+    kept.0.lock().unwrap().clear();
+    service.client.get("/who?secret=1").bearer(&token).header("x-request-id", "r1").send().await.is(200);
+    service.client.get("/panics/secret-1").header("x-request-id", "r2").send().await.is(500);
+    service.client.get("/secret-1").header("x-request-id", "r3").send().await.is(404);
+    service.client.get("/who").bearer("secret-1").header("x-request-id", "r4").send().await.is(401);
+    service.client.get("/broken").header("x-request-id", "r5").send().await.is(500);
+    let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let requests: Vec<&Value> =
+        lines.iter().filter(|line| line["target"] == "phaseline_api::request").collect();
+    let told: Vec<_> = requests
+        .iter()
+        .map(|line| {
+            json!([line["request_id"], line["method"], line["path"], line["status"], line["subject"]])
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            json!(["r1", "GET", "/who", 200, "ada"]),
+            json!(["r2", "GET", "/panics/{which}", 500, null]),
+            json!(["r3", "GET", "none", 404, null]),
+            json!(["r4", "GET", "/who", 401, null]),
+            json!(["r5", "GET", "/broken", 500, null]),
+        ]
+    );
+    assert!(requests.iter().all(|line| line["duration_ms"].as_f64().is_some()));
+    // What is said on the way has the request's id, too.
+    for (id, field, said) in [("r2", "panic", "on purpose, with words"), ("r5", "error", "no_such_column")] {
+        let line = lines.iter().find(|line| line[field].as_str().is_some_and(|text| text.contains(said)));
+        let line = line.unwrap_or_else(|| panic!("{said}: {text}"));
+        assert_eq!((&line["level"], &line["span"]["request_id"]), (&json!("ERROR"), &json!(id)));
+    }
+    let ours = lines.iter().filter(|line| line["target"].as_str().unwrap().starts_with("phaseline"));
+    let ours: String = ours.map(ToString::to_string).collect();
+    assert!(!ours.contains(&token) && !ours.contains("secret"), "{ours}");
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_and_not_by_what_clients_make_up() {
+    let service = Service::start().await;
+    for path in ["/livez", "/livez", "/made-up-1", "/made-up-2"] {
+        service.client.get(path).send().await;
+    }
+    let brewed = http::Method::from_bytes(b"BREW").unwrap();
+    service.client.ask(brewed, "/livez").send().await.is(405);
+    let text = service.client.get("/metrics").send().await.is(200).text();
+    for line in [
+        "phaseline_http_requests_total{method=\"GET\",route=\"/livez\",status=\"200\"} 2",
+        "phaseline_http_requests_total{method=\"GET\",route=\"none\",status=\"404\"} 2",
+        "phaseline_http_requests_total{method=\"OTHER\",route=\"/livez\",status=\"405\"} 1",
+        "phaseline_http_request_duration_seconds_count{method=\"GET\",route=\"/livez\"} 2",
+        "phaseline_http_request_duration_seconds_bucket{method=\"GET\",route=\"/livez\",le=\"+Inf\"} 2",
+        "phaseline_http_requests_in_flight 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("made-up"), "{text}");
+}

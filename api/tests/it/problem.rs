@@ -1,1 +1,210 @@
-//! problem
+//! What the database's troubles are to a client: real troubles, on a real server.
+
+use crate::health::becomes_ready;
+use crate::service::{Service, legacy, migrated, settings};
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use phaseline_api::app::App;
+use phaseline_api::problem::{FieldError, Problem, conflict};
+use phaseline_api::settings::Settings;
+use phaseline_domain::ProjectId;
+use phaseline_embedded::testing::{TestCluster, TestOptions};
+use phaseline_store::StoreError;
+use phaseline_tests::http::Answer;
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Runs the SQL that it is sent.
+async fn sql(State(app): State<App>, statement: String) -> Result<(), Problem> {
+    sqlx::raw_sql(&statement).execute(&app.pool).await?;
+    Ok(())
+}
+
+/// Reads a project that there is not.
+async fn history(State(app): State<App>) -> Result<String, Problem> {
+    Ok(app.store.history(ProjectId::random()).await?.len().to_string())
+}
+
+fn routes() -> axum::Router<App> {
+    phaseline_api::server::all_routes()
+        .route("/sql", post(sql))
+        .route("/history", get(history))
+        .route("/conflict", get(|| async { a_conflict() }))
+}
+
+fn a_conflict() -> impl IntoResponse {
+    let error = FieldError {
+        field: Some("phases[1].name".to_owned()),
+        message: "is too long".to_owned(),
+        phase_id: Some(Uuid::nil()),
+        rule: Some("V4".to_owned()),
+    };
+    conflict("version_conflict", "Version conflict", "somebody else was faster")
+        .errors([error, FieldError { message: "alone".to_owned(), ..FieldError::default() }])
+        .current(json!({ "version": 5 }))
+        .attempted(json!({ "version": 4 }))
+}
+
+/// Fails unless this is an answer that asks to come again later.
+#[track_caller]
+fn assert_later(answer: &Answer, code: &str) {
+    assert_eq!((answer.status, &answer.json()["code"]), (503, &json!(code)), "{}", answer.text());
+    assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+}
+
+#[tokio::test]
+async fn a_problem_has_the_form_of_rfc_9457() {
+    let service = Service::of_routes("postgres://nobody@127.0.0.1:1/none", settings(), routes()).await;
+    let answer = service.client.get("/conflict").header("x-request-id", "r1").send().await.is(409);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    assert_eq!(
+        answer.json(),
+        json!({
+            "type": "/problems/version-conflict",
+            "title": "Version conflict",
+            "status": 409,
+            "detail": "somebody else was faster",
+            "code": "version_conflict",
+            "errors": [
+                { "field": "phases[1].name", "message": "is too long", "phase_id": Uuid::nil(), "rule": "V4" },
+                { "message": "alone" },
+            ],
+            "current": { "version": 5 },
+            "attempted": { "version": 4 },
+            "request_id": "r1",
+        })
+    );
+}
+
+#[tokio::test]
+async fn what_may_work_later_is_503_with_a_time_and_what_may_not_is_500_without_the_databases_words() {
+    let quick = Settings {
+        lock_timeout: Duration::from_millis(50),
+        statement_timeout: Duration::from_millis(400),
+        role: None,
+        ..settings()
+    };
+    let database = migrated();
+    let service = Service::of_routes(database.url(), quick, routes()).await;
+    let ask = async |statement: &str| service.client.post("/sql").body(statement).send().await;
+    ask("SELECT 1").await.is(200);
+    assert_later(&ask("SELECT pg_sleep(60)").await, "statement_timeout");
+    assert_later(
+        &ask("SELECT set_config('transaction_read_only', 'on', true); CREATE TABLE t (x int)").await,
+        "read_only",
+    );
+    assert_later(&ask("SELECT pg_terminate_backend(pg_backend_pid())").await, "database_unavailable");
+    assert_later(&ask("SELECT 1 FROM phaseline.nothing").await, "not_migrated");
+
+    let mut holder = PgConnection::connect(database.url()).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE phaseline.head IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut holder)
+        .await
+        .unwrap();
+    assert_later(&ask("SELECT 1 FROM phaseline.head").await, "busy");
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
+
+    for statement in ["SELECT secret_word", "SELECT 1/0"] {
+        let answer = ask(statement).await.is(500);
+        assert_eq!(answer.json()["code"], "internal");
+        assert!(!answer.text().contains("secret_word") && !answer.text().contains("division"));
+    }
+    ask("SELECT 1").await.is(200);
+}
+
+#[tokio::test]
+async fn all_connections_in_use_is_503() {
+    let one = Settings {
+        max_connections: 1,
+        acquire_timeout: Duration::from_millis(100),
+        role: None,
+        ..settings()
+    };
+    let database = migrated();
+    let service = Service::of_routes(database.url(), one, routes()).await;
+    let held = service.pool.acquire().await.unwrap();
+    assert_later(&service.client.post("/sql").body("SELECT 1").send().await, "no_connection");
+    drop(held);
+    service.client.post("/sql").body("SELECT 1").send().await.is(200);
+}
+
+#[tokio::test]
+async fn a_log_that_is_not_there_takes_nothing_or_is_newer_is_503() {
+    drop(migrated());
+    let database = legacy();
+    let service = Service::of_routes(database.url(), settings(), routes()).await;
+    assert_later(&service.client.get("/history").send().await, "not_migrated");
+    let database = migrated();
+    database.psql("COMMENT ON SCHEMA phaseline IS 'Phaseline''s log, schema version 99.'");
+    let service = Service::of_routes(database.url(), settings(), routes()).await;
+    assert_later(&service.client.get("/history").send().await, "newer_schema");
+    for (error, code) in
+        [(StoreError::NotInstalled, "not_migrated"), (StoreError::NotAccepting, "legacy_shape")]
+    {
+        assert_eq!(
+            (Problem::of_store(&error).status().as_u16(), Problem::of_store(&error).code()),
+            (503, code)
+        );
+    }
+}
+
+/// Requests go on while the server crashes and comes back: each is answered, with what was asked for or with 503 and a time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_restarted_under_load_costs_503_and_then_all_is_well() {
+    let cluster = TestCluster::start(TestOptions::default());
+    let database = cluster.database();
+    crate::service::build(database.url(), true);
+    let impatient = Settings { acquire_timeout: Duration::from_millis(300), ..settings() };
+    let service = Service::of_routes(database.url(), impatient, routes()).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let clients = (0..4).map(|_| {
+        let (client, over) = (service.client.clone(), Arc::clone(&over));
+        tokio::spawn(async move {
+            let (mut well, mut later) = (0, 0);
+            while !over.load(Ordering::Relaxed) {
+                let answer = client.get("/history").send().await;
+                match answer.status {
+                    200 => well += 1,
+                    503 => {
+                        assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
+                        later += 1;
+                    }
+                    other => panic!("{other}: {}", answer.text()),
+                }
+            }
+            (well, later)
+        })
+    });
+    let clients: Vec<_> = clients.collect();
+    becomes_ready(&service.client).await;
+    let restarting = cluster.clone();
+    tokio::task::spawn_blocking(move || {
+        restarting.stop_immediate();
+        std::thread::sleep(Duration::from_millis(500));
+        restarting.start_again();
+    })
+    .await
+    .unwrap();
+    becomes_ready(&service.client).await;
+    let began = Instant::now();
+    let mut in_a_row = 0;
+    while in_a_row < 50 {
+        let status = service.client.get("/history").send().await.status;
+        in_a_row = if status == 200 { in_a_row + 1 } else { 0 };
+        assert!(began.elapsed() < Duration::from_secs(60), "it does not recover");
+    }
+    over.store(true, Ordering::Relaxed);
+    let (mut well, mut later) = (0, 0);
+    for client in clients {
+        let (its_well, its_later) = client.await.unwrap();
+        well += its_well;
+        later += its_later;
+    }
+    assert!(well > 0 && later > 0, "{well} went well, {later} were put off");
+}

@@ -87,6 +87,12 @@ impl Service {
         self.serving.await.unwrap().unwrap();
     }
 
+    /// Stops it, and waits until that is done.
+    pub(crate) async fn stopped_now(mut self) {
+        self.tell_to_stop();
+        self.stopped().await;
+    }
+
     /// A token with these scopes, for an hour.
     pub(crate) fn token(&self, scope: &str) -> String {
         token(&json!({ "sub": "ada", "exp": in_seconds(3600), "scope": scope }))
@@ -118,7 +124,8 @@ pub(crate) fn legacy() -> TestDatabase {
     cluster.database_from("api_legacy")
 }
 
-fn build(url: &str, and_migrate: bool) {
+/// Makes a sample of an empty database, and migrates it if that is wanted.
+pub(crate) fn build(url: &str, and_migrate: bool) {
     let url = url.to_owned();
     // Its own thread: the caller may be inside a runtime already.
     let built = std::thread::spawn(move || {
@@ -129,19 +136,21 @@ fn build(url: &str, and_migrate: bool) {
             sample::create(&mut connection, &options).await.unwrap();
             connection.close().await.unwrap();
             if and_migrate {
-                let options = MigrateOptions {
-                    plan: PlanOptions::default(),
-                    expected_digest: None,
-                    lock_timeout: Duration::from_secs(60),
-                    operator: Operator {
-                        actor: "tester@test".to_owned(),
-                        host: "test".to_owned(),
-                        reason: None,
-                    },
-                };
-                migrate(&Database::new(url.parse().unwrap()), &options, &Silent).await.unwrap();
+                migrate_it(&url).await;
             }
         });
     });
     built.join().expect("a template");
+}
+
+/// Migrates a database.
+pub(crate) async fn migrate_it(url: &str) {
+    let operator = Operator { actor: "tester@test".to_owned(), host: "test".to_owned(), reason: None };
+    let options = MigrateOptions {
+        plan: PlanOptions::default(),
+        expected_digest: None,
+        lock_timeout: Duration::from_secs(60),
+        operator,
+    };
+    migrate(&Database::new(url.parse().unwrap()), &options, &Silent).await.unwrap();
 }

@@ -101,6 +101,11 @@ fn the_document_lists_the_fields_of_every_format() {
     let rehearsal =
         on(&database, &["rehearse", "--keep", "--json"]).ends_with(0).object("phaseline.rehearse/1");
     let dropped = on(&database, &["rehearse", "--drop", rehearsal["copy"].as_str().unwrap(), "--json"]);
+    let token = phaseline(&["token", "--subject", "ada", "--json"])
+        .env("PHASELINE_JWT_SECRET", crate::token::SECRET)
+        .output()
+        .unwrap();
+    let token = Ran::of(token).object("phaseline.token/1");
     let objects = [
         rehearsal,
         dropped.ends_with(0).object("phaseline.dropped/1"),
@@ -122,6 +127,8 @@ fn the_document_lists_the_fields_of_every_format() {
         on(&database, &["upgrade", "--json"]).object("phaseline.upgrade/1"),
         run(&["completions", "bash", "--json"]).object("phaseline.completions/1"),
         run(&["man", "--json"]).object("phaseline.man/1"),
+        run(&["config", "show", "--json"]).object("phaseline.config/1"),
+        token,
         on(&database, &["rollback", "--yes", "--json"]).object("phaseline.error/1"),
     ];
     for object in objects {

@@ -9,6 +9,7 @@
 mod adopt;
 mod boundaries;
 mod completions;
+mod config;
 mod connection;
 mod cuts;
 mod demo;
@@ -28,6 +29,8 @@ mod program;
 mod rebuild;
 mod rehearse;
 mod runbook;
+mod serve;
 mod signals;
 mod terminal;
+mod token;
 mod upgrade;

@@ -1,0 +1,93 @@
+//! `phaseline config`: what the service is told, and by whom.
+
+use crate::config::{Config, ServiceArgs};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::page::Page;
+use crate::page::table::{Align, lines};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// See what the HTTP service would be told
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  phaseline config show --config /etc/phaseline.toml")]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    Show(Box<ShowArgs>),
+}
+
+/// Show each setting of serve and where it comes from: a flag, the environment, the file, or the default
+///
+/// Takes what serve takes. Secrets are only said to be set. A value that cannot be used is refused here as it would be
+/// by serve; keys are not read.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline config show
+  phaseline config show --config /etc/phaseline.toml --json | jq -r '.values[] | [.key, .value, .origin] | @tsv'")]
+struct ShowArgs {
+    #[command(flatten)]
+    service: ServiceArgs,
+}
+
+/// `phaseline.config/1`
+#[derive(Serialize)]
+struct Shown {
+    format: &'static str,
+    /// The file that was read; none if none was named.
+    file: Option<PathBuf>,
+    values: Vec<ShownValue>,
+}
+
+#[derive(Serialize)]
+struct ShownValue {
+    key: &'static str,
+    /// None if nobody says it and there is no default. Secrets are `(set)`.
+    value: Option<String>,
+    /// `flag`, `env NAME`, `file PATH` or `default`.
+    origin: String,
+}
+
+pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, Failure> {
+    let ConfigCommand::Show(args) = &args.command;
+    let config = Config::find(&context.global, &args.service)?;
+    config.check()?;
+    let values = config.values.iter().map(|value| ShownValue {
+        key: value.key.name,
+        value: value.shown(),
+        origin: value.origin.to_string(),
+    });
+    let shown = Shown { format: "phaseline.config/1", values: values.collect(), file: config.file.clone() };
+    context.output.answer(&shown, || page(&shown));
+    Ok(Exit::Done)
+}
+
+fn page(shown: &Shown) -> String {
+    let columns = [("setting", Align::Left), ("value", Align::Left), ("from", Align::Left)];
+    let rows: Vec<Vec<String>> = shown
+        .values
+        .iter()
+        .map(|value| {
+            let text = match value.value.as_deref() {
+                None => "-",
+                Some("") => "(empty)",
+                Some(text) => text,
+            };
+            vec![value.key.to_owned(), crate::page::clean(text).into_owned(), value.origin.clone()]
+        })
+        .collect();
+    let mut page = Page::default();
+    for line in lines(&columns, &rows) {
+        page.line(line);
+    }
+    page.into_text()
+}

@@ -1,0 +1,108 @@
+//! What the service is told, and where each value comes from: a flag over an environment variable over the file over the
+//! default.
+
+mod file;
+mod key;
+mod units;
+mod values;
+
+pub(crate) use key::KEYS;
+pub(crate) use units::duration;
+pub(crate) use values::{Config, LogFormat, Origin, unfit};
+
+use clap::Args;
+use std::path::PathBuf;
+
+/// The variable that names the file.
+pub(crate) const FILE_VARIABLE: &str = "PHASELINE_CONFIG";
+
+/// The file to read.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct FileArgs {
+    /// A TOML file with settings; flags and environment variables win over it [env: `PHASELINE_CONFIG`]
+    #[arg(long = "config", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Flags for what a service is told. Values are read where those of the environment and the file are, so that a wrong one
+/// is refused in the same words wherever it stands.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Service options (or PHASELINE_ and the name in capitals, or the file)")]
+pub(crate) struct ServiceArgs {
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// The role whose rights the service takes; `none` keeps those of its login [default: `phaseline_writer`]
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// A file with the secret of HS256 tokens (the secret itself: only as `PHASELINE_JWT_SECRET`)
+    #[arg(long, value_name = "FILE")]
+    jwt_secret_file: Option<String>,
+    /// A file with the public key of EdDSA or RS256 tokens, in PEM
+    #[arg(long, value_name = "FILE")]
+    jwt_public_key_file: Option<String>,
+    /// A file with the public keys of tokens, a JSON Web Key Set
+    #[arg(long, value_name = "FILE")]
+    jwks_file: Option<String>,
+    /// The audience that every token must name (aud)
+    #[arg(long, value_name = "NAME")]
+    audience: Option<String>,
+    /// The issuer that every token must name (iss)
+    #[arg(long, value_name = "NAME")]
+    issuer: Option<String>,
+    /// What a token without scope may do, such as `phases:read` [default: nothing]
+    #[arg(long, value_name = "SCOPES")]
+    default_scopes: Option<String>,
+    /// Let everybody do everything without a token; only on a loopback address
+    #[arg(long)]
+    no_auth: bool,
+    /// The most connections to the database [default: 16]
+    #[arg(long, value_name = "NUMBER")]
+    max_connections: Option<String>,
+    /// The largest body that is read, such as 64KiB [default: 1MiB]
+    #[arg(long, value_name = "SIZE")]
+    body_limit: Option<String>,
+    /// How long a request may take, such as 500ms [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    request_timeout: Option<String>,
+    /// How long requests may still take once the service is told to stop [default: 20s]
+    #[arg(long, value_name = "TIME")]
+    shutdown_timeout: Option<String>,
+    /// What the log on stderr looks like, text or json [default: text]
+    #[arg(long, value_name = "FORM")]
+    log_format: Option<String>,
+    /// How many timelines are kept in memory at most [default: 10000]
+    #[arg(long, value_name = "NUMBER")]
+    cache_timelines: Option<String>,
+}
+
+impl ServiceArgs {
+    /// Flags for a command that signs tokens: it takes the secret as a service does.
+    pub(crate) fn of_secret(file: FileArgs, jwt_secret_file: Option<String>) -> Self {
+        Self { file, jwt_secret_file, ..Self::default() }
+    }
+
+    /// What the flag of this name says.
+    fn flag(&self, name: &str) -> Option<String> {
+        match name {
+            "listen" => self.listen.clone(),
+            "role" => self.role.clone(),
+            "jwt_secret_file" => self.jwt_secret_file.clone(),
+            "jwt_public_key_file" => self.jwt_public_key_file.clone(),
+            "jwks_file" => self.jwks_file.clone(),
+            "audience" => self.audience.clone(),
+            "issuer" => self.issuer.clone(),
+            "default_scopes" => self.default_scopes.clone(),
+            "no_auth" => self.no_auth.then(|| "true".to_owned()),
+            "max_connections" => self.max_connections.clone(),
+            "body_limit" => self.body_limit.clone(),
+            "request_timeout" => self.request_timeout.clone(),
+            "shutdown_timeout" => self.shutdown_timeout.clone(),
+            "log_format" => self.log_format.clone(),
+            "cache_timelines" => self.cache_timelines.clone(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The names of what can be said.
+
+/// Something that can be said.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// Its name, as in the file.
+    pub(crate) name: &'static str,
+    /// The environment variable.
+    pub(crate) variable: &'static str,
+    /// What holds if nobody says it.
+    pub(crate) default: Option<&'static str>,
+    /// Whether the value is never shown; such a one stands in no file of settings.
+    pub(crate) secret: bool,
+}
+
+const fn key(name: &'static str, variable: &'static str, default: Option<&'static str>) -> Key {
+    Key { name, variable, default, secret: false }
+}
+
+/// All of them, in the order in which they are shown.
+pub(crate) const KEYS: [Key; 17] = [
+    key("listen", "PHASELINE_LISTEN", Some("127.0.0.1:8080")),
+    key("database_url", "DATABASE_URL", None),
+    key("role", "PHASELINE_ROLE", Some(phaseline_api::settings::DEFAULT_ROLE)),
+    Key { secret: true, ..key("jwt_secret", "PHASELINE_JWT_SECRET", None) },
+    key("jwt_secret_file", "PHASELINE_JWT_SECRET_FILE", None),
+    key("jwt_public_key_file", "PHASELINE_JWT_PUBLIC_KEY_FILE", None),
+    key("jwks_file", "PHASELINE_JWKS_FILE", None),
+    key("audience", "PHASELINE_AUDIENCE", None),
+    key("issuer", "PHASELINE_ISSUER", None),
+    key("default_scopes", "PHASELINE_DEFAULT_SCOPES", Some("")),
+    key("no_auth", "PHASELINE_NO_AUTH", Some("false")),
+    key("max_connections", "PHASELINE_MAX_CONNECTIONS", Some("16")),
+    key("body_limit", "PHASELINE_BODY_LIMIT", Some("1MiB")),
+    key("request_timeout", "PHASELINE_REQUEST_TIMEOUT", Some("30s")),
+    key("shutdown_timeout", "PHASELINE_SHUTDOWN_TIMEOUT", Some("20s")),
+    key("log_format", "PHASELINE_LOG_FORMAT", Some("text")),
+    key("cache_timelines", "PHASELINE_CACHE_TIMELINES", Some("10000")),
+];
+
+/// The one of this name.
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}

@@ -1,0 +1,295 @@
+//! The values, each with its origin, and what the service makes of them.
+
+use super::key::{self, KEYS, Key};
+use super::{FILE_VARIABLE, ServiceArgs, file, units};
+use crate::args::GlobalArgs;
+use crate::failure::Failure;
+use crate::redact;
+use phaseline_api::auth::{Auth, KeyError, Keys, SHORTEST_SECRET, TokenRules};
+use phaseline_api::settings::Settings;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Flag,
+    Environment(&'static str),
+    File(PathBuf),
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("flag"),
+            Self::Environment(name) => write!(f, "env {name}"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value and where it comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Value {
+    pub(crate) key: &'static Key,
+    /// None if nobody says it and there is no default.
+    pub(crate) text: Option<String>,
+    pub(crate) origin: Origin,
+}
+
+impl Value {
+    /// As it may be shown.
+    pub(crate) fn shown(&self) -> Option<String> {
+        self.text.as_deref().map(|text| match self.key.name {
+            _ if self.key.secret => "(set)".to_owned(),
+            // Who knows where its password stands.
+            "database_url" if !text.contains("://") => "(set, but no URL)".to_owned(),
+            "database_url" => redact::passwords(text),
+            _ => text.to_owned(),
+        })
+    }
+
+    /// This value is wrong, and this is where it stands.
+    pub(crate) fn wrong(&self, what: impl fmt::Display) -> Failure {
+        let name = self.key.name;
+        Failure::usage(match &self.origin {
+            Origin::Flag => format!("--{}: {what}", name.replace('_', "-")),
+            Origin::Environment(variable) => format!("{variable}: {what}"),
+            Origin::File(path) => format!("{}: {name}: {what}", path.display()),
+            Origin::Default => format!("{name}: {what}"),
+        })
+    }
+
+    fn parsed<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Failure> {
+        parse(self.text.as_deref().unwrap_or_default()).map_err(|what| self.wrong(what))
+    }
+}
+
+/// All values.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) values: Vec<Value>,
+}
+
+/// What log lines look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Config {
+    /// Takes the values from where they are. None is read yet, but the file must be one that is understood.
+    pub(crate) fn find(global: &GlobalArgs, args: &ServiceArgs) -> Result<Self, Failure> {
+        let named = args.file.file.clone().or_else(|| variable(FILE_VARIABLE).map(PathBuf::from));
+        let in_file = named.as_deref().map(file::read).transpose()?.unwrap_or_default();
+        let values = KEYS.iter().map(|key| {
+            let flag =
+                if key.name == "database_url" { global.database_url.clone() } else { args.flag(key.name) };
+            let (text, origin) = if let Some(text) = flag {
+                (Some(text), Origin::Flag)
+            } else if let Some(text) = variable(key.variable) {
+                (Some(text), Origin::Environment(key.variable))
+            } else if let (Some(text), Some(path)) = (in_file.get(key.name), &named) {
+                (Some(text.clone()), Origin::File(path.clone()))
+            } else {
+                (key.default.map(str::to_owned), Origin::Default)
+            };
+            Value { key, text, origin }
+        });
+        let mut config = Self { values: values.collect(), file: named };
+        config.choose_database(global);
+        config.choose_secret()?;
+        Ok(config)
+    }
+
+    /// A folder of the private server's, named nearer than the URL, leaves no URL.
+    fn choose_database(&mut self, global: &GlobalArgs) {
+        let url = self.get("database_url");
+        let folder = if global.data_dir.is_some() {
+            Origin::Flag
+        } else if variable(DATA_DIR).is_some() && !matches!(url.origin, Origin::Flag | Origin::Environment(_))
+        {
+            Origin::Environment(DATA_DIR)
+        } else {
+            return;
+        };
+        self.replace("database_url", None, folder);
+    }
+
+    /// There is one secret: a flag wins over the environment, and that over the file. Two in one place cannot both be meant.
+    fn choose_secret(&mut self) -> Result<(), Failure> {
+        let (secret, file) = (self.get("jwt_secret"), self.get("jwt_secret_file"));
+        if secret.text.is_none() || file.text.is_none() {
+            return Ok(());
+        }
+        match &file.origin {
+            Origin::Environment(name) => {
+                Err(Failure::usage(format!("both {} and {name} are set", secret.key.variable))
+                    .remedy("Unset one of them."))
+            }
+            Origin::Flag => {
+                self.replace("jwt_secret", None, Origin::Default);
+                Ok(())
+            }
+            _ => {
+                self.replace("jwt_secret_file", None, Origin::Default);
+                Ok(())
+            }
+        }
+    }
+
+    fn replace(&mut self, name: &str, text: Option<String>, origin: Origin) {
+        for value in self.values.iter_mut().filter(|value| value.key.name == name) {
+            (value.text, value.origin) = (text.clone(), origin.clone());
+        }
+    }
+
+    /// The value of this name. Names are those of [`KEYS`].
+    pub(crate) fn get(&self, name: &str) -> Value {
+        let found = self.values.iter().find(|value| value.key.name == name).cloned();
+        found.unwrap_or(Value {
+            key: key::find(name).unwrap_or(&KEYS[0]),
+            text: None,
+            origin: Origin::Default,
+        })
+    }
+
+    /// Where to listen.
+    pub(crate) fn listen(&self) -> (String, Value) {
+        let value = self.get("listen");
+        (value.text.clone().unwrap_or_default(), value)
+    }
+
+    /// What log lines look like.
+    pub(crate) fn log_format(&self) -> Result<LogFormat, Failure> {
+        self.get("log_format").parsed(|text| match text {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            other => Err(format!("{other:?} is neither text nor json")),
+        })
+    }
+
+    /// Whether everybody may do everything.
+    pub(crate) fn no_auth(&self) -> Result<bool, Failure> {
+        self.get("no_auth").parsed(|text| match text {
+            "true" | "1" => Ok(true),
+            "false" | "0" => Ok(false),
+            other => Err(format!("{other:?} is neither true nor false")),
+        })
+    }
+
+    /// The secret of HS256 tokens, if one is set, with the value that says it.
+    pub(crate) fn secret(&self) -> Result<Option<(Vec<u8>, Value)>, Failure> {
+        let (secret, file) = (self.get("jwt_secret"), self.get("jwt_secret_file"));
+        if let Some(text) = &secret.text {
+            return Ok(Some((text.clone().into_bytes(), secret)));
+        }
+        let Some(text) = contents(&file)? else { return Ok(None) };
+        // Editors end a file with a line's end.
+        Ok(Some((text.trim_end_matches(['\r', '\n']).as_bytes().to_vec(), file)))
+    }
+
+    /// Everything but where to listen, the database and the log, checked.
+    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+        let auth = if self.no_auth()? {
+            Auth::Off
+        } else {
+            Auth::Tokens { keys: self.keys()?, rules: self.rules()? }
+        };
+        let role = self.get("role").parsed(|text| match text.trim() {
+            "" => Err("a role's name is missing; none keeps the rights of the login".to_owned()),
+            "none" => Ok(None),
+            role => Ok(Some(role.to_owned())),
+        })?;
+        let number = |name: &str| self.get(name).parsed(number);
+        let duration = |name: &str| self.get(name).parsed(units::duration);
+        Ok(Settings {
+            auth,
+            role,
+            max_connections: number("max_connections")?,
+            body_limit: self.get("body_limit").parsed(units::size)?,
+            request_timeout: duration("request_timeout")?,
+            shutdown_timeout: duration("shutdown_timeout")?,
+            cache_timelines: usize::try_from(number("cache_timelines")?).unwrap_or(usize::MAX),
+            ..Settings::default()
+        })
+    }
+
+    /// Whether every value can be used, as far as that can be said without reading the keys.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        self.log_format()?;
+        self.no_auth()?;
+        let mut plain = self.clone();
+        plain.replace("no_auth", Some("true".to_owned()), Origin::Default);
+        plain.settings()?;
+        self.rules()?;
+        Ok(())
+    }
+
+    fn rules(&self) -> Result<TokenRules, Failure> {
+        let scopes = self.get("default_scopes");
+        Ok(TokenRules {
+            audience: self.get("audience").text,
+            issuer: self.get("issuer").text,
+            default_scopes: scopes.parsed(|text| {
+                text.parse().map_err(|error: phaseline_api::auth::UnknownScope| error.to_string())
+            })?,
+        })
+    }
+
+    fn keys(&self) -> Result<Keys, Failure> {
+        let mut keys = Keys::default();
+        if let Some((secret, value)) = self.secret()? {
+            keys.add_secret(&secret).map_err(|error| unfit(&value, &error))?;
+        }
+        let (public, set) = (self.get("jwt_public_key_file"), self.get("jwks_file"));
+        if let Some(pem) = contents(&public)? {
+            keys.add_public_key(&pem).map_err(|error| unfit(&public, &error))?;
+        }
+        if let Some(json) = contents(&set)? {
+            keys.add_key_set(&json).map_err(|error| unfit(&set, &error))?;
+        }
+        if keys.is_empty() {
+            return Err(Failure::usage("there is no key to check tokens by, so nobody could ask anything").remedy(format!(
+                "Set PHASELINE_JWT_SECRET (at least {SHORTEST_SECRET} bytes), --jwt-secret-file, --jwt-public-key-file or \
+                 --jwks-file; or, for this machine only, --no-auth."
+            )));
+        }
+        Ok(keys)
+    }
+}
+
+/// Says why a key cannot be used, and of a short secret what makes a long one.
+pub(crate) fn unfit(value: &Value, error: &KeyError) -> Failure {
+    let failure = value.wrong(error);
+    match error {
+        KeyError::ShortSecret { .. } => failure.remedy("Make one, for example by: openssl rand -base64 48"),
+        _ => failure,
+    }
+}
+
+/// The contents of the file that a value names.
+fn contents(value: &Value) -> Result<Option<String>, Failure> {
+    let Some(path) = &value.text else { return Ok(None) };
+    std::fs::read_to_string(Path::new(path))
+        .map(Some)
+        .map_err(|error| value.wrong(format!("{path} cannot be read: {error}")))
+}
+
+fn number(text: &str) -> Result<u32, String> {
+    let parsed = text.trim().replace('_', "").parse().ok().filter(|number| *number > 0);
+    parsed.ok_or_else(|| format!("{text:?} is no number from 1 to {}", u32::MAX))
+}
+
+/// The variable with the private server's folder.
+const DATA_DIR: &str = "PHASELINE_DATA_DIR";
+
+/// An environment variable that says something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}

@@ -1,0 +1,92 @@
+//! `token`: signed with the service's secret, wherever that is named.
+
+use crate::config::file;
+use crate::program::{Ran, phaseline, run};
+use serde_json::Value;
+
+pub(crate) const SECRET: &str = "a secret of the tests, long enough for HS256";
+
+fn token(args: &[&str]) -> Ran {
+    let mut command = phaseline(&[&["token"], args].concat());
+    Ran::of(command.env("PHASELINE_JWT_SECRET", SECRET).output().unwrap())
+}
+
+#[test]
+fn a_token_stands_alone_on_stdout_and_stderr_says_what_it_is_for() {
+    let ran = token(&["--subject", "ada", "--scope", "phases:read"]).ends_with(0);
+    assert_eq!((ran.stdout.lines().count(), ran.stdout.trim().split('.').count()), (1, 3), "{ran:?}");
+    assert!(ran.stderr.contains("for development"), "{ran:?}");
+    assert_eq!(token(&["--subject", "ada", "--quiet"]).ends_with(0).stderr, "");
+}
+
+#[test]
+fn its_object_says_what_is_in_it() {
+    let id = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
+    let object = token(&[
+        "--subject",
+        "ada",
+        "--scope",
+        "history:read phases:read",
+        "--projects",
+        id,
+        "--expires",
+        "8h",
+        "--audience",
+        "planner",
+        "--issuer",
+        "here",
+        "--json",
+    ]);
+    let object = object.ends_with(0).object("phaseline.token/1");
+    assert_eq!((&object["subject"], &object["scope"]), (&"ada".into(), &"phases:read history:read".into()));
+    assert_eq!(
+        (&object["projects"][0], &object["audience"], &object["issuer"]),
+        (&id.into(), &"planner".into(), &"here".into())
+    );
+    let bare = token(&["--subject", "ada", "--json"]).ends_with(0).object("phaseline.token/1");
+    assert_eq!((&bare["scope"], &bare["projects"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
+fn the_secret_is_taken_from_where_the_service_takes_it_and_needs_its_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
+    let path = secret.to_str().unwrap();
+    let settings = file(folder.path(), &format!("jwt_secret_file = {path:?}"));
+    run(&["token", "--subject", "ada", "--jwt-secret-file", path]).ends_with(0);
+    run(&["token", "--subject", "ada", "--config", settings.to_str().unwrap()]).ends_with(0);
+
+    let without = run(&["token", "--subject", "ada"]).ends_with(2);
+    assert!(without.stderr.contains("PHASELINE_JWT_SECRET"), "{}", without.stderr);
+    let mut both = phaseline(&["token", "--subject", "ada"]);
+    both.env("PHASELINE_JWT_SECRET", SECRET).env("PHASELINE_JWT_SECRET_FILE", path);
+    let both = Ran::of(both.output().unwrap()).ends_with(2);
+    assert!(
+        both.stderr.contains("both PHASELINE_JWT_SECRET and PHASELINE_JWT_SECRET_FILE"),
+        "{}",
+        both.stderr
+    );
+    std::fs::write(&secret, "short").unwrap();
+    for command in [&["token", "--subject", "ada"][..], &["serve"]] {
+        let short = run(&[command, &["--jwt-secret-file", path]].concat()).ends_with(2);
+        assert!(
+            short.stderr.contains("--jwt-secret-file: the secret has 5 bytes, HS256 needs at least 32"),
+            "{}",
+            short.stderr
+        );
+    }
+}
+
+#[test]
+fn what_no_service_would_understand_is_refused() {
+    for (args, named) in [
+        (&["--subject", " "][..], "--subject"),
+        (&["--subject", "ada", "--scope", "phases:all"], "phases:all"),
+        (&["--subject", "ada", "--expires", "tomorrow"], "--expires"),
+        (&["--subject", "ada", "--projects", "7"], "--projects"),
+    ] {
+        let ran = token(args).ends_with(2);
+        assert!(ran.stderr.contains(named), "{named}: {}", ran.stderr);
+    }
+}
