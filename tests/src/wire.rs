@@ -131,6 +131,17 @@ impl Wire {
         true
     }
 
+    /// Cuts all connections, on both sides, and from now on stops nothing any more: the client may connect again.
+    pub fn cut_once(&self) {
+        let mut state = self.shared.state();
+        state.is_harmless = true;
+        state.stopped_at = None;
+        for socket in &state.sockets {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+        state.sockets.clear();
+    }
+
     /// Cuts all connections, on both sides, and takes no more.
     pub fn cut(&self) {
         let mut state = self.shared.state();
@@ -173,6 +184,8 @@ struct State {
     boundaries: Vec<Boundary>,
     stopped_at: Option<usize>,
     is_cut: bool,
+    /// The stop is over.
+    is_harmless: bool,
     /// Both ends of every connection.
     sockets: Vec<TcpStream>,
     connections: Vec<Connection>,
@@ -213,7 +226,7 @@ impl Shared {
         let in_transaction = (state.connections[connection].in_transaction, None);
         state.boundaries.push(Boundary { number, connection, what, in_transaction });
         state.connections[connection].unanswered.push(number);
-        if self.stop == Some(Stop::Before(number)) {
+        if self.stop == Some(Stop::Before(number)) && !state.is_harmless {
             self.stop_at(&mut state, number);
         }
         !state.is_over()
@@ -234,7 +247,7 @@ impl Shared {
         if !of_connection.unanswered.is_empty() {
             let number = of_connection.unanswered.remove(0);
             state.boundaries[number - 1].in_transaction.1 = Some(in_transaction);
-            if self.stop == Some(Stop::After(number)) {
+            if self.stop == Some(Stop::After(number)) && !state.is_harmless {
                 self.stop_at(&mut state, number);
             }
         }

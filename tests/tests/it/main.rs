@@ -9,6 +9,7 @@
 )]
 
 mod again;
+mod commands;
 mod deadlocks;
 mod edits;
 mod fit;

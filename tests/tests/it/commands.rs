@@ -1,0 +1,397 @@
+//! Commands that come together: they share transactions, and each has its own verdict, key and expectation.
+
+use crate::projection::projects;
+use crate::support::{assert_verified, handle, migrated, sample, store};
+use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, Rule, TimelineCommand};
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_projections::{FoldedLog, drift};
+use phaseline_store::{Committed, ExecuteError, IdempotencyKey, Metadata, Request, StoreError};
+use phaseline_tests::wire::{Stop, Wire};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// A database in the new shape, and one phase of each project.
+async fn ground(seed: u64) -> (TestDatabase, Vec<(ProjectId, PhaseId)>) {
+    let database = sample(4, 20, seed);
+    migrated(database.url()).await;
+    let rows = database.psql(
+        "SELECT DISTINCT ON (project_id) project_id, id FROM public.project_phases ORDER BY project_id, start_date",
+    );
+    let aims = rows.lines().map(|row| {
+        let (project, phase) = row.split_once('|').unwrap();
+        (project.parse().unwrap(), phase.parse().unwrap())
+    });
+    let aims = aims.collect();
+    (database, aims)
+}
+
+fn rename(phase_id: PhaseId, name: &str) -> TimelineCommand {
+    TimelineCommand::RenamePhase { phase_id, name: name.to_owned() }
+}
+
+fn request(project: ProjectId, command: TimelineCommand) -> Request {
+    Request::new(project, command, Metadata { actor: Some("ann".to_owned()), ..Metadata::default() })
+}
+
+fn keyed(request: Request, scope: &str, key: &str, fingerprint: u8) -> Request {
+    let (scope, key) = (scope.to_owned(), key.to_owned());
+    Request { key: Some(IdempotencyKey { scope, key, fingerprint: [fingerprint; 32] }), ..request }
+}
+
+async fn assert_no_drift(database: &TestDatabase) {
+    let mut connection = handle(database.url()).connect("test").await.unwrap();
+    let log = FoldedLog::read(&mut connection, None).await.unwrap();
+    assert_eq!(drift::compare(&mut connection, &log).await.unwrap(), []);
+    assert_verified(database.url()).await;
+}
+
+fn count(database: &TestDatabase, what: &str) -> i64 {
+    database.psql(&format!("SELECT count(*) FROM {what}")).trim().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_that_come_together_share_transactions_and_have_their_own_verdicts() {
+    let (database, aims) = ground(111).await;
+    let store = store(database.url()).await;
+    let before = count(&database, "phaseline.events");
+    let commands = (0..120).map(|n| {
+        let (project, phase) = aims[n % aims.len()];
+        // Every tenth is refused, and says so whatever it shares its transaction with.
+        let name = if n % 10 == 7 { " ".to_owned() } else { format!("Name {n}") };
+        let (store, request) = (store.clone(), request(project, rename(phase, &name)));
+        tokio::spawn(async move { (n, project, store.submit(request).await) })
+    });
+    let commands: Vec<_> = commands.collect();
+    let mut versions = BTreeSet::new();
+    for command in commands {
+        let (n, project, done) = command.await.unwrap();
+        match done {
+            Ok(done) => {
+                assert!(n % 10 != 7 && done.events.len() == 1, "{n}: {done:?}");
+                assert!(versions.insert((project, done.version)), "two commands led to one version");
+                assert_eq!(done.after.version, done.version);
+                let stamps = done.after.stamps.values().map(|stamps| stamps.updated_at);
+                assert_eq!(done.after.timeline.phases().len(), stamps.count());
+            }
+            Err(ExecuteError::Refused(refusal)) => {
+                assert!(n % 10 == 7 && refusal.breaks(Rule::V6), "{n}: {refusal}")
+            }
+            Err(other) => panic!("{n}: {other}"),
+        }
+    }
+    assert_eq!(count(&database, "phaseline.events") - before, 108);
+    let transactions = count(
+        &database,
+        &format!("(SELECT DISTINCT xmin::text FROM phaseline.events WHERE position > {before}) t"),
+    );
+    assert!(transactions < 60, "108 commands took {transactions} transactions");
+    assert_no_drift(&database).await;
+}
+
+#[tokio::test]
+async fn a_phase_that_is_created_removed_and_created_again_together_is_a_new_row() {
+    let (database, aims) = ground(112).await;
+    let store = store(database.url()).await;
+    let (project, _) = aims[0];
+    let range =
+        store.preview(project, &rename(aims[0].1, "x")).await.unwrap().before.timeline.range().unwrap();
+    let draft = |name: &str| PhaseDraft {
+        id: PhaseId::from(uuid::Uuid::from_u128(77)),
+        name: name.to_owned(),
+        start_date: range.end(),
+        end_date: range.end(),
+        description: None,
+        capital_budget: 0.into(),
+        expense_budget: 0.into(),
+        total_budget: 0.into(),
+    };
+    let create =
+        |name: &str| TimelineCommand::CreatePhase { phase: draft(name), neighbours: Neighbours::Adjust };
+    let remove = TimelineCommand::RemovePhase { phase_id: draft("").id, neighbours: Neighbours::Adjust };
+    store.submit(request(project, create("first"))).await.unwrap();
+    let old =
+        database.psql(&format!("SELECT created_at FROM public.project_phases WHERE id = '{}'", draft("").id));
+    // Together: they are polled in this order before the committing task runs.
+    let (removed, created, renamed) = tokio::join!(
+        store.submit(request(project, remove)),
+        store.submit(request(project, create("second"))),
+        store.submit(request(project, rename(draft("").id, "third"))),
+    );
+    removed.unwrap();
+    let created = created.unwrap();
+    let renamed = renamed.unwrap();
+    let together = database.psql(&format!(
+        "SELECT count(DISTINCT xmin::text) FROM phaseline.events WHERE position BETWEEN {} AND {}",
+        created.position - 1,
+        renamed.position
+    ));
+    assert_eq!(together.trim(), "1", "they did not share a transaction");
+    let new =
+        database.psql(&format!("SELECT created_at FROM public.project_phases WHERE id = '{}'", draft("").id));
+    assert_ne!(old, new);
+    assert_no_drift(&database).await;
+}
+
+#[tokio::test]
+async fn what_another_process_wrote_is_seen_before_anything_is_refused_or_left_undone() {
+    let (database, aims) = ground(113).await;
+    let (ours, other) = (store(database.url()).await, store(database.url()).await);
+    let (project, phase) = aims[0];
+    ours.submit(request(project, rename(phase, "A"))).await.unwrap();
+    other.submit(request(project, rename(phase, "B"))).await.unwrap();
+    // In our memory it is still called A.
+    let done = ours.submit(request(project, rename(phase, "A"))).await.unwrap();
+    assert_eq!(done.events.len(), 1, "taken for done already");
+    let end = done.after.timeline.range().unwrap().end();
+    let new = PhaseDraft {
+        id: PhaseId::random(),
+        name: "New".to_owned(),
+        start_date: end,
+        end_date: end,
+        description: None,
+        capital_budget: 0.into(),
+        expense_budget: 0.into(),
+        total_budget: 0.into(),
+    };
+    let id = new.id;
+    other
+        .submit(request(project, TimelineCommand::CreatePhase { phase: new, neighbours: Neighbours::Adjust }))
+        .await
+        .unwrap();
+    ours.submit(request(project, rename(id, "Newer"))).await.unwrap();
+    let remove = TimelineCommand::RemovePhase { phase_id: id, neighbours: Neighbours::Adjust };
+    ours.submit(request(project, remove)).await.unwrap();
+    let gone = other.submit(request(project, rename(id, "x"))).await;
+    assert!(matches!(&gone, Err(ExecuteError::Refused(refusal)) if refusal.breaks(Rule::V18)), "{gone:?}");
+    assert_no_drift(&database).await;
+}
+
+#[tokio::test]
+async fn a_command_that_expects_a_version_is_carried_out_at_that_version_only() {
+    let (database, aims) = ground(114).await;
+    let (ours, other) = (store(database.url()).await, store(database.url()).await);
+    let (project, phase) = aims[0];
+    let at = ours.submit(request(project, rename(phase, "A"))).await.unwrap().version;
+    let expecting =
+        |version, name: &str| Request { expected: Some(version), ..request(project, rename(phase, name)) };
+    let next = other.submit(expecting(at, "B")).await.unwrap().version;
+    // Ours remembers the version before: it is not enough that this fits.
+    let stale = ours.submit(expecting(at, "C")).await;
+    let Err(ExecuteError::Stale { expected, current }) = stale else { panic!("{stale:?}") };
+    assert_eq!((expected, current.version), (at, next));
+    assert_eq!(current.timeline.phase(phase).unwrap().name.as_str(), "B");
+    // Of two that come together and expect the same, one is late.
+    let (first, second) = tokio::join!(ours.submit(expecting(next, "D")), ours.submit(expecting(next, "E")));
+    assert_eq!(first.unwrap().version, next + 1);
+    let Err(ExecuteError::Stale { current, .. }) = second else { panic!("{second:?}") };
+    assert_eq!(current.timeline.phase(phase).unwrap().name.as_str(), "D");
+    assert!(current.stamps.contains_key(&phase) && current.position > 0);
+    // The version that another command of the same moment leads to can be expected, too.
+    let (first, second) =
+        tokio::join!(ours.submit(expecting(next + 1, "F")), ours.submit(expecting(next + 2, "G")));
+    assert_eq!((first.unwrap().version, second.unwrap().version), (next + 2, next + 3));
+    assert_no_drift(&database).await;
+}
+
+fn same_answer(one: &Committed, other: &Committed) {
+    assert_eq!((one.version, one.position, &one.events), (other.version, other.position, &other.events));
+    assert_eq!(one.after, other.after);
+}
+
+#[tokio::test]
+async fn a_request_that_comes_again_under_its_key_gets_its_first_answer_and_writes_nothing() {
+    let (database, aims) = ground(115).await;
+    let (ours, other) = (store(database.url()).await, store(database.url()).await);
+    let (project, phase) = aims[0];
+    let asked = || keyed(request(project, rename(phase, "A")), "ann", "k1", 1);
+    let first = ours.submit(asked()).await.unwrap();
+    let later = other.submit(request(project, rename(phase, "B"))).await.unwrap();
+    for store in [&ours, &other] {
+        let again = store.submit(asked()).await.unwrap();
+        same_answer(&first, &again);
+        assert!(again.repeated && !first.repeated);
+    }
+    assert_eq!(ours.history(project).await.unwrap().len() as i64, later.version);
+    // What was asked for under a condition was met by the first; that it is not met any more is no reason to refuse.
+    let asked = || Request {
+        expected: Some(later.version),
+        ..keyed(request(project, rename(phase, "C")), "ann", "k2", 2)
+    };
+    let first = ours.submit(asked()).await.unwrap();
+    same_answer(&first, &ours.submit(asked()).await.unwrap());
+
+    let reused = ours.submit(keyed(request(project, rename(phase, "D")), "ann", "k1", 9)).await;
+    assert!(matches!(reused, Err(ExecuteError::Store(StoreError::KeyReused))), "{reused:?}");
+    let of_another = ours.submit(keyed(request(project, rename(phase, "E")), "bob", "k1", 9)).await.unwrap();
+    assert!(!of_another.repeated);
+
+    // Nothing to do is an answer, too, and stays the answer.
+    let same = || keyed(request(project, rename(phase, "E")), "ann", "k3", 3);
+    let first = ours.submit(same()).await.unwrap();
+    assert!(first.events.is_empty());
+    ours.submit(request(project, rename(phase, "F"))).await.unwrap();
+    let again = other.submit(same()).await.unwrap();
+    same_answer(&first, &again);
+    assert_eq!(
+        ours.preview(project, &rename(phase, "x"))
+            .await
+            .unwrap()
+            .before
+            .timeline
+            .phase(phase)
+            .unwrap()
+            .name
+            .as_str(),
+        "F"
+    );
+
+    // After a day the key is of no use.
+    database.psql("UPDATE phaseline.idempotency_keys SET recorded_at = recorded_at - interval '25 hours' WHERE key = 'k1' AND scope = 'ann'");
+    let anew = ours.submit(keyed(request(project, rename(phase, "A")), "ann", "k1", 1)).await.unwrap();
+    assert!(!anew.repeated && anew.events.len() == 1);
+    database.psql("UPDATE phaseline.idempotency_keys SET recorded_at = recorded_at - interval '25 hours' WHERE scope = 'ann'");
+    assert_eq!(database.psql("SELECT phaseline.forget_idempotency_keys()").trim(), "3");
+    assert_eq!(count(&database, "phaseline.idempotency_keys"), 1);
+    assert_no_drift(&database).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_request_sent_many_times_at_once_is_carried_out_once() {
+    let (database, aims) = ground(116).await;
+    let stores = [store(database.url()).await, store(database.url()).await];
+    let (project, phase) = aims[0];
+    let before = count(&database, "phaseline.events");
+    let running: Vec<_> = (0..20)
+        .map(|n| {
+            let store = stores[n % 2].clone();
+            let request = keyed(request(project, rename(phase, "Once")), "ann", "k", 1);
+            tokio::spawn(async move { store.submit(request).await.unwrap() })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for one in running {
+        answers.push(one.await.unwrap());
+    }
+    answers.iter().for_each(|answer| same_answer(&answers[0], answer));
+    assert_eq!(answers.iter().filter(|answer| !answer.repeated).count(), 1);
+    assert_eq!(count(&database, "phaseline.events") - before, 1);
+}
+
+/// Somebody took a phase's id for a row of another project: that fails, and nothing else does.
+#[tokio::test]
+async fn one_command_whose_rows_are_in_the_way_does_not_fail_the_others() {
+    let (database, aims) = ground(117).await;
+    let store = store(database.url()).await;
+    let (taken, range) = {
+        let known = store.preview(aims[1].0, &rename(aims[1].1, "x")).await.unwrap();
+        (aims[0].1, known.before.timeline.range().unwrap())
+    };
+    let draft = PhaseDraft {
+        id: taken,
+        name: "Taken".to_owned(),
+        start_date: range.end(),
+        end_date: range.end(),
+        description: None,
+        capital_budget: 0.into(),
+        expense_budget: 0.into(),
+        total_budget: 0.into(),
+    };
+    let create = TimelineCommand::CreatePhase { phase: draft, neighbours: Neighbours::Adjust };
+    let (first, failed, last) = tokio::join!(
+        store.submit(request(aims[0].0, rename(aims[0].1, "A"))),
+        store.submit(request(aims[1].0, create)),
+        store.submit(request(aims[1].0, rename(aims[1].1, "B"))),
+    );
+    first.unwrap();
+    last.unwrap();
+    assert!(failed.unwrap_err().to_string().contains("belongs to another project"));
+    assert_no_drift(&database).await;
+}
+
+/// The connection is lost at each of the statements in turn, before or after the server has done it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_lost_while_commands_are_written_loses_and_doubles_nothing() {
+    let (database, aims) = ground(118).await;
+    let mut cut = 0;
+    for number in 1..40 {
+        for stop in [Stop::Before(number), Stop::After(number)] {
+            let before = count(&database, "phaseline.events");
+            let wire = Wire::stopping(database.url(), stop);
+            let store = store_through(&wire).await;
+            let running: Vec<_> = (0..6)
+                .map(|n| {
+                    let (store, (project, phase)) = (store.clone(), aims[n % 2]);
+                    let name = format!("{stop:?} {n}");
+                    let command = keyed(request(project, rename(phase, &name)), "ann", &name, 1);
+                    tokio::spawn(async move {
+                        // As a client does that was told that the outcome is not known.
+                        let mut asked = 0;
+                        loop {
+                            asked += 1;
+                            match store.submit(command.clone()).await {
+                                Ok(done) => return done,
+                                Err(ExecuteError::Store(
+                                    StoreError::OutcomeUnknown(_) | StoreError::Database(_),
+                                )) if asked < 20 => {}
+                                Err(other) => panic!("{stop:?}: {other}"),
+                            }
+                        }
+                    })
+                })
+                .collect();
+            if tokio::task::block_in_place(|| {
+                wire.wait(Duration::from_millis(if cut > 0 && number > 30 { 50 } else { 400 }))
+            }) {
+                cut += 1;
+                wire.cut_once();
+            }
+            for one in running {
+                assert_eq!(one.await.unwrap().events.len(), 1, "{stop:?}");
+            }
+            assert_eq!(count(&database, "phaseline.events") - before, 6, "{stop:?}");
+        }
+        if count_of_boundaries(&database, &aims).await < number {
+            break;
+        }
+    }
+    assert!(cut > 4, "the connection was cut {cut} times only");
+    assert_no_drift(&database).await;
+}
+
+async fn store_through(wire: &Wire) -> phaseline_store::TimelineStore<phaseline_projections::ProjectPhases> {
+    let options = wire.url().parse().unwrap();
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(4).connect_lazy_with(options);
+    phaseline_store::TimelineStore::new(pool, phaseline_projections::ProjectPhases)
+}
+
+/// How many boundaries such a handful of commands has; it varies, with how they come together.
+async fn count_of_boundaries(database: &TestDatabase, aims: &[(ProjectId, PhaseId)]) -> usize {
+    let wire = Wire::counting(database.url());
+    let store = store_through(&wire).await;
+    let (project, phase) = aims[3];
+    store
+        .submit(keyed(request(project, rename(phase, "x")), "counter", &uuid::Uuid::new_v4().to_string(), 1))
+        .await
+        .unwrap();
+    wire.boundaries().len() * 2
+}
+
+/// Rows that moved, by whatever way, are found.
+#[tokio::test]
+async fn rows_that_others_moved_are_found_again() {
+    let (database, aims) = ground(119).await;
+    let store = store(database.url()).await;
+    let (project, phase) = aims[0];
+    store.submit(request(project, rename(phase, "A"))).await.unwrap();
+    database.psql("UPDATE public.project_phases SET name = name");
+    store.submit(request(project, rename(phase, "B"))).await.unwrap();
+    database.psql("VACUUM FULL public.project_phases");
+    // Where a row stood, another one may stand now.
+    for (project, phase) in &aims {
+        store.submit(request(*project, rename(*phase, "C"))).await.unwrap();
+    }
+    database.psql(&format!("DELETE FROM public.project_phases WHERE id = '{phase}'"));
+    store.submit(request(project, rename(phase, "D"))).await.unwrap();
+    assert_no_drift(&database).await;
+    assert_eq!(projects(&database).len(), aims.len());
+}
