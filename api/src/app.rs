@@ -24,7 +24,7 @@ impl App {
     /// The state over a pool; see [`crate::pool::connect`].
     pub fn new(pool: PgPool, settings: Settings) -> Self {
         Self {
-            store: TimelineStore::new(pool.clone(), ProjectPhases),
+            store: TimelineStore::new(pool.clone(), ProjectPhases).remembering(settings.cache_timelines),
             pool,
             settings: Arc::new(settings),
             telemetry: Arc::default(),

@@ -18,6 +18,9 @@ use utoipa_swagger_ui::SwaggerUi;
 /// How often measurements are brought into their buckets.
 const TIDY: Duration = Duration::from_secs(5);
 
+/// How often keys that are of no use any more are dropped.
+const FORGETTING: Duration = Duration::from_secs(60 * 60);
+
 /// How long closing the connections to the database may take.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -69,6 +72,17 @@ pub async fn serve_routes(
             app.telemetry.tidy();
         }
     };
+    let forgetting = async {
+        loop {
+            tokio::time::sleep(FORGETTING).await;
+            match app.store.forget_idempotency_keys().await {
+                Ok(keys) => tracing::info!(keys, "idempotency keys of more than a day ago were dropped"),
+                Err(error) => {
+                    tracing::warn!(%error, "idempotency keys could not be dropped; tried again in an hour")
+                }
+            }
+        }
+    };
     let served = tokio::select! {
         served = serving => served,
         () = out_of_time => {
@@ -76,6 +90,7 @@ pub async fn serve_routes(
             Ok(())
         }
         () = tidying => Ok(()),
+        () = forgetting => Ok(()),
     };
     let _ = tokio::time::timeout(CLOSING, app.pool.close()).await;
     served

@@ -31,8 +31,6 @@ pub struct Settings {
     pub shutdown_timeout: Duration,
     /// How many timelines are kept in memory at most.
     pub cache_timelines: usize,
-    /// How long an idempotency key is remembered.
-    pub idempotency_retention: Duration,
 }
 
 impl Default for Settings {
@@ -50,7 +48,6 @@ impl Default for Settings {
             request_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(20),
             cache_timelines: 10_000,
-            idempotency_retention: Duration::from_secs(24 * 60 * 60),
         }
     }
 }

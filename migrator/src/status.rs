@@ -71,6 +71,9 @@ pub struct Status {
     pub runs: Vec<RunStatus>,
     /// Who holds the run lock right now.
     pub running: Option<String>,
+    /// The age of the oldest snapshot that somebody holds, in seconds; none if nobody does, or if this role may not know. Rows
+    /// that are changed often get slower while it is held.
+    pub oldest_snapshot_seconds: Option<f64>,
 }
 
 /// Reads the status in one snapshot. SELECT on `alembic_version` and on the log suffice.
@@ -85,6 +88,7 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorErr
     let running = lock::run_lock_holder(connection).await?;
     let mut log = None;
     let mut runs = Vec::new();
+    let mut oldest_snapshot_seconds = None;
     if schema::installed(connection).await? {
         let tip = schema::tip(connection).await?;
         let head: bool = sqlx::query_scalar("SELECT to_regclass('phaseline.head') IS NOT NULL")
@@ -103,6 +107,7 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorErr
             hash: phaseline_store::hash::hex(&tip.hash),
             accepts_commands,
         });
+        oldest_snapshot_seconds = schema::oldest_snapshot(connection).await?;
         let known = run::runs(connection).await?;
         let last = known.len();
         let unended = |at: usize| if running.is_some() && at + 1 == last { RUNNING } else { KILLED };
@@ -118,6 +123,7 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorErr
         log,
         runs,
         running,
+        oldest_snapshot_seconds,
     })
 }
 

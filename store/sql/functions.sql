@@ -247,7 +247,8 @@ BEGIN
     RETURN (SELECT extract(epoch FROM max(clock_timestamp() - held.since))::double precision
               FROM (SELECT coalesce(a.xact_start, a.query_start) AS since FROM pg_stat_activity a
                      WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid()
-                       AND (a.datname = current_database() OR a.backend_type = 'walsender')
+                       AND (a.backend_type = 'walsender'
+                            OR a.datname = current_database() AND a.backend_type = 'client backend')
                     UNION ALL
                     SELECT x.prepared FROM pg_prepared_xacts x WHERE x.database = current_database()) held);
 END $$;

@@ -151,6 +151,14 @@ impl<P: InlineProjection> TimelineStore<P> {
         }))?
     }
 
+    /// Drops idempotency keys that are of no use any more, and says how many.
+    pub async fn forget_idempotency_keys(&self) -> Result<i64, StoreError> {
+        let mut connection = self.connection().await?;
+        Ok(sqlx::query_scalar("SELECT phaseline.forget_idempotency_keys()")
+            .fetch_one(&mut *connection)
+            .await?)
+    }
+
     /// What a command would do to the timeline as it stands now.
     pub async fn preview(
         &self,

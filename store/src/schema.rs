@@ -178,6 +178,23 @@ pub async fn accepts_commands(connection: &mut PgConnection) -> Result<bool, Sto
         .ok_or(StoreError::NotInstalled)
 }
 
+/// The age of the oldest snapshot that somebody holds in this database, in seconds; none if nobody holds one, or if neither
+/// this role nor the log's owner may see other sessions. No row version newer than it can be cleared away.
+pub async fn oldest_snapshot(connection: &mut PgConnection) -> Result<Option<f64>, StoreError> {
+    let callable: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+                         WHERE n.nspname = 'phaseline' AND p.proname = 'oldest_snapshot'
+                           AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+                           AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE'))",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if !callable {
+        return Ok(None);
+    }
+    Ok(sqlx::query_scalar("SELECT phaseline.oldest_snapshot()").fetch_one(connection).await?)
+}
+
 /// Opens or closes the log for commands, as part of the transaction that changes the shape.
 pub async fn set_accepts_commands(connection: &mut PgConnection, accepts: bool) -> Result<(), StoreError> {
     sqlx::query("UPDATE phaseline.head SET accepts_commands = $1 WHERE id = 1 AND accepts_commands <> $1")

@@ -314,6 +314,13 @@ async fn without_keys_nobody_may_ask_and_with_tokens_off_everybody_may_everythin
     let open = service(Settings { auth: Auth::Off, ..Settings::default() }).await;
     let found = open.client.get("/who").send().await.is(200).json();
     assert_eq!(found, json!({ "subject": "anonymous", "scope": EVERYTHING, "projects": null }));
+    // A name that was made to mean this machine is none of its own; a page in a browser would send it.
+    for (host, status) in
+        [("evil.example", 403), ("127.0.0.1.evil.example", 403), ("localhost:1234", 200), ("[::1]:80", 200)]
+    {
+        let answer = open.client.get("/who").header("host", host).send().await;
+        assert_eq!(answer.status, status, "{host}");
+    }
 }
 
 #[tokio::test]

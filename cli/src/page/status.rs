@@ -44,6 +44,14 @@ pub(crate) fn page(status: &Status) -> String {
         Some(holder) => page.entry("running now", format_args!("{NOTE}{}{NOTE:#}", clean(holder))),
         None => page.entry("running now", "nothing"),
     };
+    if let Some(age) = status.oldest_snapshot_seconds.filter(|age| *age >= 1.0) {
+        page.entry(
+            "oldest snapshot",
+            format_args!(
+                "{NOTE}held for {age:.0} s{NOTE:#}; while it is held, rows that change often get slower"
+            ),
+        );
+    }
     if !status.runs.is_empty() {
         page.heading("Runs, oldest first");
         for run in &status.runs {
