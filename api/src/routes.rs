@@ -1,9 +1,26 @@
 //! The routes of timelines and phases.
+//!
+//! - `planner` are those that the planner's own service has, in its own form.
+//! - `read` asks the database, `write` gives commands to the store; `phase` is what answers show of a phase.
+//! - `sent` is what a request brings along, `shape` reads its body and says everything that is wrong with it.
+//! - `failure` is every answer that is no success, in both forms; `docs` describes them.
+
+#![expect(dead_code, reason = "for the routes that follow")]
+
+mod docs;
+mod failure;
+mod phase;
+mod planner;
+mod read;
+mod sent;
+mod shape;
+mod write;
 
 use crate::app::App;
+use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 /// All of them.
 pub(crate) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+    OpenApiRouter::with_openapi(docs::Components::openapi()).merge(planner::router())
 }

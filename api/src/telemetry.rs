@@ -12,6 +12,7 @@ const BUCKETS: [f64; 14] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5
 const REQUESTS: &str = "phaseline_http_requests_total";
 const DURATION: &str = "phaseline_http_request_duration_seconds";
 const IN_FLIGHT: &str = "phaseline_http_requests_in_flight";
+const COMMANDS: &str = "phaseline_commands_total";
 const POOL: &str = "phaseline_pool_connections";
 const POOL_LIMIT: &str = "phaseline_pool_connections_limit";
 const DATABASE_UP: &str = "phaseline_database_up";
@@ -70,6 +71,11 @@ impl Telemetry {
         });
     }
 
+    /// A command was carried out, or not.
+    pub(crate) fn commanded(&self, command: &'static str, outcome: &'static str) {
+        self.record(|| counter!(COMMANDS, "command" => command, "outcome" => outcome).increment(1));
+    }
+
     /// Brings what was measured into its buckets; without it, measurements pile up until somebody asks.
     pub(crate) fn tidy(&self) {
         self.recorder.handle().run_upkeep();
@@ -85,6 +91,7 @@ fn describe() {
     describe_counter!(REQUESTS, "Requests that were answered.");
     describe_histogram!(DURATION, Unit::Seconds, "How long they took.");
     describe_gauge!(IN_FLIGHT, "Requests under way.");
+    describe_counter!(COMMANDS, "Commands to timelines, by what came of them.");
     describe_gauge!(POOL, "Connections to the database, by state.");
     describe_gauge!(POOL_LIMIT, "The most connections that there may be.");
     describe_gauge!(DATABASE_UP, "Whether the database answered when this was asked for.");

@@ -8,8 +8,12 @@
 )]
 
 mod auth;
+mod desk;
 mod health;
 mod keys;
+mod legacy_contract;
+mod legacy_defects;
+mod legacy_shape;
 mod manners;
 mod problem;
 mod service;

@@ -1,0 +1,188 @@
+//! Phases and assignments as answers show them.
+
+use super::read::AssignmentDays;
+use chrono::{NaiveDateTime, Timelike};
+use phaseline_domain::{Phase, PhaseId, ProjectId};
+use phaseline_store::{FoldedTimeline, Stamps};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A phase of a project. Values are as they stand in the table that the planner's backend reads; null stands only where
+/// somebody took the table's constraints away.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Phase)]
+pub(crate) struct PhaseBody {
+    /// Its id.
+    #[schema(value_type = Uuid)]
+    pub(crate) id: PhaseId,
+    /// Its project.
+    #[schema(value_type = Uuid)]
+    pub(crate) project_id: ProjectId,
+    /// Its name.
+    #[schema(value_type = String, example = "Planning")]
+    pub(crate) name: Option<String>,
+    /// Its first day.
+    #[schema(value_type = String, format = Date, example = "2024-01-01")]
+    pub(crate) start_date: Option<String>,
+    /// Its last day, included.
+    #[schema(value_type = String, format = Date, example = "2024-06-30")]
+    pub(crate) end_date: Option<String>,
+    /// What is said about it.
+    #[schema(required)]
+    pub(crate) description: Option<String>,
+    /// Capital part of its budget.
+    #[schema(value_type = String, example = "50000.00")]
+    pub(crate) capital_budget: Option<String>,
+    /// Expense part of its budget.
+    #[schema(value_type = String, example = "25000.00")]
+    pub(crate) expense_budget: Option<String>,
+    /// The whole of it.
+    #[schema(value_type = String, example = "75000.00")]
+    pub(crate) total_budget: Option<String>,
+    /// How many of the project's assignments lie on its days.
+    pub(crate) assignment_count: i64,
+    /// The version of the project's timeline, as in `ETag`.
+    pub(crate) version: i64,
+    /// When it came into being (UTC).
+    #[schema(value_type = String, example = "2024-01-01T09:30:00")]
+    pub(crate) created_at: Option<String>,
+    /// When it last changed (UTC).
+    #[schema(value_type = String, example = "2024-01-01T09:30:00.250000")]
+    pub(crate) updated_at: Option<String>,
+}
+
+/// A row of `project_phases` as the database tells it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Row {
+    id: PhaseId,
+    project_id: ProjectId,
+    name: Option<String>,
+    start_date: Option<String>,
+    end_date: Option<String>,
+    description: Option<String>,
+    capital_budget: Option<String>,
+    expense_budget: Option<String>,
+    total_budget: Option<String>,
+    assignment_count: i64,
+    created_at: Option<String>,
+    updated_at: Option<String>,
+}
+
+impl PhaseBody {
+    /// A row of the table.
+    pub(crate) fn of_row(row: Row, version: i64) -> Self {
+        Self {
+            id: row.id,
+            project_id: row.project_id,
+            name: row.name,
+            start_date: row.start_date,
+            end_date: row.end_date,
+            description: row.description,
+            capital_budget: row.capital_budget,
+            expense_budget: row.expense_budget,
+            total_budget: row.total_budget,
+            assignment_count: row.assignment_count,
+            version,
+            created_at: row.created_at.map(isoformat),
+            updated_at: row.updated_at.map(isoformat),
+        }
+    }
+
+    /// A phase of a fold.
+    fn of_fold(
+        phase: &Phase,
+        stamps: &Stamps,
+        project: ProjectId,
+        version: i64,
+        days: &AssignmentDays,
+    ) -> Self {
+        Self {
+            id: phase.id,
+            project_id: project,
+            name: Some(phase.name.as_str().to_owned()),
+            start_date: Some(phase.range.start().to_string()),
+            end_date: Some(phase.range.end().to_string()),
+            description: phase.description.as_ref().map(|text| text.as_str().to_owned()),
+            capital_budget: Some(phase.budget.capital().to_string()),
+            expense_budget: Some(phase.budget.expense().to_string()),
+            total_budget: Some(phase.budget.total().to_string()),
+            assignment_count: days.within(phase.range.start(), phase.range.end()),
+            version,
+            created_at: Some(time(stamps.created_at)),
+            updated_at: Some(time(stamps.updated_at)),
+        }
+    }
+
+    /// All phases of a fold, in their order; none if the fold does not know when one of them came into being.
+    pub(crate) fn all_of(
+        folded: &FoldedTimeline,
+        project: ProjectId,
+        version: i64,
+        days: &AssignmentDays,
+    ) -> Option<Vec<Self>> {
+        let phases = folded.timeline.phases().iter();
+        phases
+            .map(|phase| Some(Self::of_fold(phase, folded.stamps.get(&phase.id)?, project, version, days)))
+            .collect()
+    }
+}
+
+/// An assignment of a resource to a project on one day.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Assignment {
+    /// Its id.
+    pub(crate) id: Uuid,
+    /// Whose time it is.
+    pub(crate) resource_id: Uuid,
+    /// Its project.
+    #[schema(value_type = Uuid)]
+    pub(crate) project_id: ProjectId,
+    /// Its day.
+    #[schema(value_type = String, format = Date)]
+    pub(crate) assignment_date: Option<String>,
+    /// How much of the day.
+    #[schema(value_type = String, example = "50.00")]
+    pub(crate) allocation_percentage: Option<String>,
+    /// How much of that is capital.
+    #[schema(value_type = String, example = "60.00")]
+    pub(crate) capital_percentage: Option<String>,
+    /// How much of that is expense.
+    #[schema(value_type = String, example = "40.00")]
+    pub(crate) expense_percentage: Option<String>,
+    /// When it came into being (UTC).
+    #[schema(value_type = String)]
+    pub(crate) created_at: Option<String>,
+    /// When it last changed (UTC).
+    #[schema(value_type = String)]
+    pub(crate) updated_at: Option<String>,
+}
+
+/// A time as the planner writes it: no zone, no fraction if it is zero, else six digits.
+pub(crate) fn time(at: NaiveDateTime) -> String {
+    let pattern = if at.nanosecond() / 1000 == 0 { "%Y-%m-%dT%H:%M:%S" } else { "%Y-%m-%dT%H:%M:%S%.6f" };
+    at.format(pattern).to_string()
+}
+
+/// The same for a time as the database writes it in JSON.
+pub(crate) fn isoformat(said: String) -> String {
+    match said.split_once('.') {
+        Some((whole, fraction)) if fraction.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("{whole}.{fraction:0<6}")
+        }
+        _ => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_six_digits_or_none() {
+        assert_eq!(isoformat("2024-01-01T09:30:00.25".to_owned()), "2024-01-01T09:30:00.250000");
+        assert_eq!(isoformat("2024-01-01T09:30:00".to_owned()), "2024-01-01T09:30:00");
+        assert_eq!(isoformat("infinity".to_owned()), "infinity");
+        assert_eq!(time(NaiveDateTime::default()), "1970-01-01T00:00:00");
+    }
+}

@@ -1,0 +1,224 @@
+//! The five routes that the planner's own service has, as its front end speaks them: paths, bodies, answers, texts.
+
+mod batch;
+
+use super::docs::{PlannerAsking, PlannerReading, PlannerWriting, WriteHeaders};
+use super::failure::Failure;
+use super::phase::{Assignment, PhaseBody};
+use super::read;
+use super::sent::{Segment, Sent};
+use super::shape::{self, Faults, Place, Shape};
+use super::write::{answer, no_project};
+use crate::app::App;
+use crate::auth::{Caller, Denied, Scope};
+use crate::problem::conflict;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chrono::NaiveDate;
+use phaseline_domain::{Draft, PhaseId, ProjectId, validate};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+/// The routes.
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(batch::batch))
+        .routes(routes!(list))
+        .routes(routes!(phase))
+        .routes(routes!(validation))
+        .routes(routes!(assignments))
+}
+
+/// An id in the path, or the planner's answer to one that is none.
+fn id<T: From<Uuid>>(name: &str, Segment(text): &Segment) -> Result<T, Failure> {
+    let mut faults = Faults::default();
+    let id = shape::in_path(name, text, &mut faults);
+    Ok(faults.none_or(id)?)
+}
+
+/// Who asks, if it has a scope.
+fn caller(caller: Result<Caller, Denied>, scope: Scope) -> Result<Caller, Failure> {
+    let caller = caller?;
+    caller.need(scope)?;
+    Ok(caller)
+}
+
+/// A project's phases
+///
+/// By start date.
+#[utoipa::path(get, path = "/api/v1/projects/{project_id}/phases", tag = "planner", operation_id = "list_phases",
+    params(("project_id" = Uuid, Path)), security(("bearer" = ["phases:read"])),
+    responses(
+        (status = OK, body = [PhaseBody], headers(
+            ("ETag" = String, description = "The timeline's version."),
+            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."))),
+        PlannerReading,
+    ))]
+async fn list(State(app): State<App>, asks: Result<Caller, Denied>, project: Segment) -> Response {
+    let listed = async {
+        let caller = caller(asks, Scope::PhasesRead)?;
+        let project: ProjectId = id("project_id", &project)?;
+        caller.need_project(project)?;
+        let found =
+            read::standing(&app, project).await?.ok_or_else(|| Failure::Missing(no_project(project)))?;
+        Ok(answer(StatusCode::OK, &found.phases, found.version, found.position))
+    };
+    listed.await.unwrap_or_else(Failure::as_the_planner)
+}
+
+/// One phase
+#[utoipa::path(get, path = "/api/v1/phases/{phase_id}", tag = "planner", operation_id = "get_phase",
+    params(("phase_id" = Uuid, Path)), security(("bearer" = ["phases:read"])),
+    responses(
+        (status = OK, body = PhaseBody, headers(
+            ("ETag" = String, description = "The timeline's version."),
+            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."))),
+        PlannerReading,
+    ))]
+async fn phase(State(app): State<App>, asks: Result<Caller, Denied>, phase: Segment) -> Response {
+    let found = async {
+        let caller = caller(asks, Scope::PhasesRead)?;
+        let phase: PhaseId = id("phase_id", &phase)?;
+        let missing = || Failure::Missing(format!("Phase {phase} not found"));
+        let found = read::standing_of_phase(&app, phase, |project| caller.may_see(project)).await?;
+        let found = found.ok_or_else(missing)?;
+        let body = found.phase(phase).ok_or_else(missing)?;
+        Ok(answer(StatusCode::OK, body, found.version, found.position))
+    };
+    found.await.unwrap_or_else(Failure::as_the_planner)
+}
+
+/// The assignments on a phase's days
+///
+/// By day.
+#[utoipa::path(get, path = "/api/v1/phases/{phase_id}/assignments", tag = "planner", operation_id = "list_assignments",
+    params(("phase_id" = Uuid, Path)), security(("bearer" = ["phases:read"])),
+    responses(
+        (status = OK, body = [Assignment], headers(
+            ("ETag" = String, description = "The timeline's version; assignments change without it."),
+            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."))),
+        PlannerReading,
+    ))]
+async fn assignments(State(app): State<App>, asks: Result<Caller, Denied>, phase: Segment) -> Response {
+    let found = async {
+        let caller = caller(asks, Scope::PhasesRead)?;
+        let phase: PhaseId = id("phase_id", &phase)?;
+        let missing = || Failure::Missing(format!("Phase with ID {phase} not found"));
+        let found = read::standing_of_phase(&app, phase, |project| caller.may_see(project)).await?;
+        let found = found.ok_or_else(missing)?;
+        let body = found.phase(phase).ok_or_else(missing)?;
+        let assignments = match (&body.start_date, &body.end_date) {
+            (Some(first), Some(last)) => read::assignments(&app, found.project, [first, last]).await?,
+            _ => Vec::new(),
+        };
+        Ok(answer(StatusCode::OK, &assignments, found.version, found.position))
+    };
+    found.await.unwrap_or_else(Failure::as_the_planner)
+}
+
+/// A phase that is to be checked.
+#[derive(Debug, ToSchema)]
+struct Checked {
+    /// Its id, if it has one.
+    #[schema(value_type = Option<Uuid>)]
+    id: Option<PhaseId>,
+    /// Its name.
+    name: String,
+    /// Its first day.
+    #[schema(value_type = String, format = Date)]
+    start_date: NaiveDate,
+    /// Its last day, included.
+    #[schema(value_type = String, format = Date)]
+    end_date: NaiveDate,
+}
+
+impl Shape for Checked {
+    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+        let members = faults.object(value, place)?;
+        let id = faults.optional(members, place, "id");
+        let name = faults.required(members, place, "name");
+        let start_date = faults.required(members, place, "start_date");
+        let end_date = faults.required(members, place, "end_date");
+        Some(Self { id, name: name?, start_date: start_date?, end_date: end_date? })
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Serialize, ToSchema)]
+struct Validation {
+    /// Whether no rule is broken.
+    is_valid: bool,
+    /// Every rule that is.
+    errors: Vec<ValidationError>,
+}
+
+/// One broken rule.
+#[derive(Debug, Serialize, ToSchema)]
+struct ValidationError {
+    /// The field that a front end shows it at.
+    field: &'static str,
+    /// What is wrong.
+    message: String,
+    /// The phase that breaks it, if it is one phase and the phase has an id.
+    #[schema(value_type = Option<Uuid>, required)]
+    phase_id: Option<PhaseId>,
+}
+
+/// Check a complete list of phases
+///
+/// Names and days only. Nothing is written. The answer is 200 also if rules are broken.
+#[utoipa::path(post, path = "/api/v1/projects/{project_id}/phases/validate", tag = "planner",
+    operation_id = "validate_phases", params(("project_id" = Uuid, Path)), request_body = [Checked],
+    security(("bearer" = ["phases:read"])), responses((status = OK, body = Validation), PlannerAsking))]
+async fn validation(
+    State(app): State<App>,
+    asks: Result<Caller, Denied>,
+    project: Segment,
+    sent: Sent,
+) -> Response {
+    let checked = async {
+        let caller = caller(asks, Scope::PhasesRead)?;
+        let body = sent.json()?;
+        let mut faults = Faults::default();
+        let id: Option<ProjectId> = shape::in_path("project_id", &project.0, &mut faults);
+        let phases = Vec::<Checked>::read(&body, &Place::BODY, &mut faults);
+        let (project, phases) = faults.none_or(id.zip(phases))?;
+        caller.need_project(project)?;
+        let found = read::standing(&app, project).await?;
+        let found = found.ok_or_else(|| Failure::Missing(format!("Project {project} not found")))?;
+        let range = found.range().ok_or_else(|| no_days(project))?;
+        let drafts: Vec<Draft<'_>> = phases
+            .iter()
+            .map(|phase| Draft {
+                id: phase.id,
+                name: &phase.name,
+                start_date: phase.start_date,
+                end_date: phase.end_date,
+                description: None,
+                budget: None,
+            })
+            .collect();
+        let errors: Vec<ValidationError> = validate(range, &drafts)
+            .into_iter()
+            .map(|broken| ValidationError {
+                field: broken.field,
+                message: broken.message,
+                phase_id: broken.phase_id,
+            })
+            .collect();
+        Ok(Json(Validation { is_valid: errors.is_empty(), errors }).into_response())
+    };
+    checked.await.unwrap_or_else(Failure::as_the_planner)
+}
+
+/// The project's dates in the planner's table are no days from one to another.
+fn no_days(project: ProjectId) -> Failure {
+    let detail = format!("the dates of project {project} are no range of days between the years 1 and 9999");
+    conflict("no_days", "No days", detail).into()
+}

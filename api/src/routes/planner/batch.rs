@@ -1,0 +1,237 @@
+//! The complete list of a project's phases at once.
+
+use super::{PlannerWriting, WriteHeaders, caller, no_days};
+use crate::app::App;
+use crate::auth::{Caller, Denied, Scope};
+use crate::routes::failure::{Broken, Failure, no_timeline};
+use crate::routes::phase::PhaseBody;
+use crate::routes::read;
+use crate::routes::sent::{Envelope, Segment, Sent};
+use crate::routes::shape::{self, Faults, Place, Shape};
+use crate::routes::write::{Order, carry_out, no_project};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::NaiveDate;
+use phaseline_domain::{
+    Draft, PhaseDraft, PhaseId, ProjectId, Refusal, ReplacementPhase, Rule, TimelineCommand, validate,
+};
+use rust_decimal::Decimal;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use utoipa::ToSchema;
+
+/// The complete list of a project's phases. Phases that are left out are removed.
+#[derive(Debug, ToSchema)]
+pub(crate) struct Batch {
+    /// The phases, in any order.
+    phases: Vec<Entry>,
+    /// The version of the timeline that the caller has seen; the same as `If-Match`.
+    version: Option<i64>,
+}
+
+/// A phase of the list.
+#[derive(Debug, ToSchema)]
+#[schema(as = BatchPhase)]
+struct Entry {
+    /// Its id; null or absent for a new phase.
+    #[schema(value_type = Option<Uuid>)]
+    id: Option<PhaseId>,
+    /// Its name.
+    #[schema(max_length = 100)]
+    name: String,
+    /// Its first day.
+    #[schema(value_type = String, format = Date)]
+    start_date: NaiveDate,
+    /// Its last day, included.
+    #[schema(value_type = String, format = Date)]
+    end_date: NaiveDate,
+    /// What is said about it.
+    #[schema(max_length = 500)]
+    description: Option<String>,
+    /// Capital part of its budget; a string or a number.
+    #[schema(value_type = String, example = "50000.00")]
+    capital_budget: Decimal,
+    /// Expense part of its budget.
+    #[schema(value_type = String, example = "25000.00")]
+    expense_budget: Decimal,
+    /// The whole of it, which is the sum.
+    #[schema(value_type = String, example = "75000.00")]
+    total_budget: Decimal,
+    /// The version of the timeline that the caller has seen, as the list of phases had it.
+    version: Option<i64>,
+}
+
+impl Shape for Entry {
+    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+        let members = faults.object(value, place)?;
+        let id = faults.optional(members, place, "id");
+        let name = faults.required(members, place, "name");
+        let start_date = faults.required(members, place, "start_date");
+        let end_date = faults.required(members, place, "end_date");
+        let description = faults.optional(members, place, "description");
+        let capital_budget = faults.required(members, place, "capital_budget");
+        let expense_budget = faults.required(members, place, "expense_budget");
+        let total_budget = faults.required(members, place, "total_budget");
+        let version = faults.optional(members, place, "version");
+        Some(Self {
+            id,
+            name: name?,
+            start_date: start_date?,
+            end_date: end_date?,
+            description,
+            capital_budget: capital_budget?,
+            expense_budget: expense_budget?,
+            total_budget: total_budget?,
+            version,
+        })
+    }
+}
+
+impl Shape for Batch {
+    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+        let members = faults.object(value, place)?;
+        let phases = faults.required::<Vec<Entry>>(members, place, "phases");
+        let version = faults.optional(members, place, "version");
+        Some(Self { phases: phases?, version })
+    }
+}
+
+impl Batch {
+    /// The one version that all who say one agree on, the header among them.
+    fn version(&self, header: Option<i64>) -> Result<Option<i64>, Failure> {
+        let mut faults = Faults::default();
+        let mut agreed = header;
+        let mut agree = |said: Option<i64>, place: &Place<'_>| match (agreed, said) {
+            (Some(agreed), Some(said)) if agreed != said => {
+                let message =
+                    format!("Value error, version {said} is not {agreed}, which was sent beside it");
+                faults.note(&place.member("version"), "value_error", message);
+            }
+            (None, Some(_)) => agreed = said,
+            _ => {}
+        };
+        agree(self.version, &Place::BODY);
+        let list = Place::BODY.member("phases");
+        for (index, entry) in self.phases.iter().enumerate() {
+            agree(entry.version, &list.entry(index));
+        }
+        Ok(faults.none_or(Some(agreed))?)
+    }
+}
+
+impl Entry {
+    fn draft(self, id: PhaseId) -> PhaseDraft {
+        PhaseDraft {
+            id,
+            name: self.name,
+            start_date: self.start_date,
+            end_date: self.end_date,
+            description: self.description,
+            capital_budget: self.capital_budget,
+            expense_budget: self.expense_budget,
+            total_budget: self.total_budget,
+        }
+    }
+}
+
+/// Replace all phases of a project
+///
+/// All of them, or none: phases with an id are changed, those without one created, those left out removed.
+#[utoipa::path(post, path = "/api/v1/projects/{project_id}/phases/batch", tag = "planner", operation_id = "replace_phases",
+    params(("project_id" = Uuid, Path), WriteHeaders), request_body = Batch, security(("bearer" = ["phases:write"])),
+    responses(
+        (status = OK, body = [PhaseBody], description = "The phases, in the order in which they were sent.", headers(
+            ("ETag" = String, description = "The timeline's version."),
+            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
+            ("Idempotent-Replayed" = String, description = "`true` if this is an earlier answer again."))),
+        PlannerWriting,
+    ))]
+pub(super) async fn batch(
+    State(app): State<App>,
+    asks: Result<Caller, Denied>,
+    project: Segment,
+    sent: Sent,
+) -> Response {
+    replace(&app, asks, &project, &sent).await.unwrap_or_else(Failure::as_the_planner)
+}
+
+async fn replace(
+    app: &App,
+    asks: Result<Caller, Denied>,
+    project: &Segment,
+    sent: &Sent,
+) -> Result<Response, Failure> {
+    let caller = caller(asks, Scope::PhasesWrite)?;
+    let body = sent.json()?;
+    let mut faults = Faults::default();
+    let id: Option<ProjectId> = shape::in_path("project_id", &project.0, &mut faults);
+    let read = Batch::read(&body, &Place::BODY, &mut faults);
+    let (project, batch) = faults.none_or(id.zip(read))?;
+    caller.need_project(project)?;
+    let mut envelope = sent.envelope(&caller, &body)?;
+    envelope.expected = batch.version(envelope.expected)?;
+
+    let mut asked = Vec::with_capacity(batch.phases.len());
+    let mut phases = Vec::with_capacity(batch.phases.len());
+    for (index, entry) in batch.phases.into_iter().enumerate() {
+        let known = entry.id;
+        let id = known.unwrap_or_else(|| envelope.new_id(index));
+        asked.push((id, known.is_none()));
+        let draft = entry.draft(id);
+        phases.push(match known {
+            Some(_) => ReplacementPhase::Existing(draft),
+            None => ReplacementPhase::New(draft),
+        });
+    }
+    let fresh: BTreeSet<PhaseId> = asked.iter().filter(|(_, fresh)| *fresh).map(|(id, _)| *id).collect();
+    let command = TimelineCommand::ReplaceAll { phases };
+    let order = Order {
+        project,
+        command: command.clone(),
+        envelope: &envelope,
+        attempted: &body,
+        fresh: fresh.clone(),
+    };
+    let done = match carry_out(app, order).await {
+        Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V16) => {
+            envelope.expected = open(app, project, &command, &envelope, &body).await?;
+            carry_out(app, Order { project, command, envelope: &envelope, attempted: &body, fresh }).await?
+        }
+        done => done?,
+    };
+    let listed: Vec<&PhaseBody> = asked.iter().filter_map(|(id, _)| done.phase(*id)).collect();
+    Ok(done.answer(StatusCode::OK, &listed))
+}
+
+/// Opens the timeline of a project that has no phase yet, if the list that it is to get will be taken; the version that it
+/// is at then. The planner's own service takes a list for such a project.
+async fn open(
+    app: &App,
+    project: ProjectId,
+    replacement: &TimelineCommand,
+    envelope: &Envelope,
+    body: &Value,
+) -> Result<Option<i64>, Failure> {
+    let found = read::standing(app, project).await?.ok_or_else(|| Failure::Missing(no_project(project)))?;
+    let range = found.range().ok_or_else(|| no_days(project))?;
+    let TimelineCommand::ReplaceAll { phases } = replacement else { return Err(no_timeline().into()) };
+    let mut drafts = Vec::new();
+    for phase in phases {
+        match phase {
+            ReplacementPhase::Existing(draft) => {
+                return Err(Failure::Missing(format!("Phase with ID {} not found", draft.id)));
+            }
+            ReplacementPhase::New(draft) => drafts.push(Draft { id: None, ..Draft::from(draft) }),
+        }
+    }
+    let fresh = BTreeSet::new();
+    if let Err(refusal) = Refusal::unless_empty(validate(range, &drafts)) {
+        return Err(Failure::Rules(Box::new(Broken { refusal, fresh })));
+    }
+    let opening = Envelope { key: None, ..envelope.clone() };
+    let command = TimelineCommand::Open { project_id: project, range, default_phase_id: PhaseId::random() };
+    let opened =
+        carry_out(app, Order { project, command, envelope: &opening, attempted: body, fresh }).await?;
+    Ok(envelope.expected.map(|_| opened.committed.version))
+}

@@ -1,0 +1,326 @@
+//! What a request to change something brings along: its body, the version it has seen, its key, who and why.
+
+use super::failure::Failure;
+use super::shape::{Faults, Place};
+use crate::app::App;
+use crate::auth::Caller;
+use crate::problem::{Problem, bad_request, too_large};
+use crate::request;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::header::{CONTENT_TYPE, IF_MATCH};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode};
+use phaseline_domain::PhaseId;
+use phaseline_store::{IdempotencyKey, Metadata};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::convert::Infallible;
+use uuid::Uuid;
+
+/// The header of an idempotency key.
+pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The header that says why a change is made.
+pub(crate) const REASON: &str = "phaseline-reason";
+/// The header that ties requests of one purpose together.
+const CORRELATION: &str = "x-correlation-id";
+/// The header of the distributed trace (W3C Trace Context).
+const TRACE: &str = "traceparent";
+
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 500;
+/// The longest key, in bytes.
+const LONGEST_KEY: usize = 255;
+/// The longest correlation id that is taken.
+const LONGEST_CORRELATION: usize = 128;
+
+/// No version of any timeline: what an entity tag means that is not one of ours.
+const NO_VERSION: i64 = -1;
+
+/// The namespace of ids that follow from an idempotency key.
+const CREATED: Uuid = Uuid::from_u128(0x3f0c_8a5e_9b1d_4c67_a2f4_5d80_e1b7_c936);
+
+/// The one variable part of a path, as it was sent.
+#[derive(Debug)]
+pub(crate) struct Segment(pub(crate) String);
+
+impl FromRequestParts<App> for Segment {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let path = Path::<String>::from_request_parts(parts, app).await;
+        Ok(Self(path.map(|Path(text)| text).unwrap_or_default()))
+    }
+}
+
+/// A request with its body, read.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    method: Method,
+    /// Path and query.
+    target: String,
+    headers: HeaderMap,
+    body: Result<Bytes, Box<Problem>>,
+}
+
+impl FromRequest<App> for Sent {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Infallible> {
+        let (parts, body) = request.into_parts();
+        let target = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+        let (method, headers) = (parts.method.clone(), parts.headers.clone());
+        let read = Bytes::from_request(Request::from_parts(parts, body), app).await;
+        let body = read.map_err(|error| {
+            Box::new(match error.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => too_large(app.settings.body_limit),
+                _ => bad_request("the body could not be read to its end"),
+            })
+        });
+        Ok(Self { method, target, headers, body })
+    }
+}
+
+/// What a request to change something says beside its body.
+#[derive(Clone, Debug)]
+pub(crate) struct Envelope {
+    /// Who, why, by what way.
+    pub(crate) metadata: Metadata,
+    /// The version that the caller has seen, if it says so.
+    pub(crate) expected: Option<i64>,
+    /// Whether something must be there already: `If-Match: *`, or any version.
+    pub(crate) must_exist: bool,
+    /// Its key.
+    pub(crate) key: Option<IdempotencyKey>,
+}
+
+impl Sent {
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Result<Value, Failure> {
+        let body = self.body.as_ref().map_err(Clone::clone)?;
+        if !self.says_json() {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "not_json",
+                "Not JSON",
+                "the body must be JSON: send Content-Type: application/json",
+            )
+            .into());
+        }
+        let mut faults = Faults::default();
+        if body.is_empty() {
+            faults.note(&Place::BODY, "missing", "Field required");
+            return Err(Failure::Shape(faults.all()));
+        }
+        serde_json::from_slice(body).map_err(|error| {
+            let at = offset(body, error.line(), error.column());
+            faults.note(&Place::BODY.entry(at), "json_invalid", "JSON decode error");
+            Failure::Shape(faults.all())
+        })
+    }
+
+    /// Whether the body is said to be JSON; a client that says nothing means it.
+    fn says_json(&self) -> bool {
+        let Some(kind) = self.headers.get(CONTENT_TYPE) else { return true };
+        let kind = kind.to_str().unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        kind.strip_prefix("application/").is_some_and(|kind| kind == "json" || kind.ends_with("+json"))
+    }
+
+    /// What it says beside its body.
+    pub(crate) fn envelope(&self, caller: &Caller, body: &Value) -> Result<Envelope, Box<Problem>> {
+        let tag = self.one(IF_MATCH.as_str())?;
+        let (expected, must_exist) = match tag {
+            None => (None, false),
+            Some(b"*") => (None, true),
+            Some(tag) => (Some(version(tag)?), true),
+        };
+        let key = match self.one(IDEMPOTENCY_KEY)? {
+            None => None,
+            Some(key) => Some(IdempotencyKey {
+                scope: caller.subject.clone(),
+                key: key_text(key)?,
+                fingerprint: self.fingerprint(tag.unwrap_or_default(), body),
+            }),
+        };
+        let metadata = Metadata {
+            actor: Some(caller.subject.clone()),
+            reason: self.one(REASON)?.map(reason).transpose()?,
+            source: Some("api".to_owned()),
+            command_id: Some(Uuid::now_v7().to_string()),
+            correlation_id: self.sane(CORRELATION),
+            request_id: request::current_id().map(|id| id.to_string()),
+            trace_id: self.headers.get(TRACE).and_then(|header| trace(header.to_str().ok()?)),
+        };
+        Ok(Envelope { metadata, expected, must_exist, key })
+    }
+
+    /// A header that stands once, or not at all.
+    fn one(&self, name: &str) -> Result<Option<&[u8]>, Box<Problem>> {
+        let mut values = self.headers.get_all(name).iter();
+        let first = values.next();
+        if values.next().is_some() {
+            return Err(Box::new(bad_request(format!(
+                "the header {name} stands more than once: send it once"
+            ))));
+        }
+        Ok(first.map(|value| value.as_bytes()))
+    }
+
+    fn sane(&self, name: &str) -> Option<String> {
+        let text = self.headers.get(name)?.to_str().ok()?;
+        let fits = (1..=LONGEST_CORRELATION).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then(|| text.to_owned())
+    }
+
+    /// Everything that a request asks for. Two bodies that say the same have the same.
+    fn fingerprint(&self, tag: &[u8], body: &Value) -> [u8; 32] {
+        let mut text = Vec::new();
+        canonical(body, &mut text);
+        let mut hash = Sha256::new();
+        for part in [self.method.as_str().as_bytes(), self.target.as_bytes(), tag, &text] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into()
+    }
+}
+
+impl Envelope {
+    /// The id for the phase at a place of the request: with a key always the same one, so that a request that is sent again
+    /// creates the phases that it created.
+    pub(crate) fn new_id(&self, index: usize) -> PhaseId {
+        let Some(key) = &self.key else { return PhaseId::random() };
+        let mut name = Vec::new();
+        for part in [key.scope.as_bytes(), key.key.as_bytes(), &key.fingerprint] {
+            name.extend((part.len() as u64).to_be_bytes());
+            name.extend(part);
+        }
+        name.extend((index as u64).to_be_bytes());
+        PhaseId::from(Uuid::new_v5(&CREATED, &name))
+    }
+}
+
+/// JSON with its members in order and no spaces.
+fn canonical(value: &Value, text: &mut Vec<u8>) {
+    let quoted = |name: &str| Value::from(name).to_string();
+    match value {
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by_key(|(name, _)| *name);
+            text.push(b'{');
+            for (index, (name, value)) in members.into_iter().enumerate() {
+                if index > 0 {
+                    text.push(b',');
+                }
+                text.extend(quoted(name).bytes());
+                text.push(b':');
+                canonical(value, text);
+            }
+            text.push(b'}');
+        }
+        Value::Array(entries) => {
+            text.push(b'[');
+            for (index, entry) in entries.iter().enumerate() {
+                if index > 0 {
+                    text.push(b',');
+                }
+                canonical(entry, text);
+            }
+            text.push(b']');
+        }
+        other => text.extend(other.to_string().bytes()),
+    }
+}
+
+/// The version that an entity tag names. A well-formed tag that is not one of ours is no version of anything.
+fn version(tag: &[u8]) -> Result<i64, Box<Problem>> {
+    let wrong = || {
+        Box::new(bad_request("If-Match takes one entity tag as an answer's ETag had it, such as \"7\", or *"))
+    };
+    let text = std::str::from_utf8(tag).map_err(|_| wrong())?.trim();
+    let (weak, quoted) = match text.strip_prefix("W/") {
+        Some(quoted) => (true, quoted),
+        None => (false, text),
+    };
+    let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(wrong)?;
+    if inner.contains('"') {
+        return Err(wrong());
+    }
+    // A weak tag never matches (RFC 9110, 13.1.1), nor does one with a sign or with zeros before its number.
+    let number = inner.parse::<i64>().ok().filter(|number| !weak && number.to_string() == inner);
+    Ok(number.filter(|number| *number >= 0).unwrap_or(NO_VERSION))
+}
+
+fn key_text(key: &[u8]) -> Result<String, Box<Problem>> {
+    let fits = (1..=LONGEST_KEY).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);
+    if !fits {
+        let detail = format!("Idempotency-Key takes 1 to {LONGEST_KEY} visible ASCII characters");
+        return Err(Box::new(bad_request(detail)));
+    }
+    Ok(String::from_utf8_lossy(key).into_owned())
+}
+
+fn reason(text: &[u8]) -> Result<String, Box<Problem>> {
+    let text = std::str::from_utf8(text).ok().filter(|text| text.chars().count() <= LONGEST_REASON);
+    text.map(ToOwned::to_owned).ok_or_else(|| {
+        Box::new(bad_request(format!("Phaseline-Reason takes UTF-8, at most {LONGEST_REASON} characters")))
+    })
+}
+
+/// The trace's id in a `traceparent` header.
+fn trace(header: &str) -> Option<String> {
+    let id = header.trim().split('-').nth(1)?;
+    let is_id = id.len() == 32
+        && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        && id.bytes().any(|byte| byte != b'0');
+    is_id.then(|| id.to_owned())
+}
+
+/// The character at a line and column, from 0.
+fn offset(body: &[u8], line: usize, column: usize) -> usize {
+    let before: usize =
+        body.split(|byte| *byte == b'\n').take(line.saturating_sub(1)).map(|line| line.len() + 1).sum();
+    let at = (before + column).saturating_sub(1).min(body.len());
+    String::from_utf8_lossy(body.get(..at).unwrap_or_default()).chars().count()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_entity_tag_is_a_version_or_none_of_ours() {
+        for (tag, number) in
+            [("\"7\"", 7), ("\"0\"", 0), ("W/\"7\"", -1), ("\"07\"", -1), ("\"x\"", -1), ("\"-3\"", -1)]
+        {
+            assert_eq!(version(tag.as_bytes()).unwrap(), number, "{tag}");
+        }
+        for tag in ["7", "\"7", "\"7\", \"8\"", ""] {
+            assert!(version(tag.as_bytes()).is_err(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn bodies_that_say_the_same_are_written_alike() {
+        let mut text = Vec::new();
+        let body: Value = serde_json::from_str(r#"{ "b": [1, "x"], "a": {"d": null, "c": 0.10} }"#).unwrap();
+        canonical(&body, &mut text);
+        assert_eq!(String::from_utf8(text).unwrap(), r#"{"a":{"c":0.1,"d":null},"b":[1,"x"]}"#);
+        let mut other = Vec::new();
+        canonical(&json!({"a": 1}), &mut other);
+        assert_eq!(other, br#"{"a":1}"#);
+    }
+
+    #[test]
+    fn a_trace_is_known_by_its_id() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(trace(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(), Some(id));
+        for odd in ["", "00", "00-xyz-1-1", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"] {
+            assert_eq!(trace(odd), None, "{odd}");
+        }
+    }
+}

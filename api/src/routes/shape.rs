@@ -1,0 +1,342 @@
+//! Reads what was sent member by member, and notes everything that is wrong with its shape: whoever asked learns of all of
+//! it at once. Types and messages are those that the planner's front end knows.
+
+mod decimal;
+
+use chrono::NaiveDate;
+use phaseline_domain::{PhaseId, ProjectId};
+use serde_json::{Map, Value};
+use std::str::FromStr;
+use uuid::Uuid;
+
+/// One thing that is wrong with the shape of what was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Where: `body` or `path`, then names and indexes.
+    steps: Vec<String>,
+    /// What is wrong, for a person.
+    pub(crate) message: String,
+    /// What is wrong, for a program.
+    pub(crate) kind: &'static str,
+}
+
+impl Fault {
+    /// The place as the planner's front end reads it: `body -> phases -> 0 -> name`.
+    pub(crate) fn arrows(&self) -> String {
+        self.steps.join(" -> ")
+    }
+
+    /// The place as `phases[0].name`; nothing for the body itself.
+    pub(crate) fn dotted(&self) -> Option<String> {
+        let mut text = String::new();
+        for step in self.steps.iter().skip(1) {
+            if step.bytes().all(|byte| byte.is_ascii_digit()) {
+                text.push_str(&format!("[{step}]"));
+            } else {
+                if !text.is_empty() {
+                    text.push('.');
+                }
+                text.push_str(step);
+            }
+        }
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+/// A place in what was sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    above: Option<&'a Place<'a>>,
+    step: Step<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+impl<'a> Place<'a> {
+    /// The body as a whole.
+    pub(crate) const BODY: Place<'static> = Place { above: None, step: Step::Name("body") };
+    /// The path.
+    pub(crate) const PATH: Place<'static> = Place { above: None, step: Step::Name("path") };
+
+    /// A member of what is here.
+    pub(crate) const fn member(&'a self, name: &'a str) -> Self {
+        Self { above: Some(self), step: Step::Name(name) }
+    }
+
+    /// An entry of the list that is here.
+    pub(crate) const fn entry(&'a self, index: usize) -> Self {
+        Self { above: Some(self), step: Step::Index(index) }
+    }
+
+    fn steps(&self) -> Vec<String> {
+        let mut steps = self.above.map(Place::steps).unwrap_or_default();
+        steps.push(match self.step {
+            Step::Name(name) => name.to_owned(),
+            Step::Index(index) => index.to_string(),
+        });
+        steps
+    }
+}
+
+/// What was found wrong so far.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<Fault>);
+
+/// A value that can be read from JSON.
+pub(crate) trait Shape: Sized {
+    /// The value; none if it cannot be read, which is noted.
+    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self>;
+}
+
+impl Faults {
+    /// Notes what is wrong.
+    pub(crate) fn note(&mut self, place: &Place<'_>, kind: &'static str, message: impl Into<String>) {
+        self.0.push(Fault { steps: place.steps(), message: message.into(), kind });
+    }
+
+    /// `Err` with everything that was noted, if there is anything.
+    pub(crate) fn none_or<T>(self, read: Option<T>) -> Result<T, Vec<Fault>> {
+        match read {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(self.0),
+        }
+    }
+
+    /// Everything that was noted.
+    pub(crate) fn all(self) -> Vec<Fault> {
+        self.0
+    }
+
+    /// The members of an object.
+    pub(crate) fn object<'v>(
+        &mut self,
+        value: &'v Value,
+        place: &Place<'_>,
+    ) -> Option<&'v Map<String, Value>> {
+        let members = value.as_object();
+        if members.is_none() {
+            let message = "Input should be a valid dictionary or object to extract fields from";
+            self.note(place, "model_attributes_type", message);
+        }
+        members
+    }
+
+    /// Notes members that nobody knows: a misspelt one would be passed over in silence.
+    pub(crate) fn only(&mut self, members: &Map<String, Value>, place: &Place<'_>, known: &[&str]) {
+        for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
+            let message = format!("Unknown member; there are {}", known.join(", "));
+            self.note(&place.member(name), "extra_forbidden", message);
+        }
+    }
+
+    /// A member that must be there.
+    pub(crate) fn required<T: Shape>(
+        &mut self,
+        members: &Map<String, Value>,
+        place: &Place<'_>,
+        name: &str,
+    ) -> Option<T> {
+        match members.get(name) {
+            Some(value) => T::read(value, &place.member(name), self),
+            None => {
+                self.note(&place.member(name), "missing", "Field required");
+                None
+            }
+        }
+    }
+
+    /// A member that may be absent or null.
+    pub(crate) fn optional<T: Shape>(
+        &mut self,
+        members: &Map<String, Value>,
+        place: &Place<'_>,
+        name: &str,
+    ) -> Option<T> {
+        let value = members.get(name).filter(|value| !value.is_null())?;
+        T::read(value, &place.member(name), self)
+    }
+
+    /// A member that may be absent; null is a value of its own.
+    pub(crate) fn given<T: Shape>(
+        &mut self,
+        members: &Map<String, Value>,
+        place: &Place<'_>,
+        name: &str,
+    ) -> Option<Option<T>> {
+        match members.get(name)? {
+            Value::Null => Some(None),
+            value => T::read(value, &place.member(name), self).map(Some),
+        }
+    }
+
+    /// A member that may be absent, but not null.
+    pub(crate) fn stated<T: Shape>(
+        &mut self,
+        members: &Map<String, Value>,
+        place: &Place<'_>,
+        name: &str,
+    ) -> Option<T> {
+        T::read(members.get(name)?, &place.member(name), self)
+    }
+}
+
+/// Reads a body whole.
+pub(crate) fn body<T: Shape>(value: &Value) -> Result<T, Vec<Fault>> {
+    let mut faults = Faults::default();
+    let read = T::read(value, &Place::BODY, &mut faults);
+    faults.none_or(read)
+}
+
+/// An id in the path.
+pub(crate) fn in_path<T: From<Uuid>>(name: &str, text: &str, faults: &mut Faults) -> Option<T> {
+    uuid(text, &Place::PATH.member(name), faults).map(T::from)
+}
+
+fn uuid(text: &str, place: &Place<'_>, faults: &mut Faults) -> Option<Uuid> {
+    match Uuid::from_str(text) {
+        Ok(id) => Some(id),
+        Err(error) => {
+            faults.note(place, "uuid_parsing", format!("Input should be a valid UUID, {error}"));
+            None
+        }
+    }
+}
+
+impl Shape for Uuid {
+    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+        if let Value::String(text) = value {
+            return uuid(text, place, faults);
+        }
+        faults.note(place, "uuid_type", "UUID input should be a string, bytes or UUID object");
+        None
+    }
+}
+
+impl Shape for PhaseId {
+    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+        Uuid::read(value, place, faults).map(Self::from)
+    }
+}
+
+impl Shape for ProjectId {
+    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+        Uuid::read(value, place, faults).map(Self::from)
+    }
+}
+
+impl Shape for String {
+    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+        let text = value.as_str().map(ToOwned::to_owned);
+        if text.is_none() {
+            faults.note(place, "string_type", "Input should be a valid string");
+        }
+        text
+    }
+}
+
+impl Shape for i64 {
+    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+        let number = value.as_i64();
+        if number.is_none() {
+            faults.note(place, "int_type", "Input should be a valid integer");
+        }
+        number
+    }
+}
+
+impl<T: Shape> Shape for Vec<T> {
+    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+        let Some(list) = value.as_array() else {
+            faults.note(place, "list_type", "Input should be a valid list");
+            return None;
+        };
+        let read = list.iter().enumerate().map(|(index, value)| T::read(value, &place.entry(index), faults));
+        // All of them are read before one that is missing ends it.
+        let read: Vec<Option<T>> = read.collect();
+        read.into_iter().collect()
+    }
+}
+
+impl Shape for NaiveDate {
+    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+        let Some(text) = value.as_str() else {
+            faults.note(place, "date_type", "Input should be a valid date");
+            return None;
+        };
+        match day(text) {
+            Ok(date) => Some(date),
+            Err(what) => {
+                let message = format!("Input should be a valid date or datetime, {what}");
+                faults.note(place, "date_from_datetime_parsing", message);
+                None
+            }
+        }
+    }
+}
+
+/// A day as `YYYY-MM-DD`, or what is wrong with it.
+fn day(text: &str) -> Result<NaiveDate, &'static str> {
+    let bytes = text.as_bytes();
+    if bytes.len() < 10 {
+        return Err("input is too short");
+    }
+    let number = |digits: &[u8]| {
+        digits
+            .iter()
+            .try_fold(0_u32, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))
+    };
+    let part = |range: std::ops::Range<usize>| bytes.get(range).and_then(number);
+    let dash = |at: usize| bytes.get(at) == Some(&b'-');
+    let year = part(0..4).ok_or("invalid character in year")?;
+    if !dash(4) || !dash(7) {
+        return Err("invalid date separator, expected `-`");
+    }
+    let month = part(5..7).ok_or("invalid character in month")?;
+    let day = part(8..10).ok_or("invalid character in day")?;
+    if bytes.len() > 10 {
+        return Err("unexpected extra characters at the end of the input");
+    }
+    if year == 0 {
+        return Err("year 0 is out of range");
+    }
+    if !(1..=12).contains(&month) {
+        return Err("month value is outside expected range of 1-12");
+    }
+    let year = i32::try_from(year).map_err(|_| "year is out of range")?;
+    NaiveDate::from_ymd_opt(year, month, day).ok_or("day value is outside expected range")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_day_is_a_day_of_the_calendar() {
+        assert_eq!(day("2024-02-29").unwrap().to_string(), "2024-02-29");
+        for (text, wrong) in [
+            ("2024-1-1", "input is too short"),
+            ("tomorrow!!", "invalid character in year"),
+            ("2024/01/01", "invalid date separator, expected `-`"),
+            ("2024-13-01", "month value is outside expected range of 1-12"),
+            ("2023-02-29", "day value is outside expected range"),
+            ("2024-01-01T00:00:00", "unexpected extra characters at the end of the input"),
+            ("0000-01-01", "year 0 is out of range"),
+        ] {
+            assert_eq!(day(text), Err(wrong), "{text}");
+        }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_noted_with_its_place() {
+        let faults = body::<Vec<PhaseId>>(&json!([1, "x", null])).unwrap_err();
+        let places: Vec<String> = faults.iter().map(Fault::arrows).collect();
+        assert_eq!(places, ["body -> 0", "body -> 1", "body -> 2"]);
+        assert_eq!(faults.first().unwrap().dotted().as_deref(), Some("[0]"));
+    }
+}

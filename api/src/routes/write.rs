@@ -1,0 +1,208 @@
+//! The way of every command: given to the store, and answered with the phases as they are after it.
+
+use super::failure::{Broken, Failure, Stale};
+use super::phase::PhaseBody;
+use super::read::{self, AssignmentDays};
+use super::sent::Envelope;
+use crate::app::App;
+use crate::problem::{Problem, unavailable};
+use axum::Json;
+use axum::http::header::ETAG;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use phaseline_domain::{PhaseId, ProjectId, Refusal, Rule, TimelineCommand, Violation};
+use phaseline_store::{Committed, ExecuteError, Request, StoreError};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// The header with the position of a timeline's last event.
+pub(crate) const POSITION: &str = "phaseline-position";
+/// The header of an answer that is an earlier one again.
+const REPLAYED: &str = "idempotent-replayed";
+
+/// A command on its way.
+#[derive(Debug)]
+pub(crate) struct Order<'a> {
+    /// Whose timeline.
+    pub(crate) project: ProjectId,
+    /// What is to be done.
+    pub(crate) command: TimelineCommand,
+    /// What the request says beside it.
+    pub(crate) envelope: &'a Envelope,
+    /// What was sent, to be shown beside what stands.
+    pub(crate) attempted: &'a Value,
+    /// Phases whose ids the caller does not know yet.
+    pub(crate) fresh: BTreeSet<PhaseId>,
+}
+
+/// What a command led to.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// What the store says.
+    pub(crate) committed: Committed,
+    /// The phases after it.
+    pub(crate) phases: Vec<PhaseBody>,
+}
+
+/// Carries out a command, and counts what came of it.
+pub(crate) async fn carry_out(app: &App, order: Order<'_>) -> Result<Done, Failure> {
+    let project = order.project;
+    let name = name(&order.command);
+    let created = match &order.command {
+        TimelineCommand::CreatePhase { phase, .. } => Some(phase.id),
+        _ => None,
+    };
+    let request = Request {
+        project,
+        command: order.command,
+        metadata: order.envelope.metadata.clone(),
+        expected: order.envelope.expected,
+        key: order.envelope.key.clone(),
+    };
+    let outcome = app.store.submit(request).await;
+    app.telemetry.commanded(name, outcome_name(&outcome));
+    match outcome {
+        Ok(committed) => {
+            let phases = after(app, project, &committed).await?;
+            Ok(Done { committed, phases })
+        }
+        Err(ExecuteError::Refused(refusal)) => {
+            Err(Failure::Rules(Box::new(Broken { refusal, fresh: order.fresh })))
+        }
+        Err(ExecuteError::Stale { .. }) => {
+            let Some(current) = read::standing(app, project).await? else {
+                return Err(Failure::Missing(no_project(project)));
+            };
+            Err(Failure::Stale(Box::new(Stale { current, attempted: order.attempted.clone() })))
+        }
+        Err(ExecuteError::Store(error)) => Err(of_store(&error, project, created, order.fresh)),
+    }
+}
+
+/// The phases after a command. It is written by now, and whoever asked must learn that.
+async fn after(app: &App, project: ProjectId, committed: &Committed) -> Result<Vec<PhaseBody>, Failure> {
+    let told = async {
+        let days: AssignmentDays = read::assignment_days(app, project).await?;
+        if let Some(phases) = PhaseBody::all_of(&committed.after, project, committed.version, &days) {
+            return Ok(phases);
+        }
+        // When a phase came into being is not known here while the command that creates it is being written.
+        let standing = read::standing(app, project).await?;
+        Ok::<_, Box<Problem>>(standing.map(|standing| standing.phases).unwrap_or_default())
+    };
+    told.await.map_err(|problem| {
+        let detail = format!(
+            "the command was carried out, the timeline is at version {}; its phases could not be read: {}",
+            committed.version,
+            problem.detail()
+        );
+        unavailable("written_not_told", "Written, but not told", detail).into()
+    })
+}
+
+/// The words for a project that is not there.
+pub(crate) fn no_project(project: ProjectId) -> String {
+    StoreError::UnknownProject(project).to_string()
+}
+
+/// What an error of the store is to a client.
+pub(crate) fn of_store(
+    error: &StoreError,
+    project: ProjectId,
+    created: Option<PhaseId>,
+    fresh: BTreeSet<PhaseId>,
+) -> Failure {
+    let code = match error {
+        StoreError::Database(error) => error.as_database_error().and_then(sqlx::error::DatabaseError::code),
+        _ => None,
+    };
+    match (error, code.as_deref()) {
+        (StoreError::UnknownProject(project), _) => Failure::Missing(no_project(*project)),
+        // The project went while the command was on its way.
+        (_, Some("23503")) => Failure::Missing(no_project(project)),
+        // A phase of that id stands in another project, which is none of the caller's business.
+        (_, Some("23505")) if created.is_some() => {
+            let id = created.unwrap_or_else(PhaseId::random);
+            let refusal = Refusal::from(Violation {
+                rule: Rule::V20,
+                field: Rule::V20.field(),
+                message: format!("Phase with ID {id} already exists"),
+                phase_id: Some(id),
+            });
+            Failure::Rules(Box::new(Broken { refusal, fresh }))
+        }
+        (StoreError::KeyReused, _) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", "Key used before", error.to_string())
+                .into()
+        }
+        (StoreError::OutcomeUnknown(why), _) => {
+            tracing::error!(why, %project, "whether a command was written is not known");
+            unavailable(
+                "outcome_unknown",
+                "Outcome unknown",
+                "the connection to the database was lost while the command was being written; whether it was written is not \
+                 known: look before you ask again, or ask again with the same idempotency key",
+            )
+            .into()
+        }
+        _ => Problem::of_store(error).into(),
+    }
+}
+
+/// A command's name in the service's numbers.
+const fn name(command: &TimelineCommand) -> &'static str {
+    match command {
+        TimelineCommand::Open { .. } => "open",
+        TimelineCommand::Reschedule { .. } => "reschedule",
+        TimelineCommand::CreatePhase { .. } => "create",
+        TimelineCommand::ResizePhase { .. } => "resize",
+        TimelineCommand::RenamePhase { .. } => "rename",
+        TimelineCommand::DescribePhase { .. } => "describe",
+        TimelineCommand::BudgetPhase { .. } => "budget",
+        TimelineCommand::ChangePhase { .. } => "change",
+        TimelineCommand::Reorder { .. } => "reorder",
+        TimelineCommand::RemovePhase { .. } => "remove",
+        TimelineCommand::ReplaceAll { .. } => "replace",
+    }
+}
+
+fn outcome_name(outcome: &Result<Committed, ExecuteError>) -> &'static str {
+    match outcome {
+        Ok(committed) if committed.repeated => "repeated",
+        Ok(committed) if committed.events.is_empty() => "unchanged",
+        Ok(_) => "committed",
+        Err(ExecuteError::Refused(_)) => "refused",
+        Err(ExecuteError::Stale { .. }) => "stale",
+        Err(ExecuteError::Store(_)) => "failed",
+    }
+}
+
+impl Done {
+    /// An answer with the place that the command led to.
+    pub(crate) fn answer(&self, status: StatusCode, body: &impl Serialize) -> Response {
+        let mut response = answer(status, body, self.committed.version, self.committed.position);
+        if self.committed.repeated {
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        response
+    }
+
+    /// The phase of that id after the command.
+    pub(crate) fn phase(&self, id: PhaseId) -> Option<&PhaseBody> {
+        self.phases.iter().find(|phase| phase.id == id)
+    }
+}
+
+/// An answer with the timeline's version and the position of its last event.
+pub(crate) fn answer(status: StatusCode, body: &impl Serialize, version: i64, position: i64) -> Response {
+    with_place((status, Json(body)).into_response(), version, position)
+}
+
+/// Adds the timeline's version and the position of its last event to an answer.
+pub(crate) fn with_place(mut response: Response, version: i64, position: i64) -> Response {
+    let tag = HeaderValue::from_str(&format!("\"{version}\""));
+    response.headers_mut().insert(ETAG, tag.unwrap_or(HeaderValue::from_static("\"\"")));
+    response.headers_mut().insert(POSITION, HeaderValue::from(position));
+    response
+}
