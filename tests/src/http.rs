@@ -152,7 +152,6 @@ impl Answer {
     /// # Panics
     /// With the whole answer.
     #[track_caller]
-    #[must_use]
     pub fn is(self, status: u16) -> Self {
         let name = StatusCode::from_u16(self.status).ok();
         assert_eq!(self.status, status, "{name:?} {:?} {}", self.headers, self.text());

@@ -4,9 +4,12 @@
 mod auth;
 mod desk;
 mod health;
+mod idempotency;
 mod legacy_contract;
 mod legacy_defects;
 mod legacy_shape;
 mod manners;
+mod phases;
 mod problem;
 mod service;
+mod two_services;
