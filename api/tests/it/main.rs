@@ -2,14 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod auth;
+mod authz;
 mod desk;
 mod health;
+mod history;
 mod idempotency;
 mod legacy_contract;
 mod legacy_defects;
 mod legacy_shape;
 mod manners;
+mod openapi;
 mod phases;
 mod problem;
 mod service;
+mod timeline;
 mod two_services;
