@@ -106,9 +106,6 @@ async fn cursors_of_others_and_odd_queries_are_refused() {
     let path = format!("/projects/{project}/history");
     let page = desk.get(&format!("{path}?limit=1")).send().await.is(200).json();
     let cursor = page["next_cursor"].as_str().unwrap();
-    let another_log = Desk::start().await;
-    let of_another_log = another_log.get(&format!("{path}?limit=1")).send().await.is(200).json();
-    assert_ne!(of_another_log["next_cursor"], "");
     for odd in [
         format!("{path}?cursor=garbage"),
         format!("{path}?cursor={cursor}x"),

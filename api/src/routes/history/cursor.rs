@@ -109,3 +109,23 @@ fn bad_cursor() -> Problem {
         "the cursor is not one of this history, in this order: begin again without one",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(cursor: &str) -> HashMap<String, String> {
+        HashMap::from([("cursor".to_owned(), cursor.to_owned())])
+    }
+
+    #[test]
+    fn a_cursor_holds_for_its_own_log_and_history_only() {
+        let (log, subject, other) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+        let page = Page::of(&HashMap::new(), log, subject).unwrap();
+        assert_eq!((page.limit, page.order, page.after), (LIMIT, Order::Ascending, None));
+        let query = asked(&page.cursor(7));
+        assert_eq!(Page::of(&query, log, subject).unwrap().after, Some(7));
+        assert_eq!(Page::of(&query, other, subject).unwrap_err().code(), "bad_cursor");
+        assert_eq!(Page::of(&query, log, other).unwrap_err().code(), "bad_cursor");
+    }
+}
