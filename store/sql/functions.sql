@@ -46,7 +46,8 @@ END $$;
 --   repeated      its key was used before for the same request: the version after that request, and its number of events
 --   key_reused    its key was used before for another request; nothing of this command was written
 --   not_accepting the log takes no commands (the legacy shape is live); nothing was written
--- A command may expect the version that an earlier one of the same batch leads to. With it goes what the projection wants to
+-- A command may expect the version that the one before it leads to, if both are for the same stream. With the verdicts goes
+-- what the projection wants to
 -- be told with later changes (`said`, in the first row).
 -- The head row is locked first; the statements after it see everything that was committed before. That needs READ
 -- COMMITTED: at a stricter level they would all see one moment before the lock.
@@ -80,7 +81,6 @@ DECLARE
     tip           bigint;
     tip_time      timestamptz;
     actuals       bigint[];
-    follows       integer[];
     actual        bigint;
     used_print    bytea;
     used_version  bigint;
@@ -134,24 +134,23 @@ BEGIN
     tip_time := greatest(clock_timestamp(), tip_time);
     time_part := int4send(8) || int8send((extract(epoch FROM tip_time) * 1000000)::bigint) || int4send(32);
 
-    -- Each stream's version in the log, and the command before in this batch that writes to the same stream.
+    -- Each stream's version in the log.
     IF commands = 1 THEN
         SELECT e.version INTO actual FROM phaseline.events e
          WHERE e.stream_type = 'Timeline' AND e.stream_id = command_stream_id[1]
          ORDER BY e.version DESC LIMIT 1;
         actuals[1] := coalesce(actual, 0);
     ELSE
-        SELECT array_agg(coalesce(last.version, 0) ORDER BY c.n), array_agg(c.follows ORDER BY c.n) INTO actuals, follows
-          FROM (SELECT asked.stream_id, asked.n::integer AS n,
-                       (lag(asked.n) OVER (PARTITION BY asked.stream_id ORDER BY asked.n))::integer AS follows
-                  FROM unnest(command_stream_id) WITH ORDINALITY AS asked (stream_id, n)) c
-          LEFT JOIN LATERAL (SELECT e.version FROM phaseline.events e
-                              WHERE e.stream_type = 'Timeline' AND e.stream_id = c.stream_id
-                              ORDER BY e.version DESC LIMIT 1) last ON true;
+        actuals := ARRAY(SELECT coalesce((SELECT e.version FROM phaseline.events e
+                                           WHERE e.stream_type = 'Timeline' AND e.stream_id = asked.stream_id
+                                           ORDER BY e.version DESC LIMIT 1), 0)
+                           FROM unnest(command_stream_id) WITH ORDINALITY AS asked (stream_id, n) ORDER BY asked.n);
     END IF;
 
     FOR i IN 1 .. commands LOOP
-        actual := coalesce(actuals[follows[i]], actuals[i]);
+        IF i = 1 OR command_stream_id[i] <> command_stream_id[i - 1] THEN
+            actual := actuals[i];
+        END IF;
         counts[i] := 0;
         used_print := NULL;
         IF NOT accepting THEN
@@ -198,7 +197,6 @@ BEGIN
             END IF;
         END IF;
         offset_ := offset_ + command_events[i];
-        actuals[i] := actual;
         versions[i] := CASE verdicts[i] WHEN 'repeated' THEN used_version ELSE actual END;
         tips[i] := tip;
     END LOOP;

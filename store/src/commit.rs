@@ -118,7 +118,9 @@ impl<P: InlineProjection> Committer<P> {
     }
 
     /// Decides, appends and answers a batch.
-    async fn settle(&self, batch: Vec<Job>) {
+    async fn settle(&self, mut batch: Vec<Job>) {
+        // Those for one timeline stand together, each after those that came before it.
+        batch.sort_by_key(|job| job.request.project);
         let mut ahead: HashMap<ProjectId, FoldedTimeline> = HashMap::new();
         let (mut prepared, mut appends, mut nothing) = (Vec::new(), Vec::new(), Vec::new());
         for mut job in batch {
