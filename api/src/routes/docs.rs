@@ -18,7 +18,6 @@ pub(crate) struct Components;
 
 /// An answer of the planner's own routes that is no success.
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "for the description")]
 struct Detail {
     /// What happened.
     #[schema(example = "Project with ID 7f0c2d61-0d0b-4a6a-9a0e-5f0a2f3f6c11 not found")]
@@ -27,7 +26,6 @@ struct Detail {
 
 /// Somebody else changed the timeline meanwhile.
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "for the description")]
 struct Stale {
     /// What happened.
     detail: String,
@@ -41,7 +39,6 @@ struct Stale {
 
 /// What the rules refuse.
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "for the description")]
 struct RuleErrors {
     /// The first message.
     detail: String,
@@ -51,7 +48,6 @@ struct RuleErrors {
 
 /// One broken rule.
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "for the description")]
 struct RuleError {
     /// The field that a front end shows it at.
     field: String,
@@ -67,7 +63,6 @@ struct RuleError {
 
 /// What was sent cannot be read.
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "for the description")]
 struct ShapeErrors {
     /// Always false.
     success: bool,
@@ -79,7 +74,6 @@ struct ShapeErrors {
 
 /// What is wrong with what was sent.
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "for the description")]
 struct ShapeError {
     /// `VALIDATION_ERROR`.
     code: String,
@@ -91,7 +85,6 @@ struct ShapeError {
 
 /// Where what was sent is wrong.
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "for the description")]
 struct ShapeDetails {
     /// Each place.
     field_errors: Vec<ShapeFault>,
@@ -99,7 +92,6 @@ struct ShapeDetails {
 
 /// One place at which what was sent is wrong.
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "for the description")]
 struct ShapeFault {
     /// The place.
     #[schema(example = "body -> phases -> 0 -> name")]

@@ -109,7 +109,7 @@ impl From<Problem> for Failure {
 
 impl Failure {
     /// The answer of the planner's own routes.
-    pub(crate) fn as_the_planner(self) -> Response {
+    pub(crate) fn into_planners(self) -> Response {
         match self {
             Self::Denied(denied) => detail(Problem::from(denied)),
             Self::Problem(problem) => detail(*problem),
@@ -130,7 +130,7 @@ impl Failure {
     }
 
     /// The answer of all other routes.
-    pub(crate) fn as_problem(self) -> Response {
+    pub(crate) fn into_problem(self) -> Response {
         match self {
             Self::Denied(denied) => denied.into_response(),
             Self::Problem(problem) => problem.into_response(),
@@ -177,7 +177,6 @@ pub(crate) fn no_timeline() -> Problem {
     )
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the problem ends here")]
 fn detail(problem: Problem) -> Response {
     let body = json!({ "detail": problem.detail() });
     problem.with_body(&body)

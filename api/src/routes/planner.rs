@@ -1,6 +1,6 @@
 //! The five routes that the planner's own service has, as its front end speaks them: paths, bodies, answers, texts.
 
-mod batch;
+pub(crate) mod batch;
 
 use super::docs::{PlannerAsking, PlannerReading, PlannerWriting, WriteHeaders};
 use super::failure::Failure;
@@ -69,7 +69,7 @@ async fn list(State(app): State<App>, asks: Result<Caller, Denied>, project: Seg
             read::standing(&app, project).await?.ok_or_else(|| Failure::Missing(no_project(project)))?;
         Ok(answer(StatusCode::OK, &found.phases, found.version, found.position))
     };
-    listed.await.unwrap_or_else(Failure::as_the_planner)
+    listed.await.unwrap_or_else(Failure::into_planners)
 }
 
 /// One phase
@@ -91,7 +91,7 @@ async fn phase(State(app): State<App>, asks: Result<Caller, Denied>, phase: Segm
         let body = found.phase(phase).ok_or_else(missing)?;
         Ok(answer(StatusCode::OK, body, found.version, found.position))
     };
-    found.await.unwrap_or_else(Failure::as_the_planner)
+    found.await.unwrap_or_else(Failure::into_planners)
 }
 
 /// The assignments on a phase's days
@@ -119,7 +119,7 @@ async fn assignments(State(app): State<App>, asks: Result<Caller, Denied>, phase
         };
         Ok(answer(StatusCode::OK, &assignments, found.version, found.position))
     };
-    found.await.unwrap_or_else(Failure::as_the_planner)
+    found.await.unwrap_or_else(Failure::into_planners)
 }
 
 /// A phase that is to be checked.
@@ -214,7 +214,7 @@ async fn validation(
             .collect();
         Ok(Json(Validation { is_valid: errors.is_empty(), errors }).into_response())
     };
-    checked.await.unwrap_or_else(Failure::as_the_planner)
+    checked.await.unwrap_or_else(Failure::into_planners)
 }
 
 /// The project's dates in the planner's table are no days from one to another.

@@ -227,7 +227,6 @@ pub(crate) fn problem(error: sqlx::Error) -> Box<Problem> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -287,7 +287,6 @@ fn offset(body: &[u8], line: usize, column: usize) -> usize {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use serde_json::json;

@@ -311,7 +311,6 @@ fn day(text: &str) -> Result<NaiveDate, &'static str> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use serde_json::json;

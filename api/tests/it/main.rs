@@ -10,10 +10,13 @@
 mod auth;
 mod desk;
 mod health;
+mod idempotency;
 mod keys;
 mod legacy_contract;
 mod legacy_defects;
 mod legacy_shape;
 mod manners;
+mod phases;
 mod problem;
 mod service;
+mod two_services;

@@ -33,7 +33,7 @@ pub(crate) struct Batch {
 /// A phase of the list.
 #[derive(Debug, ToSchema)]
 #[schema(as = BatchPhase)]
-struct Entry {
+pub(crate) struct Entry {
     /// Its id; null or absent for a new phase.
     #[schema(value_type = Option<Uuid>)]
     id: Option<PhaseId>,
@@ -121,6 +121,14 @@ impl Batch {
 }
 
 impl Entry {
+    /// What the list asks for, each phase that is new with an id of the caller's choice.
+    pub(crate) fn replacement(self, new_id: impl FnOnce() -> PhaseId) -> ReplacementPhase {
+        match self.id {
+            Some(id) => ReplacementPhase::Existing(self.draft(id)),
+            None => ReplacementPhase::New(self.draft(new_id())),
+        }
+    }
+
     fn draft(self, id: PhaseId) -> PhaseDraft {
         PhaseDraft {
             id,
@@ -153,7 +161,7 @@ pub(super) async fn batch(
     project: Segment,
     sent: Sent,
 ) -> Response {
-    replace(&app, asks, &project, &sent).await.unwrap_or_else(Failure::as_the_planner)
+    replace(&app, asks, &project, &sent).await.unwrap_or_else(Failure::into_planners)
 }
 
 async fn replace(
@@ -175,14 +183,12 @@ async fn replace(
     let mut asked = Vec::with_capacity(batch.phases.len());
     let mut phases = Vec::with_capacity(batch.phases.len());
     for (index, entry) in batch.phases.into_iter().enumerate() {
-        let known = entry.id;
-        let id = known.unwrap_or_else(|| envelope.new_id(index));
-        asked.push((id, known.is_none()));
-        let draft = entry.draft(id);
-        phases.push(match known {
-            Some(_) => ReplacementPhase::Existing(draft),
-            None => ReplacementPhase::New(draft),
+        let phase = entry.replacement(|| envelope.new_id(index));
+        asked.push(match &phase {
+            ReplacementPhase::Existing(draft) => (draft.id, false),
+            ReplacementPhase::New(draft) => (draft.id, true),
         });
+        phases.push(phase);
     }
     let fresh: BTreeSet<PhaseId> = asked.iter().filter(|(_, fresh)| *fresh).map(|(id, _)| *id).collect();
     let command = TimelineCommand::ReplaceAll { phases };

@@ -81,7 +81,6 @@ fn amount(text: &str) -> Option<Decimal> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -1,0 +1,251 @@
+//! One phase at a time: create, change, remove; and their order.
+
+use super::asked::{self, NeighboursBody, NewOrder, NewPhase, PhaseChange};
+use super::docs::{WriteHeaders, Writing};
+use super::failure::Failure;
+use super::phase::PhaseBody;
+use super::read;
+use super::sent::{Envelope, Segment, Sent};
+use super::shape;
+use super::write::{Done, Order, carry_out};
+use crate::app::App;
+use crate::auth::{Caller, Denied, Scope};
+use crate::problem::bad_request;
+use axum::extract::{Query, State};
+use axum::http::header::LOCATION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use phaseline_domain::{PhaseId, ProjectId, Rule, TimelineCommand};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+/// The routes.
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(create))
+        .routes(routes!(change))
+        .routes(routes!(remove))
+        .routes(routes!(reorder))
+}
+
+/// A phase, and all phases of its project beside it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChangedPhase)]
+struct OneOfAll {
+    /// The phase.
+    #[schema(value_type = PhaseBody)]
+    phase: Option<PhaseBody>,
+    /// All phases by start date, after the change.
+    phases: Vec<PhaseBody>,
+}
+
+impl OneOfAll {
+    fn of(done: &Done, id: PhaseId) -> Self {
+        Self { phase: done.phase(id).cloned(), phases: done.phases.clone() }
+    }
+}
+
+/// All phases of a project.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChangedPhases)]
+struct All {
+    /// The phases by start date, after the change.
+    phases: Vec<PhaseBody>,
+}
+
+/// Who asks, if it may write.
+fn writer(asks: Result<Caller, Denied>) -> Result<Caller, Failure> {
+    let caller = asks?;
+    caller.need(Scope::PhasesWrite)?;
+    Ok(caller)
+}
+
+/// Create a phase
+///
+/// Its neighbours make room, unless they are to stay.
+#[utoipa::path(post, path = "/api/v1/projects/{project_id}/phases", tag = "phases", operation_id = "create_phase",
+    params(("project_id" = Uuid, Path), WriteHeaders), request_body = NewPhase, security(("bearer" = ["phases:write"])),
+    responses(
+        (status = CREATED, body = OneOfAll, headers(
+            ("Location" = String, description = "The phase."),
+            ("ETag" = String, description = "The timeline's version."),
+            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
+            ("Idempotent-Replayed" = String, description = "`true` if this is an earlier answer again."))),
+        Writing,
+    ))]
+async fn create(
+    State(app): State<App>,
+    asks: Result<Caller, Denied>,
+    project: Segment,
+    sent: Sent,
+) -> Response {
+    let created = async {
+        let caller = writer(asks)?;
+        let project: ProjectId = asked::id("project", &project.0)?;
+        caller.need_project(project)?;
+        let body = sent.json()?;
+        let asked: NewPhase = shape::body(&body)?;
+        let envelope = sent.envelope(&caller, &body)?;
+        let id = asked.id.unwrap_or_else(|| envelope.new_id(0));
+        let fresh = if asked.id.is_some() { BTreeSet::new() } else { BTreeSet::from([id]) };
+        let command = asked.command(|| id);
+        let order = Order { project, command, envelope: &envelope, attempted: &body, fresh };
+        let done = carry_out(&app, order).await?;
+        let body = OneOfAll::of(&done, id);
+        let mut response = done.answer(StatusCode::CREATED, &body);
+        if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/phases/{id}")) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        Ok(response)
+    };
+    created.await.unwrap_or_else(Failure::into_problem)
+}
+
+/// Change a phase
+///
+/// Days, name, description and budget at once: all of it, or nothing.
+#[utoipa::path(patch, path = "/api/v1/phases/{phase_id}", tag = "phases", operation_id = "change_phase",
+    params(("phase_id" = Uuid, Path), WriteHeaders), request_body = PhaseChange, security(("bearer" = ["phases:write"])),
+    responses(
+        (status = OK, body = OneOfAll, headers(
+            ("ETag" = String, description = "The timeline's version."),
+            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
+            ("Idempotent-Replayed" = String, description = "`true` if this is an earlier answer again."))),
+        Writing,
+    ))]
+async fn change(
+    State(app): State<App>,
+    asks: Result<Caller, Denied>,
+    phase: Segment,
+    sent: Sent,
+) -> Response {
+    let changed = async {
+        let caller = writer(asks)?;
+        let phase: PhaseId = asked::id("phase", &phase.0)?;
+        let body = sent.json()?;
+        let change: PhaseChange = shape::body(&body)?;
+        let envelope = sent.envelope(&caller, &body)?;
+        let done = of_phase(&app, &caller, phase, change.command(phase), &envelope, &body).await?;
+        Ok(done.answer(StatusCode::OK, &OneOfAll::of(&done, phase)))
+    };
+    changed.await.unwrap_or_else(Failure::into_problem)
+}
+
+/// Remove a phase
+///
+/// Its days go to the phase before it, else to the one after it.
+#[utoipa::path(delete, path = "/api/v1/phases/{phase_id}", tag = "phases", operation_id = "remove_phase",
+    params(("phase_id" = Uuid, Path), WriteHeaders,
+        ("neighbours" = Option<NeighboursBody>, Query, description = "`adjust` unless it is said otherwise.")),
+    security(("bearer" = ["phases:write"])),
+    responses(
+        (status = OK, body = All, headers(
+            ("ETag" = String, description = "The timeline's version."),
+            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
+            ("Idempotent-Replayed" = String, description = "`true` if this is an earlier answer again."))),
+        Writing,
+    ))]
+async fn remove(
+    State(app): State<App>,
+    asks: Result<Caller, Denied>,
+    phase: Segment,
+    query: Result<Query<HashMap<String, String>>, axum::extract::rejection::QueryRejection>,
+    sent: Sent,
+) -> Response {
+    let removed = async {
+        let caller = writer(asks)?;
+        let phase_id: PhaseId = asked::id("phase", &phase.0)?;
+        let Query(query) = query.map_err(crate::problem::Problem::from)?;
+        let neighbours = match query.get("neighbours") {
+            None => phaseline_domain::Neighbours::default(),
+            Some(word) => asked::neighbours(word)
+                .ok_or_else(|| bad_request(format!("neighbours is adjust or refuse, not {word:?}")))?,
+        };
+        let envelope = sent.envelope(&caller, &Value::Null)?;
+        let command = TimelineCommand::RemovePhase { phase_id, neighbours };
+        let done = of_phase(&app, &caller, phase_id, command, &envelope, &Value::Null).await?;
+        Ok(done.answer(StatusCode::OK, &All { phases: done.phases.clone() }))
+    };
+    removed.await.unwrap_or_else(Failure::into_problem)
+}
+
+/// Put phases into another order
+///
+/// Each keeps its length, from the project's first day on.
+#[utoipa::path(post, path = "/api/v1/projects/{project_id}/phases/reorder", tag = "phases", operation_id = "reorder_phases",
+    params(("project_id" = Uuid, Path), WriteHeaders), request_body = NewOrder, security(("bearer" = ["phases:write"])),
+    responses(
+        (status = OK, body = All, headers(
+            ("ETag" = String, description = "The timeline's version."),
+            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
+            ("Idempotent-Replayed" = String, description = "`true` if this is an earlier answer again."))),
+        Writing,
+    ))]
+async fn reorder(
+    State(app): State<App>,
+    asks: Result<Caller, Denied>,
+    project: Segment,
+    sent: Sent,
+) -> Response {
+    let reordered = async {
+        let caller = writer(asks)?;
+        let project: ProjectId = asked::id("project", &project.0)?;
+        caller.need_project(project)?;
+        let body = sent.json()?;
+        let order: NewOrder = shape::body(&body)?;
+        let envelope = sent.envelope(&caller, &body)?;
+        let command = order.command();
+        let order = Order { project, command, envelope: &envelope, attempted: &body, fresh: BTreeSet::new() };
+        let done = carry_out(&app, order).await?;
+        Ok(done.answer(StatusCode::OK, &All { phases: done.phases.clone() }))
+    };
+    reordered.await.unwrap_or_else(Failure::into_problem)
+}
+
+/// Carries out a command about one phase, whose project is found first.
+async fn of_phase(
+    app: &App,
+    caller: &Caller,
+    phase: PhaseId,
+    command: TimelineCommand,
+    envelope: &Envelope,
+    body: &Value,
+) -> Result<Done, Failure> {
+    let missing = || Failure::Missing(format!("Phase with ID {phase} not found"));
+    let project = match app.store.remembered_project_of(phase) {
+        Some(project) => Some(project),
+        None => match read::project_of(app, phase).await? {
+            Some(project) => Some(project),
+            None => project_of_key(app, envelope).await?,
+        },
+    };
+    let project = project.filter(|project| caller.may_see(*project)).ok_or_else(missing)?;
+    let order = Order { project, command, envelope, attempted: body, fresh: BTreeSet::new() };
+    match carry_out(app, order).await {
+        Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V18) => Err(missing()),
+        Err(Failure::Stale(stale)) if stale.current.phase(phase).is_none() => Err(missing()),
+        // The phase is gone with its project.
+        Err(Failure::Missing(_)) => Err(missing()),
+        done => done,
+    }
+}
+
+/// The project that an earlier request with the same key was about: its phase may be gone since, by this very request.
+async fn project_of_key(app: &App, envelope: &Envelope) -> Result<Option<ProjectId>, Failure> {
+    let Some(key) = &envelope.key else { return Ok(None) };
+    let project: Option<Uuid> = sqlx::query_scalar(
+        "SELECT stream_id FROM phaseline.idempotency_keys WHERE scope = $1 AND key = $2 AND fingerprint = $3",
+    )
+    .bind(&key.scope)
+    .bind(&key.key)
+    .bind(key.fingerprint.as_slice())
+    .fetch_optional(&app.pool)
+    .await
+    .map_err(read::problem)?;
+    Ok(project.map(ProjectId::from))
+}

@@ -1,0 +1,137 @@
+//! A request that is sent again is not carried out again.
+
+use crate::desk::{Desk, day};
+use crate::service::{self, Service, in_seconds, settings, token};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn the_same_request_is_answered_as_the_first_time_whatever_came_since() {
+    let desk = Desk::start().await;
+    let project = desk.project().await;
+    let phases = desk.phases(&project).await;
+    let start = day(&phases[1]["start_date"], -2);
+    let list: Vec<Value> = {
+        let mut entries = desk.entries(&project).await;
+        entries[0]["id"] = Value::Null;
+        entries[0]["name"] = json!("Made anew");
+        entries
+    };
+    let create = json!({ "name": "Made", "start_date": start, "end_date": day(&json!(start), 4) });
+    let batch = json!({ "phases": list });
+    let asks = [
+        (format!("/projects/{project}/phases/batch"), batch, 200),
+        (format!("/projects/{project}/phases"), create, 201),
+    ];
+    for (at, (path, body, status)) in asks.iter().enumerate() {
+        let ask = || desk.post(path, body).header("Idempotency-Key", &format!("key-{at}"));
+        let first = ask().send().await.is(*status);
+        assert_eq!(first.header("idempotent-replayed"), "");
+        // Somebody else's change, and another service that knows nothing yet.
+        let phase = desk.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+        let rename = json!({ "name": format!("Since {at}") });
+        desk.patch(&format!("/phases/{phase}"), &rename).send().await.is(200);
+        let events = desk.events().await;
+        let other = Service::over(&desk.database, settings()).await;
+        let again = [
+            ask().send().await,
+            other
+                .client
+                .post(&format!("/api/v1{path}"))
+                .bearer(&desk.token)
+                .header("Idempotency-Key", &format!("key-{at}"))
+                .json(body)
+                .send()
+                .await,
+        ];
+        for again in again {
+            let again = again.is(*status);
+            assert_eq!(again.header("idempotent-replayed"), "true");
+            assert_eq!(again.json(), first.json());
+            assert_eq!(again.header("etag"), first.header("etag"));
+            assert_eq!(again.header("location"), first.header("location"));
+        }
+        assert_eq!(desk.events().await, events, "nothing is written twice");
+    }
+}
+
+#[tokio::test]
+async fn a_removal_and_an_opening_can_be_sent_again() {
+    let desk = Desk::start().await;
+    let project = desk.project().await;
+    let phase = desk.phases(&project).await[1]["id"].as_str().unwrap().to_owned();
+    let path = format!("/phases/{phase}");
+    let first = desk.delete(&path).header("Idempotency-Key", "gone").send().await.is(200);
+    let other = Service::over(&desk.database, settings()).await;
+    let ask = other.client.delete(&format!("/api/v1{path}")).bearer(&desk.token);
+    let again = ask.header("Idempotency-Key", "gone").send().await.is(200);
+    assert_eq!((again.header("idempotent-replayed"), again.json()), ("true", first.json()));
+
+    let made = "7c1c4f5e-5b62-4f0c-8a30-3d0b6f1f9c31";
+    desk.make_project(made, "'2030-01-01', '2030-03-31'").await;
+    let path = format!("/projects/{made}/timeline");
+    let days = json!({ "start_date": "2030-01-01", "end_date": "2030-06-30" });
+    let first = desk.put(&path, &days).header("Idempotency-Key", "open").send().await.is(201);
+    let later = json!({ "start_date": "2030-01-01", "end_date": "2030-07-30" });
+    desk.put(&path, &later).send().await.is(200);
+    let again = desk.put(&path, &days).header("Idempotency-Key", "open").send().await.is(201);
+    assert_eq!(again.json(), first.json());
+}
+
+#[tokio::test]
+async fn a_key_is_one_request_of_one_caller() {
+    let desk = Desk::start().await;
+    let project = desk.project().await;
+    let phases = desk.phases(&project).await;
+    let path = format!("/phases/{}", phases[0]["id"].as_str().unwrap());
+    let ask = |name: &str| desk.patch(&path, &json!({ "name": name })).header("Idempotency-Key", "one");
+    ask("First").send().await.is(200);
+    let reused = ask("Second").send().await.is(422).json();
+    assert_eq!(reused["code"], "key_reused");
+    ask("First").header("If-Match", "*").send().await.is(422);
+    // The same request, its members in another order and with spaces.
+    let spaced =
+        desk.patch(&path, &json!({})).body(" { \"name\" :\"First\" } ").header("Idempotency-Key", "one");
+    assert_eq!(spaced.send().await.is(200).header("idempotent-replayed"), "true");
+    let bob = token(&json!({ "sub": "bob", "exp": in_seconds(600), "scope": service::EVERYTHING }));
+    let ask =
+        desk.service.client.patch(&format!("/api/v1{path}")).bearer(&bob).json(&json!({ "name": "Bob's" }));
+    let answer = ask.header("Idempotency-Key", "one").send().await.is(200);
+    assert_eq!(answer.header("idempotent-replayed"), "");
+    assert_eq!(desk.phases(&project).await[0]["name"], "Bob's");
+}
+
+#[tokio::test]
+async fn a_request_that_changed_nothing_changes_nothing_later_either() {
+    let desk = Desk::start().await;
+    let project = desk.project().await;
+    let phases = desk.phases(&project).await;
+    let path = format!("/phases/{}", phases[0]["id"].as_str().unwrap());
+    let same = json!({ "name": phases[0]["name"] });
+    let ask = || desk.patch(&path, &same).header("Idempotency-Key", "nothing");
+    let events = desk.events().await;
+    let first = ask().send().await.is(200).json();
+    assert_eq!(desk.events().await, events);
+    desk.patch(&path, &json!({ "name": "Changed since" })).send().await.is(200);
+    let again = ask().send().await.is(200);
+    assert_eq!((again.header("idempotent-replayed"), again.json()), ("true", first));
+    assert_eq!(desk.phases(&project).await[0]["name"], "Changed since");
+}
+
+#[tokio::test]
+async fn twenty_at_once_are_one() {
+    let desk = Desk::start().await;
+    let project = desk.project().await;
+    let phases = desk.phases(&project).await;
+    let start = &phases[1]["start_date"];
+    let body = json!({ "name": "Once", "start_date": start, "end_date": day(start, 1) });
+    let events = desk.events().await;
+    let path = format!("/projects/{project}/phases");
+    let asks = (0..20).map(|_| desk.post(&path, &body).header("Idempotency-Key", "once").send());
+    let answers = futures_util::future::join_all(asks).await;
+    let first = answers[0].json();
+    for answer in answers {
+        assert_eq!(answer.is(201).json(), first);
+    }
+    // One event for the neighbour that made room, one for the phase.
+    assert_eq!(desk.events().await, events + 2);
+}
