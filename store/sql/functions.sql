@@ -46,8 +46,10 @@ END $$;
 --   repeated      its key was used before for the same request: the version after that request, and its number of events
 --   key_reused    its key was used before for another request; nothing of this command was written
 --   not_accepting the log takes no commands (the legacy shape is live); nothing was written
--- A command may expect the version that an earlier one of the same batch leads to. With it goes what the projection wants to
--- be told with later changes (`said`, in the first row).
+-- A command may expect the version that an earlier one of the same batch leads to. If that one is not appended, neither are
+-- those that follow it on the stream: they were decided on what it would have led to, and the version that they expect may
+-- be another writer's by now. With the verdicts goes what the projection wants to be told with later changes (`said`, in the
+-- first row).
 -- The head row is locked first; the statements after it see everything that was committed before. That needs READ
 -- COMMITTED: at a stricter level they would all see one moment before the lock.
 -- Only timelines are written this way, and a command's changes reach no other project's rows: whoever may call this
@@ -168,7 +170,7 @@ BEGIN
                 counts[i] := used_events;
             ELSIF used_print IS NOT NULL THEN
                 verdicts[i] := 'key_reused';
-            ELSIF actual <> command_expected[i] THEN
+            ELSIF actual <> command_expected[i] OR verdicts[follows[i]] <> 'appended' THEN
                 verdicts[i] := 'conflict';
             ELSE
                 verdicts[i] := 'appended';

@@ -86,9 +86,9 @@ pub(crate) fn salt() -> [u8; 16] {
 }
 
 /// Appends a batch of commands in the order given, each with its own verdict: a conflict of one does not touch the
-/// others. A command may expect the version that an earlier one of the batch leads to. One round trip; durable when the
-/// surrounding transaction commits, or at once without one. A batch whose projection fails fails whole: try its commands
-/// one by one.
+/// others, but for those that follow it on its stream: a command may expect the version that an earlier one of the batch
+/// leads to, and is a conflict if that one is. One round trip; durable when the surrounding transaction commits, or at once
+/// without one. A batch whose projection fails fails whole: try its commands one by one.
 pub async fn append(
     connection: &mut PgConnection,
     batch: &[Append],

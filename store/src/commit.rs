@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use phaseline_domain::{ProjectId, Refusal, TimelineEvent, decide};
 use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -260,10 +260,26 @@ impl<P: InlineProjection> Committer<P> {
                     only.job.answer(failed(first));
                     return reached;
                 }
+                let mut broken = HashSet::new();
                 for (mut one, append) in prepared.into_iter().zip(appends) {
+                    let project = one.job.request.project;
+                    // Decided on what a command before it would have led to, which did not come to be. The version that it
+                    // expects may be somebody else's by now.
+                    if broken.contains(&project) {
+                        one.job.answer(Ok(Outcome::Lost(self.conflict(project, append.expected))));
+                        continue;
+                    }
                     match self.together(std::slice::from_ref(append)).await {
-                        Ok(appending) => self.answer(std::slice::from_mut(&mut one), appending, &mut reached),
-                        Err(error) => one.job.answer(failed(error)),
+                        Ok(appending) => {
+                            if !matches!(appending.verdicts[..], [Verdict::Appended(_)]) {
+                                broken.insert(project);
+                            }
+                            self.answer(std::slice::from_mut(&mut one), appending, &mut reached);
+                        }
+                        Err(error) => {
+                            broken.insert(project);
+                            one.job.answer(failed(error));
+                        }
                     }
                 }
             }
