@@ -57,15 +57,12 @@ fn stop(served: Served) {
 
 /// Asks once more for what was refused after an answer had been lost: the first request may have been under way then. Now
 /// nothing is, so what comes is the end of it.
-async fn settle(writers: &mut [Writer], told: &mut [Vec<Told>]) -> usize {
-    let mut asked = 0;
+async fn settle(writers: &mut [Writer], told: &mut [Vec<Told>]) {
     for (writer, told) in writers.iter_mut().zip(told) {
         for doubtful in told.iter_mut().filter(|told| told.is_doubtful()) {
-            *doubtful = writer.tell(doubtful.command.clone(), false).await;
-            asked += 1;
+            *doubtful = writer.tell(doubtful.command.clone(), false).await.settled();
         }
     }
-    asked
 }
 
 /// Asks once more for some of what was done: the answer is the first one again.
@@ -121,13 +118,13 @@ fn a_crowd_on_two_servers_one_of_them_killed_loses_nothing_and_does_nothing_twic
     let third = serve(&database);
     servers.put(0, Some(&third));
     servers.put(1, Some(&third));
-    let settled = runtime.block_on(settle(&mut writers, &mut told));
+    runtime.block_on(settle(&mut writers, &mut told));
     audit.note_position();
     runtime.block_on(repeat(&mut writers, &told));
     stop(third);
 
     let told: Vec<Told> = told.into_iter().flatten().collect();
-    eprintln!("{}; {settled} asked again at the end", writer::summary(&writers, &told));
+    eprintln!("{}", writer::summary(&writers, &told));
     writer::assert_plenty(&writers, &told);
     runtime.block_on(audit.everything_is_there_once(&told));
     audit.timelines_cover_their_projects();

@@ -137,7 +137,9 @@ impl<'a> Audit<'a> {
                 "SELECT start_date, end_date FROM project_phases WHERE project_id = '{}'",
                 project.id
             ));
-            let days = |row: &str| row.split_once('|').map(|(start, end)| json!({ "start_date": start, "end_date": end }));
+            let days = |row: &str| {
+                row.split_once('|').map(|(start, end)| json!({ "start_date": start, "end_date": end }))
+            };
             let phases: Vec<Value> = rows.lines().filter_map(days).collect();
             project.is_covered_by(&phases);
         }

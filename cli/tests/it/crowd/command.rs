@@ -1,8 +1,8 @@
 //! What a writer asks for: lists, resizes, new phases and removals, of which some must be refused.
 
 use chrono::{Days, NaiveDate};
-use http::Method;
 use phaseline_tests::chance::Chance;
+use phaseline_tests::http::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -69,7 +69,13 @@ impl Project {
     }
 
     /// A command to it, whose phases were seen so at a version.
-    pub(crate) fn command(&self, chance: &mut Chance, key: String, phases: &[Value], version: i64) -> Command {
+    pub(crate) fn command(
+        &self,
+        chance: &mut Chance,
+        key: String,
+        phases: &[Value],
+        version: i64,
+    ) -> Command {
         let phase = chance.one_of(phases).unwrap();
         let id = phase["id"].as_str().unwrap();
         let of_project = |rest: &str| format!("/api/v1/projects/{}/phases{rest}", self.id);
@@ -97,8 +103,7 @@ impl Project {
                 (Method::PATCH, of_phase, Some(json!({ "name": name })))
             }
             Kind::Create => {
-                let start = self.day(chance);
-                let end = start + Days::new(chance.below(12));
+                let [start, end] = self.within(chance, phase_days(&phase));
                 let body = json!({ "name": format!("made by {key}"), "start_date": start, "end_date": end,
                     "neighbours": neighbours });
                 (Method::POST, of_project(""), Some(body))
@@ -152,6 +157,16 @@ impl Project {
     fn day(&self, chance: &mut Chance) -> NaiveDate {
         let days = (self.end - self.start).num_days() as u64;
         self.start + Days::new(chance.below(days + 1))
+    }
+
+    /// The last days of a phase; now and then days anywhere, for which it depends on the phases there.
+    fn within(&self, chance: &mut Chance, [first, last]: [NaiveDate; 2]) -> [NaiveDate; 2] {
+        let days = (last - first).num_days() as u64;
+        if days == 0 || chance.hits(30) {
+            let start = self.day(chance);
+            return [start, start + Days::new(chance.below(12))];
+        }
+        [first + Days::new(1 + chance.below(days)), last]
     }
 
     /// Days that are some days off, mostly still within the project.
