@@ -46,9 +46,10 @@ END $$;
 --   repeated      its key was used before for the same request: the version after that request, and its number of events
 --   key_reused    its key was used before for another request; nothing of this command was written
 --   not_accepting the log takes no commands (the legacy shape is live); nothing was written
--- A command may expect the version that the one before it leads to, if both are for the same stream. With the verdicts goes
--- what the projection wants to
--- be told with later changes (`said`, in the first row).
+-- A command may expect the version that the one before it leads to, if both are for the same stream; commands for one stream
+-- stand together. If that one is not appended, neither are those that follow it on the stream: they were decided on what it
+-- would have led to, and the version that they expect may be another writer's by now. With the verdicts goes what the
+-- projection wants to be told with later changes (`said`, in the first row).
 -- The head row is locked first; the statements after it see everything that was committed before. That needs READ
 -- COMMITTED: at a stricter level they would all see one moment before the lock.
 -- Only timelines are written this way, and a command's changes reach no other project's rows: whoever may call this
@@ -90,6 +91,7 @@ DECLARE
     tips          bigint[];
     counts        integer[];
     accepted      boolean := false;
+    broken        boolean;
     -- One element for each event offered; those of refused commands stay NULL.
     streams       uuid[]   := array_fill(NULL::uuid, ARRAY[cardinality(event_ids)]);
     positions     bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(event_ids)]);
@@ -150,6 +152,7 @@ BEGIN
     FOR i IN 1 .. commands LOOP
         IF i = 1 OR command_stream_id[i] <> command_stream_id[i - 1] THEN
             actual := actuals[i];
+            broken := false;
         END IF;
         counts[i] := 0;
         used_print := NULL;
@@ -167,7 +170,7 @@ BEGIN
                 counts[i] := used_events;
             ELSIF used_print IS NOT NULL THEN
                 verdicts[i] := 'key_reused';
-            ELSIF actual <> command_expected[i] THEN
+            ELSIF broken OR actual <> command_expected[i] THEN
                 verdicts[i] := 'conflict';
             ELSE
                 verdicts[i] := 'appended';
@@ -196,6 +199,7 @@ BEGIN
                 END IF;
             END IF;
         END IF;
+        broken := verdicts[i] <> 'appended';
         offset_ := offset_ + command_events[i];
         versions[i] := CASE verdicts[i] WHEN 'repeated' THEN used_version ELSE actual END;
         tips[i] := tip;

@@ -3,6 +3,7 @@
 use crate::{Metadata, NewEvent, StoreError, StreamId, hash};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// One command's events: all of them are written, or none.
@@ -86,9 +87,9 @@ pub(crate) fn salt() -> [u8; 16] {
 }
 
 /// Appends a batch of commands in the order given, each with its own verdict: a conflict of one does not touch the
-/// others. A command may expect the version that the one before it leads to, if both are for the same stream. One round trip; durable when the
-/// surrounding transaction commits, or at once without one. A batch whose projection fails fails whole: try its commands
-/// one by one.
+/// others, but for those that follow it on its stream: a command may expect the version that the one before it leads to, and
+/// is a conflict if that one is. Commands for one stream stand together. One round trip; durable when the surrounding
+/// transaction commits, or at once without one. A batch whose projection fails fails whole: try its commands one by one.
 pub async fn append(
     connection: &mut PgConnection,
     batch: &[Append],
@@ -113,6 +114,17 @@ pub async fn append(
 
 /// The same with verdicts about keys, and with what the projection said.
 pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result<Appending, StoreError> {
+    let mut streams = HashSet::new();
+    let begin = |pair: &[Append]| matches!(pair, [a, b] if a.stream != b.stream);
+    let first = batch.first().into_iter();
+    if !first
+        .chain(batch.windows(2).filter(|pair| begin(pair)).map(|pair| &pair[1]))
+        .all(|c| streams.insert(c.stream))
+    {
+        return Err(StoreError::SelfCheck(
+            "a batch's commands for one stream do not stand together".to_owned(),
+        ));
+    }
     let count: usize = batch.iter().map(|command| command.events.len()).sum();
     let mut ids = Vec::with_capacity(count);
     let mut types = Vec::with_capacity(count);

@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use phaseline_domain::{ProjectId, Refusal, TimelineEvent, decide};
 use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use trouble::{again, failed, is_lost_connection, is_one_commands_fault};
@@ -222,7 +222,7 @@ impl<P: InlineProjection> Committer<P> {
             return reached;
         }
         match self.together(appends).await {
-            Ok(appending) => self.answer(&mut prepared, appending, &mut reached),
+            Ok(appending) => self.answer(&mut prepared, appending, &mut States::new(), &mut reached),
             Err(error) if !is_one_commands_fault(&error) => {
                 for one in &mut prepared {
                     one.job.answer(failed(again(&error)));
@@ -234,10 +234,26 @@ impl<P: InlineProjection> Committer<P> {
                     only.job.answer(failed(first));
                     return reached;
                 }
+                let (mut states, mut broken) = (States::new(), HashSet::new());
                 for (mut one, append) in prepared.into_iter().zip(appends) {
+                    let project = one.job.request.project;
+                    // Decided on what a command before it would have led to, which did not come to be. The version that it
+                    // expects may be somebody else's by now.
+                    if broken.contains(&project) {
+                        one.job.answer(Ok(Outcome::Lost(self.conflict(project, append.expected))));
+                        continue;
+                    }
                     match self.together(std::slice::from_ref(append)).await {
-                        Ok(appending) => self.answer(std::slice::from_mut(&mut one), appending, &mut reached),
-                        Err(error) => one.job.answer(failed(error)),
+                        Ok(appending) => {
+                            if !matches!(appending.verdicts[..], [Verdict::Appended(_)]) {
+                                broken.insert(project);
+                            }
+                            self.answer(std::slice::from_mut(&mut one), appending, &mut states, &mut reached);
+                        }
+                        Err(error) => {
+                            broken.insert(project);
+                            one.job.answer(failed(error));
+                        }
                     }
                 }
             }
@@ -271,11 +287,16 @@ impl<P: InlineProjection> Committer<P> {
     }
 
     /// Answers each command by its verdict, and remembers what is in the log now.
-    fn answer(&self, prepared: &mut [Prepared], appending: Appending, reached: &mut HashMap<ProjectId, i64>) {
+    fn answer(
+        &self,
+        prepared: &mut [Prepared],
+        appending: Appending,
+        states: &mut States,
+        reached: &mut HashMap<ProjectId, i64>,
+    ) {
         if let Some(said) = &appending.said {
             self.memory.keep_places(said);
         }
-        let mut states: HashMap<ProjectId, Arc<FoldedTimeline>> = HashMap::new();
         for (one, verdict) in prepared.iter_mut().zip(appending.verdicts) {
             let project = one.job.request.project;
             if let Some(first) = one.first.take() {
@@ -299,9 +320,9 @@ impl<P: InlineProjection> Committer<P> {
             };
             one.job.answer(outcome);
         }
-        for (project, state) in states {
-            if reached.contains_key(&project) && state.version > 0 {
-                self.memory.keep(project, state);
+        for (project, state) in states.iter() {
+            if reached.contains_key(project) && state.version > 0 {
+                self.memory.keep(*project, Arc::clone(state));
             }
         }
     }
@@ -331,6 +352,9 @@ impl Prepared {
         }
     }
 }
+
+/// What the commands of a batch that were appended so far led to.
+type States = HashMap<ProjectId, Arc<FoldedTimeline>>;
 
 /// What is to be done about a command.
 enum Step {

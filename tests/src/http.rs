@@ -1,7 +1,8 @@
 //! A small client of the HTTP service: connections are kept and used again.
 
+pub use ::http::Method;
 use ::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
-use ::http::{Method, Request, StatusCode};
+use ::http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;

@@ -6,7 +6,8 @@
 //! - [`refusals`] is what neither a plan nor a migration may pass over.
 //! - [`wire`] stops a client at any of its statements, [`aftermath`] checks what must hold then.
 //! - [`http`] asks the HTTP service.
-//! - [`script`] runs statements, [`dump`] compares databases, [`roles`] are the roles that all of them use.
+//! - [`script`] runs statements, [`dump`] compares databases, [`roles`] are the roles that all of them use, [`chance`] is
+//!   what a seed decides.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,6 +16,7 @@
 )]
 
 pub mod aftermath;
+pub mod chance;
 pub mod dump;
 pub mod furniture;
 pub mod http;

@@ -11,6 +11,7 @@ mod boundaries;
 mod completions;
 mod config;
 mod connection;
+mod crowd;
 mod cuts;
 mod demo;
 mod deploy;

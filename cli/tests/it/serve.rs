@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// A service that listens. Killed when it is dropped before its end.
-struct Served {
+pub(crate) struct Served {
     child: Option<Child>,
     /// The line that it printed.
     line: String,
-    client: Client,
+    pub(crate) client: Client,
     stderr: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
     runtime: tokio::runtime::Runtime,
@@ -22,7 +22,7 @@ struct Served {
 
 impl Served {
     /// Starts it on a free port, and waits until it listens.
-    fn start(args: &[&str], set: impl FnOnce(&mut Command)) -> Self {
+    pub(crate) fn start(args: &[&str], set: impl FnOnce(&mut Command)) -> Self {
         let mut command = phaseline(&[&["serve", "--listen", "127.0.0.1:0"], args].concat());
         command.env("PHASELINE_JWT_SECRET", SECRET);
         set(&mut command);
@@ -60,12 +60,12 @@ impl Served {
         self.runtime.block_on(self.client.get(path).send())
     }
 
-    fn becomes_ready(&self) {
+    pub(crate) fn becomes_ready(&self) {
         eventually("it is ready", || self.get("/readyz").status == 200);
     }
 
     /// Sends a signal, and waits for its end.
-    fn stop(mut self, name: &str) -> Ran {
+    pub(crate) fn stop(mut self, name: &str) -> Ran {
         let child = self.child.take().unwrap();
         signal(name, child.id());
         let output = child.wait_with_output().unwrap();

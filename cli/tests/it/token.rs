@@ -6,7 +6,7 @@ use serde_json::Value;
 
 pub(crate) const SECRET: &str = "a secret of the tests, long enough for HS256";
 
-fn token(args: &[&str]) -> Ran {
+pub(crate) fn token(args: &[&str]) -> Ran {
     let mut command = phaseline(&[&["token"], args].concat());
     Ran::of(command.env("PHASELINE_JWT_SECRET", SECRET).output().unwrap())
 }

@@ -130,7 +130,8 @@ async fn each_command_of_a_batch_gets_its_own_verdict() {
         command(stream(1), 1, 1), // decided on what the first of the batch made stale
         command(stream(2), 5, 1), // a stream that is not there
         command(stream(3), 0, 1),
-        command(stream(1), 3, 1),
+        command(stream(1), 3, 1), // would fit, but follows one that was not appended
+        command(stream(3), 1, 1),
     ];
     let verdicts = append(&mut connection, &batch).await.unwrap();
     let versions: Vec<Result<(i64, i64), i64>> = verdicts
@@ -141,7 +142,7 @@ async fn each_command_of_a_batch_gets_its_own_verdict() {
             Err(other) => panic!("{other}"),
         })
         .collect();
-    assert_eq!(versions, [Ok((3, 3)), Err(3), Err(0), Ok((1, 4)), Ok((4, 5))]);
+    assert_eq!(versions, [Ok((3, 3)), Err(3), Err(0), Ok((1, 4)), Err(3), Ok((2, 5))]);
     assert_eq!(positions(&database).await, [1, 2, 3, 4, 5]);
 }
 
@@ -209,4 +210,30 @@ async fn an_import_that_is_dropped_writes_nothing() {
         import.push(stream(7), 1, &NewEvent::new("Happened", 1, "{}".to_owned()), "{}").await.unwrap();
     }
     assert_eq!(positions(&database).await, Vec::<i64>::new());
+}
+
+#[tokio::test]
+async fn a_command_that_follows_a_conflict_is_one_even_where_others_wrote_the_version_that_it_expects() {
+    let database = log().await;
+    let mut connection = connect(&database).await;
+    append(&mut connection, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
+    // Two are decided on version 1, the second on what the first leads to; meanwhile somebody else writes two events.
+    let batch = [
+        command(stream(1), 1, 2),
+        command(stream(2), 0, 1),
+        command(stream(1), 3, 1),
+        command(stream(1), 4, 1),
+    ];
+    append(&mut connection, &[command(stream(1), 1, 2)]).await.unwrap()[0].as_ref().unwrap();
+    let verdicts = append(&mut connection, &batch).await.unwrap();
+    for (at, verdict) in verdicts.iter().enumerate() {
+        match verdict {
+            Ok(appended) => assert_eq!((at, appended.version), (1, 1)),
+            Err(StoreError::Conflict { actual, .. }) => assert_eq!(*actual, 3),
+            Err(error) => panic!("{at}: {error}"),
+        }
+    }
+    assert!(verdicts[0].is_err() && verdicts[2].is_err() && verdicts[3].is_err(), "{verdicts:?}");
+    // Decided anew it is appended.
+    append(&mut connection, &[command(stream(1), 3, 1)]).await.unwrap()[0].as_ref().unwrap();
 }

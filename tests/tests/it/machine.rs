@@ -4,7 +4,6 @@
 //! `PHASELINE_CASES=5000` runs more sequences, `PHASELINE_SEED=17` that one alone, telling each step.
 
 mod adoption;
-mod chance;
 mod choose;
 mod commands;
 mod edits;

@@ -1,8 +1,8 @@
 //! Which step comes next: out of the seed and of what the model says is there.
 
-use super::chance::Chance;
 use super::step::Step;
 use super::{commands, edits};
+use phaseline_tests::chance::Chance;
 use phaseline_tests::model::{MigrationTimes, Model, Shape};
 
 /// Edits of the old tables in a row, at most.

@@ -1,10 +1,10 @@
 //! Commands of every kind, to be taken and to be refused.
 
-use super::chance::Chance;
 use chrono::{Days as Number, NaiveDate};
 use phaseline_domain::{
     DateRange, Neighbours, PhaseChanges, PhaseDraft, PhaseId, ReplacementPhase, TimelineCommand,
 };
+use phaseline_tests::chance::Chance;
 use phaseline_tests::model::{Budget, Days, Model, Phase, Timeline};
 use rust_decimal::Decimal;
 use uuid::Uuid;

@@ -1,9 +1,9 @@
 //! SQL of others on the tables, in the shape that is live.
 
-use super::chance::Chance;
 use super::commands::shifted;
 use super::step::Step;
 use chrono::{Datelike as _, NaiveDate, NaiveDateTime, TimeDelta};
+use phaseline_tests::chance::Chance;
 use phaseline_tests::model::{Budget, Days, Edit, Kind, Model, NewRow, OldRow};
 use uuid::Uuid;
 

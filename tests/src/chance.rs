@@ -3,10 +3,12 @@
 use uuid::Uuid;
 
 /// A generator of numbers (splitmix64): the same seed, the same choices.
-pub(crate) struct Chance(u64);
+#[derive(Clone, Debug)]
+pub struct Chance(u64);
 
 impl Chance {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// By its seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed)
     }
 
@@ -19,33 +21,33 @@ impl Chance {
     }
 
     /// From 0 up to, but not including, `limit`.
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit.max(1)
     }
 
     /// From `low` to `high`, both included.
-    pub(crate) fn within(&mut self, low: i64, high: i64) -> i64 {
+    pub fn within(&mut self, low: i64, high: i64) -> i64 {
         low + self.below((high - low + 1) as u64) as i64
     }
 
     /// In `percent` of all cases.
-    pub(crate) fn hits(&mut self, percent: u64) -> bool {
+    pub fn hits(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
     /// One of them, if there are any.
-    pub(crate) fn one_of<T: Clone>(&mut self, these: &[T]) -> Option<T> {
+    pub fn one_of<T: Clone>(&mut self, these: &[T]) -> Option<T> {
         let at = self.below(these.len() as u64) as usize;
         these.get(at).cloned()
     }
 
     /// One of these, which are there.
-    pub(crate) fn pick<T: Clone, const N: usize>(&mut self, these: [T; N]) -> T {
+    pub fn pick<T: Clone, const N: usize>(&mut self, these: [T; N]) -> T {
         these[self.below(N as u64) as usize].clone()
     }
 
     /// By weight.
-    pub(crate) fn weighted<T: Copy>(&mut self, these: &[(u64, T)]) -> T {
+    pub fn weighted<T: Copy>(&mut self, these: &[(u64, T)]) -> T {
         let mut left = self.below(these.iter().map(|(weight, _)| weight).sum());
         for (weight, one) in these {
             if left < *weight {
@@ -57,7 +59,7 @@ impl Chance {
     }
 
     /// A fresh id (version 4).
-    pub(crate) fn id(&mut self) -> Uuid {
+    pub fn id(&mut self) -> Uuid {
         let bytes = (u128::from(self.next()) << 64) | u128::from(self.next());
         uuid::Builder::from_random_bytes(bytes.to_be_bytes()).into_uuid()
     }

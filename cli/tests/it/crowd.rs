@@ -1,0 +1,138 @@
+//! Many clients at once, on two servers over one database, one of which is killed and comes back. Clients that got no answer
+//! ask again with the same key, at the other server. In the end everything that somebody was told is done is in the log, once,
+//! and nothing else is.
+
+mod audit;
+mod command;
+mod writer;
+
+use crate::program::{eventually, migrated, on};
+use crate::serve::Served;
+use crate::token::token;
+use audit::Audit;
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_tests::http::Client;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+use writer::{Told, Writer};
+
+/// How many ask at a time.
+const WRITERS: u64 = 8;
+/// On how many projects.
+const PROJECTS: usize = 5;
+
+/// How long it goes on: more or less on demand.
+fn duration() -> Duration {
+    let seconds = std::env::var("PHASELINE_CROWD_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(30))
+}
+
+/// The two servers as clients know them; there is none in the place of one that is down.
+#[derive(Clone, Debug, Default)]
+struct Servers(Arc<[RwLock<Option<Client>>; 2]>);
+
+impl Servers {
+    fn at(&self, place: usize) -> Option<Client> {
+        self.0[place].read().unwrap().clone()
+    }
+
+    fn put(&self, place: usize, served: Option<&Served>) {
+        *self.0[place].write().unwrap() = served.map(|served| Client::new(served.client.address()));
+    }
+}
+
+fn serve(database: &TestDatabase) -> Served {
+    let served = Served::start(&[], |command| {
+        command.env("DATABASE_URL", database.url()).env("PHASELINE_LOG", "warn");
+    });
+    served.becomes_ready();
+    served
+}
+
+/// Stops a server as an operator would.
+fn stop(served: Served) {
+    let ran = served.stop("TERM").ends_with(0);
+    assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
+}
+
+/// Asks once more for what was refused after an answer had been lost: the first request may have been under way then. Now
+/// nothing is, so what comes is the end of it.
+async fn settle(writers: &mut [Writer], told: &mut [Vec<Told>]) {
+    for (writer, told) in writers.iter_mut().zip(told) {
+        for doubtful in told.iter_mut().filter(|told| told.is_doubtful()) {
+            *doubtful = writer.tell(doubtful.command.clone(), false).await.settled();
+        }
+    }
+}
+
+/// Asks once more for some of what was done: the answer is the first one again.
+async fn repeat(writers: &mut [Writer], told: &[Vec<Told>]) {
+    for (writer, told) in writers.iter_mut().zip(told) {
+        for done in told.iter().filter(|told| told.is_done()).step_by(23) {
+            let again = writer.tell(done.command.clone(), false).await;
+            assert_eq!((again.status, again.place), (done.status, done.place), "{:?}", done.command);
+            assert!(again.is_replayed, "{:?}", done.command);
+        }
+    }
+}
+
+#[test]
+fn a_crowd_on_two_servers_one_of_them_killed_loses_nothing_and_does_nothing_twice() {
+    let database = migrated();
+    let mut audit = Audit::begin(&database, PROJECTS);
+    let servers = Servers::default();
+    let (first, second) = (serve(&database), serve(&database));
+    servers.put(0, Some(&first));
+    servers.put(1, Some(&second));
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let begun = Instant::now();
+    let until = begun + duration();
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|seed| {
+            let subject = format!("writer-{seed}");
+            let writer = Writer::new(seed, token_of(&subject), subject, servers.clone(), audit.projects());
+            runtime.spawn(writer.work(until))
+        })
+        .collect();
+    let pause = |share: f64| {
+        let moment = begun + duration().mul_f64(share);
+        std::thread::sleep(moment.saturating_duration_since(Instant::now()));
+    };
+    pause(0.33);
+    assert_eq!(first.stop("KILL").code, None);
+    servers.put(0, None);
+    pause(0.66);
+    let first = serve(&database);
+    servers.put(0, Some(&first));
+
+    let (mut writers, mut told): (Vec<Writer>, Vec<Vec<Told>>) =
+        writers.into_iter().map(|writer| runtime.block_on(writer).unwrap()).unzip();
+    // What clients gave up may still be under way: in a server until that is stopped, in the database until nobody is there.
+    stop(first);
+    stop(second);
+    eventually("nothing is under way", || {
+        let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        database.psql(others) == "0"
+    });
+    let third = serve(&database);
+    servers.put(0, Some(&third));
+    servers.put(1, Some(&third));
+    runtime.block_on(settle(&mut writers, &mut told));
+    audit.note_position();
+    runtime.block_on(repeat(&mut writers, &told));
+    stop(third);
+
+    let told: Vec<Told> = told.into_iter().flatten().collect();
+    eprintln!("{}", writer::summary(&writers, &told));
+    writer::assert_plenty(&writers, &told);
+    runtime.block_on(audit.everything_is_there_once(&told));
+    audit.timelines_cover_their_projects();
+    assert!(on(&database, &["drift"]).ends_with(0).stdout.contains("NO DRIFT"));
+    on(&database, &["verify"]).ends_with(0);
+}
+
+fn token_of(subject: &str) -> String {
+    let args = ["--subject", subject, "--scope", "phases:read phases:write", "--quiet"];
+    token(&args).ends_with(0).stdout.trim().to_owned()
+}

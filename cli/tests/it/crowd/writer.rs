@@ -1,0 +1,293 @@
+//! One client of many: it looks, asks for a change, and asks again until it is answered.
+
+use super::Servers;
+use super::command::{Command, Project};
+use phaseline_tests::chance::Chance;
+use phaseline_tests::http::{Answer, Method};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Longer than the service takes to give a request up.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What may be answered at all.
+const STATUSES: [u16; 7] = [200, 201, 404, 409, 412, 422, 503];
+
+/// What a command was told in the end.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) command: Command,
+    pub(crate) subject: String,
+    pub(crate) status: u16,
+    /// Version and position, as the headers have them.
+    pub(crate) place: Option<(i64, i64)>,
+    pub(crate) is_replayed: bool,
+    /// How often it was asked without being told, this time.
+    lost: u64,
+    /// Whether it was refused after an answer had been lost, and asked once more at the end.
+    is_settled: bool,
+}
+
+impl Told {
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.status, 200 | 201)
+    }
+
+    /// As the answer to a command that had been refused when its first answer had been lost.
+    pub(crate) fn settled(self) -> Self {
+        Self { is_settled: true, ..self }
+    }
+
+    fn has_lost_an_answer(&self) -> bool {
+        self.lost > 0 || self.is_settled
+    }
+
+    /// Refused, while an earlier request with the same key may still have been under way.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        !self.is_done() && self.lost > 0
+    }
+}
+
+/// A client.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    subject: String,
+    token: String,
+    chance: Chance,
+    servers: Servers,
+    projects: Arc<[Project]>,
+    /// The version that each project is known to have reached.
+    reached: HashMap<Uuid, i64>,
+    commands: u64,
+    /// How often each status came, and how often none (0).
+    statuses: Mutex<BTreeMap<u16, u64>>,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        seed: u64,
+        token: String,
+        subject: String,
+        servers: Servers,
+        projects: Arc<[Project]>,
+    ) -> Self {
+        let (chance, reached, statuses) = (Chance::new(seed), HashMap::new(), Mutex::default());
+        Self { subject, token, chance, servers, projects, reached, commands: 0, statuses }
+    }
+
+    /// Asks for one change after the other. None is left unanswered.
+    pub(crate) async fn work(mut self, until: Instant) -> (Self, Vec<Told>) {
+        let mut told = Vec::new();
+        while Instant::now() < until {
+            let project = self.chance.one_of(&self.projects).unwrap();
+            let (phases, version) = self.look(&project).await;
+            self.commands += 1;
+            let key = format!("{}-{}", self.subject, self.commands);
+            let command = project.command(&mut self.chance, key, &phases, version);
+            told.push(self.tell(command, true).await);
+            tokio::time::sleep(Duration::from_millis(self.chance.below(20))).await;
+        }
+        (self, told)
+    }
+
+    /// A project's phases, which cover it, at a version that is no older than one that this client was told.
+    async fn look(&mut self, project: &Project) -> (Vec<Value>, i64) {
+        let path = format!("/api/v1/projects/{}/phases", project.id);
+        let mut place = self.chance.below(2) as usize;
+        loop {
+            let answer = self.attempt(place, None, &Method::GET, &path, None).await;
+            if let Some(answer) = answer.filter(|answer| answer.status != 503) {
+                let answer = answer.is(200);
+                let phases = answer.json().as_array().unwrap().clone();
+                project.is_covered_by(&phases);
+                let (version, _) = placed(&answer).unwrap();
+                self.reaches(project.id, version);
+                return (phases, version);
+            }
+            place = self.elsewhere(place).await;
+        }
+    }
+
+    /// Asks for a change until there is an answer. One in a hurry does not always wait for it, or asks both servers at once.
+    pub(crate) async fn tell(&mut self, command: Command, is_hasty: bool) -> Told {
+        let mut lost = 0;
+        let mut place = self.chance.below(2) as usize;
+        loop {
+            let way = if is_hasty { self.chance.below(100) } else { 100 };
+            let answer = match way {
+                0..6 => {
+                    let patience = Duration::from_micros(self.chance.below(6_000));
+                    self.send(place, Some(patience), &command).await
+                }
+                6..12 => {
+                    let (here, there) =
+                        tokio::join!(self.send(place, None, &command), self.send(1 - place, None, &command));
+                    self.one_of_two(here, there, &mut lost)
+                }
+                _ => self.send(place, None, &command).await,
+            };
+            let Some(answer) = answer else {
+                lost += 1;
+                place = self.elsewhere(place).await;
+                continue;
+            };
+            let told = Told {
+                subject: self.subject.clone(),
+                status: answer.status,
+                place: placed(&answer),
+                is_replayed: is_replay(&answer),
+                lost,
+                is_settled: false,
+                command,
+            };
+            if told.is_done() {
+                self.check(&told, &answer);
+            }
+            return told;
+        }
+    }
+
+    /// What both servers answered to the same request: if both say that it is done, they say the same. One may have refused it
+    /// before the other had done it.
+    fn one_of_two(&self, here: Option<Answer>, there: Option<Answer>, lost: &mut u64) -> Option<Answer> {
+        *lost += u64::from(here.is_some() != there.is_some());
+        let (here, there) = match (here, there) {
+            (Some(here), Some(there)) => (here, there),
+            (one, other) => return one.or(other),
+        };
+        let is_done = |answer: &Answer| matches!(answer.status, 200 | 201);
+        if is_done(&here) && is_done(&there) {
+            assert_eq!((here.status, placed(&here)), (there.status, placed(&there)));
+            assert!(
+                [&here, &there].iter().any(|answer| is_replay(answer)),
+                "both did it: {here:?} {there:?}"
+            );
+        }
+        Some(if is_done(&there) && !is_replay(&there) {
+            there
+        } else if is_done(&here) {
+            here
+        } else {
+            there
+        })
+    }
+
+    fn check(&mut self, told: &Told, answer: &Answer) {
+        let (version, _) = told.place.unwrap_or_else(|| panic!("no version and position: {answer:?}"));
+        let body = answer.json();
+        let phases = body.as_array().or_else(|| body["phases"].as_array());
+        let project = self.projects.iter().find(|project| project.id == told.command.project).unwrap();
+        project.is_covered_by(phases.unwrap());
+        if !told.is_replayed {
+            self.reaches(told.command.project, version);
+        }
+    }
+
+    #[track_caller]
+    fn reaches(&mut self, project: Uuid, version: i64) {
+        let known = self.reached.entry(project).or_default();
+        assert!(version >= *known, "version {version} was told after {known}");
+        *known = version;
+    }
+
+    /// Asks for a change once; nothing if that may have to be done again.
+    async fn send(&self, place: usize, patience: Option<Duration>, command: &Command) -> Option<Answer> {
+        let answer = self.attempt(place, patience, &command.method, &command.path, Some(command)).await;
+        answer.filter(|answer| answer.status != 503)
+    }
+
+    /// One request; nothing if there was no answer.
+    async fn attempt(
+        &self,
+        place: usize,
+        patience: Option<Duration>,
+        method: &Method,
+        path: &str,
+        command: Option<&Command>,
+    ) -> Option<Answer> {
+        let answer = match self.servers.at(place) {
+            None => None,
+            Some(client) => {
+                let mut ask = client.ask(method.clone(), path).bearer(&self.token);
+                if let Some(command) = command {
+                    ask =
+                        ask.header("idempotency-key", &command.key).header("x-correlation-id", &command.key);
+                    if let Some(version) = command.expected {
+                        ask = ask.header("if-match", &format!("\"{version}\""));
+                    }
+                    if let Some(body) = &command.body {
+                        ask = ask.json(body);
+                    }
+                }
+                match tokio::time::timeout(patience.unwrap_or(PATIENCE), ask.try_send()).await {
+                    Ok(answer) => answer.ok(),
+                    Err(_) => {
+                        assert!(patience.is_some(), "no answer within {PATIENCE:?}: {method} {path}");
+                        None
+                    }
+                }
+            }
+        };
+        let status = answer.as_ref().map_or(0, |answer| answer.status);
+        *self.statuses.lock().unwrap().entry(status).or_default() += 1;
+        if let Some(answer) = &answer {
+            assert!(STATUSES.contains(&status), "{method} {path} {command:?}: {status} {}", answer.text());
+        }
+        answer
+    }
+
+    /// The other server, after a moment: both may be busy.
+    async fn elsewhere(&mut self, place: usize) -> usize {
+        tokio::time::sleep(Duration::from_millis(self.chance.below(10))).await;
+        1 - place
+    }
+}
+
+fn is_replay(answer: &Answer) -> bool {
+    answer.header("idempotent-replayed") == "true"
+}
+
+/// Version and position as the headers have them.
+fn placed(answer: &Answer) -> Option<(i64, i64)> {
+    let version = answer.header("etag").trim_matches('"').parse().ok()?;
+    Some((version, answer.header("phaseline-position").parse().ok()?))
+}
+
+/// What happened, in a line.
+pub(crate) fn summary(writers: &[Writer], told: &[Told]) -> String {
+    let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
+    for (status, count) in writers.iter().flat_map(|writer| writer.statuses.lock().unwrap().clone()) {
+        *statuses.entry(status).or_default() += count;
+    }
+    let count = |is: fn(&Told) -> bool| told.iter().filter(|told| is(told)).count();
+    format!(
+        "{} commands, {} done ({} of them told again), {} lost an answer; {} of these were refused then and asked once more at the \
+         end, {} of which turned out to be done; statuses {statuses:?}",
+        told.len(),
+        count(Told::is_done),
+        count(|told| told.is_done() && told.is_replayed),
+        count(Told::has_lost_an_answer),
+        count(|told| told.is_settled),
+        count(|told| told.is_settled && told.is_replayed),
+    )
+}
+
+/// Fails unless there was plenty of what the test is about.
+pub(crate) fn assert_plenty(writers: &[Writer], told: &[Told]) {
+    let share =
+        |is: fn(&Told) -> bool| told.iter().filter(|told| is(told)).count() as f64 / told.len().max(1) as f64;
+    let shares = [
+        ("done", share(Told::is_done), 0.3),
+        ("refused by a rule", share(|told| told.status == 422), 0.1),
+        ("refused for its version", share(|told| told.status == 412), 0.02),
+        ("of what is not there", share(|told| told.status == 404), 0.005),
+        ("without an answer at first", share(Told::has_lost_an_answer), 0.02),
+        ("told again", share(|told| told.is_done() && told.is_replayed), 0.001),
+    ];
+    for (what, share, least) in shares {
+        assert!(share >= least, "{what}: {share:.4} of all; {}", summary(writers, told));
+    }
+}
