@@ -128,9 +128,9 @@ async fn each_command_of_a_batch_gets_its_own_verdict() {
     let batch = [
         command(stream(1), 1, 2),
         command(stream(1), 1, 1), // decided on what the first of the batch made stale
+        command(stream(1), 3, 1), // would fit, but follows one that was not appended
         command(stream(2), 5, 1), // a stream that is not there
         command(stream(3), 0, 1),
-        command(stream(1), 3, 1), // would fit, but follows one that was not appended
         command(stream(3), 1, 1),
     ];
     let verdicts = append(&mut connection, &batch).await.unwrap();
@@ -142,7 +142,12 @@ async fn each_command_of_a_batch_gets_its_own_verdict() {
             Err(other) => panic!("{other}"),
         })
         .collect();
-    assert_eq!(versions, [Ok((3, 3)), Err(3), Err(0), Ok((1, 4)), Err(3), Ok((2, 5))]);
+    assert_eq!(versions, [Ok((3, 3)), Err(3), Err(3), Err(0), Ok((1, 4)), Ok((2, 5))]);
+    assert_eq!(positions(&database).await, [1, 2, 3, 4, 5]);
+
+    let apart = [command(stream(1), 3, 1), command(stream(3), 2, 1), command(stream(1), 4, 1)];
+    let refused = append(&mut connection, &apart).await.unwrap_err().to_string();
+    assert!(refused.contains("do not stand together"), "{refused}");
     assert_eq!(positions(&database).await, [1, 2, 3, 4, 5]);
 }
 
@@ -219,8 +224,8 @@ async fn a_command_that_follows_a_conflict_is_one_even_where_others_wrote_the_ve
     append(&mut connection, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
     // Two are decided on version 1, the second on what the first leads to; meanwhile somebody else writes two events.
     let batch = [
-        command(stream(1), 1, 2),
         command(stream(2), 0, 1),
+        command(stream(1), 1, 2),
         command(stream(1), 3, 1),
         command(stream(1), 4, 1),
     ];
@@ -228,12 +233,12 @@ async fn a_command_that_follows_a_conflict_is_one_even_where_others_wrote_the_ve
     let verdicts = append(&mut connection, &batch).await.unwrap();
     for (at, verdict) in verdicts.iter().enumerate() {
         match verdict {
-            Ok(appended) => assert_eq!((at, appended.version), (1, 1)),
+            Ok(appended) => assert_eq!((at, appended.version), (0, 1)),
             Err(StoreError::Conflict { actual, .. }) => assert_eq!(*actual, 3),
             Err(error) => panic!("{at}: {error}"),
         }
     }
-    assert!(verdicts[0].is_err() && verdicts[2].is_err() && verdicts[3].is_err(), "{verdicts:?}");
+    assert!(verdicts[1].is_err() && verdicts[2].is_err() && verdicts[3].is_err(), "{verdicts:?}");
     // Decided anew it is appended.
     append(&mut connection, &[command(stream(1), 3, 1)]).await.unwrap()[0].as_ref().unwrap();
 }
