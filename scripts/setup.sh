@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 #
-# Installs what is missing to build and run Phaseline, and nothing else: a C compiler, make, PostgreSQL.
+# Installs what is missing to build and run Phaseline, and nothing else: a C compiler, make, curl (for the README's tour), PostgreSQL.
 #
 #   scripts/setup.sh         what `make demo` and `make test` need
 #   scripts/setup.sh lint    that, and rustfmt, clippy and cargo-deny for `make lint`
@@ -82,6 +82,7 @@ have_cc() {
 missing_tools() {
     have_cc || echo cc
     have make || echo make
+    have curl || echo curl
     have_postgres || echo postgresql
 }
 
