@@ -1,5 +1,6 @@
 //! What every route works with.
 
+use crate::routes::counting::Counting;
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
 use phaseline_projections::ProjectPhases;
@@ -18,6 +19,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// What is counted and measured.
     pub telemetry: Arc<Telemetry>,
+    /// Counts assignments for many requests at once.
+    pub(crate) counting: Arc<Counting>,
 }
 
 impl App {
@@ -28,6 +31,7 @@ impl App {
             pool,
             settings: Arc::new(settings),
             telemetry: Arc::default(),
+            counting: Arc::default(),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! - `failure` is every answer that is no success, in both forms; `docs` describes them.
 
 mod asked;
+pub(crate) mod counting;
 mod docs;
 mod failure;
 mod history;

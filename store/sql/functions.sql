@@ -67,7 +67,8 @@ CREATE OR REPLACE FUNCTION phaseline.append(
 ) RETURNS TABLE (command integer, verdict text, stream_version bigint, last_position bigint, at timestamptz,
                  earlier_events integer, said text)
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+    SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     -- The fixed parts of what phaseline.chain_hash hashes.
     chain_tag     constant bytea := int4send(18) || convert_to('phaseline/chain/v1', 'UTF8') || int4send(32);

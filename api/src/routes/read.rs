@@ -8,6 +8,8 @@ use chrono::NaiveDate;
 use phaseline_domain::{DateRange, PhaseId, ProjectId};
 use phaseline_store::StoreError;
 use serde::Deserialize;
+use sqlx::PgPool;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A project as it stands at one moment.
@@ -201,16 +203,30 @@ impl AssignmentDays {
     }
 }
 
-/// How many assignments a project has on each day.
+/// How many assignments a project has on each day. Requests that come together are answered by one query.
 pub(crate) async fn assignment_days(app: &App, project: ProjectId) -> Result<AssignmentDays, Box<Problem>> {
-    let days: Vec<(Option<String>, i64)> =
-        sqlx::query_as("SELECT to_json(d.day) #>> '{}', d.assignments FROM phaseline.assignment_days($1) d")
-            .bind(project.uuid())
-            .fetch_all(&app.pool)
-            .await
-            .map_err(problem)?;
-    let parsed = days.into_iter().map(|(day, count)| (day.and_then(|day| day.parse().ok()), count));
-    Ok(AssignmentDays::of(parsed))
+    app.counting.of(&app.pool, project).await
+}
+
+/// The same of several projects; those that have none are left out.
+pub(super) async fn assignment_days_of(
+    pool: &PgPool,
+    projects: &[ProjectId],
+) -> Result<HashMap<ProjectId, AssignmentDays>, Box<Problem>> {
+    let ids: Vec<Uuid> = projects.iter().map(|project| project.uuid()).collect();
+    let days: Vec<(Uuid, Option<String>, i64)> = sqlx::query_as(
+        "SELECT d.project, to_json(d.day) #>> '{}', d.assignments FROM phaseline.assignment_days($1) d",
+    )
+    .bind(ids)
+    .fetch_all(pool)
+    .await
+    .map_err(problem)?;
+    let mut counted: HashMap<ProjectId, Vec<(Option<NaiveDate>, i64)>> = HashMap::new();
+    for (project, day, count) in days {
+        let day = day.and_then(|day| day.parse().ok());
+        counted.entry(project.into()).or_default().push((day, count));
+    }
+    Ok(counted.into_iter().map(|(project, counts)| (project, AssignmentDays::of(counts))).collect())
 }
 
 /// The problem that an error of these functions is: one that is not there is of a newer schema than the database has.

@@ -76,12 +76,13 @@ async fn missing_objects(connection: &mut PgConnection) -> Result<Vec<String>, s
            FROM (VALUES ('table', 'events'), ('table', 'head'), ('table', '_sqlx_migrations'),
                         ('index', 'events_pkey'), ('index', 'events_stream_version_key'),
                         ('index', 'events_timeline_text_id_idx'), ('index', 'head_pkey'),
-                        ('view', 'postgres_es_events')) AS wanted (kind, name)
+                        ('table', 'idempotency_keys'), ('index', 'idempotency_keys_pkey'), ('view', 'postgres_es_events')) AS wanted (kind, name)
           WHERE pg_catalog.to_regclass('phaseline.' || wanted.name) IS NULL
          UNION ALL
          SELECT 'function phaseline.' || wanted.name
            FROM (VALUES ('append'), ('chain_hash'), ('project_inline'), ('unadopted'),
-                        ('project_of'), ('refuse_change')) AS wanted (name)
+                        ('project_of'), ('refuse_change'), ('phases_of'), ('assignments_of'), ('assignment_days'),
+                        ('forget_idempotency_keys'), ('oldest_snapshot')) AS wanted (name)
           WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_proc p
                  WHERE p.pronamespace = 'phaseline'::regnamespace AND p.proname = wanted.name)",
     )
