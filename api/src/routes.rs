@@ -1,7 +1,8 @@
 //! The routes of timelines and phases.
 //!
 //! - `planner` are those that the planner's own service has, in its own form.
-//! - `phases` change one phase or the order, `timeline` the project's days. `asked` is what their bodies ask for.
+//! - `phases` change one phase or the order, `timeline` the project's days; `preview` says what they would do, `history` what
+//!   was done. `asked` is what their bodies ask for.
 //! - `read` asks the database, `write` gives commands to the store; `phase` is what answers show of a phase.
 //! - `sent` is what a request brings along, `shape` reads its body and says everything that is wrong with it.
 //! - `failure` is every answer that is no success, in both forms; `docs` describes them.
@@ -9,9 +10,11 @@
 mod asked;
 mod docs;
 mod failure;
+mod history;
 mod phase;
 mod phases;
 mod planner;
+mod preview;
 mod read;
 mod sent;
 mod shape;
@@ -28,4 +31,6 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(planner::router())
         .merge(phases::router())
         .merge(timeline::router())
+        .merge(preview::router())
+        .merge(history::router())
 }

@@ -22,12 +22,13 @@ pub(crate) enum Group {
     Original,
     Commands,
     Hot,
+    Http,
     Memory,
 }
 
 impl Group {
     /// All, in the order in which they run.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Import,
         Self::RebuildSql,
         Self::RebuildCopy,
@@ -38,6 +39,7 @@ impl Group {
         Self::Original,
         Self::Commands,
         Self::Hot,
+        Self::Http,
         Self::Memory,
     ];
 }
@@ -89,7 +91,7 @@ const LATENCY: (&str, Better) = ("ms", Better::Less);
 const PEER: &str = "cqrs-es and postgres-es with a view";
 
 /// All cases.
-pub(crate) const CASES: [Case; 26] = [
+pub(crate) const CASES: [Case; 30] = [
     case(
         ("import", Group::Import),
         ("bulk import, hash chain included", "binary COPY of the finished rows, same indexes"),
@@ -201,6 +203,30 @@ pub(crate) const CASES: [Case; 26] = [
         ("commands to a timeline of a long history", "the same around its 100th command"),
         COMMANDS,
         (0.8, 1.0),
+    ),
+    case(
+        ("http-64", Group::Http),
+        ("durable commands through HTTP, 64 connections", "the same commands in process"),
+        COMMANDS,
+        (0.5, 0.8),
+    ),
+    case(
+        ("http-validate", Group::Http),
+        ("validate 50 phases, median", "the original service, as published"),
+        LATENCY,
+        (3.0, 10.0),
+    ),
+    case(
+        ("http-list", Group::Http),
+        ("list 50 phases, median", "the original service, as published"),
+        LATENCY,
+        (3.0, 10.0),
+    ),
+    case(
+        ("http-batch", Group::Http),
+        ("save 50 phases, all changed, median", "the original service, as published"),
+        LATENCY,
+        (20.0, 60.0),
     ),
     case(("memory-migrate", Group::Memory), ("peak memory of migrate", "512 MiB"), MEMORY, (1.0, 2.0)),
     case(("memory-rollback", Group::Memory), ("peak memory of rollback", "512 MiB"), MEMORY, (1.0, 2.0)),

@@ -1,6 +1,7 @@
 //! How each case is carried out.
 
 mod commands;
+mod http;
 mod import;
 mod memory;
 mod migrate;
@@ -36,6 +37,7 @@ pub(crate) async fn run(bench: &Bench, wanted: &[&'static Case]) -> Result<Vec<O
             (Group::Verify, Some(log)) => verify::run(bench, log).await?,
             (Group::Memory, Some(log)) => memory::run(bench, log).await?,
             (Group::Commands, _) => commands::run(bench).await?,
+            (Group::Http, _) => http::run(bench).await?,
             (Group::Hot, _) => commands::hot(bench).await?,
             (Group::Import, _) => import::run(bench).await?,
             (Group::RebuildScaling, Some(log)) => rebuild::scaling(bench, log).await?,

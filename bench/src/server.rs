@@ -24,6 +24,8 @@ pub(crate) struct Sizes {
     pub(crate) replayed: u64,
     /// Commands of one client in a round; of more clients some times as many.
     pub(crate) commands: u64,
+    /// Requests of which a median is taken.
+    pub(crate) requests: u32,
     /// Commands to the hot timeline.
     pub(crate) hot: u64,
     /// Projects of the migration, and their assignments.
@@ -40,6 +42,7 @@ impl Sizes {
             scaling: events.min(1_000_000),
             replayed: events.min(10_000),
             commands: 2_048,
+            requests: 200,
             hot: 2_000,
             legacy: (10_000, 1_000_000),
             original: (200, 20_000),
@@ -53,6 +56,7 @@ impl Sizes {
             scaling: events / 5,
             replayed: 1_000,
             commands: 256,
+            requests: 40,
             hot: 400,
             legacy: (500, 50_000),
             original: (50, 5_000),

@@ -3,10 +3,15 @@
 //! Numbers behind the design, measured with 64 clients on two cores: a transaction for each command 16 400 events/s, one
 //! task that batches 44 000; two tasks that batch are slower than one. A command that comes alone is committed at once.
 
+mod queue;
+mod trouble;
+
+pub(crate) use queue::Queue;
+
 use crate::append::{self, Append, Appended, Appending, Verdict};
 use crate::cache::Memory;
 use crate::execute::Request;
-use crate::timeline::{Start, lost_a_race, stream_of};
+use crate::timeline::{Start, stream_of};
 use crate::{Committed, Earlier, FoldedTimeline, InlineProjection, NewEvent, StoreError};
 use chrono::{DateTime, Utc};
 use phaseline_domain::{ProjectId, Refusal, TimelineEvent, decide};
@@ -15,9 +20,7 @@ use sqlx::pool::PoolConnection;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
-
-/// How many commands may wait to be taken; more wait to wait.
-const WAITING: usize = 1024;
+use trouble::{again, failed, is_lost_connection, is_one_commands_fault};
 
 /// How many commands share a transaction at most. With 64 clients more never come together; with more the hold on the head
 /// stays short.
@@ -80,38 +83,6 @@ pub(crate) enum Decision {
     },
 }
 
-/// The way to the task of one store. The task ends with the last sender, or with the runtime that it runs on.
-#[derive(Debug, Default)]
-pub(crate) struct Queue {
-    sender: std::sync::Mutex<Option<mpsc::Sender<Job>>>,
-}
-
-impl Queue {
-    /// Gives a command to the task, which is started if none runs, and waits for what came of it.
-    pub(crate) async fn submit<P: InlineProjection + Clone + 'static>(
-        &self,
-        committer: impl FnOnce() -> Committer<P>,
-        mut job: Job,
-    ) -> Result<Outcome, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        job.reply = Some(reply);
-        let sender = {
-            let mut sender = self.sender.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            match &*sender {
-                Some(running) if !running.is_closed() => running.clone(),
-                _ => {
-                    let (new, jobs) = mpsc::channel(WAITING);
-                    tokio::spawn(committer().run(jobs));
-                    sender.insert(new).clone()
-                }
-            }
-        };
-        let gone = || StoreError::OutcomeUnknown("the committing task ended".to_owned());
-        sender.send(job).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
-    }
-}
-
 /// The committing task.
 #[derive(Debug)]
 pub(crate) struct Committer<P> {
@@ -158,7 +129,8 @@ impl<P: InlineProjection> Committer<P> {
                     let foreseen = ahead.contains_key(&project);
                     nothing.push((job, decision, on, foreseen));
                 }
-                Ok(Step::Append { append, first, adoption, decided }) => {
+                Ok(Step::Append(step)) => {
+                    let Decided { append, first, adoption, events: decided } = *step;
                     let state = ahead.entry(project).or_insert_with(|| match &first {
                         Some(first) => FoldedTimeline::clone(first),
                         None => FoldedTimeline::default(),
@@ -238,7 +210,7 @@ impl<P: InlineProjection> Committer<P> {
             changes,
             key: job.request.key.clone(),
         };
-        Ok(Step::Append { append, first, adoption: adopted, decided })
+        Ok(Step::Append(Box::new(Decided { append, first, adoption: adopted, events: decided })))
     }
 
     /// Appends what was prepared, answers each command, and says which version each project has reached.
@@ -377,12 +349,16 @@ impl Prepared {
 /// What is to be done about a command.
 enum Step {
     Nothing(Decision, Start),
-    Append {
-        append: Append,
-        first: Option<Arc<FoldedTimeline>>,
-        adoption: Vec<TimelineEvent>,
-        decided: Vec<TimelineEvent>,
-    },
+    Append(Box<Decided>),
+}
+
+/// What is to be written of a command.
+struct Decided {
+    append: Append,
+    /// What it was decided on, if it is the first of its stream in the batch.
+    first: Option<Arc<FoldedTimeline>>,
+    adoption: Vec<TimelineEvent>,
+    events: Vec<TimelineEvent>,
 }
 
 /// What was written of a command, if its events are in the log under their own ids.
@@ -403,42 +379,4 @@ async fn written(
     .fetch_optional(&mut **connection)
     .await?;
     Ok(found.map(|(position, recorded_at)| Appended { version, position, recorded_at }))
-}
-
-/// Another command's chance, or the end of it.
-fn failed(error: StoreError) -> Result<Outcome, StoreError> {
-    if lost_a_race(&error) { Ok(Outcome::Lost(error)) } else { Err(error) }
-}
-
-/// Whether the connection is gone, and with it the answer.
-pub(crate) fn is_lost_connection(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => {
-            true
-        }
-        // The server is going down, or somebody ended this session.
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
-        }
-        _ => false,
-    }
-}
-
-/// Whether an error may be one command's alone, so that the others can be carried out without it.
-fn is_one_commands_fault(error: &StoreError) -> bool {
-    matches!(error, StoreError::Database(sqlx::Error::Database(error))
-        if !error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("53")))
-}
-
-/// An error once more, for another who suffers from it.
-fn again(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::Database(sqlx::Error::PoolTimedOut) => StoreError::Database(sqlx::Error::PoolTimedOut),
-        StoreError::Database(sqlx::Error::PoolClosed) => StoreError::Database(sqlx::Error::PoolClosed),
-        StoreError::Database(error) => {
-            StoreError::Database(sqlx::Error::Io(std::io::Error::other(error.to_string())))
-        }
-        StoreError::OutcomeUnknown(why) => StoreError::OutcomeUnknown(why.clone()),
-        other => StoreError::OutcomeUnknown(other.to_string()),
-    }
 }

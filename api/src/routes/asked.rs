@@ -5,6 +5,7 @@ use super::shape::{Faults, Place, Shape};
 use chrono::NaiveDate;
 use phaseline_domain::{Neighbours, PhaseChanges, PhaseDraft, PhaseId, TimelineCommand};
 use rust_decimal::Decimal;
+use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -17,6 +18,18 @@ pub(crate) enum NeighboursBody {
     Adjust,
     /// They stay; the change is refused if it leaves a gap or an overlap.
     Refuse,
+}
+
+/// An amount of money: a text, or a number, which is taken by its shortest text.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(example = "50000.00")]
+#[expect(dead_code, reason = "for the description")]
+pub(crate) enum Amount {
+    /// As text.
+    Text(String),
+    /// As a number.
+    Number(f64),
 }
 
 /// The word for it, or nothing.
@@ -57,13 +70,13 @@ pub(crate) struct NewPhase {
     #[schema(max_length = 500)]
     description: Option<String>,
     /// Capital part of its budget.
-    #[schema(value_type = Option<String>, default = "0")]
+    #[schema(value_type = Option<Amount>, default = "0")]
     capital_budget: Decimal,
     /// Expense part of its budget.
-    #[schema(value_type = Option<String>, default = "0")]
+    #[schema(value_type = Option<Amount>, default = "0")]
     expense_budget: Decimal,
     /// The whole of it, if it is stated: the sum.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Amount>)]
     total_budget: Option<Decimal>,
     /// Whether neighbours make room; they do unless it is said otherwise.
     #[schema(value_type = Option<NeighboursBody>)]
@@ -120,36 +133,27 @@ impl NewPhase {
 /// What is to become of a phase. What is absent stays as it is.
 #[derive(Debug, ToSchema)]
 pub(crate) struct PhaseChange {
-    #[schema(ignore)]
-    changes: PhaseChanges,
     /// Its name from now on.
-    #[schema(value_type = Option<String>, max_length = 100)]
-    #[expect(dead_code, reason = "for the description")]
-    name: (),
+    #[schema(max_length = 100, nullable = false)]
+    name: Option<String>,
     /// Its first day from now on.
-    #[schema(value_type = Option<String>, format = Date)]
-    #[expect(dead_code, reason = "for the description")]
-    start_date: (),
+    #[schema(value_type = Option<String>, format = Date, nullable = false)]
+    start_date: Option<NaiveDate>,
     /// Its last day from now on, included.
-    #[schema(value_type = Option<String>, format = Date)]
-    #[expect(dead_code, reason = "for the description")]
-    end_date: (),
+    #[schema(value_type = Option<String>, format = Date, nullable = false)]
+    end_date: Option<NaiveDate>,
     /// What is said about it from now on; null takes it away.
     #[schema(value_type = Option<String>, max_length = 500)]
-    #[expect(dead_code, reason = "for the description")]
-    description: (),
+    description: Option<Option<String>>,
     /// Capital part of its budget from now on.
-    #[schema(value_type = Option<String>)]
-    #[expect(dead_code, reason = "for the description")]
-    capital_budget: (),
+    #[schema(value_type = Option<Amount>, nullable = false)]
+    capital_budget: Option<Decimal>,
     /// Expense part of its budget from now on.
-    #[schema(value_type = Option<String>)]
-    #[expect(dead_code, reason = "for the description")]
-    expense_budget: (),
+    #[schema(value_type = Option<Amount>, nullable = false)]
+    expense_budget: Option<Decimal>,
     /// The whole of it, if it is stated: the sum.
-    #[schema(value_type = Option<String>)]
-    #[expect(dead_code, reason = "for the description")]
-    total_budget: (),
+    #[schema(value_type = Option<Amount>, nullable = false)]
+    total_budget: Option<Decimal>,
     /// Whether neighbours follow, if its days change; they do unless it is said otherwise.
     #[schema(value_type = Option<NeighboursBody>)]
     neighbours: Neighbours,
@@ -167,7 +171,7 @@ impl PhaseChange {
         let members = faults.object(value, place)?;
         let known = ["name", "start_date", "end_date", "description", "capital_budget", "expense_budget"];
         faults.only(members, place, &[others, &known[..], &["total_budget", "neighbours"]].concat());
-        let changes = PhaseChanges {
+        let change = Self {
             name: faults.stated(members, place, "name"),
             start_date: faults.stated(members, place, "start_date"),
             end_date: faults.stated(members, place, "end_date"),
@@ -175,24 +179,23 @@ impl PhaseChange {
             capital_budget: faults.stated(members, place, "capital_budget"),
             expense_budget: faults.stated(members, place, "expense_budget"),
             total_budget: faults.stated(members, place, "total_budget"),
+            neighbours: faults.optional(members, place, "neighbours").unwrap_or_default(),
         };
-        let neighbours: Option<Neighbours> = faults.optional(members, place, "neighbours");
-        Some(Self {
-            changes,
-            name: (),
-            start_date: (),
-            end_date: (),
-            description: (),
-            capital_budget: (),
-            expense_budget: (),
-            total_budget: (),
-            neighbours: neighbours.unwrap_or_default(),
-        })
+        Some(change)
     }
 
     /// The command.
     pub(crate) fn command(self, phase_id: PhaseId) -> TimelineCommand {
-        TimelineCommand::ChangePhase { phase_id, changes: self.changes, neighbours: self.neighbours }
+        let changes = PhaseChanges {
+            name: self.name,
+            start_date: self.start_date,
+            end_date: self.end_date,
+            description: self.description,
+            capital_budget: self.capital_budget,
+            expense_budget: self.expense_budget,
+            total_budget: self.total_budget,
+        };
+        TimelineCommand::ChangePhase { phase_id, changes, neighbours: self.neighbours }
     }
 }
 

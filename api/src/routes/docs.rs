@@ -220,7 +220,7 @@ fn reading(body: impl Fn() -> Body, bad_request: Option<&str>) -> Responses {
     let retry = [("Retry-After", "Seconds after which it may work.")];
     let mut all = Responses::from([
         ("401".to_owned(), refusal("No token, or one that is not valid.", &body(), &challenge)),
-        ("403".to_owned(), refusal("The token is not enough.", &body(), &challenge)),
+        ("403".to_owned(), refusal("The token is not enough.", &either(), &challenge)),
         ("404".to_owned(), refusal("It is not there.", &body(), &[])),
         ("500".to_owned(), refusal("Something that should not happen.", &either(), &[])),
         (

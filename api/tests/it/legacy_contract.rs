@@ -228,3 +228,35 @@ async fn before_the_migration_every_route_says_when_it_will_work() {
         assert!(answer.json()["detail"].as_str().unwrap().contains("phaseline migrate"), "{answer:?}");
     }
 }
+
+#[tokio::test]
+async fn rows_that_no_phase_could_have_are_shown_as_they_stand() {
+    let desk = Desk::start().await;
+    let project = desk.project().await;
+    let id = desk.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+    desk.sql(&format!(
+        "ALTER TABLE project_phases ALTER name DROP NOT NULL, ALTER capital_budget DROP NOT NULL, ALTER created_at DROP NOT NULL;
+         UPDATE project_phases SET name = NULL, capital_budget = NULL, created_at = NULL, updated_at = 'infinity',
+                start_date = '-infinity', end_date = 'infinity' WHERE id = '{id}';
+         UPDATE resource_assignments SET assignment_date = 'infinity' WHERE project_id = '{project}'"
+    ))
+    .await;
+    let phase = desk.get(&format!("/phases/{id}")).send().await.is(200).json();
+    assert_eq!((&phase["name"], &phase["end_date"]), (&Value::Null, &json!("infinity")));
+    assert_eq!((&phase["created_at"], &phase["updated_at"]), (&Value::Null, &json!("infinity")));
+    let phases = desk.phases(&project).await;
+    assert!(phases.contains(&phase));
+    let assignments = desk.get(&format!("/phases/{id}/assignments")).send().await.is(200).json();
+    assert_eq!(assignments[0]["assignment_date"], "infinity");
+    // A command goes by the log, and counts what can be counted.
+    let told = desk.patch(&format!("/phases/{id}"), &json!({ "name": "Named" })).send().await.is(200).json();
+    assert_eq!(told["phase"]["assignment_count"], 0);
+    let preview = json!({ "change": { "phase_id": id, "name": "A" } });
+    let said =
+        desk.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();
+    assert_eq!(said["assignments"]["outside_before"], said["assignments"]["total"]);
+    desk.sql("UPDATE projects SET end_date = 'infinity'").await;
+    desk.get(&format!("/projects/{project}/timeline")).send().await.is(200);
+    let check = desk.post(&format!("/projects/{project}/phases/validate"), &json!([])).send().await.is(409);
+    assert!(check.json()["detail"].as_str().unwrap().contains(&project));
+}

@@ -8,15 +8,19 @@
 )]
 
 mod auth;
+mod authz;
 mod desk;
 mod health;
+mod history;
 mod idempotency;
 mod keys;
 mod legacy_contract;
 mod legacy_defects;
 mod legacy_shape;
 mod manners;
+mod openapi;
 mod phases;
 mod problem;
 mod service;
+mod timeline;
 mod two_services;

@@ -38,7 +38,7 @@ pub(super) struct Aim {
 
 /// The command number `n`: names and budgets in turn, each time another.
 pub(super) fn command(aim: Aim, n: u64) -> TimelineCommand {
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         TimelineCommand::RenamePhase { phase_id: aim.phase, name: format!("Phase {n}") }
     } else {
         TimelineCommand::BudgetPhase {

@@ -3,6 +3,7 @@
 use super::{PlannerWriting, WriteHeaders, caller, no_days};
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
+use crate::routes::asked::Amount;
 use crate::routes::failure::{Broken, Failure, no_timeline};
 use crate::routes::phase::PhaseBody;
 use crate::routes::read;
@@ -49,14 +50,14 @@ pub(crate) struct Entry {
     /// What is said about it.
     #[schema(max_length = 500)]
     description: Option<String>,
-    /// Capital part of its budget; a string or a number.
-    #[schema(value_type = String, example = "50000.00")]
+    /// Capital part of its budget.
+    #[schema(value_type = Amount)]
     capital_budget: Decimal,
     /// Expense part of its budget.
-    #[schema(value_type = String, example = "25000.00")]
+    #[schema(value_type = Amount)]
     expense_budget: Decimal,
     /// The whole of it, which is the sum.
-    #[schema(value_type = String, example = "75000.00")]
+    #[schema(value_type = Amount)]
     total_budget: Decimal,
     /// The version of the timeline that the caller has seen, as the list of phases had it.
     version: Option<i64>,

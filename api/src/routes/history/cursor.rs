@@ -1,0 +1,131 @@
+//! Where a page of a history begins. A cursor is opaque to clients: it names the log, whose history it is, the last version
+//! that was told, and the order.
+
+use crate::problem::{Problem, bad_request};
+use axum::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// How many entries a page has unless it is said otherwise.
+const LIMIT: usize = 100;
+/// The most that a page has.
+const MOST: usize = 500;
+
+/// In which order entries come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// The oldest first.
+    Ascending,
+    /// The newest first.
+    Descending,
+}
+
+impl Order {
+    /// Its word in a query.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Ascending => "asc",
+            Self::Descending => "desc",
+        }
+    }
+
+    fn of(word: &str) -> Option<Self> {
+        [Self::Ascending, Self::Descending].into_iter().find(|order| order.word() == word)
+    }
+}
+
+/// What a query asks for.
+#[derive(Debug)]
+pub(super) struct Page {
+    log: Uuid,
+    subject: Uuid,
+    /// How many entries at most.
+    pub(super) limit: usize,
+    /// In which order.
+    pub(super) order: Order,
+    /// The version of the last entry that was told.
+    pub(super) after: Option<i64>,
+}
+
+impl Page {
+    /// Reads a query about a history in a log.
+    pub(super) fn of(
+        query: &HashMap<String, String>,
+        log: Uuid,
+        subject: Uuid,
+    ) -> Result<Self, Box<Problem>> {
+        let limit = match query.get("limit") {
+            None => LIMIT,
+            Some(text) => {
+                let limit = text.parse::<usize>().ok().filter(|limit| (1..=MOST).contains(limit));
+                limit
+                    .ok_or_else(|| bad_request(format!("limit is a number from 1 to {MOST}, not {text:?}")))?
+            }
+        };
+        let order = match query.get("order") {
+            None => None,
+            Some(word) => Some(
+                Order::of(word).ok_or_else(|| bad_request(format!("order is asc or desc, not {word:?}")))?,
+            ),
+        };
+        let mut page = Self { log, subject, limit, order: order.unwrap_or(Order::Ascending), after: None };
+        if let Some(cursor) = query.get("cursor") {
+            let (begins, after) = page.read(cursor).ok_or_else(bad_cursor)?;
+            if order.is_some_and(|order| order != begins) {
+                return Err(Box::new(bad_cursor()));
+            }
+            page.order = begins;
+            page.after = Some(after);
+        }
+        Ok(page)
+    }
+
+    /// The cursor of the page behind an entry of this version.
+    pub(super) fn cursor(&self, version: i64) -> String {
+        let text = format!("{}.{}.{version}.{}", self.log.simple(), self.subject.simple(), self.order.word());
+        URL_SAFE_NO_PAD.encode(text)
+    }
+
+    fn read(&self, cursor: &str) -> Option<(Order, i64)> {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+        let mut parts = text.split('.');
+        let mut next = || parts.next();
+        let (log, subject, version, order) = (next()?, next()?, next()?, next()?);
+        let is_ours = log == self.log.simple().to_string() && subject == self.subject.simple().to_string();
+        if !is_ours || next().is_some() {
+            return None;
+        }
+        Some((Order::of(order)?, version.parse().ok().filter(|version| *version >= 0)?))
+    }
+}
+
+fn bad_cursor() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "bad_cursor",
+        "Bad cursor",
+        "the cursor is not one of this history, in this order: begin again without one",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(cursor: &str) -> HashMap<String, String> {
+        HashMap::from([("cursor".to_owned(), cursor.to_owned())])
+    }
+
+    #[test]
+    fn a_cursor_holds_for_its_own_log_and_history_only() {
+        let (log, subject, other) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+        let page = Page::of(&HashMap::new(), log, subject).unwrap();
+        assert_eq!((page.limit, page.order, page.after), (LIMIT, Order::Ascending, None));
+        let query = asked(&page.cursor(7));
+        assert_eq!(Page::of(&query, log, subject).unwrap().after, Some(7));
+        assert_eq!(Page::of(&query, other, subject).unwrap_err().code(), "bad_cursor");
+        assert_eq!(Page::of(&query, log, other).unwrap_err().code(), "bad_cursor");
+    }
+}

@@ -1,0 +1,142 @@
+//! Who changed what: page by page, for projects and phases, those that are gone among them.
+
+use crate::desk::Desk;
+use crate::service::{self, in_seconds, token};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// All entries, walked by the links of the answers.
+async fn walk(desk: &Desk, path: &str) -> Vec<Value> {
+    let mut all = Vec::new();
+    let mut next = format!("/api/v1{path}");
+    for _ in 0..100 {
+        let answer = desk.service.client.get(&next).bearer(&desk.token).send().await.is(200);
+        let page = answer.json();
+        let entries = page["entries"].as_array().unwrap();
+        all.extend(entries.iter().cloned());
+        let link = answer.header("link");
+        match page["next_cursor"].as_str() {
+            None => {
+                assert_eq!(link, "");
+                return all;
+            }
+            Some(cursor) => {
+                assert!(link.ends_with("; rel=\"next\"") && link.contains(cursor));
+                next = link.trim_start_matches('<').split('>').next().unwrap().to_owned();
+            }
+        }
+    }
+    panic!("there is no end");
+}
+
+/// Renames the first phase so many times.
+async fn rename(desk: &Desk, project: &str, times: usize) -> String {
+    let phase = desk.phases(project).await[0]["id"].as_str().unwrap().to_owned();
+    for time in 0..times {
+        let body = json!({ "name": format!("Name {time}") });
+        let ask = desk.patch(&format!("/phases/{phase}"), &body);
+        ask.header("Phaseline-Reason", "because").send().await.is(200);
+    }
+    phase
+}
+
+#[tokio::test]
+async fn pages_of_any_size_walk_everything_once_either_way() {
+    let desk = Desk::start().await;
+    let project = desk.project().await;
+    let phase = rename(&desk, &project, 7).await;
+    let last =
+        desk.number(&format!(
+            "SELECT max(version) FROM phaseline.events WHERE stream_type = 'Timeline' AND stream_id = '{project}'"
+        ))
+        .await;
+    let whole = desk.get(&format!("/projects/{project}/history")).send().await.is(200);
+    assert_eq!(whole.header("etag"), format!("\"{last}\""));
+    let whole = whole.json()["entries"].as_array().unwrap().clone();
+    let versions: Vec<i64> = whole.iter().map(|entry| entry["version"].as_i64().unwrap()).collect();
+    assert_eq!(versions, (1..=last).collect::<Vec<_>>());
+    let mut backwards = whole.clone();
+    backwards.reverse();
+    for limit in [1, 3, last, 500] {
+        assert_eq!(walk(&desk, &format!("/projects/{project}/history?limit={limit}")).await, whole);
+        let path = format!("/projects/{project}/history?order=desc&limit={limit}");
+        assert_eq!(walk(&desk, &path).await, backwards);
+    }
+    let of_phase: Vec<Value> =
+        whole.iter().filter(|entry| entry["phase_id"] == phase.as_str()).cloned().collect();
+    assert_eq!(walk(&desk, &format!("/phases/{phase}/history?limit=2")).await, of_phase);
+    let newest = of_phase.last().unwrap();
+    assert_eq!(newest["changes"], json!([{ "field": "name", "before": "Name 5", "after": "Name 6" }]));
+    assert_eq!(
+        (&newest["actor"], &newest["reason"], &newest["source"]),
+        (&json!("ada"), &json!("because"), &json!("api"))
+    );
+}
+
+#[tokio::test]
+async fn a_walk_is_not_disturbed_by_what_is_changed_meanwhile() {
+    let desk = Desk::start().await;
+    let project = desk.project().await;
+    rename(&desk, &project, 3).await;
+    let first =
+        desk.get(&format!("/projects/{project}/history?order=desc&limit=2")).send().await.is(200).json();
+    rename(&desk, &project, 2).await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = desk
+        .get(&format!("/projects/{project}/history?limit=500&cursor={cursor}"))
+        .send()
+        .await
+        .is(200)
+        .json();
+    let oldest = first["entries"][1]["version"].as_i64().unwrap();
+    let versions: Vec<i64> = second["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["version"].as_i64().unwrap())
+        .collect();
+    assert_eq!(versions, (1..oldest).rev().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn cursors_of_others_and_odd_queries_are_refused() {
+    let desk = Desk::start().await;
+    let project = desk.project().await;
+    let other = desk.projects(2).await.swap_remove(1);
+    let path = format!("/projects/{project}/history");
+    let page = desk.get(&format!("{path}?limit=1")).send().await.is(200).json();
+    let cursor = page["next_cursor"].as_str().unwrap();
+    for odd in [
+        format!("{path}?cursor=garbage"),
+        format!("{path}?cursor={cursor}x"),
+        format!("{path}?order=desc&cursor={cursor}"),
+        format!("/projects/{other}/history?cursor={cursor}"),
+    ] {
+        assert_eq!(desk.get(&odd).send().await.is(400).json()["code"], "bad_cursor", "{odd}");
+    }
+    for odd in ["limit=0", "limit=501", "limit=x", "order=up"] {
+        desk.get(&format!("{path}?{odd}")).send().await.is(400);
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_see_it_does_not_and_what_is_gone_is_still_told() {
+    let desk = Desk::start().await;
+    let project = desk.project().await;
+    let phase = desk.phases(&project).await[1]["id"].as_str().unwrap().to_owned();
+    desk.delete(&format!("/phases/{phase}")).send().await.is(200);
+    // Another service remembers nothing of it.
+    let desk = Desk { service: service::Service::over(&desk.database, service::settings()).await, ..desk };
+    let path = format!("/phases/{phase}/history");
+    let told = desk.get(&path).send().await.is(200).json();
+    assert_eq!(told["entries"].as_array().unwrap().last().unwrap()["event_type"], "PhaseRemoved");
+    let reader = desk.service.token("phases:read phases:write");
+    desk.service.client.get(&format!("/api/v1{path}")).bearer(&reader).send().await.is(403);
+    let elsewhere = token(&json!({ "sub": "eve", "exp": in_seconds(600), "scope": "history:read",
+        "projects": [Uuid::new_v4()] }));
+    let client = &desk.service.client;
+    client.get(&format!("/api/v1{path}")).bearer(&elsewhere).send().await.is(404);
+    client.get(&format!("/api/v1/projects/{project}/history")).bearer(&elsewhere).send().await.is(403);
+    desk.get(&format!("/projects/{}/history", Uuid::new_v4())).send().await.is(404);
+    desk.get(&format!("/phases/{}/history", Uuid::new_v4())).send().await.is(404);
+}

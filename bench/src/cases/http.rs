@@ -1,0 +1,222 @@
+//! The service over real sockets: commands beside the same calls in process, and the planner's own routes beside the times
+//! of the original service.
+
+use super::commands::{Aim, Crowd, crowd, ground, metadata, store};
+use crate::error::{BenchError, Result};
+use crate::measure::{Figures, Outcome, alternate};
+use crate::server::{Bench, connect, settle};
+use phaseline_api::auth::{Auth, Keys, ScopeSet, TokenRequest, TokenRules};
+use phaseline_api::settings::Settings;
+use phaseline_api::{pool, server};
+use phaseline_domain::{Neighbours, PhaseChanges, TimelineCommand};
+use phaseline_store::Request;
+use phaseline_tests::http::Client;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// The medians of the original service, one client, in milliseconds: measured on a machine of this kind with a project of 50
+/// phases. They cannot be measured again here.
+const ORIGINAL: [(&str, f64); 3] = [("http-validate", 6.6), ("http-list", 6.3), ("http-batch", 407.0)];
+
+/// Phases of the project that the planner's routes are asked about.
+const PHASES: i64 = 50;
+
+/// The service in this process, with tokens, as it runs elsewhere.
+struct Service {
+    client: Client,
+    token: String,
+    stop: oneshot::Sender<()>,
+    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Service {
+    async fn start(url: &str) -> Result<Self> {
+        let secret = b"a secret of the benchmark, long enough";
+        let mut keys = Keys::default();
+        keys.add_secret(secret).map_err(|error| BenchError::Failed(error.to_string()))?;
+        let rules = TokenRules { default_scopes: ScopeSet::all(), ..TokenRules::default() };
+        let settings = Settings { auth: Auth::Tokens { keys, rules }, ..Settings::default() };
+        let token = TokenRequest {
+            subject: "bench".to_owned(),
+            scopes: None,
+            projects: None,
+            expires_at: chrono::Utc::now() + chrono::TimeDelta::days(1),
+            audience: None,
+            issuer: None,
+        };
+        let token = token.sign(secret).map_err(|error| BenchError::Failed(error.to_string()))?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(BenchError::io("a port"))?;
+        let address = listener.local_addr().map_err(BenchError::io("a port"))?;
+        let pool = pool::connect(url.parse()?, &settings);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn(server::serve(listener, pool, settings, async move {
+            let _ = stopped.await;
+        }));
+        Ok(Self { client: Client::new(address), token, stop, serving })
+    }
+
+    async fn stop(self) -> Result<()> {
+        let _ = self.stop.send(());
+        let ended = self.serving.await.map_err(|error| BenchError::Failed(error.to_string()))?;
+        ended.map_err(BenchError::io("the service"))
+    }
+
+    /// The commands of a crowd, each a PATCH of a phase.
+    async fn crowd(&self, aims: &[Aim], clients: usize, commands: u64, first: u64) -> Result<Crowd> {
+        let (client, token) = (self.client.clone(), self.token.clone());
+        crowd(aims, clients, commands, first, move |aim, n| {
+            let (client, token) = (client.clone(), token.clone());
+            async move {
+                let body = json!({ "name": format!("Phase {n}"), "capital_budget": n.to_string() });
+                let path = format!("/api/v1/phases/{}", aim.phase);
+                let answer = client.patch(&path).bearer(&token).json(&body).send().await;
+                expect(answer.status, &answer.body)
+            }
+        })
+        .await
+    }
+
+    /// The median of so many requests, in milliseconds.
+    async fn median(
+        &self,
+        requests: u32,
+        mut path_and_body: impl FnMut(u32) -> (String, Option<Value>),
+    ) -> Result<f64> {
+        let mut took: Vec<Duration> = Vec::new();
+        for n in 0..requests {
+            let (path, body) = path_and_body(n);
+            let begun = Instant::now();
+            let ask = match &body {
+                Some(body) => self.client.post(&path).json(body),
+                None => self.client.get(&path),
+            };
+            let answer = ask.bearer(&self.token).send().await;
+            took.push(begun.elapsed());
+            expect(answer.status, &answer.body)?;
+        }
+        Ok(Figures(took.iter().map(|time| time.as_secs_f64() * 1000.0).collect()).median())
+    }
+}
+
+fn expect(status: u16, body: &[u8]) -> Result<()> {
+    if status == 200 {
+        return Ok(());
+    }
+    Err(BenchError::Failed(format!("the service answered {status}: {}", String::from_utf8_lossy(body))))
+}
+
+pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
+    let (database, aims) = ground(bench).await?;
+    let service = Service::start(database.url()).await?;
+    let (store, own_pool) = store(database.url()).await?;
+    let commands = bench.sizes.commands * 8;
+    let (mut first, mut own_first) = (1, 1 << 32);
+    let (through, in_process) = alternate(
+        bench.rounds,
+        async || {
+            settle(&mut connect(database.url()).await?).await?;
+            first += commands;
+            Ok(service.crowd(&aims, 64, commands, first).await?.rate)
+        },
+        async || {
+            settle(&mut connect(database.url()).await?).await?;
+            own_first += commands;
+            let store = store.clone();
+            let done = crowd(&aims, 64, commands, own_first, move |aim, n| {
+                let store = store.clone();
+                async move {
+                    let changes = PhaseChanges {
+                        name: Some(format!("Phase {n}")),
+                        capital_budget: Some(Decimal::from(n)),
+                        ..PhaseChanges::default()
+                    };
+                    let command = TimelineCommand::ChangePhase {
+                        phase_id: aim.phase,
+                        changes,
+                        neighbours: Neighbours::Adjust,
+                    };
+                    let done = store.submit(Request::new(aim.project, command, metadata())).await;
+                    done.map(|_| ()).map_err(|error| BenchError::Failed(error.to_string()))
+                }
+            });
+            Ok(done.await?.rate)
+        },
+    )
+    .await?;
+    own_pool.close().await;
+    let size = format!("{} timelines, {commands} commands a round, two events each", aims.len());
+    let mut outcomes = vec![Outcome {
+        ours: through,
+        theirs: in_process,
+        ..Outcome::of("http-64", size, "every answer is 200")?
+    }];
+    outcomes.extend(planner(bench, &service, &aims).await?);
+    service.stop().await?;
+    Ok(outcomes)
+}
+
+/// The planner's routes, about a project of 50 phases.
+async fn planner(bench: &Bench, service: &Service, aims: &[Aim]) -> Result<Vec<Outcome>> {
+    let aim = aims.first().ok_or_else(|| BenchError::Failed("no timeline".to_owned()))?;
+    let phases = format!("/api/v1/projects/{}/phases", aim.project);
+    let answer = service.client.get(&phases).bearer(&service.token).send().await;
+    expect(answer.status, &answer.body)?;
+    let listed = answer.json();
+    let day = |at: usize, field: &str| {
+        listed[at][field].as_str().and_then(|day| day.parse::<chrono::NaiveDate>().ok())
+    };
+    let last = listed.as_array().map_or(0, |all| all.len().saturating_sub(1));
+    let (Some(start), Some(end)) = (day(0, "start_date"), day(last, "end_date")) else {
+        return Err(BenchError::Failed(format!("the service lists no phases: {listed}")));
+    };
+    let first_day = |n: i64| start + chrono::TimeDelta::days((end - start).num_days() * n / PHASES);
+    let mut all: Vec<Value> = (0..PHASES)
+        .map(|n| {
+            let last_day = if n + 1 == PHASES { end } else { first_day(n + 1) - chrono::TimeDelta::days(1) };
+            json!({ "name": format!("Phase {n}"), "start_date": first_day(n), "end_date": last_day,
+                    "capital_budget": "1.00", "expense_budget": "2.00", "total_budget": "3.00" })
+        })
+        .collect();
+    let batch = format!("{phases}/batch");
+    let made =
+        service.client.post(&batch).bearer(&service.token).json(&json!({ "phases": all })).send().await;
+    expect(made.status, &made.body)?;
+    for (phase, made) in all.iter_mut().zip(made.json().as_array().into_iter().flatten()) {
+        phase["id"] = made["id"].clone();
+    }
+    let requests = bench.sizes.requests;
+    let mut outcomes = Vec::new();
+    let mut save = 0;
+    for (name, original) in ORIGINAL {
+        let mut figures = Figures::default();
+        for _ in 0..bench.rounds {
+            let all = &all;
+            figures.0.push(match name {
+                "http-list" => service.median(requests, |_| (phases.clone(), None)).await?,
+                "http-validate" => {
+                    let path = format!("{phases}/validate");
+                    service.median(requests, |_| (path.clone(), Some(Value::from(all.clone())))).await?
+                }
+                _ => {
+                    service
+                        .median(requests / 4, |_| {
+                            save += 1;
+                            let mut renamed = all.clone();
+                            renamed
+                                .iter_mut()
+                                .for_each(|phase| phase["name"] = json!(format!("Save {save}")));
+                            (batch.clone(), Some(json!({ "phases": renamed })))
+                        })
+                        .await?
+                }
+            });
+        }
+        let size = format!("a project of {PHASES} phases, one client");
+        let theirs = Figures(vec![original]);
+        outcomes.push(Outcome { ours: figures, theirs, ..Outcome::of(name, size, "every answer is 200")? });
+    }
+    Ok(outcomes)
+}
