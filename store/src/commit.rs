@@ -220,7 +220,7 @@ impl<P: InlineProjection> Committer<P> {
             return reached;
         }
         match self.together(appends).await {
-            Ok(appending) => self.answer(&mut prepared, appending, &mut reached),
+            Ok(appending) => self.answer(&mut prepared, appending, &mut States::new(), &mut reached),
             Err(error) if !is_one_commands_fault(&error) => {
                 for one in &mut prepared {
                     one.job.answer(failed(again(&error)));
@@ -232,7 +232,7 @@ impl<P: InlineProjection> Committer<P> {
                     only.job.answer(failed(first));
                     return reached;
                 }
-                let mut broken = HashSet::new();
+                let (mut states, mut broken) = (States::new(), HashSet::new());
                 for (mut one, append) in prepared.into_iter().zip(appends) {
                     let project = one.job.request.project;
                     // Decided on what a command before it would have led to, which did not come to be. The version that it
@@ -246,7 +246,7 @@ impl<P: InlineProjection> Committer<P> {
                             if !matches!(appending.verdicts[..], [Verdict::Appended(_)]) {
                                 broken.insert(project);
                             }
-                            self.answer(std::slice::from_mut(&mut one), appending, &mut reached);
+                            self.answer(std::slice::from_mut(&mut one), appending, &mut states, &mut reached);
                         }
                         Err(error) => {
                             broken.insert(project);
@@ -285,11 +285,16 @@ impl<P: InlineProjection> Committer<P> {
     }
 
     /// Answers each command by its verdict, and remembers what is in the log now.
-    fn answer(&self, prepared: &mut [Prepared], appending: Appending, reached: &mut HashMap<ProjectId, i64>) {
+    fn answer(
+        &self,
+        prepared: &mut [Prepared],
+        appending: Appending,
+        states: &mut States,
+        reached: &mut HashMap<ProjectId, i64>,
+    ) {
         if let Some(said) = &appending.said {
             self.memory.keep_places(said);
         }
-        let mut states: HashMap<ProjectId, Arc<FoldedTimeline>> = HashMap::new();
         for (one, verdict) in prepared.iter_mut().zip(appending.verdicts) {
             let project = one.job.request.project;
             if let Some(first) = one.first.take() {
@@ -313,9 +318,9 @@ impl<P: InlineProjection> Committer<P> {
             };
             one.job.answer(outcome);
         }
-        for (project, state) in states {
-            if reached.contains_key(&project) && state.version > 0 {
-                self.memory.keep(project, state);
+        for (project, state) in states.iter() {
+            if reached.contains_key(project) && state.version > 0 {
+                self.memory.keep(*project, Arc::clone(state));
             }
         }
     }
@@ -345,6 +350,9 @@ impl Prepared {
         }
     }
 }
+
+/// What the commands of a batch that were appended so far led to.
+type States = HashMap<ProjectId, Arc<FoldedTimeline>>;
 
 /// What is to be done about a command.
 enum Step {

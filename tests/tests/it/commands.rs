@@ -297,13 +297,23 @@ async fn one_command_whose_rows_are_in_the_way_does_not_fail_the_others() {
         total_budget: 0.into(),
     };
     let create = TimelineCommand::CreatePhase { phase: draft, neighbours: Neighbours::Adjust };
-    let (first, failed, last) = tokio::join!(
+    // Both timelines are known, so that all of these come together.
+    for (project, phase) in &aims[..2] {
+        store.submit(request(*project, rename(*phase, "Before"))).await.unwrap();
+    }
+    let (first, second, failed, last) = tokio::join!(
         store.submit(request(aims[0].0, rename(aims[0].1, "A"))),
+        store.submit(request(aims[0].0, rename(aims[0].1, "AA"))),
         store.submit(request(aims[1].0, create)),
         store.submit(request(aims[1].0, rename(aims[1].1, "B"))),
     );
-    first.unwrap();
-    last.unwrap();
+    let name = |done: &Committed, phase: PhaseId| {
+        let found = done.after.timeline.phases().iter().find(|one| one.id == phase);
+        found.map(|one| one.name.as_str().to_owned())
+    };
+    assert_eq!(name(&first.unwrap(), aims[0].1).as_deref(), Some("A"));
+    assert_eq!(name(&second.unwrap(), aims[0].1).as_deref(), Some("AA"), "it follows one of its own batch");
+    assert_eq!(name(&last.unwrap(), aims[1].1).as_deref(), Some("B"));
     assert!(failed.unwrap_err().to_string().contains("belongs to another project"));
     assert_no_drift(&database).await;
 }
