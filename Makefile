@@ -66,6 +66,10 @@ bench-small: setup ## Whether every benchmark still works and nothing became sev
 scale: setup ## Migrate 10 000 projects and 1 000 000 assignments there and back, and say what it took
 	cargo run --release --locked -p phaseline-tests --example scale
 
+.PHONY: soak
+soak: setup ## 64 clients on the HTTP service for half an hour; PHASELINE_SOAK_SECONDS=30 is a part of it
+	cargo run --release --locked -p phaseline-tests --example soak
+
 # Laid out as a prefix has it: `cp -r dist/. /usr/local/` installs it.
 .PHONY: release
 release: setup ## Build the program to install, with manual and completions, into dist/

@@ -1,0 +1,126 @@
+//! The clients: each has a connection of its own, and asks for one change after the other.
+
+use super::figures::Counted;
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use phaseline_api::auth::{ScopeSet, TokenRequest};
+use phaseline_tests::chance::Chance;
+use phaseline_tests::http::Client;
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+/// How many there are.
+pub(crate) const CLIENTS: u64 = 64;
+
+/// The secret of their tokens.
+pub(crate) const SECRET: &[u8] = b"the secret of a measurement, long enough";
+
+/// A project: its days, and the phases that it keeps.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct Project {
+    id: Uuid,
+    start_date: NaiveDate,
+    end_date: NaiveDate,
+    phases: Vec<Uuid>,
+}
+
+/// Some projects that have phases.
+pub(crate) async fn projects(connection: &mut PgConnection, count: u32) -> Arc<[Project]> {
+    let found: Vec<Project> = sqlx::query_as(
+        "SELECT p.id, p.start_date, p.end_date, array_agg(ph.id ORDER BY ph.start_date) AS phases
+           FROM projects p JOIN project_phases ph ON ph.project_id = p.id GROUP BY p.id ORDER BY p.id LIMIT $1",
+    )
+    .bind(i64::from(count))
+    .fetch_all(connection)
+    .await
+    .unwrap();
+    assert_eq!(found.len(), count as usize);
+    found.into()
+}
+
+impl Project {
+    /// The list of phases, with other days and budgets than before.
+    fn batch(&self, chance: &mut Chance) -> Value {
+        let days = (self.end_date - self.start_date).num_days() as u64;
+        let count = self.phases.len() as u64;
+        let edges: Vec<NaiveDate> = (0..count)
+            .map(|at| {
+                // Each phase's first day somewhere in its own share of the project.
+                let (low, high) = (days * at / count, days * (at + 1) / count);
+                let plus = if at == 0 { 0 } else { (low + chance.below(high - low)).max(at) };
+                self.start_date + Days::new(plus)
+            })
+            .collect();
+        let phases = self.phases.iter().enumerate().map(|(at, id)| {
+            let end = edges.get(at + 1).map_or(self.end_date, |next| *next - Days::new(1));
+            let (capital, expense) = (chance.below(1_000_000), chance.below(1_000_000));
+            json!({ "id": id, "name": format!("Phase {}", at + 1), "start_date": edges[at], "end_date": end,
+                "capital_budget": capital.to_string(), "expense_budget": expense.to_string(),
+                "total_budget": (capital + expense).to_string() })
+        });
+        json!({ "phases": phases.collect::<Vec<_>>() })
+    }
+}
+
+/// All clients at work.
+pub(crate) struct AtWork {
+    stop: Arc<AtomicBool>,
+    tasks: JoinSet<()>,
+}
+
+impl AtWork {
+    pub(crate) fn begin(address: SocketAddr, projects: &Arc<[Project]>, counted: &Arc<Counted>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut tasks = JoinSet::new();
+        for seed in 0..CLIENTS {
+            let (projects, counted, stop) = (Arc::clone(projects), Arc::clone(counted), Arc::clone(&stop));
+            tasks.spawn(work(seed, address, projects, counted, stop));
+        }
+        Self { stop, tasks }
+    }
+
+    pub(crate) async fn end(mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.unwrap();
+        }
+    }
+}
+
+async fn work(
+    seed: u64,
+    address: SocketAddr,
+    projects: Arc<[Project]>,
+    counted: Arc<Counted>,
+    stop: Arc<AtomicBool>,
+) {
+    let (client, mut chance, mut number) = (Client::new(address), Chance::new(seed), 0_u64);
+    let token = token(&format!("client-{seed}"));
+    while !stop.load(Ordering::Relaxed) {
+        let project = chance.one_of(&projects).unwrap();
+        let path = format!("/api/v1/projects/{}/phases/batch", project.id);
+        number += 1;
+        let ask = client.post(&path).bearer(&token).header("idempotency-key", &number.to_string());
+        let ask = ask.json(&project.batch(&mut chance));
+        let begun = Instant::now();
+        let status = ask.try_send().await.map_or(0, |answer| answer.status);
+        counted.count(begun.elapsed(), status);
+    }
+}
+
+fn token(subject: &str) -> String {
+    let request = TokenRequest {
+        subject: subject.to_owned(),
+        scopes: Some("phases:read phases:write".parse::<ScopeSet>().unwrap()),
+        projects: None,
+        expires_at: DateTime::<Utc>::from(SystemTime::now() + Duration::from_secs(24 * 3600)),
+        audience: None,
+        issuer: None,
+    };
+    request.sign(SECRET).unwrap()
+}

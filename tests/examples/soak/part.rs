@@ -1,0 +1,254 @@
+//! One part: a database of its own, a service over it, clients, and a look every twentieth of the time.
+
+use super::clients::{AtWork, CLIENTS, SECRET, projects};
+use super::figures::{Answers, Counted};
+use phaseline_api::auth::{Auth, Keys, TokenRules};
+use phaseline_api::settings::Settings;
+use phaseline_api::{pool, server};
+use phaseline_embedded::testing::TestCluster;
+use phaseline_migrator::Database;
+use phaseline_migrator::migrate::{MigrateOptions, migrate};
+use phaseline_migrator::plan::PlanOptions;
+use phaseline_migrator::progress::Silent;
+use phaseline_migrator::run::Operator;
+use phaseline_migrator::sample::{self, SampleOptions};
+use phaseline_migrator::verify::verify;
+use phaseline_projections::FoldedLog;
+use phaseline_projections::drift::compare;
+use phaseline_tests::http::Client;
+use sqlx::{Connection, PgConnection};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// How often it is looked.
+const SAMPLES: usize = 20;
+/// A fifth of them.
+const FIFTH: usize = SAMPLES / 5;
+/// What the rate at the end is of that at the start, at least.
+const RATE: f64 = 0.8;
+/// What the memory may be of that after the first fifth, at most.
+const MEMORY: f64 = 1.2;
+
+/// One part of the whole.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    pub(crate) projects: u32,
+    pub(crate) holds_a_snapshot: bool,
+    pub(crate) is_held_to_its_promises: bool,
+}
+
+/// What was seen at a time.
+struct Sample {
+    seconds: f64,
+    answers: Answers,
+    memory_kib: u64,
+    connections: i64,
+    dead_rows: i64,
+    snapshot_age: f64,
+}
+
+impl Sample {
+    fn rate(&self) -> f64 {
+        self.answers.count() as f64 / self.seconds
+    }
+}
+
+impl Part {
+    /// Runs it, prints what was seen, and returns the promises that were broken.
+    pub(crate) async fn run(self, cluster: &TestCluster, time: Duration) -> Vec<String> {
+        let name = format!("soak_{}", self.projects);
+        cluster.template(&name, |url| build(url, self.projects));
+        let database = cluster.database_from(&name);
+        let url = database.url();
+        let mut admin = PgConnection::connect(url).await.unwrap();
+        let projects = projects(&mut admin, self.projects).await;
+        let events: i64 = scalar(&mut admin, "SELECT max(position) FROM phaseline.events").await;
+        let mut holder = PgConnection::connect(url).await.unwrap();
+        if self.holds_a_snapshot {
+            let read = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM project_phases";
+            sqlx::raw_sql(read).execute(&mut holder).await.unwrap();
+        }
+
+        let settings = settings();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let pool = pool::connect(url.parse().unwrap(), &settings);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async move {
+            let _ = stopped.await;
+        };
+        let serving = tokio::spawn(server::serve(listener, pool, settings, shutdown));
+
+        println!(
+            "\n({}) {} s, {CLIENTS} clients, {} projects{}",
+            self.name,
+            time.as_secs(),
+            self.projects,
+            if self.holds_a_snapshot { ", a snapshot held throughout" } else { "" }
+        );
+        println!("    to s  commands/s  p50 ms  p99 ms  RSS MiB  connections  dead rows  snapshot s");
+        let counted = Arc::new(Counted::default());
+        let at_work = AtWork::begin(address, &projects, &counted);
+        let watcher = Client::new(address);
+        let mut samples: Vec<Sample> = Vec::with_capacity(SAMPLES);
+        let begun = Instant::now();
+        let mut last = begun;
+        for number in 1..=SAMPLES {
+            let due = begun + time.mul_f64(number as f64 / SAMPLES as f64);
+            tokio::time::sleep_until(due.into()).await;
+            let now = Instant::now();
+            let (answers, seconds) = (counted.take(), (now - last).as_secs_f64());
+            last = now;
+            let sample = Sample {
+                seconds,
+                answers,
+                memory_kib: memory_kib(),
+                connections: scalar(&mut admin, CONNECTIONS).await,
+                dead_rows: scalar(&mut admin, DEAD_ROWS).await,
+                snapshot_age: snapshot_age(&watcher).await,
+            };
+            println!(
+                "    {:4.0}  {:10.0}  {:6.1}  {:6.1}  {:7.1}  {:11}  {:9}  {:10.0}",
+                (now - begun).as_secs_f64(),
+                sample.rate(),
+                sample.answers.percentile(50),
+                sample.answers.percentile(99),
+                sample.memory_kib as f64 / 1024.0,
+                sample.connections,
+                sample.dead_rows,
+                sample.snapshot_age,
+            );
+            samples.push(sample);
+        }
+        at_work.end().await;
+        let statuses = counted.statuses();
+        let _ = stop.send(());
+        serving.await.unwrap().unwrap();
+        holder.close().await.unwrap();
+
+        let written: i64 = scalar(&mut admin, "SELECT max(position) FROM phaseline.events").await;
+        let keys: i64 = scalar(&mut admin, "SELECT count(*) FROM phaseline.idempotency_keys").await;
+        println!("    answers {statuses:?}; {} events written", written - events);
+        let mut broken = self.judge(&samples);
+        let done = statuses.get(&200).copied().unwrap_or_default();
+        let others: u64 = statuses.values().sum::<u64>() - done;
+        let mut always = |holds: bool, what: String| {
+            if !holds {
+                broken.push(format!("({}) {what}", self.name));
+            }
+        };
+        always(others == 0, format!("{others} requests were not answered by 200: {statuses:?}"));
+        always(keys as u64 == done, format!("{done} commands were done, {keys} keys are kept"));
+        let drift = drift(url).await;
+        always(drift == 0, format!("{drift} rows are not what the log says"));
+        always(verify(&mut admin, &Silent).await.unwrap().passed, "the verification failed".to_owned());
+        broken
+    }
+
+    /// Compares the last fifth with the first.
+    fn judge(self, samples: &[Sample]) -> Vec<String> {
+        let (first, last) = (&samples[..FIFTH], &samples[SAMPLES - FIFTH..]);
+        let rate = |fifth: &[Sample]| {
+            let seconds: f64 = fifth.iter().map(|sample| sample.seconds).sum();
+            fifth.iter().map(|sample| sample.answers.count()).sum::<u64>() as f64 / seconds
+        };
+        let late =
+            |fifth: &[Sample]| Answers::together(fifth.iter().map(|sample| &sample.answers)).percentile(99);
+        let most = |fifth: &[Sample]| fifth.iter().map(|sample| sample.connections).max().unwrap_or_default();
+        let memory_then = first[FIFTH - 1].memory_kib as f64;
+        let memory =
+            samples[FIFTH..].iter().map(|sample| sample.memory_kib as f64 / memory_then).fold(0.0, f64::max);
+        println!(
+            "    last fifth / first: rate {:.0} / {:.0} = {:.2}, p99 {:.1} / {:.1} ms = {:.2}; RSS at most {memory:.2} times that \
+             after the first fifth; connections {} / {}",
+            rate(last),
+            rate(first),
+            rate(last) / rate(first),
+            late(last),
+            late(first),
+            late(last) / late(first),
+            most(last),
+            most(first)
+        );
+        let mut broken = Vec::new();
+        if self.is_held_to_its_promises {
+            let mut promise = |holds: bool, what: String| {
+                if !holds {
+                    broken.push(format!("({}) {what}", self.name));
+                }
+            };
+            let ratio = rate(last) / rate(first);
+            promise(
+                ratio >= RATE,
+                format!("the rate at the end is {ratio:.2} of that at the start, not {RATE}"),
+            );
+            promise(memory <= MEMORY, format!("memory grew to {memory:.2} of what it was, not {MEMORY}"));
+            promise(most(last) <= most(first), "connections became more".to_owned());
+        }
+        broken
+    }
+}
+
+const CONNECTIONS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'phaseline serve'";
+const DEAD_ROWS: &str =
+    "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relid = 'public.project_phases'::regclass";
+
+async fn scalar(connection: &mut PgConnection, query: &str) -> i64 {
+    sqlx::query_scalar(query).fetch_one(connection).await.unwrap()
+}
+
+fn settings() -> Settings {
+    let mut keys = Keys::default();
+    keys.add_secret(SECRET).unwrap();
+    Settings { auth: Auth::Tokens { keys, rules: TokenRules::default() }, ..Settings::default() }
+}
+
+/// What this process, clients included, has in memory.
+fn memory_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0)
+}
+
+/// The age of the oldest snapshot, as the service's metrics have it.
+async fn snapshot_age(client: &Client) -> f64 {
+    let metrics = client.get("/metrics").send().await.is(200).text();
+    let line = metrics.lines().find(|line| line.starts_with("phaseline_oldest_snapshot_age_seconds"));
+    line.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(f64::NAN)
+}
+
+/// How many rows are not what the log says.
+async fn drift(url: &str) -> usize {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let mut reading = connection.begin().await.unwrap();
+    let snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    sqlx::raw_sql(snapshot).execute(&mut *reading).await.unwrap();
+    let log = FoldedLog::read(&mut reading, None).await.unwrap();
+    compare(&mut reading, &log).await.unwrap().len()
+}
+
+/// A migrated sample.
+fn build(url: &str, projects: u32) {
+    let url = url.to_owned();
+    let built = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut connection = PgConnection::connect(&url).await.unwrap();
+            let options = SampleOptions { projects, assignments: u64::from(projects) * 20, seed: 1 };
+            sample::create(&mut connection, &options).await.unwrap();
+            connection.close().await.unwrap();
+            let operator = Operator { actor: "soak".to_owned(), host: "soak".to_owned(), reason: None };
+            let options = MigrateOptions {
+                plan: PlanOptions::default(),
+                expected_digest: None,
+                lock_timeout: Duration::from_secs(60),
+                operator,
+            };
+            migrate(&Database::new(url.parse().unwrap()), &options, &Silent).await.unwrap();
+        });
+    });
+    built.join().unwrap();
+}
