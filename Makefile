@@ -19,6 +19,13 @@ demo: setup ## Build phaseline and show what it does, on a sample database of it
 test: setup ## Run every test; ARGS='-p phaseline-store append' runs some
 	@$(step) test cargo test --workspace --locked --no-fail-fast $(ARGS)
 
+# The program as the tests build it, so that nothing is built twice.
+.PHONY: fuzz
+fuzz: ## Ask the service what its description allows, and what not; ARGS='--include-operation-id=get_phase' asks less
+	@$(setup) fuzz
+	@$(step) build cargo test --workspace --locked --no-run --quiet
+	@$(step) fuzz bash scripts/fuzz/run.sh $(ARGS)
+
 # The cheap checks first. All that compile share one profile, so that dependencies are checked once.
 .PHONY: lint
 lint: lint-text lint-fmt lint-deny lint-clippy lint-doc ## Check text, format, licences of dependencies, code, docs

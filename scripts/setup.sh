@@ -4,6 +4,7 @@
 #
 #   scripts/setup.sh         what `make demo` and `make test` need
 #   scripts/setup.sh lint    that, and rustfmt, clippy and cargo-deny for `make lint`
+#   scripts/setup.sh fuzz    that of the first line, and schemathesis (Python) in target/fuzz for `make fuzz`
 #
 # Can be run again at any time; says nothing if everything is there. Without the right to install packages
 # it prints the command to run and exits with 1.
@@ -12,6 +13,7 @@ set -euo pipefail
 readonly oldest_postgres=15
 readonly cargo_deny=0.20.2
 readonly oldest_rust=1.90
+readonly oldest_python=3.10
 
 say() {
     printf 'setup: %s\n' "$*" >&2
@@ -78,12 +80,21 @@ have_cc() {
     have cc && cc -E -x c - >/dev/null 2>&1 <<<'#include <stdlib.h>'
 }
 
-# What is missing, as words of our own.
+# A Python that can make virtual environments; Debian has that in a package of its own.
+have_python() {
+    have python3 && python3 - "$oldest_python" 2>/dev/null <<'END'
+import ensurepip, sys, venv
+sys.exit(sys.version_info < tuple(map(int, sys.argv[1].split("."))))
+END
+}
+
+# What is missing for $1, as words of our own.
 missing_tools() {
     have_cc || echo cc
     have make || echo make
     have curl || echo curl
     have_postgres || echo postgresql
+    [[ $1 != fuzz ]] || have_python || echo python
 }
 
 package_manager() {
@@ -104,11 +115,13 @@ packages() {
         case $manager:$tool in
             apt-get:cc) echo gcc libc6-dev ;;
             apt-get:postgresql) echo postgresql postgresql-client ;;
+            apt-get:python) echo python3 python3-venv ;;
             dnf:cc) echo gcc glibc-devel ;;
             dnf:postgresql) echo postgresql-server postgresql ;;
             apk:cc) echo gcc musl-dev ;;
             apk:postgresql) echo postgresql postgresql-client ;;
             brew:postgresql) echo postgresql@17 ;;
+            *:python) echo python3 ;;
             *) echo "$tool" ;;
         esac
     done | paste -s -d ' ' -
@@ -183,11 +196,11 @@ install_tools() {
 
 need_tools() {
     local missing
-    missing=$(missing_tools | paste -s -d ' ' -)
+    missing=$(missing_tools "$1" | paste -s -d ' ' -)
     [[ -n $missing ]] || return 0
     # shellcheck disable=SC2086
     install_tools $missing
-    missing=$(missing_tools | paste -s -d ' ' -)
+    missing=$(missing_tools "$1" | paste -s -d ' ' -)
     [[ -n $missing ]] || return 0
     have_postgres || [[ -z $outdated ]] ||
         die "this system's packages have PostgreSQL $outdated, and $oldest_postgres or later is needed;" \
@@ -220,13 +233,30 @@ need_cargo_deny() {
         </dev/null >&2 || die "failed to install cargo-deny $cargo_deny; look above"
 }
 
+# In a virtual environment of its own, made anew when what is wanted is not what is there.
+need_schemathesis() {
+    local wanted=scripts/fuzz/requirements.txt folder=${CARGO_TARGET_DIR:-target}/fuzz
+    cmp -s "$wanted" "$folder/installed.txt" && [[ -x $folder/bin/schemathesis ]] && return
+    say "missing: $(grep '^schemathesis==' "$wanted"); installing it into $folder"
+    rm -rf "$folder"
+    python3 -m venv "$folder" </dev/null >&2 || die "python3 -m venv $folder failed; look above"
+    # Versions that this Python does not need are passed over.
+    "$folder/bin/pip" --disable-pip-version-check --quiet install --constraint "$wanted" schemathesis </dev/null >&2 ||
+        die "pip could not install schemathesis; look above"
+    cp "$wanted" "$folder/installed.txt"
+}
+
+cd "$(dirname "$0")/.."
 case ${1:-} in
-    '' | lint) ;;
-    *) die "usage: scripts/setup.sh [lint]" ;;
+    '' | lint | fuzz) ;;
+    *) die "usage: scripts/setup.sh [lint|fuzz]" ;;
 esac
 
-need_tools
+need_tools "${1:-}"
 need_cargo
+if [[ ${1:-} == fuzz ]]; then
+    need_schemathesis
+fi
 if [[ ${1:-} == lint ]]; then
     need_component fmt rustfmt
     need_component clippy clippy

@@ -109,17 +109,18 @@ struct ShapeFault {
 #[expect(dead_code, reason = "for the description")]
 pub(crate) struct WriteHeaders {
     /// The version that the caller has seen, as `ETag` had it, or `*`. At any other version nothing is written.
-    #[param(rename = "If-Match", example = "\"7\"")]
+    #[param(rename = "If-Match", example = "\"7\"", pattern = r#"^(\*|(W/)?"[!#-~]*")$"#)]
     if_match: Option<String>,
     /// A name for this request, 1 to 255 visible characters. Sent again within 24 hours it changes nothing, and the answer is
     /// the first one again, with `Idempotent-Replayed: true`; `assignment_count` is counted anew.
-    #[param(rename = "Idempotency-Key", max_length = 255)]
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
     idempotency_key: Option<String>,
     /// Why the change is made, for the history; at most 500 characters.
     #[param(rename = "Phaseline-Reason", max_length = 500)]
     reason: Option<String>,
-    /// An id that requests of one purpose share, for the history.
-    #[param(rename = "X-Correlation-Id", max_length = 128)]
+    /// An id that requests of one purpose share, for the history. One of more than 128 characters, or with other than visible
+    /// ones, is left out.
+    #[param(rename = "X-Correlation-Id")]
     correlation_id: Option<String>,
     /// The distributed trace (W3C Trace Context); its id is kept in the history.
     #[param(rename = "traceparent")]

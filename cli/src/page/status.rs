@@ -6,6 +6,9 @@ use crate::style::{BAD, DIM, NOTE};
 use phaseline_migrator::status::{RunStatus, Status};
 use phaseline_store::schema::version::VERSION;
 
+/// From which age on a snapshot is told, in seconds; with `--json` it is told at any. A younger one slows nobody.
+const NOTABLE: f64 = 10.0;
+
 /// The status as text.
 pub(crate) fn page(status: &Status) -> String {
     let mut page = Page::default();
@@ -44,7 +47,7 @@ pub(crate) fn page(status: &Status) -> String {
         Some(holder) => page.entry("running now", format_args!("{NOTE}{}{NOTE:#}", clean(holder))),
         None => page.entry("running now", "nothing"),
     };
-    if let Some(age) = status.oldest_snapshot_seconds.filter(|age| *age >= 1.0) {
+    if let Some(age) = status.oldest_snapshot_seconds.filter(|age| *age >= NOTABLE) {
         page.entry(
             "oldest snapshot",
             format_args!(

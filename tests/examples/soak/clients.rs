@@ -52,7 +52,7 @@ impl Project {
             .map(|at| {
                 // Each phase's first day somewhere in its own share of the project.
                 let (low, high) = (days * at / count, days * (at + 1) / count);
-                let plus = if at == 0 { 0 } else { low + chance.below(high - low) };
+                let plus = if at == 0 { 0 } else { (low + chance.below(high - low)).max(at) };
                 self.start_date + Days::new(plus)
             })
             .collect();
