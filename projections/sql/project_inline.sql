@@ -193,7 +193,7 @@ BEGIN
       INTO offered, written, places FROM standing;
     IF written <> offered THEN
         RAISE EXCEPTION 'a phase id in this command belongs to another project'
-            USING ERRCODE = 'unique_violation';
+            USING ERRCODE = 'PL001', HINT = 'Run: phaseline drift';
     END IF;
     RETURN places;
 END $$;

@@ -2,7 +2,7 @@
 
 use crate::FoldedTimeline;
 use chrono::{DateTime, Utc};
-use phaseline_domain::{Budget, PhaseId, TimelineEvent};
+use phaseline_domain::{Budget, DateRange, Phase, PhaseId, TimelineEvent};
 use phaseline_store::{Metadata, RecordedTimeline};
 use serde::Serialize;
 
@@ -70,16 +70,19 @@ impl Teller {
 
     /// The next event; none if it is about another phase than the one asked for.
     pub fn tell(&mut self, recorded: &RecordedTimeline) -> Option<HistoryEntry> {
-        let before = self.folded.clone();
-        self.folded.apply(&recorded.event, recorded.recorded.recorded_at.naive_utc());
-        let folded = &self.folded;
         let phase_id = recorded.event.phase_id();
-        if self.of_phase.is_some() && self.of_phase != phase_id {
+        let told = self.of_phase.is_none() || self.of_phase == phase_id;
+        // What the event does not change needs no copy: timelines can be long.
+        let phase = phase_id.filter(|_| told).and_then(|id| self.folded.timeline.phase(id)).cloned();
+        let before = Before { range: self.folded.timeline.range(), phase };
+        self.folded.apply(&recorded.event, recorded.recorded.recorded_at.naive_utc());
+        if !told {
             return None;
         }
-        let named = |side: &FoldedTimeline| {
-            phase_id.and_then(|id| side.timeline.phase(id)).map(|phase| phase.name.as_str().to_owned())
-        };
+        let folded = &self.folded;
+        let name = |phase: &Phase| phase.name.as_str().to_owned();
+        let named = before.phase.as_ref().map(name);
+        let named = named.or_else(|| phase_id.and_then(|id| folded.timeline.phase(id)).map(name));
         let (words, changes) = tell(&recorded.event, &before, folded);
         Some(HistoryEntry {
             position: recorded.recorded.position,
@@ -87,7 +90,7 @@ impl Teller {
             recorded_at: recorded.recorded.recorded_at,
             event_type: recorded.recorded.event_type.clone(),
             phase_id,
-            phase_name: named(&before).or_else(|| named(folded)),
+            phase_name: named,
             words,
             changes,
             metadata: recorded.recorded.metadata.clone(),
@@ -95,12 +98,15 @@ impl Teller {
     }
 }
 
-fn tell(
-    event: &TimelineEvent,
-    before: &FoldedTimeline,
-    after: &FoldedTimeline,
-) -> (String, Vec<FieldChange>) {
-    let phase = event.phase_id().and_then(|id| before.timeline.phase(id));
+/// What an event may change, as it was before.
+struct Before {
+    range: Option<DateRange>,
+    /// The phase that the event is about.
+    phase: Option<Phase>,
+}
+
+fn tell(event: &TimelineEvent, before: &Before, after: &FoldedTimeline) -> (String, Vec<FieldChange>) {
+    let phase = before.phase.as_ref();
     let name = phase.map_or_else(String::new, |phase| phase.name.as_str().to_owned());
     match event {
         TimelineEvent::TimelineOpened(e) => {
@@ -108,11 +114,7 @@ fn tell(
         }
         TimelineEvent::TimelineRescheduled(e) => (
             format!("project moved to {}", e.range),
-            vec![change(
-                "dates",
-                before.timeline.range().map(|range| range.to_string()),
-                Some(e.range.to_string()),
-            )],
+            vec![change("dates", before.range.map(|range| range.to_string()), Some(e.range.to_string()))],
         ),
         TimelineEvent::PhaseCreated(e) => (
             format!("phase '{}' created, {}, budget {}", e.name, e.range, e.budget.total()),
@@ -172,7 +174,7 @@ fn tell(
         ),
         TimelineEvent::TimelineClosed(_) => (
             "timeline closed: the project is gone".to_owned(),
-            vec![change("dates", before.timeline.range().map(|range| range.to_string()), None)],
+            vec![change("dates", before.range.map(|range| range.to_string()), None)],
         ),
         TimelineEvent::PhaseResized(e) => (
             format!("phase '{name}' moved to {}", e.range),

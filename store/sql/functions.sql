@@ -79,6 +79,7 @@ DECLARE
     time_part     bytea;
     commands      constant integer := cardinality(command_stream_id);
     accepting     boolean;
+    patience      text;
     tip_hash      bytea;
     tip           bigint;
     tip_time      timestamptz;
@@ -130,6 +131,9 @@ BEGIN
         RAISE EXCEPTION 'phaseline.head has no row: the installation is damaged'
             USING HINT = 'Run: phaseline doctor';
     END IF;
+    -- Whoever holds the head holds up everybody: a row that somebody else has locked is waited for only a moment.
+    patience := current_setting('lock_timeout');
+    PERFORM set_config('lock_timeout', '500ms', true);
     SELECT e.position, e.hash, e.recorded_at INTO tip, tip_hash, tip_time
         FROM phaseline.events e ORDER BY e.position DESC LIMIT 1;
     tip := coalesce(tip, 0);
@@ -219,6 +223,7 @@ BEGIN
     IF cardinality(changes) > 0 THEN
         said := phaseline.project_inline(projects, changes, tip_time);
     END IF;
+    PERFORM set_config('lock_timeout', patience, true);
     FOR i IN 1 .. commands LOOP
         command := i;
         verdict := verdicts[i];

@@ -54,7 +54,7 @@ impl Memory {
             return;
         }
         for phase in folded.timeline.phases() {
-            if self.projects.peek(&phase.id).is_none() {
+            if self.projects.peek(&phase.id) != Some(project) {
                 self.projects.insert(phase.id, project);
             }
         }

@@ -10,17 +10,17 @@ pub(crate) use queue::Queue;
 
 use crate::append::{self, Append, Appended, Appending, Verdict};
 use crate::cache::Memory;
-use crate::execute::Request;
+use crate::execute::{Request, decided};
 use crate::timeline::{Start, stream_of};
 use crate::{Committed, Earlier, FoldedTimeline, InlineProjection, NewEvent, StoreError};
 use chrono::{DateTime, Utc};
-use phaseline_domain::{ProjectId, Refusal, TimelineEvent, decide};
+use phaseline_domain::{ProjectId, Refusal, TimelineEvent};
 use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
-use trouble::{again, failed, is_lost_connection, is_one_commands_fault};
+use trouble::{again, failed, is_held_up, is_lost_connection, is_one_commands_fault};
 
 /// How many commands share a transaction at most. With 64 clients more never come together; with more the hold on the head
 /// stays short.
@@ -189,9 +189,11 @@ impl<P: InlineProjection> Committer<P> {
         {
             return Ok(Step::Nothing(Decision::Stale { expected }, on(state)));
         }
-        let decided = match decide(&state.timeline, &job.request.command) {
+        let asked = decided(&state.timeline, job.request.opening.as_ref(), &job.request.command);
+        let decided = match asked {
             Err(refusal) => return Ok(Step::Nothing(Decision::Refused(refusal), on(state))),
-            Ok(decided) if decided.is_empty() && job.request.key.is_none() => {
+            // A key is of no use where the log knows nothing that the answer could be told from again.
+            Ok(decided) if decided.is_empty() && (job.request.key.is_none() || state.version == 0) => {
                 return Ok(Step::Nothing(Decision::Unchanged, on(state)));
             }
             Ok(decided) => decided,
@@ -235,10 +237,16 @@ impl<P: InlineProjection> Committer<P> {
                     return reached;
                 }
                 let (mut states, mut broken) = (States::new(), HashSet::new());
+                // Somebody holds a row of these: each further attempt would hold up all others once more.
+                let mut held: HashMap<ProjectId, StoreError> = HashMap::new();
                 for (mut one, append) in prepared.into_iter().zip(appends) {
                     let project = one.job.request.project;
                     // Decided on what a command before it would have led to, which did not come to be. The version that it
                     // expects may be somebody else's by now.
+                    if let Some(error) = held.get(&project) {
+                        one.job.answer(Err(again(error)));
+                        continue;
+                    }
                     if broken.contains(&project) {
                         one.job.answer(Ok(Outcome::Lost(self.conflict(project, append.expected))));
                         continue;
@@ -252,6 +260,9 @@ impl<P: InlineProjection> Committer<P> {
                         }
                         Err(error) => {
                             broken.insert(project);
+                            if is_held_up(&error) {
+                                held.insert(project, again(&error));
+                            }
                             one.job.answer(failed(error));
                         }
                     }

@@ -47,6 +47,11 @@ pub enum StoreError {
         "the idempotency key was used for another request within the last 24 hours: nothing was written; use a new key"
     )]
     KeyReused,
+    /// A row of the project, or the log's head, was held by somebody else for too long. Nothing was written.
+    #[error(
+        "somebody else held a row of the project, or the log's head, for too long; nothing was written: {0}"
+    )]
+    Busy(String),
     /// The project is not in the planner's tables.
     #[error("Project with ID {0} not found")]
     UnknownProject(ProjectId),

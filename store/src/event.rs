@@ -47,9 +47,11 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The JSON text that is stored and hashed.
+    /// The JSON text that is stored and hashed. A NUL character, which the database cannot read back as text, becomes the
+    /// mark for what is unreadable.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(self)
+        let text = serde_json::to_string(self)?;
+        Ok(if text.contains("\\u0000") { text.replace("\\u0000", "\u{fffd}") } else { text })
     }
 
     /// The same for events that a repair adds for a project without phases: the reason says so.

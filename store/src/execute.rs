@@ -23,6 +23,8 @@ pub struct Request {
     pub command: TimelineCommand,
     /// Who, why, by what way.
     pub metadata: Metadata,
+    /// What opens the timeline if there is none yet, in the same append.
+    pub opening: Option<TimelineCommand>,
     /// The version that the caller has seen, if it matters: at any other the command is not carried out.
     pub expected: Option<i64>,
     /// The key under which this request, sent again, is not carried out again.
@@ -32,7 +34,7 @@ pub struct Request {
 impl Request {
     /// A command at whatever version, without a key.
     pub const fn new(project: ProjectId, command: TimelineCommand, metadata: Metadata) -> Self {
-        Self { project, command, metadata, expected: None, key: None }
+        Self { project, command, metadata, opening: None, expected: None, key: None }
     }
 }
 
@@ -159,10 +161,11 @@ impl<P: InlineProjection> TimelineStore<P> {
             .await?)
     }
 
-    /// What a command would do to the timeline as it stands now.
+    /// What a command would do to the timeline as it stands now; `opening` opens it first if there is none yet.
     pub async fn preview(
         &self,
         project: ProjectId,
+        opening: Option<&TimelineCommand>,
         command: &TimelineCommand,
     ) -> Result<Preview, StoreError> {
         let start = match self.memory().timeline(project) {
@@ -170,7 +173,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             None => self.load(project).await?,
         };
         let mut after = start.folded.timeline.clone();
-        let events = decide(&after, command);
+        let events = decided(&after, opening, command);
         for event in events.iter().flatten() {
             after.evolve(event);
         }
@@ -268,6 +271,22 @@ impl<P: InlineProjection> TimelineStore<P> {
         }
         Ok(Start { folded, adoption: None })
     }
+}
+
+/// Decides a command; if there is no timeline yet, on the one that `opening` opens, whose events come first.
+pub(crate) fn decided(
+    timeline: &Timeline,
+    opening: Option<&TimelineCommand>,
+    command: &TimelineCommand,
+) -> Result<Vec<TimelineEvent>, Refusal> {
+    let Some(opening) = opening.filter(|_| timeline.project().is_none()) else {
+        return decide(timeline, command);
+    };
+    let mut events = decide(timeline, opening)?;
+    let mut opened = timeline.clone();
+    events.iter().for_each(|event| opened.evolve(event));
+    events.extend(decide(&opened, command)?);
+    Ok(events)
 }
 
 /// The answer that a request got when it came first, from the log.

@@ -107,6 +107,9 @@ impl IntoResponse for Denied {
     }
 }
 
+/// The most bytes of a token's subject.
+const LONGEST_SUBJECT: usize = 255;
+
 impl FromRequestParts<App> for Caller {
     type Rejection = Denied;
 
@@ -118,6 +121,10 @@ impl FromRequestParts<App> for Caller {
                 let claims = keys.verify(token, rules).map_err(|error| denied(&error))?;
                 if claims.sub.trim().is_empty() {
                     return Err(Denied::Invalid("it names no subject (sub)"));
+                }
+                // It goes into the log, which keeps it for ever, and beside keys, which have an index.
+                if claims.sub.len() > LONGEST_SUBJECT || claims.sub.chars().any(char::is_control) {
+                    return Err(Denied::Invalid("its subject (sub) is too long, or has control characters"));
                 }
                 let scopes = claims.scope.as_ref();
                 Self {

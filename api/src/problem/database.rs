@@ -36,7 +36,7 @@ impl Problem {
                 ),
             ),
             // It was decided anew, over and over: there is a crowd at this project.
-            StoreError::Conflict { .. } => busy(),
+            StoreError::Conflict { .. } | StoreError::Busy(_) => busy(),
             other => {
                 tracing::error!(error = %other, "the log");
                 internal()
@@ -68,6 +68,25 @@ impl Problem {
             ),
             (_, "42P01" | "3F000") => not_migrated(),
             (_, class) if class.starts_with("08") => unreachable(),
+            // What project_inline itself says.
+            (_, "PL001") => {
+                return conflict(
+                    "drifted",
+                    "Drifted",
+                    "a row of project_phases is not where the log has it: somebody else has changed the table; nothing was \
+                     written. `phaseline drift` names what differs",
+                );
+            }
+            // A constraint or a trigger of somebody else's.
+            (_, class) if class.starts_with("23") || class == "P0001" => {
+                tracing::warn!(%error, sqlstate = &*code, "the database refuses a change");
+                return conflict(
+                    "refused_by_database",
+                    "Refused by the database",
+                    "a constraint or a trigger of the database refuses the change; nothing was written. The service's log says \
+                     which, under this request's id",
+                );
+            }
             _ => {
                 tracing::error!(%error, sqlstate = &*code, "the database");
                 return internal();

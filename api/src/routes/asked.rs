@@ -54,9 +54,6 @@ impl Shape for Neighbours {
 /// A phase to create.
 #[derive(Debug, ToSchema)]
 pub(crate) struct NewPhase {
-    /// Its id, if the caller chooses it.
-    #[schema(value_type = Option<Uuid>)]
-    pub(crate) id: Option<PhaseId>,
     /// Its name.
     #[schema(max_length = 100)]
     name: String,
@@ -86,10 +83,8 @@ pub(crate) struct NewPhase {
 impl Shape for NewPhase {
     fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
         let members = faults.object(value, place)?;
-        let known =
-            ["id", "name", "start_date", "end_date", "description", "capital_budget", "expense_budget"];
+        let known = ["name", "start_date", "end_date", "description", "capital_budget", "expense_budget"];
         faults.only(members, place, &[&known[..], &["total_budget", "neighbours"]].concat());
-        let id = faults.optional(members, place, "id");
         let name = faults.required(members, place, "name");
         let start_date = faults.required(members, place, "start_date");
         let end_date = faults.required(members, place, "end_date");
@@ -99,7 +94,6 @@ impl Shape for NewPhase {
         let total_budget = faults.optional(members, place, "total_budget");
         let neighbours = faults.optional(members, place, "neighbours");
         Some(Self {
-            id,
             name: name?,
             start_date: start_date?,
             end_date: end_date?,
@@ -113,11 +107,11 @@ impl Shape for NewPhase {
 }
 
 impl NewPhase {
-    /// The command; `id` is taken where the caller chose none.
-    pub(crate) fn command(self, id: impl FnOnce() -> PhaseId) -> TimelineCommand {
+    /// The command. The id is the service's choice: one that a caller chose could be another project's, now or once.
+    pub(crate) fn command(self, id: PhaseId) -> TimelineCommand {
         let sum = || self.capital_budget.checked_add(self.expense_budget).unwrap_or(Decimal::MAX);
         let phase = PhaseDraft {
-            id: self.id.unwrap_or_else(id),
+            id,
             total_budget: self.total_budget.unwrap_or_else(sum),
             name: self.name,
             start_date: self.start_date,

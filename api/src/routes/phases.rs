@@ -91,10 +91,9 @@ async fn create(
         let body = sent.json()?;
         let asked: NewPhase = shape::body(&body)?;
         let envelope = sent.envelope(&caller, &body)?;
-        let id = asked.id.unwrap_or_else(|| envelope.new_id(0));
-        let fresh = if asked.id.is_some() { BTreeSet::new() } else { BTreeSet::from([id]) };
-        let command = asked.command(|| id);
-        let order = Order { project, command, envelope: &envelope, attempted: &body, fresh };
+        let id = envelope.new_id(0);
+        let (command, fresh) = (asked.command(id), BTreeSet::from([id]));
+        let order = Order { project, command, opening: None, envelope: &envelope, attempted: &body, fresh };
         let done = carry_out(&app, order).await?;
         let body = OneOfAll::of(&done, id);
         let mut response = done.answer(StatusCode::CREATED, &body);
@@ -200,7 +199,14 @@ async fn reorder(
         let order: NewOrder = shape::body(&body)?;
         let envelope = sent.envelope(&caller, &body)?;
         let command = order.command();
-        let order = Order { project, command, envelope: &envelope, attempted: &body, fresh: BTreeSet::new() };
+        let order = Order {
+            project,
+            command,
+            opening: None,
+            envelope: &envelope,
+            attempted: &body,
+            fresh: BTreeSet::new(),
+        };
         let done = carry_out(&app, order).await?;
         Ok(done.answer(StatusCode::OK, &All { phases: done.phases.clone() }))
     };
@@ -225,7 +231,7 @@ async fn of_phase(
         },
     };
     let project = project.filter(|project| caller.may_see(*project)).ok_or_else(missing)?;
-    let order = Order { project, command, envelope, attempted: body, fresh: BTreeSet::new() };
+    let order = Order { project, command, opening: None, envelope, attempted: body, fresh: BTreeSet::new() };
     match carry_out(app, order).await {
         Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V18) => Err(missing()),
         Err(Failure::Stale(stale)) if stale.current.phase(phase).is_none() => Err(missing()),

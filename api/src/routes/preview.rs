@@ -102,7 +102,7 @@ impl Shape for Tried {
         let place = &place.member(kind);
         let command = match kind {
             "reschedule" => return Days::read(value, place, faults).map(Self::Days),
-            "create" => NewPhase::read(value, place, faults)?.command(PhaseId::random),
+            "create" => NewPhase::read(value, place, faults)?.command(PhaseId::random()),
             "change" => asked::change_of(value, place, faults)?,
             "delete" => asked::removal_of(value, place, faults)?,
             "reorder" => NewOrder::read(value, place, faults)?.command(),
@@ -253,12 +253,19 @@ async fn preview(
             Tried::Command(command) => command.clone(),
         };
         let failed = |error| of_store(&error, project, None, BTreeSet::new());
-        let mut said = app.store.preview(project, &command).await.map_err(failed)?;
+        let mut said = app.store.preview(project, None, &command).await.map_err(failed)?;
         if let (Tried::Days(days), Err(refusal)) = (&tried, &said.events)
             && refusal.breaks(Rule::V16)
         {
             let command = opening(project, *days, PhaseId::random())?;
-            said = app.store.preview(project, &command).await.map_err(failed)?;
+            said = app.store.preview(project, None, &command).await.map_err(failed)?;
+        }
+        if let (Tried::Command(TimelineCommand::ReplaceAll { .. }), Err(refusal)) = (&tried, &said.events)
+            && refusal.breaks(Rule::V16)
+            && let Some(found) = read::standing(&app, project).await?
+        {
+            let opening = super::planner::batch::opening(&found)?;
+            said = app.store.preview(project, Some(&opening), &command).await.map_err(failed)?;
         }
         let days = read::assignment_days(&app, project).await?;
         let (before, after) = (&said.before.timeline, &said.after);

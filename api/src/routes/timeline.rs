@@ -142,7 +142,14 @@ async fn give(
     envelope: &Envelope,
     body: &Value,
 ) -> Result<Done, Failure> {
-    let order = |command| Order { project, command, envelope, attempted: body, fresh: BTreeSet::new() };
+    let order = |command| Order {
+        project,
+        command,
+        opening: None,
+        envelope,
+        attempted: body,
+        fresh: BTreeSet::new(),
+    };
     match carry_out(app, order(days.command())).await {
         Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V16) => {}
         done => return done,

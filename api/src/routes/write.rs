@@ -28,6 +28,8 @@ pub(crate) struct Order<'a> {
     pub(crate) project: ProjectId,
     /// What is to be done.
     pub(crate) command: TimelineCommand,
+    /// What opens the timeline if there is none yet.
+    pub(crate) opening: Option<TimelineCommand>,
     /// What the request says beside it.
     pub(crate) envelope: &'a Envelope,
     /// What was sent, to be shown beside what stands.
@@ -57,6 +59,7 @@ pub(crate) async fn carry_out(app: &App, order: Order<'_>) -> Result<Done, Failu
         project,
         command: order.command,
         metadata: order.envelope.metadata.clone(),
+        opening: order.opening,
         expected: order.envelope.expected,
         key: order.envelope.key.clone(),
     };
@@ -113,16 +116,20 @@ pub(crate) fn of_store(
     created: Option<PhaseId>,
     fresh: BTreeSet<PhaseId>,
 ) -> Failure {
-    let code = match error {
-        StoreError::Database(error) => error.as_database_error().and_then(sqlx::error::DatabaseError::code),
+    let database = match error {
+        StoreError::Database(error) => error.as_database_error(),
         _ => None,
     };
+    let code = database.and_then(sqlx::error::DatabaseError::code);
+    let constraint = database.and_then(sqlx::error::DatabaseError::constraint);
     match (error, code.as_deref()) {
         (StoreError::UnknownProject(project), _) => Failure::Missing(no_project(*project)),
         // The project went while the command was on its way.
-        (_, Some("23503")) => Failure::Missing(no_project(project)),
+        (_, Some("23503")) if constraint.is_none_or(|name| name == "project_phases_project_id_fkey") => {
+            Failure::Missing(no_project(project))
+        }
         // A phase of that id stands in another project, which is none of the caller's business.
-        (_, Some("23505")) if created.is_some() => {
+        (_, Some("PL001")) if created.is_some() => {
             let id = created.unwrap_or_else(PhaseId::random);
             let refusal = Refusal::from(Violation {
                 rule: Rule::V20,

@@ -356,3 +356,14 @@ async fn health_metrics_and_descriptions_need_no_token() {
         service.client.get(path).send().await.is(200);
     }
 }
+
+/// The subject stands in the log for ever, and a NUL in it could not even be read there.
+#[tokio::test]
+async fn a_subject_that_cannot_stand_in_the_log_is_refused() {
+    let service = service(settings()).await;
+    for subject in ["a\u{0}b".to_owned(), "a\nb".to_owned(), "é".repeat(128)] {
+        let token = token(&json!({ "sub": subject, "exp": in_seconds(60), "scope": EVERYTHING }));
+        let refused = service.client.get("/who").bearer(&token).send().await.is(401).json();
+        assert_eq!(refused["code"], "token_invalid", "{refused}");
+    }
+}

@@ -135,3 +135,44 @@ async fn twenty_at_once_are_one() {
     // One event for the neighbour that made room, one for the phase.
     assert_eq!(desk.events().await, events + 2);
 }
+
+/// Of a project that the log does not know nothing can be told again from the log.
+#[tokio::test]
+async fn a_change_that_changes_nothing_of_a_project_that_others_made_says_the_same_each_time() {
+    let desk = Desk::start().await;
+    let project = "6f9619ff-8b86-d011-b42d-00c04fc964f1";
+    desk.copy_project(&desk.project().await, project).await;
+    let phases = desk.phases(project).await;
+    let path = format!("/phases/{}", phases[0]["id"].as_str().unwrap());
+    let same = || desk.patch(&path, &json!({ "name": phases[0]["name"] })).header("idempotency-key", "noop");
+    let first = same().send().await.is(200).json();
+    assert_eq!(first["phases"].as_array().unwrap().len(), phases.len());
+    assert_eq!(same().send().await.is(200).json(), first);
+}
+
+/// A list for a project without phases is one change: its timeline is opened with it, by one of those who ask.
+#[tokio::test]
+async fn lists_for_a_project_without_phases_that_come_together_are_all_taken() {
+    let desk = Desk::start().await;
+    let project = "6f9619ff-8b86-d011-b42d-00c04fc964f2";
+    desk.make_project(project, "'2030-01-01', '2030-03-31'").await;
+    let list = |name: &str| json!({ "phases": [crate::desk::new_entry(name, "2030-01-01", "2030-03-31")] });
+    let batch = format!("/projects/{project}/phases/batch");
+    desk.post(&batch, &list("x")).header("if-match", "*").send().await.is(412);
+    let preview = json!({ "replace": list("One") });
+    let said =
+        desk.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();
+    assert_eq!((&said["valid"], &said["after"][0]["name"]), (&json!(true), &json!("One")), "{said}");
+    let asks: Vec<_> = (0..6).map(|n| (n, list(&format!("List {n}")))).collect();
+    let answers =
+        futures_util::future::join_all(asks.iter().map(|(_, list)| desk.post(&batch, list).send())).await;
+    for answer in answers {
+        answer.is(200);
+    }
+    assert_eq!(desk.phases(project).await.len(), 1);
+    let transactions = format!(
+        "SELECT count(DISTINCT metadata ->> 'command_id') FROM phaseline.events WHERE stream_id = '{project}'
+            AND event_type IN ('TimelineOpened', 'PhaseRemoved') AND version <= 3"
+    );
+    assert_eq!(desk.number(&transactions).await, 1, "opened by one command and filled by another");
+}

@@ -34,27 +34,50 @@ async fn a_new_phase_takes_its_days_from_its_neighbours() {
     assert_eq!(refused["errors"][0]["phase_id"], Value::Null);
 }
 
+/// An id that a caller chose could be another project's, now or once: then the log would have one phase in two timelines.
 #[tokio::test]
-async fn an_id_that_stands_anywhere_is_taken() {
+async fn nobody_chooses_the_id_of_a_phase() {
     let desk = Desk::start().await;
     let projects = desk.projects(2).await;
     let own = desk.phases(&projects[0]).await;
     let foreign = desk.phases(&projects[1]).await;
     let (table, events) = (desk.table().await, desk.events().await);
     let start = day(&own[0]["start_date"], 1);
-    for taken in [id(&own[0]), id(&foreign[0])] {
-        let body = json!({ "id": taken, "name": "Copy", "start_date": start, "end_date": start });
-        let path = format!("/projects/{}/phases", projects[0]);
-        let body = match taken == id(&own[0]) {
-            true => body,
-            false => {
-                json!({ "id": taken, "name": "Copy", "start_date": own[0]["start_date"], "end_date": start })
-            }
-        };
-        let refused = desk.post(&path, &body).send().await.is(422).json();
-        assert_eq!(refused["errors"][0]["rule"], "V20", "{refused}");
+    for chosen in [id(&own[0]), id(&foreign[0])] {
+        let body = json!({ "id": chosen, "name": "Copy", "start_date": start, "end_date": start });
+        let refused =
+            desk.post(&format!("/projects/{}/phases", projects[0]), &body).send().await.is(422).json();
+        assert_eq!(refused["errors"][0]["field"], "id", "{refused}");
     }
     assert_eq!((desk.table().await, desk.events().await), (table, events));
+}
+
+/// Somebody else's constraint, trigger or misplaced row refuses a change: that is a conflict, and no fault of the service.
+#[tokio::test]
+async fn what_the_database_refuses_is_a_conflict_and_changes_nothing() {
+    let desk = Desk::start().await;
+    let projects = desk.projects(2).await;
+    let phases = desk.phases(&projects[0]).await;
+    let path = format!("/phases/{}", id(&phases[0]));
+    desk.get(&path).send().await.is(200);
+    desk.patch(&path, &json!({ "name": "Seen" })).send().await.is(200);
+    desk.sql("CREATE UNIQUE INDEX own_rule ON project_phases (project_id, name)").await;
+    let same = json!({ "name": phases[1]["name"] });
+    let refused = desk.patch(&path, &same).send().await.is(409).json();
+    assert_eq!(refused["code"], "refused_by_database", "{refused}");
+    desk.sql("DROP INDEX own_rule").await;
+    desk.sql(&format!("CREATE TABLE own_notes (phase_id uuid REFERENCES project_phases (id)); INSERT INTO own_notes VALUES ('{}')", id(&phases[0]))).await;
+    assert_eq!(desk.delete(&path).send().await.is(409).json()["code"], "refused_by_database");
+    desk.sql("DROP TABLE own_notes").await;
+    desk.sql(&format!(
+        "UPDATE project_phases SET project_id = '{}' WHERE id = '{}'",
+        projects[1],
+        id(&phases[0])
+    ))
+    .await;
+    let events = desk.events().await;
+    assert_eq!(desk.patch(&path, &json!({ "name": "x" })).send().await.is(409).json()["code"], "drifted");
+    assert_eq!(desk.events().await, events);
 }
 
 #[tokio::test]

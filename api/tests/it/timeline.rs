@@ -76,8 +76,21 @@ async fn a_preview_says_what_the_command_then_does() {
     let path = |phase: &Value| format!("/phases/{}", phase["id"].as_str().unwrap());
     let on = |what: &str| format!("/projects/{project}/{what}");
     let cut = json!({ "end_date": day(&first["end_date"], -9) });
-    let create = json!({ "id": Uuid::new_v4(), "name": "Between", "start_date": day(&first["end_date"], -12),
+    let create = json!({ "name": "Between", "start_date": day(&first["end_date"], -12),
         "end_date": day(&first["end_date"], 8) });
+    // A phase that is to be created has no id yet; all else of it is as told.
+    let path_of_preview = on("timeline/preview");
+    let said = desk.post(&path_of_preview, &json!({ "create": create })).send().await.is(200).json();
+    let made = desk.post(&on("phases"), &create).send().await.is(201).json();
+    let without_id = |phases: &Value| -> Vec<Value> {
+        let each = phases.as_array().unwrap().iter();
+        each.map(|phase| {
+            json!([phase["name"], phase["start_date"], phase["end_date"], phase["assignment_count"]])
+        })
+        .collect()
+    };
+    assert_eq!(without_id(&said["after"]), without_id(&made["phases"]));
+    let create = made["phase"].clone();
     let days = json!({ "start_date": day(&first["start_date"], 12), "end_date": second["end_date"] });
     let order = json!({ "phases": [second["id"], create["id"], first["id"]] });
     let with_id = |change: &Value, phase: &Value| {
@@ -90,7 +103,6 @@ async fn a_preview_says_what_the_command_then_does() {
     let list = json!({ "phases": list });
     let steps = [
         (json!({ "change": with_id(&cut, first) }), desk.patch(&path(first), &cut), 200),
-        (json!({ "create": create }), desk.post(&on("phases"), &create), 201),
         (json!({ "reorder": order }), desk.post(&on("phases/reorder"), &order), 200),
         (json!({ "reschedule": days }), desk.put(&on("timeline"), &days), 200),
         (json!({ "delete": { "phase_id": create["id"] } }), desk.delete(&path(&create)), 200),

@@ -27,7 +27,7 @@ impl From<sqlx::Error> for Failure {
             "25006" => Self::refused("read_only", text).remedy(
                 "This server takes no writes (a standby, or read-only by default): connect to the primary.",
             ),
-            "23503" | "23505" => Self::refused("conflicting_row", text),
+            "23503" | "23505" | "PL001" => Self::refused("conflicting_row", text),
             "53100" | "53200" => Self::new(Exit::Unexpected, "out_of_space", text)
                 .remedy("Make room on the server, then run it again."),
             "57014" => Self::new(Exit::Interrupted, "cancelled", text).remedy("Run the same command again."),
@@ -120,7 +120,7 @@ impl From<StoreError> for Failure {
                 Self::new(Exit::VerificationFailed, "log_damaged", text)
                     .remedy("Run: phaseline verify, which names everything that is wrong with the log")
             }
-            StoreError::Conflict { .. } => {
+            StoreError::Conflict { .. } | StoreError::Busy(_) => {
                 Self::new(Exit::Interrupted, "busy", text).remedy("Run the same command again.")
             }
             StoreError::UnknownProject(_) => Self::refused("not_found", text),

@@ -26,7 +26,12 @@ pub(super) fn is_lost_connection(error: &sqlx::Error) -> bool {
 /// Whether an error may be one command's alone, so that the others can be carried out without it.
 pub(super) fn is_one_commands_fault(error: &StoreError) -> bool {
     matches!(error, StoreError::Database(sqlx::Error::Database(error))
-        if !error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("53")))
+        if !error.code().is_some_and(|code| code.starts_with("57") || code.starts_with("53")))
+}
+
+/// Whether a row or the head was not to be had in time.
+pub(super) fn is_held_up(error: &StoreError) -> bool {
+    matches!(error, StoreError::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03"))
 }
 
 /// An error once more, for another who suffers from it.
@@ -34,6 +39,8 @@ pub(super) fn again(error: &StoreError) -> StoreError {
     match error {
         StoreError::Database(sqlx::Error::PoolTimedOut) => StoreError::Database(sqlx::Error::PoolTimedOut),
         StoreError::Database(sqlx::Error::PoolClosed) => StoreError::Database(sqlx::Error::PoolClosed),
+        held if is_held_up(held) => StoreError::Busy(held.to_string()),
+        StoreError::Busy(why) => StoreError::Busy(why.clone()),
         StoreError::Database(error) => {
             StoreError::Database(sqlx::Error::Io(std::io::Error::other(error.to_string())))
         }

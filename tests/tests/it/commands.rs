@@ -94,7 +94,7 @@ async fn a_phase_that_is_created_removed_and_created_again_together_is_a_new_row
     let store = store(database.url()).await;
     let (project, _) = aims[0];
     let range =
-        store.preview(project, &rename(aims[0].1, "x")).await.unwrap().before.timeline.range().unwrap();
+        store.preview(project, None, &rename(aims[0].1, "x")).await.unwrap().before.timeline.range().unwrap();
     let draft = |name: &str| PhaseDraft {
         id: PhaseId::from(uuid::Uuid::from_u128(77)),
         name: name.to_owned(),
@@ -233,7 +233,7 @@ async fn a_request_that_comes_again_under_its_key_gets_its_first_answer_and_writ
     let again = other.submit(same()).await.unwrap();
     same_answer(&first, &again);
     assert_eq!(
-        ours.preview(project, &rename(phase, "x"))
+        ours.preview(project, None, &rename(phase, "x"))
             .await
             .unwrap()
             .before
@@ -283,7 +283,7 @@ async fn one_command_whose_rows_are_in_the_way_does_not_fail_the_others() {
     let (database, aims) = ground(117).await;
     let store = store(database.url()).await;
     let (taken, range) = {
-        let known = store.preview(aims[1].0, &rename(aims[1].1, "x")).await.unwrap();
+        let known = store.preview(aims[1].0, None, &rename(aims[1].1, "x")).await.unwrap();
         (aims[0].1, known.before.timeline.range().unwrap())
     };
     let draft = PhaseDraft {
@@ -404,4 +404,43 @@ async fn rows_that_others_moved_are_found_again() {
     store.submit(request(project, rename(phase, "D"))).await.unwrap();
     assert_no_drift(&database).await;
     assert_eq!(projects(&database).len(), aims.len());
+}
+
+/// The head is held while a row is waited for: not for long, and not once for each command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_somebody_holds_holds_up_nobody_else() {
+    let (database, aims) = ground(120).await;
+    let store = store(database.url()).await;
+    let ((held, phase), (other, of_other)) = (aims[0], aims[1]);
+    let mut holder = handle(database.url()).connect("test").await.unwrap();
+    let mut transaction = sqlx::Connection::begin(&mut holder).await.unwrap();
+    sqlx::query("SELECT 1 FROM public.project_phases WHERE id = $1 FOR UPDATE")
+        .bind(phase.uuid())
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    let names = ["A", "B", "C", "D"];
+    let blocked = names.map(|name| {
+        let (store, request) = (store.clone(), request(held, rename(phase, name)));
+        tokio::spawn(async move { store.submit(request).await })
+    });
+    // The row is let go only when these are done.
+    for name in ["E", "F"] {
+        let free = store.submit(request(other, rename(of_other, name)));
+        tokio::time::timeout(Duration::from_secs(60), free).await.expect("held up").unwrap();
+    }
+    for one in blocked {
+        let refused = one.await.unwrap().unwrap_err();
+        let code = match &refused {
+            ExecuteError::Store(StoreError::Database(error)) => {
+                error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(String::from)
+            }
+            _ => None,
+        };
+        let busy = matches!(refused, ExecuteError::Store(StoreError::Busy(_)));
+        assert!(busy || code.as_deref() == Some("55P03"), "{refused:?}");
+    }
+    transaction.rollback().await.unwrap();
+    store.submit(request(held, rename(phase, "G"))).await.unwrap();
+    assert_no_drift(&database).await;
 }

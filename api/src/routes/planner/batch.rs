@@ -4,19 +4,17 @@ use super::{PlannerWriting, WriteHeaders, caller, no_days};
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
 use crate::routes::asked::Amount;
-use crate::routes::failure::{Broken, Failure, no_timeline};
+use crate::routes::failure::{Failure, Stale};
 use crate::routes::phase::PhaseBody;
-use crate::routes::read;
-use crate::routes::sent::{Envelope, Segment, Sent};
+use crate::routes::read::{self, Standing};
+use crate::routes::sent::{Segment, Sent};
 use crate::routes::shape::{self, Faults, Place, Shape};
 use crate::routes::write::{Order, carry_out, no_project};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::NaiveDate;
-use phaseline_domain::{
-    Draft, PhaseDraft, PhaseId, ProjectId, Refusal, ReplacementPhase, Rule, TimelineCommand, validate,
-};
+use phaseline_domain::{PhaseDraft, PhaseId, ProjectId, ReplacementPhase, Rule, TimelineCommand};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -193,17 +191,22 @@ async fn replace(
     }
     let fresh: BTreeSet<PhaseId> = asked.iter().filter(|(_, fresh)| *fresh).map(|(id, _)| *id).collect();
     let command = TimelineCommand::ReplaceAll { phases };
-    let order = Order {
+    let order = |opening| Order {
         project,
         command: command.clone(),
+        opening,
         envelope: &envelope,
         attempted: &body,
         fresh: fresh.clone(),
     };
-    let done = match carry_out(app, order).await {
+    let done = match carry_out(app, order(None)).await {
         Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V16) => {
-            envelope.expected = open(app, project, &command, &envelope, &body).await?;
-            carry_out(app, Order { project, command, envelope: &envelope, attempted: &body, fresh }).await?
+            let found =
+                read::standing(app, project).await?.ok_or_else(|| Failure::Missing(no_project(project)))?;
+            if envelope.must_exist && envelope.expected.is_none() {
+                return Err(Failure::Stale(Box::new(Stale { current: found, attempted: body.clone() })));
+            }
+            carry_out(app, order(Some(opening(&found)?))).await?
         }
         done => done?,
     };
@@ -211,34 +214,9 @@ async fn replace(
     Ok(done.answer(StatusCode::OK, &listed))
 }
 
-/// Opens the timeline of a project that has no phase yet, if the list that it is to get will be taken; the version that it
-/// is at then. The planner's own service takes a list for such a project.
-async fn open(
-    app: &App,
-    project: ProjectId,
-    replacement: &TimelineCommand,
-    envelope: &Envelope,
-    body: &Value,
-) -> Result<Option<i64>, Failure> {
-    let found = read::standing(app, project).await?.ok_or_else(|| Failure::Missing(no_project(project)))?;
-    let range = found.range().ok_or_else(|| no_days(project))?;
-    let TimelineCommand::ReplaceAll { phases } = replacement else { return Err(no_timeline().into()) };
-    let mut drafts = Vec::new();
-    for phase in phases {
-        match phase {
-            ReplacementPhase::Existing(draft) => {
-                return Err(Failure::Missing(format!("Phase with ID {} not found", draft.id)));
-            }
-            ReplacementPhase::New(draft) => drafts.push(Draft { id: None, ..Draft::from(draft) }),
-        }
-    }
-    let fresh = BTreeSet::new();
-    if let Err(refusal) = Refusal::unless_empty(validate(range, &drafts)) {
-        return Err(Failure::Rules(Box::new(Broken { refusal, fresh })));
-    }
-    let opening = Envelope { key: None, ..envelope.clone() };
-    let command = TimelineCommand::Open { project_id: project, range, default_phase_id: PhaseId::random() };
-    let opened =
-        carry_out(app, Order { project, command, envelope: &opening, attempted: body, fresh }).await?;
-    Ok(envelope.expected.map(|_| opened.committed.version))
+/// What opens the timeline of a project that has no phase yet, before it gets its list: the planner's own service takes a list
+/// for such a project, too.
+pub(in crate::routes) fn opening(found: &Standing) -> Result<TimelineCommand, Failure> {
+    let range = found.range().ok_or_else(|| no_days(found.project))?;
+    Ok(TimelineCommand::Open { project_id: found.project, range, default_phase_id: PhaseId::random() })
 }
