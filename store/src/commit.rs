@@ -19,6 +19,7 @@ use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use trouble::{again, failed, is_held_up, is_lost_connection, is_one_commands_fault};
 
@@ -29,6 +30,12 @@ const BATCH: usize = 256;
 /// How often the task lets others run before it looks whether more commands came. Without it half-full batches alternate:
 /// with 16 clients three times gave 15 100 commands/s instead of 11 100. A command that comes alone waits for microseconds.
 const YIELDS: usize = 3;
+
+/// How long a connection is kept while no command comes.
+const KEPT: Duration = Duration::from_secs(1);
+
+/// Of how many connections at most none is kept.
+const SMALL_POOL: u32 = 2;
 
 /// A command on its way to the committing task.
 #[derive(Debug)]
@@ -89,6 +96,9 @@ pub(crate) struct Committer<P> {
     pub(crate) pool: PgPool,
     pub(crate) projection: P,
     pub(crate) memory: Arc<Memory>,
+    /// The connection of the last batch: the server's process behind it has all plans and pages at hand, which the next one
+    /// from the pool has not.
+    pub(crate) kept: Option<PoolConnection<sqlx::Postgres>>,
 }
 
 /// A command that was decided and is to be appended.
@@ -101,9 +111,21 @@ struct Prepared {
 }
 
 impl<P: InlineProjection> Committer<P> {
-    async fn run(self, mut jobs: mpsc::Receiver<Job>) {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut batch = Vec::with_capacity(BATCH);
-        while let Some(first) = jobs.recv().await {
+        loop {
+            let first = if self.kept.is_some() {
+                match tokio::time::timeout(KEPT, jobs.recv()).await {
+                    Ok(first) => first,
+                    Err(_) => {
+                        self.kept = None;
+                        continue;
+                    }
+                }
+            } else {
+                jobs.recv().await
+            };
+            let Some(first) = first else { return };
             batch.push(first);
             for _ in 0..YIELDS {
                 tokio::task::yield_now().await;
@@ -118,7 +140,7 @@ impl<P: InlineProjection> Committer<P> {
     }
 
     /// Decides, appends and answers a batch.
-    async fn settle(&self, mut batch: Vec<Job>) {
+    async fn settle(&mut self, mut batch: Vec<Job>) {
         // Those for one timeline stand together, each after those that came before it.
         batch.sort_by_key(|job| job.request.project);
         let mut ahead: HashMap<ProjectId, FoldedTimeline> = HashMap::new();
@@ -218,7 +240,7 @@ impl<P: InlineProjection> Committer<P> {
     }
 
     /// Appends what was prepared, answers each command, and says which version each project has reached.
-    async fn append(&self, mut prepared: Vec<Prepared>, appends: &[Append]) -> HashMap<ProjectId, i64> {
+    async fn append(&mut self, mut prepared: Vec<Prepared>, appends: &[Append]) -> HashMap<ProjectId, i64> {
         let mut reached = HashMap::new();
         if prepared.is_empty() {
             return reached;
@@ -274,11 +296,19 @@ impl<P: InlineProjection> Committer<P> {
 
     /// One call of the database. If the connection is lost on the way, the same batch is sent once more: what was written
     /// the first time is found by its events' ids, and cannot be written twice.
-    async fn together(&self, appends: &[Append]) -> Result<Appending, StoreError> {
-        let mut connection = self.pool.acquire().await?;
+    async fn together(&mut self, appends: &[Append]) -> Result<Appending, StoreError> {
+        let mut connection = match self.kept.take() {
+            Some(kept) => kept,
+            None => self.pool.acquire().await?,
+        };
         let error = match append::verdicts(&mut connection, appends).await {
             Err(StoreError::Database(error)) if is_lost_connection(&error) => error,
-            other => return other,
+            other => {
+                // A small pool may have no other connection for whoever comes next.
+                self.kept =
+                    Some(connection).filter(|_| self.pool.options().get_max_connections() > SMALL_POOL);
+                return other;
+            }
         };
         drop(connection);
         self.memory.forget_everything();

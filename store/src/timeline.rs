@@ -151,6 +151,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             pool: self.pool.clone(),
             projection: self.projection.clone(),
             memory: Arc::clone(&self.memory),
+            kept: None,
         };
         self.queue.submit(committer, job).await
     }
