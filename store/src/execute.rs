@@ -1,7 +1,7 @@
 //! Commands: what is asked, what came of it, and the way from one to the other.
 //!
 //! All commands, whoever gives them, go through [`TimelineStore::submit`]. It finds the timeline, hands the command to the
-//! one task that commits ([`crate::commit`]), and answers only what it knows: a command that wrote nothing was decided on a
+//! one task that commits (`commit.rs`), and answers only what it knows: a command that wrote nothing was decided on a
 //! timeline that is known to have been the current one after the command was given.
 
 use crate::commit::{Decision, Job, Outcome};

@@ -29,7 +29,9 @@ const FAILURES_SHOWN: usize = 5;
 /// What has to happen, and how often at least in a hundred sequences: a machine that only seems to run proves nothing.
 const HAPPENS: &[(&str, &str, u32)] = &[
     ("BudgetPhase", "accepted", 12),
-    ("BudgetPhase", "refused", 5),
+    ("BudgetPhase", "refused", 1),
+    ("ChangePhase", "accepted", 10),
+    ("ChangePhase", "refused", 4),
     ("CreatePhase", "accepted", 20),
     ("CreatePhase", "refused", 12),
     ("DescribePhase", "accepted", 8),
@@ -42,6 +44,7 @@ const HAPPENS: &[(&str, &str, u32)] = &[
     ("RenamePhase", "refused", 2),
     ("ReplaceAll", "accepted", 8),
     ("ReplaceAll", "refused", 5),
+    ("Reorder", "accepted", 4),
     ("Reschedule", "accepted", 9),
     ("Reschedule", "refused", 4),
     ("Reschedule from the table", "accepted", 3),
@@ -63,7 +66,7 @@ const HAPPENS: &[(&str, &str, u32)] = &[
     ("migrate, killed", "killed, and nothing had happened", 5),
     ("old: assignment linked", "done", 4),
     ("old: budget", "done", 8),
-    ("old: created_at", "done", 5),
+    ("old: created_at", "done", 3),
     ("old: phase deleted", "done", 7),
     ("old: phase inserted", "done", 8),
     ("old: phase to another project", "done", 3),

@@ -130,11 +130,14 @@ async fn no_copy_of_the_old_tables_is_kept() {
     let database = sample(10, 200, 7);
     migrated(database.url()).await;
     let tables = database.psql(
-        "SELECT string_agg(n.nspname || '.' || c.relname, ' ' ORDER BY 1) FROM pg_class c
+        "SELECT string_agg(n.nspname || '.' || c.relname, ' ' ORDER BY c.relname) FROM pg_class c
            JOIN pg_namespace n ON n.oid = c.relnamespace
           WHERE c.relkind IN ('r', 'm', 'p') AND n.nspname !~ '^pg_|^information_schema$|^public$'",
     );
-    assert_eq!(tables.trim(), "phaseline._sqlx_migrations phaseline.events phaseline.head");
+    assert_eq!(
+        tables.trim(),
+        "phaseline._sqlx_migrations phaseline.events phaseline.head phaseline.idempotency_keys"
+    );
 }
 
 #[tokio::test]
