@@ -17,8 +17,8 @@ pub fn connect(options: PgConnectOptions, settings: &Settings) -> PgPool {
     PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.acquire_timeout)
-        // A round trip before each use would cost a command a fifth of its time; but one that was idle for a while may be
-        // dead, as all are after the server was started again, and would fail the request that it is for.
+        // Not a round trip before each use. But a connection that was idle for a while may be dead, as all are after the
+        // server was started again, and would fail the request that it is for.
         .test_before_acquire(false)
         .before_acquire(|connection, kept| {
             Box::pin(async move { Ok(kept.idle_for < IDLE || connection.ping().await.is_ok()) })

@@ -7,7 +7,7 @@ use quick_cache::sync::Cache;
 use quick_cache::{UnitWeighter, Weighter};
 use std::sync::Arc;
 
-/// How many timelines are remembered unless [`crate::TimelineStore::remembering`] says otherwise; some 2 KiB each.
+/// How many timelines are remembered unless [`crate::TimelineStore::remembering`] says otherwise.
 pub const TIMELINES: usize = 10_000;
 
 /// How many phases a timeline is thought to have.

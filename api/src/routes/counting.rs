@@ -1,5 +1,5 @@
 //! Counts assignments for many requests at once: after a group of commands is committed, all of them want to tell how many
-//! assignments each phase has, and one query answers all. With 64 clients that is a third of a command's whole cost.
+//! assignments each phase has, and one query answers all.
 
 use super::read::{AssignmentDays, assignment_days_of};
 use crate::problem::{Problem, internal};

@@ -15,7 +15,7 @@ pub(crate) struct Queue {
 
 impl Queue {
     /// Gives a command to the task, which is started if none runs, and waits for what came of it.
-    pub(crate) async fn submit<P: InlineProjection + Clone + 'static>(
+    pub(crate) async fn submit<P: InlineProjection>(
         &self,
         committer: impl FnOnce() -> Committer<P>,
         mut job: Job,

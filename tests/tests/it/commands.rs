@@ -29,6 +29,20 @@ fn rename(phase_id: PhaseId, name: &str) -> TimelineCommand {
     TimelineCommand::RenamePhase { phase_id, name: name.to_owned() }
 }
 
+/// A phase of one day without money.
+fn phase_on(id: PhaseId, name: &str, day: chrono::NaiveDate) -> PhaseDraft {
+    PhaseDraft {
+        id,
+        name: name.to_owned(),
+        start_date: day,
+        end_date: day,
+        description: None,
+        capital_budget: 0.into(),
+        expense_budget: 0.into(),
+        total_budget: 0.into(),
+    }
+}
+
 fn request(project: ProjectId, command: TimelineCommand) -> Request {
     Request::new(project, command, Metadata { actor: Some("ann".to_owned()), ..Metadata::default() })
 }
@@ -95,16 +109,7 @@ async fn a_phase_that_is_created_removed_and_created_again_together_is_a_new_row
     let (project, _) = aims[0];
     let range =
         store.preview(project, None, &rename(aims[0].1, "x")).await.unwrap().before.timeline.range().unwrap();
-    let draft = |name: &str| PhaseDraft {
-        id: PhaseId::from(uuid::Uuid::from_u128(77)),
-        name: name.to_owned(),
-        start_date: range.end(),
-        end_date: range.end(),
-        description: None,
-        capital_budget: 0.into(),
-        expense_budget: 0.into(),
-        total_budget: 0.into(),
-    };
+    let draft = |name: &str| phase_on(PhaseId::from(uuid::Uuid::from_u128(77)), name, range.end());
     let create =
         |name: &str| TimelineCommand::CreatePhase { phase: draft(name), neighbours: Neighbours::Adjust };
     let remove = TimelineCommand::RemovePhase { phase_id: draft("").id, neighbours: Neighbours::Adjust };
@@ -143,16 +148,7 @@ async fn what_another_process_wrote_is_seen_before_anything_is_refused_or_left_u
     let done = ours.submit(request(project, rename(phase, "A"))).await.unwrap();
     assert_eq!(done.events.len(), 1, "taken for done already");
     let end = done.after.timeline.range().unwrap().end();
-    let new = PhaseDraft {
-        id: PhaseId::random(),
-        name: "New".to_owned(),
-        start_date: end,
-        end_date: end,
-        description: None,
-        capital_budget: 0.into(),
-        expense_budget: 0.into(),
-        total_budget: 0.into(),
-    };
+    let new = phase_on(PhaseId::random(), "New", end);
     let id = new.id;
     other
         .submit(request(project, TimelineCommand::CreatePhase { phase: new, neighbours: Neighbours::Adjust }))
@@ -286,16 +282,7 @@ async fn one_command_whose_rows_are_in_the_way_does_not_fail_the_others() {
         let known = store.preview(aims[1].0, None, &rename(aims[1].1, "x")).await.unwrap();
         (aims[0].1, known.before.timeline.range().unwrap())
     };
-    let draft = PhaseDraft {
-        id: taken,
-        name: "Taken".to_owned(),
-        start_date: range.end(),
-        end_date: range.end(),
-        description: None,
-        capital_budget: 0.into(),
-        expense_budget: 0.into(),
-        total_budget: 0.into(),
-    };
+    let draft = phase_on(taken, "Taken", range.end());
     let create = TimelineCommand::CreatePhase { phase: draft, neighbours: Neighbours::Adjust };
     // Both timelines are known, so that all of these come together.
     for (project, phase) in &aims[..2] {
