@@ -11,6 +11,7 @@
 
 pub mod app;
 pub mod auth;
+mod connections;
 mod health;
 mod manners;
 mod openapi;

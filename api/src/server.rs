@@ -3,11 +3,9 @@
 use crate::app::App;
 use crate::openapi::Description;
 use crate::settings::Settings;
-use crate::{health, manners, routes};
+use crate::{connections, health, manners, routes};
 use axum::Router;
-use axum::serve::ListenerExt;
 use sqlx::PgPool;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -26,41 +24,31 @@ const CLOSING: Duration = Duration::from_secs(5);
 
 /// Serves until `shutdown` is done; then takes no more connections, finishes the requests that are under way (for as long as
 /// the settings give them) and closes the pool.
-///
-/// # Errors
-/// If the listener fails.
 pub async fn serve(
     listener: TcpListener,
     pool: PgPool,
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+) {
     let app = App::new(pool, settings);
-    serve_routes(listener, all_routes(), app, shutdown).await
+    serve_routes(listener, all_routes(), app, shutdown).await;
 }
 
 /// The same with routes of the caller's own; see [`all_routes`].
-///
-/// # Errors
-/// If the listener fails.
 pub async fn serve_routes(
     listener: TcpListener,
     routes: Router<App>,
     app: App,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+) {
     let router = manners::around(routes, &app).with_state(app.clone());
-    // A client that pipelines small answers would wait for the acknowledgement of each.
-    let listener = listener.tap_io(|connection| {
-        let _ = connection.set_nodelay(true);
-    });
     let told = Arc::new(tokio::sync::Notify::new());
     let tell = Arc::clone(&told);
     let stop = async move {
         shutdown.await;
         tell.notify_one();
     };
-    let serving = async { axum::serve(listener, router).with_graceful_shutdown(stop).await };
+    let serving = connections::serve(listener, router, app.settings.idle_timeout, stop);
     let limit = app.settings.shutdown_timeout;
     let out_of_time = async {
         told.notified().await;
@@ -83,17 +71,15 @@ pub async fn serve_routes(
             }
         }
     };
-    let served = tokio::select! {
-        served = serving => served,
+    tokio::select! {
+        () = serving => {}
         () = out_of_time => {
             tracing::warn!(seconds = limit.as_secs_f64(), "requests that were still under way were given up");
-            Ok(())
         }
-        () = tidying => Ok(()),
-        () = forgetting => Ok(()),
-    };
+        () = tidying => {}
+        () = forgetting => {}
+    }
     let _ = tokio::time::timeout(CLOSING, app.pool.close()).await;
-    served
 }
 
 /// All routes of the service, without the manners that [`serve_routes`] puts around them.

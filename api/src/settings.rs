@@ -27,6 +27,8 @@ pub struct Settings {
     pub body_limit: usize,
     /// How long a request may take.
     pub request_timeout: Duration,
+    /// How long a connection may wait for the whole head of a request, its first one or the next.
+    pub idle_timeout: Duration,
     /// How long requests that are under way may still take once the service is told to stop.
     pub shutdown_timeout: Duration,
     /// How many timelines are kept in memory at most.
@@ -46,6 +48,8 @@ impl Default for Settings {
             idle_in_transaction_timeout: Duration::from_secs(60),
             body_limit: 1024 * 1024,
             request_timeout: Duration::from_secs(30),
+            // Proxies keep theirs for a minute, and must not find one closed just when they use it.
+            idle_timeout: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(20),
             cache_timelines: 10_000,
         }

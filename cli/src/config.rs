@@ -67,6 +67,9 @@ pub(crate) struct ServiceArgs {
     /// How long a request may take, such as 500ms [default: 30s]
     #[arg(long, value_name = "TIME")]
     request_timeout: Option<String>,
+    /// How long a connection may wait for the whole head of a request [default: 75s]
+    #[arg(long, value_name = "TIME")]
+    idle_timeout: Option<String>,
     /// How long requests may still take once the service is told to stop [default: 20s]
     #[arg(long, value_name = "TIME")]
     shutdown_timeout: Option<String>,
@@ -99,6 +102,7 @@ impl ServiceArgs {
             "max_connections" => self.max_connections.clone(),
             "body_limit" => self.body_limit.clone(),
             "request_timeout" => self.request_timeout.clone(),
+            "idle_timeout" => self.idle_timeout.clone(),
             "shutdown_timeout" => self.shutdown_timeout.clone(),
             "log_format" => self.log_format.clone(),
             "cache_timelines" => self.cache_timelines.clone(),

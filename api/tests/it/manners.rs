@@ -175,6 +175,35 @@ async fn told_to_stop_it_gives_up_what_takes_longer_than_it_may() {
     assert!(!under_way.is_finished(), "it did not wait for an answer");
 }
 
+/// What comes on a connection until it is closed, if this is sent.
+async fn answered(service: &Service, said: &str) -> String {
+    let mut raw = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
+    raw.write_all(said.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let closed = tokio::time::timeout(Duration::from_secs(60), raw.read_to_string(&mut answer)).await;
+    closed.expect("it is closed").unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_connection_on_which_no_head_of_a_request_comes_in_full_is_closed() {
+    let service = service(Settings { idle_timeout: Duration::from_secs(3), ..settings() }).await;
+    let whole = "GET /id HTTP/1.1\r\nHost: here\r\n\r\n";
+    let (half, nothing, then_nothing) =
+        tokio::join!(answered(&service, &whole[..25]), answered(&service, ""), answered(&service, whole));
+    assert!(!half.contains(" 200 ") && !nothing.contains(" 200 "), "{half}{nothing}");
+    assert!(then_nothing.starts_with("HTTP/1.1 200 "), "{then_nothing}");
+    // One that is used goes on, for longer than that.
+    let mut raw = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        raw.write_all(whole.as_bytes()).await.unwrap();
+        let mut answer = [0; 4096];
+        let length = raw.read(&mut answer).await.unwrap();
+        assert!(answer[..length].starts_with(b"HTTP/1.1 200 "));
+    }
+}
+
 /// Log lines, kept.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);

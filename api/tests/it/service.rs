@@ -32,7 +32,7 @@ pub(crate) struct Service {
     /// The service's own pool.
     pub(crate) pool: PgPool,
     stop: Option<oneshot::Sender<()>>,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: JoinHandle<()>,
     /// Dropped with the service; none if it is the test's.
     _database: Option<TestDatabase>,
 }
@@ -84,7 +84,7 @@ impl Service {
 
     /// Waits until it has stopped.
     pub(crate) async fn stopped(self) {
-        self.serving.await.unwrap().unwrap();
+        self.serving.await.unwrap();
     }
 
     /// Stops it, and waits until that is done.

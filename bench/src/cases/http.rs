@@ -29,7 +29,7 @@ struct Service {
     client: Client,
     token: String,
     stop: oneshot::Sender<()>,
-    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    serving: tokio::task::JoinHandle<()>,
 }
 
 impl Service {
@@ -60,8 +60,7 @@ impl Service {
 
     async fn stop(self) -> Result<()> {
         let _ = self.stop.send(());
-        let ended = self.serving.await.map_err(|error| BenchError::Failed(error.to_string()))?;
-        ended.map_err(BenchError::io("the service"))
+        self.serving.await.map_err(|error| BenchError::Failed(error.to_string()))
     }
 
     /// The commands of a crowd, each a PATCH of a phase.

@@ -72,8 +72,7 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
         interrupt.asked().await;
         tracing::info!("stopping: requests that are under way are finished");
     };
-    let served = server::serve(listener, pool, settings, stop).await;
-    served.map_err(|error| Failure::unexpected(format!("the service: {error}")))?;
+    server::serve(listener, pool, settings, stop).await;
     tracing::info!("stopped");
     Ok(Exit::Done)
 }

@@ -214,6 +214,7 @@ impl Config {
             max_connections: number("max_connections")?,
             body_limit: self.get("body_limit").parsed(units::size)?,
             request_timeout: duration("request_timeout")?,
+            idle_timeout: duration("idle_timeout")?,
             shutdown_timeout: duration("shutdown_timeout")?,
             cache_timelines: usize::try_from(number("cache_timelines")?).unwrap_or(usize::MAX),
             ..Settings::default()

@@ -45,6 +45,7 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file_and_that_over_the_def
         ("no_auth", Some("true"), &*from_file),
         ("default_scopes", Some("phases:read history:read"), &*from_file),
         ("request_timeout", Some("7"), &*from_file),
+        ("idle_timeout", Some("75s"), "default"),
         ("shutdown_timeout", Some("20s"), "default"),
         ("audience", None, "default"),
     ] {
@@ -104,6 +105,7 @@ fn a_wrong_value_names_where_it_stands() {
         ("max_connections", "0"),
         ("body_limit", "1MB"),
         ("request_timeout", "soon"),
+        ("idle_timeout", "-1s"),
         ("shutdown_timeout", "0"),
         ("log_format", "xml"),
         ("cache_timelines", "-1"),
