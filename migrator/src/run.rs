@@ -63,6 +63,9 @@ pub struct LegacySchemaRecorded {
     pub phase_type: Luggage,
     /// What `resource_assignments.project_phase_id` took along.
     pub project_phase_id: Luggage,
+    /// The storage options that the new `project_phases` has and the old one had not, `fillfactor=25`. A rollback leaves them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given_options: Vec<String>,
 }
 
 /// The database is in the new shape.

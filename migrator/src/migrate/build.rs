@@ -95,12 +95,15 @@ pub(super) async fn complete(
 pub(super) async fn build_shadow(
     connection: &mut PgConnection,
     definition: &TableDefinition,
+    given_options: &[String],
     rows: &[PhaseRow],
 ) -> Result<(), MigratorError> {
     sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
-    ddl::run(connection, &definition.create_in(SHADOW)).await?;
+    let dense = definition.without_options(given_options);
+    ddl::run(connection, &dense.create_in(SHADOW)).await?;
     project_phases::load_new(connection, &format!("{SHADOW}.project_phases"), rows).await?;
     ddl::run(connection, &definition.index_in(SHADOW)).await?;
+    ddl::run(connection, &definition.set_in(SHADOW, given_options)).await?;
     sqlx::raw_sql(&format!("ANALYZE {SHADOW}.project_phases")).execute(connection).await?;
     Ok(())
 }
