@@ -88,15 +88,17 @@ END $$;
 -- The inline projection of public.project_phases: what a batch of commands changes, in the append's own transaction.
 --   projects: the projects whose rows may change, one for each command; no other's are touched, whatever the changes say
 --   changes:  for each command JSON objects with commas between them, each of a kind:
---     {"project", "id", "name", "start_date", ..., "created_at" or null, "place" or absent}   a row
+--     {"project", "id", "name", "start_date", ..., "created_at" or null, "place" or null or absent}   a row
 --     {"kind": "removed", "project", "id"}
 --     {"kind": "dates", "project", "start_date", "end_date"}                                  the project's own
 --     {"kind": "adopted", "project", "name"}   what phaseline.unadopted said, as text, when the project was adopted
 -- Of several commands the last word about a phase counts: a row is written once a batch, however often it is changed.
 -- Times come from the log (UTC, no zone, as the planner writes them), never from now().
--- Returns {"phase id": place, ...} of the rows written. A place is where the row stands (its ctid). Told with the next change,
--- it saves the search by id. While somebody holds an old snapshot, that search passes every version that the row ever had.
--- A place that is wrong is noticed, and the row is looked for by id.
+-- A row is looked for by its id, which clears dead versions off the pages on the way: nearly all changes stay on their page and
+-- out of the indexes. But while somebody holds an old snapshot nothing can be cleared, and that search passes every version that
+-- the row ever had. Whoever knows of such a snapshot sends "place" with the rows, null at first, and is told
+-- {"phase id": place, ...} of the rows written: where they stand (ctid), to be sent with the next change, so that nothing is
+-- searched. A place that is wrong is noticed, and the row is looked for by id. Without "place" the answer is NULL.
 -- Measured with 64 rows: parsing all changes at once takes 5 us a row, one by one 18; and planning anew for each call takes
 -- half a millisecond, so the plans are generic; phaseline.append, which calls this, has the settings for it.
 CREATE OR REPLACE FUNCTION phaseline.project_inline(projects uuid[], changes text[], recorded_at timestamptz) RETURNS text
@@ -105,6 +107,7 @@ DECLARE
     utc     timestamp := recorded_at AT TIME ZONE 'UTC';
     words   text := '[' || array_to_string(changes, ',') || ']';
     told    json := words;
+    asked   boolean := strpos(words, '"place":') > 0;
     change  record;
     offered bigint;
     written bigint;
@@ -144,9 +147,10 @@ BEGIN
           FROM json_to_record(told -> 0) AS s (kind text, project uuid, id uuid, place tid, capital_budget numeric,
                    expense_budget numeric, total_budget numeric, created_at timestamp, name text, start_date date,
                    end_date date, description text)
-         WHERE s.kind IS NULL AND s.project = projects[1] AND ph.ctid = s.place
-           AND ph.id IS NOT DISTINCT FROM s.id AND ph.project_id IS NOT DISTINCT FROM s.project
-        RETURNING json_build_object(ph.id, ph.ctid)::text INTO places;
+         WHERE s.kind IS NULL AND s.project = projects[1] AND ph.project_id IS NOT DISTINCT FROM s.project
+           AND ph.ctid = coalesce(s.place, (SELECT o.ctid FROM public.project_phases o WHERE o.id = s.id))
+           AND ph.id IS NOT DISTINCT FROM s.id
+        RETURNING CASE WHEN asked THEN json_build_object(ph.id, ph.ctid)::text END INTO places;
         IF FOUND THEN
             RETURN places;
         END IF;
@@ -171,8 +175,9 @@ BEGIN
                created_at = coalesce(s.created_at, utc), updated_at = utc, name = s.name, start_date = s.start_date,
                end_date = s.end_date, description = s.description
           FROM said s
-         WHERE s.kind IS NULL AND ph.ctid = s.place AND ph.id IS NOT DISTINCT FROM s.id
-           AND ph.project_id IS NOT DISTINCT FROM s.project
+         WHERE s.kind IS NULL AND ph.project_id IS NOT DISTINCT FROM s.project
+           AND ph.ctid = coalesce(s.place, (SELECT o.ctid FROM public.project_phases o WHERE o.id = s.id))
+           AND ph.id IS NOT DISTINCT FROM s.id
         RETURNING ph.id, ph.ctid
     ), put AS (
         INSERT INTO public.project_phases (project_id, capital_budget, expense_budget, total_budget, id, created_at,
@@ -180,7 +185,7 @@ BEGIN
         SELECT s.project, s.capital_budget, s.expense_budget, s.total_budget, s.id, coalesce(s.created_at, utc), utc,
                s.name, s.start_date, s.end_date, s.description
           FROM said s
-         WHERE s.kind IS NULL AND NOT EXISTS (SELECT FROM found f WHERE f.id = s.id)
+         WHERE s.kind IS NULL AND s.id NOT IN (SELECT f.id FROM found f)
         ON CONFLICT (id) DO UPDATE
            SET capital_budget = excluded.capital_budget, expense_budget = excluded.expense_budget,
                total_budget = excluded.total_budget, created_at = excluded.created_at, updated_at = excluded.updated_at,
@@ -189,7 +194,8 @@ BEGIN
          WHERE project_phases.project_id = excluded.project_id
         RETURNING id, ctid
     ), standing AS (SELECT f.id, f.ctid FROM found f UNION ALL SELECT p.id, p.ctid FROM put p)
-    SELECT (SELECT count(*) FROM said s WHERE s.kind IS NULL), count(*), json_object_agg(standing.id, standing.ctid)::text
+    SELECT (SELECT count(*) FROM said s WHERE s.kind IS NULL), count(*),
+           (json_object_agg(standing.id, standing.ctid) FILTER (WHERE asked))::text
       INTO offered, written, places FROM standing;
     IF written <> offered THEN
         RAISE EXCEPTION 'a phase id in this command belongs to another project'

@@ -27,9 +27,9 @@ struct Change<'a> {
     project: ProjectId,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<PhaseId>,
-    /// Where the row stands, if that is known.
+    /// Where the row stands; inside that nothing if it is to be found out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    place: Option<Arc<str>>,
+    place: Option<Option<Arc<str>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     capital_budget: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,20 +73,12 @@ impl Change<'_> {
 impl InlineProjection for ProjectPhases {
     fn changes(
         &self,
-        before: &FoldedTimeline,
+        foreseen: &FoldedTimeline,
         adoption: Option<&Adoption>,
         new: &[TimelineEvent],
-        place: Place<'_>,
+        place: Option<Place<'_>>,
     ) -> Result<String, serde_json::Error> {
-        let mut timeline = before.timeline.clone();
-        // A phase that is removed and created again under its id is a new row.
-        let mut stamps = before.stamps.clone();
-        for event in new {
-            timeline.evolve(event);
-            if let TimelineEvent::PhaseRemoved(removed) = event {
-                stamps.remove(&removed.phase_id);
-            }
-        }
+        let FoldedTimeline { timeline, stamps, .. } = foreseen;
         let touched: BTreeSet<PhaseId> = new.iter().filter_map(TimelineEvent::phase_id).collect();
         let dated = new.iter().any(|event| {
             matches!(event, TimelineEvent::TimelineOpened(_) | TimelineEvent::TimelineRescheduled(_))
@@ -118,7 +110,7 @@ impl InlineProjection for ProjectPhases {
                 kind: None,
                 project,
                 id: Some(id),
-                place: place(id),
+                place: place.map(|known| known(id)),
                 capital_budget: Some(phase.budget.capital().amount()),
                 expense_budget: Some(phase.budget.expense().amount()),
                 total_budget: Some(phase.budget.total().amount()),

@@ -48,8 +48,8 @@ END $$;
 --   not_accepting the log takes no commands (the legacy shape is live); nothing was written
 -- A command may expect the version that the one before it leads to, if both are for the same stream; commands for one stream
 -- stand together. If that one is not appended, neither are those that follow it on the stream: they were decided on what it
--- would have led to, and the version that they expect may be another writer's by now. With the verdicts goes what the
--- projection wants to be told with later changes (`said`, in the first row).
+-- would have led to, and the version that they expect may be another writer's by now. A row for command 0 comes last if the
+-- projection wants to be told something with later changes: `said`.
 -- The head row is locked first; the statements after it see everything that was committed before. That needs READ
 -- COMMITTED: at a stricter level they would all see one moment before the lock.
 -- Only timelines are written this way, and a command's changes reach no other project's rows: whoever may call this
@@ -70,37 +70,32 @@ CREATE OR REPLACE FUNCTION phaseline.append(
     SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
-    -- The fixed parts of what phaseline.chain_hash hashes.
-    chain_tag     constant bytea := int4send(18) || convert_to('phaseline/chain/v1', 'UTF8') || int4send(32);
-    long_follows  constant bytea := int4send(8);
-    hash_follows  constant bytea := int4send(32);
+    -- The fixed parts of what phaseline.chain_hash hashes: lengths, and 'phaseline/chain/v1'.
+    chain_tag     constant bytea := decode('0000001270686173656c696e652f636861696e2f763100000020', 'hex');
+    long_follows  constant bytea := decode('00000008', 'hex');
+    hash_follows  constant bytea := decode('00000020', 'hex');
     -- After these the projection writes to the projects' rows, or new ones that refer to them.
     project_events constant text[] := '{TimelineOpened,TimelineRescheduled,PhaseCreated,PhaseAdopted,DefaultPhaseSupplied}';
-    time_part     bytea;
     commands      constant integer := cardinality(command_stream_id);
+    time_part     bytea;
     accepting     boolean;
-    patience      text;
+    patience      constant text := current_setting('lock_timeout');
     tip_hash      bytea;
     tip           bigint;
-    tip_time      timestamptz;
     actuals       bigint[];
     actual        bigint;
     used_print    bytea;
     used_version  bigint;
     used_events   integer;
-    verdicts      text[];
-    versions      bigint[];
-    tips          bigint[];
-    counts        integer[];
-    accepted      boolean := false;
     broken        boolean;
+    before        bigint;
     -- One element for each event offered; those of refused commands stay NULL.
-    streams       uuid[]   := array_fill(NULL::uuid, ARRAY[cardinality(event_ids)]);
-    positions     bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(event_ids)]);
-    event_version bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(event_ids)]);
-    hashes        bytea[]  := array_fill(NULL::bytea, ARRAY[cardinality(event_ids)]);
-    projects      uuid[] := '{}';
-    changes       text[] := '{}';
+    streams       uuid[];
+    positions     bigint[];
+    event_version bigint[];
+    hashes        bytea[];
+    projects      uuid[];
+    changes       text[];
     offset_       integer := 0;
     i             integer;
     k             integer;
@@ -115,71 +110,92 @@ BEGIN
     END IF;
     -- A log that takes no commands is told without a lock: a migration under way holds the head for as long as it works.
     SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1;
+    IF accepting IS NOT FALSE THEN
+        -- Whoever holds the head holds up everybody, and so does whoever has others waiting behind it: a row that somebody
+        -- else has locked is waited for only a moment.
+        -- Locks in the order that everybody keeps: projects' rows by id, then the head. A phase that is there already needs
+        -- none: its row does not change its project.
+        IF event_types && project_events THEN
+            PERFORM set_config('lock_timeout', '500ms', true);
+            PERFORM 1 FROM public.projects p
+                WHERE p.id = ANY (command_stream_id) ORDER BY p.id FOR KEY SHARE;
+            PERFORM set_config('lock_timeout', patience, true);
+        END IF;
+        SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'phaseline.head has no row: the installation is damaged'
+                USING HINT = 'Run: phaseline doctor';
+        END IF;
+    END IF;
     IF NOT accepting THEN
         RETURN QUERY SELECT n, 'not_accepting'::text, 0::bigint, 0::bigint, clock_timestamp(), 0, NULL::text
             FROM generate_series(1, commands) AS n;
         RETURN;
     END IF;
-    -- Locks in the order that everybody keeps: projects' rows by id, then the head. A phase that is there already needs none:
-    -- its row does not change its project.
-    IF event_types && project_events THEN
-        PERFORM 1 FROM public.projects p
-            WHERE p.id = ANY (command_stream_id) ORDER BY p.id FOR KEY SHARE;
-    END IF;
-    SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'phaseline.head has no row: the installation is damaged'
-            USING HINT = 'Run: phaseline doctor';
-    END IF;
-    -- Whoever holds the head holds up everybody: a row that somebody else has locked is waited for only a moment.
-    patience := current_setting('lock_timeout');
     PERFORM set_config('lock_timeout', '500ms', true);
-    SELECT e.position, e.hash, e.recorded_at INTO tip, tip_hash, tip_time
-        FROM phaseline.events e ORDER BY e.position DESC LIMIT 1;
-    tip := coalesce(tip, 0);
-    tip_hash := coalesce(tip_hash, decode(repeat('00', 32), 'hex'));
-    tip_time := greatest(clock_timestamp(), tip_time);
-    time_part := int4send(8) || int8send((extract(epoch FROM tip_time) * 1000000)::bigint) || int4send(32);
+    -- The log's end, and each stream's version if it is the expected one or a later one: of a long stream only that end is
+    -- read. NULL stands for an earlier one.
+    SELECT e.position, e.hash, e.recorded_at,
+           CASE commands
+               WHEN 1 THEN ARRAY[(SELECT v.version FROM phaseline.events v
+                                   WHERE v.stream_type = 'Timeline' AND v.stream_id = command_stream_id[1]
+                                     AND v.version >= command_expected[1]
+                                   ORDER BY v.version DESC LIMIT 1)]
+               ELSE ARRAY(SELECT (SELECT v.version FROM phaseline.events v
+                                   WHERE v.stream_type = 'Timeline' AND v.stream_id = asked.stream_id
+                                     AND v.version >= asked.expected
+                                   ORDER BY v.version DESC LIMIT 1)
+                            FROM unnest(command_stream_id, command_expected) WITH ORDINALITY
+                                 AS asked (stream_id, expected, n) ORDER BY asked.n)
+           END
+      INTO tip, tip_hash, at, actuals
+      FROM phaseline.events e ORDER BY e.position DESC LIMIT 1;
+    IF NOT FOUND THEN
+        tip := 0;
+        tip_hash := decode(repeat('00', 32), 'hex');
+    END IF;
+    at := greatest(clock_timestamp(), at);
+    time_part := long_follows || int8send((extract(epoch FROM at) * 1000000)::bigint) || hash_follows;
 
-    -- Each stream's version in the log.
-    IF commands = 1 THEN
-        SELECT e.version INTO actual FROM phaseline.events e
-         WHERE e.stream_type = 'Timeline' AND e.stream_id = command_stream_id[1]
-         ORDER BY e.version DESC LIMIT 1;
-        actuals[1] := coalesce(actual, 0);
-    ELSE
-        actuals := ARRAY(SELECT coalesce((SELECT e.version FROM phaseline.events e
-                                           WHERE e.stream_type = 'Timeline' AND e.stream_id = asked.stream_id
-                                           ORDER BY e.version DESC LIMIT 1), 0)
-                           FROM unnest(command_stream_id) WITH ORDINALITY AS asked (stream_id, n) ORDER BY asked.n);
+    before := tip;
+    IF commands > 1 THEN
+        streams := array_fill(NULL::uuid, ARRAY[cardinality(event_ids)]);
+        positions := array_fill(NULL::bigint, ARRAY[cardinality(event_ids)]);
+        event_version := positions;
+        hashes := array_fill(NULL::bytea, ARRAY[cardinality(event_ids)]);
     END IF;
 
     FOR i IN 1 .. commands LOOP
         IF i = 1 OR command_stream_id[i] <> command_stream_id[i - 1] THEN
             actual := actuals[i];
             broken := false;
-        END IF;
-        counts[i] := 0;
-        used_print := NULL;
-        IF NOT accepting THEN
-            verdicts[i] := 'not_accepting';
-        ELSE
-            IF command_key[i] IS NOT NULL THEN
-                SELECT used.fingerprint, used.version, used.events INTO used_print, used_version, used_events
-                  FROM phaseline.idempotency_keys used
-                 WHERE used.scope = command_scope[i] AND used.key = command_key[i]
-                   AND used.recorded_at > tip_time - interval '24 hours';
+            IF actual IS NULL THEN
+                actual := coalesce((SELECT e.version FROM phaseline.events e
+                                     WHERE e.stream_type = 'Timeline' AND e.stream_id = command_stream_id[i]
+                                     ORDER BY e.version DESC LIMIT 1), 0);
             END IF;
-            IF used_print = command_fingerprint[i] THEN
-                verdicts[i] := 'repeated';
-                counts[i] := used_events;
-            ELSIF used_print IS NOT NULL THEN
-                verdicts[i] := 'key_reused';
-            ELSIF broken OR actual <> command_expected[i] THEN
-                verdicts[i] := 'conflict';
+        END IF;
+        command := i;
+        verdict := 'appended';
+        earlier_events := 0;
+        IF command_key[i] IS NOT NULL THEN
+            SELECT used.fingerprint, used.version, used.events INTO used_print, used_version, used_events
+              FROM phaseline.idempotency_keys used
+             WHERE used.scope = command_scope[i] AND used.key = command_key[i]
+               AND used.recorded_at > at - interval '24 hours';
+            IF NOT FOUND THEN
+                NULL;
+            ELSIF used_print = command_fingerprint[i] THEN
+                verdict := 'repeated';
+                earlier_events := used_events;
             ELSE
-                verdicts[i] := 'appended';
-                accepted := true;
+                verdict := 'key_reused';
+            END IF;
+        END IF;
+        IF verdict = 'appended' THEN
+            IF broken OR actual <> command_expected[i] THEN
+                verdict := 'conflict';
+            ELSE
                 FOR k IN offset_ + 1 .. offset_ + command_events[i] LOOP
                     tip := tip + 1;
                     actual := actual + 1;
@@ -197,43 +213,39 @@ BEGIN
                     INSERT INTO phaseline.idempotency_keys AS used
                         (scope, key, fingerprint, stream_id, version, events, recorded_at)
                     VALUES (command_scope[i], command_key[i], command_fingerprint[i], command_stream_id[i], actual,
-                        command_events[i], tip_time)
+                        command_events[i], at)
                     ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO UPDATE
                        SET fingerprint = excluded.fingerprint, stream_id = excluded.stream_id, version = excluded.version,
                            events = excluded.events, recorded_at = excluded.recorded_at;
                 END IF;
             END IF;
         END IF;
-        broken := verdicts[i] <> 'appended';
+        broken := verdict <> 'appended';
         offset_ := offset_ + command_events[i];
-        versions[i] := CASE verdicts[i] WHEN 'repeated' THEN used_version ELSE actual END;
-        tips[i] := tip;
+        stream_version := CASE verdict WHEN 'repeated' THEN used_version ELSE actual END;
+        last_position := tip;
+        RETURN NEXT;
     END LOOP;
 
-    IF accepted AND cardinality(event_ids) > 0 THEN
+    IF tip > before THEN
         INSERT INTO phaseline.events (position, stream_type, stream_id, version, event_id, event_type,
             schema_version, payload, metadata, salt, recorded_at, hash)
         SELECT e.position, 'Timeline', e.stream_id, e.version, e.event_id, e.event_type,
-               e.schema_version, e.payload::json, e.metadata::json, e.salt, tip_time, e.hash
+               e.schema_version, e.payload::json, e.metadata::json, e.salt, at, e.hash
           FROM unnest(positions, streams, event_version, event_ids, event_types, event_schema_versions, event_payloads,
                       event_metadata, event_salts, hashes)
                AS e (position, stream_id, version, event_id, event_type, schema_version, payload, metadata, salt, hash)
          WHERE e.position IS NOT NULL;
     END IF;
-    IF cardinality(changes) > 0 THEN
-        said := phaseline.project_inline(projects, changes, tip_time);
+    IF changes IS NOT NULL THEN
+        said := phaseline.project_inline(projects, changes, at);
+        IF said IS NOT NULL THEN
+            command := 0;
+            verdict := 'projected';
+            RETURN NEXT;
+        END IF;
     END IF;
     PERFORM set_config('lock_timeout', patience, true);
-    FOR i IN 1 .. commands LOOP
-        command := i;
-        verdict := verdicts[i];
-        stream_version := versions[i];
-        last_position := tips[i];
-        at := tip_time;
-        earlier_events := counts[i];
-        RETURN NEXT;
-        said := NULL;
-    END LOOP;
 END $$;
 
 -- Drops the keys that are of no use any more, and says how many. Whoever serves commands calls it now and then.
@@ -247,31 +259,34 @@ BEGIN
     RETURN gone;
 END $$;
 
--- The age of the oldest snapshot that somebody on this server holds, in seconds; NULL if nobody holds one, or if the log's
--- owner may not see other sessions. While it is held, no row version that is newer than it can be cleared away.
+-- The age of the oldest transaction that keeps dead row versions of this database alive, by a snapshot or by an id of its own, in
+-- seconds; NULL if there is none, or if the log's owner may not see other sessions (pg_read_all_stats). While it stands, no row
+-- version that is newer than it can be cleared away. What a replication slot or a standby holds has no age that could be told.
 CREATE OR REPLACE FUNCTION phaseline.oldest_snapshot() RETURNS double precision
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (SELECT extract(epoch FROM max(clock_timestamp() - held.since))::double precision
               FROM (SELECT coalesce(a.xact_start, a.query_start) AS since FROM pg_stat_activity a
-                     WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid()
-                       AND (a.backend_type = 'walsender'
+                     WHERE (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND a.pid <> pg_backend_pid()
+                       AND (a.backend_type = 'walsender' AND a.xact_start IS NOT NULL
                             OR a.datname = current_database() AND a.backend_type = 'client backend')
                     UNION ALL
                     SELECT x.prepared FROM pg_prepared_xacts x WHERE x.database = current_database()) held);
 END $$;
 
--- The log in the table layout of postgres-es, for its PostgresEventRepository.
+-- The log in the table layout of postgres-es, for its PostgresEventRepository. That one asks by the id as text: an index on the
+-- first event of each stream finds the stream, and costs the other events nothing.
 CREATE OR REPLACE VIEW phaseline.postgres_es_events AS
 SELECT e.stream_type                                AS aggregate_type,
-       e.stream_id::text                            AS aggregate_id,
+       first.stream_id::text                        AS aggregate_id,
        e.version                                    AS sequence,
        e.event_type                                 AS event_type,
        e.schema_version::text                       AS event_version,
        json_build_object(e.event_type, e.payload)   AS payload,
        e.metadata                                   AS metadata
-FROM phaseline.events e
-WHERE e.stream_type = 'Timeline';
+FROM phaseline.events first
+JOIN phaseline.events e ON e.stream_type = first.stream_type AND e.stream_id = first.stream_id
+WHERE first.stream_type = 'Timeline' AND first.version = 1;
 
 COMMENT ON VIEW phaseline.postgres_es_events IS
     'The timelines'' events in the table layout of postgres-es 0.5: PostgresEventRepository can read it.';

@@ -8,9 +8,9 @@ SELECT coalesce((
        AND 5 = (SELECT count(*) FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid
                    AND (c.relname, c.relkind) IN (('events', 'r'), ('head', 'r'), ('idempotency_keys', 'r'),
                                                   ('_sqlx_migrations', 'r'), ('postgres_es_events', 'v')))
-       AND 4 = (SELECT count(*) FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND c.relkind = 'i'
-                   AND c.relname IN ('events_pkey', 'events_stream_version_key', 'events_timeline_text_id_idx',
-                                     'idempotency_keys_pkey'))
+       AND 5 = (SELECT count(*) FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND c.relkind = 'i'
+                   AND c.relname IN ('events_pkey', 'events_stream_version_key', 'events_first_text_id_idx',
+                                     'idempotency_keys_pkey', 'idempotency_keys_recorded_at_idx'))
        AND EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
                     WHERE c.relnamespace = n.oid AND c.relname = 'events' AND t.tgname = 'events_append_only'
                       AND t.tgenabled = 'A')

@@ -169,8 +169,8 @@ pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result
     let scopes: Vec<Option<&str>> = keys().map(|key| key.map(|key| key.scope.as_str())).collect();
     let names: Vec<Option<&str>> = keys().map(|key| key.map(|key| key.key.as_str())).collect();
     let prints: Vec<Option<&[u8]>> = keys().map(|key| key.map(|key| key.fingerprint.as_slice())).collect();
-    let rows: Vec<Judged> = sqlx::query_as(
-        "SELECT verdict, stream_version, last_position, at, earlier_events, said
+    let mut rows: Vec<Judged> = sqlx::query_as(
+        "SELECT command, verdict, stream_version, last_position, at, earlier_events, said
            FROM phaseline.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(stream_types)
@@ -190,14 +190,13 @@ pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result
     .bind(prints)
     .fetch_all(connection)
     .await?;
+    let said = rows.pop_if(|row| row.command == 0).and_then(|row| row.said);
     if rows.len() != batch.len() {
         return Err(StoreError::CountMismatch { offered: batch.len() as u64, inserted: rows.len() as u64 });
     }
-    let mut said = None;
     let verdicts = rows
         .into_iter()
         .map(|row| {
-            said = said.take().or(row.said);
             let (version, position) = (row.stream_version, row.last_position);
             match row.verdict.as_str() {
                 "appended" => Verdict::Appended(Appended { version, position, recorded_at: row.at }),
@@ -211,9 +210,10 @@ pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result
     Ok(Appending { verdicts, said })
 }
 
-/// A row of `phaseline.append`: one command's, in the order of the batch.
+/// A row of `phaseline.append`: one command's, in the order of the batch; or the projection's, for command 0.
 #[derive(sqlx::FromRow)]
 struct Judged {
+    command: i32,
     verdict: String,
     stream_version: i64,
     last_position: i64,

@@ -90,6 +90,10 @@ impl Memory {
         }
     }
 
+    pub(crate) fn forget_places(&self) {
+        self.places.clear();
+    }
+
     /// How many timelines are remembered.
     pub(crate) fn len(&self) -> usize {
         self.timelines.len()

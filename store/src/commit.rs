@@ -5,14 +5,16 @@
 //! committed at once.
 
 mod queue;
+mod snapshots;
 mod trouble;
 
 pub(crate) use queue::Queue;
+pub(crate) use snapshots::Snapshots;
 
 use crate::append::{self, Append, Appended, Appending, Verdict};
 use crate::cache::Memory;
 use crate::execute::{Request, decided};
-use crate::timeline::{Start, stream_of};
+use crate::timeline::{Place, Start, stream_of};
 use crate::{Committed, Earlier, FoldedTimeline, InlineProjection, NewEvent, StoreError};
 use chrono::{DateTime, Utc};
 use phaseline_domain::{ProjectId, Refusal, TimelineEvent};
@@ -100,15 +102,19 @@ pub(crate) struct Committer<P> {
     /// The connection of the last batch: the server's process behind it has all plans and pages at hand, which the next one
     /// from the pool has not.
     pub(crate) kept: Option<PoolConnection<sqlx::Postgres>>,
+    /// Whether somebody holds an old snapshot, so that dead rows cannot be cleared.
+    pub(crate) snapshots: Snapshots,
 }
 
 /// A command that was decided and is to be appended.
 struct Prepared {
     job: Job,
-    /// What it was decided on, if it is the first of its stream in the batch.
-    first: Option<Arc<FoldedTimeline>>,
+    /// The version that it was decided on.
+    expected: i64,
     adoption: Vec<TimelineEvent>,
     decided: Vec<TimelineEvent>,
+    /// What it leads to, as foreseen.
+    foreseen: FoldedTimeline,
 }
 
 impl<P: InlineProjection> Committer<P> {
@@ -137,6 +143,12 @@ impl<P: InlineProjection> Committer<P> {
                 }
             }
             self.settle(std::mem::take(&mut batch)).await;
+            if let Some(connection) = &mut self.kept
+                && !self.snapshots.look(connection, &self.memory).await
+            {
+                self.kept = None;
+                self.memory.forget_everything();
+            }
         }
     }
 
@@ -144,25 +156,16 @@ impl<P: InlineProjection> Committer<P> {
     async fn settle(&mut self, mut batch: Vec<Job>) {
         // Those for one timeline stand together, each after those that came before it.
         batch.sort_by_key(|job| job.request.project);
-        let mut ahead: HashMap<ProjectId, FoldedTimeline> = HashMap::new();
-        let (mut prepared, mut appends, mut nothing) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut prepared, mut appends, mut nothing) = (Vec::<Prepared>::new(), Vec::new(), Vec::new());
         for mut job in batch {
             let project = job.request.project;
-            match self.prepare(&job, ahead.get(&project)) {
+            let before = prepared.last().filter(|before| before.job.request.project == project);
+            match self.prepare(&job, before.map(|before| &before.foreseen)) {
                 Err(error) => job.answer(Err(error)),
-                Ok(Step::Nothing(decision, on)) => {
-                    let foreseen = ahead.contains_key(&project);
-                    nothing.push((job, decision, on, foreseen));
-                }
+                Ok(Step::Nothing(decision, on)) => nothing.push((job, decision, on, before.is_some())),
                 Ok(Step::Append(step)) => {
-                    let Decided { append, first, adoption, events: decided } = *step;
-                    let state = ahead.entry(project).or_insert_with(|| match &first {
-                        Some(first) => FoldedTimeline::clone(first),
-                        None => FoldedTimeline::default(),
-                    });
-                    decided.iter().for_each(|event| state.foresee(event));
-                    state.version = append.expected + i64::try_from(append.events.len()).unwrap_or_default();
-                    prepared.push(Prepared { job, first, adoption, decided });
+                    let Decided { append, adoption, events: decided, foreseen } = *step;
+                    prepared.push(Prepared { job, expected: append.expected, adoption, decided, foreseen });
                     appends.push(append);
                 }
             }
@@ -194,15 +197,15 @@ impl<P: InlineProjection> Committer<P> {
     /// command brought along.
     fn prepare(&self, job: &Job, ahead: Option<&FoldedTimeline>) -> Result<Step, StoreError> {
         let project = job.request.project;
-        let mut first = None;
+        let known;
         let mut adoption = None;
         let state = match ahead {
             Some(state) => state,
             None => {
-                let known = self.memory.timeline(project);
-                let known = known.filter(|known| known.version > job.start.folded.version);
+                known =
+                    self.memory.timeline(project).filter(|known| known.version > job.start.folded.version);
                 adoption = job.start.adoption.as_ref().filter(|_| known.is_none());
-                &**first.insert(known.unwrap_or_else(|| Arc::clone(&job.start.folded)))
+                known.as_deref().unwrap_or(&job.start.folded)
             }
         };
         let on =
@@ -223,21 +226,28 @@ impl<P: InlineProjection> Committer<P> {
         };
         // A command that changes nothing adopts nothing.
         let adoption = adoption.filter(|_| !decided.is_empty());
+        let adopted = adoption.map(|adoption| adoption.events.clone()).unwrap_or_default();
+        let events: Vec<NewEvent> =
+            adopted.iter().chain(&decided).map(NewEvent::timeline).collect::<Result<_, _>>()?;
+        let mut foreseen = state.clone();
+        decided.iter().for_each(|event| foreseen.foresee(event));
+        foreseen.version = state.version + i64::try_from(events.len()).unwrap_or_default();
         let changes = if decided.is_empty() {
             None
         } else {
-            Some(self.projection.changes(state, adoption, &decided, &|phase| self.memory.place(phase))?)
+            let place = |phase| self.memory.place(phase);
+            let places: Option<Place<'_>> = self.snapshots.is_held().then_some(&place);
+            Some(self.projection.changes(&foreseen, adoption, &decided, places)?)
         };
-        let adopted = adoption.map(|adoption| adoption.events.clone()).unwrap_or_default();
         let append = Append {
             stream: stream_of(project),
             expected: state.version,
-            events: adopted.iter().chain(&decided).map(NewEvent::timeline).collect::<Result<_, _>>()?,
+            events,
             metadata: job.request.metadata.clone(),
             changes,
             key: job.request.key.clone(),
         };
-        Ok(Step::Append(Box::new(Decided { append, first, adoption: adopted, events: decided })))
+        Ok(Step::Append(Box::new(Decided { append, adoption: adopted, events: decided, foreseen })))
     }
 
     /// Appends what was prepared, answers each command, and says which version each project has reached.
@@ -264,6 +274,14 @@ impl<P: InlineProjection> Committer<P> {
                 let mut held: HashMap<ProjectId, StoreError> = HashMap::new();
                 for (mut one, append) in prepared.into_iter().zip(appends) {
                     let project = one.job.request.project;
+                    let append = match self.anew(append, &one, states.get(&project)) {
+                        Ok(append) => append,
+                        Err(error) => {
+                            broken.insert(project);
+                            one.job.answer(Err(error));
+                            continue;
+                        }
+                    };
                     // Decided on what a command before it would have led to, which did not come to be. The version that it
                     // expects may be somebody else's by now.
                     if let Some(error) = held.get(&project) {
@@ -274,7 +292,7 @@ impl<P: InlineProjection> Committer<P> {
                         one.job.answer(Ok(Outcome::Lost(self.conflict(project, append.expected))));
                         continue;
                     }
-                    match self.together(std::slice::from_ref(append)).await {
+                    match self.together(std::slice::from_ref(&append)).await {
                         Ok(appending) => {
                             if !matches!(appending.verdicts[..], [Verdict::Appended(_)]) {
                                 broken.insert(project);
@@ -295,12 +313,36 @@ impl<P: InlineProjection> Committer<P> {
         reached
     }
 
+    /// What is sent of a command that is tried alone. If others of its batch led to what it was decided on, they have their
+    /// times by now, and in one transaction with them it could do without: the rows of phases that they created say when.
+    fn anew(
+        &self,
+        append: &Append,
+        one: &Prepared,
+        before: Option<&Arc<FoldedTimeline>>,
+    ) -> Result<Append, StoreError> {
+        let mut append = append.clone();
+        if let (Some(changes), Some(before)) = (&mut append.changes, before) {
+            let mut foreseen = FoldedTimeline::clone(before);
+            one.decided.iter().for_each(|event| foreseen.foresee(event));
+            *changes = self.projection.changes(&foreseen, None, &one.decided, None)?;
+        }
+        Ok(append)
+    }
+
     /// One call of the database. If the connection is lost on the way, the same batch is sent once more: what was written
     /// the first time is found by its events' ids, and cannot be written twice.
     async fn together(&mut self, appends: &[Append]) -> Result<Appending, StoreError> {
         let mut connection = match self.kept.take() {
             Some(kept) => kept,
-            None => self.pool.acquire().await?,
+            None => match self.pool.acquire().await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    // Whatever comes back may have been restored from a backup.
+                    self.memory.forget_everything();
+                    return Err(error.into());
+                }
+            },
         };
         let error = match append::verdicts(&mut connection, appends).await {
             Err(StoreError::Database(error)) if is_lost_connection(&error) => error,
@@ -328,7 +370,8 @@ impl<P: InlineProjection> Committer<P> {
         Ok(appending)
     }
 
-    /// Answers each command by its verdict, and remembers what is in the log now.
+    /// Answers each command by its verdict, and remembers what is in the log now. The answers go out together at the end: each
+    /// wakes a task, and whoever runs it shall find all of this done.
     fn answer(
         &self,
         prepared: &mut [Prepared],
@@ -339,50 +382,53 @@ impl<P: InlineProjection> Committer<P> {
         if let Some(said) = &appending.said {
             self.memory.keep_places(said);
         }
+        let mut outcomes = Vec::with_capacity(prepared.len());
         for (one, verdict) in prepared.iter_mut().zip(appending.verdicts) {
             let project = one.job.request.project;
-            if let Some(first) = one.first.take() {
-                states.insert(project, first);
-            }
-            let outcome = match verdict {
+            outcomes.push(match verdict {
                 Verdict::NotAccepting => Err(StoreError::NotAccepting),
                 Verdict::KeyReused => Err(StoreError::KeyReused),
                 Verdict::Repeated(earlier) => Ok(Outcome::Repeated(earlier)),
                 Verdict::Conflict { actual } => Ok(Outcome::Lost(StoreError::Conflict {
                     stream: stream_of(project),
-                    expected: states.get(&project).map_or(0, |state| state.version),
+                    expected: one.expected,
                     actual,
                 })),
                 Verdict::Appended(appended) => {
                     reached.insert(project, appended.version);
-                    let state = states.entry(project).or_default();
-                    let after = one.committed(state, appended);
-                    Ok(Outcome::Committed(after))
+                    let committed = one.committed(states.get(&project), appended);
+                    states.insert(project, Arc::clone(&committed.after));
+                    Ok(Outcome::Committed(committed))
                 }
-            };
-            one.job.answer(outcome);
+            });
         }
-        for (project, state) in states.iter() {
-            if reached.contains_key(project) && state.version > 0 {
-                self.memory.keep(*project, Arc::clone(state));
-            }
+        for (project, state) in states.iter().filter(|(_, state)| state.version > 0) {
+            self.memory.keep(*project, Arc::clone(state));
+        }
+        for (one, outcome) in prepared.iter_mut().zip(outcomes) {
+            one.job.answer(outcome);
         }
     }
 }
 
 impl Prepared {
-    /// The answer to a command that was appended to `state`, which becomes what it led to.
-    fn committed(&mut self, state: &mut Arc<FoldedTimeline>, appended: Appended) -> Committed {
+    /// The answer to a command that was appended; `before` is what those before it in the batch led to, if there are any.
+    fn committed(&mut self, before: Option<&Arc<FoldedTimeline>>, appended: Appended) -> Committed {
         let adoption = std::mem::take(&mut self.adoption);
         let decided = std::mem::take(&mut self.decided);
+        let at = appended.recorded_at.naive_utc();
+        let mut after = std::mem::take(&mut self.foreseen);
+        if let Some(before) = before {
+            // They have their times now, which could not be foreseen.
+            after.stamps.clone_from(&before.stamps);
+            after.position = before.position;
+        }
+        decided.iter().for_each(|event| after.stamp(event, at));
         if !decided.is_empty() {
-            let at: DateTime<Utc> = appended.recorded_at;
-            let after = Arc::make_mut(state);
-            decided.iter().for_each(|event| after.apply(event, at.naive_utc()));
             after.version = appended.version;
             after.position = appended.position;
         }
-        let after = Arc::clone(state);
+        let after = Arc::new(after);
         let events = adoption.iter().cloned().chain(decided).collect();
         Committed {
             events,
@@ -407,10 +453,9 @@ enum Step {
 /// What is to be written of a command.
 struct Decided {
     append: Append,
-    /// What it was decided on, if it is the first of its stream in the batch.
-    first: Option<Arc<FoldedTimeline>>,
     adoption: Vec<TimelineEvent>,
     events: Vec<TimelineEvent>,
+    foreseen: FoldedTimeline,
 }
 
 /// What was written of a command, if its events are in the log under their own ids.

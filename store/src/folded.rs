@@ -43,6 +43,12 @@ impl FoldedTimeline {
     /// Applies one event recorded at `recorded_at`.
     pub fn apply(&mut self, event: &TimelineEvent, recorded_at: NaiveDateTime) {
         self.timeline.evolve(event);
+        self.stamp(event, recorded_at);
+    }
+
+    /// The times' part of [`Self::apply`], for an event that the timeline knows already. All events of one command may be
+    /// stamped after all were applied: no command's event depends on what a later one of the same command says of the phase.
+    pub(crate) fn stamp(&mut self, event: &TimelineEvent, recorded_at: NaiveDateTime) {
         match event {
             TimelineEvent::TimelineOpened(_) | TimelineEvent::TimelineRescheduled(_) => {}
             TimelineEvent::TimelineClosed(_) => self.stamps.clear(),
@@ -115,7 +121,7 @@ impl FoldedTimeline {
 
     /// Applies what was decided and is not recorded yet, so that the next command can be decided: the timeline is what it
     /// will be, and a phase that it creates has no times.
-    pub(crate) fn foresee(&mut self, event: &TimelineEvent) {
+    pub fn foresee(&mut self, event: &TimelineEvent) {
         match event {
             TimelineEvent::PhaseCreated(e) => {
                 self.timeline.evolve(event);

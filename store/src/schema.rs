@@ -8,6 +8,17 @@ use uuid::Uuid;
 
 /// The log's tables, by version. Each step may be run again.
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+/// What they make and somebody may have dropped. If anything of it is missing all steps are run again.
+const MADE: [&str; 8] = [
+    "events",
+    "events_pkey",
+    "events_stream_version_key",
+    "events_first_text_id_idx",
+    "head",
+    "idempotency_keys",
+    "idempotency_keys_pkey",
+    "idempotency_keys_recorded_at_idx",
+];
 /// Functions, triggers, views, roles and grants; run whole at every installation.
 const FUNCTIONS: &str = include_str!("../sql/functions.sql");
 
@@ -93,8 +104,9 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
     set_search_path(connection, "phaseline").await?;
     let lost: bool = sqlx::query_scalar(
         "SELECT to_regclass('phaseline._sqlx_migrations') IS NOT NULL
-            AND (to_regclass('phaseline.head') IS NULL OR to_regclass('phaseline.events') IS NULL)",
+            AND EXISTS (SELECT FROM unnest($1::text[]) AS made (name) WHERE to_regclass('phaseline.' || made.name) IS NULL)",
     )
+    .bind(MADE)
     .fetch_one(&mut *connection)
     .await?;
     if lost {

@@ -67,15 +67,16 @@ pub type Place<'a> = &'a dyn Fn(PhaseId) -> Option<Arc<str>>;
 
 /// Says what a command's events change in the read models that are kept in the append's own transaction.
 pub trait InlineProjection: Clone + Send + Sync + 'static {
-    /// The changes that `new` events bring about, appended to the timeline as it was `before` (with the adoption, if there
-    /// is one): JSON for the database function `phaseline.project_inline`, which ends with SQLSTATE 40001 if an adoption is
-    /// not what stands there any more.
+    /// The changes that `new` events bring about, behind those of the adoption, if there is one; `foreseen` is the timeline
+    /// that they lead to, in which a phase that they create has no times. JSON for the database function
+    /// `phaseline.project_inline`, which ends with SQLSTATE 40001 if an adoption is not what stands there any more. With `place` it is asked to say where the rows stand that it writes, and told what it
+    /// said before.
     fn changes(
         &self,
-        before: &FoldedTimeline,
+        foreseen: &FoldedTimeline,
         adoption: Option<&Adoption>,
         new: &[TimelineEvent],
-        place: Place<'_>,
+        place: Option<Place<'_>>,
     ) -> Result<String, serde_json::Error>;
 
     /// What the read models hold of a project that has no timeline in the log; none if they are not in use.
@@ -152,6 +153,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             projection: self.projection.clone(),
             memory: Arc::clone(&self.memory),
             kept: None,
+            snapshots: crate::commit::Snapshots::default(),
         };
         self.queue.submit(committer, job).await
     }
@@ -204,7 +206,9 @@ impl<P: InlineProjection> TimelineStore<P> {
     ) -> Result<append::Appended, StoreError> {
         let Start { folded, adoption } = &context.start;
         let adopted = adoption.iter().flat_map(|adoption| &adoption.events);
-        let changes = self.projection.changes(folded, adoption.as_ref(), decided, &|_| None)?;
+        let mut foreseen = FoldedTimeline::clone(folded);
+        decided.iter().for_each(|event| foreseen.foresee(event));
+        let changes = self.projection.changes(&foreseen, adoption.as_ref(), decided, None)?;
         let batch = [Append {
             stream: stream_of(context.project),
             expected: folded.version,

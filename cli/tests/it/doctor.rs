@@ -34,6 +34,23 @@ fn a_damaged_log_is_named_with_its_remedy_and_repaired_from_the_events_alone() {
 }
 
 #[test]
+fn each_thing_that_is_missing_alone_is_made_again() {
+    let database = migrated();
+    for lost in [
+        "INDEX phaseline.events_first_text_id_idx",
+        "TABLE phaseline.idempotency_keys",
+        "INDEX phaseline.idempotency_keys_recorded_at_idx",
+        "TABLE phaseline._sqlx_migrations",
+    ] {
+        database.psql(&format!("DROP {lost}"));
+        on(&database, &["upgrade", "--check"]).ends_with(3);
+        on(&database, &["doctor", "--repair"]).ends_with(0);
+        on(&database, &["doctor"]).ends_with(0);
+        on(&database, &["upgrade", "--check"]).ends_with(0);
+    }
+}
+
+#[test]
 fn a_head_that_does_not_know_the_shape_is_found() {
     let database = migrated();
     database.psql("UPDATE phaseline.head SET accepts_commands = false");

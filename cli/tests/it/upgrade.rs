@@ -113,6 +113,34 @@ fn a_run_upgrades_by_itself() {
     on(&database, &["verify"]).ends_with(0);
 }
 
+/// A log whose tables are of the first step only gets the others, and keeps its events.
+#[test]
+fn the_steps_that_are_missing_are_made_up_for() {
+    let database = migrated();
+    older(&database);
+    database.psql(
+        "DROP TABLE phaseline.idempotency_keys;
+         DROP INDEX phaseline.events_first_text_id_idx;
+         CREATE INDEX events_timeline_text_id_idx
+             ON phaseline.events ((stream_id::text), version) WHERE stream_type = 'Timeline';
+         DELETE FROM phaseline._sqlx_migrations WHERE version > 1",
+    );
+    on(&database, &["upgrade", "--check"]).ends_with(3);
+    on(&database, &["upgrade"]).ends_with(0);
+    on(&database, &["upgrade", "--check"]).ends_with(0);
+    assert!(!on(&database, &["doctor"]).ends_with(0).stdout.contains("fail"));
+    let old = database.psql("SELECT to_regclass('phaseline.events_timeline_text_id_idx') IS NULL");
+    assert_eq!(old.trim(), "t", "the old index is still there");
+    let plan = database.psql(
+        "SET enable_seqscan = off; EXPLAIN SELECT * FROM phaseline.postgres_es_events
+          WHERE aggregate_type = 'Timeline' AND aggregate_id = '6f9619ff-8b86-d011-b42d-00c04fc964ff' ORDER BY sequence",
+    );
+    assert!(plan.contains("events_first_text_id_idx"), "{plan}");
+    on(&database, &["verify"]).ends_with(0);
+    let (_, phase) = project_and_phase(&database);
+    on(&database, &["phase", "rename", &phase, "Design"]).ends_with(0);
+}
+
 #[test]
 fn without_a_log_there_is_nothing_to_upgrade_and_a_damaged_one_is_for_the_doctor() {
     let empty = TestCluster::shared().database();

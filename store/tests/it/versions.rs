@@ -27,7 +27,7 @@ impl InlineProjection for Nothing {
         _: &FoldedTimeline,
         _: Option<&Adoption>,
         _: &[phaseline_domain::TimelineEvent],
-        _: Place<'_>,
+        _: Option<Place<'_>>,
     ) -> Result<String, serde_json::Error> {
         Ok("{}".to_owned())
     }

@@ -1,6 +1,5 @@
 //! Commands that come together: they share transactions, and each has its own verdict, key and expectation.
 
-use crate::projection::projects;
 use crate::support::{assert_verified, handle, migrated, sample, store};
 use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, Rule, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
@@ -305,6 +304,50 @@ async fn one_command_whose_rows_are_in_the_way_does_not_fail_the_others() {
     assert_no_drift(&database).await;
 }
 
+/// Tried one by one, commands have times of their own, and what one creates keeps its time when the next one changes it.
+#[tokio::test]
+async fn a_phase_that_is_created_and_changed_beside_a_command_that_fails_keeps_its_time() {
+    let (database, aims) = ground(121).await;
+    let store = store(database.url()).await;
+    let mut last_days = Vec::new();
+    for (project, phase) in &aims[..2] {
+        let done = store.submit(request(*project, rename(*phase, "Before"))).await.unwrap();
+        last_days.push(done.after.timeline.range().unwrap().end());
+    }
+    let create = |id: PhaseId, day| TimelineCommand::CreatePhase {
+        phase: phase_on(id, "New", day),
+        neighbours: Neighbours::Adjust,
+    };
+    let new = PhaseId::from(uuid::Uuid::from_u128(78));
+    let (created, changed, failed) = tokio::join!(
+        store.submit(request(aims[0].0, create(new, last_days[0]))),
+        store.submit(request(aims[0].0, rename(new, "Changed"))),
+        // Its id is that of another project's phase.
+        store.submit(request(aims[1].0, create(aims[0].1, last_days[1]))),
+    );
+    failed.unwrap_err();
+    let positions = [created.unwrap().position, changed.unwrap().position];
+    let times = database.psql(&format!(
+        "SELECT count(DISTINCT recorded_at) FROM phaseline.events WHERE position IN ({}, {})",
+        positions[0], positions[1]
+    ));
+    assert_eq!(times.trim(), "2", "they were not tried one by one");
+    assert_no_drift(&database).await;
+}
+
+#[tokio::test]
+async fn old_string_literals_do_not_matter() {
+    let (database, aims) = ground(122).await;
+    database.psql(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET standard_conforming_strings = off', current_database()); END $$",
+    );
+    let store = store(database.url()).await;
+    for (project, phase) in &aims {
+        store.submit(request(*project, rename(*phase, r"C:\x00"))).await.unwrap();
+    }
+    assert_no_drift(&database).await;
+}
+
 /// The connection is lost at each of the statements in turn, before or after the server has done it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_lost_while_commands_are_written_loses_and_doubles_nothing() {
@@ -373,26 +416,6 @@ async fn count_of_boundaries(database: &TestDatabase, aims: &[(ProjectId, PhaseI
     wire.boundaries().len() * 2
 }
 
-/// Rows that moved, by whatever way, are found.
-#[tokio::test]
-async fn rows_that_others_moved_are_found_again() {
-    let (database, aims) = ground(119).await;
-    let store = store(database.url()).await;
-    let (project, phase) = aims[0];
-    store.submit(request(project, rename(phase, "A"))).await.unwrap();
-    database.psql("UPDATE public.project_phases SET name = name");
-    store.submit(request(project, rename(phase, "B"))).await.unwrap();
-    database.psql("VACUUM FULL public.project_phases");
-    // Where a row stood, another one may stand now.
-    for (project, phase) in &aims {
-        store.submit(request(*project, rename(*phase, "C"))).await.unwrap();
-    }
-    database.psql(&format!("DELETE FROM public.project_phases WHERE id = '{phase}'"));
-    store.submit(request(project, rename(phase, "D"))).await.unwrap();
-    assert_no_drift(&database).await;
-    assert_eq!(projects(&database).len(), aims.len());
-}
-
 /// The head is held while a row is waited for: not for long, and not once for each command.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_somebody_holds_holds_up_nobody_else() {
@@ -426,6 +449,40 @@ async fn a_row_that_somebody_holds_holds_up_nobody_else() {
         };
         let busy = matches!(refused, ExecuteError::Store(StoreError::Busy(_)));
         assert!(busy || code.as_deref() == Some("55P03"), "{refused:?}");
+    }
+    transaction.rollback().await.unwrap();
+    store.submit(request(held, rename(phase, "G"))).await.unwrap();
+    assert_no_drift(&database).await;
+}
+
+/// The same for a project's row, which new phases refer to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_project_that_somebody_holds_holds_up_nobody_else() {
+    let (database, aims) = ground(123).await;
+    let store = store(database.url()).await;
+    let ((held, phase), (other, of_other)) = (aims[0], aims[1]);
+    let done = store.submit(request(held, rename(phase, "Before"))).await.unwrap();
+    let day = done.after.timeline.range().unwrap().end();
+    let mut holder = handle(database.url()).connect("test").await.unwrap();
+    let mut transaction = sqlx::Connection::begin(&mut holder).await.unwrap();
+    sqlx::query("SELECT 1 FROM public.projects WHERE id = $1 FOR UPDATE")
+        .bind(held.uuid())
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    let blocked = [81_u128, 82].map(|id| {
+        let new = phase_on(PhaseId::from(uuid::Uuid::from_u128(id)), "New", day);
+        let create = TimelineCommand::CreatePhase { phase: new, neighbours: Neighbours::Adjust };
+        let (store, request) = (store.clone(), request(held, create));
+        tokio::spawn(async move { store.submit(request).await })
+    });
+    // The row is let go only when these are done.
+    for name in ["E", "F"] {
+        let free = store.submit(request(other, rename(of_other, name)));
+        tokio::time::timeout(Duration::from_secs(60), free).await.expect("held up").unwrap();
+    }
+    for one in blocked {
+        one.await.unwrap().unwrap_err();
     }
     transaction.rollback().await.unwrap();
     store.submit(request(held, rename(phase, "G"))).await.unwrap();

@@ -161,15 +161,15 @@ async fn stalled_command(database: &TestDatabase, amount: i64) -> PgConnection {
         total_budget: None,
     };
     let events = decide(&timeline, &command).unwrap();
+    let mut foreseen = FoldedTimeline::of(&history);
+    events.iter().for_each(|event| foreseen.foresee(event));
     let batch = [Append {
         stream: stream_of(project),
         expected: history.last().unwrap().recorded.version,
         events: events.iter().map(|event| NewEvent::timeline(event).unwrap()).collect(),
         metadata: Metadata::default(),
         key: None,
-        changes: Some(
-            ProjectPhases.changes(&FoldedTimeline::of(&history), None, &events, &|_| None).unwrap(),
-        ),
+        changes: Some(ProjectPhases.changes(&foreseen, None, &events, None).unwrap()),
     }];
     append(&mut connection, &batch).await.unwrap()[0].as_ref().unwrap();
     connection

@@ -75,8 +75,10 @@ async fn missing_objects(connection: &mut PgConnection) -> Result<Vec<String>, s
         "SELECT wanted.kind || ' phaseline.' || wanted.name
            FROM (VALUES ('table', 'events'), ('table', 'head'), ('table', '_sqlx_migrations'),
                         ('index', 'events_pkey'), ('index', 'events_stream_version_key'),
-                        ('index', 'events_timeline_text_id_idx'), ('index', 'head_pkey'),
-                        ('table', 'idempotency_keys'), ('index', 'idempotency_keys_pkey'), ('view', 'postgres_es_events')) AS wanted (kind, name)
+                        ('index', 'events_first_text_id_idx'), ('index', 'head_pkey'),
+                        ('table', 'idempotency_keys'), ('index', 'idempotency_keys_pkey'),
+                        ('index', 'idempotency_keys_recorded_at_idx'), ('view', 'postgres_es_events'))
+                AS wanted (kind, name)
           WHERE pg_catalog.to_regclass('phaseline.' || wanted.name) IS NULL
          UNION ALL
          SELECT 'function phaseline.' || wanted.name

@@ -1,0 +1,42 @@
+//! Whether somebody holds an old snapshot: then rows are found by their places.
+
+use crate::cache::Memory;
+use sqlx::PgConnection;
+use std::time::{Duration, Instant};
+
+/// How often is looked, while commands come. A look takes a tenth of a millisecond.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How old a snapshot is that matters, in seconds. Reports and backups hold theirs longer, requests shorter.
+const OLD: f64 = 2.0;
+
+/// What was seen when last looked.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshots {
+    looked: Option<Instant>,
+    held: bool,
+}
+
+impl Snapshots {
+    /// Whether an old snapshot is held: no version of a row that is newer can be cleared away.
+    pub(crate) const fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// Looks, if it is time to. False if the connection is of no use any more.
+    pub(super) async fn look(&mut self, connection: &mut PgConnection, memory: &Memory) -> bool {
+        if self.looked.is_some_and(|looked| looked.elapsed() < EVERY) {
+            return true;
+        }
+        self.looked = Some(Instant::now());
+        let age: Result<Option<f64>, sqlx::Error> =
+            sqlx::query_scalar("SELECT phaseline.oldest_snapshot()").fetch_one(connection).await;
+        let before = self.held;
+        self.held = matches!(age, Ok(Some(age)) if age > OLD);
+        if before && !self.held {
+            // Rows move as pages are cleared; what is known now would be wrong the next time.
+            memory.forget_places();
+        }
+        !age.is_err_and(|error| super::trouble::is_lost_connection(&error))
+    }
+}

@@ -1,0 +1,206 @@
+//! Rows that change again and again: they stay on their pages, and while somebody holds an old snapshot they are found
+//! without a search.
+
+use crate::support::{assert_verified, handle, migrated, sample, store};
+use phaseline_domain::{PhaseId, ProjectId, TimelineCommand};
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_projections::{FoldedLog, ProjectPhases, drift};
+use phaseline_store::{Metadata, TimelineStore};
+use sqlx::PgConnection;
+use std::time::Duration;
+
+/// Longer than a snapshot is young.
+const OLD: Duration = Duration::from_millis(2_300);
+
+fn ground(projects: u32, seed: u64) -> TestDatabase {
+    sample(projects, u64::from(projects), seed)
+}
+
+/// All phases, by project.
+fn phases(database: &TestDatabase) -> Vec<(ProjectId, PhaseId)> {
+    let rows = database.psql("SELECT project_id, id FROM public.project_phases ORDER BY project_id, id");
+    let both = rows.lines().map(|row| row.split_once('|').unwrap());
+    both.map(|(project, phase)| (project.parse().unwrap(), phase.parse().unwrap())).collect()
+}
+
+async fn rename(store: &TimelineStore<ProjectPhases>, (project, phase_id): (ProjectId, PhaseId), name: &str) {
+    let command = TimelineCommand::RenamePhase { phase_id, name: name.to_owned() };
+    store.execute(project, &command, Metadata::default()).await.unwrap();
+}
+
+/// A session with a snapshot that keeps all dead versions alive, and no lock.
+async fn holder(database: &TestDatabase) -> PgConnection {
+    let mut holder = handle(database.url()).connect("test").await.unwrap();
+    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1").execute(&mut holder).await.unwrap();
+    holder
+}
+
+/// Of `project_phases`: versions written, those of them that stayed on their page, and searches by id; as soon as
+/// so many versions are counted, for the sessions that write say so late.
+async fn counted(database: &TestDatabase, updates: i64) -> (i64, i64, i64) {
+    let began = std::time::Instant::now();
+    loop {
+        let row = database.psql(
+            "SELECT t.n_tup_upd, t.n_tup_hot_upd, sum(i.idx_scan) FROM pg_stat_user_tables t
+               JOIN pg_stat_user_indexes i ON i.relid = t.relid
+              WHERE t.relname = 'project_phases' AND i.indexrelname IN ('project_phases_pkey', 'ix_project_phases_id')
+              GROUP BY 1, 2",
+        );
+        let numbers: Vec<i64> = row.trim().split('|').map(|number| number.parse().unwrap()).collect();
+        let [updated, hot, searched] = numbers[..] else { panic!("{row}") };
+        if updated >= updates {
+            return (updated, hot, searched);
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{updated} of {updates} versions are counted");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn assert_no_drift(database: &TestDatabase) {
+    let mut connection = handle(database.url()).connect("test").await.unwrap();
+    let log = FoldedLog::read(&mut connection, None).await.unwrap();
+    assert_eq!(drift::compare(&mut connection, &log).await.unwrap(), []);
+    assert_verified(database.url()).await;
+}
+
+/// Pages that are full, and each row on them changed ten times.
+#[tokio::test]
+async fn rows_that_change_stay_on_their_pages() {
+    let database = ground(100, 131);
+    migrated(database.url()).await;
+    let aims = phases(&database);
+    assert!(aims.len() > 100, "{} phases fit on one page", aims.len());
+    let store = store(database.url()).await;
+    let (before, hot_before, _) = counted(&database, 0).await;
+    for round in 0..10 {
+        for aim in &aims {
+            rename(&store, *aim, &format!("Round {round}")).await;
+        }
+    }
+    let written = 10 * i64::try_from(aims.len()).unwrap();
+    // The store's session says what it did when it is asked again after a second.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    rename(&store, aims[0], "Last").await;
+    let (after, hot_after, _) = counted(&database, before + written).await;
+    let (updated, hot) = (after - before, hot_after - hot_before);
+    assert!(hot * 10 > updated * 9, "{hot} of {updated} versions stayed on their page");
+    assert_no_drift(&database).await;
+}
+
+/// No search by id while a snapshot is held, and searches again when it is gone.
+#[tokio::test]
+async fn while_a_snapshot_is_held_rows_are_found_by_their_places() {
+    let database = ground(4, 132);
+    migrated(database.url()).await;
+    let aims = phases(&database);
+    let store = store(database.url()).await;
+    let holder = holder(&database).await;
+    rename(&store, aims[0], "Before").await;
+    tokio::time::sleep(OLD).await;
+    // The snapshot is seen after the first of these; the places are told with the second.
+    for round in ["Seen", "Told"] {
+        for aim in &aims {
+            rename(&store, *aim, round).await;
+        }
+    }
+    let settled = i64::try_from(aims.len()).unwrap() * 2 + 1;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    rename(&store, aims[0], "Counted").await;
+    let (before, _, searches_before) = counted(&database, settled + 1).await;
+    for round in 0..20 {
+        for aim in &aims {
+            rename(&store, *aim, &format!("Round {round}")).await;
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    rename(&store, aims[0], "Last").await;
+    let written = i64::try_from(aims.len()).unwrap() * 20;
+    let (after, _, searches_after) = counted(&database, before + written).await;
+    let searches = searches_after - searches_before;
+    assert!(searches * 20 < after - before, "{searches} searches for {} versions", after - before);
+
+    sqlx::Connection::close(holder).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    rename(&store, aims[0], "Released").await;
+    for aim in &aims {
+        rename(&store, *aim, "After").await;
+    }
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    rename(&store, aims[0], "The end").await;
+    let released = i64::try_from(aims.len()).unwrap();
+    let (_, _, searches_now) = counted(&database, after + released).await;
+    assert!(searches_now - searches_after >= released, "{} searches", searches_now - searches_after);
+    assert_no_drift(&database).await;
+}
+
+/// Places that others made wrong while they were remembered.
+#[tokio::test]
+async fn rows_that_others_moved_are_found_again_while_a_snapshot_is_held() {
+    let database = ground(4, 133);
+    migrated(database.url()).await;
+    let aims = phases(&database);
+    let store = store(database.url()).await;
+    let _holder = holder(&database).await;
+    tokio::time::sleep(OLD).await;
+    for name in ["Seen", "Told", "By place"] {
+        for aim in &aims {
+            rename(&store, *aim, name).await;
+        }
+    }
+    database.psql("UPDATE public.project_phases SET name = name");
+    rename(&store, aims[0], "B").await;
+    database.psql("VACUUM FULL public.project_phases");
+    // Where a row stood, another one may stand now.
+    for aim in &aims {
+        rename(&store, *aim, "C").await;
+    }
+    database.psql(&format!("DELETE FROM public.project_phases WHERE id = '{}'", aims[0].1));
+    rename(&store, aims[0], "D").await;
+    assert_no_drift(&database).await;
+    assert_eq!(phases(&database).len(), aims.len());
+}
+
+/// The new table leaves room on its pages, unless its owner said how much; the old one is what it was.
+#[tokio::test]
+async fn the_new_table_has_room_on_its_pages_and_the_old_one_comes_back_without() {
+    let options = |database: &TestDatabase| {
+        database
+            .psql("SELECT reloptions FROM pg_class WHERE oid = 'public.project_phases'::regclass")
+            .trim()
+            .to_owned()
+    };
+    for (own, migrated_to) in [("", "{fillfactor=25}"), ("{fillfactor=80}", "{fillfactor=80}")] {
+        let database = ground(4, 134);
+        if !own.is_empty() {
+            database.psql("ALTER TABLE public.project_phases SET (fillfactor = 80)");
+        }
+        migrated(database.url()).await;
+        assert_eq!(options(&database), migrated_to);
+        crate::support::rolled_back(database.url()).await;
+        assert_eq!(options(&database), own);
+    }
+    // What somebody sets meanwhile is kept.
+    let database = ground(4, 134);
+    migrated(database.url()).await;
+    database.psql("ALTER TABLE public.project_phases SET (fillfactor = 60)");
+    crate::support::rolled_back(database.url()).await;
+    assert_eq!(options(&database), "{fillfactor=60}");
+}
+
+/// A snapshot, or an id of a transaction that has none just now: both keep dead versions.
+#[tokio::test]
+async fn whoever_keeps_dead_versions_is_the_oldest_snapshot() {
+    let database = ground(4, 135);
+    migrated(database.url()).await;
+    let mut own = handle(database.url()).connect("test").await.unwrap();
+    let mut age = async || phaseline_store::schema::oldest_snapshot(&mut own).await.unwrap();
+    assert_eq!(age().await, None);
+    for keeps in ["BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1", "BEGIN; SELECT pg_current_xact_id()"] {
+        let mut holder = handle(database.url()).connect("test").await.unwrap();
+        sqlx::raw_sql(keeps).execute(&mut holder).await.unwrap();
+        assert!(age().await.is_some_and(|age| age >= 0.0), "{keeps}");
+        sqlx::raw_sql("ROLLBACK; BEGIN; SELECT 1").execute(&mut holder).await.unwrap();
+        assert_eq!(age().await, None, "after {keeps}");
+        sqlx::Connection::close(holder).await.unwrap();
+    }
+}
