@@ -1,10 +1,11 @@
-//! The clients: each has a connection of its own, and asks for one change after the other.
+//! The clients: each has a connection of its own, and asks for one change after the other. Of ten changes four are a phase's
+//! budget, three a phase's name, and three the project's whole list with other days and budgets.
 
 use super::figures::Counted;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use phaseline_api::auth::{ScopeSet, TokenRequest};
 use phaseline_tests::chance::Chance;
-use phaseline_tests::http::Client;
+use phaseline_tests::http::{Ask, Client};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use std::net::SocketAddr;
@@ -44,6 +45,19 @@ pub(crate) async fn projects(connection: &mut PgConnection, count: u32) -> Arc<[
 }
 
 impl Project {
+    /// One of the changes that users make.
+    fn change<'a>(&self, client: &'a Client, chance: &mut Chance, number: u64) -> Ask<'a> {
+        let phase = format!("/api/v1/phases/{}", chance.one_of(&self.phases).unwrap());
+        match chance.below(10) {
+            0..4 => client.patch(&phase).json(&json!({
+                "capital_budget": chance.below(1_000_000).to_string(),
+                "expense_budget": chance.below(1_000_000).to_string(),
+            })),
+            4..7 => client.patch(&phase).json(&json!({ "name": format!("Phase after change {number}") })),
+            _ => client.post(&format!("/api/v1/projects/{}/phases/batch", self.id)).json(&self.batch(chance)),
+        }
+    }
+
     /// The list of phases, with other days and budgets than before.
     fn batch(&self, chance: &mut Chance) -> Value {
         let days = (self.end_date - self.start_date).num_days() as u64;
@@ -103,10 +117,9 @@ async fn work(
     let token = token(&format!("client-{seed}"));
     while !stop.load(Ordering::Relaxed) {
         let project = chance.one_of(&projects).unwrap();
-        let path = format!("/api/v1/projects/{}/phases/batch", project.id);
         number += 1;
-        let ask = client.post(&path).bearer(&token).header("idempotency-key", &number.to_string());
-        let ask = ask.json(&project.batch(&mut chance));
+        let ask = project.change(&client, &mut chance, number);
+        let ask = ask.bearer(&token).header("idempotency-key", &number.to_string());
         let begun = Instant::now();
         let status = ask.try_send().await.map_or(0, |answer| answer.status);
         counted.count(begun.elapsed(), status);

@@ -21,9 +21,9 @@ use std::time::Duration;
 
 /// The three parts. A snapshot that is held keeps every dead row version; 16 hot projects have many of each row.
 const PARTS: [Part; 3] = [
-    Part { name: "a", projects: 1000, holds_a_snapshot: false, is_held_to_its_promises: true },
-    Part { name: "b", projects: 1000, holds_a_snapshot: true, is_held_to_its_promises: true },
-    Part { name: "c", projects: 16, holds_a_snapshot: true, is_held_to_its_promises: false },
+    Part { name: "a", projects: 10_000, holds_a_snapshot: false, keeps_its_pace: true },
+    Part { name: "b", projects: 10_000, holds_a_snapshot: true, keeps_its_pace: true },
+    Part { name: "c", projects: 16, holds_a_snapshot: true, keeps_its_pace: false },
 ];
 
 fn seconds() -> Duration {
