@@ -246,12 +246,12 @@ async fn carry_out(
     let project_phase_id = prepared.assignments.clone().take_column("project_phase_id")?;
     definition.leave_to(&project_phase_id);
     let given_options = definition.room();
-    definition.options.extend_from_slice(&given_options);
     let recorded = LegacySchemaRecorded { phase_type, project_phase_id, given_options };
     let rows = import(connection, prepared, &recorded, journal, options, progress).await?;
 
     progress.step("building the new project_phases", None);
     build_shadow(connection, &definition, &recorded.given_options, &rows).await?;
+    definition.options.extend(recorded.given_options);
     stop_if_asked(progress)?;
 
     let mut newer = Newer::default();

@@ -274,14 +274,6 @@ impl<P: InlineProjection> Committer<P> {
                 let mut held: HashMap<ProjectId, StoreError> = HashMap::new();
                 for (mut one, append) in prepared.into_iter().zip(appends) {
                     let project = one.job.request.project;
-                    let append = match self.anew(append, &one, states.get(&project)) {
-                        Ok(append) => append,
-                        Err(error) => {
-                            broken.insert(project);
-                            one.job.answer(Err(error));
-                            continue;
-                        }
-                    };
                     // Decided on what a command before it would have led to, which did not come to be. The version that it
                     // expects may be somebody else's by now.
                     if let Some(error) = held.get(&project) {
@@ -292,6 +284,14 @@ impl<P: InlineProjection> Committer<P> {
                         one.job.answer(Ok(Outcome::Lost(self.conflict(project, append.expected))));
                         continue;
                     }
+                    let append = match self.anew(append, &one, states.get(&project)) {
+                        Ok(append) => append,
+                        Err(error) => {
+                            broken.insert(project);
+                            one.job.answer(Err(error));
+                            continue;
+                        }
+                    };
                     match self.together(std::slice::from_ref(&append)).await {
                         Ok(appending) => {
                             if !matches!(appending.verdicts[..], [Verdict::Appended(_)]) {

@@ -99,10 +99,10 @@ pub(super) async fn build_shadow(
     rows: &[PhaseRow],
 ) -> Result<(), MigratorError> {
     sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
-    let dense = definition.without_options(given_options);
-    ddl::run(connection, &dense.create_in(SHADOW)).await?;
+    ddl::run(connection, &definition.create_in(SHADOW)).await?;
     project_phases::load_new(connection, &format!("{SHADOW}.project_phases"), rows).await?;
     ddl::run(connection, &definition.index_in(SHADOW)).await?;
+    // Only now, so that what was loaded stands close.
     ddl::run(connection, &definition.set_in(SHADOW, given_options)).await?;
     sqlx::raw_sql(&format!("ANALYZE {SHADOW}.project_phases")).execute(connection).await?;
     Ok(())

@@ -287,7 +287,7 @@ pub(super) fn old_definitions(
             );
         going.extend(names.filter(|name| !ours.iter().any(|ours| name.ends_with(ours))));
     }
-    phases = phases.without_options(&legacy_schema.given_options);
+    phases.options.retain(|option| !legacy_schema.given_options.contains(option));
     phases.put_back(legacy_schema.phase_type.clone())?;
     assignments.put_back(legacy_schema.project_phase_id.clone())?;
     // The key between the two was in the luggage of one and comes in at the other.

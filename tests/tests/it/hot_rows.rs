@@ -56,6 +56,12 @@ async fn counted(database: &TestDatabase, updates: i64) -> (i64, i64, i64) {
     }
 }
 
+/// The store's session tells the statistics what it did when it writes again after a second.
+async fn say_what_was_done(store: &TimelineStore<ProjectPhases>, aim: (ProjectId, PhaseId)) {
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    rename(store, aim, &uuid::Uuid::new_v4().to_string()).await;
+}
+
 async fn assert_no_drift(database: &TestDatabase) {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let log = FoldedLog::read(&mut connection, None).await.unwrap();
@@ -78,9 +84,7 @@ async fn rows_that_change_stay_on_their_pages() {
         }
     }
     let written = 10 * i64::try_from(aims.len()).unwrap();
-    // The store's session says what it did when it is asked again after a second.
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
-    rename(&store, aims[0], "Last").await;
+    say_what_was_done(&store, aims[0]).await;
     let (after, hot_after, _) = counted(&database, before + written).await;
     let (updated, hot) = (after - before, hot_after - hot_before);
     assert!(hot * 10 > updated * 9, "{hot} of {updated} versions stayed on their page");
@@ -104,16 +108,14 @@ async fn while_a_snapshot_is_held_rows_are_found_by_their_places() {
         }
     }
     let settled = i64::try_from(aims.len()).unwrap() * 2 + 1;
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
-    rename(&store, aims[0], "Counted").await;
+    say_what_was_done(&store, aims[0]).await;
     let (before, _, searches_before) = counted(&database, settled + 1).await;
     for round in 0..20 {
         for aim in &aims {
             rename(&store, *aim, &format!("Round {round}")).await;
         }
     }
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
-    rename(&store, aims[0], "Last").await;
+    say_what_was_done(&store, aims[0]).await;
     let written = i64::try_from(aims.len()).unwrap() * 20;
     let (after, _, searches_after) = counted(&database, before + written).await;
     let searches = searches_after - searches_before;
@@ -125,8 +127,7 @@ async fn while_a_snapshot_is_held_rows_are_found_by_their_places() {
     for aim in &aims {
         rename(&store, *aim, "After").await;
     }
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
-    rename(&store, aims[0], "The end").await;
+    say_what_was_done(&store, aims[0]).await;
     let released = i64::try_from(aims.len()).unwrap();
     let (_, _, searches_now) = counted(&database, after + released).await;
     assert!(searches_now - searches_after >= released, "{} searches", searches_now - searches_after);
