@@ -2,6 +2,7 @@
 
 target := $(or $(CARGO_TARGET_DIR),target)
 setup := bash scripts/setup.sh
+export UPGRADE
 step := bash scripts/step.sh
 
 .NOTPARALLEL:
@@ -16,7 +17,8 @@ demo: setup ## Build phaseline and show what it does, on a sample database of it
 	"$(target)/release/phaseline" demo
 
 .PHONY: test
-test: setup ## Run every test; ARGS='-p phaseline-store append' runs some
+test: ## Run every test; ARGS='-p phaseline-store append' runs some
+	@$(setup) test
 	@$(step) test cargo test --workspace --locked --no-fail-fast $(ARGS)
 
 # The program as the tests build it, so that nothing is built twice.
@@ -91,7 +93,7 @@ doc: ## Build the documentation of the crates
 	cargo doc --workspace --no-deps --locked
 
 .PHONY: setup
-setup: ## Install what is missing to build and run
+setup: ## Install what is missing to build and run; UPGRADE=1 brings PostgreSQL to its newest minor version
 	@$(setup)
 
 .PHONY: clean

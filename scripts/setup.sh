@@ -2,18 +2,23 @@
 #
 # Installs what is missing to build and run Phaseline, and nothing else: a C compiler, make, curl (for the README's tour), PostgreSQL.
 #
-#   scripts/setup.sh         what `make demo` and `make test` need
-#   scripts/setup.sh lint    that, and rustfmt, clippy and cargo-deny for `make lint`
+#   scripts/setup.sh         what `make demo` needs
+#   scripts/setup.sh test    that, and an older minor version of PostgreSQL in target/postgres for `make test`
+#   scripts/setup.sh lint    that of the first line, and rustfmt, clippy and cargo-deny for `make lint`
 #   scripts/setup.sh fuzz    that of the first line, and schemathesis (Python) in target/fuzz for `make fuzz`
+#   scripts/setup.sh newest  nothing; fails if the system's packages have a newer PostgreSQL than the one that is installed
 #
-# Can be run again at any time; says nothing if everything is there. Without the right to install packages
-# it prints the command to run and exits with 1.
+# With UPGRADE=1, or CI=true, PostgreSQL is brought to the newest minor version that the system's packages have first,
+# and its version is printed. Can be run again at any time; else says nothing if everything is there. Without the right to install
+# packages it prints the command to run and exits with 1.
 set -euo pipefail
 
 readonly oldest_postgres=15
 readonly cargo_deny=0.20.2
 readonly oldest_rust=1.90
 readonly oldest_python=3.10
+# The last minor version before columns had a version of their own in the catalogue (pg_attver).
+readonly older_postgres=15.19
 
 say() {
     printf 'setup: %s\n' "$*" >&2
@@ -56,8 +61,9 @@ candidate_folders() {
         /usr/local/opt/postgresql@*/bin
 }
 
-# Whether a server that is new enough is here, with its client programs beside it or in PATH.
-# Leaves the version of one that is too old in `outdated`.
+# Whether a server that is new enough is here, with its client programs beside it or in PATH. Leaves its folder in `bindir`,
+# and the version of one that is too old in `outdated`.
+bindir=
 outdated=
 have_postgres() {
     local folder version program
@@ -70,6 +76,7 @@ have_postgres() {
         for program in pg_dump psql; do
             [[ -x $folder/$program ]] || have "$program" || continue 2
         done
+        bindir=$folder
         return 0
     done <<<"$(candidate_folders || true)"
     return 1
@@ -94,7 +101,7 @@ missing_tools() {
     have make || echo make
     have curl || echo curl
     have_postgres || echo postgresql
-    [[ $1 != fuzz ]] || have_python || echo python
+    [[ $1 != fuzz && $1 != test ]] || have_python || echo python
 }
 
 package_manager() {
@@ -208,6 +215,62 @@ need_tools() {
     die "still missing after the installation: $missing"
 }
 
+# The package that the server found is from, with the versions that are installed and offered: `postgresql-15 15.18 15.20`.
+# Nothing if it is from no package, or the system's packages are not Debian's.
+postgres_package() {
+    local name installed offered
+    have dpkg-query && have apt-cache || return 0
+    name=$(dpkg-query --search "$bindir/postgres" 2>/dev/null) || return 0
+    name=${name%%:*}
+    installed=$(dpkg-query --show --showformat '${Version}' "$name")
+    offered=$(LC_ALL=C apt-cache policy "$name" | awk '$1 == "Candidate:" { print $2 }')
+    # The package's own revision is of no interest.
+    echo "$name ${installed%%-*} ${offered%%-*}"
+}
+
+# Whether version $1 is older than $2.
+older() {
+    [[ $1 != "$2" && $(printf '%s\n' "$1" "$2" | sort -V | head -n 1) == "$1" ]]
+}
+
+postgres_version() {
+    "$bindir/postgres" --version | sed 's/.*(PostgreSQL) //'
+}
+
+# Brings PostgreSQL to the newest minor version of the system's packages. Those of the system's servers that run are restarted
+# by their package.
+upgrade_postgres() {
+    local name installed offered
+    local -a command
+    have_postgres
+    if have apt-get && may_install; then
+        as_root apt-get update -q || say "apt-get update failed; going on with the lists that are here"
+    fi
+    read -r name installed offered <<<"$(postgres_package)" || true
+    if [[ -n $offered ]] && older "$installed" "$offered"; then
+        # The client programs are in a package of their own, which the server's wants in no certain version.
+        command=(apt-get install -y --only-upgrade "$name" "${name/postgresql/postgresql-client}" libpq5)
+        may_install || die "PostgreSQL $installed is installed, and $offered is offered; run: sudo ${command[*]}"
+        say "PostgreSQL $installed is installed, and $offered is offered; running: ${command[*]}"
+        apt_install "${command[@]}" || die "that failed; look above"
+    fi
+    say "PostgreSQL $(postgres_version), $bindir"
+}
+
+# Fails if the packages offer a newer version than the one that is installed, and so was tested.
+refuse_older_postgres() {
+    local name installed offered
+    have_postgres || die "there is no PostgreSQL"
+    read -r name installed offered <<<"$(postgres_package)" || true
+    if [[ -z $offered ]]; then
+        say "PostgreSQL $(postgres_version), $bindir: not from Debian's packages, so nothing newer is looked for"
+    elif older "$installed" "$offered"; then
+        die "tested on PostgreSQL $installed, but the packages offer $offered; run: make setup UPGRADE=1"
+    else
+        say "PostgreSQL $(postgres_version), $bindir: the newest that the packages offer"
+    fi
+}
+
 need_cargo() {
     have cargo && return
     local folder=${CARGO_HOME:-$HOME/.cargo}/bin
@@ -247,18 +310,27 @@ need_schemathesis() {
 }
 
 cd "$(dirname "$0")/.."
-case ${1:-} in
-    '' | lint | fuzz) ;;
-    *) die "usage: scripts/setup.sh [lint|fuzz]" ;;
+readonly wanted=${1:-}
+case $wanted in
+    '' | test | lint | fuzz | newest) ;;
+    *) die "usage: scripts/setup.sh [test|lint|fuzz|newest]" ;;
 esac
 
-need_tools "${1:-}"
+if [[ $wanted == newest ]]; then
+    refuse_older_postgres
+    exit
+fi
+need_tools "$wanted"
+if [[ ${UPGRADE:-} == 1 || ${CI:-} == true ]]; then
+    upgrade_postgres
+fi
 need_cargo
-if [[ ${1:-} == fuzz ]]; then
-    need_schemathesis
-fi
-if [[ ${1:-} == lint ]]; then
-    need_component fmt rustfmt
-    need_component clippy clippy
-    need_cargo_deny
-fi
+case $wanted in
+    test) bash scripts/postgres.sh "$older_postgres" "${CARGO_TARGET_DIR:-target}/postgres/$older_postgres" ;;
+    fuzz) need_schemathesis ;;
+    lint)
+        need_component fmt rustfmt
+        need_component clippy clippy
+        need_cargo_deny
+        ;;
+esac

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
-use crate::{EmbeddedError, process};
+use crate::{EmbeddedError, Version, process};
 
 /// Names the one folder to take PostgreSQL's programs from; no other place is looked in then.
 pub const BINDIR_VARIABLE: &str = "PHASELINE_PG_BINDIR";
@@ -40,6 +40,14 @@ impl Binaries {
         search::find(|found| found == major_version)
     }
 
+    /// The programs in this folder.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::NoBinaries`] if no server of a version that is new enough is there.
+    pub fn in_folder(bindir: &Path) -> Result<Self, EmbeddedError> {
+        search::in_folder(bindir, |_| true)
+    }
+
     fn new(bindir: PathBuf, major_version: u32) -> Self {
         Self { bindir, major_version, knows_restrict_key: Arc::default() }
     }
@@ -64,6 +72,12 @@ impl Binaries {
         search::in_path(name).unwrap_or(own)
     }
 
+    /// The version that a program such as `pg_dump` says it is of; `None` if it cannot be run. It need not be the server's:
+    /// see [`Binaries::program`].
+    pub fn version_of(&self, program: &str) -> Option<Version> {
+        version_of(&self.program(program))
+    }
+
     /// Whether this `pg_dump` can be told the key that it prints (since 15.14, 16.10 and 17.6).
     /// Without it two dumps of one database differ.
     pub fn pg_dump_knows_restrict_key(&self) -> bool {
@@ -79,9 +93,10 @@ fn server_version(bindir: &Path) -> Option<u32> {
     if !["initdb", "pg_ctl"].iter().all(|program| bindir.join(program).is_file()) {
         return None;
     }
-    let output = process::private(&bindir.join("postgres")).arg("--version").output().ok()?;
-    // "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", or "18beta1".
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let version = text.split_once("(PostgreSQL) ")?.1;
-    version.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok()
+    version_of(&bindir.join("postgres")).map(|version| version.major)
+}
+
+fn version_of(program: &Path) -> Option<Version> {
+    let output = process::private(program).arg("--version").output().ok()?;
+    Version::of_program(&String::from_utf8_lossy(&output.stdout))
 }

@@ -21,6 +21,7 @@
 mod account;
 mod binaries;
 mod cluster;
+mod dump;
 mod error;
 mod guard;
 mod home;
@@ -31,7 +32,10 @@ mod psql;
 mod server;
 pub mod testing;
 mod url;
+mod version;
 
 pub use binaries::{BINDIR_VARIABLE, Binaries, OLDEST_MAJOR_VERSION};
+pub use dump::{Dump, DumpLines};
 pub use error::EmbeddedError;
 pub use server::{Server, default_data_dir};
+pub use version::Version;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::{Binaries, EmbeddedError, process, url};
+use crate::{Binaries, Dump, EmbeddedError, process, url};
 
 /// Whose server a URL leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,24 +39,27 @@ impl Binaries {
     }
 
     /// Dumps a database, with more arguments of `pg_dump` if wished. Two dumps of one state are equal byte
-    /// for byte: a fixed `--restrict-key` is given where this `pg_dump` knows the option.
+    /// for byte if they are in plain text: a fixed `--restrict-key` is given where this `pg_dump` knows the option, and
+    /// what the server keeps for itself is left out (see [`Dump`]).
     ///
     /// # Errors
     /// [`EmbeddedError::Program`] with what `pg_dump` said.
-    pub fn pg_dump(&self, url: &str, args: &[&str]) -> Result<Vec<u8>, EmbeddedError> {
+    pub fn pg_dump(&self, url: &str, args: &[&str]) -> Result<Dump, EmbeddedError> {
         self.dump(self.client("pg_dump", url, Whose::Users)?, args)
     }
 
     /// As [`Binaries::pg_dump`], of a server that we started.
-    pub(crate) fn pg_dump_of_ours(&self, url: &str, args: &[&str]) -> Result<Vec<u8>, EmbeddedError> {
+    pub(crate) fn pg_dump_of_ours(&self, url: &str, args: &[&str]) -> Result<Dump, EmbeddedError> {
         self.dump(self.client("pg_dump", url, Whose::Ours)?, args)
     }
 
-    fn dump(&self, mut command: Command, args: &[&str]) -> Result<Vec<u8>, EmbeddedError> {
-        if is_plain(args) && self.pg_dump_knows_restrict_key() {
+    fn dump(&self, mut command: Command, args: &[&str]) -> Result<Dump, EmbeddedError> {
+        let plain = is_plain(args);
+        if plain && self.pg_dump_knows_restrict_key() {
             command.arg("--restrict-key=fixed");
         }
-        Ok(process::run(command.args(args), "dumping the database")?.stdout)
+        let bytes = process::run(command.args(args), "dumping the database")?.stdout;
+        Ok(if plain { Dump::of_text(&bytes) } else { Dump { bytes, options_left_out: 0 } })
     }
 
     fn psql_command(&self, url: &str, whose: Whose) -> Result<Command, EmbeddedError> {

@@ -9,6 +9,8 @@ mod options;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io::Write;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -21,7 +23,7 @@ use crate::account::Account;
 use crate::cluster::{Cluster, Stop};
 use crate::guard::EndGuard;
 use crate::home::Home;
-use crate::{Binaries, EmbeddedError, psql, url};
+use crate::{Binaries, EmbeddedError, Version, psql, url};
 
 /// How a template is copied. Copying its files, with a checkpoint before and after, takes 30 ms in memory
 /// (16 ms each with four threads at it); writing every page to the log as well takes 48 (27). Measured with
@@ -124,6 +126,18 @@ impl TestCluster {
         }
     }
 
+    /// Stops the server, and starts the programs of another minor version on the same data and port: an upgrade in place.
+    pub fn upgrade_to(&mut self, binaries: &Binaries) {
+        if let Err(error) = self.inner.cluster.stop(Stop::Fast) {
+            panic!("the test cluster does not stop: {error}");
+        }
+        let Some(inner) = Arc::get_mut(&mut self.inner) else {
+            panic!("the test cluster is in use: drop its databases and other handles before the upgrade");
+        };
+        inner.cluster.binaries = binaries.clone();
+        self.start_again();
+    }
+
     /// The URL of a database on this cluster.
     pub fn url(&self, database: &str) -> String {
         url::loopback(&self.inner.password, self.inner.port, database)
@@ -146,18 +160,52 @@ impl fmt::Debug for TestCluster {
     }
 }
 
+/// An older minor version of the same major version as `binaries`, from before columns had a version in the catalogue. `None` if
+/// the tests run on another major version, which is said.
+///
+/// It lies where `scripts/setup.sh test` puts it, beside the build. Panics if it is not there.
+pub fn older_minor(binaries: &Binaries) -> Option<Binaries> {
+    const OLDER: Version = Version { major: 15, minor: 19 };
+    if binaries.major_version() != OLDER.major {
+        eprintln!("SKIPPED: the tests run on PostgreSQL {}, not {}", binaries.major_version(), OLDER.major);
+        return None;
+    }
+    let test = std::env::current_exe().unwrap_or_default();
+    // target/debug/deps/it-…
+    let target = test.ancestors().nth(3).unwrap_or(&test);
+    let folder = target.join("postgres").join(OLDER.to_string()).join("bin");
+    match Binaries::in_folder(&folder) {
+        Ok(older) => Some(older),
+        Err(error) => panic!("{error}\n`scripts/setup.sh test` puts PostgreSQL {OLDER} there"),
+    }
+}
+
 /// Dumps a database of a test cluster as text; see [`Binaries::pg_dump`].
 ///
 /// # Errors
 /// [`EmbeddedError`] with what `pg_dump` said.
 pub fn pg_dump(url: &str, args: &[&str]) -> Result<String, EmbeddedError> {
     let dump = TestCluster::shared().binaries().pg_dump_of_ours(url, args)?;
-    Ok(String::from_utf8_lossy(&dump).into_owned())
+    Ok(String::from_utf8_lossy(&dump.bytes).into_owned())
+}
+
+/// Says on which server the tests of this process run, once for each version. Not with `eprintln!`, which cargo keeps from view
+/// unless a test fails.
+fn announce(binaries: &Binaries) {
+    static SAID: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.iter().any(|folder| folder == binaries.bindir()) {
+        return;
+    }
+    said.push(binaries.bindir().to_owned());
+    let version = binaries.version_of("postgres").map_or_else(|| "?".to_owned(), |version| version.to_string());
+    let line = format!("tests run on PostgreSQL {version}, {}\n", binaries.bindir().display());
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 impl Inner {
     fn start(options: TestOptions) -> Result<Self, EmbeddedError> {
-        let binaries = Binaries::find()?;
+        let binaries = options.binaries.clone().map_or_else(Binaries::find, Ok)?;
         let temporary = options.folder();
         let folder = tempfile::Builder::new().prefix("phaseline-test-").tempdir_in(&temporary);
         let folder = folder.map_err(EmbeddedError::io("make a folder in", temporary))?;
@@ -170,6 +218,7 @@ impl Inner {
         let password = cluster.home.password(&cluster.account)?;
         cluster.init(false)?;
         let port = cluster.start(None, &options.pairs())?;
+        announce(&cluster.binaries);
         let (databases, templates) = Default::default();
         Ok(Self { cluster, password, port, options, databases, templates, _guard: guard })
     }

@@ -29,6 +29,7 @@ mod luggage;
 mod model;
 mod names;
 mod obstacles;
+mod options;
 mod privileges;
 mod quote;
 mod reread;

@@ -3,8 +3,9 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::page::figures::bytes;
+use crate::page::figures::{bytes, plural};
 use crate::target::Target;
+use phaseline_embedded::Version;
 use phaseline_migrator::progress::Progress;
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
@@ -34,7 +35,7 @@ fn exists(file: &Path) -> Failure {
 /// Dumps the database. The file appears whole or not at all.
 pub(super) async fn write(context: &Context, target: &Target, file: &Path) -> Result<(), Failure> {
     let version = server_version(target).await?;
-    let binaries = target.binaries(version)?;
+    let binaries = target.binaries(version.major)?;
     let partial = Partial::create(file)?;
     let watcher = context.watcher();
     watcher.step(&format!("writing the backup {}", file.display()), None);
@@ -58,6 +59,12 @@ pub(super) async fn write(context: &Context, target: &Target, file: &Path) -> Re
     }
     let size = partial.keep_as(file)?;
     watcher.finish();
+    if let Some(older) = binaries.version_of("pg_dump").filter(|own| own.is_older_minor_of(version)) {
+        context.output.remark(&format!(
+            "pg_dump {older} is older than the server, {version}: the backup may have options that the server keeps for itself, \
+             which only servers of {version} and later take"
+        ));
+    }
     context.output.remark(&format!(
         "backup: {} ({}); to restore it: pg_restore --clean --if-exists -d DATABASE {}",
         file.display(),
@@ -67,12 +74,24 @@ pub(super) async fn write(context: &Context, target: &Target, file: &Path) -> Re
     Ok(())
 }
 
-async fn server_version(target: &Target) -> Result<u32, Failure> {
+async fn server_version(target: &Target) -> Result<Version, Failure> {
     let mut connection = target.connect("backup").await?;
     let number: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int4")
         .fetch_one(&mut connection)
         .await?;
-    Ok(number.unsigned_abs() / 10_000)
+    Ok(Version::of_server(number.unsigned_abs()))
+}
+
+/// What to say when a comparison of dumps left out options that the server keeps for itself.
+pub(super) fn left_out_note(options: u64, pg_dump: Option<Version>) -> Option<String> {
+    let version = pg_dump.map_or_else(String::new, |version| format!(" {version}"));
+    (options > 0).then(|| {
+        format!(
+            "pg_dump{version} is older than the server and prints options that the server keeps for itself \
+             (pg_attver): {} not compared",
+            plural(options, "option")
+        )
+    })
 }
 
 /// A dump under way, beside the file that it will be; removed unless it is kept.

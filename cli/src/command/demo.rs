@@ -2,6 +2,7 @@
 
 mod broom;
 
+use super::backup;
 use super::migrate::{self, MigrateArgs};
 use super::plan::{self, BoundaryArgs, RunArgs};
 use super::rollback::{self, RollbackArgs};
@@ -17,7 +18,7 @@ use crate::target::{self, EMBEDDED_DATABASE, Target};
 use broom::Broom;
 use clap::Args;
 use phaseline_domain::ProjectId;
-use phaseline_embedded::{Binaries, Server};
+use phaseline_embedded::{Binaries, Dump, Server};
 use phaseline_migrator::plan::PlanOptions;
 use phaseline_migrator::verify::verify;
 use phaseline_projections::{FoldedTimeline, history};
@@ -102,12 +103,22 @@ pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure
 async fn on(story: &Story<'_>, quiet: &Context, server: Server) -> Result<usize, Failure> {
     let dumper = Dumper { binaries: server.binaries().clone(), url: server.url(EMBEDDED_DATABASE) };
     let target = Target::on(server)?;
+    story.say(&format!("  {}", versions(&target, &dumper.binaries).await?));
     let dumped = tokio::select! {
         done = there_and_back(story, quiet, &target, &dumper) => done,
         () = story.context.interrupt.asked() => Err(Failure::interrupted()),
     };
     drop(target);
     dumped
+}
+
+/// What the demo runs on, since a new release of PostgreSQL may behave in another way.
+async fn versions(target: &Target, binaries: &Binaries) -> Result<String, Failure> {
+    let mut connection = target.connect("demo").await?;
+    let server: String =
+        sqlx::query_scalar("SELECT current_setting('server_version')").fetch_one(&mut connection).await?;
+    let pg_dump = binaries.version_of("pg_dump").map_or_else(|| "?".to_owned(), |version| version.to_string());
+    Ok(format!("PostgreSQL {server}, pg_dump {pg_dump}"))
 }
 
 fn clean_up(folder: TempDir) -> Result<(), Failure> {
@@ -132,7 +143,7 @@ async fn there_and_back(
     let before = dumper.dump().await?;
     story.say(&format!(
         "  25 projects, 1,000 assignments; pg_dump --schema=public notes down {}",
-        bytes(before.len() as u64)
+        bytes(before.bytes.len() as u64)
     ));
 
     story.step("plan", "Reads only: what is odd about the data, what would be written, what it would cost.");
@@ -183,20 +194,24 @@ async fn there_and_back(
 
     story.step("compare", "pg_dump --schema=public once more: the same bytes as before the migration?");
     let after = dumper.dump().await?;
-    if before != after {
+    if before.bytes != after.bytes {
         return Err(Failure::new(
             Exit::VerificationFailed,
             "dumps_differ",
             "the tables are not as they were before",
         )
-        .detail(first_difference(&before, &after)));
+        .detail(first_difference(&before.bytes, &after.bytes)));
     }
     story.say(&format!(
         "  yes: {} before, {} after, every byte the same",
-        bytes(before.len() as u64),
-        bytes(after.len() as u64)
+        bytes(before.bytes.len() as u64),
+        bytes(after.bytes.len() as u64)
     ));
-    Ok(before.len())
+    let left_out = before.options_left_out + after.options_left_out;
+    if let Some(note) = backup::left_out_note(left_out, dumper.binaries.version_of("pg_dump")) {
+        story.say(&format!("  {note}"));
+    }
+    Ok(before.bytes.len())
 }
 
 async fn verified(story: &Story<'_>, context: &Context, target: &Target) -> Result<(), Failure> {
@@ -263,7 +278,7 @@ struct Dumper {
 }
 
 impl Dumper {
-    async fn dump(&self) -> Result<Vec<u8>, Failure> {
+    async fn dump(&self) -> Result<Dump, Failure> {
         let (binaries, url) = (self.binaries.clone(), self.url.clone());
         tokio::task::spawn_blocking(move || binaries.pg_dump(&url, &["--schema=public"]))
             .await

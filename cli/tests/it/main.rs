@@ -26,6 +26,7 @@ mod jsonl;
 mod kills;
 mod man;
 mod migrate;
+mod older_pg_dump;
 mod program;
 mod rebuild;
 mod rehearse;

@@ -91,7 +91,7 @@ fn beside_users_it_is_copied_by_a_dump_and_the_report_names_who_was_in_the_way()
     assert_eq!(copies(&database), copy);
     let dump = database.cluster().binaries();
     let dump = dump.pg_dump(&database.cluster().url(copy), &["--exclude-schema=phaseline"]).unwrap();
-    assert!(String::from_utf8(dump).unwrap() == before);
+    assert!(String::from_utf8(dump.bytes).unwrap() == before);
     let public = format!("SELECT has_database_privilege('pg_monitor', '{copy}', 'CONNECT')");
     assert_eq!(beside(&database, &public), "f");
     on(&database, &["rehearse", "--drop", copy]).ends_with(0);

@@ -102,8 +102,8 @@ fn a_line_is_compared_without_what_differs_from_run_to_run() {
     assert!(same("  2026-11-22 21:08:14 UTC  migrate", "  2027-01-02 01:02:03 UTC  migrate"));
     assert!(same("PostgreSQL 15.18 (Debian 15.18-0+deb12u1)", "PostgreSQL 17.1"));
     assert!(same(
-        "/usr/bin/pg_dump, version 15, the server's is 15",
-        "/opt/pg/bin/pg_dump, version 17, the server's is 16"
+        "/usr/bin/pg_dump, version 15.20, the server's is 15.20",
+        "/opt/pg/bin/pg_dump, version 17.2, the server's is 16.1"
     ));
     assert!(!same("phases   6", "phases   7"));
     assert!(!same("phases   6", "phases 6"));

@@ -19,31 +19,54 @@ const INSTALLATIONS: [(&str, &str, &str); 5] = [
 
 /// The first installation, in the order of preference, that is new enough and has the version wanted.
 pub(super) fn find(wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedError> {
-    let mut looked_in = Vec::new();
-    let mut look_in = |place: String, folders: Vec<PathBuf>| {
-        looked_in.push(place);
+    let mut search = Search { wanted, looked_in: Vec::new() };
+    let found = match env::var_os(BINDIR_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from) {
+        Some(folder) => {
+            search.look_in(format!("{}, which {BINDIR_VARIABLE} names", folder.display()), &[folder])
+        }
+        None => search
+            .look_in("PATH".to_owned(), &path_folders())
+            .or_else(|| search.look_in("pg_config --bindir".to_owned(), &Vec::from_iter(pg_config_bindir())))
+            .or_else(|| search.look_in("/usr/lib/postgresql/*/bin and the like".to_owned(), &installations())),
+    };
+    found.ok_or_else(|| search.found_nothing())
+}
+
+/// The installation in this folder, if it is new enough and has the version wanted.
+pub(super) fn in_folder(folder: &Path, wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedError> {
+    let mut search = Search { wanted, looked_in: Vec::new() };
+    let found = search.look_in(folder.display().to_string(), &[folder.to_owned()]);
+    found.ok_or_else(|| search.found_nothing())
+}
+
+struct Search<Wanted> {
+    wanted: Wanted,
+    /// For the message, if nothing is found.
+    looked_in: Vec<String>,
+}
+
+impl<Wanted: Fn(u32) -> bool> Search<Wanted> {
+    fn look_in(&mut self, place: String, folders: &[PathBuf]) -> Option<Binaries> {
+        self.looked_in.push(place);
         for folder in folders.iter().map(|folder| real(folder)) {
             match server_version(&folder) {
-                Some(version) if version >= OLDEST_MAJOR_VERSION && wanted(version) => {
+                Some(version) if version >= OLDEST_MAJOR_VERSION && (self.wanted)(version) => {
                     return Some(Binaries::new(folder, version));
                 }
-                Some(version) => looked_in.push(format!("{} is version {version}", folder.display())),
+                Some(version) => self.looked_in.push(format!("{} is version {version}", folder.display())),
                 None => {}
             }
         }
         None
-    };
-    let found = match env::var_os(BINDIR_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from) {
-        Some(folder) => look_in(format!("{}, which {BINDIR_VARIABLE} names", folder.display()), vec![folder]),
-        None => look_in("PATH".to_owned(), path_folders())
-            .or_else(|| look_in("pg_config --bindir".to_owned(), pg_config_bindir().into_iter().collect()))
-            .or_else(|| look_in("/usr/lib/postgresql/*/bin and the like".to_owned(), installations())),
-    };
-    found.ok_or_else(|| EmbeddedError::NoBinaries {
-        oldest: OLDEST_MAJOR_VERSION,
-        looked_in,
-        remedy: remedy(),
-    })
+    }
+
+    fn found_nothing(self) -> EmbeddedError {
+        EmbeddedError::NoBinaries {
+            oldest: OLDEST_MAJOR_VERSION,
+            looked_in: self.looked_in,
+            remedy: remedy(),
+        }
+    }
 }
 
 /// The program's path if one of `PATH`'s folders holds it.

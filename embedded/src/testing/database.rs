@@ -41,7 +41,7 @@ impl TestDatabase {
     /// The database as `pg_dump` writes it. Panics if that fails.
     pub fn dump(&self, args: &[&str]) -> String {
         match self.cluster.binaries().pg_dump_of_ours(&self.url, args) {
-            Ok(dump) => String::from_utf8_lossy(&dump).into_owned(),
+            Ok(dump) => String::from_utf8_lossy(&dump.bytes).into_owned(),
             Err(error) => panic!("{error}"),
         }
     }

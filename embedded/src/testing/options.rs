@@ -2,6 +2,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::Binaries;
+
 /// Where Linux keeps files in memory.
 const MEMORY: &str = "/dev/shm";
 
@@ -14,18 +16,26 @@ const ENOUGH_KIB: u64 = 4 << 20;
 pub struct TestOptions {
     settings: Vec<(String, String)>,
     on_disk: bool,
+    pub(super) binaries: Option<Binaries>,
 }
 
 impl TestOptions {
     /// Settings as users have them: on disk, durable, with autovacuum. For benchmarks and crash tests.
     pub fn durable() -> Self {
-        Self { settings: Vec::new(), on_disk: true }.setting("max_connections", "200")
+        Self { settings: Vec::new(), on_disk: true, binaries: None }.setting("max_connections", "200")
     }
 
     /// The same with another server setting, such as `("work_mem", "1MB")`.
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same with the programs of this folder instead of those that [`Binaries::find`] finds.
+    #[must_use]
+    pub fn binaries(mut self, binaries: &Binaries) -> Self {
+        self.binaries = Some(binaries.clone());
         self
     }
 
@@ -63,7 +73,7 @@ impl Default for TestOptions {
             ("timezone", "UTC"),
         ]
         .iter()
-        .fold(Self { settings: Vec::new(), on_disk: false }, |options, (name, value)| {
+        .fold(Self { settings: Vec::new(), on_disk: false, binaries: None }, |options, (name, value)| {
             options.setting(name, value)
         })
     }

@@ -19,7 +19,7 @@ fn two_dumps_of_one_state_are_equal() {
 fn a_dump_in_another_format_needs_no_restrict_key() {
     let database = TestCluster::shared().database();
     let dump = database.cluster().binaries().pg_dump(database.url(), &["-Fc"]).unwrap();
-    assert!(dump.starts_with(b"PGDMP"));
+    assert!(dump.bytes.starts_with(b"PGDMP"));
 }
 
 #[test]

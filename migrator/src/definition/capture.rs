@@ -18,6 +18,7 @@ struct Captured {
 /// Reads the definition of an ordinary table; `None` if there is no such table (a view or a partitioned table is not
 /// one, see [`super::obstacles`]).
 ///
+/// What the server keeps for itself is no part of it; what this program does not know is [`super::obstacles`]' to name.
 /// Must run in a transaction, and leaves its `search_path` empty. A role that may only read suffices.
 pub async fn capture(
     conn: &mut PgConnection,
@@ -38,7 +39,7 @@ pub async fn capture(
     }
     match captured.odd.into_iter().next() {
         Some(object) => Err(DefinitionError::Unexpected { table: captured.table.title(), object }),
-        None => Ok(Some(captured.table)),
+        None => Ok(Some(captured.table.without_servers_own())),
     }
 }
 

@@ -1,4 +1,6 @@
 -- Everything that pg_dump (15 to 17) prints about the ordinary table $1.$2 and what hangs on it, as one JSON value.
+-- Options come as they are in the catalogue: options.rs tells those that users set from the server's own. Codes that are not
+-- known here are named by unknown.sql, and refused.
 -- search_path must be empty, so that every name is printed with its schema. SELECT on the catalogue suffices.
 WITH t AS (
     SELECT c.*, n.nspname

@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 
 use super::capture::empty_search_path;
+use super::options::Scope;
 use super::quote::quote_ident;
 use super::{DefinitionError, capture};
 
@@ -80,6 +81,7 @@ pub async fn obstacles(
         }
         if table.rebuilt {
             obstacles.extend(unordered_grants(conn, table).await?);
+            obstacles.extend(unknown(conn, table).await?);
         }
     }
     obstacles.extend(event_triggers(conn).await?);
@@ -106,6 +108,51 @@ async fn unordered_grants(
         }
     });
     Ok(explained.collect())
+}
+
+/// What this program does not know: options, codes and constraints of a newer PostgreSQL.
+async fn unknown(
+    conn: &mut PgConnection,
+    table: &RebuiltTable<'_>,
+) -> Result<Vec<Obstacle>, DefinitionError> {
+    let rows: Vec<(String, String, String)> = sqlx::query_as(include_str!("unknown.sql"))
+        .bind(table.schema)
+        .bind(table.table)
+        .fetch_all(&mut *conn)
+        .await?;
+    let title = format!("{}.{}", table.schema, table.table);
+    let obstacle = |(kind, object, name): (String, String, String)| {
+        let (object, reason, remedy) = match kind.strip_prefix("option of ") {
+            Some(scope) => {
+                let (scope, name, alter) = match scope {
+                    "table" => (Scope::Table, name.clone(), "ALTER TABLE .."),
+                    "toast" => (Scope::Toast, format!("toast.{name}"), "ALTER TABLE .."),
+                    "column" => (Scope::Column, name.clone(), "ALTER TABLE .. ALTER COLUMN .."),
+                    method => (Scope::Index(method), name.clone(), "ALTER INDEX .."),
+                };
+                if !scope.refuses(name.strip_prefix("toast.").unwrap_or(&name)) {
+                    return None;
+                }
+                (
+                    format!("option {name} of {object}"),
+                    "this program does not know the option, so it cannot promise to bring it back",
+                    format!("{alter} RESET ({name}), and set it again afterwards"),
+                )
+            }
+            None if kind == "not null" => (
+                object,
+                "only a NOT NULL that is valid, is inherited, and has its usual name and no comment is carried over",
+                format!("ALTER TABLE .. ALTER COLUMN {} DROP NOT NULL, then SET NOT NULL", quote_ident(&name)),
+            ),
+            None => (
+                format!("{object} ({name})"),
+                "this program does not know what the catalogue says of it; it knows PostgreSQL 15 to 18",
+                "drop it, and create it again afterwards; or take a newer phaseline".into(),
+            ),
+        };
+        Some(Obstacle { table: title.clone(), object, reason: reason.into(), remedy })
+    };
+    Ok(rows.into_iter().filter_map(obstacle).collect())
 }
 
 /// Event triggers that would see our DDL. What they do about it cannot be known.

@@ -5,7 +5,7 @@ use phaseline_migrator::definition::{
 };
 use sqlx::Connection;
 
-use crate::fixture::{Fixture, definition_of};
+use crate::fixture::{Fixture, assert_same_dumps, definition_of, down, rebuild, up};
 
 const PHASES: RebuiltTable<'_> = RebuiltTable {
     schema: "public",
@@ -302,4 +302,106 @@ async fn notes_tell_what_will_not_come_back_or_may_break() {
     );
     let phases = definition_of(&mut tx, "project_phases").await;
     assert!(phases.indexes.iter().all(|index| index.name != "broken"));
+}
+
+/// Options and codes that a newer PostgreSQL may bring, put into the catalogue by hand.
+#[tokio::test]
+async fn what_this_program_does_not_know_is_refused_by_name_and_what_the_server_keeps_is_not() {
+    let fixture = Fixture::decorated();
+    let before = fixture.dumps();
+    // The server's own do not stand in the way, wherever they are, and are no part of the definition.
+    fixture.database.psql(
+        "UPDATE pg_class SET reloptions = array_append(reloptions, 'pg_relver=7') WHERE relname = 'project_phases';
+         UPDATE pg_class SET reloptions = array_append(reloptions, 'pg_relver=8')
+          WHERE oid = (SELECT reltoastrelid FROM pg_class WHERE relname = 'resource_assignments');
+         UPDATE pg_attribute SET attoptions = array_append(attoptions, 'pg_more=9')
+          WHERE attrelid = 'project_phases'::regclass AND attnum > 0",
+    );
+    assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, Vec::<String>::new());
+    let mut conn = fixture.connect().await;
+    let mut tx = conn.begin().await.unwrap();
+    for table in ["project_phases", "resource_assignments"] {
+        let json = serde_json::to_string(&definition_of(&mut tx, table).await).unwrap();
+        assert!(!json.contains("\"pg_"), "{json}");
+    }
+    tx.rollback().await.unwrap();
+    let kept = up(&mut conn).await;
+    down(&mut conn, &kept).await;
+    assert_same_dumps(&before, &fixture.dumps());
+
+    let refused = Fixture::bare();
+    refused.database.psql(
+        "UPDATE pg_class SET reloptions = '{fillfactor=70,shape=round}' WHERE relname = 'project_phases';
+         CREATE INDEX by_budget ON project_phases (total_budget) WITH (fillfactor = 60);
+         UPDATE pg_class SET reloptions = '{fillfactor=60,shape=flat}' WHERE relname = 'by_budget';
+         ALTER TABLE resource_assignments ADD COLUMN note text;
+         UPDATE pg_class SET reloptions = '{shape=square}'
+          WHERE oid = (SELECT reltoastrelid FROM pg_class WHERE relname = 'resource_assignments');
+         UPDATE pg_attribute SET attoptions = '{n_distinct=5,\"odd name=3\"}', attstorage = 'z'
+          WHERE attrelid = 'resource_assignments'::regclass AND attname = 'note';
+         UPDATE pg_class SET relreplident = 'z' WHERE relname = 'resource_assignments'",
+    );
+    assert_eq!(
+        found(&refused, &[PHASES, ASSIGNMENTS]).await,
+        sorted(vec![
+            "public.project_phases: option shape of table public.project_phases",
+            "public.project_phases: option shape of index public.by_budget",
+            "public.resource_assignments: option toast.shape of table public.resource_assignments",
+            "public.resource_assignments: option odd name of column note of table public.resource_assignments",
+            "public.resource_assignments: column note of table public.resource_assignments (storage 'z')",
+            "public.resource_assignments: table public.resource_assignments (replica identity 'z')",
+        ])
+    );
+}
+
+/// The lists of options name nothing that the server does not know: each can be set.
+#[tokio::test]
+async fn every_option_that_is_carried_over_is_one_of_the_server() {
+    let fixture = Fixture::bare();
+    let before = fixture.dumps();
+    let version: u32 = fixture.database.psql("SHOW server_version_num").parse().unwrap();
+    let of_both = [
+        "autovacuum_enabled = on",
+        "autovacuum_freeze_max_age = 200000",
+        "autovacuum_freeze_min_age = 5",
+        "autovacuum_freeze_table_age = 5",
+        "autovacuum_multixact_freeze_max_age = 20000",
+        "autovacuum_multixact_freeze_min_age = 5",
+        "autovacuum_multixact_freeze_table_age = 5",
+        "autovacuum_vacuum_cost_delay = 5",
+        "autovacuum_vacuum_cost_limit = 5",
+        "autovacuum_vacuum_insert_scale_factor = 0.5",
+        "autovacuum_vacuum_insert_threshold = 5",
+        "autovacuum_vacuum_scale_factor = 0.5",
+        "autovacuum_vacuum_threshold = 5",
+        "log_autovacuum_min_duration = 5",
+        "vacuum_index_cleanup = off",
+        "vacuum_truncate = off",
+        // Since 18.
+        "autovacuum_vacuum_max_threshold = 5",
+        "vacuum_max_eager_freeze_failure_rate = 0.5",
+    ];
+    let known = if version >= 180_000 { &of_both[..] } else { &of_both[..16] };
+    let (table_options, toast_options) = (known.join(", "), format!("toast.{}", known.join(", toast.")));
+    for table in ["project_phases", "resource_assignments"] {
+        fixture.database.psql(&format!(
+            "ALTER TABLE {table} ADD COLUMN long text;
+             ALTER TABLE {table} SET ({table_options}, autovacuum_analyze_scale_factor = 0.5, autovacuum_analyze_threshold = 5,
+                 fillfactor = 50, parallel_workers = 2, toast_tuple_target = 200, user_catalog_table = on);
+             ALTER TABLE {table} SET ({toast_options});
+             ALTER TABLE {table} ALTER COLUMN id SET (n_distinct = 5, n_distinct_inherited = 6);
+             CREATE INDEX {table}_btree ON {table} (id) WITH (deduplicate_items = off, fillfactor = 50);
+             CREATE INDEX {table}_hash ON {table} USING hash (id) WITH (fillfactor = 50);
+             CREATE INDEX {table}_spgist ON {table} USING spgist (long) WITH (fillfactor = 50);
+             CREATE INDEX {table}_gist ON {table} USING gist (point(1, 2)) WITH (buffering = off, fillfactor = 50);
+             CREATE INDEX {table}_gin ON {table} USING gin ((ARRAY[long])) WITH (fastupdate = off, gin_pending_list_limit = 64);
+             CREATE INDEX {table}_brin ON {table} USING brin (id) WITH (autosummarize = on, pages_per_range = 5)"
+        ));
+    }
+    let decorated = fixture.dumps();
+    assert_ne!(before, decorated);
+    let open = RebuiltTable { expected_columns: None, ..PHASES };
+    assert_eq!(found(&fixture, &[open, ASSIGNMENTS]).await, Vec::<String>::new());
+    rebuild(&mut fixture.connect().await).await;
+    assert_same_dumps(&decorated, &fixture.dumps());
 }

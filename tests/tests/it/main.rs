@@ -16,6 +16,7 @@ mod fit;
 mod hot_rows;
 mod locks;
 mod machine;
+mod minors;
 mod original;
 mod others_rows;
 mod postgres_es;

@@ -3,7 +3,7 @@
 use super::Report;
 use crate::failure::Failure;
 use crate::target::Target;
-use phaseline_embedded::{Binaries, OLDEST_MAJOR_VERSION};
+use phaseline_embedded::{Binaries, OLDEST_MAJOR_VERSION, Version};
 use sqlx::{FromRow, PgConnection};
 
 #[derive(FromRow)]
@@ -30,8 +30,8 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, ta
         Ok(server) => server,
         Err(error) => return report.unchecked("server", error),
     };
-    let major = server.number.unsigned_abs() / 10_000;
-    if major >= OLDEST_MAJOR_VERSION {
+    let version = Version::of_server(server.number.unsigned_abs());
+    if version.major >= OLDEST_MAJOR_VERSION {
         report.ok("server version", format!("PostgreSQL {}", server.version));
     } else {
         report.fail(
@@ -66,29 +66,46 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, ta
             "A new database in UTF8 takes every name.",
         );
     }
-    check_programs(report, Some(major), target.binaries(major));
+    check_programs(report, Some(version), target.binaries(version.major));
 }
 
 /// Looks for `pg_dump`, which reads servers of its own version and older ones.
-pub(super) fn check_programs(report: &mut Report, server: Option<u32>, binaries: Result<Binaries, Failure>) {
+pub(super) fn check_programs(
+    report: &mut Report,
+    server: Option<Version>,
+    binaries: Result<Binaries, Failure>,
+) {
     let for_backup = "It is needed for migrate --backup and for the private server only.";
-    match binaries {
-        Ok(binaries) => {
-            let program = binaries.program("pg_dump");
-            if !program.is_file() {
-                let text = format!("there is none in {}", binaries.bindir().display());
-                return report.warn(
-                    "pg_dump",
-                    text,
-                    format!("Install PostgreSQL's client programs. {for_backup}"),
-                );
-            }
-            let of = server.map_or_else(String::new, |server| format!(", the server's is {server}"));
-            report.ok("pg_dump", format!("{}, version {}{of}", program.display(), binaries.major_version()));
-        }
+    let binaries = match binaries {
+        Ok(binaries) => binaries,
         Err(failure) => {
             let remedy = failure.remedy_text().unwrap_or(for_backup).to_owned();
-            report.warn("pg_dump", failure.message(), remedy);
+            return report.warn("pg_dump", failure.message(), remedy);
         }
+    };
+    let program = binaries.program("pg_dump");
+    let Some(version) = binaries.version_of("pg_dump") else {
+        let text = if program.is_file() {
+            format!("{} does not run", program.display())
+        } else {
+            format!("there is none in {}", binaries.bindir().display())
+        };
+        return report.warn("pg_dump", text, format!("Install PostgreSQL's client programs. {for_backup}"));
+    };
+    let of = server.map_or_else(String::new, |server| format!(", the server's is {server}"));
+    let text = format!("{}, version {version}{of}", program.display());
+    match server {
+        Some(server) if version.major < server.major => report.warn(
+            "pg_dump",
+            text,
+            format!("It does not read this server. Install the client programs of PostgreSQL {}.", server.major),
+        ),
+        Some(server) if version.is_older_minor_of(server) => report.warn(
+            "pg_dump",
+            text,
+            "It may print options that a newer server keeps for itself: phaseline leaves them out where it compares, \
+             but a backup has them, and older servers do not take them. Upgrade the client programs.",
+        ),
+        _ => report.ok("pg_dump", text),
     }
 }

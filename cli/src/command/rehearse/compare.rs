@@ -5,6 +5,7 @@ use super::report::Difference;
 use crate::database_url::DatabaseUrl;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use phaseline_embedded::DumpLines;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Seek, SeekFrom};
 use std::process::Stdio;
@@ -36,18 +37,14 @@ impl Before {
         Ok(Self { file, bytes })
     }
 
-    /// Compares it with the copy as it is now.
-    pub(super) async fn compare(
-        self,
-        programs: &Programs,
-        url: &DatabaseUrl,
-    ) -> Result<Option<Difference>, Failure> {
+    /// Compares it with the copy as it is now, but for the options that the server keeps for itself.
+    pub(super) async fn compare(self, programs: &Programs, url: &DatabaseUrl) -> Result<Compared, Failure> {
         let mut child = programs.dump(url, Stdio::piped())?;
         let now = output_of(&mut child)?;
         let mut file = self.file;
         let comparing = tokio::task::spawn_blocking(move || {
             file.seek(SeekFrom::Start(0))?;
-            difference(BufReader::with_capacity(1 << 18, file), BufReader::with_capacity(1 << 18, now))
+            compared(BufReader::with_capacity(1 << 18, file), BufReader::with_capacity(1 << 18, now))
         });
         let (output, compared) = tokio::join!(child.wait_with_output(), comparing);
         let output = output.map_err(|error| Failure::unexpected(format!("pg_dump: {error}")))?;
@@ -72,16 +69,34 @@ fn no_room(error: &io::Error) -> Failure {
         .remedy("Name a folder with room for a dump of the database in TMPDIR.")
 }
 
-/// Where they differ first. Reads both to their ends, so that whoever writes one of them can end well.
-fn difference(mut before: impl BufRead, mut after: impl BufRead) -> io::Result<Option<Difference>> {
+/// What a comparison found.
+pub(super) struct Compared {
+    /// Where the dumps differ first.
+    pub(super) difference: Option<Difference>,
+    /// How many of the server's own options were left out of both.
+    pub(super) options_left_out: u64,
+}
+
+/// Reads both to their ends, so that whoever writes one of them can end well.
+fn compared(before: impl BufRead, after: impl BufRead) -> io::Result<Compared> {
+    let (mut before, mut after) = (DumpLines::new(before), DumpLines::new(after));
+    let difference = difference(&mut before, &mut after)?;
+    Ok(Compared { difference, options_left_out: before.options_left_out() + after.options_left_out() })
+}
+
+/// Where they differ first.
+fn difference(
+    before: &mut DumpLines<impl BufRead>,
+    after: &mut DumpLines<impl BufRead>,
+) -> io::Result<Option<Difference>> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let mut found: Option<Difference> = None;
     let (mut line, mut within) = (0, None);
     loop {
         ours.clear();
         theirs.clear();
-        let more = before.read_until(b'\n', &mut ours)? + after.read_until(b'\n', &mut theirs)? > 0;
-        if !more {
+        let more = [before.read_line(&mut ours)?, after.read_line(&mut theirs)?];
+        if more == [false, false] {
             return Ok(found);
         }
         line += 1;
@@ -130,13 +145,21 @@ mod tests {
     use super::*;
 
     fn of(before: &str, after: &str) -> Option<Difference> {
-        difference(before.as_bytes(), after.as_bytes()).unwrap()
+        compared(before.as_bytes(), after.as_bytes()).unwrap().difference
     }
 
     #[test]
     fn the_same_is_the_same() {
         assert_eq!(of("a\nb\n", "a\nb\n"), None);
         assert_eq!(of("", ""), None);
+    }
+
+    #[test]
+    fn what_the_server_keeps_for_itself_is_not_compared_and_is_counted() {
+        let column = |version: &str| format!("a\nALTER TABLE ONLY t ALTER COLUMN c SET ({version});\nb\n");
+        let found = compared(column("pg_attver=1").as_bytes(), b"a\nb\n".as_slice()).unwrap();
+        assert_eq!((found.difference, found.options_left_out), (None, 1));
+        assert!(of(&column("n_distinct=1"), "a\nb\n").is_some());
     }
 
     #[test]

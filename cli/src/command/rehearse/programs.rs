@@ -4,7 +4,7 @@ use crate::database_url::DatabaseUrl;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::target::Target;
-use phaseline_embedded::Binaries;
+use phaseline_embedded::{Binaries, Version};
 use std::fs::File;
 use std::process::{ExitStatus, Stdio};
 use tokio::process::{Child, Command};
@@ -24,6 +24,11 @@ impl Programs {
             }
         }
         Ok(Self { binaries })
+    }
+
+    /// The version that `pg_dump` says it is of.
+    pub(super) fn pg_dump_version(&self) -> Option<Version> {
+        self.binaries.version_of("pg_dump")
     }
 
     fn command(&self, name: &str, url: &DatabaseUrl) -> Command {

@@ -7,6 +7,7 @@ use super::programs::Programs;
 use super::report::{Failed, First, Method, Rehearsal};
 use super::source::Source;
 use crate::args::ReasonArgs;
+use crate::command::backup;
 use crate::command::migrate::{self, MigrateArgs};
 use crate::command::plan::{self, RunArgs};
 use crate::command::rollback::{self, RollbackArgs};
@@ -169,8 +170,10 @@ impl Steps<'_> {
         let begun = Instant::now();
         let watcher = self.context.watcher();
         watcher.step("dumping the copy again and comparing", None);
-        report.difference = before.compare(self.programs, self.copy.target().url()).await?;
+        let compared = before.compare(self.programs, self.copy.target().url()).await?;
         watcher.finish();
+        report.difference = compared.difference;
+        report.notes.extend(backup::left_out_note(compared.options_left_out, self.programs.pg_dump_version()));
         report.step("compare", begun, None);
         report.identical = Some(report.difference.is_none());
         if report.difference.is_some() {

@@ -1,0 +1,58 @@
+//! Client programs that are older than the server: what they print too much is left out, and said.
+
+use crate::program::{Ran, legacy, on, phaseline};
+use phaseline_embedded::testing::{TestDatabase, older_minor};
+use phaseline_embedded::{BINDIR_VARIABLE, Binaries};
+
+fn with_older(database: &TestDatabase, older: &Binaries, args: &[&str]) -> Ran {
+    let mut command = phaseline(args);
+    command.env("DATABASE_URL", database.url()).env(BINDIR_VARIABLE, older.bindir());
+    Ran::of(command.output().unwrap())
+}
+
+/// Whether the server keeps a version of each column, as it does since 15.20.
+fn versions_columns(database: &TestDatabase) -> bool {
+    database.psql(
+        "SELECT EXISTS (SELECT FROM pg_attribute, unnest(attoptions) o WHERE attrelid = 'project_phases'::regclass
+             AND o LIKE 'pg\\_%')",
+    ) == "t"
+}
+
+#[test]
+fn a_rehearsal_leaves_out_what_the_server_keeps_and_says_so() {
+    let database = legacy();
+    let Some(older) = older_minor(database.cluster().binaries()) else { return };
+    for method in ["dump", "template"] {
+        let args = ["rehearse", "--json", "--method", method];
+        let report = with_older(&database, &older, &args).ends_with(0).object("phaseline.rehearse/1");
+        let notes = report["notes"].to_string();
+        let said = notes.contains("pg_dump 15.19 is older than the server and prints options")
+            && notes.contains("(pg_attver)");
+        assert_eq!(said, versions_columns(&database), "{notes}");
+        let own = on(&database, &args).ends_with(0).object("phaseline.rehearse/1");
+        assert!(!own["notes"].to_string().contains("pg_attver"), "{own}");
+    }
+}
+
+#[test]
+fn doctor_and_backup_say_that_the_client_is_older() {
+    let database = legacy();
+    let binaries = database.cluster().binaries();
+    let Some(older) = older_minor(binaries) else { return };
+    let (server, theirs) = (binaries.version_of("postgres").unwrap(), older.version_of("pg_dump").unwrap());
+    let is_older = theirs.is_older_minor_of(server);
+
+    let doctor = with_older(&database, &older, &["doctor", "--quiet"]).stdout;
+    let line = doctor.lines().find(|line| line.contains(" pg_dump ")).unwrap();
+    assert!(line.contains(&format!("version {theirs}, the server's is {server}")), "{line}");
+    assert_eq!(line.trim_start().starts_with("warn"), is_older, "{doctor}");
+    let own = on(&database, &["doctor", "--quiet"]).stdout;
+    assert!(own.contains(&format!("version {server}, the server's is {server}")), "{own}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("before.dump");
+    let args = ["migrate", "--yes", "--backup", file.to_str().unwrap()];
+    let ran = with_older(&database, &older, &args).ends_with(0);
+    let said = ran.stderr.contains(&format!("pg_dump {theirs} is older than the server, {server}"));
+    assert_eq!(said, is_older, "{}", ran.stderr);
+}

@@ -1,0 +1,76 @@
+//! Versions of PostgreSQL: what a program says of itself, and what a server says.
+
+use std::fmt;
+
+/// A version of PostgreSQL, such as 15.20. They are ordered within a major version only: 16.1 is older than 15.20.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Version {
+    /// The major version.
+    pub major: u32,
+    /// The minor version; 0 for one that is not released yet (`19beta1`).
+    pub minor: u32,
+}
+
+impl Version {
+    /// From a server's setting `server_version_num`: 150020 is 15.20.
+    pub fn of_server(server_version_num: u32) -> Self {
+        Self { major: server_version_num / 10_000, minor: server_version_num % 10_000 }
+    }
+
+    /// From what a program prints for `--version`: `pg_dump (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)`.
+    pub(crate) fn of_program(text: &str) -> Option<Self> {
+        let version = text.split_once("(PostgreSQL) ")?.1;
+        let (major, rest) = number(version)?;
+        let minor = rest.strip_prefix('.').and_then(number).map_or(0, |(minor, _)| minor);
+        Some(Self { major, minor })
+    }
+
+    /// Whether this is an earlier release of the same major version.
+    pub fn is_older_minor_of(self, other: Self) -> bool {
+        self.major == other.major && self.minor < other.minor
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// The number that a text starts with, and what follows it.
+fn number(text: &str) -> Option<(u32, &str)> {
+    let end = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+    Some((text[..end].parse().ok()?, &text[end..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_and_servers_say_the_same_version_in_different_forms() {
+        let version = Version { major: 15, minor: 20 };
+        assert_eq!(Version::of_server(150_020), version);
+        for text in [
+            "pg_dump (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)",
+            "postgres (PostgreSQL) 15.20",
+            "psql (PostgreSQL) 15.20devel\n",
+        ] {
+            assert_eq!(Version::of_program(text), Some(version), "{text}");
+        }
+        assert_eq!(
+            Version::of_program("postgres (PostgreSQL) 19beta1"),
+            Some(Version { major: 19, minor: 0 })
+        );
+        assert_eq!(Version::of_program("cat (GNU coreutils) 9.1"), None);
+        assert_eq!(version.to_string(), "15.20");
+    }
+
+    #[test]
+    fn only_minors_of_one_major_version_are_compared() {
+        let of = |major, minor| Version { major, minor };
+        assert!(of(15, 18).is_older_minor_of(of(15, 20)));
+        assert!(!of(15, 20).is_older_minor_of(of(15, 20)));
+        assert!(!of(16, 1).is_older_minor_of(of(15, 20)) && !of(15, 1).is_older_minor_of(of(16, 0)));
+    }
+}

@@ -1,0 +1,136 @@
+//! Which options of the catalogue users set, and which the server keeps for itself.
+//!
+//! `attoptions` and `reloptions` hold what somebody set by `ALTER .. SET (name = value)`; since the releases of
+//! November 2026 (15.20) they hold a version of each column as well, `pg_attver`, which `pg_dump` leaves out. So the names are
+//! looked at: those that are listed here are users' and are carried over. A name that begins with `pg_` and is not
+//! listed is the server's own and is no part of a definition. Any other name belongs to a PostgreSQL that is newer than this
+//! program, and is refused by name: see [`super::obstacles`].
+//!
+//! The lists are those of PostgreSQL 15 to 18, chapters CREATE TABLE ("Storage Parameters"), ALTER TABLE ("SET (
+//! attribute_option )") and CREATE INDEX ("Index Storage Parameters").
+
+use super::TableDefinition;
+
+/// What an option is set on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope<'a> {
+    Table,
+    /// Named `toast.…` in SQL, and without that prefix in the catalogue.
+    Toast,
+    Column,
+    /// An index of this access method, one of PostgreSQL's own.
+    Index(&'a str),
+}
+
+const COLUMN: [&str; 2] = ["n_distinct", "n_distinct_inherited"];
+
+/// Those of a table alone.
+const TABLE: [&str; 6] = [
+    "autovacuum_analyze_scale_factor",
+    "autovacuum_analyze_threshold",
+    "fillfactor",
+    "parallel_workers",
+    "toast_tuple_target",
+    "user_catalog_table",
+];
+
+/// Those of a table and of its TOAST table.
+const TABLE_AND_TOAST: [&str; 18] = [
+    "autovacuum_enabled",
+    "autovacuum_freeze_max_age",
+    "autovacuum_freeze_min_age",
+    "autovacuum_freeze_table_age",
+    "autovacuum_multixact_freeze_max_age",
+    "autovacuum_multixact_freeze_min_age",
+    "autovacuum_multixact_freeze_table_age",
+    "autovacuum_vacuum_cost_delay",
+    "autovacuum_vacuum_cost_limit",
+    "autovacuum_vacuum_insert_scale_factor",
+    "autovacuum_vacuum_insert_threshold",
+    "autovacuum_vacuum_max_threshold", // since 18
+    "autovacuum_vacuum_scale_factor",
+    "autovacuum_vacuum_threshold",
+    "log_autovacuum_min_duration",
+    "vacuum_index_cleanup",
+    "vacuum_max_eager_freeze_failure_rate", // since 18
+    "vacuum_truncate",
+];
+
+impl Scope<'_> {
+    /// Whether this program knows what the option means.
+    fn knows(self, name: &str) -> bool {
+        match self {
+            Self::Column => COLUMN.contains(&name),
+            Self::Table => TABLE.contains(&name) || TABLE_AND_TOAST.contains(&name),
+            Self::Toast => TABLE_AND_TOAST.contains(&name),
+            Self::Index(method) => match method {
+                "btree" => &["deduplicate_items", "fillfactor"][..],
+                "hash" | "spgist" => &["fillfactor"],
+                "gist" => &["buffering", "fillfactor"],
+                "gin" => &["fastupdate", "gin_pending_list_limit"],
+                "brin" => &["autosummarize", "pages_per_range"],
+                _ => &[],
+            }
+            .contains(&name),
+        }
+    }
+
+    /// Whether an option has to be refused, since nobody knows what carrying it over, or leaving it out, would do.
+    pub(super) fn refuses(self, name: &str) -> bool {
+        // An index is created from the text that the server prints, which has all its options.
+        let left_out = is_servers_own(name) && !matches!(self, Self::Index(_));
+        !self.knows(name) && !left_out
+    }
+}
+
+/// Whether the server keeps this option for itself.
+fn is_servers_own(name: &str) -> bool {
+    name.starts_with("pg_")
+}
+
+impl TableDefinition {
+    /// The definition without the options that the server keeps for itself.
+    pub(super) fn without_servers_own(mut self) -> Self {
+        let of_users = |option: &String| !is_servers_own(name_of(option));
+        self.options.retain(of_users);
+        self.toast_options.retain(of_users);
+        for column in &mut self.columns {
+            column.options.retain(of_users);
+        }
+        self
+    }
+}
+
+/// The name in `n_distinct=-0.5`.
+fn name_of(option: &str) -> &str {
+    option.split_once('=').map_or(option, |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_carried_over_left_out_or_refused() {
+        for (scope, name) in [
+            (Scope::Column, "n_distinct"),
+            (Scope::Table, "fillfactor"),
+            (Scope::Table, "vacuum_truncate"),
+            (Scope::Toast, "vacuum_truncate"),
+            (Scope::Index("gin"), "fastupdate"),
+        ] {
+            assert!(!scope.refuses(name) && !is_servers_own(name), "{scope:?} {name}");
+        }
+        assert!(is_servers_own("pg_attver") && !Scope::Column.refuses("pg_attver"));
+        for (scope, name) in [
+            (Scope::Column, "fillfactor"),
+            (Scope::Table, "n_distinct"),
+            (Scope::Toast, "fillfactor"),
+            (Scope::Table, "shape"),
+            (Scope::Index("btree"), "fastupdate"),
+            (Scope::Index("btree"), "pg_attver"),
+        ] {
+            assert!(scope.refuses(name), "{scope:?} {name}");
+        }
+    }
+}

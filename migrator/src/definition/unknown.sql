@@ -1,0 +1,70 @@
+-- What the catalogue says about table $1.$2 in codes and names that can mean something new in a newer PostgreSQL.
+-- One row for each: a kind, the object, and the code or name. search_path must be empty.
+WITH t AS (
+    SELECT c.*
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'
+),
+attributes AS (
+    SELECT a.*, pg_describe_object('pg_catalog.pg_class'::regclass, a.attrelid, a.attnum) AS object
+    FROM t
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+),
+constraints AS (
+    SELECT con.*, pg_describe_object('pg_catalog.pg_constraint'::regclass, con.oid, 0) AS object
+    FROM t JOIN pg_catalog.pg_constraint con ON con.conrelid = t.oid
+)
+-- Options, which the caller knows or not. Those of an extension's access method are the extension's.
+SELECT 'option of table' AS kind, pg_describe_object('pg_catalog.pg_class'::regclass, t.oid, 0) AS object,
+    split_part(o, '=', 1) AS name
+FROM t, unnest(t.reloptions) o
+UNION ALL
+SELECT 'option of toast', pg_describe_object('pg_catalog.pg_class'::regclass, t.oid, 0), split_part(o, '=', 1)
+FROM t JOIN pg_catalog.pg_class toast ON toast.oid = t.reltoastrelid, unnest(toast.reloptions) o
+UNION ALL
+SELECT 'option of column', a.object, split_part(o, '=', 1)
+FROM attributes a, unnest(a.attoptions) o
+UNION ALL
+SELECT 'option of ' || am.amname, pg_describe_object('pg_catalog.pg_class'::regclass, ic.oid, 0), split_part(o, '=', 1)
+FROM t
+JOIN pg_catalog.pg_index i ON i.indrelid = t.oid AND i.indisvalid AND i.indisready
+JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
+JOIN pg_catalog.pg_am am ON am.oid = ic.relam AND am.oid < 16384, unnest(ic.reloptions) o
+
+-- Codes that capture.sql does not know.
+UNION ALL
+SELECT 'code', a.object, c.name
+FROM attributes a
+CROSS JOIN LATERAL (VALUES
+    (a.attstorage NOT IN ('p', 'e', 'm', 'x'), format('storage %L', a.attstorage)),
+    (a.attcompression NOT IN ('', 'p', 'l'), format('compression %L', a.attcompression)),
+    (a.attgenerated NOT IN ('', 's'), format('generated %L', a.attgenerated))) c(odd, name)
+WHERE c.odd
+UNION ALL
+SELECT 'code', pg_describe_object('pg_catalog.pg_class'::regclass, t.oid, 0), format('replica identity %L', t.relreplident)
+FROM t WHERE t.relreplident NOT IN ('d', 'n', 'f', 'i')
+UNION ALL
+SELECT 'code', c.object, format('constraint %L', c.contype)
+FROM constraints c WHERE c.contype NOT IN ('c', 'f', 'p', 'u', 'x', 't', 'n')
+UNION ALL
+SELECT 'code', pg_describe_object('pg_catalog.pg_trigger'::regclass, g.oid, 0), format('enabled %L', g.tgenabled)
+FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid
+WHERE NOT g.tgisinternal AND g.tgenabled NOT IN ('O', 'D', 'R', 'A')
+UNION ALL
+SELECT 'code', pg_describe_object('pg_catalog.pg_policy'::regclass, p.oid, 0), format('command %L', p.polcmd)
+FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
+WHERE p.polcmd NOT IN ('r', 'a', 'w', 'd', '*')
+
+-- NOT NULL as a constraint, since 18: only one that says no more than NOT NULL is carried over.
+UNION ALL
+SELECT 'not null', c.object, a.attname
+FROM constraints c
+JOIN attributes a ON a.attnum = c.conkey[1]
+JOIN t ON true
+CROSS JOIN LATERAL (SELECT format('%s_%s_not_null', t.relname, a.attname) AS usual) u
+WHERE c.contype = 'n' AND (NOT c.convalidated OR c.connoinherit
+    OR obj_description(c.oid, 'pg_constraint') IS NOT NULL
+    -- A name that is too long is cut in its parts.
+    OR CASE WHEN octet_length(u.usual) < 64 THEN c.conname <> u.usual ELSE c.conname NOT LIKE '%\_not\_null' END)
+ORDER BY 1, 2, 3
