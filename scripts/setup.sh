@@ -3,14 +3,15 @@
 # Installs what is missing to build and run Phaseline, and nothing else: a C compiler, make, curl (for the README's tour), PostgreSQL.
 #
 #   scripts/setup.sh         what `make demo` needs
-#   scripts/setup.sh test    that, and an older minor version of PostgreSQL in target/postgres for `make test`
+#   scripts/setup.sh test    that, and an older minor version of PostgreSQL 15 in target/postgres for `make test`
 #   scripts/setup.sh lint    that of the first line, and rustfmt, clippy and cargo-deny for `make lint`
 #   scripts/setup.sh fuzz    that of the first line, and schemathesis (Python) in target/fuzz for `make fuzz`
-#   scripts/setup.sh newest  nothing; fails if the system's packages have a newer PostgreSQL than the one that is installed
+#   scripts/setup.sh newest [VERSION]    nothing; fails if the system's packages have a newer PostgreSQL than the one that is
+#                            installed, or if that is not VERSION; prints its version
 #
-# With UPGRADE=1, or CI=true, PostgreSQL is brought to the newest minor version that the system's packages have first,
-# and its version is printed. Can be run again at any time; else says nothing if everything is there. Without the right to install
-# packages it prints the command to run and exits with 1.
+# With UPGRADE=1, or CI=true unless UPGRADE is set, PostgreSQL is first brought to the newest minor version that the system's
+# packages have (its servers restart), and its version is printed. Can be run again at any time; otherwise prints nothing if everything
+# is there. Without the right to install packages it prints the command to run and exits with 1.
 set -euo pipefail
 
 readonly oldest_postgres=15
@@ -53,12 +54,13 @@ candidate_folders() {
     local program
     program=$(type -P postgres) && dirname "$(readlink -f "$program")"
     have pg_config && pg_config --bindir 2>/dev/null
-    printf '%s\n' \
-        /usr/lib/postgresql/*/bin \
-        /usr/pgsql-*/bin \
-        /usr/libexec/postgresql* \
-        /opt/homebrew/opt/postgresql@*/bin \
-        /usr/local/opt/postgresql@*/bin
+    # The newest first, as the program has it.
+    local place
+    for place in '/usr/lib/postgresql/*/bin' '/usr/pgsql-*/bin' '/usr/libexec/postgresql*' \
+        '/opt/homebrew/opt/postgresql@*/bin' '/usr/local/opt/postgresql@*/bin'; do
+        # shellcheck disable=SC2086
+        printf '%s\n' $place | sort -rV
+    done
 }
 
 # Whether a server that is new enough is here, with its client programs beside it or in PATH. Leaves its folder in `bindir`,
@@ -150,6 +152,11 @@ may_install() {
     ((EUID == 0)) || { have sudo && sudo -n true 2>/dev/null; }
 }
 
+# What somebody without the right to install runs instead.
+how_to_run() {
+    if have sudo; then echo "run: sudo $*"; else echo "run as root: $*"; fi
+}
+
 as_root() {
     if ((EUID == 0)); then
         "$@" </dev/null >&2
@@ -162,17 +169,23 @@ as_root() {
 # file prevents it for as long as the installation takes.
 readonly no_main_cluster=/etc/postgresql-common/createcluster.d/phaseline-setup.conf
 
+# Lets apt-get know what is offered today. Without the option it ends well when nothing can be reached.
+update_lists() {
+    as_root apt-get update -q --error-on=any && return
+    say "apt-get update failed; once more"
+    sleep 5
+    as_root apt-get update -q --error-on=any && return
+    say "apt-get update failed again"
+    return 1
+}
+
 # Called where bash does not stop at errors by itself.
 apt_install() {
     local status=0
     trap 'as_root rm -f "$no_main_cluster"' EXIT
     as_root mkdir -p "${no_main_cluster%/*}" || return
     as_root sh -c "echo 'create_main_cluster = false' >'$no_main_cluster'" || return
-    if ! as_root apt-get update -q; then
-        say "apt-get update failed; once more"
-        sleep 5
-        as_root apt-get update -q || say "apt-get update failed again; going on with the lists that are here"
-    fi
+    update_lists || say "going on with the lists that are here"
     # The system's own upgrade may hold the lock.
     as_root env DEBIAN_FRONTEND=noninteractive "$@" -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 || status=$?
     as_root rm -f "$no_main_cluster"
@@ -196,7 +209,7 @@ install_tools() {
             ;;
     esac
     ((EUID != 0)) || sudo=''
-    [[ $manager == brew ]] || may_install || die "missing: $*; run: $sudo${command[*]}"
+    [[ $manager == brew ]] || may_install || die "missing: $*; $(how_to_run "${command[@]}")"
     say "missing: $*; running: ${command[*]}"
     "$runner" "${command[@]}" </dev/null >&2 || die "that failed; look above, or run yourself: $sudo${command[*]}"
 }
@@ -244,13 +257,15 @@ upgrade_postgres() {
     local -a command
     have_postgres
     if have apt-get && may_install; then
-        as_root apt-get update -q || say "apt-get update failed; going on with the lists that are here"
+        update_lists || say "going on with the lists that are here"
     fi
     read -r name installed offered <<<"$(postgres_package)" || true
-    if [[ -n $offered ]] && older "$installed" "$offered"; then
+    if [[ -z $offered ]]; then
+        say "PostgreSQL in $bindir is not from Debian's packages: bring it up to date as you installed it"
+    elif older "$installed" "$offered"; then
         # The client programs are in a package of their own, which the server's wants in no certain version.
         command=(apt-get install -y --only-upgrade "$name" "${name/postgresql/postgresql-client}" libpq5)
-        may_install || die "PostgreSQL $installed is installed, and $offered is offered; run: sudo ${command[*]}"
+        may_install || die "PostgreSQL $installed is installed, and $offered is offered; $(how_to_run "${command[@]}")"
         say "PostgreSQL $installed is installed, and $offered is offered; running: ${command[*]}"
         apt_install "${command[@]}" || die "that failed; look above"
     fi
@@ -259,16 +274,25 @@ upgrade_postgres() {
 
 # Fails if the packages offer a newer version than the one that is installed, and so was tested.
 refuse_older_postgres() {
-    local name installed offered
+    local name installed offered known=yes
     have_postgres || die "there is no PostgreSQL"
+    [[ -z ${1:-} || $(postgres_version) == "$1" ]] || die "PostgreSQL was $1 and is $(postgres_version): somebody upgraded it"
+    if have apt-get; then
+        { may_install && update_lists; } || known=
+    fi
     read -r name installed offered <<<"$(postgres_package)" || true
     if [[ -z $offered ]]; then
         say "PostgreSQL $(postgres_version), $bindir: not from Debian's packages, so nothing newer is looked for"
     elif older "$installed" "$offered"; then
         die "tested on PostgreSQL $installed, but the packages offer $offered; run: make setup UPGRADE=1"
-    else
+    elif [[ -n $known ]]; then
         say "PostgreSQL $(postgres_version), $bindir: the newest that the packages offer"
+    elif [[ ${CI:-} == true ]]; then
+        die "what the packages offer today is not known: apt-get update failed, or may not be run"
+    else
+        say "PostgreSQL $(postgres_version), $bindir: what the packages offer today is not known"
     fi
+    postgres_version
 }
 
 need_cargo() {
@@ -309,24 +333,33 @@ need_schemathesis() {
     cp "$wanted" "$folder/installed.txt"
 }
 
+# An older minor version, for the tests of upgrades in place. It is a package for Linux with glibc, so it cannot be had everywhere.
+get_older_postgres() {
+    have_postgres
+    [[ $(server_version "$bindir") == "${older_postgres%.*}" ]] || return 0
+    bash scripts/postgres.sh "$older_postgres" "${CARGO_TARGET_DIR:-target}/postgres/$older_postgres" && return
+    [[ ${CI:-} != true ]] || die "PostgreSQL $older_postgres cannot be had; look above"
+    say "without PostgreSQL $older_postgres the tests of upgrades in place are skipped"
+}
+
 cd "$(dirname "$0")/.."
 readonly wanted=${1:-}
 case $wanted in
     '' | test | lint | fuzz | newest) ;;
-    *) die "usage: scripts/setup.sh [test|lint|fuzz|newest]" ;;
+    *) die "usage: scripts/setup.sh [test|lint|fuzz|newest [VERSION]]" ;;
 esac
 
 if [[ $wanted == newest ]]; then
-    refuse_older_postgres
+    refuse_older_postgres "${2:-}"
     exit
 fi
 need_tools "$wanted"
-if [[ ${UPGRADE:-} == 1 || ${CI:-} == true ]]; then
+if [[ ${UPGRADE:-} == 1 ]] || [[ -z ${UPGRADE:-} && ${CI:-} == true ]]; then
     upgrade_postgres
 fi
 need_cargo
 case $wanted in
-    test) bash scripts/postgres.sh "$older_postgres" "${CARGO_TARGET_DIR:-target}/postgres/$older_postgres" ;;
+    test) get_older_postgres ;;
     fuzz) need_schemathesis ;;
     lint)
         need_component fmt rustfmt

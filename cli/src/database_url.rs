@@ -71,6 +71,15 @@ impl DatabaseUrl {
         Ok(Self { options, bare, password })
     }
 
+    /// With the password, for a function that keeps it off command lines itself.
+    pub(crate) fn with_password(&self) -> String {
+        match &self.password {
+            // The user's name is encoded, so this is the end of it.
+            Some(password) => self.bare.replacen('@', &format!(":{}@", encoded(password)), 1),
+            None => self.bare.clone(),
+        }
+    }
+
     /// Another database on the same server. It goes among the parameters, where the last one counts, for PostgreSQL's
     /// programs and for ours.
     pub(crate) fn beside(&self, database: &str) -> Self {

@@ -14,6 +14,9 @@ pub const BINDIR_VARIABLE: &str = "PHASELINE_PG_BINDIR";
 /// The oldest major version of PostgreSQL that is used.
 pub const OLDEST_MAJOR_VERSION: u32 = 15;
 
+/// The newest major version of PostgreSQL whose catalogue this program knows.
+pub const NEWEST_MAJOR_VERSION: u32 = 18;
+
 /// A folder with PostgreSQL's programs, of one version: at least `initdb`, `postgres` and `pg_ctl`.
 #[derive(Debug, Clone)]
 pub struct Binaries {

@@ -2,39 +2,65 @@
 //!
 //! Since the releases of November 2026 (15.20) PostgreSQL keeps a version of each column among the column's options,
 //! as `pg_attver=N`, and gives it another value at each rewrite of the table. `pg_dump` of those releases leaves it out; an
-//! older one prints `ALTER TABLE ONLY t ALTER COLUMN c SET (pg_attver=N);`, so that two dumps of one state differ. Here such
-//! options are taken out of the text, whichever `pg_dump` wrote it. A name that begins with `pg_` is PostgreSQL's
-//! own: nothing that users name may begin so.
+//! earlier one prints `ALTER TABLE ONLY t ALTER COLUMN c SET (pg_attver=N);`, so that two dumps of one state differ. Here
+//! options of columns whose names begin with `pg_` are taken out of those statements, whichever `pg_dump` wrote them: users
+//! cannot set one. Rows, function bodies, comments and all other statements stay as they are.
 
 use std::io::{self, BufRead};
+use std::ops::Range;
 
 /// A dump in plain text, as `pg_dump` wrote it but for the options that the server keeps for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dump {
     /// The text.
     pub bytes: Vec<u8>,
-    /// How many options were taken out. More than none only if `pg_dump` is older than the server.
+    /// How many options were taken out. None if this `pg_dump` leaves them out itself.
     pub options_left_out: u64,
+}
+
+impl Dump {
+    /// Takes the server's own options out of a dump in plain text.
+    pub(crate) fn of_text(text: &[u8]) -> Self {
+        let mut lines = DumpLines::new(text);
+        let mut bytes = Vec::with_capacity(text.len());
+        // What lies in memory can always be read.
+        while matches!(lines.read_line(&mut bytes), Ok(true)) {}
+        Self { bytes, options_left_out: lines.options_left_out() }
+    }
 }
 
 /// Reads a dump line by line, without the options that the server keeps for itself.
 #[derive(Debug)]
 pub struct DumpLines<R> {
     dump: R,
-    /// Within the rows of a `COPY .. FROM stdin`.
-    in_rows: bool,
+    place: Place,
     options_left_out: u64,
+}
+
+/// Where in a dump a line begins.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    /// Between two statements.
+    Between,
+    /// Within a statement, outside of quotes.
+    Statement,
+    /// Within a string (`'`) or a quoted name (`"`).
+    Quoted(u8),
+    /// Within a string that ends with this tag, such as `$_$`.
+    Dollar(Vec<u8>),
+    /// Within the rows of a `COPY .. FROM stdin`.
+    Rows,
 }
 
 impl<R: BufRead> DumpLines<R> {
     /// Over a dump in plain text.
     pub fn new(dump: R) -> Self {
-        Self { dump, in_rows: false, options_left_out: 0 }
+        Self { dump, place: Place::Between, options_left_out: 0 }
     }
 
     /// Appends the next line, its end included, to `line`. Returns `false` at the end of the dump.
     ///
-    /// A statement that spans several lines because of a line break in a name counts as one.
+    /// A `COPY` or `ALTER TABLE ONLY` that spans several lines, as it does with a line break in a name, counts as one.
     ///
     /// # Errors
     /// When the dump cannot be read.
@@ -44,18 +70,30 @@ impl<R: BufRead> DumpLines<R> {
             if self.dump.read_until(b'\n', line)? == 0 {
                 return Ok(false);
             }
-            if self.in_rows {
-                self.in_rows = line[start..] != *b"\\.\n";
+            if self.place == Place::Rows {
+                if line[start..] == *b"\\.\n" {
+                    self.place = Place::Between;
+                }
                 return Ok(true);
             }
-            if line[start..].starts_with(b"COPY ") && line.ends_with(b" FROM stdin;\n") {
-                self.in_rows = true;
+            let watched = self.place == Place::Between && begins_watched(&line[start..]);
+            self.place.pass(&line[start..]);
+            if !watched {
                 return Ok(true);
             }
-            if !alters_table(&line[start..]) {
+            while self.place != Place::Between {
+                let from = line.len();
+                if self.dump.read_until(b'\n', line)? == 0 {
+                    break;
+                }
+                self.place.pass(&line[from..]);
+            }
+            if line[start..].starts_with(COPY) {
+                if line.ends_with(b" FROM stdin;\n") {
+                    self.place = Place::Rows;
+                }
                 return Ok(true);
             }
-            while ends_in_name(&line[start..]) && self.dump.read_until(b'\n', line)? > 0 {}
             let Some(options) = column_options(&line[start..]) else {
                 return Ok(true);
             };
@@ -76,36 +114,76 @@ impl<R: BufRead> DumpLines<R> {
     }
 }
 
-impl Dump {
-    /// Takes the server's own options out of a dump in plain text.
-    pub(crate) fn of_text(text: &[u8]) -> Self {
-        let mut lines = DumpLines::new(text);
-        let mut bytes = Vec::with_capacity(text.len());
-        // What lies in memory can always be read.
-        while matches!(lines.read_line(&mut bytes), Ok(true)) {}
-        Self { bytes, options_left_out: lines.options_left_out() }
-    }
+const COPY: &[u8] = b"COPY ";
+
+fn begins_watched(line: &[u8]) -> bool {
+    [COPY, b"ALTER TABLE ONLY ", b"ALTER FOREIGN TABLE ONLY "].iter().any(|begin| line.starts_with(begin))
 }
 
-fn alters_table(line: &[u8]) -> bool {
-    line.starts_with(b"ALTER TABLE ONLY ") || line.starts_with(b"ALTER FOREIGN TABLE ONLY ")
-}
-
-/// Whether a quoted name is still open at the end of this text.
-fn ends_in_name(text: &[u8]) -> bool {
-    let mut quote = None;
-    for byte in text.iter().filter(|byte| matches!(byte, b'"' | b'\'')) {
-        match quote {
-            None => quote = Some(byte),
-            Some(open) if open == byte => quote = None,
-            Some(_) => {}
+impl Place {
+    /// Goes on to the end of a line that begins here. `pg_dump` doubles quotes within quotes, and has no other escapes.
+    fn pass(&mut self, line: &[u8]) {
+        // A command of psql, as `\restrict`.
+        if *self == Self::Between && line.starts_with(b"\\") {
+            return;
+        }
+        let mut at = 0;
+        while let Some(&byte) = line.get(at) {
+            match self {
+                Self::Rows => return,
+                Self::Quoted(quote) => {
+                    if byte == *quote {
+                        *self = Self::Statement;
+                    }
+                    at += 1;
+                }
+                Self::Dollar(tag) => {
+                    if line[at..].starts_with(tag) {
+                        at += tag.len();
+                        *self = Self::Statement;
+                    } else {
+                        at += 1;
+                    }
+                }
+                Self::Between | Self::Statement => match byte {
+                    b'-' if line[at..].starts_with(b"--") => return,
+                    b';' => {
+                        *self = Self::Between;
+                        at += 1;
+                    }
+                    b'\'' | b'"' => {
+                        *self = Self::Quoted(byte);
+                        at += 1;
+                    }
+                    b'$' if at == 0 || !is_of_name(line[at - 1]) => {
+                        let tag = dollar_tag(&line[at..]);
+                        at += tag.map_or(1, <[u8]>::len);
+                        *self = tag.map_or(Self::Statement, |tag| Self::Dollar(tag.to_owned()));
+                    }
+                    _ => {
+                        if !byte.is_ascii_whitespace() {
+                            *self = Self::Statement;
+                        }
+                        at += 1;
+                    }
+                },
+            }
         }
     }
-    quote == Some(&b'"')
+}
+
+/// The `$tag$` at the beginning of a text.
+fn dollar_tag(text: &[u8]) -> Option<&[u8]> {
+    let length = text.iter().skip(1).position(|byte| !is_of_name(*byte) || *byte == b'$')? + 1;
+    (text[length] == b'$').then(|| &text[..=length])
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii()
 }
 
 /// Where the options stand in `ALTER TABLE ONLY t ALTER COLUMN c SET (n_distinct=5, pg_attver=7);`.
-fn column_options(statement: &[u8]) -> Option<std::ops::Range<usize>> {
+fn column_options(statement: &[u8]) -> Option<Range<usize>> {
     const SET: &[u8] = b" SET (";
     let end = statement.len().checked_sub(b");\n".len())?;
     if !statement.ends_with(b");\n") || !contains(statement, b" ALTER COLUMN ") {
@@ -162,14 +240,34 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_stays_as_it_is_rows_above_all() {
-        let text = "COPY public.t (x) FROM stdin;\n\
-            ALTER TABLE ONLY public.t ALTER COLUMN a SET (pg_attver=1);\n\\.\n\
-            ALTER TABLE ONLY public.t ALTER COLUMN a SET STATISTICS 5;\n\
-            ALTER TABLE ONLY public.t ALTER COLUMN a SET DEFAULT '\"'::text;\n\
-            ALTER TABLE ONLY public.t SET (fillfactor=70);\n\
-            ALTER TABLE ONLY public.t\n    ADD CONSTRAINT c CHECK ((a > 1));\n\
-            INSERT INTO t VALUES ('\nALTER DATABASE d SET (pg_attver=1);\n');\nno end";
-        assert_eq!(without(text), (text.to_owned(), 0));
+    fn what_users_wrote_stays_as_it_is() {
+        let own = "ALTER TABLE ONLY public.t ALTER COLUMN a SET (pg_attver=1);\n";
+        let texts = [
+            format!("COPY public.t (x) FROM stdin;\n{own}\\.\n"),
+            format!("COPY public.\"t\nx\" (x) FROM stdin;\n{own}\\.\n"),
+            format!("CREATE FUNCTION f() RETURNS void\n    AS $_$\n{own}$$ a' \" $_$;\n"),
+            format!("CREATE FUNCTION f() RETURNS void\n    AS '\n{own}it''s ';\n"),
+            format!("COMMENT ON TABLE t IS 'a\n{own}';\n"),
+            "ALTER TABLE ONLY public.t ALTER COLUMN a SET STATISTICS 5;\n".to_owned(),
+            "ALTER TABLE ONLY public.t ALTER COLUMN a SET DEFAULT '\"'::text;\n".to_owned(),
+            "ALTER TABLE ONLY public.t\n    ADD CONSTRAINT c CHECK ((a > 1));\nno end".to_owned(),
+        ];
+        for text in texts {
+            assert_eq!(without(&text), (text.clone(), 0));
+            // And it does not keep the next statement from being read.
+            if !text.ends_with("no end") {
+                let (kept, left_out) = without(&format!("{text}\\unrestrict it's\n-- it's\n{own}"));
+                assert_eq!((kept, left_out), (format!("{text}\\unrestrict it's\n-- it's\n"), 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_function_that_speaks_of_copy_has_no_rows() {
+        let text = "CREATE FUNCTION f() RETURNS void\n    AS $$\nCOPY t (a) FROM stdin;\n-- 5\" wide\n$$;\n\
+            ALTER TABLE ONLY t ALTER COLUMN a SET (pg_attver=5);\nALTER TABLE ONLY t ALTER COLUMN a$b$c SET (pg_attver=5);\n";
+        let expected =
+            "CREATE FUNCTION f() RETURNS void\n    AS $$\nCOPY t (a) FROM stdin;\n-- 5\" wide\n$$;\n";
+        assert_eq!(without(text), (expected.to_owned(), 2));
     }
 }

@@ -34,7 +34,7 @@ pub mod testing;
 mod url;
 mod version;
 
-pub use binaries::{BINDIR_VARIABLE, Binaries, OLDEST_MAJOR_VERSION};
+pub use binaries::{BINDIR_VARIABLE, Binaries, NEWEST_MAJOR_VERSION, OLDEST_MAJOR_VERSION};
 pub use dump::{Dump, DumpLines};
 pub use error::EmbeddedError;
 pub use server::{Server, default_data_dir};

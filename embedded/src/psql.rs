@@ -48,6 +48,29 @@ impl Binaries {
         self.dump(self.client("pg_dump", url, Whose::Users)?, args)
     }
 
+    /// Whether this `pg_dump` prints options that the server keeps for itself (see [`Dump`]), as one does that is older than
+    /// the server's release. Versions do not tell: 16.14 is older than 15.20. One table's definition is dumped to see.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::Program`] with what `psql` or `pg_dump` said.
+    pub fn pg_dump_prints_servers_own(&self, url: &str) -> Result<bool, EmbeddedError> {
+        // The table as a pattern of names that matches itself alone.
+        let table = run_sql(
+            self.psql_command(url, Whose::Users)?,
+            "SELECT pg_catalog.format('%s.%s', pg_catalog.quote_ident(n.nspname), pg_catalog.quote_ident(c.relname))
+               FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+              WHERE c.relkind = 'r' AND n.nspname !~ '[^a-z_]' AND c.relname !~ '[^a-z_]' AND n.nspname !~ '^pg_'
+                AND n.nspname <> 'information_schema' AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+                AND EXISTS (SELECT FROM pg_catalog.pg_attribute a, pg_catalog.unnest(a.attoptions) o
+                             WHERE a.attrelid = c.oid AND o ~ '^pg_')
+              ORDER BY n.nspname <> 'public', c.relname LIMIT 1",
+        )?;
+        if table.is_empty() {
+            return Ok(false);
+        }
+        Ok(self.pg_dump(url, &["--schema-only", "--table", &table])?.options_left_out > 0)
+    }
+
     /// As [`Binaries::pg_dump`], of a server that we started.
     pub(crate) fn pg_dump_of_ours(&self, url: &str, args: &[&str]) -> Result<Dump, EmbeddedError> {
         self.dump(self.client("pg_dump", url, Whose::Ours)?, args)

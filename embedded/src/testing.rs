@@ -10,7 +10,7 @@ mod options;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -160,24 +160,38 @@ impl fmt::Debug for TestCluster {
     }
 }
 
-/// An older minor version of the same major version as `binaries`, from before columns had a version in the catalogue. `None` if
-/// the tests run on another major version, which is said.
+/// An older minor version of the same major version as `binaries`, from before columns had a version in the catalogue: 15.19, which
+/// `scripts/setup.sh test` puts beside the build. `None`, and a line on stderr, if the tests run on another major version, or if it
+/// cannot be had for this machine.
 ///
-/// It lies where `scripts/setup.sh test` puts it, beside the build. Panics if it is not there.
+/// Panics in CI if it is not there.
 pub fn older_minor(binaries: &Binaries) -> Option<Binaries> {
     const OLDER: Version = Version { major: 15, minor: 19 };
     if binaries.major_version() != OLDER.major {
-        eprintln!("SKIPPED: the tests run on PostgreSQL {}, not {}", binaries.major_version(), OLDER.major);
+        report(&format!(
+            "SKIPPED: the tests run on PostgreSQL {}, not {}",
+            binaries.major_version(),
+            OLDER.major
+        ));
         return None;
     }
     let test = std::env::current_exe().unwrap_or_default();
-    // target/debug/deps/it-…
-    let target = test.ancestors().nth(3).unwrap_or(&test);
-    let folder = target.join("postgres").join(OLDER.to_string()).join("bin");
-    match Binaries::in_folder(&folder) {
-        Ok(older) => Some(older),
-        Err(error) => panic!("{error}\n`scripts/setup.sh test` puts PostgreSQL {OLDER} there"),
+    // target/debug/deps/it-…, and target/TRIPLE/debug/deps/it-…
+    let place = Path::new("postgres").join(OLDER.to_string()).join("bin");
+    let folders = [3, 4].into_iter().filter_map(|up| Some(test.ancestors().nth(up)?.join(&place)));
+    let found = folders.into_iter().find_map(|folder| Binaries::in_folder(&folder).ok());
+    if found.is_none() {
+        let missing =
+            format!("PostgreSQL {OLDER} is not in target/postgres: scripts/setup.sh test puts it there");
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{missing}");
+        report(&format!("SKIPPED: {missing}"));
     }
+    found
+}
+
+/// A line that is seen: `eprintln!` is kept from view by cargo unless a test fails.
+fn report(line: &str) {
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Dumps a database of a test cluster as text; see [`Binaries::pg_dump`].
@@ -189,8 +203,7 @@ pub fn pg_dump(url: &str, args: &[&str]) -> Result<String, EmbeddedError> {
     Ok(String::from_utf8_lossy(&dump.bytes).into_owned())
 }
 
-/// Says on which server the tests of this process run, once for each version. Not with `eprintln!`, which cargo keeps from view
-/// unless a test fails.
+/// Says on which server the tests of this process run, once for each folder of programs.
 fn announce(binaries: &Binaries) {
     static SAID: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
@@ -198,9 +211,9 @@ fn announce(binaries: &Binaries) {
         return;
     }
     said.push(binaries.bindir().to_owned());
-    let version = binaries.version_of("postgres").map_or_else(|| "?".to_owned(), |version| version.to_string());
-    let line = format!("tests run on PostgreSQL {version}, {}\n", binaries.bindir().display());
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    let version =
+        binaries.version_of("postgres").map_or_else(|| "?".to_owned(), |version| version.to_string());
+    report(&format!("tests run on PostgreSQL {version}, {}", binaries.bindir().display()));
 }
 
 impl Inner {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A version of PostgreSQL, such as 15.20. They are ordered within a major version only: 16.1 is older than 15.20.
+/// A version of PostgreSQL, such as 15.20. Versions of different major versions have no order: 16.14 is older than 15.20.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Version {
     /// The major version.
@@ -23,11 +23,6 @@ impl Version {
         let (major, rest) = number(version)?;
         let minor = rest.strip_prefix('.').and_then(number).map_or(0, |(minor, _)| minor);
         Some(Self { major, minor })
-    }
-
-    /// Whether this is an earlier release of the same major version.
-    pub fn is_older_minor_of(self, other: Self) -> bool {
-        self.major == other.major && self.minor < other.minor
     }
 }
 
@@ -64,13 +59,5 @@ mod tests {
         );
         assert_eq!(Version::of_program("cat (GNU coreutils) 9.1"), None);
         assert_eq!(version.to_string(), "15.20");
-    }
-
-    #[test]
-    fn only_minors_of_one_major_version_are_compared() {
-        let of = |major, minor| Version { major, minor };
-        assert!(of(15, 18).is_older_minor_of(of(15, 20)));
-        assert!(!of(15, 20).is_older_minor_of(of(15, 20)));
-        assert!(!of(16, 1).is_older_minor_of(of(15, 20)) && !of(15, 1).is_older_minor_of(of(16, 0)));
     }
 }

@@ -1,11 +1,12 @@
 //! `migrate --backup`: the whole database in a file, before anything is touched.
 
 use crate::context::Context;
+use crate::database_url::DatabaseUrl;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::page::figures::{bytes, plural};
 use crate::target::Target;
-use phaseline_embedded::Version;
+use phaseline_embedded::{Binaries, Version};
 use phaseline_migrator::progress::Progress;
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
@@ -35,7 +36,7 @@ fn exists(file: &Path) -> Failure {
 /// Dumps the database. The file appears whole or not at all.
 pub(super) async fn write(context: &Context, target: &Target, file: &Path) -> Result<(), Failure> {
     let version = server_version(target).await?;
-    let binaries = target.binaries(version.major)?;
+    let binaries = target.binaries(version)?;
     let partial = Partial::create(file)?;
     let watcher = context.watcher();
     watcher.step(&format!("writing the backup {}", file.display()), None);
@@ -59,10 +60,13 @@ pub(super) async fn write(context: &Context, target: &Target, file: &Path) -> Re
     }
     let size = partial.keep_as(file)?;
     watcher.finish();
-    if let Some(older) = binaries.version_of("pg_dump").filter(|own| own.is_older_minor_of(version)) {
+    // The backup is written: what cannot be found out about it now does not matter to it.
+    if prints_servers_own(&binaries, target.url()).await.unwrap_or(false) {
+        let version =
+            binaries.version_of("pg_dump").map_or_else(String::new, |version| format!(" {version}"));
         context.output.remark(&format!(
-            "pg_dump {older} is older than the server, {version}: the backup may have options that the server keeps for itself, \
-             which only servers of {version} and later take"
+            "pg_dump{version} is older than the server: the backup has options that the server keeps for itself \
+             (pg_attver), which servers from before November 2026 refuse"
         ));
     }
     context.output.remark(&format!(
@@ -74,21 +78,30 @@ pub(super) async fn write(context: &Context, target: &Target, file: &Path) -> Re
     Ok(())
 }
 
-async fn server_version(target: &Target) -> Result<Version, Failure> {
+async fn server_version(target: &Target) -> Result<u32, Failure> {
     let mut connection = target.connect("backup").await?;
     let number: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int4")
         .fetch_one(&mut connection)
         .await?;
-    Ok(Version::of_server(number.unsigned_abs()))
+    Ok(Version::of_server(number.unsigned_abs()).major)
 }
 
-/// What to say when a comparison of dumps left out options that the server keeps for itself.
+/// Whether this `pg_dump` prints options that the server keeps for itself.
+pub(super) async fn prints_servers_own(binaries: &Binaries, url: &DatabaseUrl) -> Result<bool, Failure> {
+    let (binaries, url) = (binaries.clone(), url.with_password());
+    tokio::task::spawn_blocking(move || binaries.pg_dump_prints_servers_own(&url))
+        .await
+        .map_err(|error| Failure::unexpected(format!("pg_dump: {error}")))?
+        .map_err(Failure::from)
+}
+
+/// What to report when a comparison of two dumps left out options that the server keeps for itself, so many in each.
 pub(super) fn left_out_note(options: u64, pg_dump: Option<Version>) -> Option<String> {
     let version = pg_dump.map_or_else(String::new, |version| format!(" {version}"));
     (options > 0).then(|| {
         format!(
-            "pg_dump{version} is older than the server and prints options that the server keeps for itself \
-             (pg_attver): {} not compared",
+            "pg_dump{version} is older than the server and printed {} that the server keeps for itself (pg_attver), \
+             which phaseline did not compare",
             plural(options, "option")
         )
     })

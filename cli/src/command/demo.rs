@@ -117,7 +117,8 @@ async fn versions(target: &Target, binaries: &Binaries) -> Result<String, Failur
     let mut connection = target.connect("demo").await?;
     let server: String =
         sqlx::query_scalar("SELECT current_setting('server_version')").fetch_one(&mut connection).await?;
-    let pg_dump = binaries.version_of("pg_dump").map_or_else(|| "?".to_owned(), |version| version.to_string());
+    let pg_dump =
+        binaries.version_of("pg_dump").map_or_else(|| "?".to_owned(), |version| version.to_string());
     Ok(format!("PostgreSQL {server}, pg_dump {pg_dump}"))
 }
 
@@ -207,8 +208,7 @@ async fn there_and_back(
         bytes(before.bytes.len() as u64),
         bytes(after.bytes.len() as u64)
     ));
-    let left_out = before.options_left_out + after.options_left_out;
-    if let Some(note) = backup::left_out_note(left_out, dumper.binaries.version_of("pg_dump")) {
+    if let Some(note) = backup::left_out_note(after.options_left_out, dumper.binaries.version_of("pg_dump")) {
         story.say(&format!("  {note}"));
     }
     Ok(before.bytes.len())

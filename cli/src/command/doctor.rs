@@ -36,11 +36,11 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
         Ok(target) => target,
         // A wrong URL is not the installation's fault.
         Err(failure) if failure.exit() == Exit::Usage => return Err(failure),
-        Err(failure) => return Ok(without_database(context, report, &failure)),
+        Err(failure) => return Ok(without_database(context, report, &failure).await),
     };
     let mut connection = match target.connect_to_any("doctor").await {
         Ok(connection) => connection,
-        Err(failure) => return Ok(without_database(context, report, &failure)),
+        Err(failure) => return Ok(without_database(context, report, &failure).await),
     };
     if args.repair {
         repair(&mut connection).await?;
@@ -69,10 +69,11 @@ async fn copies(report: &mut Report, connection: &mut PgConnection, target: &Tar
 }
 
 /// What can be said without a database.
-fn without_database(context: &Context, mut report: Report, failure: &Failure) -> Exit {
+async fn without_database(context: &Context, mut report: Report, failure: &Failure) -> Exit {
     let remedy = failure.remedy_text().unwrap_or("See above.");
     report.fail("connection", crate::redact::passwords(failure.message()), remedy);
-    server::check_programs(&mut report, None, phaseline_embedded::Binaries::find().map_err(Failure::from));
+    server::check_programs(&mut report, None, phaseline_embedded::Binaries::find().map_err(Failure::from))
+        .await;
     context.output.answer(&report, || report.page());
     Exit::NoDatabase
 }

@@ -1,6 +1,13 @@
--- Everything that pg_dump (15 to 17) prints about the ordinary table $1.$2 and what hangs on it, as one JSON value.
--- Options come as they are in the catalogue: options.rs tells those that users set from the server's own. Codes that are not
--- known here are named by unknown.sql, and refused.
+-- Everything that pg_dump (15 to 18) prints about the ordinary table $1.$2 and what hangs on it, as one JSON value.
+-- What is read as it is in the catalogue, and what keeps the server's own apart:
+--   attoptions, reloptions        options.rs: known names are users', pg_* is the server's, others are refused
+--   attstorage, attcompression, attgenerated, relreplident, contype, tgenabled, polcmd
+--                                 unknown.sql: a code that is not known here is refused
+--   attacl, relacl                read by aclexplode: names of privileges, as GRANT takes them
+--   attstattarget, stxstattarget  numbers that ALTER TABLE and ALTER STATISTICS take
+--   prattrs, conkey, confkey      column numbers, written as names
+--   attidentity, attinhcount, relpersistence, reloftype and the like   obstacles.sql refuses them
+-- Expressions and definitions are text that the server prints (pg_get_*), and reads.
 -- search_path must be empty, so that every name is printed with its schema. SELECT on the catalogue suffices.
 WITH t AS (
     SELECT c.*, n.nspname

@@ -11,7 +11,7 @@ pub enum DefinitionError {
     NotInTransaction,
     /// PostgreSQL printed an object in a form that cannot be moved to another schema safely.
     #[error(
-        "{table}: cannot make sense of the definition of {object}; this version of PostgreSQL prints it unlike 15 to 17"
+        "{table}: cannot make sense of the definition of {object}; this version of PostgreSQL prints it unlike 15 to 18"
     )]
     Unexpected {
         /// The table, qualified.

@@ -124,30 +124,41 @@ async fn unknown(
     let obstacle = |(kind, object, name): (String, String, String)| {
         let (object, reason, remedy) = match kind.strip_prefix("option of ") {
             Some(scope) => {
-                let (scope, name, alter) = match scope {
-                    "table" => (Scope::Table, name.clone(), "ALTER TABLE .."),
-                    "toast" => (Scope::Toast, format!("toast.{name}"), "ALTER TABLE .."),
-                    "column" => (Scope::Column, name.clone(), "ALTER TABLE .. ALTER COLUMN .."),
-                    method => (Scope::Index(method), name.clone(), "ALTER INDEX .."),
+                let (scope, prefix, alter) = match scope {
+                    "table" => (Scope::Table, "", "ALTER TABLE .."),
+                    "toast" => (Scope::Toast, "toast.", "ALTER TABLE .."),
+                    "column" => (Scope::Column, "", "ALTER TABLE .. ALTER COLUMN .."),
+                    method => (Scope::Index(method), "", "ALTER INDEX .."),
                 };
-                if !scope.refuses(name.strip_prefix("toast.").unwrap_or(&name)) {
+                if !scope.refuses(&name) {
                     return None;
                 }
+                let reset = format!("{prefix}{}", quote_ident(&name));
                 (
-                    format!("option {name} of {object}"),
+                    format!("option {prefix}{name} of {object}"),
                     "this program does not know the option, so it cannot promise to bring it back",
-                    format!("{alter} RESET ({name}), and set it again afterwards"),
+                    format!("{alter} RESET ({}), and set it again afterwards", reset),
                 )
             }
             None if kind == "not null" => (
                 object,
-                "only a NOT NULL that is valid, is inherited, and has its usual name and no comment is carried over",
-                format!("ALTER TABLE .. ALTER COLUMN {} DROP NOT NULL, then SET NOT NULL", quote_ident(&name)),
+                "only a NOT NULL that is valid and inherited, and has its usual name and no comment, is carried over",
+                format!(
+                    "ALTER TABLE .. RENAME CONSTRAINT .. TO {}; COMMENT ON CONSTRAINT .. IS NULL; ALTER TABLE .. \
+                     VALIDATE CONSTRAINT ..; ALTER TABLE .. ALTER CONSTRAINT .. INHERIT: whichever applies",
+                    quote_ident(&name)
+                ),
+            ),
+            None if name == "generated 'v'" => (
+                format!("{object} (virtual)"),
+                "virtual generated columns are not carried over",
+                "keep its expression, drop the column, and add it again afterwards: its values are computed"
+                    .into(),
             ),
             None => (
                 format!("{object} ({name})"),
                 "this program does not know what the catalogue says of it; it knows PostgreSQL 15 to 18",
-                "drop it, and create it again afterwards; or take a newer phaseline".into(),
+                "use a phaseline that knows this version of PostgreSQL".into(),
             ),
         };
         Some(Obstacle { table: title.clone(), object, reason: reason.into(), remedy })

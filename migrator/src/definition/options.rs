@@ -4,10 +4,11 @@
 //! November 2026 (15.20) they hold a version of each column as well, `pg_attver`, which `pg_dump` leaves out. So the names are
 //! looked at: those that are listed here are users' and are carried over. A name that begins with `pg_` and is not
 //! listed is the server's own and is no part of a definition. Any other name belongs to a PostgreSQL that is newer than this
-//! program, and is refused by name: see [`super::obstacles`].
+//! program, and is refused by name: see [`super::obstacles`]. An index is created from the text that the server prints, with all
+//! its options, so nothing can be left out there, and a name that begins with `pg_` is refused, too.
 //!
-//! The lists are those of PostgreSQL 15 to 18, chapters CREATE TABLE ("Storage Parameters"), ALTER TABLE ("SET (
-//! attribute_option )") and CREATE INDEX ("Index Storage Parameters").
+//! The lists are those of PostgreSQL 15 to 18, chapters CREATE TABLE (storage parameters), ALTER TABLE (attribute
+//! options) and CREATE INDEX (index storage parameters).
 
 use super::TableDefinition;
 
@@ -64,7 +65,8 @@ impl Scope<'_> {
             Self::Table => TABLE.contains(&name) || TABLE_AND_TOAST.contains(&name),
             Self::Toast => TABLE_AND_TOAST.contains(&name),
             Self::Index(method) => match method {
-                "btree" => &["deduplicate_items", "fillfactor"][..],
+                // The last one does nothing any more, and the server still keeps it.
+                "btree" => &["deduplicate_items", "fillfactor", "vacuum_cleanup_index_scale_factor"][..],
                 "hash" | "spgist" => &["fillfactor"],
                 "gist" => &["buffering", "fillfactor"],
                 "gin" => &["fastupdate", "gin_pending_list_limit"],

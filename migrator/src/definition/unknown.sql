@@ -56,9 +56,9 @@ SELECT 'code', pg_describe_object('pg_catalog.pg_policy'::regclass, p.oid, 0), f
 FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
 WHERE p.polcmd NOT IN ('r', 'a', 'w', 'd', '*')
 
--- NOT NULL as a constraint, since 18: only one that says no more than NOT NULL is carried over.
+-- NOT NULL as a constraint, since 18: only one that says no more than NOT NULL is carried over. With the usual name.
 UNION ALL
-SELECT 'not null', c.object, a.attname
+SELECT 'not null', c.object, u.usual
 FROM constraints c
 JOIN attributes a ON a.attnum = c.conkey[1]
 JOIN t ON true

@@ -200,10 +200,10 @@ async fn tables_of_another_kind_are_refused() {
 async fn a_table_without_the_planners_columns_is_refused() {
     let fixture = Fixture::bare();
     fixture.database.psql("ALTER TABLE project_phases RENAME COLUMN phase_type TO kind");
-    assert_eq!(
-        found(&fixture, &[PHASES]).await,
-        ["public.project_phases: column kind", "public.project_phases: column phase_type"]
-    );
+    let mut found = found(&fixture, &[PHASES]).await;
+    // Since 18 a NOT NULL has a name, which keeps the column's old one.
+    found.retain(|obstacle| !obstacle.contains("constraint project_phases_phase_type_not_null"));
+    assert_eq!(found, ["public.project_phases: column kind", "public.project_phases: column phase_type"]);
 }
 
 #[tokio::test]
@@ -404,4 +404,116 @@ async fn every_option_that_is_carried_over_is_one_of_the_server() {
     assert_eq!(found(&fixture, &[open, ASSIGNMENTS]).await, Vec::<String>::new());
     rebuild(&mut fixture.connect().await).await;
     assert_same_dumps(&decorated, &fixture.dumps());
+}
+
+/// The lists of options lack nothing that the server knows: of all words in its program, those that it takes as options of a
+/// table, a column or an index raise no obstacle.
+#[tokio::test]
+async fn every_option_of_the_server_is_carried_over() {
+    let fixture = Fixture::bare();
+    let program = std::fs::read(fixture.database.cluster().binaries().program("postgres")).unwrap();
+    let of_name = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'_';
+    let mut words: Vec<&str> = program
+        .split(|byte| !of_name(byte))
+        .filter(|word| (6..=60).contains(&word.len()) && word.contains(&b'_'))
+        .filter_map(|word| std::str::from_utf8(word).ok())
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    // `fillfactor` and `buffering` have no underscore.
+    words.extend(["fillfactor", "buffering", "fastupdate", "autosummarize"]);
+    assert!(words.len() > 1_000 && words.contains(&"toast_tuple_target"), "{}", words.len());
+
+    let mut conn = fixture.connect().await;
+    sqlx::raw_sql(
+        "ALTER TABLE resource_assignments ADD COLUMN long text;
+         CREATE INDEX i_btree ON resource_assignments (id);
+         CREATE INDEX i_hash ON resource_assignments USING hash (id);
+         CREATE INDEX i_spgist ON resource_assignments USING spgist (long);
+         CREATE INDEX i_gist ON resource_assignments USING gist (point(1, 2));
+         CREATE INDEX i_gin ON resource_assignments USING gin ((ARRAY[long]));
+         CREATE INDEX i_brin ON resource_assignments USING brin (id);
+         CREATE TABLE set (statement text, option text)",
+    )
+    .execute(&mut conn)
+    .await
+    .unwrap();
+    // An option that the server does not know "unrecognized"; any other complaint is about the value.
+    sqlx::query(
+        "WITH target (statement) AS (VALUES
+             ('ALTER TABLE resource_assignments SET (%I = %L)'), ('ALTER TABLE resource_assignments SET (toast.%I = %L)'),
+             ('ALTER TABLE resource_assignments ALTER COLUMN id SET (%I = %L)'),
+             ('ALTER INDEX i_btree SET (%I = %L)'), ('ALTER INDEX i_hash SET (%I = %L)'),
+             ('ALTER INDEX i_spgist SET (%I = %L)'), ('ALTER INDEX i_gist SET (%I = %L)'),
+             ('ALTER INDEX i_gin SET (%I = %L)'), ('ALTER INDEX i_brin SET (%I = %L)'))
+         INSERT INTO set SELECT t.statement, w FROM target t, unnest($1::text[]) w",
+    )
+    .bind(&words)
+    .execute(&mut conn)
+    .await
+    .unwrap();
+    sqlx::raw_sql(
+        "DO $$ DECLARE s record; value text;
+         BEGIN
+             FOR s IN SELECT * FROM set LOOP
+                 -- Many values, since one is good for each option.
+                 FOREACH value IN ARRAY '{64,1,off,0.5,2000000,nonsense}'::text[] LOOP
+                     BEGIN
+                         EXECUTE format(s.statement, s.option, value);
+                         EXIT;
+                     EXCEPTION WHEN OTHERS THEN
+                         EXIT WHEN sqlerrm LIKE 'unrecognized %';
+                     END;
+                 END LOOP;
+             END LOOP;
+         END $$",
+    )
+    .execute(&mut conn)
+    .await
+    .unwrap();
+    let set: i64 = sqlx::query_scalar(
+        "SELECT sum(cardinality(reloptions)) FROM pg_class
+          WHERE oid IN ('resource_assignments'::regclass, 'i_btree'::regclass, 'i_gin'::regclass)",
+    )
+    .fetch_one(&mut conn)
+    .await
+    .unwrap();
+    assert!(set > 20, "{set}");
+    assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, Vec::<String>::new());
+}
+
+/// Since 18 NOT NULL is a constraint; only the plain one is carried over.
+#[tokio::test]
+async fn a_not_null_that_says_more_and_a_virtual_column_are_refused_by_name() {
+    let fixture = Fixture::bare();
+    if fixture.database.psql("SHOW server_version_num").parse::<u32>().unwrap() < 180_000 {
+        eprintln!("SKIPPED: before PostgreSQL 18 NOT NULL has no name");
+        return;
+    }
+    assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, Vec::<String>::new());
+    fixture.database.psql(
+        "ALTER TABLE project_phases RENAME CONSTRAINT project_phases_total_budget_not_null TO total_is_needed;
+         COMMENT ON CONSTRAINT resource_assignments_assignment_date_not_null ON resource_assignments IS 'every day';
+         ALTER TABLE resource_assignments ADD note text;
+         ALTER TABLE resource_assignments ADD CONSTRAINT resource_assignments_note_not_null NOT NULL note NOT VALID;
+         ALTER TABLE resource_assignments ADD currency text GENERATED ALWAYS AS ('EUR')",
+    );
+    assert_eq!(
+        found(&fixture, &[PHASES, ASSIGNMENTS]).await,
+        sorted(vec![
+            "public.project_phases: constraint total_is_needed on table public.project_phases",
+            "public.resource_assignments: constraint resource_assignments_assignment_date_not_null on table \
+             public.resource_assignments",
+            "public.resource_assignments: constraint resource_assignments_note_not_null on table \
+             public.resource_assignments",
+            "public.resource_assignments: column currency of table public.resource_assignments (virtual)",
+        ])
+    );
+    fixture.database.psql(
+        "ALTER TABLE project_phases RENAME CONSTRAINT total_is_needed TO project_phases_total_budget_not_null;
+         COMMENT ON CONSTRAINT resource_assignments_assignment_date_not_null ON resource_assignments IS NULL;
+         UPDATE resource_assignments SET note = '';
+         ALTER TABLE resource_assignments VALIDATE CONSTRAINT resource_assignments_note_not_null, DROP COLUMN currency",
+    );
+    assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, Vec::<String>::new());
 }

@@ -1,9 +1,11 @@
 //! The server, and PostgreSQL's programs on this machine.
 
 use super::Report;
+use crate::command::backup;
+use crate::database_url::DatabaseUrl;
 use crate::failure::Failure;
 use crate::target::Target;
-use phaseline_embedded::{Binaries, OLDEST_MAJOR_VERSION, Version};
+use phaseline_embedded::{Binaries, NEWEST_MAJOR_VERSION, OLDEST_MAJOR_VERSION, Version};
 use sqlx::{FromRow, PgConnection};
 
 #[derive(FromRow)]
@@ -31,7 +33,15 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, ta
         Err(error) => return report.unchecked("server", error),
     };
     let version = Version::of_server(server.number.unsigned_abs());
-    if version.major >= OLDEST_MAJOR_VERSION {
+    if version.major > NEWEST_MAJOR_VERSION {
+        report.warn(
+            "server version",
+            format!("PostgreSQL {}, newer than {NEWEST_MAJOR_VERSION}", server.version),
+            format!(
+                "This program knows PostgreSQL {OLDEST_MAJOR_VERSION} to {NEWEST_MAJOR_VERSION}: rehearse before you migrate."
+            ),
+        );
+    } else if version.major >= OLDEST_MAJOR_VERSION {
         report.ok("server version", format!("PostgreSQL {}", server.version));
     } else {
         report.fail(
@@ -66,16 +76,16 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, ta
             "A new database in UTF8 takes every name.",
         );
     }
-    check_programs(report, Some(version), target.binaries(version.major));
+    check_programs(report, Some((version, target.url())), target.binaries(version.major)).await;
 }
 
-/// Looks for `pg_dump`, which reads servers of its own version and older ones.
-pub(super) fn check_programs(
+/// Looks for `pg_dump`, which reads servers of its own major version and older ones; `database` is what it would read.
+pub(super) async fn check_programs(
     report: &mut Report,
-    server: Option<Version>,
+    database: Option<(Version, &DatabaseUrl)>,
     binaries: Result<Binaries, Failure>,
 ) {
-    let for_backup = "It is needed for migrate --backup and for the private server only.";
+    let for_backup = "It is needed for rehearse, migrate --backup and the private server only.";
     let binaries = match binaries {
         Ok(binaries) => binaries,
         Err(failure) => {
@@ -92,20 +102,25 @@ pub(super) fn check_programs(
         };
         return report.warn("pg_dump", text, format!("Install PostgreSQL's client programs. {for_backup}"));
     };
-    let of = server.map_or_else(String::new, |server| format!(", the server's is {server}"));
-    let text = format!("{}, version {version}{of}", program.display());
-    match server {
-        Some(server) if version.major < server.major => report.warn(
+    let Some((server, url)) = database else {
+        return report.ok("pg_dump", format!("{}, version {version}", program.display()));
+    };
+    let text = format!("{}, version {version}, the server's is {server}", program.display());
+    if version.major < server.major {
+        let remedy = format!(
+            "It does not read this server. Install the client programs of PostgreSQL {}.",
+            server.major
+        );
+        return report.warn("pg_dump", text, remedy);
+    }
+    match backup::prints_servers_own(&binaries, url).await {
+        Ok(true) => report.warn(
             "pg_dump",
-            text,
-            format!("It does not read this server. Install the client programs of PostgreSQL {}.", server.major),
+            format!("{text}; it is older than the server and prints options that the server keeps for itself"),
+            "Upgrade the client programs. Where phaseline compares dumps it leaves these options out, but a backup \
+             has them, and servers from before November 2026 refuse them.",
         ),
-        Some(server) if version.is_older_minor_of(server) => report.warn(
-            "pg_dump",
-            text,
-            "It may print options that a newer server keeps for itself: phaseline leaves them out where it compares, \
-             but a backup has them, and older servers do not take them. Upgrade the client programs.",
-        ),
-        _ => report.ok("pg_dump", text),
+        // A role that may not read the table that was tried need not be able to.
+        Ok(false) | Err(_) => report.ok("pg_dump", text),
     }
 }

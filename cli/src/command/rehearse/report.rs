@@ -85,7 +85,7 @@ pub(crate) struct Step {
 /// Where two dumps differ first.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Difference {
-    /// The line's number, from 1.
+    /// The line's number, from 1, without the lines that are not compared.
     pub(crate) line: u64,
     /// What the dump says it is part of.
     pub(crate) within: Option<String>,
