@@ -30,11 +30,11 @@ pub fn connect(options: PgConnectOptions, settings: &Settings) -> PgPool {
         .connect_lazy_with(options.application_name(APPLICATION))
 }
 
-/// What every connection is told first.
+/// What every connection is set to first. No function, operator or type of another schema comes before PostgreSQL's own.
 fn greeting(settings: &Settings) -> String {
     let milliseconds = |time: Duration| time.as_millis().clamp(1, i32::MAX as u128);
     let mut greeting = format!(
-        "SET default_transaction_isolation = 'read committed'; SET lock_timeout = {}; SET statement_timeout = {}; \
+        "SET search_path = pg_catalog, pg_temp; SET default_transaction_isolation = 'read committed'; SET lock_timeout = {}; SET statement_timeout = {}; \
          SET idle_in_transaction_session_timeout = {}",
         milliseconds(settings.lock_timeout),
         milliseconds(settings.statement_timeout),

@@ -116,7 +116,7 @@ impl Target {
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     let settings =
-                        "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'";
+                        "SET search_path = pg_catalog, pg_temp; SET default_transaction_isolation = 'read committed'; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'";
                     sqlx::Executor::execute(connection, settings).await.map(|_| ())
                 })
             })

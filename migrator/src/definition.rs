@@ -9,7 +9,7 @@
 //! before indexes and the swap lies between:
 //!
 //! 1. [`TableDefinition::create_in`]: the bare table in the shadow schema, then the caller loads it;
-//! 2. [`TableDefinition::index_in`]: keys, indexes and checks;
+//! 2. [`TableDefinition::index_in`]: keys, indexes and checks; [`TableDefinition::validate_in`] checks the rows;
 //! 3. [`TableDefinition::drop_incoming_foreign_keys`] of every table, then [`TableDefinition::swap_in`] of every table;
 //! 4. [`finish`]: owner, foreign keys, triggers, policies, comments, grants.
 //!

@@ -19,7 +19,7 @@ use crate::watch::Watch;
 use crate::{legacy, links, session};
 pub use options::PlanOptions;
 use phaseline_domain::{PhaseId, ProjectId};
-use phaseline_projections::FoldedLog;
+use phaseline_projections::{Access, FoldedLog, foreign_code};
 use phaseline_store::{StoreError, chain::Inspector};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -230,6 +230,13 @@ pub(crate) async fn prepare(
         plan.anomalies = findings.into_anomalies();
         return Ok(Outcome::Report(Box::new(plan)));
     }
+    for foreign in foreign_code(connection, None, Access::Read).await? {
+        findings.note(Code::Obstacle, "object", "code of others", foreign);
+    }
+    if findings.refused() {
+        plan.anomalies = findings.into_anomalies();
+        return Ok(Outcome::Report(Box::new(plan)));
+    }
     check_structure(connection, &found, &mut findings).await?;
     if findings.refused() && (found.shape != Shape::Legacy || !readable(connection).await?) {
         plan.anomalies = findings.into_anomalies();
@@ -255,6 +262,7 @@ pub(crate) async fn prepare(
     let mut translation = translate(&tables, &log, &links, &earlier, options);
     let role = options.role.as_deref();
     plan.missing_privileges.extend(missing_beyond(connection, role, &[&phases, &assignments]).await?);
+    plan.missing_privileges.extend(foreign_code(connection, role, Access::Build).await?);
     plan.missing_privileges.extend(
         definition::missing_privileges(connection, options.role.as_deref(), SHADOW, &[&phases, &assignments])
             .await?,

@@ -17,7 +17,7 @@ use crate::verify::missing_of_new_shape;
 use phaseline_domain::event::{PhaseRemoved, TimelineClosed, TimelineRescheduled};
 use phaseline_domain::legacy::{self, LegacyPhaseType};
 use phaseline_domain::{Description, PhaseId, ProjectId, TimelineEvent};
-use phaseline_projections::{FoldedLog, FoldedTimeline, adopt, project_phases};
+use phaseline_projections::{Access, FoldedLog, FoldedTimeline, adopt, foreign_code, project_phases};
 use phaseline_store::{Import, NewEvent, schema, timeline};
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
@@ -272,6 +272,7 @@ pub(crate) async fn prepare(
             plan.missing_privileges.push("CREATE on the database, for schema phaseline".to_owned());
         }
     }
+    plan.missing_privileges.extend(foreign_code(connection, options.role.as_deref(), Access::Write).await?);
     plan.ready = !findings.refused() && plan.missing_privileges.is_empty();
     plan.anomalies = findings.into_anomalies();
     Ok(Takeover { plan, adoption, known, log })

@@ -12,6 +12,7 @@ use crate::progress::Progress;
 use crate::session;
 use crate::shape::{self, Shape};
 pub(crate) use fitness::missing_of_new_shape;
+use phaseline_projections::{Access, refuse_foreign_code};
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -116,6 +117,7 @@ pub async fn verify(
     progress: &dyn Progress,
 ) -> Result<Verification, MigratorError> {
     let mut transaction = session::read_only(connection).await?;
+    refuse_foreign_code(&mut transaction, Access::Read).await?;
     let found = shape::find(&mut transaction).await?;
     let mut checks = Checks::default();
     // Half of each shape is for the checks to find: dates make it the new one, a type alone the old one.

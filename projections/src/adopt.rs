@@ -6,6 +6,7 @@ pub use take_in::{Adopted, Plan, Refused, TakenIn, need_commands, take_in};
 
 use crate::live::{LiveRow, NOBODY, select_list};
 use crate::project_phases::COLUMNS;
+use crate::{Access, refuse_foreign_code};
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 use phaseline_domain::event::{DefaultPhaseSupplied, PhaseAdopted, TimelineOpened};
 use phaseline_domain::{
@@ -35,6 +36,7 @@ pub async fn find(
     only: Option<&[ProjectId]>,
     known: impl Fn(ProjectId) -> bool,
 ) -> Result<Vec<Unadopted>, StoreError> {
+    refuse_foreign_code(connection, Access::Read).await?;
     let among = only.map_or_else(String::new, |only| {
         let ids: Vec<String> = only.iter().map(ToString::to_string).collect();
         format!(

@@ -6,7 +6,7 @@ pub use project::{Cure, Finding, ProjectDrift, ProjectDriftKind, look};
 
 use crate::live::{LiveRow, select_list};
 use crate::project_phases::{COLUMNS, FoldedRow};
-use crate::{FoldedLog, PhaseRow, project_phases};
+use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::{StoreError, copy};
 use serde::Serialize;
@@ -75,6 +75,7 @@ impl std::fmt::Display for Drift {
 
 /// Every difference between the live rows and the fold, by project and phase. Does not depend on the session's settings.
 pub async fn compare(connection: &mut PgConnection, log: &FoldedLog) -> Result<Vec<Drift>, StoreError> {
+    refuse_foreign_code(connection, Access::Read).await?;
     let live = LiveTable::read(connection, log, None, |_| false).await?;
     Ok(differences(log, |_| true, |_| false, live))
 }

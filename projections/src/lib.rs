@@ -13,6 +13,7 @@
 pub mod adopt;
 pub mod drift;
 pub mod fold;
+mod foreign_code;
 pub mod history;
 pub mod inline;
 pub mod legacy_phases;
@@ -23,6 +24,7 @@ pub mod repair;
 mod table;
 
 pub use fold::FoldedLog;
+pub use foreign_code::{Access, foreign_code, refuse_foreign_code};
 pub use history::HistoryEntry;
 pub use inline::ProjectPhases;
 pub use legacy_phases::LegacyPhaseRow;
@@ -32,10 +34,17 @@ pub use project_phases::PhaseRow;
 use phaseline_store::{StoreError, schema};
 use sqlx::{Connection, PgConnection};
 
-/// Installs the log's schema and, on top of it, the inline projection of `project_phases`.
+/// Who owns what in schema `phaseline`.
+const OWNERS: &str = include_str!("../sql/owners.sql");
+
+/// Installs the log's schema and, on top of it, the inline projection of `project_phases`; and gives all of it to the roles with
+/// whose rights it is to run, which are not those of whoever installs it.
 pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
-    schema::install(connection).await?;
-    sqlx::raw_sql(inline::SQL).execute(connection).await?;
+    let mut transaction = connection.begin().await?;
+    schema::install(&mut transaction).await?;
+    sqlx::raw_sql(inline::SQL).execute(&mut *transaction).await?;
+    sqlx::raw_sql(OWNERS).execute(&mut *transaction).await?;
+    transaction.commit().await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Repair: the planner's tables are made what the log says, and what that takes away is in the log first.
 
 use crate::drift::{Cure, DriftKind, Finding, ProjectDriftKind, look};
-use crate::{FoldedLog, PhaseRow, project_phases, table};
+use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code, table};
 use chrono::{DateTime, Utc};
 use phaseline_domain::event::TimelineClosed;
 use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
@@ -77,6 +77,7 @@ pub(crate) async fn repair_these(
     let mut transaction =
         connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE").await?;
     let connection = &mut *transaction;
+    refuse_foreign_code(connection, Access::Write).await?;
     table::lock(connection, projects, &phases_of(log, projects)).await?;
     let read = log.position;
     log.catch_up(connection).await?;

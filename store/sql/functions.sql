@@ -27,7 +27,8 @@ CREATE OR REPLACE FUNCTION phaseline.chain_hash(
         || int4send(32) || content)
 $$;
 
--- What the inline projection does with the changes of a batch of commands. The projections replace it with their own.
+-- What the inline projection does with the changes of a batch of commands, and how it keeps the projects that they refer to.
+-- The projections replace both with their own.
 DROP FUNCTION IF EXISTS phaseline.project_inline(uuid, json, timestamptz);
 DO $$
 BEGIN
@@ -37,6 +38,9 @@ BEGIN
         BEGIN
             RAISE EXCEPTION 'no inline projection is installed';
         END $f$;
+    END IF;
+    IF to_regprocedure('phaseline.lock_projects(uuid[])') IS NULL THEN
+        CREATE FUNCTION phaseline.lock_projects(projects uuid[]) RETURNS void LANGUAGE sql AS '';
     END IF;
 END $$;
 
@@ -117,8 +121,7 @@ BEGIN
         -- none: its row does not change its project.
         IF event_types && project_events THEN
             PERFORM set_config('lock_timeout', '500ms', true);
-            PERFORM 1 FROM public.projects p
-                WHERE p.id = ANY (command_stream_id) ORDER BY p.id FOR KEY SHARE;
+            PERFORM phaseline.lock_projects(command_stream_id);
             PERFORM set_config('lock_timeout', patience, true);
         END IF;
         SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;

@@ -3,9 +3,12 @@ WITH trusted AS (
     SELECT r.oid FROM pg_catalog.pg_roles r
      WHERE r.rolsuper OR r.rolname = current_user
         OR r.oid = (SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname = current_database())
+        -- Owns the log where the planner's tables belong to a superuser; who is a member of it was made one by an administrator.
+        OR r.rolname = 'phaseline_owner' AND NOT r.rolcanlogin
         OR r.oid IN (SELECT c.relowner FROM pg_catalog.pg_class c
                       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                     WHERE n.nspname = 'public' AND c.relname = 'project_phases')),
+                     WHERE n.nspname = 'public'
+                       AND c.relname IN ('projects', 'project_phases', 'resource_assignments'))),
 schema AS (SELECT n.oid, n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'phaseline'),
 thing AS (
     SELECT 'schema phaseline' AS what, nspowner AS owner FROM schema

@@ -32,6 +32,9 @@ pub enum StoreError {
         "schema phaseline cannot be used: {0}; nothing was written. Drop or rename what is there, or give it to the database's owner"
     )]
     Intruders(String),
+    /// Functions of others would run with the rights of the role that works on the planner's tables.
+    #[error("code of others would run with this role's rights: {0}; nothing was written")]
+    ForeignCode(String),
     /// Somebody else wrote to the stream meanwhile.
     #[error("{stream} is at version {actual}, not at {expected}: somebody else changed it meanwhile")]
     Conflict {

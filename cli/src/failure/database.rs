@@ -103,6 +103,8 @@ impl From<StoreError> for Failure {
             .remedy("Run: phaseline plan"),
             StoreError::NewerSchema { .. } => Self::refused("newer_schema", text)
                 .remedy("Use the phaseline that upgraded this database, or a later one. An older one would not know what it does."),
+            StoreError::ForeignCode(_) => Self::refused("foreign_code", text)
+                .remedy("Run it as the role that is named, or drop what calls the function, and create it again afterwards."),
             StoreError::NotAccepting => Self::refused(
                 "legacy_shape",
                 "the database is in the legacy shape, in which timelines take no commands",

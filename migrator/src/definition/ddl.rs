@@ -2,7 +2,9 @@
 
 use super::quote::{qualified, quote_ident, quote_literal};
 use super::reread::rereadable;
-use super::{ColumnDefinition, IndexDefinition, QualifiedName, ReplicaIdentity, TableDefinition};
+use super::{
+    CheckDefinition, ColumnDefinition, IndexDefinition, QualifiedName, ReplicaIdentity, TableDefinition,
+};
 
 impl TableDefinition {
     /// `schema.table`, unquoted, for messages.
@@ -41,7 +43,8 @@ impl TableDefinition {
     }
 
     /// The bare table in another schema, under its own name and ready for loading: columns, defaults and storage, but
-    /// no key, index or constraint. It belongs to whoever creates it.
+    /// no key, index or constraint. It belongs to its owner from the start: PostgreSQL runs the functions of an index with the rights
+    /// of the table's owner when it builds it.
     pub fn create_in(&self, schema: &str) -> Vec<String> {
         let table = qualified(schema, &self.name);
         let columns: Vec<String> = self.columns.iter().map(ColumnDefinition::clause).collect();
@@ -59,11 +62,14 @@ impl TableDefinition {
         for column in &self.columns {
             ddl.extend(column.settings(&table));
         }
+        let owner = quote_ident(&self.owner);
+        ddl.push(format!("GRANT USAGE, CREATE ON SCHEMA {} TO {owner}", quote_ident(schema)));
+        ddl.push(format!("ALTER TABLE {table} OWNER TO {owner}"));
         ddl.iter().map(|statement| rereadable(statement)).collect()
     }
 
     /// Everything that speeds up or guards the shadow table and needs no other table: primary key, unique and
-    /// exclusion constraints, indexes, checks (those that are `NOT VALID` stay so), `CLUSTER ON` and replica identity.
+    /// exclusion constraints, indexes, checks (not validated yet), `CLUSTER ON` and replica identity.
     pub fn index_in(&self, schema: &str) -> Vec<String> {
         let table = qualified(schema, &self.name);
         let mut ddl = Vec::new();
@@ -82,17 +88,34 @@ impl TableDefinition {
             }
         }
         ddl.push(set_tablespace(None));
-        // In one statement, so that the rows are read once for all of them.
         let checks: Vec<String> = self
             .checks
             .iter()
-            .map(|check| format!("ADD CONSTRAINT {} {}", quote_ident(&check.name), check.definition))
+            .map(|check| {
+                let valid = if check.is_valid() { NOT_VALID } else { "" };
+                format!("ADD CONSTRAINT {} {}{valid}", quote_ident(&check.name), check.definition)
+            })
             .collect();
         if !checks.is_empty() {
             ddl.push(format!("ALTER TABLE ONLY {table} {}", checks.join(", ")));
         }
         ddl.extend(self.replica_identity.setting(&table));
         ddl.iter().map(|statement| rereadable(statement)).collect()
+    }
+
+    /// Checks the rows of the shadow table. Apart from [`Self::index_in`], so that the functions that this calls can be looked at in
+    /// the catalogue before they run. In one statement, so that the rows are read once for all.
+    pub fn validate_in(&self, schema: &str) -> Vec<String> {
+        let checks: Vec<String> = self
+            .checks
+            .iter()
+            .filter(|check| check.is_valid())
+            .map(|check| format!("VALIDATE CONSTRAINT {}", quote_ident(&check.name)))
+            .collect();
+        if checks.is_empty() {
+            return Vec::new();
+        }
+        vec![format!("ALTER TABLE {} {}", qualified(schema, &self.name), checks.join(", "))]
     }
 
     /// Drops the foreign keys of other tables that refer to this one. To be run for every rebuilt table before any of
@@ -185,6 +208,16 @@ impl IndexDefinition {
             "ALTER TABLE ONLY {table} ADD CONSTRAINT {name} {}{with}{}",
             constraint.definition, constraint.deferral
         )
+    }
+}
+
+/// How the definition of a constraint ends that was never checked against all rows.
+const NOT_VALID: &str = " NOT VALID";
+
+impl CheckDefinition {
+    /// Whether all rows were checked. Since 18 a check may be not enforced as well, and then is not.
+    fn is_valid(&self) -> bool {
+        !self.definition.ends_with(NOT_VALID) && !self.definition.ends_with(" NOT ENFORCED")
     }
 }
 

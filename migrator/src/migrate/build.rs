@@ -10,7 +10,7 @@ use crate::links;
 use crate::plan::{Counts, Prepared, SHADOW, Source};
 use crate::progress::Progress;
 use crate::run::{LegacySchemaRecorded, MigrationCompleted, RunEvent};
-use phaseline_projections::{PhaseRow, project_phases};
+use phaseline_projections::{Access, PhaseRow, project_phases, refuse_foreign_code};
 use phaseline_store::{Import, NewEvent, timeline};
 use sqlx::PgConnection;
 
@@ -102,6 +102,8 @@ pub(super) async fn build_shadow(
     ddl::run(connection, &definition.create_in(SHADOW)).await?;
     project_phases::load_new(connection, &format!("{SHADOW}.project_phases"), rows).await?;
     ddl::run(connection, &definition.index_in(SHADOW)).await?;
+    refuse_foreign_code(connection, Access::Build).await?;
+    ddl::run(connection, &definition.validate_in(SHADOW)).await?;
     // Only now, so that what was loaded stands close.
     ddl::run(connection, &definition.set_in(SHADOW, given_options)).await?;
     sqlx::raw_sql(&format!("ANALYZE {SHADOW}.project_phases")).execute(connection).await?;

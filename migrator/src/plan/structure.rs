@@ -280,6 +280,21 @@ pub(crate) async fn missing_beyond(
                 .push(format!("UPDATE on {name}, to lock it with the tables (GRANT UPDATE ON {name} TO ..)"));
         }
     }
+    // The functions that read and write a table run with its owner's rights.
+    missing.extend(
+        sqlx::query_scalar::<_, String>(
+            "SELECT pg_catalog.format('%I, the owner of table public.%I, does not see all its rows, since row security is \
+                    forced on it: ALTER ROLE %1$I BYPASSRLS', r.rolname, c.relname)
+               FROM pg_catalog.pg_class c
+               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+               JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+              WHERE n.nspname = 'public' AND c.relname IN ('projects', 'project_phases', 'resource_assignments')
+                AND c.relrowsecurity AND c.relforcerowsecurity AND NOT (r.rolsuper OR r.rolbypassrls)
+              ORDER BY 1",
+        )
+        .fetch_all(&mut *connection)
+        .await?,
+    );
     let owner: Option<String> = sqlx::query_scalar(
         "SELECT pg_catalog.pg_get_userbyid(c.relowner)::text
            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

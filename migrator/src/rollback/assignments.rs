@@ -12,6 +12,7 @@ use crate::progress::Progress;
 use crate::run::RollbackCompleted;
 use chrono::NaiveDate;
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId};
+use phaseline_projections::{Access, refuse_foreign_code};
 use phaseline_store::copy::{self, Row, Sink};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -161,6 +162,9 @@ pub(super) async fn build(
         ddl::run(connection, &[statement]).await?;
         stop_if_asked(progress)?;
     }
+    refuse_foreign_code(connection, Access::Build).await?;
+    ddl::run(connection, &assignments.validate_in(SHADOW)).await?;
+    stop_if_asked(progress)?;
     sqlx::raw_sql(&format!("ANALYZE {SHADOW}.resource_assignments")).execute(connection).await?;
     Ok(Some(built))
 }

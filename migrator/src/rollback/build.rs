@@ -9,7 +9,7 @@ use crate::journal::Journal;
 use crate::plan::SHADOW;
 use crate::shape::{self, TIMELINE_REVISION};
 use phaseline_domain::{ProjectId, TimelineEvent};
-use phaseline_projections::{adopt, legacy_phases};
+use phaseline_projections::{Access, adopt, legacy_phases, refuse_foreign_code};
 use phaseline_store::{copy::Sink, schema};
 use sqlx::PgConnection;
 
@@ -39,6 +39,8 @@ pub(super) async fn build_phases(
     }
     sink.finish().await?;
     ddl::run(connection, &phases.index_in(SHADOW)).await?;
+    refuse_foreign_code(connection, Access::Build).await?;
+    ddl::run(connection, &phases.validate_in(SHADOW)).await?;
     sqlx::raw_sql(&format!("ANALYZE {SHADOW}.project_phases")).execute(connection).await?;
     Ok(())
 }

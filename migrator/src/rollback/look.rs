@@ -14,7 +14,9 @@ use crate::watch::Watch;
 use phaseline_domain::PhaseId;
 use phaseline_domain::legacy::LegacyPhaseType;
 use phaseline_projections::drift::DriftKind;
-use phaseline_projections::{FoldedLog, drift, legacy_phases, project_phases};
+use phaseline_projections::{
+    Access, FoldedLog, drift, foreign_code, legacy_phases, project_phases, refuse_foreign_code,
+};
 use phaseline_store::{StoreError, chain::Inspector, read, schema, timeline::TIMELINE};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashSet};
@@ -121,6 +123,7 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
                 .to_owned(),
         ));
     }
+    refuse_foreign_code(connection, Access::Read).await?;
     let watch = Watch::start(connection).await?;
     let (migration, legacy_schema) = last_migration(run::runs(connection).await?)?;
     let (mut log, mut links, mut ledger) = (FoldedLog::default(), FoldedLinks::default(), Ledger::default());
@@ -178,6 +181,7 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
     plan.missing_privileges =
         definition::missing_privileges(connection, None, SHADOW, &[&old[0], &old[1]]).await?;
     plan.missing_privileges.extend(missing_beyond(connection, None, &[&old[0], &old[1]]).await?);
+    plan.missing_privileges.extend(foreign_code(connection, None, Access::Build).await?);
     plan.anomalies = findings.into_anomalies();
     plan.phases = comes_back.len() as u64;
     plan.links = links.phase_of.values().filter(|phase| comes_back.contains(phase)).count() as u64;

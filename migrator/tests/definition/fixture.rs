@@ -114,6 +114,7 @@ pub(crate) async fn up(conn: &mut PgConnection) -> String {
     );
     run(&mut tx, &[load]).await;
     run(&mut tx, &phases.index_in(SHADOW)).await;
+    run(&mut tx, &phases.validate_in(SHADOW)).await;
     run(&mut tx, &drop_keys).await;
     run(&mut tx, &kept.assignments.drop_in_place()).await;
     run(&mut tx, &phases.swap_in(SHADOW)).await;
@@ -143,6 +144,7 @@ pub(crate) async fn down(conn: &mut PgConnection, kept: &str) {
         run(&mut tx, &table.create_in(SHADOW)).await;
         load(&mut tx, table, "kept", "place").await;
         run(&mut tx, &table.index_in(SHADOW)).await;
+        run(&mut tx, &table.validate_in(SHADOW)).await;
     }
     run(&mut tx, &drop_keys).await;
     run(&mut tx, &[assignments.swap_in(SHADOW), phases.swap_in(SHADOW)].concat()).await;
@@ -165,6 +167,7 @@ pub(crate) async fn rebuild(conn: &mut PgConnection) {
         run(&mut tx, &table.create_in(SHADOW)).await;
         load(&mut tx, table, "public", "ctid").await;
         run(&mut tx, &table.index_in(SHADOW)).await;
+        run(&mut tx, &table.validate_in(SHADOW)).await;
     }
     for table in &tables {
         run(&mut tx, &table.drop_incoming_foreign_keys()).await;

@@ -2,7 +2,7 @@
 //! transaction.
 
 use super::{Unadopted, find};
-use crate::{FoldedLog, FoldedTimeline, drift, project_phases, repair, table};
+use crate::{Access, FoldedLog, FoldedTimeline, drift, project_phases, refuse_foreign_code, repair, table};
 use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
 use phaseline_store::{Import, Metadata, StoreError, schema};
 use serde::Serialize;
@@ -156,6 +156,7 @@ pub async fn take_in(
     let mut transaction =
         connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE").await?;
     let connection = &mut *transaction;
+    refuse_foreign_code(connection, Access::Write).await?;
     table::lock(connection, &projects, &[]).await?;
     log.catch_up(connection).await?;
     let plan = Plan::make(connection, log, Some(&projects), repair).await?;

@@ -1,8 +1,8 @@
 //! Drift of whole projects beside that of rows: every finding, with what cures it.
 
 use super::{Drift, DriftKind, FEW, LiveTable, differences};
-use crate::FoldedLog;
 use crate::live::LiveRow;
+use crate::{Access, FoldedLog, refuse_foreign_code};
 use phaseline_domain::ProjectId;
 use phaseline_store::{StoreError, copy};
 use serde::Serialize;
@@ -122,6 +122,7 @@ pub async fn look(
     log: &FoldedLog,
     only: Option<&[ProjectId]>,
 ) -> Result<Vec<Finding>, StoreError> {
+    refuse_foreign_code(connection, Access::Read).await?;
     let only: Option<HashSet<ProjectId>> = only.map(|only| only.iter().copied().collect());
     let dates = project_dates(connection, only.as_ref()).await?;
     let asked = |project: &ProjectId| only.as_ref().is_none_or(|only| only.contains(project));

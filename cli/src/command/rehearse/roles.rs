@@ -5,7 +5,7 @@ use super::sql::identifier;
 use crate::failure::Failure;
 use sqlx::PgConnection;
 
-const ROLES: [&str; 3] = ["phaseline_writer", "phaseline_reader", "phaseline_auditor"];
+const ROLES: [&str; 4] = ["phaseline_owner", "phaseline_writer", "phaseline_reader", "phaseline_auditor"];
 
 /// Those of them that there are.
 pub(super) async fn present(connection: &mut PgConnection) -> Result<Vec<String>, Failure> {

@@ -1,0 +1,98 @@
+-- Functions of others that a run would carry out with the rights of role $1 (NULL: the current one): one sentence each.
+--   $2  'read':   the planner's tables are read
+--       'build':  they are read, and built again
+--       'write':  they are read, and rows are written
+-- A function is trusted if it belongs to a superuser or to that role itself. Index expressions are not looked at where tables are
+-- built: PostgreSQL runs them with the rights of the table's owner, and so guarded that they cannot leave anything behind.
+-- Nor are policies: the sessions of runs have row_security = off, so that none is applied. SET ROLE would be no guard: what runs under it may RESET ROLE, or leave a trigger to the end of the transaction.
+WITH runner AS (
+    SELECT r.oid, r.rolname FROM pg_catalog.pg_roles r WHERE r.rolname = coalesce($1, current_user)
+),
+tables AS (
+    SELECT c.oid, c.relname FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     -- Where tables are built again they have a schema of their own.
+     WHERE n.nspname IN ('public', 'phaseline_shadow') AND c.relkind = 'r'
+       AND c.relname IN ('projects', 'project_phases', 'resource_assignments', 'alembic_version')
+),
+attributes AS (
+    SELECT a.* FROM tables t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+),
+-- The columns' types, with what domains and arrays are made of.
+types AS (
+    WITH RECURSIVE used (oid) AS (
+        SELECT a.atttypid FROM attributes a
+        UNION
+        SELECT o.oid FROM used u JOIN pg_catalog.pg_type y ON y.oid = u.oid
+         CROSS JOIN LATERAL (VALUES (y.typbasetype), (y.typelem)) o (oid) WHERE o.oid <> 0)
+    SELECT u.oid FROM used u
+),
+-- Expressions, as PostgreSQL keeps them: each function in them is named by its number.
+expressions (object, tree) AS (
+    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_constraint'::regclass, c.oid, 0), c.conbin::text
+      FROM pg_catalog.pg_constraint c
+     WHERE c.contype = 'c' AND $2 IN ('build', 'write')
+       AND (c.conrelid IN (SELECT t.oid FROM tables t) OR c.contypid IN (SELECT y.oid FROM types y))
+    UNION ALL
+    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, d.adrelid, d.adnum), d.adbin::text
+      FROM attributes a JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+     WHERE a.attgenerated <> '' AND $2 IN ('build', 'write')
+    UNION ALL
+    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, i.indexrelid, 0),
+           coalesce(i.indexprs::text, '') || coalesce(i.indpred::text, '')
+      FROM pg_catalog.pg_index i JOIN tables t ON t.oid = i.indrelid
+     WHERE $2 = 'write'
+    UNION ALL
+    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_trigger'::regclass, g.oid, 0), g.tgqual::text
+      FROM pg_catalog.pg_trigger g JOIN tables t ON t.oid = g.tgrelid
+     WHERE $2 = 'write' AND g.tgqual IS NOT NULL AND g.tgenabled <> 'D'
+    UNION ALL
+    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_rewrite'::regclass, r.oid, 0), r.ev_action::text
+      FROM pg_catalog.pg_rewrite r JOIN tables t ON t.oid = r.ev_class
+     WHERE $2 IN ('build', 'write')
+),
+calls (object, function) AS (
+    SELECT e.object, called.number[1]::oid
+      FROM expressions e, pg_catalog.regexp_matches(e.tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+)', 'g') called (number)
+    UNION ALL
+    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_trigger'::regclass, g.oid, 0), g.tgfoid
+      FROM pg_catalog.pg_trigger g JOIN tables t ON t.oid = g.tgrelid
+     WHERE $2 = 'write' AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+    UNION ALL
+    -- Reading a column as text uses a cast, if somebody made one.
+    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_cast'::regclass, c.oid, 0), c.castfunc
+      FROM pg_catalog.pg_cast c
+     WHERE c.castfunc <> 0 AND c.castsource IN (SELECT y.oid FROM types y)
+    UNION ALL
+    -- Foreign keys, theirs and to them, are checked by the operators that they were made with.
+    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_constraint'::regclass, c.oid, 0), o.oprcode
+      FROM pg_catalog.pg_constraint c
+      JOIN pg_catalog.pg_operator o ON o.oid = ANY (c.conpfeqop || c.conppeqop || c.conffeqop)
+     WHERE c.contype = 'f' AND $2 IN ('build', 'write')
+       AND (c.conrelid IN (SELECT t.oid FROM tables t) OR c.confrelid IN (SELECT t.oid FROM tables t))
+    UNION ALL
+    -- Exclusion constraints and indexes of operator classes that somebody made.
+    SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, i.indexrelid, 0), s.amproc
+      FROM pg_catalog.pg_index i JOIN tables t ON t.oid = i.indrelid
+      JOIN pg_catalog.pg_opclass k ON k.oid = ANY (i.indclass::oid[])
+      JOIN pg_catalog.pg_amproc s ON s.amprocfamily = k.opcfamily
+     WHERE $2 = 'write'
+)
+SELECT DISTINCT format('%s runs %s, which belongs to %I and would have the rights of %I: work as %3$I, or as a superuser''s '
+           || 'function it would be trusted', c.object,
+           pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0), pg_catalog.pg_get_userbyid(p.proowner), runner.rolname)
+  FROM runner, calls c
+  JOIN pg_catalog.pg_proc p ON p.oid = c.function
+  JOIN pg_catalog.pg_roles o ON o.oid = p.proowner
+ WHERE NOT o.rolsuper AND o.oid <> runner.oid
+UNION ALL
+-- PostgreSQL's own functions that carry out a text.
+SELECT DISTINCT format('%s runs %s, which carries out a text with the rights of %I: drop it, and create it again afterwards',
+           c.object, pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0), runner.rolname)
+  FROM runner, calls c
+  JOIN pg_catalog.pg_proc p ON p.oid = c.function
+ WHERE p.oid < 16384
+   AND p.proname ~ '^(query|table|schema|database|cursor)_to_xml|^ts_stat$|^ts_rewrite$|^lo_(import|export)$|^pg_(read|ls|stat)_|^set_config$'
+   AND EXISTS (SELECT FROM tables t JOIN pg_catalog.pg_class k ON k.oid = t.oid
+                JOIN pg_catalog.pg_roles r ON r.oid = k.relowner WHERE NOT r.rolsuper AND r.oid <> runner.oid)
+ORDER BY 1

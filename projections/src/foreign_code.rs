@@ -1,0 +1,47 @@
+//! Code of others that would run with the rights of the role that works on the planner's tables.
+//!
+//! Whoever owns a table decides which functions its constraints, generated columns, casts and triggers call. A superuser who
+//! builds such a table again, or writes its rows, would run them as a superuser. So a run looks first, and refuses what is
+//! neither a superuser's nor its own: see `docs/security.md`.
+
+use phaseline_store::StoreError;
+use sqlx::PgConnection;
+
+/// What is done with the planner's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// They are read.
+    Read,
+    /// They are read and built again.
+    Build,
+    /// They are read, and rows are written.
+    Write,
+}
+
+/// Functions that would run with the rights of `role` (the current one if none), one sentence each with the remedy; empty if
+/// there are none. Asks the catalogue only.
+pub async fn foreign_code(
+    connection: &mut PgConnection,
+    role: Option<&str>,
+    access: Access,
+) -> Result<Vec<String>, StoreError> {
+    let access = match access {
+        Access::Read => "read",
+        Access::Build => "build",
+        Access::Write => "write",
+    };
+    Ok(sqlx::query_scalar(include_str!("../sql/foreign_code.sql"))
+        .bind(role)
+        .bind(access)
+        .fetch_all(connection)
+        .await?)
+}
+
+/// Fails if there are any.
+///
+/// # Errors
+/// [`StoreError::ForeignCode`] with all of them.
+pub async fn refuse_foreign_code(connection: &mut PgConnection, access: Access) -> Result<(), StoreError> {
+    let found = foreign_code(connection, None, access).await?;
+    if found.is_empty() { Ok(()) } else { Err(StoreError::ForeignCode(found.join("; "))) }
+}

@@ -1,0 +1,284 @@
+//! Code that the owner of the planner's tables planted there never runs with the rights of another: not with those of a superuser
+//! who migrates, rolls back or repairs, and not with those of our functions.
+
+use crate::support::{handle, planner_sql, store, try_migrate, try_rollback};
+use phaseline_domain::TimelineCommand;
+use phaseline_embedded::testing::{TestCluster, TestDatabase};
+use phaseline_migrator::MigratorError;
+use phaseline_migrator::sample::{self, SampleOptions};
+use phaseline_projections::{FoldedLog, adopt, drift, repair};
+use phaseline_store::{Metadata, StoreError};
+use sqlx::{Connection, PgConnection};
+
+/// A legacy database whose tables belong to a role that is no superuser, and can log in, as can a writer of commands.
+struct Planner {
+    database: TestDatabase,
+    role: String,
+    writer: String,
+}
+
+/// Makes whoever runs it give the planner's role all rights, in whatever way it can.
+const PLANT: &str = "
+    CREATE FUNCTION public.plant() RETURNS boolean LANGUAGE plpgsql AS $$
+    DECLARE attempt text;
+    BEGIN
+        FOREACH attempt IN ARRAY ARRAY['RESET ROLE', 'RESET SESSION AUTHORIZATION', 'ALTER ROLE ROLE_NAME SUPERUSER',
+                'INSERT INTO public.loot SELECT current_user']
+        LOOP
+            BEGIN EXECUTE attempt; EXCEPTION WHEN OTHERS THEN NULL; END;
+        END LOOP;
+        RETURN true;
+    END $$;
+    CREATE FUNCTION public.plant_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM public.plant(); RETURN new; END';
+    CREATE FUNCTION public.plant_in(anyelement) RETURNS anyelement LANGUAGE plpgsql IMMUTABLE AS
+        'BEGIN PERFORM public.plant(); RETURN $1; END';
+    CREATE TABLE public.loot (who text); GRANT INSERT ON public.loot TO PUBLIC;";
+
+impl Planner {
+    async fn new() -> Self {
+        let database = TestCluster::shared().database();
+        let mut connection = PgConnection::connect(database.url()).await.unwrap();
+        let options = SampleOptions { projects: 4, assignments: 40, seed: 5 };
+        sample::create(&mut connection, &options).await.unwrap();
+        connection.close().await.unwrap();
+        let (role, writer) = (format!("planner_{}", database.name()), format!("writer_{}", database.name()));
+        database.psql(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'x'; CREATE ROLE {writer} LOGIN PASSWORD 'x';
+             GRANT CREATE ON DATABASE {} TO {role}; GRANT CREATE, USAGE ON SCHEMA public TO {role};
+             DO $$ DECLARE t record; BEGIN
+                 FOR t IN SELECT oid::regclass AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+                 LOOP EXECUTE format('ALTER TABLE %s OWNER TO {role}', t.name); END LOOP;
+             END $$;
+             ALTER TYPE phasetype OWNER TO {role}",
+            database.name()
+        ));
+        let planner = Self { database, role, writer };
+        planner.plant(&PLANT.replace("ROLE_NAME", &planner.role));
+        planner
+    }
+
+    fn url_of(&self, role: &str) -> String {
+        let (_, host) = self.database.url().rsplit_once('@').unwrap();
+        format!("postgres://{role}:x@{host}")
+    }
+
+    /// Runs SQL as the owner of the tables, in a session of its own.
+    fn plant(&self, sql: &str) {
+        self.database.cluster().binaries().psql(&self.url_of(&self.role), sql).unwrap();
+    }
+
+    /// Fails if the planner's role has got more rights than it had, or its code ran as another.
+    fn assert_nothing_gained(&self, after: &str) {
+        let role = &self.role;
+        let is_super = self.database.psql(&format!("SELECT rolsuper FROM pg_roles WHERE rolname = '{role}'"));
+        assert_eq!(is_super, "f", "after {after}");
+        let others =
+            self.database.psql(&format!("SELECT DISTINCT who FROM public.loot WHERE who <> '{role}'"));
+        assert_eq!(others, "", "after {after}");
+    }
+
+    /// As a superuser: refused with the function's name, and nothing is written.
+    async fn assert_migration_refused(&self, carrier: &str) {
+        match try_migrate(self.database.url()).await {
+            Err(MigratorError::Refused(plan)) => {
+                let words = format!("{:?} {:?}", plan.missing_privileges, plan.anomalies);
+                assert!(words.contains("plant"), "{carrier}: {words}");
+            }
+            other => panic!("{carrier}: {other:?}"),
+        }
+        self.assert_nothing_gained(carrier);
+    }
+
+    async fn command(&self) {
+        self.database.psql(&format!("GRANT phaseline_writer TO {}", self.writer));
+        let row = self.database.psql(
+            "SELECT p.project_id, p.id, j.start_date, j.end_date + 1 FROM project_phases p JOIN projects j ON j.id = p.project_id
+              ORDER BY p.end_date DESC LIMIT 1",
+        );
+        let [project, phase, start, end] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
+        let store = store(&self.url_of(&self.writer)).await;
+        let commands = [
+            TimelineCommand::RenamePhase { phase_id: phase.parse().unwrap(), name: "Renamed".to_owned() },
+            TimelineCommand::Reschedule {
+                start_date: start.parse().unwrap(),
+                end_date: end.parse().unwrap(),
+            },
+        ];
+        for command in commands {
+            store.execute(project.parse().unwrap(), &command, Metadata::default()).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn functions_of_constraints_columns_types_and_casts_stop_a_superuser_and_not_their_owner() {
+    for (carrier, sql) in [
+        ("a check", "ALTER TABLE project_phases ADD CHECK (plant_in(id) IS NOT NULL)"),
+        ("a check of assignments", "ALTER TABLE resource_assignments ADD CHECK (plant_in(id) IS NOT NULL)"),
+        (
+            "a generated column",
+            "ALTER TABLE resource_assignments ADD planted uuid GENERATED ALWAYS AS (plant_in(id)) STORED",
+        ),
+        (
+            "a domain",
+            "CREATE DOMAIN planted AS text CHECK (plant_in(value) <> '');
+             ALTER TABLE resource_assignments ADD planted planted DEFAULT 'x'",
+        ),
+        (
+            "a domain in an array",
+            "CREATE DOMAIN planted AS text CHECK (plant_in(value) <> '');
+             ALTER TABLE resource_assignments ADD planted planted[] DEFAULT '{x}'",
+        ),
+        (
+            "a cast",
+            "CREATE FUNCTION plant_cast(phasetype) RETURNS text LANGUAGE plpgsql AS
+                'BEGIN PERFORM public.plant(); RETURN ''PLANNING''; END';
+             CREATE CAST (phasetype AS text) WITH FUNCTION plant_cast(phasetype)",
+        ),
+        (
+            "an operator",
+            "CREATE FUNCTION plant_op(uuid, uuid) RETURNS boolean LANGUAGE plpgsql AS
+                'BEGIN RETURN public.plant(); END';
+             CREATE OPERATOR public.=== (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = plant_op);
+             ALTER TABLE project_phases ADD CHECK (id OPERATOR(public.===) id)",
+        ),
+        (
+            "PostgreSQL's own function that carries out a text",
+            "ALTER TABLE project_phases ADD CHECK (query_to_xml('SELECT public.plant()', false, false, '') IS NOT NULL) NOT VALID;
+             ALTER TABLE project_phases ADD COLUMN plant int; ALTER TABLE project_phases DROP COLUMN plant",
+        ),
+    ] {
+        let planner = Planner::new().await;
+        planner.plant(sql);
+        planner.plant("TRUNCATE loot");
+        if carrier.starts_with("PostgreSQL") {
+            let Err(MigratorError::Refused(plan)) = try_migrate(planner.database.url()).await else {
+                panic!("{carrier}");
+            };
+            assert!(format!("{:?}", plan.missing_privileges).contains("query_to_xml"), "{plan:?}");
+            planner.assert_nothing_gained(carrier);
+            continue;
+        }
+        planner.assert_migration_refused(carrier).await;
+        // The owner's own run is no danger to anybody.
+        try_migrate(&planner.url_of(&planner.role)).await.unwrap_or_else(|error| panic!("{carrier}: {error}"));
+        planner.assert_nothing_gained(carrier);
+        match try_rollback(planner.database.url()).await {
+            Err(MigratorError::RollbackRefused(_) | MigratorError::Store(StoreError::ForeignCode(_))) => {}
+            other => panic!("{carrier}: {other:?}"),
+        }
+        planner.assert_nothing_gained(carrier);
+        try_rollback(&planner.url_of(&planner.role)).await.unwrap_or_else(|error| panic!("{carrier}: {error}"));
+        planner.assert_nothing_gained(carrier);
+    }
+}
+
+#[tokio::test]
+async fn functions_of_indexes_and_statistics_run_as_the_owner_of_the_table_in_both_directions() {
+    let planner = Planner::new().await;
+    planner.plant(
+        "CREATE INDEX planted_phases ON project_phases (plant_in(id)) WHERE plant_in(total_budget) >= 0;
+         CREATE INDEX planted_assignments ON resource_assignments (plant_in(id));
+         CREATE STATISTICS planted ON (plant_in(total_budget)), id FROM project_phases;
+         ALTER TABLE project_phases ALTER COLUMN created_at SET DEFAULT plant_in(now()::timestamp);
+         ALTER TABLE project_phases ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY planted ON project_phases USING (plant()) WITH CHECK (plant());
+         CREATE TRIGGER planted BEFORE INSERT OR UPDATE ON project_phases FOR EACH ROW EXECUTE FUNCTION plant_trigger();
+         TRUNCATE loot",
+    );
+    for _ in 0..2 {
+        try_migrate(planner.database.url()).await.unwrap_or_else(|error| panic!("{error:#?}"));
+        planner.assert_nothing_gained("the migration");
+        try_rollback(planner.database.url()).await.unwrap_or_else(|error| panic!("{error:#?}"));
+        planner.assert_nothing_gained("the rollback");
+    }
+}
+
+#[tokio::test]
+async fn triggers_that_commands_fire_run_as_the_owner_of_their_table_at_once_and_at_the_end() {
+    let planner = Planner::new().await;
+    try_migrate(planner.database.url()).await.unwrap();
+    planner.plant(
+        "CREATE TRIGGER planted BEFORE INSERT OR UPDATE ON project_phases FOR EACH ROW EXECUTE FUNCTION plant_trigger();
+         CREATE TRIGGER planted BEFORE UPDATE ON projects FOR EACH ROW EXECUTE FUNCTION plant_trigger();
+         CREATE CONSTRAINT TRIGGER planted_late AFTER UPDATE ON project_phases DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION plant_trigger();
+         CREATE CONSTRAINT TRIGGER planted_late AFTER UPDATE ON projects DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION plant_trigger();
+         CREATE INDEX planted ON project_phases (plant_in(name));
+         ALTER TABLE project_phases ADD CHECK (plant_in(id) IS NOT NULL);
+         TRUNCATE loot",
+    );
+    planner.command().await;
+    planner.assert_nothing_gained("the commands");
+    // They did run.
+    assert_ne!(planner.database.psql("SELECT count(*) FROM loot"), "0");
+}
+
+#[tokio::test]
+async fn a_superuser_neither_repairs_nor_adopts_nor_reads_past_code_of_others() {
+    let planner = Planner::new().await;
+    try_migrate(planner.database.url()).await.unwrap();
+    planner.plant(
+        "CREATE TRIGGER planted BEFORE INSERT OR UPDATE ON project_phases FOR EACH ROW EXECUTE FUNCTION plant_trigger()",
+    );
+    planner.plant("UPDATE project_phases SET name = 'drifted'; TRUNCATE loot");
+    let mut connection = handle(planner.database.url()).connect("test").await.unwrap();
+    let foreign = |result: Result<(), StoreError>, what: &str| {
+        assert!(matches!(result, Err(StoreError::ForeignCode(_))), "{what}: {result:?}");
+        planner.assert_nothing_gained(what);
+    };
+    let mut log = FoldedLog::read(&mut connection, None).await.unwrap();
+    let projects: Vec<_> = log.timelines.keys().copied().collect();
+    let metadata = Metadata::default();
+    let repaired = repair::repair(&mut connection, &mut log, &projects, &metadata).await.map(drop);
+    foreign(repaired, "the repair");
+    let plan = adopt::Plan::default();
+    let taken = adopt::take_in(&mut connection, &mut log, &plan, true, &metadata).await.map(drop);
+    foreign(taken, "the adoption");
+
+    // A type with a cast: even reading would call it.
+    planner.plant(
+        "CREATE TYPE planted AS ENUM ('drifted'); CREATE FUNCTION plant_cast(planted) RETURNS text LANGUAGE plpgsql AS
+             'BEGIN PERFORM public.plant(); RETURN ''x''; END';
+         CREATE CAST (planted AS text) WITH FUNCTION plant_cast(planted);
+         DROP TRIGGER planted ON project_phases;
+         ALTER TABLE project_phases ALTER COLUMN name TYPE planted USING 'drifted'",
+    );
+    planner.plant("TRUNCATE loot");
+    foreign(drift::compare(&mut connection, &log).await.map(drop), "the comparison");
+    let verified =
+        phaseline_migrator::verify::verify(&mut connection, &phaseline_migrator::progress::Silent).await;
+    assert!(matches!(verified, Err(MigratorError::Store(StoreError::ForeignCode(_)))), "{verified:?}");
+    planner.assert_nothing_gained("the verification");
+}
+
+#[tokio::test]
+async fn nothing_of_the_log_belongs_to_a_superuser_who_is_not_the_owner_of_the_tables() {
+    let planner = Planner::new().await;
+    planner.database.psql("ALTER TABLE resource_assignments OWNER TO postgres");
+    try_migrate(planner.database.url()).await.unwrap();
+    let owners = "SELECT string_agg(DISTINCT pg_get_userbyid(owner), ' ') FROM (
+        SELECT relowner AS owner FROM pg_class WHERE relnamespace = 'phaseline'::regnamespace
+        UNION ALL SELECT nspowner FROM pg_namespace WHERE nspname = 'phaseline'
+        UNION ALL SELECT proowner FROM pg_proc WHERE pronamespace = 'phaseline'::regnamespace
+            AND proname NOT IN ('assignments_of', 'assignment_days', 'assignment_count')) x";
+    assert_eq!(planner.database.psql(owners), planner.role);
+    // And so it stays, whoever installs again.
+    let mut connection = handle(planner.database.url()).connect("test").await.unwrap();
+    phaseline_projections::upgrade(&mut connection).await.unwrap();
+    assert_eq!(planner.database.psql(owners), planner.role);
+    // Where a superuser owns the tables, the log belongs to a role that is none.
+    let Some(path) = planner_sql() else { return };
+    let database = crate::support::database_from(&std::fs::read_to_string(path).unwrap());
+    try_migrate(database.url()).await.unwrap();
+    let of_log = "SELECT string_agg(DISTINCT pg_get_userbyid(owner), ' ') FROM (
+        SELECT relowner AS owner FROM pg_class WHERE relnamespace = 'phaseline'::regnamespace
+        UNION ALL SELECT proowner FROM pg_proc WHERE oid = ANY (ARRAY['phaseline.refuse_change()'::regprocedure::oid])
+        UNION ALL SELECT proowner FROM pg_proc WHERE pronamespace = 'phaseline'::regnamespace AND proname = 'append') x";
+    assert_eq!(database.psql(of_log), "phaseline_owner");
+    assert_eq!(
+        database.psql("SELECT rolsuper OR rolcanlogin FROM pg_roles WHERE rolname = 'phaseline_owner'"),
+        "f"
+    );
+}
