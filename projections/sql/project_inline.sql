@@ -1,4 +1,4 @@
--- What reads and writes the planner's tables. Each function touches one of them and belongs to that table's owner (owners.sql), with
+-- What reads and writes the planner's tables. Each function touches one of them and belongs to that table's owner (owned.sql), with
 -- whose rights it runs: triggers, rules, policies and expressions of a table never run with the rights of anybody else.
 
 -- The dates of a project as JSON: [start_date, end_date], or NULL if there is no such project.

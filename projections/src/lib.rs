@@ -18,6 +18,7 @@ pub mod history;
 pub mod inline;
 pub mod legacy_phases;
 pub mod live;
+mod owners;
 pub mod project_phases;
 pub mod rebuild;
 pub mod repair;
@@ -28,14 +29,12 @@ pub use foreign_code::{Access, foreign_code, refuse_foreign_code};
 pub use history::HistoryEntry;
 pub use inline::ProjectPhases;
 pub use legacy_phases::LegacyPhaseRow;
+pub use owners::{Misowned, misowned};
 pub use phaseline_store::{FoldedTimeline, Stamps};
 pub use project_phases::PhaseRow;
 
 use phaseline_store::{StoreError, schema};
 use sqlx::{Connection, PgConnection};
-
-/// Who owns what in schema `phaseline`.
-const OWNERS: &str = include_str!("../sql/owners.sql");
 
 /// Installs the log's schema and, on top of it, the inline projection of `project_phases`; and gives all of it to the roles with
 /// whose rights it is to run, which are not those of whoever installs it.
@@ -43,7 +42,7 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
     let mut transaction = connection.begin().await?;
     schema::install(&mut transaction).await?;
     sqlx::raw_sql(inline::SQL).execute(&mut *transaction).await?;
-    sqlx::raw_sql(OWNERS).execute(&mut *transaction).await?;
+    owners::set(&mut transaction).await?;
     transaction.commit().await?;
     Ok(())
 }

@@ -20,6 +20,7 @@ mod legacy_shape;
 mod manners;
 mod openapi;
 mod phases;
+mod planted;
 mod problem;
 mod service;
 mod timeline;

@@ -28,6 +28,7 @@ mod refusals;
 mod restarts;
 mod round_trip;
 mod select_only;
+mod sessions;
 mod support;
 mod takeover;
 mod verification;

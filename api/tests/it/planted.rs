@@ -1,0 +1,34 @@
+//! Functions in `public` with the names of PostgreSQL's own, and types that fit better, are not called.
+
+use crate::desk::Desk;
+
+#[tokio::test]
+async fn functions_of_public_that_fit_better_than_postgresqls_own_are_not_called() {
+    let desk = Desk::start().await;
+    desk.sql(
+        "CREATE TABLE public.loot (who text); GRANT INSERT ON public.loot TO PUBLIC; GRANT USAGE ON SCHEMA public TO PUBLIC;
+         CREATE FUNCTION public.planted() RETURNS json LANGUAGE plpgsql AS
+             'BEGIN INSERT INTO public.loot SELECT current_user; RETURN ''\"1999-01-01\"''; END';
+         CREATE FUNCTION public.to_json(date) RETURNS json LANGUAGE sql AS 'SELECT public.planted()';
+         CREATE FUNCTION public.to_json(timestamp) RETURNS json LANGUAGE sql AS 'SELECT public.planted()';
+         CREATE FUNCTION public.to_json(timestamptz) RETURNS json LANGUAGE sql AS 'SELECT public.planted()';
+         CREATE FUNCTION public.coalesced(bigint, integer) RETURNS bigint LANGUAGE sql AS 'SELECT public.planted(); SELECT 1::bigint';
+         CREATE OPERATOR public.+ (LEFTARG = bigint, RIGHTARG = integer, FUNCTION = public.coalesced)",
+    )
+    .await;
+    let project = desk.project().await;
+    let phase = desk.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+    let answer = desk.get(&format!("/phases/{phase}/assignments")).send().await;
+    assert_eq!(answer.status, 200);
+    assert!(!answer.text().contains("1999-01-01"), "{}", answer.text());
+    for path in [
+        format!("/projects/{project}/phases"),
+        format!("/projects/{project}/timeline"),
+        format!("/projects/{project}/history"),
+        format!("/phases/{phase}"),
+        format!("/phases/{phase}/history"),
+    ] {
+        assert_eq!(desk.get(&path).send().await.status, 200, "{path}");
+    }
+    assert_eq!(desk.number("SELECT count(*) FROM public.loot").await, 0);
+}

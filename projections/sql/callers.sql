@@ -1,0 +1,48 @@
+-- The role that owns the log where the planner's tables belong to a superuser, and what the owners of functions may call and
+-- read. Run after every installation; owned.sql says who is to own what.
+DO $$
+DECLARE
+    phases_owner oid;
+    log_owner    oid;
+    thing        record;
+BEGIN
+    SELECT r.oid, CASE WHEN NOT r.rolsuper THEN r.oid END INTO phases_owner, log_owner
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+     WHERE c.relnamespace = 'public'::regnamespace AND c.relname = 'project_phases' AND c.relkind = 'r';
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF log_owner IS NULL THEN
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_owner') THEN
+            BEGIN
+                CREATE ROLE phaseline_owner NOLOGIN;
+            EXCEPTION
+                WHEN duplicate_object OR unique_violation THEN NULL;
+                WHEN insufficient_privilege THEN
+                    RAISE WARNING 'role phaseline_owner does not exist and may not be created by %', current_user;
+            END;
+        END IF;
+        -- A role of that name that can do more than own is not used.
+        SELECT r.oid INTO log_owner FROM pg_catalog.pg_roles r
+         WHERE r.rolname = 'phaseline_owner' AND NOT (r.rolsuper OR r.rolcreaterole OR r.rolcanlogin);
+    END IF;
+
+    -- The functions call each other, and read the log.
+    FOR thing IN
+        SELECT p.oid::regprocedure::text AS function, pg_catalog.pg_get_userbyid(g.role) AS grantee
+          FROM (VALUES ('project_dates', phases_owner), ('set_project_dates', phases_owner),
+                       ('assignment_count', phases_owner), ('lock_projects', log_owner), ('project_inline', log_owner))
+               AS g (name, role)
+          JOIN pg_catalog.pg_proc p ON p.pronamespace = 'phaseline'::regnamespace AND p.proname = g.name
+         WHERE g.role IS NOT NULL AND NOT pg_catalog.has_function_privilege(g.role, p.oid, 'EXECUTE')
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', thing.function, thing.grantee);
+    END LOOP;
+    IF NOT pg_catalog.has_schema_privilege(phases_owner, 'phaseline', 'USAGE')
+        OR NOT pg_catalog.has_table_privilege(phases_owner, 'phaseline.events', 'SELECT')
+        OR NOT pg_catalog.has_table_privilege(phases_owner, 'phaseline.head', 'SELECT') THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA phaseline TO %I', pg_catalog.pg_get_userbyid(phases_owner));
+        EXECUTE format('GRANT SELECT ON phaseline.events, phaseline.head TO %I', pg_catalog.pg_get_userbyid(phases_owner));
+    END IF;
+END $$;

@@ -1,0 +1,62 @@
+//! Who owns what in schema `phaseline`: nobody whose rights are more than what it takes to run it. See `docs/security.md`.
+
+use phaseline_store::StoreError;
+use sqlx::{FromRow, PgConnection};
+use std::fmt;
+
+/// Something in schema `phaseline` that does not belong to whom it should.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct Misowned {
+    /// `FUNCTION`, `TABLE`, `VIEW` or `SCHEMA`.
+    pub kind: String,
+    /// What it is, as SQL.
+    pub object: String,
+    /// Whom it belongs to.
+    pub owner: String,
+    /// Whom it should belong to.
+    pub wanted: String,
+    /// Whether the current role may give it to that one.
+    pub may_give: bool,
+}
+
+impl fmt::Display for Misowned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, object, owner, wanted, .. } = self;
+        write!(f, "{} {object} belongs to {owner}, not to {wanted}", kind.to_lowercase())
+    }
+}
+
+/// All of them. Asks the catalogue only.
+pub async fn misowned(connection: &mut PgConnection) -> Result<Vec<Misowned>, StoreError> {
+    Ok(sqlx::query_as(include_str!("../sql/owned.sql")).fetch_all(connection).await?)
+}
+
+/// Gives everything to whom it should belong, as far as the current role may, and lets the owners of functions call what these call.
+/// What is right already is not touched, nor locked.
+pub(crate) async fn set(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::raw_sql(include_str!("../sql/callers.sql")).execute(&mut *connection).await?;
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    for Misowned { kind, object, wanted, .. } in
+        misowned(connection).await?.into_iter().filter(|thing| thing.may_give)
+    {
+        let wanted = quoted(&wanted);
+        // A new owner must be able to create there when it gets something.
+        if kind != "SCHEMA" {
+            let grant = format!("GRANT CREATE ON SCHEMA phaseline TO {wanted}");
+            sqlx::raw_sql(&grant).execute(&mut *connection).await?;
+        }
+        sqlx::raw_sql(&format!("ALTER {kind} {object} OWNER TO {wanted}")).execute(&mut *connection).await?;
+    }
+    let creators: Vec<String> = sqlx::query_scalar(
+        "SELECT pg_catalog.pg_get_userbyid(a.grantee)::text
+           FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+          WHERE n.nspname = 'phaseline' AND a.privilege_type = 'CREATE' AND a.grantee NOT IN (0, n.nspowner)",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    for role in creators {
+        let revoke = format!("REVOKE CREATE ON SCHEMA phaseline FROM {}", quoted(&role));
+        sqlx::raw_sql(&revoke).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
