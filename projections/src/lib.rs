@@ -29,7 +29,8 @@ pub use legacy_phases::LegacyPhaseRow;
 pub use phaseline_store::{FoldedTimeline, Stamps};
 pub use project_phases::PhaseRow;
 
-use phaseline_store::{StoreError, schema};
+use phaseline_store::StoreError;
+use phaseline_store::schema::{self, Difference};
 use sqlx::{Connection, PgConnection};
 
 /// Installs the log's schema and, on top of it, the inline projection of `project_phases`.
@@ -37,6 +38,11 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
     schema::install(connection).await?;
     sqlx::raw_sql(inline::SQL).execute(connection).await?;
     Ok(())
+}
+
+/// Everything in schema `phaseline` that is not as this program installs it. Reads the catalogue only.
+pub async fn schema_differences(connection: &mut PgConnection) -> Result<Vec<Difference>, StoreError> {
+    schema::definitions()?.completed_by(inline::SQL)?.differences(connection).await
 }
 
 /// Brings an older schema to this program's version, in one transaction that holds the log's head: commands and runs

@@ -29,5 +29,6 @@ mod round_trip;
 mod select_only;
 mod support;
 mod takeover;
+mod tampering;
 mod verification;
 mod writers;
