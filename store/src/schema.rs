@@ -2,6 +2,7 @@
 
 mod compare;
 mod expected;
+mod found;
 mod statements;
 pub mod version;
 

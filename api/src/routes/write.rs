@@ -61,7 +61,7 @@ pub(crate) async fn carry_out(app: &App, order: Order<'_>) -> Result<Done, Failu
         metadata: order.envelope.metadata.clone(),
         opening: order.opening,
         expected: order.envelope.expected,
-        key: order.envelope.key.clone(),
+        key: order.envelope.key_for(project),
     };
     let outcome = app.store.submit(request).await;
     app.telemetry.commanded(name, outcome_name(&outcome));

@@ -10,6 +10,7 @@
 mod auth;
 mod authz;
 mod desk;
+mod hardening;
 mod health;
 mod history;
 mod idempotency;

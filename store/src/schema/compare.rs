@@ -1,9 +1,10 @@
 //! Whether schema `phaseline` is what this program installs: not by names, but by what the catalogue says of each object. An
 //! owner who may do anything can switch the append-only trigger off in a dozen ways; each of them is a difference here.
 
-use super::expected::{Expected, Function, Trigger};
+use super::expected::Expected;
+use super::found::{FunctionRow, RelationRow, TriggerRow};
 use crate::StoreError;
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that is not as this program installs it.
@@ -342,68 +343,4 @@ fn foreign_owner(kind: &str, name: &str, owner: Option<&str>) -> Option<Differen
     Some(theirs(format!(
         "{what} {name} belongs to role {owner}, not to the owner of schema phaseline; ALTER {kind} {name} OWNER TO … gives it back"
     )))
-}
-
-#[derive(FromRow)]
-struct FunctionRow {
-    name: String,
-    arguments: String,
-    source: String,
-    language: String,
-    kind: String,
-    security_definer: bool,
-    volatility: String,
-    parallel: String,
-    strict_or_leakproof: bool,
-    settings: Vec<String>,
-    foreign_owner: Option<String>,
-}
-
-impl FunctionRow {
-    /// What is not as the script has it.
-    fn differences(&self, expected: &Function) -> Vec<&'static str> {
-        let settings: BTreeSet<String> = self.settings.iter().map(|setting| setting.to_lowercase()).collect();
-        let plain = self.kind == "f" && !self.strict_or_leakproof;
-        [
-            (self.source == expected.source, "body"),
-            (self.language == expected.language, "language"),
-            (self.security_definer == expected.security_definer, "SECURITY"),
-            (self.volatility == expected.volatility.to_string() && plain, "volatility"),
-            (self.parallel == expected.parallel.to_string(), "PARALLEL"),
-            (settings == expected.settings, "settings (SET)"),
-        ]
-        .into_iter()
-        .filter_map(|(same, what)| (!same).then_some(what))
-        .collect()
-    }
-}
-
-#[derive(FromRow)]
-struct RelationRow {
-    name: String,
-    kind: String,
-    logged: bool,
-    secured: bool,
-    foreign_owner: Option<String>,
-}
-
-#[derive(FromRow)]
-struct TriggerRow {
-    name: String,
-    on_table: String,
-    kind: i16,
-    state: String,
-    function_schema: String,
-    function: String,
-    /// Has a condition, arguments or columns.
-    limited: bool,
-}
-
-impl TriggerRow {
-    fn is(&self, expected: &Trigger) -> bool {
-        self.kind == expected.kind
-            && self.function_schema == "phaseline"
-            && self.function == expected.function
-            && !self.limited
-    }
 }
