@@ -8,7 +8,7 @@ use std::fmt;
 /// The value of a text.
 ///
 /// # Errors
-/// serde_json's own, with the place; also for a name that stands twice.
+/// `serde_json`'s own, with the place; also for a name that stands twice.
 pub(crate) fn from_slice(text: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Unique>(text).map(|Unique(value)| value)
 }
