@@ -1,5 +1,6 @@
 //! What every route works with.
 
+use crate::health::CommandHealth;
 use crate::routes::counting::Counting;
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
@@ -19,6 +20,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// What is counted and measured.
     pub telemetry: Arc<Telemetry>,
+    /// How the last command ended.
+    pub(crate) commands: Arc<CommandHealth>,
     /// Counts assignments for many requests at once.
     pub(crate) counting: Arc<Counting>,
 }
@@ -31,6 +34,7 @@ impl App {
             pool,
             settings: Arc::new(settings),
             telemetry: Arc::default(),
+            commands: Arc::default(),
             counting: Arc::default(),
         }
     }

@@ -1,5 +1,9 @@
 //! Whether the service lives, is ready, and what it counts. None of these asks for a token.
 
+mod commands;
+
+pub(crate) use commands::CommandHealth;
+
 use crate::app::App;
 use crate::{pool, telemetry};
 use axum::Json;
@@ -9,6 +13,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use phaseline_store::{StoreError, schema};
 use serde::Serialize;
+use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -79,20 +84,48 @@ impl Reason {
 /// Why requests cannot be carried out.
 async fn reasons(app: &App) -> Vec<Reason> {
     match tokio::time::timeout(PATIENCE, look(app)).await {
-        Ok(Ok(None)) => Vec::new(),
+        Ok(Ok(None)) => app.commands.reason().into_iter().collect(),
         Ok(Ok(Some(reason))) => vec![reason],
         Ok(Err(StoreError::NewerSchema { .. })) => vec![Reason::new(
             "newer_schema",
             "the database was upgraded by a newer phaseline than this service is",
         )],
+        Ok(Err(StoreError::NotInstalled)) => {
+            vec![Reason::new("log_damaged", "phaseline.head has no row; run: phaseline doctor")]
+        }
+        Ok(Err(error)) if error.sqlstate().as_deref() == Some("55P03") => vec![locked("phaseline.head")],
+        Ok(Err(error)) if error.sqlstate().as_deref() == Some("42883") => {
+            vec![Reason::new(
+                "commands_fail",
+                "a function of schema phaseline is missing; run: phaseline doctor",
+            )]
+        }
         // The pool only says that it took too long; a connection beside it says why.
         Ok(Err(_)) | Err(_) => vec![ask_directly(app).await],
     }
 }
 
+fn locked(what: &str) -> Reason {
+    Reason::new(
+        "busy",
+        format!(
+            "another session holds a lock on {what}, so no command can be carried out; pg_stat_activity and pg_locks name it"
+        ),
+    )
+}
+
+/// Looks in a transaction that is rolled back: nothing is written, and locks go at once.
 async fn look(app: &App) -> Result<Option<Reason>, StoreError> {
     let mut connection = app.pool.acquire().await?;
-    match schema::version(&mut connection).await? {
+    let mut transaction = connection.begin().await?;
+    sqlx::query("SET LOCAL lock_timeout = '500ms'").execute(&mut *transaction).await?;
+    let found = obstacle(&mut transaction).await;
+    transaction.rollback().await?;
+    found
+}
+
+async fn obstacle(connection: &mut PgConnection) -> Result<Option<Reason>, StoreError> {
+    match schema::version(connection).await? {
         None => {
             return Ok(Some(Reason::new(
                 "not_migrated",
@@ -110,17 +143,23 @@ async fn look(app: &App) -> Result<Option<Reason>, StoreError> {
         }
         Some(_) => {}
     }
-    if !schema::accepts_commands(&mut connection).await? {
+    if !schema::accepts_commands(connection).await? {
         let message = "the database is in the legacy shape, in which timelines take no commands; run: phaseline migrate";
         return Ok(Some(Reason::new("legacy_shape", message)));
     }
     let read_only: bool = sqlx::query_scalar(
-        "SELECT pg_catalog.pg_is_in_recovery() OR current_setting('transaction_read_only')::bool",
+        "SELECT pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool",
     )
     .fetch_one(&mut *connection)
     .await?;
-    Ok(read_only
-        .then(|| Reason::new("read_only", "the database takes no writes: it is a standby, or read-only")))
+    if read_only {
+        let message = "the database takes no writes: it is a standby, or read-only; connect to the primary, or reset \
+                       default_transaction_read_only";
+        return Ok(Some(Reason::new("read_only", message)));
+    }
+    let held: Option<String> =
+        sqlx::query_scalar("SELECT phaseline.command_obstacle()").fetch_one(connection).await?;
+    Ok(held.map(|what| locked(&what)))
 }
 
 /// What a connection of its own says, when those of the pool do not answer.

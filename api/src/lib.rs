@@ -10,17 +10,20 @@
 //! The service knows HTTP. What a timeline is stands in `phaseline-domain`, how it is kept in `phaseline-store`.
 
 pub mod app;
+mod assets;
 pub mod auth;
 mod connections;
 mod health;
 mod manners;
 mod openapi;
+mod origin;
 #[cfg(feature = "otel")]
 pub mod otel;
 pub mod pool;
 pub mod problem;
 pub mod request;
 mod routes;
+mod security_headers;
 pub mod server;
 pub mod settings;
 pub mod telemetry;

@@ -1,19 +1,18 @@
 //! What every request gets, whatever its route: an id, a line in the log, limits, an answer even if the route panics.
 
 use crate::app::App;
-use crate::auth::Auth;
+use crate::origin;
 use crate::problem;
 use crate::request::{self, Known, REQUEST_ID, RequestId};
+use crate::security_headers;
 use crate::telemetry::Telemetry;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::header::{CONTENT_LENGTH, HOST};
-use axum::http::uri::Authority;
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
-use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -30,9 +29,10 @@ pub(crate) fn around(routes: Router<App>, app: &App) -> Router<App> {
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(app.settings.body_limit))
         .layer(from_fn_with_state(app.clone(), limits))
-        .layer(from_fn_with_state(app.clone(), this_machine_only))
+        .layer(from_fn_with_state(app.clone(), origin::check))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(map_response(security_headers::add))
         .layer(from_fn_with_state(app.clone(), accompany))
 }
 
@@ -62,32 +62,6 @@ async fn limits(State(app): State<App>, request: Request, next: Next) -> Respons
         Ok(response) => response,
         Err(_) => problem::timed_out(limit).into_response(),
     }
-}
-
-/// Without tokens the service listens on loopback. A page in a browser could still ask, under a name that was made to mean
-/// this machine; so the name must be one of its own.
-async fn this_machine_only(State(app): State<App>, request: Request, next: Next) -> Response {
-    if matches!(app.settings.auth, Auth::Off) && !names_this_machine(&request) {
-        return problem::Problem::new(
-            StatusCode::FORBIDDEN,
-            "foreign_host",
-            "Foreign host",
-            "without tokens (--no-auth) the service answers to localhost, 127.0.0.1 and [::1] only",
-        )
-        .into_response();
-    }
-    next.run(request).await
-}
-
-fn names_this_machine(request: &Request) -> bool {
-    let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let authority: Option<Authority> =
-        request.uri().authority().cloned().or_else(|| header.and_then(|host| host.parse().ok()));
-    authority.is_some_and(|authority| {
-        let host = authority.host();
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
-    })
 }
 
 /// The panic itself was logged by the panic hook, if there is one; here it gets an answer.

@@ -190,6 +190,16 @@ pub fn unavailable(code: &'static str, title: &'static str, detail: impl Into<St
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, title, detail).retry_after(RETRY)
 }
 
+/// The body is not said to be JSON.
+pub fn not_json() -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "not_json",
+        "Not JSON",
+        "the body must be JSON in UTF-8: send Content-Type: application/json",
+    )
+}
+
 /// The body is larger than the service reads.
 pub fn too_large(limit: usize) -> Problem {
     Problem::new(
@@ -245,12 +255,7 @@ impl From<JsonRejection> for Problem {
                 "Body too large",
                 "the body is larger than this service reads",
             ),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "not_json",
-                "Not JSON",
-                "the body must be JSON: send Content-Type: application/json",
-            ),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => not_json(),
             StatusCode::UNPROCESSABLE_ENTITY => invalid(rejection.body_text(), []),
             _ => bad_request(rejection.body_text()),
         }

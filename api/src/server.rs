@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::openapi::Description;
 use crate::settings::Settings;
-use crate::{connections, health, manners, routes};
+use crate::{assets, connections, health, manners, routes};
 use axum::Router;
 use sqlx::PgPool;
 use std::sync::Arc;
@@ -11,13 +11,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_swagger_ui::SwaggerUi;
 
 /// How often measurements are brought into their buckets.
 const TIDY: Duration = Duration::from_secs(5);
 
 /// How often keys that are of no use any more are dropped.
-const FORGETTING: Duration = Duration::from_secs(60 * 60);
+const FORGETTING: Duration = Duration::from_secs(10 * 60);
 
 /// How long closing the connections to the database may take.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -64,9 +63,9 @@ pub async fn serve_routes(
         loop {
             tokio::time::sleep(FORGETTING).await;
             match app.store.forget_idempotency_keys().await {
-                Ok(keys) => tracing::info!(keys, "idempotency keys of more than a day ago were dropped"),
+                Ok(keys) => tracing::info!(keys, "idempotency keys that are of no use any more were dropped"),
                 Err(error) => {
-                    tracing::warn!(%error, "idempotency keys could not be dropped; tried again in an hour")
+                    tracing::warn!(%error, "idempotency keys could not be dropped; tried again in ten minutes")
                 }
             }
         }
@@ -87,5 +86,5 @@ pub fn all_routes() -> Router<App> {
     let routes =
         OpenApiRouter::with_openapi(Description::openapi()).merge(health::router()).merge(routes::router());
     let (routes, description) = routes.split_for_parts();
-    routes.merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+    routes.merge(assets::router(&description))
 }

@@ -8,6 +8,7 @@ mod rows;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::page::clean_lines;
 use crate::redact;
 use crate::style::{BAD, BOLD};
 use clap::ValueEnum;
@@ -94,12 +95,12 @@ impl Output {
         if let Some(report) = failure.report() {
             self.stdout(report.trim_end_matches('\n'));
         }
-        let mut text = format!("{BAD}error{BAD:#}: {}", redact::passwords(failure.message()));
+        let mut text = format!("{BAD}error{BAD:#}: {}", clean_lines(&redact::passwords(failure.message())));
         for detail in failure.details() {
-            text.push_str(&format!("\n  - {}", redact::passwords(detail)));
+            text.push_str(&format!("\n  - {}", clean_lines(&redact::passwords(detail))));
         }
         if let Some(remedy) = failure.remedy_text() {
-            text.push_str(&format!("\n{BOLD}what to do{BOLD:#}: {remedy}"));
+            text.push_str(&format!("\n{BOLD}what to do{BOLD:#}: {}", clean_lines(remedy)));
         }
         self.stderr(&text);
     }

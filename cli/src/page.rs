@@ -14,6 +14,7 @@ pub(crate) mod timeline;
 pub(crate) mod verify;
 
 use crate::style::BOLD;
+use phaseline_domain::text::is_invisible;
 use std::borrow::Cow;
 use std::fmt::Display;
 
@@ -53,28 +54,50 @@ impl Page {
     }
 }
 
-/// What users wrote, made harmless for a terminal: control characters could move the cursor over other lines.
+/// What users wrote, made harmless for a terminal: control characters could move the cursor over other lines, controls of
+/// direction show a text as another one, and what cannot be seen tells two names apart that look the same.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    if text.chars().any(char::is_control) {
+    if text.chars().any(is_harmful) {
         Cow::Owned(text.chars().flat_map(escaped).collect())
     } else {
         Cow::Borrowed(text)
     }
 }
 
+/// The same for a text of several lines.
+pub(crate) fn clean_lines(text: &str) -> String {
+    text.split('\n').map(clean).collect::<Vec<_>>().join("\n")
+}
+
+/// What picks the form of an emoji does no harm, and many names have it.
+fn is_harmful(character: char) -> bool {
+    character.is_control() || is_invisible(character) && !matches!(character, '\u{fe0e}' | '\u{fe0f}')
+}
+
 fn escaped(character: char) -> impl Iterator<Item = char> {
-    let escaped = character.is_control().then(|| character.escape_default());
-    let plain = (!character.is_control()).then_some(character);
+    let escaped = is_harmful(character).then(|| character.escape_default());
+    let plain = (!is_harmful(character)).then_some(character);
     escaped.into_iter().flatten().chain(plain)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::clean;
+    use super::{clean, clean_lines};
 
     #[test]
     fn control_characters_of_users_do_not_reach_the_terminal() {
         assert_eq!(clean("Entwurf ä"), "Entwurf ä");
         assert_eq!(clean("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
+        assert_eq!(clean_lines("a\nb\u{1b}"), "a\nb\\u{1b}");
+    }
+
+    #[test]
+    fn what_turns_a_text_around_or_cannot_be_seen_is_written_out() {
+        assert_eq!(clean("pay \u{202e}001\u{202c}"), "pay \\u{202e}001\\u{202c}");
+        assert_eq!(
+            clean("a\u{2066}b\u{200b}c\u{2028}d\u{e0041}"),
+            "a\\u{2066}b\\u{200b}c\\u{2028}d\\u{e0041}"
+        );
+        assert_eq!(clean("sun ☀\u{fe0f} شمس"), "sun ☀\u{fe0f} شمس");
     }
 }

@@ -35,7 +35,7 @@ pub fn decide(timeline: &Timeline, command: &TimelineCommand) -> Result<Vec<Time
             open(timeline, *project_id, *range, *default_phase_id)
         }
         TimelineCommand::Reschedule { start_date, end_date } => reschedule(timeline, *start_date, *end_date),
-        TimelineCommand::CreatePhase { phase, neighbours } => days::create(timeline, phase, *neighbours),
+        TimelineCommand::CreatePhase { phase, neighbours } => create(timeline, phase, *neighbours),
         TimelineCommand::ResizePhase { phase_id, start_date, end_date, neighbours } => {
             days::resize(timeline, *phase_id, (*start_date, *end_date), *neighbours)
         }
@@ -108,11 +108,34 @@ fn reschedule(timeline: &Timeline, start: NaiveDate, end: NaiveDate) -> Result<V
     Ok(events)
 }
 
+fn create(
+    timeline: &Timeline,
+    asked: &PhaseDraft,
+    neighbours: Neighbours,
+) -> Result<Vec<TimelineEvent>, Refusal> {
+    let invisible = phase::name_is_visible(Some(asked.id), &asked.name);
+    match days::create(timeline, asked, neighbours) {
+        Ok(events) => Refusal::unless_empty(invisible).map(|()| events),
+        Err(refusal) if refusal.breaks(Rule::V16) => Err(refusal),
+        Err(refusal) => {
+            let all = refusal.into_violations().into_iter().chain(invisible);
+            Refusal::unless_empty(all).map(|()| Vec::new())
+        }
+    }
+}
+
+/// The one phase's name. One that cannot be seen is refused, unless the phase has it already, from the planner's times.
 fn rename(timeline: &Timeline, phase_id: PhaseId, asked: &str) -> Result<Vec<TimelineEvent>, Refusal> {
     request::is_open(timeline)?;
     let phase = request::has_phase(timeline, phase_id)?;
-    Refusal::unless_empty(phase::of_name(Some(phase_id), asked))?;
-    let name = name(phase_id, asked)?;
+    let invisible = phase::name_is_visible(Some(phase_id), asked).filter(|_| phase.name.as_str() != asked);
+    Refusal::unless_empty(phase::of_name(Some(phase_id), asked).into_iter().chain(invisible))?;
+    renamed(phase, asked)
+}
+
+/// The name of a phase whose draft in a list has been found good.
+fn renamed(phase: &Phase, asked: &str) -> Result<Vec<TimelineEvent>, Refusal> {
+    let (phase_id, name) = (phase.id, name(phase.id, asked)?);
     Ok(if phase.name == name { Vec::new() } else { vec![PhaseRenamed { phase_id, name }.into()] })
 }
 

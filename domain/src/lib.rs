@@ -11,6 +11,7 @@ pub mod event;
 pub mod id;
 pub mod legacy;
 pub mod rule;
+pub mod text;
 pub mod timeline;
 pub mod value;
 

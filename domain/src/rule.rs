@@ -87,6 +87,8 @@ rules! {
     V24 "description"
     /// A new order names every phase.
     V25 "phases"
+    /// A name that is given to one phase can be seen.
+    V26 "name"
 }
 
 impl fmt::Display for Rule {

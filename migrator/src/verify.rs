@@ -13,6 +13,7 @@ use crate::session;
 use crate::shape::{self, Shape};
 pub(crate) use fitness::missing_of_new_shape;
 use phaseline_projections::{Access, refuse_foreign_code};
+use phaseline_store::{chain, schema};
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -86,6 +87,17 @@ impl Checks {
         });
     }
 
+    /// What was found.
+    fn verification(self, shape: Shape) -> Verification {
+        Verification {
+            format: "phaseline.verify/1",
+            shape,
+            passed: self.checks.iter().all(|check| check.passed),
+            checks: self.checks,
+            notes: self.notes,
+        }
+    }
+
     /// A check of the runbook's.
     fn runbook(&mut self, title: &str, passed: bool, good: &str, bad: &str, details: Vec<String>) {
         let text = if passed { good } else { bad }.to_owned();
@@ -131,6 +143,15 @@ pub async fn verify(
     } else {
         Shape::Unknown
     };
+    if schema::installed(&mut transaction).await? {
+        let lost: Vec<String> = fitness::different_schema(&mut transaction).await?;
+        if lost.iter().any(|what| what.contains("column phaseline.events.") && what.contains("is missing")) {
+            checks.beyond("Checking the log's table has its columns...", String::new(), lost);
+            checks.notes.push("The log cannot be read, so nothing was compared with it.".to_owned());
+            transaction.rollback().await?;
+            return Ok(checks.verification(shape));
+        }
+    }
     match shape {
         Shape::Timelines => new_shape::verify(&mut transaction, &found, &mut checks, progress).await?,
         Shape::Legacy => old_shape::verify(&mut transaction, &found, &mut checks, progress).await?,
@@ -144,14 +165,23 @@ pub async fn verify(
             )));
         }
     }
+    if schema::installed(&mut transaction).await? {
+        note_time_ahead(&mut transaction, &mut checks).await?;
+    }
     transaction.rollback().await?;
-    Ok(Verification {
-        format: "phaseline.verify/1",
-        shape,
-        passed: checks.checks.iter().all(|check| check.passed),
-        checks: checks.checks,
-        notes: checks.notes,
-    })
+    Ok(checks.verification(shape))
+}
+
+/// A clock that jumped ahead leaves its mark: later events get the time of the last one until the clock is there.
+async fn note_time_ahead(connection: &mut PgConnection, checks: &mut Checks) -> Result<(), MigratorError> {
+    let ahead = chain::seconds_ahead(connection).await?;
+    if ahead > chain::TOLERATED_SECONDS_AHEAD {
+        checks.notes.push(format!(
+            "The last event was recorded {ahead:.0} s ahead of the database's clock. Until the clock is there, all events get \
+             that time, and --as-of cannot tell them apart."
+        ));
+    }
+    Ok(())
 }
 
 /// Whether `public.table` has a column.

@@ -29,6 +29,13 @@ BEGIN
     SET CONSTRAINTS ALL IMMEDIATE;
 END $$;
 
+-- Takes the lock on the table that a command's rows need.
+CREATE OR REPLACE FUNCTION phaseline.lock_phases() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    LOCK TABLE public.project_phases IN ROW EXCLUSIVE MODE;
+END $$;
+
 -- How many assignments a project has on the days from the first to the last, both included.
 CREATE OR REPLACE FUNCTION phaseline.assignment_count(project uuid, first_day date, last_day date) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
@@ -234,6 +241,25 @@ BEGIN
     RETURN places;
 END $$;
 
+-- What keeps every command from being carried out: the table whose lock is not to be had in time; NULL if there is none. For
+-- the service's health check, whose role may not lock these. In a transaction that is rolled back it writes nothing.
+CREATE OR REPLACE FUNCTION phaseline.command_obstacle() RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
+DECLARE
+    wanted text := 'phaseline.head';
+BEGIN
+    PERFORM 1 FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;
+    wanted := 'phaseline.events';
+    LOCK TABLE phaseline.events IN ROW EXCLUSIVE MODE;
+    wanted := 'public.projects';
+    PERFORM phaseline.lock_projects('{}');
+    wanted := 'public.project_phases';
+    PERFORM phaseline.lock_phases();
+    RETURN NULL;
+EXCEPTION
+    WHEN lock_not_available THEN RETURN wanted;
+END $$;
+
 -- Whatever default privileges gave away goes: only the owner and the grant below remain.
 DO $$
 DECLARE
@@ -246,7 +272,7 @@ BEGIN
          WHERE p.pronamespace = 'phaseline'::regnamespace AND a.grantee <> p.proowner
            AND p.proname IN ('project_inline', 'unadopted', 'project_of', 'phases_of', 'assignments_of',
                              'assignment_days', 'assignment_count', 'project_dates', 'lock_projects',
-                             'set_project_dates')
+                             'set_project_dates', 'lock_phases', 'command_obstacle')
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.object,
             CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END);
@@ -257,6 +283,7 @@ DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_writer') THEN
         GRANT EXECUTE ON FUNCTION phaseline.unadopted(uuid), phaseline.project_of(uuid), phaseline.phases_of(uuid),
-            phaseline.assignments_of(uuid, date, date), phaseline.assignment_days(uuid[]) TO phaseline_writer;
+            phaseline.assignments_of(uuid, date, date), phaseline.assignment_days(uuid[]), phaseline.command_obstacle()
+            TO phaseline_writer;
     END IF;
 END $$;

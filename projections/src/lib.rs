@@ -33,7 +33,8 @@ pub use owners::{Misowned, misowned};
 pub use phaseline_store::{FoldedTimeline, Stamps};
 pub use project_phases::PhaseRow;
 
-use phaseline_store::{StoreError, schema};
+use phaseline_store::StoreError;
+use phaseline_store::schema::{self, Difference};
 use sqlx::{Connection, PgConnection};
 
 /// Installs the log's schema and, on top of it, the inline projection of `project_phases`; and gives all of it to the roles with
@@ -45,6 +46,14 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
     owners::set(&mut transaction).await?;
     transaction.commit().await?;
     Ok(())
+}
+
+/// Everything in schema `phaseline` that is not as this program installs it, owners included. Reads the catalogue only.
+pub async fn schema_differences(connection: &mut PgConnection) -> Result<Vec<Difference>, StoreError> {
+    let mut found = schema::definitions()?.completed_by(inline::SQL)?.differences(connection).await?;
+    let misowned = misowned(connection).await?;
+    found.extend(misowned.iter().map(|thing| Difference { text: thing.to_string(), repairable: true }));
+    Ok(found)
 }
 
 /// Brings an older schema to this program's version, in one transaction that holds the log's head: commands and runs

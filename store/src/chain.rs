@@ -53,6 +53,8 @@ pub struct Inspector {
     previous: hash::Hash,
     recorded_at: DateTime<Utc>,
     versions: HashMap<(String, Uuid), i64>,
+    /// Whether it began after the first event: then the first version that it sees of a stream is taken as it is.
+    partial: bool,
     breaks: Vec<Break>,
     broken: u64,
 }
@@ -64,6 +66,7 @@ impl Default for Inspector {
             previous: hash::GENESIS,
             recorded_at: DateTime::<Utc>::MIN_UTC,
             versions: HashMap::new(),
+            partial: false,
             breaks: Vec::new(),
             broken: 0,
         }
@@ -73,6 +76,11 @@ impl Default for Inspector {
 impl Inspector {
     /// How many breaks of each kind are kept word for word; the rest is counted.
     pub const KEPT: usize = 100;
+
+    /// Begins after an event that is taken as it is.
+    pub fn after(position: i64, hash: hash::Hash, recorded_at: DateTime<Utc>) -> Self {
+        Self { position, previous: hash, recorded_at, partial: position > 0, ..Self::default() }
+    }
 
     /// Looks at the next event. After a break it goes on from what the log says, so that one altered event is one
     /// break and not all that follow.
@@ -97,7 +105,8 @@ impl Inspector {
         if hash::chain(&self.previous, event.position, event.recorded_at, &content) != event.hash {
             self.note(Break::Hash { position: event.position });
         }
-        let version = self.versions.entry((event.stream_type.to_owned(), event.stream_id)).or_default();
+        let unseen = if self.partial { event.version - 1 } else { 0 };
+        let version = self.versions.entry((event.stream_type.to_owned(), event.stream_id)).or_insert(unseen);
         let expected = *version + 1;
         *version = event.version;
         if event.version != expected {
@@ -137,6 +146,61 @@ impl Inspector {
     pub fn breaks(&self) -> &[Break] {
         &self.breaks
     }
+}
+
+/// How far the last event may be ahead of the database's clock, in seconds: a clock that is set right moves by less.
+pub const TOLERATED_SECONDS_AHEAD: f64 = 1.0;
+
+/// How far ahead of the database's clock the last event was recorded, in seconds; not positive where all is well.
+pub async fn seconds_ahead(connection: &mut sqlx::PgConnection) -> Result<f64, StoreError> {
+    let ahead: Option<f64> = sqlx::query_scalar(
+        "SELECT extract(epoch FROM e.recorded_at - pg_catalog.clock_timestamp())::pg_catalog.float8
+           FROM phaseline.events e ORDER BY e.position DESC LIMIT 1",
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(ahead.unwrap_or_default())
+}
+
+/// What the end of a log looks like.
+#[derive(Debug)]
+pub struct End {
+    /// How many events were looked at.
+    pub events: u64,
+    /// The last position.
+    pub position: i64,
+    /// Everything that is wrong with them, in words.
+    pub damage: Vec<String>,
+}
+
+/// Looks at the last `events` events, or at fewer if there are not as many: their positions, hashes and times, and whether the
+/// timelines' ones can be read.
+pub async fn inspect_end(connection: &mut sqlx::PgConnection, events: i64) -> Result<End, StoreError> {
+    let position = crate::schema::tip(connection).await?.position;
+    let before: Option<(i64, Vec<u8>, DateTime<Utc>)> = sqlx::query_as(
+        "SELECT e.position, e.hash, e.recorded_at FROM phaseline.events e WHERE e.position <= $1
+          ORDER BY e.position DESC LIMIT 1",
+    )
+    .bind(position.saturating_sub(events))
+    .fetch_optional(&mut *connection)
+    .await?;
+    let mut inspector = before.map_or_else(Inspector::default, |(position, hash, at)| {
+        Inspector::after(position, hash.try_into().unwrap_or(hash::GENESIS), at)
+    });
+    let mut damage = Vec::new();
+    let first = inspector.position;
+    let events = crate::read::scan_after(connection, first, |event| {
+        inspector.see(event);
+        if event.stream_type == crate::timeline::TIMELINE
+            && let Err(error) = event.timeline_event()
+        {
+            damage.push(error.to_string());
+        }
+        Ok::<_, StoreError>(())
+    })
+    .await?;
+    damage.extend(inspector.breaks().iter().map(ToString::to_string));
+    Ok(End { events, position, damage })
 }
 
 /// Inspects the whole log as this statement sees it.

@@ -24,7 +24,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use trouble::{again, failed, is_held_up, is_lost_connection, is_one_commands_fault};
+use trouble::{busy, failed, is_held_up, is_lost_connection, is_one_commands_fault};
 
 /// How many commands share a transaction at most. With 64 clients more never come together; with more the hold on the head
 /// stays short.
@@ -259,8 +259,9 @@ impl<P: InlineProjection> Committer<P> {
         match self.together(appends).await {
             Ok(appending) => self.answer(&mut prepared, appending, &mut States::new(), &mut reached),
             Err(error) if !is_one_commands_fault(&error) => {
+                let error = Arc::new(error);
                 for one in &mut prepared {
-                    one.job.answer(failed(again(&error)));
+                    one.job.answer(failed(StoreError::Shared(Arc::clone(&error))));
                 }
             }
             // Somebody's rows are in the way of one command; the others shall not suffer for it.
@@ -277,7 +278,7 @@ impl<P: InlineProjection> Committer<P> {
                     // Decided on what a command before it would have led to, which did not come to be. The version that it
                     // expects may be somebody else's by now.
                     if let Some(error) = held.get(&project) {
-                        one.job.answer(Err(again(error)));
+                        one.job.answer(Err(busy(error)));
                         continue;
                     }
                     if broken.contains(&project) {
@@ -302,7 +303,7 @@ impl<P: InlineProjection> Committer<P> {
                         Err(error) => {
                             broken.insert(project);
                             if is_held_up(&error) {
-                                held.insert(project, again(&error));
+                                held.insert(project, busy(&error));
                             }
                             one.job.answer(failed(error));
                         }

@@ -2,6 +2,8 @@
 
 use crate::StreamId;
 use phaseline_domain::{ProjectId, StoredEventError};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Why the log could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +11,9 @@ pub enum StoreError {
     /// PostgreSQL, or the connection to it.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+    /// An error that hit a whole batch: each of its commands gets the same one, with PostgreSQL's own code.
+    #[error("{0}")]
+    Shared(Arc<StoreError>),
     /// The log's own schema could not be brought up to date.
     #[error("schema phaseline cannot be installed: {0}")]
     Schema(#[from] sqlx::migrate::MigrateError),
@@ -124,4 +129,22 @@ pub enum StoreError {
     /// A COPY answer that is not what the format says.
     #[error("COPY: {0}")]
     Copy(#[from] crate::copy::CopyError),
+}
+
+impl StoreError {
+    /// The error itself, whether one command met it or a whole batch.
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::Shared(shared) => shared.cause(),
+            other => other,
+        }
+    }
+
+    /// PostgreSQL's own code, if it is PostgreSQL's error.
+    pub fn sqlstate(&self) -> Option<Cow<'_, str>> {
+        match self.cause() {
+            Self::Database(error) => error.as_database_error()?.code(),
+            _ => None,
+        }
+    }
 }

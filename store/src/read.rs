@@ -32,13 +32,36 @@ fn raw<'a>(row: &Row<'a>) -> Result<RawEvent<'a>, CopyError> {
 pub async fn scan<E>(
     connection: &mut PgConnection,
     up_to: Option<i64>,
-    mut each: impl FnMut(&RawEvent<'_>) -> Result<(), E>,
+    each: impl FnMut(&RawEvent<'_>) -> Result<(), E>,
 ) -> Result<u64, E>
 where
     E: From<StoreError> + From<sqlx::Error> + From<CopyError>,
 {
     let limit = up_to.unwrap_or(i64::MAX);
-    let query = format!("SELECT {COLUMNS} FROM phaseline.events WHERE position <= {limit} ORDER BY position");
+    scan_where(connection, &format!("position <= {limit}"), each).await
+}
+
+/// The same with the events after a position.
+pub async fn scan_after<E>(
+    connection: &mut PgConnection,
+    position: i64,
+    each: impl FnMut(&RawEvent<'_>) -> Result<(), E>,
+) -> Result<u64, E>
+where
+    E: From<StoreError> + From<sqlx::Error> + From<CopyError>,
+{
+    scan_where(connection, &format!("position > {position}"), each).await
+}
+
+async fn scan_where<E>(
+    connection: &mut PgConnection,
+    condition: &str,
+    mut each: impl FnMut(&RawEvent<'_>) -> Result<(), E>,
+) -> Result<u64, E>
+where
+    E: From<StoreError> + From<sqlx::Error> + From<CopyError>,
+{
+    let query = format!("SELECT {COLUMNS} FROM phaseline.events WHERE {condition} ORDER BY position");
     copy::read(connection, &query, |row| {
         let event = raw(&row).map_err(E::from)?;
         each(&event)

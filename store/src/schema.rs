@@ -1,6 +1,12 @@
-//! Installs the log's schema, `phaseline`, makes it whole again, and tells its version.
+//! Installs the log's schema, `phaseline`, makes it whole again, compares it with what is installed, and tells its version.
 
+mod compare;
+mod expected;
+mod found;
+mod statements;
 pub mod version;
+
+pub use compare::{Definitions, Difference};
 
 use crate::StoreError;
 use sqlx::{Connection, PgConnection, migrate::Migrator};
@@ -55,11 +61,29 @@ fn mark() -> String {
     format!("Phaseline's log, {} {}. Installed: {form}", version::WORDS, version::VERSION)
 }
 
-/// Whether schema `phaseline` is all that [`install`] would make of it.
+/// What the log's own scripts install.
+///
+/// # Errors
+/// [`StoreError::SelfCheck`] if a script cannot be read.
+pub fn definitions() -> Result<Definitions, StoreError> {
+    Definitions::of_log(MIGRATIONS.iter().map(|migration| &*migration.sql).chain([FUNCTIONS]))
+}
+
+/// Whether [`install`] would change nothing in schema `phaseline`: everything that it makes is there as it makes it, and the
+/// schema's comment says so.
 pub async fn whole(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    let whole: bool =
-        sqlx::query_scalar(include_str!("../sql/whole.sql")).bind(mark()).fetch_one(&mut *connection).await?;
-    if !whole {
+    let marked: Option<bool> = sqlx::query_scalar(
+        "SELECT pg_catalog.obj_description(n.oid, 'pg_namespace') = $1 FROM pg_catalog.pg_namespace n
+          WHERE n.nspname = 'phaseline'",
+    )
+    .bind(mark())
+    .fetch_optional(&mut *connection)
+    .await?
+    .flatten();
+    if marked != Some(true) {
+        return Ok(false);
+    }
+    if definitions()?.differences(connection).await?.iter().any(|difference| difference.repairable) {
         return Ok(false);
     }
     Ok(sqlx::query_scalar("SELECT EXISTS (SELECT FROM phaseline.head WHERE id = 1)")

@@ -241,15 +241,9 @@ fn is_missing_table(error: &sqlx::Error) -> bool {
 /// Whether somebody else was faster, so that deciding anew may help: another command, or whoever writes the rows that
 /// are being adopted.
 pub(crate) fn lost_a_race(error: &StoreError) -> bool {
-    match error {
-        StoreError::Conflict { .. } => true,
-        // Serialization failure, deadlock: the database has undone everything.
-        StoreError::Database(error) => error
-            .as_database_error()
-            .and_then(sqlx::error::DatabaseError::code)
-            .is_some_and(|code| matches!(&*code, "40001" | "40P01")),
-        _ => false,
-    }
+    // Serialization failure, deadlock: the database has undone everything.
+    matches!(error.cause(), StoreError::Conflict { .. })
+        || matches!(error.sqlstate().as_deref(), Some("40001" | "40P01"))
 }
 
 /// Which of the phases that the events adopt belong to another project's timeline, in words. A row that was moved to

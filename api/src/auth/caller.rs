@@ -1,5 +1,6 @@
 //! Who asks.
 
+use super::keys::Refused;
 use super::{Auth, Scope, ScopeSet};
 use crate::app::App;
 use crate::problem::Problem;
@@ -11,9 +12,10 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jsonwebtoken::errors::ErrorKind;
 use phaseline_domain::ProjectId;
+use phaseline_domain::text::is_invisible;
 use std::collections::BTreeSet;
 
-/// Who asks when tokens are off.
+/// Who asks when tokens are off. No token may name it: the log must tell one from the other.
 const ANONYMOUS: &str = "anonymous";
 
 /// Who asks, and what it may do. A route that takes `Result<Caller, Denied>` renders a denial itself.
@@ -21,6 +23,8 @@ const ANONYMOUS: &str = "anonymous";
 pub struct Caller {
     /// Its name (`sub`): who stands in the log.
     pub subject: String,
+    /// Who issued its token (`iss`), if the token says so: two issuers may give the same name to different callers.
+    pub issuer: Option<String>,
     /// What it may do.
     pub scopes: ScopeSet,
     /// The projects that it is limited to; none if it is not.
@@ -44,7 +48,7 @@ impl Caller {
     }
 
     fn anonymous() -> Self {
-        Self { subject: ANONYMOUS.to_owned(), scopes: ScopeSet::all(), projects: None }
+        Self { subject: ANONYMOUS.to_owned(), issuer: None, scopes: ScopeSet::all(), projects: None }
     }
 }
 
@@ -107,8 +111,27 @@ impl IntoResponse for Denied {
     }
 }
 
-/// The most bytes of a token's subject.
-const LONGEST_SUBJECT: usize = 255;
+/// The most bytes of a token's subject, and of its issuer.
+const LONGEST_NAME: usize = 255;
+
+/// A subject goes into the log, which keeps it for ever, and beside keys, which have an index.
+fn check_subject(subject: &str) -> Result<(), Denied> {
+    if subject.trim().is_empty() {
+        return Err(Denied::Invalid("it names no subject (sub)"));
+    }
+    if !fits(subject) {
+        return Err(Denied::Invalid("its subject (sub) is too long, or has characters that cannot be seen"));
+    }
+    if subject.trim().eq_ignore_ascii_case(ANONYMOUS) {
+        return Err(Denied::Invalid("its subject (sub) is the name of callers without a token"));
+    }
+    Ok(())
+}
+
+/// Whether a name can be kept, and be read by people as it is: controls of direction make one name look like another.
+fn fits(name: &str) -> bool {
+    name.len() <= LONGEST_NAME && !name.chars().any(|c| c.is_control() || is_invisible(c))
+}
 
 impl FromRequestParts<App> for Caller {
     type Rejection = Denied;
@@ -119,17 +142,17 @@ impl FromRequestParts<App> for Caller {
             Auth::Tokens { keys, rules } => {
                 let token = bearer(&parts.headers)?;
                 let claims = keys.verify(token, rules).map_err(|error| denied(&error))?;
-                if claims.sub.trim().is_empty() {
-                    return Err(Denied::Invalid("it names no subject (sub)"));
-                }
-                // It goes into the log, which keeps it for ever, and beside keys, which have an index.
-                if claims.sub.len() > LONGEST_SUBJECT || claims.sub.chars().any(char::is_control) {
-                    return Err(Denied::Invalid("its subject (sub) is too long, or has control characters"));
+                check_subject(&claims.sub)?;
+                if claims.iss.as_ref().is_some_and(|issuer| !fits(issuer)) {
+                    return Err(Denied::Invalid(
+                        "its issuer (iss) is too long, or has characters that cannot be seen",
+                    ));
                 }
                 let scopes = claims.scope.as_ref();
                 Self {
                     scopes: scopes.map_or(rules.default_scopes, |words| ScopeSet::of_token(words.iter())),
                     projects: claims.projects.map(|ids| ids.into_iter().map(ProjectId::from).collect()),
+                    issuer: claims.iss,
                     subject: claims.sub,
                 }
             }
@@ -153,7 +176,13 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
     }
 }
 
-fn denied(error: &jsonwebtoken::errors::Error) -> Denied {
+fn denied(refused: &Refused) -> Denied {
+    let error = match refused {
+        Refused::Extensions => {
+            return Denied::Invalid("its header names extensions (crit), and this service knows none");
+        }
+        Refused::Token(error) => error,
+    };
     Denied::Invalid(match error.kind() {
         ErrorKind::ExpiredSignature => return Denied::Expired,
         ErrorKind::ImmatureSignature => "it is not valid yet (nbf)",
@@ -166,7 +195,8 @@ fn denied(error: &jsonwebtoken::errors::Error) -> Denied {
             "iss" => "it names no issuer (iss)",
             _ => "a claim is missing",
         },
-        ErrorKind::Json(_) => "a claim is not of its type",
+        ErrorKind::InvalidClaimFormat(claim) if claim == "nbf" => "its beginning (nbf) is no time",
+        ErrorKind::InvalidClaimFormat(_) | ErrorKind::Json(_) => "a claim is not of its type",
         ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => "no key of this service has signed it",
         _ => "this is no JSON Web Token",
     })

@@ -103,19 +103,24 @@ impl Keys {
     }
 
     /// What a token says, if one of the keys has signed it and it holds now.
-    pub(super) fn verify(&self, token: &str, rules: &TokenRules) -> Result<Claims, Error> {
-        let named = decode_header(token).map_err(|_| ErrorKind::InvalidToken)?.kid;
+    pub(super) fn verify(&self, token: &str, rules: &TokenRules) -> Result<Claims, Refused> {
+        let header = decode_header(token).map_err(|_| Error::from(ErrorKind::InvalidToken))?;
+        // RFC 7515, 4.1.11: who does not know an extension that must be known may not take the token.
+        if header.crit.is_some() || names_extensions(token) {
+            return Err(Refused::Extensions);
+        }
+        let named = header.kid;
         let fits = |key: &&Key| named.is_none() || key.id.is_none() || key.id == named;
         let mut refused = None;
         for key in self.0.iter().filter(fits) {
             match decode(token, &key.key, &validation(key.algorithm, rules)) {
                 Ok(data) => return Ok(data.claims),
                 // What says more than that it was another key.
-                Err(error) if !is_of_another_key(&error) => return Err(error),
+                Err(error) if !is_of_another_key(&error) => return Err(error.into()),
                 Err(error) => refused = Some(error),
             }
         }
-        Err(refused.unwrap_or_else(|| ErrorKind::InvalidSignature.into()))
+        Err(refused.unwrap_or_else(|| ErrorKind::InvalidSignature.into()).into())
     }
 }
 
@@ -123,6 +128,29 @@ impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.iter().map(|key| (key.algorithm, key.id.as_deref()))).finish()
     }
+}
+
+/// Why a token is not taken.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// It has extensions that must be known (`crit`), and none is known here.
+    Extensions,
+    /// Anything else.
+    Token(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Token(error)
+    }
+}
+
+/// Whether the header has a member `crit`, whatever it holds: even one that is no list must not be passed over.
+fn names_extensions(token: &str) -> bool {
+    let header = token.split('.').next().unwrap_or_default();
+    let header = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, header).unwrap_or_default();
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&header)
+        .is_ok_and(|members| members.contains_key("crit"))
 }
 
 /// The algorithm that a key of a set is for; none if it is not one of ours.
@@ -169,6 +197,9 @@ pub(super) struct Claims {
     /// That it is there is checked with the other claims.
     #[serde(default)]
     pub(super) sub: String,
+    /// One issuer (RFC 7519, 4.1.1): a list of them is refused, even if one is the right one.
+    #[serde(default, deserialize_with = "said")]
+    pub(super) iss: Option<String>,
     #[serde(default, deserialize_with = "said")]
     pub(super) scope: Option<Words>,
     #[serde(default, deserialize_with = "said")]

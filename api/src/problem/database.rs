@@ -7,7 +7,7 @@ use sqlx::migrate::MigrateError;
 impl Problem {
     /// The problem that an error of the log is.
     pub fn of_store(error: &StoreError) -> Self {
-        match error {
+        match error.cause() {
             StoreError::Database(error)
             | StoreError::Schema(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
                 Self::of_sqlx(error)
@@ -54,7 +54,19 @@ impl Problem {
                 "no connection to the database was to be had in time: it is not reachable, or all connections are in use",
             ),
             (sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed, _)
-            | (_, "57P01" | "57P02" | "57P03" | "57P05" | "53300" | "53400") => unreachable(),
+            | (_, "57P01" | "57P02" | "57P03" | "57P05" | "53300") => unreachable(),
+            (_, "53100") => unavailable(
+                "disk_full",
+                "Disk full",
+                "the database server has no room left on its disk; nothing was written. Make room on the server: the same \
+                 request works again then",
+            ),
+            (_, class) if class.starts_with("53") || class.starts_with("58") => unavailable(
+                "out_of_resources",
+                "Out of resources",
+                "the database server lacks memory, or cannot use its files; nothing was written. The service's log says what is \
+                 missing, under this request's id",
+            ),
             (_, "55P03" | "40001" | "40P01") => busy(),
             (_, "57014") => unavailable(
                 "statement_timeout",
@@ -64,7 +76,8 @@ impl Problem {
             (_, "25006") => unavailable(
                 "read_only",
                 "Database is read-only",
-                "the database takes no writes at the moment: it is a standby, or read-only",
+                "the database takes no writes: it is a standby, or read-only; nothing was written. Connect the service to the \
+                 primary, or reset default_transaction_read_only",
             ),
             (_, "42P01" | "3F000") => not_migrated(),
             (_, class) if class.starts_with("08") => unreachable(),
@@ -110,7 +123,8 @@ fn busy() -> Problem {
     unavailable(
         "busy",
         "Busy",
-        "somebody else held what was needed for too long, such as a migration; nothing was written",
+        "a lock on the log or on the project's rows was not to be had in time: another session holds it, such as a migration; \
+         nothing was written. Send the same request again",
     )
 }
 

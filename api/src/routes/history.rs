@@ -175,7 +175,7 @@ async fn of_phase(
 }
 
 /// The project of a phase that is there, or was.
-async fn project_of(app: &App, phase: PhaseId) -> Result<Option<ProjectId>, Failure> {
+pub(crate) async fn project_of(app: &App, phase: PhaseId) -> Result<Option<ProjectId>, Failure> {
     if let Some(project) = app.store.remembered_project_of(phase) {
         return Ok(Some(project));
     }

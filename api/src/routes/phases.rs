@@ -3,6 +3,7 @@
 use super::asked::{self, NeighboursBody, NewOrder, NewPhase, PhaseChange};
 use super::docs::{WriteHeaders, Writing};
 use super::failure::Failure;
+use super::history;
 use super::phase::PhaseBody;
 use super::read;
 use super::sent::{Envelope, Segment, Sent};
@@ -22,7 +23,6 @@ use std::collections::{BTreeSet, HashMap};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 /// The routes.
 pub(crate) fn router() -> OpenApiRouter<App> {
@@ -223,12 +223,14 @@ async fn of_phase(
     body: &Value,
 ) -> Result<Done, Failure> {
     let missing = || Failure::Missing(format!("Phase with ID {phase} not found"));
-    let project = match app.store.remembered_project_of(phase) {
-        Some(project) => Some(project),
-        None => match read::project_of(app, phase).await? {
+    // With a key the phase may be gone by this very request, sent before: then its project is in the log only.
+    let project = if envelope.key.is_some() {
+        history::project_of(app, phase).await?
+    } else {
+        match app.store.remembered_project_of(phase) {
             Some(project) => Some(project),
-            None => project_of_key(app, envelope).await?,
-        },
+            None => read::project_of(app, phase).await?,
+        }
     };
     let project = project.filter(|project| caller.may_see(*project)).ok_or_else(missing)?;
     let order = Order { project, command, opening: None, envelope, attempted: body, fresh: BTreeSet::new() };
@@ -239,19 +241,4 @@ async fn of_phase(
         Err(Failure::Missing(_)) => Err(missing()),
         done => done,
     }
-}
-
-/// The project that an earlier request with the same key was about: its phase may be gone since, by this very request.
-async fn project_of_key(app: &App, envelope: &Envelope) -> Result<Option<ProjectId>, Failure> {
-    let Some(key) = &envelope.key else { return Ok(None) };
-    let project: Option<Uuid> = sqlx::query_scalar(
-        "SELECT stream_id FROM phaseline.idempotency_keys WHERE scope = $1 AND key = $2 AND fingerprint = $3",
-    )
-    .bind(&key.scope)
-    .bind(&key.key)
-    .bind(key.fingerprint.as_slice())
-    .fetch_optional(&app.pool)
-    .await
-    .map_err(read::problem)?;
-    Ok(project.map(ProjectId::from))
 }

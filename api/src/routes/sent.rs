@@ -1,17 +1,18 @@
 //! What a request to change something brings along: its body, the version it has seen, its key, who and why.
 
 use super::failure::Failure;
+use super::json;
 use super::shape::{Faults, Place};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::problem::{Problem, bad_request, too_large};
+use crate::problem::{Problem, bad_request, not_json, too_large};
 use crate::request;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use axum::http::header::{CONTENT_TYPE, IF_MATCH};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
-use phaseline_domain::PhaseId;
+use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::{IdempotencyKey, Metadata};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -99,11 +100,14 @@ impl Sent {
     pub(crate) fn json(&self) -> Result<Value, Failure> {
         let body = self.body.as_ref().map_err(Clone::clone)?;
         if !self.says_json() {
+            return Err(not_json().into());
+        }
+        if !self.is_plain() {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "not_json",
-                "Not JSON",
-                "the body must be JSON: send Content-Type: application/json",
+                "encoded_body",
+                "Encoded body",
+                "the service takes no Content-Encoding but identity: send the body as it is",
             )
             .into());
         }
@@ -112,19 +116,36 @@ impl Sent {
             faults.note(&Place::BODY, "missing", "Field required");
             return Err(Failure::Shape(faults.all()));
         }
-        serde_json::from_slice(body).map_err(|error| {
+        json::from_slice(body).map_err(|error| {
             let at = offset(body, error.line(), error.column());
-            faults.note(&Place::BODY.entry(at), "json_invalid", "JSON decode error");
+            faults.note(&Place::BODY.entry(at), "json_invalid", json::told(&error));
             Failure::Shape(faults.all())
         })
     }
 
-    /// Whether the body is said to be JSON; a client that says nothing means it.
+    /// Whether the body is said to be JSON, in UTF-8; a client that says nothing means that.
     fn says_json(&self) -> bool {
-        let Some(kind) = self.headers.get(CONTENT_TYPE) else { return true };
-        let kind = kind.to_str().unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        kind.strip_prefix("application/").is_some_and(|kind| kind == "json" || kind.ends_with("+json"))
+        let mut kinds = self.headers.get_all(CONTENT_TYPE).iter();
+        let Some(kind) = kinds.next() else { return true };
+        if kinds.next().is_some() {
+            return false;
+        }
+        let kind = kind.to_str().unwrap_or_default().to_ascii_lowercase();
+        let mut parts = kind.split(';').map(str::trim);
+        let json = parts.next().and_then(|kind| kind.strip_prefix("application/"));
+        json.is_some_and(|kind| kind == "json" || kind.ends_with("+json"))
+            && parts
+                .filter_map(|parameter| parameter.strip_prefix("charset="))
+                .all(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8"))
+    }
+
+    /// Whether the body is sent as it is, not compressed.
+    fn is_plain(&self) -> bool {
+        let encodings = self.headers.get_all(CONTENT_ENCODING).iter();
+        encodings.into_iter().all(|encoding| {
+            let encodings = encoding.to_str().unwrap_or("?").split(',').map(str::trim);
+            encodings.into_iter().all(|encoding| encoding.eq_ignore_ascii_case("identity"))
+        })
     }
 
     /// What it says beside its body.
@@ -138,7 +159,7 @@ impl Sent {
         let key = match self.one(IDEMPOTENCY_KEY)? {
             None => None,
             Some(key) => Some(IdempotencyKey {
-                scope: caller.subject.clone(),
+                scope: caller_scope(caller),
                 key: key_text(key)?,
                 fingerprint: self.fingerprint(tag.unwrap_or_default(), body),
             }),
@@ -187,7 +208,19 @@ impl Sent {
     }
 }
 
+/// Whose a key is: of a subject of one issuer. As JSON, so that no choice of names is another's.
+fn caller_scope(caller: &Caller) -> String {
+    Value::from(vec![caller.issuer.clone().map_or(Value::Null, Value::from), caller.subject.clone().into()])
+        .to_string()
+}
+
 impl Envelope {
+    /// The key as it is kept: for each project by itself, so that a caller who is limited to one learns nothing of keys that
+    /// the same subject used on others.
+    pub(crate) fn key_for(&self, project: ProjectId) -> Option<IdempotencyKey> {
+        self.key.clone().map(|key| IdempotencyKey { scope: format!("{project} {}", key.scope), ..key })
+    }
+
     /// The id for the phase at a place of the request: with a key always the same one, so that a request that is sent again
     /// creates the phases that it created.
     pub(crate) fn new_id(&self, index: usize) -> PhaseId {

@@ -61,10 +61,15 @@ pub(crate) async fn carry_out(app: &App, order: Order<'_>) -> Result<Done, Failu
         metadata: order.envelope.metadata.clone(),
         opening: order.opening,
         expected: order.envelope.expected,
-        key: order.envelope.key.clone(),
+        key: order.envelope.key_for(project),
     };
     let outcome = app.store.submit(request).await;
     app.telemetry.commanded(name, outcome_name(&outcome));
+    match &outcome {
+        Ok(committed) if !committed.repeated && !committed.events.is_empty() => app.commands.succeeded(),
+        Err(ExecuteError::Store(error)) => app.commands.failed(error),
+        _ => {}
+    }
     match outcome {
         Ok(committed) => {
             let phases = after(app, project, &committed).await?;
@@ -116,13 +121,13 @@ pub(crate) fn of_store(
     created: Option<PhaseId>,
     fresh: BTreeSet<PhaseId>,
 ) -> Failure {
-    let database = match error {
+    let database = match error.cause() {
         StoreError::Database(error) => error.as_database_error(),
         _ => None,
     };
     let code = database.and_then(sqlx::error::DatabaseError::code);
     let constraint = database.and_then(sqlx::error::DatabaseError::constraint);
-    match (error, code.as_deref()) {
+    match (error.cause(), code.as_deref()) {
         (StoreError::UnknownProject(project), _) => Failure::Missing(no_project(*project)),
         // The project went while the command was on its way.
         (_, Some("23503")) if constraint.is_none_or(|name| name == "project_phases_project_id_fkey") => {

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use base64::Engine;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use phaseline_api::app::App;
 use phaseline_api::auth::{Auth, Caller, Denied, KeyError, Keys, Scope, TokenRequest, TokenRules};
@@ -361,9 +362,63 @@ async fn health_metrics_and_descriptions_need_no_token() {
 #[tokio::test]
 async fn a_subject_that_cannot_stand_in_the_log_is_refused() {
     let service = service(settings()).await;
-    for subject in ["a\u{0}b".to_owned(), "a\nb".to_owned(), "é".repeat(128)] {
+    let odd = [
+        "a\u{0}b",
+        "a\nb",
+        "a\u{202e}b",
+        "a\u{2028}b",
+        "\u{200b}",
+        "a\u{2066}",
+        "\u{feff}a",
+        "anonymous",
+        " Anonymous",
+    ];
+    for subject in odd.map(str::to_owned).into_iter().chain(["é".repeat(128)]) {
         let token = token(&json!({ "sub": subject, "exp": in_seconds(60), "scope": EVERYTHING }));
         let refused = service.client.get("/who").bearer(&token).send().await.is(401).json();
         assert_eq!(refused["code"], "token_invalid", "{refused}");
+    }
+}
+
+/// RFC 7515, 4.1.11: an extension that must be understood, and is not, ends it.
+#[tokio::test]
+async fn a_token_with_critical_extensions_is_refused() {
+    let service = service(by_secret(TokenRules::default())).await;
+    let key = EncodingKey::from_secret(SECRET);
+    let signed = |header: &Value| {
+        let encode = |value: &Value| base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", encode(header), encode(&good()));
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+        format!("{message}.{signature}")
+    };
+    ask(&service, &signed(&json!({ "alg": "HS256" }))).await.is(200);
+    for crit in [json!(["exp"]), json!(["b64"]), json!([]), json!(null), json!("exp")] {
+        let answer = ask(&service, &signed(&json!({ "alg": "HS256", "crit": crit, "b64": true }))).await;
+        assert_eq!((answer.status, &answer.json()["code"]), (401, &json!("token_invalid")), "{crit}");
+    }
+    let named = ask(&service, &signed(&json!({ "alg": "HS256", "crit": ["exp"] }))).await;
+    assert_refused(&named, "token_invalid", "extensions (crit)");
+}
+
+#[tokio::test]
+async fn an_issuer_is_one_text_and_times_are_numbers() {
+    let rules = TokenRules { issuer: Some("https://id.example".to_owned()), ..TokenRules::default() };
+    let strict = service(by_secret(rules)).await;
+    let free = service(by_secret(TokenRules::default())).await;
+    ask(&strict, &token(&with("iss", json!("https://id.example")))).await.is(200);
+    let list = token(&with("iss", json!(["https://evil.example", "https://id.example"])));
+    for service in [&strict, &free] {
+        assert_refused(&ask(service, &list).await, "token_invalid", "not of its type");
+    }
+    for (claim, reason) in [("nbf", "beginning (nbf) is no time"), ("exp", "no end (exp)")] {
+        assert_refused(&ask(&free, &token(&with(claim, json!("tomorrow")))).await, "token_invalid", reason);
+        assert_refused(
+            &ask(&free, &token(&with(claim, json!([1])))).await,
+            "token_invalid",
+            "not of its type",
+        );
+    }
+    for odd in ["a\u{202e}".to_owned(), "é".repeat(128)] {
+        assert_refused(&ask(&free, &token(&with("iss", json!(odd)))).await, "token_invalid", "issuer (iss)");
     }
 }

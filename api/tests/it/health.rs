@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// The only reason for which it is not ready.
-async fn reason(client: &Client) -> String {
+pub(crate) async fn reason(client: &Client) -> String {
     let answer = client.get("/readyz").send().await.is(503);
     let health = answer.json();
     assert_eq!(health["status"], "unavailable");

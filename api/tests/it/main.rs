@@ -10,6 +10,7 @@
 mod auth;
 mod authz;
 mod desk;
+mod hardening;
 mod health;
 mod history;
 mod idempotency;
@@ -22,6 +23,7 @@ mod openapi;
 mod phases;
 mod planted;
 mod problem;
+mod ready;
 mod service;
 mod timeline;
 mod two_services;

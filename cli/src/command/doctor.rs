@@ -23,11 +23,15 @@ use sqlx::{Connection, PgConnection};
 #[command(after_help = "\
 Examples:
   phaseline doctor
+  phaseline doctor --deep                    read every event, as verify does
   phaseline doctor --repair                  make a damaged schema phaseline whole again from its events")]
 pub(crate) struct DoctorArgs {
     /// Make everything of schema phaseline again but the events, which must be there
     #[arg(long)]
     repair: bool,
+    /// Read all events rather than the last 10000
+    #[arg(long)]
+    deep: bool,
 }
 
 pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
@@ -50,7 +54,7 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
     report.ok("connection", format!("{}{whose}", target.url().place()));
     server::check(&mut report, &mut connection, &target).await;
     tables::check(&mut report, &mut connection).await;
-    log::check(&mut report, &mut connection).await;
+    log::check(&mut report, &mut connection, args.deep).await;
     copies(&mut report, &mut connection, &target).await;
     context.output.answer(&report, || report.page());
     Ok(if report.passed() { Exit::Done } else { Exit::Unexpected })

@@ -7,8 +7,14 @@ use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
 
 impl From<sqlx::Error> for Failure {
-    /// An error on a connection that was there: one that could not be made is [`Failure::no_connection`].
     fn from(error: sqlx::Error) -> Self {
+        Self::of_database(&error)
+    }
+}
+
+impl Failure {
+    /// An error on a connection that was there: one that could not be made is [`Failure::no_connection`].
+    fn of_database(error: &sqlx::Error) -> Self {
         let Some(database) = error.as_database_error() else {
             return match error {
                 sqlx::Error::Io(_)
@@ -18,7 +24,7 @@ impl From<sqlx::Error> for Failure {
                 other => Self::unexpected(other.to_string()),
             };
         };
-        let text = told(&error);
+        let text = told(error);
         let code = database.code().unwrap_or_default();
         let failure = match &*code {
             "42501" => Self::refused("missing_privilege", text).remedy(
@@ -39,9 +45,7 @@ impl From<sqlx::Error> for Failure {
         };
         failure.with_server_code(&code)
     }
-}
 
-impl Failure {
     /// The connection broke while a command was under way.
     fn lost(what: &str) -> Self {
         Self::new(
@@ -94,6 +98,10 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let text = error.to_string();
         match error {
+            StoreError::Shared(ref shared) => match shared.cause() {
+                StoreError::Database(error) => Self::of_database(error),
+                _ => Self::unexpected(text),
+            },
             StoreError::Database(error)
             | StoreError::Schema(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => error.into(),
             StoreError::NotInstalled => Self::refused(

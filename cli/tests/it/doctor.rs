@@ -86,3 +86,59 @@ fn a_repair_does_not_open_the_log_over_tables_that_something_else_moved() {
     let plan = on(&database, &["plan"]).ends_with(3);
     assert!(plan.stdout.contains("--adopt-migrated"), "{}", plan.stdout);
 }
+
+/// An owner can switch the append-only log off in ways that leave every name in its place.
+#[test]
+fn a_function_that_was_emptied_or_replaced_and_a_rule_are_named_and_the_log_is_not_called_append_only() {
+    let database = migrated();
+    database.psql(
+        "CREATE OR REPLACE FUNCTION phaseline.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'begin return null; end';
+         ALTER FUNCTION phaseline.append SECURITY INVOKER",
+    );
+    let report = on(&database, &["doctor"]).ends_with(1).stdout;
+    assert!(
+        report.contains("fail  append-only       function phaseline.refuse_change has another body"),
+        "{report}"
+    );
+    assert!(report.contains("function phaseline.append has another SECURITY"), "{report}");
+    let verified = on(&database, &["verify"]).ends_with(6).stdout;
+    assert!(verified.contains("function phaseline.refuse_change has another body"), "{verified}");
+    on(&database, &["doctor", "--repair"]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
+
+    database.psql("CREATE RULE quiet AS ON INSERT TO phaseline.events DO INSTEAD NOTHING");
+    let report = on(&database, &["doctor", "--repair"]).ends_with(1).stdout;
+    assert!(report.contains("fail  append-only       rule quiet on phaseline.events"), "{report}");
+    assert!(report.contains("drop what this program does not make"), "{report}");
+}
+
+#[test]
+fn a_damaged_event_is_found_at_the_end_of_the_log_and_with_deep_anywhere() {
+    let database = migrated();
+    let report = on(&database, &["doctor"]).ends_with(0).stdout;
+    assert!(report.contains("ok    log's events      all "), "{report}");
+    database.psql(
+        "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
+         UPDATE phaseline.events SET payload = '{}' WHERE position = 5;
+         ALTER TABLE phaseline.events ENABLE ALWAYS TRIGGER events_append_only",
+    );
+    for flags in [&["doctor"][..], &["doctor", "--deep"]] {
+        let report = on(&database, flags).ends_with(1).stdout;
+        assert!(report.contains("fail  log's events      event at position 5"), "{report}");
+        assert!(report.contains("phaseline verify names everything"), "{report}");
+    }
+}
+
+#[test]
+fn a_clock_that_jumped_ahead_is_a_warning() {
+    let database = migrated();
+    assert!(!on(&database, &["doctor"]).ends_with(0).stdout.contains("clock"));
+    database.psql(
+        "INSERT INTO phaseline.events SELECT position + 1, stream_type, stream_id, version + 1, gen_random_uuid(), event_type,
+                schema_version, payload, metadata, salt, now() + interval '2 days',
+                phaseline.chain_hash(hash, position + 1, now() + interval '2 days', sha256(''))
+           FROM phaseline.events ORDER BY position DESC LIMIT 1",
+    );
+    let report = on(&database, &["doctor"]).ends_with(1).stdout;
+    assert!(report.contains("warn  clock") && report.contains("ahead of the database's clock"), "{report}");
+}

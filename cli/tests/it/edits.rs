@@ -169,3 +169,34 @@ fn a_role_that_may_write_commands_and_no_more_can_write_them() {
     let name = database.psql(&format!("SELECT name FROM public.project_phases WHERE id = '{phase}'"));
     assert_eq!(name.trim(), "By the clerk");
 }
+
+/// A name, a description or a reason may turn the line around that it stands in, or look like another one.
+#[test]
+fn what_cannot_be_seen_is_written_out_and_no_name_consists_of_it() {
+    let database = migrated();
+    let (project, phase) = project_and_phase(&database);
+    let refused = on(&database, &["phase", "rename", &phase, "\u{200b}\u{2066}"]).ends_with(3).stderr;
+    assert!(refused.contains("V26") && refused.contains("can be seen"), "{refused}");
+    let start = row(&database, &phase, "start_date");
+    let create = ["phase", "create", &project, "\u{feff}", &start, &start];
+    assert!(on(&database, &create).ends_with(3).stderr.contains("V26"));
+
+    let odd = "pay \u{202e}100\u{200b}";
+    on(&database, &["phase", "rename", &phase, odd, "--reason", "w\u{2067}hy"]).ends_with(0);
+    on(&database, &["phase", "describe", &phase, "two\u{2028}lines"]).ends_with(0);
+    assert_eq!(row(&database, &phase, "name"), odd, "it is kept as it was given");
+    let shown = on(&database, &["timeline", "show", &project]).ends_with(0).stdout;
+    let told = on(&database, &["history", &project]).ends_with(0).stdout;
+    let again = on(&database, &["phase", "resize", &phase, "2001-01-01", "2001-01-02"]).ends_with(3).stderr;
+    for (text, written) in [
+        (&shown, "pay \\u{202e}100\\u{200b}"),
+        (&shown, "two\\u{2028}lines"),
+        (&told, "w\\u{2067}hy"),
+        (&again, "pay \\u{202e}100\\u{200b}"),
+    ] {
+        assert!(text.contains(written), "{written}: {text}");
+    }
+    for text in [&shown, &told, &again] {
+        assert!(!text.contains(['\u{202e}', '\u{200b}', '\u{2028}', '\u{2067}']), "{text}");
+    }
+}

@@ -1,6 +1,6 @@
 //! The command that states the complete list.
 
-use super::{budget, created, days, describe, rename};
+use super::{budget, created, days, describe, renamed};
 use crate::event::{PhaseRemoved, PhaseResized};
 use crate::rule::{self, Draft, DraftBudget, request};
 use crate::{Phase, PhaseDraft, PhaseId, Refusal, Timeline, TimelineEvent, command::ReplacementPhase};
@@ -52,7 +52,7 @@ fn changed(timeline: &Timeline, phase: &Phase, draft: &PhaseDraft) -> Result<Vec
         expense: draft.expense_budget,
         total: Some(draft.total_budget),
     };
-    events.extend(rename(timeline, phase_id, &draft.name)?);
+    events.extend(renamed(phase, &draft.name)?);
     events.extend(describe(timeline, phase_id, draft.description.as_deref())?);
     events.extend(budget(timeline, phase_id, asked)?);
     Ok(events)

@@ -1,6 +1,7 @@
 //! The rules about one phase.
 
 use super::{Draft, DraftBudget, Rule, Violation};
+use crate::text::has_visible;
 use crate::value::{DESCRIPTION_MAX, NAME_MAX};
 use crate::{DateRange, Money, PhaseId};
 use chrono::{Datelike, NaiveDate};
@@ -147,4 +148,11 @@ fn name_without_nul(id: Option<PhaseId>, name: &str) -> Option<Violation> {
 fn description_without_nul(id: Option<PhaseId>, text: &str) -> Option<Violation> {
     text.contains('\0')
         .then(|| Violation::new(Rule::V24, id, "Phase description cannot contain a NUL character".to_owned()))
+}
+
+/// V26. Not among the rules of a list, since the planner takes such names in one, and has had them in its tables.
+pub(crate) fn name_is_visible(id: Option<PhaseId>, name: &str) -> Option<Violation> {
+    (!name.trim().is_empty() && !has_visible(name)).then(|| {
+        Violation::new(Rule::V26, id, "Phase name must have a character that can be seen".to_owned())
+    })
 }

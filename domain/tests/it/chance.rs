@@ -101,6 +101,7 @@ fn texts() -> impl Strategy<Value = String> {
         1 => Just("Default Phase".to_owned()),
         1 => Just(" ".to_owned()),
         1 => Just("a\0".to_owned()),
+        1 => Just("\u{200b}".to_owned()),
         1 => (99_usize..=102).prop_map(|n| "é".repeat(n)),
         1 => (499_usize..=502).prop_map(|n| "ü".repeat(n)),
     ]

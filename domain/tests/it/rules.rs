@@ -2,7 +2,7 @@
 
 use crate::scene::*;
 use phaseline_domain::Neighbours::{Adjust, Refuse};
-use phaseline_domain::{Refusal, Rule, TimelineCommand, Violation};
+use phaseline_domain::{PhaseChanges, Refusal, Rule, Timeline, TimelineCommand, Violation, decide};
 
 /// What is wrong with a complete list of new phases for the project.
 fn in_list(drafts: Vec<phaseline_domain::PhaseDraft>) -> Refusal {
@@ -213,4 +213,34 @@ fn a_refusal_is_never_empty() {
 fn rules_have_ids_in_order() {
     let ids: Vec<String> = (1..=Rule::ALL.len()).map(|n| format!("V{n}")).collect();
     assert_eq!(Rule::ALL.iter().map(Rule::to_string).collect::<Vec<_>>(), ids);
+}
+
+#[test]
+fn v26_a_name_that_is_given_to_one_phase_can_be_seen_and_one_in_a_list_need_not() {
+    let message = "Phase name must have a character that can be seen";
+    for name in ["\u{200b}", "\u{202e}\u{2066} ", "\u{1b}", "\n\u{feff}"] {
+        let name = name.to_owned();
+        let rename = TimelineCommand::RenamePhase { phase_id: id(2), name: name.clone() };
+        assert_eq!(broken(&refusal(three_phases(), rename)), [(Rule::V26, "name", message, Some(2))]);
+        let changes = PhaseChanges { name: Some(name.clone()), ..PhaseChanges::default() };
+        let change = TimelineCommand::ChangePhase { phase_id: id(2), changes, neighbours: Adjust };
+        assert_eq!(broken(&refusal(three_phases(), change)), [(Rule::V26, "name", message, Some(2))]);
+        let create =
+            TimelineCommand::CreatePhase { phase: draft(9, &name, "02-01", "02-03"), neighbours: Adjust };
+        assert!(refusal(three_phases(), create).breaks(Rule::V26), "{name:?}");
+        // Of all that is wrong it is told last.
+        let late = TimelineCommand::CreatePhase {
+            phase: draft(9, &name, "2023-02-01", "02-03"),
+            neighbours: Adjust,
+        };
+        let told: Vec<Rule> =
+            refusal(three_phases(), late).violations().iter().map(|broken| broken.rule).collect();
+        assert_eq!(told, [Rule::V9, Rule::V26]);
+        let listed = replace_all(&[], vec![draft(11, &name, "01-01", "12-31")]);
+        assert!(decide(&Timeline::fold(&three_phases()), &listed).is_ok(), "{name:?}");
+    }
+    // One that the planner gave is kept, and sent again with another change.
+    let history = vec![opened(), created(1, "\u{200b}", "01-01", "12-31")];
+    let same = TimelineCommand::RenamePhase { phase_id: id(1), name: "\u{200b}".to_owned() };
+    assert_eq!(decide(&Timeline::fold(&history), &same), Ok(Vec::new()));
 }

@@ -64,16 +64,13 @@ pub(super) async fn check_fit(
     .fetch_optional(&mut *connection)
     .await?
     .unwrap_or(false);
-    if !visible || !schema::whole(connection).await? {
-        wrong.push(match schema::version(connection).await? {
-            Some(version) if version < VERSION => format!(
-                "schema phaseline is version {version}, this program's is {VERSION}; run: phaseline upgrade"
-            ),
-            _ => {
-                "schema phaseline is not as this program makes it; run: phaseline doctor --repair".to_owned()
-            }
-        });
+    let different = different_schema(connection).await?;
+    if different.is_empty() && !(visible && schema::whole(connection).await?) {
+        wrong.push(
+            "schema phaseline is not as this program makes it; run: phaseline doctor --repair".to_owned(),
+        );
     }
+    wrong.extend(different);
     if visible {
         let accepts = schema::accepts_commands(connection).await.ok();
         if accepts != Some(shape == Shape::Timelines) {
@@ -93,6 +90,23 @@ pub(super) async fn check_fit(
         wrong,
     );
     Ok(())
+}
+
+/// What of schema `phaseline` is not as this program installs it.
+pub(super) async fn different_schema(connection: &mut PgConnection) -> Result<Vec<String>, MigratorError> {
+    if let Some(version) = schema::version(connection).await?.filter(|version| *version < VERSION) {
+        let old = format!(
+            "schema phaseline is version {version}, this program's is {VERSION}; run: phaseline upgrade"
+        );
+        return Ok(vec![old]);
+    }
+    let differences = phaseline_projections::schema_differences(connection).await?;
+    let told = differences.into_iter().map(|difference| {
+        let remedy =
+            if difference.repairable { "run: phaseline doctor --repair" } else { "run: phaseline doctor" };
+        format!("{difference}; {remedy}")
+    });
+    Ok(told.collect())
 }
 
 /// What the migration itself added to `project_phases` is there.

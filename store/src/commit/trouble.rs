@@ -23,28 +23,22 @@ pub(super) fn is_lost_connection(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether an error may be one command's alone, so that the others can be carried out without it.
+/// Whether an error may be one command's alone, so that the others can be carried out without it. A server that has no room,
+/// takes no writes or is going down refuses them all.
 pub(super) fn is_one_commands_fault(error: &StoreError) -> bool {
     matches!(error, StoreError::Database(sqlx::Error::Database(error))
-        if !error.code().is_some_and(|code| code.starts_with("57") || code.starts_with("53")))
+        if !error.code().is_some_and(|code| ["25", "53", "57", "58"].iter().any(|class| code.starts_with(class))))
 }
 
 /// Whether a row or the head was not to be had in time.
 pub(super) fn is_held_up(error: &StoreError) -> bool {
-    matches!(error, StoreError::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03"))
+    error.sqlstate().as_deref() == Some("55P03")
 }
 
-/// An error once more, for another who suffers from it.
-pub(super) fn again(error: &StoreError) -> StoreError {
+/// What the other commands of a project get that somebody else holds up.
+pub(super) fn busy(error: &StoreError) -> StoreError {
     match error {
-        StoreError::Database(sqlx::Error::PoolTimedOut) => StoreError::Database(sqlx::Error::PoolTimedOut),
-        StoreError::Database(sqlx::Error::PoolClosed) => StoreError::Database(sqlx::Error::PoolClosed),
-        held if is_held_up(held) => StoreError::Busy(held.to_string()),
         StoreError::Busy(why) => StoreError::Busy(why.clone()),
-        StoreError::Database(error) => {
-            StoreError::Database(sqlx::Error::Io(std::io::Error::other(error.to_string())))
-        }
-        StoreError::OutcomeUnknown(why) => StoreError::OutcomeUnknown(why.clone()),
-        other => StoreError::OutcomeUnknown(other.to_string()),
+        held => StoreError::Busy(held.to_string()),
     }
 }

@@ -31,5 +31,6 @@ mod select_only;
 mod sessions;
 mod support;
 mod takeover;
+mod tampering;
 mod verification;
 mod writers;

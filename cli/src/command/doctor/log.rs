@@ -2,13 +2,18 @@
 
 use super::Report;
 use phaseline_migrator::shape::{self, Shape};
-use phaseline_store::StoreError;
-use phaseline_store::schema::{self, version::VERSION};
+use phaseline_store::schema::{self, Difference, version::VERSION};
+use phaseline_store::{StoreError, chain};
 use sqlx::{FromRow, PgConnection};
 
 const REPAIR: &str = "phaseline doctor --repair makes it again from the events.";
+const FOREIGN: &str = "Find out who changed it, and drop what this program does not make; where columns or constraints are missing, \
+                       restore a backup. Then: phaseline doctor --repair";
 
-pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
+/// How many events are looked at unless all are to be.
+const LOOKED_AT: i64 = 10_000;
+
+pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, deep: bool) {
     let version = match schema::version(connection).await {
         Err(error @ StoreError::NewerSchema { .. }) => {
             return report.fail("log's schema", error.to_string(), "An older program does nothing here.");
@@ -30,31 +35,15 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
         Ok(false) => return report.ok("log", "none yet; migrate makes it"),
         Err(error) => return report.unchecked("log", error),
     }
-    match missing_objects(connection).await {
-        Ok(missing) if missing.is_empty() && version.is_some_and(|version| version < VERSION) => report.warn(
+    match version {
+        Some(version) if version < VERSION => report.warn(
             "log's schema",
-            format!("version {}, this program's is {VERSION}", version.unwrap_or_default()),
+            format!("version {version}, this program's is {VERSION}"),
             "Run: phaseline upgrade",
         ),
-        Ok(missing) if missing.is_empty() => report
-            .ok("log's schema", format!("version {VERSION}; tables, indexes, functions and view are there")),
-        Ok(missing) => report.fail("log's schema", format!("missing: {}", missing.join(", ")), REPAIR),
-        Err(error) => report.unchecked("log's schema", error),
+        _ => definitions(report, connection).await,
     }
-    match trigger(connection).await {
-        Ok(Some(state)) if state == "A" => {
-            report.ok("append-only", "events cannot be changed, not by replication either")
-        }
-        Ok(Some(state)) => {
-            report.fail(
-                "append-only",
-                format!("trigger events_append_only is in state {state:?}, not ALWAYS"),
-                REPAIR,
-            );
-        }
-        Ok(None) => report.fail("append-only", "trigger events_append_only is missing", REPAIR),
-        Err(error) => report.unchecked("append-only", error),
-    }
+    events(report, connection, deep).await;
     head(report, connection, shape).await;
     match missing_roles(connection).await {
         Ok(missing) if missing.is_empty() => {
@@ -69,37 +58,69 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
     }
 }
 
-/// Names of what belongs to the schema and is not there.
-async fn missing_objects(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT wanted.kind || ' phaseline.' || wanted.name
-           FROM (VALUES ('table', 'events'), ('table', 'head'), ('table', '_sqlx_migrations'),
-                        ('index', 'events_pkey'), ('index', 'events_stream_version_key'),
-                        ('index', 'events_first_text_id_idx'), ('index', 'head_pkey'),
-                        ('table', 'idempotency_keys'), ('index', 'idempotency_keys_pkey'),
-                        ('index', 'idempotency_keys_recorded_at_idx'), ('view', 'postgres_es_events'))
-                AS wanted (kind, name)
-          WHERE pg_catalog.to_regclass('phaseline.' || wanted.name) IS NULL
-         UNION ALL
-         SELECT 'function phaseline.' || wanted.name
-           FROM (VALUES ('append'), ('chain_hash'), ('project_inline'), ('unadopted'),
-                        ('project_of'), ('refuse_change'), ('phases_of'), ('assignments_of'), ('assignment_days'),
-                        ('forget_idempotency_keys'), ('oldest_snapshot')) AS wanted (name)
-          WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_proc p
-                 WHERE p.pronamespace = 'phaseline'::regnamespace AND p.proname = wanted.name)",
-    )
-    .fetch_all(connection)
-    .await
+/// Whether everything in the schema is what this program installs. What touches the table of events has a line of its own: it
+/// decides whether they can be changed.
+async fn definitions(report: &mut Report, connection: &mut PgConnection) {
+    let differences = match phaseline_projections::schema_differences(connection).await {
+        Ok(differences) => differences,
+        Err(error) => return report.unchecked("log's schema", error),
+    };
+    let touches_events = |found: &&Difference| {
+        EVENTS.iter().any(|name| found.text.split([' ', '.']).any(|word| word == *name))
+    };
+    let (events, others): (Vec<&Difference>, Vec<&Difference>) = differences.iter().partition(touches_events);
+    let good =
+        format!("version {VERSION}; tables, functions, triggers and rights are as this program makes them");
+    for (check, found, good) in [
+        ("log's schema", others, good.as_str()),
+        ("append-only", events, "events cannot be changed, not by replication either"),
+    ] {
+        if found.is_empty() {
+            report.ok(check, good);
+            continue;
+        }
+        let text: Vec<String> = found.iter().map(ToString::to_string).collect();
+        let remedy = if found.iter().all(|found| found.repairable) { REPAIR } else { FOREIGN };
+        report.fail(check, text.join("; "), remedy);
+    }
 }
 
-/// The append-only trigger's state; none if it is not there.
-async fn trigger(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT tgenabled::text FROM pg_catalog.pg_trigger
-          WHERE tgrelid = 'phaseline.events'::regclass AND tgname = 'events_append_only'",
-    )
-    .fetch_optional(connection)
-    .await
+/// What guards the events.
+const EVENTS: [&str; 3] = ["events", "events_append_only", "refuse_change"];
+
+/// The last events, or all of them: they fit their hashes, can be read, and were not recorded in the future.
+async fn events(report: &mut Report, connection: &mut PgConnection, deep: bool) {
+    let end = match chain::inspect_end(connection, if deep { i64::MAX } else { LOOKED_AT }).await {
+        Ok(end) => end,
+        Err(error) => return report.unchecked("log's events", error),
+    };
+    let all = end.events == end.position.unsigned_abs();
+    match end.damage.as_slice() {
+        [] if all => {
+            report.ok("log's events", format!("all {} fit their hashes and can be read", end.events))
+        }
+        [] => report.ok(
+            "log's events",
+            format!("the last {} of {} fit their hashes; --deep reads all", end.events, end.position),
+        ),
+        [first, more @ ..] => {
+            let more = if more.is_empty() { String::new() } else { format!(", and {} more", more.len()) };
+            report.fail(
+                "log's events",
+                format!("{first}{more}"),
+                "phaseline verify names everything that is wrong with the log.",
+            );
+        }
+    }
+    match chain::seconds_ahead(connection).await {
+        Ok(ahead) if ahead > chain::TOLERATED_SECONDS_AHEAD => report.warn(
+            "clock",
+            format!("the last event was recorded {ahead:.0} s ahead of the database's clock: the clock had jumped ahead"),
+            "Until the clock is there all events get that time, and --as-of cannot tell them apart. Nothing is lost.",
+        ),
+        Ok(_) => {}
+        Err(error) => report.unchecked("clock", error),
+    }
 }
 
 #[derive(FromRow)]

@@ -107,7 +107,8 @@ impl<'a> Audit<'a> {
         let (mut claimed, mut commands) = (HashSet::new(), HashSet::new());
         for told in done {
             let (command, (version, position)) = (&told.command, told.place.unwrap());
-            let key = keys.get(&(told.subject.as_str(), command.key.as_str()));
+            let scope = format!("{} [null,\"{}\"]", command.project, told.subject);
+            let key = keys.get(&(scope.as_str(), command.key.as_str()));
             let key = key.unwrap_or_else(|| panic!("no key is kept: {told:?}"));
             assert_eq!((key.stream_id, key.version), (command.project, version), "{told:?}");
             assert_eq!(placed[&(command.project, version)].position, position, "{told:?}");

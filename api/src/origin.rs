@@ -1,0 +1,94 @@
+//! Which host a request names, and, without tokens, which page it comes from.
+
+use crate::app::App;
+use crate::auth::Auth;
+use crate::problem::{Problem, bad_request, not_json};
+use axum::body::HttpBody;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
+use axum::http::uri::Authority;
+use axum::http::{Method, StatusCode, Uri, Version};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::net::IpAddr;
+
+/// The header by which a browser says how the asking page and the service belong together.
+const FETCH_SITE: &str = "sec-fetch-site";
+
+/// Refuses a request that names no host, or several; without tokens also one that a foreign page in a browser may have sent.
+pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
+    let checked = named_hosts(&request).and_then(|hosts| match app.settings.auth {
+        Auth::Off => check_origin(&request, &hosts),
+        Auth::Tokens { .. } => Ok(()),
+    });
+    match checked {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Every host that a request names (RFC 9112, 3.2: one header, and one only).
+fn named_hosts(request: &Request) -> Result<Vec<Authority>, Box<Problem>> {
+    let wrong =
+        |what: &str| Box::new(bad_request(format!("{what}: send one header Host with the service's name")));
+    let mut hosts: Vec<Authority> = request.uri().authority().cloned().into_iter().collect();
+    let mut sent = request.headers().get_all(HOST).iter();
+    match (sent.next(), sent.next()) {
+        (Some(_), Some(_)) => return Err(wrong("the request has several headers Host")),
+        (Some(host), None) => {
+            let host: Option<Authority> = host.to_str().ok().and_then(|host| host.parse().ok());
+            hosts.push(host.ok_or_else(|| wrong("the header Host names no host"))?);
+        }
+        (None, _) if request.version() == Version::HTTP_11 => {
+            return Err(wrong("the request has no header Host"));
+        }
+        (None, _) => {}
+    }
+    if hosts.iter().any(|host| host.as_str().contains('@')) {
+        return Err(wrong("the header Host names a user"));
+    }
+    Ok(hosts)
+}
+
+/// Without tokens the service listens on loopback. A page in a browser on this machine can still ask: under a name that was
+/// made to mean this machine, or by a request that a browser sends to another site without asking first.
+fn check_origin(request: &Request, hosts: &[Authority]) -> Result<(), Box<Problem>> {
+    let refused = |code, title: &str, detail: &str| {
+        Err(Box::new(Problem::new(StatusCode::FORBIDDEN, code, title, detail)))
+    };
+    if hosts.is_empty() || !hosts.iter().all(is_this_machine) {
+        return refused(
+            "foreign_host",
+            "Foreign host",
+            "without tokens (--no-auth) the service answers to localhost, 127.0.0.1 and [::1] only",
+        );
+    }
+    if !comes_from_this_machine(request.headers()) {
+        return refused(
+            "foreign_origin",
+            "Foreign origin",
+            "without tokens (--no-auth) the service answers pages of this machine only, not those of other sites",
+        );
+    }
+    // A browser sends a body without a type, or as text, to any site; JSON it sends only after it asked whether it may.
+    let reads_only = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !reads_only && !request.body().is_end_stream() && !request.headers().contains_key(CONTENT_TYPE) {
+        return Err(Box::new(not_json()));
+    }
+    Ok(())
+}
+
+fn comes_from_this_machine(headers: &HeaderMap) -> bool {
+    let same_site = headers.get_all(FETCH_SITE).iter().all(|site| site != "cross-site");
+    same_site
+        && headers.get_all(ORIGIN).iter().all(|origin| {
+            let origin: Option<Uri> = origin.to_str().ok().and_then(|origin| origin.parse().ok());
+            origin.as_ref().and_then(Uri::authority).is_some_and(is_this_machine)
+        })
+}
+
+fn is_this_machine(authority: &Authority) -> bool {
+    let host = authority.host();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,315 @@
+//! Requests that mean harm, or cannot be read in one way only: each is refused, and says why.
+
+use crate::desk::{Desk, new_entry};
+use crate::service::{EVERYTHING, Service, in_seconds, settings, token};
+use phaseline_api::auth::Auth;
+use phaseline_api::settings::Settings;
+use serde_json::{Value, json};
+use std::io::Read;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// A service without tokens.
+async fn open() -> Service {
+    Service::with(Settings { auth: Auth::Off, ..settings() }).await
+}
+
+/// The answer to a request that is sent byte by byte as it stands.
+async fn raw(service: &Service, request: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn without_tokens_a_page_of_another_site_can_neither_write_nor_read() {
+    let service = open().await;
+    let project = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
+    let path = format!("/api/v1/projects/{project}/phases/batch");
+    let body = json!({ "phases": [new_entry("A", "2030-01-01", "2030-01-02")] }).to_string();
+    let post = || service.client.post(&path).body(body.clone());
+    // What such a page can make a browser send without asking first.
+    let untyped = post().send().await.is(415).json();
+    assert_eq!(untyped["code"], "not_json");
+    post().header("content-type", "text/plain").send().await.is(415);
+    for (name, value) in [
+        ("origin", "http://evil.example"),
+        ("origin", "https://localhost.evil.example"),
+        ("origin", "null"),
+        ("origin", "chrome-extension://abcdef"),
+        ("sec-fetch-site", "cross-site"),
+    ] {
+        let typed = post().header("content-type", "application/json").header(name, value);
+        assert_eq!(typed.send().await.is(403).json()["code"], "foreign_origin", "{name}: {value}");
+        let read = service.client.get("/openapi.json").header(name, value).send().await.is(403);
+        assert_eq!(read.json()["code"], "foreign_origin");
+    }
+    // Programs, and pages of this machine; there is no such project.
+    for (name, value) in [
+        ("origin", "http://localhost:3000"),
+        ("origin", "http://[::1]:8080"),
+        ("sec-fetch-site", "same-origin"),
+        ("sec-fetch-site", "none"),
+    ] {
+        post().header("content-type", "application/json").header(name, value).send().await.is(404);
+    }
+    post().header("content-type", "application/json").send().await.is(404);
+    service.client.delete(&format!("/api/v1/phases/{project}")).send().await.is(404);
+}
+
+/// With tokens a page of another site has nothing to send along; a front end on another host is one.
+#[tokio::test]
+async fn with_tokens_any_origin_may_ask() {
+    let desk = Desk::start().await;
+    let project = desk.project().await;
+    let ask = desk.get(&format!("/projects/{project}/phases"));
+    ask.header("origin", "https://planner.example")
+        .header("sec-fetch-site", "cross-site")
+        .send()
+        .await
+        .is(200);
+}
+
+#[tokio::test]
+async fn a_request_names_one_host_and_no_user() {
+    let service = open().await;
+    let ask = |hosts: &str| format!("GET /livez HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+    for (hosts, status) in [
+        ("", 400),
+        ("Host: localhost\r\nHost: evil.example\r\n", 400),
+        ("Host: localhost\r\nHost: localhost\r\n", 400),
+        ("Host: user@localhost\r\n", 400),
+        ("Host: \r\n", 400),
+        ("Host: a b\r\n", 400),
+        ("Host: evil.example\r\n", 403),
+        ("Host: localhost:80\r\n", 200),
+        ("Host: [::1]\r\n", 200),
+    ] {
+        let answer = raw(&service, &ask(hosts)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{hosts:?}: {answer}");
+        assert!(status != 400 || answer.contains("\"code\":\"bad_request\""), "{answer}");
+    }
+    // An absolute target counts beside the header.
+    let absolute = "GET http://evil.example/livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert!(raw(&service, absolute).await.starts_with("HTTP/1.1 403 "));
+    // With tokens any one name is right; HTTP/1.0 needs none.
+    let tokens = Service::start().await;
+    assert!(raw(&tokens, &ask("Host: planner.example\r\n")).await.starts_with("HTTP/1.1 200 "));
+    assert!(raw(&tokens, &ask("")).await.starts_with("HTTP/1.1 400 "));
+    assert!(raw(&tokens, "GET /livez HTTP/1.0\r\n\r\n").await.starts_with("HTTP/1.0 200 "));
+}
+
+#[tokio::test]
+async fn every_answer_tells_a_browser_to_keep_nothing_to_guess_nothing_and_to_frame_nothing() {
+    let desk = Desk::start().await;
+    let project = desk.project().await;
+    let list = desk.get(&format!("/projects/{project}/phases"));
+    let client = &desk.service.client;
+    for answer in [
+        list.send().await.is(200),
+        client.get("/nowhere").send().await.is(404),
+        client.get("/livez").send().await.is(200),
+        client.get("/metrics").send().await.is(200),
+        client.get("/api/v1/phases/x").send().await.is(401),
+    ] {
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(answer.header(name), value, "{answer:?}");
+        }
+    }
+    // The page runs its own program and nothing else.
+    let page = client.get("/docs/").send().await.is(200);
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("script-src 'self';") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert_eq!(page.header("x-content-type-options"), "nosniff");
+    let text = page.text();
+    assert!(
+        !text.contains("<script>") && !text.contains("onload="),
+        "scripts within the page would not run: {text}"
+    );
+    assert!(page.header("cache-control").contains("max-age"));
+}
+
+#[tokio::test]
+async fn the_page_is_kept_compressed_and_unpacked_for_those_who_want_it_so() {
+    let service = Service::start().await;
+    for path in ["/docs/", "/docs/swagger-ui-bundle.js", "/docs/swagger-initializer.js", "/openapi.json"] {
+        let plain = service.client.get(path).send().await.is(200);
+        assert_eq!(plain.header("content-encoding"), "");
+        let refusing =
+            service.client.get(path).header("accept-encoding", "gzip;q=0, br").send().await.is(200);
+        assert_eq!((refusing.header("content-encoding"), &refusing.body), ("", &plain.body));
+        let packed = service.client.get(path).header("accept-encoding", "br, gzip").send().await.is(200);
+        assert_eq!(packed.header("content-encoding"), "gzip");
+        assert_eq!(packed.header("content-type"), plain.header("content-type"));
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(&packed.body[..]).read_to_end(&mut unpacked).unwrap();
+        assert!(unpacked == plain.body, "{path}");
+    }
+    assert_eq!(service.client.get("/docs").send().await.is(303).header("location"), "/docs/");
+    service.client.get("/docs/nothing.js").send().await.is(404);
+    let config = service.client.get("/docs/swagger-initializer.js").send().await.text();
+    assert!(config.contains("\"/openapi.json\""), "{config}");
+
+    // To hand out what is compressed already costs less than to compress it.
+    let script = service.client.get("/docs/swagger-ui-bundle.js").send().await.body;
+    let began = std::time::Instant::now();
+    let mut encoder = flate2::write::GzEncoder::new(std::io::sink(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, &script).unwrap();
+    encoder.finish().unwrap();
+    let compressing = began.elapsed();
+    let began = std::time::Instant::now();
+    for _ in 0..5 {
+        service
+            .client
+            .get("/docs/swagger-ui-bundle.js")
+            .header("accept-encoding", "gzip")
+            .send()
+            .await
+            .is(200);
+    }
+    let handing_out = began.elapsed() / 5;
+    assert!(handing_out < compressing * 2, "{handing_out:?}, to compress takes {compressing:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_can_be_read_in_two_ways_is_refused() {
+    let desk = Desk::start().await;
+    let project = desk.project().await;
+    let phase = desk.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/phases/{phase}");
+    let patch = |kind: &str| {
+        let ask = desk.service.client.patch(&path).bearer(&desk.token).header("content-type", kind);
+        ask.body(r#"{"name":"A"}"#)
+    };
+    for kind in
+        ["application/json; charset=utf-16", "application/json;charset=\"iso-8859-1\"", "application/x-json"]
+    {
+        assert_eq!(patch(kind).send().await.is(415).json()["code"], "not_json", "{kind}");
+    }
+    let twice = patch("application/json").header("content-type", "text/plain").send().await.is(415);
+    assert_eq!(twice.json()["code"], "not_json");
+    for encoding in ["gzip", "identity, br", "x"] {
+        let encoded = patch("application/json").header("content-encoding", encoding).send().await.is(415);
+        assert_eq!(encoded.json()["code"], "encoded_body", "{encoding}");
+    }
+    for kind in ["application/json;charset=UTF-8", "application/merge-patch+json; charset=\"utf-8\""] {
+        patch(kind).header("content-encoding", "identity").send().await.is(200);
+    }
+    let events = desk.events().await;
+    let twice = desk.patch(&format!("/phases/{phase}"), &Value::Null).body(r#"{"name":"B","name":"C"}"#);
+    let problem = twice.send().await.is(422).json();
+    assert!(problem["errors"][0]["message"].as_str().unwrap().contains("stands twice"), "{problem}");
+    let batch = format!("/projects/{project}/phases/batch");
+    let list = r#"{"phases":[{"name":"A","name":"B"}]}"#;
+    let refused = desk.post(&batch, &Value::Null).body(list).send().await.is(422).json();
+    let said = &refused["error"]["details"]["field_errors"][0];
+    assert_eq!(said["type"], "json_invalid", "{refused}");
+    assert!(said["message"].as_str().unwrap().contains("stands twice"), "{refused}");
+    assert_eq!(desk.events().await, events);
+}
+
+/// The planner takes such names, and its front end gets what it sent; a name that is given to one phase must be seen.
+#[tokio::test]
+async fn a_name_that_cannot_be_seen_is_taken_from_the_planner_only() {
+    let desk = Desk::start().await;
+    let project = desk.project().await;
+    let mut entries = desk.entries(&project).await;
+    entries[0]["name"] = json!("\u{200b}");
+    let listed = desk.batch(&project, &entries).await.is(200).json();
+    assert_eq!(listed[0]["name"], "\u{200b}");
+    let phase = format!("/phases/{}", listed[0]["id"].as_str().unwrap());
+    // It keeps its name while other things change.
+    desk.patch(&phase, &json!({ "description": "new", "name": "\u{200b}" })).send().await.is(200);
+    let other = format!("/phases/{}", listed[1]["id"].as_str().unwrap());
+    let start = &listed[1]["start_date"];
+    let create = json!({ "name": "\u{202e}\u{2066}", "start_date": start, "end_date": start });
+    for refused in [
+        desk.patch(&other, &json!({ "name": "\u{200b}" })).send().await,
+        desk.post(&format!("/projects/{project}/phases"), &create).send().await,
+    ] {
+        let problem = refused.is(422).json();
+        assert_eq!(problem["errors"][0]["rule"], "V26", "{problem}");
+    }
+    let preview = json!({ "change": { "phase_id": listed[1]["id"], "name": "\u{feff}" } });
+    let said =
+        desk.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();
+    assert_eq!((&said["valid"], &said["errors"][0]["rule"]), (&json!(false), &json!("V26")), "{said}");
+}
+
+/// Rows that others wrote are taken in with the names that they have, and come back with them.
+#[tokio::test]
+async fn a_row_with_such_a_name_is_adopted() {
+    let desk = Desk::start().await;
+    let project = "6f9619ff-8b86-d011-b42d-00c04fc964f1";
+    desk.copy_project(&desk.project().await, project).await;
+    desk.sql(&format!("UPDATE project_phases SET name = U&'\\200B' WHERE project_id = '{project}'")).await;
+    let phases = desk.phases(project).await;
+    let path = format!("/phases/{}", phases[0]["id"].as_str().unwrap());
+    desk.patch(&path, &json!({ "description": "adopted" })).send().await.is(200);
+    assert_eq!(desk.phases(project).await[0]["name"], "\u{200b}");
+}
+
+fn of(claims: &Value) -> String {
+    let mut all = json!({ "sub": "ada", "exp": in_seconds(600), "scope": EVERYTHING });
+    for (name, value) in claims.as_object().unwrap() {
+        all[name] = value.clone();
+    }
+    token(&all)
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_a_subject_of_one_issuer_and_to_one_project() {
+    let desk = Desk::start().await;
+    let projects = desk.projects(2).await;
+    let path = async |project: &str| {
+        format!("/api/v1/phases/{}", desk.phases(project).await[0]["id"].as_str().unwrap())
+    };
+    let (one, two) = (path(&projects[0]).await, path(&projects[1]).await);
+    let rename = async |token: &str, path: &str, name: &str| {
+        let ask = desk.service.client.patch(path).bearer(token).header("idempotency-key", "k");
+        ask.json(&json!({ "name": name })).send().await
+    };
+    let here = of(&json!({ "iss": "https://here.example" }));
+    let there = of(&json!({ "iss": "https://there.example" }));
+    rename(&here, &one, "A").await.is(200);
+    assert_eq!(rename(&here, &one, "A").await.is(200).header("idempotent-replayed"), "true");
+    rename(&here, &one, "B").await.is(422);
+    for other in [&there, &of(&json!({}))] {
+        assert_eq!(rename(other, &one, "B").await.is(200).header("idempotent-replayed"), "");
+    }
+    // A caller who is limited to the second project learns nothing of the key that was used on the first.
+    let limited = of(&json!({ "iss": "https://here.example", "projects": [projects[1]] }));
+    assert_eq!(rename(&limited, &two, "C").await.is(200).header("idempotent-replayed"), "");
+    assert_eq!(rename(&limited, &two, "C").await.is(200).header("idempotent-replayed"), "true");
+    assert_eq!(rename(&here, &two, "C").await.is(200).header("idempotent-replayed"), "true");
+}
+
+/// Such a change costs a caller nothing, and would fill the table of keys with rows.
+#[tokio::test]
+async fn keys_of_changes_that_changed_nothing_are_kept_up_to_a_bound() {
+    let desk = Desk::start().await;
+    desk.sql(
+        "INSERT INTO phaseline.idempotency_keys (scope, key, fingerprint, stream_id, version, events, recorded_at)
+         SELECT scope, 'k' || n, '', gen_random_uuid(), 9, events, now() - n * interval '1 s'
+           FROM generate_series(1, 1500) n, (VALUES ('idle', 0), ('busy', 1), ('other', 0)) AS whose (scope, events)
+          WHERE scope <> 'other' OR n <= 10",
+    )
+    .await;
+    assert_eq!(desk.number("SELECT phaseline.forget_idempotency_keys()").await, 500);
+    let kept = "SELECT string_agg(scope || ' ' || count, ', ' ORDER BY scope) FROM
+                  (SELECT scope, count(*) FROM phaseline.idempotency_keys GROUP BY scope) n";
+    assert_eq!(desk.text(kept).await, "busy 1500, idle 1000, other 10");
+    assert_eq!(
+        desk.number("SELECT count(*) FROM phaseline.idempotency_keys WHERE key = 'k1' AND scope = 'idle'")
+            .await,
+        1
+    );
+}
