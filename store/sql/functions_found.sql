@@ -4,7 +4,12 @@ SELECT p.proname::text AS name, pg_catalog.oidvectortypes(p.proargtypes) AS argu
        p.provolatile::text AS volatility, p.proparallel::text AS parallel,
        p.proisstrict OR p.proleakproof AS strict_or_leakproof,
        coalesce(p.proconfig, ARRAY[]::text[]) AS settings,
-       CASE WHEN p.proowner <> n.nspowner THEN pg_catalog.pg_get_userbyid(p.proowner)::text END AS foreign_owner
+       -- What touches a table of the planner's may run with the rights of that table's owner.
+       CASE WHEN p.proowner <> n.nspowner AND p.proowner NOT IN (
+                SELECT c.relowner FROM pg_catalog.pg_class c
+                 WHERE c.relnamespace = 'public'::pg_catalog.regnamespace
+                   AND c.relname IN ('projects', 'project_phases', 'resource_assignments'))
+            THEN pg_catalog.pg_get_userbyid(p.proowner)::text END AS foreign_owner
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang

@@ -1,4 +1,4 @@
--- What others than the owners may do in schema phaseline: object, role, privilege.
+-- What others than the owners of the log and of the planner's tables may do in schema phaseline: object, role, privilege.
 SELECT given.object, CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(given.grantee)::text END,
        given.privilege
   FROM (SELECT c.relname::text AS object, a.grantee, a.privilege_type AS privilege
@@ -15,3 +15,9 @@ SELECT given.object, CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_
         SELECT n.nspname::text, a.grantee, a.privilege_type
           FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
          WHERE n.nspname = 'phaseline' AND a.grantee <> n.nspowner) given
+ WHERE given.grantee NOT IN (
+           SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'phaseline'
+           UNION ALL
+           SELECT c.relowner FROM pg_catalog.pg_class c
+            WHERE c.relnamespace = 'public'::pg_catalog.regnamespace
+              AND c.relname IN ('projects', 'project_phases', 'resource_assignments'))
