@@ -32,8 +32,7 @@ BEGIN
     FOR thing IN
         SELECT p.oid::regprocedure::text AS function, pg_catalog.pg_get_userbyid(g.role) AS grantee
           FROM (VALUES ('project_dates', phases_owner), ('set_project_dates', phases_owner),
-                       ('assignment_count', phases_owner), ('lock_projects', log_owner), ('lock_phases', log_owner),
-                       ('project_inline', log_owner))
+                       ('assignment_count', phases_owner), ('lock_projects', log_owner), ('project_inline', log_owner))
                AS g (name, role)
           JOIN pg_catalog.pg_proc p ON p.pronamespace = 'phaseline'::regnamespace AND p.proname = g.name
          WHERE g.role IS NOT NULL AND NOT pg_catalog.has_function_privilege(g.role, p.oid, 'EXECUTE')

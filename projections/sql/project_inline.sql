@@ -29,13 +29,6 @@ BEGIN
     SET CONSTRAINTS ALL IMMEDIATE;
 END $$;
 
--- Takes the lock on the table that a command's rows need.
-CREATE OR REPLACE FUNCTION phaseline.lock_phases() RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    LOCK TABLE public.project_phases IN ROW EXCLUSIVE MODE;
-END $$;
-
 -- How many assignments a project has on the days from the first to the last, both included.
 CREATE OR REPLACE FUNCTION phaseline.assignment_count(project uuid, first_day date, last_day date) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
@@ -241,20 +234,36 @@ BEGIN
     RETURN places;
 END $$;
 
--- What keeps every command from being carried out: the table whose lock is not to be had in time; NULL if there is none. For
--- the service's health check, whose role may not lock these. In a transaction that is rolled back it writes nothing.
+-- What keeps every command from being carried out: the table on which another session holds a lock for half a second or longer;
+-- NULL if there is none. For the service's health check, whose role may not lock these. Locks of tables are looked up, which needs no
+-- right on them; the head's row is locked, and in a transaction that is rolled back that writes nothing.
 CREATE OR REPLACE FUNCTION phaseline.command_obstacle() RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
-    wanted text := 'phaseline.head';
+    wanted text;
+    tries  integer;
 BEGIN
+    FOREACH wanted IN ARRAY ARRAY['phaseline.head', 'phaseline.events', 'public.projects', 'public.project_phases'] LOOP
+        tries := 0;
+        WHILE EXISTS (
+            SELECT FROM pg_locks l
+             WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+               AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+               AND l.relation = to_regclass(wanted)
+               -- Commands lock rows of the head and of projects, and write to the others.
+               AND (l.mode IN ('ExclusiveLock', 'AccessExclusiveLock')
+                    OR wanted IN ('phaseline.events', 'public.project_phases')
+                       AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock')))
+        LOOP
+            tries := tries + 1;
+            IF tries > 10 THEN
+                RETURN wanted;
+            END IF;
+            PERFORM pg_sleep(0.05);
+        END LOOP;
+    END LOOP;
+    wanted := 'phaseline.head';
     PERFORM 1 FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;
-    wanted := 'phaseline.events';
-    LOCK TABLE phaseline.events IN ROW EXCLUSIVE MODE;
-    wanted := 'public.projects';
-    PERFORM phaseline.lock_projects('{}');
-    wanted := 'public.project_phases';
-    PERFORM phaseline.lock_phases();
     RETURN NULL;
 EXCEPTION
     WHEN lock_not_available THEN RETURN wanted;
@@ -272,7 +281,7 @@ BEGIN
          WHERE p.pronamespace = 'phaseline'::regnamespace AND a.grantee <> p.proowner
            AND p.proname IN ('project_inline', 'unadopted', 'project_of', 'phases_of', 'assignments_of',
                              'assignment_days', 'assignment_count', 'project_dates', 'lock_projects',
-                             'set_project_dates', 'lock_phases', 'command_obstacle')
+                             'set_project_dates', 'command_obstacle')
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.object,
             CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END);
