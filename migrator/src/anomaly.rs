@@ -77,6 +77,11 @@ codes! {
     LogDamaged, "log_damaged", true,
         "The log was altered or is not complete: what it says cannot be trusted.",
         "Restore the database from a backup. `phaseline verify` says more.";
+    /// An event cannot be read, so nothing can be said of its timeline.
+    EventUnreadable, "event_unreadable", true,
+        "Events of the log cannot be read: the timelines that they belong to are in quarantine.",
+        "Leave each of them out for good: phaseline quarantine skip PROJECT --position N --reason TEXT. Or use the phaseline \
+         that wrote them.";
     /// A project starts or ends at infinity.
     ProjectDatesInfinite, "project_dates_infinite", true,
         "Projects with an infinite date: phases cannot share endless days.",

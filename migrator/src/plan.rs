@@ -20,7 +20,7 @@ use crate::{legacy, links, session};
 pub use options::PlanOptions;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::FoldedLog;
-use phaseline_store::{StoreError, chain::Inspector};
+use phaseline_store::{Quarantine, StoreError, chain::Inspector};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
@@ -317,25 +317,41 @@ async fn earlier_log(
         findings.note(Code::LogUnreadable, "table", "phaseline.events", "SELECT is missing");
         return Ok((log, links, Earlier::default()));
     }
-    let mut inspector = Inspector::default();
-    let folded = phaseline_store::read::scan(connection, None, |event| {
+    log = FoldedLog::begin(connection).await?;
+    let (mut inspector, mut unreadable) = (Inspector::default(), Quarantine::default());
+    phaseline_store::read::scan(connection, None, |event| {
         inspector.see(event);
-        log.see(event)?;
-        links.see(event)
+        log.see(event);
+        if let Err(found) = links.see(event, log.skips(event.position)) {
+            unreadable.add(*found);
+        }
+        Ok::<_, StoreError>(())
     })
-    .await;
+    .await?;
+    let (runs, unreadable_runs) = run::readable_runs(connection).await?;
+    unreadable.extend(&log.unreadable());
+    unreadable.extend(&unreadable_runs);
+    note_damage(&inspector, &unreadable, findings);
+    let last = runs.into_iter().rfind(Run::completed);
+    let earlier = last.map_or_else(Earlier::default, |run| Earlier { written: run.written });
+    Ok((log, links, earlier))
+}
+
+/// Notes what is wrong with the log: where it is damaged, and which of its events cannot be read.
+pub(crate) fn note_damage(inspector: &Inspector, unreadable: &Quarantine, findings: &mut Findings) {
     for found in inspector.breaks() {
         findings.note(Code::LogDamaged, "event", "phaseline.events", found.to_string());
     }
-    match folded {
-        Ok(_) => {}
-        // The inspector has named it.
-        Err(StoreError::VersionGap { .. } | StoreError::Unreadable { .. }) if inspector.broken() > 0 => {}
-        Err(error) => return Err(error.into()),
+    for event in &unreadable.events {
+        // A version out of turn is among the breaks.
+        if !event.damage {
+            findings.note(Code::EventUnreadable, "event", event.position, event.to_string());
+        }
     }
-    let last = run::runs(connection).await?.into_iter().rfind(Run::completed);
-    let earlier = last.map_or_else(Earlier::default, |run| Earlier { written: run.written });
-    Ok((log, links, earlier))
+    if unreadable.more() > 0 {
+        let more = format!("and {} more events that cannot be read", unreadable.more());
+        findings.note(Code::EventUnreadable, "event", "phaseline.events", more);
+    }
 }
 
 /// Whether this role may read the log.

@@ -12,6 +12,7 @@ use crate::progress::Progress;
 use crate::session;
 use crate::shape::{self, Shape};
 pub(crate) use fitness::missing_of_new_shape;
+use phaseline_store::Quarantine;
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -150,6 +151,14 @@ pub async fn verify(
         checks: checks.checks,
         notes: checks.notes,
     })
+}
+
+/// The events of the whole log that cannot be read; none without a log.
+pub(crate) async fn unreadable_events(
+    connection: &mut PgConnection,
+    progress: &dyn Progress,
+) -> Result<Option<Quarantine>, MigratorError> {
+    Ok(log::read_log(connection, progress).await?.map(|reading| reading.unreadable))
 }
 
 /// Whether `public.table` has a column.

@@ -7,7 +7,7 @@ use crate::anomaly::{Code, Findings};
 use crate::definition::{self, NeededName, QualifiedName, RebuiltTable, TableDefinition};
 use crate::error::MigratorError;
 use crate::links::FoldedLinks;
-use crate::plan::{SHADOW, missing_beyond, own_schema, phase_type_labels};
+use crate::plan::{SHADOW, missing_beyond, note_damage, own_schema, phase_type_labels};
 use crate::run::{self, LegacySchemaRecorded, Run};
 use crate::shape::{self, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use crate::watch::Watch;
@@ -15,7 +15,7 @@ use phaseline_domain::PhaseId;
 use phaseline_domain::legacy::LegacyPhaseType;
 use phaseline_projections::drift::DriftKind;
 use phaseline_projections::{FoldedLog, drift, legacy_phases, project_phases};
-use phaseline_store::{StoreError, chain::Inspector, read, schema, timeline::TIMELINE};
+use phaseline_store::{Quarantine, StoreError, chain::Inspector, read, schema};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashSet};
 
@@ -123,18 +123,22 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
     }
     let watch = Watch::start(connection).await?;
     let (migration, legacy_schema) = last_migration(run::runs(connection).await?)?;
-    let (mut log, mut links, mut ledger) = (FoldedLog::default(), FoldedLinks::default(), Ledger::default());
-    let mut inspector = Inspector::default();
+    let (mut log, mut links, mut ledger) =
+        (FoldedLog::begin(connection).await?, FoldedLinks::default(), Ledger::default());
+    let (mut inspector, mut unreadable) = (Inspector::default(), Quarantine::default());
     let edits = &mut plan.edits;
     read::scan(connection, None, |event| {
         inspector.see(event);
-        ledger.see(event, &log)?;
-        log.see(event)?;
-        links.see(event)?;
-        if event.stream_type == TIMELINE && event.position > migration.position {
+        if let Err(found) = links.see(event, log.skips(event.position)) {
+            unreadable.add(*found);
+        }
+        let happened = log.see_with(event, |timeline, happened| ledger.see(event, happened, timeline));
+        if let Some(happened) = happened
+            && event.position > migration.position
+        {
             edits.push(Edit {
                 project_id: event.stream_id.into(),
-                phase_id: event.timeline_event()?.phase_id(),
+                phase_id: happened.phase_id(),
                 event_type: event.event_type.to_owned(),
                 position: event.position,
                 recorded_at: event.recorded_at,
@@ -144,9 +148,8 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
         Ok::<_, StoreError>(())
     })
     .await?;
-    for found in inspector.breaks() {
-        findings.note(Code::LogDamaged, "event", "phaseline.events", found.to_string());
-    }
+    unreadable.extend(&log.unreadable());
+    note_damage(&inspector, &unreadable, &mut findings);
     plan.drift = drift::compare(connection, &log).await?;
     let mut pending = Pending::new(log, ledger);
     pending.close_gone(connection).await?;

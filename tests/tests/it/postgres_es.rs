@@ -32,7 +32,7 @@ async fn both_folds_of_the_log_are_the_same() {
     let projects: Vec<ProjectId> = ids.split_whitespace().map(|id| id.parse().unwrap()).collect();
     for project in projects.iter().step_by(2) {
         let history = store.history(*project).await.unwrap();
-        let timeline = Timeline::fold(history.iter().map(|recorded| &recorded.event));
+        let timeline = Timeline::fold(history.iter().filter_map(phaseline_store::RecordedTimeline::event));
         let create = TimelineCommand::CreatePhase {
             phase: draft(&timeline, "Hand-over"),
             neighbours: Neighbours::Adjust,
@@ -55,7 +55,7 @@ async fn both_folds_of_the_log_are_the_same() {
     );
     for project in &projects {
         let history = store.history(*project).await.unwrap();
-        let ours = Timeline::fold(history.iter().map(|recorded| &recorded.event));
+        let ours = Timeline::fold(history.iter().filter_map(phaseline_store::RecordedTimeline::event));
         let mut loaded = theirs.load_aggregate(&project.to_string()).await.unwrap();
         assert_eq!(loaded.aggregate(), &ours);
         let events = repository.get_events::<Timeline>(&project.to_string()).await.unwrap();
@@ -94,7 +94,9 @@ async fn the_framework_of_cqrs_es_writes_log_and_table_together() {
     let name = |name: &str| TimelineCommand::RenamePhase { phase_id, name: name.to_owned() };
     framework.execute(id.trim(), name("first")).await.unwrap();
     let events = phaseline_domain::decide(
-        &Timeline::fold(store.history(project).await.unwrap().iter().map(|r| &r.event)),
+        &Timeline::fold(
+            store.history(project).await.unwrap().iter().filter_map(phaseline_store::RecordedTimeline::event),
+        ),
         &name("second"),
     );
     let result = store.commit(events.unwrap(), stale, HashMap::new()).await;
