@@ -43,7 +43,7 @@ impl Problem {
                     "timeline_quarantined",
                     "Timeline in quarantine",
                     format!(
-                        "the timeline of project {project} takes no commands, and nothing was written: {quarantine}. An \
+                        "the timeline of project {project} is in quarantine and takes no commands; nothing was written: {quarantine}. An \
                          administrator can leave the event out: phaseline quarantine skip {project} --position {position} \
                          --reason TEXT"
                     ),

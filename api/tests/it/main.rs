@@ -21,6 +21,7 @@ mod manners;
 mod openapi;
 mod phases;
 mod problem;
+mod quarantine;
 mod service;
 mod timeline;
 mod two_services;
