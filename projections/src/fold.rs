@@ -52,6 +52,8 @@ pub struct FoldedLog {
     pub position: i64,
     /// The positions of the events that are left out.
     skipped: HashSet<i64>,
+    /// The first version that came out of turn: expected, and found.
+    gap: Option<(ProjectId, i64, i64)>,
 }
 
 impl FoldedLog {
@@ -91,7 +93,8 @@ impl FoldedLog {
     }
 
     /// Takes the next event in order of position, and says what happened to a timeline; events of other streams only move
-    /// the position. An event that cannot be read, or a missing version, puts its timeline into quarantine.
+    /// the position. An event that cannot be read, or a missing version, puts its timeline into quarantine; who folds the
+    /// log into rows refuses one with a missing version ([`Self::read`]).
     pub fn see(&mut self, event: &RawEvent<'_>) -> Option<TimelineEvent> {
         self.see_with(event, |_, _| ())
     }
@@ -115,6 +118,13 @@ impl FoldedLog {
             },
             before,
         )
+    }
+
+    /// Fails if a version came out of turn: a fold over a log that is not complete would be wrong and look right.
+    fn whole(&self) -> Result<(), StoreError> {
+        self.gap.map_or(Ok(()), |(project, expected, found)| {
+            Err(StoreError::VersionGap { stream: timeline::stream_of(project), expected, found })
+        })
     }
 
     /// Takes a timeline's event that stands at the position reached, and says what happened.
@@ -142,21 +152,32 @@ impl FoldedLog {
             event_type,
             schema_version,
         };
-        let fault = match event {
-            Ok(event) if version != expected => {
-                let place = place(event.type_name(), event.schema_version());
-                UnreadableEvent::out_of_turn(place, expected)
+        let fault = if version == expected {
+            match event {
+                _ if skips => return None,
+                Err(unreadable) => *unreadable,
+                Ok(event) => match event.belongs_to(project, folded.timeline.project().is_some()) {
+                    Ok(()) => {
+                        before(&folded.timeline, &event);
+                        folded.apply(&event, recorded_at);
+                        return Some(event);
+                    }
+                    Err(fault) => {
+                        UnreadableEvent::at(place(event.type_name(), event.schema_version()), fault)
+                    }
+                },
             }
-            _ if skips => return None,
-            Ok(event) => match event.belongs_to(project, folded.timeline.project().is_some()) {
-                Ok(()) => {
-                    before(&folded.timeline, &event);
-                    folded.apply(&event, recorded_at);
-                    return Some(event);
+        } else {
+            self.gap.get_or_insert((project, expected, version));
+            match event {
+                Ok(event) => {
+                    UnreadableEvent::out_of_turn(place(event.type_name(), event.schema_version()), expected)
                 }
-                Err(fault) => UnreadableEvent::at(place(event.type_name(), event.schema_version()), fault),
-            },
-            Err(unreadable) => *unreadable,
+                Err(unreadable) => UnreadableEvent::out_of_turn(
+                    place(&unreadable.event_type, unreadable.schema_version),
+                    expected,
+                ),
+            }
         };
         let found = self.quarantined.entry(project).or_insert_with(|| Quarantined {
             folded: self.timelines.remove(&project).unwrap_or_default(),
@@ -191,7 +212,7 @@ impl FoldedLog {
     /// Folds the log up to a position with several connections at once: they read and decode, events are applied in order
     /// of position as in [`FoldedLog::read`], and the result is the same. `snapshot` is one from
     /// [`parallel::export_snapshot`], and `skipped` are the positions that are left out in it. Fails unless every position
-    /// was seen.
+    /// and every version was seen.
     pub async fn read_parallel(
         readers: impl Into<Readers>,
         snapshot: &str,
@@ -208,6 +229,7 @@ impl FoldedLog {
                     log.take(found, |_, _| ());
                 }
             }
+            log.whole()?;
             progress.advance(log.position.unsigned_abs());
             Ok(())
         })
@@ -231,7 +253,8 @@ impl FoldedLog {
         Ok(())
     }
 
-    /// Folds the whole log as this statement sees it, up to a position. Fails if a position before its end is missing.
+    /// Folds the whole log as this statement sees it, up to a position. Fails if a position before its end is missing, or
+    /// a version.
     pub async fn read(connection: &mut sqlx::PgConnection, up_to: Option<i64>) -> Result<Self, StoreError> {
         let mut folded = Self::begin(connection).await?;
         phaseline_store::read::scan(connection, up_to, |event| {
@@ -240,7 +263,7 @@ impl FoldedLog {
                 return Err(StoreError::PositionGap { expected, found: Some(event.position) });
             }
             folded.see(event);
-            Ok(())
+            folded.whole()
         })
         .await?;
         Ok(folded)

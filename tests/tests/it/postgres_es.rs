@@ -5,6 +5,7 @@ use cqrs_es::persist::{PersistedEventRepository, PersistedEventStore};
 use cqrs_es::{AggregateContext, CqrsFramework, EventStore};
 use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, Timeline, TimelineCommand};
 use phaseline_store::Metadata;
+use phaseline_tests::planted::{Bad, plant};
 use postgres_es::PostgresEventRepository;
 use sqlx::postgres::PgPoolOptions;
 use std::collections::HashMap;
@@ -133,4 +134,23 @@ async fn commands_can_be_spawned() {
     let first = versions[0];
     assert_eq!(versions, (first..first + 8).collect::<Vec<_>>(), "each command got a version of its own");
     assert_verified(database.url()).await;
+}
+
+#[tokio::test]
+async fn what_is_left_out_of_the_log_is_not_in_the_view() {
+    let database = sample(6, 60, 61);
+    migrated(database.url()).await;
+    let victim = crate::quarantine::projects(&database)[2];
+    let theirs = || async {
+        let pool = PgPoolOptions::new().max_connections(2).connect(database.url()).await.unwrap();
+        let repository =
+            PostgresEventRepository::new(pool).with_tables("phaseline.postgres_es_events", "none");
+        let store = PersistedEventStore::<_, Timeline>::new_event_store(repository);
+        store.load_aggregate(&victim.to_string()).await.map(|mut loaded| loaded.aggregate().clone())
+    };
+    let before = theirs().await.unwrap();
+    plant(database.url(), victim.uuid(), Bad::Type).await;
+    assert!(theirs().await.is_err(), "postgres-es stops at it, too");
+    crate::quarantine::skip_all(&database, victim).await;
+    assert_eq!(theirs().await.unwrap(), before);
 }
