@@ -1,5 +1,7 @@
 //! What is odd about a legacy database: what it means, which rows it is about, what to do.
 
+use phaseline_store::Quarantine;
+use phaseline_store::chain::Inspector;
 use serde::Serialize;
 
 macro_rules! codes {
@@ -222,6 +224,21 @@ impl Findings {
             id: id.to_string(),
             detail: detail.into(),
         });
+    }
+
+    /// Notes what is wrong with the log: where it is damaged, and which of its events cannot be read.
+    pub(crate) fn note_log(&mut self, inspector: &Inspector, unreadable: &Quarantine) {
+        for found in inspector.breaks() {
+            self.note(Code::LogDamaged, "event", "phaseline.events", found.to_string());
+        }
+        // A version out of turn is among the breaks.
+        for event in unreadable.events.iter().filter(|event| !event.damage) {
+            self.note(Code::EventUnreadable, "event", event.position, event.to_string());
+        }
+        if unreadable.more() > 0 {
+            let more = format!("and {} more events that cannot be read", unreadable.more());
+            self.note(Code::EventUnreadable, "event", "phaseline.events", more);
+        }
     }
 
     /// Whether anything refuses the migration.

@@ -331,27 +331,10 @@ async fn earlier_log(
     let (runs, unreadable_runs) = run::readable_runs(connection).await?;
     unreadable.extend(&log.unreadable());
     unreadable.extend(&unreadable_runs);
-    note_damage(&inspector, &unreadable, findings);
+    findings.note_log(&inspector, &unreadable);
     let last = runs.into_iter().rfind(Run::completed);
     let earlier = last.map_or_else(Earlier::default, |run| Earlier { written: run.written });
     Ok((log, links, earlier))
-}
-
-/// Notes what is wrong with the log: where it is damaged, and which of its events cannot be read.
-pub(crate) fn note_damage(inspector: &Inspector, unreadable: &Quarantine, findings: &mut Findings) {
-    for found in inspector.breaks() {
-        findings.note(Code::LogDamaged, "event", "phaseline.events", found.to_string());
-    }
-    for event in &unreadable.events {
-        // A version out of turn is among the breaks.
-        if !event.damage {
-            findings.note(Code::EventUnreadable, "event", event.position, event.to_string());
-        }
-    }
-    if unreadable.more() > 0 {
-        let more = format!("and {} more events that cannot be read", unreadable.more());
-        findings.note(Code::EventUnreadable, "event", "phaseline.events", more);
-    }
 }
 
 /// Whether this role may read the log.

@@ -183,6 +183,11 @@ pub struct RecordedEvent {
 }
 
 impl RawEvent<'_> {
+    /// Who, why, by what way; nothing if that cannot be read.
+    pub fn metadata(&self) -> Metadata {
+        Metadata::read(self.metadata).0
+    }
+
     /// A copy that outlives the reader's buffer.
     pub fn to_owned_event(&self) -> RecordedEvent {
         let (metadata, metadata_error) = Metadata::read(self.metadata);

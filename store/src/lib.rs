@@ -9,7 +9,7 @@
 //! - [`execute`] carries out commands: decided on what [`cache`] remembers, committed in groups, each with its own verdict.
 //! - [`folded`] is what one stream amounts to.
 //! - [`unreadable`] says which events cannot be read, and [`skip`] leaves them out by later marks.
-//! - [`timeline`] is the store of one aggregate, [`phaseline_domain::Timeline`], also as a `cqrs_es::EventStore`.
+//! - [`timeline`] is the store of one aggregate, [`phaseline_domain::Timeline`], also as a `cqrs_es::EventStore` (`cqrs.rs`).
 //!
 //! **Position** is gapless and in commit order: every writer locks the one row of `phaseline.head` before it looks
 //! at the last position. Readers therefore never miss an event that commits late.
@@ -19,6 +19,7 @@ pub mod cache;
 pub mod chain;
 mod commit;
 pub mod copy;
+mod cqrs;
 pub mod error;
 pub mod event;
 pub mod execute;

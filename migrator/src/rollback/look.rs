@@ -7,7 +7,7 @@ use crate::anomaly::{Code, Findings};
 use crate::definition::{self, NeededName, QualifiedName, RebuiltTable, TableDefinition};
 use crate::error::MigratorError;
 use crate::links::FoldedLinks;
-use crate::plan::{SHADOW, missing_beyond, note_damage, own_schema, phase_type_labels};
+use crate::plan::{SHADOW, missing_beyond, own_schema, phase_type_labels};
 use crate::run::{self, LegacySchemaRecorded, Run};
 use crate::shape::{self, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use crate::watch::Watch;
@@ -142,14 +142,14 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
                 event_type: event.event_type.to_owned(),
                 position: event.position,
                 recorded_at: event.recorded_at,
-                actor: event.to_owned_event().metadata.actor,
+                actor: event.metadata().actor,
             });
         }
         Ok::<_, StoreError>(())
     })
     .await?;
     unreadable.extend(&log.unreadable());
-    note_damage(&inspector, &unreadable, &mut findings);
+    findings.note_log(&inspector, &unreadable);
     plan.drift = drift::compare(connection, &log).await?;
     let mut pending = Pending::new(log, ledger);
     pending.close_gone(connection).await?;

@@ -88,7 +88,7 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Takes an event of the log; `timeline` is the fold before it.
     pub(super) fn see(&mut self, event: &RawEvent<'_>, happened: &TimelineEvent, timeline: &Timeline) {
-        let metadata = event.to_owned_event().metadata;
+        let metadata = event.metadata();
         let by = By { position: event.position, recorded_at: event.recorded_at, actor: metadata.actor };
         let of_run = metadata.source.as_deref() == Some("migration");
         self.note(event.stream_id.into(), happened, Some(by), of_run, Some(timeline));
