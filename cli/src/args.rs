@@ -1,8 +1,8 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::command::{
-    adopt, completions, config, demo, doctor, drift, history, man, migrate, phase, plan, rebuild, rehearse,
-    rollback, sample, serve, status, timeline, token, upgrade, verify,
+    adopt, completions, config, demo, doctor, drift, history, man, migrate, phase, plan, quarantine, rebuild,
+    rehearse, rollback, sample, serve, status, timeline, token, upgrade, verify,
 };
 use crate::output::Form;
 use clap::{Args, Parser, Subcommand};
@@ -26,7 +26,7 @@ Exit codes:
      schema is newer than the program (or older, for upgrade --check)
   4  the plan is stale
   5  another run holds the lock
-  6  verification failed, or the tables are not what the log says
+  6  verification failed, the tables are not what the log says, or an event cannot be read
   7  the rollback would lose data
   8  interrupted, or the tables could not be locked in time: run it again
   9  no database
@@ -34,12 +34,13 @@ Exit codes:
 JSON: with --json each command prints exactly one object on stdout, versioned by its \"format\":
   phaseline.plan/1, phaseline.migrate/1, phaseline.verify/1, phaseline.rollback/1, phaseline.status/1,
   phaseline.history/1, phaseline.timeline/1, phaseline.command/1, phaseline.adopt/1, phaseline.drift/1,
-  phaseline.rebuild/1, phaseline.sample/1, phaseline.demo/1, phaseline.rehearse/1, phaseline.dropped/1,
+  phaseline.rebuild/1, phaseline.quarantine/1, phaseline.quarantine.skip/1, phaseline.sample/1,
+  phaseline.demo/1, phaseline.rehearse/1, phaseline.dropped/1,
   phaseline.doctor/1, phaseline.upgrade/1, phaseline.completions/1, phaseline.man/1,
   phaseline.serve/1, phaseline.token/1, phaseline.config/1, and phaseline.error/1 for errors
 
 JSON lines: with --output jsonl it is one object a line, for jq and grep over large answers.
-  First the rows of history, timeline show, plan, verify, drift, rebuild, adopt, rollback and status, then
+  First the rows of history, timeline show, plan, verify, drift, rebuild, quarantine, adopt, rollback and status, then
   the object without them, with \"kind\":\"end\" and how many \"rows\" there were. Without an end the answer
   is not complete.
 
@@ -150,6 +151,7 @@ pub(crate) enum Command {
     Adopt(adopt::AdoptArgs),
     Drift(drift::DriftArgs),
     Rebuild(rebuild::RebuildArgs),
+    Quarantine(quarantine::QuarantineArgs),
     Serve(serve::ServeArgs),
     Token(token::TokenArgs),
     Config(config::ConfigArgs),

@@ -13,6 +13,7 @@ pub(crate) mod migrate;
 pub(crate) mod moment;
 pub(crate) mod phase;
 pub(crate) mod plan;
+pub(crate) mod quarantine;
 pub(crate) mod rebuild;
 pub(crate) mod rehearse;
 pub(crate) mod rollback;
@@ -46,6 +47,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Fa
         Command::Adopt(args) => adopt::run(context, args).await,
         Command::Drift(args) => drift::run(context, args).await,
         Command::Rebuild(args) => rebuild::run(context, args).await,
+        Command::Quarantine(args) => quarantine::run(context, args).await,
         Command::Serve(args) => serve::run(context, args).await,
         Command::Token(args) => token::run(context, args),
         Command::Config(args) => config::run(context, args),

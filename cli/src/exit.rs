@@ -20,7 +20,8 @@ pub(crate) enum Exit {
     StalePlan = 4,
     /// Another run holds the lock; the text says who.
     Locked = 5,
-    /// Verification failed, the log is damaged, or the tables are not what the log says.
+    /// Verification failed, the log is damaged, an event of it cannot be read, or the tables are not what the log says. What
+    /// could be done for all other timelines was done.
     VerificationFailed = 6,
     /// The rollback would lose what the old schema cannot hold.
     WouldLose = 7,

@@ -5,6 +5,7 @@ pub(crate) mod drift;
 pub(crate) mod figures;
 pub(crate) mod history;
 pub(crate) mod plan;
+pub(crate) mod quarantine;
 pub(crate) mod rebuild;
 pub(crate) mod rehearse;
 pub(crate) mod rollback;

@@ -36,6 +36,14 @@ pub enum StoredEventError {
         #[source]
         source: serde_json::Error,
     },
+    /// It cannot have happened where it stands.
+    #[error("{event_type} cannot stand there: {why}")]
+    Misplaced {
+        /// The event's type.
+        event_type: String,
+        /// Why not.
+        why: String,
+    },
 }
 
 macro_rules! events {
@@ -235,6 +243,36 @@ impl TimelineEvent {
             Self::PhaseAdopted(e) => Some(e.phase_id),
             Self::DefaultPhaseSupplied(e) => Some(e.phase_id),
         }
+    }
+}
+
+impl TimelineEvent {
+    /// Whether the timeline is open after the event, given whether it was before.
+    pub const fn leaves_open(&self, open: bool) -> bool {
+        match self {
+            Self::TimelineOpened(_) => true,
+            Self::TimelineClosed(_) => false,
+            _ => open,
+        }
+    }
+
+    /// Fails if the event cannot have happened to the timeline of `project`, which is `open` or not.
+    ///
+    /// # Errors
+    /// [`StoredEventError::Misplaced`]: it names another project, or the timeline is not open.
+    pub fn belongs_to(&self, project: ProjectId, open: bool) -> Result<(), StoredEventError> {
+        let why = match self {
+            Self::TimelineOpened(TimelineOpened { project_id, .. })
+            | Self::TimelineClosed(TimelineClosed { project_id })
+                if *project_id != project =>
+            {
+                format!("it names project {project_id}")
+            }
+            Self::TimelineOpened(_) => return Ok(()),
+            _ if open => return Ok(()),
+            _ => "the timeline is not open".to_owned(),
+        };
+        Err(StoredEventError::Misplaced { event_type: self.type_name().to_owned(), why })
     }
 }
 

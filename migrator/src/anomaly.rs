@@ -1,5 +1,7 @@
 //! What is odd about a legacy database: what it means, which rows it is about, what to do.
 
+use phaseline_store::Quarantine;
+use phaseline_store::chain::Inspector;
 use serde::Serialize;
 
 macro_rules! codes {
@@ -77,6 +79,11 @@ codes! {
     LogDamaged, "log_damaged", true,
         "The log was altered or is not complete: what it says cannot be trusted.",
         "Restore the database from a backup. `phaseline verify` says more.";
+    /// An event cannot be read, so nothing can be said of its timeline.
+    EventUnreadable, "event_unreadable", true,
+        "Events of the log cannot be read: the timelines that they belong to are in quarantine.",
+        "Leave each of them out for good: phaseline quarantine skip PROJECT --position N --reason TEXT. Or use the phaseline \
+         that wrote them.";
     /// A project starts or ends at infinity.
     ProjectDatesInfinite, "project_dates_infinite", true,
         "Projects with an infinite date: phases cannot share endless days.",
@@ -217,6 +224,21 @@ impl Findings {
             id: id.to_string(),
             detail: detail.into(),
         });
+    }
+
+    /// Notes what is wrong with the log: where it is damaged, and which of its events cannot be read.
+    pub(crate) fn note_log(&mut self, inspector: &Inspector, unreadable: &Quarantine) {
+        for found in inspector.breaks() {
+            self.note(Code::LogDamaged, "event", "phaseline.events", found.to_string());
+        }
+        // A version out of turn is among the breaks.
+        for event in unreadable.events.iter().filter(|event| !event.damage) {
+            self.note(Code::EventUnreadable, "event", event.position, event.to_string());
+        }
+        if unreadable.more() > 0 {
+            let more = format!("and {} more events that cannot be read", unreadable.more());
+            self.note(Code::EventUnreadable, "event", "phaseline.events", more);
+        }
     }
 
     /// Whether anything refuses the migration.

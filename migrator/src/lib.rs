@@ -13,6 +13,7 @@ mod lock;
 pub mod migrate;
 pub mod plan;
 mod pointers;
+pub mod quarantine;
 pub mod rollback;
 mod row_values;
 pub mod run;

@@ -2,8 +2,8 @@
 //! project, in chunks.
 
 use crate::fast_hash::FastHash;
-use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
-use phaseline_store::{NewEvent, RawEvent, StoreError, StreamId};
+use phaseline_domain::{AssignmentId, PhaseId, ProjectId, StoredEventError};
+use phaseline_store::{NewEvent, RawEvent, RecordedEvent, StreamId, UnreadableEvent};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -19,6 +19,29 @@ const CHUNK: usize = 1000;
 /// The stream in which the links of a project's assignments are kept.
 pub const fn stream_of(project: ProjectId) -> StreamId {
     StreamId { stream_type: LEGACY_LINKS, id: project.uuid() }
+}
+
+/// Reads an event of such a stream.
+///
+/// # Errors
+/// What is wrong with it.
+fn decode(event_type: &str, schema_version: i32, payload: &str) -> Result<Linked, StoredEventError> {
+    if event_type != LINKED {
+        return Err(StoredEventError::UnknownType(event_type.to_owned()));
+    }
+    let event_type = event_type.to_owned();
+    if schema_version != VERSION {
+        return Err(StoredEventError::UnknownVersion { event_type, found: schema_version, known: VERSION });
+    }
+    serde_json::from_str(payload).map_err(|source| StoredEventError::Payload { event_type, source })
+}
+
+/// Whether an event of such a stream can be read.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn check(event: &RecordedEvent) -> Result<(), StoredEventError> {
+    decode(&event.event_type, event.schema_version, &event.payload).map(|_| ())
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,33 +90,25 @@ pub struct FoldedLinks {
 }
 
 impl FoldedLinks {
-    /// Takes the next event in order of position; other streams' events pass by.
-    pub fn see(&mut self, event: &RawEvent<'_>) -> Result<(), StoreError> {
+    /// Takes the next event in order of position; other streams' events pass by, and one that is `skipped` is left out.
+    ///
+    /// # Errors
+    /// An event of these that cannot be read, or that came out of turn: it is left out, too.
+    pub fn see(&mut self, event: &RawEvent<'_>, skipped: bool) -> Result<(), Box<UnreadableEvent>> {
         if event.stream_type != LEGACY_LINKS {
             return Ok(());
         }
-        let unreadable = |source| StoreError::Unreadable { position: event.position, source };
-        if event.event_type != LINKED {
-            return Err(unreadable(phaseline_domain::StoredEventError::UnknownType(
-                event.event_type.to_owned(),
-            )));
-        }
-        if event.schema_version != VERSION {
-            return Err(unreadable(phaseline_domain::StoredEventError::UnknownVersion {
-                event_type: LINKED.to_owned(),
-                found: event.schema_version,
-                known: VERSION,
-            }));
-        }
         let version = self.versions.entry(event.stream_id.into()).or_default();
-        if event.version != *version + 1 {
-            let stream = StreamId { stream_type: LEGACY_LINKS, id: event.stream_id };
-            return Err(StoreError::VersionGap { stream, expected: *version + 1, found: event.version });
-        }
+        let expected = *version + 1;
         *version = event.version;
-        let linked: Linked = serde_json::from_str(event.payload).map_err(|source| {
-            unreadable(phaseline_domain::StoredEventError::Payload { event_type: LINKED.to_owned(), source })
-        })?;
+        if event.version != expected {
+            return Err(Box::new(UnreadableEvent::out_of_turn(event, expected)));
+        }
+        if skipped {
+            return Ok(());
+        }
+        let linked = decode(event.event_type, event.schema_version, event.payload)
+            .map_err(|fault| Box::new(UnreadableEvent::at(event, fault)))?;
         for phase in linked.links {
             for assignment in phase.assignment_ids {
                 self.entries += 1;

@@ -20,7 +20,7 @@ use crate::{legacy, links, session};
 pub use options::PlanOptions;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::{Access, FoldedLog, foreign_code};
-use phaseline_store::{StoreError, chain::Inspector};
+use phaseline_store::{Quarantine, StoreError, chain::Inspector};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
@@ -325,23 +325,22 @@ async fn earlier_log(
         findings.note(Code::LogUnreadable, "table", "phaseline.events", "SELECT is missing");
         return Ok((log, links, Earlier::default()));
     }
-    let mut inspector = Inspector::default();
-    let folded = phaseline_store::read::scan(connection, None, |event| {
+    log = FoldedLog::begin(connection).await?;
+    let (mut inspector, mut unreadable) = (Inspector::default(), Quarantine::default());
+    phaseline_store::read::scan(connection, None, |event| {
         inspector.see(event);
-        log.see(event)?;
-        links.see(event)
+        log.see(event);
+        if let Err(found) = links.see(event, log.skips(event.position)) {
+            unreadable.add(*found);
+        }
+        Ok::<_, StoreError>(())
     })
-    .await;
-    for found in inspector.breaks() {
-        findings.note(Code::LogDamaged, "event", "phaseline.events", found.to_string());
-    }
-    match folded {
-        Ok(_) => {}
-        // The inspector has named it.
-        Err(StoreError::VersionGap { .. } | StoreError::Unreadable { .. }) if inspector.broken() > 0 => {}
-        Err(error) => return Err(error.into()),
-    }
-    let last = run::runs(connection).await?.into_iter().rfind(Run::completed);
+    .await?;
+    let (runs, unreadable_runs) = run::readable_runs(connection).await?;
+    unreadable.extend(&log.unreadable());
+    unreadable.extend(&unreadable_runs);
+    findings.note_log(&inspector, &unreadable);
+    let last = runs.into_iter().rfind(Run::completed);
     let earlier = last.map_or_else(Earlier::default, |run| Earlier { written: run.written });
     Ok((log, links, earlier))
 }

@@ -8,8 +8,10 @@ use crate::error::MigratorError;
 use crate::plan::Counts;
 use crate::translate::BudgetSums;
 use chrono::{DateTime, Utc};
-use phaseline_domain::ProjectId;
-use phaseline_store::{Metadata, NewEvent, RecordedEvent, StoreError, StreamId, read};
+use phaseline_domain::{ProjectId, StoredEventError};
+use phaseline_store::{
+    Metadata, NewEvent, Quarantine, RecordedEvent, StoreError, StreamId, UnreadableEvent, read, skip,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use std::collections::HashMap;
@@ -164,16 +166,15 @@ impl RunEvent {
         Ok(NewEvent::new(event_type, VERSION, payload))
     }
 
-    fn from_recorded(event: &RecordedEvent) -> Result<Self, StoreError> {
-        let unreadable = |source| StoreError::Unreadable { position: event.position, source };
+    /// Reads a run's event.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn from_recorded(event: &RecordedEvent) -> Result<Self, StoredEventError> {
         let event_type = event.event_type.clone();
         if event.schema_version != VERSION {
             let (found, known) = (event.schema_version, VERSION);
-            return Err(unreadable(phaseline_domain::StoredEventError::UnknownVersion {
-                event_type,
-                found,
-                known,
-            }));
+            return Err(StoredEventError::UnknownVersion { event_type, found, known });
         }
         let parsed = match event_type.as_str() {
             "RunStarted" => serde_json::from_str(&event.payload).map(Self::Started),
@@ -183,12 +184,9 @@ impl RunEvent {
             "LegacyRowsWritten" => serde_json::from_str(&event.payload).map(Self::RowsWritten),
             "LossAccepted" => serde_json::from_str(&event.payload).map(Self::LossAccepted),
             "RunFailed" => serde_json::from_str(&event.payload).map(Self::Failed),
-            _ => {
-                return Err(unreadable(phaseline_domain::StoredEventError::UnknownType(event_type)));
-            }
+            _ => return Err(StoredEventError::UnknownType(event_type)),
         };
-        parsed
-            .map_err(|source| unreadable(phaseline_domain::StoredEventError::Payload { event_type, source }))
+        parsed.map_err(|source| StoredEventError::Payload { event_type, source })
     }
 }
 
@@ -230,10 +228,32 @@ pub const fn stream_of(run: Uuid) -> StreamId {
 }
 
 /// All runs that the log knows, oldest first.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] if one of their events cannot be read and is not left out.
 pub async fn runs(connection: &mut PgConnection) -> Result<Vec<Run>, MigratorError> {
-    let mut runs: Vec<Run> = Vec::new();
+    let (runs, unreadable) = readable_runs(connection).await?;
+    match unreadable.events.into_iter().next() {
+        None => Ok(runs),
+        Some(first) => Err(StoreError::Unreadable(Box::new(first)).into()),
+    }
+}
+
+/// The same as far as their events can be read, and those that cannot.
+pub async fn readable_runs(connection: &mut PgConnection) -> Result<(Vec<Run>, Quarantine), MigratorError> {
+    let (mut runs, mut unreadable) = (Vec::<Run>::new(), Quarantine::default());
+    let skipped = skip::positions(connection).await?;
     for recorded in read::of_type(connection, RUN).await? {
-        let event = RunEvent::from_recorded(&recorded)?;
+        if skipped.contains(&recorded.position) {
+            continue;
+        }
+        let event = match RunEvent::from_recorded(&recorded) {
+            Ok(event) => event,
+            Err(fault) => {
+                unreadable.add(UnreadableEvent::at(&recorded, fault));
+                continue;
+            }
+        };
         if let RunEvent::Started(started) = event {
             runs.push(Run {
                 id: recorded.stream_id,
@@ -263,7 +283,7 @@ pub async fn runs(connection: &mut PgConnection) -> Result<Vec<Run>, MigratorErr
             RunEvent::LossAccepted(_) | RunEvent::Started(_) => {}
         }
     }
-    Ok(runs)
+    Ok((runs, unreadable))
 }
 
 /// Who runs it, from where, and why.

@@ -67,7 +67,7 @@ pub struct Status {
     pub revisions: Vec<String>,
     /// The log; none if the database was never migrated.
     pub log: Option<LogStatus>,
-    /// The runs that the log knows, oldest first.
+    /// The runs that the log knows, oldest first, as far as their events can be read.
     pub runs: Vec<RunStatus>,
     /// Who holds the run lock right now.
     pub running: Option<String>,
@@ -108,7 +108,7 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorErr
             accepts_commands,
         });
         oldest_snapshot_seconds = schema::oldest_snapshot(connection).await?;
-        let known = run::runs(connection).await?;
+        let (known, _) = run::readable_runs(connection).await?;
         let last = known.len();
         let unended = |at: usize| if running.is_some() && at + 1 == last { RUNNING } else { KILLED };
         runs = known.into_iter().enumerate().map(|(at, run)| told(run, unended(at))).collect();

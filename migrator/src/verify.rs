@@ -13,7 +13,7 @@ use crate::session;
 use crate::shape::{self, Shape};
 pub(crate) use fitness::missing_of_new_shape;
 use phaseline_projections::{Access, refuse_foreign_code};
-use phaseline_store::{chain, schema};
+use phaseline_store::{Quarantine, chain, schema};
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -182,6 +182,14 @@ async fn note_time_ahead(connection: &mut PgConnection, checks: &mut Checks) -> 
         ));
     }
     Ok(())
+}
+
+/// The events of the whole log that cannot be read; none without a log.
+pub(crate) async fn unreadable_events(
+    connection: &mut PgConnection,
+    progress: &dyn Progress,
+) -> Result<Option<Quarantine>, MigratorError> {
+    Ok(log::read_log(connection, progress).await?.map(|reading| reading.unreadable))
 }
 
 /// Whether `public.table` has a column.

@@ -26,6 +26,15 @@ BEGIN
         -- A role of that name that can do more than own is not used.
         SELECT r.oid INTO log_owner FROM pg_catalog.pg_roles r
          WHERE r.rolname = 'phaseline_owner' AND NOT (r.rolsuper OR r.rolcreaterole OR r.rolcanlogin);
+        -- phaseline.oldest_snapshot looks at the snapshots of all sessions.
+        IF log_owner IS NOT NULL AND NOT pg_catalog.pg_has_role(log_owner, 'pg_read_all_stats', 'USAGE') THEN
+            BEGIN
+                GRANT pg_read_all_stats TO phaseline_owner;
+            EXCEPTION
+                -- Another database's installation does the same.
+                WHEN insufficient_privilege OR unique_violation OR internal_error THEN NULL;
+            END;
+        END IF;
     END IF;
 
     -- The functions call each other, and read the log.

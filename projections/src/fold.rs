@@ -1,92 +1,235 @@
 //! The fold: what a history amounts to. Every read model is computed from it and from nothing else.
 
 use chrono::NaiveDateTime;
-use phaseline_domain::{ProjectId, TimelineEvent};
-use phaseline_store::parallel::{self, Place, Readers, TimelinePlace};
+use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineEvent};
+use phaseline_store::parallel::{self, Place, Readers};
 use phaseline_store::progress::Progress;
 use phaseline_store::timeline::{self, TIMELINE};
-use phaseline_store::{FoldedTimeline, RawEvent, StoreError};
-use std::collections::HashMap;
+use phaseline_store::unreadable::{self, EventPlace};
+use phaseline_store::{
+    Content, FoldedTimeline, Quarantine, RawEvent, RecordedTimeline, StoreError, UnreadableEvent, skip,
+};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// What stands at one position, decoded: the project, the version, the time and the event; nothing if it is no timeline's.
-struct Decoded(Option<(ProjectId, i64, NaiveDateTime, TimelineEvent)>);
+/// A timeline's event, decoded on any core.
+struct Decoded {
+    project: ProjectId,
+    version: i64,
+    recorded_at: NaiveDateTime,
+    event: Result<TimelineEvent, Box<UnreadableEvent>>,
+}
 
 impl Decoded {
-    fn of(place: &Place<'_>) -> Result<Self, StoreError> {
-        let decode = |found: TimelinePlace<'_>| {
-            let event = TimelineEvent::from_stored(found.event_type, found.schema_version, found.payload)
-                .map_err(|source| StoreError::Unreadable { position: place.position, source })?;
-            Ok::<_, StoreError>((found.stream_id.into(), found.version, place.recorded_at.naive_utc(), event))
-        };
-        Ok(Self(place.timeline.map(decode).transpose()?))
+    /// What stands at a position; nothing if it is no timeline's.
+    fn of(place: &Place<'_>) -> Option<Self> {
+        let found = place.timeline?;
+        Some(Self {
+            project: found.stream_id.into(),
+            version: found.version,
+            recorded_at: place.recorded_at.naive_utc(),
+            event: place.decode()?,
+        })
     }
+}
+
+/// A timeline that holds events that cannot be read.
+#[derive(Clone, Debug, Default)]
+pub struct Quarantined {
+    /// What can be read of it. It says which phases are its own, and nothing else of use: no row is made from it.
+    pub folded: FoldedTimeline,
+    /// The events that cannot be read.
+    pub quarantine: Quarantine,
 }
 
 /// The fold of a whole log, timeline by timeline.
 #[derive(Clone, Debug, Default)]
 pub struct FoldedLog {
-    /// Every project that the log knows.
+    /// Every project that the log knows, but for those in quarantine.
     pub timelines: HashMap<ProjectId, FoldedTimeline>,
+    /// The timelines that hold events that cannot be read. Nothing can be said of their rows.
+    pub quarantined: BTreeMap<ProjectId, Quarantined>,
     /// The last position seen.
     pub position: i64,
+    /// The positions of the events that are left out.
+    skipped: HashSet<i64>,
+    /// The first version that came out of turn: expected, and found.
+    gap: Option<(ProjectId, i64, i64)>,
 }
 
 impl FoldedLog {
-    /// Whether the log has an open timeline of the project; one that was closed is not known any more.
+    /// Nothing yet, but what the log leaves out.
+    pub async fn begin(connection: &mut sqlx::PgConnection) -> Result<Self, StoreError> {
+        Ok(Self { skipped: skip::positions(connection).await?, ..Self::default() })
+    }
+
+    /// Whether the log has an open timeline of the project, or one in quarantine; one that was closed is not known any more.
     pub fn knows(&self, project: ProjectId) -> bool {
         self.timelines.get(&project).is_some_and(|folded| folded.timeline.project().is_some())
+            || self.quarantined.contains_key(&project)
     }
 
-    /// Takes the next event in order of position; events of other streams only move the position. A missing version
-    /// is an error: a fold over a damaged log would be wrong and look right.
-    pub fn see(&mut self, event: &RawEvent<'_>) -> Result<(), StoreError> {
+    /// The version of a project's stream; 0 if there is none.
+    pub fn version(&self, project: ProjectId) -> i64 {
+        let quarantined = || self.quarantined.get(&project).map(|found| &found.folded);
+        self.timelines.get(&project).or_else(quarantined).map_or(0, |folded| folded.version)
+    }
+
+    /// Whether the event at that position is left out.
+    pub fn skips(&self, position: i64) -> bool {
+        !self.skipped.is_empty() && self.skipped.contains(&position)
+    }
+
+    /// The events for which timelines are in quarantine, by project.
+    pub fn unreadable(&self) -> Quarantine {
+        let mut all = Quarantine::default();
+        self.quarantined.values().for_each(|found| all.extend(&found.quarantine));
+        all
+    }
+
+    /// The phases that timelines in quarantine are known to have.
+    pub fn quarantined_phases(&self) -> HashSet<PhaseId> {
+        let timelines = self.quarantined.values().map(|found| &found.folded.timeline);
+        timelines.flat_map(|timeline| timeline.phases()).map(|phase| phase.id).collect()
+    }
+
+    /// Takes the next event in order of position, and says what happened to a timeline; events of other streams only move
+    /// the position. An event that cannot be read, or a missing version, puts its timeline into quarantine; who folds the
+    /// log into rows refuses one with a missing version ([`Self::read`]).
+    pub fn see(&mut self, event: &RawEvent<'_>) -> Option<TimelineEvent> {
+        self.see_with(event, |_, _| ())
+    }
+
+    /// The same; `before` gets the timeline as it was before the event happened to it, and the event.
+    pub fn see_with(
+        &mut self,
+        event: &RawEvent<'_>,
+        before: impl FnOnce(&Timeline, &TimelineEvent),
+    ) -> Option<TimelineEvent> {
         self.position = event.position;
         if event.stream_type != TIMELINE {
-            return Ok(());
+            return None;
         }
-        let recorded_at = event.recorded_at.naive_utc();
-        self.take(event.stream_id.into(), event.version, recorded_at, &event.timeline_event()?)
+        self.take(
+            Decoded {
+                project: event.stream_id.into(),
+                version: event.version,
+                recorded_at: event.recorded_at.naive_utc(),
+                event: unreadable::decode(EventPlace::from(event), event.payload, event.metadata),
+            },
+            before,
+        )
     }
 
-    /// Takes a timeline's event that stands at the position reached.
+    /// Fails if a version came out of turn: a fold over a log that is not complete would be wrong and look right.
+    fn whole(&self) -> Result<(), StoreError> {
+        self.gap.map_or(Ok(()), |(project, expected, found)| {
+            Err(StoreError::VersionGap { stream: timeline::stream_of(project), expected, found })
+        })
+    }
+
+    /// Takes a timeline's event that stands at the position reached, and says what happened.
     fn take(
         &mut self,
-        project: ProjectId,
-        version: i64,
-        recorded_at: NaiveDateTime,
-        event: &TimelineEvent,
-    ) -> Result<(), StoreError> {
-        let folded = self.timelines.entry(project).or_default();
-        if version != folded.version + 1 {
-            return Err(StoreError::VersionGap {
-                stream: timeline::stream_of(project),
-                expected: folded.version + 1,
-                found: version,
-            });
-        }
-        folded.apply(event, recorded_at);
+        found: Decoded,
+        before: impl FnOnce(&Timeline, &TimelineEvent),
+    ) -> Option<TimelineEvent> {
+        let Decoded { project, version, recorded_at, event } = found;
+        let skips = self.skips(self.position);
+        let in_quarantine = !self.quarantined.is_empty() && self.quarantined.contains_key(&project);
+        let folded = if in_quarantine {
+            &mut self.quarantined.entry(project).or_default().folded
+        } else {
+            self.timelines.entry(project).or_default()
+        };
+        let expected = folded.version + 1;
         folded.version = version;
         folded.position = self.position;
-        Ok(())
+        let place = |event_type, schema_version| EventPlace {
+            position: self.position,
+            stream_type: TIMELINE,
+            stream_id: project.uuid(),
+            version,
+            event_type,
+            schema_version,
+        };
+        let fault = if version == expected {
+            match event {
+                _ if skips => return None,
+                Err(unreadable) => *unreadable,
+                Ok(event) => match event.belongs_to(project, folded.timeline.project().is_some()) {
+                    Ok(()) => {
+                        before(&folded.timeline, &event);
+                        folded.apply(&event, recorded_at);
+                        return Some(event);
+                    }
+                    Err(fault) => {
+                        UnreadableEvent::at(place(event.type_name(), event.schema_version()), fault)
+                    }
+                },
+            }
+        } else {
+            self.gap.get_or_insert((project, expected, version));
+            match event {
+                Ok(event) => {
+                    UnreadableEvent::out_of_turn(place(event.type_name(), event.schema_version()), expected)
+                }
+                Err(unreadable) => UnreadableEvent::out_of_turn(
+                    place(&unreadable.event_type, unreadable.schema_version),
+                    expected,
+                ),
+            }
+        };
+        let found = self.quarantined.entry(project).or_insert_with(|| Quarantined {
+            folded: self.timelines.remove(&project).unwrap_or_default(),
+            quarantine: Quarantine::default(),
+        });
+        found.quarantine.add(fault);
+        None
+    }
+
+    /// Replaces what is known of a project by its history.
+    pub(crate) fn put(&mut self, project: ProjectId, history: &[RecordedTimeline]) {
+        self.timelines.remove(&project);
+        self.quarantined.remove(&project);
+        for recorded in history {
+            match recorded.content {
+                Content::Skipped => self.skipped.insert(recorded.recorded.position),
+                _ => self.skipped.remove(&recorded.recorded.position),
+            };
+        }
+        if history.is_empty() {
+            return;
+        }
+        let folded = FoldedTimeline::of(history);
+        let quarantine = timeline::quarantine_of(history);
+        if quarantine.is_empty() {
+            self.timelines.insert(project, folded);
+        } else {
+            self.quarantined.insert(project, Quarantined { folded, quarantine });
+        }
     }
 
     /// Folds the log up to a position with several connections at once: they read and decode, events are applied in order
     /// of position as in [`FoldedLog::read`], and the result is the same. `snapshot` is one from
-    /// [`parallel::export_snapshot`]. Fails unless every position was seen.
+    /// [`parallel::export_snapshot`], and `skipped` are the positions that are left out in it. Fails unless every position
+    /// and every version was seen.
     pub async fn read_parallel(
         readers: impl Into<Readers>,
         snapshot: &str,
+        skipped: HashSet<i64>,
         up_to: i64,
         progress: &dyn Progress,
     ) -> Result<Self, StoreError> {
-        let mut log = Self::default();
-        parallel::read_timelines(readers.into(), snapshot, up_to, Decoded::of, |places| {
+        let mut log = Self { skipped, ..Self::default() };
+        let decode = |place: &Place<'_>| Ok::<_, StoreError>(Decoded::of(place));
+        parallel::read_timelines(readers.into(), snapshot, up_to, decode, |places| {
             for place in places {
                 log.position += 1;
-                if let Some((project, version, recorded_at, event)) = place.0 {
-                    log.take(project, version, recorded_at, &event)?;
+                if let Some(found) = place {
+                    log.take(found, |_, _| ());
                 }
             }
+            log.whole()?;
             progress.advance(log.position.unsigned_abs());
             Ok(())
         })
@@ -103,22 +246,24 @@ impl FoldedLog {
             return Err(StoreError::PositionGap { expected: self.position + appended + 1, found: Some(tip) });
         }
         for project in timeline::changed_since(connection, self.position).await? {
-            let history = timeline::history(connection, project, None).await?;
-            self.timelines.insert(project, FoldedTimeline::of(&history));
+            let history = timeline::whole_history(connection, project, None).await?;
+            self.put(project, &history);
         }
         self.position = tip;
         Ok(())
     }
 
-    /// Folds the whole log as this statement sees it, up to a position. Fails if a position before its end is missing.
+    /// Folds the whole log as this statement sees it, up to a position. Fails if a position before its end is missing, or
+    /// a version.
     pub async fn read(connection: &mut sqlx::PgConnection, up_to: Option<i64>) -> Result<Self, StoreError> {
-        let mut folded = Self::default();
+        let mut folded = Self::begin(connection).await?;
         phaseline_store::read::scan(connection, up_to, |event| {
             let expected = folded.position + 1;
             if event.position != expected {
                 return Err(StoreError::PositionGap { expected, found: Some(event.position) });
             }
-            folded.see(event)
+            folded.see(event);
+            folded.whole()
         })
         .await?;
         Ok(folded)

@@ -3,8 +3,9 @@
 use crate::FoldedTimeline;
 use chrono::{DateTime, Utc};
 use phaseline_domain::{Budget, DateRange, Phase, PhaseId, TimelineEvent};
-use phaseline_store::{Metadata, RecordedTimeline};
+use phaseline_store::{Content, Metadata, RecordedEvent, RecordedTimeline, SkippedEvent};
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// One field that an event changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,9 +37,39 @@ pub struct HistoryEntry {
     pub words: String,
     /// What it changed.
     pub changes: Vec<FieldChange>,
+    /// Why the event cannot be read, if it cannot: the timeline is in quarantine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
+    /// Who left the event out, and why; it is as if it were not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<SkippedBy>,
     /// Who, why, by what way.
     #[serde(flatten)]
     pub metadata: Metadata,
+}
+
+/// A mark that leaves an event out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SkippedBy {
+    /// The mark's place in the whole log.
+    pub position: i64,
+    /// When it was recorded (UTC).
+    pub recorded_at: DateTime<Utc>,
+    /// Who did it.
+    pub actor: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl From<&SkippedEvent> for SkippedBy {
+    fn from(mark: &SkippedEvent) -> Self {
+        Self {
+            position: mark.skipped_at_position,
+            recorded_at: mark.skipped_at,
+            actor: mark.actor.clone(),
+            reason: mark.reason.clone(),
+        }
+    }
 }
 
 fn budget(budget: Budget) -> String {
@@ -49,9 +80,13 @@ fn change(field: &'static str, before: Option<String>, after: Option<String>) ->
     FieldChange { field, before, after }
 }
 
-/// A timeline's history, oldest first; of one phase only if asked.
-pub fn entries(history: &[RecordedTimeline], of_phase: Option<PhaseId>) -> Vec<HistoryEntry> {
-    let mut teller = Teller::new(of_phase);
+/// A timeline's history, oldest first; of one phase only if asked. `skipped` are the marks on its events.
+pub fn entries(
+    history: &[RecordedTimeline],
+    skipped: &[SkippedEvent],
+    of_phase: Option<PhaseId>,
+) -> Vec<HistoryEntry> {
+    let mut teller = Teller::new(of_phase, skipped);
     history.iter().filter_map(|recorded| teller.tell(recorded)).collect()
 }
 
@@ -60,41 +95,75 @@ pub fn entries(history: &[RecordedTimeline], of_phase: Option<PhaseId>) -> Vec<H
 pub struct Teller {
     folded: FoldedTimeline,
     of_phase: Option<PhaseId>,
+    skipped: HashMap<i64, SkippedEvent>,
 }
 
 impl Teller {
-    /// For a history from its beginning; of one phase only if asked.
-    pub fn new(of_phase: Option<PhaseId>) -> Self {
-        Self { folded: FoldedTimeline::default(), of_phase }
+    /// For a history from its beginning; of one phase only if asked. `skipped` are the marks on its events.
+    pub fn new(of_phase: Option<PhaseId>, skipped: &[SkippedEvent]) -> Self {
+        let skipped = skipped.iter().map(|mark| (mark.position, mark.clone())).collect();
+        Self { folded: FoldedTimeline::default(), of_phase, skipped }
     }
 
-    /// The next event; none if it is about another phase than the one asked for.
+    /// The next event; none if it is about another phase than the one asked for. Which phase an event is about that cannot
+    /// be read, nobody knows: it is always told.
     pub fn tell(&mut self, recorded: &RecordedTimeline) -> Option<HistoryEntry> {
-        let phase_id = recorded.event.phase_id();
+        match &recorded.content {
+            Content::Event(event) => self.tell_event(&recorded.recorded, event),
+            Content::Unreadable(event) => {
+                let words = format!("cannot be read, so the timeline is in quarantine: {}", event.fault);
+                let unreadable = Some(event.fault.clone());
+                Some(HistoryEntry { unreadable, ..untold(&recorded.recorded, words) })
+            }
+            Content::Skipped => {
+                let mark = self.skipped.get(&recorded.recorded.position);
+                let words = mark.map_or_else(
+                    || "left out of the timeline".to_owned(),
+                    |mark| {
+                        let actor = mark.actor.as_deref().unwrap_or("-");
+                        let reason = mark.reason.as_deref().unwrap_or("-");
+                        format!("left out of the timeline by {actor} ({reason}): {}", mark.fault)
+                    },
+                );
+                let skipped = mark.map(SkippedBy::from);
+                Some(HistoryEntry { skipped, ..untold(&recorded.recorded, words) })
+            }
+        }
+    }
+
+    fn tell_event(&mut self, recorded: &RecordedEvent, event: &TimelineEvent) -> Option<HistoryEntry> {
+        let phase_id = event.phase_id();
         let told = self.of_phase.is_none() || self.of_phase == phase_id;
         // What the event does not change needs no copy: timelines can be long.
         let phase = phase_id.filter(|_| told).and_then(|id| self.folded.timeline.phase(id)).cloned();
         let before = Before { range: self.folded.timeline.range(), phase };
-        self.folded.apply(&recorded.event, recorded.recorded.recorded_at.naive_utc());
+        self.folded.apply(event, recorded.recorded_at.naive_utc());
         if !told {
             return None;
         }
         let folded = &self.folded;
         let name = |phase: &Phase| phase.name.as_str().to_owned();
         let named = before.phase.as_ref().map(name);
-        let named = named.or_else(|| phase_id.and_then(|id| folded.timeline.phase(id)).map(name));
-        let (words, changes) = tell(&recorded.event, &before, folded);
-        Some(HistoryEntry {
-            position: recorded.recorded.position,
-            version: recorded.recorded.version,
-            recorded_at: recorded.recorded.recorded_at,
-            event_type: recorded.recorded.event_type.clone(),
-            phase_id,
-            phase_name: named,
-            words,
-            changes,
-            metadata: recorded.recorded.metadata.clone(),
-        })
+        let phase_name = named.or_else(|| phase_id.and_then(|id| folded.timeline.phase(id)).map(name));
+        let (words, changes) = tell(event, &before, folded);
+        Some(HistoryEntry { phase_id, phase_name, changes, ..untold(recorded, words) })
+    }
+}
+
+/// What an entry says whatever its event says.
+fn untold(recorded: &RecordedEvent, words: String) -> HistoryEntry {
+    HistoryEntry {
+        position: recorded.position,
+        version: recorded.version,
+        recorded_at: recorded.recorded_at,
+        event_type: recorded.event_type.clone(),
+        phase_id: None,
+        phase_name: None,
+        words,
+        changes: Vec::new(),
+        unreadable: None,
+        skipped: None,
+        metadata: recorded.metadata.clone(),
     }
 }
 

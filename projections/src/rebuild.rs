@@ -4,16 +4,15 @@
 //! differs is written, in place. Views, grants and foreign keys of the users stay on the table that they are on, and a
 //! rebuild that finds everything right writes nothing at all (`docs/decisions/rebuild.md`).
 
+use crate::FoldedLog;
 use crate::drift::{Drift, DriftKind, Finding, ProjectDrift, ProjectDriftKind, look};
 use crate::repair::{Repaired, repair_these};
-use crate::{FoldedLog, FoldedTimeline};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::progress::Progress;
-use phaseline_store::{Metadata, StoreError, parallel, read, schema, timeline};
+use phaseline_store::{Metadata, Quarantine, StoreError, parallel, read, schema, skip, timeline};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use std::collections::BTreeSet;
-use std::collections::hash_map::Entry;
 
 /// What to rebuild, and how.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +55,8 @@ pub struct Rebuilt {
     /// Projects that the log knows and `public.projects` does not: rows cannot be written for them, whatever the log
     /// says. A repair of drift closes their timelines.
     pub gone: Vec<ProjectId>,
+    /// The events for which timelines are in quarantine: their rows were neither compared nor written.
+    pub quarantine: Quarantine,
     /// Rows of projects that the log does not know: they are no difference, the log can take them in (`adopt`).
     pub unadopted: u64,
 }
@@ -69,8 +70,8 @@ pub struct Rebuilt {
 /// somebody else damages after the snapshot, in a project that was right on it, is found by the next rebuild.
 ///
 /// # Errors
-/// [`StoreError::NotAccepting`] if the old shape is live; [`StoreError::PositionGap`], [`StoreError::VersionGap`] and
-/// [`StoreError::Unreadable`] if the log is damaged; [`StoreError::SelfCheck`] if something changes what is written; the
+/// [`StoreError::NotAccepting`] if the old shape is live; [`StoreError::PositionGap`] if the log is damaged;
+/// [`StoreError::SelfCheck`] if something changes what is written; the
 /// database's own. Then nothing was written.
 pub async fn rebuild(
     connection: &mut PgConnection,
@@ -104,7 +105,7 @@ pub async fn rebuild(
     let mut rebuilt = Rebuilt {
         position: log.position,
         events: match options.project {
-            Some(project) => log.timelines.get(&project).map_or(0, |folded| folded.version.unsigned_abs()),
+            Some(project) => log.version(project).unsigned_abs(),
             None => log.position.unsigned_abs(),
         },
         projects: folded().filter(|folded| folded.timeline.project().is_some()).count() as u64,
@@ -117,6 +118,7 @@ pub async fn rebuild(
         updated: 0,
         deleted: 0,
         gone,
+        quarantine: quarantine(&log, options.project),
         unadopted: unadopted.len() as u64,
     };
     let projects: BTreeSet<ProjectId> = rebuilt
@@ -134,6 +136,7 @@ pub async fn rebuild(
         let ours = |finding: &Finding| matches!(finding, Finding::Row(drift) if concerns(drift) && is_ours(drift, options));
         let repaired = repair_these(connection, &mut log, &projects, &options.metadata, ours).await?;
         rebuilt.wrote(repaired, concerns);
+        rebuilt.quarantine = quarantine(&log, options.project);
     }
     Ok(rebuilt)
 }
@@ -163,7 +166,17 @@ impl Rebuilt {
 
     /// Whether the table is what the log says.
     pub fn is_right(&self) -> bool {
-        self.left.is_empty() && self.gone.is_empty()
+        self.left.is_empty() && self.gone.is_empty() && self.quarantine.is_empty()
+    }
+}
+
+/// The events for which timelines are in quarantine; of one project only, if asked.
+fn quarantine(log: &FoldedLog, only: Option<ProjectId>) -> Quarantine {
+    match only {
+        Some(project) => {
+            log.quarantined.get(&project).map(|found| found.quarantine.clone()).unwrap_or_default()
+        }
+        None => log.unreadable(),
     }
 }
 
@@ -199,8 +212,9 @@ async fn whole(
 ) -> Result<FoldedLog, StoreError> {
     let tip = schema::tip(snapshot).await?.position;
     let exported = parallel::export_snapshot(snapshot).await?;
+    let skipped = skip::positions(snapshot).await?;
     progress.step("folding the log", Some(tip.unsigned_abs()));
-    FoldedLog::read_parallel(readers, &exported, tip, progress).await
+    FoldedLog::read_parallel(readers, &exported, skipped, tip, progress).await
 }
 
 /// The fold of one stream alone. Its versions prove that none in between is missing, the log's positions that none was cut
@@ -211,14 +225,13 @@ async fn one(
     progress: &dyn Progress,
 ) -> Result<FoldedLog, StoreError> {
     progress.step("folding the project's events", None);
-    let mut log = FoldedLog { position: schema::tip(snapshot).await?.position, ..FoldedLog::default() };
+    let mut log = FoldedLog::default();
+    log.position = schema::tip(snapshot).await?.position;
     if let Some(expected) = read::first_missing(snapshot, log.position).await? {
         return Err(StoreError::PositionGap { expected, found: None });
     }
-    let history = timeline::history(snapshot, project, None).await?;
-    if !history.is_empty() {
-        log.timelines.insert(project, FoldedTimeline::of(&history));
-    }
+    let history = timeline::whole_history(snapshot, project, None).await?;
+    log.put(project, &history);
     Ok(log)
 }
 
@@ -236,11 +249,13 @@ async fn add_holders(
     if strays.is_empty() {
         return Ok(false);
     }
-    let known = log.timelines.len();
+    let mut added = false;
     for holder in timeline::holders(snapshot, &strays).await? {
-        if let Entry::Vacant(place) = log.timelines.entry(holder) {
-            place.insert(FoldedTimeline::of(&timeline::history(snapshot, holder, None).await?));
+        if !log.timelines.contains_key(&holder) && !log.quarantined.contains_key(&holder) {
+            let history = timeline::whole_history(snapshot, holder, None).await?;
+            log.put(holder, &history);
+            added = true;
         }
     }
-    Ok(log.timelines.len() > known)
+    Ok(added)
 }

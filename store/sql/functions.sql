@@ -296,7 +296,11 @@ SELECT e.stream_type                                AS aggregate_type,
        e.metadata                                   AS metadata
 FROM phaseline.events first
 JOIN phaseline.events e ON e.stream_type = first.stream_type AND e.stream_id = first.stream_id
-WHERE first.stream_type = 'Timeline' AND first.version = 1;
+WHERE first.stream_type = 'Timeline' AND first.version = 1
+  -- What a mark leaves out is for every reader as if it were not there.
+  AND NOT EXISTS (SELECT FROM phaseline.events mark
+                   WHERE mark.stream_type = 'SkippedEvents' AND mark.stream_id = e.stream_id
+                     AND mark.payload ->> 'position' = e.position::text);
 
 COMMENT ON VIEW phaseline.postgres_es_events IS
     'The timelines'' events in the table layout of postgres-es 0.5: PostgresEventRepository can read it.';

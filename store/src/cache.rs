@@ -13,6 +13,9 @@ pub const TIMELINES: usize = 10_000;
 /// How many phases a timeline is thought to have.
 const PHASES_EACH: usize = 8;
 
+/// How many timelines in quarantine are remembered.
+const QUARANTINED: usize = 1000;
+
 #[derive(Clone, Debug)]
 struct ByPhases;
 
@@ -28,6 +31,8 @@ pub(crate) struct Memory {
     timelines: Cache<ProjectId, Arc<FoldedTimeline>, ByPhases>,
     projects: Cache<PhaseId, ProjectId>,
     places: Cache<PhaseId, Arc<str>, UnitWeighter>,
+    /// Timelines that were met in quarantine.
+    quarantined: Cache<ProjectId, ()>,
 }
 
 impl Memory {
@@ -37,6 +42,7 @@ impl Memory {
             timelines: Cache::with_weighter(timelines, (timelines + phases) as u64, ByPhases),
             projects: Cache::new(phases),
             places: Cache::new(phases),
+            quarantined: Cache::new(QUARANTINED),
         }
     }
 
@@ -65,11 +71,26 @@ impl Memory {
         self.timelines.remove(&project);
     }
 
+    /// Remembers that a timeline was met in quarantine, instead of what it was before.
+    pub(crate) fn quarantine(&self, project: ProjectId) {
+        self.forget(project);
+        self.quarantined.insert(project, ());
+    }
+
+    pub(crate) fn release(&self, project: ProjectId) {
+        self.quarantined.remove(&project);
+    }
+
+    pub(crate) fn is_quarantined(&self, project: ProjectId) -> bool {
+        self.quarantined.get(&project).is_some()
+    }
+
     /// After the database was away: it may be another one, restored from a backup.
     pub(crate) fn forget_everything(&self) {
         self.timelines.clear();
         self.projects.clear();
         self.places.clear();
+        self.quarantined.clear();
     }
 
     /// The project in whose timeline a phase was seen.

@@ -187,12 +187,14 @@ pub async fn inspect_end(connection: &mut sqlx::PgConnection, events: i64) -> Re
     let mut inspector = before.map_or_else(Inspector::default, |(position, hash, at)| {
         Inspector::after(position, hash.try_into().unwrap_or(hash::GENESIS), at)
     });
+    let skipped = crate::skip::positions(connection).await?;
     let mut damage = Vec::new();
     let first = inspector.position;
     let events = crate::read::scan_after(connection, first, |event| {
         inspector.see(event);
         if event.stream_type == crate::timeline::TIMELINE
-            && let Err(error) = event.timeline_event()
+            && !skipped.contains(&event.position)
+            && let Err(error) = crate::unreadable::decode(event.into(), event.payload, event.metadata)
         {
             damage.push(error.to_string());
         }

@@ -1,7 +1,7 @@
 //! What can go wrong with the log.
 
-use crate::StreamId;
-use phaseline_domain::{ProjectId, StoredEventError};
+use crate::{Quarantine, StreamId, UnreadableEvent};
+use phaseline_domain::ProjectId;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -84,14 +84,16 @@ pub enum StoreError {
         /// Everything that is wrong with its rows.
         reasons: Vec<String>,
     },
-    /// A stored event of our own types cannot be read.
-    #[error("event at position {position}: {source}")]
-    Unreadable {
-        /// Where it stands in the log.
-        position: i64,
-        /// What is wrong with it.
-        #[source]
-        source: StoredEventError,
+    /// A stored event of one of our own streams cannot be read.
+    #[error(transparent)]
+    Unreadable(Box<UnreadableEvent>),
+    /// A timeline holds events that cannot be read: it takes no commands, and nothing is folded from it.
+    #[error("the timeline of project {project} is in quarantine: {quarantine}")]
+    Quarantined {
+        /// The project.
+        project: ProjectId,
+        /// The events.
+        quarantine: Quarantine,
     },
     /// An event cannot be written as JSON.
     #[error("event cannot be written as JSON: {0}")]
@@ -107,7 +109,7 @@ pub enum StoreError {
         found: i64,
     },
     /// The log lacks a position.
-    #[error("position {expected} is missing in the log{}: the log is damaged; run: phaseline verify",
+    #[error("position {expected} is missing in the log{}: the log is damaged",
         found.map_or_else(String::new, |found| format!(", {found} came instead")))]
     PositionGap {
         /// The position that should have come.

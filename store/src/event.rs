@@ -54,6 +54,14 @@ impl Metadata {
         Ok(if text.contains("\\u0000") { text.replace("\\u0000", "\u{fffd}") } else { text })
     }
 
+    /// Reads stored metadata: what it says, or nothing and why not.
+    pub(crate) fn read(json: &str) -> (Self, Option<String>) {
+        match serde_json::from_str(json) {
+            Ok(metadata) => (metadata, None),
+            Err(error) => (Self::default(), Some(error.to_string())),
+        }
+    }
+
     /// The same for events that a repair adds for a project without phases: the reason says so.
     #[must_use]
     pub fn of_repair(&self) -> Self {
@@ -166,15 +174,23 @@ pub struct RecordedEvent {
     pub schema_version: i32,
     /// JSON text, byte for byte as written.
     pub payload: String,
-    /// Who, why, by what way.
+    /// Who, why, by what way; empty if it cannot be read.
     pub metadata: Metadata,
+    /// Why the metadata cannot be read, if it cannot.
+    pub metadata_error: Option<String>,
     /// When it was recorded (UTC).
     pub recorded_at: DateTime<Utc>,
 }
 
 impl RawEvent<'_> {
-    /// A copy that outlives the reader's buffer. Metadata that is not ours to read becomes empty.
+    /// Who, why, by what way; nothing if that cannot be read.
+    pub fn metadata(&self) -> Metadata {
+        Metadata::read(self.metadata).0
+    }
+
+    /// A copy that outlives the reader's buffer.
     pub fn to_owned_event(&self) -> RecordedEvent {
+        let (metadata, metadata_error) = Metadata::read(self.metadata);
         RecordedEvent {
             position: self.position,
             stream_type: self.stream_type.to_owned(),
@@ -184,14 +200,9 @@ impl RawEvent<'_> {
             event_type: self.event_type.to_owned(),
             schema_version: self.schema_version,
             payload: self.payload.to_owned(),
-            metadata: serde_json::from_str(self.metadata).unwrap_or_default(),
+            metadata,
+            metadata_error,
             recorded_at: self.recorded_at,
         }
-    }
-
-    /// The event as one of a timeline's.
-    pub fn timeline_event(&self) -> Result<phaseline_domain::TimelineEvent, crate::StoreError> {
-        phaseline_domain::TimelineEvent::from_stored(self.event_type, self.schema_version, self.payload)
-            .map_err(|source| crate::StoreError::Unreadable { position: self.position, source })
     }
 }

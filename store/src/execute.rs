@@ -5,10 +5,11 @@
 //! timeline that is known to have been the current one after the command was given.
 
 use crate::commit::{Decision, Job, Outcome};
-use crate::timeline::{Start, history, stream_of};
+use crate::timeline::{Start, history, skipped_of, stream_of};
+use crate::unreadable::StreamReader;
 use crate::{
-    Earlier, FoldedTimeline, IdempotencyKey, InlineProjection, Metadata, RecordedTimeline, StoreError,
-    TimelineStore, read,
+    Content, Earlier, FoldedTimeline, IdempotencyKey, InlineProjection, Metadata, RecordedTimeline,
+    StoreError, TimelineStore, read,
 };
 use phaseline_domain::{ProjectId, Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
 use sqlx::PgConnection;
@@ -244,19 +245,26 @@ impl<P: InlineProjection> TimelineStore<P> {
     async fn look_again(&self, project: ProjectId) -> Result<Start, StoreError> {
         let Some(known) = self.memory().timeline(project) else { return self.load(project).await };
         let mut newer: Vec<RecordedTimeline> = Vec::new();
-        {
+        let skipped = {
             let mut connection = self.connection().await?;
+            let skipped = skipped_of(&mut connection, project).await?;
             // From the last known event on, so that it is seen whether it is still the same.
             let stream = stream_of(project);
             let first = known.version.max(1);
+            let mut reader = StreamReader::new(project, known.timeline.project().is_some());
             read::stream_from(&mut connection, stream, first, None, |recorded| {
-                newer.push(RecordedTimeline::of(recorded)?);
+                let content = reader.read(&recorded, skipped.contains(&recorded.position));
+                newer.push(RecordedTimeline { recorded, content });
                 Ok(())
             })
             .await?;
-        }
+            skipped
+        };
+        // What is left out may be part of what is remembered.
+        let left_out = skipped.iter().any(|position| *position <= known.position);
+        let unreadable = newer.iter().any(|event| matches!(event.content, Content::Unreadable(_)));
         let same = newer.first().is_some_and(|event| event.recorded.position == known.position);
-        if !same || known.version == 0 {
+        if !same || known.version == 0 || left_out || unreadable {
             self.memory().forget(project);
             return self.load(project).await;
         }
@@ -299,7 +307,8 @@ async fn retell(
     history.truncate(usize::try_from(earlier.version).unwrap_or_default());
     let after = FoldedTimeline::of(&history);
     let own = history.len().saturating_sub(usize::try_from(earlier.events).unwrap_or_default());
-    let events = history.split_off(own).into_iter().map(|recorded| recorded.event).collect();
+    let own = history.split_off(own);
+    let events = own.iter().filter_map(|recorded| recorded.event().cloned()).collect();
     Ok(Committed {
         events,
         adoption: Vec::new(),

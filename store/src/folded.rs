@@ -105,7 +105,7 @@ impl FoldedTimeline {
         }
     }
 
-    /// The fold of one stream.
+    /// The fold of one stream. What cannot be read, or is left out, only moves version and position.
     pub fn of(history: &[RecordedTimeline]) -> Self {
         let mut folded = Self::default();
         history.iter().for_each(|recorded| folded.record(recorded));
@@ -114,7 +114,9 @@ impl FoldedTimeline {
 
     /// Applies the next event of the stream.
     pub fn record(&mut self, recorded: &RecordedTimeline) {
-        self.apply(&recorded.event, recorded.recorded.recorded_at.naive_utc());
+        if let Some(event) = recorded.event() {
+            self.apply(event, recorded.recorded.recorded_at.naive_utc());
+        }
         self.version = recorded.recorded.version;
         self.position = recorded.recorded.position;
     }

@@ -8,7 +8,8 @@
 //! - [`hash`] chains each event to the one before it; [`chain`] checks a log.
 //! - [`execute`] carries out commands: decided on what [`cache`] remembers, committed in groups, each with its own verdict.
 //! - [`folded`] is what one stream amounts to.
-//! - [`timeline`] is the store of one aggregate, [`phaseline_domain::Timeline`], also as a `cqrs_es::EventStore`.
+//! - [`unreadable`] says which events cannot be read, and [`skip`] leaves them out by later marks.
+//! - [`timeline`] is the store of one aggregate, [`phaseline_domain::Timeline`], also as a `cqrs_es::EventStore` (`cqrs.rs`).
 //!
 //! **Position** is gapless and in commit order: every writer locks the one row of `phaseline.head` before it looks
 //! at the last position. Readers therefore never miss an event that commits late.
@@ -18,6 +19,7 @@ pub mod cache;
 pub mod chain;
 mod commit;
 pub mod copy;
+mod cqrs;
 pub mod error;
 pub mod event;
 pub mod execute;
@@ -28,7 +30,9 @@ pub mod parallel;
 pub mod progress;
 pub mod read;
 pub mod schema;
+pub mod skip;
 pub mod timeline;
+pub mod unreadable;
 
 pub use append::{Append, Appended, Earlier, IdempotencyKey, append};
 pub use error::StoreError;
@@ -36,4 +40,6 @@ pub use event::{Metadata, NewEvent, RawEvent, RecordedEvent, StreamId};
 pub use execute::{Committed, ExecuteError, Preview, Request};
 pub use folded::{FoldedTimeline, Stamps};
 pub use import::{Import, Imported};
+pub use skip::SkippedEvent;
 pub use timeline::{Adoption, Found, InlineProjection, RecordedTimeline, TimelineStore};
+pub use unreadable::{Content, Quarantine, UnreadableEvent};

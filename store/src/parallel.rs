@@ -6,10 +6,12 @@
 //! and what a reader may have to keep until an earlier event comes would grow with the log
 //! (`docs/decisions/rebuild.md`).
 
-use crate::StoreError;
 use crate::copy::{self, Row};
 use crate::timeline::TIMELINE;
+use crate::unreadable::{self, EventPlace};
+use crate::{StoreError, UnreadableEvent};
 use chrono::{DateTime, Utc};
+use phaseline_domain::TimelineEvent;
 use sqlx::{Connection, Executor, PgConnection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,6 +50,24 @@ pub struct TimelinePlace<'a> {
     pub schema_version: i32,
     /// JSON text, byte for byte as written.
     pub payload: &'a str,
+    /// JSON text: a flat object of strings.
+    pub metadata: &'a str,
+}
+
+impl Place<'_> {
+    /// What the timeline's event says, or why it cannot be read. Whether it can stand where it stands is not looked at.
+    pub fn decode(&self) -> Option<Result<TimelineEvent, Box<UnreadableEvent>>> {
+        let found = self.timeline?;
+        let place = EventPlace {
+            position: self.position,
+            stream_type: TIMELINE,
+            stream_id: found.stream_id,
+            version: found.version,
+            event_type: found.event_type,
+            schema_version: found.schema_version,
+        };
+        Some(unreadable::decode(place, found.payload, found.metadata))
+    }
 }
 
 /// Cuts a connection's transaction into the same moment for others: they see what it sees. The transaction must be at
@@ -205,7 +225,8 @@ async fn read_chunk<T>(
 ) -> Result<Vec<T>, StoreError> {
     let query = format!(
         "SELECT position, recorded_at, CASE WHEN stream_type = '{TIMELINE}' THEN stream_id END, version, event_type,
-                schema_version, CASE WHEN stream_type = '{TIMELINE}' THEN payload END
+                schema_version, CASE WHEN stream_type = '{TIMELINE}' THEN payload END,
+                CASE WHEN stream_type = '{TIMELINE}' THEN metadata END
            FROM phaseline.events WHERE position > {after} AND position <= {last} ORDER BY position"
     );
     let mut places = Vec::with_capacity(usize::try_from(last - after).unwrap_or_default());
@@ -232,6 +253,7 @@ fn place<'a>(row: &Row<'a>) -> Result<Place<'a>, StoreError> {
             event_type: row.text(4)?,
             schema_version: row.i32(5)?,
             payload: row.text(6)?,
+            metadata: row.text(7)?,
         }),
     };
     Ok(Place { position: row.i64(0)?, recorded_at: row.timestamptz(1)?, timeline })

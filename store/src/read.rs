@@ -1,7 +1,7 @@
 //! Reads the log: all of it in order of position, or one stream in order of version.
 
 use crate::copy::{self, CopyError, Row};
-use crate::{RawEvent, RecordedEvent, StoreError, StreamId};
+use crate::{Metadata, RawEvent, RecordedEvent, StoreError, StreamId};
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use sqlx::PgConnection;
@@ -132,6 +132,7 @@ pub async fn stream_from(
         if row.version != expected {
             return Err(StoreError::VersionGap { stream, expected, found: row.version });
         }
+        let (metadata, metadata_error) = Metadata::read(&row.metadata);
         each(RecordedEvent {
             position: row.position,
             stream_type: stream.stream_type.to_owned(),
@@ -141,7 +142,8 @@ pub async fn stream_from(
             event_type: row.event_type,
             schema_version: row.schema_version,
             payload: row.payload,
-            metadata: serde_json::from_str(&row.metadata).unwrap_or_default(),
+            metadata,
+            metadata_error,
             recorded_at: row.recorded_at,
         })?;
     }

@@ -1,16 +1,17 @@
-//! The store of timelines: load, execute, and the face that `cqrs-es` knows.
+//! The store of timelines: what it remembers, how it loads a timeline, and what the log says of one.
 
 use crate::cache::{self, Memory};
 use crate::commit::{Committer, Job, Outcome, Queue};
+use crate::unreadable::StreamReader;
 use crate::{
-    Append, FoldedTimeline, Metadata, NewEvent, RecordedEvent, StoreError, StreamId, append, read, schema,
+    Content, FoldedTimeline, Quarantine, RecordedEvent, StoreError, StreamId, UnreadableEvent, read, schema,
+    skip,
 };
 use chrono::NaiveDateTime;
-use cqrs_es::{AggregateContext, AggregateError, EventEnvelope};
-use phaseline_domain::{PhaseId, ProjectId, Refusal, Timeline, TimelineEvent};
+use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineEvent};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
@@ -23,22 +24,22 @@ pub fn stream_of(project: ProjectId) -> StreamId {
     StreamId { stream_type: TIMELINE, id: project.uuid() }
 }
 
-/// A timeline's event with what the log says about it.
+/// What stands at one version of a timeline's stream.
 #[derive(Clone, Debug)]
 pub struct RecordedTimeline {
     /// The event as recorded.
     pub recorded: RecordedEvent,
-    /// What happened.
-    pub event: TimelineEvent,
+    /// What it says.
+    pub content: Content,
 }
 
 impl RecordedTimeline {
-    /// An event of a timeline's stream, decoded.
-    pub fn of(recorded: RecordedEvent) -> Result<Self, StoreError> {
-        let event =
-            TimelineEvent::from_stored(&recorded.event_type, recorded.schema_version, &recorded.payload)
-                .map_err(|source| StoreError::Unreadable { position: recorded.position, source })?;
-        Ok(Self { recorded, event })
+    /// What happened; nothing if the event cannot be read, or is left out.
+    pub const fn event(&self) -> Option<&TimelineEvent> {
+        match &self.content {
+            Content::Event(event) => Some(event),
+            Content::Skipped | Content::Unreadable(_) => None,
+        }
     }
 }
 
@@ -91,7 +92,7 @@ pub trait InlineProjection: Clone + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct TimelineStore<P> {
     pool: PgPool,
-    projection: P,
+    pub(crate) projection: P,
     /// Whether the schema was seen to be one that this program knows.
     known: Arc<AtomicBool>,
     memory: Arc<Memory>,
@@ -120,10 +121,14 @@ impl<P: InlineProjection> TimelineStore<P> {
         Ok(connection)
     }
 
-    /// A project's history, oldest first; empty if the log does not know the project.
+    /// A project's history, oldest first, with what of it cannot be read; empty if the log does not know the project.
     pub async fn history(&self, project: ProjectId) -> Result<Vec<RecordedTimeline>, StoreError> {
         let mut connection = self.connection().await?;
-        history(&mut connection, project, None).await
+        let history = whole_history(&mut connection, project, None).await?;
+        if history.iter().any(|recorded| matches!(recorded.content, Content::Unreadable(_))) {
+            self.memory.quarantine(project);
+        }
+        Ok(history)
     }
 
     /// The same, remembering so many timelines between commands instead of [`cache::TIMELINES`].
@@ -140,6 +145,22 @@ impl<P: InlineProjection> TimelineStore<P> {
     /// The project in whose timeline a phase was seen, if it is remembered. Phases never change their project.
     pub fn remembered_project_of(&self, phase: PhaseId) -> Option<ProjectId> {
         self.memory.project_of(phase)
+    }
+
+    /// The events for which a timeline is in quarantine. Costs nothing but for a timeline that was met in quarantine before:
+    /// that one is read again.
+    pub async fn quarantine_of(&self, project: ProjectId) -> Result<Option<Quarantine>, StoreError> {
+        if !self.memory.is_quarantined(project) {
+            return Ok(None);
+        }
+        match self.load(project).await {
+            Err(StoreError::Quarantined { quarantine, .. }) => Ok(Some(quarantine)),
+            Err(error @ StoreError::Database(_)) => Err(error),
+            _ => {
+                self.memory.release(project);
+                Ok(None)
+            }
+        }
     }
 
     pub(crate) fn memory(&self) -> &Memory {
@@ -161,13 +182,22 @@ impl<P: InlineProjection> TimelineStore<P> {
     /// The timeline as the next command finds it: from the log, or adopted if the log has none.
     pub(crate) async fn load(&self, project: ProjectId) -> Result<Start, StoreError> {
         let mut connection = self.connection().await?;
-        let mut folded = FoldedTimeline::default();
-        let read = history_each(&mut connection, project, None, |event| folded.record(&event)).await;
-        match read {
+        let (mut folded, mut quarantine) = (FoldedTimeline::default(), Quarantine::default());
+        let read = history_each(&mut connection, project, None, |event| {
+            folded.record(&event);
+            if let Content::Unreadable(event) = event.content {
+                quarantine.add(*event);
+            }
+        });
+        match read.await {
             Err(StoreError::Database(error)) if is_missing_table(&error) => {
                 return Err(StoreError::NotInstalled);
             }
             read => read?,
+        }
+        if !quarantine.is_empty() {
+            self.memory.quarantine(project);
+            return Err(StoreError::Quarantined { project, quarantine });
         }
         if folded.timeline.project().is_some() {
             let folded = Arc::new(folded);
@@ -195,31 +225,6 @@ impl<P: InlineProjection> TimelineStore<P> {
             folded.apply(event, NaiveDateTime::default());
         }
         Ok(Start { folded: Arc::new(folded), adoption: Some(Adoption { events, witness: found.witness }) })
-    }
-
-    /// Appends the adoption, if there is one, and what was decided.
-    async fn append(
-        &self,
-        context: &TimelineContext,
-        decided: &[TimelineEvent],
-        metadata: Metadata,
-    ) -> Result<append::Appended, StoreError> {
-        let Start { folded, adoption } = &context.start;
-        let adopted = adoption.iter().flat_map(|adoption| &adoption.events);
-        let mut foreseen = FoldedTimeline::clone(folded);
-        decided.iter().for_each(|event| foreseen.foresee(event));
-        let changes = self.projection.changes(&foreseen, adoption.as_ref(), decided, None)?;
-        let batch = [Append {
-            stream: stream_of(context.project),
-            expected: folded.version,
-            events: adopted.chain(decided).map(NewEvent::timeline).collect::<Result<_, _>>()?,
-            metadata,
-            changes: Some(changes).filter(|words| !words.is_empty()),
-            key: None,
-        }];
-        let mut connection = self.connection().await?;
-        let verdicts = append::append(&mut connection, &batch).await?;
-        verdicts.into_iter().next().unwrap_or(Err(StoreError::CountMismatch { offered: 1, inserted: 0 }))
     }
 }
 
@@ -259,8 +264,8 @@ async fn held_elsewhere(
     }
     let mut held = Vec::new();
     for stream in holders(connection, &phases).await?.into_iter().filter(|holder| *holder != project) {
-        let history = history(connection, stream, None).await?;
-        let timeline = Timeline::fold(history.iter().map(|recorded| &recorded.event));
+        let history = whole_history(connection, stream, None).await?;
+        let timeline = Timeline::fold(history.iter().filter_map(RecordedTimeline::event));
         let of_it = phases.iter().filter(|id| timeline.phase(**id).is_some());
         held.extend(of_it.map(|id| format!("phase {id}: belongs to project {stream} in the log")));
     }
@@ -273,21 +278,44 @@ pub async fn holders(
     phases: &[PhaseId],
 ) -> Result<Vec<ProjectId>, StoreError> {
     let ids: Vec<String> = phases.iter().map(ToString::to_string).collect();
-    let streams: Vec<Uuid> = sqlx::query_scalar(
-        "SELECT DISTINCT e.stream_id FROM phaseline.events e
+    // Payloads are searched as text: one that PostgreSQL cannot take apart would end the search.
+    let named: Vec<String> = ids.iter().map(|id| format!("%{id}%")).collect();
+    let found: Vec<(Uuid, String)> = sqlx::query_as(
+        "SELECT e.stream_id, e.payload::text FROM phaseline.events e
           WHERE e.stream_type = $1
             AND e.event_type IN ('PhaseCreated', 'PhaseAdopted', 'LegacyPhaseAdopted', 'DefaultPhaseSupplied')
-            AND e.payload ->> 'phase_id' = ANY ($2)",
+            AND e.payload::text LIKE ANY ($2)",
     )
     .bind(TIMELINE)
-    .bind(ids)
+    .bind(named)
     .fetch_all(connection)
     .await?;
-    Ok(streams.into_iter().map(ProjectId::from).collect())
+    let names_one = |payload: &str| {
+        let payload: Option<serde_json::Value> = serde_json::from_str(payload).ok();
+        let named = payload.as_ref().and_then(|payload| payload.get("phase_id")?.as_str());
+        named.is_some_and(|named| ids.iter().any(|id| id == named))
+    };
+    let holders: BTreeSet<Uuid> =
+        found.into_iter().filter(|(_, payload)| names_one(payload)).map(|(stream, _)| stream).collect();
+    Ok(holders.into_iter().map(ProjectId::from).collect())
 }
 
-/// A project's history up to a position, on a connection of the caller's.
+/// A project's history up to a position, on a connection of the caller's, to be folded.
+///
+/// # Errors
+/// [`StoreError::Quarantined`] if an event of it cannot be read.
 pub async fn history(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    up_to: Option<i64>,
+) -> Result<Vec<RecordedTimeline>, StoreError> {
+    let history = whole_history(connection, project, up_to).await?;
+    let quarantine = quarantine_of(&history);
+    if quarantine.is_empty() { Ok(history) } else { Err(StoreError::Quarantined { project, quarantine }) }
+}
+
+/// The same with what cannot be read.
+pub async fn whole_history(
     connection: &mut PgConnection,
     project: ProjectId,
     up_to: Option<i64>,
@@ -297,118 +325,54 @@ pub async fn history(
     Ok(events)
 }
 
-/// Calls `each` with a project's history up to a position, oldest first, as it arrives.
+/// The events of a history that cannot be read.
+pub fn quarantine_of(history: &[RecordedTimeline]) -> Quarantine {
+    let mut quarantine = Quarantine::default();
+    for recorded in history {
+        if let Content::Unreadable(event) = &recorded.content {
+            quarantine.add(UnreadableEvent::clone(event));
+        }
+    }
+    quarantine
+}
+
+/// Calls `each` with a project's history up to a position, oldest first, as it arrives, with what of it cannot be read.
 pub async fn history_each(
     connection: &mut PgConnection,
     project: ProjectId,
     up_to: Option<i64>,
     mut each: impl FnMut(RecordedTimeline),
 ) -> Result<(), StoreError> {
+    let skipped = skipped_of(connection, project).await?;
+    let mut reader = StreamReader::new(project, false);
     read::stream_each(connection, stream_of(project), up_to, |recorded| {
-        each(RecordedTimeline::of(recorded)?);
+        let content = reader.read(&recorded, skipped.contains(&recorded.position));
+        each(RecordedTimeline { recorded, content });
         Ok(())
     })
     .await
 }
 
-/// The projects whose timelines have events behind a position.
+/// The positions of a timeline's events that are left out.
+pub(crate) async fn skipped_of(
+    connection: &mut PgConnection,
+    project: ProjectId,
+) -> Result<HashSet<i64>, StoreError> {
+    Ok(skip::of_stream(connection, project.uuid()).await?.into_iter().map(|mark| mark.position).collect())
+}
+
+/// The projects whose timelines have events behind a position, or events that were left out behind it.
 pub async fn changed_since(
     connection: &mut PgConnection,
     position: i64,
 ) -> Result<Vec<ProjectId>, StoreError> {
     let ids: Vec<Uuid> = sqlx::query_scalar(
-        "SELECT DISTINCT stream_id FROM phaseline.events WHERE position > $1 AND stream_type = $2",
+        "SELECT DISTINCT stream_id FROM phaseline.events WHERE position > $1 AND stream_type IN ($2, $3)",
     )
     .bind(position)
     .bind(TIMELINE)
+    .bind(skip::SKIPPED_EVENTS)
     .fetch_all(connection)
     .await?;
     Ok(ids.into_iter().map(ProjectId::from).collect())
-}
-
-/// A loaded timeline, as `cqrs-es` carries it from load to commit.
-#[derive(Debug)]
-pub struct TimelineContext {
-    project: ProjectId,
-    /// What `cqrs-es` decides on, and lets the events of its command happen to.
-    timeline: Timeline,
-    start: Start,
-}
-
-impl AggregateContext<Timeline> for TimelineContext {
-    fn aggregate(&mut self) -> &mut Timeline {
-        &mut self.timeline
-    }
-}
-
-fn to_cqrs(error: StoreError) -> AggregateError<Refusal> {
-    match error {
-        lost if lost_a_race(&lost) => AggregateError::AggregateConflict,
-        StoreError::Unwritable(error) => AggregateError::DeserializationError(Box::new(error)),
-        StoreError::Database(error) => AggregateError::DatabaseConnectionError(Box::new(error)),
-        other => AggregateError::UnexpectedError(Box::new(other)),
-    }
-}
-
-fn project_of(aggregate_id: &str) -> Result<ProjectId, AggregateError<Refusal>> {
-    aggregate_id.parse().map_err(|error| AggregateError::UnexpectedError(Box::new(error)))
-}
-
-fn envelope(
-    project: ProjectId,
-    version: i64,
-    event: TimelineEvent,
-    metadata: Metadata,
-) -> EventEnvelope<Timeline> {
-    EventEnvelope {
-        aggregate_id: project.to_string(),
-        sequence: usize::try_from(version).unwrap_or_default(),
-        payload: event,
-        metadata: metadata.into_map(),
-    }
-}
-
-impl<P: InlineProjection> cqrs_es::EventStore<Timeline> for TimelineStore<P> {
-    type AC = TimelineContext;
-
-    async fn load_events(
-        &self,
-        aggregate_id: &str,
-    ) -> Result<Vec<EventEnvelope<Timeline>>, AggregateError<Refusal>> {
-        let project = project_of(aggregate_id)?;
-        let history = self.history(project).await.map_err(to_cqrs)?;
-        Ok(history
-            .into_iter()
-            .map(|event| envelope(project, event.recorded.version, event.event, event.recorded.metadata))
-            .collect())
-    }
-
-    /// The timeline as the next command finds it; one that the log does not know is adopted, which the commit records.
-    async fn load_aggregate(&self, aggregate_id: &str) -> Result<TimelineContext, AggregateError<Refusal>> {
-        let project = project_of(aggregate_id)?;
-        let start = self.load(project).await.map_err(to_cqrs)?;
-        Ok(TimelineContext { project, timeline: start.folded.timeline.clone(), start })
-    }
-
-    /// What comes back begins with the adoption, if this was the project's first command.
-    async fn commit(
-        &self,
-        events: Vec<TimelineEvent>,
-        context: TimelineContext,
-        metadata: HashMap<String, String>,
-    ) -> Result<Vec<EventEnvelope<Timeline>>, AggregateError<Refusal>> {
-        if events.is_empty() {
-            return Ok(Vec::new());
-        }
-        let metadata = Metadata::from_map(metadata);
-        self.append(&context, &events, metadata.clone()).await.map_err(to_cqrs)?;
-        let first = context.start.folded.version + 1;
-        let adopted = context.start.adoption.map(|adoption| adoption.events).unwrap_or_default();
-        Ok(adopted
-            .into_iter()
-            .chain(events)
-            .zip(first..)
-            .map(|(event, version)| envelope(context.project, version, event, metadata.clone()))
-            .collect())
-    }
 }

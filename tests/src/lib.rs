@@ -5,6 +5,7 @@
 //! - [`furniture`] is what administrators hang on tables; a round trip brings all of it back.
 //! - [`refusals`] is what neither a plan nor a migration may pass over.
 //! - [`wire`] stops a client at any of its statements, [`aftermath`] checks what must hold then.
+//! - [`planted`] puts events into a log that cannot be read.
 //! - [`http`] asks the HTTP service.
 //! - [`script`] runs statements, [`dump`] compares databases, [`roles`] are the roles that all of them use, [`chance`] is
 //!   what a seed decides.
@@ -22,6 +23,7 @@ pub mod furniture;
 pub mod http;
 pub mod legacy;
 pub mod model;
+pub mod planted;
 pub mod refusals;
 pub mod roles;
 pub mod script;

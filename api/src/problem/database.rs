@@ -1,6 +1,7 @@
 //! What the database's troubles are to a client. What PostgreSQL says stays in the log.
 
-use super::{Problem, conflict, internal, unavailable};
+use super::{FieldError, Problem, conflict, internal, unavailable};
+use axum::http::StatusCode;
 use phaseline_store::StoreError;
 use sqlx::migrate::MigrateError;
 
@@ -35,6 +36,34 @@ impl Problem {
                     reasons.join("; ")
                 ),
             ),
+            StoreError::Quarantined { project, quarantine } => {
+                tracing::error!(%project, %quarantine, "a timeline is in quarantine");
+                let position = quarantine.events.first().map_or(0, |event| event.position);
+                conflict(
+                    "timeline_quarantined",
+                    "Timeline in quarantine",
+                    format!(
+                        "the timeline of project {project} is in quarantine and takes no commands; nothing was written: {quarantine}. An \
+                         administrator can leave the event out: phaseline quarantine skip {project} --position {position} \
+                         --reason TEXT"
+                    ),
+                )
+                .errors(quarantine.events.iter().map(|event| FieldError {
+                    message: event.to_string(),
+                    ..FieldError::default()
+                }))
+            }
+            StoreError::VersionGap { .. } | StoreError::PositionGap { .. } => {
+                tracing::error!(%error, "the log is damaged");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "log_damaged",
+                    "Log damaged",
+                    format!(
+                        "{error}; nothing was written. `phaseline verify` names all that is wrong with the log"
+                    ),
+                )
+            }
             // It was decided anew, over and over: there is a crowd at this project.
             StoreError::Conflict { .. } | StoreError::Busy(_) => busy(),
             other => {

@@ -7,7 +7,7 @@ use super::docs::Reading;
 use super::failure::Failure;
 use super::read;
 use super::sent::Segment;
-use super::write::{no_project, with_place};
+use super::write::{mark, no_project, with_place};
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::Problem;
@@ -20,7 +20,8 @@ use axum::response::{IntoResponse, Response};
 use cursor::{Order, Page};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::{HistoryEntry, history};
-use phaseline_store::timeline::holders;
+use phaseline_store::timeline::{holders, quarantine_of};
+use phaseline_store::{Content, RecordedTimeline, SkippedEvent, skip};
 use serde::Serialize;
 use std::collections::HashMap;
 use utoipa::ToSchema;
@@ -68,6 +69,12 @@ struct Entry {
     words: String,
     /// What it changed.
     changes: Vec<Change>,
+    /// Why the event cannot be read, if it cannot: the timeline is in quarantine then.
+    #[schema(nullable = false)]
+    unreadable: Option<String>,
+    /// The mark that leaves the event out of the timeline, if there is one.
+    #[schema(nullable = false)]
+    skipped: Option<Skipped>,
     /// Who did it.
     #[schema(nullable = false)]
     actor: Option<String>,
@@ -89,6 +96,24 @@ struct Entry {
     /// The distributed trace.
     #[schema(nullable = false)]
     trace_id: Option<String>,
+}
+
+/// A mark that leaves an event out.
+#[derive(ToSchema)]
+#[schema(as = SkippedBy)]
+#[expect(dead_code, reason = "for the description")]
+struct Skipped {
+    /// Its place in the whole log.
+    position: i64,
+    /// When it was recorded (UTC).
+    #[schema(format = DateTime)]
+    recorded_at: String,
+    /// Who did it.
+    #[schema(required)]
+    actor: Option<String>,
+    /// Why.
+    #[schema(required)]
+    reason: Option<String>,
 }
 
 /// One field that an event changed.
@@ -121,7 +146,9 @@ type Queried = Result<Query<HashMap<String, String>>, QueryRejection>;
         (status = OK, body = HistoryPage, headers(
             ("Link" = String, description = "The next page, if there is one: `<...>; rel=\"next\"`."),
             ("ETag" = String, description = "The timeline's version."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."))),
+            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
+            ("Phaseline-Quarantine" = String, description = "If the timeline is in quarantine: the positions of the events \
+             that cannot be read, the first ten."))),
         Reading,
     ))]
 async fn of_project(
@@ -153,7 +180,9 @@ async fn of_project(
         (status = OK, body = HistoryPage, headers(
             ("Link" = String, description = "The next page, if there is one: `<...>; rel=\"next\"`."),
             ("ETag" = String, description = "The timeline's version."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."))),
+            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
+            ("Phaseline-Quarantine" = String, description = "If the timeline is in quarantine: the positions of the events \
+             that cannot be read, the first ten."))),
         Reading,
     ))]
 async fn of_phase(
@@ -207,7 +236,8 @@ async fn tell(
     if recorded.is_empty() && read::standing(app, project).await?.is_none() {
         return Err(Failure::Missing(no_project(project)));
     }
-    let mut entries = history::entries(&recorded, phase);
+    let skipped = marks(app, project, &recorded).await?;
+    let mut entries = history::entries(&recorded, &skipped, phase);
     match page.order {
         Order::Ascending => entries.retain(|entry| page.after.is_none_or(|after| entry.version > after)),
         Order::Descending => {
@@ -225,8 +255,22 @@ async fn tell(
     });
     let mut response =
         with_place(Json(HistoryPage { entries, next_cursor }).into_response(), version, position);
+    mark(&mut response, Some(&quarantine_of(&recorded)));
     if let Some(link) = link {
         response.headers_mut().insert(LINK, link);
     }
     Ok(response)
+}
+
+/// The marks on a history's events; asked for only if there is any.
+async fn marks(
+    app: &App,
+    project: ProjectId,
+    history: &[RecordedTimeline],
+) -> Result<Vec<SkippedEvent>, Failure> {
+    if !history.iter().any(|recorded| matches!(recorded.content, Content::Skipped)) {
+        return Ok(Vec::new());
+    }
+    let mut connection = app.pool.acquire().await.map_err(read::problem)?;
+    Ok(skip::of_stream(&mut connection, project.uuid()).await.map_err(Problem::from)?)
 }

@@ -8,13 +8,12 @@ use super::phase::{Assignment, PhaseBody};
 use super::read;
 use super::sent::{Segment, Sent};
 use super::shape::{self, Faults, Place, Shape};
-use super::write::{answer, no_project};
+use super::write::{no_project, standing_answer};
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::conflict;
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use phaseline_domain::{Draft, PhaseId, ProjectId, validate};
@@ -57,7 +56,9 @@ fn caller(caller: Result<Caller, Denied>, scope: Scope) -> Result<Caller, Failur
     responses(
         (status = OK, body = [PhaseBody], headers(
             ("ETag" = String, description = "The timeline's version."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."))),
+            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
+            ("Phaseline-Quarantine" = String, description = "If the timeline is in quarantine: the positions of the events \
+             that cannot be read, the first ten."))),
         PlannerReading,
     ))]
 async fn list(State(app): State<App>, asks: Result<Caller, Denied>, project: Segment) -> Response {
@@ -67,7 +68,7 @@ async fn list(State(app): State<App>, asks: Result<Caller, Denied>, project: Seg
         caller.need_project(project)?;
         let found =
             read::standing(&app, project).await?.ok_or_else(|| Failure::Missing(no_project(project)))?;
-        Ok(answer(StatusCode::OK, &found.phases, found.version, found.position))
+        Ok(standing_answer(&app, &found, &found.phases).await?)
     };
     listed.await.unwrap_or_else(Failure::into_planners)
 }
@@ -78,7 +79,9 @@ async fn list(State(app): State<App>, asks: Result<Caller, Denied>, project: Seg
     responses(
         (status = OK, body = PhaseBody, headers(
             ("ETag" = String, description = "The timeline's version."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."))),
+            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
+            ("Phaseline-Quarantine" = String, description = "If the timeline is in quarantine: the positions of the events \
+             that cannot be read, the first ten."))),
         PlannerReading,
     ))]
 async fn phase(State(app): State<App>, asks: Result<Caller, Denied>, phase: Segment) -> Response {
@@ -89,7 +92,7 @@ async fn phase(State(app): State<App>, asks: Result<Caller, Denied>, phase: Segm
         let found = read::standing_of_phase(&app, phase, |project| caller.may_see(project)).await?;
         let found = found.ok_or_else(missing)?;
         let body = found.phase(phase).ok_or_else(missing)?;
-        Ok(answer(StatusCode::OK, body, found.version, found.position))
+        Ok(standing_answer(&app, &found, body).await?)
     };
     found.await.unwrap_or_else(Failure::into_planners)
 }
@@ -102,7 +105,9 @@ async fn phase(State(app): State<App>, asks: Result<Caller, Denied>, phase: Segm
     responses(
         (status = OK, body = [Assignment], headers(
             ("ETag" = String, description = "The timeline's version; assignments change without it."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."))),
+            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
+            ("Phaseline-Quarantine" = String, description = "If the timeline is in quarantine: the positions of the events \
+             that cannot be read, the first ten."))),
         PlannerReading,
     ))]
 async fn assignments(State(app): State<App>, asks: Result<Caller, Denied>, phase: Segment) -> Response {
@@ -117,7 +122,7 @@ async fn assignments(State(app): State<App>, asks: Result<Caller, Denied>, phase
             (Some(first), Some(last)) => read::assignments(&app, found.project, [first, last]).await?,
             _ => Vec::new(),
         };
-        Ok(answer(StatusCode::OK, &assignments, found.version, found.position))
+        Ok(standing_answer(&app, &found, &assignments).await?)
     };
     found.await.unwrap_or_else(Failure::into_planners)
 }

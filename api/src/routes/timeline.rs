@@ -7,7 +7,7 @@ use super::phase::PhaseBody;
 use super::read;
 use super::sent::{Envelope, Segment, Sent};
 use super::shape;
-use super::write::{Done, Order, answer, carry_out, no_project};
+use super::write::{Done, Order, carry_out, no_project, standing_answer};
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
 use axum::extract::State;
@@ -57,7 +57,9 @@ struct TimelineBody {
     responses(
         (status = OK, body = TimelineBody, headers(
             ("ETag" = String, description = "The timeline's version."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."))),
+            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
+            ("Phaseline-Quarantine" = String, description = "If the timeline is in quarantine: the positions of the events \
+             that cannot be read, the first ten."))),
         Reading,
     ))]
 async fn get(State(app): State<App>, asks: Result<Caller, Denied>, project: Segment) -> Response {
@@ -68,17 +70,17 @@ async fn get(State(app): State<App>, asks: Result<Caller, Denied>, project: Segm
         caller.need_project(project)?;
         let found =
             read::standing(&app, project).await?.ok_or_else(|| Failure::Missing(no_project(project)))?;
-        let [start_date, end_date] = found.dates;
+        let [start_date, end_date] = found.dates.clone();
         let (version, position) = (found.version, found.position);
         let body = TimelineBody {
             project_id: project,
             start_date,
             end_date,
-            phases: found.phases,
+            phases: found.phases.clone(),
             version,
             position,
         };
-        Ok(answer(StatusCode::OK, &body, version, position))
+        Ok(standing_answer(&app, &found, &body).await?)
     };
     found.await.unwrap_or_else(Failure::into_problem)
 }

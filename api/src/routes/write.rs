@@ -2,7 +2,7 @@
 
 use super::failure::{Broken, Failure, Stale};
 use super::phase::PhaseBody;
-use super::read::{self, AssignmentDays};
+use super::read::{self, AssignmentDays, Standing};
 use super::sent::Envelope;
 use crate::app::App;
 use crate::problem::{Problem, unavailable};
@@ -11,13 +11,15 @@ use axum::http::header::ETAG;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use phaseline_domain::{PhaseId, ProjectId, Refusal, Rule, TimelineCommand, Violation};
-use phaseline_store::{Committed, ExecuteError, Request, StoreError};
+use phaseline_store::{Committed, ExecuteError, Quarantine, Request, StoreError};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The header with the position of a timeline's last event.
 pub(crate) const POSITION: &str = "phaseline-position";
+/// The header of an answer about a timeline in quarantine: the positions of the events that cannot be read, the first ten.
+pub(crate) const QUARANTINE: &str = "phaseline-quarantine";
 /// The header of an answer that is an earlier one again.
 const REPLAYED: &str = "idempotent-replayed";
 
@@ -217,4 +219,27 @@ pub(crate) fn with_place(mut response: Response, version: i64, position: i64) ->
     response.headers_mut().insert(ETAG, tag.unwrap_or(HeaderValue::from_static("\"\"")));
     response.headers_mut().insert(POSITION, HeaderValue::from(position));
     response
+}
+
+/// An answer with what stands in the tables, marked if the log cannot say whether it is right.
+pub(crate) async fn standing_answer(
+    app: &App,
+    found: &Standing,
+    body: &impl Serialize,
+) -> Result<Response, Box<Problem>> {
+    let mut response = answer(StatusCode::OK, body, found.version, found.position);
+    let quarantine =
+        app.store.quarantine_of(found.project).await.map_err(|error| Problem::of_store(&error))?;
+    mark(&mut response, quarantine.as_ref());
+    Ok(response)
+}
+
+/// Marks an answer about a timeline in quarantine.
+pub(crate) fn mark(response: &mut Response, quarantine: Option<&Quarantine>) {
+    let Some(quarantine) = quarantine.filter(|quarantine| !quarantine.is_empty()) else { return };
+    let positions: Vec<String> =
+        quarantine.events.iter().take(10).map(|event| event.position.to_string()).collect();
+    if let Ok(positions) = HeaderValue::from_str(&positions.join(", ")) {
+        response.headers_mut().insert(QUARANTINE, positions);
+    }
 }

@@ -23,6 +23,7 @@ mod openapi;
 mod phases;
 mod planted;
 mod problem;
+mod quarantine;
 mod ready;
 mod service;
 mod timeline;

@@ -15,13 +15,15 @@ use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::FoldedLog;
 use phaseline_projections::adopt::{Adopted, Plan, Refused, need_commands, take_in};
+use phaseline_store::Quarantine;
 use serde::Serialize;
 
 /// Take the phases of projects that others made into the log
 ///
 /// The planner's backend makes projects and their phases by itself. Each is adopted by its first command; this adopts all
 /// of them at once, or those that are named, as their rows stand: no row changes. All or nothing: if one cannot be
-/// adopted, nothing is written and every reason is listed.
+/// adopted, nothing is written and every reason is listed. Projects whose timeline is in quarantine are left alone, and then
+/// it ends with 6 (see `phaseline quarantine`).
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -58,6 +60,8 @@ pub(crate) struct Adoption {
     pub(crate) known: Vec<ProjectId>,
     /// The log's last position; none if nothing was written.
     pub(crate) position: Option<i64>,
+    /// The events for which timelines are in quarantine: whether their rows are in the log, nobody knows.
+    pub(crate) quarantine: Quarantine,
 }
 
 pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Failure> {
@@ -82,6 +86,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
         projects: plan.adopted.clone(),
         known,
         position: None,
+        quarantine: quarantine(&log, &args.projects),
     };
     if !args.dry_run && !plan.adopted.is_empty() {
         let phases: u64 = plan.adopted.iter().map(|adopted| adopted.phases).sum();
@@ -95,7 +100,15 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
     }
     watcher.finish();
     context.output.answer_rows(&adoption, &[ROWS], || page::adopt::page(&adoption));
-    Ok(Exit::Done)
+    Ok(if adoption.quarantine.is_empty() { Exit::Done } else { Exit::VerificationFailed })
+}
+
+/// The events for which timelines are in quarantine; only those of projects that were named, if any were.
+fn quarantine(log: &FoldedLog, named: &[ProjectId]) -> Quarantine {
+    let mut quarantine = Quarantine::default();
+    let concerned = log.quarantined.iter().filter(|(project, _)| named.is_empty() || named.contains(project));
+    concerned.for_each(|(_, found)| quarantine.extend(&found.quarantine));
+    quarantine
 }
 
 /// Fails if a project that was named is nowhere.

@@ -16,6 +16,7 @@ use phaseline_projections::FoldedLog;
 use phaseline_projections::adopt::need_commands;
 use phaseline_projections::drift::{Cure, Finding, look};
 use phaseline_projections::repair::{Repaired, repair};
+use phaseline_store::Quarantine;
 use serde::Serialize;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use std::collections::BTreeSet;
@@ -27,7 +28,8 @@ const ROWS: Rows = Rows::of("drift", "phaseline.drift.finding/1");
 /// Show where the tables are not what the log says, and make them what it says
 ///
 /// Every row of `project_phases` that others changed, added or deleted, field by field; projects that are gone, have other
-/// dates than their timeline, or are unknown to the log. Ends with 6 if there is anything. With --repair the rows become
+/// dates than their timeline, or are unknown to the log. Ends with 6 if there is anything, or if
+/// an event of the log cannot be read: then nothing can be said of that timeline's rows (see `phaseline quarantine`). With --repair the rows become
 /// what the log says, and the timelines of projects that are gone are closed; what that overwrites or deletes is written
 /// into the log first. On a terminal it asks; elsewhere --yes is needed.
 #[derive(Args, Debug)]
@@ -81,6 +83,8 @@ pub(crate) struct Report {
     pub(crate) repaired: Option<RepairReport>,
     /// What is left.
     pub(crate) left: u64,
+    /// The events for which timelines are in quarantine: nothing can be said of their rows.
+    pub(crate) quarantine: Quarantine,
 }
 
 /// A finding, and what cures it.
@@ -134,6 +138,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         drift: findings.iter().map(told).collect(),
         repaired: None,
         left: findings.len() as u64,
+        quarantine: quarantine(&log, project_id),
     };
     if args.repair.is_some() {
         let projects: BTreeSet<ProjectId> =
@@ -155,9 +160,21 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
             repaired
         };
         report = after(report, &findings, &projects, &repaired);
+        report.quarantine = quarantine(&log, project_id);
     }
     context.output.answer_rows(&report, &[ROWS], || page::drift::page(&report));
-    Ok(if report.left == 0 { Exit::Done } else { Exit::VerificationFailed })
+    let whole = report.left == 0 && report.quarantine.is_empty();
+    Ok(if whole { Exit::Done } else { Exit::VerificationFailed })
+}
+
+/// The events for which timelines are in quarantine; of one project only, if asked.
+fn quarantine(log: &FoldedLog, only: Option<ProjectId>) -> Quarantine {
+    match only {
+        Some(project) => {
+            log.quarantined.get(&project).map(|found| found.quarantine.clone()).unwrap_or_default()
+        }
+        None => log.unreadable(),
+    }
 }
 
 /// A transaction that sees one moment and writes nothing: the log and the tables belong together.

@@ -12,11 +12,14 @@ use clap::Args;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::HistoryEntry;
 use phaseline_projections::history::{Teller, entries};
-use phaseline_store::{RecordedTimeline, StoreError, schema, timeline};
+use phaseline_store::timeline::{self, quarantine_of};
+use phaseline_store::{RecordedTimeline, StoreError, schema, skip};
 use serde::Serialize;
 use sqlx::PgConnection;
 
 /// Tell a project's history: who changed what, when and why, with the value before and after
+///
+/// An event that cannot be read is named among the others, and then it ends with 6; see `phaseline quarantine`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -62,7 +65,8 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
         return stream(&mut connection, args, lines).await;
     }
     let (position, recorded) = recorded(&mut connection, args.project, &args.moment).await?;
-    let events = entries(&recorded, args.phase);
+    let skipped = skip::of_stream(&mut connection, args.project.uuid()).await?;
+    let events = entries(&recorded, &skipped, args.phase);
     if events.is_empty() {
         return Err(nothing_about(args));
     }
@@ -73,6 +77,7 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
         up_to_position: position,
         events,
     };
+    let quarantine = quarantine_of(&recorded);
     context.output.answer(&history, || {
         let mut page = Page::default();
         let of =
@@ -80,9 +85,10 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
         let events = plural(history.events.len() as u64, "event");
         page.line(format_args!("History of {of}{}: {events}, oldest first", args.moment.words())).gap();
         page::history::entries(&mut page, &history.events);
+        page::quarantine::listed(&mut page, &quarantine);
         page.into_text()
     });
-    Ok(Exit::Done)
+    Ok(if quarantine.is_empty() { Exit::Done } else { Exit::VerificationFailed })
 }
 
 /// Prints the events as they are read, however many they are.
@@ -92,12 +98,14 @@ async fn stream(
     mut lines: Streamed<'_>,
 ) -> Result<Exit, Failure> {
     let position = moment(connection, &args.moment).await?;
-    let (mut known, mut told) = (false, false);
-    let mut teller = Teller::new(args.phase);
+    let (mut known, mut told, mut quarantined) = (false, false, false);
+    let skipped = skip::of_stream(connection, args.project.uuid()).await?;
+    let mut teller = Teller::new(args.phase, &skipped);
     timeline::history_each(connection, args.project, position, |recorded| {
         known = true;
         if let Some(entry) = teller.tell(&recorded) {
             told = true;
+            quarantined |= entry.unreadable.is_some();
             lines.row(&entry);
         }
     })
@@ -114,7 +122,7 @@ async fn stream(
         phase_id: args.phase,
         up_to_position: position,
     });
-    Ok(Exit::Done)
+    Ok(if quarantined { Exit::VerificationFailed } else { Exit::Done })
 }
 
 /// A timeline that has a history, but none of the phase asked for.
@@ -132,14 +140,14 @@ async fn moment(connection: &mut PgConnection, moment: &MomentArgs) -> Result<Op
     moment.position(connection).await
 }
 
-/// A project's history up to a moment; fails if there was none by then.
+/// A project's history up to a moment, with what of it cannot be read; fails if there was none by then.
 pub(super) async fn recorded(
     connection: &mut PgConnection,
     project: ProjectId,
     moment: &MomentArgs,
 ) -> Result<(Option<i64>, Vec<RecordedTimeline>), Failure> {
     let position = self::moment(connection, moment).await?;
-    let recorded = timeline::history(connection, project, position).await?;
+    let recorded = timeline::whole_history(connection, project, position).await?;
     if !recorded.is_empty() {
         return Ok((position, recorded));
     }
@@ -153,7 +161,7 @@ async fn absent(
     position: Option<i64>,
     moment: &MomentArgs,
 ) -> Result<Failure, Failure> {
-    if position.is_some() && !timeline::history(connection, project, None).await?.is_empty() {
+    if position.is_some() && !timeline::whole_history(connection, project, None).await?.is_empty() {
         let message = format!("the log knew nothing of project {project} yet{}", moment.words());
         return Ok(Failure::refused("not_found", message));
     }

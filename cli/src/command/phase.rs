@@ -10,7 +10,7 @@ use crate::target::Target;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
 use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, TimelineCommand};
-use phaseline_store::{StoreError, read, timeline::TIMELINE};
+use phaseline_store::{StoreError, read, timeline::TIMELINE, unreadable};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -276,7 +276,8 @@ async fn project_of(connection: &mut PgConnection, phase: PhaseId) -> Result<Pro
     read::scan(connection, None, |event| {
         if found.is_none()
             && event.stream_type == TIMELINE
-            && event.timeline_event()?.phase_id() == Some(phase)
+            && unreadable::decode(event.into(), event.payload, event.metadata)
+                .is_ok_and(|event| event.phase_id() == Some(phase))
         {
             found = Some(event.stream_id.into());
         }

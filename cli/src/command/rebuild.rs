@@ -28,7 +28,8 @@ const MOST_JOBS: u16 = 64;
 ///
 /// Rows that the log does not have are named and left, unless --delete-unknown is given; then it ends with 6, as --check
 /// does when anything differs. Projects that are in the log, but not in `public.projects`, cannot have rows and end it with
-/// 6, too: see `phaseline drift`. Rows of projects that the log does not know are no difference: see `phaseline adopt`.
+/// 6, too: see `phaseline drift`; so do timelines that hold an event that cannot be read, whose rows are left as they are:
+/// see `phaseline quarantine`. Rows of projects that the log does not know are no difference: see `phaseline adopt`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

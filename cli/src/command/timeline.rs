@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
 use phaseline_projections::adopt::{self, Unadopted};
 use phaseline_projections::{FoldedTimeline, PhaseRow, project_phases};
+use phaseline_store::timeline::quarantine_of;
 use phaseline_store::{StoreError, schema};
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -117,6 +118,10 @@ struct Shown {
 async fn show(context: &Context, target: &Target, args: &ShowArgs) -> Result<Exit, Failure> {
     let mut connection = target.connect("timeline").await?;
     let (_, recorded) = recorded(&mut connection, args.project, &args.moment).await?;
+    let quarantine = quarantine_of(&recorded);
+    if !quarantine.is_empty() {
+        return Err(StoreError::Quarantined { project: args.project, quarantine }.into());
+    }
     let folded = FoldedTimeline::of(&recorded);
     let range = folded.timeline.range();
     let shown = Shown {

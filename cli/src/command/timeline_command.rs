@@ -42,7 +42,7 @@ pub(super) async fn execute(
     let recorded = timeline::history(&mut connection, project, Some(committed.position)).await?;
     drop(connection);
     pool.close().await;
-    let mut events = history::entries(&recorded, None);
+    let mut events = history::entries(&recorded, &[], None);
     let events = events.split_off(events.len().saturating_sub(committed.events.len()));
     let mut folded = FoldedTimeline::of(&recorded);
     if events.is_empty() {

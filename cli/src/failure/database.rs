@@ -2,7 +2,8 @@
 
 use super::Failure;
 use crate::exit::Exit;
-use phaseline_store::{ExecuteError, StoreError};
+use crate::page;
+use phaseline_store::{ExecuteError, Quarantine, StoreError};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
 
@@ -126,7 +127,20 @@ impl From<StoreError> for Failure {
             )
             .detail(reasons)
             .remedy("Correct these rows where they were written, then run the same command again."),
-            StoreError::Unreadable { .. } | StoreError::VersionGap { .. } | StoreError::PositionGap { .. } => {
+            StoreError::Quarantined { project, quarantine } => Self::new(
+                Exit::VerificationFailed,
+                "timeline_quarantined",
+                format!("the timeline of project {project} is in quarantine; nothing was written"),
+            )
+            .detail(page::quarantine::details(&quarantine))
+            .remedy(page::quarantine::way_out(&quarantine)),
+            StoreError::Unreadable(event) => {
+                let mut quarantine = Quarantine::default();
+                quarantine.add(*event);
+                Self::new(Exit::VerificationFailed, "event_unreadable", format!("{text}; nothing was written"))
+                    .remedy(page::quarantine::way_out(&quarantine))
+            }
+            StoreError::VersionGap { .. } | StoreError::PositionGap { .. } => {
                 Self::new(Exit::VerificationFailed, "log_damaged", text)
                     .remedy("Run: phaseline verify, which names everything that is wrong with the log")
             }

@@ -1,9 +1,9 @@
 //! What was adopted.
 
-use super::Page;
 use super::figures::{count, plural};
+use super::{Page, quarantine};
 use crate::command::adopt::Adoption;
-use crate::style::{BOLD, GOOD};
+use crate::style::{BAD, BOLD, GOOD};
 
 /// The adoption as text.
 pub(crate) fn page(adoption: &Adoption) -> String {
@@ -19,11 +19,15 @@ pub(crate) fn page(adoption: &Adoption) -> String {
     if !adoption.projects.is_empty() || !adoption.known.is_empty() {
         page.gap();
     }
+    quarantine::listed(&mut page, &adoption.quarantine);
     let projects = plural(adoption.projects.len() as u64, "project");
     match adoption.position {
         Some(position) => page.line(format_args!(
             "{GOOD}ADOPTED{GOOD:#}. {projects}, position {} of the log. Next: {BOLD}phaseline verify{BOLD:#}",
             count(position.unsigned_abs())
+        )),
+        None if adoption.projects.is_empty() && !adoption.quarantine.is_empty() => page.line(format_args!(
+            "{BAD}NOTHING ADOPTED{BAD:#}. Timelines in quarantine were left alone; the log knows all others."
         )),
         None if adoption.projects.is_empty() => page.line(format_args!(
             "{GOOD}NOTHING TO ADOPT{GOOD:#}. The log knows every project that was asked for."

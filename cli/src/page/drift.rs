@@ -1,7 +1,7 @@
 //! Drift, finding by finding, under what cures it.
 
 use super::figures::{count, plural};
-use super::{Page, clean};
+use super::{Page, clean, quarantine};
 use crate::command::drift::Report;
 use crate::style::{BAD, BOLD, GOOD};
 use phaseline_projections::drift::Cure;
@@ -38,7 +38,12 @@ pub(crate) fn page(report: &Report) -> String {
         page.gap();
     }
     let repaired = report.repaired.as_ref().is_some_and(|repaired| repaired.repair_id.is_some());
+    quarantine::listed(&mut page, &report.quarantine);
     match (report.left, repaired) {
+        (0, _) if !report.quarantine.is_empty() => {
+            let but = if repaired { "REPAIRED, BUT NOT ALL" } else { "NO DRIFT SEEN, BUT NOT ALL" };
+            page.line(format_args!("{BAD}{but}{BAD:#}. Timelines in quarantine were not compared."))
+        }
         (0, true) => page.line(format_args!("{GOOD}REPAIRED{GOOD:#}. What was overwritten is in the log.")),
         (0, false) => page.line(format_args!("{GOOD}NO DRIFT{GOOD:#}. The tables are what the log says.")),
         (left, _) => {

@@ -1,7 +1,7 @@
 //! What a rebuild found and did.
 
 use super::figures::{count, millis, plural};
-use super::{Page, clean};
+use super::{Page, clean, quarantine};
 use crate::command::rebuild::Report;
 use crate::style::{BAD, GOOD};
 use phaseline_projections::drift::Drift;
@@ -56,7 +56,12 @@ pub(crate) fn page(report: &Report) -> String {
             plural(rebuilt.unadopted, "row")
         ));
     }
+    quarantine::listed(&mut page, &rebuilt.quarantine);
     match (rebuilt.left.len() as u64, set_right) {
+        (0, _) if !rebuilt.quarantine.is_empty() => {
+            let written = if set_right { "REBUILT, BUT NOT ALL" } else { "RIGHT, BUT NOT ALL" };
+            page.line(format_args!("{BAD}{written}{BAD:#}. The rows of timelines in quarantine were left as they are."))
+        }
         (0, _) if !rebuilt.gone.is_empty() => {
             page.line(format_args!("{BAD}DIFFERENT{BAD:#}. All rows that can be written are what the log says."))
         }

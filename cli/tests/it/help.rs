@@ -29,7 +29,10 @@ fn every_command_shows_an_example_of_itself() {
         seen += 1;
         paths.extend(commands(&help).into_iter().map(|name| [path.clone(), vec![name]].concat()));
     }
-    assert_eq!(seen, 32, "the program, 21 commands, 3 of timeline, 6 of phase and 1 of config");
+    assert_eq!(
+        seen, 35,
+        "the program, 22 commands, 3 of timeline, 6 of phase, 2 of quarantine and 1 of config"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::program::{Ran, legacy, migrated, on, phaseline, project_and_phase, run};
 use phaseline_embedded::testing::TestCluster;
+use phaseline_tests::planted::{Bad, plant_now};
 
 #[test]
 fn every_command_prints_one_object_of_its_format() {
@@ -120,6 +121,13 @@ fn the_document_lists_the_fields_of_every_format() {
         on(&database, &["adopt", "--json"]).object("phaseline.adopt/1"),
         on(&database, &["drift", "--json"]).object("phaseline.drift/1"),
         on(&database, &["rebuild", "--json"]).object("phaseline.rebuild/1"),
+        on(&database, &["quarantine", "list", "--json"]).object("phaseline.quarantine/1"),
+        {
+            let position = plant_now(database.url(), project.parse().unwrap(), Bad::Type).to_string();
+            let skip =
+                ["quarantine", "skip", &project, "--position", &position, "--reason", "test", "--json"];
+            on(&database, &skip).object("phaseline.quarantine.skip/1")
+        },
         on(&database, &["doctor", "--json"]).object("phaseline.doctor/1"),
         on(&empty, &["sample", "--projects", "2", "--assignments", "9", "--json"])
             .object("phaseline.sample/1"),

@@ -28,6 +28,7 @@ mod man;
 mod migrate;
 mod older_pg_dump;
 mod program;
+mod quarantine;
 mod rebuild;
 mod rehearse;
 mod runbook;

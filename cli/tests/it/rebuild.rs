@@ -170,7 +170,6 @@ fn without_a_log_in_the_old_shape_or_over_a_damaged_log_it_is_refused_and_writes
     for damage in [
         "DELETE FROM phaseline.events WHERE position = 9",
         "UPDATE phaseline.events SET version = 99 WHERE position = 9",
-        "UPDATE phaseline.events SET payload = '{}' WHERE event_type = 'LegacyPhaseAdopted'",
     ] {
         let database = migrated();
         database.psql(&format!(

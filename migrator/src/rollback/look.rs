@@ -17,7 +17,7 @@ use phaseline_projections::drift::DriftKind;
 use phaseline_projections::{
     Access, FoldedLog, drift, foreign_code, legacy_phases, project_phases, refuse_foreign_code,
 };
-use phaseline_store::{StoreError, chain::Inspector, read, schema, timeline::TIMELINE};
+use phaseline_store::{Quarantine, StoreError, chain::Inspector, read, schema};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashSet};
 
@@ -126,30 +126,33 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
     refuse_foreign_code(connection, Access::Read).await?;
     let watch = Watch::start(connection).await?;
     let (migration, legacy_schema) = last_migration(run::runs(connection).await?)?;
-    let (mut log, mut links, mut ledger) = (FoldedLog::default(), FoldedLinks::default(), Ledger::default());
-    let mut inspector = Inspector::default();
+    let (mut log, mut links, mut ledger) =
+        (FoldedLog::begin(connection).await?, FoldedLinks::default(), Ledger::default());
+    let (mut inspector, mut unreadable) = (Inspector::default(), Quarantine::default());
     let edits = &mut plan.edits;
     read::scan(connection, None, |event| {
         inspector.see(event);
-        ledger.see(event, &log)?;
-        log.see(event)?;
-        links.see(event)?;
-        if event.stream_type == TIMELINE && event.position > migration.position {
+        if let Err(found) = links.see(event, log.skips(event.position)) {
+            unreadable.add(*found);
+        }
+        let happened = log.see_with(event, |timeline, happened| ledger.see(event, happened, timeline));
+        if let Some(happened) = happened
+            && event.position > migration.position
+        {
             edits.push(Edit {
                 project_id: event.stream_id.into(),
-                phase_id: event.timeline_event()?.phase_id(),
+                phase_id: happened.phase_id(),
                 event_type: event.event_type.to_owned(),
                 position: event.position,
                 recorded_at: event.recorded_at,
-                actor: event.to_owned_event().metadata.actor,
+                actor: event.metadata().actor,
             });
         }
         Ok::<_, StoreError>(())
     })
     .await?;
-    for found in inspector.breaks() {
-        findings.note(Code::LogDamaged, "event", "phaseline.events", found.to_string());
-    }
+    unreadable.extend(&log.unreadable());
+    findings.note_log(&inspector, &unreadable);
     plan.drift = drift::compare(connection, &log).await?;
     let mut pending = Pending::new(log, ledger);
     pending.close_gone(connection).await?;

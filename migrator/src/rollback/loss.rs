@@ -3,10 +3,10 @@
 use crate::links::FoldedLinks;
 use chrono::{DateTime, Utc};
 use phaseline_domain::legacy::LegacyPhaseType;
-use phaseline_domain::{DateRange, Phase, PhaseId, PhaseName, ProjectId, TimelineEvent};
+use phaseline_domain::{DateRange, Phase, PhaseId, PhaseName, ProjectId, Timeline, TimelineEvent};
 use phaseline_projections::FoldedLog;
 use phaseline_projections::drift::{Drift, DriftKind};
-use phaseline_store::{Metadata, RawEvent, StoreError, timeline::TIMELINE};
+use phaseline_store::RawEvent;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
@@ -86,32 +86,29 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn see(&mut self, event: &RawEvent<'_>, log: &FoldedLog) -> Result<(), StoreError> {
-        if event.stream_type != TIMELINE {
-            return Ok(());
-        }
-        let metadata: Metadata = serde_json::from_str(event.metadata).unwrap_or_default();
+    /// Takes an event of the log; `timeline` is the fold before it.
+    pub(super) fn see(&mut self, event: &RawEvent<'_>, happened: &TimelineEvent, timeline: &Timeline) {
+        let metadata = event.metadata();
         let by = By { position: event.position, recorded_at: event.recorded_at, actor: metadata.actor };
         let of_run = metadata.source.as_deref() == Some("migration");
-        self.note(event.stream_id.into(), &event.timeline_event()?, Some(by), of_run, log);
-        Ok(())
+        self.note(event.stream_id.into(), happened, Some(by), of_run, Some(timeline));
     }
 
-    /// Takes an event that is about to be written.
+    /// Takes an event that is about to be written; `log` is the fold before it.
     pub(super) fn foresee(&mut self, project: ProjectId, event: &TimelineEvent, log: &FoldedLog) {
-        self.note(project, event, None, false, log);
+        let timeline = log.timelines.get(&project).map(|folded| &folded.timeline);
+        self.note(project, event, None, false, timeline);
     }
 
-    /// `log` is the fold before the event.
+    /// `timeline` is the fold before the event.
     fn note(
         &mut self,
         project: ProjectId,
         event: &TimelineEvent,
         by: Option<By>,
         of_run: bool,
-        log: &FoldedLog,
+        timeline: Option<&Timeline>,
     ) {
-        let timeline = log.timelines.get(&project).map(|folded| &folded.timeline);
         let phases = self.phases.entry(project).or_default();
         let human = by.clone().filter(|_| !of_run);
         match event {

@@ -9,9 +9,10 @@ use crate::shape::{Found, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_store::schema::{self, version::VERSION};
 use sqlx::PgConnection;
 
-/// The runs that were carried through, oldest first.
+/// The runs that were carried through, oldest first, as far as their events can be read: those that cannot are named by a
+/// check of their own.
 pub(super) async fn completed_runs(connection: &mut PgConnection) -> Result<Vec<Run>, MigratorError> {
-    let runs = run::runs(connection).await?;
+    let (runs, _) = run::readable_runs(connection).await?;
     Ok(runs.into_iter().filter(|run| run.migrated.is_some() || run.rolled_back.is_some()).collect())
 }
 

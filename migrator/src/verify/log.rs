@@ -3,9 +3,12 @@
 use crate::error::MigratorError;
 use crate::links::FoldedLinks;
 use crate::progress::Progress;
+use crate::run::{RUN, RunEvent};
 use phaseline_domain::{Budget, Money, PhaseId, ProjectId, TimelineEvent};
 use phaseline_projections::FoldedLog;
-use phaseline_store::{StoreError, chain::Inspector, read, schema, timeline::TIMELINE};
+use phaseline_store::{
+    Quarantine, RawEvent, StoreError, UnreadableEvent, chain::Inspector, read, schema, skip,
+};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use std::collections::HashMap;
@@ -64,6 +67,8 @@ pub(super) struct LogReading {
     pub ledger: Ledger,
     pub inspector: Inspector,
     pub events: u64,
+    /// Events that cannot be read, of timelines and other streams.
+    pub unreadable: Quarantine,
     /// The id in the log's first event.
     pub log_id: Option<Uuid>,
 }
@@ -79,26 +84,29 @@ pub(super) async fn read_log(
     let total = schema::tip(connection).await?.position.unsigned_abs();
     progress.step("reading the log", Some(total));
     let mut reading = LogReading {
-        folded: FoldedLog::default(),
+        folded: FoldedLog::begin(connection).await?,
         links: FoldedLinks::default(),
         ledger: Ledger::default(),
         inspector: Inspector::default(),
         events: 0,
+        unreadable: Quarantine::default(),
         log_id: None,
     };
-    let LogReading { folded, links, ledger, inspector, log_id, .. } = &mut reading;
-    let mut damaged = None;
+    let LogReading { folded, links, ledger, inspector, log_id, unreadable, .. } = &mut reading;
     let events = read::scan(connection, None, |event| {
         inspector.see(event);
         if event.position == 1 {
             *log_id = Some(event.stream_id);
         }
-        if damaged.is_none() {
-            // A log with a version missing cannot be folded; the inspector names what is wrong with it.
-            damaged = folded.see(event).and_then(|()| links.see(event)).err();
+        if let Some(happened) = folded.see(event) {
+            ledger.see(event.stream_id.into(), &happened);
         }
-        if event.stream_type == TIMELINE && damaged.is_none() {
-            ledger.see(event.stream_id.into(), &event.timeline_event()?);
+        let skipped = folded.skips(event.position);
+        if let Err(found) = links.see(event, skipped) {
+            unreadable.add(*found);
+        }
+        if let Some(found) = unreadable_elsewhere(event).filter(|_| !skipped) {
+            unreadable.add(found);
         }
         if event.position % 4096 == 0 {
             progress.advance(event.position.unsigned_abs());
@@ -107,9 +115,24 @@ pub(super) async fn read_log(
     })
     .await?;
     reading.events = events;
-    match damaged {
-        Some(error) if reading.inspector.broken() == 0 => Err(error.into()),
-        _ => Ok(Some(reading)),
+    reading.unreadable.extend(&reading.folded.unreadable());
+    reading.unreadable.events.sort_by_key(|event| event.position);
+    for project in reading.folded.quarantined.keys() {
+        // What its other events amount to is no sum to compare with.
+        reading.ledger.close(*project);
+    }
+    Ok(Some(reading))
+}
+
+/// What is wrong with an event of a stream that is no timeline's and holds no links.
+fn unreadable_elsewhere(event: &RawEvent<'_>) -> Option<UnreadableEvent> {
+    match event.stream_type {
+        RUN => {
+            let recorded = event.to_owned_event();
+            RunEvent::from_recorded(&recorded).err().map(|fault| UnreadableEvent::at(event, fault))
+        }
+        skip::SKIPPED_EVENTS => skip::decode(&event.to_owned_event()).err().map(|found| *found),
+        _ => None,
     }
 }
 
@@ -122,7 +145,13 @@ pub(super) fn check_log(reading: &LogReading, checks: &mut Checks) {
         .breaks()
         .iter()
         .partition(|found| matches!(found, Break::Position { .. } | Break::Version { .. }));
+    let kept = reading.inspector.breaks().len() as u64;
+    let more = reading.inspector.broken() - kept;
     let text = |found: Vec<&Break>| -> Vec<String> { found.iter().map(ToString::to_string).collect() };
+    let mut altered = text(altered);
+    if more > 0 {
+        altered.push(format!("and {more} more breaks of the chain, of its order or of its positions"));
+    }
     checks.beyond(
         "Checking every position of the log is present...",
         format!("Every position is present ({} events, last position {position})", reading.events),
@@ -131,6 +160,33 @@ pub(super) fn check_log(reading: &LogReading, checks: &mut Checks) {
     checks.beyond(
         "Checking the log's hash chain...",
         format!("Hash chain is whole (head {})", phaseline_store::hash::hex(&hash)),
-        text(altered),
+        altered,
     );
+    let mut unreadable: Vec<String> = reading.unreadable.events.iter().map(named).collect();
+    if reading.unreadable.more() > 0 {
+        unreadable.push(format!("and {} more", reading.unreadable.more()));
+    }
+    checks.beyond(
+        "Checking every event of the log can be read...",
+        "Every event can be read, or is left out by a mark".to_owned(),
+        unreadable,
+    );
+    match reading.folded.quarantined.len() {
+        0 => {}
+        timelines => checks.notes.push(format!(
+            "{timelines} {} in quarantine: what the log says of their rows and budgets could not be compared",
+            if timelines == 1 { "timeline is" } else { "timelines are" }
+        )),
+    }
+}
+
+/// The event, and what to do about it.
+fn named(event: &UnreadableEvent) -> String {
+    if event.damage {
+        return format!("{event}; restore the database from a backup");
+    }
+    format!(
+        "{event}; to leave it out for good: phaseline quarantine skip {} --position {} --reason TEXT",
+        event.stream_id, event.position
+    )
 }

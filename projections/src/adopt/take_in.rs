@@ -119,8 +119,10 @@ impl Plan {
 
 /// Each phase's project in the log.
 fn holders(log: &FoldedLog) -> HashMap<PhaseId, ProjectId> {
+    let quarantined = log.quarantined.iter().map(|(project, found)| (project, &found.folded));
     log.timelines
         .iter()
+        .chain(quarantined)
         .flat_map(|(project, folded)| folded.timeline.phases().iter().map(|phase| (phase.id, *project)))
         .collect()
 }

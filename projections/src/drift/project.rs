@@ -114,7 +114,8 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// Everything that is not as the log says, by project; of some projects only, if asked. Reads the tables in several
+/// Everything that is not as the log says, by project; of some projects only, if asked. Of timelines in quarantine nothing
+/// can be said. Reads the tables in several
 /// statements: in one snapshot with the log, or under its lock, they see one moment. Does not depend on the session's
 /// settings.
 pub async fn look(
@@ -125,7 +126,9 @@ pub async fn look(
     refuse_foreign_code(connection, Access::Read).await?;
     let only: Option<HashSet<ProjectId>> = only.map(|only| only.iter().copied().collect());
     let dates = project_dates(connection, only.as_ref()).await?;
-    let asked = |project: &ProjectId| only.as_ref().is_none_or(|only| only.contains(project));
+    let asked = |project: &ProjectId| {
+        only.as_ref().is_none_or(|only| only.contains(project)) && !log.quarantined.contains_key(project)
+    };
     let gone = |project: &ProjectId| asked(project) && log.knows(*project) && !dates.contains_key(project);
     let mut live = LiveTable::read(connection, log, only.as_ref(), &gone).await?;
 

@@ -153,7 +153,7 @@ async fn stalled_command(database: &TestDatabase, amount: i64) -> PgConnection {
     let (project, phase_id): (ProjectId, PhaseId) = (project.parse().unwrap(), phase.parse().unwrap());
     let mut connection = foreign(database, "SELECT 1").await;
     let history = timeline::history(&mut connection, project, None).await.unwrap();
-    let timeline = Timeline::fold(history.iter().map(|recorded| &recorded.event));
+    let timeline = Timeline::fold(history.iter().filter_map(phaseline_store::RecordedTimeline::event));
     let command = TimelineCommand::BudgetPhase {
         phase_id,
         capital_budget: 0.into(),

@@ -135,7 +135,7 @@ async fn commands_change_the_log_and_the_table_together() {
     let again = store.execute(project, &describe, by("bo@desk")).await.unwrap();
     assert!(again.events.is_empty(), "a command that changes nothing writes nothing");
 
-    let entries = history::entries(&store.history(project).await.unwrap(), Some(phase_id));
+    let entries = history::entries(&store.history(project).await.unwrap(), &[], Some(phase_id));
     let last = entries.last().unwrap();
     assert_eq!(last.changes[0].before, None);
     assert_eq!(last.changes[0].after.as_deref(), Some("the café's part"));

@@ -22,6 +22,7 @@ mod original;
 mod others_rows;
 mod postgres_es;
 mod projection;
+mod quarantine;
 mod real_database;
 mod rebuild;
 mod refusals;

@@ -129,7 +129,7 @@ pub(crate) async fn write(
     for _ in 0..commands {
         let project = projects[choices.below(projects.len() as u64) as usize];
         let history = store.history(project).await.unwrap();
-        let timeline = Timeline::fold(history.iter().map(|recorded| &recorded.event));
+        let timeline = Timeline::fold(history.iter().filter_map(phaseline_store::RecordedTimeline::event));
         match store.execute(project, &choices.command(&timeline), Metadata::default()).await {
             Ok(done) => told.accepted.push((project, done.version)),
             Err(ExecuteError::Refused(_)) => told.refused += 1,

@@ -17,6 +17,7 @@ use phaseline_projections::{FoldedLog, drift};
 use phaseline_store::parallel::{Readers, export_snapshot};
 use phaseline_store::{Metadata, StoreError};
 use sqlx::{Connection, PgConnection};
+use std::collections::HashSet;
 
 async fn connection(database: &TestDatabase) -> PgConnection {
     handle(database.url()).connect("test").await.unwrap()
@@ -140,7 +141,9 @@ async fn the_parallel_fold_is_the_serial_one_and_the_inline_projection() {
         for (jobs, chunk) in [(1, 1), (1, 10_000), (2, 3), (3, 1), (3, 17), (8, 2)] {
             let readers = Readers::from(connections(&database, jobs).await).with_chunk(chunk);
             let found =
-                FoldedLog::read_parallel(readers, &exported, expected.position, &Silent).await.unwrap();
+                FoldedLog::read_parallel(readers, &exported, HashSet::new(), expected.position, &Silent)
+                    .await
+                    .unwrap();
             assert_eq!(found.position, expected.position, "{jobs} jobs, chunks of {chunk}");
             assert!(found.timelines == expected.timelines, "seed {seed}, {jobs} jobs, chunks of {chunk}");
             assert_eq!(drift::compare(&mut snapshot, &found).await.unwrap(), []);

@@ -12,7 +12,7 @@ const OPEN: &str = "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_o
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_log_is_refused_by_name_and_the_table_stays() {
     type Named = fn(&StoreError) -> bool;
-    let cases: [(&str, Named); 5] = [
+    let cases: [(&str, Named); 3] = [
         ("DELETE FROM phaseline.events WHERE position = 3", |error| {
             matches!(error, StoreError::PositionGap { expected: 3, found: Some(4) })
         }),
@@ -23,16 +23,6 @@ async fn a_damaged_log_is_refused_by_name_and_the_table_stays() {
             "UPDATE phaseline.events SET version = version + 1 WHERE (stream_id, version) IN
                 (SELECT stream_id, max(version) FROM phaseline.events WHERE stream_type = 'Timeline' GROUP BY 1)",
             |error| matches!(error, StoreError::VersionGap { expected, found, .. } if *found == expected + 1),
-        ),
-        (
-            "UPDATE phaseline.events SET payload = '{}' WHERE position =
-                (SELECT max(position) FROM phaseline.events WHERE event_type LIKE '%Phase%')",
-            |error| matches!(error, StoreError::Unreadable { .. }),
-        ),
-        (
-            "UPDATE phaseline.events SET schema_version = 99 WHERE position =
-                (SELECT min(position) FROM phaseline.events WHERE stream_type = 'Timeline')",
-            |error| matches!(error, StoreError::Unreadable { .. }),
         ),
     ];
     for (statement, named) in cases {

@@ -1,0 +1,123 @@
+//! `phaseline quarantine`: events that cannot be read, and how they are left out.
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::operator::metadata;
+use crate::output::Rows;
+use crate::page;
+use crate::target::Target;
+use clap::{Args, Subcommand};
+use phaseline_migrator::progress::Progress;
+use phaseline_migrator::quarantine::{Skip, Which, list, skip};
+use phaseline_store::SkippedEvent;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// Show events that cannot be read, and leave them out for good
+///
+/// An event of an unknown type or schema version, or with a payload or metadata that cannot be read, puts its timeline into
+/// quarantine: commands on it are refused, and nothing is said of its rows. All other timelines go on.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline quarantine list
+  phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --position 4711 --reason 'written by a test'")]
+pub(crate) struct QuarantineArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    List(ListArgs),
+    Skip(SkipArgs),
+}
+
+/// List the events that cannot be read, and those that are left out
+///
+/// Reads the whole log. Ends with 6 if an event cannot be read.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline quarantine list
+  phaseline quarantine list --json | jq '.unreadable[].position'")]
+struct ListArgs {}
+
+/// Leave events that cannot be read out of a timeline, for good
+///
+/// The log stays as it is: a later event marks each of them, with who did it and why. From then on the timeline is folded as
+/// if they were not there, and it takes commands again. Only events that cannot be read are left out, and a mark cannot be
+/// taken back. What the events had changed in the tables is drift then: `phaseline drift` names it.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --position 4711 --reason 'written by a test'
+  phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --all --reason 'written by a test'")]
+struct SkipArgs {
+    /// The project's id; of an event of a migration's run, the run's
+    project: Uuid,
+    /// The event's position in the log; may be given several times
+    #[arg(long, value_name = "N", required_unless_present = "all", conflicts_with = "all")]
+    position: Vec<i64>,
+    /// All events of the project that cannot be read
+    #[arg(long)]
+    all: bool,
+    /// Why; it stands in the log beside who and when
+    #[arg(long, value_name = "TEXT", value_parser = said)]
+    reason: String,
+}
+
+/// A reason that says something.
+fn said(reason: &str) -> Result<String, String> {
+    if reason.trim().is_empty() {
+        Err("a reason must say something".to_owned())
+    } else {
+        Ok(reason.to_owned())
+    }
+}
+
+/// The rows of a list.
+const ROWS: [Rows; 2] = [
+    Rows::of("unreadable", "phaseline.quarantine.unreadable/1"),
+    Rows::of("skipped", "phaseline.quarantine.skipped/1"),
+];
+
+/// `phaseline.quarantine.skip/1`
+#[derive(Serialize)]
+pub(crate) struct Skipped {
+    format: &'static str,
+    /// The events that are left out from now on.
+    pub(crate) skipped: Vec<SkippedEvent>,
+}
+
+pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit, Failure> {
+    let target = Target::find(&context.global).await?;
+    let mut connection = target.connect("quarantine").await?;
+    match &args.action {
+        Action::List(ListArgs {}) => {
+            let watcher = context.watcher();
+            let found = list(&mut connection, &watcher as &dyn Progress).await?;
+            watcher.finish();
+            context.output.answer_rows(&found, &ROWS, || page::quarantine::list(&found));
+            Ok(if found.unreadable_count == 0 { Exit::Done } else { Exit::VerificationFailed })
+        }
+        Action::Skip(args) => {
+            let which = if args.all { Which::All } else { Which::At(args.position.clone()) };
+            let metadata = metadata(&context.global, Some(&args.reason));
+            match skip(&mut connection, args.project, &which, &metadata).await? {
+                Skip::Done(skipped) => {
+                    let done = Skipped { format: "phaseline.quarantine.skip/1", skipped };
+                    context.output.answer(&done, || page::quarantine::skip(&done));
+                    Ok(Exit::Done)
+                }
+                Skip::Refused(reasons) => Err(Failure::refused(
+                    "not_skippable",
+                    "these events are not left out; nothing was written",
+                )
+                .detail(reasons)
+                .remedy("See which events cannot be read: phaseline quarantine list")),
+            }
+        }
+    }
+}

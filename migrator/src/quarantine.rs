@@ -1,0 +1,165 @@
+//! The way out of quarantine: an event that cannot be read is marked, and is left out from then on.
+
+use crate::error::MigratorError;
+use crate::links::{self, LEGACY_LINKS};
+use crate::progress::Progress;
+use crate::run::{RUN, RunEvent};
+use crate::session;
+use crate::verify::unreadable_events;
+use phaseline_domain::ProjectId;
+use phaseline_store::timeline;
+use phaseline_store::{
+    Content, Metadata, RecordedEvent, SkippedEvent, StoreError, StreamId, UnreadableEvent, read, schema, skip,
+};
+use serde::Serialize;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// What cannot be read, and what is left out.
+#[derive(Clone, Debug, Serialize)]
+pub struct QuarantineList {
+    /// `phaseline.quarantine/1`
+    pub format: &'static str,
+    /// The events that cannot be read, in order of position: the first of them word for word.
+    pub unreadable: Vec<UnreadableEvent>,
+    /// How many there are in all.
+    pub unreadable_count: u64,
+    /// The events that are left out, in the order in which they were marked.
+    pub skipped: Vec<SkippedEvent>,
+}
+
+/// Reads the whole log, in one snapshot.
+///
+/// # Errors
+/// [`StoreError::NotInstalled`] without a log; the database's own.
+pub async fn list(
+    connection: &mut PgConnection,
+    progress: &dyn Progress,
+) -> Result<QuarantineList, MigratorError> {
+    let mut transaction = session::read_only(connection).await?;
+    let found = unreadable_events(&mut transaction, progress).await?.ok_or(StoreError::NotInstalled)?;
+    let marks = read::of_type(&mut transaction, skip::SKIPPED_EVENTS).await?;
+    transaction.rollback().await?;
+    Ok(QuarantineList {
+        format: "phaseline.quarantine/1",
+        unreadable_count: found.count,
+        unreadable: found.events,
+        skipped: marks.iter().filter_map(|mark| skip::decode(mark).ok()).collect(),
+    })
+}
+
+/// Which events of a stream are to be left out.
+#[derive(Clone, Debug)]
+pub enum Which {
+    /// Those at these positions.
+    At(Vec<i64>),
+    /// All that cannot be read.
+    All,
+}
+
+/// What was left out, or why nothing was.
+#[derive(Clone, Debug)]
+pub enum Skip {
+    /// The events, now marked.
+    Done(Vec<SkippedEvent>),
+    /// Nothing was written: each of these cannot be left out, in words.
+    Refused(Vec<String>),
+}
+
+/// Marks events of the stream `id` (a project's, or a run's), so that they are left out. All or none: only events that
+/// cannot be read are left out. Waits up to 30 seconds for the log's head, under which it looks.
+///
+/// # Errors
+/// [`StoreError::NotInstalled`] without a log; the database's own. Then nothing was written.
+pub async fn skip(
+    connection: &mut PgConnection,
+    id: Uuid,
+    which: &Which,
+    metadata: &Metadata,
+) -> Result<Skip, MigratorError> {
+    if !schema::installed(connection).await? {
+        return Err(StoreError::NotInstalled.into());
+    }
+    let mut transaction = session::read_write(connection).await?;
+    let connection = &mut *transaction;
+    sqlx::raw_sql("SET LOCAL lock_timeout = '30s'").execute(&mut *connection).await?;
+    schema::lock_head(connection).await?;
+    let found = unreadable_of(connection, id).await?;
+    let chosen = match which {
+        Which::All => found,
+        Which::At(positions) => {
+            let (mut chosen, mut refused) = (Vec::new(), Vec::new());
+            for position in positions {
+                match found.iter().find(|event| event.position == *position) {
+                    Some(event) => chosen.push(event.clone()),
+                    None => refused.push(why_not(connection, id, *position).await?),
+                }
+            }
+            if !refused.is_empty() {
+                return Ok(Skip::Refused(refused));
+            }
+            chosen
+        }
+    };
+    if chosen.is_empty() {
+        return Ok(Skip::Refused(vec![format!("{id} has no event that cannot be read")]));
+    }
+    let damaged: Vec<String> = chosen.iter().filter(|event| event.damage).map(ToString::to_string).collect();
+    if !damaged.is_empty() {
+        return Ok(Skip::Refused(damaged));
+    }
+    skip::mark(connection, &chosen, metadata).await?;
+    let marks = skip::of_stream(connection, id).await?;
+    transaction.commit().await?;
+    let is_chosen = |mark: &SkippedEvent| chosen.iter().any(|event| event.position == mark.position);
+    Ok(Skip::Done(marks.into_iter().filter(is_chosen).collect()))
+}
+
+/// Every event with this stream id that cannot be read and is not left out, in order of position.
+async fn unreadable_of(connection: &mut PgConnection, id: Uuid) -> Result<Vec<UnreadableEvent>, StoreError> {
+    let mut found = Vec::new();
+    timeline::history_each(connection, ProjectId::from(id), None, |recorded| {
+        if let Content::Unreadable(event) = recorded.content {
+            found.push(*event);
+        }
+    })
+    .await?;
+    let skipped: Vec<i64> = skip::of_stream(connection, id).await?.iter().map(|mark| mark.position).collect();
+    let unreadable = |event: &RecordedEvent| {
+        let fault = match event.stream_type.as_str() {
+            LEGACY_LINKS => links::check(event).err(),
+            RUN => RunEvent::from_recorded(event).err(),
+            _ => return skip::decode(event).err().map(|found| *found),
+        };
+        fault.map(|fault| UnreadableEvent::at(event, fault))
+    };
+    for stream_type in [LEGACY_LINKS, RUN, skip::SKIPPED_EVENTS] {
+        let events = read::stream(connection, StreamId { stream_type, id }, None).await?;
+        let left = events.iter().filter(|event| !skipped.contains(&event.position));
+        found.extend(left.filter_map(unreadable));
+    }
+    found.sort_by_key(|event| event.position);
+    Ok(found)
+}
+
+/// Why an event is not among those that can be left out.
+async fn why_not(connection: &mut PgConnection, id: Uuid, position: i64) -> Result<String, StoreError> {
+    let holder: Option<Uuid> =
+        sqlx::query_scalar("SELECT stream_id FROM phaseline.events WHERE position = $1")
+            .bind(position)
+            .fetch_optional(&mut *connection)
+            .await?;
+    let marks = skip::of_stream(connection, id).await?;
+    Ok(match holder {
+        None => format!("position {position}: the log has no event there"),
+        Some(stream) if stream != id => format!("position {position}: the event belongs to {stream}"),
+        Some(_) if marks.iter().any(|mark| mark.position == position) => {
+            format!("position {position}: the event is left out already")
+        }
+        Some(_) => {
+            format!(
+                "position {position}: nothing is wrong with the event, and only what cannot be read is left out"
+            )
+        }
+    })
+}

@@ -1,0 +1,128 @@
+//! The face of the store that `cqrs-es` knows.
+
+use crate::timeline::{Start, history, lost_a_race, stream_of};
+use crate::{
+    Append, Content, FoldedTimeline, InlineProjection, Metadata, NewEvent, RecordedTimeline, StoreError,
+    TimelineStore, append,
+};
+use cqrs_es::{AggregateContext, AggregateError, EventEnvelope};
+use phaseline_domain::{ProjectId, Refusal, Timeline, TimelineEvent};
+use std::collections::HashMap;
+
+impl<P: InlineProjection> TimelineStore<P> {
+    /// Appends the adoption, if there is one, and what was decided.
+    async fn append(
+        &self,
+        context: &TimelineContext,
+        decided: &[TimelineEvent],
+        metadata: Metadata,
+    ) -> Result<append::Appended, StoreError> {
+        let Start { folded, adoption } = &context.start;
+        let adopted = adoption.iter().flat_map(|adoption| &adoption.events);
+        let mut foreseen = FoldedTimeline::clone(folded);
+        decided.iter().for_each(|event| foreseen.foresee(event));
+        let changes = self.projection.changes(&foreseen, adoption.as_ref(), decided, None)?;
+        let batch = [Append {
+            stream: stream_of(context.project),
+            expected: folded.version,
+            events: adopted.chain(decided).map(NewEvent::timeline).collect::<Result<_, _>>()?,
+            metadata,
+            changes: Some(changes).filter(|words| !words.is_empty()),
+            key: None,
+        }];
+        let mut connection = self.connection().await?;
+        let verdicts = append::append(&mut connection, &batch).await?;
+        verdicts.into_iter().next().unwrap_or(Err(StoreError::CountMismatch { offered: 1, inserted: 0 }))
+    }
+}
+
+/// A loaded timeline, as `cqrs-es` carries it from load to commit.
+#[derive(Debug)]
+pub struct TimelineContext {
+    project: ProjectId,
+    /// What `cqrs-es` decides on, and lets the events of its command happen to.
+    timeline: Timeline,
+    start: Start,
+}
+
+impl AggregateContext<Timeline> for TimelineContext {
+    fn aggregate(&mut self) -> &mut Timeline {
+        &mut self.timeline
+    }
+}
+
+fn to_cqrs(error: StoreError) -> AggregateError<Refusal> {
+    match error {
+        lost if lost_a_race(&lost) => AggregateError::AggregateConflict,
+        StoreError::Unwritable(error) => AggregateError::DeserializationError(Box::new(error)),
+        StoreError::Database(error) => AggregateError::DatabaseConnectionError(Box::new(error)),
+        other => AggregateError::UnexpectedError(Box::new(other)),
+    }
+}
+
+fn project_of(aggregate_id: &str) -> Result<ProjectId, AggregateError<Refusal>> {
+    aggregate_id.parse().map_err(|error| AggregateError::UnexpectedError(Box::new(error)))
+}
+
+fn envelope(
+    project: ProjectId,
+    version: i64,
+    event: TimelineEvent,
+    metadata: Metadata,
+) -> EventEnvelope<Timeline> {
+    EventEnvelope {
+        aggregate_id: project.to_string(),
+        sequence: usize::try_from(version).unwrap_or_default(),
+        payload: event,
+        metadata: metadata.into_map(),
+    }
+}
+
+impl<P: InlineProjection> cqrs_es::EventStore<Timeline> for TimelineStore<P> {
+    type AC = TimelineContext;
+
+    async fn load_events(
+        &self,
+        aggregate_id: &str,
+    ) -> Result<Vec<EventEnvelope<Timeline>>, AggregateError<Refusal>> {
+        let project = project_of(aggregate_id)?;
+        let mut connection = self.connection().await.map_err(to_cqrs)?;
+        let history = history(&mut connection, project, None).await.map_err(to_cqrs)?;
+        let told = |event: RecordedTimeline| match event.content {
+            Content::Event(happened) => {
+                Some(envelope(project, event.recorded.version, happened, event.recorded.metadata))
+            }
+            Content::Skipped | Content::Unreadable(_) => None,
+        };
+        Ok(history.into_iter().filter_map(told).collect())
+    }
+
+    /// The timeline as the next command finds it; one that the log does not know is adopted, which the commit records.
+    async fn load_aggregate(&self, aggregate_id: &str) -> Result<TimelineContext, AggregateError<Refusal>> {
+        let project = project_of(aggregate_id)?;
+        let start = self.load(project).await.map_err(to_cqrs)?;
+        Ok(TimelineContext { project, timeline: start.folded.timeline.clone(), start })
+    }
+
+    /// What comes back begins with the adoption, if this was the project's first command.
+    async fn commit(
+        &self,
+        events: Vec<TimelineEvent>,
+        context: TimelineContext,
+        metadata: HashMap<String, String>,
+    ) -> Result<Vec<EventEnvelope<Timeline>>, AggregateError<Refusal>> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let metadata = Metadata::from_map(metadata);
+        self.append(&context, &events, metadata.clone()).await.map_err(to_cqrs)?;
+        let first = context.start.folded.version + 1;
+        let adopted = context.start.adoption.map(|adoption| adoption.events).unwrap_or_default();
+        Ok(adopted
+            .into_iter()
+            .chain(events)
+            .zip(first..)
+            .map(|(event, version)| envelope(context.project, version, event, metadata.clone()))
+            .collect())
+    }
+}

@@ -1,0 +1,240 @@
+//! Events that cannot be read: an unknown type or schema version, a payload or metadata that does not parse, an event that
+//! cannot have happened where it stands. The timeline that holds one is in quarantine until a mark leaves the event out
+//! ([`crate::skip`]); all other timelines go on (`docs/decisions/quarantine.md`).
+
+use crate::timeline::{TIMELINE, stream_of};
+use crate::{Metadata, RawEvent, RecordedEvent};
+use phaseline_domain::{ProjectId, StoredEventError, TimelineEvent};
+use serde::Serialize;
+use std::fmt;
+use uuid::Uuid;
+
+/// How many characters of a text that somebody else chose are shown.
+const SHOWN: usize = 200;
+
+/// An event that cannot be read, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnreadableEvent {
+    /// Its place in the whole log.
+    pub position: i64,
+    /// Its stream's type.
+    pub stream_type: String,
+    /// Its stream's id: the project, if it is a timeline's.
+    pub stream_id: Uuid,
+    /// Its place in its stream.
+    pub version: i64,
+    /// Its type's name.
+    pub event_type: String,
+    /// The payload's schema version.
+    pub schema_version: i32,
+    /// Why it cannot be read.
+    pub fault: String,
+    /// Whether the log is damaged there, so that leaving the event out would not help.
+    pub damage: bool,
+}
+
+impl std::error::Error for UnreadableEvent {}
+
+impl fmt::Display for UnreadableEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { position, version, event_type, fault, .. } = self;
+        write!(f, "event at position {position} (type {event_type:?}, version {version} of ")?;
+        if self.stream_type == TIMELINE {
+            write!(f, "project {})", self.stream_id)?;
+        } else {
+            write!(f, "stream {}/{})", self.stream_type, self.stream_id)?;
+        }
+        if self.damage { write!(f, " {fault}") } else { write!(f, " cannot be read: {fault}") }
+    }
+}
+
+/// Where an event stands and what it says it is, for [`UnreadableEvent::at`].
+#[derive(Clone, Copy, Debug)]
+pub struct EventPlace<'a> {
+    /// Its place in the whole log.
+    pub position: i64,
+    /// Its stream's type.
+    pub stream_type: &'a str,
+    /// Its stream's id.
+    pub stream_id: Uuid,
+    /// Its place in its stream.
+    pub version: i64,
+    /// Its type's name.
+    pub event_type: &'a str,
+    /// The payload's schema version.
+    pub schema_version: i32,
+}
+
+impl<'a> From<&RawEvent<'a>> for EventPlace<'a> {
+    fn from(event: &RawEvent<'a>) -> Self {
+        Self {
+            position: event.position,
+            stream_type: event.stream_type,
+            stream_id: event.stream_id,
+            version: event.version,
+            event_type: event.event_type,
+            schema_version: event.schema_version,
+        }
+    }
+}
+
+impl<'a> From<&'a RecordedEvent> for EventPlace<'a> {
+    fn from(event: &'a RecordedEvent) -> Self {
+        Self {
+            position: event.position,
+            stream_type: &event.stream_type,
+            stream_id: event.stream_id,
+            version: event.version,
+            event_type: &event.event_type,
+            schema_version: event.schema_version,
+        }
+    }
+}
+
+impl UnreadableEvent {
+    /// The event that stands there, with what is wrong with it.
+    pub fn at<'a>(place: impl Into<EventPlace<'a>>, fault: impl fmt::Display) -> Self {
+        let place = place.into();
+        let shown = |text: &str| match text.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text.to_owned(),
+        };
+        Self {
+            position: place.position,
+            stream_type: shown(place.stream_type),
+            stream_id: place.stream_id,
+            version: place.version,
+            event_type: shown(place.event_type),
+            schema_version: place.schema_version,
+            fault: shown(&fault.to_string()),
+            damage: false,
+        }
+    }
+
+    /// The event that came where another version of its stream should have come.
+    pub fn out_of_turn<'a>(place: impl Into<EventPlace<'a>>, expected: i64) -> Self {
+        let fault = format!("came where version {expected} was expected: the log is damaged");
+        Self { damage: true, ..Self::at(place, fault) }
+    }
+}
+
+/// What is wrong with metadata, if it cannot be read.
+pub fn metadata_fault(error: impl fmt::Display) -> String {
+    format!("metadata cannot be read: {error}")
+}
+
+/// A timeline's event as it was stored, or why it cannot be read. Whether it can stand where it stands is not looked at.
+pub fn decode(
+    place: EventPlace<'_>,
+    payload: &str,
+    metadata: &str,
+) -> Result<TimelineEvent, Box<UnreadableEvent>> {
+    let unreadable = |fault: &dyn fmt::Display| Box::new(UnreadableEvent::at(place, fault));
+    let event = TimelineEvent::from_stored(place.event_type, place.schema_version, payload)
+        .map_err(|error| unreadable(&error))?;
+    match serde_json::from_str::<Metadata>(metadata) {
+        Ok(_) => Ok(event),
+        Err(error) => Err(unreadable(&metadata_fault(error))),
+    }
+}
+
+/// Events that cannot be read, the first of them word for word.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Quarantine {
+    /// The first of them, in order of position.
+    pub events: Vec<UnreadableEvent>,
+    /// How many there are in all.
+    pub count: u64,
+}
+
+impl Quarantine {
+    /// How many events are kept word for word.
+    pub const KEPT: usize = 100;
+
+    /// Adds one.
+    pub fn add(&mut self, event: UnreadableEvent) {
+        self.count += 1;
+        if self.events.len() < Self::KEPT {
+            self.events.push(event);
+        }
+    }
+
+    /// Adds all of another.
+    pub fn extend(&mut self, other: &Self) {
+        let room = Self::KEPT.saturating_sub(self.events.len());
+        self.events.extend(other.events.iter().take(room).cloned());
+        self.count += other.count;
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How many there are beyond those that are kept.
+    pub fn more(&self) -> u64 {
+        self.count - self.events.len() as u64
+    }
+}
+
+impl fmt::Display for Quarantine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(first) = self.events.first() else { return write!(f, "no event") };
+        match self.count {
+            1 => write!(f, "{first}"),
+            count => write!(f, "{first}, and {} more", count - 1),
+        }
+    }
+}
+
+/// What a timeline's stream holds at one version.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// What happened.
+    Event(TimelineEvent),
+    /// A mark leaves the event out.
+    Skipped,
+    /// The event cannot be read.
+    Unreadable(Box<UnreadableEvent>),
+}
+
+/// Reads a timeline's stream event by event, and follows whether the timeline is open.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamReader {
+    project: ProjectId,
+    open: bool,
+}
+
+impl StreamReader {
+    /// From the stream's beginning, or from where the timeline is `open`.
+    pub(crate) const fn new(project: ProjectId, open: bool) -> Self {
+        Self { project, open }
+    }
+
+    /// What the next event says.
+    pub(crate) fn read(&mut self, recorded: &RecordedEvent, skipped: bool) -> Content {
+        if skipped {
+            return Content::Skipped;
+        }
+        match self.event(recorded) {
+            Ok(event) => {
+                self.open = event.leaves_open(self.open);
+                Content::Event(event)
+            }
+            Err(fault) => Content::Unreadable(Box::new(UnreadableEvent::at(recorded, fault))),
+        }
+    }
+
+    fn event(self, recorded: &RecordedEvent) -> Result<TimelineEvent, String> {
+        debug_assert_eq!(recorded.stream_id, stream_of(self.project).id, "an event of another stream");
+        let told = |error: StoredEventError| error.to_string();
+        let event =
+            TimelineEvent::from_stored(&recorded.event_type, recorded.schema_version, &recorded.payload)
+                .map_err(told)?;
+        if let Some(error) = &recorded.metadata_error {
+            return Err(metadata_fault(error));
+        }
+        event.belongs_to(self.project, self.open).map_err(told)?;
+        Ok(event)
+    }
+}
