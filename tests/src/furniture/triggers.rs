@@ -4,7 +4,8 @@
 use super::{Furniture, piece};
 
 /// The table that fired triggers write into; several pieces make it.
-const WITNESS: &str = "CREATE TABLE IF NOT EXISTS dba_fired (what text)";
+// Triggers run with the rights of the table's owner, whoever that is.
+const WITNESS: &str = "CREATE TABLE IF NOT EXISTS dba_fired (what text); GRANT INSERT ON dba_fired TO PUBLIC";
 /// Writes into it.
 const TELL: &str = "CREATE OR REPLACE FUNCTION dba_tell() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN INSERT INTO public.dba_fired VALUES (TG_NAME || '' '' || TG_OP); RETURN NULL; END'";
