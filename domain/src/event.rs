@@ -63,6 +63,9 @@ macro_rules! events {
         })*
 
         impl TimelineEvent {
+            /// The names of all types, with the schema version that this program writes and reads.
+            pub const TYPES: &[(&str, i32)] = &[$((stringify!($name), $version)),*];
+
             /// The type's name, as the log keeps it.
             pub fn type_name(&self) -> &'static str {
                 match self { $(Self::$name(_) => stringify!($name)),* }

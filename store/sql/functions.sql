@@ -56,8 +56,9 @@ END $$;
 -- projection wants to be told something with later changes: `said`.
 -- The head row is locked first; the statements after it see everything that was committed before. That needs READ
 -- COMMITTED: at a stricter level they would all see one moment before the lock.
--- Only timelines are written this way, and a command's changes reach no other project's rows: whoever may call this
--- function may write commands, and nothing else.
+-- Only timelines are written this way, by events of known types and versions, and a command's changes reach no other project's
+-- rows: whoever may call this function may write commands, and nothing else. What the program would not send is refused
+-- (SQLSTATE PL010), a content hash that does not fit among it.
 -- Plans are generic, since planning anew for each call would take longer than the work; and as tables that were tiny when a
 -- plan was made grow, the settings keep all plans on the indexes.
 DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], text[], uuid[], text[], integer[], text[],
@@ -78,9 +79,21 @@ DECLARE
     chain_tag     constant bytea := decode('0000001270686173656c696e652f636861696e2f763100000020', 'hex');
     long_follows  constant bytea := decode('00000008', 'hex');
     hash_follows  constant bytea := decode('00000020', 'hex');
+    -- The fixed parts of what a content hash covers (docs/events.md): the tags with their lengths, 'Timeline', lengths.
+    content_tag   constant bytea := decode('0000001470686173656c696e652f636f6e74656e742f76310000000854696d656c696e6500000010', 'hex');
+    metadata_tag  constant bytea := decode('0000001570686173656c696e652f6d657461646174612f763100000010', 'hex');
+    id_follows    constant bytea := decode('00000010', 'hex');
+    int_follows   constant bytea := decode('00000004', 'hex');
+    meta          bytea;
+    type_name     bytea;
     -- After these the projection writes to the projects' rows, or new ones that refer to them.
     project_events constant text[] := '{TimelineOpened,TimelineRescheduled,PhaseCreated,PhaseAdopted,DefaultPhaseSupplied}';
+    -- What the domain can read, each of schema version 1; a test compares it with the domain's own list.
+    known_events  constant text[] := '{TimelineOpened,TimelineRescheduled,PhaseCreated,PhaseResized,PhaseRenamed,PhaseDescribed,PhaseBudgeted,PhaseRemoved,PhaseAdopted,LegacyPhaseAdopted,LegacyRowRecorded,DefaultPhaseSupplied,TimelineClosed}';
     commands      constant integer := cardinality(command_stream_id);
+    events        constant integer := cardinality(event_ids);
+    -- The escape of a character that no text can hold, written so that standard_conforming_strings does not matter.
+    nul           constant text := chr(92) || 'u0000';
     time_part     bytea;
     accepting     boolean;
     patience      constant text := current_setting('lock_timeout');
@@ -109,9 +122,47 @@ BEGIN
             upper(current_setting('transaction_isolation'))
             USING ERRCODE = 'invalid_transaction_state';
     END IF;
+    IF (cardinality(command_stream_type) = commands AND cardinality(command_expected) = commands
+            AND cardinality(command_events) = commands AND cardinality(command_changes) = commands
+            AND coalesce(cardinality(command_scope), commands) = commands
+            AND coalesce(cardinality(command_key), commands) = commands
+            AND coalesce(cardinality(command_fingerprint), commands) = commands
+            AND cardinality(event_types) = events AND cardinality(event_schema_versions) = events
+            AND cardinality(event_payloads) = events AND cardinality(event_metadata) = events
+            AND cardinality(event_salts) = events AND cardinality(event_contents) = events) IS NOT TRUE THEN
+        RAISE EXCEPTION 'phaseline.append: the arrays of commands, or of events, differ in length' USING ERRCODE = 'PL010';
+    END IF;
+    IF array_position(command_stream_type, NULL) IS NOT NULL OR array_position(command_stream_id, NULL) IS NOT NULL
+        OR array_position(command_expected, NULL) IS NOT NULL OR array_position(command_events, NULL) IS NOT NULL
+        OR array_position(event_ids, NULL) IS NOT NULL OR array_position(event_payloads, NULL) IS NOT NULL
+        OR array_position(event_metadata, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION 'phaseline.append: a NULL stands where none may' USING ERRCODE = 'PL010';
+    END IF;
     IF 'Timeline' <> ANY (command_stream_type) THEN
         RAISE EXCEPTION 'phaseline.append writes timelines only' USING ERRCODE = 'insufficient_privilege';
     END IF;
+    IF NOT (event_types <@ known_events AND event_schema_versions <@ '{1}'::integer[]) THEN
+        RAISE EXCEPTION 'phaseline.append: an event has a type or a schema version that no reader knows'
+            USING ERRCODE = 'PL010';
+    END IF;
+    IF EXISTS (SELECT FROM unnest(event_payloads, event_metadata, event_salts, event_contents) AS e (payload, metadata, salt, content)
+                WHERE left(e.payload, 1) <> '{' OR strpos(e.payload, nul) > 0 OR left(e.metadata, 1) <> '{'
+                   OR strpos(e.metadata, nul) > 0
+                   OR octet_length(e.salt) IS DISTINCT FROM 16 OR octet_length(e.content) IS DISTINCT FROM 32) THEN
+        RAISE EXCEPTION 'phaseline.append: an event has a payload or metadata that is no object or cannot be read as text, or '
+            'a salt or content hash of another length' USING ERRCODE = 'PL010';
+    END IF;
+    FOR i IN 1 .. commands LOOP
+        offset_ := offset_ + command_events[i];
+        IF command_events[i] < 0 OR command_events[i] = 0 AND command_changes[i] IS NOT NULL THEN
+            RAISE EXCEPTION 'phaseline.append: command % has changes without events, or a negative count of events', i
+                USING ERRCODE = 'PL010';
+        END IF;
+    END LOOP;
+    IF offset_ <> events THEN
+        RAISE EXCEPTION 'phaseline.append: the commands have % events, % were passed', offset_, events USING ERRCODE = 'PL010';
+    END IF;
+    offset_ := 0;
     -- A log that takes no commands is told without a lock: a migration under way holds the head for as long as it works.
     SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1;
     IF accepting IS NOT FALSE THEN
@@ -124,7 +175,12 @@ BEGIN
             PERFORM phaseline.lock_projects(command_stream_id);
             PERFORM set_config('lock_timeout', patience, true);
         END IF;
-        SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;
+        -- Without events nothing is written that others wait for.
+        IF events > 0 THEN
+            SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;
+        ELSE
+            SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1;
+        END IF;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'phaseline.head has no row: the installation is damaged'
                 USING HINT = 'Run: phaseline doctor';
@@ -202,6 +258,18 @@ BEGIN
                 FOR k IN offset_ + 1 .. offset_ + command_events[i] LOOP
                     tip := tip + 1;
                     actual := actual + 1;
+                    -- A hash that does not fit could never be repaired.
+                    meta := convert_to(event_metadata[k], 'UTF8');
+                    type_name := convert_to(event_types[k], 'UTF8');
+                    IF event_contents[k] <> sha256(
+                        content_tag || uuid_send(command_stream_id[i]) || long_follows || int8send(actual)
+                        || id_follows || uuid_send(event_ids[k]) || int4send(octet_length(type_name)) || type_name
+                        || int_follows || int4send(event_schema_versions[k])
+                        || hash_follows || sha256(convert_to(event_payloads[k], 'UTF8'))
+                        || hash_follows || sha256(metadata_tag || event_salts[k] || int4send(octet_length(meta)) || meta)) THEN
+                        RAISE EXCEPTION 'phaseline.append: the content hash of an event of command % does not fit', i
+                            USING ERRCODE = 'PL010';
+                    END IF;
                     tip_hash := sha256(chain_tag || tip_hash || long_follows || int8send(tip) || time_part || event_contents[k]);
                     streams[k] := command_stream_id[i];
                     positions[k] := tip;

@@ -35,3 +35,4 @@ mod takeover;
 mod tampering;
 mod verification;
 mod writers;
+mod writers_rights;
