@@ -51,8 +51,13 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
 /// Everything in schema `phaseline` that is not as this program installs it, owners included. Reads the catalogue only.
 pub async fn schema_differences(connection: &mut PgConnection) -> Result<Vec<Difference>, StoreError> {
     let mut found = schema::definitions()?.completed_by(inline::SQL)?.differences(connection).await?;
-    let misowned = misowned(connection).await?;
-    found.extend(misowned.iter().map(|thing| Difference { text: thing.to_string(), repairable: true }));
+    for thing in misowned(connection).await? {
+        // What others added is named as that, whoever owns it.
+        let foreign = format!("{} {} is none", thing.kind.to_lowercase(), thing.object);
+        if !found.iter().any(|other| other.text.starts_with(&foreign)) {
+            found.push(Difference { text: thing.to_string(), repairable: true });
+        }
+    }
     Ok(found)
 }
 
