@@ -68,6 +68,11 @@ impl Teller {
         Self { folded: FoldedTimeline::default(), of_phase }
     }
 
+    /// An event of which nothing is to be told.
+    pub fn pass(&mut self, recorded: &RecordedTimeline) {
+        self.folded.apply(&recorded.event, recorded.recorded.recorded_at.naive_utc());
+    }
+
     /// The next event; none if it is about another phase than the one asked for.
     pub fn tell(&mut self, recorded: &RecordedTimeline) -> Option<HistoryEntry> {
         let phase_id = recorded.event.phase_id();

@@ -13,10 +13,14 @@ use sqlx::{PgConnection, PgPool, Postgres};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The stream type of timelines.
 pub const TIMELINE: &str = "Timeline";
+
+/// How long connections wait for a lock unless [`TimelineStore::waiting`] says otherwise.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The stream of a project's timeline.
 pub fn stream_of(project: ProjectId) -> StreamId {
@@ -96,6 +100,7 @@ pub struct TimelineStore<P> {
     known: Arc<AtomicBool>,
     memory: Arc<Memory>,
     queue: Arc<Queue>,
+    patience: Duration,
 }
 
 impl<P: InlineProjection> TimelineStore<P> {
@@ -107,6 +112,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             known: Arc::default(),
             memory: Arc::new(Memory::of(cache::TIMELINES)),
             queue: Arc::default(),
+            patience: PATIENCE,
         }
     }
 
@@ -126,10 +132,26 @@ impl<P: InlineProjection> TimelineStore<P> {
         history(&mut connection, project, None).await
     }
 
+    /// Calls `each` with a project's history, oldest first, as it arrives: memory does not grow with it.
+    pub async fn history_each(
+        &self,
+        project: ProjectId,
+        each: impl FnMut(RecordedTimeline),
+    ) -> Result<(), StoreError> {
+        let mut connection = self.connection().await?;
+        history_each(&mut connection, project, None, each).await
+    }
+
     /// The same, remembering so many timelines between commands instead of [`cache::TIMELINES`].
     #[must_use]
     pub fn remembering(self, timelines: usize) -> Self {
         Self { memory: Arc::new(Memory::of(timelines)), ..self }
+    }
+
+    /// The same over a pool whose connections wait for a lock for so long, instead of 5 s.
+    #[must_use]
+    pub fn waiting(self, lock_timeout: Duration) -> Self {
+        Self { patience: lock_timeout, ..self }
     }
 
     /// How many timelines are remembered.
@@ -152,6 +174,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             pool: self.pool.clone(),
             projection: self.projection.clone(),
             memory: Arc::clone(&self.memory),
+            patience: self.patience,
             kept: None,
             snapshots: crate::commit::Snapshots::default(),
         };
@@ -273,7 +296,7 @@ async fn held_elsewhere(
     Ok(held)
 }
 
-/// The projects whose timelines have, or had, one of these phases. Reads the whole log: there is no index.
+/// The projects whose timelines have, or had, one of these phases. The index `events_phase_id_idx` has just these conditions.
 pub async fn holders(
     connection: &mut PgConnection,
     phases: &[PhaseId],
@@ -281,11 +304,10 @@ pub async fn holders(
     let ids: Vec<String> = phases.iter().map(ToString::to_string).collect();
     let streams: Vec<Uuid> = sqlx::query_scalar(
         "SELECT DISTINCT e.stream_id FROM phaseline.events e
-          WHERE e.stream_type = $1
+          WHERE e.stream_type = 'Timeline'
             AND e.event_type IN ('PhaseCreated', 'PhaseAdopted', 'LegacyPhaseAdopted', 'DefaultPhaseSupplied')
-            AND e.payload ->> 'phase_id' = ANY ($2)",
+            AND e.payload ->> 'phase_id' = ANY ($1)",
     )
-    .bind(TIMELINE)
     .bind(ids)
     .fetch_all(connection)
     .await?;

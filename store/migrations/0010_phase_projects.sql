@@ -1,0 +1,5 @@
+-- The project in whose timeline a phase was, also when it is gone. Only the events that bring a phase into a timeline are in the
+-- index, so that no other event pays for it. Readers go on while it is made.
+CREATE INDEX IF NOT EXISTS events_phase_id_idx ON phaseline.events ((payload ->> 'phase_id'))
+    WHERE stream_type = 'Timeline'
+      AND event_type IN ('PhaseCreated', 'PhaseAdopted', 'LegacyPhaseAdopted', 'DefaultPhaseSupplied');
