@@ -17,6 +17,7 @@ mod manners;
 mod openapi;
 #[cfg(feature = "otel")]
 pub mod otel;
+mod paced;
 pub mod pool;
 pub mod problem;
 pub mod request;
@@ -24,3 +25,4 @@ mod routes;
 pub mod server;
 pub mod settings;
 pub mod telemetry;
+mod work;

@@ -5,8 +5,8 @@ use super::docs::{WriteHeaders, Writing};
 use super::failure::Failure;
 use super::phase::PhaseBody;
 use super::read;
-use super::sent::{Envelope, Segment, Sent};
-use super::shape;
+use super::sent::{Body, Envelope, Segment, Sent};
+use super::shape::Faults;
 use super::write::{Done, Order, carry_out};
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
@@ -82,21 +82,21 @@ async fn create(
     State(app): State<App>,
     asks: Result<Caller, Denied>,
     project: Segment,
-    sent: Sent,
+    mut sent: Sent,
 ) -> Response {
     let created = async {
         let caller = writer(asks)?;
         let project: ProjectId = asked::id("project", &project.0)?;
         caller.need_project(project)?;
-        let body = sent.json()?;
-        let asked: NewPhase = shape::body(&body)?;
+        let (asked, body) = sent.read::<NewPhase>(&app, Faults::default()).await?;
         let envelope = sent.envelope(&caller, &body)?;
         let id = envelope.new_id(0);
         let (command, fresh) = (asked.command(id), BTreeSet::from([id]));
-        let order = Order { project, command, opening: None, envelope: &envelope, attempted: &body, fresh };
+        let order =
+            Order { project, command, opening: None, envelope: &envelope, attempted: &body.json, fresh };
         let done = carry_out(&app, order).await?;
         let body = OneOfAll::of(&done, id);
-        let mut response = done.answer(StatusCode::CREATED, &body);
+        let mut response = done.answer(StatusCode::CREATED, body).await?;
         if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/phases/{id}")) {
             response.headers_mut().insert(LOCATION, location);
         }
@@ -121,16 +121,16 @@ async fn change(
     State(app): State<App>,
     asks: Result<Caller, Denied>,
     phase: Segment,
-    sent: Sent,
+    mut sent: Sent,
 ) -> Response {
     let changed = async {
         let caller = writer(asks)?;
         let phase: PhaseId = asked::id("phase", &phase.0)?;
-        let body = sent.json()?;
-        let change: PhaseChange = shape::body(&body)?;
+        let place = locate(&app, &caller, phase, &mut sent).await?;
+        let (change, body) = sent.read::<PhaseChange>(&app, Faults::default()).await?;
         let envelope = sent.envelope(&caller, &body)?;
-        let done = of_phase(&app, &caller, phase, change.command(phase), &envelope, &body).await?;
-        Ok(done.answer(StatusCode::OK, &OneOfAll::of(&done, phase)))
+        let done = of_phase(&app, place, change.command(phase), &envelope, &body.json).await?;
+        Ok(done.answer(StatusCode::OK, OneOfAll::of(&done, phase)).await?)
     };
     changed.await.unwrap_or_else(Failure::into_problem)
 }
@@ -154,7 +154,7 @@ async fn remove(
     asks: Result<Caller, Denied>,
     phase: Segment,
     query: Result<Query<HashMap<String, String>>, axum::extract::rejection::QueryRejection>,
-    sent: Sent,
+    mut sent: Sent,
 ) -> Response {
     let removed = async {
         let caller = writer(asks)?;
@@ -165,10 +165,12 @@ async fn remove(
             Some(word) => asked::neighbours(word)
                 .ok_or_else(|| bad_request(format!("neighbours is adjust or refuse, not {word:?}")))?,
         };
-        let envelope = sent.envelope(&caller, &Value::Null)?;
+        let place = locate(&app, &caller, phase_id, &mut sent).await?;
+        let body = Body::none();
+        let envelope = sent.envelope(&caller, &body)?;
         let command = TimelineCommand::RemovePhase { phase_id, neighbours };
-        let done = of_phase(&app, &caller, phase_id, command, &envelope, &Value::Null).await?;
-        Ok(done.answer(StatusCode::OK, &All { phases: done.phases.clone() }))
+        let done = of_phase(&app, place, command, &envelope, &body.json).await?;
+        Ok(done.answer(StatusCode::OK, All { phases: done.phases.clone() }).await?)
     };
     removed.await.unwrap_or_else(Failure::into_problem)
 }
@@ -189,14 +191,13 @@ async fn reorder(
     State(app): State<App>,
     asks: Result<Caller, Denied>,
     project: Segment,
-    sent: Sent,
+    mut sent: Sent,
 ) -> Response {
     let reordered = async {
         let caller = writer(asks)?;
         let project: ProjectId = asked::id("project", &project.0)?;
         caller.need_project(project)?;
-        let body = sent.json()?;
-        let order: NewOrder = shape::body(&body)?;
+        let (order, body) = sent.read::<NewOrder>(&app, Faults::default()).await?;
         let envelope = sent.envelope(&caller, &body)?;
         let command = order.command();
         let order = Order {
@@ -204,54 +205,70 @@ async fn reorder(
             command,
             opening: None,
             envelope: &envelope,
-            attempted: &body,
+            attempted: &body.json,
             fresh: BTreeSet::new(),
         };
         let done = carry_out(&app, order).await?;
-        Ok(done.answer(StatusCode::OK, &All { phases: done.phases.clone() }))
+        Ok(done.answer(StatusCode::OK, All { phases: done.phases.clone() }).await?)
     };
     reordered.await.unwrap_or_else(Failure::into_problem)
 }
 
-/// Carries out a command about one phase, whose project is found first.
+/// Where a phase is, as far as the caller may know.
+#[derive(Clone, Copy, Debug)]
+struct Located {
+    phase: PhaseId,
+    project: ProjectId,
+    /// The fingerprint of the earlier request that says so: the phase is gone since, perhaps by that very request.
+    earlier: Option<[u8; 32]>,
+}
+
+fn missing(phase: PhaseId) -> Failure {
+    Failure::Missing(format!("Phase with ID {phase} not found"))
+}
+
+/// Finds a phase's project before the body is read. A phase that is not there and one that the caller may not see take the
+/// same way.
+async fn locate(app: &App, caller: &Caller, phase: PhaseId, sent: &mut Sent) -> Result<Located, Failure> {
+    if let Some(project) = read::project_of(app, caller, phase).await? {
+        return Ok(Located { phase, project, earlier: None });
+    }
+    let Some(key) = sent.key()? else { return Err(missing(phase)) };
+    let used: Option<(Uuid, Vec<u8>)> = sqlx::query_as(
+        "SELECT stream_id, fingerprint FROM phaseline.idempotency_keys WHERE scope = $1 AND key = $2",
+    )
+    .bind(&caller.subject)
+    .bind(key)
+    .fetch_optional(&app.pool)
+    .await
+    .map_err(read::problem)?;
+    let used = used.map(|(project, fingerprint)| (ProjectId::from(project), fingerprint.try_into()));
+    match used {
+        Some((project, Ok(fingerprint))) if caller.may_see(project) => {
+            Ok(Located { phase, project, earlier: Some(fingerprint) })
+        }
+        _ => Err(missing(phase)),
+    }
+}
+
+/// Carries out a command about one phase.
 async fn of_phase(
     app: &App,
-    caller: &Caller,
-    phase: PhaseId,
+    place: Located,
     command: TimelineCommand,
     envelope: &Envelope,
     body: &Value,
 ) -> Result<Done, Failure> {
-    let missing = || Failure::Missing(format!("Phase with ID {phase} not found"));
-    let project = match app.store.remembered_project_of(phase) {
-        Some(project) => Some(project),
-        None => match read::project_of(app, phase).await? {
-            Some(project) => Some(project),
-            None => project_of_key(app, envelope).await?,
-        },
-    };
-    let project = project.filter(|project| caller.may_see(*project)).ok_or_else(missing)?;
+    let Located { phase, project, earlier } = place;
+    if earlier.is_some_and(|earlier| envelope.key.as_ref().is_none_or(|key| key.fingerprint != earlier)) {
+        return Err(missing(phase));
+    }
     let order = Order { project, command, opening: None, envelope, attempted: body, fresh: BTreeSet::new() };
     match carry_out(app, order).await {
-        Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V18) => Err(missing()),
-        Err(Failure::Stale(stale)) if stale.current.phase(phase).is_none() => Err(missing()),
+        Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V18) => Err(missing(phase)),
+        Err(Failure::Stale(stale)) if stale.current.phase(phase).is_none() => Err(missing(phase)),
         // The phase is gone with its project.
-        Err(Failure::Missing(_)) => Err(missing()),
+        Err(Failure::Missing(_)) => Err(missing(phase)),
         done => done,
     }
-}
-
-/// The project that an earlier request with the same key was about: its phase may be gone since, by this very request.
-async fn project_of_key(app: &App, envelope: &Envelope) -> Result<Option<ProjectId>, Failure> {
-    let Some(key) = &envelope.key else { return Ok(None) };
-    let project: Option<Uuid> = sqlx::query_scalar(
-        "SELECT stream_id FROM phaseline.idempotency_keys WHERE scope = $1 AND key = $2 AND fingerprint = $3",
-    )
-    .bind(&key.scope)
-    .bind(&key.key)
-    .bind(key.fingerprint.as_slice())
-    .fetch_optional(&app.pool)
-    .await
-    .map_err(read::problem)?;
-    Ok(project.map(ProjectId::from))
 }

@@ -6,7 +6,7 @@ use super::failure::{Broken, Failure, Stale};
 use super::phase::PhaseBody;
 use super::read;
 use super::sent::{Envelope, Segment, Sent};
-use super::shape;
+use super::shape::Faults;
 use super::write::{Done, Order, answer, carry_out, no_project};
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
@@ -78,7 +78,8 @@ async fn get(State(app): State<App>, asks: Result<Caller, Denied>, project: Segm
             version,
             position,
         };
-        Ok(answer(StatusCode::OK, &body, version, position))
+        let phases = body.phases.len();
+        Ok(answer(StatusCode::OK, body, phases, (version, position)).await?)
     };
     found.await.unwrap_or_else(Failure::into_problem)
 }
@@ -100,16 +101,20 @@ async fn get(State(app): State<App>, asks: Result<Caller, Denied>, project: Segm
             ("Idempotent-Replayed" = String, description = "`true` if this is an earlier answer again."))),
         Writing,
     ))]
-async fn put(State(app): State<App>, asks: Result<Caller, Denied>, project: Segment, sent: Sent) -> Response {
+async fn put(
+    State(app): State<App>,
+    asks: Result<Caller, Denied>,
+    project: Segment,
+    mut sent: Sent,
+) -> Response {
     let given = async {
         let caller = asks?;
         caller.need(Scope::PhasesWrite)?;
         let project: ProjectId = asked::id("project", &project.0)?;
         caller.need_project(project)?;
-        let body = sent.json()?;
-        let days: Days = shape::body(&body)?;
+        let (days, body) = sent.read::<Days>(&app, Faults::default()).await?;
         let envelope = sent.envelope(&caller, &body)?;
-        let done = give(&app, project, days, &envelope, &body).await?;
+        let done = give(&app, project, days, &envelope, &body.json).await?;
         let after = &done.committed.after.timeline;
         let text =
             |end: fn(DateRange) -> chrono::NaiveDate| after.range().map(|range| end(range).to_string());
@@ -122,7 +127,7 @@ async fn put(State(app): State<App>, asks: Result<Caller, Denied>, project: Segm
             position: done.committed.position,
         };
         let status = if opened(&done) { StatusCode::CREATED } else { StatusCode::OK };
-        Ok(done.answer(status, &body))
+        Ok(done.answer(status, body).await?)
     };
     given.await.unwrap_or_else(Failure::into_problem)
 }

@@ -6,6 +6,8 @@ use super::read::{self, AssignmentDays};
 use super::sent::Envelope;
 use crate::app::App;
 use crate::problem::{Problem, unavailable};
+use crate::request;
+use crate::work::{MANY, aside_if};
 use axum::Json;
 use axum::http::header::ETAG;
 use axum::http::{HeaderValue, StatusCode};
@@ -15,6 +17,7 @@ use phaseline_store::{Committed, ExecuteError, Request, StoreError};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The header with the position of a timeline's last event.
 pub(crate) const POSITION: &str = "phaseline-position";
@@ -62,6 +65,7 @@ pub(crate) async fn carry_out(app: &App, order: Order<'_>) -> Result<Done, Failu
         opening: order.opening,
         expected: order.envelope.expected,
         key: order.envelope.key.clone(),
+        deadline: request::deadline(),
     };
     let outcome = app.store.submit(request).await;
     app.telemetry.commanded(name, outcome_name(&outcome));
@@ -87,7 +91,10 @@ pub(crate) async fn carry_out(app: &App, order: Order<'_>) -> Result<Done, Failu
 async fn after(app: &App, project: ProjectId, committed: &Committed) -> Result<Vec<PhaseBody>, Failure> {
     let told = async {
         let days: AssignmentDays = read::assignment_days(app, project).await?;
-        if let Some(phases) = PhaseBody::all_of(&committed.after, project, committed.version, &days) {
+        let (folded, version) = (Arc::clone(&committed.after), committed.version);
+        let many = folded.timeline.phases().len() >= MANY;
+        let phases = aside_if(many, move || PhaseBody::all_of(&folded, project, version, &days));
+        if let Some(phases) = phases.await? {
             return Ok(phases);
         }
         // When a phase came into being is not known here while the command that creates it is being written.
@@ -187,12 +194,17 @@ fn outcome_name(outcome: &Result<Committed, ExecuteError>) -> &'static str {
 
 impl Done {
     /// An answer with the place that the command led to.
-    pub(crate) fn answer(&self, status: StatusCode, body: &impl Serialize) -> Response {
-        let mut response = answer(status, body, self.committed.version, self.committed.position);
+    pub(crate) async fn answer(
+        &self,
+        status: StatusCode,
+        body: impl Serialize + Send + 'static,
+    ) -> Result<Response, Box<Problem>> {
+        let place = (self.committed.version, self.committed.position);
+        let mut response = answer(status, body, self.phases.len(), place).await?;
         if self.committed.repeated {
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         }
-        response
+        Ok(response)
     }
 
     /// The phase of that id after the command.
@@ -201,9 +213,15 @@ impl Done {
     }
 }
 
-/// An answer with the timeline's version and the position of its last event.
-pub(crate) fn answer(status: StatusCode, body: &impl Serialize, version: i64, position: i64) -> Response {
-    with_place((status, Json(body)).into_response(), version, position)
+/// An answer that shows so many phases or assignments, with the timeline's version and the position of its last event.
+pub(crate) async fn answer(
+    status: StatusCode,
+    body: impl Serialize + Send + 'static,
+    entries: usize,
+    (version, position): (i64, i64),
+) -> Result<Response, Box<Problem>> {
+    let response = aside_if(entries >= MANY, move || (status, Json(body)).into_response()).await?;
+    Ok(with_place(response, version, position))
 }
 
 /// Adds the timeline's version and the position of its last event to an answer.

@@ -9,6 +9,8 @@
 
 mod auth;
 mod authz;
+mod bounds;
+mod crowd;
 mod desk;
 mod health;
 mod history;
@@ -21,6 +23,8 @@ mod manners;
 mod openapi;
 mod phases;
 mod problem;
+mod queue;
 mod service;
+mod stalled;
 mod timeline;
 mod two_services;
