@@ -26,7 +26,10 @@ fn every_file_that_connects_sets_the_search_path() {
         let text = fs::read_to_string(&file).unwrap();
         // Unit tests connect as they like.
         let text = text.split("#[cfg(test)]").next().unwrap();
-        if ["connect_with(", "connect_lazy_with(", "PgConnection::connect("].iter().any(|call| text.contains(call)) {
+        if ["connect_with(", "connect_lazy_with(", "PgConnection::connect("]
+            .iter()
+            .any(|call| text.contains(call))
+        {
             connecting += 1;
             assert!(text.contains("SET search_path = "), "{} connects with any search path", file.display());
         }
