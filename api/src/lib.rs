@@ -19,6 +19,7 @@ mod openapi;
 mod origin;
 #[cfg(feature = "otel")]
 pub mod otel;
+mod paced;
 pub mod pool;
 pub mod problem;
 pub mod request;
@@ -27,3 +28,4 @@ mod security_headers;
 pub mod server;
 pub mod settings;
 pub mod telemetry;
+mod work;

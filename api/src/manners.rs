@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::origin;
+use crate::paced;
 use crate::problem;
 use crate::request::{self, Known, REQUEST_ID, RequestId};
 use crate::security_headers;
@@ -10,7 +11,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
@@ -22,6 +23,9 @@ use tracing::Instrument;
 /// What metrics and log lines call a route that there is not.
 const NO_ROUTE: &str = "none";
 
+/// What is answered on every connection.
+const HEALTH: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
 /// Puts the manners around routes. The last layer is the outermost.
 pub(crate) fn around(routes: Router<App>, app: &App) -> Router<App> {
     routes
@@ -30,10 +34,26 @@ pub(crate) fn around(routes: Router<App>, app: &App) -> Router<App> {
         .layer(DefaultBodyLimit::max(app.settings.body_limit))
         .layer(from_fn_with_state(app.clone(), limits))
         .layer(from_fn_with_state(app.clone(), origin::check))
+        .layer(map_response(paced::pace))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(map_response(security_headers::add))
         .layer(from_fn_with_state(app.clone(), accompany))
+}
+
+/// The routes of a connection beyond those that the service takes: it says how it is, and nothing else.
+pub(crate) fn health_only(routes: Router<App>) -> Router<App> {
+    routes.layer(from_fn(async |request: Request, next: Next| {
+        if HEALTH.contains(&request.uri().path()) {
+            return next.run(request).await;
+        }
+        problem::unavailable(
+            "too_many_connections",
+            "Too many connections",
+            "the service has as many connections as it takes (max_clients): use those that are there, or come again later",
+        )
+        .into_response()
+    }))
 }
 
 async fn no_route(uri: Uri) -> Response {
@@ -94,7 +114,8 @@ async fn accompany(State(app): State<App>, request: Request, next: Next) -> Resp
     let began = Instant::now();
     let _in_flight = InFlight::new(&app.telemetry);
     let id = RequestId::of(request.headers().get(REQUEST_ID));
-    let known = Arc::new(Known { id: id.clone(), subject: OnceLock::new() });
+    let deadline = began + app.settings.request_timeout;
+    let known = Arc::new(Known { id: id.clone(), subject: OnceLock::new(), deadline });
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
 

@@ -16,7 +16,7 @@ pub fn connect(options: PgConnectOptions, settings: &Settings) -> PgPool {
     let greeting = greeting(settings);
     PgPoolOptions::new()
         .max_connections(settings.max_connections)
-        .acquire_timeout(settings.acquire_timeout)
+        .acquire_timeout(settings.acquire_timeout.min(settings.request_timeout))
         // Not a round trip before each use. But a connection that was idle for a while may be dead, as all are after the
         // server was started again, and would fail the request that it is for.
         .test_before_acquire(false)
@@ -32,12 +32,14 @@ pub fn connect(options: PgConnectOptions, settings: &Settings) -> PgPool {
 
 /// What every connection is set to first. No function, operator or type of another schema comes before PostgreSQL's own.
 fn greeting(settings: &Settings) -> String {
+    // Nothing is of use that comes after the request was given up.
+    let within = |time: Duration| time.min(settings.request_timeout);
     let milliseconds = |time: Duration| time.as_millis().clamp(1, i32::MAX as u128);
     let mut greeting = format!(
         "SET search_path = pg_catalog, pg_temp; SET default_transaction_isolation = 'read committed'; SET lock_timeout = {}; SET statement_timeout = {}; \
          SET idle_in_transaction_session_timeout = {}",
-        milliseconds(settings.lock_timeout),
-        milliseconds(settings.statement_timeout),
+        milliseconds(within(settings.lock_timeout)),
+        milliseconds(within(settings.statement_timeout)),
         milliseconds(settings.idle_in_transaction_timeout),
     );
     if let Some(role) = &settings.role {

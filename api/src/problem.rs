@@ -38,6 +38,10 @@ pub struct Problem {
     /// What exactly is wrong, if it can be said field by field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// How many errors there are beside these; absent if there are no more.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    more_errors: usize,
     /// What stands now, if that is why.
     #[serde(skip_serializing_if = "Option::is_none")]
     current: Option<Value>,
@@ -51,6 +55,11 @@ pub struct Problem {
     retry_after: Option<Duration>,
     #[serde(skip)]
     challenge: Option<HeaderValue>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over")]
+pub(crate) const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// One thing that is wrong with what was sent.
@@ -86,6 +95,7 @@ impl Problem {
             detail: detail.into(),
             code,
             errors: Vec::new(),
+            more_errors: 0,
             current: None,
             attempted: None,
             request_id: None,
@@ -98,6 +108,13 @@ impl Problem {
     #[must_use]
     pub fn errors(mut self, errors: impl IntoIterator<Item = FieldError>) -> Self {
         self.errors.extend(errors);
+        self
+    }
+
+    /// Adds how many errors there are beside those that [`Self::errors`] adds.
+    #[must_use]
+    pub const fn more_errors(mut self, more: usize) -> Self {
+        self.more_errors = more;
         self
     }
 

@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 use uuid::Uuid;
 
 /// The header that carries a request's id, both ways.
@@ -26,6 +27,8 @@ pub(crate) struct Known {
     pub(crate) id: RequestId,
     /// Who asks, once that is known.
     pub(crate) subject: OnceLock<String>,
+    /// When it is given up.
+    pub(crate) deadline: Instant,
 }
 
 /// A request's id: the client's, if it sent one, or ours.
@@ -80,6 +83,11 @@ pub(crate) async fn scope<F: Future>(known: Arc<Known>, work: F) -> F::Output {
 /// The id of the request that this task works on.
 pub fn current_id() -> Option<RequestId> {
     CURRENT.try_with(|known| known.id.clone()).ok()
+}
+
+/// When the request that this task works on is given up.
+pub(crate) fn deadline() -> Option<Instant> {
+    CURRENT.try_with(|known| known.deadline).ok()
 }
 
 /// Notes who asks, for the log.

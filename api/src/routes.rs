@@ -4,7 +4,7 @@
 //! - `phases` change one phase or the order, `timeline` the project's days; `preview` says what they would do, `history` what
 //!   was done. `asked` is what their bodies ask for.
 //! - `read` asks the database, `write` gives commands to the store; `phase` is what answers show of a phase.
-//! - `sent` is what a request brings along, `json` and `shape` read its body and say everything that is wrong with it.
+//! - `sent` is what a request brings along, `shape` reads its body and says everything that is wrong with it.
 //! - `failure` is every answer that is no success, in both forms; `docs` describes them.
 
 mod asked;
@@ -12,7 +12,6 @@ pub(crate) mod counting;
 mod docs;
 mod failure;
 mod history;
-mod json;
 mod phase;
 mod phases;
 mod planner;

@@ -1,6 +1,7 @@
 //! Puts everything together, and serves it until it is told to stop.
 
 use crate::app::App;
+use crate::connections::Limits;
 use crate::openapi::Description;
 use crate::settings::Settings;
 use crate::{assets, connections, health, manners, routes};
@@ -40,6 +41,7 @@ pub async fn serve_routes(
     app: App,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
+    let reserve = manners::around(manners::health_only(routes.clone()), &app).with_state(app.clone());
     let router = manners::around(routes, &app).with_state(app.clone());
     let told = Arc::new(tokio::sync::Notify::new());
     let tell = Arc::clone(&told);
@@ -47,7 +49,12 @@ pub async fn serve_routes(
         shutdown.await;
         tell.notify_one();
     };
-    let serving = connections::serve(listener, router, app.settings.idle_timeout, stop);
+    let limits = Limits {
+        clients: app.settings.max_clients,
+        idle_timeout: app.settings.idle_timeout,
+        write_timeout: app.settings.write_timeout,
+    };
+    let serving = connections::serve(listener, [router, reserve], limits, Arc::clone(&app.telemetry), stop);
     let limit = app.settings.shutdown_timeout;
     let out_of_time = async {
         told.notified().await;

@@ -31,6 +31,12 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// How long requests that are under way may still take once the service is told to stop.
     pub shutdown_timeout: Duration,
+    /// How long an answer may wait for its client to read on.
+    pub write_timeout: Duration,
+    /// How many connections of clients there are at most; a few more are taken for health checks.
+    pub max_clients: usize,
+    /// How many phases a list in a request may have.
+    pub max_phases: usize,
     /// How many timelines are kept in memory at most.
     pub cache_timelines: usize,
 }
@@ -51,6 +57,10 @@ impl Default for Settings {
             // Proxies keep theirs for a minute, and must not find one closed just when they use it.
             idle_timeout: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(20),
+            write_timeout: Duration::from_secs(30),
+            // Most systems give a process 1 024 files unless they are told otherwise.
+            max_clients: 800,
+            max_phases: 5_000,
             cache_timelines: 10_000,
         }
     }

@@ -12,6 +12,8 @@ const BUCKETS: [f64; 14] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5
 const REQUESTS: &str = "phaseline_http_requests_total";
 const DURATION: &str = "phaseline_http_request_duration_seconds";
 const IN_FLIGHT: &str = "phaseline_http_requests_in_flight";
+const CONNECTIONS: &str = "phaseline_http_connections";
+const CONNECTIONS_LIMIT: &str = "phaseline_http_connections_limit";
 const COMMANDS: &str = "phaseline_commands_total";
 const POOL: &str = "phaseline_pool_connections";
 const POOL_LIMIT: &str = "phaseline_pool_connections_limit";
@@ -61,6 +63,16 @@ impl Telemetry {
         self.record(|| gauge!(IN_FLIGHT).decrement(1));
     }
 
+    /// A client has connected.
+    pub(crate) fn connected(&self) {
+        self.record(|| gauge!(CONNECTIONS).increment(1));
+    }
+
+    /// A client's connection is closed.
+    pub(crate) fn disconnected(&self) {
+        self.record(|| gauge!(CONNECTIONS).decrement(1));
+    }
+
     /// A request was answered.
     pub(crate) fn answered(&self, method: &'static str, route: &str, status: u16, took: Duration) {
         self.record(|| {
@@ -91,6 +103,8 @@ fn describe() {
     describe_counter!(REQUESTS, "Requests that were answered.");
     describe_histogram!(DURATION, Unit::Seconds, "How long they took.");
     describe_gauge!(IN_FLIGHT, "Requests under way.");
+    describe_gauge!(CONNECTIONS, "Connections of clients.");
+    describe_gauge!(CONNECTIONS_LIMIT, "The most that there may be, beside a few for health checks.");
     describe_counter!(COMMANDS, "Commands to timelines, by what came of them.");
     describe_gauge!(POOL, "Connections to the database, by state.");
     describe_gauge!(POOL_LIMIT, "The most connections that there may be.");
@@ -112,6 +126,7 @@ pub(crate) async fn sample(app: &App) {
         gauge!(POOL, "state" => "idle").set(idle as f64);
         gauge!(POOL, "state" => "used").set((size as usize).saturating_sub(idle) as f64);
         gauge!(POOL_LIMIT).set(f64::from(app.settings.max_connections));
+        gauge!(CONNECTIONS_LIMIT).set(app.settings.max_clients as f64);
         gauge!(DATABASE_UP).set(if looked_up.is_ok() { 1.0 } else { 0.0 });
         if let Ok(found) = looked_up {
             if let Some(position) = found.position {

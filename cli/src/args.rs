@@ -55,9 +55,9 @@ Environment:
                        serve, token: the secret of HS256 tokens
   PHASELINE_LISTEN, PHASELINE_ROLE, PHASELINE_JWT_SECRET_FILE, PHASELINE_JWT_PUBLIC_KEY_FILE,
   PHASELINE_JWKS_FILE, PHASELINE_AUDIENCE, PHASELINE_ISSUER, PHASELINE_DEFAULT_SCOPES,
-  PHASELINE_NO_AUTH, PHASELINE_MAX_CONNECTIONS, PHASELINE_BODY_LIMIT, PHASELINE_REQUEST_TIMEOUT,
-  PHASELINE_IDLE_TIMEOUT, PHASELINE_SHUTDOWN_TIMEOUT, PHASELINE_LOG_FORMAT,
-  PHASELINE_CACHE_TIMELINES
+  PHASELINE_NO_AUTH, PHASELINE_MAX_CONNECTIONS, PHASELINE_MAX_CLIENTS, PHASELINE_BODY_LIMIT,
+  PHASELINE_MAX_PHASES, PHASELINE_REQUEST_TIMEOUT, PHASELINE_IDLE_TIMEOUT, PHASELINE_WRITE_TIMEOUT,
+  PHASELINE_SHUTDOWN_TIMEOUT, PHASELINE_LOG_FORMAT, PHASELINE_CACHE_TIMELINES
                        serve: used without the flag of that name; phaseline config show says
                        what holds
   NO_COLOR, CLICOLOR, CLICOLOR_FORCE   colours";
@@ -152,7 +152,7 @@ pub(crate) enum Command {
     Drift(drift::DriftArgs),
     Rebuild(rebuild::RebuildArgs),
     Quarantine(quarantine::QuarantineArgs),
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     Token(token::TokenArgs),
     Config(config::ConfigArgs),
     Sample(sample::SampleArgs),

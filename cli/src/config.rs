@@ -61,15 +61,24 @@ pub(crate) struct ServiceArgs {
     /// The most connections to the database [default: 16]
     #[arg(long, value_name = "NUMBER")]
     max_connections: Option<String>,
+    /// The most connections of clients [default: 800]
+    #[arg(long, value_name = "NUMBER")]
+    max_clients: Option<String>,
     /// The largest body that is read, such as 64KiB [default: 1MiB]
     #[arg(long, value_name = "SIZE")]
     body_limit: Option<String>,
+    /// The most phases that a list in a request may have [default: 5000]
+    #[arg(long, value_name = "NUMBER")]
+    max_phases: Option<String>,
     /// How long a request may take, such as 500ms [default: 30s]
     #[arg(long, value_name = "TIME")]
     request_timeout: Option<String>,
     /// How long a connection may wait for the whole head of a request [default: 75s]
     #[arg(long, value_name = "TIME")]
     idle_timeout: Option<String>,
+    /// How long an answer may wait for its client to read on [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    write_timeout: Option<String>,
     /// How long requests may still take once the service is told to stop [default: 20s]
     #[arg(long, value_name = "TIME")]
     shutdown_timeout: Option<String>,
@@ -100,6 +109,9 @@ impl ServiceArgs {
             "default_scopes" => self.default_scopes.clone(),
             "no_auth" => self.no_auth.then(|| "true".to_owned()),
             "max_connections" => self.max_connections.clone(),
+            "max_clients" => self.max_clients.clone(),
+            "max_phases" => self.max_phases.clone(),
+            "write_timeout" => self.write_timeout.clone(),
             "body_limit" => self.body_limit.clone(),
             "request_timeout" => self.request_timeout.clone(),
             "idle_timeout" => self.idle_timeout.clone(),

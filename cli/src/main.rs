@@ -34,6 +34,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What a large request took goes back to the system within seconds; the C library's allocator keeps most of it for as long as
+/// the program runs (`docs/decisions/allocator.md`).
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// What the runtime may still take to end, such as a private server that was just being started.
 const LAST_WORK: Duration = Duration::from_secs(30);
 

@@ -135,10 +135,7 @@ impl Timeline {
                     ordinal: e.ordinal,
                 });
             }),
-            TimelineEvent::PhaseResized(e) => {
-                self.change(e.phase_id, |phase| phase.range = e.range);
-                self.sort();
-            }
+            TimelineEvent::PhaseResized(e) => self.move_to(e.phase_id, e.range),
             TimelineEvent::PhaseRenamed(e) => self.change(e.phase_id, |phase| phase.name = e.name.clone()),
             TimelineEvent::PhaseDescribed(e) => {
                 self.change(e.phase_id, |phase| phase.description = e.description.clone());
@@ -160,8 +157,19 @@ impl Timeline {
 
     fn put(&mut self, phase: Phase) {
         self.phases.retain(|other| other.id != phase.id);
-        self.phases.push(phase);
-        self.sort();
+        let at = self.phases.partition_point(|other| order(other) < order(&phase));
+        self.phases.insert(at, phase);
+    }
+
+    /// Gives a phase other days and its new place. All others are in order, and most phases keep their place: sorting them all
+    /// would make a command about thousands of phases take a second.
+    fn move_to(&mut self, id: PhaseId, range: DateRange) {
+        let Some(from) = self.phases.iter().position(|phase| phase.id == id) else { return };
+        let mut phase = self.phases.remove(from);
+        phase.supplied = false;
+        phase.range = range;
+        let at = self.phases.partition_point(|other| order(other) < order(&phase));
+        self.phases.insert(at, phase);
     }
 
     fn change(&mut self, id: PhaseId, change: impl FnOnce(&mut Phase)) {
@@ -170,8 +178,9 @@ impl Timeline {
             change(phase);
         }
     }
+}
 
-    fn sort(&mut self) {
-        self.phases.sort_by_key(|phase| (phase.range.start(), phase.range.end(), phase.id));
-    }
+/// The order of [`Timeline::phases`].
+const fn order(phase: &Phase) -> (NaiveDate, NaiveDate, PhaseId) {
+    (phase.range.start(), phase.range.end(), phase.id)
 }

@@ -92,9 +92,11 @@ BEGIN
                       FROM public.project_phases ph WHERE ph.project_id = project) r), '[]'::json)));
 END $$;
 
--- The assignments of a project on the days from the first to the last, both included, by date and id; for those who have no
--- rights on the planner's tables.
-CREATE OR REPLACE FUNCTION phaseline.assignments_of(project uuid, first_day date, last_day date)
+-- The assignments of a project on the days from the first to the last, both included, by date and id: those behind `after_day`
+-- and `after_id`, if these are given, and at most `most` of them; for those who have no rights on the planner's tables.
+DROP FUNCTION IF EXISTS phaseline.assignments_of(uuid, date, date);
+CREATE OR REPLACE FUNCTION phaseline.assignments_of(project uuid, first_day date, last_day date,
+        after_day date DEFAULT NULL, after_id uuid DEFAULT NULL, most integer DEFAULT NULL)
     RETURNS TABLE (id uuid, resource_id uuid, project_id uuid, assignment_date date, allocation_percentage numeric,
                    capital_percentage numeric, expense_percentage numeric, created_at timestamp, updated_at timestamp)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -104,8 +106,10 @@ BEGIN
     RETURN QUERY SELECT a.id, a.resource_id, a.project_id, a.assignment_date, a.allocation_percentage,
                         a.capital_percentage, a.expense_percentage, a.created_at, a.updated_at
                    FROM public.resource_assignments a
-                  WHERE a.project_id = project AND a.assignment_date BETWEEN first_day AND last_day
-                  ORDER BY a.assignment_date, a.id;
+                  WHERE a.project_id = project
+                    AND a.assignment_date BETWEEN greatest(first_day, after_day) AND last_day
+                    AND (after_day IS NULL OR (a.assignment_date, a.id) > (after_day, after_id))
+                  ORDER BY a.assignment_date, a.id LIMIT most;
 END $$;
 
 -- How many assignments each of these projects has on each day that has any, by project and day; for those who have no rights
@@ -292,7 +296,7 @@ DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_writer') THEN
         GRANT EXECUTE ON FUNCTION phaseline.unadopted(uuid), phaseline.project_of(uuid), phaseline.phases_of(uuid),
-            phaseline.assignments_of(uuid, date, date), phaseline.assignment_days(uuid[]), phaseline.command_obstacle()
-            TO phaseline_writer;
+            phaseline.assignments_of(uuid, date, date, date, uuid, integer), phaseline.assignment_days(uuid[]),
+            phaseline.command_obstacle() TO phaseline_writer;
     END IF;
 END $$;

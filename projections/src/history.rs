@@ -105,6 +105,13 @@ impl Teller {
         Self { folded: FoldedTimeline::default(), of_phase, skipped }
     }
 
+    /// An event of which nothing is to be told.
+    pub fn pass(&mut self, recorded: &RecordedTimeline) {
+        if let Some(event) = recorded.event() {
+            self.folded.apply(event, recorded.recorded.recorded_at.naive_utc());
+        }
+    }
+
     /// The next event; none if it is about another phase than the one asked for. Which phase an event is about that cannot
     /// be read, nobody knows: it is always told.
     pub fn tell(&mut self, recorded: &RecordedTimeline) -> Option<HistoryEntry> {

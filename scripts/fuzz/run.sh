@@ -53,6 +53,8 @@ export FUZZ_TOKEN
 
 export PYTHONPATH=scripts/fuzz PYTHONDONTWRITEBYTECODE=1
 "$schemathesis" --config-file scripts/fuzz/schemathesis.toml run --url "$address" "$@" "$address/openapi.json"
+# Bodies as large and as deep as the service takes, and what each of them costs it.
+"$target/fuzz/bin/python" scripts/fuzz/bodies.py "$address" "$service"
 # What all of it came to is still a log and tables that agree.
 kill -TERM "$service"
 wait "$service"

@@ -1,6 +1,6 @@
 //! Appends the events of commands together with their inline projection, in one call of one database function.
 
-use crate::{Metadata, NewEvent, StoreError, StreamId, hash};
+use crate::{Metadata, NewEvent, Pace, StoreError, StreamId, hash};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use std::collections::HashSet;
@@ -133,6 +133,7 @@ pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result
     let mut metadata = Vec::with_capacity(count);
     let mut salts = Vec::with_capacity(count);
     let mut contents = Vec::with_capacity(count);
+    let mut pace = Pace::begin();
     for command in batch {
         let command_metadata = command.metadata.to_json()?;
         for (version, event) in (command.expected + 1..).zip(&command.events) {
@@ -157,6 +158,7 @@ pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result
             payloads.push(event.payload.as_str());
             metadata.push(command_metadata.clone());
             salts.push(salt.to_vec());
+            pace.pause().await;
         }
     }
     let stream_types: Vec<&str> = batch.iter().map(|command| command.stream.stream_type).collect();

@@ -4,25 +4,30 @@
 //! 16 400 events/s, one task that batches 44 000; two tasks that batch were slower than one. A command that comes alone is
 //! committed at once.
 
+mod decide;
 mod queue;
 mod snapshots;
+mod timed;
 mod trouble;
 
+pub(crate) use decide::is_large;
 pub(crate) use queue::Queue;
 pub(crate) use snapshots::Snapshots;
 
-use crate::append::{self, Append, Appended, Appending, Verdict};
+use crate::append::{Append, Appended, Appending, Verdict};
 use crate::cache::Memory;
-use crate::execute::{Request, decided};
-use crate::timeline::{Place, Start, stream_of};
-use crate::{Committed, Earlier, FoldedTimeline, InlineProjection, NewEvent, StoreError};
+use crate::execute::Request;
+use crate::timeline::{Start, stream_of};
+use crate::{Committed, Earlier, FoldedTimeline, InlineProjection, Pace, StoreError};
 use chrono::{DateTime, Utc};
+use decide::{Decided, Decider, Step};
 use phaseline_domain::{ProjectId, Refusal, TimelineEvent};
 use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use timed::Deadline;
 use tokio::sync::{mpsc, oneshot};
 use trouble::{busy, failed, is_held_up, is_lost_connection, is_one_commands_fault};
 
@@ -53,12 +58,22 @@ impl Job {
         Self { request, start, reply: None }
     }
 
+    /// Whether whoever waits for it was told by now that it takes too long.
+    fn is_too_late(&self) -> bool {
+        self.request.deadline.is_some_and(|deadline| deadline <= Instant::now())
+    }
+
     fn answer(&mut self, outcome: Result<Outcome, StoreError>) {
         if let Some(reply) = self.reply.take() {
             // Nobody waits any more: what was done is done.
             let _ = reply.send(outcome);
         }
     }
+}
+
+/// A command whose turn came after its time was over.
+fn too_late() -> StoreError {
+    StoreError::Busy("the request's time was over before its turn came".to_owned())
 }
 
 /// What the task did with a command.
@@ -99,6 +114,8 @@ pub(crate) struct Committer<P> {
     pub(crate) pool: PgPool,
     pub(crate) projection: P,
     pub(crate) memory: Arc<Memory>,
+    /// How long a statement of this pool's connections waits for a lock.
+    pub(crate) patience: Duration,
     /// The connection of the last batch: the server's process behind it has all plans and pages at hand, which the next one
     /// from the pool has not.
     pub(crate) kept: Option<PoolConnection<sqlx::Postgres>>,
@@ -159,10 +176,24 @@ impl<P: InlineProjection> Committer<P> {
         let (mut prepared, mut appends, mut nothing) = (Vec::<Prepared>::new(), Vec::new(), Vec::new());
         for mut job in batch {
             let project = job.request.project;
+            if job.is_too_late() {
+                job.answer(Err(too_late()));
+                continue;
+            }
             let before = prepared.last().filter(|before| before.job.request.project == project);
-            match self.prepare(&job, before.map(|before| &before.foreseen)) {
+            let follows = before.is_some();
+            let decider = Decider {
+                projection: self.projection.clone(),
+                memory: Arc::clone(&self.memory),
+                needs_places: self.snapshots.is_held(),
+            };
+            let Some((mut job, step)) = decider.decide(job, before.map(|before| &before.foreseen)).await
+            else {
+                continue;
+            };
+            match step {
                 Err(error) => job.answer(Err(error)),
-                Ok(Step::Nothing(decision, on)) => nothing.push((job, decision, on, before.is_some())),
+                Ok(Step::Nothing(decision, on)) => nothing.push((job, decision, on, follows)),
                 Ok(Step::Append(step)) => {
                     let Decided { append, adoption, events: decided, foreseen } = *step;
                     prepared.push(Prepared { job, expected: append.expected, adoption, decided, foreseen });
@@ -193,75 +224,29 @@ impl<P: InlineProjection> Committer<P> {
         StoreError::Conflict { stream: stream_of(project), expected, actual }
     }
 
-    /// Decides one command on the latest that is known: what the batch leads to, else what is in memory, else what the
-    /// command brought along.
-    fn prepare(&self, job: &Job, ahead: Option<&FoldedTimeline>) -> Result<Step, StoreError> {
-        let project = job.request.project;
-        let known;
-        let mut adoption = None;
-        let state = match ahead {
-            Some(state) => state,
-            None => {
-                known =
-                    self.memory.timeline(project).filter(|known| known.version > job.start.folded.version);
-                adoption = job.start.adoption.as_ref().filter(|_| known.is_none());
-                known.as_deref().unwrap_or(&job.start.folded)
-            }
-        };
-        let on =
-            |folded: &FoldedTimeline| Start { folded: Arc::new(folded.clone()), adoption: adoption.cloned() };
-        if let Some(expected) = job.request.expected
-            && expected != state.version
-        {
-            return Ok(Step::Nothing(Decision::Stale { expected }, on(state)));
-        }
-        let asked = decided(&state.timeline, job.request.opening.as_ref(), &job.request.command);
-        let decided = match asked {
-            Err(refusal) => return Ok(Step::Nothing(Decision::Refused(refusal), on(state))),
-            // A key is of no use where the log knows nothing that the answer could be told from again.
-            Ok(decided) if decided.is_empty() && (job.request.key.is_none() || state.version == 0) => {
-                return Ok(Step::Nothing(Decision::Unchanged, on(state)));
-            }
-            Ok(decided) => decided,
-        };
-        // A command that changes nothing adopts nothing.
-        let adoption = adoption.filter(|_| !decided.is_empty());
-        let adopted = adoption.map(|adoption| adoption.events.clone()).unwrap_or_default();
-        let events: Vec<NewEvent> =
-            adopted.iter().chain(&decided).map(NewEvent::timeline).collect::<Result<_, _>>()?;
-        let mut foreseen = state.clone();
-        decided.iter().for_each(|event| foreseen.foresee(event));
-        foreseen.version = state.version + i64::try_from(events.len()).unwrap_or_default();
-        let changes = if decided.is_empty() {
-            None
-        } else {
-            let place = |phase| self.memory.place(phase);
-            let places: Option<Place<'_>> = self.snapshots.is_held().then_some(&place);
-            Some(self.projection.changes(&foreseen, adoption, &decided, places)?)
-        };
-        let append = Append {
-            stream: stream_of(project),
-            expected: state.version,
-            events,
-            metadata: job.request.metadata.clone(),
-            changes,
-            key: job.request.key.clone(),
-        };
-        Ok(Step::Append(Box::new(Decided { append, adoption: adopted, events: decided, foreseen })))
-    }
-
     /// Appends what was prepared, answers each command, and says which version each project has reached.
     async fn append(&mut self, mut prepared: Vec<Prepared>, appends: &[Append]) -> HashMap<ProjectId, i64> {
         let mut reached = HashMap::new();
         if prepared.is_empty() {
             return reached;
         }
-        match self.together(appends).await {
-            Ok(appending) => self.answer(&mut prepared, appending, &mut States::new(), &mut reached),
+        let began = Instant::now();
+        let deadline = Deadline::latest(prepared.iter().map(|one| one.job.request.deadline));
+        match self.together(appends, deadline).await {
+            Ok(appending) => {
+                self.answer(&mut prepared, appending, &mut States::new(), &mut reached).await;
+            }
             Err(error) if !is_one_commands_fault(&error) => {
                 let error = Arc::new(error);
                 for one in &mut prepared {
                     one.job.answer(failed(StoreError::Shared(Arc::clone(&error))));
+                }
+            }
+            // A row is waited for half a second at most. So it was the head, without which no command can be carried out: each
+            // that was tried alone would wait for it as long again.
+            Err(error) if is_held_up(&error) && began.elapsed() >= deadline.patience(self.patience) => {
+                for one in &mut prepared {
+                    one.job.answer(Err(busy(&error)));
                 }
             }
             // Somebody's rows are in the way of one command; the others shall not suffer for it.
@@ -281,6 +266,11 @@ impl<P: InlineProjection> Committer<P> {
                         one.job.answer(Err(busy(error)));
                         continue;
                     }
+                    if one.job.is_too_late() {
+                        broken.insert(project);
+                        one.job.answer(Err(too_late()));
+                        continue;
+                    }
                     if broken.contains(&project) {
                         one.job.answer(Ok(Outcome::Lost(self.conflict(project, append.expected))));
                         continue;
@@ -293,12 +283,14 @@ impl<P: InlineProjection> Committer<P> {
                             continue;
                         }
                     };
-                    match self.together(std::slice::from_ref(&append)).await {
+                    let deadline = Deadline::latest([one.job.request.deadline]);
+                    match self.together(std::slice::from_ref(&append), deadline).await {
                         Ok(appending) => {
                             if !matches!(appending.verdicts[..], [Verdict::Appended(_)]) {
                                 broken.insert(project);
                             }
-                            self.answer(std::slice::from_mut(&mut one), appending, &mut states, &mut reached);
+                            self.answer(std::slice::from_mut(&mut one), appending, &mut states, &mut reached)
+                                .await;
                         }
                         Err(error) => {
                             broken.insert(project);
@@ -333,7 +325,7 @@ impl<P: InlineProjection> Committer<P> {
 
     /// One call of the database. If the connection is lost on the way, the same batch is sent once more: what was written
     /// the first time is found by its events' ids, and cannot be written twice.
-    async fn together(&mut self, appends: &[Append]) -> Result<Appending, StoreError> {
+    async fn together(&mut self, appends: &[Append], deadline: Deadline) -> Result<Appending, StoreError> {
         let mut connection = match self.kept.take() {
             Some(kept) => kept,
             None => match self.pool.acquire().await {
@@ -345,7 +337,7 @@ impl<P: InlineProjection> Committer<P> {
                 }
             },
         };
-        let error = match append::verdicts(&mut connection, appends).await {
+        let error = match deadline.verdicts(&mut connection, appends, self.patience).await {
             Err(StoreError::Database(error)) if is_lost_connection(&error) => error,
             other => {
                 // A small pool may have no other connection for whoever comes next.
@@ -358,8 +350,10 @@ impl<P: InlineProjection> Committer<P> {
         self.memory.forget_everything();
         let unknown = |error: &dyn std::fmt::Display| StoreError::OutcomeUnknown(error.to_string());
         let mut connection = self.pool.acquire().await.map_err(|_| unknown(&error))?;
-        let mut appending =
-            append::verdicts(&mut connection, appends).await.map_err(|error| unknown(&error))?;
+        let mut appending = deadline
+            .verdicts(&mut connection, appends, self.patience)
+            .await
+            .map_err(|error| unknown(&error))?;
         for (append, verdict) in appends.iter().zip(&mut appending.verdicts) {
             if let Verdict::Conflict { .. } | Verdict::Repeated(_) = verdict
                 && let Some(appended) =
@@ -373,7 +367,7 @@ impl<P: InlineProjection> Committer<P> {
 
     /// Answers each command by its verdict, and remembers what is in the log now. The answers go out together at the end: each
     /// wakes a task, and whoever runs it shall find all of this done.
-    fn answer(
+    async fn answer(
         &self,
         prepared: &mut [Prepared],
         appending: Appending,
@@ -397,7 +391,7 @@ impl<P: InlineProjection> Committer<P> {
                 })),
                 Verdict::Appended(appended) => {
                     reached.insert(project, appended.version);
-                    let committed = one.committed(states.get(&project), appended);
+                    let committed = one.committed(states.get(&project), appended).await;
                     states.insert(project, Arc::clone(&committed.after));
                     Ok(Outcome::Committed(committed))
                 }
@@ -414,7 +408,7 @@ impl<P: InlineProjection> Committer<P> {
 
 impl Prepared {
     /// The answer to a command that was appended; `before` is what those before it in the batch led to, if there are any.
-    fn committed(&mut self, before: Option<&Arc<FoldedTimeline>>, appended: Appended) -> Committed {
+    async fn committed(&mut self, before: Option<&Arc<FoldedTimeline>>, appended: Appended) -> Committed {
         let adoption = std::mem::take(&mut self.adoption);
         let decided = std::mem::take(&mut self.decided);
         let at = appended.recorded_at.naive_utc();
@@ -424,7 +418,11 @@ impl Prepared {
             after.stamps.clone_from(&before.stamps);
             after.position = before.position;
         }
-        decided.iter().for_each(|event| after.stamp(event, at));
+        let mut pace = Pace::begin();
+        for event in &decided {
+            after.stamp(event, at);
+            pace.pause().await;
+        }
         if !decided.is_empty() {
             after.version = appended.version;
             after.position = appended.position;
@@ -444,20 +442,6 @@ impl Prepared {
 
 /// What the commands of a batch that were appended so far led to.
 type States = HashMap<ProjectId, Arc<FoldedTimeline>>;
-
-/// What is to be done about a command.
-enum Step {
-    Nothing(Decision, Start),
-    Append(Box<Decided>),
-}
-
-/// What is to be written of a command.
-struct Decided {
-    append: Append,
-    adoption: Vec<TimelineEvent>,
-    events: Vec<TimelineEvent>,
-    foreseen: FoldedTimeline,
-}
 
 /// What was written of a command, if its events are in the log under their own ids.
 async fn written(

@@ -4,7 +4,7 @@
 //! one task that commits (`commit.rs`), and answers only what it knows: a command that wrote nothing was decided on a
 //! timeline that is known to have been the current one after the command was given.
 
-use crate::commit::{Decision, Job, Outcome};
+use crate::commit::{Decision, Job, Outcome, is_large};
 use crate::timeline::{Start, history, skipped_of, stream_of};
 use crate::unreadable::StreamReader;
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
 use phaseline_domain::{ProjectId, Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
 use sqlx::PgConnection;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A command to one timeline.
 #[derive(Clone, Debug)]
@@ -30,12 +31,14 @@ pub struct Request {
     pub expected: Option<i64>,
     /// The key under which this request, sent again, is not carried out again.
     pub key: Option<IdempotencyKey>,
+    /// Until when somebody waits for the answer. What has not been written by then is not, as long as that can be helped.
+    pub deadline: Option<Instant>,
 }
 
 impl Request {
     /// A command at whatever version, without a key.
     pub const fn new(project: ProjectId, command: TimelineCommand, metadata: Metadata) -> Self {
-        Self { project, command, metadata, opening: None, expected: None, key: None }
+        Self { project, command, metadata, opening: None, expected: None, key: None, deadline: None }
     }
 }
 
@@ -173,12 +176,13 @@ impl<P: InlineProjection> TimelineStore<P> {
             Some(_) => self.look_again(project).await?,
             None => self.load(project).await?,
         };
-        let mut after = start.folded.timeline.clone();
-        let events = decided(&after, opening, command);
-        for event in events.iter().flatten() {
-            after.evolve(event);
+        if !is_large(&start.folded, command) {
+            return Ok(foretell(start.folded, opening, command));
         }
-        Ok(Preview { before: start.folded, events, after })
+        let (opening, command) = (opening.cloned(), command.clone());
+        let deciding =
+            tokio::task::spawn_blocking(move || foretell(start.folded, opening.as_ref(), &command));
+        deciding.await.map_err(|error| StoreError::SelfCheck(format!("a preview failed: {error}")))
     }
 
     /// Answers a command that wrote nothing.
@@ -279,6 +283,19 @@ impl<P: InlineProjection> TimelineStore<P> {
         }
         Ok(Start { folded, adoption: None })
     }
+}
+
+fn foretell(
+    before: Arc<FoldedTimeline>,
+    opening: Option<&TimelineCommand>,
+    command: &TimelineCommand,
+) -> Preview {
+    let mut after = before.timeline.clone();
+    let events = decided(&after, opening, command);
+    for event in events.iter().flatten() {
+        after.evolve(event);
+    }
+    Preview { before, events, after }
 }
 
 /// Decides a command; if there is no timeline yet, on the one that `opening` opens, whose events come first.

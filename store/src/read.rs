@@ -1,7 +1,7 @@
 //! Reads the log: all of it in order of position, or one stream in order of version.
 
 use crate::copy::{self, CopyError, Row};
-use crate::{Metadata, RawEvent, RecordedEvent, StoreError, StreamId};
+use crate::{Metadata, Pace, RawEvent, RecordedEvent, StoreError, StreamId};
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use sqlx::PgConnection;
@@ -126,6 +126,7 @@ pub async fn stream_from(
     .bind(up_to.unwrap_or(i64::MAX))
     .fetch(connection);
     let mut expected = first - 1;
+    let mut pace = Pace::begin();
     while let Some(row) = rows.try_next().await? {
         let row: Stored = row;
         expected += 1;
@@ -146,6 +147,7 @@ pub async fn stream_from(
             metadata_error,
             recorded_at: row.recorded_at,
         })?;
+        pace.pause().await;
     }
     Ok(())
 }

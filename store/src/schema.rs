@@ -15,11 +15,12 @@ use uuid::Uuid;
 /// The log's tables, by version. Each step may be run again.
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// What they make and somebody may have dropped. If anything of it is missing all steps are run again.
-const MADE: [&str; 8] = [
+const MADE: [&str; 9] = [
     "events",
     "events_pkey",
     "events_stream_version_key",
     "events_first_text_id_idx",
+    "events_phase_id_idx",
     "head",
     "idempotency_keys",
     "idempotency_keys_pkey",

@@ -11,13 +11,17 @@ use chrono::NaiveDateTime;
 use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineEvent};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The stream type of timelines.
 pub const TIMELINE: &str = "Timeline";
+
+/// How long connections wait for a lock unless [`TimelineStore::waiting`] says otherwise.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The stream of a project's timeline.
 pub fn stream_of(project: ProjectId) -> StreamId {
@@ -97,6 +101,7 @@ pub struct TimelineStore<P> {
     known: Arc<AtomicBool>,
     memory: Arc<Memory>,
     queue: Arc<Queue>,
+    patience: Duration,
 }
 
 impl<P: InlineProjection> TimelineStore<P> {
@@ -108,6 +113,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             known: Arc::default(),
             memory: Arc::new(Memory::of(cache::TIMELINES)),
             queue: Arc::default(),
+            patience: PATIENCE,
         }
     }
 
@@ -123,18 +129,40 @@ impl<P: InlineProjection> TimelineStore<P> {
 
     /// A project's history, oldest first, with what of it cannot be read; empty if the log does not know the project.
     pub async fn history(&self, project: ProjectId) -> Result<Vec<RecordedTimeline>, StoreError> {
+        let mut history = Vec::new();
+        self.history_each(project, |recorded| history.push(recorded)).await?;
+        Ok(history)
+    }
+
+    /// Calls `each` with a project's history, oldest first, as it arrives: memory does not grow with it.
+    pub async fn history_each(
+        &self,
+        project: ProjectId,
+        mut each: impl FnMut(RecordedTimeline),
+    ) -> Result<(), StoreError> {
         let mut connection = self.connection().await?;
-        let history = whole_history(&mut connection, project, None).await?;
-        if history.iter().any(|recorded| matches!(recorded.content, Content::Unreadable(_))) {
+        let mut unreadable = false;
+        let read = history_each(&mut connection, project, None, |recorded| {
+            unreadable |= matches!(recorded.content, Content::Unreadable(_));
+            each(recorded);
+        });
+        read.await?;
+        if unreadable {
             self.memory.quarantine(project);
         }
-        Ok(history)
+        Ok(())
     }
 
     /// The same, remembering so many timelines between commands instead of [`cache::TIMELINES`].
     #[must_use]
     pub fn remembering(self, timelines: usize) -> Self {
         Self { memory: Arc::new(Memory::of(timelines)), ..self }
+    }
+
+    /// The same over a pool whose connections wait for a lock for so long, instead of 5 s.
+    #[must_use]
+    pub fn waiting(self, lock_timeout: Duration) -> Self {
+        Self { patience: lock_timeout, ..self }
     }
 
     /// How many timelines are remembered.
@@ -173,6 +201,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             pool: self.pool.clone(),
             projection: self.projection.clone(),
             memory: Arc::clone(&self.memory),
+            patience: self.patience,
             kept: None,
             snapshots: crate::commit::Snapshots::default(),
         };
@@ -272,32 +301,23 @@ async fn held_elsewhere(
     Ok(held)
 }
 
-/// The projects whose timelines have, or had, one of these phases. Reads the whole log: there is no index.
+/// The projects whose timelines have, or had, one of these phases. The index `events_phase_id_idx` has just these conditions.
 pub async fn holders(
     connection: &mut PgConnection,
     phases: &[PhaseId],
 ) -> Result<Vec<ProjectId>, StoreError> {
     let ids: Vec<String> = phases.iter().map(ToString::to_string).collect();
-    // Payloads are searched as text: one that PostgreSQL cannot take apart would end the search.
-    let named: Vec<String> = ids.iter().map(|id| format!("%{id}%")).collect();
-    let found: Vec<(Uuid, String)> = sqlx::query_as(
-        "SELECT e.stream_id, e.payload::text FROM phaseline.events e
-          WHERE e.stream_type = $1
-            AND e.event_type IN ('PhaseCreated', 'PhaseAdopted', 'LegacyPhaseAdopted', 'DefaultPhaseSupplied')
-            AND e.payload::text LIKE ANY ($2)",
+    // The words of `events_phase_id_idx`, or the whole log is read.
+    let streams: Vec<Uuid> = sqlx::query_scalar(
+        r#"SELECT DISTINCT e.stream_id FROM phaseline.events e
+            WHERE e.stream_type = 'Timeline'
+              AND e.event_type IN ('PhaseCreated', 'PhaseAdopted', 'LegacyPhaseAdopted', 'DefaultPhaseSupplied')
+              AND substring(e.payload::text, '"phase_id" *: *"([^"]*)"') = ANY ($1)"#,
     )
-    .bind(TIMELINE)
-    .bind(named)
+    .bind(ids)
     .fetch_all(connection)
     .await?;
-    let names_one = |payload: &str| {
-        let payload: Option<serde_json::Value> = serde_json::from_str(payload).ok();
-        let named = payload.as_ref().and_then(|payload| payload.get("phase_id")?.as_str());
-        named.is_some_and(|named| ids.iter().any(|id| id == named))
-    };
-    let holders: BTreeSet<Uuid> =
-        found.into_iter().filter(|(_, payload)| names_one(payload)).map(|(stream, _)| stream).collect();
-    Ok(holders.into_iter().map(ProjectId::from).collect())
+    Ok(streams.into_iter().map(ProjectId::from).collect())
 }
 
 /// A project's history up to a position, on a connection of the caller's, to be folded.

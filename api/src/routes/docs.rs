@@ -42,8 +42,11 @@ struct Stale {
 struct RuleErrors {
     /// The first message.
     detail: String,
-    /// Every rule that is broken.
+    /// The rules that are broken, at most 100.
     errors: Vec<RuleError>,
+    /// How many more there are; absent if there are no more.
+    #[schema(nullable = false)]
+    more_errors: Option<usize>,
 }
 
 /// One broken rule.
@@ -86,8 +89,11 @@ struct ShapeError {
 /// Where what was sent is wrong.
 #[derive(Serialize, ToSchema)]
 struct ShapeDetails {
-    /// Each place.
+    /// The places, at most 100.
     field_errors: Vec<ShapeFault>,
+    /// How many more there are; absent if there are no more.
+    #[schema(nullable = false)]
+    more_errors: Option<usize>,
 }
 
 /// One place at which what was sent is wrong.
@@ -135,6 +141,8 @@ pub(crate) struct Asking;
 pub(crate) struct Writing;
 /// Refusals of the planner's routes that read.
 pub(crate) struct PlannerReading;
+/// Refusals of the planner's route that reads page by page.
+pub(crate) struct PlannerPaging;
 /// Refusals of the planner's route that reads with a body.
 pub(crate) struct PlannerAsking;
 /// Refusals of the planner's route that writes.
@@ -182,6 +190,14 @@ impl IntoResponses for PlannerReading {
     fn responses() -> Responses {
         let mut all = reading(|| Body::Detail, None);
         all.insert("422".to_owned(), refusal("The id is none.", &Body::Planner(SHAPE), &[]));
+        all
+    }
+}
+
+impl IntoResponses for PlannerPaging {
+    fn responses() -> Responses {
+        let mut all = PlannerReading::responses();
+        all.insert("400".to_owned(), refusal("The query cannot be understood.", &Body::Detail, &[]));
         all
     }
 }

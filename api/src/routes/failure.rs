@@ -2,7 +2,7 @@
 //! routes, problem details for all others.
 
 use super::read::Standing;
-use super::shape::Fault;
+use super::shape::{Faults, MOST_FAULTS};
 use super::write::with_place;
 use crate::auth::Denied;
 use crate::problem::{FieldError, Problem, conflict, invalid, not_found};
@@ -23,7 +23,7 @@ pub(crate) enum Failure {
     /// The caller may not.
     Denied(Denied),
     /// What was sent has not the shape that is read.
-    Shape(Vec<Fault>),
+    Shape(Faults),
     /// It is not there; the words are the answer's.
     Missing(String),
     /// The rules refuse it.
@@ -63,9 +63,9 @@ impl Stale {
 }
 
 impl Broken {
-    /// What is wrong, each with its rule; phases that have no id yet are not named by the one that they would have got.
-    fn errors(&self) -> Vec<FieldError> {
-        self.refusal.violations().iter().map(|violation| field_error(violation, &self.fresh)).collect()
+    /// What is wrong, each with its rule, as [`field_errors`] has it.
+    fn errors(&self) -> (Vec<FieldError>, usize) {
+        field_errors(self.refusal.violations(), &self.fresh)
     }
 
     fn first(&self) -> Option<&Violation> {
@@ -73,8 +73,14 @@ impl Broken {
     }
 }
 
-/// A broken rule as answers tell it.
-pub(crate) fn field_error(violation: &Violation, fresh: &BTreeSet<PhaseId>) -> FieldError {
+/// Broken rules as answers show them: the first [`MOST_FAULTS`], and how many more there are. Phases that have no id yet, those
+/// of `fresh`, are not named by the one that they would have got.
+pub(crate) fn field_errors(violations: &[Violation], fresh: &BTreeSet<PhaseId>) -> (Vec<FieldError>, usize) {
+    let first = violations.iter().take(MOST_FAULTS).map(|violation| field_error(violation, fresh)).collect();
+    (first, violations.len().saturating_sub(MOST_FAULTS))
+}
+
+fn field_error(violation: &Violation, fresh: &BTreeSet<PhaseId>) -> FieldError {
     FieldError {
         field: Some(violation.field.to_owned()),
         message: violation.message.clone(),
@@ -89,8 +95,8 @@ impl From<Denied> for Failure {
     }
 }
 
-impl From<Vec<Fault>> for Failure {
-    fn from(faults: Vec<Fault>) -> Self {
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Self {
         Self::Shape(faults)
     }
 }
@@ -136,20 +142,23 @@ impl Failure {
             Self::Problem(problem) => problem.into_response(),
             Self::Missing(words) => not_found(words).into_response(),
             Self::Shape(faults) => {
-                let errors = faults.iter().map(|fault| FieldError {
+                let errors = faults.first().iter().map(|fault| FieldError {
                     field: fault.dotted(),
                     message: fault.message.clone(),
                     ..FieldError::default()
                 });
                 invalid("what was sent cannot be read; `errors` says what is wrong with it", errors)
+                    .more_errors(faults.more())
                     .into_response()
             }
             Self::Rules(broken) => match broken.first() {
                 Some(first) if first.rule == Rule::V16 => no_timeline().into_response(),
                 first => {
                     let detail = first.map(|first| first.message.clone()).unwrap_or_default();
+                    let (errors, more) = broken.errors();
                     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "rule", "Refused by a rule", detail)
-                        .errors(broken.errors())
+                        .errors(errors)
+                        .more_errors(more)
                         .into_response()
                 }
             },
@@ -182,21 +191,34 @@ fn detail(problem: Problem) -> Response {
     problem.with_body(&body)
 }
 
-fn misshapen(faults: &[Fault]) -> Response {
+fn misshapen(faults: &Faults) -> Response {
     let errors: Vec<Value> = faults
+        .first()
         .iter()
         .map(|fault| json!({ "field": fault.arrows(), "message": fault.message, "type": fault.kind }))
         .collect();
+    let mut details = json!({ "field_errors": errors });
+    count_more(&mut details, faults.more());
     let body = json!({
         "success": false,
         "error": {
             "code": "VALIDATION_ERROR",
             "message": "Request validation failed",
-            "details": { "field_errors": errors },
+            "details": details,
         },
         "request_id": request::current_id().map(|id| id.to_string()),
     });
     (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
+}
+
+/// Adds how many errors there are beside those that are listed. The planner's own answers have no such member, so it is there
+/// only where it has something to say.
+fn count_more(body: &mut Value, more: usize) {
+    if more > 0
+        && let Some(members) = body.as_object_mut()
+    {
+        members.insert("more_errors".to_owned(), more.into());
+    }
 }
 
 /// A phase that is not there comes before everything else: the planner looks for it first.
@@ -214,14 +236,15 @@ fn broken_rules(broken: &Broken) -> Response {
         Rule::V11 | Rule::V12 => "INVALID_BUDGET",
         _ => "VALIDATION_FAILED",
     };
-    let errors: Vec<Value> = broken
-        .errors()
+    let (errors, more) = broken.errors();
+    let errors: Vec<Value> = errors
         .into_iter()
         .map(|error| {
             json!({ "field": error.field, "message": error.message, "phase_id": error.phase_id, "rule": error.rule })
         })
         .collect();
-    let body = json!({ "detail": first.message, "errors": errors });
+    let mut body = json!({ "detail": first.message, "errors": errors });
+    count_more(&mut body, more);
     let mut response = (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response();
     response.headers_mut().insert(ERROR_CODE, HeaderValue::from_static(code));
     response

@@ -10,7 +10,7 @@ use super::sent::Segment;
 use super::write::{mark, no_project, with_place};
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
-use crate::problem::Problem;
+use crate::problem::{Problem, internal};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -19,11 +19,11 @@ use axum::http::header::LINK;
 use axum::response::{IntoResponse, Response};
 use cursor::{Order, Page};
 use phaseline_domain::{PhaseId, ProjectId};
-use phaseline_projections::{HistoryEntry, history};
-use phaseline_store::timeline::{holders, quarantine_of};
-use phaseline_store::{Content, RecordedTimeline, SkippedEvent, skip};
+use phaseline_projections::HistoryEntry;
+use phaseline_projections::history::Teller;
+use phaseline_store::{Content, Quarantine, RecordedTimeline, SkippedEvent, UnreadableEvent, skip};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -169,7 +169,7 @@ async fn of_project(
 
 /// A phase's history
 ///
-/// Also of a phase that is gone; finding its project then reads the whole log.
+/// Also of a phase that is gone.
 #[utoipa::path(get, path = "/api/v1/phases/{phase_id}/history", tag = "history", operation_id = "phase_history",
     params(("phase_id" = Uuid, Path),
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 500, description = "How many entries; 100 unless it is said otherwise."),
@@ -195,25 +195,11 @@ async fn of_phase(
         let caller = asks?;
         caller.need(Scope::HistoryRead)?;
         let phase: PhaseId = asked::id("phase", &phase.0)?;
-        let project = project_of(&app, phase).await?.filter(|project| caller.may_see(*project));
         let missing = || Failure::Missing(format!("Phase with ID {phase} not found"));
-        let project = project.ok_or_else(missing)?;
+        let project = read::past_project_of(&app, &caller, phase).await?.ok_or_else(missing)?;
         tell(&app, project, Some(phase), &format!("/api/v1/phases/{phase}/history"), query).await
     };
     told.await.unwrap_or_else(Failure::into_problem)
-}
-
-/// The project of a phase that is there, or was.
-pub(crate) async fn project_of(app: &App, phase: PhaseId) -> Result<Option<ProjectId>, Failure> {
-    if let Some(project) = app.store.remembered_project_of(phase) {
-        return Ok(Some(project));
-    }
-    if let Some(project) = read::project_of(app, phase).await? {
-        return Ok(Some(project));
-    }
-    let mut connection = app.pool.acquire().await.map_err(read::problem)?;
-    let holders = holders(&mut connection, &[phase]).await.map_err(Problem::from)?;
-    Ok(holders.into_iter().next())
 }
 
 async fn tell(
@@ -230,23 +216,28 @@ async fn tell(
         .map_err(read::problem)?;
     let subject = phase.map_or(project.uuid(), PhaseId::uuid);
     let page = Page::of(&query, log.unwrap_or_default(), subject)?;
-    let recorded = app.store.history(project).await.map_err(Problem::from)?;
-    let (version, position) =
-        recorded.last().map_or((0, 0), |last| (last.recorded.version, last.recorded.position));
-    if recorded.is_empty() && read::standing(app, project).await?.is_none() {
+    let reading = app.readers.acquire().await.map_err(|_| internal())?;
+    let skipped = marks(app, project).await?;
+    let (mut teller, mut told) = (Teller::new(phase, &skipped), Told::new(&page));
+    let (mut version, mut position) = (0, 0);
+    let mut quarantine = Quarantine::default();
+    let each = |recorded: RecordedTimeline| {
+        (version, position) = (recorded.recorded.version, recorded.recorded.position);
+        if let Content::Unreadable(event) = &recorded.content {
+            quarantine.add(UnreadableEvent::clone(event));
+        }
+        if told.wants(version) {
+            told.take(teller.tell(&recorded));
+        } else {
+            teller.pass(&recorded);
+        }
+    };
+    app.store.history_each(project, each).await.map_err(Problem::from)?;
+    drop(reading);
+    if version == 0 && read::standing(app, project).await?.is_none() {
         return Err(Failure::Missing(no_project(project)));
     }
-    let skipped = marks(app, project, &recorded).await?;
-    let mut entries = history::entries(&recorded, &skipped, phase);
-    match page.order {
-        Order::Ascending => entries.retain(|entry| page.after.is_none_or(|after| entry.version > after)),
-        Order::Descending => {
-            entries.retain(|entry| page.after.is_none_or(|after| entry.version < after));
-            entries.reverse();
-        }
-    }
-    let more = entries.len() > page.limit;
-    entries.truncate(page.limit);
+    let (entries, more) = told.page();
     let next_cursor = entries.last().filter(|_| more).map(|last| page.cursor(last.version));
     let link = next_cursor.as_ref().and_then(|cursor| {
         let (limit, order) = (page.limit, page.order.word());
@@ -255,22 +246,55 @@ async fn tell(
     });
     let mut response =
         with_place(Json(HistoryPage { entries, next_cursor }).into_response(), version, position);
-    mark(&mut response, Some(&quarantine_of(&recorded)));
+    mark(&mut response, Some(&quarantine));
     if let Some(link) = link {
         response.headers_mut().insert(LINK, link);
     }
     Ok(response)
 }
 
-/// The marks on a history's events; asked for only if there is any.
-async fn marks(
-    app: &App,
-    project: ProjectId,
-    history: &[RecordedTimeline],
-) -> Result<Vec<SkippedEvent>, Failure> {
-    if !history.iter().any(|recorded| matches!(recorded.content, Content::Skipped)) {
-        return Ok(Vec::new());
-    }
+/// The marks on a history's events.
+async fn marks(app: &App, project: ProjectId) -> Result<Vec<SkippedEvent>, Failure> {
     let mut connection = app.pool.acquire().await.map_err(read::problem)?;
     Ok(skip::of_stream(&mut connection, project.uuid()).await.map_err(Problem::from)?)
+}
+
+/// The entries of one page, picked while the history goes by; of all others nothing is kept.
+struct Told<'a> {
+    page: &'a Page,
+    entries: VecDeque<HistoryEntry>,
+}
+
+impl<'a> Told<'a> {
+    const fn new(page: &'a Page) -> Self {
+        Self { page, entries: VecDeque::new() }
+    }
+
+    /// Whether the entry of this version may be on the page.
+    fn wants(&self, version: i64) -> bool {
+        let Page { after, limit, .. } = *self.page;
+        match self.page.order {
+            // One more than the page has says that there is another page.
+            Order::Ascending => after.is_none_or(|after| version > after) && self.entries.len() <= limit,
+            Order::Descending => after.is_none_or(|after| version < after),
+        }
+    }
+
+    fn take(&mut self, entry: Option<HistoryEntry>) {
+        self.entries.extend(entry);
+        if self.entries.len() > self.page.limit + 1 {
+            self.entries.pop_front();
+        }
+    }
+
+    /// The entries in their order, and whether there are more behind them.
+    fn page(self) -> (Vec<HistoryEntry>, bool) {
+        let mut entries = Vec::from(self.entries);
+        if self.page.order == Order::Descending {
+            entries.reverse();
+        }
+        let more = entries.len() > self.page.limit;
+        entries.truncate(self.page.limit);
+        (entries, more)
+    }
 }

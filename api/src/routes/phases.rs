@@ -3,11 +3,10 @@
 use super::asked::{self, NeighboursBody, NewOrder, NewPhase, PhaseChange};
 use super::docs::{WriteHeaders, Writing};
 use super::failure::Failure;
-use super::history;
 use super::phase::PhaseBody;
 use super::read;
-use super::sent::{Envelope, Segment, Sent};
-use super::shape;
+use super::sent::{Body, Envelope, Segment, Sent};
+use super::shape::Faults;
 use super::write::{Done, Order, carry_out};
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
@@ -82,21 +81,21 @@ async fn create(
     State(app): State<App>,
     asks: Result<Caller, Denied>,
     project: Segment,
-    sent: Sent,
+    mut sent: Sent,
 ) -> Response {
     let created = async {
         let caller = writer(asks)?;
         let project: ProjectId = asked::id("project", &project.0)?;
         caller.need_project(project)?;
-        let body = sent.json()?;
-        let asked: NewPhase = shape::body(&body)?;
+        let (asked, body) = sent.read::<NewPhase>(&app, Faults::default()).await?;
         let envelope = sent.envelope(&caller, &body)?;
         let id = envelope.new_id(0);
         let (command, fresh) = (asked.command(id), BTreeSet::from([id]));
-        let order = Order { project, command, opening: None, envelope: &envelope, attempted: &body, fresh };
+        let order =
+            Order { project, command, opening: None, envelope: &envelope, attempted: &body.json, fresh };
         let done = carry_out(&app, order).await?;
         let body = OneOfAll::of(&done, id);
-        let mut response = done.answer(StatusCode::CREATED, &body);
+        let mut response = done.answer(StatusCode::CREATED, body).await?;
         if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/phases/{id}")) {
             response.headers_mut().insert(LOCATION, location);
         }
@@ -121,16 +120,17 @@ async fn change(
     State(app): State<App>,
     asks: Result<Caller, Denied>,
     phase: Segment,
-    sent: Sent,
+    mut sent: Sent,
 ) -> Response {
     let changed = async {
         let caller = writer(asks)?;
         let phase: PhaseId = asked::id("phase", &phase.0)?;
-        let body = sent.json()?;
-        let change: PhaseChange = shape::body(&body)?;
+        let has_key = sent.key()?.is_some();
+        let project = locate(&app, &caller, phase, has_key).await?;
+        let (change, body) = sent.read::<PhaseChange>(&app, Faults::default()).await?;
         let envelope = sent.envelope(&caller, &body)?;
-        let done = of_phase(&app, &caller, phase, change.command(phase), &envelope, &body).await?;
-        Ok(done.answer(StatusCode::OK, &OneOfAll::of(&done, phase)))
+        let done = of_phase(&app, (project, phase), change.command(phase), &envelope, &body.json).await?;
+        Ok(done.answer(StatusCode::OK, OneOfAll::of(&done, phase)).await?)
     };
     changed.await.unwrap_or_else(Failure::into_problem)
 }
@@ -156,7 +156,8 @@ async fn remove(
     query: Result<Query<HashMap<String, String>>, axum::extract::rejection::QueryRejection>,
     sent: Sent,
 ) -> Response {
-    let removed = async {
+    // An unread body can go to another thread, a reference to it cannot.
+    let removed = async move {
         let caller = writer(asks)?;
         let phase_id: PhaseId = asked::id("phase", &phase.0)?;
         let Query(query) = query.map_err(crate::problem::Problem::from)?;
@@ -165,10 +166,13 @@ async fn remove(
             Some(word) => asked::neighbours(word)
                 .ok_or_else(|| bad_request(format!("neighbours is adjust or refuse, not {word:?}")))?,
         };
-        let envelope = sent.envelope(&caller, &Value::Null)?;
+        let has_key = sent.key()?.is_some();
+        let project = locate(&app, &caller, phase_id, has_key).await?;
+        let body = Body::none();
+        let envelope = sent.envelope(&caller, &body)?;
         let command = TimelineCommand::RemovePhase { phase_id, neighbours };
-        let done = of_phase(&app, &caller, phase_id, command, &envelope, &Value::Null).await?;
-        Ok(done.answer(StatusCode::OK, &All { phases: done.phases.clone() }))
+        let done = of_phase(&app, (project, phase_id), command, &envelope, &body.json).await?;
+        Ok(done.answer(StatusCode::OK, All { phases: done.phases.clone() }).await?)
     };
     removed.await.unwrap_or_else(Failure::into_problem)
 }
@@ -189,14 +193,13 @@ async fn reorder(
     State(app): State<App>,
     asks: Result<Caller, Denied>,
     project: Segment,
-    sent: Sent,
+    mut sent: Sent,
 ) -> Response {
     let reordered = async {
         let caller = writer(asks)?;
         let project: ProjectId = asked::id("project", &project.0)?;
         caller.need_project(project)?;
-        let body = sent.json()?;
-        let order: NewOrder = shape::body(&body)?;
+        let (order, body) = sent.read::<NewOrder>(&app, Faults::default()).await?;
         let envelope = sent.envelope(&caller, &body)?;
         let command = order.command();
         let order = Order {
@@ -204,41 +207,45 @@ async fn reorder(
             command,
             opening: None,
             envelope: &envelope,
-            attempted: &body,
+            attempted: &body.json,
             fresh: BTreeSet::new(),
         };
         let done = carry_out(&app, order).await?;
-        Ok(done.answer(StatusCode::OK, &All { phases: done.phases.clone() }))
+        Ok(done.answer(StatusCode::OK, All { phases: done.phases.clone() }).await?)
     };
     reordered.await.unwrap_or_else(Failure::into_problem)
 }
 
-/// Carries out a command about one phase, whose project is found first.
+fn missing(phase: PhaseId) -> Failure {
+    Failure::Missing(format!("Phase with ID {phase} not found"))
+}
+
+/// Finds a phase's project before the body is read. A phase that is not there and one that the caller may not see take the
+/// same way.
+async fn locate(app: &App, caller: &Caller, phase: PhaseId, has_key: bool) -> Result<ProjectId, Failure> {
+    // With a key the phase may be gone by this very request, sent before: then its project is in the log only.
+    let project = if has_key {
+        read::past_project_of(app, caller, phase).await?
+    } else {
+        read::project_of(app, caller, phase).await?
+    };
+    project.ok_or_else(|| missing(phase))
+}
+
+/// Carries out a command about one phase.
 async fn of_phase(
     app: &App,
-    caller: &Caller,
-    phase: PhaseId,
+    (project, phase): (ProjectId, PhaseId),
     command: TimelineCommand,
     envelope: &Envelope,
     body: &Value,
 ) -> Result<Done, Failure> {
-    let missing = || Failure::Missing(format!("Phase with ID {phase} not found"));
-    // With a key the phase may be gone by this very request, sent before: then its project is in the log only.
-    let project = if envelope.key.is_some() {
-        history::project_of(app, phase).await?
-    } else {
-        match app.store.remembered_project_of(phase) {
-            Some(project) => Some(project),
-            None => read::project_of(app, phase).await?,
-        }
-    };
-    let project = project.filter(|project| caller.may_see(*project)).ok_or_else(missing)?;
     let order = Order { project, command, opening: None, envelope, attempted: body, fresh: BTreeSet::new() };
     match carry_out(app, order).await {
-        Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V18) => Err(missing()),
-        Err(Failure::Stale(stale)) if stale.current.phase(phase).is_none() => Err(missing()),
+        Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V18) => Err(missing(phase)),
+        Err(Failure::Stale(stale)) if stale.current.phase(phase).is_none() => Err(missing(phase)),
         // The phase is gone with its project.
-        Err(Failure::Missing(_)) => Err(missing()),
+        Err(Failure::Missing(_)) => Err(missing(phase)),
         done => done,
     }
 }

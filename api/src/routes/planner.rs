@@ -1,24 +1,27 @@
 //! The five routes that the planner's own service has, as its front end speaks them: paths, bodies, answers, texts.
 
+mod assignments;
 pub(crate) mod batch;
 
 use super::docs::{PlannerAsking, PlannerReading, PlannerWriting, WriteHeaders};
-use super::failure::Failure;
-use super::phase::{Assignment, PhaseBody};
+use super::failure::{Failure, field_errors};
+use super::phase::PhaseBody;
 use super::read;
-use super::sent::{Segment, Sent};
+use super::sent::{Body, Segment, Sent};
 use super::shape::{self, Faults, Place, Shape};
 use super::write::{no_project, standing_answer};
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
-use crate::problem::conflict;
+use crate::problem::{conflict, internal, is_zero};
+use crate::work::{MANY, aside_if};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
-use phaseline_domain::{Draft, PhaseId, ProjectId, validate};
+use phaseline_domain::{DateRange, Draft, PhaseId, ProjectId, Violation, validate};
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,7 +34,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(list))
         .routes(routes!(phase))
         .routes(routes!(validation))
-        .routes(routes!(assignments))
+        .routes(routes!(assignments::assignments))
 }
 
 /// An id in the path, or the planner's answer to one that is none.
@@ -68,7 +71,9 @@ async fn list(State(app): State<App>, asks: Result<Caller, Denied>, project: Seg
         caller.need_project(project)?;
         let found =
             read::standing(&app, project).await?.ok_or_else(|| Failure::Missing(no_project(project)))?;
-        Ok(standing_answer(&app, &found, &found.phases).await?)
+        let place = (found.version, found.position);
+        let phases = found.phases.len();
+        Ok(standing_answer(&app, project, found.phases, phases, place).await?)
     };
     listed.await.unwrap_or_else(Failure::into_planners)
 }
@@ -89,40 +94,11 @@ async fn phase(State(app): State<App>, asks: Result<Caller, Denied>, phase: Segm
         let caller = caller(asks, Scope::PhasesRead)?;
         let phase: PhaseId = id("phase_id", &phase)?;
         let missing = || Failure::Missing(format!("Phase {phase} not found"));
-        let found = read::standing_of_phase(&app, phase, |project| caller.may_see(project)).await?;
+        let found = read::standing_of_phase(&app, &caller, phase).await?;
         let found = found.ok_or_else(missing)?;
         let body = found.phase(phase).ok_or_else(missing)?;
-        Ok(standing_answer(&app, &found, body).await?)
-    };
-    found.await.unwrap_or_else(Failure::into_planners)
-}
-
-/// The assignments on a phase's days
-///
-/// By day.
-#[utoipa::path(get, path = "/api/v1/phases/{phase_id}/assignments", tag = "planner", operation_id = "list_assignments",
-    params(("phase_id" = Uuid, Path)), security(("bearer" = ["phases:read"])),
-    responses(
-        (status = OK, body = [Assignment], headers(
-            ("ETag" = String, description = "The timeline's version; assignments change without it."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
-            ("Phaseline-Quarantine" = String, description = "If the timeline is in quarantine: the positions of the events \
-             that cannot be read, the first ten."))),
-        PlannerReading,
-    ))]
-async fn assignments(State(app): State<App>, asks: Result<Caller, Denied>, phase: Segment) -> Response {
-    let found = async {
-        let caller = caller(asks, Scope::PhasesRead)?;
-        let phase: PhaseId = id("phase_id", &phase)?;
-        let missing = || Failure::Missing(format!("Phase with ID {phase} not found"));
-        let found = read::standing_of_phase(&app, phase, |project| caller.may_see(project)).await?;
-        let found = found.ok_or_else(missing)?;
-        let body = found.phase(phase).ok_or_else(missing)?;
-        let assignments = match (&body.start_date, &body.end_date) {
-            (Some(first), Some(last)) => read::assignments(&app, found.project, [first, last]).await?,
-            _ => Vec::new(),
-        };
-        Ok(standing_answer(&app, &found, &assignments).await?)
+        let place = (found.version, found.position);
+        Ok(standing_answer(&app, found.project, body.clone(), 1, place).await?)
     };
     found.await.unwrap_or_else(Failure::into_planners)
 }
@@ -159,20 +135,25 @@ impl Shape for Checked {
 struct Validation {
     /// Whether no rule is broken.
     is_valid: bool,
-    /// Every rule that is.
+    /// The rules that are, at most 100.
     errors: Vec<ValidationError>,
+    /// How many more there are; absent if there are no more.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    more_errors: usize,
 }
 
 /// One broken rule.
 #[derive(Debug, Serialize, ToSchema)]
 struct ValidationError {
     /// The field that a front end shows it at.
-    field: &'static str,
+    #[schema(value_type = String)]
+    field: Option<String>,
     /// What is wrong.
     message: String,
     /// The phase that breaks it, if it is one phase and the phase has an id.
-    #[schema(value_type = Option<Uuid>, required)]
-    phase_id: Option<PhaseId>,
+    #[schema(required)]
+    phase_id: Option<Uuid>,
 }
 
 /// Check a complete list of phases
@@ -185,31 +166,18 @@ async fn validation(
     State(app): State<App>,
     asks: Result<Caller, Denied>,
     project: Segment,
-    sent: Sent,
+    mut sent: Sent,
 ) -> Response {
     let checked = async {
         let caller = caller(asks, Scope::PhasesRead)?;
-        let body = sent.json()?;
-        let mut faults = Faults::default();
-        let id: Option<ProjectId> = shape::in_path("project_id", &project.0, &mut faults);
-        let phases = Vec::<Checked>::read(&body, &Place::BODY, &mut faults);
-        let (project, phases) = faults.none_or(id.zip(phases))?;
-        caller.need_project(project)?;
+        let (project, phases, _body) = received::<Vec<Checked>>(&app, &caller, &project, &mut sent).await?;
         let found = read::standing(&app, project).await?;
         let found = found.ok_or_else(|| Failure::Missing(format!("Project {project} not found")))?;
         let range = found.range().ok_or_else(|| no_days(project))?;
-        let drafts: Vec<Draft<'_>> = phases
-            .iter()
-            .map(|phase| Draft {
-                id: phase.id,
-                name: &phase.name,
-                start_date: phase.start_date,
-                end_date: phase.end_date,
-                description: None,
-                budget: None,
-            })
-            .collect();
-        let errors: Vec<ValidationError> = validate(range, &drafts)
+        let (errors, more_errors) =
+            aside_if(phases.len() >= MANY, move || field_errors(&check(range, &phases), &BTreeSet::new()))
+                .await?;
+        let errors: Vec<ValidationError> = errors
             .into_iter()
             .map(|broken| ValidationError {
                 field: broken.field,
@@ -217,9 +185,40 @@ async fn validation(
                 phase_id: broken.phase_id,
             })
             .collect();
-        Ok(Json(Validation { is_valid: errors.is_empty(), errors }).into_response())
+        Ok(Json(Validation { is_valid: errors.is_empty(), errors, more_errors }).into_response())
     };
     checked.await.unwrap_or_else(Failure::into_planners)
+}
+
+fn check(range: DateRange, phases: &[Checked]) -> Vec<Violation> {
+    let drafts: Vec<Draft<'_>> = phases
+        .iter()
+        .map(|phase| Draft {
+            id: phase.id,
+            name: &phase.name,
+            start_date: phase.start_date,
+            end_date: phase.end_date,
+            description: None,
+            budget: None,
+        })
+        .collect();
+    validate(range, &drafts)
+}
+
+/// A request about a project with its body. What is wrong with the id is told together with what is wrong with the body.
+async fn received<T: Shape + Send + 'static>(
+    app: &App,
+    caller: &Caller,
+    Segment(project): &Segment,
+    sent: &mut Sent,
+) -> Result<(ProjectId, T, Body), Failure> {
+    let mut faults = Faults::default();
+    let project: Option<ProjectId> = shape::in_path("project_id", project, &mut faults);
+    if let Some(project) = project {
+        caller.need_project(project)?;
+    }
+    let (read, body) = sent.read(app, faults).await?;
+    Ok((project.ok_or_else(internal)?, read, body))
 }
 
 /// The project's dates in the planner's table are no days from one to another.

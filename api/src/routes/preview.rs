@@ -2,7 +2,7 @@
 
 use super::asked::{self, Days, NewOrder, NewPhase, PhaseChange};
 use super::docs::Asking;
-use super::failure::{Failure, field_error};
+use super::failure::{Failure, field_errors};
 use super::planner::batch::Entry;
 use super::read::{self, AssignmentDays};
 use super::sent::{Segment, Sent};
@@ -11,14 +11,15 @@ use super::timeline::opening;
 use super::write::{answer, of_store};
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
-use crate::problem::FieldError;
+use crate::problem::{FieldError, is_zero};
+use crate::work::{MANY, aside_if};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use phaseline_domain::{DateRange, Phase, PhaseId, ProjectId, Rule, Timeline, TimelineCommand};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -122,8 +123,12 @@ impl Shape for Tried {
 struct Preview {
     /// Whether the rules let it pass.
     valid: bool,
-    /// Every rule that it would break.
+    /// The rules that it would break, at most 100.
     errors: Vec<FieldError>,
+    /// How many more there are; absent if there are no more.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    more_errors: usize,
     /// The version of the timeline that it was tried on.
     version: i64,
     /// The phases as they are.
@@ -240,14 +245,14 @@ async fn preview(
     State(app): State<App>,
     asks: Result<Caller, Denied>,
     project: Segment,
-    sent: Sent,
+    mut sent: Sent,
 ) -> Response {
     let tried = async {
         let caller = asks?;
         caller.need(Scope::PhasesRead)?;
         let project: ProjectId = asked::id("project", &project.0)?;
         caller.need_project(project)?;
-        let tried: Tried = super::shape::body(&sent.json()?)?;
+        let (tried, _body) = sent.read::<Tried>(&app, Faults::default()).await?;
         let command = match &tried {
             Tried::Days(days) => days.command(),
             Tried::Command(command) => command.clone(),
@@ -268,20 +273,30 @@ async fn preview(
             said = app.store.preview(project, Some(&opening), &command).await.map_err(failed)?;
         }
         let days = read::assignment_days(&app, project).await?;
-        let (before, after) = (&said.before.timeline, &said.after);
-        let broken = said.events.as_ref().err().map(|refusal| refusal.violations()).unwrap_or_default();
-        let body = Preview {
-            valid: broken.is_empty(),
-            errors: broken.iter().map(|violation| field_error(violation, &BTreeSet::new())).collect(),
-            version: said.before.version,
-            before: phases(before, &days),
-            after: phases(after, &days),
-            moved: moved(before, after),
-            assignments: assignments(before, after, &days),
-        };
-        Ok(answer(StatusCode::OK, &body, said.before.version, said.before.position))
+        let place = (said.before.version, said.before.position);
+        let phases = said.before.timeline.phases().len().max(said.after.phases().len());
+        let body = aside_if(phases >= MANY, move || Preview::of(&said, &days)).await?;
+        Ok(answer(StatusCode::OK, body, phases, place).await?)
     };
     tried.await.unwrap_or_else(Failure::into_problem)
+}
+
+impl Preview {
+    fn of(said: &phaseline_store::Preview, days: &AssignmentDays) -> Self {
+        let (before, after) = (&said.before.timeline, &said.after);
+        let broken = said.events.as_ref().err().map(|refusal| refusal.violations()).unwrap_or_default();
+        let (errors, more_errors) = field_errors(broken, &BTreeSet::new());
+        Self {
+            valid: broken.is_empty(),
+            errors,
+            more_errors,
+            version: said.before.version,
+            before: phases(before, days),
+            after: phases(after, days),
+            moved: moved(before, after),
+            assignments: assignments(before, after, days),
+        }
+    }
 }
 
 fn phases(timeline: &Timeline, days: &AssignmentDays) -> Vec<PreviewPhase> {
@@ -310,13 +325,17 @@ fn moved(before: &Timeline, after: &Timeline) -> Vec<Moved> {
         to: to.map(stretch),
     };
     let mut all = Vec::new();
+    let ids = |timeline: &Timeline| -> HashMap<PhaseId, DateRange> {
+        timeline.phases().iter().map(|phase| (phase.id, phase.range)).collect()
+    };
+    let (had, has) = (ids(before), ids(after));
     for phase in before.phases() {
-        let to = after.phase(phase.id).map(|phase| phase.range);
+        let to = has.get(&phase.id).copied();
         if to != Some(phase.range) {
             all.push(told(phase, Some(phase.range), to));
         }
     }
-    let new = after.phases().iter().filter(|phase| before.phase(phase.id).is_none());
+    let new = after.phases().iter().filter(|phase| !had.contains_key(&phase.id));
     all.extend(new.map(|phase| told(phase, None, Some(phase.range))));
     all
 }

@@ -1,12 +1,15 @@
 //! What the database says of projects, phases and assignments. The service has no rights on the planner's tables: it asks
 //! the functions that say what it may know.
 
-use super::phase::{Assignment, PhaseBody};
+use super::phase::PhaseBody;
 use crate::app::App;
+use crate::auth::Caller;
 use crate::problem::{Problem, unavailable};
+use crate::work::{LARGE, aside_if};
 use chrono::NaiveDate;
 use phaseline_domain::{DateRange, PhaseId, ProjectId};
 use phaseline_store::StoreError;
+use phaseline_store::timeline::holders;
 use serde::Deserialize;
 use sqlx::PgPool;
 use std::collections::HashMap;
@@ -56,22 +59,39 @@ pub(crate) async fn standing(app: &App, project: ProjectId) -> Result<Option<Sta
         .await
         .map_err(problem)?;
     let Some(said) = said else { return Err(Box::new(Problem::of_store(&StoreError::NotAccepting))) };
-    let said: Said = serde_json::from_str(&said).map_err(|error| {
+    let read = aside_if(said.len() > LARGE, move || {
+        let said: Said = serde_json::from_str(&said)?;
+        let (version, position) = (said.version, said.position);
+        Ok::<_, serde_json::Error>(said.dates.map(|dates| Standing {
+            project,
+            version,
+            position,
+            dates,
+            phases: said.rows.into_iter().map(|row| PhaseBody::of_row(row, version)).collect(),
+        }))
+    });
+    read.await?.map_err(|error| {
         tracing::error!(%error, %project, "what phaseline.phases_of said");
         Box::new(crate::problem::internal())
-    })?;
-    let (version, position) = (said.version, said.position);
-    Ok(said.dates.map(|dates| Standing {
-        project,
-        version,
-        position,
-        dates,
-        phases: said.rows.into_iter().map(|row| PhaseBody::of_row(row, version)).collect(),
-    }))
+    })
+}
+
+/// The project of a phase that stands in the table, if the caller may see it. A phase that is not there and one that is hidden
+/// take the same way, so that the time tells no more than the answer.
+pub(crate) async fn project_of(
+    app: &App,
+    caller: &Caller,
+    phase: PhaseId,
+) -> Result<Option<ProjectId>, Box<Problem>> {
+    let may_see = |project: &ProjectId| caller.may_see(*project);
+    if let Some(remembered) = app.store.remembered_project_of(phase).filter(may_see) {
+        return Ok(Some(remembered));
+    }
+    Ok(recorded_project_of(app, phase).await?.filter(may_see))
 }
 
 /// The project of a phase that stands in the table.
-pub(crate) async fn project_of(app: &App, phase: PhaseId) -> Result<Option<ProjectId>, Box<Problem>> {
+async fn recorded_project_of(app: &App, phase: PhaseId) -> Result<Option<ProjectId>, Box<Problem>> {
     let project: Option<Uuid> = sqlx::query_scalar("SELECT phaseline.project_of($1)")
         .bind(phase.uuid())
         .fetch_one(&app.pool)
@@ -80,72 +100,40 @@ pub(crate) async fn project_of(app: &App, phase: PhaseId) -> Result<Option<Proje
     Ok(project.map(ProjectId::from))
 }
 
-/// The project of a phase with all that stands there; none if there is no such phase, or `may_see` hides its project.
+/// The project of a phase that is there, or was, if the caller may see it; as [`project_of`].
+pub(crate) async fn past_project_of(
+    app: &App,
+    caller: &Caller,
+    phase: PhaseId,
+) -> Result<Option<ProjectId>, Box<Problem>> {
+    if let Some(project) = project_of(app, caller, phase).await? {
+        return Ok(Some(project));
+    }
+    let mut connection = app.pool.acquire().await.map_err(problem)?;
+    let holders = holders(&mut connection, &[phase]).await.map_err(|error| Problem::of_store(&error))?;
+    Ok(holders.into_iter().find(|project| caller.may_see(*project)))
+}
+
+/// The project of a phase with all that stands there; none if there is no such phase, or the caller may not see its project.
 /// What is remembered of phases that were removed is found out here.
 pub(crate) async fn standing_of_phase(
     app: &App,
+    caller: &Caller,
     phase: PhaseId,
-    may_see: impl Fn(ProjectId) -> bool,
 ) -> Result<Option<Standing>, Box<Problem>> {
     let remembered = app.store.remembered_project_of(phase);
-    if let Some(project) = remembered.filter(|project| may_see(*project)) {
+    if let Some(project) = remembered.filter(|project| caller.may_see(*project)) {
         let found = standing(app, project).await?.filter(|found| found.phase(phase).is_some());
         if found.is_some() {
             return Ok(found);
         }
     }
-    match project_of(app, phase).await? {
-        Some(project) if may_see(project) => {
+    match recorded_project_of(app, phase).await? {
+        Some(project) if caller.may_see(project) => {
             Ok(standing(app, project).await?.filter(|found| found.phase(phase).is_some()))
         }
         _ => Ok(None),
     }
-}
-
-/// The assignments of a project on the days from the first to the last, both included, by date and id. The days are texts
-/// as they stand in the table.
-pub(crate) async fn assignments(
-    app: &App,
-    project: ProjectId,
-    days: [&str; 2],
-) -> Result<Vec<Assignment>, Box<Problem>> {
-    #[derive(sqlx::FromRow)]
-    struct Row {
-        id: Uuid,
-        resource_id: Uuid,
-        assignment_date: Option<String>,
-        allocation_percentage: Option<String>,
-        capital_percentage: Option<String>,
-        expense_percentage: Option<String>,
-        created_at: Option<String>,
-        updated_at: Option<String>,
-    }
-    let [first, last] = days;
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT a.id, a.resource_id, to_json(a.assignment_date) #>> '{}' AS assignment_date,
-                a.allocation_percentage::text AS allocation_percentage, a.capital_percentage::text AS capital_percentage,
-                a.expense_percentage::text AS expense_percentage, to_json(a.created_at) #>> '{}' AS created_at,
-                to_json(a.updated_at) #>> '{}' AS updated_at
-           FROM phaseline.assignments_of($1, $2::text::date, $3::text::date) a",
-    )
-    .bind(project.uuid())
-    .bind(first)
-    .bind(last)
-    .fetch_all(&app.pool)
-    .await
-    .map_err(problem)?;
-    let told = rows.into_iter().map(|row| Assignment {
-        id: row.id,
-        resource_id: row.resource_id,
-        project_id: project,
-        assignment_date: row.assignment_date,
-        allocation_percentage: row.allocation_percentage,
-        capital_percentage: row.capital_percentage,
-        expense_percentage: row.expense_percentage,
-        created_at: row.created_at.map(super::phase::isoformat),
-        updated_at: row.updated_at.map(super::phase::isoformat),
-    });
-    Ok(told.collect())
 }
 
 /// How many assignments a project has on each day.

@@ -1,13 +1,14 @@
 //! What a request to change something brings along: its body, the version it has seen, its key, who and why.
 
+mod unread;
+
 use super::failure::Failure;
-use super::json;
-use super::shape::{Faults, Place};
+use super::shape::{Faults, Place, Shape, json};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::problem::{Problem, bad_request, not_json, too_large};
+use crate::problem::{Problem, bad_request, internal, not_json};
 use crate::request;
-use axum::body::Bytes;
+use crate::work::{LARGE, aside_if};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
@@ -17,6 +18,9 @@ use phaseline_store::{IdempotencyKey, Metadata};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+use unread::Unread;
 use uuid::Uuid;
 
 /// The header of an idempotency key.
@@ -54,14 +58,14 @@ impl FromRequestParts<App> for Segment {
     }
 }
 
-/// A request with its body, read.
+/// A request whose body is still to be read.
 #[derive(Debug)]
 pub(crate) struct Sent {
     method: Method,
     /// Path and query.
     target: String,
     headers: HeaderMap,
-    body: Result<Bytes, Box<Problem>>,
+    body: Unread,
 }
 
 impl FromRequest<App> for Sent {
@@ -70,15 +74,26 @@ impl FromRequest<App> for Sent {
     async fn from_request(request: Request, app: &App) -> Result<Self, Infallible> {
         let (parts, body) = request.into_parts();
         let target = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-        let (method, headers) = (parts.method.clone(), parts.headers.clone());
-        let read = Bytes::from_request(Request::from_parts(parts, body), app).await;
-        let body = read.map_err(|error| {
-            Box::new(match error.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => too_large(app.settings.body_limit),
-                _ => bad_request("the body could not be read to its end"),
-            })
-        });
-        Ok(Self { method, target, headers, body })
+        let body = Unread::new(body, app.settings.body_limit);
+        Ok(Self { method: parts.method, target, headers: parts.headers, body })
+    }
+}
+
+/// A body that was read.
+#[derive(Debug)]
+pub(crate) struct Body {
+    /// What was sent.
+    pub(crate) json: Arc<Value>,
+    /// The same in the form that two bodies share which say the same; only where a key needs it.
+    canonical: Vec<u8>,
+    /// A large body keeps its place among those that are worked on at once until it is answered.
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Body {
+    /// What a request without a body says.
+    pub(crate) fn none() -> Self {
+        Self { json: Arc::new(Value::Null), canonical: b"null".to_vec(), _place: None }
     }
 }
 
@@ -96,9 +111,13 @@ pub(crate) struct Envelope {
 }
 
 impl Sent {
-    /// The body as JSON.
-    pub(crate) fn json(&self) -> Result<Value, Failure> {
-        let body = self.body.as_ref().map_err(Clone::clone)?;
+    /// Reads the body, in which the route looks for a `T`; `faults` has what is wrong with the path. To be called when the
+    /// caller is known to have the right to what it asks for: a large body costs time and memory.
+    pub(crate) async fn read<T: Shape + Send + 'static>(
+        &mut self,
+        app: &App,
+        mut faults: Faults,
+    ) -> Result<(T, Body), Failure> {
         if !self.says_json() {
             return Err(not_json().into());
         }
@@ -111,16 +130,29 @@ impl Sent {
             )
             .into());
         }
-        let mut faults = Faults::default();
-        if body.is_empty() {
-            faults.note(&Place::BODY, "missing", "Field required");
-            return Err(Failure::Shape(faults.all()));
+        let bytes = self.body.read().await?;
+        if bytes.is_empty() {
+            return Err(Faults::one(&Place::BODY, "missing", "Field required").into());
         }
-        json::from_slice(body).map_err(|error| {
-            let at = offset(body, error.line(), error.column());
-            faults.note(&Place::BODY.entry(at), "json_invalid", json::told(&error));
-            Failure::Shape(faults.all())
-        })
+        let large = bytes.len() > LARGE;
+        let place = match large {
+            true => Some(Arc::clone(&app.large).acquire_owned().await.map_err(|_| internal())?),
+            false => None,
+        };
+        let max_phases = app.settings.max_phases;
+        let has_key = self.headers.contains_key(IDEMPOTENCY_KEY);
+        let read = aside_if(large, move || {
+            let json = json::read(&bytes, max_phases)?;
+            let read = T::read(&json, &Place::BODY, &mut faults);
+            let read = faults.none_or(read)?;
+            let mut text = Vec::new();
+            if has_key {
+                canonical(&json, &mut text);
+            }
+            Ok::<_, Faults>((read, json, text))
+        });
+        let (read, json, canonical) = read.await??;
+        Ok((read, Body { json: Arc::new(json), canonical, _place: place }))
     }
 
     /// Whether the body is said to be JSON, in UTF-8; a client that says nothing means that.
@@ -149,21 +181,18 @@ impl Sent {
     }
 
     /// What it says beside its body.
-    pub(crate) fn envelope(&self, caller: &Caller, body: &Value) -> Result<Envelope, Box<Problem>> {
+    pub(crate) fn envelope(&self, caller: &Caller, body: &Body) -> Result<Envelope, Box<Problem>> {
         let tag = self.one(IF_MATCH.as_str())?;
         let (expected, must_exist) = match tag {
             None => (None, false),
             Some(b"*") => (None, true),
             Some(tag) => (Some(version(tag)?), true),
         };
-        let key = match self.one(IDEMPOTENCY_KEY)? {
-            None => None,
-            Some(key) => Some(IdempotencyKey {
-                scope: caller_scope(caller),
-                key: key_text(key)?,
-                fingerprint: self.fingerprint(tag.unwrap_or_default(), body),
-            }),
-        };
+        let key = self.key()?.map(|key| IdempotencyKey {
+            scope: caller_scope(caller),
+            key,
+            fingerprint: self.fingerprint(tag.unwrap_or_default(), body),
+        });
         let metadata = Metadata {
             actor: Some(caller.subject.clone()),
             reason: self.one(REASON)?.map(reason).transpose()?,
@@ -174,6 +203,11 @@ impl Sent {
             trace_id: self.headers.get(TRACE).and_then(|header| trace(header.to_str().ok()?)),
         };
         Ok(Envelope { metadata, expected, must_exist, key })
+    }
+
+    /// Its idempotency key.
+    pub(crate) fn key(&self) -> Result<Option<String>, Box<Problem>> {
+        self.one(IDEMPOTENCY_KEY)?.map(key_text).transpose()
     }
 
     /// A header that stands once, or not at all.
@@ -196,11 +230,9 @@ impl Sent {
     }
 
     /// Everything that a request asks for. Two bodies that say the same have the same.
-    fn fingerprint(&self, tag: &[u8], body: &Value) -> [u8; 32] {
-        let mut text = Vec::new();
-        canonical(body, &mut text);
+    fn fingerprint(&self, tag: &[u8], body: &Body) -> [u8; 32] {
         let mut hash = Sha256::new();
-        for part in [self.method.as_str().as_bytes(), self.target.as_bytes(), tag, &text] {
+        for part in [self.method.as_str().as_bytes(), self.target.as_bytes(), tag, &body.canonical] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -309,14 +341,6 @@ fn trace(header: &str) -> Option<String> {
         && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
         && id.bytes().any(|byte| byte != b'0');
     is_id.then(|| id.to_owned())
-}
-
-/// The character at a line and column, from 0.
-fn offset(body: &[u8], line: usize, column: usize) -> usize {
-    let before: usize =
-        body.split(|byte| *byte == b'\n').take(line.saturating_sub(1)).map(|line| line.len() + 1).sum();
-    let at = (before + column).saturating_sub(1).min(body.len());
-    String::from_utf8_lossy(body.get(..at).unwrap_or_default()).chars().count()
 }
 
 #[cfg(test)]

@@ -1,13 +1,17 @@
-//! Reads what was sent member by member, and notes everything that is wrong with its shape: whoever asked learns of all of
-//! it at once. Types and messages are those that the planner's front end knows.
+//! Reads what was sent member by member, and notes what is wrong with its shape: the first [`MOST_FAULTS`] with their places,
+//! of the others how many there are. Types and messages are those that the planner's front end knows.
 
 mod decimal;
+pub(crate) mod json;
 
 use chrono::NaiveDate;
 use phaseline_domain::{PhaseId, ProjectId};
 use serde_json::{Map, Value};
 use std::str::FromStr;
 use uuid::Uuid;
+
+/// The most faults that one answer has. A person reads the first few, and a body of 1 MiB can have 300 000.
+pub(crate) const MOST_FAULTS: usize = 100;
 
 /// One thing that is wrong with the shape of what was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,9 +86,12 @@ impl<'a> Place<'a> {
     }
 }
 
-/// What was found wrong so far.
+/// What was found wrong so far: the first [`MOST_FAULTS`], and how many came after them.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<Fault>);
+pub(crate) struct Faults {
+    found: Vec<Fault>,
+    more: usize,
+}
 
 /// A value that can be read from JSON.
 pub(crate) trait Shape: Sized {
@@ -95,20 +102,36 @@ pub(crate) trait Shape: Sized {
 impl Faults {
     /// Notes what is wrong.
     pub(crate) fn note(&mut self, place: &Place<'_>, kind: &'static str, message: impl Into<String>) {
-        self.0.push(Fault { steps: place.steps(), message: message.into(), kind });
-    }
-
-    /// `Err` with everything that was noted, if there is anything.
-    pub(crate) fn none_or<T>(self, read: Option<T>) -> Result<T, Vec<Fault>> {
-        match read {
-            Some(value) if self.0.is_empty() => Ok(value),
-            _ => Err(self.0),
+        if self.found.len() < MOST_FAULTS {
+            self.found.push(Fault { steps: place.steps(), message: message.into(), kind });
+        } else {
+            self.more += 1;
         }
     }
 
-    /// Everything that was noted.
-    pub(crate) fn all(self) -> Vec<Fault> {
-        self.0
+    /// A single fault.
+    pub(crate) fn one(place: &Place<'_>, kind: &'static str, message: impl Into<String>) -> Self {
+        let mut faults = Self::default();
+        faults.note(place, kind, message);
+        faults
+    }
+
+    /// `Err` with the faults, if there are any.
+    pub(crate) fn none_or<T>(self, read: Option<T>) -> Result<T, Self> {
+        match read {
+            Some(value) if self.found.is_empty() => Ok(value),
+            _ => Err(self),
+        }
+    }
+
+    /// The first faults, at most [`MOST_FAULTS`].
+    pub(crate) fn first(&self) -> &[Fault] {
+        &self.found
+    }
+
+    /// How many faults there are beside [`Self::first`].
+    pub(crate) const fn more(&self) -> usize {
+        self.more
     }
 
     /// The members of an object.
@@ -128,6 +151,10 @@ impl Faults {
     /// Notes members that nobody knows: a misspelt one would be passed over in silence.
     pub(crate) fn only(&mut self, members: &Map<String, Value>, place: &Place<'_>, known: &[&str]) {
         for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
+            if self.found.len() == MOST_FAULTS {
+                self.more += 1;
+                continue;
+            }
             let message = format!("Unknown member; there are {}", known.join(", "));
             self.note(&place.member(name), "extra_forbidden", message);
         }
@@ -182,13 +209,6 @@ impl Faults {
     ) -> Option<T> {
         T::read(members.get(name)?, &place.member(name), self)
     }
-}
-
-/// Reads a body whole.
-pub(crate) fn body<T: Shape>(value: &Value) -> Result<T, Vec<Fault>> {
-    let mut faults = Faults::default();
-    let read = T::read(value, &Place::BODY, &mut faults);
-    faults.none_or(read)
 }
 
 /// An id in the path.
@@ -333,9 +353,26 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_noted_with_its_place() {
-        let faults = body::<Vec<PhaseId>>(&json!([1, "x", null])).unwrap_err();
-        let places: Vec<String> = faults.iter().map(Fault::arrows).collect();
+        let faults = read(&json!([1, "x", null]));
+        let places: Vec<String> = faults.first().iter().map(Fault::arrows).collect();
         assert_eq!(places, ["body -> 0", "body -> 1", "body -> 2"]);
-        assert_eq!(faults.first().unwrap().dotted().as_deref(), Some("[0]"));
+        assert_eq!(faults.first()[0].dotted().as_deref(), Some("[0]"));
+        assert_eq!(faults.more(), 0);
+    }
+
+    #[test]
+    fn a_hundred_faults_are_kept_and_the_others_are_counted() {
+        let faults = read(&Value::from(vec![Value::Null; 250]));
+        assert_eq!((faults.first().len(), faults.more()), (100, 150));
+        let members: Map<String, Value> = (0..130).map(|n| (format!("m{n}"), Value::Null)).collect();
+        let mut faults = Faults::default();
+        faults.only(&members, &Place::BODY, &["name"]);
+        assert_eq!((faults.first().len(), faults.more()), (100, 30));
+    }
+
+    fn read(value: &Value) -> Faults {
+        let mut faults = Faults::default();
+        let read = Vec::<PhaseId>::read(value, &Place::BODY, &mut faults);
+        faults.none_or(read).unwrap_err()
     }
 }

@@ -6,7 +6,7 @@ use super::failure::{Broken, Failure, Stale};
 use super::phase::PhaseBody;
 use super::read;
 use super::sent::{Envelope, Segment, Sent};
-use super::shape;
+use super::shape::Faults;
 use super::write::{Done, Order, carry_out, no_project, standing_answer};
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
@@ -70,17 +70,18 @@ async fn get(State(app): State<App>, asks: Result<Caller, Denied>, project: Segm
         caller.need_project(project)?;
         let found =
             read::standing(&app, project).await?.ok_or_else(|| Failure::Missing(no_project(project)))?;
-        let [start_date, end_date] = found.dates.clone();
+        let [start_date, end_date] = found.dates;
         let (version, position) = (found.version, found.position);
         let body = TimelineBody {
             project_id: project,
             start_date,
             end_date,
-            phases: found.phases.clone(),
+            phases: found.phases,
             version,
             position,
         };
-        Ok(standing_answer(&app, &found, &body).await?)
+        let phases = body.phases.len();
+        Ok(standing_answer(&app, project, body, phases, (version, position)).await?)
     };
     found.await.unwrap_or_else(Failure::into_problem)
 }
@@ -102,16 +103,20 @@ async fn get(State(app): State<App>, asks: Result<Caller, Denied>, project: Segm
             ("Idempotent-Replayed" = String, description = "`true` if this is an earlier answer again."))),
         Writing,
     ))]
-async fn put(State(app): State<App>, asks: Result<Caller, Denied>, project: Segment, sent: Sent) -> Response {
+async fn put(
+    State(app): State<App>,
+    asks: Result<Caller, Denied>,
+    project: Segment,
+    mut sent: Sent,
+) -> Response {
     let given = async {
         let caller = asks?;
         caller.need(Scope::PhasesWrite)?;
         let project: ProjectId = asked::id("project", &project.0)?;
         caller.need_project(project)?;
-        let body = sent.json()?;
-        let days: Days = shape::body(&body)?;
+        let (days, body) = sent.read::<Days>(&app, Faults::default()).await?;
         let envelope = sent.envelope(&caller, &body)?;
-        let done = give(&app, project, days, &envelope, &body).await?;
+        let done = give(&app, project, days, &envelope, &body.json).await?;
         let after = &done.committed.after.timeline;
         let text =
             |end: fn(DateRange) -> chrono::NaiveDate| after.range().map(|range| end(range).to_string());
@@ -124,7 +129,7 @@ async fn put(State(app): State<App>, asks: Result<Caller, Denied>, project: Segm
             position: done.committed.position,
         };
         let status = if opened(&done) { StatusCode::CREATED } else { StatusCode::OK };
-        Ok(done.answer(status, &body))
+        Ok(done.answer(status, body).await?)
     };
     given.await.unwrap_or_else(Failure::into_problem)
 }

@@ -2,10 +2,12 @@
 
 use super::failure::{Broken, Failure, Stale};
 use super::phase::PhaseBody;
-use super::read::{self, AssignmentDays, Standing};
+use super::read::{self, AssignmentDays};
 use super::sent::Envelope;
 use crate::app::App;
 use crate::problem::{Problem, unavailable};
+use crate::request;
+use crate::work::{MANY, aside_if};
 use axum::Json;
 use axum::http::header::ETAG;
 use axum::http::{HeaderValue, StatusCode};
@@ -15,6 +17,7 @@ use phaseline_store::{Committed, ExecuteError, Quarantine, Request, StoreError};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The header with the position of a timeline's last event.
 pub(crate) const POSITION: &str = "phaseline-position";
@@ -64,6 +67,7 @@ pub(crate) async fn carry_out(app: &App, order: Order<'_>) -> Result<Done, Failu
         opening: order.opening,
         expected: order.envelope.expected,
         key: order.envelope.key_for(project),
+        deadline: request::deadline(),
     };
     let outcome = app.store.submit(request).await;
     app.telemetry.commanded(name, outcome_name(&outcome));
@@ -94,7 +98,10 @@ pub(crate) async fn carry_out(app: &App, order: Order<'_>) -> Result<Done, Failu
 async fn after(app: &App, project: ProjectId, committed: &Committed) -> Result<Vec<PhaseBody>, Failure> {
     let told = async {
         let days: AssignmentDays = read::assignment_days(app, project).await?;
-        if let Some(phases) = PhaseBody::all_of(&committed.after, project, committed.version, &days) {
+        let (folded, version) = (Arc::clone(&committed.after), committed.version);
+        let many = folded.timeline.phases().len() >= MANY;
+        let phases = aside_if(many, move || PhaseBody::all_of(&folded, project, version, &days));
+        if let Some(phases) = phases.await? {
             return Ok(phases);
         }
         // When a phase came into being is not known here while the command that creates it is being written.
@@ -194,12 +201,17 @@ fn outcome_name(outcome: &Result<Committed, ExecuteError>) -> &'static str {
 
 impl Done {
     /// An answer with the place that the command led to.
-    pub(crate) fn answer(&self, status: StatusCode, body: &impl Serialize) -> Response {
-        let mut response = answer(status, body, self.committed.version, self.committed.position);
+    pub(crate) async fn answer(
+        &self,
+        status: StatusCode,
+        body: impl Serialize + Send + 'static,
+    ) -> Result<Response, Box<Problem>> {
+        let place = (self.committed.version, self.committed.position);
+        let mut response = answer(status, body, self.phases.len(), place).await?;
         if self.committed.repeated {
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         }
-        response
+        Ok(response)
     }
 
     /// The phase of that id after the command.
@@ -208,9 +220,15 @@ impl Done {
     }
 }
 
-/// An answer with the timeline's version and the position of its last event.
-pub(crate) fn answer(status: StatusCode, body: &impl Serialize, version: i64, position: i64) -> Response {
-    with_place((status, Json(body)).into_response(), version, position)
+/// An answer that shows so many phases or assignments, with the timeline's version and the position of its last event.
+pub(crate) async fn answer(
+    status: StatusCode,
+    body: impl Serialize + Send + 'static,
+    entries: usize,
+    (version, position): (i64, i64),
+) -> Result<Response, Box<Problem>> {
+    let response = aside_if(entries >= MANY, move || (status, Json(body)).into_response()).await?;
+    Ok(with_place(response, version, position))
 }
 
 /// Adds the timeline's version and the position of its last event to an answer.
@@ -221,15 +239,25 @@ pub(crate) fn with_place(mut response: Response, version: i64, position: i64) ->
     response
 }
 
-/// An answer with what stands in the tables, marked if the log cannot say whether it is right.
+/// An answer with what stands in the tables, as [`answer`], marked if the log cannot say whether it is right.
 pub(crate) async fn standing_answer(
     app: &App,
-    found: &Standing,
-    body: &impl Serialize,
+    project: ProjectId,
+    body: impl Serialize + Send + 'static,
+    entries: usize,
+    place: (i64, i64),
 ) -> Result<Response, Box<Problem>> {
-    let mut response = answer(StatusCode::OK, body, found.version, found.position);
-    let quarantine =
-        app.store.quarantine_of(found.project).await.map_err(|error| Problem::of_store(&error))?;
+    let response = answer(StatusCode::OK, body, entries, place).await?;
+    marked(app, project, response).await
+}
+
+/// The same for an answer that is there.
+pub(crate) async fn marked(
+    app: &App,
+    project: ProjectId,
+    mut response: Response,
+) -> Result<Response, Box<Problem>> {
+    let quarantine = app.store.quarantine_of(project).await.map_err(|error| Problem::of_store(&error))?;
     mark(&mut response, quarantine.as_ref());
     Ok(response)
 }

@@ -137,6 +137,11 @@ impl Desk {
         .await;
     }
 
+    /// A batch whose body is a text.
+    pub(crate) fn batch_of_text(&self, project: &str, body: String) -> Ask<'_> {
+        self.post(&format!("/projects/{project}/phases/batch"), &Value::Null).body(body)
+    }
+
     /// All of `project_phases`, as text.
     pub(crate) async fn table(&self) -> String {
         self.text("SELECT coalesce(string_agg(p::text, E'\\n' ORDER BY p.id), '') FROM project_phases p")

@@ -140,3 +140,62 @@ async fn who_may_not_see_it_does_not_and_what_is_gone_is_still_told() {
     desk.get(&format!("/projects/{}/history", Uuid::new_v4())).send().await.is(404);
     desk.get(&format!("/phases/{}/history", Uuid::new_v4())).send().await.is(404);
 }
+
+#[tokio::test]
+async fn a_hidden_phase_and_one_that_is_not_there_are_answered_alike_and_in_about_the_same_time() {
+    let desk = Desk::start().await;
+    let (project, other) = (desk.project().await, desk.projects(2).await.swap_remove(1));
+    let hidden = desk.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+    let removed = desk.phases(&project).await[1]["id"].as_str().unwrap().to_owned();
+    desk.delete(&format!("/phases/{removed}")).send().await.is(200);
+    // A log in which a search from its beginning shows. Nothing reads it: the chain need not fit.
+    desk.sql(
+        "INSERT INTO phaseline.events SELECT tip.position + n, 'Timeline', gen_random_uuid(), 1, gen_random_uuid(), 'PhaseCreated',
+                1, json_build_object('phase_id', gen_random_uuid()), '{}', '', tip.recorded_at, tip.hash
+           FROM (SELECT * FROM phaseline.events ORDER BY position DESC LIMIT 1) tip, generate_series(1, 100000) n;
+         ANALYZE phaseline.events",
+    )
+    .await;
+    let eve = token(
+        &json!({ "sub": "eve", "exp": in_seconds(600), "scope": service::EVERYTHING, "projects": [other] }),
+    );
+    let ask = async |phase: &str| {
+        let began = std::time::Instant::now();
+        let path = format!("/api/v1/phases/{phase}/history");
+        let answer = desk.service.client.get(&path).bearer(&eve).send().await.is(404);
+        let mut names: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
+        names.sort();
+        (
+            began.elapsed(),
+            answer.text().replace(phase, "ID").split("\"request_id\"").next().unwrap().to_owned(),
+            names,
+        )
+    };
+    let median = |mut times: Vec<std::time::Duration>| {
+        times.sort();
+        times[times.len() / 2]
+    };
+    let (mut times, mut told, mut current) = ([Vec::new(), Vec::new(), Vec::new()], Vec::new(), Vec::new());
+    for _ in 0..25 {
+        let unknown = Uuid::new_v4().to_string();
+        for (times, phase) in times.iter_mut().zip([&hidden, &removed, &unknown]) {
+            let (took, text, names) = ask(phase).await;
+            times.push(took);
+            told.push((text, names));
+        }
+        // This one asks for what is there now, and never reads the log.
+        let began = std::time::Instant::now();
+        let path = format!("/api/v1/phases/{unknown}");
+        desk.service.client.get(&path).bearer(&eve).send().await.is(404);
+        current.push(began.elapsed());
+    }
+    told.dedup();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let [hidden, removed, unknown] = times.map(median);
+    let current = median(current);
+    // It was 100 times as long.
+    for took in [hidden, removed] {
+        assert!(unknown < took * 4 && took < unknown * 4, "{hidden:?} {removed:?} {unknown:?}");
+    }
+    assert!(unknown < current * 10, "{unknown:?}, where {current:?} are enough without the log");
+}

@@ -9,6 +9,8 @@
 
 mod auth;
 mod authz;
+mod bounds;
+mod crowd;
 mod desk;
 mod hardening;
 mod health;
@@ -24,7 +26,9 @@ mod phases;
 mod planted;
 mod problem;
 mod quarantine;
+mod queue;
 mod ready;
 mod service;
+mod stalled;
 mod timeline;
 mod two_services;

@@ -53,7 +53,8 @@ pub(crate) fn log_style(global: &GlobalArgs, args: &ServeArgs) -> Result<Style, 
 
 pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Failure> {
     let config = Config::find(&context.global, &args.service)?;
-    let settings = config.settings()?;
+    let mut settings = config.settings()?;
+    leave_files(&mut settings);
     let listener = listen(&config, &settings).await?;
     let address =
         listener.local_addr().map_err(|error| Failure::unexpected(format!("the listener: {error}")))?;
@@ -75,6 +76,33 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
     server::serve(listener, pool, settings, stop).await;
     tracing::info!("stopped");
     Ok(Exit::Done)
+}
+
+/// How many files a process needs beside its connections: its own, and those of health checks beyond `max_clients`.
+const OTHER_FILES: usize = 64;
+
+/// Takes no more clients than the process may open files for: otherwise the next connection, a health check among them, would
+/// wait until another one is closed.
+fn leave_files(settings: &mut Settings) {
+    let Some(files) = files() else { return };
+    let others = OTHER_FILES + settings.max_connections as usize;
+    let room = files.saturating_sub(others).max(1);
+    if room < settings.max_clients {
+        tracing::warn!(
+            max_clients = settings.max_clients,
+            files,
+            "this process may open {files} files only, so it takes {room} clients; raise that limit (ulimit -n, LimitNOFILE) or \
+             lower max_clients"
+        );
+        settings.max_clients = room;
+    }
+}
+
+/// How many files this process may open; none if it may open any number, or if the system does not say.
+fn files() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Takes the address. Without tokens it must be one that only this machine reaches.

@@ -18,7 +18,7 @@ const fn key(name: &'static str, variable: &'static str, default: Option<&'stati
 }
 
 /// All of them, in the order in which they are shown.
-pub(crate) const KEYS: [Key; 18] = [
+pub(crate) const KEYS: [Key; 21] = [
     key("listen", "PHASELINE_LISTEN", Some("127.0.0.1:8080")),
     key("database_url", "DATABASE_URL", None),
     key("role", "PHASELINE_ROLE", Some(phaseline_api::settings::DEFAULT_ROLE)),
@@ -31,9 +31,12 @@ pub(crate) const KEYS: [Key; 18] = [
     key("default_scopes", "PHASELINE_DEFAULT_SCOPES", Some("")),
     key("no_auth", "PHASELINE_NO_AUTH", Some("false")),
     key("max_connections", "PHASELINE_MAX_CONNECTIONS", Some("16")),
+    key("max_clients", "PHASELINE_MAX_CLIENTS", Some("800")),
     key("body_limit", "PHASELINE_BODY_LIMIT", Some("1MiB")),
+    key("max_phases", "PHASELINE_MAX_PHASES", Some("5000")),
     key("request_timeout", "PHASELINE_REQUEST_TIMEOUT", Some("30s")),
     key("idle_timeout", "PHASELINE_IDLE_TIMEOUT", Some("75s")),
+    key("write_timeout", "PHASELINE_WRITE_TIMEOUT", Some("30s")),
     key("shutdown_timeout", "PHASELINE_SHUTDOWN_TIMEOUT", Some("20s")),
     key("log_format", "PHASELINE_LOG_FORMAT", Some("text")),
     key("cache_timelines", "PHASELINE_CACHE_TIMELINES", Some("10000")),

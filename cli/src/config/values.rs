@@ -207,16 +207,20 @@ impl Config {
             role => Ok(Some(role.to_owned())),
         })?;
         let number = |name: &str| self.get(name).parsed(number);
+        let count = |name: &str| number(name).map(|number| usize::try_from(number).unwrap_or(usize::MAX));
         let duration = |name: &str| self.get(name).parsed(units::duration);
         Ok(Settings {
             auth,
             role,
             max_connections: number("max_connections")?,
+            max_clients: count("max_clients")?,
+            max_phases: count("max_phases")?,
             body_limit: self.get("body_limit").parsed(units::size)?,
             request_timeout: duration("request_timeout")?,
             idle_timeout: duration("idle_timeout")?,
+            write_timeout: duration("write_timeout")?,
             shutdown_timeout: duration("shutdown_timeout")?,
-            cache_timelines: usize::try_from(number("cache_timelines")?).unwrap_or(usize::MAX),
+            cache_timelines: count("cache_timelines")?,
             ..Settings::default()
         })
     }

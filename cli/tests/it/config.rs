@@ -103,6 +103,9 @@ fn a_wrong_value_names_where_it_stands() {
     for (key, wrong) in [
         ("max_connections", "many"),
         ("max_connections", "0"),
+        ("max_clients", "0"),
+        ("max_phases", "-1"),
+        ("write_timeout", "0s"),
         ("body_limit", "1MB"),
         ("request_timeout", "soon"),
         ("idle_timeout", "-1s"),

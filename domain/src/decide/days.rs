@@ -9,6 +9,7 @@ use crate::event::PhaseRemoved;
 use crate::rule::{self, Draft, phase, request, set};
 use crate::{Neighbours, PhaseDraft, PhaseId, Refusal, Timeline, TimelineEvent, Violation};
 use chrono::NaiveDate;
+use std::collections::HashMap;
 
 pub(super) fn create(
     timeline: &Timeline,
@@ -133,15 +134,17 @@ pub(super) fn reorder(timeline: &Timeline, order: &[PhaseId]) -> Result<Vec<Time
     broken.extend(set::all_named(timeline, order));
     Refusal::unless_empty(broken)?;
     let mut drafts: Vec<Draft<'_>> = timeline.phases().iter().map(Draft::from).collect();
+    let places: HashMap<PhaseId, usize> =
+        timeline.phases().iter().enumerate().map(|(at, phase)| (phase.id, at)).collect();
     let mut start = project.start();
     for id in order {
-        let at = position(timeline, *id);
+        let Some(at) = places.get(id).copied() else { continue };
         let (Some(draft), Some(phase)) = (drafts.get_mut(at), timeline.phases().get(at)) else { continue };
         draft.start_date = start;
         draft.end_date = start + (phase.range.end() - phase.range.start());
         start = day_after(draft.end_date);
     }
-    if let Some(draft) = order.last().and_then(|id| drafts.get_mut(position(timeline, *id))) {
+    if let Some(draft) = order.last().and_then(|id| drafts.get_mut(*places.get(id)?)) {
         draft.end_date = project.end();
     }
     Refusal::unless_empty(rule::validate(project, &drafts))?;

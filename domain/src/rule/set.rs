@@ -29,6 +29,7 @@ pub(crate) fn each_named_once(ids: &[PhaseId]) -> Vec<Violation> {
 
 /// V25, for each phase that the new order leaves out.
 pub(crate) fn all_named(timeline: &Timeline, order: &[PhaseId]) -> Vec<Violation> {
+    let order: HashSet<PhaseId> = order.iter().copied().collect();
     let left_out = timeline.phases().iter().filter(|phase| !order.contains(&phase.id));
     left_out.map(|phase| is_named(phase.id)).collect()
 }

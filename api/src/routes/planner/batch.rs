@@ -1,6 +1,6 @@
 //! The complete list of a project's phases at once.
 
-use super::{PlannerWriting, WriteHeaders, caller, no_days};
+use super::{PlannerWriting, WriteHeaders, caller, no_days, received};
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
 use crate::routes::asked::Amount;
@@ -8,16 +8,16 @@ use crate::routes::failure::{Failure, Stale};
 use crate::routes::phase::PhaseBody;
 use crate::routes::read::{self, Standing};
 use crate::routes::sent::{Segment, Sent};
-use crate::routes::shape::{self, Faults, Place, Shape};
+use crate::routes::shape::{Faults, Place, Shape};
 use crate::routes::write::{Order, carry_out, no_project};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::NaiveDate;
-use phaseline_domain::{PhaseDraft, PhaseId, ProjectId, ReplacementPhase, Rule, TimelineCommand};
+use phaseline_domain::{PhaseDraft, PhaseId, ReplacementPhase, Rule, TimelineCommand};
 use rust_decimal::Decimal;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use utoipa::ToSchema;
 
 /// The complete list of a project's phases. Phases that are left out are removed.
@@ -158,24 +158,19 @@ pub(super) async fn batch(
     State(app): State<App>,
     asks: Result<Caller, Denied>,
     project: Segment,
-    sent: Sent,
+    mut sent: Sent,
 ) -> Response {
-    replace(&app, asks, &project, &sent).await.unwrap_or_else(Failure::into_planners)
+    replace(&app, asks, &project, &mut sent).await.unwrap_or_else(Failure::into_planners)
 }
 
 async fn replace(
     app: &App,
     asks: Result<Caller, Denied>,
     project: &Segment,
-    sent: &Sent,
+    sent: &mut Sent,
 ) -> Result<Response, Failure> {
     let caller = caller(asks, Scope::PhasesWrite)?;
-    let body = sent.json()?;
-    let mut faults = Faults::default();
-    let id: Option<ProjectId> = shape::in_path("project_id", &project.0, &mut faults);
-    let read = Batch::read(&body, &Place::BODY, &mut faults);
-    let (project, batch) = faults.none_or(id.zip(read))?;
-    caller.need_project(project)?;
+    let (project, batch, body) = received::<Batch>(app, &caller, project, sent).await?;
     let mut envelope = sent.envelope(&caller, &body)?;
     envelope.expected = batch.version(envelope.expected)?;
 
@@ -196,7 +191,7 @@ async fn replace(
         command: command.clone(),
         opening,
         envelope: &envelope,
-        attempted: &body,
+        attempted: &body.json,
         fresh: fresh.clone(),
     };
     let done = match carry_out(app, order(None)).await {
@@ -204,14 +199,19 @@ async fn replace(
             let found =
                 read::standing(app, project).await?.ok_or_else(|| Failure::Missing(no_project(project)))?;
             if envelope.must_exist && envelope.expected.is_none() {
-                return Err(Failure::Stale(Box::new(Stale { current: found, attempted: body.clone() })));
+                return Err(Failure::Stale(Box::new(Stale {
+                    current: found,
+                    attempted: Value::clone(&body.json),
+                })));
             }
             carry_out(app, order(Some(opening(&found)?))).await?
         }
         done => done?,
     };
-    let listed: Vec<&PhaseBody> = asked.iter().filter_map(|(id, _)| done.phase(*id)).collect();
-    Ok(done.answer(StatusCode::OK, &listed))
+    let phases: HashMap<PhaseId, &PhaseBody> = done.phases.iter().map(|phase| (phase.id, phase)).collect();
+    let listed = asked.iter().filter_map(|(id, _)| phases.get(id).copied().cloned());
+    let listed: Vec<PhaseBody> = listed.collect();
+    Ok(done.answer(StatusCode::OK, listed).await?)
 }
 
 /// What opens the timeline of a project that has no phase yet, before it gets its list: the planner's own service takes a list

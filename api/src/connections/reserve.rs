@@ -1,0 +1,70 @@
+//! A few connections beyond those that the service takes, so that it can still be asked how it is: on each one request is
+//! answered. When these are used up, too, the oldest one on which nothing was asked yet makes room: whoever checks the service's
+//! health asks at once.
+
+use super::timed::Timed;
+use super::{BUFFER, Counted, HEAD, Limits};
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::task::AbortHandle;
+
+/// How many there are.
+const PLACES: usize = 16;
+
+/// How long the head of a request may take here.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The connections beyond the limit.
+pub(super) struct Reserve {
+    builder: http1::Builder,
+    router: Router,
+    /// The oldest first.
+    open: VecDeque<Open>,
+}
+
+struct Open {
+    task: AbortHandle,
+    /// Whether a request came.
+    asked: Arc<AtomicBool>,
+}
+
+impl Reserve {
+    pub(super) fn new(router: Router, limits: Limits) -> Self {
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout.min(PATIENCE));
+        builder.max_buf_size(BUFFER).max_header_size(HEAD).keep_alive(false);
+        Self { builder, router, open: VecDeque::new() }
+    }
+
+    /// Serves a connection, if there is room for it, or can be.
+    pub(super) fn serve(&mut self, stream: TokioIo<Timed>, counted: Counted, all: &GracefulShutdown) {
+        self.open.retain(|open| !open.task.is_finished());
+        if self.open.len() >= PLACES {
+            let silent = self.open.iter().position(|open| !open.asked.load(Ordering::Relaxed));
+            let Some(silent) = silent.and_then(|at| self.open.remove(at)) else { return };
+            silent.task.abort();
+        }
+        let asked = Arc::new(AtomicBool::new(false));
+        let (router, has_asked) = (TowerToHyperService::new(self.router.clone()), Arc::clone(&asked));
+        let service = service_fn(move |request| {
+            has_asked.store(true, Ordering::Relaxed);
+            router.call(request)
+        });
+        let connection = all.watch(self.builder.serve_connection(stream, service));
+        let task = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(counted);
+        });
+        self.open.push_back(Open { task: task.abort_handle(), asked });
+    }
+}

@@ -1,0 +1,224 @@
+//! Reads a body as JSON, and stops as soon as it has more entries than the service takes: a body of 1 MiB can hold 500 000
+//! values, which take a hundred times its size in memory. It also stops at a name that stands twice in an object: of its two
+//! values, readers on the way to here may take the first, and this service would take the last.
+
+use super::{Faults, Place};
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+
+/// How many values a body may have for each entry that a list may have. A phase of the planner's list has 10 members.
+const VALUES_PER_ENTRY: usize = 16;
+
+/// How many values a body may have whatever the lists' bound is.
+const VALUES_AT_LEAST: usize = 1000;
+
+/// Reads a body whose lists have at most `max_phases` entries.
+///
+/// # Errors
+/// A fault at the place where it is no JSON, or where it has too much.
+pub(crate) fn read(body: &[u8], max_phases: usize) -> Result<Value, Faults> {
+    let values = max_phases.saturating_mul(VALUES_PER_ENTRY).saturating_add(VALUES_AT_LEAST);
+    let reader = Reader { max_phases, values, left: Cell::new(values), excess: RefCell::default() };
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let read = reader.at(&Place::BODY).deserialize(&mut deserializer);
+    let read = read.and_then(|value| deserializer.end().map(|()| value));
+    read.map_err(|error| {
+        reader.excess.take().unwrap_or_else(|| {
+            let at = offset(body, error.line(), error.column());
+            Faults::one(&Place::BODY.entry(at), "json_invalid", told(&error))
+        })
+    })
+}
+
+/// What was read so far of a body, and how much there may be.
+struct Reader {
+    max_phases: usize,
+    values: usize,
+    left: Cell<usize>,
+    /// Why reading stopped, if it was not for an error in the JSON.
+    excess: RefCell<Option<Faults>>,
+}
+
+/// Reads the value at a place.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    reader: &'a Reader,
+    place: &'a Place<'a>,
+}
+
+impl Reader {
+    const fn at<'a>(&'a self, place: &'a Place<'a>) -> At<'a> {
+        At { reader: self, place }
+    }
+
+    /// Ends the reading.
+    fn stop<E: Error>(&self, place: &Place<'_>, kind: &'static str, message: String) -> E {
+        *self.excess.borrow_mut() = Some(Faults::one(place, kind, message));
+        E::custom("too much")
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for At<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let Some(left) = self.reader.left.get().checked_sub(1) else {
+            let message = format!("Body should have at most {} values (max_phases)", self.reader.values);
+            return Err(self.reader.stop(&Place::BODY, "too_long", message));
+        };
+        self.reader.left.set(left);
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// Stands for the entry behind the last one that a list may have.
+struct OneTooMany<'a>(At<'a>);
+
+impl<'de> DeserializeSeed<'de> for OneTooMany<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, _: D) -> Result<Value, D::Error> {
+        let At { reader, place } = self.0;
+        let message = format!("List should have at most {} items (max_phases)", reader.max_phases);
+        Err(reader.stop(place, "too_long", message))
+    }
+}
+
+impl<'de> Visitor<'de> for At<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while list.len() < self.reader.max_phases {
+            let place = self.place.entry(list.len());
+            match entries.next_element_seed(self.reader.at(&place))? {
+                Some(entry) => list.push(entry),
+                None => return Ok(Value::Array(list)),
+            }
+        }
+        entries.next_element_seed(OneTooMany(self))?;
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let place = self.place.member(&name);
+            let value = members.next_value_seed(self.reader.at(&place))?;
+            if object.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("{TWICE}: {name:?}")));
+            }
+            object.insert(name, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+/// How an error says that a name stands twice.
+const TWICE: &str = "a name stands twice in an object";
+
+/// What is wrong with a text, for a person: the planner's own words, unless it is a name that stands twice.
+fn told(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if text.starts_with(TWICE) {
+        format!("JSON decode error: {text}")
+    } else {
+        "JSON decode error".to_owned()
+    }
+}
+
+/// The character at a line and column, from 0.
+fn offset(body: &[u8], line: usize, column: usize) -> usize {
+    let before: usize =
+        body.split(|byte| *byte == b'\n').take(line.saturating_sub(1)).map(|line| line.len() + 1).sum();
+    let at = (before + column).saturating_sub(1).min(body.len());
+    String::from_utf8_lossy(body.get(..at).unwrap_or_default()).chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_read_as_it_would_be_without_bounds() {
+        for text in [
+            r#"{"a": [1, -2, 3.5, 1e300, "x\u00e9\n", null, true, {}, []], "b": {"c": "d"}, "a ": 0}"#,
+            "7",
+            r#"[{"a": 1}, {"a": 2}]"#,
+            "18446744073709551615",
+        ] {
+            assert_eq!(read(text.as_bytes(), 9).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_or_names_a_member_twice_is_refused() {
+        for text in ["", "{", "nul", "1e999", "\"\\ud800\""] {
+            assert_eq!(
+                read(text.as_bytes(), 9).unwrap_err().first()[0].message,
+                "JSON decode error",
+                "{text}"
+            );
+        }
+        for text in ["{\"a\":1,\"a\":1}", "[{\"x\":{\"a\":1,\"b\":2,\"\\u0061\":3}}]"] {
+            let faults = read(text.as_bytes(), 9).unwrap_err();
+            assert!(faults.first()[0].message.contains("stands twice in an object: \"a\""), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_list_that_is_too_long_ends_the_reading_at_its_place() {
+        let fault = |text: &str| {
+            let faults = read(text.as_bytes(), 3).unwrap_err();
+            let [only] = faults.first() else { panic!("{faults:?}") };
+            (only.arrows(), only.message.clone(), only.kind)
+        };
+        let message = "List should have at most 3 items (max_phases)".to_owned();
+        // What comes behind the last entry is not even looked at.
+        assert_eq!(fault("[1, 2, 3, x"), ("body".to_owned(), message.clone(), "too_long"));
+        let inside = fault(r#"{"phases": [{"a": [1, 2, 3, 4]}]}"#);
+        assert_eq!(inside, ("body -> phases -> 0 -> a".to_owned(), message, "too_long"));
+        assert_eq!(fault("[1, 2,"), ("body -> 5".to_owned(), "JSON decode error".to_owned(), "json_invalid"));
+        assert!(read(b"[1, 2, 3]", 3).is_ok());
+    }
+
+    #[test]
+    fn members_and_nested_lists_are_bounded_together() {
+        let wide: String = (0..1100).map(|n| format!("\"m{n}\":0,")).collect();
+        let faults = read(format!("{{{wide}\"last\":0}}").as_bytes(), 3).unwrap_err();
+        assert_eq!(faults.first()[0].message, "Body should have at most 1048 values (max_phases)");
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        assert_eq!(read(deep.as_bytes(), 3).unwrap_err().first()[0].kind, "json_invalid");
+    }
+}

@@ -1,0 +1,79 @@
+//! More connections than the service takes.
+
+use crate::desk::Desk;
+use crate::service::{Service, settings};
+use phaseline_api::settings::Settings;
+use phaseline_tests::http::Client;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+async fn idle(desk: &Desk, count: usize) -> Vec<TcpStream> {
+    let mut all = Vec::new();
+    for _ in 0..count {
+        all.push(TcpStream::connect(desk.service.client.address()).await.unwrap());
+    }
+    all
+}
+
+#[tokio::test]
+async fn idle_connections_beyond_the_limit_leave_room_for_health_checks() {
+    let desk = Desk::start().await;
+    let service = Service::over(&desk.database, Settings { max_clients: 20, ..settings() }).await;
+    let desk = Desk { service, ..desk };
+    let project = desk.project().await;
+    // Nothing is closed for being idle while this runs: the limit of that is 75 s.
+    let crowd = idle(&desk, 300).await;
+    for path in ["/livez", "/readyz", "/metrics"] {
+        // A connection of its own each time.
+        let answer = Client::new(desk.service.client.address()).get(path).send().await.is(200);
+        assert_eq!(answer.header("connection"), "close");
+    }
+    let path = format!("/api/v1/projects/{project}/phases");
+    let answer =
+        Client::new(desk.service.client.address()).get(&path).bearer(&desk.token).send().await.is(503);
+    assert_eq!(answer.json()["code"], "too_many_connections");
+    assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
+    drop(crowd);
+    let mut status = 0;
+    for _ in 0..300 {
+        status =
+            Client::new(desk.service.client.address()).get(&path).bearer(&desk.token).send().await.status;
+        if status == 200 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(status, 200, "there is room again");
+}
+
+#[tokio::test]
+async fn connections_that_are_there_are_served_however_many_come() {
+    let desk = Desk::start().await;
+    let service = Service::over(&desk.database, Settings { max_clients: 2, ..settings() }).await;
+    let desk = Desk { service, ..desk };
+    let project = desk.project().await;
+    let path = format!("/projects/{project}/phases");
+    desk.get(&path).send().await.is(200);
+    let _crowd = idle(&desk, 50).await;
+    for _ in 0..3 {
+        desk.get(&path).send().await.is(200);
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_larger_than_any_is_refused_and_one_with_a_long_token_is_not() {
+    let desk = Desk::start().await;
+    let long = "x".repeat(50_000);
+    desk.service.client.get("/livez").header("x-long", &long).send().await.is(200);
+    let mut raw = TcpStream::connect(desk.service.client.address()).await.unwrap();
+    let head = format!("GET /livez HTTP/1.1\r\nHost: localhost\r\nx-long: {}", "x".repeat(390_000));
+    // The service closes the connection before all of it is there.
+    let _ = raw.write_all(head.as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(60), raw.read_to_end(&mut answer))
+        .await
+        .expect("it is closed");
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}

@@ -1,0 +1,125 @@
+//! Decides one command, and puts together what is to be written of it.
+
+use super::{Decision, Job};
+use crate::append::Append;
+use crate::cache::Memory;
+use crate::execute::decided;
+use crate::timeline::{Place, Start, stream_of};
+use crate::{FoldedTimeline, InlineProjection, NewEvent, StoreError};
+use phaseline_domain::{TimelineCommand, TimelineEvent};
+use std::sync::Arc;
+
+/// From how many phases on a command is decided on a thread for blocking work: with 5 000 it takes some 100 ms, in which the
+/// worker's thread would serve nobody else.
+const MANY: usize = 256;
+
+/// Whether to decide a command on a timeline takes so long that a worker's thread should not do it.
+pub(crate) fn is_large(timeline: &FoldedTimeline, command: &TimelineCommand) -> bool {
+    let named = match command {
+        TimelineCommand::ReplaceAll { phases } => phases.len(),
+        TimelineCommand::Reorder { phases } => phases.len(),
+        _ => 0,
+    };
+    timeline.timeline.phases().len().max(named) >= MANY
+}
+
+/// What is to be done about a command.
+pub(super) enum Step {
+    Nothing(Decision, Start),
+    Append(Box<Decided>),
+}
+
+/// What is to be written of a command.
+pub(super) struct Decided {
+    pub(super) append: Append,
+    pub(super) adoption: Vec<TimelineEvent>,
+    pub(super) events: Vec<TimelineEvent>,
+    pub(super) foreseen: FoldedTimeline,
+}
+
+/// What is needed to decide.
+pub(super) struct Decider<P> {
+    pub(super) projection: P,
+    pub(super) memory: Arc<Memory>,
+    /// Whether rows are found by their places.
+    pub(super) needs_places: bool,
+}
+
+impl<P: InlineProjection> Decider<P> {
+    /// Decides one command; `ahead` is what those before it in the batch lead to. Nothing if that panicked: then whoever waits
+    /// learns that the task ended.
+    pub(super) async fn decide(
+        self,
+        job: Job,
+        ahead: Option<&FoldedTimeline>,
+    ) -> Option<(Job, Result<Step, StoreError>)> {
+        let on = ahead.unwrap_or(&job.start.folded);
+        if !is_large(on, &job.request.command) {
+            let step = self.prepare(&job, ahead);
+            return Some((job, step));
+        }
+        let ahead = ahead.cloned();
+        let deciding = tokio::task::spawn_blocking(move || {
+            let step = self.prepare(&job, ahead.as_ref());
+            (job, step)
+        });
+        deciding.await.ok()
+    }
+
+    /// Decides one command on the latest that is known: what the batch leads to, else what is in memory, else what the
+    /// command brought along.
+    fn prepare(&self, job: &Job, ahead: Option<&FoldedTimeline>) -> Result<Step, StoreError> {
+        let project = job.request.project;
+        let known;
+        let mut adoption = None;
+        let state = match ahead {
+            Some(state) => state,
+            None => {
+                known =
+                    self.memory.timeline(project).filter(|known| known.version > job.start.folded.version);
+                adoption = job.start.adoption.as_ref().filter(|_| known.is_none());
+                known.as_deref().unwrap_or(&job.start.folded)
+            }
+        };
+        let on =
+            |folded: &FoldedTimeline| Start { folded: Arc::new(folded.clone()), adoption: adoption.cloned() };
+        if let Some(expected) = job.request.expected
+            && expected != state.version
+        {
+            return Ok(Step::Nothing(Decision::Stale { expected }, on(state)));
+        }
+        let asked = decided(&state.timeline, job.request.opening.as_ref(), &job.request.command);
+        let decided = match asked {
+            Err(refusal) => return Ok(Step::Nothing(Decision::Refused(refusal), on(state))),
+            // A key is of no use where the log knows nothing that the answer could be told from again.
+            Ok(decided) if decided.is_empty() && (job.request.key.is_none() || state.version == 0) => {
+                return Ok(Step::Nothing(Decision::Unchanged, on(state)));
+            }
+            Ok(decided) => decided,
+        };
+        // A command that changes nothing adopts nothing.
+        let adoption = adoption.filter(|_| !decided.is_empty());
+        let adopted = adoption.map(|adoption| adoption.events.clone()).unwrap_or_default();
+        let events: Vec<NewEvent> =
+            adopted.iter().chain(&decided).map(NewEvent::timeline).collect::<Result<_, _>>()?;
+        let mut foreseen = state.clone();
+        decided.iter().for_each(|event| foreseen.foresee(event));
+        foreseen.version = state.version + i64::try_from(events.len()).unwrap_or_default();
+        let changes = if decided.is_empty() {
+            None
+        } else {
+            let place = |phase| self.memory.place(phase);
+            let places: Option<Place<'_>> = self.needs_places.then_some(&place);
+            Some(self.projection.changes(&foreseen, adoption, &decided, places)?)
+        };
+        let append = Append {
+            stream: stream_of(project),
+            expected: state.version,
+            events,
+            metadata: job.request.metadata.clone(),
+            changes,
+            key: job.request.key.clone(),
+        };
+        Ok(Step::Append(Box::new(Decided { append, adoption: adopted, events: decided, foreseen })))
+    }
+}

@@ -1,0 +1,53 @@
+//! A batch ends when the time of its requests does, also what it waits for in the database.
+
+use crate::StoreError;
+use crate::append::{self, Append, Appending};
+use sqlx::{Connection, PgConnection};
+use std::time::{Duration, Instant};
+
+/// Until when somebody waits for a batch; none if nobody says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// The latest of several requests; none if one of them has none.
+    pub(super) fn latest(deadlines: impl IntoIterator<Item = Option<Instant>>) -> Self {
+        let all: Option<Vec<Instant>> = deadlines.into_iter().collect();
+        Self(all.and_then(|all| all.into_iter().max()))
+    }
+
+    /// How long a lock may be waited for, if the connection's own settings have `patience`. Not quite that long: the database
+    /// and this clock need not agree to the millisecond.
+    pub(super) fn patience(self, patience: Duration) -> Duration {
+        let left = self.0.map_or(patience, |end| end.saturating_duration_since(Instant::now()));
+        left.min(patience) * 9 / 10
+    }
+
+    /// Appends a batch. If less time is left than the connection would wait for a lock, the statement gets its own limits, for
+    /// three more round trips; as long as no queue has formed there is more.
+    pub(super) async fn verdicts(
+        self,
+        connection: &mut PgConnection,
+        batch: &[Append],
+        patience: Duration,
+    ) -> Result<Appending, StoreError> {
+        let left = self.0.map(|end| end.saturating_duration_since(Instant::now()));
+        let Some(left) = left.filter(|left| *left < patience) else {
+            return append::verdicts(connection, batch).await;
+        };
+        // A lock's limit that is not shorter would never be the one that ends the statement.
+        let limits = [left * 9 / 10, left].map(|limit| limit.as_millis().max(1).to_string());
+        let [for_a_lock, in_all] = limits;
+        let mut transaction = connection.begin().await?;
+        sqlx::query(
+            "SELECT pg_catalog.set_config('lock_timeout', $1, true), pg_catalog.set_config('statement_timeout', $2, true)",
+        )
+        .bind(for_a_lock)
+        .bind(in_all)
+        .execute(&mut *transaction)
+        .await?;
+        let appending = append::verdicts(&mut transaction, batch).await?;
+        transaction.commit().await?;
+        Ok(appending)
+    }
+}
