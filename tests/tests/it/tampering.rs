@@ -132,7 +132,8 @@ async fn an_object_of_another_owner_is_named() {
          ALTER TABLE phaseline.head OWNER TO phaseline_test_owner",
     );
     let found = differences(&database).await;
-    let owned = found.iter().filter(|one| one.text.contains("belongs to phaseline_test_owner, not to ")).count();
+    let owned =
+        found.iter().filter(|one| one.text.contains("belongs to phaseline_test_owner, not to ")).count();
     assert_eq!(owned, 2, "{found:?}");
 }
 
