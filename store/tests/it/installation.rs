@@ -38,6 +38,42 @@ async fn a_lost_head_is_made_again_from_the_events() {
     );
 }
 
+#[tokio::test]
+async fn a_phases_project_is_found_by_index_also_beside_an_event_that_cannot_be_taken_apart() {
+    use phaseline_domain::{PhaseId, ProjectId};
+    use phaseline_store::{Import, NewEvent, timeline::holders};
+    use sqlx::Connection;
+    let database = log().await;
+    let mut connection = connect(&database).await;
+    let phase = PhaseId::random();
+    let mut payloads = vec![
+        format!(r#"{{"name":"\"phase_id\":\"x\"","phase_id":"{phase}"}}"#),
+        r#"{"phase_id":"\u0000","name":"\ud800"}"#.to_owned(),
+    ];
+    payloads.resize_with(2000, || format!(r#"{{"phase_id":"{}"}}"#, PhaseId::random()));
+    let mut transaction = connection.begin().await.unwrap();
+    let mut import = Import::begin(&mut transaction).await.unwrap();
+    for (version, payload) in (1..).zip(payloads) {
+        let event = NewEvent::new("PhaseCreated", 1, payload);
+        import.push(stream(1), version, &event, "{}").await.unwrap();
+    }
+    import.finish().await.unwrap();
+    transaction.commit().await.unwrap();
+    database.psql("DROP INDEX phaseline.events_phase_id_idx");
+    schema::install(&mut connection).await.unwrap();
+    database.psql("ANALYZE phaseline.events");
+    let project = ProjectId::from(stream(1).id);
+    assert_eq!(holders(&mut connection, &[phase]).await.unwrap(), [project]);
+    assert_eq!(holders(&mut connection, &[PhaseId::random()]).await.unwrap(), []);
+    drop(connection);
+    let used = "SELECT idx_scan > 0 FROM pg_stat_user_indexes WHERE indexrelname = 'events_phase_id_idx'";
+    let began = std::time::Instant::now();
+    while database.psql(used).trim() != "t" {
+        assert!(began.elapsed().as_secs() < 60, "the index is not used");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
 /// Roles belong to the whole server: databases that are set up at the same time must not get in each other's way.
 #[tokio::test]
 async fn several_databases_are_installed_at_once() {
