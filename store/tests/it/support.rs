@@ -23,7 +23,7 @@ pub(crate) fn stream(id: u128) -> StreamId {
 }
 
 pub(crate) fn command(stream: StreamId, expected: i64, events: usize) -> Append {
-    let event = |n| NewEvent::new("Happened", 1, format!("{{\"n\":{n},\"text\":\"né \\\"x\\\"\"}}"));
+    let event = |n| NewEvent::new("PhaseRenamed", 1, format!("{{\"n\":{n},\"text\":\"né \\\"x\\\"\"}}"));
     Append {
         stream,
         expected,
