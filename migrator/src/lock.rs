@@ -69,6 +69,12 @@ pub(crate) async fn lock_run(
     }
 }
 
+/// Lets the run lock go. The end of the connection does so too, but only when the server notices it: the next run of the same
+/// process, as in a rehearsal, would find the lock held. A connection that is broken has lost it already.
+pub(crate) async fn release_run(connection: &mut PgConnection) {
+    let _ = sqlx::query("SELECT pg_catalog.pg_advisory_unlock($1)").bind(RUN_KEY).execute(connection).await;
+}
+
 /// Whether the process of a holder, as [`run_lock_holder`] describes it, lives; unknown if it is another machine's.
 fn lives(holder: &str, host: &str) -> Option<bool> {
     let rest = holder.split_once(" pid ")?.1;

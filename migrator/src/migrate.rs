@@ -13,7 +13,7 @@ use crate::ddl;
 use crate::definition::{self, Luggage, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
 use crate::journal::{self, Begin, Journal};
-use crate::lock::{Head, lock_run, lock_tables};
+use crate::lock::{Head, lock_run, lock_tables, release_run};
 use crate::plan::{Counts, Outcome, Plan, PlanOptions, Prepared, SHADOW, new_phases, prepare};
 use crate::progress::Progress;
 use crate::run::{Direction, LegacySchemaRecorded, Operator};
@@ -83,14 +83,18 @@ pub async fn migrate(
     if options.plan.adopt_migrated
         && let Some(found) = foreign_migration(&mut connection, &options.plan, progress).await?
     {
-        return takeover::take_over(database, &mut connection, &mut watcher, found, options, progress, begun)
-            .await;
+        let taken =
+            takeover::take_over(database, &mut connection, &mut watcher, found, options, progress, begun)
+                .await;
+        release_run(&mut connection).await;
+        return taken;
     }
     let mut journal = None;
     let done = attempts(&mut connection, &mut watcher, options, progress, begun, &mut journal).await;
     if let (Err(error), Some(journal)) = (&done, &journal) {
         journal::failed(database, &mut connection, journal, error).await;
     }
+    release_run(&mut connection).await;
     done
 }
 

@@ -13,7 +13,7 @@ use crate::ddl;
 use crate::definition::{self, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
 use crate::journal::{self, Begin, Journal};
-use crate::lock::{Head, lock_run, lock_tables};
+use crate::lock::{Head, lock_run, lock_tables, release_run};
 use crate::migrate::{check_definition, millis, set_revision, stop_if_asked, with_own_tables};
 use crate::plan::SHADOW;
 use crate::progress::Progress;
@@ -154,6 +154,7 @@ pub async fn rollback(
     if let (Err(error), Some(journal)) = (&done, &journal) {
         journal::failed(database, &mut connection, journal, error).await;
     }
+    release_run(&mut connection).await;
     done
 }
 
