@@ -322,15 +322,15 @@ need_cargo_deny() {
 
 # In a virtual environment of its own, made anew when what is wanted is not what is there.
 need_schemathesis() {
-    local wanted=scripts/fuzz/requirements.txt folder=${CARGO_TARGET_DIR:-target}/fuzz
-    cmp -s "$wanted" "$folder/installed.txt" && [[ -x $folder/bin/schemathesis ]] && return
-    say "missing: $(grep '^schemathesis==' "$wanted"); installing it into $folder"
+    local requirements=scripts/fuzz/requirements.txt folder=${CARGO_TARGET_DIR:-target}/fuzz
+    cmp -s "$requirements" "$folder/installed.txt" && [[ -x $folder/bin/schemathesis ]] && return
+    say "missing: $(grep '^schemathesis==' "$requirements"); installing it into $folder"
     rm -rf "$folder"
     python3 -m venv "$folder" </dev/null >&2 || die "python3 -m venv $folder failed; look above"
     # Versions that this Python does not need are passed over.
-    "$folder/bin/pip" --disable-pip-version-check --quiet install --constraint "$wanted" schemathesis </dev/null >&2 ||
+    "$folder/bin/pip" --disable-pip-version-check --quiet install --constraint "$requirements" schemathesis </dev/null >&2 ||
         die "pip could not install schemathesis; look above"
-    cp "$wanted" "$folder/installed.txt"
+    cp "$requirements" "$folder/installed.txt"
 }
 
 # An older minor version, for the tests of upgrades in place. It is a package for Linux with glibc, so it cannot be had everywhere.
