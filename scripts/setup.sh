@@ -287,8 +287,6 @@ refuse_older_postgres() {
         die "tested on PostgreSQL $installed, but the packages offer $offered; run: make setup UPGRADE=1"
     elif [[ -n $known ]]; then
         say "PostgreSQL $(postgres_version), $bindir: the newest that the packages offer"
-    elif [[ ${CI:-} == true ]]; then
-        die "what the packages offer today is not known: apt-get update failed, or may not be run"
     else
         say "PostgreSQL $(postgres_version), $bindir: what the packages offer today is not known"
     fi
