@@ -78,8 +78,8 @@ calls (object, function) AS (
       JOIN pg_catalog.pg_amproc s ON s.amprocfamily = k.opcfamily
      WHERE $2 = 'write'
 )
-SELECT DISTINCT format('%s runs %s, which belongs to %I and would have the rights of %I: work as %3$I, or as a superuser''s '
-           || 'function it would be trusted', c.object,
+SELECT DISTINCT format('%s runs %s, which belongs to %I and would have the rights of %I: work as %3$I, or give the '
+           || 'function to a superuser who has read it', c.object,
            pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0), pg_catalog.pg_get_userbyid(p.proowner), runner.rolname)
   FROM runner, calls c
   JOIN pg_catalog.pg_proc p ON p.oid = c.function
