@@ -36,7 +36,10 @@ pub struct HistoryEntry {
     pub words: String,
     /// What it changed.
     pub changes: Vec<FieldChange>,
-    /// Who, why, by what way.
+    /// The login that wrote it, in the database's own word; what follows is the writer's. None in events written before logins
+    /// were recorded.
+    pub login: Option<String>,
+    /// Who, why, by what way, as the writer claims.
     #[serde(flatten)]
     pub metadata: Metadata,
 }
@@ -93,6 +96,7 @@ impl Teller {
             phase_name: named,
             words,
             changes,
+            login: recorded.recorded.login.clone(),
             metadata: recorded.recorded.metadata.clone(),
         })
     }

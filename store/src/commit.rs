@@ -14,8 +14,8 @@ pub(crate) use snapshots::Snapshots;
 use crate::append::{self, Append, Appended, Appending, Verdict};
 use crate::cache::Memory;
 use crate::execute::{Request, decided};
-use crate::timeline::{Place, Start, stream_of};
-use crate::{Committed, Earlier, FoldedTimeline, InlineProjection, NewEvent, StoreError};
+use crate::timeline::{Start, stream_of};
+use crate::{Committed, Earlier, FoldedTimeline, NewEvent, StoreError};
 use chrono::{DateTime, Utc};
 use phaseline_domain::{ProjectId, Refusal, TimelineEvent};
 use sqlx::PgPool;
@@ -95,9 +95,8 @@ pub(crate) enum Decision {
 
 /// The committing task.
 #[derive(Debug)]
-pub(crate) struct Committer<P> {
+pub(crate) struct Committer {
     pub(crate) pool: PgPool,
-    pub(crate) projection: P,
     pub(crate) memory: Arc<Memory>,
     /// The connection of the last batch: the server's process behind it has all plans and pages at hand, which the next one
     /// from the pool has not.
@@ -117,7 +116,7 @@ struct Prepared {
     foreseen: FoldedTimeline,
 }
 
-impl<P: InlineProjection> Committer<P> {
+impl Committer {
     async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -232,19 +231,16 @@ impl<P: InlineProjection> Committer<P> {
         let mut foreseen = state.clone();
         decided.iter().for_each(|event| foreseen.foresee(event));
         foreseen.version = state.version + i64::try_from(events.len()).unwrap_or_default();
-        let changes = if decided.is_empty() {
-            None
-        } else {
-            let place = |phase| self.memory.place(phase);
-            let places: Option<Place<'_>> = self.snapshots.is_held().then_some(&place);
-            Some(self.projection.changes(&foreseen, adoption, &decided, places)?)
-        };
+        let place = |event: &TimelineEvent| event.phase_id().and_then(|phase| self.memory.place(phase));
+        let places = || adopted.iter().chain(&decided).map(place).collect();
+        let places = self.snapshots.is_held().then(places);
         let append = Append {
             stream: stream_of(project),
             expected: state.version,
             events,
             metadata: job.request.metadata.clone(),
-            changes,
+            witness: adoption.map(|adoption| adoption.witness.clone()),
+            places,
             key: job.request.key.clone(),
         };
         Ok(Step::Append(Box::new(Decided { append, adoption: adopted, events: decided, foreseen })))
@@ -284,15 +280,7 @@ impl<P: InlineProjection> Committer<P> {
                         one.job.answer(Ok(Outcome::Lost(self.conflict(project, append.expected))));
                         continue;
                     }
-                    let append = match self.anew(append, &one, states.get(&project)) {
-                        Ok(append) => append,
-                        Err(error) => {
-                            broken.insert(project);
-                            one.job.answer(Err(error));
-                            continue;
-                        }
-                    };
-                    match self.together(std::slice::from_ref(&append)).await {
+                    match self.together(std::slice::from_ref(append)).await {
                         Ok(appending) => {
                             if !matches!(appending.verdicts[..], [Verdict::Appended(_)]) {
                                 broken.insert(project);
@@ -311,23 +299,6 @@ impl<P: InlineProjection> Committer<P> {
             }
         }
         reached
-    }
-
-    /// What is sent of a command that is tried alone. If others of its batch led to what it was decided on, they have their
-    /// times by now, and in one transaction with them it could do without: the rows of phases that they created say when.
-    fn anew(
-        &self,
-        append: &Append,
-        one: &Prepared,
-        before: Option<&Arc<FoldedTimeline>>,
-    ) -> Result<Append, StoreError> {
-        let mut append = append.clone();
-        if let (Some(changes), Some(before)) = (&mut append.changes, before) {
-            let mut foreseen = FoldedTimeline::clone(before);
-            one.decided.iter().for_each(|event| foreseen.foresee(event));
-            *changes = self.projection.changes(&foreseen, None, &one.decided, None)?;
-        }
-        Ok(append)
     }
 
     /// One call of the database. If the connection is lost on the way, the same batch is sent once more: what was written

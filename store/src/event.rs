@@ -145,6 +145,8 @@ pub struct RawEvent<'a> {
     pub recorded_at: DateTime<Utc>,
     /// The chain's hash up to here.
     pub hash: [u8; 32],
+    /// The login that wrote it, in the database's own word; none in events written before logins were recorded.
+    pub login: Option<&'a str>,
 }
 
 /// An event as it stands in the log, owned.
@@ -170,6 +172,8 @@ pub struct RecordedEvent {
     pub metadata: Metadata,
     /// When it was recorded (UTC).
     pub recorded_at: DateTime<Utc>,
+    /// The login that wrote it, in the database's own word; none in events written before logins were recorded.
+    pub login: Option<String>,
 }
 
 impl RawEvent<'_> {
@@ -186,6 +190,7 @@ impl RawEvent<'_> {
             payload: self.payload.to_owned(),
             metadata: serde_json::from_str(self.metadata).unwrap_or_default(),
             recorded_at: self.recorded_at,
+            login: self.login.map(str::to_owned),
         }
     }
 

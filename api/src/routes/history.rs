@@ -68,6 +68,10 @@ struct Entry {
     words: String,
     /// What it changed.
     changes: Vec<Change>,
+    /// The login that wrote it, as the database knows it; null in events written before logins were recorded. All that follows
+    /// is the writer's claim.
+    #[schema(required)]
+    login: Option<String>,
     /// Who did it.
     #[schema(nullable = false)]
     actor: Option<String>,

@@ -27,7 +27,7 @@ impl From<sqlx::Error> for Failure {
             "25006" => Self::refused("read_only", text).remedy(
                 "This server takes no writes (a standby, or read-only by default): connect to the primary.",
             ),
-            "23503" | "23505" | "PL001" => Self::refused("conflicting_row", text),
+            "23503" | "23505" | "PL001" | "PL003" => Self::refused("conflicting_row", text),
             "53100" | "53200" => Self::new(Exit::Unexpected, "out_of_space", text)
                 .remedy("Make room on the server, then run it again."),
             "57014" => Self::new(Exit::Interrupted, "cancelled", text).remedy("Run the same command again."),
@@ -103,6 +103,7 @@ impl From<StoreError> for Failure {
             .remedy("Run: phaseline plan"),
             StoreError::NewerSchema { .. } => Self::refused("newer_schema", text)
                 .remedy("Use the phaseline that upgraded this database, or a later one. An older one would not know what it does."),
+            StoreError::OlderSchema { .. } => Self::refused("older_schema", text).remedy("Run: phaseline upgrade"),
             StoreError::NotAccepting => Self::refused(
                 "legacy_shape",
                 "the database is in the legacy shape, in which timelines take no commands",

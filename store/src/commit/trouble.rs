@@ -41,6 +41,7 @@ pub(super) fn again(error: &StoreError) -> StoreError {
         StoreError::Database(sqlx::Error::PoolClosed) => StoreError::Database(sqlx::Error::PoolClosed),
         held if is_held_up(held) => StoreError::Busy(held.to_string()),
         StoreError::Busy(why) => StoreError::Busy(why.clone()),
+        StoreError::OlderSchema { found, known } => StoreError::OlderSchema { found: *found, known: *known },
         StoreError::Database(error) => {
             StoreError::Database(sqlx::Error::Io(std::io::Error::other(error.to_string())))
         }

@@ -378,9 +378,8 @@ async fn commands_go_on_while_a_rollback_is_prepared() {
     let append = format!(
         "SET lock_timeout = '5s'; SELECT verdict FROM phaseline.append(ARRAY['Timeline'], ARRAY['{project}'::uuid],
             ARRAY[(SELECT max(version) FROM phaseline.events WHERE stream_id = '{project}' AND stream_type = 'Timeline')],
-            ARRAY[1], ARRAY[NULL::text], ARRAY[gen_random_uuid()], ARRAY['PhaseRenamed'], ARRAY[1],
-            ARRAY['{{\"phase_id\":\"{phase}\",\"name\":\"By hand\"}}'], ARRAY['{{}}'], ARRAY['\\x00'::bytea],
-            ARRAY[sha256('\\x00')])"
+            ARRAY[1], ARRAY['{{}}'], NULL, ARRAY[gen_random_uuid()], ARRAY['PhaseRenamed'], ARRAY[1],
+            ARRAY['{{\"phase_id\":\"{phase}\",\"name\":\"By hand\"}}'], ARRAY[uuid_send(gen_random_uuid())])"
     );
     let append: &'static str = Box::leak(append.into_boxed_str());
     let meanwhile = Meanwhile::new(&database, "locking the tables", append);
