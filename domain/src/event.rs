@@ -55,6 +55,9 @@ macro_rules! events {
         })*
 
         impl TimelineEvent {
+            /// The names of all types, and the schema version that each has.
+            pub const TYPES: &'static [(&'static str, i32)] = &[$((stringify!($name), $version)),*];
+
             /// The type's name, as the log keeps it.
             pub fn type_name(&self) -> &'static str {
                 match self { $(Self::$name(_) => stringify!($name)),* }

@@ -198,7 +198,8 @@ fn announce(binaries: &Binaries) {
         return;
     }
     said.push(binaries.bindir().to_owned());
-    let version = binaries.version_of("postgres").map_or_else(|| "?".to_owned(), |version| version.to_string());
+    let version =
+        binaries.version_of("postgres").map_or_else(|| "?".to_owned(), |version| version.to_string());
     let line = format!("tests run on PostgreSQL {version}, {}\n", binaries.bindir().display());
     let _ = std::io::stderr().write_all(line.as_bytes());
 }

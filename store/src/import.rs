@@ -52,8 +52,14 @@ impl<'c> Import<'c> {
                 payload, metadata, salt, recorded_at, hash, login)",
         )
         .await?;
-        let mut import =
-            Self { sink, first: tip.position, position: tip.position, previous: tip.hash, recorded_at, login };
+        let mut import = Self {
+            sink,
+            first: tip.position,
+            position: tip.position,
+            previous: tip.hash,
+            recorded_at,
+            login,
+        };
         if tip.position == 0 {
             // A log begins with its own id, so that the id is under the chain too.
             let payload = serde_json::json!({ "log_id": log_id }).to_string();

@@ -108,11 +108,11 @@ pub async fn stream_from(
           ORDER BY version",
     );
     let mut rows = sqlx::query_as(&query)
-    .bind(stream.stream_type)
-    .bind(stream.id)
-    .bind(first)
-    .bind(up_to.unwrap_or(i64::MAX))
-    .fetch(connection);
+        .bind(stream.stream_type)
+        .bind(stream.id)
+        .bind(first)
+        .bind(up_to.unwrap_or(i64::MAX))
+        .fetch(connection);
     let mut expected = first - 1;
     while let Some(row) = rows.try_next().await? {
         let row: Stored = row;

@@ -117,7 +117,8 @@ async fn versions(target: &Target, binaries: &Binaries) -> Result<String, Failur
     let mut connection = target.connect("demo").await?;
     let server: String =
         sqlx::query_scalar("SELECT current_setting('server_version')").fetch_one(&mut connection).await?;
-    let pg_dump = binaries.version_of("pg_dump").map_or_else(|| "?".to_owned(), |version| version.to_string());
+    let pg_dump =
+        binaries.version_of("pg_dump").map_or_else(|| "?".to_owned(), |version| version.to_string());
     Ok(format!("PostgreSQL {server}, pg_dump {pg_dump}"))
 }
 

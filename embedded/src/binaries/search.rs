@@ -27,7 +27,9 @@ pub(super) fn find(wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedErr
         None => search
             .look_in("PATH".to_owned(), &path_folders())
             .or_else(|| search.look_in("pg_config --bindir".to_owned(), &Vec::from_iter(pg_config_bindir())))
-            .or_else(|| search.look_in("/usr/lib/postgresql/*/bin and the like".to_owned(), &installations())),
+            .or_else(|| {
+                search.look_in("/usr/lib/postgresql/*/bin and the like".to_owned(), &installations())
+            }),
     };
     found.ok_or_else(|| search.found_nothing())
 }

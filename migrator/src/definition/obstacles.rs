@@ -142,7 +142,10 @@ async fn unknown(
             None if kind == "not null" => (
                 object,
                 "only a NOT NULL that is valid, is inherited, and has its usual name and no comment is carried over",
-                format!("ALTER TABLE .. ALTER COLUMN {} DROP NOT NULL, then SET NOT NULL", quote_ident(&name)),
+                format!(
+                    "ALTER TABLE .. ALTER COLUMN {} DROP NOT NULL, then SET NOT NULL",
+                    quote_ident(&name)
+                ),
             ),
             None => (
                 format!("{object} ({name})"),

@@ -13,6 +13,7 @@ mod commands;
 mod deadlocks;
 mod edits;
 mod fit;
+mod hostile_writer;
 mod hot_rows;
 mod locks;
 mod machine;

@@ -34,11 +34,14 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
         // Functions that an older schema does not have yet are no damage.
         Ok(missing)
             if missing.iter().all(|name| name.starts_with("function"))
-                && version.is_some_and(|version| version < VERSION) => report.warn(
-            "log's schema",
-            format!("version {}, this program's is {VERSION}", version.unwrap_or_default()),
-            "Run: phaseline upgrade",
-        ),
+                && version.is_some_and(|version| version < VERSION) =>
+        {
+            report.warn(
+                "log's schema",
+                format!("version {}, this program's is {VERSION}", version.unwrap_or_default()),
+                "Run: phaseline upgrade",
+            )
+        }
         Ok(missing) if missing.is_empty() => report
             .ok("log's schema", format!("version {VERSION}; tables, indexes, functions and view are there")),
         Ok(missing) => report.fail("log's schema", format!("missing: {}", missing.join(", ")), REPAIR),

@@ -173,7 +173,9 @@ impl Steps<'_> {
         let compared = before.compare(self.programs, self.copy.target().url()).await?;
         watcher.finish();
         report.difference = compared.difference;
-        report.notes.extend(backup::left_out_note(compared.options_left_out, self.programs.pg_dump_version()));
+        report
+            .notes
+            .extend(backup::left_out_note(compared.options_left_out, self.programs.pg_dump_version()));
         report.step("compare", begun, None);
         report.identical = Some(report.difference.is_none());
         if report.difference.is_some() {
