@@ -95,191 +95,211 @@ BEGIN
               FROM public.project_phases o WHERE o.project_id = project) ph;
 END $$;
 
--- The changes of a batch in which a phase has several events, with one change for each phase: what its row is to be after all
--- of them, as the fold has it (Timeline::evolve). A phase that is removed stays removed until it is created again.
-CREATE OR REPLACE FUNCTION phaseline.merged_changes(changes text[]) RETURNS text[]
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+-- The events of a batch in which a phase has several, with one for each phase: what its row is to be after all of them, as the
+-- fold has it (Timeline::evolve). A phase that is removed stays removed until it is created again.
+CREATE OR REPLACE FUNCTION phaseline.merged_events(
+    INOUT event_types text[], INOUT projects uuid[], INOUT payloads text[], INOUT places tid[]
+) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN (
-        WITH change AS (
-            SELECT c.text, c.n, c.text::json ->> 'event' AS event, (c.text::json ->> 'project')::uuid AS project,
-                   (c.text::json ->> 'phase_id')::uuid AS phase
-              FROM unnest(changes) WITH ORDINALITY AS c (text, n)
-        ), placed AS (
-            SELECT change.*, max(change.n) FILTER (WHERE change.event IN ('PhaseCreated', 'PhaseRemoved'))
-                       OVER (PARTITION BY change.project, change.phase) AS turn
-              FROM change WHERE change.phase IS NOT NULL AND change.event <> 'PhaseAdopted'
-        ), merged AS (
-            -- Of equal keys in one object the last one counts.
-            SELECT '{' || string_agg(substr(p.text, 2, length(p.text) - 2), ',' ORDER BY p.n) || ',"event":"'
-                   || coalesce(max(p.event) FILTER (WHERE p.n = p.turn), 'PhaseChanged') || '","described":'
-                   || bool_or(p.event IN ('PhaseCreated', 'PhaseDescribed')) || '}' AS text
-              FROM placed p
-             WHERE p.turn IS NULL OR p.n = p.turn
-                OR p.n > p.turn AND changes[p.turn] LIKE '{"event":"PhaseCreated"%'
-             GROUP BY p.project, p.phase
-        )
-        SELECT array_agg(c.text) FROM (
-            SELECT change.text FROM change WHERE change.phase IS NULL OR change.event = 'PhaseAdopted'
-            UNION ALL SELECT merged.text FROM merged) c);
+    WITH event AS (
+        SELECT e.*, (e.payload::json ->> 'phase_id')::uuid AS phase
+          FROM unnest(event_types, projects, payloads, places) WITH ORDINALITY AS e (event_type, project, payload, place, n)
+    ), placed AS (
+        SELECT e.*, max(e.n) FILTER (WHERE e.event_type IN ('PhaseCreated', 'PhaseRemoved'))
+                   OVER (PARTITION BY e.project, e.phase) AS turn
+          FROM event e WHERE e.phase IS NOT NULL AND e.event_type <> 'PhaseAdopted'
+    ), merged AS (
+        -- Of equal keys in one object the last one counts.
+        SELECT coalesce(max(p.event_type) FILTER (WHERE p.n = p.turn), 'PhaseChanged') AS event_type, p.project,
+               '{' || string_agg(substr(p.payload, 2, length(p.payload) - 2), ',' ORDER BY p.n) || ',"described":'
+               || bool_or(p.event_type IN ('PhaseCreated', 'PhaseDescribed')) || '}' AS payload,
+               (array_agg(p.place))[1] AS place
+          FROM placed p
+         WHERE p.turn IS NULL OR p.n = p.turn OR p.n > p.turn AND event_types[p.turn] = 'PhaseCreated'
+         GROUP BY p.project, p.phase
+    )
+    SELECT array_agg(m.event_type), array_agg(m.project), array_agg(m.payload),
+           CASE WHEN places IS NOT NULL THEN array_agg(m.place) END
+      INTO event_types, projects, payloads, places
+      FROM (SELECT merged.event_type, merged.project, merged.payload, merged.place FROM merged
+            UNION ALL
+            SELECT e.event_type, e.project, e.payload, e.place FROM event e
+             WHERE e.phase IS NULL OR e.event_type = 'PhaseAdopted') m;
 END $$;
 
 -- The inline projection of public.project_phases: what the events of a batch of commands change, in the append's own
 -- transaction. Rows follow from the events alone, so that no writer can write a row that its events do not say.
---   changes:  JSON objects, in the order of the log: each event's payload, with "event" (its type), "project", and "place" if
---             places are asked for; before them {"event": "adopted", "project", "witness"}: what phaseline.unadopted returned,
---             as text, when the project was adopted
---   repeated: whether a phase has several events. A row is written once a batch, however often it is changed.
+--   event_types, projects, payloads: the events, in the order of the log, each with its stream's project
+--   places:    where their rows are (ctid) as far as known, or NULL as a whole if places do not matter
+--   adopted, witnesses: projects that are adopted, and what phaseline.unadopted returned of each when that was decided
+--   repeated:  whether a phase may have several events. A row is written once a batch, however often it is changed.
 -- Times come from the log (UTC, no zone, as the planner writes them), never from now().
 -- A row is looked for by its id, which clears dead versions off the pages on the way: nearly all changes stay on their page and
 -- out of the indexes. But while somebody holds an old snapshot nothing can be cleared, and that search passes every version that
--- the row ever had. Whoever knows of such a snapshot sends "place" with the events, null at first, and gets
--- {"phase id": place, ...} of the rows written: where they are (ctid), to be sent with the next change, so that nothing is
--- searched. A place that is wrong is noticed, and the row is looked for by id. Without "place" the answer is NULL.
+-- the row ever had. Whoever knows of such a snapshot sends places with the events, NULL at first, and gets
+-- {"phase id": place, ...} of the rows written, to be sent with the next change, so that nothing is searched. A place that is
+-- wrong is noticed, and the row is looked for by id. Without places the answer is NULL.
 -- Planning each call would take half a millisecond, so the plans are generic; phaseline.append, which calls this, has the
 -- settings for it.
 -- Errors: 40001 if rows to adopt are not what the events say, PL001 if a phase's row is another project's, PL003 if a
 -- phase has no row, or the phases would not cover their project's days.
 DROP FUNCTION IF EXISTS phaseline.project_inline(uuid[], text[], timestamptz);
-CREATE OR REPLACE FUNCTION phaseline.project_inline(changes text[], repeated boolean, recorded_at timestamptz) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION phaseline.project_inline(
+    event_types text[], projects uuid[], payloads text[], places tid[], adopted uuid[], witnesses text[], repeated boolean,
+    recorded_at timestamptz
+) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     utc     timestamp := recorded_at AT TIME ZONE 'UTC';
-    words   text := '[' || array_to_string(changes, ',') || ']';
-    told    json := words;
-    asked   boolean := strpos(words, '"place":') > 0;
-    opened  boolean := strpos(words, '"event":"Timeline') > 0;
-    dated   boolean := opened OR strpos(words, '"event":"PhaseResized"') > 0
-                       OR strpos(words, '"event":"PhaseCreated"') > 0 OR strpos(words, '"event":"PhaseRemoved"') > 0;
+    told    json := '[' || array_to_string(payloads, ',') || ']';
+    asked   boolean := places IS NOT NULL;
+    opened  boolean := event_types && '{TimelineOpened,TimelineRescheduled}';
+    -- Without these no phase comes, goes or changes its days.
+    dated   boolean := opened OR event_types && '{PhaseResized,PhaseCreated,PhaseRemoved}';
     change  record;
     before  json;
     offered bigint;
     written bigint;
-    places  text;
+    rows_at text;
 BEGIN
     IF dated THEN
         before := (
             SELECT json_agg(json_build_object('project', d.project, 'moved', d.moved, 'breaks', c.breaks,
                                               'first_day', c.first_day, 'last_day', c.last_day))
-              FROM (SELECT r.project, bool_or(r.event LIKE 'Timeline%') AS moved
-                      FROM json_to_recordset(told) AS r (event text, project uuid)
-                     WHERE r.event LIKE 'Timeline%' OR r.event IN ('PhaseResized', 'PhaseCreated', 'PhaseRemoved')
-                     GROUP BY r.project) d
+              FROM (SELECT e.project, bool_or(e.event_type LIKE 'Timeline%') AS moved
+                      FROM unnest(event_types, projects) AS e (event_type, project)
+                     WHERE e.event_type LIKE 'Timeline%'
+                        OR e.event_type IN ('PhaseResized', 'PhaseCreated', 'PhaseRemoved')
+                     GROUP BY e.project) d
               JOIN LATERAL phaseline.coverage(d.project) c ON true);
     END IF;
     IF opened THEN
         FOR change IN
-            SELECT r.*
-              FROM ROWS FROM (json_to_recordset(told) AS (event text, project uuid, witness text, start_date date,
-                       end_date date)) WITH ORDINALITY AS r (event, project, witness, start_date, end_date, n)
-             WHERE r.event IN ('adopted', 'TimelineOpened', 'TimelineRescheduled') ORDER BY r.n
+            SELECT r.*, adopted @> ARRAY[r.project] AS has_witness
+              FROM ROWS FROM (json_to_recordset(told) AS (start_date date, end_date date), unnest(event_types),
+                       unnest(projects)) WITH ORDINALITY AS r (start_date, end_date, event_type, project, n)
+             WHERE r.event_type IN ('TimelineOpened', 'TimelineRescheduled') ORDER BY r.n
         LOOP
-            IF change.event IN ('adopted', 'TimelineOpened') THEN
+            IF change.event_type = 'TimelineOpened' THEN
                 PERFORM 1 FROM public.project_phases ph WHERE ph.project_id = change.project ORDER BY ph.id FOR UPDATE;
-            END IF;
-            IF change.event = 'adopted' AND phaseline.unadopted(change.project)::text IS DISTINCT FROM change.witness
-                -- Rows that are there already have been adopted as they stand.
-                OR change.event = 'TimelineOpened' AND EXISTS (
-                    SELECT FROM (SELECT a.* FROM json_to_recordset(told) AS a (event text, project uuid, phase_id uuid,
-                                        name text, start_date date, end_date date, description text, capital_budget numeric,
-                                        expense_budget numeric, created_at timestamp, updated_at timestamp)
-                                  WHERE a.event = 'PhaseAdopted' AND a.project = change.project) a
-                      FULL JOIN (SELECT * FROM public.project_phases WHERE project_id = change.project) ph
-                        ON ph.id = a.phase_id
-                     WHERE (ph.id, ph.name::text, ph.start_date, ph.end_date, ph.description::text, ph.capital_budget,
-                            ph.expense_budget, ph.total_budget, ph.created_at, ph.updated_at)
-                           IS DISTINCT FROM
-                           (a.phase_id, a.name, a.start_date, a.end_date, a.description, a.capital_budget,
-                            a.expense_budget, a.capital_budget + a.expense_budget, a.created_at, a.updated_at))
-            THEN
-                RAISE EXCEPTION 'the rows of project % changed while it was being adopted', change.project
-                    USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
-            END IF;
-            IF change.event <> 'adopted' THEN
-                -- A project that has these dates already is left alone.
-                UPDATE public.projects p
-                   SET start_date = change.start_date, end_date = change.end_date, updated_at = utc
-                 WHERE p.id = change.project
-                   AND (p.start_date, p.end_date) IS DISTINCT FROM (change.start_date, change.end_date);
-                IF NOT FOUND AND NOT EXISTS (SELECT FROM public.projects p WHERE p.id = change.project) THEN
-                    RAISE EXCEPTION 'project % is not in public.projects', change.project
-                        USING ERRCODE = 'foreign_key_violation';
+                IF change.has_witness AND phaseline.unadopted(change.project)::text
+                        IS DISTINCT FROM witnesses[array_position(adopted, change.project)]
+                    -- Rows that are there already have been adopted as they stand.
+                    OR EXISTS (
+                        SELECT FROM (SELECT a.*
+                                       FROM ROWS FROM (json_to_recordset(told) AS (phase_id uuid, name text,
+                                                start_date date, end_date date, description text, capital_budget numeric,
+                                                expense_budget numeric, created_at timestamp, updated_at timestamp),
+                                                unnest(event_types), unnest(projects))
+                                            AS a (phase_id, name, start_date, end_date, description, capital_budget,
+                                                  expense_budget, created_at, updated_at, event_type, project)
+                                      WHERE a.event_type = 'PhaseAdopted' AND a.project = change.project) a
+                          FULL JOIN (SELECT * FROM public.project_phases WHERE project_id = change.project) ph
+                            ON ph.id = a.phase_id
+                         WHERE (ph.id, ph.name::text, ph.start_date, ph.end_date, ph.description::text, ph.capital_budget,
+                                ph.expense_budget, ph.total_budget, ph.created_at, ph.updated_at)
+                               IS DISTINCT FROM
+                               (a.phase_id, a.name, a.start_date, a.end_date, a.description, a.capital_budget,
+                                a.expense_budget, a.capital_budget + a.expense_budget, a.created_at, a.updated_at))
+                THEN
+                    RAISE EXCEPTION 'the rows of project % changed while it was being adopted', change.project
+                        USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
                 END IF;
+            END IF;
+            -- A project that has these dates already is left alone.
+            UPDATE public.projects p
+               SET start_date = change.start_date, end_date = change.end_date, updated_at = utc
+             WHERE p.id = change.project
+               AND (p.start_date, p.end_date) IS DISTINCT FROM (change.start_date, change.end_date);
+            IF NOT FOUND AND NOT EXISTS (SELECT FROM public.projects p WHERE p.id = change.project) THEN
+                RAISE EXCEPTION 'project % is not in public.projects', change.project
+                    USING ERRCODE = 'foreign_key_violation';
             END IF;
         END LOOP;
     END IF;
 
-    -- A command that comes alone and changes one row where it stands, as most do: in a quarter of the time.
-    IF cardinality(changes) = 1 AND NOT dated THEN
-        UPDATE public.project_phases ph
-           SET capital_budget = coalesce(s.capital_budget, ph.capital_budget),
-               expense_budget = coalesce(s.expense_budget, ph.expense_budget),
-               total_budget = coalesce(s.capital_budget + s.expense_budget, ph.total_budget),
-               updated_at = utc, name = coalesce(s.name, ph.name),
-               description = CASE s.event WHEN 'PhaseDescribed' THEN s.description ELSE ph.description END
-          FROM json_to_record(told -> 0) AS s (event text, project uuid, phase_id uuid, place tid, name text,
-                   description text, capital_budget numeric, expense_budget numeric)
-         WHERE ph.project_id IS NOT DISTINCT FROM s.project
-           AND ph.ctid = coalesce(s.place, (SELECT o.ctid FROM public.project_phases o WHERE o.id = s.phase_id))
-           AND ph.id IS NOT DISTINCT FROM s.phase_id
-        RETURNING CASE WHEN asked THEN json_build_object(ph.id, ph.ctid)::text END INTO places;
-        IF FOUND THEN
-            RETURN places;
-        END IF;
-    END IF;
-
     IF repeated THEN
-        told := '[' || array_to_string(phaseline.merged_changes(changes), ',') || ']';
+        SELECT m.event_types, m.projects, m.payloads, m.places INTO event_types, projects, payloads, places
+          FROM phaseline.merged_events(event_types, projects, payloads, places) m;
+        told := '[' || array_to_string(payloads, ',') || ']';
     END IF;
-    -- The comparisons with IS NOT DISTINCT FROM have no index, so that the row is looked for at its place.
-    WITH said AS MATERIALIZED (
-        SELECT r.*, coalesce(r.described, r.event IN ('PhaseDescribed', 'PhaseCreated')) AS says_description
-          FROM json_to_recordset(told) AS r (event text, project uuid, phase_id uuid, place tid, described boolean, name text,
-                   start_date date, end_date date, description text, capital_budget numeric, expense_budget numeric)
-         WHERE r.phase_id IS NOT NULL AND r.event <> 'PhaseAdopted'
-    ), gone AS (
-        DELETE FROM public.project_phases ph USING said s
-         WHERE s.event = 'PhaseRemoved' AND ph.id = s.phase_id AND ph.project_id = s.project
-    ), found AS (
-        UPDATE public.project_phases ph
-           SET capital_budget = coalesce(s.capital_budget, ph.capital_budget),
-               expense_budget = coalesce(s.expense_budget, ph.expense_budget),
-               total_budget = coalesce(s.capital_budget + s.expense_budget, ph.total_budget),
-               created_at = CASE s.event WHEN 'PhaseCreated' THEN utc ELSE ph.created_at END, updated_at = utc,
-               name = coalesce(s.name, ph.name), start_date = coalesce(s.start_date, ph.start_date),
-               end_date = coalesce(s.end_date, ph.end_date),
-               description = CASE WHEN s.says_description THEN s.description ELSE ph.description END
-          FROM said s
-         WHERE s.event <> 'PhaseRemoved' AND ph.project_id IS NOT DISTINCT FROM s.project
-           AND ph.ctid = coalesce((SELECT o.ctid FROM public.project_phases o
-                                    WHERE o.ctid = s.place AND o.id = s.phase_id AND o.project_id = s.project),
-                                  (SELECT o.ctid FROM public.project_phases o WHERE o.id = s.phase_id))
-           AND ph.id IS NOT DISTINCT FROM s.phase_id
-        RETURNING ph.id, ph.ctid
-    ), put AS (
-        INSERT INTO public.project_phases (project_id, capital_budget, expense_budget, total_budget, id, created_at,
-            updated_at, name, start_date, end_date, description)
-        SELECT s.project, s.capital_budget, s.expense_budget, s.capital_budget + s.expense_budget, s.phase_id, utc, utc,
-               s.name, s.start_date, s.end_date, s.description
-          FROM said s
-         WHERE s.event = 'PhaseCreated' AND s.phase_id NOT IN (SELECT f.id FROM found f)
-        ON CONFLICT (id) DO UPDATE
-           SET capital_budget = excluded.capital_budget, expense_budget = excluded.expense_budget,
-               total_budget = excluded.total_budget, created_at = excluded.created_at, updated_at = excluded.updated_at,
-               name = excluded.name, start_date = excluded.start_date, end_date = excluded.end_date,
-               description = excluded.description
-         WHERE project_phases.project_id = excluded.project_id
-        RETURNING id, ctid
-    ), standing AS (SELECT f.id, f.ctid FROM found f UNION ALL SELECT p.id, p.ctid FROM put p)
-    SELECT (SELECT count(*) FROM said s WHERE s.event <> 'PhaseRemoved'), count(*),
-           (json_object_agg(standing.id, standing.ctid) FILTER (WHERE asked))::text
-      INTO offered, written, places FROM standing;
+    IF NOT dated THEN
+        -- The comparisons with IS NOT DISTINCT FROM have no index, so that the row is looked for at its place.
+        WITH found AS (
+            UPDATE public.project_phases ph
+               SET capital_budget = coalesce(s.capital_budget, ph.capital_budget),
+                   expense_budget = coalesce(s.expense_budget, ph.expense_budget),
+                   total_budget = coalesce(s.capital_budget + s.expense_budget, ph.total_budget),
+                   updated_at = utc, name = coalesce(s.name, ph.name),
+                   description = CASE WHEN coalesce(s.described, s.event_type = 'PhaseDescribed') THEN s.description
+                                      ELSE ph.description END
+              FROM ROWS FROM (json_to_recordset(told) AS (phase_id uuid, described boolean, name text, description text,
+                       capital_budget numeric, expense_budget numeric), unnest(event_types), unnest(projects), unnest(places))
+                   AS s (phase_id, described, name, description, capital_budget, expense_budget, event_type, project, place)
+             WHERE ph.project_id IS NOT DISTINCT FROM s.project
+               AND ph.ctid = coalesce(CASE WHEN s.place IS NOT NULL THEN
+                                          (SELECT o.ctid FROM public.project_phases o
+                                            WHERE o.ctid = s.place AND o.id = s.phase_id AND o.project_id = s.project) END,
+                                      (SELECT o.ctid FROM public.project_phases o WHERE o.id = s.phase_id))
+               AND ph.id IS NOT DISTINCT FROM s.phase_id
+            RETURNING ph.id, ph.ctid
+        )
+        SELECT cardinality(event_types), count(*), (json_object_agg(found.id, found.ctid) FILTER (WHERE asked))::text
+          INTO offered, written, rows_at FROM found;
+    ELSE
+        WITH said AS MATERIALIZED (
+            SELECT s.*, coalesce(s.described, s.event_type IN ('PhaseDescribed', 'PhaseCreated')) AS says_description
+              FROM ROWS FROM (json_to_recordset(told) AS (phase_id uuid, described boolean, name text, start_date date,
+                       end_date date, description text, capital_budget numeric, expense_budget numeric),
+                       unnest(event_types), unnest(projects), unnest(places))
+                   AS s (phase_id, described, name, start_date, end_date, description, capital_budget, expense_budget,
+                         event_type, project, place)
+             WHERE s.phase_id IS NOT NULL AND s.event_type <> 'PhaseAdopted'
+        ), gone AS (
+            DELETE FROM public.project_phases ph USING said s
+             WHERE s.event_type = 'PhaseRemoved' AND ph.id = s.phase_id AND ph.project_id = s.project
+        ), found AS (
+            UPDATE public.project_phases ph
+               SET capital_budget = coalesce(s.capital_budget, ph.capital_budget),
+                   expense_budget = coalesce(s.expense_budget, ph.expense_budget),
+                   total_budget = coalesce(s.capital_budget + s.expense_budget, ph.total_budget),
+                   created_at = CASE s.event_type WHEN 'PhaseCreated' THEN utc ELSE ph.created_at END, updated_at = utc,
+                   name = coalesce(s.name, ph.name), start_date = coalesce(s.start_date, ph.start_date),
+                   end_date = coalesce(s.end_date, ph.end_date),
+                   description = CASE WHEN s.says_description THEN s.description ELSE ph.description END
+              FROM said s
+             WHERE s.event_type <> 'PhaseRemoved' AND ph.project_id IS NOT DISTINCT FROM s.project
+               AND ph.ctid = coalesce(CASE WHEN s.place IS NOT NULL THEN
+                                          (SELECT o.ctid FROM public.project_phases o
+                                            WHERE o.ctid = s.place AND o.id = s.phase_id AND o.project_id = s.project) END,
+                                      (SELECT o.ctid FROM public.project_phases o WHERE o.id = s.phase_id))
+               AND ph.id IS NOT DISTINCT FROM s.phase_id
+            RETURNING ph.id, ph.ctid
+        ), put AS (
+            INSERT INTO public.project_phases (project_id, capital_budget, expense_budget, total_budget, id, created_at,
+                updated_at, name, start_date, end_date, description)
+            SELECT s.project, s.capital_budget, s.expense_budget, s.capital_budget + s.expense_budget, s.phase_id, utc, utc,
+                   s.name, s.start_date, s.end_date, s.description
+              FROM said s
+             WHERE s.event_type = 'PhaseCreated' AND s.phase_id NOT IN (SELECT f.id FROM found f)
+            ON CONFLICT (id) DO UPDATE
+               SET capital_budget = excluded.capital_budget, expense_budget = excluded.expense_budget,
+                   total_budget = excluded.total_budget, created_at = excluded.created_at,
+                   updated_at = excluded.updated_at, name = excluded.name, start_date = excluded.start_date,
+                   end_date = excluded.end_date, description = excluded.description
+             WHERE project_phases.project_id = excluded.project_id
+            RETURNING id, ctid
+        ), standing AS (SELECT f.id, f.ctid FROM found f UNION ALL SELECT p.id, p.ctid FROM put p)
+        SELECT (SELECT count(*) FROM said s WHERE s.event_type <> 'PhaseRemoved'), count(*),
+               (json_object_agg(standing.id, standing.ctid) FILTER (WHERE asked))::text
+          INTO offered, written, rows_at FROM standing;
+    END IF;
     IF written <> offered THEN
         FOR change IN
             SELECT r.project, r.phase_id, ph.id IS NULL AS missing
-              FROM json_to_recordset(told) AS r (event text, project uuid, phase_id uuid)
+              FROM ROWS FROM (json_to_recordset(told) AS (phase_id uuid), unnest(event_types), unnest(projects))
+                   AS r (phase_id, event_type, project)
               LEFT JOIN public.project_phases ph ON ph.id = r.phase_id
-             WHERE r.phase_id IS NOT NULL AND r.event NOT IN ('PhaseRemoved', 'PhaseAdopted')
+             WHERE r.phase_id IS NOT NULL AND r.event_type NOT IN ('PhaseRemoved', 'PhaseAdopted')
                AND ph.project_id IS DISTINCT FROM r.project LIMIT 1
         LOOP
             RAISE EXCEPTION 'phase % of project % %', change.phase_id, change.project,
@@ -307,7 +327,7 @@ BEGIN
                 USING ERRCODE = 'PL003', HINT = 'Nothing was written. Run: phaseline drift';
         END LOOP;
     END IF;
-    RETURN places;
+    RETURN rows_at;
 END $$;
 
 -- Whatever default privileges gave away goes: only the owner and the grant below remain.
@@ -320,7 +340,7 @@ BEGIN
           FROM pg_catalog.pg_proc p,
                pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
          WHERE p.pronamespace = 'phaseline'::regnamespace AND a.grantee <> p.proowner
-           AND p.proname IN ('project_inline', 'merged_changes', 'coverage', 'unadopted', 'project_of', 'phases_of',
+           AND p.proname IN ('project_inline', 'merged_events', 'coverage', 'unadopted', 'project_of', 'phases_of',
                              'assignments_of', 'assignment_days')
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.object,

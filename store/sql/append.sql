@@ -5,159 +5,6 @@ DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], te
 DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], text[], uuid[], text[], integer[], text[],
     text[], bytea[], bytea[], text[], text[], bytea[]);
 
--- Checks events and computes what the log and the projection need of them, in one pass:
---   contents  the content hash of each event (docs/events.md), NULL for one that no command writes
---   changes   each event as a JSON object for phaseline.project_inline
---   repeated  whether one phase has several events, adoptions aside
--- An event is what a command writes if its payload and metadata are, byte for byte, what the program would write: they are
--- parsed, written again, and compared. So nothing passes that the program reads otherwise than the database: no unknown
--- type or field, no duplicate key, no \u0000, no number for a string, no date outside the calendar of the program.
--- A new type of event needs its line in the CASE, and what it does to rows in projections/sql/project_inline.sql; the test
--- store/tests/it/append_checks.rs compares the CASE with phaseline_domain::TimelineEvent.
--- Text that is no JSON raises an error of class 22 or 54.
-CREATE OR REPLACE FUNCTION phaseline.read_events(
-    streams uuid[], versions bigint[], ids uuid[], types text[], schema_versions integer[], payloads text[],
-    metadata text[], salts bytea[], places text[], login text,
-    OUT contents bytea[], OUT changes text[], OUT repeated boolean
-) LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp SET "DateStyle" = 'ISO, YMD' SET plan_cache_mode = force_generic_plan AS $$
-DECLARE
-    -- Fixed parts of what is hashed: lengths and tags, as decode() because session settings change what '\x…' means.
-    content_tag  constant bytea := decode('00000014', 'hex') || convert_to('phaseline/content/v2', 'UTF8')
-                                || decode('00000008', 'hex') || convert_to('Timeline', 'UTF8') || decode('00000010', 'hex');
-    metadata_tag constant bytea := decode('00000015', 'hex') || convert_to('phaseline/metadata/v1', 'UTF8')
-                                || decode('00000010', 'hex');
-    four         constant bytea := decode('00000004', 'hex');
-    eight        constant bytea := decode('00000008', 'hex');
-    sixteen      constant bytea := decode('00000010', 'hex');
-    thirty_two   constant bytea := decode('00000020', 'hex');
-    login_part   constant bytea := int4send(octet_length(convert_to(login, 'UTF8'))) || convert_to(login, 'UTF8');
-    asked        constant boolean := places IS NOT NULL;
-BEGIN
-    SELECT array_agg(CASE WHEN
-               e.payload = CASE e.event_type || '/' || e.schema_version
-                   WHEN 'PhaseRenamed/1' THEN
-                       '{"phase_id":"' || e.phase_id || '","name":' || to_json(e.name) || '}'
-                   WHEN 'PhaseBudgeted/1' THEN
-                       '{"phase_id":"' || e.phase_id || '","capital_budget":"' || e.capital_budget
-                       || '","expense_budget":"' || e.expense_budget || '"}'
-                   WHEN 'PhaseResized/1' THEN
-                       '{"phase_id":"' || e.phase_id || '","start_date":"' || e.start_date || '","end_date":"' || e.end_date
-                       || '"}'
-                   WHEN 'PhaseDescribed/1' THEN
-                       '{"phase_id":"' || e.phase_id || '","description":'
-                       || coalesce(to_json(e.description)::text, 'null') || '}'
-                   WHEN 'PhaseCreated/1' THEN
-                       '{"phase_id":"' || e.phase_id || '","name":' || to_json(e.name) || ',"start_date":"' || e.start_date
-                       || '","end_date":"' || e.end_date || '","description":'
-                       || coalesce(to_json(e.description)::text, 'null') || ',"capital_budget":"' || e.capital_budget
-                       || '","expense_budget":"' || e.expense_budget || '"}'
-                   WHEN 'PhaseRemoved/1' THEN '{"phase_id":"' || e.phase_id || '"}'
-                   WHEN 'PhaseAdopted/1' THEN
-                       '{"phase_id":"' || e.phase_id || '","name":' || to_json(e.name) || ',"start_date":"' || e.start_date
-                       || '","end_date":"' || e.end_date || '","description":'
-                       || coalesce(to_json(e.description)::text, 'null') || ',"capital_budget":"' || e.capital_budget
-                       || '","expense_budget":"' || e.expense_budget
-                       || '","created_at":"' || to_char(e.created_at, 'YYYY-MM-DD"T"HH24:MI:SS')
-                       || CASE WHEN extract(microseconds FROM e.created_at)::integer % 1000000 = 0 THEN ''
-                               WHEN extract(microseconds FROM e.created_at)::integer % 1000 = 0
-                                   THEN to_char(e.created_at, '.MS')
-                               ELSE to_char(e.created_at, '.US') END
-                       || '","updated_at":"' || to_char(e.updated_at, 'YYYY-MM-DD"T"HH24:MI:SS')
-                       || CASE WHEN extract(microseconds FROM e.updated_at)::integer % 1000000 = 0 THEN ''
-                               WHEN extract(microseconds FROM e.updated_at)::integer % 1000 = 0
-                                   THEN to_char(e.updated_at, '.MS')
-                               ELSE to_char(e.updated_at, '.US') END || '"}'
-                   WHEN 'TimelineOpened/1' THEN
-                       '{"project_id":"' || e.stream || '","start_date":"' || e.start_date || '","end_date":"' || e.end_date
-                       || '"}'
-                   WHEN 'TimelineRescheduled/1' THEN
-                       '{"start_date":"' || e.start_date || '","end_date":"' || e.end_date || '"}'
-               END
-               -- What the domain's values hold (domain/src/value.rs): PhaseName, Description, DateRange, Money, Budget. A
-               -- name needs a character that is no white space; most have one in ASCII.
-               AND (e.name IS NULL OR char_length(e.name) <= 100
-                    AND (e.name COLLATE "C" ~ '[!-~]' OR encode(convert_to(e.name, 'UTF8'), 'hex') COLLATE "C" !~
-                    '^(09|0a|0b|0c|0d|20|c285|c2a0|e19a80|e2808[0-9a]|e280a[89f]|e2819f|e38080)*$'))
-               AND (e.description IS NULL OR char_length(e.description) <= 500)
-               AND (e.start_date IS NULL
-                    OR e.start_date >= date '0001-01-01' AND e.start_date <= e.end_date AND e.end_date <= date '9999-12-31')
-               AND (e.capital_budget IS NULL OR e.capital_budget >= 0 AND e.expense_budget >= 0
-                    AND e.capital_budget + e.expense_budget <= 9999999999999.99)
-               AND (e.created_at IS NULL
-                    OR least(e.created_at, e.updated_at) >= timestamp '0001-01-01'
-                       AND greatest(e.created_at, e.updated_at) < timestamp '10000-01-01')
-               AND octet_length(e.salt) = 16
-               AND e.metadata = '{' || concat_ws(',', '"actor":' || to_json(e.actor), '"reason":' || to_json(e.reason),
-                    '"source":' || to_json(e.source), '"command_id":' || to_json(e.command_id),
-                    '"correlation_id":' || to_json(e.correlation_id), '"request_id":' || to_json(e.request_id),
-                    '"trace_id":' || to_json(e.trace_id)) || '}'
-           THEN
-               sha256(content_tag || uuid_send(e.stream) || eight || int8send(e.version) || sixteen || uuid_send(e.id)
-                   || int4send(octet_length(e.event_type)) || convert_to(e.event_type, 'UTF8')
-                   || four || int4send(e.schema_version)
-                   || thirty_two || sha256(convert_to(e.payload, 'UTF8'))
-                   || thirty_two || sha256(metadata_tag || e.salt
-                       || int4send(octet_length(convert_to(e.metadata, 'UTF8'))) || convert_to(e.metadata, 'UTF8'))
-                   || login_part)
-           END),
-           array_agg('{"event":"' || e.event_type || '","project":"' || e.stream || '",'
-               || CASE WHEN asked THEN '"place":' || coalesce('"' || e.place::tid || '"', 'null') || ',' ELSE '' END
-               || substr(e.payload, 2)),
-           count(e.phase_id) FILTER (WHERE e.event_type <> 'PhaseAdopted')
-               > count(DISTINCT e.phase_id) FILTER (WHERE e.event_type <> 'PhaseAdopted')
-      INTO contents, changes, repeated
-      FROM ROWS FROM (
-               json_to_recordset(('[' || array_to_string(payloads, ',') || ']')::json)
-                   AS (phase_id uuid, name text, start_date date, end_date date, description text,
-                       capital_budget numeric(15,2), expense_budget numeric(15,2), created_at timestamp,
-                       updated_at timestamp),
-               json_to_recordset(('[' || array_to_string(metadata, ',') || ']')::json)
-                   AS (actor text, reason text, source text, command_id text, correlation_id text, request_id text,
-                       trace_id text),
-               unnest(streams), unnest(versions), unnest(ids), unnest(types), unnest(schema_versions), unnest(payloads),
-               unnest(metadata), unnest(salts), unnest(places))
-           AS e (phase_id, name, start_date, end_date, description, capital_budget, expense_budget, created_at, updated_at,
-                 actor, reason, source, command_id, correlation_id, request_id, trace_id,
-                 stream, version, id, event_type, schema_version, payload, metadata, salt, place);
-END $$;
-
--- Refuses an event that no command writes: says which it is and what is wrong.
-CREATE OR REPLACE FUNCTION phaseline.refuse_event(
-    command integer, event integer, stream uuid, version bigint, id uuid, type text, schema_version integer, payload text,
-    metadata text, salt bytea, place text
-) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    wrong    text := 'its payload is not what the program writes for an event of this type and schema version';
-    readable boolean;
-BEGIN
-    BEGIN
-        readable := (SELECT r.contents[1] IS NOT NULL FROM phaseline.read_events(ARRAY[stream], ARRAY[version], ARRAY[id],
-            ARRAY[type], ARRAY[schema_version], ARRAY[payload], ARRAY[metadata], ARRAY[salt], NULL, '') r);
-        IF readable AND place IS NOT NULL THEN
-            PERFORM place::tid;
-        ELSIF readable THEN
-            RETURN;
-        END IF;
-    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN NULL;
-    END;
-    IF readable THEN
-        wrong := 'its place is no place of a row';
-    ELSIF octet_length(salt) <> 16 THEN
-        wrong := 'its salt has ' || octet_length(salt) || ' bytes instead of 16';
-    ELSE
-        BEGIN
-            IF (SELECT r.contents[1] IS NOT NULL FROM phaseline.read_events(ARRAY[stream], ARRAY[version], ARRAY[id],
-                    ARRAY[type], ARRAY[schema_version], ARRAY[payload], ARRAY['{}'], ARRAY[salt], NULL, '') r) THEN
-                wrong := 'its metadata is not a flat object of strings as the program writes it';
-            END IF;
-        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN NULL;
-        END;
-    END IF;
-    RAISE EXCEPTION 'command %, event % (%, schema version %): %', command, event, left(type, 100), schema_version, wrong
-        USING ERRCODE = 'PL002', HINT = 'Nothing was written. docs/events.md says what phaseline.append takes.';
-END $$;
-
 -- Appends a batch of commands' events, each command with its own verdict:
 --   appended      its events are in the log, and its rows in the projection
 --   conflict      the stream is not at the expected version; nothing of this command was written
@@ -217,14 +64,17 @@ DECLARE
     broken        boolean;
     before        bigint;
     contents      bytea[];
-    changes       text[];
-    repeated      boolean;
+    distinct_ids  bigint;
+    phases        bigint;
+    runs          integer := 0;
+    row_places    tid[];
     -- One element for each event offered; the positions, versions and hashes of refused commands' events stay NULL.
     streams       uuid[];
     metadata      text[];
     positions     bigint[];
     event_version bigint[];
     hashes        bytea[];
+    adopted       uuid[];
     witnesses     text[];
     offset_       integer := 0;
     i             integer;
@@ -275,14 +125,6 @@ BEGIN
         RAISE EXCEPTION 'a number of events or an expected version is negative, or the numbers do not add up to % events',
             events USING ERRCODE = 'PL002', HINT = hint;
     END IF;
-    IF events > 1 AND events > (SELECT count(DISTINCT e) FROM unnest(event_ids) AS e) THEN
-        RAISE EXCEPTION 'two events have the same id' USING ERRCODE = 'PL002', HINT = hint;
-    END IF;
-    IF commands > 1 AND (SELECT count(DISTINCT s) FROM unnest(command_stream_id) AS s)
-        < (SELECT count(*) FROM unnest(command_stream_id, array_prepend(NULL, command_stream_id)) AS s (id, previous)
-            WHERE s.id IS DISTINCT FROM s.previous AND s.id IS NOT NULL) THEN
-        RAISE EXCEPTION 'the commands for one stream do not stand together' USING ERRCODE = 'PL002', HINT = hint;
-    END IF;
     IF command_scope IS NOT NULL OR command_key IS NOT NULL OR command_fingerprint IS NOT NULL THEN
         i := (SELECT min(n) FROM unnest(command_scope, command_key, command_fingerprint) WITH ORDINALITY
                      AS given (scope, key, fingerprint, n)
@@ -310,20 +152,24 @@ BEGIN
     END IF;
     IF events > 0 THEN
         BEGIN
-            SELECT r.contents, r.changes, r.repeated INTO contents, changes, repeated
+            SELECT r.contents, r.distinct_ids, r.distinct_phases INTO contents, distinct_ids, phases
               FROM phaseline.read_events(streams, event_version, event_ids, event_types, event_schema_versions,
-                       event_payloads, metadata, event_salts, event_places, writer) r;
+                       event_payloads, metadata, event_salts, writer) r;
+            row_places := event_places::tid[];
         EXCEPTION WHEN data_exception OR program_limit_exceeded THEN contents := NULL;
         END;
         IF cardinality(contents) IS DISTINCT FROM events OR array_position(contents, NULL) IS NOT NULL THEN
             FOR i IN 1 .. commands LOOP
                 FOR k IN offset_ + 1 .. offset_ + command_events[i] LOOP
                     PERFORM phaseline.refuse_event(i, k - offset_, streams[k], event_version[k], event_ids[k], event_types[k],
-                        event_schema_versions[k], event_payloads[k], metadata[k], event_salts[k], event_places[k]);
+                        event_schema_versions[k], event_payloads[k], metadata[k], event_salts[k]);
                 END LOOP;
                 offset_ := offset_ + command_events[i];
             END LOOP;
-            RAISE EXCEPTION 'the events are not what the program writes' USING ERRCODE = 'PL002', HINT = hint;
+            RAISE EXCEPTION 'an event has a place that is none' USING ERRCODE = 'PL002', HINT = hint;
+        END IF;
+        IF distinct_ids < events THEN
+            RAISE EXCEPTION 'two events have the same id' USING ERRCODE = 'PL002', HINT = hint;
         END IF;
     END IF;
     -- A timeline is opened by the first event of a command, and rows that others wrote are adopted by those right behind it.
@@ -405,6 +251,7 @@ BEGIN
 
     FOR i IN 1 .. commands LOOP
         IF i = 1 OR command_stream_id[i] <> command_stream_id[i - 1] THEN
+            runs := runs + 1;
             actual := actuals[i];
             broken := false;
             IF actual IS NULL THEN
@@ -454,8 +301,8 @@ BEGIN
                     hashes[k] := tip_hash;
                 END LOOP;
                 IF command_witness[i] IS NOT NULL THEN
-                    witnesses := witnesses || ('{"event":"adopted","project":"' || command_stream_id[i] || '","witness":'
-                        || to_json(command_witness[i]) || '}');
+                    adopted := adopted || command_stream_id[i];
+                    witnesses := witnesses || command_witness[i];
                 END IF;
                 IF command_key[i] IS NOT NULL THEN
                     INSERT INTO phaseline.idempotency_keys AS used
@@ -475,6 +322,9 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 
+    IF commands > 1 AND runs > (SELECT count(DISTINCT s) FROM unnest(command_stream_id) AS s) THEN
+        RAISE EXCEPTION 'the commands for one stream do not stand together' USING ERRCODE = 'PL002', HINT = hint;
+    END IF;
     IF tip > before THEN
         INSERT INTO phaseline.events (position, stream_type, stream_id, version, event_id, event_type,
             schema_version, payload, metadata, salt, recorded_at, hash, login)
@@ -485,10 +335,15 @@ BEGIN
                AS e (position, stream_id, version, event_id, event_type, schema_version, payload, metadata, salt, hash)
          WHERE e.position IS NOT NULL;
         IF tip - before < events THEN
-            changes := ARRAY(SELECT c.change FROM unnest(changes, positions) AS c (change, position)
-                              WHERE c.position IS NOT NULL);
+            SELECT array_agg(e.event_type), array_agg(e.stream), array_agg(e.payload),
+                   CASE WHEN row_places IS NOT NULL THEN array_agg(e.place) END
+              INTO event_types, streams, event_payloads, row_places
+              FROM unnest(event_types, streams, event_payloads, row_places, positions)
+                   AS e (event_type, stream, payload, place, position)
+             WHERE e.position IS NOT NULL;
         END IF;
-        said := phaseline.project_inline(witnesses || changes, repeated, at);
+        said := phaseline.project_inline(event_types, streams, event_payloads, row_places, adopted, witnesses,
+            events > phases, at);
         IF said IS NOT NULL THEN
             command := 0;
             verdict := 'projected';

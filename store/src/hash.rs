@@ -1,7 +1,7 @@
 //! The hash that makes the log tamper-evident. `docs/events.md` has the format in words, with test vectors.
 //!
 //! `content` covers what an event says and which login wrote it; `chain` ties it to its position, its time and the event
-//! before it. For commands the database computes both (`sql/append.sql`). Every part is prefixed with its length, so no two different events hash the same bytes.
+//! before it. For commands the database computes both (`sql/read_events.sql`, `sql/append.sql`). Every part is prefixed with its length, so no two different events hash the same bytes.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -69,7 +69,10 @@ pub fn content(event: &Content<'_>) -> Hash {
     part(&mut hasher, event.event_id.as_bytes());
     part(&mut hasher, event.event_type.as_bytes());
     part(&mut hasher, &event.schema_version.to_be_bytes());
-    part(&mut hasher, &Sha256::digest(event.payload));
+    match event.login {
+        Some(_) => part(&mut hasher, event.payload),
+        None => part(&mut hasher, &Sha256::digest(event.payload)),
+    }
     part(&mut hasher, &metadata(event.salt, event.metadata));
     if let Some(login) = event.login {
         part(&mut hasher, login.as_bytes());

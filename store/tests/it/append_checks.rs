@@ -74,7 +74,7 @@ async fn whatever_is_malformed_is_refused_by_name_and_nothing_is_written() {
         ),
         (vec![("event_schema_versions", "ARRAY[99]".into())], "schema version 99"),
         (vec![("event_salts", "ARRAY[decode('00', 'hex')]".into())], "its salt has 1 bytes"),
-        (vec![("event_places", "ARRAY['here']".into())], "its place"),
+        (vec![("event_places", "ARRAY['here']".into())], "a place that is none"),
         (vec![("command_witness", "ARRAY['{}']".into())], "adopts nothing"),
         (vec![("event_types", "ARRAY['PhaseAdopted']".into())], "its payload"),
         (

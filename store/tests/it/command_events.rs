@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Whether a command can cause the event. A new event has to be placed here; if a command can cause it, `read_events` in
-/// store/sql/append.sql needs a line for it, and projections/sql/project_inline.sql has to know what it does to rows.
+/// store/sql/read_events.sql needs a line for it, and projections/sql/project_inline.sql has to know what it does to rows.
 const fn is_a_commands(event: &TimelineEvent) -> bool {
     match event {
         TimelineEvent::TimelineOpened(_)
@@ -139,19 +139,17 @@ async fn contents(
     connection: &mut PgConnection,
     events: &[(&str, i32, &str)],
 ) -> Result<Vec<Option<Vec<u8>>>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT contents FROM phaseline.read_events($1, $2, $3, $4, $5, $6, $7, $8, NULL, 'ann')",
-    )
-    .bind(vec![PROJECT; events.len()])
-    .bind(vec![3_i64; events.len()])
-    .bind(vec![Uuid::max(); events.len()])
-    .bind(events.iter().map(|event| event.0).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.1).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.2).collect::<Vec<_>>())
-    .bind(vec!["{\"actor\":\"ann\"}"; events.len()])
-    .bind(vec![[9_u8; 16].to_vec(); events.len()])
-    .fetch_one(connection)
-    .await
+    sqlx::query_scalar("SELECT contents FROM phaseline.read_events($1, $2, $3, $4, $5, $6, $7, $8, 'ann')")
+        .bind(vec![PROJECT; events.len()])
+        .bind(vec![3_i64; events.len()])
+        .bind(vec![Uuid::max(); events.len()])
+        .bind(events.iter().map(|event| event.0).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.1).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.2).collect::<Vec<_>>())
+        .bind(vec!["{\"actor\":\"ann\"}"; events.len()])
+        .bind(vec![[9_u8; 16].to_vec(); events.len()])
+        .fetch_one(connection)
+        .await
 }
 
 fn content_of(event_type: &str, schema_version: i32, payload: &str) -> Vec<u8> {
@@ -184,7 +182,7 @@ async fn the_database_knows_the_events_that_commands_cause_and_no_others() {
         assert_eq!(
             found[0].is_some(),
             is_a_commands(event),
-            "{name} {version}: see is_a_commands and the CASE in store/sql/append.sql"
+            "{name} {version}: see is_a_commands and the CASE in store/sql/read_events.sql"
         );
         for (name, version) in
             [(name, version + 1), (name, 0), ("PhaseExploded", version), (&name.to_lowercase(), 1)]

@@ -64,7 +64,9 @@ const RECOMPUTED: &str = "
                 || int4send(16) || uuid_send(event_id)
                 || int4send(octet_length(event_type)) || convert_to(event_type, 'UTF8')
                 || int4send(4) || int4send(schema_version)
-                || int4send(32) || sha256(convert_to(payload::text, 'UTF8')) || int4send(32) || salted
+                || CASE WHEN login IS NULL THEN int4send(32) || sha256(convert_to(payload::text, 'UTF8'))
+                        ELSE int4send(octet_length(payload::text)) || convert_to(payload::text, 'UTF8') END
+                || int4send(32) || salted
                 || coalesce(int4send(octet_length(login)) || convert_to(login, 'UTF8'), '')) AS content
           FROM part),
     chained AS (

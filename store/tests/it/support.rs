@@ -16,7 +16,8 @@ pub(crate) async fn log() -> TestDatabase {
     schema::install(&mut connection).await.expect("install");
     schema::set_accepts_commands(&mut connection, true).await.expect("open");
     database.psql(
-        "CREATE OR REPLACE FUNCTION phaseline.project_inline(changes text[], repeated boolean, recorded_at timestamptz)
+        "CREATE OR REPLACE FUNCTION phaseline.project_inline(event_types text[], projects uuid[], payloads text[],
+             places tid[], adopted uuid[], witnesses text[], repeated boolean, recorded_at timestamptz)
              RETURNS text LANGUAGE sql AS 'SELECT NULL'",
     );
     database
