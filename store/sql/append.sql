@@ -132,7 +132,7 @@ BEGIN
                  AND (num_nulls(scope, key, fingerprint) > 0 OR octet_length(fingerprint) <> 32
                       OR octet_length(scope) + octet_length(key) > 2000));
         IF i IS NOT NULL THEN
-            RAISE EXCEPTION 'command %: an idempotency key needs a scope, a key (2000 bytes together) and a fingerprint of 32 bytes', i
+            RAISE EXCEPTION 'command %: an idempotency key needs a scope and a key of 2000 bytes together, and a fingerprint of 32', i
                 USING ERRCODE = 'PL002', HINT = hint;
         END IF;
     END IF;

@@ -1,5 +1,30 @@
 -- Which events commands may write, and what the log needs of them. Run before append.sql, which calls these functions.
 
+-- The payload of a PhaseAdopted; by itself, so that other events do not pay for its expressions.
+CREATE OR REPLACE FUNCTION phaseline.adopted_payload(
+    phase_id uuid, name text, start_date date, end_date date, description text, capital_budget numeric, expense_budget numeric,
+    created_at timestamp, updated_at timestamp
+) RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    time   timestamp;
+    micros integer;
+    times  text[];
+BEGIN
+    FOREACH time IN ARRAY ARRAY[created_at, updated_at] LOOP
+        IF (time >= timestamp '0001-01-01' AND time < timestamp '10000-01-01') IS NOT TRUE THEN
+            RETURN NULL;
+        END IF;
+        micros := extract(microseconds FROM time)::integer % 1000000;
+        times := times || (to_char(time, 'YYYY-MM-DD"T"HH24:MI:SS') || CASE
+            WHEN micros = 0 THEN '' WHEN micros % 1000 = 0 THEN to_char(time, '.MS') ELSE to_char(time, '.US') END);
+    END LOOP;
+    RETURN '{"phase_id":"' || phase_id || '","name":' || to_json(name) || ',"start_date":"'
+        || to_char(start_date, 'YYYY-MM-DD') || '","end_date":"' || to_char(end_date, 'YYYY-MM-DD') || '","description":'
+        || coalesce(to_json(description)::text, 'null') || ',"capital_budget":"' || capital_budget
+        || '","expense_budget":"' || expense_budget || '","created_at":"' || times[1] || '","updated_at":"' || times[2]
+        || '"}';
+END $$;
+
 -- Checks events and computes what the log and the projection need of them, in one pass:
 --   contents  the content hash of each event (docs/events.md), NULL for one that no command writes
 --   distinct_ids, distinct_phases  how many event ids and phases there are
@@ -8,13 +33,12 @@
 -- type or field, no duplicate key, no \u0000, no number for a string, no date outside the calendar of the program.
 -- A new type of event needs its line in the CASE, and what it does to rows in projections/sql/project_inline.sql; the test
 -- store/tests/it/command_events.rs compares the CASE with phaseline_domain::TimelineEvent.
--- Text that is no JSON raises an error of class 22 or 54.
+-- Text that is no JSON raises an error of class 22 or 54. The caller sees to generic plans.
 CREATE OR REPLACE FUNCTION phaseline.read_events(
     streams uuid[], versions bigint[], ids uuid[], types text[], schema_versions integer[], payloads text[],
     metadata text[], salts bytea[], login text,
     OUT contents bytea[], OUT distinct_ids bigint, OUT distinct_phases bigint
-) LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp SET "DateStyle" = 'ISO, YMD' SET plan_cache_mode = force_generic_plan AS $$
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- Fixed parts of what is hashed: lengths and tags, as decode() because session settings change what '\x…' means.
     content_tag  constant bytea := decode('00000014', 'hex') || convert_to('phaseline/content/v2', 'UTF8')
@@ -36,37 +60,26 @@ BEGIN
                        '{"phase_id":"' || e.phase_id || '","capital_budget":"' || e.capital_budget
                        || '","expense_budget":"' || e.expense_budget || '"}'
                    WHEN 'PhaseResized' THEN
-                       '{"phase_id":"' || e.phase_id || '","start_date":"' || e.start_date || '","end_date":"' || e.end_date
-                       || '"}'
+                       '{"phase_id":"' || e.phase_id || '","start_date":"' || to_char(e.start_date, 'YYYY-MM-DD')
+                       || '","end_date":"' || to_char(e.end_date, 'YYYY-MM-DD') || '"}'
                    WHEN 'PhaseDescribed' THEN
                        '{"phase_id":"' || e.phase_id || '","description":'
                        || coalesce(to_json(e.description)::text, 'null') || '}'
                    WHEN 'PhaseCreated' THEN
-                       '{"phase_id":"' || e.phase_id || '","name":' || to_json(e.name) || ',"start_date":"' || e.start_date
-                       || '","end_date":"' || e.end_date || '","description":'
+                       '{"phase_id":"' || e.phase_id || '","name":' || to_json(e.name) || ',"start_date":"'
+                       || to_char(e.start_date, 'YYYY-MM-DD') || '","end_date":"' || to_char(e.end_date, 'YYYY-MM-DD') || '","description":'
                        || coalesce(to_json(e.description)::text, 'null') || ',"capital_budget":"' || e.capital_budget
                        || '","expense_budget":"' || e.expense_budget || '"}'
                    WHEN 'PhaseRemoved' THEN '{"phase_id":"' || e.phase_id || '"}'
                    WHEN 'PhaseAdopted' THEN
-                       '{"phase_id":"' || e.phase_id || '","name":' || to_json(e.name) || ',"start_date":"' || e.start_date
-                       || '","end_date":"' || e.end_date || '","description":'
-                       || coalesce(to_json(e.description)::text, 'null') || ',"capital_budget":"' || e.capital_budget
-                       || '","expense_budget":"' || e.expense_budget
-                       || '","created_at":"' || to_char(e.created_at, 'YYYY-MM-DD"T"HH24:MI:SS')
-                       || CASE WHEN extract(microseconds FROM e.created_at)::integer % 1000000 = 0 THEN ''
-                               WHEN extract(microseconds FROM e.created_at)::integer % 1000 = 0
-                                   THEN to_char(e.created_at, '.MS')
-                               ELSE to_char(e.created_at, '.US') END
-                       || '","updated_at":"' || to_char(e.updated_at, 'YYYY-MM-DD"T"HH24:MI:SS')
-                       || CASE WHEN extract(microseconds FROM e.updated_at)::integer % 1000000 = 0 THEN ''
-                               WHEN extract(microseconds FROM e.updated_at)::integer % 1000 = 0
-                                   THEN to_char(e.updated_at, '.MS')
-                               ELSE to_char(e.updated_at, '.US') END || '"}'
+                       phaseline.adopted_payload(e.phase_id, e.name, e.start_date, e.end_date, e.description,
+                           e.capital_budget, e.expense_budget, e.created_at, e.updated_at)
                    WHEN 'TimelineOpened' THEN
-                       '{"project_id":"' || e.stream || '","start_date":"' || e.start_date || '","end_date":"' || e.end_date
-                       || '"}'
+                       '{"project_id":"' || e.stream || '","start_date":"' || to_char(e.start_date, 'YYYY-MM-DD')
+                       || '","end_date":"' || to_char(e.end_date, 'YYYY-MM-DD') || '"}'
                    WHEN 'TimelineRescheduled' THEN
-                       '{"start_date":"' || e.start_date || '","end_date":"' || e.end_date || '"}'
+                       '{"start_date":"' || to_char(e.start_date, 'YYYY-MM-DD') || '","end_date":"'
+                       || to_char(e.end_date, 'YYYY-MM-DD') || '"}'
                END END
                -- What the domain's values hold (domain/src/value.rs): PhaseName, Description, DateRange, Money, Budget. A
                -- name needs a character that is no white space; most begin with one in ASCII.
@@ -78,9 +91,6 @@ BEGIN
                     OR e.start_date >= date '0001-01-01' AND e.start_date <= e.end_date AND e.end_date <= date '9999-12-31')
                AND (e.capital_budget IS NULL OR e.capital_budget >= 0 AND e.expense_budget >= 0
                     AND e.capital_budget + e.expense_budget <= 9999999999999.99)
-               AND (e.created_at IS NULL
-                    OR least(e.created_at, e.updated_at) >= timestamp '0001-01-01'
-                       AND greatest(e.created_at, e.updated_at) < timestamp '10000-01-01')
                AND octet_length(e.salt) = 16
                AND e.metadata = '{' || concat_ws(',', '"actor":' || to_json(e.actor), '"reason":' || to_json(e.reason),
                     '"source":' || to_json(e.source), '"command_id":' || to_json(e.command_id),

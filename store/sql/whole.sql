@@ -2,8 +2,8 @@
 -- when its table is known to exist.)
 SELECT coalesce((
     SELECT pg_catalog.obj_description(n.oid, 'pg_namespace') = $1
-       AND 8 = (SELECT count(DISTINCT p.proname) FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid
-                   AND p.proname IN ('append', 'chain_hash', 'forget_idempotency_keys', 'oldest_snapshot',
+       AND 9 = (SELECT count(DISTINCT p.proname) FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid
+                   AND p.proname IN ('adopted_payload', 'append', 'chain_hash', 'forget_idempotency_keys', 'oldest_snapshot',
                                      'project_inline', 'read_events', 'refuse_change', 'refuse_event'))
        AND 5 = (SELECT count(*) FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid
                    AND (c.relname, c.relkind) IN (('events', 'r'), ('head', 'r'), ('idempotency_keys', 'r'),

@@ -91,7 +91,7 @@ async fn missing_objects(connection: &mut PgConnection) -> Result<Vec<String>, s
            FROM (VALUES ('append'), ('chain_hash'), ('project_inline'), ('unadopted'),
                         ('project_of'), ('refuse_change'), ('phases_of'), ('assignments_of'), ('assignment_days'),
                         ('forget_idempotency_keys'), ('oldest_snapshot'),
-                        ('read_events'), ('refuse_event'), ('merged_events'), ('coverage')) AS wanted (name)
+                        ('read_events'), ('adopted_payload'), ('refuse_event'), ('merged_events'), ('coverage')) AS wanted (name)
           WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_proc p
                  WHERE p.pronamespace = 'phaseline'::regnamespace AND p.proname = wanted.name)",
     )
