@@ -67,6 +67,7 @@ fn pure(criterion: &mut Criterion) {
                     payload: made.event.payload.as_bytes(),
                     salt: &[7; 16],
                     metadata: made.metadata.as_bytes(),
+                    login: Some("bench"),
                 });
                 hash::chain(&previous, position, DateTime::<Utc>::MIN_UTC, &content)
             })

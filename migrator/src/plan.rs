@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
-pub(crate) use structure::{REBUILT, missing_beyond, own_schema, phase_type_labels};
+pub(crate) use structure::{REBUILT, missing_beyond, own_schema, owner_notes, phase_type_labels};
 use structure::{
     assignment_timestamps, check_structure, hanging_things, orphans_of_foreign_keys, readable, trigger_notes,
 };
@@ -248,6 +248,7 @@ pub(crate) async fn prepare(
     let assignments = captured(connection, "resource_assignments").await?;
     hanging_things(connection, &mut findings, &mut plan).await?;
     trigger_notes(connection, &mut plan).await?;
+    owner_notes(connection, &mut plan).await?;
     // These look for rows that are not there, and sort what they find.
     session::parallel(connection, 2).await?;
     orphans_of_foreign_keys(connection, [&phases, &assignments], &mut findings, &mut plan).await?;

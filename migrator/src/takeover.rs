@@ -7,7 +7,9 @@ use crate::error::MigratorError;
 use crate::journal::{self, Begin, Journal};
 use crate::lock::{Head, lock_tables};
 use crate::migrate::{MigrateOptions, Migrated, go_ahead, millis, stop_if_asked, with_own_tables};
-use crate::plan::{Estimate, Plan, PlanOptions, ProjectPlan, Source, log_readable, phase_type_labels};
+use crate::plan::{
+    Estimate, Plan, PlanOptions, ProjectPlan, Source, log_readable, owner_notes, phase_type_labels,
+};
 use crate::progress::Progress;
 use crate::run::{Direction, LegacySchemaRecorded, MigrationCompleted, Run, RunEvent, runs};
 use crate::session::{self, Database};
@@ -273,6 +275,7 @@ pub(crate) async fn prepare(
         }
     }
     plan.missing_privileges.extend(foreign_code(connection, options.role.as_deref(), Access::Write).await?);
+    owner_notes(connection, &mut plan).await?;
     plan.ready = !findings.refused() && plan.missing_privileges.is_empty();
     plan.anomalies = findings.into_anomalies();
     Ok(Takeover { plan, adoption, known, log })

@@ -2,6 +2,7 @@
 --   $2  'read':   the planner's tables are read
 --       'build':  they are read, and built again
 --       'write':  they are read, and rows are written
+--   $3  whether only tables that belong to that role are looked at
 -- A function is trusted if it belongs to a superuser or to that role itself. Index expressions are not looked at where tables are
 -- built: PostgreSQL runs them with the rights of the table's owner, and so guarded that they cannot leave anything behind.
 -- Nor are policies: the sessions of runs have row_security = off, so that none is applied. SET ROLE would be no guard: what runs under it may RESET ROLE, or leave a trigger to the end of the transaction.
@@ -14,6 +15,7 @@ tables AS (
      -- Where tables are built again they have a schema of their own.
      WHERE n.nspname IN ('public', 'phaseline_shadow') AND c.relkind = 'r'
        AND c.relname IN ('projects', 'project_phases', 'resource_assignments', 'alembic_version')
+       AND (NOT $3 OR c.relowner = (SELECT r.oid FROM runner r))
 ),
 attributes AS (
     SELECT a.* FROM tables t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -78,8 +80,9 @@ calls (object, function) AS (
       JOIN pg_catalog.pg_amproc s ON s.amprocfamily = k.opcfamily
      WHERE $2 = 'write'
 )
-SELECT DISTINCT format('%s runs %s, which belongs to %I and would have the rights of %I: work as %3$I, or give the '
-           || 'function to a superuser who has read it', c.object,
+SELECT DISTINCT format('%s runs %s, which belongs to %I and would have the rights of %I: ' || CASE WHEN $3
+               THEN 'give the function to %4$I, who should read it first, or drop what calls it'
+               ELSE 'work as %3$I, or give the function to a superuser who has read it' END, c.object,
            pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0), pg_catalog.pg_get_userbyid(p.proowner), runner.rolname)
   FROM runner, calls c
   JOIN pg_catalog.pg_proc p ON p.oid = c.function

@@ -25,6 +25,24 @@ pub async fn foreign_code(
     role: Option<&str>,
     access: Access,
 ) -> Result<Vec<String>, StoreError> {
+    look(connection, role, access, false).await
+}
+
+/// The same for commands and the service: functions that run with the rights of `owner` when rows of that role's own tables are
+/// written, and belong to another.
+pub(crate) async fn foreign_code_of_owner(
+    connection: &mut PgConnection,
+    owner: &str,
+) -> Result<Vec<String>, StoreError> {
+    look(connection, Some(owner), Access::Write, true).await
+}
+
+async fn look(
+    connection: &mut PgConnection,
+    role: Option<&str>,
+    access: Access,
+    own_tables_only: bool,
+) -> Result<Vec<String>, StoreError> {
     let access = match access {
         Access::Read => "read",
         Access::Build => "build",
@@ -33,6 +51,7 @@ pub async fn foreign_code(
     Ok(sqlx::query_scalar(include_str!("../sql/foreign_code.sql"))
         .bind(role)
         .bind(access)
+        .bind(own_tables_only)
         .fetch_all(connection)
         .await?)
 }

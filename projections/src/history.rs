@@ -43,7 +43,10 @@ pub struct HistoryEntry {
     /// Who left the event out, and why; it is as if it were not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<SkippedBy>,
-    /// Who, why, by what way.
+    /// The login that wrote it, in the database's own word; what follows is the writer's. None in events written before logins
+    /// were recorded.
+    pub login: Option<String>,
+    /// Who, why, by what way, as the writer claims.
     #[serde(flatten)]
     pub metadata: Metadata,
 }
@@ -170,6 +173,7 @@ fn untold(recorded: &RecordedEvent, words: String) -> HistoryEntry {
         changes: Vec::new(),
         unreadable: None,
         skipped: None,
+        login: recorded.login.clone(),
         metadata: recorded.metadata.clone(),
     }
 }

@@ -29,7 +29,7 @@ pub use foreign_code::{Access, foreign_code, refuse_foreign_code};
 pub use history::HistoryEntry;
 pub use inline::ProjectPhases;
 pub use legacy_phases::LegacyPhaseRow;
-pub use owners::{Misowned, misowned};
+pub use owners::{Misowned, Owner, Ownership, misowned, ownership};
 pub use phaseline_store::{FoldedTimeline, Stamps};
 pub use project_phases::PhaseRow;
 

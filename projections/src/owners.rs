@@ -1,5 +1,6 @@
 //! Who owns what in schema `phaseline`: nobody whose rights are more than what it takes to run it. See `docs/security.md`.
 
+use crate::foreign_code::foreign_code_of_owner;
 use phaseline_store::StoreError;
 use sqlx::{FromRow, PgConnection};
 use std::fmt;
@@ -30,6 +31,64 @@ impl fmt::Display for Misowned {
 pub async fn misowned(connection: &mut PgConnection) -> Result<Vec<Misowned>, StoreError> {
     Ok(sqlx::query_as(include_str!("../sql/owned.sql")).fetch_all(connection).await?)
 }
+
+/// One of the planner's tables, or schema `phaseline`, and whom it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct Owner {
+    /// What it is, as SQL; the schema as `schema phaseline`, also before it is there.
+    pub object: String,
+    /// Whom it belongs to, or will.
+    pub owner: String,
+    /// Whether that is a superuser.
+    pub is_superuser: bool,
+}
+
+/// Who owns what, and what of that is dangerous.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ownership {
+    /// Each of the planner's tables that is there, and the log.
+    pub owners: Vec<Owner>,
+    /// What gives somebody the rights of another when commands write, one sentence each with the remedy.
+    pub dangers: Vec<String>,
+}
+
+impl fmt::Display for Ownership {
+    /// The owners in one line, `public.projects and public.project_phases: planner; schema phaseline: planner`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut roles: Vec<(&str, bool, Vec<&str>)> = Vec::new();
+        for Owner { object, owner, is_superuser } in &self.owners {
+            match roles.iter_mut().find(|(role, ..)| role == owner) {
+                Some((.., objects)) => objects.push(object),
+                None => roles.push((owner, *is_superuser, vec![object])),
+            }
+        }
+        for (index, (role, is_superuser, objects)) in roles.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            let superuser = if *is_superuser { " (a superuser)" } else { "" };
+            write!(f, "{separator}{role}{superuser} owns {}", objects.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Who owns the planner's tables and the log, and what is dangerous about it. Asks the catalogue only.
+pub async fn ownership(connection: &mut PgConnection) -> Result<Ownership, StoreError> {
+    let owners: Vec<Owner> =
+        sqlx::query_as(include_str!("../sql/owners.sql")).fetch_all(&mut *connection).await?;
+    let mut dangers: Vec<String> =
+        sqlx::query_scalar(include_str!("../sql/owners_dangers.sql")).fetch_all(&mut *connection).await?;
+    let mut seen: Vec<&str> = Vec::new();
+    for Owner { owner, .. } in owners.iter().filter(|owner| owner.object != LOG) {
+        if !seen.contains(&owner.as_str()) {
+            seen.push(owner);
+            dangers.extend(foreign_code_of_owner(connection, owner).await?);
+        }
+    }
+    Ok(Ownership { owners, dangers })
+}
+
+/// How `owners.sql` calls the log.
+const LOG: &str = "schema phaseline";
 
 /// Gives everything to whom it should belong, as far as the current role may, and lets the owners of functions call what these call.
 /// What is right already is not touched, nor locked.

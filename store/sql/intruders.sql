@@ -25,6 +25,6 @@ SELECT 'table phaseline.events is not Phaseline''s: its columns are others'
   FROM pg_catalog.pg_class c
  WHERE c.relnamespace IN (SELECT oid FROM schema) AND c.relname = 'events'
    AND (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
-         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'login')
        IS DISTINCT FROM ARRAY['position', 'stream_type', 'stream_id', 'version', 'event_id', 'event_type',
                               'schema_version', 'payload', 'metadata', 'salt', 'recorded_at', 'hash']

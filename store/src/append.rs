@@ -1,9 +1,11 @@
 //! Appends the events of commands together with their inline projection, in one call of one database function.
 
-use crate::{Metadata, NewEvent, Pace, StoreError, StreamId, hash};
+use crate::schema::version;
+use crate::{Metadata, NewEvent, StoreError, StreamId};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use std::collections::HashSet;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// One command's events: all of them are written, or none.
@@ -17,8 +19,10 @@ pub struct Append {
     pub events: Vec<NewEvent>,
     /// Who, why, by what way.
     pub metadata: Metadata,
-    /// What the inline projection is to change, in its own JSON; nothing if there is none.
-    pub changes: Option<String>,
+    /// What was read of the rows that the events adopt: the append compares it with what is there under the lock.
+    pub witness: Option<String>,
+    /// Where the rows of the events' phases are, event by event, as far as known; the projection returns the new places then.
+    pub places: Option<Vec<Option<Arc<str>>>>,
     /// The key under which the same request, sent again, is not carried out again.
     pub key: Option<IdempotencyKey>,
 }
@@ -130,48 +134,28 @@ pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result
     let mut types = Vec::with_capacity(count);
     let mut schemas = Vec::with_capacity(count);
     let mut payloads = Vec::with_capacity(count);
-    let mut metadata = Vec::with_capacity(count);
     let mut salts = Vec::with_capacity(count);
-    let mut contents = Vec::with_capacity(count);
-    let mut pace = Pace::begin();
-    for command in batch {
-        let command_metadata = command.metadata.to_json()?;
-        for (version, event) in (command.expected + 1..).zip(&command.events) {
-            let salt = salt();
-            contents.push(
-                hash::content(&hash::Content {
-                    stream_type: command.stream.stream_type,
-                    stream_id: command.stream.id,
-                    version,
-                    event_id: event.event_id,
-                    event_type: event.event_type,
-                    schema_version: event.schema_version,
-                    payload: event.payload.as_bytes(),
-                    salt: &salt,
-                    metadata: command_metadata.as_bytes(),
-                })
-                .to_vec(),
-            );
-            ids.push(event.event_id);
-            types.push(event.event_type);
-            schemas.push(event.schema_version);
-            payloads.push(event.payload.as_str());
-            metadata.push(command_metadata.clone());
-            salts.push(salt.to_vec());
-            pace.pause().await;
-        }
+    for event in batch.iter().flat_map(|command| &command.events) {
+        ids.push(event.event_id);
+        types.push(event.event_type);
+        schemas.push(event.schema_version);
+        payloads.push(event.payload.as_str());
+        salts.push(salt());
     }
+    let metadata: Vec<String> =
+        batch.iter().map(|command| command.metadata.to_json()).collect::<Result<_, _>>()?;
+    let salts: Vec<&[u8]> = salts.iter().map(<[u8; 16]>::as_slice).collect();
     let stream_types: Vec<&str> = batch.iter().map(|command| command.stream.stream_type).collect();
     let stream_ids: Vec<Uuid> = batch.iter().map(|command| command.stream.id).collect();
     let expected: Vec<i64> = batch.iter().map(|command| command.expected).collect();
     let counts: Vec<i32> =
         batch.iter().map(|command| i32::try_from(command.events.len()).unwrap_or(i32::MAX)).collect();
-    let changes: Vec<Option<&str>> = batch.iter().map(|command| command.changes.as_deref()).collect();
+    // Arrays in which nothing is said are left out: they need not be checked.
+    let witnesses = batch.iter().map(|command| command.witness.as_deref());
+    let places = batch.iter().any(|command| command.places.is_some());
+    let places: Option<Vec<Option<&str>>> = places.then(|| batch.iter().flat_map(Append::places).collect());
     let keys = || batch.iter().map(|command| command.key.as_ref());
-    let scopes: Vec<Option<&str>> = keys().map(|key| key.map(|key| key.scope.as_str())).collect();
-    let names: Vec<Option<&str>> = keys().map(|key| key.map(|key| key.key.as_str())).collect();
-    let prints: Vec<Option<&[u8]>> = keys().map(|key| key.map(|key| key.fingerprint.as_slice())).collect();
-    let mut rows: Vec<Judged> = sqlx::query_as(
+    let mut rows: Vec<Judged> = match sqlx::query_as(
         "SELECT command, verdict, stream_version, last_position, at, earlier_events, said
            FROM phaseline.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
@@ -179,19 +163,29 @@ pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result
     .bind(stream_ids)
     .bind(expected)
     .bind(counts)
-    .bind(changes)
+    .bind(metadata)
+    .bind(unless_empty(witnesses))
     .bind(ids)
     .bind(types)
     .bind(schemas)
     .bind(payloads)
-    .bind(metadata)
     .bind(salts)
-    .bind(contents)
-    .bind(scopes)
-    .bind(names)
-    .bind(prints)
-    .fetch_all(connection)
-    .await?;
+    .bind(places)
+    .bind(unless_empty(keys().map(|key| key.map(|key| key.scope.as_str()))))
+    .bind(unless_empty(keys().map(|key| key.map(|key| key.key.as_str()))))
+    .bind(unless_empty(keys().map(|key| key.map(|key| key.fingerprint.as_slice()))))
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(StoreError::from)
+    {
+        Ok(rows) => rows,
+        // Without such a function the schema may be an older program's.
+        Err(error) if is_missing_function(&error) => {
+            version::refuse_older(connection).await?;
+            return Err(error);
+        }
+        Err(error) => return Err(error),
+    };
     let said = rows.pop_if(|row| row.command == 0).and_then(|row| row.said);
     if rows.len() != batch.len() {
         return Err(StoreError::CountMismatch { offered: batch.len() as u64, inserted: rows.len() as u64 });
@@ -210,6 +204,23 @@ pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result
         })
         .collect();
     Ok(Appending { verdicts, said })
+}
+
+fn is_missing_function(error: &StoreError) -> bool {
+    matches!(error, StoreError::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42883"))
+}
+
+/// The values, or nothing if none of them is there.
+fn unless_empty<T>(values: impl Iterator<Item = Option<T>>) -> Option<Vec<Option<T>>> {
+    let values: Vec<Option<T>> = values.collect();
+    values.iter().any(Option::is_some).then_some(values)
+}
+
+impl Append {
+    /// Where the rows of its events' phases are, event by event.
+    fn places(&self) -> impl Iterator<Item = Option<&str>> {
+        (0..self.events.len()).map(|event| self.places.as_ref()?.get(event)?.as_deref())
+    }
 }
 
 /// A row of `phaseline.append`: one command's, in the order of the batch; or the projection's, for command 0.

@@ -101,6 +101,7 @@ impl Inspector {
             payload: event.payload.as_bytes(),
             salt: event.salt,
             metadata: event.metadata.as_bytes(),
+            login: event.login,
         });
         if hash::chain(&self.previous, event.position, event.recorded_at, &content) != event.hash {
             self.note(Break::Hash { position: event.position });

@@ -18,7 +18,7 @@ use crate::append::{Append, Appended, Appending, Verdict};
 use crate::cache::Memory;
 use crate::execute::Request;
 use crate::timeline::{Start, stream_of};
-use crate::{Committed, Earlier, FoldedTimeline, InlineProjection, Pace, StoreError};
+use crate::{Committed, Earlier, FoldedTimeline, Pace, StoreError};
 use chrono::{DateTime, Utc};
 use decide::{Decided, Decider, Step};
 use phaseline_domain::{ProjectId, Refusal, TimelineEvent};
@@ -110,9 +110,8 @@ pub(crate) enum Decision {
 
 /// The committing task.
 #[derive(Debug)]
-pub(crate) struct Committer<P> {
+pub(crate) struct Committer {
     pub(crate) pool: PgPool,
-    pub(crate) projection: P,
     pub(crate) memory: Arc<Memory>,
     /// How long a statement of this pool's connections waits for a lock.
     pub(crate) patience: Duration,
@@ -134,7 +133,7 @@ struct Prepared {
     foreseen: FoldedTimeline,
 }
 
-impl<P: InlineProjection> Committer<P> {
+impl Committer {
     async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -182,11 +181,8 @@ impl<P: InlineProjection> Committer<P> {
             }
             let before = prepared.last().filter(|before| before.job.request.project == project);
             let follows = before.is_some();
-            let decider = Decider {
-                projection: self.projection.clone(),
-                memory: Arc::clone(&self.memory),
-                needs_places: self.snapshots.is_held(),
-            };
+            let decider =
+                Decider { memory: Arc::clone(&self.memory), needs_places: self.snapshots.is_held() };
             let Some((mut job, step)) = decider.decide(job, before.map(|before| &before.foreseen)).await
             else {
                 continue;
@@ -275,16 +271,8 @@ impl<P: InlineProjection> Committer<P> {
                         one.job.answer(Ok(Outcome::Lost(self.conflict(project, append.expected))));
                         continue;
                     }
-                    let append = match self.anew(append, &one, states.get(&project)) {
-                        Ok(append) => append,
-                        Err(error) => {
-                            broken.insert(project);
-                            one.job.answer(Err(error));
-                            continue;
-                        }
-                    };
                     let deadline = Deadline::latest([one.job.request.deadline]);
-                    match self.together(std::slice::from_ref(&append), deadline).await {
+                    match self.together(std::slice::from_ref(append), deadline).await {
                         Ok(appending) => {
                             if !matches!(appending.verdicts[..], [Verdict::Appended(_)]) {
                                 broken.insert(project);
@@ -304,23 +292,6 @@ impl<P: InlineProjection> Committer<P> {
             }
         }
         reached
-    }
-
-    /// What is sent of a command that is tried alone. If others of its batch led to what it was decided on, they have their
-    /// times by now, and in one transaction with them it could do without: the rows of phases that they created say when.
-    fn anew(
-        &self,
-        append: &Append,
-        one: &Prepared,
-        before: Option<&Arc<FoldedTimeline>>,
-    ) -> Result<Append, StoreError> {
-        let mut append = append.clone();
-        if let (Some(changes), Some(before)) = (&mut append.changes, before) {
-            let mut foreseen = FoldedTimeline::clone(before);
-            one.decided.iter().for_each(|event| foreseen.foresee(event));
-            *changes = self.projection.changes(&foreseen, None, &one.decided, None)?;
-        }
-        Ok(append)
     }
 
     /// One call of the database. If the connection is lost on the way, the same batch is sent once more: what was written

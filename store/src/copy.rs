@@ -76,6 +76,13 @@ impl<'a> Row<'a> {
         Ok(Uuid::from_bytes(self.array(index)?))
     }
 
+    /// `text` or NULL
+    pub fn nullable_text(&self, index: usize) -> Result<Option<&'a str>, CopyError> {
+        self.nullable(index)?
+            .map(|bytes| std::str::from_utf8(bytes).map_err(|_| CopyError::Field(index)))
+            .transpose()
+    }
+
     /// `uuid` or NULL
     pub fn nullable_uuid(&self, index: usize) -> Result<Option<Uuid>, CopyError> {
         self.nullable(index)?.map(|_| self.uuid(index)).transpose()

@@ -2,8 +2,8 @@
 
 use crate::timeline::{Start, history, lost_a_race, stream_of};
 use crate::{
-    Append, Content, FoldedTimeline, InlineProjection, Metadata, NewEvent, RecordedTimeline, StoreError,
-    TimelineStore, append,
+    Append, Content, InlineProjection, Metadata, NewEvent, RecordedTimeline, StoreError, TimelineStore,
+    append,
 };
 use cqrs_es::{AggregateContext, AggregateError, EventEnvelope};
 use phaseline_domain::{ProjectId, Refusal, Timeline, TimelineEvent};
@@ -19,15 +19,13 @@ impl<P: InlineProjection> TimelineStore<P> {
     ) -> Result<append::Appended, StoreError> {
         let Start { folded, adoption } = &context.start;
         let adopted = adoption.iter().flat_map(|adoption| &adoption.events);
-        let mut foreseen = FoldedTimeline::clone(folded);
-        decided.iter().for_each(|event| foreseen.foresee(event));
-        let changes = self.projection.changes(&foreseen, adoption.as_ref(), decided, None)?;
         let batch = [Append {
             stream: stream_of(context.project),
             expected: folded.version,
             events: adopted.chain(decided).map(NewEvent::timeline).collect::<Result<_, _>>()?,
             metadata,
-            changes: Some(changes).filter(|words| !words.is_empty()),
+            witness: adoption.as_ref().map(|adoption| adoption.witness.clone()),
+            places: None,
             key: None,
         }];
         let mut connection = self.connection().await?;

@@ -32,6 +32,16 @@ pub enum StoreError {
         /// The newest that this program knows.
         known: u32,
     },
+    /// An older program made the log's schema: it has no place for what this one writes.
+    #[error(
+        "the schema of Phaseline in this database is version {found}, this program writes version {known}: nothing was written; run: phaseline upgrade"
+    )]
+    OlderSchema {
+        /// The schema's version.
+        found: u32,
+        /// The version that this program writes.
+        known: u32,
+    },
     /// Somebody who has no say over the database has prepared the log's schema.
     #[error(
         "schema phaseline cannot be used: {0}; nothing was written. Drop or rename what is there, or give it to the database's owner"

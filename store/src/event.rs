@@ -153,6 +153,8 @@ pub struct RawEvent<'a> {
     pub recorded_at: DateTime<Utc>,
     /// The chain's hash up to here.
     pub hash: [u8; 32],
+    /// The login that wrote it, in the database's own word; none in events written before logins were recorded.
+    pub login: Option<&'a str>,
 }
 
 /// An event as it stands in the log, owned.
@@ -180,6 +182,8 @@ pub struct RecordedEvent {
     pub metadata_error: Option<String>,
     /// When it was recorded (UTC).
     pub recorded_at: DateTime<Utc>,
+    /// The login that wrote it, in the database's own word; none in events written before logins were recorded.
+    pub login: Option<String>,
 }
 
 impl RawEvent<'_> {
@@ -203,6 +207,7 @@ impl RawEvent<'_> {
             metadata,
             metadata_error,
             recorded_at: self.recorded_at,
+            login: self.login.map(str::to_owned),
         }
     }
 }

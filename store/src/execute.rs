@@ -224,7 +224,9 @@ impl<P: InlineProjection> TimelineStore<P> {
         let mut connection = self.connection().await?;
         let used: Option<(Vec<u8>, i64, i32)> = sqlx::query_as(
             "SELECT fingerprint, version, events FROM phaseline.idempotency_keys
-              WHERE scope = $1 AND key = $2 AND recorded_at > clock_timestamp() - interval '24 hours'",
+              WHERE scope = $1 AND key = $2 AND login IN (session_user, '')
+                AND recorded_at > clock_timestamp() - interval '24 hours'
+              ORDER BY login DESC LIMIT 1",
         )
         .bind(&key.scope)
         .bind(&key.key)

@@ -1,7 +1,8 @@
 //! The hash that makes the log tamper-evident. `docs/events.md` has the format in words, with test vectors.
 //!
-//! `content` covers what an event says and is computed before any lock; `chain` ties it to its position, its time and
-//! the event before it. Every part is prefixed with its length, so no two different events hash the same bytes.
+//! `content` covers what an event says and which login wrote it; `chain` ties it to its position, its time and the event
+//! before it. For commands the database computes both (`sql/read_events.sql`, `sql/append.sql`). Every part is prefixed with
+//! its length, so no two different events hash the same bytes.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -13,7 +14,9 @@ pub type Hash = [u8; 32];
 /// What stands before the first event.
 pub const GENESIS: Hash = [0; 32];
 
-const CONTENT_TAG: &[u8] = b"phaseline/content/v1";
+/// Of events without a login, which were written before logins were recorded.
+const CONTENT_TAG_V1: &[u8] = b"phaseline/content/v1";
+const CONTENT_TAG: &[u8] = b"phaseline/content/v2";
 const CHAIN_TAG: &[u8] = b"phaseline/chain/v1";
 const METADATA_TAG: &[u8] = b"phaseline/metadata/v1";
 
@@ -38,6 +41,8 @@ pub struct Content<'a> {
     pub salt: &'a [u8],
     /// The metadata's bytes.
     pub metadata: &'a [u8],
+    /// The login that wrote it; none in events written before logins were recorded.
+    pub login: Option<&'a str>,
 }
 
 fn part(hasher: &mut Sha256, bytes: &[u8]) {
@@ -58,15 +63,21 @@ pub fn metadata(salt: &[u8], metadata: &[u8]) -> Hash {
 /// SHA-256 over what an event says.
 pub fn content(event: &Content<'_>) -> Hash {
     let mut hasher = Sha256::new();
-    part(&mut hasher, CONTENT_TAG);
+    part(&mut hasher, if event.login.is_some() { CONTENT_TAG } else { CONTENT_TAG_V1 });
     part(&mut hasher, event.stream_type.as_bytes());
     part(&mut hasher, event.stream_id.as_bytes());
     part(&mut hasher, &event.version.to_be_bytes());
     part(&mut hasher, event.event_id.as_bytes());
     part(&mut hasher, event.event_type.as_bytes());
     part(&mut hasher, &event.schema_version.to_be_bytes());
-    part(&mut hasher, &Sha256::digest(event.payload));
+    match event.login {
+        Some(_) => part(&mut hasher, event.payload),
+        None => part(&mut hasher, &Sha256::digest(event.payload)),
+    }
     part(&mut hasher, &metadata(event.salt, event.metadata));
+    if let Some(login) = event.login {
+        part(&mut hasher, login.as_bytes());
+    }
     hasher.finalize().into()
 }
 

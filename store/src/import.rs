@@ -17,6 +17,7 @@ pub struct Import<'c> {
     position: i64,
     previous: hash::Hash,
     recorded_at: DateTime<Utc>,
+    login: String,
 }
 
 /// What an import wrote.
@@ -39,17 +40,26 @@ impl<'c> Import<'c> {
         schema::lock_head(connection).await?;
         let tip = schema::tip(connection).await?;
         let log_id = schema::log_id(connection).await?;
-        let now: DateTime<Utc> =
-            sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(&mut *connection).await?;
+        schema::version::refuse_older(connection).await?;
+        let (now, login): (DateTime<Utc>, String) =
+            sqlx::query_as("SELECT pg_catalog.clock_timestamp(), session_user::pg_catalog.text")
+                .fetch_one(&mut *connection)
+                .await?;
         let recorded_at = tip.recorded_at.map_or(now, |last| last.max(now));
         let sink = Sink::open(
             connection,
             "phaseline.events (position, stream_type, stream_id, version, event_id, event_type, schema_version,
-                payload, metadata, salt, recorded_at, hash)",
+                payload, metadata, salt, recorded_at, hash, login)",
         )
         .await?;
-        let mut import =
-            Self { sink, first: tip.position, position: tip.position, previous: tip.hash, recorded_at };
+        let mut import = Self {
+            sink,
+            first: tip.position,
+            position: tip.position,
+            previous: tip.hash,
+            recorded_at,
+            login,
+        };
         if tip.position == 0 {
             // A log begins with its own id, so that the id is under the chain too.
             let payload = serde_json::json!({ "log_id": log_id }).to_string();
@@ -89,12 +99,14 @@ impl<'c> Import<'c> {
             payload: event.payload.as_bytes(),
             salt: &salt,
             metadata: metadata.as_bytes(),
+            login: Some(&self.login),
         });
         self.position += 1;
         self.previous = hash::chain(&self.previous, self.position, self.recorded_at, &content);
-        let (position, recorded_at, chained) = (self.position, self.recorded_at, self.previous);
+        let (position, recorded_at, chained, login) =
+            (self.position, self.recorded_at, self.previous, &self.login);
         self.sink
-            .row(12, |row| {
+            .row(13, |row| {
                 row.i64(position);
                 row.text(stream.stream_type);
                 row.uuid(stream.id);
@@ -107,6 +119,7 @@ impl<'c> Import<'c> {
                 row.bytes(&salt);
                 row.timestamptz(recorded_at);
                 row.bytes(&chained);
+                row.text(login);
             })
             .await?;
         Ok(())

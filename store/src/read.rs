@@ -7,7 +7,13 @@ use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 
 const COLUMNS: &str = "position, stream_type, stream_id, version, event_id, event_type, schema_version, \
-                       payload, metadata, salt, recorded_at, hash";
+                       payload, metadata, salt, recorded_at, hash, login";
+
+/// The query over events, such that `login` is NULL where the table has no such column yet: a log can be read before it is
+/// upgraded. A name that the inner query does not know is looked for in the outer one.
+fn with_login(query: &str) -> String {
+    format!("SELECT e.* FROM (SELECT NULL::text AS login) absent CROSS JOIN LATERAL ({query}) e")
+}
 
 fn raw<'a>(row: &Row<'a>) -> Result<RawEvent<'a>, CopyError> {
     Ok(RawEvent {
@@ -23,6 +29,7 @@ fn raw<'a>(row: &Row<'a>) -> Result<RawEvent<'a>, CopyError> {
         salt: row.bytes(9)?,
         recorded_at: row.timestamptz(10)?,
         hash: row.bytes(11)?.try_into().map_err(|_| CopyError::Field(11))?,
+        login: row.nullable_text(12)?,
     })
 }
 
@@ -61,7 +68,8 @@ async fn scan_where<E>(
 where
     E: From<StoreError> + From<sqlx::Error> + From<CopyError>,
 {
-    let query = format!("SELECT {COLUMNS} FROM phaseline.events WHERE {condition} ORDER BY position");
+    let query =
+        with_login(&format!("SELECT {COLUMNS} FROM phaseline.events WHERE {condition} ORDER BY position"));
     copy::read(connection, &query, |row| {
         let event = raw(&row).map_err(E::from)?;
         each(&event)
@@ -113,18 +121,20 @@ pub async fn stream_from(
         payload: String,
         metadata: String,
         recorded_at: DateTime<Utc>,
+        login: Option<String>,
     }
-    let mut rows = sqlx::query_as(
-        "SELECT position, version, event_id, event_type, schema_version, payload::text, metadata::text, recorded_at
+    let query = with_login(
+        "SELECT position, version, event_id, event_type, schema_version, payload::text, metadata::text, recorded_at, login
            FROM phaseline.events
           WHERE stream_type = $1 AND stream_id = $2 AND version >= $3 AND position <= $4
           ORDER BY version",
-    )
-    .bind(stream.stream_type)
-    .bind(stream.id)
-    .bind(first)
-    .bind(up_to.unwrap_or(i64::MAX))
-    .fetch(connection);
+    );
+    let mut rows = sqlx::query_as(&query)
+        .bind(stream.stream_type)
+        .bind(stream.id)
+        .bind(first)
+        .bind(up_to.unwrap_or(i64::MAX))
+        .fetch(connection);
     let mut expected = first - 1;
     let mut pace = Pace::begin();
     while let Some(row) = rows.try_next().await? {
@@ -146,6 +156,7 @@ pub async fn stream_from(
             metadata,
             metadata_error,
             recorded_at: row.recorded_at,
+            login: row.login,
         })?;
         pace.pause().await;
     }
@@ -158,8 +169,9 @@ pub async fn of_type(
     stream_type: &str,
 ) -> Result<Vec<RecordedEvent>, StoreError> {
     let quoted = stream_type.replace('\'', "''");
-    let query =
-        format!("SELECT {COLUMNS} FROM phaseline.events WHERE stream_type = '{quoted}' ORDER BY position");
+    let query = with_login(&format!(
+        "SELECT {COLUMNS} FROM phaseline.events WHERE stream_type = '{quoted}' ORDER BY position"
+    ));
     let mut events = Vec::new();
     copy::read(connection, &query, |row| {
         events.push(raw(&row)?.to_owned_event());

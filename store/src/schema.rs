@@ -27,7 +27,11 @@ const MADE: [&str; 9] = [
     "idempotency_keys_recorded_at_idx",
 ];
 /// Functions, triggers, views, roles and grants; run whole at every installation.
-const FUNCTIONS: &str = include_str!("../sql/functions.sql");
+const FUNCTIONS: &str = concat!(
+    include_str!("../sql/read_events.sql"),
+    include_str!("../sql/append.sql"),
+    include_str!("../sql/functions.sql")
+);
 
 /// Whether this database has a log. Asks the catalogue only, so that a role without rights on it gets an answer too.
 ///

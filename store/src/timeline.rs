@@ -67,23 +67,9 @@ pub struct Adoption {
     pub witness: String,
 }
 
-/// Where a phase's row stands, as the projection said it; nothing if that is not known.
-pub type Place<'a> = &'a dyn Fn(PhaseId) -> Option<Arc<str>>;
-
-/// Says what a command's events change in the read models that are kept in the append's own transaction.
+/// The read models that are kept in the append's own transaction. The database function `phaseline.project_inline` derives their
+/// rows from the events; it ends with SQLSTATE 40001 if an adoption is not what is there any more.
 pub trait InlineProjection: Clone + Send + Sync + 'static {
-    /// The changes that `new` events bring about, behind those of the adoption, if there is one; `foreseen` is the timeline
-    /// that they lead to, in which a phase that they create has no times. JSON for the database function
-    /// `phaseline.project_inline`, which ends with SQLSTATE 40001 if an adoption is not what stands there any more. With `place` it is asked to say where the rows stand that it writes, and told what it
-    /// said before.
-    fn changes(
-        &self,
-        foreseen: &FoldedTimeline,
-        adoption: Option<&Adoption>,
-        new: &[TimelineEvent],
-        place: Option<Place<'_>>,
-    ) -> Result<String, serde_json::Error>;
-
     /// What the read models hold of a project that has no timeline in the log; none if they are not in use.
     fn unadopted(
         &self,
@@ -105,7 +91,7 @@ pub struct TimelineStore<P> {
 }
 
 impl<P: InlineProjection> TimelineStore<P> {
-    /// The store over a pool; `projection` is kept in each append's transaction.
+    /// The store over a pool; `projection` finds what is to be adopted.
     pub fn new(pool: PgPool, projection: P) -> Self {
         Self {
             pool,
@@ -199,7 +185,6 @@ impl<P: InlineProjection> TimelineStore<P> {
     pub(crate) async fn commit(&self, job: Job) -> Result<Outcome, StoreError> {
         let committer = || Committer {
             pool: self.pool.clone(),
-            projection: self.projection.clone(),
             memory: Arc::clone(&self.memory),
             patience: self.patience,
             kept: None,

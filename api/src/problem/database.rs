@@ -27,6 +27,14 @@ impl Problem {
                     "the database was upgraded by a newer phaseline than this service is: it needs a newer one, too",
                 )
             }
+            StoreError::OlderSchema { found, known } => {
+                tracing::error!(found, known, "the schema is older than this program's");
+                unavailable(
+                    "older_schema",
+                    "Older schema",
+                    "the database was not upgraded to what this service writes; run: phaseline upgrade",
+                )
+            }
             StoreError::Unadoptable { project, reasons } => conflict(
                 "not_adoptable",
                 "Not adoptable",
@@ -111,7 +119,7 @@ impl Problem {
             (_, "42P01" | "3F000") => not_migrated(),
             (_, class) if class.starts_with("08") => unreachable(),
             // What project_inline itself says.
-            (_, "PL001") => {
+            (_, "PL001" | "PL003") => {
                 return conflict(
                     "drifted",
                     "Drifted",

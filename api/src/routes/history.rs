@@ -75,6 +75,10 @@ struct Entry {
     /// The mark that leaves the event out of the timeline, if there is one.
     #[schema(nullable = false)]
     skipped: Option<Skipped>,
+    /// The login that wrote it, as the database knows it; null in events written before logins were recorded. All that follows
+    /// is the writer's claim.
+    #[schema(required)]
+    login: Option<String>,
     /// Who did it.
     #[schema(nullable = false)]
     actor: Option<String>,

@@ -297,8 +297,8 @@ async fn a_key_belongs_to_a_subject_of_one_issuer_and_to_one_project() {
 async fn keys_of_changes_that_changed_nothing_are_kept_up_to_a_bound() {
     let desk = Desk::start().await;
     desk.sql(
-        "INSERT INTO phaseline.idempotency_keys (scope, key, fingerprint, stream_id, version, events, recorded_at)
-         SELECT scope, 'k' || n, '', gen_random_uuid(), 9, events, now() - n * interval '1 s'
+        "INSERT INTO phaseline.idempotency_keys (scope, key, login, fingerprint, stream_id, version, events, recorded_at)
+         SELECT scope, 'k' || n, 'api', '', gen_random_uuid(), 9, events, now() - n * interval '1 s'
            FROM generate_series(1, 1500) n, (VALUES ('idle', 0), ('busy', 1), ('other', 0)) AS whose (scope, events)
           WHERE scope <> 'other' OR n <= 10",
     )

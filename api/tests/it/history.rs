@@ -55,6 +55,9 @@ async fn pages_of_any_size_walk_everything_once_either_way() {
     let whole = whole.json()["entries"].as_array().unwrap().clone();
     let versions: Vec<i64> = whole.iter().map(|entry| entry["version"].as_i64().unwrap()).collect();
     assert_eq!(versions, (1..=last).collect::<Vec<_>>());
+    // Who it was is the token's word, and the login the database's.
+    let login = desk.database.psql("SELECT session_user");
+    assert!(whole.iter().all(|entry| entry["login"] == login.trim()), "{whole:?}");
     let mut backwards = whole.clone();
     backwards.reverse();
     for limit in [1, 3, last, 500] {

@@ -14,6 +14,10 @@ impl From<sqlx::Error> for Failure {
 }
 
 impl Failure {
+    fn older_schema(text: String) -> Self {
+        Self::refused("older_schema", text).remedy("Run: phaseline upgrade")
+    }
+
     /// An error on a connection that was there: one that could not be made is [`Failure::no_connection`].
     fn of_database(error: &sqlx::Error) -> Self {
         let Some(database) = error.as_database_error() else {
@@ -34,7 +38,7 @@ impl Failure {
             "25006" => Self::refused("read_only", text).remedy(
                 "This server takes no writes (a standby, or read-only by default): connect to the primary.",
             ),
-            "23503" | "23505" | "PL001" => Self::refused("conflicting_row", text),
+            "23503" | "23505" | "PL001" | "PL003" => Self::refused("conflicting_row", text),
             "53100" | "53200" => Self::new(Exit::Unexpected, "out_of_space", text)
                 .remedy("Make room on the server, then run it again."),
             "57014" => Self::new(Exit::Interrupted, "cancelled", text).remedy("Run the same command again."),
@@ -101,6 +105,7 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Shared(ref shared) => match shared.cause() {
                 StoreError::Database(error) => Self::of_database(error),
+                StoreError::OlderSchema { .. } => Self::older_schema(text),
                 _ => Self::unexpected(text),
             },
             StoreError::Database(error)
@@ -114,6 +119,7 @@ impl From<StoreError> for Failure {
                 .remedy("Use the phaseline that upgraded this database, or a later one. An older one would not know what it does."),
             StoreError::ForeignCode(_) => Self::refused("foreign_code", text)
                 .remedy("Run it as the role that is named, or drop what calls the function, and create it again afterwards."),
+            StoreError::OlderSchema { .. } => Self::older_schema(text),
             StoreError::NotAccepting => Self::refused(
                 "legacy_shape",
                 "the database is in the legacy shape, in which timelines take no commands",

@@ -17,8 +17,9 @@ fn entry(page: &mut Page, entry: &HistoryEntry) {
         entry.metadata.actor.as_deref().map_or_else(String::new, |actor| format!(" by {}", clean(actor)));
     let way =
         entry.metadata.source.as_deref().map_or_else(String::new, |source| format!(" ({})", clean(source)));
+    let login = entry.login.as_deref().map_or_else(String::new, |login| format!(", login {}", clean(login)));
     page.line(format_args!(
-        "  {}{by}{way}  {DIM}position {}{DIM:#}",
+        "  {}{by}{way}  {DIM}position {}{login}{DIM:#}",
         moment(entry.recorded_at),
         entry.position
     ));

@@ -23,6 +23,13 @@ fn older(database: &TestDatabase) {
     );
 }
 
+/// A database whose log a program of version 3 made: its events have no login, and hashes of version 1.
+fn of_version_3() -> TestDatabase {
+    let database = TestCluster::shared().database();
+    database.psql(include_str!("../fixtures/log_version_3.sql"));
+    database
+}
+
 #[test]
 fn every_command_refuses_a_newer_schema_and_writes_nothing() {
     let database = migrated();
@@ -101,6 +108,75 @@ fn an_older_schema_is_named_and_upgraded_and_the_log_goes_on() {
     on(&database, &["phase", "rename", &phase, "Design"]).ends_with(0);
     on(&database, &["verify"]).ends_with(0);
     on(&database, &["doctor"]).ends_with(0);
+}
+
+#[test]
+fn a_log_of_version_3_is_read_as_it_is_and_written_after_an_upgrade_only() {
+    let database = of_version_3();
+    let (project, phase) = project_and_phase(&database);
+    let before = database.dump(&["--schema=phaseline"]);
+    assert!(on(&database, &["status"]).ends_with(0).stdout.contains("version 3; this program's is"));
+    let doctor = on(&database, &["doctor"]).ends_with(0).stdout;
+    assert!(doctor.contains("warn  log's schema") && doctor.contains("phaseline upgrade"), "{doctor}");
+    let history = on(&database, &["history", &project, "--json"]).ends_with(0).object("phaseline.history/1");
+    assert_eq!(history["events"][0]["login"], serde_json::Value::Null);
+    assert!(!on(&database, &["history", &project]).ends_with(0).stdout.contains("login"));
+    assert_eq!(on(&database, &["drift"]).ends_with(0).code, Some(0));
+    database.psql(&format!("UPDATE public.project_phases SET name = 'by hand' WHERE id = '{phase}'"));
+    for args in [&["phase", "rename", &phase, "Design"][..], &["drift", "--repair", "all", "--yes"]] {
+        let refused = on(&database, args).ends_with(3).stderr;
+        let words = format!("is version 3, this program writes version {VERSION}: nothing was written");
+        assert!(refused.contains(&words) && refused.contains("phaseline upgrade"), "{args:?}: {refused}");
+    }
+    let name = database.psql(&format!("SELECT name FROM public.project_phases WHERE id = '{phase}'"));
+    assert_eq!(name.trim(), "by hand");
+    assert!(before == database.dump(&["--schema=phaseline"]), "something was written");
+}
+
+#[test]
+fn an_upgrade_keeps_the_events_of_version_3_and_their_keys_and_later_events_have_a_login() {
+    let database = of_version_3();
+    let (project, phase) = project_and_phase(&database);
+    let events =
+        || database.psql("SELECT to_jsonb(e) - 'login' FROM phaseline.events e ORDER BY position LIMIT 12");
+    let before = events();
+    database.psql("UPDATE phaseline.idempotency_keys SET recorded_at = now()");
+    on(&database, &["upgrade"]).ends_with(0);
+    assert_eq!(before, events());
+    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["phase", "rename", &phase, "Design"]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
+    let logins = database.psql("SELECT DISTINCT login FROM phaseline.events WHERE position > 12");
+    assert_eq!(logins.trim(), database.psql("SELECT session_user").trim());
+    let history = on(&database, &["history", &project, "--json"]).ends_with(0).object("phaseline.history/1");
+    let logins: Vec<_> = history["events"].as_array().unwrap().iter().map(|event| &event["login"]).collect();
+    assert!(logins[0].is_null() && logins.last().unwrap().is_string(), "{logins:?}");
+    assert!(on(&database, &["history", &project]).ends_with(0).stdout.contains(", login "));
+    // A request that was carried out before the upgrade is not carried out again.
+    let again = database.psql(&format!(
+        "SELECT verdict, stream_version FROM phaseline.append(ARRAY['Timeline'], ARRAY['{project}'::uuid], ARRAY[5::bigint],
+             ARRAY[0], ARRAY['{{}}'], NULL, NULL, NULL, NULL, NULL, NULL, NULL, ARRAY['ann'], ARRAY['k3'], ARRAY[sha256('x')])"
+    ));
+    assert_eq!(again.trim(), "repeated|4");
+    // The login is under the hash: taken away, it is missed.
+    database.psql(
+        "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
+         UPDATE phaseline.events SET login = NULL WHERE position = 13;
+         ALTER TABLE phaseline.events ENABLE ALWAYS TRIGGER events_append_only",
+    );
+    let found = on(&database, &["verify"]).ends_with(6).stdout;
+    assert!(found.contains("position 13 does not fit its hash"), "{found}");
+}
+
+#[test]
+fn a_rollback_brings_a_log_of_version_3_up_to_date_by_itself() {
+    let database = of_version_3();
+    let edits = on(&database, &["rollback", "--yes", "--json"]).ends_with(7).stdout;
+    let digest = edits.split_once("\"digest\":\"").unwrap().1.split_once('"').unwrap().0;
+    on(&database, &["rollback", "--yes", "--accept-loss", digest]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["migrate", "--yes"]).ends_with(0);
+    on(&database, &["verify"]).ends_with(0);
 }
 
 /// A schema that lacks something of this version is made whole, and a rollback brings an older one up to date by itself.

@@ -250,6 +250,14 @@ pub(super) async fn trigger_notes(
     Ok(())
 }
 
+/// Who owns the tables and the log, and what is dangerous about it.
+pub(crate) async fn owner_notes(connection: &mut PgConnection, plan: &mut Plan) -> Result<(), MigratorError> {
+    let ownership = phaseline_projections::ownership(connection).await?;
+    plan.notes.push(format!("Owners: {ownership}"));
+    plan.notes.extend(ownership.dangers.iter().map(|danger| format!("Dangerous: {danger}")));
+    Ok(())
+}
+
 /// What the role lacks beyond what the tables' definitions ask for: to lock all that hangs together up front (a lock
 /// that is taken later would make readers wait), to keep the log's schema, to write projects' dates.
 pub(crate) async fn missing_beyond(

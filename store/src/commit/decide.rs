@@ -4,8 +4,8 @@ use super::{Decision, Job};
 use crate::append::Append;
 use crate::cache::Memory;
 use crate::execute::decided;
-use crate::timeline::{Place, Start, stream_of};
-use crate::{FoldedTimeline, InlineProjection, NewEvent, StoreError};
+use crate::timeline::{Start, stream_of};
+use crate::{FoldedTimeline, NewEvent, StoreError};
 use phaseline_domain::{TimelineCommand, TimelineEvent};
 use std::sync::Arc;
 
@@ -38,14 +38,13 @@ pub(super) struct Decided {
 }
 
 /// What is needed to decide.
-pub(super) struct Decider<P> {
-    pub(super) projection: P,
+pub(super) struct Decider {
     pub(super) memory: Arc<Memory>,
     /// Whether rows are found by their places.
     pub(super) needs_places: bool,
 }
 
-impl<P: InlineProjection> Decider<P> {
+impl Decider {
     /// Decides one command; `ahead` is what those before it in the batch lead to. Nothing if that panicked: then whoever waits
     /// learns that the task ended.
     pub(super) async fn decide(
@@ -105,19 +104,16 @@ impl<P: InlineProjection> Decider<P> {
         let mut foreseen = state.clone();
         decided.iter().for_each(|event| foreseen.foresee(event));
         foreseen.version = state.version + i64::try_from(events.len()).unwrap_or_default();
-        let changes = if decided.is_empty() {
-            None
-        } else {
-            let place = |phase| self.memory.place(phase);
-            let places: Option<Place<'_>> = self.needs_places.then_some(&place);
-            Some(self.projection.changes(&foreseen, adoption, &decided, places)?)
-        };
+        let place = |event: &TimelineEvent| event.phase_id().and_then(|phase| self.memory.place(phase));
+        let places = || adopted.iter().chain(&decided).map(place).collect();
+        let places = self.needs_places.then(places);
         let append = Append {
             stream: stream_of(project),
             expected: state.version,
             events,
             metadata: job.request.metadata.clone(),
-            changes,
+            witness: adoption.map(|adoption| adoption.witness.clone()),
+            places,
             key: job.request.key.clone(),
         };
         Ok(Step::Append(Box::new(Decided { append, adoption: adopted, events: decided, foreseen })))

@@ -1,7 +1,7 @@
 //! The way to the committing task.
 
 use super::{Committer, Job, Outcome};
-use crate::{InlineProjection, StoreError};
+use crate::StoreError;
 use tokio::sync::{mpsc, oneshot};
 
 /// How many commands may wait to be taken; more wait to wait.
@@ -15,9 +15,9 @@ pub(crate) struct Queue {
 
 impl Queue {
     /// Gives a command to the task, which is started if none runs, and waits for what came of it.
-    pub(crate) async fn submit<P: InlineProjection>(
+    pub(crate) async fn submit(
         &self,
-        committer: impl FnOnce() -> Committer<P>,
+        committer: impl FnOnce() -> Committer,
         mut job: Job,
     ) -> Result<Outcome, StoreError> {
         let (reply, answer) = oneshot::channel();

@@ -89,6 +89,11 @@ impl Expected {
         let (arguments, rest) = parenthesised(&head[open..]).ok_or("arguments that do not end")?;
         let mut types = Vec::new();
         for argument in listed(arguments) {
+            // What a function returns by name is no part of its identity.
+            if argument.starts_with("OUT ") {
+                continue;
+            }
+            let argument = argument.strip_prefix("INOUT ").unwrap_or(argument);
             let argument = argument.split(" DEFAULT ").next().unwrap_or_default();
             let (_, written) =
                 argument.split_once(char::is_whitespace).ok_or("an argument without a name")?;

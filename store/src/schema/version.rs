@@ -13,7 +13,8 @@ use sqlx::PgConnection;
 /// - 1: the schemas that do not say their version
 /// - 2: the schema says its version
 /// - 3: commands have keys, and one call of the projection takes a whole batch
-pub const VERSION: u32 = 3;
+/// - 4: events have the login that wrote them, and the database checks what is appended
+pub const VERSION: u32 = 4;
 
 /// How a comment says it.
 pub(super) const WORDS: &str = "schema version";
@@ -38,6 +39,17 @@ pub async fn recorded(connection: &mut PgConnection) -> Result<Option<u32>, Stor
 pub async fn refuse_newer(connection: &mut PgConnection) -> Result<(), StoreError> {
     match recorded(connection).await? {
         Some(found) if found > VERSION => Err(StoreError::NewerSchema { found, known: VERSION }),
+        _ => Ok(()),
+    }
+}
+
+/// Fails if an older program than this one made the schema: it has no place for what this one writes.
+///
+/// # Errors
+/// [`StoreError::OlderSchema`].
+pub async fn refuse_older(connection: &mut PgConnection) -> Result<(), StoreError> {
+    match recorded(connection).await?.unwrap_or(1) {
+        found if found < VERSION => Err(StoreError::OlderSchema { found, known: VERSION }),
         _ => Ok(()),
     }
 }

@@ -49,7 +49,8 @@ async fn the_roles_may_do_their_own_and_no_more() {
             "ALTER TABLE phaseline.events DISABLE TRIGGER ALL",
             "DELETE FROM phaseline.idempotency_keys",
             "INSERT INTO phaseline.idempotency_keys VALUES ('', '', '', gen_random_uuid(), 1, 1, now())",
-            "SELECT phaseline.project_inline(ARRAY[gen_random_uuid()], ARRAY['{}'], now())",
+            "SELECT phaseline.project_inline(NULL, NULL, NULL, NULL, NULL, NULL, false, now())",
+            "SELECT phaseline.read_events(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '')",
         ] {
             let message = refused(&mut connection, statement).await;
             assert!(

@@ -41,6 +41,7 @@ fn the_documents_test_vectors_are_what_is_computed() {
             payload: vector["payload"].as_bytes(),
             salt: &salt,
             metadata: vector["metadata"].as_bytes(),
+            login: Some(vector["login"].as_str()).filter(|login| *login != "NULL"),
         });
         assert_eq!(hash::hex(&content), vector["content"]);
         let at = DateTime::from_timestamp_micros(vector["recorded_at"].parse().unwrap()).unwrap();
@@ -56,13 +57,17 @@ const RECOMPUTED: &str = "
                 || int4send(octet_length(metadata::text)) || convert_to(metadata::text, 'UTF8')) AS salted
           FROM phaseline.events e),
     content AS (
-        SELECT position, recorded_at, hash, sha256(int4send(20) || 'phaseline/content/v1'
+        SELECT position, recorded_at, hash, sha256(int4send(20)
+                || CASE WHEN login IS NULL THEN 'phaseline/content/v1' ELSE 'phaseline/content/v2' END::bytea
                 || int4send(octet_length(stream_type)) || convert_to(stream_type, 'UTF8')
                 || int4send(16) || uuid_send(stream_id) || int4send(8) || int8send(version)
                 || int4send(16) || uuid_send(event_id)
                 || int4send(octet_length(event_type)) || convert_to(event_type, 'UTF8')
                 || int4send(4) || int4send(schema_version)
-                || int4send(32) || sha256(convert_to(payload::text, 'UTF8')) || int4send(32) || salted) AS content
+                || CASE WHEN login IS NULL THEN int4send(32) || sha256(convert_to(payload::text, 'UTF8'))
+                        ELSE int4send(octet_length(payload::text)) || convert_to(payload::text, 'UTF8') END
+                || int4send(32) || salted
+                || coalesce(int4send(octet_length(login)) || convert_to(login, 'UTF8'), '')) AS content
           FROM part),
     chained AS (
         SELECT 0::bigint AS position, decode(repeat('00', 32), 'hex') AS computed, NULL::bytea AS hash

@@ -7,7 +7,9 @@
     reason = "tests say what they expect by panicking"
 )]
 
+mod append_checks;
 mod append_only;
+mod command_events;
 mod copy_format;
 mod hashes;
 mod installation;

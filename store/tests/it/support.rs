@@ -1,4 +1,4 @@
-//! A database with an empty log that takes commands.
+//! A database with an empty log that takes commands, and keeps no rows of them.
 
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_store::{Append, Metadata, NewEvent, StreamId, schema};
@@ -15,6 +15,11 @@ pub(crate) async fn log() -> TestDatabase {
     let mut connection = connect(&database).await;
     schema::install(&mut connection).await.expect("install");
     schema::set_accepts_commands(&mut connection, true).await.expect("open");
+    database.psql(
+        "CREATE OR REPLACE FUNCTION phaseline.project_inline(event_types text[], projects uuid[], payloads text[],
+             places tid[], adopted uuid[], witnesses text[], repeated boolean, recorded_at timestamptz)
+             RETURNS text LANGUAGE sql AS 'SELECT NULL'",
+    );
     database
 }
 
@@ -23,13 +28,24 @@ pub(crate) fn stream(id: u128) -> StreamId {
 }
 
 pub(crate) fn command(stream: StreamId, expected: i64, events: usize) -> Append {
-    let event = |n| NewEvent::new("PhaseRenamed", 1, format!("{{\"n\":{n},\"text\":\"né \\\"x\\\"\"}}"));
+    // The first event of a timeline opens it.
+    let event = |n| match expected + i64::try_from(n).unwrap_or(i64::MAX) {
+        0 => {
+            let range = r#""start_date":"2026-01-01","end_date":"2026-12-31""#;
+            NewEvent::new("TimelineOpened", 1, format!(r#"{{"project_id":"{}",{range}}}"#, stream.id))
+        }
+        _ => {
+            let name = format!(r#"né \"{n}\""#);
+            NewEvent::new("PhaseRenamed", 1, format!(r#"{{"phase_id":"{}","name":"{name}"}}"#, Uuid::nil()))
+        }
+    };
     Append {
         stream,
         expected,
         events: (0..events).map(event).collect(),
         metadata: Metadata { actor: Some("tester".to_owned()), ..Metadata::default() },
-        changes: None,
+        witness: None,
+        places: None,
         key: None,
     }
 }

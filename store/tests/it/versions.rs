@@ -4,8 +4,8 @@ use crate::support::{connect, log};
 use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::schema::{self, version::VERSION};
-use phaseline_store::timeline::{Adoption, Found, InlineProjection, Place};
-use phaseline_store::{ExecuteError, FoldedTimeline, Metadata, StoreError, TimelineStore};
+use phaseline_store::timeline::{Found, InlineProjection};
+use phaseline_store::{ExecuteError, Metadata, StoreError, TimelineStore};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -22,16 +22,6 @@ fn say(database: &TestDatabase, version: u32) {
 struct Nothing;
 
 impl InlineProjection for Nothing {
-    fn changes(
-        &self,
-        _: &FoldedTimeline,
-        _: Option<&Adoption>,
-        _: &[phaseline_domain::TimelineEvent],
-        _: Option<Place<'_>>,
-    ) -> Result<String, serde_json::Error> {
-        Ok("{}".to_owned())
-    }
-
     async fn unadopted(&self, _: &mut PgConnection, _: ProjectId) -> Result<Option<Found>, StoreError> {
         Ok(None)
     }

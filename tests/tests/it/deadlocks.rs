@@ -11,9 +11,8 @@ use phaseline_migrator::MigratorError;
 use phaseline_migrator::migrate::migrate;
 use phaseline_migrator::progress::Progress;
 use phaseline_migrator::rollback::{RollbackOptions, rollback};
-use phaseline_projections::ProjectPhases;
-use phaseline_store::timeline::{self, InlineProjection, stream_of};
-use phaseline_store::{Append, FoldedTimeline, Metadata, NewEvent, append};
+use phaseline_store::timeline::{self, stream_of};
+use phaseline_store::{Append, Metadata, NewEvent, append};
 use phaseline_tests::aftermath::Way;
 use phaseline_tests::dump::{assert_same_dump, dump};
 use sqlx::{Connection, Executor, PgConnection};
@@ -161,15 +160,14 @@ async fn stalled_command(database: &TestDatabase, amount: i64) -> PgConnection {
         total_budget: None,
     };
     let events = decide(&timeline, &command).unwrap();
-    let mut foreseen = FoldedTimeline::of(&history);
-    events.iter().for_each(|event| foreseen.foresee(event));
     let batch = [Append {
         stream: stream_of(project),
         expected: history.last().unwrap().recorded.version,
         events: events.iter().map(|event| NewEvent::timeline(event).unwrap()).collect(),
         metadata: Metadata::default(),
         key: None,
-        changes: Some(ProjectPhases.changes(&foreseen, None, &events, None).unwrap()),
+        witness: None,
+        places: None,
     }];
     append(&mut connection, &batch).await.unwrap()[0].as_ref().unwrap();
     connection

@@ -5,8 +5,9 @@ use crate::support::{handle, planner_sql, store, try_migrate, try_rollback};
 use phaseline_domain::TimelineCommand;
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_migrator::MigratorError;
+use phaseline_migrator::plan::{self, PlanOptions};
 use phaseline_migrator::sample::{self, SampleOptions};
-use phaseline_projections::{FoldedLog, adopt, drift, repair};
+use phaseline_projections::{FoldedLog, adopt, drift, ownership, repair};
 use phaseline_store::{Metadata, StoreError};
 use sqlx::{Connection, PgConnection};
 
@@ -281,4 +282,48 @@ async fn nothing_of_the_log_belongs_to_a_superuser_who_is_not_the_owner_of_the_t
         database.psql("SELECT rolsuper OR rolcanlogin FROM pg_roles WHERE rolname = 'phaseline_owner'"),
         "f"
     );
+}
+
+#[tokio::test]
+async fn owners_are_named_and_what_of_that_is_dangerous() {
+    let planner = Planner::new().await;
+    let (role, writer) = (&planner.role, &planner.writer);
+    let mut connection = handle(planner.database.url()).connect("test").await.unwrap();
+    let before = ownership(&mut connection).await.unwrap();
+    assert_eq!(
+        before.to_string(),
+        format!(
+            "{role} owns public.project_phases, public.projects, public.resource_assignments, schema phaseline"
+        )
+    );
+    assert_eq!(before.dangers, Vec::<String>::new());
+    // Functions of others that the owner's tables call, whoever may replace them.
+    planner.database.psql(&format!(
+        "GRANT CREATE ON SCHEMA public TO {writer}; GRANT TRIGGER ON public.projects TO {writer}"
+    ));
+    let planted = "CREATE FUNCTION public.theirs() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+                   CREATE TRIGGER theirs BEFORE UPDATE ON public.projects FOR EACH ROW EXECUTE FUNCTION public.theirs()";
+    planner.database.cluster().binaries().psql(&planner.url_of(writer), planted).unwrap();
+    let [danger] = &ownership(&mut connection).await.unwrap().dangers[..] else { panic!() };
+    let expected =
+        format!("runs function public.theirs(), which belongs to {writer} and would have the rights of {role}");
+    assert!(danger.contains("trigger theirs on table public.projects") && danger.contains(&expected), "{danger}");
+    // The others' tables are not that owner's.
+    planner.database.psql("ALTER TABLE public.projects OWNER TO postgres");
+    let found = ownership(&mut connection).await.unwrap();
+    assert!(found.to_string().contains("postgres (a superuser) owns public.projects"), "{found}");
+    let [trigger, function] = &found.dangers[..] else { panic!("{found:#?}") };
+    assert!(trigger.contains(&format!("REVOKE TRIGGER ON public.projects FROM {writer}")), "{trigger}");
+    assert!(function.contains("would have the rights of postgres"), "{function}");
+    let plan = plan::plan(&mut connection, &PlanOptions::default()).await.unwrap();
+    for note in
+        [format!("Owners: {found}"), format!("Dangerous: {trigger}"), format!("Dangerous: {function}")]
+    {
+        assert!(plan.notes.contains(&note), "{:#?}", plan.notes);
+    }
+    planner.database.psql(&format!(
+        "ALTER TABLE public.projects OWNER TO {role}; DROP TRIGGER theirs ON public.projects"
+    ));
+    try_migrate(planner.database.url()).await.unwrap();
+    assert_eq!(ownership(&mut connection).await.unwrap(), before, "the log belongs to whom the plan said");
 }

@@ -52,6 +52,13 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
             ),
             Err(error) => report.unchecked("privileges", error),
         }
+        match phaseline_projections::ownership(connection).await {
+            Ok(found) if found.dangers.is_empty() => report.ok("owners", found.to_string()),
+            Ok(found) => {
+                report.warn("owners", found.to_string(), format!("Dangerous: {}.", found.dangers.join("; ")));
+            }
+            Err(error) => report.unchecked("owners", error),
+        }
     }
     match sqlx::query_scalar::<_, bool>(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)",

@@ -172,8 +172,8 @@ async fn a_command_between_the_look_and_the_lock_is_not_overwritten() {
     let repaired = repair(&mut connection, &mut stale, &[project], &by("cy")).await.unwrap();
     assert_eq!(
         kinds(&repaired.findings),
-        BTreeSet::from(["description".to_owned()]),
-        "the command wrote the name"
+        BTreeSet::from(["description".to_owned(), "name".to_owned()]),
+        "a command writes what it changes; what others wrote beside it is found and recorded"
     );
     assert!(row(&database, phases[0]).contains("7.77"), "{}", row(&database, phases[0]));
     assert_eq!(found(&database).await, []);

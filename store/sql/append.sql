@@ -1,0 +1,366 @@
+-- The one way in which commands write to the log. Run before functions.sql, which grants phaseline.append to writers.
+
+DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], text[], uuid[], text[], integer[], text[],
+    text[], bytea[], bytea[]);
+DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], text[], uuid[], text[], integer[], text[],
+    text[], bytea[], bytea[], text[], text[], bytea[]);
+
+-- Appends a batch of commands' events, each command with its own verdict:
+--   appended      its events are in the log, and its rows in the projection
+--   conflict      the stream is not at the expected version; nothing of this command was written
+--   repeated      its key was used before for the same request: the version after that request, and its number of events
+--   key_reused    its key was used before for another request; nothing of this command was written
+--   not_accepting the log takes no commands (the legacy shape is live); nothing was written
+-- A command may expect the version that the one before it leads to, if both are for the same stream; commands for one stream
+-- stand together. If that one is not appended, neither are those that follow it on the stream: they were decided on what it
+-- would have led to, and the version that they expect may be another writer's by now. A row for command 0 comes last if the
+-- projection has places of rows to return: `said`.
+-- The head row is locked first; the statements after it see everything that was committed before. That needs READ
+-- COMMITTED: at a stricter level they would all see one moment before the lock. Where nothing is to be written, nothing is
+-- locked: a transaction that stays open then holds up no other writer.
+-- A role that may call this function writes commands and nothing else, so all that it passes is checked (PL002 if it is not
+-- what the program sends, PL003 if the timeline is not in the state that the events need), and all that is written follows
+-- from the events: their hashes, and the rows of their own project. The event's login is the caller's own word, the
+-- database's, beside what the metadata claims.
+-- Plans are generic, since planning each call would take longer than the work; and as tables that were tiny when a plan was
+-- made grow, the settings keep all plans on the indexes.
+CREATE OR REPLACE FUNCTION phaseline.append(
+    command_stream_type text[], command_stream_id uuid[], command_expected bigint[], command_events integer[],
+    command_metadata text[], command_witness text[],
+    event_ids uuid[], event_types text[], event_schema_versions integer[], event_payloads text[], event_salts bytea[],
+    event_places text[] DEFAULT NULL,
+    command_scope text[] DEFAULT NULL, command_key text[] DEFAULT NULL, command_fingerprint bytea[] DEFAULT NULL
+) RETURNS TABLE (command integer, verdict text, stream_version bigint, last_position bigint, at timestamptz,
+                 earlier_events integer, said text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    -- The fixed parts of what phaseline.chain_hash hashes: lengths, and 'phaseline/chain/v1'.
+    chain_tag     constant bytea := decode('0000001270686173656c696e652f636861696e2f763100000020', 'hex');
+    long_follows  constant bytea := decode('00000008', 'hex');
+    hash_follows  constant bytea := decode('00000020', 'hex');
+    -- After these the projection writes to the projects' rows, or new ones that refer to them.
+    project_events constant text[] := '{TimelineOpened,TimelineRescheduled,PhaseCreated,PhaseAdopted}';
+    writer        constant text := session_user;
+    commands      constant integer := coalesce(cardinality(command_stream_id), 0);
+    events        constant integer := coalesce(cardinality(event_ids), 0);
+    command_dims  constant text := coalesce(array_dims(command_stream_id), '[]');
+    event_dims    constant text := coalesce(array_dims(event_ids), '[]');
+    opening       constant boolean := coalesce('TimelineOpened' = ANY (event_types), false);
+    hint          constant text := 'Nothing was written. docs/events.md says what phaseline.append takes.';
+    time_part     bytea;
+    accepting     boolean;
+    patience      constant text := current_setting('lock_timeout');
+    tip_hash      bytea;
+    tip           bigint;
+    actuals       bigint[];
+    actual        bigint;
+    closed        boolean;
+    has_marks     boolean;
+    used_print    bytea;
+    used_version  bigint;
+    used_events   integer;
+    broken        boolean;
+    before        bigint;
+    contents      bytea[];
+    distinct_ids  bigint;
+    phases        bigint;
+    runs          integer := 0;
+    row_places    tid[];
+    -- One element for each event offered; the positions, versions and hashes of refused commands' events stay NULL.
+    streams       uuid[];
+    metadata      text[];
+    positions     bigint[];
+    event_version bigint[];
+    hashes        bytea[];
+    adopted       uuid[];
+    witnesses     text[];
+    offset_       integer := 0;
+    i             integer;
+    k             integer;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'phaseline.append needs READ COMMITTED, this transaction is at %',
+            upper(current_setting('transaction_isolation'))
+            USING ERRCODE = 'invalid_transaction_state';
+    END IF;
+
+    -- What is passed is checked before anything is locked. NULL stands for arrays that are empty, or all NULL.
+    IF command_dims NOT IN ('[]', '[1:' || commands || ']') OR event_dims NOT IN ('[]', '[1:' || events || ']')
+        OR NOT command_dims = ALL (ARRAY[coalesce(array_dims(command_stream_type), '[]'),
+            coalesce(array_dims(command_expected), '[]'), coalesce(array_dims(command_events), '[]'),
+            coalesce(array_dims(command_metadata), '[]'), coalesce(array_dims(command_witness), command_dims),
+            coalesce(array_dims(command_scope), command_dims), coalesce(array_dims(command_key), command_dims),
+            coalesce(array_dims(command_fingerprint), command_dims)])
+        OR NOT event_dims = ALL (ARRAY[coalesce(array_dims(event_types), '[]'),
+            coalesce(array_dims(event_schema_versions), '[]'), coalesce(array_dims(event_payloads), '[]'),
+            coalesce(array_dims(event_salts), '[]'), coalesce(array_dims(event_places), event_dims)]) THEN
+        RAISE EXCEPTION 'the arrays of % commands or those of % events differ in length, or begin elsewhere than at 1',
+            commands, events USING ERRCODE = 'PL002', HINT = hint;
+    END IF;
+    IF commands = 0 AND events = 0 THEN
+        RETURN;
+    END IF;
+    i := coalesce(array_position(command_stream_type, NULL), array_position(command_stream_id, NULL),
+        array_position(command_expected, NULL), array_position(command_events, NULL),
+        array_position(command_metadata, NULL));
+    IF i IS NOT NULL THEN
+        RAISE EXCEPTION 'command %: its stream, expected version, number of events or metadata is NULL', i
+            USING ERRCODE = 'PL002', HINT = hint;
+    END IF;
+    k := coalesce(array_position(event_ids, NULL), array_position(event_types, NULL),
+        array_position(event_schema_versions, NULL), array_position(event_payloads, NULL),
+        array_position(event_salts, NULL));
+    IF k IS NOT NULL THEN
+        RAISE EXCEPTION 'event % of all: its id, type, schema version, payload or salt is NULL', k
+            USING ERRCODE = 'PL002', HINT = hint;
+    END IF;
+    IF 'Timeline' <> ANY (command_stream_type) THEN
+        RAISE EXCEPTION 'phaseline.append writes timelines only' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF 0 > ANY (command_events) OR 0 > ANY (command_expected)
+        OR NOT (commands = events AND 1 = ALL (command_events))
+           AND events <> (SELECT coalesce(sum(n), 0) FROM unnest(command_events) AS n) THEN
+        RAISE EXCEPTION 'a number of events or an expected version is negative, or the numbers do not add up to % events',
+            events USING ERRCODE = 'PL002', HINT = hint;
+    END IF;
+    IF command_scope IS NOT NULL OR command_key IS NOT NULL OR command_fingerprint IS NOT NULL THEN
+        i := (SELECT min(n) FROM unnest(command_scope, command_key, command_fingerprint) WITH ORDINALITY
+                     AS given (scope, key, fingerprint, n)
+               WHERE n <= commands AND num_nulls(scope, key, fingerprint) < 3
+                 AND (num_nulls(scope, key, fingerprint) > 0 OR octet_length(fingerprint) <> 32
+                      OR octet_length(scope) + octet_length(key) > 2000));
+        IF i IS NOT NULL THEN
+            RAISE EXCEPTION 'command %: an idempotency key needs a scope and a key of 2000 bytes together, and a fingerprint of 32', i
+                USING ERRCODE = 'PL002', HINT = hint;
+        END IF;
+    END IF;
+
+    IF events = 0 THEN
+        NULL;
+    ELSIF commands = events AND 1 = ALL (command_events) THEN
+        streams := command_stream_id;
+        metadata := command_metadata;
+        event_version := ARRAY(SELECT v + 1 FROM unnest(command_expected) AS v);
+    ELSE
+        SELECT array_agg(c.stream), array_agg(c.metadata), array_agg(c.expected + n)
+          INTO streams, metadata, event_version
+          FROM unnest(command_stream_id, command_metadata, command_expected, command_events)
+                   AS c (stream, metadata, expected, events)
+         CROSS JOIN LATERAL generate_series(1, c.events) AS n;
+    END IF;
+    IF events > 0 THEN
+        BEGIN
+            SELECT r.contents, r.distinct_ids, r.distinct_phases INTO contents, distinct_ids, phases
+              FROM phaseline.read_events(streams, event_version, event_ids, event_types, event_schema_versions,
+                       event_payloads, metadata, event_salts, writer) r;
+            row_places := event_places::tid[];
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN contents := NULL;
+        END;
+        IF cardinality(contents) IS DISTINCT FROM events OR array_position(contents, NULL) IS NOT NULL THEN
+            FOR i IN 1 .. commands LOOP
+                FOR k IN offset_ + 1 .. offset_ + command_events[i] LOOP
+                    PERFORM phaseline.refuse_event(i, k - offset_, streams[k], event_version[k], event_ids[k], event_types[k],
+                        event_schema_versions[k], event_payloads[k], metadata[k], event_salts[k]);
+                END LOOP;
+                offset_ := offset_ + command_events[i];
+            END LOOP;
+            RAISE EXCEPTION 'an event has a place that is none' USING ERRCODE = 'PL002', HINT = hint;
+        END IF;
+        IF distinct_ids < events THEN
+            RAISE EXCEPTION 'two events have the same id' USING ERRCODE = 'PL002', HINT = hint;
+        END IF;
+    END IF;
+    -- A timeline is opened by the first event of a command, and rows that others wrote are adopted by those right behind it.
+    IF opening OR command_witness IS NOT NULL OR 'PhaseAdopted' = ANY (event_types) THEN
+        FOR i IN 1 .. commands LOOP
+            IF command_witness[i] IS NOT NULL
+                AND (command_events[i] = 0 OR event_types[offset_ + 1] <> 'TimelineOpened') THEN
+                RAISE EXCEPTION 'command %: it has a witness, but adopts nothing', i USING ERRCODE = 'PL002', HINT = hint;
+            END IF;
+            FOR k IN offset_ + 1 .. offset_ + command_events[i] LOOP
+                IF event_types[k] = 'TimelineOpened' AND k > offset_ + 1
+                    OR event_types[k] = 'PhaseAdopted'
+                       AND (k = offset_ + 1 OR event_types[k - 1] NOT IN ('TimelineOpened', 'PhaseAdopted')) THEN
+                    RAISE EXCEPTION 'command %, event %: % stands at the beginning of a command only', i, k - offset_,
+                        event_types[k] USING ERRCODE = 'PL002', HINT = hint;
+                END IF;
+            END LOOP;
+            offset_ := offset_ + command_events[i];
+        END LOOP;
+        offset_ := 0;
+    END IF;
+
+    -- A log that takes no commands is told without a lock: a migration under way holds the head for as long as it works.
+    SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1;
+    IF accepting AND events > 0 THEN
+        -- Holding the head lock blocks every writer, and so does queueing for it: a row that another session has locked is
+        -- waited for only a moment.
+        -- Locks in the order that everybody keeps: projects' rows by id, then the head. A phase that is there already needs
+        -- none: its row does not change its project.
+        IF event_types && project_events THEN
+            PERFORM set_config('lock_timeout', '500ms', true);
+            PERFORM phaseline.lock_projects(command_stream_id);
+            PERFORM set_config('lock_timeout', patience, true);
+        END IF;
+        SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;
+    END IF;
+    IF accepting IS NULL THEN
+        RAISE EXCEPTION 'phaseline.head has no row: the installation is damaged'
+            USING HINT = 'Run: phaseline doctor';
+    END IF;
+    IF NOT accepting THEN
+        RETURN QUERY SELECT n, 'not_accepting'::text, 0::bigint, 0::bigint, clock_timestamp(), 0, NULL::text
+            FROM generate_series(1, commands) AS n;
+        RETURN;
+    END IF;
+    PERFORM set_config('lock_timeout', '500ms', true);
+    -- The log's end, and each stream's version if it is the expected one or a later one: of a long stream only that end is
+    -- read. NULL stands for an earlier one, and a negative version for that of a timeline that is closed.
+    SELECT e.position, e.hash, e.recorded_at,
+           EXISTS (SELECT FROM phaseline.events mark WHERE mark.stream_type = 'SkippedEvents'),
+           CASE commands
+               WHEN 1 THEN ARRAY[(SELECT CASE v.event_type WHEN 'TimelineClosed' THEN - v.version ELSE v.version END
+                                    FROM phaseline.events v
+                                   WHERE v.stream_type = 'Timeline' AND v.stream_id = command_stream_id[1]
+                                     AND v.version >= command_expected[1]
+                                   ORDER BY v.version DESC LIMIT 1)]
+               ELSE ARRAY(SELECT (SELECT CASE v.event_type WHEN 'TimelineClosed' THEN - v.version ELSE v.version END
+                                    FROM phaseline.events v
+                                   WHERE v.stream_type = 'Timeline' AND v.stream_id = asked.stream_id
+                                     AND v.version >= asked.expected
+                                   ORDER BY v.version DESC LIMIT 1)
+                            FROM unnest(command_stream_id, command_expected) WITH ORDINALITY
+                                 AS asked (stream_id, expected, n) ORDER BY asked.n)
+           END
+      INTO tip, tip_hash, at, has_marks, actuals
+      FROM phaseline.events e ORDER BY e.position DESC LIMIT 1;
+    IF NOT FOUND THEN
+        tip := 0;
+        tip_hash := decode(repeat('00', 32), 'hex');
+    END IF;
+    at := greatest(clock_timestamp(), at);
+    time_part := long_follows || int8send((extract(epoch FROM at) * 1000000)::bigint) || hash_follows;
+
+    before := tip;
+    IF events > 1 THEN
+        positions := array_fill(NULL::bigint, ARRAY[events]);
+        hashes := array_fill(NULL::bytea, ARRAY[events]);
+    END IF;
+
+    FOR i IN 1 .. commands LOOP
+        IF i = 1 OR command_stream_id[i] <> command_stream_id[i - 1] THEN
+            runs := runs + 1;
+            actual := actuals[i];
+            broken := false;
+            IF actual IS NULL THEN
+                actual := coalesce((SELECT e.version FROM phaseline.events e
+                                     WHERE e.stream_type = 'Timeline' AND e.stream_id = command_stream_id[i]
+                                     ORDER BY e.version DESC LIMIT 1), 0);
+            END IF;
+            closed := actual <= 0;
+            actual := abs(actual);
+            -- An event that a mark leaves out neither opens a timeline nor closes it.
+            IF has_marks AND actual > 0 THEN
+                closed := coalesce((
+                    SELECT e.event_type = 'TimelineClosed' FROM phaseline.events e
+                     WHERE e.stream_type = 'Timeline' AND e.stream_id = command_stream_id[i]
+                       AND NOT EXISTS (SELECT FROM phaseline.events mark
+                                        WHERE mark.stream_type = 'SkippedEvents' AND mark.stream_id = e.stream_id
+                                          AND mark.payload ->> 'position' = e.position::text)
+                     ORDER BY e.version DESC LIMIT 1), true);
+            END IF;
+        END IF;
+        command := i;
+        verdict := 'appended';
+        earlier_events := 0;
+        IF command_key[i] IS NOT NULL THEN
+            -- A key belongs to the login that used it, so that no other can use it up. Keys of version 3 have no login.
+            SELECT used.fingerprint, used.version, used.events INTO used_print, used_version, used_events
+              FROM phaseline.idempotency_keys used
+             WHERE used.scope = command_scope[i] AND used.key = command_key[i] AND used.login IN (writer, '')
+               AND used.recorded_at > at - interval '24 hours'
+             ORDER BY used.login DESC LIMIT 1;
+            IF NOT FOUND THEN
+                NULL;
+            ELSIF used_print = command_fingerprint[i] THEN
+                verdict := 'repeated';
+                earlier_events := used_events;
+            ELSE
+                verdict := 'key_reused';
+            END IF;
+        END IF;
+        IF verdict = 'appended' THEN
+            IF broken OR actual <> command_expected[i] THEN
+                verdict := 'conflict';
+            ELSE
+                IF (closed OR opening) AND command_events[i] > 0 THEN
+                    IF closed <> (event_types[offset_ + 1] = 'TimelineOpened') THEN
+                        RAISE EXCEPTION 'command %: the timeline of project % is %', i, command_stream_id[i],
+                            CASE WHEN closed THEN 'not open, and only TimelineOpened opens it' ELSE 'open already' END
+                            USING ERRCODE = 'PL003', HINT = hint;
+                    END IF;
+                    closed := false;
+                END IF;
+                FOR k IN offset_ + 1 .. offset_ + command_events[i] LOOP
+                    tip := tip + 1;
+                    actual := actual + 1;
+                    tip_hash := sha256(chain_tag || tip_hash || long_follows || int8send(tip) || time_part || contents[k]);
+                    positions[k] := tip;
+                    hashes[k] := tip_hash;
+                END LOOP;
+                IF command_witness[i] IS NOT NULL THEN
+                    adopted := adopted || command_stream_id[i];
+                    witnesses := witnesses || command_witness[i];
+                END IF;
+                IF command_key[i] IS NOT NULL THEN
+                    INSERT INTO phaseline.idempotency_keys AS used
+                        (scope, key, login, fingerprint, stream_id, version, events, recorded_at)
+                    VALUES (command_scope[i], command_key[i], writer, command_fingerprint[i], command_stream_id[i], actual,
+                        command_events[i], at)
+                    ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO UPDATE
+                       SET fingerprint = excluded.fingerprint, stream_id = excluded.stream_id, version = excluded.version,
+                           events = excluded.events, recorded_at = excluded.recorded_at
+                     -- Commands without events do not wait for the head, so another request may have used the key by now.
+                     WHERE excluded.events > 0 OR used.recorded_at <= excluded.recorded_at - interval '24 hours';
+                END IF;
+            END IF;
+        END IF;
+        broken := verdict <> 'appended';
+        offset_ := offset_ + command_events[i];
+        stream_version := CASE verdict WHEN 'repeated' THEN used_version ELSE actual END;
+        last_position := tip;
+        RETURN NEXT;
+    END LOOP;
+
+    IF commands > 1 AND runs > (SELECT count(DISTINCT s) FROM unnest(command_stream_id) AS s) THEN
+        RAISE EXCEPTION 'the commands for one stream do not stand together' USING ERRCODE = 'PL002', HINT = hint;
+    END IF;
+    IF tip > before THEN
+        INSERT INTO phaseline.events (position, stream_type, stream_id, version, event_id, event_type,
+            schema_version, payload, metadata, salt, recorded_at, hash, login)
+        SELECT e.position, 'Timeline', e.stream_id, e.version, e.event_id, e.event_type,
+               e.schema_version, e.payload::json, e.metadata::json, e.salt, at, e.hash, writer
+          FROM unnest(positions, streams, event_version, event_ids, event_types, event_schema_versions, event_payloads,
+                      metadata, event_salts, hashes)
+               AS e (position, stream_id, version, event_id, event_type, schema_version, payload, metadata, salt, hash)
+         WHERE e.position IS NOT NULL;
+        IF tip - before < events THEN
+            SELECT array_agg(e.event_type), array_agg(e.stream), array_agg(e.payload),
+                   CASE WHEN row_places IS NOT NULL THEN array_agg(e.place) END
+              INTO event_types, streams, event_payloads, row_places
+              FROM unnest(event_types, streams, event_payloads, row_places, positions)
+                   AS e (event_type, stream, payload, place, position)
+             WHERE e.position IS NOT NULL;
+        END IF;
+        said := phaseline.project_inline(event_types, streams, event_payloads, row_places, adopted, witnesses,
+            events > phases, at);
+        IF said IS NOT NULL THEN
+            command := 0;
+            verdict := 'projected';
+            RETURN NEXT;
+        END IF;
+    END IF;
+    PERFORM set_config('lock_timeout', patience, true);
+END $$;

@@ -1,0 +1,158 @@
+-- Which events commands may write, and what the log needs of them. Run before append.sql, which calls these functions.
+
+-- The payload of a PhaseAdopted; by itself, so that other events do not pay for its expressions.
+CREATE OR REPLACE FUNCTION phaseline.adopted_payload(
+    phase_id uuid, name text, start_date date, end_date date, description text, capital_budget numeric, expense_budget numeric,
+    created_at timestamp, updated_at timestamp
+) RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    time   timestamp;
+    micros integer;
+    times  text[];
+BEGIN
+    FOREACH time IN ARRAY ARRAY[created_at, updated_at] LOOP
+        IF (time >= timestamp '0001-01-01' AND time < timestamp '10000-01-01') IS NOT TRUE THEN
+            RETURN NULL;
+        END IF;
+        micros := extract(microseconds FROM time)::integer % 1000000;
+        times := times || (to_char(time, 'YYYY-MM-DD"T"HH24:MI:SS') || CASE
+            WHEN micros = 0 THEN '' WHEN micros % 1000 = 0 THEN to_char(time, '.MS') ELSE to_char(time, '.US') END);
+    END LOOP;
+    RETURN '{"phase_id":"' || phase_id || '","name":' || to_json(name) || ',"start_date":"'
+        || to_char(start_date, 'YYYY-MM-DD') || '","end_date":"' || to_char(end_date, 'YYYY-MM-DD') || '","description":'
+        || coalesce(to_json(description)::text, 'null') || ',"capital_budget":"' || capital_budget
+        || '","expense_budget":"' || expense_budget || '","created_at":"' || times[1] || '","updated_at":"' || times[2]
+        || '"}';
+END $$;
+
+-- Checks events and computes what the log and the projection need of them, in one pass:
+--   contents  the content hash of each event (docs/events.md), NULL for one that no command writes
+--   distinct_ids, distinct_phases  how many event ids and phases there are
+-- An event is what a command writes if its payload and metadata are, byte for byte, what the program would write: they are
+-- parsed, written again, and compared. So nothing passes that the program reads otherwise than the database: no unknown
+-- type or field, no duplicate key, no \u0000, no number for a string, no date outside the calendar of the program.
+-- A new type of event needs its line in the CASE, and what it does to rows in projections/sql/project_inline.sql; the test
+-- store/tests/it/command_events.rs compares the CASE with phaseline_domain::TimelineEvent.
+-- Text that is no JSON raises an error of class 22 or 54. The caller sees to generic plans.
+CREATE OR REPLACE FUNCTION phaseline.read_events(
+    streams uuid[], versions bigint[], ids uuid[], types text[], schema_versions integer[], payloads text[],
+    metadata text[], salts bytea[], login text,
+    OUT contents bytea[], OUT distinct_ids bigint, OUT distinct_phases bigint
+) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- Fixed parts of what is hashed: lengths and tags, as decode() because session settings change what '\x…' means.
+    content_tag  constant bytea := decode('00000014', 'hex') || convert_to('phaseline/content/v2', 'UTF8')
+                                || decode('00000008', 'hex') || convert_to('Timeline', 'UTF8') || decode('00000010', 'hex');
+    metadata_tag constant bytea := decode('00000015', 'hex') || convert_to('phaseline/metadata/v1', 'UTF8')
+                                || decode('00000010', 'hex');
+    four         constant bytea := decode('00000004', 'hex');
+    eight        constant bytea := decode('00000008', 'hex');
+    sixteen      constant bytea := decode('00000010', 'hex');
+    thirty_two   constant bytea := decode('00000020', 'hex');
+    login_part   constant bytea := int4send(octet_length(convert_to(login, 'UTF8'))) || convert_to(login, 'UTF8');
+    utf8         constant boolean := getdatabaseencoding() = 'UTF8';
+BEGIN
+    SELECT array_agg(CASE WHEN
+               e.payload = CASE WHEN e.schema_version = 1 THEN CASE e.event_type
+                   WHEN 'PhaseRenamed' THEN
+                       '{"phase_id":"' || e.phase_id || '","name":' || to_json(e.name) || '}'
+                   WHEN 'PhaseBudgeted' THEN
+                       '{"phase_id":"' || e.phase_id || '","capital_budget":"' || e.capital_budget
+                       || '","expense_budget":"' || e.expense_budget || '"}'
+                   WHEN 'PhaseResized' THEN
+                       '{"phase_id":"' || e.phase_id || '","start_date":"' || to_char(e.start_date, 'YYYY-MM-DD')
+                       || '","end_date":"' || to_char(e.end_date, 'YYYY-MM-DD') || '"}'
+                   WHEN 'PhaseDescribed' THEN
+                       '{"phase_id":"' || e.phase_id || '","description":'
+                       || coalesce(to_json(e.description)::text, 'null') || '}'
+                   WHEN 'PhaseCreated' THEN
+                       '{"phase_id":"' || e.phase_id || '","name":' || to_json(e.name) || ',"start_date":"'
+                       || to_char(e.start_date, 'YYYY-MM-DD') || '","end_date":"' || to_char(e.end_date, 'YYYY-MM-DD') || '","description":'
+                       || coalesce(to_json(e.description)::text, 'null') || ',"capital_budget":"' || e.capital_budget
+                       || '","expense_budget":"' || e.expense_budget || '"}'
+                   WHEN 'PhaseRemoved' THEN '{"phase_id":"' || e.phase_id || '"}'
+                   WHEN 'PhaseAdopted' THEN
+                       phaseline.adopted_payload(e.phase_id, e.name, e.start_date, e.end_date, e.description,
+                           e.capital_budget, e.expense_budget, e.created_at, e.updated_at)
+                   WHEN 'TimelineOpened' THEN
+                       '{"project_id":"' || e.stream || '","start_date":"' || to_char(e.start_date, 'YYYY-MM-DD')
+                       || '","end_date":"' || to_char(e.end_date, 'YYYY-MM-DD') || '"}'
+                   WHEN 'TimelineRescheduled' THEN
+                       '{"start_date":"' || to_char(e.start_date, 'YYYY-MM-DD') || '","end_date":"'
+                       || to_char(e.end_date, 'YYYY-MM-DD') || '"}'
+               END END
+               -- What the domain's values hold (domain/src/value.rs): PhaseName, Description, DateRange, Money, Budget. A
+               -- name needs a character that is no white space; most begin with one in ASCII.
+               AND (e.name IS NULL OR char_length(e.name) <= 100
+                    AND (ascii(e.name) BETWEEN 33 AND 126 OR encode(convert_to(e.name, 'UTF8'), 'hex') COLLATE "C" !~
+                    '^(09|0a|0b|0c|0d|20|c285|c2a0|e19a80|e2808[0-9a]|e280a[89f]|e2819f|e38080)*$'))
+               AND (e.description IS NULL OR char_length(e.description) <= 500)
+               AND (e.start_date IS NULL
+                    OR e.start_date >= date '0001-01-01' AND e.start_date <= e.end_date AND e.end_date <= date '9999-12-31')
+               AND (e.capital_budget IS NULL OR e.capital_budget >= 0 AND e.expense_budget >= 0
+                    AND e.capital_budget + e.expense_budget <= 9999999999999.99)
+               AND octet_length(e.salt) = 16
+               AND e.metadata = '{' || concat_ws(',', '"actor":' || to_json(e.actor), '"reason":' || to_json(e.reason),
+                    '"source":' || to_json(e.source), '"command_id":' || to_json(e.command_id),
+                    '"correlation_id":' || to_json(e.correlation_id), '"request_id":' || to_json(e.request_id),
+                    '"trace_id":' || to_json(e.trace_id)) || '}'
+           THEN
+               sha256(content_tag || uuid_send(e.stream) || eight || int8send(e.version) || sixteen || uuid_send(e.id)
+                   || int4send(octet_length(e.event_type)) || convert_to(e.event_type, 'UTF8')
+                   || four || int4send(e.schema_version)
+                   || int4send(CASE WHEN utf8 THEN octet_length(e.payload)
+                                    ELSE octet_length(convert_to(e.payload, 'UTF8')) END) || convert_to(e.payload, 'UTF8')
+                   || thirty_two || sha256(metadata_tag || e.salt
+                       || int4send(CASE WHEN utf8 THEN octet_length(e.metadata)
+                                        ELSE octet_length(convert_to(e.metadata, 'UTF8')) END)
+                       || convert_to(e.metadata, 'UTF8'))
+                   || login_part)
+           END),
+           count(DISTINCT e.id), count(DISTINCT e.phase_id)
+      INTO contents, distinct_ids, distinct_phases
+      FROM ROWS FROM (
+               json_to_recordset(('[' || array_to_string(payloads, ',') || ']')::json)
+                   AS (phase_id uuid, name text, start_date date, end_date date, description text,
+                       capital_budget numeric(15,2), expense_budget numeric(15,2), created_at timestamp,
+                       updated_at timestamp),
+               json_to_recordset(('[' || array_to_string(metadata, ',') || ']')::json)
+                   AS (actor text, reason text, source text, command_id text, correlation_id text, request_id text,
+                       trace_id text),
+               unnest(streams), unnest(versions), unnest(ids), unnest(types), unnest(schema_versions), unnest(payloads),
+               unnest(metadata), unnest(salts))
+           AS e (phase_id, name, start_date, end_date, description, capital_budget, expense_budget, created_at, updated_at,
+                 actor, reason, source, command_id, correlation_id, request_id, trace_id,
+                 stream, version, id, event_type, schema_version, payload, metadata, salt);
+END $$;
+
+-- Refuses an event that no command writes: says which it is and what is wrong.
+CREATE OR REPLACE FUNCTION phaseline.refuse_event(
+    command integer, event integer, stream uuid, version bigint, id uuid, type text, schema_version integer, payload text,
+    metadata text, salt bytea
+) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wrong    text := 'its payload is not what the program writes for an event of this type and schema version';
+    readable boolean;
+BEGIN
+    BEGIN
+        readable := (SELECT r.contents[1] IS NOT NULL FROM phaseline.read_events(ARRAY[stream], ARRAY[version], ARRAY[id],
+            ARRAY[type], ARRAY[schema_version], ARRAY[payload], ARRAY[metadata], ARRAY[salt], '') r);
+        IF readable THEN
+            RETURN;
+        END IF;
+    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN NULL;
+    END;
+    IF octet_length(salt) <> 16 THEN
+        wrong := 'its salt has ' || octet_length(salt) || ' bytes instead of 16';
+    ELSE
+        BEGIN
+            IF (SELECT r.contents[1] IS NOT NULL FROM phaseline.read_events(ARRAY[stream], ARRAY[version], ARRAY[id],
+                    ARRAY[type], ARRAY[schema_version], ARRAY[payload], ARRAY['{}'], ARRAY[salt], '') r) THEN
+                wrong := 'its metadata is not a flat object of strings as the program writes it';
+            END IF;
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN NULL;
+        END;
+    END IF;
+    RAISE EXCEPTION 'command %, event % (%, schema version %): %', command, event, left(type, 100), schema_version, wrong
+        USING ERRCODE = 'PL002', HINT = 'Nothing was written. docs/events.md says what phaseline.append takes.';
+END $$;

@@ -1,0 +1,194 @@
+//! A login that may write commands and nothing else calls `phaseline.append` with whatever it likes: the log stays readable
+//! and chained, and the tables stay what the log says.
+
+mod arguments;
+
+use crate::support::{assert_verified, handle, migrated, sample};
+use arguments::{Arguments, Known};
+use phaseline_domain::{PhaseId, ProjectId, Timeline};
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_projections::{FoldedLog, ProjectPhases, drift};
+use phaseline_store::{InlineProjection, RecordedTimeline, chain, timeline};
+use phaseline_tests::chance::Chance;
+use phaseline_tests::roles::url_as;
+use sqlx::{Connection, PgConnection};
+use std::collections::BTreeMap;
+
+/// A session of a login that is a member of `phaseline_writer` only.
+async fn writer(database: &TestDatabase) -> PgConnection {
+    database.psql(
+        "DO $$ BEGIN CREATE ROLE phaseline_test_clerk LOGIN PASSWORD 'clerk' IN ROLE phaseline_writer;
+             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+    );
+    let url = url_as(database.url(), "phaseline_test_clerk");
+    handle(&url).connect("test").await.unwrap()
+}
+
+/// Every project that the log or the planner knows, as it is now.
+async fn known(connection: &mut PgConnection) -> Vec<Known> {
+    let projects: Vec<uuid::Uuid> = sqlx::query_scalar("SELECT id FROM public.projects ORDER BY id")
+        .fetch_all(&mut *connection)
+        .await
+        .unwrap();
+    let mut known = Vec::new();
+    for project in projects.into_iter().map(ProjectId::from) {
+        let history = timeline::history(connection, project, None).await.unwrap();
+        let version = history.last().map_or(0, |event| event.recorded.version);
+        let timeline = Timeline::fold(history.iter().filter_map(RecordedTimeline::event));
+        let found = ProjectPhases.unadopted(connection, project).await.unwrap().filter(|_| version == 0);
+        let adoption = found.and_then(|found| found.events.ok()).unwrap_or_default();
+        known.push(Known { project, version, timeline, adoption });
+    }
+    known
+}
+
+async fn assert_sound(database: &TestDatabase, after: &str) {
+    let mut connection = handle(database.url()).connect("test").await.unwrap();
+    let inspector = chain::inspect(&mut connection).await.unwrap();
+    assert_eq!(inspector.breaks(), [], "{after}");
+    let log =
+        FoldedLog::read(&mut connection, None).await.unwrap_or_else(|error| panic!("{error} after {after}"));
+    let findings = drift::look(&mut connection, &log, None).await.unwrap();
+    // Projects that the planner's backend made by itself are adopted by chance only.
+    let wrong: Vec<_> = findings.iter().filter(|found| log.knows(found.project_id())).collect();
+    assert!(wrong.is_empty(), "{wrong:?} after {after}");
+}
+
+/// A project that the planner's backend made since, with a row of its own.
+fn unadopted(database: &TestDatabase, number: u32) {
+    database.psql(&format!(
+        "INSERT INTO public.projects SELECT program_id, 'new', 'b', 'm', 't', '2025-01-01', '2025-12-31', 'new {number}', NULL,
+                gen_random_uuid(), now(), now() FROM public.projects LIMIT 1;
+         INSERT INTO public.project_phases (project_id, capital_budget, expense_budget, total_budget, id, created_at, updated_at,
+                name, start_date, end_date, description)
+         SELECT id, 1, 2, 3, gen_random_uuid(), '2025-01-02 03:04:05.5', '2025-01-02 03:04:05', 'Theirs', start_date, end_date, NULL
+           FROM public.projects WHERE cost_center_code = 'new {number}'"
+    ));
+}
+
+#[tokio::test]
+async fn whatever_a_writer_passes_the_log_stays_whole_and_the_rows_are_its_fold() {
+    let mut answers: BTreeMap<String, usize> = BTreeMap::new();
+    for seed in 0..4_u64 {
+        let database = sample(4, 10, 300 + seed);
+        migrated(database.url()).await;
+        (0..3).for_each(|number| unadopted(&database, number));
+        let mut connection = writer(&database).await;
+        let mut owner = handle(database.url()).connect("test").await.unwrap();
+        let mut chance = Chance::new(seed);
+        let mut now = known(&mut owner).await;
+        for call in 0..300 {
+            let arguments = Arguments::by_chance(&mut chance, &now);
+            let answer = arguments.call(&mut connection).await;
+            let wrote =
+                matches!(&answer, Ok(verdicts) if verdicts.iter().any(|verdict| verdict == "appended"));
+            for word in match answer {
+                Ok(verdicts) => verdicts,
+                Err(error) => {
+                    let error = error.into_database_error().unwrap();
+                    let code = error.code().unwrap().into_owned();
+                    // Of the constraints only those of the planner's tables: a project has to last two days.
+                    let expected =
+                        matches!(&*code, "PL001" | "PL002" | "PL003" | "40001" | "42501" | "23503")
+                            || code == "23514" && error.message().contains("check_project_dates");
+                    assert!(expected, "seed {seed}, call {call}: {code} {error}: {arguments:?}");
+                    vec![code]
+                }
+            } {
+                *answers.entry(word).or_default() += 1;
+            }
+            if wrote {
+                assert_sound(&database, &format!("seed {seed}, call {call}: {arguments:?}")).await;
+                now = known(&mut owner).await;
+            }
+        }
+        assert_verified(database.url()).await;
+    }
+    // Each kind of answer came, so that all of this says something.
+    for (word, least) in
+        [("appended", 500), ("conflict", 50), ("PL001", 10), ("PL002", 100), ("PL003", 10), ("40001", 5)]
+    {
+        assert!(answers.get(word).is_some_and(|count| *count >= least), "{word}: {answers:?}");
+    }
+}
+
+/// One call of `phaseline.append` as the writer, with an event of the project.
+async fn append(
+    connection: &mut PgConnection,
+    known: &Known,
+    event_type: &str,
+    payload: String,
+) -> Result<Vec<String>, sqlx::Error> {
+    Arguments::one(known, event_type, payload).call(connection).await
+}
+
+#[tokio::test]
+async fn rows_follow_from_events_of_their_own_project_and_cover_its_days() {
+    let database = sample(4, 10, 310);
+    migrated(database.url()).await;
+    let mut connection = writer(&database).await;
+    let mut owner = handle(database.url()).connect("test").await.unwrap();
+    let now = known(&mut owner).await;
+    let (mine, other) = (&now[0], &now[1]);
+    let phase = |known: &Known| known.timeline.phases()[0].clone();
+    let before = database.dump(&[]);
+    let dates = r#""start_date":"1999-01-01","end_date":"2099-01-01""#;
+    let code = |answer: Result<Vec<String>, sqlx::Error>| match answer {
+        Err(error) => error.as_database_error().unwrap().code().unwrap().into_owned(),
+        Ok(verdicts) => panic!("{verdicts:?}"),
+    };
+    let id = |known: &Known| phase(known).id;
+    let created = |id: PhaseId| {
+        format!(
+            r#"{{"phase_id":"{id}","name":"x",{dates},"description":null,"capital_budget":"0.00","expense_budget":"0.00"}}"#
+        )
+    };
+    for (event_type, payload, expected) in [
+        // Dates without the phases that follow; phases beside their project's days; none at all.
+        ("TimelineRescheduled", format!("{{{dates}}}"), "PL003"),
+        ("PhaseResized", format!(r#"{{"phase_id":"{}",{dates}}}"#, id(mine)), "PL003"),
+        ("PhaseCreated", created(PhaseId::random()), "PL003"),
+        ("PhaseRemoved", format!(r#"{{"phase_id":"{}"}}"#, id(mine)), "PL003"),
+        // Phases of others, and none.
+        ("PhaseRenamed", format!(r#"{{"phase_id":"{}","name":"x"}}"#, id(other)), "PL001"),
+        ("PhaseCreated", created(id(other)), "PL001"),
+        ("PhaseRenamed", format!(r#"{{"phase_id":"{}","name":"x"}}"#, PhaseId::random()), "PL003"),
+        ("TimelineOpened", format!(r#"{{"project_id":"{}",{dates}}}"#, mine.project), "PL003"),
+        ("TimelineOpened", format!(r#"{{"project_id":"{}",{dates}}}"#, other.project), "PL002"),
+        ("TimelineClosed", format!(r#"{{"project_id":"{}"}}"#, mine.project), "PL002"),
+    ] {
+        let answer = append(&mut connection, mine, event_type, payload.clone()).await;
+        assert_eq!(code(answer), expected, "{event_type} {payload}");
+    }
+    // A project that the backend made is adopted as its rows are, or not at all.
+    unadopted(&database, 9);
+    let new = known(&mut owner).await.into_iter().find(|known| known.version == 0).unwrap();
+    let opened =
+        format!(r#"{{"project_id":"{}","start_date":"2025-01-01","end_date":"2025-12-31"}}"#, new.project);
+    assert_eq!(code(append(&mut connection, &new, "TimelineOpened", opened).await), "40001");
+    let clean = |dump: String| {
+        dump.lines()
+            .filter(|line| !line.contains("new 9") && !line.contains("Theirs"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert!(clean(before.to_string()) == clean(database.dump(&[]).to_string()), "something was written");
+    let renamed = format!(r#"{{"phase_id":"{}","name":"x"}}"#, id(mine));
+    assert_eq!(append(&mut connection, mine, "PhaseRenamed", renamed).await.unwrap(), ["appended"]);
+    connection.close().await.unwrap();
+    assert_sound(&database, "a rename").await;
+}
+
+/// Of a row that others deleted the log cannot say what it is to be now: the command is refused, and a repair brings it back.
+#[tokio::test]
+async fn a_command_about_a_row_that_is_missing_is_refused() {
+    let database = sample(4, 10, 311);
+    migrated(database.url()).await;
+    let mut connection = handle(database.url()).connect("test").await.unwrap();
+    let mine = known(&mut connection).await.remove(0);
+    let phase = mine.timeline.phases()[0].id;
+    database.psql(&format!("DELETE FROM public.project_phases WHERE id = '{phase}'"));
+    let renamed = format!(r#"{{"phase_id":"{phase}","name":"x"}}"#);
+    let refused = append(&mut connection, &mine, "PhaseRenamed", renamed).await.unwrap_err().to_string();
+    assert!(refused.contains(&format!("phase {phase} of project {} has no row", mine.project)), "{refused}");
+}

@@ -1,0 +1,315 @@
+//! Arguments of `phaseline.append`: such as the program sends, and such as nobody should.
+
+use chrono::Days;
+use phaseline_domain::{
+    Neighbours, PhaseDraft, PhaseId, ProjectId, Timeline, TimelineCommand, TimelineEvent, decide,
+};
+use phaseline_tests::chance::Chance;
+use rust_decimal::Decimal;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// A project as it is.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) project: ProjectId,
+    pub(super) version: i64,
+    pub(super) timeline: Timeline,
+    /// What takes its rows in, if the log does not know it.
+    pub(super) adoption: Vec<TimelineEvent>,
+}
+
+type List<T> = Option<Vec<Option<T>>>;
+
+/// The arguments, any of them NULL or with NULL inside.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Arguments {
+    stream_types: List<String>,
+    streams: List<Uuid>,
+    expected: List<i64>,
+    events: List<i32>,
+    metadata: List<String>,
+    witnesses: List<String>,
+    ids: List<Uuid>,
+    types: List<String>,
+    schema_versions: List<i32>,
+    payloads: List<String>,
+    salts: List<Vec<u8>>,
+    places: List<String>,
+    scopes: List<String>,
+    keys: List<String>,
+    fingerprints: List<Vec<u8>>,
+}
+
+fn push<T>(list: &mut List<T>, value: T) {
+    list.get_or_insert_default().push(Some(value));
+}
+
+impl Arguments {
+    /// One command with one event, as the program sends it.
+    pub(super) fn one(known: &Known, event_type: &str, payload: String) -> Self {
+        let mut arguments = Self::default();
+        arguments.command(known.project.uuid(), known.version, &[(event_type.to_owned(), payload)]);
+        arguments
+    }
+
+    fn command(&mut self, stream: Uuid, expected: i64, events: &[(String, String)]) {
+        push(&mut self.stream_types, "Timeline".to_owned());
+        push(&mut self.streams, stream);
+        push(&mut self.expected, expected);
+        push(&mut self.events, i32::try_from(events.len()).unwrap());
+        push(&mut self.metadata, r#"{"actor":"ceo@board"}"#.to_owned());
+        for (event_type, payload) in events {
+            push(&mut self.ids, Uuid::now_v7());
+            push(&mut self.types, event_type.clone());
+            push(&mut self.schema_versions, 1);
+            push(&mut self.payloads, payload.clone());
+            push(&mut self.salts, Uuid::new_v4().as_bytes().to_vec());
+        }
+    }
+
+    /// Up to four commands, mostly such that they could be right, and then something is spoiled.
+    pub(super) fn by_chance(chance: &mut Chance, known: &[Known]) -> Self {
+        let mut arguments = Self::default();
+        let mut now = known.to_vec();
+        let mut last: Option<usize> = None;
+        for _ in 0..=chance.below(3) {
+            let at = match last {
+                Some(last) if chance.hits(50) => last,
+                _ => chance.below(now.len() as u64) as usize,
+            };
+            last = Some(at);
+            let events = events(chance, &now, at);
+            let one = &mut now[at];
+            let stream = if chance.hits(2) { Uuid::new_v4() } else { one.project.uuid() };
+            let expected = if chance.hits(6) { one.version - 1 } else { one.version };
+            let stored: Vec<(String, String)> =
+                events.iter().map(|event| (event.type_name().to_owned(), event.payload().unwrap())).collect();
+            arguments.command(stream, expected, &stored);
+            one.version += stored.len() as i64;
+            events.iter().for_each(|event| one.timeline.evolve(event));
+        }
+        if chance.hits(15) {
+            let commands = arguments.streams.as_ref().map_or(0, Vec::len);
+            for _ in 0..commands {
+                push(&mut arguments.scopes, "ann".to_owned());
+                push(&mut arguments.keys, format!("key {}", chance.below(20)));
+                push(&mut arguments.fingerprints, vec![chance.below(2) as u8; 32]);
+            }
+        }
+        if chance.hits(25) {
+            (0..=chance.below(2)).for_each(|_| arguments.spoil(chance));
+        }
+        arguments
+    }
+
+    fn spoil(&mut self, chance: &mut Chance) {
+        let odd = [
+            "",
+            "{}",
+            "5",
+            "[]",
+            "null",
+            "{\"a\":1}",
+            "\\u0000",
+            "{\"phase_id\":\"x\"}",
+            "'",
+            "}},{{",
+            "\u{202e}",
+        ];
+        let payload = |chance: &mut Chance, text: &str| match chance.below(4) {
+            0 => chance.pick(odd).to_owned(),
+            1 => format!("{text} "),
+            2 => text.replacen(':', ": ", 1),
+            _ => {
+                let at = chance.below(text.chars().count().max(1) as u64) as usize;
+                let junk = chance.pick(["\\", "\"", "\\u0000", "\\ud800", "}", ",\"name\":\"x\"", "é", "0"]);
+                text.chars().take(at).chain(junk.chars()).chain(text.chars().skip(at + 1)).collect()
+            }
+        };
+        match chance.below(17) {
+            0 => lengths(chance, &mut self.streams),
+            1 => lengths(chance, &mut self.expected),
+            2 => lengths(chance, &mut self.events),
+            3 => lengths(chance, &mut self.ids),
+            4 => lengths(chance, &mut self.types),
+            5 => lengths(chance, &mut self.salts),
+            6 => lengths(chance, &mut self.metadata),
+            7 => lengths(chance, &mut self.payloads),
+            8 => change(chance, &mut self.events, |chance, count| count + chance.within(-2, 2) as i32),
+            9 => change(chance, &mut self.expected, |chance, _| chance.within(-3, 9)),
+            10 => change(chance, &mut self.types, |chance, _| {
+                chance
+                    .pick([
+                        "PhaseExploded",
+                        "TimelineClosed",
+                        "PhaseAdopted",
+                        "TimelineOpened",
+                        "PhaseRemoved",
+                    ])
+                    .to_owned()
+            }),
+            11 => change(chance, &mut self.schema_versions, |chance, _| chance.within(-1, 3) as i32),
+            12 => change(chance, &mut self.payloads, |chance, text| payload(chance, &text)),
+            13 => change(chance, &mut self.metadata, |chance, text| payload(chance, &text)),
+            14 => change(chance, &mut self.salts, |chance, salt| salt[..chance.below(16) as usize].to_vec()),
+            15 => {
+                let events = self.ids.as_ref().map_or(0, Vec::len);
+                let places = [
+                    Some("(0,1)".to_owned()),
+                    Some("(4294967295,1)".to_owned()),
+                    Some("here".to_owned()),
+                    None,
+                ];
+                self.places = Some((0..events).map(|_| chance.pick(places.clone())).collect());
+            }
+            _ => {
+                let commands = self.streams.as_ref().map_or(0, Vec::len);
+                self.witnesses = Some(vec![Some(chance.pick(odd).to_owned()); commands]);
+            }
+        }
+    }
+
+    /// Calls the function; the verdicts, without the projection's row.
+    pub(super) async fn call(&self, connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT verdict FROM phaseline.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+              WHERE command > 0",
+        )
+        .bind(&self.stream_types)
+        .bind(&self.streams)
+        .bind(&self.expected)
+        .bind(&self.events)
+        .bind(&self.metadata)
+        .bind(&self.witnesses)
+        .bind(&self.ids)
+        .bind(&self.types)
+        .bind(&self.schema_versions)
+        .bind(&self.payloads)
+        .bind(&self.salts)
+        .bind(&self.places)
+        .bind(&self.scopes)
+        .bind(&self.keys)
+        .bind(&self.fingerprints)
+        .fetch_all(connection)
+        .await
+    }
+}
+
+/// One more, one less, a NULL instead of one, or nothing at all.
+fn lengths<T: Clone>(chance: &mut Chance, list: &mut List<T>) {
+    let Some(values) = list else { return };
+    match chance.below(4) {
+        0 => drop(values.pop()),
+        1 => values.extend(values.last().cloned()),
+        2 => {
+            let at = chance.below(values.len() as u64) as usize;
+            if let Some(value) = values.get_mut(at) {
+                *value = None;
+            }
+        }
+        _ => *list = None,
+    }
+}
+
+fn change<T: Clone>(chance: &mut Chance, list: &mut List<T>, new: impl Fn(&mut Chance, T) -> T) {
+    let Some(values) = list else { return };
+    let at = chance.below(values.len() as u64) as usize;
+    if let Some(Some(value)) = values.get_mut(at) {
+        *value = new(chance, value.clone());
+    }
+}
+
+/// Events for the project: what a command leads to, or any others of phases that are there or not.
+fn events(chance: &mut Chance, known: &[Known], at: usize) -> Vec<TimelineEvent> {
+    let one = &known[at];
+    if chance.hits(8) {
+        return Vec::new();
+    }
+    let command = command(chance, one);
+    let mut events = match command.map(|command| decide(&one.timeline, &command)) {
+        _ if one.version == 0 && chance.hits(50) => one.adoption.clone(),
+        Some(Ok(events)) => events,
+        _ => Vec::new(),
+    };
+    // Without its neighbours, in another order, twice, about the phases of others.
+    match chance.below(10) {
+        0 => drop(events.pop()),
+        1 => events.reverse(),
+        2 => events.extend(events.clone()),
+        3 => {
+            let foreign = &known[chance.below(known.len() as u64) as usize];
+            if let Some(command) = self::command(chance, foreign)
+                && let Ok(others) = decide(&foreign.timeline, &command)
+            {
+                events.extend(others);
+            }
+        }
+        4 => {
+            if let Some(event) = events.first().cloned() {
+                events.insert(0, event);
+            }
+        }
+        _ => {}
+    }
+    events
+}
+
+fn command(chance: &mut Chance, known: &Known) -> Option<TimelineCommand> {
+    let timeline = &known.timeline;
+    let Some(range) = timeline.range() else {
+        let range =
+            phaseline_domain::DateRange::new("2025-01-01".parse().ok()?, "2025-12-31".parse().ok()?).ok()?;
+        return Some(TimelineCommand::Open {
+            project_id: known.project,
+            range,
+            default_phase_id: PhaseId::random(),
+        });
+    };
+    let phase = chance.one_of(timeline.phases())?;
+    let (phase_id, neighbours) = (phase.id, Neighbours::Adjust);
+    let days = |chance: &mut Chance| Days::new(chance.below(6));
+    Some(match chance.below(8) {
+        0 => TimelineCommand::RenamePhase {
+            phase_id,
+            name: chance.pick(["A", "\"place\":", "}},{{", "é\u{202e}\n"]).to_owned(),
+        },
+        1 => TimelineCommand::DescribePhase {
+            phase_id,
+            description: chance.pick([None, Some(String::new()), Some("\"event\":\"Timeline".to_owned())]),
+        },
+        2 => TimelineCommand::BudgetPhase {
+            phase_id,
+            capital_budget: Decimal::new(chance.within(0, 999_999), 2),
+            expense_budget: Decimal::ONE,
+            total_budget: None,
+        },
+        3 => TimelineCommand::Reschedule {
+            start_date: range.start() - days(chance),
+            end_date: range.end() + days(chance),
+        },
+        4 | 5 => {
+            let start_date = phase.range.start() + days(chance);
+            TimelineCommand::CreatePhase {
+                phase: PhaseDraft {
+                    id: chance.pick([PhaseId::random(), phase_id]),
+                    name: "New".to_owned(),
+                    start_date,
+                    end_date: start_date + days(chance),
+                    description: None,
+                    capital_budget: Decimal::ZERO,
+                    expense_budget: Decimal::ZERO,
+                    total_budget: Decimal::ZERO,
+                },
+                neighbours,
+            }
+        }
+        6 => TimelineCommand::ResizePhase {
+            phase_id,
+            start_date: phase.range.start() + days(chance),
+            end_date: phase.range.end(),
+            neighbours,
+        },
+        _ => TimelineCommand::RemovePhase { phase_id, neighbours },
+    })
+}
