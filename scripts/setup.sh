@@ -3,7 +3,7 @@
 # Installs what is missing to build and run Phaseline, and nothing else: a C compiler, make, curl (for the README's tour), PostgreSQL.
 #
 #   scripts/setup.sh         what `make demo` needs
-#   scripts/setup.sh test    that, and an older minor version of PostgreSQL 15 in target/postgres for `make test`
+#   scripts/setup.sh test    that, Python, kill and pgrep, and an older minor version of PostgreSQL 15 in target/postgres for `make test`
 #   scripts/setup.sh lint    that of the first line, and rustfmt, clippy and cargo-deny for `make lint`
 #   scripts/setup.sh fuzz    that of the first line, and schemathesis (Python) in target/fuzz for `make fuzz`
 #   scripts/setup.sh newest [VERSION]    nothing; fails if the system's packages have a newer PostgreSQL than the one that is
@@ -97,6 +97,11 @@ sys.exit(sys.version_info < tuple(map(int, sys.argv[1].split("."))))
 END
 }
 
+# Tests send signals to processes and look for children. The shell's own kill is none that they can run.
+have_process_tools() {
+    type -P kill >/dev/null && type -P pgrep >/dev/null
+}
+
 # What is missing for $1, as words of our own.
 missing_tools() {
     have_cc || echo cc
@@ -104,6 +109,7 @@ missing_tools() {
     have curl || echo curl
     have_postgres || echo postgresql
     [[ $1 != fuzz && $1 != test ]] || have_python || echo python
+    [[ $1 != test ]] || have_process_tools || echo procps
 }
 
 package_manager() {
@@ -126,6 +132,7 @@ packages() {
             apt-get:postgresql) echo postgresql postgresql-client ;;
             apt-get:python) echo python3 python3-venv ;;
             dnf:cc) echo gcc glibc-devel ;;
+            dnf:procps) echo procps-ng ;;
             dnf:postgresql) echo postgresql-server postgresql ;;
             apk:cc) echo gcc musl-dev ;;
             apk:postgresql) echo postgresql postgresql-client ;;
