@@ -189,7 +189,7 @@ CREATE OR REPLACE FUNCTION phaseline.project_inline(
 ) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     utc     timestamp := recorded_at AT TIME ZONE 'UTC';
-    told    json := '[' || array_to_string(payloads, ',') || ']';
+    told    json;
     asked   boolean := places IS NOT NULL;
     opened  boolean := event_types && '{TimelineOpened,TimelineRescheduled}';
     -- Without these no phase comes, goes or changes its days.
@@ -200,6 +200,23 @@ DECLARE
     written bigint;
     rows_at text;
 BEGIN
+    -- A command that comes alone and changes one row where it is, as most do. Where that row is not found, what follows says why.
+    IF NOT dated AND NOT asked AND cardinality(event_types) = 1 THEN
+        told := payloads[1];
+        UPDATE public.project_phases ph
+           SET capital_budget = coalesce((told ->> 'capital_budget')::numeric, ph.capital_budget),
+               expense_budget = coalesce((told ->> 'expense_budget')::numeric, ph.expense_budget),
+               total_budget = coalesce((told ->> 'capital_budget')::numeric + (told ->> 'expense_budget')::numeric,
+                                       ph.total_budget),
+               updated_at = utc, name = coalesce(told ->> 'name', ph.name),
+               description = CASE event_types[1] WHEN 'PhaseDescribed' THEN told ->> 'description' ELSE ph.description END
+         WHERE ph.id = (told ->> 'phase_id')::uuid AND ph.project_id IS NOT DISTINCT FROM projects[1];
+        IF FOUND THEN
+            SET CONSTRAINTS ALL IMMEDIATE;
+            RETURN NULL;
+        END IF;
+    END IF;
+    told := '[' || array_to_string(payloads, ',') || ']';
     IF dated THEN
         before := (
             SELECT json_agg(json_build_object('project', d.project, 'moved', d.moved, 'breaks', c.breaks,

@@ -338,14 +338,22 @@ BEGIN
         RAISE EXCEPTION 'the commands for one stream do not stand together' USING ERRCODE = 'PL002', HINT = hint;
     END IF;
     IF tip > before THEN
-        INSERT INTO phaseline.events (position, stream_type, stream_id, version, event_id, event_type,
-            schema_version, payload, metadata, salt, recorded_at, hash, login)
-        SELECT e.position, 'Timeline', e.stream_id, e.version, e.event_id, e.event_type,
-               e.schema_version, e.payload::json, e.metadata::json, e.salt, at, e.hash, writer
-          FROM unnest(positions, streams, event_version, event_ids, event_types, event_schema_versions, event_payloads,
-                      metadata, event_salts, hashes)
-               AS e (position, stream_id, version, event_id, event_type, schema_version, payload, metadata, salt, hash)
-         WHERE e.position IS NOT NULL;
+        -- Most commands come alone, with one event: to take arrays apart would cost as much as the rest.
+        IF events = 1 THEN
+            INSERT INTO phaseline.events (position, stream_type, stream_id, version, event_id, event_type,
+                schema_version, payload, metadata, salt, recorded_at, hash, login)
+            VALUES (positions[1], 'Timeline', streams[1], event_version[1], event_ids[1], event_types[1],
+                event_schema_versions[1], event_payloads[1]::json, metadata[1]::json, event_salts[1], at, hashes[1], writer);
+        ELSE
+            INSERT INTO phaseline.events (position, stream_type, stream_id, version, event_id, event_type,
+                schema_version, payload, metadata, salt, recorded_at, hash, login)
+            SELECT e.position, 'Timeline', e.stream_id, e.version, e.event_id, e.event_type,
+                   e.schema_version, e.payload::json, e.metadata::json, e.salt, at, e.hash, writer
+              FROM unnest(positions, streams, event_version, event_ids, event_types, event_schema_versions, event_payloads,
+                          metadata, event_salts, hashes)
+                   AS e (position, stream_id, version, event_id, event_type, schema_version, payload, metadata, salt, hash)
+             WHERE e.position IS NOT NULL;
+        END IF;
         IF tip - before < events THEN
             SELECT array_agg(e.event_type), array_agg(e.stream), array_agg(e.payload),
                    CASE WHEN row_places IS NOT NULL THEN array_agg(e.place) END

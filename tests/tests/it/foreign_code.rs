@@ -305,9 +305,13 @@ async fn owners_are_named_and_what_of_that_is_dangerous() {
                    CREATE TRIGGER theirs BEFORE UPDATE ON public.projects FOR EACH ROW EXECUTE FUNCTION public.theirs()";
     planner.database.cluster().binaries().psql(&planner.url_of(writer), planted).unwrap();
     let [danger] = &ownership(&mut connection).await.unwrap().dangers[..] else { panic!() };
-    let expected =
-        format!("runs function public.theirs(), which belongs to {writer} and would have the rights of {role}");
-    assert!(danger.contains("trigger theirs on table public.projects") && danger.contains(&expected), "{danger}");
+    let expected = format!(
+        "runs function public.theirs(), which belongs to {writer} and would have the rights of {role}"
+    );
+    assert!(
+        danger.contains("trigger theirs on table public.projects") && danger.contains(&expected),
+        "{danger}"
+    );
     // The others' tables are not that owner's.
     planner.database.psql("ALTER TABLE public.projects OWNER TO postgres");
     let found = ownership(&mut connection).await.unwrap();
