@@ -59,10 +59,10 @@ bench: setup ## Measure everything beside what else does the same; ARGS='import 
 bench-full: setup ## The same with logs of 5 000 000 events
 	cargo run --release --locked -p phaseline-bench -- $(or $(ARGS),all) --events 5000000
 
-# In the profile of the tests, so that nothing is built twice. The ratios are rough; two fifths of each small target are enough.
+# In the profile of the tests, so that nothing is built twice. The ratios are rough; half of each small target is enough.
 .PHONY: bench-small
 bench-small: setup ## Whether every benchmark still works and nothing became several times slower
-	@$(step) bench-small cargo run --quiet --locked -p phaseline-bench -- all --small --rounds 2 --enforce 0.4
+	@$(step) bench-small cargo run --quiet --locked -p phaseline-bench -- all --small --rounds 2 --enforce 0.5
 
 .PHONY: scale
 scale: setup ## Migrate 10 000 projects and 1 000 000 assignments there and back, and say what it took

@@ -197,7 +197,9 @@ pub(crate) const CASES: [Case; 30] = [
         ("commands to a timeline of a long history", PEER),
         COMMANDS,
         (10.0, 15.0),
-    ),
+    )
+    // A fifth of the history: the peer reads all of it for every command.
+    .small(8.0),
     case(
         ("command-hot-flat", Group::Hot),
         ("commands to a timeline of a long history", "the same around its 100th command"),
