@@ -14,7 +14,9 @@ use phaseline_migrator::quarantine::{Skip, Which, list, skip};
 use phaseline_projections::adopt::{Plan, take_in};
 use phaseline_projections::rebuild::{RebuildOptions, Rebuilt, rebuild};
 use phaseline_projections::{FoldedLog, drift, history};
-use phaseline_store::{ExecuteError, Metadata, NewEvent, StoreError, parallel, skip as marks, timeline};
+use phaseline_store::{
+    Append, ExecuteError, Metadata, NewEvent, StoreError, append, parallel, skip as marks, timeline,
+};
 use phaseline_tests::planted::{Bad, plant, plant_event};
 use sqlx::{Connection, PgConnection};
 
@@ -303,6 +305,20 @@ async fn a_timeline_whose_opening_cannot_be_read_starts_again_from_its_rows() {
     let rows = database.psql("SELECT ph::text FROM project_phases ph ORDER BY id");
     assert_eq!(skip_all(&database, made).await, 2);
     assert_eq!(database.psql("SELECT ph::text FROM project_phases ph ORDER BY id"), rows);
+    // By SQL it cannot be passed over that the timeline is not open.
+    let phase = database.psql(&format!("SELECT id FROM project_phases WHERE project_id = '{made}' LIMIT 1"));
+    let renamed = NewEvent::new("PhaseRenamed", 1, format!(r#"{{"phase_id":"{phase}","name":"x"}}"#));
+    let call = Append {
+        stream: timeline::stream_of(made),
+        expected: 2,
+        events: vec![renamed],
+        metadata: Metadata::default(),
+        witness: None,
+        places: None,
+        key: None,
+    };
+    let refused = append(&mut connect(&database).await, &[call]).await.unwrap_err().to_string();
+    assert!(refused.contains("is not open"), "{refused}");
     rename_first(&database, made, "adopted").await.unwrap();
     assert_verified(database.url()).await;
     assert!(rebuilt(&database, true).await.is_right());
