@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Whether a command can cause the event. A new event has to be placed here; if a command can cause it, `read_events` in
-/// store/sql/read_events.sql needs a line for it, and projections/sql/project_inline.sql has to know what it does to rows.
+/// `store/sql/read_events.sql` needs a line for it, and `projections/sql/project_inline.sql` has to know what it does to rows.
 const fn is_a_commands(event: &TimelineEvent) -> bool {
     match event {
         TimelineEvent::TimelineOpened(_)
