@@ -6,7 +6,7 @@ use chrono::{Days, NaiveDate};
 use phaseline_domain::{
     DateRange, Neighbours, Phase, PhaseDraft, PhaseId, ProjectId, Timeline, TimelineCommand, decide,
 };
-use phaseline_store::{Metadata, NewEvent, StreamId, timeline::stream_of};
+use phaseline_store::{Metadata, NewEvent, StreamId, stream::stream_of};
 use rust_decimal::Decimal;
 use std::collections::VecDeque;
 use std::sync::Arc;

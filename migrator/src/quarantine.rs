@@ -7,7 +7,7 @@ use crate::run::{RUN, RunEvent};
 use crate::session;
 use crate::verify::unreadable_events;
 use phaseline_domain::ProjectId;
-use phaseline_store::timeline;
+use phaseline_store::stream;
 use phaseline_store::{
     Content, Metadata, RecordedEvent, SkippedEvent, StoreError, StreamId, UnreadableEvent, read, schema, skip,
 };
@@ -118,7 +118,7 @@ pub async fn skip(
 /// Every event with this stream id that cannot be read and is not left out, in order of position.
 async fn unreadable_of(connection: &mut PgConnection, id: Uuid) -> Result<Vec<UnreadableEvent>, StoreError> {
     let mut found = Vec::new();
-    timeline::history_each(connection, ProjectId::from(id), None, |recorded| {
+    stream::history_each(connection, ProjectId::from(id), None, |recorded| {
         if let Content::Unreadable(event) = recorded.content {
             found.push(*event);
         }

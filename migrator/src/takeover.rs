@@ -20,7 +20,7 @@ use phaseline_domain::event::{PhaseRemoved, TimelineClosed, TimelineRescheduled}
 use phaseline_domain::legacy::{self, LegacyPhaseType};
 use phaseline_domain::{Description, PhaseId, ProjectId, TimelineEvent};
 use phaseline_projections::{Access, FoldedLog, FoldedTimeline, adopt, foreign_code, project_phases};
-use phaseline_store::{Import, NewEvent, schema, timeline};
+use phaseline_store::{Import, NewEvent, schema, stream};
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
@@ -371,7 +371,7 @@ async fn carry_out(
     let mut rows = Vec::new();
     let (own, of_repair) = (metadata.to_json()?, metadata.of_repair().to_json()?);
     for project in &now.known {
-        let stream = timeline::stream_of(project.id);
+        let stream = stream::stream_of(project.id);
         let folded = log.timelines.entry(project.id).or_default();
         let metadata = if project.source == Source::Repair { &of_repair } else { &own };
         for event in &project.events {

@@ -2,9 +2,9 @@
 
 use chrono::NaiveDateTime;
 use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineEvent};
-use phaseline_store::parallel::{self, Place, Readers};
+use phaseline_store::parallel::{self, LogEntry, Readers};
 use phaseline_store::progress::Progress;
-use phaseline_store::timeline::{self, TIMELINE};
+use phaseline_store::stream::{self, TIMELINE};
 use phaseline_store::unreadable::{self, EventPlace};
 use phaseline_store::{
     Content, FoldedTimeline, Quarantine, RawEvent, RecordedTimeline, StoreError, UnreadableEvent, skip,
@@ -21,7 +21,7 @@ struct Decoded {
 
 impl Decoded {
     /// What stands at a position; nothing if it is no timeline's.
-    fn of(place: &Place<'_>) -> Option<Self> {
+    fn of(place: &LogEntry<'_>) -> Option<Self> {
         let found = place.timeline?;
         Some(Self {
             project: found.stream_id.into(),
@@ -123,7 +123,7 @@ impl FoldedLog {
     /// Fails if a version came out of turn: a fold over a log that is not complete would be wrong and look right.
     fn whole(&self) -> Result<(), StoreError> {
         self.gap.map_or(Ok(()), |(project, expected, found)| {
-            Err(StoreError::VersionGap { stream: timeline::stream_of(project), expected, found })
+            Err(StoreError::VersionGap { stream: stream::stream_of(project), expected, found })
         })
     }
 
@@ -201,7 +201,7 @@ impl FoldedLog {
             return;
         }
         let folded = FoldedTimeline::of(history);
-        let quarantine = timeline::quarantine_of(history);
+        let quarantine = stream::quarantine_of(history);
         if quarantine.is_empty() {
             self.timelines.insert(project, folded);
         } else {
@@ -221,7 +221,7 @@ impl FoldedLog {
         progress: &dyn Progress,
     ) -> Result<Self, StoreError> {
         let mut log = Self { skipped, ..Self::default() };
-        let decode = |place: &Place<'_>| Ok::<_, StoreError>(Decoded::of(place));
+        let decode = |place: &LogEntry<'_>| Ok::<_, StoreError>(Decoded::of(place));
         parallel::read_timelines(readers.into(), snapshot, up_to, decode, |places| {
             for place in places {
                 log.position += 1;
@@ -245,8 +245,8 @@ impl FoldedLog {
         if self.position + appended != tip {
             return Err(StoreError::PositionGap { expected: self.position + appended + 1, found: Some(tip) });
         }
-        for project in timeline::changed_since(connection, self.position).await? {
-            let history = timeline::whole_history(connection, project, None).await?;
+        for project in stream::changed_since(connection, self.position).await? {
+            let history = stream::whole_history(connection, project, None).await?;
             self.put(project, &history);
         }
         self.position = tip;

@@ -2,7 +2,7 @@
 
 use crate::adopt;
 use phaseline_domain::ProjectId;
-use phaseline_store::{Found, InlineProjection, StoreError};
+use phaseline_store::{InlineProjection, StoreError, UnadoptedProject};
 use sqlx::PgConnection;
 
 /// The database's side of it: function `phaseline.project_inline`.
@@ -13,14 +13,14 @@ pub(crate) const SQL: &str = include_str!("../sql/project_inline.sql");
 pub struct ProjectPhases;
 
 impl InlineProjection for ProjectPhases {
-    async fn unadopted(
+    async fn find_unadopted(
         &self,
         connection: &mut PgConnection,
         project: ProjectId,
-    ) -> Result<Option<Found>, StoreError> {
+    ) -> Result<Option<UnadoptedProject>, StoreError> {
         Ok(adopt::of_project(connection, project).await?.map(|(found, witness)| {
             let events = if found.is_bare() { Ok(Vec::new()) } else { found.events() };
-            Found { is_in_projects: found.is_in_projects(), events, witness }
+            UnadoptedProject { is_in_projects: found.is_in_projects(), events, witness }
         }))
     }
 }

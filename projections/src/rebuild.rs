@@ -9,7 +9,7 @@ use crate::drift::{Drift, DriftKind, Finding, ProjectDrift, ProjectDriftKind, lo
 use crate::repair::{Repaired, repair_these};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::progress::Progress;
-use phaseline_store::{Metadata, Quarantine, StoreError, parallel, read, schema, skip, timeline};
+use phaseline_store::{Metadata, Quarantine, StoreError, parallel, read, schema, skip, stream};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use std::collections::BTreeSet;
@@ -230,7 +230,7 @@ async fn one(
     if let Some(expected) = read::first_missing(snapshot, log.position).await? {
         return Err(StoreError::PositionGap { expected, found: None });
     }
-    let history = timeline::whole_history(snapshot, project, None).await?;
+    let history = stream::whole_history(snapshot, project, None).await?;
     log.put(project, &history);
     Ok(log)
 }
@@ -250,9 +250,9 @@ async fn add_holders(
         return Ok(false);
     }
     let mut added = false;
-    for holder in timeline::holders(snapshot, &strays).await? {
+    for holder in stream::holders(snapshot, &strays).await? {
         if !log.timelines.contains_key(&holder) && !log.quarantined.contains_key(&holder) {
-            let history = timeline::whole_history(snapshot, holder, None).await?;
+            let history = stream::whole_history(snapshot, holder, None).await?;
             log.put(holder, &history);
             added = true;
         }

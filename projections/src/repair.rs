@@ -5,7 +5,7 @@ use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code, ta
 use chrono::{DateTime, Utc};
 use phaseline_domain::event::TimelineClosed;
 use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
-use phaseline_store::{Import, Metadata, NewEvent, StoreError, StreamId, timeline};
+use phaseline_store::{Import, Metadata, NewEvent, StoreError, StreamId, stream};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use std::collections::BTreeSet;
@@ -232,7 +232,7 @@ pub(crate) async fn push(
     let recorded_at: DateTime<Utc> = import.recorded_at();
     let folded = log.timelines.entry(project).or_default();
     let version = folded.version + 1;
-    import.push(timeline::stream_of(project), version, &NewEvent::timeline(event)?, metadata).await?;
+    import.push(stream::stream_of(project), version, &NewEvent::timeline(event)?, metadata).await?;
     folded.apply(event, recorded_at.naive_utc());
     folded.version = version;
     folded.position = import.position();

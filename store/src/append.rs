@@ -67,7 +67,7 @@ pub struct Earlier {
 
 /// What became of a batch.
 #[derive(Clone, Debug)]
-pub struct Appending {
+pub struct BatchResult {
     /// One for each command, in their order.
     pub verdicts: Vec<Verdict>,
     /// What the projection said of the rows that it wrote, in its own JSON.
@@ -117,7 +117,7 @@ pub async fn append(
 }
 
 /// The same with verdicts about keys, and with what the projection said.
-pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result<Appending, StoreError> {
+pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result<BatchResult, StoreError> {
     let mut streams = HashSet::new();
     let begin = |pair: &[Append]| matches!(pair, [a, b] if a.stream != b.stream);
     let first = batch.first().into_iter();
@@ -155,7 +155,7 @@ pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result
     let places = batch.iter().any(|command| command.places.is_some());
     let places: Option<Vec<Option<&str>>> = places.then(|| batch.iter().flat_map(Append::places).collect());
     let keys = || batch.iter().map(|command| command.key.as_ref());
-    let mut rows: Vec<Judged> = match sqlx::query_as(
+    let mut rows: Vec<VerdictRow> = match sqlx::query_as(
         "SELECT command, verdict, stream_version, last_position, at, earlier_events, said
            FROM phaseline.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
@@ -203,7 +203,7 @@ pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result
             }
         })
         .collect();
-    Ok(Appending { verdicts, said })
+    Ok(BatchResult { verdicts, said })
 }
 
 fn is_missing_function(error: &StoreError) -> bool {
@@ -225,7 +225,7 @@ impl Append {
 
 /// A row of `phaseline.append`: one command's, in the order of the batch; or the projection's, for command 0.
 #[derive(sqlx::FromRow)]
-struct Judged {
+struct VerdictRow {
     command: i32,
     verdict: String,
     stream_version: i64,

@@ -27,7 +27,7 @@ impl Weighter<ProjectId, Arc<FoldedTimeline>> for ByPhases {
 
 /// Timelines as they were when last seen, which timeline a phase is in, and where rows stand.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct TimelineCache {
     timelines: Cache<ProjectId, Arc<FoldedTimeline>, ByPhases>,
     projects: Cache<PhaseId, ProjectId>,
     places: Cache<PhaseId, Arc<str>, UnitWeighter>,
@@ -35,7 +35,7 @@ pub(crate) struct Memory {
     quarantined: Cache<ProjectId, ()>,
 }
 
-impl Memory {
+impl TimelineCache {
     pub(crate) fn of(timelines: usize) -> Self {
         let phases = timelines.saturating_mul(PHASES_EACH);
         Self {

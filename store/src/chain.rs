@@ -193,7 +193,7 @@ pub async fn inspect_end(connection: &mut sqlx::PgConnection, events: i64) -> Re
     let first = inspector.position;
     let events = crate::read::scan_after(connection, first, |event| {
         inspector.see(event);
-        if event.stream_type == crate::timeline::TIMELINE
+        if event.stream_type == crate::stream::TIMELINE
             && !skipped.contains(&event.position)
             && let Err(error) = crate::unreadable::decode(event.into(), event.payload, event.metadata)
         {

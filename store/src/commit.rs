@@ -4,32 +4,35 @@
 //! 16 400 events/s, one task that batches 44 000; two tasks that batch were slower than one. A command that comes alone is
 //! committed at once.
 
+mod classify;
 mod decide;
+mod job;
 mod queue;
 mod snapshots;
 mod timed;
-mod trouble;
 
-pub(crate) use decide::is_large;
+pub(crate) use decide::{decided, is_large};
+pub(crate) use job::{Decision, Job, LoadedTimeline, Outcome};
 pub(crate) use queue::Queue;
-pub(crate) use snapshots::Snapshots;
+pub(crate) use snapshots::OldSnapshotMonitor;
 
-use crate::append::{Append, Appended, Appending, Verdict};
-use crate::cache::Memory;
-use crate::execute::Request;
-use crate::timeline::{Start, stream_of};
-use crate::{Committed, Earlier, FoldedTimeline, Pace, StoreError};
+use crate::append::{Append, Appended, BatchResult, Verdict};
+use crate::cache::TimelineCache;
+use crate::sqlstate::{is_held_up, is_lost_connection, is_one_commands_fault};
+use crate::stream::stream_of;
+use crate::{Committed, FoldedTimeline, Pace, StoreError};
 use chrono::{DateTime, Utc};
+use classify::{busy, failed};
 use decide::{Decided, Decider, Step};
-use phaseline_domain::{ProjectId, Refusal, TimelineEvent};
+use job::too_late;
+use phaseline_domain::{ProjectId, TimelineEvent};
 use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use timed::Deadline;
-use tokio::sync::{mpsc, oneshot};
-use trouble::{busy, failed, is_held_up, is_lost_connection, is_one_commands_fault};
+use tokio::sync::mpsc;
 
 /// How many commands share a transaction at most. With 64 clients more never come together; with more the hold on the head
 /// stays short.
@@ -37,89 +40,26 @@ const BATCH: usize = 256;
 
 /// How often the task lets others run before it looks whether more commands came. Without it half-full batches alternate:
 /// with 16 clients three times gave a prototype 15 100 commands/s instead of 11 100.
-const YIELDS: usize = 3;
+const BATCH_YIELDS: usize = 3;
 
 /// How long a connection is kept while no command comes.
-const KEPT: Duration = Duration::from_secs(1);
+const IDLE_CONNECTION_TTL: Duration = Duration::from_secs(1);
 
 /// Of how many connections at most none is kept.
 const SMALL_POOL: u32 = 2;
-
-/// A command on its way to the committing task.
-#[derive(Debug)]
-pub(crate) struct Job {
-    request: Arc<Request>,
-    start: Start,
-    reply: Option<oneshot::Sender<Result<Outcome, StoreError>>>,
-}
-
-impl Job {
-    pub(crate) const fn new(request: Arc<Request>, start: Start) -> Self {
-        Self { request, start, reply: None }
-    }
-
-    /// Whether whoever waits for it was told by now that it takes too long.
-    fn is_too_late(&self) -> bool {
-        self.request.deadline.is_some_and(|deadline| deadline <= Instant::now())
-    }
-
-    fn answer(&mut self, outcome: Result<Outcome, StoreError>) {
-        if let Some(reply) = self.reply.take() {
-            // Nobody waits any more: what was done is done.
-            let _ = reply.send(outcome);
-        }
-    }
-}
-
-/// A command whose turn came after its time was over.
-fn too_late() -> StoreError {
-    StoreError::Busy("the request's time was over before its turn came".to_owned())
-}
-
-/// What the task did with a command.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    /// Its events are in the log.
-    Committed(Committed),
-    /// The same request was carried out before.
-    Repeated(Earlier),
-    /// Somebody else was faster; the error says who or what.
-    Lost(StoreError),
-    /// It writes nothing, decided on a timeline that was the current one at some time.
-    Nothing {
-        /// Why.
-        decision: Decision,
-        /// What it was decided on.
-        on: Start,
-    },
-}
-
-/// Why a command writes nothing.
-#[derive(Debug)]
-pub(crate) enum Decision {
-    /// It asks for what is so already.
-    Unchanged,
-    /// A rule refuses it.
-    Refused(Refusal),
-    /// The timeline is not at the version that the caller has seen.
-    Stale {
-        /// That version.
-        expected: i64,
-    },
-}
 
 /// The committing task.
 #[derive(Debug)]
 pub(crate) struct Committer {
     pub(crate) pool: PgPool,
-    pub(crate) memory: Arc<Memory>,
+    pub(crate) memory: Arc<TimelineCache>,
     /// How long a statement of this pool's connections waits for a lock.
     pub(crate) patience: Duration,
     /// The connection of the last batch: the server's process behind it has all plans and pages at hand, which the next one
     /// from the pool has not.
     pub(crate) kept: Option<PoolConnection<sqlx::Postgres>>,
     /// Whether somebody holds an old snapshot, so that dead rows cannot be cleared.
-    pub(crate) snapshots: Snapshots,
+    pub(crate) snapshots: OldSnapshotMonitor,
 }
 
 /// A command that was decided and is to be appended.
@@ -129,8 +69,8 @@ struct Prepared {
     expected: i64,
     adoption: Vec<TimelineEvent>,
     decided: Vec<TimelineEvent>,
-    /// What it leads to, as foreseen.
-    foreseen: FoldedTimeline,
+    /// What it leads to, as predicted.
+    predicted: FoldedTimeline,
 }
 
 impl Committer {
@@ -138,7 +78,7 @@ impl Committer {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let first = if self.kept.is_some() {
-                match tokio::time::timeout(KEPT, jobs.recv()).await {
+                match tokio::time::timeout(IDLE_CONNECTION_TTL, jobs.recv()).await {
                     Ok(first) => first,
                     Err(_) => {
                         self.kept = None;
@@ -150,7 +90,7 @@ impl Committer {
             };
             let Some(first) = first else { return };
             batch.push(first);
-            for _ in 0..YIELDS {
+            for _ in 0..BATCH_YIELDS {
                 tokio::task::yield_now().await;
                 while batch.len() < BATCH
                     && let Ok(next) = jobs.try_recv()
@@ -183,7 +123,7 @@ impl Committer {
             let follows = before.is_some();
             let decider =
                 Decider { memory: Arc::clone(&self.memory), needs_places: self.snapshots.is_held() };
-            let Some((mut job, step)) = decider.decide(job, before.map(|before| &before.foreseen)).await
+            let Some((mut job, step)) = decider.decide(job, before.map(|before| &before.predicted)).await
             else {
                 continue;
             };
@@ -191,22 +131,22 @@ impl Committer {
                 Err(error) => job.answer(Err(error)),
                 Ok(Step::Nothing(decision, on)) => nothing.push((job, decision, on, follows)),
                 Ok(Step::Append(step)) => {
-                    let Decided { append, adoption, events: decided, foreseen } = *step;
-                    prepared.push(Prepared { job, expected: append.expected, adoption, decided, foreseen });
+                    let Decided { append, adoption, events: decided, predicted } = *step;
+                    prepared.push(Prepared { job, expected: append.expected, adoption, decided, predicted });
                     appends.push(append);
                 }
             }
         }
         let committed = self.append(prepared, &appends).await;
-        for (mut job, decision, on, foreseen) in nothing {
+        for (mut job, decision, on, predicted) in nothing {
             let project = job.request.project;
             let version = on.folded.version;
             // Decided on what the commands before it in this batch lead to: true if those are in the log.
-            let outcome = if !foreseen {
+            let outcome = if !predicted {
                 Outcome::Nothing { decision, on }
             } else if committed.get(&project).is_some_and(|reached| *reached >= version) {
                 let known = self.memory.timeline(project).filter(|known| known.version == version);
-                let on = known.map_or(on, |folded| Start { folded, adoption: None });
+                let on = known.map_or(on, |folded| LoadedTimeline { folded, adoption: None });
                 Outcome::Nothing { decision, on }
             } else {
                 Outcome::Lost(self.conflict(project, version))
@@ -228,7 +168,7 @@ impl Committer {
         }
         let began = Instant::now();
         let deadline = Deadline::latest(prepared.iter().map(|one| one.job.request.deadline));
-        match self.together(appends, deadline).await {
+        match self.append_batch(appends, deadline).await {
             Ok(appending) => {
                 self.answer(&mut prepared, appending, &mut States::new(), &mut reached).await;
             }
@@ -272,7 +212,7 @@ impl Committer {
                         continue;
                     }
                     let deadline = Deadline::latest([one.job.request.deadline]);
-                    match self.together(std::slice::from_ref(append), deadline).await {
+                    match self.append_batch(std::slice::from_ref(append), deadline).await {
                         Ok(appending) => {
                             if !matches!(appending.verdicts[..], [Verdict::Appended(_)]) {
                                 broken.insert(project);
@@ -296,7 +236,11 @@ impl Committer {
 
     /// One call of the database. If the connection is lost on the way, the same batch is sent once more: what was written
     /// the first time is found by its events' ids, and cannot be written twice.
-    async fn together(&mut self, appends: &[Append], deadline: Deadline) -> Result<Appending, StoreError> {
+    async fn append_batch(
+        &mut self,
+        appends: &[Append],
+        deadline: Deadline,
+    ) -> Result<BatchResult, StoreError> {
         let mut connection = match self.kept.take() {
             Some(kept) => kept,
             None => match self.pool.acquire().await {
@@ -328,7 +272,7 @@ impl Committer {
         for (append, verdict) in appends.iter().zip(&mut appending.verdicts) {
             if let Verdict::Conflict { .. } | Verdict::Repeated(_) = verdict
                 && let Some(appended) =
-                    written(&mut connection, append).await.map_err(|error| unknown(&error))?
+                    find_appended(&mut connection, append).await.map_err(|error| unknown(&error))?
             {
                 *verdict = Verdict::Appended(appended);
             }
@@ -341,7 +285,7 @@ impl Committer {
     async fn answer(
         &self,
         prepared: &mut [Prepared],
-        appending: Appending,
+        appending: BatchResult,
         states: &mut States,
         reached: &mut HashMap<ProjectId, i64>,
     ) {
@@ -383,9 +327,9 @@ impl Prepared {
         let adoption = std::mem::take(&mut self.adoption);
         let decided = std::mem::take(&mut self.decided);
         let at = appended.recorded_at.naive_utc();
-        let mut after = std::mem::take(&mut self.foreseen);
+        let mut after = std::mem::take(&mut self.predicted);
         if let Some(before) = before {
-            // They have their times now, which could not be foreseen.
+            // They have their times now, which could not be predicted.
             after.stamps.clone_from(&before.stamps);
             after.position = before.position;
         }
@@ -415,7 +359,7 @@ impl Prepared {
 type States = HashMap<ProjectId, Arc<FoldedTimeline>>;
 
 /// What was written of a command, if its events are in the log under their own ids.
-async fn written(
+async fn find_appended(
     connection: &mut PoolConnection<sqlx::Postgres>,
     append: &Append,
 ) -> Result<Option<Appended>, StoreError> {

@@ -1,6 +1,8 @@
 //! The face of the store that `cqrs-es` knows.
 
-use crate::timeline::{Start, history, lost_a_race, stream_of};
+use crate::commit::LoadedTimeline;
+use crate::sqlstate::lost_a_race;
+use crate::stream::{history, stream_of};
 use crate::{
     Append, Content, InlineProjection, Metadata, NewEvent, RecordedTimeline, StoreError, TimelineStore,
     append,
@@ -17,7 +19,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         decided: &[TimelineEvent],
         metadata: Metadata,
     ) -> Result<append::Appended, StoreError> {
-        let Start { folded, adoption } = &context.start;
+        let LoadedTimeline { folded, adoption } = &context.start;
         let adopted = adoption.iter().flat_map(|adoption| &adoption.events);
         let batch = [Append {
             stream: stream_of(context.project),
@@ -40,7 +42,7 @@ pub struct TimelineContext {
     project: ProjectId,
     /// What `cqrs-es` decides on, and lets the events of its command happen to.
     timeline: Timeline,
-    start: Start,
+    start: LoadedTimeline,
 }
 
 impl AggregateContext<Timeline> for TimelineContext {

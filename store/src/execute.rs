@@ -4,90 +4,17 @@
 //! one task that commits (`commit.rs`), and answers only what it knows: a command that wrote nothing was decided on a
 //! timeline that is known to have been the current one after the command was given.
 
-use crate::commit::{Decision, Job, Outcome, is_large};
-use crate::timeline::{Start, history, skipped_of, stream_of};
+use crate::commit::{Decision, Job, LoadedTimeline, Outcome, decided, is_large};
+use crate::request::{Committed, ExecuteError, Preview, Request};
+use crate::stream::{history, skipped_of, stream_of};
 use crate::unreadable::StreamReader;
 use crate::{
-    Content, Earlier, FoldedTimeline, IdempotencyKey, InlineProjection, Metadata, RecordedTimeline,
-    StoreError, TimelineStore, read,
+    Content, Earlier, FoldedTimeline, InlineProjection, Metadata, RecordedTimeline, StoreError,
+    TimelineStore, read,
 };
-use phaseline_domain::{ProjectId, Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
+use phaseline_domain::{ProjectId, TimelineCommand};
 use sqlx::PgConnection;
 use std::sync::Arc;
-use std::time::Instant;
-
-/// A command to one timeline.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Whose timeline.
-    pub project: ProjectId,
-    /// What is to be done.
-    pub command: TimelineCommand,
-    /// Who, why, by what way.
-    pub metadata: Metadata,
-    /// What opens the timeline if there is none yet, in the same append.
-    pub opening: Option<TimelineCommand>,
-    /// The version that the caller has seen, if it matters: at any other the command is not carried out.
-    pub expected: Option<i64>,
-    /// The key under which this request, sent again, is not carried out again.
-    pub key: Option<IdempotencyKey>,
-    /// Until when somebody waits for the answer. What has not been written by then is not, as long as that can be helped.
-    pub deadline: Option<Instant>,
-}
-
-impl Request {
-    /// A command at whatever version, without a key.
-    pub const fn new(project: ProjectId, command: TimelineCommand, metadata: Metadata) -> Self {
-        Self { project, command, metadata, opening: None, expected: None, key: None, deadline: None }
-    }
-}
-
-/// What a command led to.
-#[derive(Clone, Debug)]
-pub struct Committed {
-    /// What happened; empty if the command changed nothing. A project's first command begins with its adoption.
-    pub events: Vec<TimelineEvent>,
-    /// The adoption: the first of `events`, or, if those are empty, what was not recorded either.
-    pub adoption: Vec<TimelineEvent>,
-    /// The stream's version after it.
-    pub version: i64,
-    /// The position of the stream's last event then.
-    pub position: i64,
-    /// The timeline after it.
-    pub after: Arc<FoldedTimeline>,
-    /// Whether this is the answer to an earlier request with the same key; this one wrote nothing.
-    pub repeated: bool,
-}
-
-/// Why a command was not carried out. Nothing was written.
-#[derive(Debug, thiserror::Error)]
-pub enum ExecuteError {
-    /// A rule refused it.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The timeline is not at the version that the caller has seen.
-    #[error("the timeline is at version {}, not at {expected}: somebody else changed it meanwhile", current.version)]
-    Stale {
-        /// The version that the caller has seen.
-        expected: i64,
-        /// The timeline as it is.
-        current: Arc<FoldedTimeline>,
-    },
-    /// The log could not take it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// What a command would do; nothing was written.
-#[derive(Clone, Debug)]
-pub struct Preview {
-    /// The timeline as it is.
-    pub before: Arc<FoldedTimeline>,
-    /// What would happen, or every rule that would be broken.
-    pub events: Result<Vec<TimelineEvent>, Refusal>,
-    /// The timeline as it would be; the one that it is if the command would be refused.
-    pub after: Timeline,
-}
 
 /// How often a command is decided anew after somebody else was faster; each time somebody made progress.
 const CONFLICT_RETRIES: usize = 20;
@@ -120,7 +47,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         // in memory has not been compared with the log.
         let mut reached = None;
         let mut start = match self.memory().timeline(project) {
-            Some(known) => Start { folded: known, adoption: None },
+            Some(known) => LoadedTimeline { folded: known, adoption: None },
             None => {
                 let start = self.load(project).await?;
                 reached = Some(start.folded.version);
@@ -190,7 +117,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         &self,
         request: &Request,
         decision: Decision,
-        on: Start,
+        on: LoadedTimeline,
     ) -> Result<Committed, ExecuteError> {
         let folded = on.folded;
         match decision {
@@ -248,7 +175,7 @@ impl<P: InlineProjection> TimelineStore<P> {
     }
 
     /// The timeline as it is in the log now: what is in memory, brought up to date.
-    async fn look_again(&self, project: ProjectId) -> Result<Start, StoreError> {
+    async fn look_again(&self, project: ProjectId) -> Result<LoadedTimeline, StoreError> {
         let Some(known) = self.memory().timeline(project) else { return self.load(project).await };
         let mut newer: Vec<RecordedTimeline> = Vec::new();
         let skipped = {
@@ -283,7 +210,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         if folded.timeline.project().is_none() {
             return self.load(project).await;
         }
-        Ok(Start { folded, adoption: None })
+        Ok(LoadedTimeline { folded, adoption: None })
     }
 }
 
@@ -298,22 +225,6 @@ fn foretell(
         after.evolve(event);
     }
     Preview { before, events, after }
-}
-
-/// Decides a command; if there is no timeline yet, on the one that `opening` opens, whose events come first.
-pub(crate) fn decided(
-    timeline: &Timeline,
-    opening: Option<&TimelineCommand>,
-    command: &TimelineCommand,
-) -> Result<Vec<TimelineEvent>, Refusal> {
-    let Some(opening) = opening.filter(|_| timeline.project().is_none()) else {
-        return decide(timeline, command);
-    };
-    let mut events = decide(timeline, opening)?;
-    let mut opened = timeline.clone();
-    events.iter().for_each(|event| opened.evolve(event));
-    events.extend(decide(&opened, command)?);
-    Ok(events)
 }
 
 /// The answer that a request got when it came first, from the log.

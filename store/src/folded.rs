@@ -123,7 +123,7 @@ impl FoldedTimeline {
 
     /// Applies what was decided and is not recorded yet, so that the next command can be decided: the timeline is what it
     /// will be, and a phase that it creates has no times.
-    pub(crate) fn foresee(&mut self, event: &TimelineEvent) {
+    pub(crate) fn apply_unrecorded(&mut self, event: &TimelineEvent) {
         match event {
             TimelineEvent::PhaseCreated(e) => {
                 self.timeline.evolve(event);

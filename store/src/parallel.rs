@@ -7,7 +7,7 @@
 //! (`docs/decisions/rebuild.md`).
 
 use crate::copy::{self, Row};
-use crate::timeline::TIMELINE;
+use crate::stream::TIMELINE;
 use crate::unreadable::{self, EventPlace};
 use crate::{StoreError, UnreadableEvent};
 use chrono::{DateTime, Utc};
@@ -28,18 +28,18 @@ const AHEAD: usize = 2;
 
 /// One position of the log, and the timeline's event that stands there; events of other streams only fill their place.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct LogEntry<'a> {
     /// The position.
     pub position: i64,
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,
     /// The event, if it is a timeline's.
-    pub timeline: Option<TimelinePlace<'a>>,
+    pub timeline: Option<TimelineEntry<'a>>,
 }
 
 /// A timeline's event as far as folds need it.
 #[derive(Clone, Copy, Debug)]
-pub struct TimelinePlace<'a> {
+pub struct TimelineEntry<'a> {
     /// The project.
     pub stream_id: Uuid,
     /// Its place in its stream, from 1 without gaps.
@@ -54,7 +54,7 @@ pub struct TimelinePlace<'a> {
     pub metadata: &'a str,
 }
 
-impl Place<'_> {
+impl LogEntry<'_> {
     /// What the timeline's event says, or why it cannot be read. Whether it can stand where it stands is not looked at.
     pub fn decode(&self) -> Option<Result<TimelineEvent, Box<UnreadableEvent>>> {
         let found = self.timeline?;
@@ -115,7 +115,7 @@ pub async fn read_timelines<T, D>(
 ) -> Result<u64, StoreError>
 where
     T: Send + 'static,
-    D: Fn(&Place<'_>) -> Result<T, StoreError> + Clone + Send + Sync + 'static,
+    D: Fn(&LogEntry<'_>) -> Result<T, StoreError> + Clone + Send + Sync + 'static,
 {
     let Readers { connections, chunk } = readers;
     if connections.is_empty() {
@@ -178,7 +178,7 @@ impl Reader {
         sender: mpsc::UnboundedSender<(i64, Vec<T>)>,
     ) -> Result<(), StoreError>
     where
-        D: Fn(&Place<'_>) -> Result<T, StoreError>,
+        D: Fn(&LogEntry<'_>) -> Result<T, StoreError>,
     {
         let mut transaction = self
             .connection
@@ -221,7 +221,7 @@ async fn read_chunk<T>(
     connection: &mut PgConnection,
     after: i64,
     last: i64,
-    decode: &impl Fn(&Place<'_>) -> Result<T, StoreError>,
+    decode: &impl Fn(&LogEntry<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let query = format!(
         "SELECT position, recorded_at, CASE WHEN stream_type = '{TIMELINE}' THEN stream_id END, version, event_type,
@@ -244,10 +244,10 @@ async fn read_chunk<T>(
     if expected == last + 1 { Ok(places) } else { Err(StoreError::PositionGap { expected, found: None }) }
 }
 
-fn place<'a>(row: &Row<'a>) -> Result<Place<'a>, StoreError> {
+fn place<'a>(row: &Row<'a>) -> Result<LogEntry<'a>, StoreError> {
     let timeline = match row.nullable_uuid(2)? {
         None => None,
-        Some(stream_id) => Some(TimelinePlace {
+        Some(stream_id) => Some(TimelineEntry {
             stream_id,
             version: row.i64(3)?,
             event_type: row.text(4)?,
@@ -256,5 +256,5 @@ fn place<'a>(row: &Row<'a>) -> Result<Place<'a>, StoreError> {
             metadata: row.text(7)?,
         }),
     };
-    Ok(Place { position: row.i64(0)?, recorded_at: row.timestamptz(1)?, timeline })
+    Ok(LogEntry { position: row.i64(0)?, recorded_at: row.timestamptz(1)?, timeline })
 }

@@ -2,7 +2,7 @@
 //! cannot have happened where it stands. The timeline that holds one is in quarantine until a mark leaves the event out
 //! ([`crate::skip`]); all other timelines go on (`docs/decisions/quarantine.md`).
 
-use crate::timeline::{TIMELINE, stream_of};
+use crate::stream::{TIMELINE, stream_of};
 use crate::{Metadata, RawEvent, RecordedEvent};
 use phaseline_domain::{ProjectId, StoredEventError, TimelineEvent};
 use serde::Serialize;

@@ -1,8 +1,8 @@
 //! Events that cannot be read, planted into a log with hashes that fit: as a superuser can who knows the format, or a newer
 //! program could.
 
-use phaseline_store::timeline::stream_of;
-use phaseline_store::{Import, NewEvent, timeline};
+use phaseline_store::stream::stream_of;
+use phaseline_store::{Import, NewEvent, stream};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -79,7 +79,7 @@ pub async fn plant_event(url: &str, project: Uuid, event: &NewEvent, metadata: &
     let version: i64 = sqlx::query_scalar(
         "SELECT coalesce(max(version), 0) FROM phaseline.events WHERE stream_type = $1 AND stream_id = $2",
     )
-    .bind(timeline::TIMELINE)
+    .bind(stream::TIMELINE)
     .bind(project)
     .fetch_one(&mut *transaction)
     .await

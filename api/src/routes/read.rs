@@ -9,7 +9,7 @@ use crate::work::{LARGE, aside_if};
 use chrono::NaiveDate;
 use phaseline_domain::{DateRange, PhaseId, ProjectId};
 use phaseline_store::StoreError;
-use phaseline_store::timeline::holders;
+use phaseline_store::stream::holders;
 use serde::Deserialize;
 use sqlx::PgPool;
 use std::collections::HashMap;

@@ -22,7 +22,7 @@ use phaseline_embedded::{Binaries, Dump, Server};
 use phaseline_migrator::plan::PlanOptions;
 use phaseline_migrator::verify::verify;
 use phaseline_projections::{FoldedTimeline, history};
-use phaseline_store::timeline;
+use phaseline_store::stream;
 use serde::Serialize;
 use std::sync::Mutex;
 use std::time::Instant;
@@ -237,7 +237,7 @@ async fn told(story: &Story<'_>, target: &Target) -> Result<(), Failure> {
     )
     .fetch_one(&mut connection)
     .await?;
-    let recorded = timeline::history(&mut connection, ProjectId::from(project), None).await?;
+    let recorded = stream::history(&mut connection, ProjectId::from(project), None).await?;
     let entries = history::entries(&recorded, &[], None);
     let mut page = Page::default();
     page.line(format_args!("Project {project}: {}", plural(entries.len() as u64, "event"))).gap();

@@ -12,7 +12,7 @@ use clap::Args;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::HistoryEntry;
 use phaseline_projections::history::{Teller, entries};
-use phaseline_store::timeline::{self, quarantine_of};
+use phaseline_store::stream::{self, quarantine_of};
 use phaseline_store::{RecordedTimeline, StoreError, schema, skip};
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -101,7 +101,7 @@ async fn stream(
     let (mut known, mut told, mut quarantined) = (false, false, false);
     let skipped = skip::of_stream(connection, args.project.uuid()).await?;
     let mut teller = Teller::new(args.phase, &skipped);
-    timeline::history_each(connection, args.project, position, |recorded| {
+    stream::history_each(connection, args.project, position, |recorded| {
         known = true;
         if let Some(entry) = teller.tell(&recorded) {
             told = true;
@@ -147,7 +147,7 @@ pub(super) async fn recorded(
     moment: &MomentArgs,
 ) -> Result<(Option<i64>, Vec<RecordedTimeline>), Failure> {
     let position = self::moment(connection, moment).await?;
-    let recorded = timeline::whole_history(connection, project, position).await?;
+    let recorded = stream::whole_history(connection, project, position).await?;
     if !recorded.is_empty() {
         return Ok((position, recorded));
     }
@@ -161,7 +161,7 @@ async fn absent(
     position: Option<i64>,
     moment: &MomentArgs,
 ) -> Result<Failure, Failure> {
-    if position.is_some() && !timeline::whole_history(connection, project, None).await?.is_empty() {
+    if position.is_some() && !stream::whole_history(connection, project, None).await?.is_empty() {
         let message = format!("the log knew nothing of project {project} yet{}", moment.words());
         return Ok(Failure::refused("not_found", message));
     }

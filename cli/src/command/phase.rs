@@ -10,7 +10,7 @@ use crate::target::Target;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
 use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, TimelineCommand};
-use phaseline_store::{StoreError, read, timeline::TIMELINE, unreadable};
+use phaseline_store::{StoreError, read, stream::TIMELINE, unreadable};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use uuid::Uuid;

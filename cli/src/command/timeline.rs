@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
 use phaseline_projections::adopt::{self, Unadopted};
 use phaseline_projections::{FoldedTimeline, PhaseRow, project_phases};
-use phaseline_store::timeline::quarantine_of;
+use phaseline_store::stream::quarantine_of;
 use phaseline_store::{StoreError, schema};
 use serde::Serialize;
 use sqlx::PgConnection;

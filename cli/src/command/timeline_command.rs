@@ -10,7 +10,7 @@ use crate::target::Target;
 use chrono::NaiveDateTime;
 use phaseline_domain::{ProjectId, TimelineCommand};
 use phaseline_projections::{FoldedTimeline, HistoryEntry, PhaseRow, ProjectPhases, history, project_phases};
-use phaseline_store::{TimelineStore, timeline};
+use phaseline_store::{TimelineStore, stream};
 use serde::Serialize;
 
 /// What a command led to.
@@ -39,7 +39,7 @@ pub(super) async fn execute(
     let committed = store.execute(project, command, metadata(&context.global, reason)).await?;
     // Told from the log, so that it reads as `history` will tell it.
     let mut connection = pool.acquire().await?;
-    let recorded = timeline::history(&mut connection, project, Some(committed.position)).await?;
+    let recorded = stream::history(&mut connection, project, Some(committed.position)).await?;
     drop(connection);
     pool.close().await;
     let mut events = history::entries(&recorded, &[], None);

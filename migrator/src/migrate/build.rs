@@ -11,7 +11,7 @@ use crate::plan::{Counts, Prepared, SHADOW, Source};
 use crate::progress::Progress;
 use crate::run::{LegacySchemaRecorded, MigrationCompleted, RunEvent};
 use phaseline_projections::{Access, PhaseRow, project_phases, refuse_foreign_code};
-use phaseline_store::{Import, NewEvent, timeline};
+use phaseline_store::{Import, NewEvent, stream};
 use sqlx::PgConnection;
 
 /// Writes the run's events, the timelines' and the links'. Returns the new table's rows in the old table's order.
@@ -36,7 +36,7 @@ pub(super) async fn import(
     let mut rows: Vec<(i64, PhaseRow)> = Vec::new();
     for project in &prepared.translation.projects {
         let mut folded = prepared.log.timelines.get(&project.project).cloned().unwrap_or_default();
-        let stream = timeline::stream_of(project.project);
+        let stream = stream::stream_of(project.project);
         let metadata = if project.source == Source::Repair { &repair } else { &metadata };
         for (event, version) in project.events.iter().zip(project.version + 1..) {
             import.push(stream, version, &NewEvent::timeline(event)?, metadata).await?;

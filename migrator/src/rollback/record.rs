@@ -8,7 +8,7 @@ use crate::links;
 use crate::run::{self, LegacyRowsWritten, LossAccepted, RollbackCompleted, RunEvent};
 use crate::written;
 use phaseline_projections::legacy_phases;
-use phaseline_store::{Import, NewEvent, timeline};
+use phaseline_store::{Import, NewEvent, stream};
 use sqlx::PgConnection;
 
 /// Writes the rollback's own events: on timelines, then what it wrote, what was lost, and that it is done.
@@ -22,7 +22,7 @@ pub(super) async fn record(
     let completed = built.completed(prepared);
     let mut import = Import::begin(connection).await?;
     for pending in &prepared.pending {
-        let stream = timeline::stream_of(pending.project);
+        let stream = stream::stream_of(pending.project);
         for (event, version) in pending.events.iter().zip(pending.version + 1..) {
             import.push(stream, version, &NewEvent::timeline(event)?, &metadata).await?;
         }

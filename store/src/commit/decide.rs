@@ -1,12 +1,12 @@
 //! Decides one command, and puts together what is to be written of it.
 
+use super::LoadedTimeline;
 use super::{Decision, Job};
 use crate::append::Append;
-use crate::cache::Memory;
-use crate::execute::decided;
-use crate::timeline::{Start, stream_of};
+use crate::cache::TimelineCache;
+use crate::stream::stream_of;
 use crate::{FoldedTimeline, NewEvent, StoreError};
-use phaseline_domain::{TimelineCommand, TimelineEvent};
+use phaseline_domain::{Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
 use std::sync::Arc;
 
 /// From how many phases on a command is decided on a thread for blocking work: with 5 000 it takes some 100 ms, in which the
@@ -25,7 +25,7 @@ pub(crate) fn is_large(timeline: &FoldedTimeline, command: &TimelineCommand) -> 
 
 /// What is to be done about a command.
 pub(super) enum Step {
-    Nothing(Decision, Start),
+    Nothing(Decision, LoadedTimeline),
     Append(Box<Decided>),
 }
 
@@ -34,12 +34,12 @@ pub(super) struct Decided {
     pub(super) append: Append,
     pub(super) adoption: Vec<TimelineEvent>,
     pub(super) events: Vec<TimelineEvent>,
-    pub(super) foreseen: FoldedTimeline,
+    pub(super) predicted: FoldedTimeline,
 }
 
 /// What is needed to decide.
 pub(super) struct Decider {
-    pub(super) memory: Arc<Memory>,
+    pub(super) memory: Arc<TimelineCache>,
     /// Whether rows are found by their places.
     pub(super) needs_places: bool,
 }
@@ -80,8 +80,10 @@ impl Decider {
                 known.as_deref().unwrap_or(&job.start.folded)
             }
         };
-        let on =
-            |folded: &FoldedTimeline| Start { folded: Arc::new(folded.clone()), adoption: adoption.cloned() };
+        let on = |folded: &FoldedTimeline| LoadedTimeline {
+            folded: Arc::new(folded.clone()),
+            adoption: adoption.cloned(),
+        };
         if let Some(expected) = job.request.expected
             && expected != state.version
         {
@@ -101,9 +103,9 @@ impl Decider {
         let adopted = adoption.map(|adoption| adoption.events.clone()).unwrap_or_default();
         let events: Vec<NewEvent> =
             adopted.iter().chain(&decided).map(NewEvent::timeline).collect::<Result<_, _>>()?;
-        let mut foreseen = state.clone();
-        decided.iter().for_each(|event| foreseen.foresee(event));
-        foreseen.version = state.version + i64::try_from(events.len()).unwrap_or_default();
+        let mut predicted = state.clone();
+        decided.iter().for_each(|event| predicted.apply_unrecorded(event));
+        predicted.version = state.version + i64::try_from(events.len()).unwrap_or_default();
         let place = |event: &TimelineEvent| event.phase_id().and_then(|phase| self.memory.place(phase));
         let places = || adopted.iter().chain(&decided).map(place).collect();
         let places = self.needs_places.then(places);
@@ -116,6 +118,22 @@ impl Decider {
             places,
             key: job.request.key.clone(),
         };
-        Ok(Step::Append(Box::new(Decided { append, adoption: adopted, events: decided, foreseen })))
+        Ok(Step::Append(Box::new(Decided { append, adoption: adopted, events: decided, predicted })))
     }
+}
+
+/// Decides a command; if there is no timeline yet, on the one that `opening` opens, whose events come first.
+pub(crate) fn decided(
+    timeline: &Timeline,
+    opening: Option<&TimelineCommand>,
+    command: &TimelineCommand,
+) -> Result<Vec<TimelineEvent>, Refusal> {
+    let Some(opening) = opening.filter(|_| timeline.project().is_none()) else {
+        return decide(timeline, command);
+    };
+    let mut events = decide(timeline, opening)?;
+    let mut opened = timeline.clone();
+    events.iter().for_each(|event| opened.evolve(event));
+    events.extend(decide(&opened, command)?);
+    Ok(events)
 }

@@ -1,6 +1,6 @@
 //! Whether somebody holds an old snapshot: then rows are found by their places.
 
-use crate::cache::Memory;
+use crate::cache::TimelineCache;
 use sqlx::PgConnection;
 use std::time::{Duration, Instant};
 
@@ -12,19 +12,19 @@ const OLD: f64 = 2.0;
 
 /// What was seen when last looked.
 #[derive(Debug, Default)]
-pub(crate) struct Snapshots {
+pub(crate) struct OldSnapshotMonitor {
     looked: Option<Instant>,
     held: bool,
 }
 
-impl Snapshots {
+impl OldSnapshotMonitor {
     /// Whether an old snapshot is held: no version of a row that is newer can be cleared away.
     pub(crate) const fn is_held(&self) -> bool {
         self.held
     }
 
     /// Looks, if it is time to. False if the connection is of no use any more.
-    pub(super) async fn look(&mut self, connection: &mut PgConnection, memory: &Memory) -> bool {
+    pub(super) async fn look(&mut self, connection: &mut PgConnection, memory: &TimelineCache) -> bool {
         if self.looked.is_some_and(|looked| looked.elapsed() < EVERY) {
             return true;
         }
@@ -37,6 +37,6 @@ impl Snapshots {
             // Rows move as pages are cleared; what is known now would be wrong the next time.
             memory.forget_places();
         }
-        !age.is_err_and(|error| super::trouble::is_lost_connection(&error))
+        !age.is_err_and(|error| crate::sqlstate::is_lost_connection(&error))
     }
 }

@@ -1,7 +1,7 @@
 //! A batch ends when the time of its requests does, also what it waits for in the database.
 
 use crate::StoreError;
-use crate::append::{self, Append, Appending};
+use crate::append::{self, Append, BatchResult};
 use sqlx::{Connection, PgConnection};
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ impl Deadline {
         connection: &mut PgConnection,
         batch: &[Append],
         patience: Duration,
-    ) -> Result<Appending, StoreError> {
+    ) -> Result<BatchResult, StoreError> {
         let left = self.0.map(|end| end.saturating_duration_since(Instant::now()));
         let Some(left) = left.filter(|left| *left < patience) else {
             return append::verdicts(connection, batch).await;

@@ -41,7 +41,7 @@ async fn a_lost_head_is_made_again_from_the_events() {
 #[tokio::test]
 async fn a_phases_project_is_found_by_index_also_beside_an_event_that_cannot_be_taken_apart() {
     use phaseline_domain::{PhaseId, ProjectId};
-    use phaseline_store::{Import, NewEvent, timeline::holders};
+    use phaseline_store::{Import, NewEvent, stream::holders};
     use sqlx::Connection;
     let database = log().await;
     let mut connection = connect(&database).await;

@@ -2,8 +2,8 @@
 
 use crate::support::{command, connect, log, stream};
 use phaseline_embedded::testing::TestDatabase;
-use phaseline_store::parallel::{Place, Readers, export_snapshot, read_timelines};
-use phaseline_store::timeline::TIMELINE;
+use phaseline_store::parallel::{LogEntry, Readers, export_snapshot, read_timelines};
+use phaseline_store::stream::TIMELINE;
 use phaseline_store::{Import, NewEvent, StoreError, StreamId, append, read, schema};
 use sqlx::{Connection, PgConnection};
 use std::time::Duration;
@@ -43,7 +43,7 @@ async fn connections(database: &TestDatabase, count: usize) -> Vec<PgConnection>
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as a reading wants it")]
-fn stood(place: &Place<'_>) -> Result<Stood, StoreError> {
+fn stood(place: &LogEntry<'_>) -> Result<Stood, StoreError> {
     let timeline = place.timeline.map(|found| (found.stream_id, found.version, found.payload.to_owned()));
     Ok((place.position, timeline))
 }
@@ -128,7 +128,7 @@ async fn what_a_reader_or_the_caller_says_ends_the_reading_and_every_reader() {
     let failed = |at| StoreError::SelfCheck(format!("at {at}"));
 
     let readers = Readers::from(connections(&database, 3).await).with_chunk(1);
-    let decode = move |place: &Place<'_>| {
+    let decode = move |place: &LogEntry<'_>| {
         if place.position == 9 { Err(failed(place.position)) } else { Ok(place.position) }
     };
     let read = read_timelines(readers, &exported, up_to, decode, |_| Ok(())).await;

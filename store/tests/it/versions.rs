@@ -4,8 +4,8 @@ use crate::support::{connect, log};
 use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::schema::{self, version::VERSION};
-use phaseline_store::timeline::{Found, InlineProjection};
 use phaseline_store::{ExecuteError, Metadata, StoreError, TimelineStore};
+use phaseline_store::{InlineProjection, UnadoptedProject};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -22,7 +22,11 @@ fn say(database: &TestDatabase, version: u32) {
 struct Nothing;
 
 impl InlineProjection for Nothing {
-    async fn unadopted(&self, _: &mut PgConnection, _: ProjectId) -> Result<Option<Found>, StoreError> {
+    async fn find_unadopted(
+        &self,
+        _: &mut PgConnection,
+        _: ProjectId,
+    ) -> Result<Option<UnadoptedProject>, StoreError> {
         Ok(None)
     }
 }

@@ -11,7 +11,7 @@ use phaseline_migrator::MigratorError;
 use phaseline_migrator::migrate::migrate;
 use phaseline_migrator::progress::Progress;
 use phaseline_migrator::rollback::{RollbackOptions, rollback};
-use phaseline_store::timeline::{self, stream_of};
+use phaseline_store::stream::{self, stream_of};
 use phaseline_store::{Append, Metadata, NewEvent, append};
 use phaseline_tests::aftermath::Way;
 use phaseline_tests::dump::{assert_same_dump, dump};
@@ -151,7 +151,7 @@ async fn stalled_command(database: &TestDatabase, amount: i64) -> PgConnection {
     let (project, phase) = row.split_once('|').unwrap();
     let (project, phase_id): (ProjectId, PhaseId) = (project.parse().unwrap(), phase.parse().unwrap());
     let mut connection = foreign(database, "SELECT 1").await;
-    let history = timeline::history(&mut connection, project, None).await.unwrap();
+    let history = stream::history(&mut connection, project, None).await.unwrap();
     let timeline = Timeline::fold(history.iter().filter_map(phaseline_store::RecordedTimeline::event));
     let command = TimelineCommand::BudgetPhase {
         phase_id,

@@ -8,7 +8,7 @@ use arguments::{Arguments, Known};
 use phaseline_domain::{PhaseId, ProjectId, Timeline};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_projections::{FoldedLog, ProjectPhases, drift};
-use phaseline_store::{InlineProjection, RecordedTimeline, chain, timeline};
+use phaseline_store::{InlineProjection, RecordedTimeline, chain, stream};
 use phaseline_tests::chance::Chance;
 use phaseline_tests::roles::url_as;
 use sqlx::{Connection, PgConnection};
@@ -32,10 +32,10 @@ async fn known(connection: &mut PgConnection) -> Vec<Known> {
         .unwrap();
     let mut known = Vec::new();
     for project in projects.into_iter().map(ProjectId::from) {
-        let history = timeline::history(connection, project, None).await.unwrap();
+        let history = stream::history(connection, project, None).await.unwrap();
         let version = history.last().map_or(0, |event| event.recorded.version);
         let timeline = Timeline::fold(history.iter().filter_map(RecordedTimeline::event));
-        let found = ProjectPhases.unadopted(connection, project).await.unwrap().filter(|_| version == 0);
+        let found = ProjectPhases.find_unadopted(connection, project).await.unwrap().filter(|_| version == 0);
         let adoption = found.and_then(|found| found.events.ok()).unwrap_or_default();
         known.push(Known { project, version, timeline, adoption });
     }

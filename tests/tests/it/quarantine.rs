@@ -15,7 +15,7 @@ use phaseline_projections::adopt::{Plan, take_in};
 use phaseline_projections::rebuild::{RebuildOptions, Rebuilt, rebuild};
 use phaseline_projections::{FoldedLog, drift, history};
 use phaseline_store::{
-    Append, ExecuteError, Metadata, NewEvent, StoreError, append, parallel, skip as marks, timeline,
+    Append, ExecuteError, Metadata, NewEvent, StoreError, append, parallel, skip as marks, stream,
 };
 use phaseline_tests::planted::{Bad, plant, plant_event};
 use sqlx::{Connection, PgConnection};
@@ -219,13 +219,13 @@ async fn what_is_left_out_is_for_every_reader_as_if_it_were_not_there() {
         assert_verified(database.url()).await;
         assert!(rebuilt(&database, true).await.is_right(), "{bad:?}");
         let mut connection = connect(&database).await;
-        let recorded = timeline::history(&mut connection, victim, None).await.unwrap();
+        let recorded = stream::history(&mut connection, victim, None).await.unwrap();
         assert_eq!(
             phaseline_store::FoldedTimeline::of(&recorded),
             folded(&database, 3).await.timelines[&victim]
         );
         // At no earlier moment was it there either.
-        let then = timeline::history(&mut connection, victim, Some(position)).await.unwrap();
+        let then = stream::history(&mut connection, victim, Some(position)).await.unwrap();
         assert_eq!(phaseline_store::FoldedTimeline::of(&then).timeline, before.timeline);
 
         // The mark is an event with actor and reason, and visible in the history.
@@ -309,7 +309,7 @@ async fn a_timeline_whose_opening_cannot_be_read_starts_again_from_its_rows() {
     let phase = database.psql(&format!("SELECT id FROM project_phases WHERE project_id = '{made}' LIMIT 1"));
     let renamed = NewEvent::new("PhaseRenamed", 1, format!(r#"{{"phase_id":"{phase}","name":"x"}}"#));
     let call = Append {
-        stream: timeline::stream_of(made),
+        stream: stream::stream_of(made),
         expected: 2,
         events: vec![renamed],
         metadata: Metadata::default(),

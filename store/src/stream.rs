@@ -1,0 +1,152 @@
+//! The streams of timelines: reads one project's events, and finds the projects that have a phase.
+
+use crate::unreadable::StreamReader;
+use crate::{Content, Quarantine, RecordedEvent, StoreError, StreamId, UnreadableEvent, read, skip};
+use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineEvent};
+use sqlx::PgConnection;
+use std::collections::HashSet;
+use uuid::Uuid;
+
+/// The stream type of timelines.
+pub const TIMELINE: &str = "Timeline";
+
+/// The stream of a project's timeline.
+pub fn stream_of(project: ProjectId) -> StreamId {
+    StreamId { stream_type: TIMELINE, id: project.uuid() }
+}
+
+/// What stands at one version of a timeline's stream.
+#[derive(Clone, Debug)]
+pub struct RecordedTimeline {
+    /// The event as recorded.
+    pub recorded: RecordedEvent,
+    /// What it says.
+    pub content: Content,
+}
+
+impl RecordedTimeline {
+    /// What happened; nothing if the event cannot be read, or is left out.
+    pub const fn event(&self) -> Option<&TimelineEvent> {
+        match &self.content {
+            Content::Event(event) => Some(event),
+            Content::Skipped | Content::Unreadable(_) => None,
+        }
+    }
+}
+
+/// Which of the phases that the events adopt belong to another project's timeline, in words. A row that was moved to
+/// another project by hand would be in two timelines.
+pub(crate) async fn held_elsewhere(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    events: &[TimelineEvent],
+) -> Result<Vec<String>, StoreError> {
+    let phases: Vec<PhaseId> = events.iter().filter_map(TimelineEvent::phase_id).collect();
+    if phases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut held = Vec::new();
+    for stream in holders(connection, &phases).await?.into_iter().filter(|holder| *holder != project) {
+        let history = whole_history(connection, stream, None).await?;
+        let timeline = Timeline::fold(history.iter().filter_map(RecordedTimeline::event));
+        let of_it = phases.iter().filter(|id| timeline.phase(**id).is_some());
+        held.extend(of_it.map(|id| format!("phase {id}: belongs to project {stream} in the log")));
+    }
+    Ok(held)
+}
+
+/// The projects whose timelines have, or had, one of these phases. The index `events_phase_id_idx` has just these conditions.
+pub async fn holders(
+    connection: &mut PgConnection,
+    phases: &[PhaseId],
+) -> Result<Vec<ProjectId>, StoreError> {
+    let ids: Vec<String> = phases.iter().map(ToString::to_string).collect();
+    // The words of `events_phase_id_idx`, or the whole log is read.
+    let streams: Vec<Uuid> = sqlx::query_scalar(
+        r#"SELECT DISTINCT e.stream_id FROM phaseline.events e
+            WHERE e.stream_type = 'Timeline'
+              AND e.event_type IN ('PhaseCreated', 'PhaseAdopted', 'LegacyPhaseAdopted', 'DefaultPhaseSupplied')
+              AND substring(e.payload::text, '"phase_id" *: *"([^"]*)"') = ANY ($1)"#,
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    Ok(streams.into_iter().map(ProjectId::from).collect())
+}
+
+/// A project's history up to a position, on a connection of the caller's, to be folded.
+///
+/// # Errors
+/// [`StoreError::Quarantined`] if an event of it cannot be read.
+pub async fn history(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    up_to: Option<i64>,
+) -> Result<Vec<RecordedTimeline>, StoreError> {
+    let history = whole_history(connection, project, up_to).await?;
+    let quarantine = quarantine_of(&history);
+    if quarantine.is_empty() { Ok(history) } else { Err(StoreError::Quarantined { project, quarantine }) }
+}
+
+/// The same with what cannot be read.
+pub async fn whole_history(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    up_to: Option<i64>,
+) -> Result<Vec<RecordedTimeline>, StoreError> {
+    let mut events = Vec::new();
+    history_each(connection, project, up_to, |event| events.push(event)).await?;
+    Ok(events)
+}
+
+/// The events of a history that cannot be read.
+pub fn quarantine_of(history: &[RecordedTimeline]) -> Quarantine {
+    let mut quarantine = Quarantine::default();
+    for recorded in history {
+        if let Content::Unreadable(event) = &recorded.content {
+            quarantine.add(UnreadableEvent::clone(event));
+        }
+    }
+    quarantine
+}
+
+/// Calls `each` with a project's history up to a position, oldest first, as it arrives, with what of it cannot be read.
+pub async fn history_each(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    up_to: Option<i64>,
+    mut each: impl FnMut(RecordedTimeline),
+) -> Result<(), StoreError> {
+    let skipped = skipped_of(connection, project).await?;
+    let mut reader = StreamReader::new(project, false);
+    read::stream_each(connection, stream_of(project), up_to, |recorded| {
+        let content = reader.read(&recorded, skipped.contains(&recorded.position));
+        each(RecordedTimeline { recorded, content });
+        Ok(())
+    })
+    .await
+}
+
+/// The positions of a timeline's events that are left out.
+pub(crate) async fn skipped_of(
+    connection: &mut PgConnection,
+    project: ProjectId,
+) -> Result<HashSet<i64>, StoreError> {
+    Ok(skip::of_stream(connection, project.uuid()).await?.into_iter().map(|mark| mark.position).collect())
+}
+
+/// The projects whose timelines have events behind a position, or events that were left out behind it.
+pub async fn changed_since(
+    connection: &mut PgConnection,
+    position: i64,
+) -> Result<Vec<ProjectId>, StoreError> {
+    let ids: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT DISTINCT stream_id FROM phaseline.events WHERE position > $1 AND stream_type IN ($2, $3)",
+    )
+    .bind(position)
+    .bind(TIMELINE)
+    .bind(skip::SKIPPED_EVENTS)
+    .fetch_all(connection)
+    .await?;
+    Ok(ids.into_iter().map(ProjectId::from).collect())
+}
