@@ -4,6 +4,7 @@ use crate::schema::version;
 use crate::{Metadata, NewEvent, StoreError, StreamId};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -117,9 +118,13 @@ pub async fn append(
 }
 
 /// The same with verdicts about keys, and with what the projection said.
-pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result<BatchResult, StoreError> {
+pub async fn verdicts<A: Borrow<Append> + Sync>(
+    connection: &mut PgConnection,
+    batch: &[A],
+) -> Result<BatchResult, StoreError> {
+    let batch: Vec<&Append> = batch.iter().map(Borrow::borrow).collect();
     let mut streams = HashSet::new();
-    let begin = |pair: &[Append]| matches!(pair, [a, b] if a.stream != b.stream);
+    let begin = |pair: &[&Append]| matches!(pair, [a, b] if a.stream != b.stream);
     let first = batch.first().into_iter();
     if !first
         .chain(batch.windows(2).filter(|pair| begin(pair)).map(|pair| &pair[1]))
@@ -153,7 +158,8 @@ pub async fn verdicts(connection: &mut PgConnection, batch: &[Append]) -> Result
     // Arrays in which nothing is said are left out: they need not be checked.
     let witnesses = batch.iter().map(|command| command.witness.as_deref());
     let places = batch.iter().any(|command| command.places.is_some());
-    let places: Option<Vec<Option<&str>>> = places.then(|| batch.iter().flat_map(Append::places).collect());
+    let places: Option<Vec<Option<&str>>> =
+        places.then(|| batch.iter().flat_map(|command| command.places()).collect());
     let keys = || batch.iter().map(|command| command.key.as_ref());
     let mut rows: Vec<VerdictRow> = match sqlx::query_as(
         "SELECT command, verdict, stream_version, last_position, at, earlier_events, said

@@ -7,40 +7,32 @@
 mod classify;
 mod decide;
 mod job;
-mod queue;
 mod snapshots;
 mod timed;
 
 pub(crate) use decide::{decided, is_large};
 pub(crate) use job::{Decision, Job, LoadedTimeline, Outcome};
-pub(crate) use queue::Queue;
 pub(crate) use snapshots::OldSnapshotMonitor;
 
 use crate::append::{Append, Appended, BatchResult, Verdict};
+use crate::batcher::{Batcher, Jobs, TaskEnded};
 use crate::cache::TimelineCache;
-use crate::sqlstate::{is_held_up, is_lost_connection, is_one_commands_fault};
+use crate::sqlstate::{is_held_up, is_lost_connection};
 use crate::stream::stream_of;
 use crate::{Committed, FoldedTimeline, Pace, StoreError};
 use chrono::{DateTime, Utc};
-use classify::{busy, failed};
+use classify::{BatchError, busy, failed};
 use decide::{Decided, Decider, Step};
 use job::too_late;
 use phaseline_domain::{ProjectId, TimelineEvent};
 use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use timed::Deadline;
-use tokio::sync::mpsc;
-
-/// How many commands share a transaction at most. With 64 clients more never come together; with more the hold on the head
-/// stays short.
-const BATCH: usize = 256;
-
-/// How often the task lets others run before it looks whether more commands came. Without it half-full batches alternate:
-/// with 16 clients three times gave a prototype 15 100 commands/s instead of 11 100.
-const BATCH_YIELDS: usize = 3;
+use tokio::sync::oneshot;
 
 /// How long a connection is kept while no command comes.
 const IDLE_CONNECTION_TTL: Duration = Duration::from_secs(1);
@@ -65,20 +57,31 @@ pub(crate) struct Committer {
 /// A command that was decided and is to be appended.
 struct Prepared {
     job: Job,
-    /// The version that it was decided on.
-    expected: i64,
+    append: Append,
     adoption: Vec<TimelineEvent>,
     decided: Vec<TimelineEvent>,
     /// What it leads to, as predicted.
     predicted: FoldedTimeline,
 }
 
+/// Hands a command to the committing task, which is started if none runs, and waits for its outcome.
+pub(crate) async fn submit(
+    queue: &Batcher<Job>,
+    committer: impl FnOnce() -> Committer,
+    mut job: Job,
+) -> Result<Outcome, StoreError> {
+    let (reply, answer) = oneshot::channel();
+    job.reply = Some(reply);
+    let gone = |_| StoreError::OutcomeUnknown("the committing task ended".to_owned());
+    queue.send(job, |jobs| committer().run(jobs)).await.map_err(gone)?;
+    answer.await.map_err(|_| gone(TaskEnded))?
+}
+
 impl Committer {
-    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        let mut batch = Vec::with_capacity(BATCH);
+    async fn run(mut self, mut jobs: Jobs<Job>) {
         loop {
             let first = if self.kept.is_some() {
-                match tokio::time::timeout(IDLE_CONNECTION_TTL, jobs.recv()).await {
+                match tokio::time::timeout(IDLE_CONNECTION_TTL, jobs.next()).await {
                     Ok(first) => first,
                     Err(_) => {
                         self.kept = None;
@@ -86,19 +89,11 @@ impl Committer {
                     }
                 }
             } else {
-                jobs.recv().await
+                jobs.next().await
             };
             let Some(first) = first else { return };
-            batch.push(first);
-            for _ in 0..BATCH_YIELDS {
-                tokio::task::yield_now().await;
-                while batch.len() < BATCH
-                    && let Ok(next) = jobs.try_recv()
-                {
-                    batch.push(next);
-                }
-            }
-            self.settle(std::mem::take(&mut batch)).await;
+            let batch = jobs.batch(first).await;
+            self.settle(batch).await;
             if let Some(connection) = &mut self.kept
                 && !self.snapshots.look(connection, &self.memory).await
             {
@@ -112,7 +107,7 @@ impl Committer {
     async fn settle(&mut self, mut batch: Vec<Job>) {
         // Those for one timeline stand together, each after those that came before it.
         batch.sort_by_key(|job| job.request.project);
-        let (mut prepared, mut appends, mut nothing) = (Vec::<Prepared>::new(), Vec::new(), Vec::new());
+        let (mut prepared, mut nothing) = (Vec::<Prepared>::new(), Vec::new());
         for mut job in batch {
             let project = job.request.project;
             if job.is_too_late() {
@@ -132,12 +127,11 @@ impl Committer {
                 Ok(Step::Nothing(decision, on)) => nothing.push((job, decision, on, follows)),
                 Ok(Step::Append(step)) => {
                     let Decided { append, adoption, events: decided, predicted } = *step;
-                    prepared.push(Prepared { job, expected: append.expected, adoption, decided, predicted });
-                    appends.push(append);
+                    prepared.push(Prepared { job, append, adoption, decided, predicted });
                 }
             }
         }
-        let committed = self.append(prepared, &appends).await;
+        let committed = self.append(prepared).await;
         for (mut job, decision, on, predicted) in nothing {
             let project = job.request.project;
             let version = on.folded.version;
@@ -160,85 +154,90 @@ impl Committer {
         StoreError::Conflict { stream: stream_of(project), expected, actual }
     }
 
-    /// Appends what was prepared, answers each command, and says which version each project has reached.
-    async fn append(&mut self, mut prepared: Vec<Prepared>, appends: &[Append]) -> HashMap<ProjectId, i64> {
-        let mut reached = HashMap::new();
+    /// Appends the prepared commands, answers each, and returns the version that each project has reached.
+    async fn append(&mut self, mut prepared: Vec<Prepared>) -> HashMap<ProjectId, i64> {
+        let mut done = Done::default();
         if prepared.is_empty() {
-            return reached;
+            return done.reached;
         }
         let began = Instant::now();
         let deadline = Deadline::latest(prepared.iter().map(|one| one.job.request.deadline));
-        match self.append_batch(appends, deadline).await {
-            Ok(appending) => {
-                self.answer(&mut prepared, appending, &mut States::new(), &mut reached).await;
+        let error = match self.append_batch(&prepared, deadline).await {
+            Ok(result) => {
+                self.answer(&mut prepared, result, &mut done).await;
+                return done.reached;
             }
-            Err(error) if !is_one_commands_fault(&error) => {
+            Err(error) => error,
+        };
+        // A row is waited for half a second at most, so a longer wait was for the head.
+        let waited_for_head = began.elapsed() >= deadline.patience(self.patience);
+        match BatchError::of(error, waited_for_head) {
+            BatchError::EveryCommand(error) => {
                 let error = Arc::new(error);
                 for one in &mut prepared {
                     one.job.answer(failed(StoreError::Shared(Arc::clone(&error))));
                 }
             }
-            // A row is waited for half a second at most. So it was the head, without which no command can be carried out: each
-            // that was tried alone would wait for it as long again.
-            Err(error) if is_held_up(&error) && began.elapsed() >= deadline.patience(self.patience) => {
+            BatchError::HeadLocked(error) => {
                 for one in &mut prepared {
                     one.job.answer(Err(busy(&error)));
                 }
             }
-            // Somebody's rows are in the way of one command; the others shall not suffer for it.
-            Err(first) => {
-                if let [only] = &mut prepared[..] {
-                    only.job.answer(failed(first));
-                    return reached;
+            BatchError::OneCommand(error) => match &mut prepared[..] {
+                [only] => only.job.answer(failed(error)),
+                _ => self.append_one_by_one(prepared, &mut done).await,
+            },
+        }
+        done.reached
+    }
+
+    /// Appends each command in a transaction of its own, so that the others do not fail with the one that is at fault.
+    async fn append_one_by_one(&mut self, prepared: Vec<Prepared>, done: &mut Done) {
+        // Projects of which a command failed: those after it were decided on what it would have led to, and the version that
+        // they expect may be another writer's by now.
+        let mut failed_projects = HashSet::new();
+        // Projects of which another session holds a row: each further attempt would block all other writers once more.
+        let mut locked_projects: HashMap<ProjectId, StoreError> = HashMap::new();
+        for mut one in prepared {
+            let project = one.job.request.project;
+            if let Some(error) = locked_projects.get(&project) {
+                one.job.answer(Err(busy(error)));
+                continue;
+            }
+            if one.job.is_too_late() {
+                failed_projects.insert(project);
+                one.job.answer(Err(too_late()));
+                continue;
+            }
+            if failed_projects.contains(&project) {
+                let conflict = self.conflict(project, one.append.expected);
+                one.job.answer(Ok(Outcome::Lost(conflict)));
+                continue;
+            }
+            let deadline = Deadline::latest([one.job.request.deadline]);
+            match self.append_batch(std::slice::from_ref(&one), deadline).await {
+                Ok(result) => {
+                    if !matches!(result.verdicts[..], [Verdict::Appended(_)]) {
+                        failed_projects.insert(project);
+                    }
+                    self.answer(std::slice::from_mut(&mut one), result, done).await;
                 }
-                let (mut states, mut broken) = (States::new(), HashSet::new());
-                // Somebody holds a row of these: each further attempt would hold up all others once more.
-                let mut held: HashMap<ProjectId, StoreError> = HashMap::new();
-                for (mut one, append) in prepared.into_iter().zip(appends) {
-                    let project = one.job.request.project;
-                    // Decided on what a command before it would have led to, which did not come to be. The version that it
-                    // expects may be somebody else's by now.
-                    if let Some(error) = held.get(&project) {
-                        one.job.answer(Err(busy(error)));
-                        continue;
+                Err(error) => {
+                    failed_projects.insert(project);
+                    if is_held_up(&error) {
+                        locked_projects.insert(project, busy(&error));
                     }
-                    if one.job.is_too_late() {
-                        broken.insert(project);
-                        one.job.answer(Err(too_late()));
-                        continue;
-                    }
-                    if broken.contains(&project) {
-                        one.job.answer(Ok(Outcome::Lost(self.conflict(project, append.expected))));
-                        continue;
-                    }
-                    let deadline = Deadline::latest([one.job.request.deadline]);
-                    match self.append_batch(std::slice::from_ref(append), deadline).await {
-                        Ok(appending) => {
-                            if !matches!(appending.verdicts[..], [Verdict::Appended(_)]) {
-                                broken.insert(project);
-                            }
-                            self.answer(std::slice::from_mut(&mut one), appending, &mut states, &mut reached)
-                                .await;
-                        }
-                        Err(error) => {
-                            broken.insert(project);
-                            if is_held_up(&error) {
-                                held.insert(project, busy(&error));
-                            }
-                            one.job.answer(failed(error));
-                        }
-                    }
+                    one.job.answer(failed(error));
                 }
             }
         }
-        reached
     }
 
     /// One call of the database. If the connection is lost on the way, the same batch is sent once more: what was written
     /// the first time is found by its events' ids, and cannot be written twice.
     async fn append_batch(
         &mut self,
-        appends: &[Append],
+        prepared: &[Prepared],
         deadline: Deadline,
     ) -> Result<BatchResult, StoreError> {
         let mut connection = match self.kept.take() {
@@ -252,7 +251,7 @@ impl Committer {
                 }
             },
         };
-        let error = match deadline.verdicts(&mut connection, appends, self.patience).await {
+        let error = match deadline.verdicts(&mut connection, prepared, self.patience).await {
             Err(StoreError::Database(error)) if is_lost_connection(&error) => error,
             other => {
                 // A small pool may have no other connection for whoever comes next.
@@ -266,13 +265,13 @@ impl Committer {
         let unknown = |error: &dyn std::fmt::Display| StoreError::OutcomeUnknown(error.to_string());
         let mut connection = self.pool.acquire().await.map_err(|_| unknown(&error))?;
         let mut appending = deadline
-            .verdicts(&mut connection, appends, self.patience)
+            .verdicts(&mut connection, prepared, self.patience)
             .await
             .map_err(|error| unknown(&error))?;
-        for (append, verdict) in appends.iter().zip(&mut appending.verdicts) {
+        for (one, verdict) in prepared.iter().zip(&mut appending.verdicts) {
             if let Verdict::Conflict { .. } | Verdict::Repeated(_) = verdict
                 && let Some(appended) =
-                    find_appended(&mut connection, append).await.map_err(|error| unknown(&error))?
+                    find_appended(&mut connection, &one.append).await.map_err(|error| unknown(&error))?
             {
                 *verdict = Verdict::Appended(appended);
             }
@@ -282,13 +281,7 @@ impl Committer {
 
     /// Answers each command by its verdict, and remembers what is in the log now. The answers go out together at the end: each
     /// wakes a task, and whoever runs it shall find all of this done.
-    async fn answer(
-        &self,
-        prepared: &mut [Prepared],
-        appending: BatchResult,
-        states: &mut States,
-        reached: &mut HashMap<ProjectId, i64>,
-    ) {
+    async fn answer(&self, prepared: &mut [Prepared], appending: BatchResult, done: &mut Done) {
         if let Some(said) = &appending.said {
             self.memory.keep_places(said);
         }
@@ -301,23 +294,29 @@ impl Committer {
                 Verdict::Repeated(earlier) => Ok(Outcome::Repeated(earlier)),
                 Verdict::Conflict { actual } => Ok(Outcome::Lost(StoreError::Conflict {
                     stream: stream_of(project),
-                    expected: one.expected,
+                    expected: one.append.expected,
                     actual,
                 })),
                 Verdict::Appended(appended) => {
-                    reached.insert(project, appended.version);
-                    let committed = one.committed(states.get(&project), appended).await;
-                    states.insert(project, Arc::clone(&committed.after));
+                    done.reached.insert(project, appended.version);
+                    let committed = one.committed(done.timelines.get(&project), appended).await;
+                    done.timelines.insert(project, Arc::clone(&committed.after));
                     Ok(Outcome::Committed(committed))
                 }
             });
         }
-        for (project, state) in states.iter().filter(|(_, state)| state.version > 0) {
+        for (project, state) in done.timelines.iter().filter(|(_, state)| state.version > 0) {
             self.memory.keep(*project, Arc::clone(state));
         }
         for (one, outcome) in prepared.iter_mut().zip(outcomes) {
             one.job.answer(outcome);
         }
+    }
+}
+
+impl Borrow<Append> for Prepared {
+    fn borrow(&self) -> &Append {
+        &self.append
     }
 }
 
@@ -356,7 +355,13 @@ impl Prepared {
 }
 
 /// What the commands of a batch that were appended so far led to.
-type States = HashMap<ProjectId, Arc<FoldedTimeline>>;
+#[derive(Default)]
+struct Done {
+    /// The last timeline of each project.
+    timelines: HashMap<ProjectId, Arc<FoldedTimeline>>,
+    /// The version that each project has reached.
+    reached: HashMap<ProjectId, i64>,
+}
 
 /// What was written of a command, if its events are in the log under their own ids.
 async fn find_appended(

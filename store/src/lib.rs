@@ -7,6 +7,7 @@
 //!   connections at once.
 //! - [`hash`] chains each event to the one before it; [`chain`] checks a log.
 //! - [`execute`] carries out commands: decided on what [`cache`] remembers, committed in groups, each with its own verdict.
+//! - [`batcher`] collects jobs that arrive together for one task.
 //! - [`folded`] is what one stream amounts to.
 //! - [`unreadable`] says which events cannot be read, and [`skip`] leaves them out by later marks.
 //! - [`timeline`] is the store of one aggregate, [`phaseline_domain::Timeline`], also as a `cqrs_es::EventStore` (`cqrs.rs`).
@@ -15,6 +16,7 @@
 //! at the last position. Readers therefore never miss an event that commits late.
 
 pub mod append;
+pub mod batcher;
 pub mod cache;
 pub mod chain;
 mod commit;

@@ -1,7 +1,8 @@
 //! The store of timelines: what it remembers, how it loads a timeline, and what the log says of one.
 
+use crate::batcher::Batcher;
 use crate::cache::{self, TimelineCache};
-use crate::commit::{Committer, Job, LoadedTimeline, Outcome, Queue};
+use crate::commit::{self, Committer, Job, LoadedTimeline, Outcome};
 use crate::projection::{Adoption, InlineProjection};
 use crate::sqlstate::is_missing_table;
 use crate::stream::{RecordedTimeline, held_elsewhere, history_each};
@@ -25,7 +26,7 @@ pub struct TimelineStore<P> {
     /// Whether the schema was seen to be one that this program knows.
     known: Arc<AtomicBool>,
     memory: Arc<TimelineCache>,
-    queue: Arc<Queue>,
+    queue: Arc<Batcher<Job>>,
     patience: Duration,
 }
 
@@ -129,7 +130,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             kept: None,
             snapshots: crate::commit::OldSnapshotMonitor::default(),
         };
-        self.queue.submit(committer, job).await
+        commit::submit(&self.queue, committer, job).await
     }
 
     /// The timeline as the next command finds it: from the log, or adopted if the log has none.

@@ -4,26 +4,19 @@
 use super::read::{AssignmentDays, assignment_days_of};
 use crate::problem::{Problem, internal};
 use phaseline_domain::ProjectId;
+use phaseline_store::batcher::{Batcher, Jobs};
 use sqlx::PgPool;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{Semaphore, mpsc, oneshot};
-
-/// How many may wait to be taken; more wait to wait.
-const WAITING: usize = 1024;
-
-/// How many are counted by one query at most.
-const TOGETHER: usize = 256;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, oneshot};
 
 /// How many queries run at the same time: one about a very large project does not hold up all others.
 const QUERIES: usize = 4;
 
-/// How often the task lets others run before it looks whether more requests came.
-const YIELDS: usize = 3;
-
 type Counted = Result<AssignmentDays, Box<Problem>>;
 
-/// Somebody who wants to know.
+/// One request for the counts of a project.
+#[derive(Debug)]
 struct Ask {
     project: ProjectId,
     reply: oneshot::Sender<Counted>,
@@ -32,47 +25,29 @@ struct Ask {
 /// The way to the task that counts; it is started when it is first needed, and ends with the service.
 #[derive(Debug, Default)]
 pub(crate) struct Counting {
-    sender: Mutex<Option<mpsc::Sender<Ask>>>,
+    requests: Batcher<Ask>,
 }
 
 impl Counting {
     /// How many assignments a project has on each day.
     pub(crate) async fn of(&self, pool: &PgPool, project: ProjectId) -> Counted {
         let (reply, answer) = oneshot::channel();
-        let sender = {
-            let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-            match &*sender {
-                Some(running) if !running.is_closed() => running.clone(),
-                _ => {
-                    let (new, asks) = mpsc::channel(WAITING);
-                    tokio::spawn(run(pool.clone(), asks));
-                    sender.insert(new).clone()
-                }
-            }
-        };
         let gone = || Box::new(internal());
-        sender.send(Ask { project, reply }).await.map_err(|_| gone())?;
+        let task = |asks| run(pool.clone(), asks);
+        self.requests.send(Ask { project, reply }, task).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
 
-async fn run(pool: PgPool, mut asks: mpsc::Receiver<Ask>) {
+async fn run(pool: PgPool, mut asks: Jobs<Ask>) {
     let queries = Arc::new(Semaphore::new(QUERIES));
-    while let Some(first) = asks.recv().await {
-        // While all queries are busy, more come together.
+    while let Some(first) = asks.next().await {
+        // While all queries are busy, more arrive for the next one.
         let Ok(query) = Arc::clone(&queries).acquire_owned().await else { return };
-        let mut together = vec![first];
-        for _ in 0..YIELDS {
-            tokio::task::yield_now().await;
-            while together.len() < TOGETHER
-                && let Ok(next) = asks.try_recv()
-            {
-                together.push(next);
-            }
-        }
+        let batch = asks.batch(first).await;
         let pool = pool.clone();
         tokio::spawn(async move {
-            count(&pool, together).await;
+            count(&pool, batch).await;
             drop(query);
         });
     }

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::StoreError;
-use crate::sqlstate::lost_a_race;
+use crate::sqlstate::{is_held_up, is_one_commands_fault, lost_a_race};
 
 /// Another command's chance, or the end of it.
 pub(super) fn failed(error: StoreError) -> Result<Outcome, StoreError> {
@@ -14,5 +14,28 @@ pub(super) fn busy(error: &StoreError) -> StoreError {
     match error {
         StoreError::Busy(why) => StoreError::Busy(why.clone()),
         held => StoreError::Busy(held.to_string()),
+    }
+}
+
+/// Whose fault it is that a batch could not be appended.
+pub(super) enum BatchError {
+    /// Every command would fail with it.
+    EveryCommand(StoreError),
+    /// Another session holds the head, which every command needs.
+    HeadLocked(StoreError),
+    /// One command's, or rows of its project: the others may succeed without it.
+    OneCommand(StoreError),
+}
+
+impl BatchError {
+    /// `waited_for_head` says whether the batch waited longer than for a row.
+    pub(super) fn of(error: StoreError, waited_for_head: bool) -> Self {
+        if !is_one_commands_fault(&error) {
+            Self::EveryCommand(error)
+        } else if waited_for_head && is_held_up(&error) {
+            Self::HeadLocked(error)
+        } else {
+            Self::OneCommand(error)
+        }
     }
 }

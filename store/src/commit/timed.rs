@@ -3,6 +3,7 @@
 use crate::StoreError;
 use crate::append::{self, Append, BatchResult};
 use sqlx::{Connection, PgConnection};
+use std::borrow::Borrow;
 use std::time::{Duration, Instant};
 
 /// Until when somebody waits for a batch; none if nobody says so.
@@ -25,10 +26,10 @@ impl Deadline {
 
     /// Appends a batch. If less time is left than the connection would wait for a lock, the statement gets its own limits, for
     /// three more round trips; as long as no queue has formed there is more.
-    pub(super) async fn verdicts(
+    pub(super) async fn verdicts<A: Borrow<Append> + Sync>(
         self,
         connection: &mut PgConnection,
-        batch: &[Append],
+        batch: &[A],
         patience: Duration,
     ) -> Result<BatchResult, StoreError> {
         let left = self.0.map(|end| end.saturating_duration_since(Instant::now()));

@@ -1,0 +1,80 @@
+//! Batches jobs that arrive at the same time for one task, which knows what to do with them; this module does not.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::mpsc;
+
+/// Capacity of the queue; senders wait when it is full.
+const QUEUE: usize = 1024;
+
+/// Upper bound on jobs per batch. With 64 clients more never arrive together.
+const BATCH: usize = 256;
+
+/// How often the task yields before it checks for more jobs. Without it half-full batches alternate: with 16 clients, three
+/// yields gave a prototype 15 100 commands/s instead of 11 100.
+const YIELDS: usize = 3;
+
+/// The task is gone, and the job with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskEnded;
+
+/// Sends jobs to one task, which is started by the first job. It ends with its last sender, or with the runtime.
+#[derive(Debug)]
+pub struct Batcher<J> {
+    sender: Mutex<Option<mpsc::Sender<J>>>,
+}
+
+impl<J> Default for Batcher<J> {
+    fn default() -> Self {
+        Self { sender: Mutex::new(None) }
+    }
+}
+
+impl<J: Send + 'static> Batcher<J> {
+    /// Sends a job, and waits while the queue is full. `task` is started if none runs.
+    ///
+    /// # Errors
+    /// [`TaskEnded`] if the task ended before it took the job.
+    pub async fn send<F>(&self, job: J, task: impl FnOnce(Jobs<J>) -> F) -> Result<(), TaskEnded>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let sender = {
+            let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*sender {
+                Some(running) if !running.is_closed() => running.clone(),
+                _ => {
+                    let (new, jobs) = mpsc::channel(QUEUE);
+                    tokio::spawn(task(Jobs(jobs)));
+                    sender.insert(new).clone()
+                }
+            }
+        };
+        sender.send(job).await.map_err(|_| TaskEnded)
+    }
+}
+
+/// The jobs of a task, in the order in which they were sent.
+#[derive(Debug)]
+pub struct Jobs<J>(mpsc::Receiver<J>);
+
+impl<J> Jobs<J> {
+    /// Waits for the next job; none if nobody can send one any more. Nothing is lost if the future is dropped.
+    pub async fn next(&mut self) -> Option<J> {
+        self.0.recv().await
+    }
+
+    /// A batch that begins with `first`: all jobs that arrived by now, or arrive while other tasks run.
+    pub async fn batch(&mut self, first: J) -> Vec<J> {
+        let mut batch = vec![first];
+        for _ in 0..YIELDS {
+            tokio::task::yield_now().await;
+            while batch.len() < BATCH
+                && let Ok(next) = self.0.try_recv()
+            {
+                batch.push(next);
+            }
+        }
+        batch
+    }
+}
