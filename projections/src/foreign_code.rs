@@ -56,6 +56,19 @@ async fn look(
         .await?)
 }
 
+/// For commands: what the tables' owner planted runs with the owner's rights, but code that defers a trigger can leave it to the end of
+/// the transaction, where it has the session's. So a superuser's session looks first, as repairs do.
+///
+/// # Errors
+/// [`StoreError::ForeignCode`] with all of it.
+pub async fn refuse_foreign_code_of_superuser(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let is_superuser: bool =
+        sqlx::query_scalar("SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user")
+            .fetch_one(&mut *connection)
+            .await?;
+    if is_superuser { refuse_foreign_code(connection, Access::Write).await } else { Ok(()) }
+}
+
 /// Fails if there are any.
 ///
 /// # Errors
