@@ -133,7 +133,7 @@ impl Target {
             .await
             .map_err(|error| Failure::no_connection(&self.url.place(), &error))?;
         let mut connection = pool.acquire().await?;
-        refuse_foreign_code(&mut connection, Access::Read).await?;
+        refuse_foreign_code(&mut connection, Access::Call).await?;
         refuse_foreign_code_of_superuser(&mut connection).await?;
         version::refuse_newer(&mut connection).await?;
         drop(connection);

@@ -393,10 +393,10 @@ BEGIN
         LOOP
             RAISE EXCEPTION 'phase % of project % %', change.phase_id, change.project,
                 CASE WHEN change.missing THEN 'has no row in project_phases' ELSE 'belongs to another project' END
-                USING ERRCODE = CASE WHEN change.missing THEN 'PL003' ELSE 'PL001' END, HINT = 'Run: phaseline drift';
+                USING ERRCODE = CASE WHEN change.missing THEN 'PL003' ELSE 'PL001' END;
         END LOOP;
         RAISE EXCEPTION '% phases changed, % rows written', offered, written
-            USING ERRCODE = 'PL003', HINT = 'Run: phaseline drift';
+            USING ERRCODE = 'PL003';
     END IF;
 
     -- A trigger that waits for the end of the transaction would run with the rights of whoever ends it.
@@ -416,7 +416,7 @@ BEGIN
              LIMIT 1
         LOOP
             RAISE EXCEPTION 'the phases of project % would not cover its days without gap or overlap', change.project
-                USING ERRCODE = 'PL003', HINT = 'Nothing was written. Run: phaseline drift';
+                USING ERRCODE = 'PL003', HINT = 'Nothing was written.';
         END LOOP;
     END IF;
     RETURN rows_at;

@@ -12,6 +12,8 @@ use sqlx::PgConnection;
 pub enum Access {
     /// They are read.
     Read,
+    /// They are read, and functions of schema `phaseline` are called.
+    Call,
     /// They are read and built again.
     Build,
     /// They are read, and rows are written.
@@ -45,6 +47,7 @@ async fn look(
 ) -> Result<Vec<String>, StoreError> {
     let access = match access {
         Access::Read => "read",
+        Access::Call => "call",
         Access::Build => "build",
         Access::Write => "write",
     };

@@ -149,7 +149,7 @@ async fn refuse_planted_code(target: &Target) -> Result<(), Failure> {
     let Ok(Ok(mut connection)) = tokio::time::timeout(PATIENCE, target.connect_to_any("serve")).await else {
         return Ok(());
     };
-    refuse_foreign_code(&mut connection, Access::Read).await?;
+    refuse_foreign_code(&mut connection, Access::Call).await?;
     refuse_foreign_code_of_superuser(&mut connection).await?;
     Ok(())
 }

@@ -429,13 +429,14 @@ async fn nobody_reads_or_writes_past_code_of_others_in_the_places_of_ours() {
         planner.plant(sql);
         planner.plant("TRUNCATE loot");
         let mut superuser = handle(planner.database.url()).connect("test").await.unwrap();
-        let refused = refuse_foreign_code(&mut superuser, Access::Read).await.unwrap_err().to_string();
+        let refused = refuse_foreign_code(&mut superuser, Access::Call).await.unwrap_err().to_string();
         assert!(refused.contains(named), "{carrier}: {refused}");
         for (what, result) in [
             ("rollback", try_rollback(planner.database.url()).await.map(drop)),
             ("migration", try_migrate(planner.database.url()).await.map(drop)),
         ] {
-            assert!(result.is_err() || what == "migration", "{carrier}: {what}");
+            // A rollback makes our functions again, and calls none of them before.
+            assert!(result.is_err() || what == "migration" || named.starts_with("function"), "{carrier}: {what}");
             planner.assert_nothing_gained(&format!("{carrier}, {what}"));
         }
     }
