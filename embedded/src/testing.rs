@@ -179,7 +179,10 @@ pub fn older_minor(binaries: &Binaries) -> Option<Binaries> {
     // target/debug/deps/it-…, and target/TRIPLE/debug/deps/it-…
     let place = Path::new("postgres").join(OLDER.to_string()).join("bin");
     let folders = [3, 4].into_iter().filter_map(|up| Some(test.ancestors().nth(up)?.join(&place)));
-    let found = folders.into_iter().find_map(|folder| Binaries::in_folder(&folder).ok());
+    // Where the server's user may not enter the build's folder it is a link to another place.
+    let found = folders
+        .into_iter()
+        .find_map(|folder| Binaries::in_folder(&folder.canonicalize().unwrap_or(folder)).ok());
     if found.is_none() {
         let missing =
             format!("PostgreSQL {OLDER} is not in target/postgres: scripts/setup.sh test puts it there");

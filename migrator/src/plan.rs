@@ -365,6 +365,12 @@ fn digest(
     options: &PlanOptions,
     translation: &Translation,
 ) -> Result<String, serde_json::Error> {
+    // A restored database has its indexes in another order, and is the same.
+    let definitions = definitions.map(|definition| {
+        let mut definition = definition.clone();
+        definition.indexes.sort_by(|one, other| one.name.cmp(&other.name));
+        definition
+    });
     let mut hasher = Sha256::new();
     hasher.update(b"phaseline/plan/v1");
     hasher.update(tables.digest);

@@ -6,6 +6,7 @@ use crate::run::{self, Direction};
 use crate::session;
 use crate::shape::{self, Shape};
 use chrono::{DateTime, Utc};
+use phaseline_projections::{Access, refuse_foreign_code};
 use phaseline_store::schema;
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -84,6 +85,7 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorErr
         sqlx::query_as("SELECT current_database()::text, current_setting('server_version')")
             .fetch_one(&mut *connection)
             .await?;
+    refuse_foreign_code(connection, Access::Call).await?;
     let found = shape::find(connection).await?;
     let running = lock::run_lock_holder(connection).await?;
     let mut log = None;

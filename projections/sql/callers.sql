@@ -3,6 +3,7 @@
 DO $$
 DECLARE
     phases_owner oid;
+    projects_owner oid;
     log_owner    oid;
     thing        record;
 BEGIN
@@ -13,6 +14,8 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    SELECT c.relowner INTO projects_owner FROM pg_catalog.pg_class c
+     WHERE c.relnamespace = 'public'::regnamespace AND c.relname = 'projects' AND c.relkind = 'r';
     IF log_owner IS NULL THEN
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_owner') THEN
             BEGIN
@@ -41,13 +44,17 @@ BEGIN
     FOR thing IN
         SELECT p.oid::regprocedure::text AS function, pg_catalog.pg_get_userbyid(g.role) AS grantee
           FROM (VALUES ('project_dates', phases_owner), ('set_project_dates', phases_owner),
-                       ('assignment_count', phases_owner), ('lock_projects', log_owner), ('project_inline', log_owner))
+                       ('assignment_count', phases_owner), ('lock_projects', log_owner), ('project_inline', log_owner),
+                       ('refuse_foreign_triggers', phases_owner), ('refuse_foreign_triggers', projects_owner))
                AS g (name, role)
           JOIN pg_catalog.pg_proc p ON p.pronamespace = 'phaseline'::regnamespace AND p.proname = g.name
          WHERE g.role IS NOT NULL AND NOT pg_catalog.has_function_privilege(g.role, p.oid, 'EXECUTE')
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', thing.function, thing.grantee);
     END LOOP;
+    IF NOT pg_catalog.has_schema_privilege(projects_owner, 'phaseline', 'USAGE') THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA phaseline TO %I', pg_catalog.pg_get_userbyid(projects_owner));
+    END IF;
     IF NOT pg_catalog.has_schema_privilege(phases_owner, 'phaseline', 'USAGE')
         OR NOT pg_catalog.has_table_privilege(phases_owner, 'phaseline.events', 'SELECT')
         OR NOT pg_catalog.has_table_privilege(phases_owner, 'phaseline.head', 'SELECT') THEN

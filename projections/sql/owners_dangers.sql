@@ -1,13 +1,29 @@
--- Who may put a trigger on a table of a superuser's: it would run with that one's rights when commands write, since the functions
--- that write there belong to the table's owner.
-SELECT format('%s may put triggers on public.%I, and commands run them with the rights of %I, a superuser: '
-           || 'REVOKE TRIGGER ON public.%2$I FROM %1$s, or give the table to a role that is no superuser',
-           CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.rolname) END, c.relname, o.rolname)
-  FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
- CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a
+-- What is dangerous about who owns what, one sentence each.
+WITH tables AS (
+    SELECT c.oid, c.relname, c.relacl, o.rolname AS owner, o.rolsuper
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
+     WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname IN ('projects', 'project_phases', 'resource_assignments')
+),
+log_owner AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.rolname = 'phaseline_owner')
+-- Commands refuse triggers of others on a superuser's table (refuse_foreign_triggers); other writers do not.
+SELECT format('%s may put triggers on public.%I, and whoever writes there runs them, %I, a superuser, among others: REVOKE TRIGGER ON '
+           || 'public.%2$I FROM %1$s, or give the table to a role that is no superuser',
+           CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.rolname) END, t.relname, t.owner) AS danger
+  FROM tables t
+ CROSS JOIN LATERAL pg_catalog.aclexplode(t.relacl) a
   LEFT JOIN pg_catalog.pg_roles g ON g.oid = a.grantee
- WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname IN ('projects', 'project_phases', 'resource_assignments')
-   AND o.rolsuper AND a.privilege_type = 'TRIGGER' AND g.rolsuper IS NOT TRUE
+ WHERE t.rolsuper AND a.privilege_type = 'TRIGGER' AND g.rolsuper IS NOT TRUE
+UNION ALL
+-- Then the log belongs, or will belong, to whoever installs it.
+SELECT 'role phaseline_owner can log in, make roles or do anything, so the log does not belong to it: '
+           || 'ALTER ROLE phaseline_owner NOLOGIN NOSUPERUSER NOCREATEROLE, and then, if there is a log: phaseline doctor --repair'
+  FROM log_owner l JOIN tables t ON t.relname = 'project_phases' AND t.rolsuper
+ WHERE l.rolsuper OR l.rolcreaterole OR l.rolcanlogin
+UNION ALL
+SELECT format('%I is a member of phaseline_owner, and can write any event: REVOKE phaseline_owner FROM %1$I', m.rolname)
+  FROM log_owner l
+  JOIN pg_catalog.pg_auth_members a ON a.roleid = l.oid
+  JOIN pg_catalog.pg_roles m ON m.oid = a.member AND NOT m.rolsuper
  ORDER BY 1

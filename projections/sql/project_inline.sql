@@ -16,10 +16,46 @@ BEGIN
     PERFORM 1 FROM public.projects p WHERE p.id = ANY (projects) ORDER BY p.id FOR KEY SHARE;
 END $$;
 
+-- Refuses to write to a table that belongs to a superuser while it has a trigger that runs a function of somebody who is none: who
+-- may put triggers on a table need not own it, and the functions that write there have the owner's rights. The caller holds a lock on
+-- the table that keeps new triggers away.
+CREATE OR REPLACE FUNCTION phaseline.refuse_foreign_triggers(written regclass) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    planted record;
+BEGIN
+    SELECT g.tgname, p.oid::regprocedure AS function, pg_get_userbyid(p.proowner) AS author, owner.rolname AS owner
+      INTO planted
+      FROM pg_trigger g
+      JOIN pg_class c ON c.oid = g.tgrelid
+      JOIN pg_roles owner ON owner.oid = c.relowner AND owner.rolsuper
+     CROSS JOIN LATERAL (
+         SELECT g.tgfoid AS oid
+         UNION ALL
+         -- WHEN (condition), in which each function is named by its number.
+         SELECT called.number[1]::oid
+           FROM regexp_matches(g.tgqual::text, ':(?:funcid|opfuncid) ([0-9]+)', 'g') AS called (number)) f
+      JOIN pg_proc p ON p.oid = f.oid
+      JOIN pg_roles author ON author.oid = p.proowner AND NOT author.rolsuper
+     WHERE g.tgrelid = written AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'trigger % on table % runs %, which belongs to % and would have the rights of %, a superuser',
+            planted.tgname, written, planted.function, planted.author, planted.owner
+            USING ERRCODE = 'PL004', HINT = format('Nothing was written. Drop the trigger, or have %I read the function and take '
+                'it over, or give the table to a role that is no superuser and run: phaseline doctor --repair', planted.owner);
+    END IF;
+END $$;
+
 -- Gives a project its dates. One that has them already is left alone.
 CREATE OR REPLACE FUNCTION phaseline.set_project_dates(project uuid, first_day date, last_day date, at timestamp)
     RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    LOCK TABLE public.projects IN ROW EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM pg_trigger g
+                WHERE g.tgrelid = 'public.projects'::regclass AND NOT g.tgisinternal AND g.tgenabled <> 'D') THEN
+        PERFORM phaseline.refuse_foreign_triggers('public.projects');
+    END IF;
     UPDATE public.projects p SET start_date = first_day, end_date = last_day, updated_at = at
      WHERE p.id = project AND (p.start_date, p.end_date) IS DISTINCT FROM (first_day, last_day);
     IF NOT FOUND AND NOT EXISTS (SELECT FROM public.projects p WHERE p.id = project) THEN
@@ -181,7 +217,7 @@ END $$;
 -- Planning each call would take half a millisecond, so the plans are generic; phaseline.append, which calls this, has the
 -- settings for it.
 -- Errors: 40001 if rows to adopt are not what the events say, PL001 if a phase's row is another project's, PL003 if a
--- phase has no row, or the phases would not cover their project's days.
+-- phase has no row, or the phases would not cover their project's days, PL004 if a trigger of others would have a superuser's rights.
 DROP FUNCTION IF EXISTS phaseline.project_inline(uuid[], text[], timestamptz);
 CREATE OR REPLACE FUNCTION phaseline.project_inline(
     event_types text[], projects uuid[], payloads text[], places tid[], adopted uuid[], witnesses text[], repeated boolean,
@@ -200,6 +236,11 @@ DECLARE
     written bigint;
     rows_at text;
 BEGIN
+    LOCK TABLE public.project_phases IN ROW EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM pg_trigger g
+                WHERE g.tgrelid = 'public.project_phases'::regclass AND NOT g.tgisinternal AND g.tgenabled <> 'D') THEN
+        PERFORM phaseline.refuse_foreign_triggers('public.project_phases');
+    END IF;
     -- A command that comes alone and changes one row where it is, as most do. Where that row is not found, what follows says why.
     IF NOT dated AND NOT asked AND cardinality(event_types) = 1 THEN
         told := payloads[1];
@@ -352,10 +393,10 @@ BEGIN
         LOOP
             RAISE EXCEPTION 'phase % of project % %', change.phase_id, change.project,
                 CASE WHEN change.missing THEN 'has no row in project_phases' ELSE 'belongs to another project' END
-                USING ERRCODE = CASE WHEN change.missing THEN 'PL003' ELSE 'PL001' END, HINT = 'Run: phaseline drift';
+                USING ERRCODE = CASE WHEN change.missing THEN 'PL003' ELSE 'PL001' END;
         END LOOP;
         RAISE EXCEPTION '% phases changed, % rows written', offered, written
-            USING ERRCODE = 'PL003', HINT = 'Run: phaseline drift';
+            USING ERRCODE = 'PL003';
     END IF;
 
     -- A trigger that waits for the end of the transaction would run with the rights of whoever ends it.
@@ -375,7 +416,7 @@ BEGIN
              LIMIT 1
         LOOP
             RAISE EXCEPTION 'the phases of project % would not cover its days without gap or overlap', change.project
-                USING ERRCODE = 'PL003', HINT = 'Nothing was written. Run: phaseline drift';
+                USING ERRCODE = 'PL003', HINT = 'Nothing was written.';
         END LOOP;
     END IF;
     RETURN rows_at;
@@ -410,8 +451,13 @@ BEGIN
         END LOOP;
     END LOOP;
     wanted := 'phaseline.head';
-    PERFORM 1 FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;
-    RETURN NULL;
+    -- The lock goes when the block is undone, so that a caller who leaves the transaction open holds up nobody.
+    BEGIN
+        PERFORM 1 FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;
+        RAISE EXCEPTION 'the head is free' USING ERRCODE = 'PL009';
+    EXCEPTION
+        WHEN SQLSTATE 'PL009' THEN RETURN NULL;
+    END;
 EXCEPTION
     WHEN lock_not_available THEN RETURN wanted;
 END $$;
@@ -428,7 +474,7 @@ BEGIN
          WHERE p.pronamespace = 'phaseline'::regnamespace AND a.grantee <> p.proowner
            AND p.proname IN ('project_inline', 'merged_events', 'coverage', 'unadopted', 'project_of', 'phases_of',
                              'assignments_of', 'assignment_days', 'assignment_count', 'project_dates', 'lock_projects',
-                             'set_project_dates', 'command_obstacle')
+                             'set_project_dates', 'command_obstacle', 'refuse_foreign_triggers')
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.object,
             CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END);

@@ -12,6 +12,8 @@ use sqlx::PgConnection;
 pub enum Access {
     /// They are read.
     Read,
+    /// They are read, and functions of schema `phaseline` are called.
+    Call,
     /// They are read and built again.
     Build,
     /// They are read, and rows are written.
@@ -45,6 +47,7 @@ async fn look(
 ) -> Result<Vec<String>, StoreError> {
     let access = match access {
         Access::Read => "read",
+        Access::Call => "call",
         Access::Build => "build",
         Access::Write => "write",
     };
@@ -54,6 +57,19 @@ async fn look(
         .bind(own_tables_only)
         .fetch_all(connection)
         .await?)
+}
+
+/// For commands: what the tables' owner planted runs with the owner's rights, but code that defers a trigger can leave it to the end of
+/// the transaction, where it has the session's. So a superuser's session looks first, as repairs do.
+///
+/// # Errors
+/// [`StoreError::ForeignCode`] with all of it.
+pub async fn refuse_foreign_code_of_superuser(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let is_superuser: bool =
+        sqlx::query_scalar("SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user")
+            .fetch_one(&mut *connection)
+            .await?;
+    if is_superuser { refuse_foreign_code(connection, Access::Write).await } else { Ok(()) }
 }
 
 /// Fails if there are any.

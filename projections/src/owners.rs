@@ -41,6 +41,8 @@ pub struct Owner {
     pub owner: String,
     /// Whether that is a superuser.
     pub is_superuser: bool,
+    /// Whether it will own it, when it is made.
+    pub will_own: bool,
 }
 
 /// Who owns what, and what of that is dangerous.
@@ -50,22 +52,26 @@ pub struct Ownership {
     pub owners: Vec<Owner>,
     /// What gives somebody the rights of another when commands write, one sentence each with the remedy.
     pub dangers: Vec<String>,
+    /// What would give the rights of a superuser to another role as soon as there is a log: not to be migrated like that.
+    pub refused: Vec<String>,
 }
 
 impl fmt::Display for Ownership {
     /// The owners in one line, `public.projects and public.project_phases: planner; schema phaseline: planner`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut roles: Vec<(&str, bool, Vec<&str>)> = Vec::new();
-        for Owner { object, owner, is_superuser } in &self.owners {
-            match roles.iter_mut().find(|(role, ..)| role == owner) {
-                Some((.., objects)) => objects.push(object),
-                None => roles.push((owner, *is_superuser, vec![object])),
+        let mut lines: Vec<((&str, bool), Vec<&str>)> = Vec::new();
+        for Owner { object, owner, will_own, .. } in &self.owners {
+            match lines.iter_mut().find(|(line, _)| *line == (owner.as_str(), *will_own)) {
+                Some((_, objects)) => objects.push(object),
+                None => lines.push(((owner, *will_own), vec![object])),
             }
         }
-        for (index, (role, is_superuser, objects)) in roles.iter().enumerate() {
+        for (index, ((role, will_own), objects)) in lines.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
-            let superuser = if *is_superuser { " (a superuser)" } else { "" };
-            write!(f, "{separator}{role}{superuser} owns {}", objects.join(", "))?;
+            let is_superuser = self.owners.iter().any(|owner| owner.owner == *role && owner.is_superuser);
+            let superuser = if is_superuser { " (a superuser)" } else { "" };
+            let verb = if *will_own { "will own" } else { "owns" };
+            write!(f, "{separator}{role}{superuser} {verb} {}", objects.join(", "))?;
         }
         Ok(())
     }
@@ -77,14 +83,20 @@ pub async fn ownership(connection: &mut PgConnection) -> Result<Ownership, Store
         sqlx::query_as(include_str!("../sql/owners.sql")).fetch_all(&mut *connection).await?;
     let mut dangers: Vec<String> =
         sqlx::query_scalar(include_str!("../sql/owners_dangers.sql")).fetch_all(&mut *connection).await?;
+    let mut refused: Vec<String> =
+        dangers.iter().filter(|danger| danger.starts_with("role phaseline_owner ")).cloned().collect();
     let mut seen: Vec<&str> = Vec::new();
-    for Owner { owner, .. } in owners.iter().filter(|owner| owner.object != LOG) {
+    for Owner { owner, is_superuser, .. } in owners.iter().filter(|owner| owner.object != LOG) {
         if !seen.contains(&owner.as_str()) {
             seen.push(owner);
-            dangers.extend(foreign_code_of_owner(connection, owner).await?);
+            let found = foreign_code_of_owner(connection, owner).await?;
+            if *is_superuser {
+                refused.extend(found.clone());
+            }
+            dangers.extend(found);
         }
     }
-    Ok(Ownership { owners, dangers })
+    Ok(Ownership { owners, dangers, refused })
 }
 
 /// How `owners.sql` calls the log.

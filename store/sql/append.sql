@@ -48,6 +48,10 @@ DECLARE
     command_dims  constant text := coalesce(array_dims(command_stream_id), '[]');
     event_dims    constant text := coalesce(array_dims(event_ids), '[]');
     opening       constant boolean := coalesce('TimelineOpened' = ANY (event_types), false);
+    -- Actor, reason and ids of a request, which the service bounds by the size of a request's head.
+    most_metadata constant integer := 65536;
+    -- A timeline of 5 000 phases replaced by another one is 15 000 events.
+    most_events   constant integer := 50000;
     hint          constant text := 'Nothing was written. docs/events.md says what phaseline.append takes.';
     time_part     bytea;
     accepting     boolean;
@@ -85,6 +89,12 @@ BEGIN
             upper(current_setting('transaction_isolation'))
             USING ERRCODE = 'invalid_transaction_state';
     END IF;
+    -- project_inline runs deferred triggers before it returns (SET CONSTRAINTS), with the rights of the tables' owner. Those that
+    -- the caller's own statements deferred must not be among them.
+    IF pg_current_xact_id_if_assigned() IS NOT NULL THEN
+        RAISE EXCEPTION 'phaseline.append must be the first statement of its transaction that writes'
+            USING ERRCODE = 'invalid_transaction_state', HINT = hint;
+    END IF;
 
     -- What is passed is checked before anything is locked. NULL stands for arrays that are empty, or all NULL.
     IF command_dims NOT IN ('[]', '[1:' || commands || ']') OR event_dims NOT IN ('[]', '[1:' || events || ']')
@@ -118,6 +128,11 @@ BEGIN
     END IF;
     IF 'Timeline' <> ANY (command_stream_type) THEN
         RAISE EXCEPTION 'phaseline.append writes timelines only' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    k := (SELECT max(octet_length(m)) FROM unnest(command_metadata) AS m);
+    IF k > most_metadata OR events > most_events THEN
+        RAISE EXCEPTION 'a command has % bytes of metadata, or the call % events: at most % and % are taken', k, events,
+            most_metadata, most_events USING ERRCODE = 'PL002', HINT = hint;
     END IF;
     IF 0 > ANY (command_events) OR 0 > ANY (command_expected)
         OR NOT (commands = events AND 1 = ALL (command_events))

@@ -55,7 +55,7 @@ CREATE OR REPLACE FUNCTION phaseline.read_events(
     OUT contents bytea[], OUT distinct_ids bigint, OUT distinct_phases bigint
 ) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    -- Fixed parts of what is hashed: lengths and tags, as decode() because session settings change what '\x…' means.
+    -- Fixed parts of what is hashed: lengths and tags, as decode() because session settings change what a literal of bytes means.
     content_tag  constant bytea := decode('00000014', 'hex') || convert_to('phaseline/content/v2', 'UTF8')
                                 || decode('00000008', 'hex') || convert_to('Timeline', 'UTF8') || decode('00000010', 'hex');
     metadata_tag constant bytea := decode('00000015', 'hex') || convert_to('phaseline/metadata/v1', 'UTF8')

@@ -34,7 +34,7 @@ pub enum StoreError {
     },
     /// An older program made the log's schema: it has no place for what this one writes.
     #[error(
-        "the schema of Phaseline in this database is version {found}, this program writes version {known}: nothing was written; run: phaseline upgrade"
+        "the schema of Phaseline in this database is version {found}, this program writes version {known}: nothing was written"
     )]
     OlderSchema {
         /// The schema's version.

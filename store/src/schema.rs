@@ -91,10 +91,25 @@ pub async fn whole(connection: &mut PgConnection) -> Result<bool, StoreError> {
     if definitions()?.differences(connection).await?.iter().any(|difference| difference.repairable) {
         return Ok(false);
     }
+    // Roles belong to the whole server: whoever installed the log may have had no right to make them.
+    let may_make_roles: bool = sqlx::query_scalar(
+        "SELECT (SELECT r.rolsuper OR r.rolcreaterole FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
+            AND EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.text[]) AS wanted (name)
+                         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = wanted.name))",
+    )
+    .bind(ROLES)
+    .fetch_one(&mut *connection)
+    .await?;
+    if may_make_roles {
+        return Ok(false);
+    }
     Ok(sqlx::query_scalar("SELECT EXISTS (SELECT FROM phaseline.head WHERE id = 1)")
         .fetch_one(connection)
         .await?)
 }
+
+/// The roles that `functions.sql` makes.
+const ROLES: [&str; 3] = ["phaseline_writer", "phaseline_reader", "phaseline_auditor"];
 
 /// The version of this database's log; none if it has no log. A schema that does not say its version has the first one.
 ///

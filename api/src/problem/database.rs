@@ -127,8 +127,8 @@ impl Problem {
                      written. `phaseline drift` names what differs",
                 );
             }
-            // A constraint or a trigger of somebody else's.
-            (_, class) if class.starts_with("23") || class == "P0001" => {
+            // A constraint or a trigger of somebody else's; PL004 is a trigger that would get a superuser's rights.
+            (_, class) if class.starts_with("23") || class == "P0001" || class == "PL004" => {
                 tracing::warn!(%error, sqlstate = &*code, "the database refuses a change");
                 return conflict(
                     "refused_by_database",

@@ -64,7 +64,7 @@ pub(super) async fn write(context: &Context, target: &Target, file: &Path) -> Re
     if prints_servers_own(&binaries, target.url()).await.unwrap_or(false) {
         let version =
             binaries.version_of("pg_dump").map_or_else(String::new, |version| format!(" {version}"));
-        context.output.remark(&format!(
+        context.output.warning(&format!(
             "pg_dump{version} is older than the server: the backup has options that the server keeps for itself \
              (pg_attver), which servers from before November 2026 refuse"
         ));

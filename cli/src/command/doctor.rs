@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::shape::{self, Shape};
+use phaseline_projections::{Access, foreign_code};
 use phaseline_store::{StoreError, schema};
 use report::Report;
 use sqlx::{Connection, PgConnection};
@@ -46,12 +47,26 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
         Ok(connection) => connection,
         Err(failure) => return Ok(without_database(context, report, &failure).await),
     };
+    let planted = foreign_code(&mut connection, None, Access::Read).await?;
+    if args.repair && !planted.is_empty() {
+        return Err(StoreError::ForeignCode(planted.join("; ")).into());
+    }
     if args.repair {
         repair(&mut connection).await?;
         context.output.remark("schema phaseline was made whole from its events");
     }
     let whose = if target.is_embedded() { ", a private server" } else { "" };
     report.ok("connection", format!("{}{whose}", target.url().place()));
+    if !planted.is_empty() {
+        // Nothing else is looked at: to read it might run the code.
+        report.fail(
+            "code of others",
+            planted.join("; "),
+            "Work as the role that is named, or drop what calls the function.",
+        );
+        context.output.answer(&report, || report.page());
+        return Ok(Exit::Unexpected);
+    }
     server::check(&mut report, &mut connection, &target).await;
     tables::check(&mut report, &mut connection).await;
     log::check(&mut report, &mut connection, args.deep).await;

@@ -11,6 +11,7 @@ use clap::Args;
 use phaseline_api::auth::Auth;
 use phaseline_api::settings::Settings;
 use phaseline_api::{pool, server};
+use phaseline_projections::{Access, refuse_foreign_code, refuse_foreign_code_of_superuser};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -60,6 +61,7 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
         listener.local_addr().map_err(|error| Failure::unexpected(format!("the listener: {error}")))?;
     let target = target(context, &config).await?;
     probe(&target, &settings).await?;
+    refuse_planted_code(&target).await?;
     log_panics();
     context.interrupt.stop_in_its_own_words();
     let listening = format!("http://{address}");
@@ -139,6 +141,17 @@ async fn target(context: &Context, config: &Config) -> Result<Target, Failure> {
         }
         _ => Target::find(&context.global).await,
     }
+}
+
+/// Refuses to start where code of others would have this login's rights. A database that is down is looked at by nobody: its login
+/// may be a superuser's, which `docs/security.md` advises against.
+async fn refuse_planted_code(target: &Target) -> Result<(), Failure> {
+    let Ok(Ok(mut connection)) = tokio::time::timeout(PATIENCE, target.connect_to_any("serve")).await else {
+        return Ok(());
+    };
+    refuse_foreign_code(&mut connection, Access::Call).await?;
+    refuse_foreign_code_of_superuser(&mut connection).await?;
+    Ok(())
 }
 
 /// Refuses what will not mend itself: a wrong password or name, a role that the login may not take. A database that is down

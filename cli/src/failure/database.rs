@@ -38,7 +38,9 @@ impl Failure {
             "25006" => Self::refused("read_only", text).remedy(
                 "This server takes no writes (a standby, or read-only by default): connect to the primary.",
             ),
-            "23503" | "23505" | "PL001" | "PL003" => Self::refused("conflicting_row", text),
+            "PL004" => Self::refused("foreign_code", text),
+            "PL001" | "PL003" => Self::refused("conflicting_row", text).remedy("Run: phaseline drift"),
+            "23503" | "23505" => Self::refused("conflicting_row", text),
             "53100" | "53200" => Self::new(Exit::Unexpected, "out_of_space", text)
                 .remedy("Make room on the server, then run it again."),
             "57014" => Self::new(Exit::Interrupted, "cancelled", text).remedy("Run the same command again."),

@@ -128,26 +128,27 @@ async fn unknown(
                     "table" => (Scope::Table, "", "ALTER TABLE .."),
                     "toast" => (Scope::Toast, "toast.", "ALTER TABLE .."),
                     "column" => (Scope::Column, "", "ALTER TABLE .. ALTER COLUMN .."),
+                    "operator class" => (Scope::OperatorClass, "", ""),
                     method => (Scope::Index(method), "", "ALTER INDEX .."),
                 };
                 if !scope.refuses(&name) {
                     return None;
                 }
                 let reset = format!("{prefix}{}", quote_ident(&name));
+                let remedy = match scope {
+                    Scope::OperatorClass => "drop the index, and create it again afterwards".to_owned(),
+                    _ => format!("{alter} RESET ({reset}), and set it again afterwards"),
+                };
                 (
                     format!("option {prefix}{name} of {object}"),
                     "this program does not know the option, so it cannot promise to bring it back",
-                    format!("{alter} RESET ({}), and set it again afterwards", reset),
+                    remedy,
                 )
             }
             None if kind == "not null" => (
                 object,
                 "only a NOT NULL that is valid and inherited, and has its usual name and no comment, is carried over",
-                format!(
-                    "ALTER TABLE .. RENAME CONSTRAINT .. TO {}; COMMENT ON CONSTRAINT .. IS NULL; ALTER TABLE .. \
-                     VALIDATE CONSTRAINT ..; ALTER TABLE .. ALTER CONSTRAINT .. INHERIT: whichever applies",
-                    quote_ident(&name)
-                ),
+                name,
             ),
             None if name == "generated 'v'" => (
                 format!("{object} (virtual)"),

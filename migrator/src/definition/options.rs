@@ -21,7 +21,13 @@ pub(super) enum Scope<'a> {
     Column,
     /// An index of this access method, one of PostgreSQL's own.
     Index(&'a str),
+    /// A column of an index, whose operator class has parameters.
+    OperatorClass,
 }
+
+/// Parameters of PostgreSQL's own operator classes: of `tsvector_ops`, and of BRIN's `bloom` and `minmax_multi`.
+const OPERATOR_CLASS: [&str; 4] =
+    ["false_positive_rate", "n_distinct_per_range", "siglen", "values_per_range"];
 
 const COLUMN: [&str; 2] = ["n_distinct", "n_distinct_inherited"];
 
@@ -63,6 +69,7 @@ impl Scope<'_> {
         match self {
             Self::Column => COLUMN.contains(&name),
             Self::Table => TABLE.contains(&name) || TABLE_AND_TOAST.contains(&name),
+            Self::OperatorClass => OPERATOR_CLASS.contains(&name),
             Self::Toast => TABLE_AND_TOAST.contains(&name),
             Self::Index(method) => match method {
                 // The last one does nothing any more, and the server still keeps it.
@@ -80,7 +87,7 @@ impl Scope<'_> {
     /// Whether an option has to be refused, since nobody knows what carrying it over, or leaving it out, would do.
     pub(super) fn refuses(self, name: &str) -> bool {
         // An index is created from the text that the server prints, which has all its options.
-        let left_out = is_servers_own(name) && !matches!(self, Self::Index(_));
+        let left_out = is_servers_own(name) && !matches!(self, Self::Index(_) | Self::OperatorClass);
         !self.knows(name) && !left_out
     }
 }
@@ -120,6 +127,7 @@ mod tests {
             (Scope::Table, "vacuum_truncate"),
             (Scope::Toast, "vacuum_truncate"),
             (Scope::Index("gin"), "fastupdate"),
+            (Scope::OperatorClass, "siglen"),
         ] {
             assert!(!scope.refuses(name) && !is_servers_own(name), "{scope:?} {name}");
         }
@@ -131,6 +139,8 @@ mod tests {
             (Scope::Table, "shape"),
             (Scope::Index("btree"), "fastupdate"),
             (Scope::Index("btree"), "pg_attver"),
+            (Scope::OperatorClass, "pg_attver"),
+            (Scope::OperatorClass, "shape"),
         ] {
             assert!(scope.refuses(name), "{scope:?} {name}");
         }

@@ -31,6 +31,13 @@ FROM t
 JOIN pg_catalog.pg_index i ON i.indrelid = t.oid AND i.indisvalid AND i.indisready
 JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
 JOIN pg_catalog.pg_am am ON am.oid = ic.relam AND am.oid < 16384, unnest(ic.reloptions) o
+UNION ALL
+-- Parameters of operator classes: of an extension's only those that would be the server's.
+SELECT 'option of operator class', pg_describe_object('pg_catalog.pg_class'::regclass, ia.attrelid, ia.attnum), split_part(o, '=', 1)
+FROM t
+JOIN pg_catalog.pg_index i ON i.indrelid = t.oid AND i.indisvalid AND i.indisready
+JOIN pg_catalog.pg_attribute ia ON ia.attrelid = i.indexrelid AND ia.attnum <= i.indnkeyatts, unnest(ia.attoptions) o
+WHERE i.indclass[ia.attnum - 1] < 16384 OR o LIKE 'pg\_%'
 
 -- Codes that capture.sql does not know.
 UNION ALL
@@ -56,15 +63,29 @@ SELECT 'code', pg_describe_object('pg_catalog.pg_policy'::regclass, p.oid, 0), f
 FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
 WHERE p.polcmd NOT IN ('r', 'a', 'w', 'd', '*')
 
--- NOT NULL as a constraint, since 18: only one that says no more than NOT NULL is carried over. With the usual name.
+-- NOT NULL as a constraint, since 18: only one that says no more than NOT NULL is carried over, with the name that PostgreSQL
+-- chooses: parts that are too long together are cut, the longer one first (makeObjectName). Names with other letters than ASCII's
+-- would be cut between letters, and are refused.
 UNION ALL
-SELECT 'not null', c.object, u.usual
+SELECT 'not null', c.object, concat_ws('; ',
+           CASE WHEN NOT c.convalidated THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %I', t.oid::regclass, c.conname) END,
+           CASE WHEN c.connoinherit THEN format('ALTER TABLE %s ALTER CONSTRAINT %I INHERIT', t.oid::regclass, c.conname) END,
+           CASE WHEN obj_description(c.oid, 'pg_constraint') IS NOT NULL
+                THEN format('COMMENT ON CONSTRAINT %I ON %s IS NULL', c.conname, t.oid::regclass) END,
+           CASE WHEN u.usual IS NULL THEN format('give column %I of %s a shorter name', a.attname, t.oid::regclass)
+                WHEN c.conname <> u.usual
+                THEN format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', t.oid::regclass, c.conname, u.usual) END)
 FROM constraints c
 JOIN attributes a ON a.attnum = c.conkey[1]
 JOIN t ON true
-CROSS JOIN LATERAL (SELECT format('%s_%s_not_null', t.relname, a.attname) AS usual) u
+CROSS JOIN LATERAL (SELECT octet_length(t.relname) AS of_table, octet_length(a.attname) AS of_column) n
+CROSS JOIN LATERAL (
+    SELECT CASE
+        WHEN n.of_table + n.of_column <= 53 THEN format('%s_%s_not_null', t.relname, a.attname)
+        WHEN t.relname || a.attname ~ '[^ -~]' THEN NULL
+        WHEN least(n.of_table, n.of_column) > 26 THEN format('%s_%s_not_null', left(t.relname, 27), left(a.attname, 26))
+        WHEN n.of_table > n.of_column THEN format('%s_%s_not_null', left(t.relname, 53 - n.of_column), a.attname)
+        ELSE format('%s_%s_not_null', t.relname, left(a.attname, 53 - n.of_table)) END AS usual) u
 WHERE c.contype = 'n' AND (NOT c.convalidated OR c.connoinherit
-    OR obj_description(c.oid, 'pg_constraint') IS NOT NULL
-    -- A name that is too long is cut in its parts.
-    OR CASE WHEN octet_length(u.usual) < 64 THEN c.conname <> u.usual ELSE c.conname NOT LIKE '%\_not\_null' END)
+    OR obj_description(c.oid, 'pg_constraint') IS NOT NULL OR c.conname IS DISTINCT FROM u.usual)
 ORDER BY 1, 2, 3

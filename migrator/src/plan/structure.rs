@@ -250,11 +250,13 @@ pub(super) async fn trigger_notes(
     Ok(())
 }
 
-/// Who owns the tables and the log, and what is dangerous about it.
+/// Notes who owns the tables and the log, and what is dangerous about it. What would give a superuser's rights to another role is
+/// missing, so that the plan is not ready.
 pub(crate) async fn owner_notes(connection: &mut PgConnection, plan: &mut Plan) -> Result<(), MigratorError> {
     let ownership = phaseline_projections::ownership(connection).await?;
     plan.notes.push(format!("Owners: {ownership}"));
     plan.notes.extend(ownership.dangers.iter().map(|danger| format!("Dangerous: {danger}")));
+    plan.missing_privileges.extend(ownership.refused);
     Ok(())
 }
 

@@ -516,4 +516,18 @@ async fn a_not_null_that_says_more_and_a_virtual_column_are_refused_by_name() {
          ALTER TABLE resource_assignments VALIDATE CONSTRAINT resource_assignments_note_not_null, DROP COLUMN currency",
     );
     assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, Vec::<String>::new());
+    // PostgreSQL cuts the parts of a name that is too long, the longer one first; any other name is the user's.
+    for length in [20, 26, 27, 33, 34, 40, 63] {
+        let column = "c".repeat(length);
+        fixture
+            .database
+            .psql(&format!("ALTER TABLE resource_assignments ADD {column} int NOT NULL DEFAULT 1"));
+        assert_eq!(found(&fixture, &[ASSIGNMENTS]).await, Vec::<String>::new(), "{length}");
+        fixture.database.psql(&format!(
+            "ALTER TABLE resource_assignments DROP {column}, ADD {column} int CONSTRAINT mine_not_null NOT NULL DEFAULT 1"
+        ));
+        let [mine] = &found(&fixture, &[ASSIGNMENTS]).await[..] else { panic!("{length}") };
+        assert!(mine.contains("constraint mine_not_null"), "{mine}");
+        fixture.database.psql(&format!("ALTER TABLE resource_assignments DROP {column}"));
+    }
 }

@@ -116,9 +116,11 @@ async fn whatever_is_malformed_is_refused_by_name_and_nothing_is_written() {
     ] {
         wrong.push((vec![("event_payloads", payload(text))], "its payload is not what the program writes"));
     }
-    let deep = format!("ARRAY['{}']", "[".repeat(200_000));
+    let deep = format!("ARRAY['{}']", "[".repeat(60_000));
     wrong.push((vec![("event_payloads", deep.clone())], "its payload is not"));
     wrong.push((vec![("command_metadata", deep)], "its metadata is not"));
+    let long = format!(r#"ARRAY['{{"actor":"{}"}}']"#, "a".repeat(70_000));
+    wrong.push((vec![("command_metadata", long)], "bytes of metadata"));
     for text in [
         "[]",
         "5",
@@ -295,4 +297,17 @@ async fn the_claimed_actor_stands_beside_the_login_that_the_database_knows() {
     let events = read::stream(&mut connection, stream(1), None).await.unwrap();
     assert_eq!(events[0].metadata.actor.as_deref(), Some("ceo@board"));
     assert_eq!(events[0].login.as_deref(), Some(database.psql("SELECT session_user").trim()));
+}
+
+/// Deferred triggers run before the call returns, with the rights of the tables' owner: the caller's own must not be among them.
+#[tokio::test]
+async fn a_call_behind_other_writes_of_its_transaction_is_refused() {
+    let database = log().await;
+    let mut writer = as_writer(&database).await;
+    sqlx::raw_sql("BEGIN; CREATE TEMP TABLE own (a int); INSERT INTO own VALUES (1)")
+        .execute(&mut writer)
+        .await
+        .unwrap();
+    let error = sqlx::raw_sql(&call(&[])).execute(&mut writer).await.unwrap_err();
+    assert!(error.to_string().contains("first statement of its transaction that writes"), "{error}");
 }

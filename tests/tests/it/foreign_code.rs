@@ -7,7 +7,10 @@ use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::plan::{self, PlanOptions};
 use phaseline_migrator::sample::{self, SampleOptions};
-use phaseline_projections::{FoldedLog, adopt, drift, ownership, repair};
+use phaseline_projections::{
+    Access, FoldedLog, adopt, drift, foreign_code, ownership, refuse_foreign_code,
+    refuse_foreign_code_of_superuser, repair,
+};
 use phaseline_store::{Metadata, StoreError};
 use sqlx::{Connection, PgConnection};
 
@@ -293,7 +296,7 @@ async fn owners_are_named_and_what_of_that_is_dangerous() {
     assert_eq!(
         before.to_string(),
         format!(
-            "{role} owns public.project_phases, public.projects, public.resource_assignments, schema phaseline"
+            "{role} owns public.project_phases, public.projects, public.resource_assignments; {role} will own schema phaseline"
         )
     );
     assert_eq!(before.dangers, Vec::<String>::new());
@@ -329,5 +332,195 @@ async fn owners_are_named_and_what_of_that_is_dangerous() {
         "ALTER TABLE public.projects OWNER TO {role}; DROP TRIGGER theirs ON public.projects"
     ));
     try_migrate(planner.database.url()).await.unwrap();
-    assert_eq!(ownership(&mut connection).await.unwrap(), before, "the log belongs to whom the plan said");
+    let after = ownership(&mut connection).await.unwrap().to_string();
+    assert_eq!(
+        after,
+        format!(
+            "{role} owns public.project_phases, public.projects, public.resource_assignments, schema phaseline"
+        )
+    );
+}
+
+/// The commands of a superuser run what the owner of the tables planted, in ways that only show at the end of the transaction.
+#[tokio::test]
+async fn what_a_caller_or_an_owner_defers_never_runs_with_the_rights_of_another() {
+    let planner = Planner::new().await;
+    try_migrate(planner.database.url()).await.unwrap();
+    planner.database.psql(&format!("GRANT phaseline_writer TO {}", planner.writer));
+    let row = planner.database.psql(
+        "SELECT p.project_id, p.id, (SELECT max(version) FROM phaseline.events e WHERE e.stream_id = p.project_id)
+           FROM project_phases p LIMIT 1",
+    );
+    let [project, phase, version] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
+    let attack = format!(
+        r#"BEGIN;
+           CREATE TEMP TABLE own (a int);
+           CREATE FUNCTION pg_temp.planted() RETURNS trigger LANGUAGE plpgsql AS
+               $$BEGIN INSERT INTO public.loot SELECT current_user; RETURN NULL; END$$;
+           CREATE CONSTRAINT TRIGGER c AFTER INSERT ON own DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+               EXECUTE FUNCTION pg_temp.planted();
+           INSERT INTO own VALUES (1);
+           SELECT verdict FROM phaseline.append(ARRAY['Timeline'], ARRAY['{project}'::uuid], ARRAY[{version}], ARRAY[1], ARRAY['{{}}'],
+               NULL, ARRAY[gen_random_uuid()], ARRAY['PhaseRenamed'], ARRAY[1],
+               ARRAY['{{"phase_id":"{phase}","name":"x"}}'], ARRAY[uuid_send(gen_random_uuid())]);
+           COMMIT"#
+    );
+    let writer = planner.url_of(&planner.writer);
+    let refused = planner.database.cluster().binaries().psql(&writer, &attack).unwrap_err().to_string();
+    assert!(refused.contains("first statement of its transaction that writes"), "{refused}");
+    planner.assert_nothing_gained("a trigger that the caller deferred");
+
+    // Code of the owner that defers another trigger leaves it to the end, where it has the session's rights.
+    planner.plant(
+        "CREATE TABLE late (a int);
+         CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+             EXECUTE FUNCTION plant_trigger();
+         CREATE FUNCTION defers() RETURNS trigger LANGUAGE plpgsql AS
+             $$BEGIN SET CONSTRAINTS ALL DEFERRED; INSERT INTO public.late VALUES (1); RETURN new; END$$;
+         CREATE TRIGGER defers BEFORE UPDATE ON project_phases FOR EACH ROW EXECUTE FUNCTION public.defers()",
+    );
+    let mut superuser = handle(planner.database.url()).connect("test").await.unwrap();
+    let refused = refuse_foreign_code_of_superuser(&mut superuser).await.unwrap_err().to_string();
+    assert!(refused.contains("runs function public.defers()"), "{refused}");
+}
+
+/// Views in the place of tables, code on the log's own tables, functions of ours that were replaced.
+#[tokio::test]
+async fn nobody_reads_or_writes_past_code_of_others_in_the_places_of_ours() {
+    for (carrier, sql, named) in [
+        (
+            "a view in the place of a table",
+            "ALTER TABLE alembic_version RENAME TO kept;
+             CREATE VIEW alembic_version AS SELECT version_num FROM kept WHERE public.plant()",
+            "public.alembic_version is not a table",
+        ),
+        (
+            "a view in the place of the log's head",
+            "ALTER TABLE phaseline.head RENAME TO kept;
+             CREATE VIEW phaseline.head AS SELECT * FROM phaseline.kept WHERE public.plant()",
+            "phaseline.head is not a table",
+        ),
+        (
+            "a trigger on the log",
+            "CREATE TRIGGER zz BEFORE INSERT ON phaseline.events FOR EACH ROW EXECUTE FUNCTION public.plant_trigger()",
+            "trigger zz on table phaseline.events",
+        ),
+        ("a check of the log", "ALTER TABLE phaseline.events ADD CHECK (public.plant()) NOT VALID", "on table phaseline.events"),
+        ("a default of the log", "ALTER TABLE phaseline.events ADD extra text DEFAULT public.plant()::text", "phaseline.events"),
+        (
+            "an index of the log",
+            "CREATE INDEX planted ON phaseline.events ((public.plant_in(event_id)))",
+            "index phaseline.planted",
+        ),
+        (
+            "a trigger on the head",
+            "CREATE TRIGGER zz BEFORE UPDATE ON phaseline.head FOR EACH ROW EXECUTE FUNCTION public.plant_trigger()",
+            "trigger zz on table phaseline.head",
+        ),
+        (
+            "a function of ours that was replaced",
+            "CREATE OR REPLACE FUNCTION phaseline.project_of(phase uuid) RETURNS uuid LANGUAGE plpgsql SECURITY INVOKER AS
+                 'BEGIN PERFORM public.plant(); RETURN NULL; END'",
+            "function phaseline.project_of(uuid) belongs to",
+        ),
+    ] {
+        let planner = Planner::new().await;
+        try_migrate(planner.database.url()).await.unwrap();
+        planner.plant(sql);
+        planner.plant("TRUNCATE loot");
+        let mut superuser = handle(planner.database.url()).connect("test").await.unwrap();
+        let refused = refuse_foreign_code(&mut superuser, Access::Call).await.unwrap_err().to_string();
+        assert!(refused.contains(named), "{carrier}: {refused}");
+        for (what, result) in [
+            ("rollback", try_rollback(planner.database.url()).await.map(drop)),
+            ("migration", try_migrate(planner.database.url()).await.map(drop)),
+        ] {
+            // A rollback makes our functions again, and calls none of them before.
+            assert!(result.is_err() || what == "migration" || named.starts_with("function"), "{carrier}: {what}");
+            planner.assert_nothing_gained(&format!("{carrier}, {what}"));
+        }
+    }
+}
+
+/// Carriers that only writes to the planner's tables set off.
+#[tokio::test]
+async fn writes_of_a_superuser_stop_at_defaults_casts_cascades_rules_and_children() {
+    for (carrier, sql, access) in [
+        ("a default", "ALTER TABLE project_phases ADD extra text DEFAULT public.plant()::text", Access::Write),
+        (
+            "the cast of a foreign key",
+            "CREATE TYPE ty AS (a text);
+             CREATE FUNCTION ty_in(ty) RETURNS uuid LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM public.plant(); RETURN NULL; END';
+             CREATE CAST (ty AS uuid) WITH FUNCTION ty_in(ty) AS IMPLICIT;
+             CREATE TABLE refers (id uuid PRIMARY KEY, phase ty REFERENCES project_phases)",
+            Access::Build,
+        ),
+        (
+            "a cascade",
+            "CREATE TABLE refers (phase uuid REFERENCES project_phases ON DELETE CASCADE)",
+            Access::Write,
+        ),
+        (
+            "a rule",
+            "CREATE TABLE audit (a int);
+             CREATE RULE audits AS ON UPDATE TO project_phases DO ALSO INSERT INTO audit VALUES (1)",
+            Access::Write,
+        ),
+        ("a child", "CREATE TABLE child () INHERITS (project_phases)", Access::Write),
+    ] {
+        let planner = Planner::new().await;
+        planner.plant(sql);
+        let mut superuser = handle(planner.database.url()).connect("test").await.unwrap();
+        let found = foreign_code(&mut superuser, None, access).await.unwrap();
+        assert!(!found.is_empty(), "{carrier}");
+        let mut owner = handle(&planner.url_of(&planner.role)).connect("test").await.unwrap();
+        assert_eq!(foreign_code(&mut owner, None, access).await.unwrap(), Vec::<String>::new(), "{carrier}");
+    }
+}
+
+/// Who may put triggers on a superuser's table gets none of the superuser's rights by commands.
+#[tokio::test]
+async fn commands_refuse_triggers_of_others_on_a_superusers_table() {
+    let planner = Planner::new().await;
+    let (role, writer) = (&planner.role, &planner.writer);
+    planner.database.psql(&format!(
+        "DO $$ DECLARE t record; BEGIN
+             FOR t IN SELECT oid::regclass AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+             LOOP EXECUTE format('ALTER TABLE %s OWNER TO postgres', t.name); END LOOP; END $$;
+         GRANT TRIGGER ON project_phases, projects TO {role}"
+    ));
+    let trigger = |table: &str, when: &str, function: &str| {
+        format!(
+            "CREATE TRIGGER planted BEFORE UPDATE ON {table} FOR EACH ROW {when} EXECUTE FUNCTION {function}()"
+        )
+    };
+    planner.plant(&trigger("project_phases", "", "plant_trigger"));
+    planner.assert_migration_refused("a trigger of another on a superuser's table").await;
+    planner.database.psql("DROP TRIGGER planted ON project_phases");
+    try_migrate(planner.database.url()).await.unwrap();
+    planner.database.psql(&format!("GRANT phaseline_writer TO {writer}"));
+    planner
+        .database
+        .psql("CREATE FUNCTION harmless() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'");
+    let row = planner.database.psql("SELECT project_id, id FROM project_phases LIMIT 1");
+    let [project, phase] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
+    let store = store(&planner.url_of(writer)).await;
+    let rename =
+        |name: &str| TimelineCommand::RenamePhase { phase_id: phase.parse().unwrap(), name: name.to_owned() };
+    for (when, function, refused) in
+        [("", "plant_trigger", true), ("WHEN (public.plant())", "harmless", true), ("", "harmless", false)]
+    {
+        planner.plant(&trigger("project_phases", when, function));
+        let result = store.execute(project.parse().unwrap(), &rename(function), Metadata::default()).await;
+        let error = result.map(drop).map_err(|error| error.to_string());
+        assert_eq!(
+            error
+                .as_ref()
+                .is_err_and(|error| error.contains("trigger planted on table public.project_phases runs")),
+            refused,
+            "{error:?}"
+        );
+        planner.assert_nothing_gained(function);
+        planner.database.psql("DROP TRIGGER planted ON project_phases");
+    }
 }

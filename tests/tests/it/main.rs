@@ -12,6 +12,7 @@ mod again;
 mod commands;
 mod deadlocks;
 mod edits;
+mod encodings;
 mod fit;
 mod foreign_code;
 mod hostile_writer;

@@ -113,7 +113,13 @@ pub(super) async fn check_programs(
         );
         return report.warn("pg_dump", text, remedy);
     }
+    let is_older_minor = version.major == server.major && version.minor < server.minor;
     match backup::prints_servers_own(&binaries, url).await {
+        Ok(false) if is_older_minor => report.warn(
+            "pg_dump",
+            format!("{text}; it is older than the server and may print options that the server keeps for itself"),
+            "Upgrade the client programs.",
+        ),
         Ok(true) => report.warn(
             "pg_dump",
             format!("{text}; it is older than the server and prints options that the server keeps for itself"),

@@ -79,6 +79,7 @@ impl Steps<'_> {
 
     /// Pipes the database into the empty copy.
     async fn fill(&self, report: &mut Rehearsal) -> Result<(), Failure> {
+        self.refuse_planted_code().await?;
         let watcher = self.context.watcher();
         watcher.step(&format!("copying {} by a dump", bytes(self.source.bytes)), None);
         let to = self.copy.target();
@@ -96,6 +97,32 @@ impl Steps<'_> {
             "the copy was restored, so it is less bloated than the database: times may be better".to_owned(),
         );
         Ok(())
+    }
+
+    /// A restore fills every table with the rights of this role, and so runs the functions that their checks, indexes and generated
+    /// columns call. A superuser does that with trusted functions only; a copy by template runs none.
+    async fn refuse_planted_code(&self) -> Result<(), Failure> {
+        let mut connection = self.target.connect("rehearse").await?;
+        let others: Vec<String> = sqlx::query_scalar(
+            "SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0) || ' of role ' || o.rolname
+               FROM pg_catalog.pg_proc p
+               JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+               JOIN pg_catalog.pg_roles o ON o.oid = p.proowner
+               JOIN pg_catalog.pg_roles me ON me.rolname = current_user AND me.rolsuper
+              WHERE p.oid >= 16384 AND n.nspname <> 'phaseline' AND NOT o.rolsuper
+              ORDER BY 1 LIMIT 5",
+        )
+        .fetch_all(&mut connection)
+        .await?;
+        if others.is_empty() {
+            return Ok(());
+        }
+        let text = format!(
+            "a copy by a dump may run code of others with the rights of a superuser: {}",
+            others.join(", ")
+        );
+        Err(Failure::refused("foreign_code", text)
+            .remedy("Use --method template while nobody is connected, or rehearse as a role that is no superuser (with CREATEDB)."))
     }
 
     async fn migrate(&self, report: &mut Rehearsal) -> Result<(), Failure> {
