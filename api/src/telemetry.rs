@@ -3,6 +3,7 @@
 use crate::app::App;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+use phaseline_store::{StoreError, schema};
 use std::fmt;
 use std::time::Duration;
 
@@ -146,23 +147,15 @@ struct LookedUp {
     oldest_snapshot: Option<f64>,
 }
 
-async fn lookup(app: &App) -> Result<LookedUp, sqlx::Error> {
+async fn lookup(app: &App) -> Result<LookedUp, StoreError> {
     let mut connection = app.pool.acquire().await?;
-    let (log, snapshots): (bool, bool) = sqlx::query_as(
-        "SELECT to_regclass('phaseline.events') IS NOT NULL, to_regprocedure('phaseline.oldest_snapshot()') IS NOT NULL",
-    )
-    .fetch_one(&mut *connection)
-    .await?;
     let mut found = LookedUp::default();
-    if log {
-        let position = sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM phaseline.events");
-        found.position = position.fetch_optional(&mut *connection).await?;
+    match schema::installed(&mut connection).await {
+        Ok(true) => {}
+        Ok(false) | Err(StoreError::NewerSchema { .. }) => return Ok(found),
+        Err(error) => return Err(error),
     }
-    if snapshots {
-        // None where nobody holds one.
-        let age: Option<f64> =
-            sqlx::query_scalar("SELECT phaseline.oldest_snapshot()").fetch_one(&mut *connection).await?;
-        found.oldest_snapshot = Some(age.unwrap_or(0.0));
-    }
+    found.position = Some(schema::tip(&mut connection).await?.position);
+    found.oldest_snapshot = Some(schema::oldest_snapshot(&mut connection).await?.unwrap_or(0.0));
     Ok(found)
 }

@@ -6,6 +6,7 @@
 //! - [`legacy_phases`] is the same table as the legacy planner had it.
 //! - [`inline`] keeps `project_phases` in the transaction of each append.
 //! - [`history`] tells a timeline's events to a person.
+//! - [`planner_view`] reads the planner's tables for a service, by functions.
 //! - [`live`] reads the table's rows as they stand, whatever they hold.
 //! - [`drift`] compares the live tables with the fold; [`repair`] makes them what the log says; [`rebuild`] does both
 //!   for the whole of `project_phases`, as fast as the log can be read.
@@ -19,6 +20,7 @@ pub mod inline;
 pub mod legacy_phases;
 pub mod live;
 mod owners;
+pub mod planner_view;
 pub mod project_phases;
 pub mod rebuild;
 pub mod repair;

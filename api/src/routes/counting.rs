@@ -1,9 +1,10 @@
 //! Counts assignments for many requests at once: after a group of commands is committed, all of them want to tell how many
 //! assignments each phase has, and one query answers all.
 
-use super::read::{AssignmentDays, assignment_days_of};
+use super::read::problem;
 use crate::problem::{Problem, internal};
 use phaseline_domain::ProjectId;
+use phaseline_projections::planner_view::{self, AssignmentDays};
 use phaseline_store::batcher::{Batcher, Jobs};
 use sqlx::PgPool;
 use std::collections::{BTreeSet, HashMap};
@@ -56,7 +57,8 @@ async fn run(pool: PgPool, mut asks: Jobs<Ask>) {
 async fn count(pool: &PgPool, asks: Vec<Ask>) {
     let projects: BTreeSet<ProjectId> = asks.iter().map(|ask| ask.project).collect();
     let projects: Vec<ProjectId> = projects.into_iter().collect();
-    let counted: Result<HashMap<ProjectId, AssignmentDays>, _> = assignment_days_of(pool, &projects).await;
+    let counted: Result<HashMap<ProjectId, AssignmentDays>, _> =
+        planner_view::assignment_days(pool, &projects).await.map_err(problem);
     for ask in asks {
         let answer = match &counted {
             Ok(counted) => Ok(counted.get(&ask.project).cloned().unwrap_or_default()),

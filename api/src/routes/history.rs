@@ -21,7 +21,9 @@ use cursor::{Order, Page};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::HistoryEntry;
 use phaseline_projections::history::Teller;
-use phaseline_store::{Content, Quarantine, RecordedTimeline, SkippedEvent, UnreadableEvent, skip};
+use phaseline_store::{
+    Content, Quarantine, RecordedTimeline, SkippedEvent, StoreError, UnreadableEvent, schema, skip,
+};
 use serde::Serialize;
 use std::collections::{HashMap, VecDeque};
 use utoipa::ToSchema;
@@ -214,12 +216,9 @@ async fn tell(
     query: Queried,
 ) -> Result<Response, Failure> {
     let Query(query) = query.map_err(Problem::from)?;
-    let log: Option<Uuid> = sqlx::query_scalar("SELECT event_id FROM phaseline.events WHERE position = 1")
-        .fetch_optional(&app.pool)
-        .await
-        .map_err(read::problem)?;
+    let log = log_id(app).await?;
     let subject = phase.map_or(project.uuid(), PhaseId::uuid);
-    let page = Page::of(&query, log.unwrap_or_default(), subject)?;
+    let page = Page::of(&query, log, subject)?;
     let reading = app.readers.acquire().await.map_err(|_| internal())?;
     let skipped = marks(app, project).await?;
     let (mut teller, mut told) = (Teller::new(phase, &skipped), Told::new(&page));
@@ -255,6 +254,17 @@ async fn tell(
         response.headers_mut().insert(LINK, link);
     }
     Ok(response)
+}
+
+/// The log's id, which cursors carry; none of an installation without a head, whose histories are empty.
+async fn log_id(app: &App) -> Result<Uuid, Failure> {
+    let mut connection = app.pool.acquire().await.map_err(read::problem)?;
+    match schema::log_id(&mut connection).await {
+        Ok(id) => Ok(id),
+        Err(StoreError::NotInstalled) => Ok(Uuid::nil()),
+        Err(StoreError::Database(error)) => Err(read::problem(error).into()),
+        Err(error) => Err(Problem::from(error).into()),
+    }
 }
 
 /// The marks on a history's events.

@@ -1,10 +1,10 @@
 //! Phases and assignments as answers show them.
 
-use super::read::AssignmentDays;
 use chrono::{NaiveDateTime, Timelike};
 use phaseline_domain::{Phase, PhaseId, ProjectId};
+use phaseline_projections::planner_view::{AssignmentDays, PlannerPhase};
 use phaseline_store::{FoldedTimeline, Stamps};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -52,26 +52,9 @@ pub(crate) struct PhaseBody {
     pub(crate) updated_at: Option<String>,
 }
 
-/// A row of `project_phases` as the database tells it.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Row {
-    id: PhaseId,
-    project_id: ProjectId,
-    name: Option<String>,
-    start_date: Option<String>,
-    end_date: Option<String>,
-    description: Option<String>,
-    capital_budget: Option<String>,
-    expense_budget: Option<String>,
-    total_budget: Option<String>,
-    assignment_count: i64,
-    created_at: Option<String>,
-    updated_at: Option<String>,
-}
-
 impl PhaseBody {
     /// A row of the table.
-    pub(crate) fn of_row(row: Row, version: i64) -> Self {
+    pub(crate) fn of_row(row: PlannerPhase, version: i64) -> Self {
         Self {
             id: row.id,
             project_id: row.project_id,

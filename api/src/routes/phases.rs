@@ -4,7 +4,7 @@ use super::asked::{self, NeighboursBody, NewOrder, NewPhase, PhaseChange};
 use super::docs::{WriteHeaders, Writing};
 use super::failure::Failure;
 use super::phase::PhaseBody;
-use super::read;
+use super::read::{self, phase_of};
 use super::sent::{Body, Envelope, Segment, Sent};
 use super::shape::Faults;
 use super::write::{Done, Order, carry_out};
@@ -243,7 +243,7 @@ async fn of_phase(
     let order = Order { project, command, opening: None, envelope, attempted: body, fresh: BTreeSet::new() };
     match carry_out(app, order).await {
         Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V18) => Err(missing(phase)),
-        Err(Failure::Stale(stale)) if stale.current.phase(phase).is_none() => Err(missing(phase)),
+        Err(Failure::Stale(stale)) if phase_of(&stale.current, phase).is_none() => Err(missing(phase)),
         // The phase is gone with its project.
         Err(Failure::Missing(_)) => Err(missing(phase)),
         done => done,

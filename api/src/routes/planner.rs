@@ -6,7 +6,7 @@ pub(crate) mod batch;
 use super::docs::{PlannerAsking, PlannerReading, PlannerWriting, WriteHeaders};
 use super::failure::{Failure, field_errors};
 use super::phase::PhaseBody;
-use super::read;
+use super::read::{self, phase_of};
 use super::sent::{Body, Segment, Sent};
 use super::shape::{self, Faults, Place, Shape};
 use super::write::{no_project, standing_answer};
@@ -96,7 +96,7 @@ async fn phase(State(app): State<App>, asks: Result<Caller, Denied>, phase: Segm
         let missing = || Failure::Missing(format!("Phase {phase} not found"));
         let found = read::standing_of_phase(&app, &caller, phase).await?;
         let found = found.ok_or_else(missing)?;
-        let body = found.phase(phase).ok_or_else(missing)?;
+        let body = phase_of(&found, phase).ok_or_else(missing)?;
         let place = (found.version, found.position);
         Ok(standing_answer(&app, found.project, body.clone(), 1, place).await?)
     };

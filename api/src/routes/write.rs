@@ -2,7 +2,7 @@
 
 use super::failure::{Broken, Failure, Stale};
 use super::phase::PhaseBody;
-use super::read::{self, AssignmentDays};
+use super::read;
 use super::sent::Envelope;
 use crate::app::App;
 use crate::problem::{Problem, unavailable};
@@ -13,6 +13,7 @@ use axum::http::header::ETAG;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use phaseline_domain::{PhaseId, ProjectId, Refusal, Rule, TimelineCommand, Violation};
+use phaseline_projections::planner_view::AssignmentDays;
 use phaseline_store::{Committed, ExecuteError, Quarantine, Request, StoreError};
 use serde::Serialize;
 use serde_json::Value;

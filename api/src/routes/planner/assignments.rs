@@ -12,7 +12,7 @@ use crate::problem::{Problem, bad_request};
 use crate::routes::docs::PlannerPaging;
 use crate::routes::failure::Failure;
 use crate::routes::phase::Assignment;
-use crate::routes::read;
+use crate::routes::read::{self, phase_of};
 use crate::routes::sent::Segment;
 use crate::routes::write::{marked, standing_answer, with_place};
 use axum::extract::rejection::QueryRejection;
@@ -69,7 +69,7 @@ async fn listed(
     let missing = || Failure::Missing(format!("Phase with ID {phase} not found"));
     let found = read::standing_of_phase(app, &caller, phase).await?;
     let found = found.ok_or_else(missing)?;
-    let body = found.phase(phase).ok_or_else(missing)?;
+    let body = phase_of(&found, phase).ok_or_else(missing)?;
     let place = (found.version, found.position);
     let (Some(first), Some(last)) = (&body.start_date, &body.end_date) else {
         return Ok(standing_answer(app, found.project, Vec::<Assignment>::new(), 0, place).await?);

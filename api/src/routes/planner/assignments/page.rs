@@ -6,6 +6,7 @@ use crate::routes::read;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use phaseline_domain::{PhaseId, ProjectId};
+use phaseline_projections::planner_view;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -53,35 +54,10 @@ pub(super) async fn read(
     after: Option<&Last>,
     most: usize,
 ) -> Result<Vec<Assignment>, Box<Problem>> {
-    #[derive(sqlx::FromRow)]
-    struct Row {
-        id: Uuid,
-        resource_id: Uuid,
-        assignment_date: Option<String>,
-        allocation_percentage: Option<String>,
-        capital_percentage: Option<String>,
-        expense_percentage: Option<String>,
-        created_at: Option<String>,
-        updated_at: Option<String>,
-    }
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT a.id, a.resource_id,
-                pg_catalog.to_json(a.assignment_date) OPERATOR(pg_catalog.#>>) '{}' AS assignment_date,
-                a.allocation_percentage::text AS allocation_percentage, a.capital_percentage::text AS capital_percentage,
-                a.expense_percentage::text AS expense_percentage,
-                pg_catalog.to_json(a.created_at) OPERATOR(pg_catalog.#>>) '{}' AS created_at,
-                pg_catalog.to_json(a.updated_at) OPERATOR(pg_catalog.#>>) '{}' AS updated_at
-           FROM phaseline.assignments_of($1, $2::text::date, $3::text::date, $4::text::date, $5, $6) a",
-    )
-    .bind(days.project.uuid())
-    .bind(&days.first)
-    .bind(&days.last)
-    .bind(after.map(|last| last.day.as_str()))
-    .bind(after.map(|last| last.id))
-    .bind(i32::try_from(most).unwrap_or(i32::MAX))
-    .fetch_all(pool)
-    .await
-    .map_err(read::problem)?;
+    let after = after.map(|last| (last.day.as_str(), last.id));
+    let rows = planner_view::assignments(pool, days.project, [&days.first, &days.last], after, most)
+        .await
+        .map_err(read::problem)?;
     let listed = rows.into_iter().map(|row| Assignment {
         id: row.id,
         resource_id: row.resource_id,

@@ -1,0 +1,161 @@
+//! The planner's tables as a service reads them: by functions of schema `phaseline`, since its role has no rights on the tables.
+//!
+//! Values are texts, as they are in the tables: rows that others wrote may hold anything.
+
+mod assignment_days;
+
+pub use assignment_days::AssignmentDays;
+
+use chrono::NaiveDate;
+use phaseline_domain::{DateRange, PhaseId, ProjectId};
+use serde::Deserialize;
+use sqlx::{FromRow, PgPool};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// A project with its phases at one moment.
+#[derive(Clone, Debug)]
+pub struct ProjectView<P> {
+    /// The project.
+    pub project: ProjectId,
+    /// Its stream's version; 0 if the log does not know it.
+    pub version: i64,
+    /// The position of its last event; 0 if there is none.
+    pub position: i64,
+    /// Its first and last day in `public.projects`.
+    pub dates: [Option<String>; 2],
+    /// Its phases by start date.
+    pub phases: Vec<P>,
+}
+
+impl<P> ProjectView<P> {
+    /// The project's dates, if they are dates.
+    pub fn range(&self) -> Option<DateRange> {
+        let [start, end] = &self.dates;
+        let parse = |text: &Option<String>| text.as_deref()?.parse::<NaiveDate>().ok();
+        DateRange::new(parse(start)?, parse(end)?).ok()
+    }
+}
+
+/// A row of `project_phases`.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "the columns of the table")]
+pub struct PlannerPhase {
+    pub id: PhaseId,
+    pub project_id: ProjectId,
+    pub name: Option<String>,
+    pub start_date: Option<String>,
+    pub end_date: Option<String>,
+    pub description: Option<String>,
+    pub capital_budget: Option<String>,
+    pub expense_budget: Option<String>,
+    pub total_budget: Option<String>,
+    /// Assignments of the project on the days of the phase.
+    pub assignment_count: i64,
+    pub created_at: Option<String>,
+    pub updated_at: Option<String>,
+}
+
+/// A row of `resource_assignments`.
+#[derive(Clone, Debug, FromRow)]
+#[expect(missing_docs, reason = "the columns of the table")]
+pub struct PlannerAssignment {
+    pub id: Uuid,
+    pub resource_id: Uuid,
+    pub assignment_date: Option<String>,
+    pub allocation_percentage: Option<String>,
+    pub capital_percentage: Option<String>,
+    pub expense_percentage: Option<String>,
+    pub created_at: Option<String>,
+    pub updated_at: Option<String>,
+}
+
+/// A project and its phases as JSON, for [`parse`], which may take milliseconds; none if the log takes no commands.
+pub async fn project_json(pool: &PgPool, project: ProjectId) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT phaseline.phases_of($1)::pg_catalog.text")
+        .bind(project.uuid())
+        .fetch_one(pool)
+        .await
+}
+
+/// Reads the JSON of [`project_json`]; none if there is no such project. `phase` converts a row, with the stream's version.
+///
+/// # Errors
+/// The JSON is not of that form.
+pub fn parse<P>(
+    project: ProjectId,
+    json: &str,
+    phase: impl Fn(PlannerPhase, i64) -> P,
+) -> Result<Option<ProjectView<P>>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Document {
+        version: i64,
+        position: i64,
+        dates: Option<[Option<String>; 2]>,
+        rows: Vec<PlannerPhase>,
+    }
+    let Document { version, position, dates, rows } = serde_json::from_str(json)?;
+    Ok(dates.map(|dates| ProjectView {
+        project,
+        version,
+        position,
+        dates,
+        phases: rows.into_iter().map(|row| phase(row, version)).collect(),
+    }))
+}
+
+/// The project of a phase that is in the table.
+pub async fn project_of(pool: &PgPool, phase: PhaseId) -> Result<Option<ProjectId>, sqlx::Error> {
+    let project: Option<Uuid> =
+        sqlx::query_scalar("SELECT phaseline.project_of($1)").bind(phase.uuid()).fetch_one(pool).await?;
+    Ok(project.map(ProjectId::from))
+}
+
+/// Assignment counts per day of these projects; those without assignments are left out.
+pub async fn assignment_days(
+    pool: &PgPool,
+    projects: &[ProjectId],
+) -> Result<HashMap<ProjectId, AssignmentDays>, sqlx::Error> {
+    let ids: Vec<Uuid> = projects.iter().map(|project| project.uuid()).collect();
+    let days: Vec<(Uuid, Option<String>, i64)> = sqlx::query_as(
+        "SELECT d.project, pg_catalog.to_json(d.day) OPERATOR(pg_catalog.#>>) '{}', d.assignments
+           FROM phaseline.assignment_days($1) d",
+    )
+    .bind(ids)
+    .fetch_all(pool)
+    .await?;
+    let mut counted: HashMap<ProjectId, Vec<(Option<NaiveDate>, i64)>> = HashMap::new();
+    for (project, day, count) in days {
+        let day = day.and_then(|day| day.parse().ok());
+        counted.entry(project.into()).or_default().push((day, count));
+    }
+    Ok(counted.into_iter().map(|(project, counts)| (project, AssignmentDays::of(counts))).collect())
+}
+
+/// The assignments of a project on the dates from the first to the last, both included, by date and id: at most `limit` of those
+/// behind `after`.
+pub async fn assignments(
+    pool: &PgPool,
+    project: ProjectId,
+    [first, last]: [&str; 2],
+    after: Option<(&str, Uuid)>,
+    limit: usize,
+) -> Result<Vec<PlannerAssignment>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT a.id, a.resource_id,
+                pg_catalog.to_json(a.assignment_date) OPERATOR(pg_catalog.#>>) '{}' AS assignment_date,
+                a.allocation_percentage::text AS allocation_percentage, a.capital_percentage::text AS capital_percentage,
+                a.expense_percentage::text AS expense_percentage,
+                pg_catalog.to_json(a.created_at) OPERATOR(pg_catalog.#>>) '{}' AS created_at,
+                pg_catalog.to_json(a.updated_at) OPERATOR(pg_catalog.#>>) '{}' AS updated_at
+           FROM phaseline.assignments_of($1, $2::text::date, $3::text::date, $4::text::date, $5, $6) a",
+    )
+    .bind(project.uuid())
+    .bind(first)
+    .bind(last)
+    .bind(after.map(|(date, _)| date))
+    .bind(after.map(|(_, id)| id))
+    .bind(i32::try_from(limit).unwrap_or(i32::MAX))
+    .fetch_all(pool)
+    .await
+}

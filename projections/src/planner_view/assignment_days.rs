@@ -1,0 +1,85 @@
+//! Assignment counts per day.
+
+use chrono::NaiveDate;
+
+/// How many assignments a project has on each day.
+#[derive(Clone, Debug, Default)]
+pub struct AssignmentDays {
+    /// Days that have any, by day, with how many there are up to and on that day.
+    days: Vec<(NaiveDate, i64)>,
+    /// How many there are on days that are no days of the calendar, such as `infinity`.
+    odd: i64,
+}
+
+impl AssignmentDays {
+    pub(super) fn of(counts: impl IntoIterator<Item = (Option<NaiveDate>, i64)>) -> Self {
+        let mut found = Self::default();
+        let mut sum = 0;
+        for (day, count) in counts {
+            match day {
+                Some(day) => {
+                    sum += count;
+                    found.days.push((day, sum));
+                }
+                None => found.odd += count,
+            }
+        }
+        found
+    }
+
+    /// How many there are on these days, both ends included.
+    pub fn within(&self, first: NaiveDate, last: NaiveDate) -> i64 {
+        let up_to =
+            |end: usize| end.checked_sub(1).and_then(|at| self.days.get(at)).map_or(0, |(_, sum)| *sum);
+        let before = self.days.partition_point(|(day, _)| *day < first);
+        let until = self.days.partition_point(|(day, _)| *day <= last);
+        if until <= before { 0 } else { up_to(until) - up_to(before) }
+    }
+
+    /// How many there are at all.
+    pub fn total(&self) -> i64 {
+        self.days.last().map_or(0, |(_, sum)| *sum) + self.odd
+    }
+
+    /// How many there are on no day of the calendar.
+    pub const fn odd(&self) -> i64 {
+        self.odd
+    }
+
+    /// Each day with how many there are on it.
+    pub fn each(&self) -> impl Iterator<Item = (NaiveDate, i64)> + '_ {
+        let mut before = 0;
+        self.days.iter().map(move |(day, sum)| {
+            let count = sum - before;
+            before = *sum;
+            (*day, count)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assignments_are_counted_by_day_with_both_ends() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let days = AssignmentDays::of([
+            (Some(day("2024-01-01")), 2),
+            (Some(day("2024-01-03")), 5),
+            (Some(day("2024-01-09")), 1),
+            (None, 4),
+        ]);
+        for (first, last, count) in [
+            ("2024-01-01", "2024-01-03", 7),
+            ("2024-01-02", "2024-01-02", 0),
+            ("2024-01-03", "2024-01-09", 6),
+            ("2024-01-10", "2024-02-01", 0),
+            ("2024-01-09", "2024-01-01", 0),
+        ] {
+            assert_eq!(days.within(day(first), day(last)), count, "{first} to {last}");
+        }
+        assert_eq!((days.total(), days.odd()), (12, 4));
+        assert_eq!(days.each().map(|(_, count)| count).collect::<Vec<_>>(), [2, 5, 1]);
+    }
+}
