@@ -11,6 +11,7 @@ mod asked;
 pub(crate) mod counting;
 mod docs;
 mod failure;
+pub(crate) mod headers;
 mod history;
 mod phase;
 mod phases;

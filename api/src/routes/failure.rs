@@ -1,9 +1,9 @@
 //! Why a route did not do what it was asked, and the two forms in which that is answered: the planner's own for its own
 //! routes, problem details for all others.
 
+use super::headers::with_place;
 use super::read::Standing;
 use super::shape::{Faults, MOST_FAULTS};
-use super::write::with_place;
 use crate::auth::Denied;
 use crate::problem::{FieldError, Problem, conflict, invalid, not_found};
 use crate::request;

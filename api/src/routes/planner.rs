@@ -5,11 +5,12 @@ pub(crate) mod batch;
 
 use super::docs::{PlannerAsking, PlannerReading, PlannerWriting, WriteHeaders};
 use super::failure::{Failure, field_errors};
+use super::headers::standing_answer;
 use super::phase::PhaseBody;
 use super::read::{self, phase_of};
 use super::sent::{Body, Segment, Sent};
 use super::shape::{self, Faults, Place, Shape};
-use super::write::{no_project, standing_answer};
+use super::write::no_project;
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::{conflict, internal, is_zero};

@@ -3,12 +3,13 @@
 use super::asked::{self, Days, NewOrder, NewPhase, PhaseChange};
 use super::docs::Asking;
 use super::failure::{Failure, field_errors};
+use super::headers::answer;
 use super::planner::batch::Entry;
 use super::read;
 use super::sent::{Segment, Sent};
 use super::shape::{Faults, Place, Shape};
 use super::timeline::opening;
-use super::write::{answer, of_store};
+use super::write::of_store;
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::{FieldError, is_zero};

@@ -3,11 +3,12 @@
 use super::asked::{self, Days};
 use super::docs::{Reading, WriteHeaders, Writing};
 use super::failure::{Broken, Failure, Stale};
+use super::headers::standing_answer;
 use super::phase::PhaseBody;
 use super::read;
 use super::sent::{Envelope, Segment, Sent};
 use super::shape::Faults;
-use super::write::{Done, Order, carry_out, no_project, standing_answer};
+use super::write::{Done, Order, carry_out, no_project};
 use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
 use axum::extract::State;
