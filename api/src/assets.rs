@@ -1,8 +1,8 @@
 //! `/openapi.json`, and the page at `/docs`: served compressed as they are kept, since to compress the page's program takes a
 //! fifth of a second, and anybody may ask for it.
 
-use crate::app::App;
 use crate::problem::{internal, not_found};
+use crate::state::AppState;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Path;
@@ -28,7 +28,7 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 const KEPT: &str = "public, max-age=3600";
 
 /// The routes.
-pub(crate) fn router(description: &OpenApi) -> Router<App> {
+pub(crate) fn router(description: &OpenApi) -> Router<AppState> {
     let description =
         description.to_json().map_err(io::Error::other).and_then(|json| Packed::of(json.as_bytes()));
     let description = Arc::new(

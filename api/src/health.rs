@@ -4,7 +4,7 @@ mod commands;
 
 pub(crate) use commands::CommandHealth;
 
-use crate::app::App;
+use crate::state::AppState;
 use crate::{pool, telemetry};
 use axum::Json;
 use axum::extract::State;
@@ -23,7 +23,7 @@ use utoipa_axum::routes;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The routes.
-pub(crate) fn router() -> OpenApiRouter<App> {
+pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(livez)).routes(routes!(readyz)).routes(routes!(metrics))
 }
 
@@ -38,7 +38,7 @@ async fn livez() -> Json<Health> {
     (status = OK, body = Health),
     (status = SERVICE_UNAVAILABLE, body = Health),
 ))]
-async fn readyz(State(app): State<App>) -> Response {
+async fn readyz(State(app): State<AppState>) -> Response {
     let health = Health::of(reasons(&app).await);
     let status = if health.reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(health)).into_response()
@@ -46,7 +46,7 @@ async fn readyz(State(app): State<App>) -> Response {
 
 /// Counters and measurements, as Prometheus reads them
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = OK, body = String, content_type = "text/plain")))]
-async fn metrics(State(app): State<App>) -> impl IntoResponse {
+async fn metrics(State(app): State<AppState>) -> impl IntoResponse {
     telemetry::sample(&app).await;
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.telemetry.text())
 }
@@ -82,7 +82,7 @@ impl Reason {
 }
 
 /// Why requests cannot be carried out.
-async fn reasons(app: &App) -> Vec<Reason> {
+async fn reasons(app: &AppState) -> Vec<Reason> {
     match tokio::time::timeout(PATIENCE, look(app)).await {
         Ok(Ok(None)) => app.commands.reason().into_iter().collect(),
         Ok(Ok(Some(reason))) => vec![reason],
@@ -115,7 +115,7 @@ fn locked(what: &str) -> Reason {
 }
 
 /// Looks in a transaction that is rolled back: nothing is written, and locks go at once.
-async fn look(app: &App) -> Result<Option<Reason>, StoreError> {
+async fn look(app: &AppState) -> Result<Option<Reason>, StoreError> {
     let mut connection = app.pool.acquire().await?;
     let mut transaction = connection.begin().await?;
     sqlx::query("SET LOCAL lock_timeout = '500ms'").execute(&mut *transaction).await?;
@@ -163,7 +163,7 @@ async fn obstacle(connection: &mut PgConnection) -> Result<Option<Reason>, Store
 }
 
 /// What a connection of its own says, when those of the pool do not answer.
-async fn ask_directly(app: &App) -> Reason {
+async fn ask_directly(app: &AppState) -> Reason {
     match pool::probe(&app.pool.connect_options(), &app.settings, PATIENCE).await {
         Ok(()) => Reason::new(
             "busy",

@@ -1,8 +1,8 @@
 //! Which host a request names, and, without tokens, which page it comes from.
 
-use crate::app::App;
 use crate::auth::Auth;
 use crate::problem::{Problem, bad_request, not_json};
+use crate::state::AppState;
 use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
@@ -16,7 +16,7 @@ use std::net::IpAddr;
 const FETCH_SITE: &str = "sec-fetch-site";
 
 /// Refuses a request that names no host, or several; without tokens also one that a foreign page in a browser may have sent.
-pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn check(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let checked = named_hosts(&request).and_then(|hosts| match app.settings.auth {
         Auth::Off => check_origin(&request, &hosts),
         Auth::Tokens { .. } => Ok(()),

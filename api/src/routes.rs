@@ -1,35 +1,39 @@
 //! The routes of timelines and phases.
 //!
-//! - `planner` are those that the planner's own service has, in its own form.
-//! - `phases` change one phase or the order, `timeline` the project's days; `preview` says what they would do, `history` what
-//!   was done. `asked` is what their bodies ask for.
-//! - `read` asks the database, `write` gives commands to the store; `phase` is what answers show of a phase.
-//! - `sent` is what a request brings along, `shape` reads its body and says everything that is wrong with it.
-//! - `failure` is every answer that is no success, in both forms; `docs` describes them.
+//! - `planner` has the routes of the planner's own service, in its own form.
+//! - `phases` changes one phase or the order, `timeline` the project's dates; `preview` returns what they would do, `history` what
+//!   was done.
+//! - `requests` has the bodies of requests, `responses` those of phases and assignments.
+//! - `write_request` extracts body, preconditions and key of a request; `validate` reads a body and collects all that is wrong
+//!   with it.
+//! - `project_view` reads a project for a response; `execute` hands a command to the store.
+//! - `headers` adds a timeline's version to a response; `error` is every response that is not a success, in both forms;
+//!   `openapi` describes them.
+//! - `assignment_loader` counts assignments for many requests by one query.
 
-mod asked;
-pub(crate) mod counting;
-mod docs;
-mod failure;
+pub(crate) mod assignment_loader;
+mod error;
+mod execute;
 pub(crate) mod headers;
 mod history;
-mod phase;
+mod openapi;
 mod phases;
 mod planner;
 mod preview;
-mod read;
-mod sent;
-mod shape;
+mod project_view;
+mod requests;
+mod responses;
 mod timeline;
-mod write;
+mod validate;
+mod write_request;
 
-use crate::app::App;
+use crate::state::AppState;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 /// All of them.
-pub(crate) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(docs::Components::openapi())
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::Components::openapi())
         .merge(planner::router())
         .merge(phases::router())
         .merge(timeline::router())

@@ -1,10 +1,10 @@
 //! Puts everything together, and serves it until it is told to stop.
 
-use crate::app::App;
 use crate::connections::Limits;
 use crate::openapi::Description;
 use crate::settings::Settings;
-use crate::{assets, connections, health, manners, routes};
+use crate::state::AppState;
+use crate::{assets, connections, health, middleware, routes};
 use axum::Router;
 use sqlx::PgPool;
 use std::sync::Arc;
@@ -30,19 +30,19 @@ pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    let app = App::new(pool, settings);
+    let app = AppState::new(pool, settings);
     serve_routes(listener, all_routes(), app, shutdown).await;
 }
 
 /// The same with routes of the caller's own; see [`all_routes`].
 pub async fn serve_routes(
     listener: TcpListener,
-    routes: Router<App>,
-    app: App,
+    routes: Router<AppState>,
+    app: AppState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    let reserve = manners::around(manners::health_only(routes.clone()), &app).with_state(app.clone());
-    let router = manners::around(routes, &app).with_state(app.clone());
+    let reserve = middleware::around(middleware::health_only(routes.clone()), &app).with_state(app.clone());
+    let router = middleware::around(routes, &app).with_state(app.clone());
     let told = Arc::new(tokio::sync::Notify::new());
     let tell = Arc::clone(&told);
     let stop = async move {
@@ -89,7 +89,7 @@ pub async fn serve_routes(
 }
 
 /// All routes of the service, without the manners that [`serve_routes`] puts around them.
-pub fn all_routes() -> Router<App> {
+pub fn all_routes() -> Router<AppState> {
     let routes =
         OpenApiRouter::with_openapi(Description::openapi()).merge(health::router()).merge(routes::router());
     let (routes, description) = routes.split_for_parts();

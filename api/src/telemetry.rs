@@ -1,6 +1,6 @@
 //! What is counted and measured, for Prometheus.
 
-use crate::app::App;
+use crate::state::AppState;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use phaseline_store::{StoreError, schema};
@@ -120,7 +120,7 @@ fn describe() {
 
 /// Takes what is not counted but looked up: called before each answer of `/metrics`.
 #[expect(clippy::cast_precision_loss, reason = "Prometheus knows numbers of that kind only")]
-pub(crate) async fn sample(app: &App) {
+pub(crate) async fn sample(app: &AppState) {
     let (size, idle) = (app.pool.size(), app.pool.num_idle());
     let looked_up = lookup(app).await;
     app.telemetry.record(|| {
@@ -147,7 +147,7 @@ struct LookedUp {
     oldest_snapshot: Option<f64>,
 }
 
-async fn lookup(app: &App) -> Result<LookedUp, StoreError> {
+async fn lookup(app: &AppState) -> Result<LookedUp, StoreError> {
     let mut connection = app.pool.acquire().await?;
     let mut found = LookedUp::default();
     match schema::installed(&mut connection).await {

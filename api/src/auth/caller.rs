@@ -2,9 +2,9 @@
 
 use super::keys::Refused;
 use super::{Auth, Scope, ScopeSet};
-use crate::app::App;
 use crate::problem::Problem;
 use crate::request;
+use crate::state::AppState;
 use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, HeaderMap};
 use axum::http::request::Parts;
@@ -133,10 +133,10 @@ fn fits(name: &str) -> bool {
     name.len() <= LONGEST_NAME && !name.chars().any(|c| c.is_control() || is_invisible(c))
 }
 
-impl FromRequestParts<App> for Caller {
+impl FromRequestParts<AppState> for Caller {
     type Rejection = Denied;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Denied> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Denied> {
         let caller = match &app.settings.auth {
             Auth::Off => Self::anonymous(),
             Auth::Tokens { keys, rules } => {

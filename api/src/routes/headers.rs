@@ -1,7 +1,7 @@
 //! Responses with the headers that say which version of a timeline they show.
 
-use crate::app::App;
 use crate::problem::Problem;
+use crate::state::AppState;
 use crate::work::{MANY, aside_if};
 use axum::Json;
 use axum::http::header::ETAG;
@@ -39,7 +39,7 @@ pub(crate) fn with_place(mut response: Response, version: i64, position: i64) ->
 
 /// An answer with what stands in the tables, as [`answer`], marked if the log cannot say whether it is right.
 pub(crate) async fn standing_answer(
-    app: &App,
+    app: &AppState,
     project: ProjectId,
     body: impl Serialize + Send + 'static,
     entries: usize,
@@ -51,7 +51,7 @@ pub(crate) async fn standing_answer(
 
 /// The same for an answer that is there.
 pub(crate) async fn marked(
-    app: &App,
+    app: &AppState,
     project: ProjectId,
     mut response: Response,
 ) -> Result<Response, Box<Problem>> {

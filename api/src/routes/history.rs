@@ -2,16 +2,16 @@
 
 mod cursor;
 
-use super::asked;
-use super::docs::Reading;
-use super::failure::Failure;
+use super::error::Failure;
+use super::execute::no_project;
 use super::headers::{mark, with_place};
-use super::read;
-use super::sent::Segment;
-use super::write::no_project;
-use crate::app::App;
+use super::openapi::Reading;
+use super::project_view;
+use super::requests;
+use super::write_request::Segment;
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::{Problem, internal};
+use crate::state::AppState;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -33,7 +33,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 /// The routes.
-pub(crate) fn router() -> OpenApiRouter<App> {
+pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(of_project)).routes(routes!(of_phase))
 }
 
@@ -159,7 +159,7 @@ type Queried = Result<Query<HashMap<String, String>>, QueryRejection>;
         Reading,
     ))]
 async fn of_project(
-    State(app): State<App>,
+    State(app): State<AppState>,
     asks: Result<Caller, Denied>,
     project: Segment,
     query: Queried,
@@ -167,7 +167,7 @@ async fn of_project(
     let told = async {
         let caller = asks?;
         caller.need(Scope::HistoryRead)?;
-        let project: ProjectId = asked::id("project", &project.0)?;
+        let project: ProjectId = requests::id("project", &project.0)?;
         caller.need_project(project)?;
         tell(&app, project, None, &format!("/api/v1/projects/{project}/history"), query).await
     };
@@ -193,7 +193,7 @@ async fn of_project(
         Reading,
     ))]
 async fn of_phase(
-    State(app): State<App>,
+    State(app): State<AppState>,
     asks: Result<Caller, Denied>,
     phase: Segment,
     query: Queried,
@@ -201,16 +201,16 @@ async fn of_phase(
     let told = async {
         let caller = asks?;
         caller.need(Scope::HistoryRead)?;
-        let phase: PhaseId = asked::id("phase", &phase.0)?;
+        let phase: PhaseId = requests::id("phase", &phase.0)?;
         let missing = || Failure::Missing(format!("Phase with ID {phase} not found"));
-        let project = read::past_project_of(&app, &caller, phase).await?.ok_or_else(missing)?;
+        let project = project_view::past_project_of(&app, &caller, phase).await?.ok_or_else(missing)?;
         tell(&app, project, Some(phase), &format!("/api/v1/phases/{phase}/history"), query).await
     };
     told.await.unwrap_or_else(Failure::into_problem)
 }
 
 async fn tell(
-    app: &App,
+    app: &AppState,
     project: ProjectId,
     phase: Option<PhaseId>,
     path: &str,
@@ -238,7 +238,7 @@ async fn tell(
     };
     app.store.history_each(project, each).await.map_err(Problem::from)?;
     drop(reading);
-    if version == 0 && read::standing(app, project).await?.is_none() {
+    if version == 0 && project_view::standing(app, project).await?.is_none() {
         return Err(Failure::Missing(no_project(project)));
     }
     let (entries, more) = told.page();
@@ -258,19 +258,19 @@ async fn tell(
 }
 
 /// The log's id, which cursors carry; none of an installation without a head, whose histories are empty.
-async fn log_id(app: &App) -> Result<Uuid, Failure> {
-    let mut connection = app.pool.acquire().await.map_err(read::problem)?;
+async fn log_id(app: &AppState) -> Result<Uuid, Failure> {
+    let mut connection = app.pool.acquire().await.map_err(project_view::problem)?;
     match schema::log_id(&mut connection).await {
         Ok(id) => Ok(id),
         Err(StoreError::NotInstalled) => Ok(Uuid::nil()),
-        Err(StoreError::Database(error)) => Err(read::problem(error).into()),
+        Err(StoreError::Database(error)) => Err(project_view::problem(error).into()),
         Err(error) => Err(Problem::from(error).into()),
     }
 }
 
 /// The marks on a history's events.
-async fn marks(app: &App, project: ProjectId) -> Result<Vec<SkippedEvent>, Failure> {
-    let mut connection = app.pool.acquire().await.map_err(read::problem)?;
+async fn marks(app: &AppState, project: ProjectId) -> Result<Vec<SkippedEvent>, Failure> {
+    let mut connection = app.pool.acquire().await.map_err(project_view::problem)?;
     Ok(skip::of_stream(&mut connection, project.uuid()).await.map_err(Problem::from)?)
 }
 

@@ -1,16 +1,16 @@
 //! One phase at a time: create, change, remove; and their order.
 
-use super::asked::{self, NeighboursBody, NewOrder, NewPhase, PhaseChange};
-use super::docs::{WriteHeaders, Writing};
-use super::failure::Failure;
-use super::phase::PhaseBody;
-use super::read::{self, phase_of};
-use super::sent::{Body, Envelope, Segment, Sent};
-use super::shape::Faults;
-use super::write::{Done, Order, carry_out};
-use crate::app::App;
+use super::error::Failure;
+use super::execute::{Executed, WriteCommand, carry_out};
+use super::openapi::{WriteHeaders, Writing};
+use super::project_view::{self, phase_of};
+use super::requests::{self, NeighboursBody, NewOrder, NewPhase, PhaseChange};
+use super::responses::PhaseResponse;
+use super::validate::FieldErrors;
+use super::write_request::{Body, Preconditions, Segment, WriteRequest};
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::bad_request;
+use crate::state::AppState;
 use axum::extract::{Query, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
@@ -24,7 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// The routes.
-pub(crate) fn router() -> OpenApiRouter<App> {
+pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(create))
         .routes(routes!(change))
@@ -37,14 +37,14 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 #[schema(as = ChangedPhase)]
 struct OneOfAll {
     /// The phase.
-    #[schema(value_type = PhaseBody)]
-    phase: Option<PhaseBody>,
+    #[schema(value_type = PhaseResponse)]
+    phase: Option<PhaseResponse>,
     /// All phases by start date, after the change.
-    phases: Vec<PhaseBody>,
+    phases: Vec<PhaseResponse>,
 }
 
 impl OneOfAll {
-    fn of(done: &Done, id: PhaseId) -> Self {
+    fn of(done: &Executed, id: PhaseId) -> Self {
         Self { phase: done.phase(id).cloned(), phases: done.phases.clone() }
     }
 }
@@ -54,7 +54,7 @@ impl OneOfAll {
 #[schema(as = ChangedPhases)]
 struct All {
     /// The phases by start date, after the change.
-    phases: Vec<PhaseBody>,
+    phases: Vec<PhaseResponse>,
 }
 
 /// Who asks, if it may write.
@@ -78,21 +78,27 @@ fn writer(asks: Result<Caller, Denied>) -> Result<Caller, Failure> {
         Writing,
     ))]
 async fn create(
-    State(app): State<App>,
+    State(app): State<AppState>,
     asks: Result<Caller, Denied>,
     project: Segment,
-    mut sent: Sent,
+    mut sent: WriteRequest,
 ) -> Response {
     let created = async {
         let caller = writer(asks)?;
-        let project: ProjectId = asked::id("project", &project.0)?;
+        let project: ProjectId = requests::id("project", &project.0)?;
         caller.need_project(project)?;
-        let (asked, body) = sent.read::<NewPhase>(&app, Faults::default()).await?;
+        let (asked, body) = sent.read::<NewPhase>(&app, FieldErrors::default()).await?;
         let envelope = sent.envelope(&caller, &body)?;
         let id = envelope.new_id(0);
         let (command, fresh) = (asked.command(id), BTreeSet::from([id]));
-        let order =
-            Order { project, command, opening: None, envelope: &envelope, attempted: &body.json, fresh };
+        let order = WriteCommand {
+            project,
+            command,
+            opening: None,
+            envelope: &envelope,
+            attempted: &body.json,
+            fresh,
+        };
         let done = carry_out(&app, order).await?;
         let body = OneOfAll::of(&done, id);
         let mut response = done.answer(StatusCode::CREATED, body).await?;
@@ -117,17 +123,17 @@ async fn create(
         Writing,
     ))]
 async fn change(
-    State(app): State<App>,
+    State(app): State<AppState>,
     asks: Result<Caller, Denied>,
     phase: Segment,
-    mut sent: Sent,
+    mut sent: WriteRequest,
 ) -> Response {
     let changed = async {
         let caller = writer(asks)?;
-        let phase: PhaseId = asked::id("phase", &phase.0)?;
+        let phase: PhaseId = requests::id("phase", &phase.0)?;
         let has_key = sent.key()?.is_some();
         let project = locate(&app, &caller, phase, has_key).await?;
-        let (change, body) = sent.read::<PhaseChange>(&app, Faults::default()).await?;
+        let (change, body) = sent.read::<PhaseChange>(&app, FieldErrors::default()).await?;
         let envelope = sent.envelope(&caller, &body)?;
         let done = of_phase(&app, (project, phase), change.command(phase), &envelope, &body.json).await?;
         Ok(done.answer(StatusCode::OK, OneOfAll::of(&done, phase)).await?)
@@ -150,20 +156,20 @@ async fn change(
         Writing,
     ))]
 async fn remove(
-    State(app): State<App>,
+    State(app): State<AppState>,
     asks: Result<Caller, Denied>,
     phase: Segment,
     query: Result<Query<HashMap<String, String>>, axum::extract::rejection::QueryRejection>,
-    sent: Sent,
+    sent: WriteRequest,
 ) -> Response {
     // An unread body can go to another thread, a reference to it cannot.
     let removed = async move {
         let caller = writer(asks)?;
-        let phase_id: PhaseId = asked::id("phase", &phase.0)?;
+        let phase_id: PhaseId = requests::id("phase", &phase.0)?;
         let Query(query) = query.map_err(crate::problem::Problem::from)?;
         let neighbours = match query.get("neighbours") {
             None => phaseline_domain::Neighbours::default(),
-            Some(word) => asked::neighbours(word)
+            Some(word) => requests::neighbours(word)
                 .ok_or_else(|| bad_request(format!("neighbours is adjust or refuse, not {word:?}")))?,
         };
         let has_key = sent.key()?.is_some();
@@ -190,19 +196,19 @@ async fn remove(
         Writing,
     ))]
 async fn reorder(
-    State(app): State<App>,
+    State(app): State<AppState>,
     asks: Result<Caller, Denied>,
     project: Segment,
-    mut sent: Sent,
+    mut sent: WriteRequest,
 ) -> Response {
     let reordered = async {
         let caller = writer(asks)?;
-        let project: ProjectId = asked::id("project", &project.0)?;
+        let project: ProjectId = requests::id("project", &project.0)?;
         caller.need_project(project)?;
-        let (order, body) = sent.read::<NewOrder>(&app, Faults::default()).await?;
+        let (order, body) = sent.read::<NewOrder>(&app, FieldErrors::default()).await?;
         let envelope = sent.envelope(&caller, &body)?;
         let command = order.command();
-        let order = Order {
+        let order = WriteCommand {
             project,
             command,
             opening: None,
@@ -222,25 +228,31 @@ fn missing(phase: PhaseId) -> Failure {
 
 /// Finds a phase's project before the body is read. A phase that is not there and one that the caller may not see take the
 /// same way.
-async fn locate(app: &App, caller: &Caller, phase: PhaseId, has_key: bool) -> Result<ProjectId, Failure> {
+async fn locate(
+    app: &AppState,
+    caller: &Caller,
+    phase: PhaseId,
+    has_key: bool,
+) -> Result<ProjectId, Failure> {
     // With a key the phase may be gone by this very request, sent before: then its project is in the log only.
     let project = if has_key {
-        read::past_project_of(app, caller, phase).await?
+        project_view::past_project_of(app, caller, phase).await?
     } else {
-        read::project_of(app, caller, phase).await?
+        project_view::project_of(app, caller, phase).await?
     };
     project.ok_or_else(|| missing(phase))
 }
 
 /// Carries out a command about one phase.
 async fn of_phase(
-    app: &App,
+    app: &AppState,
     (project, phase): (ProjectId, PhaseId),
     command: TimelineCommand,
-    envelope: &Envelope,
+    envelope: &Preconditions,
     body: &Value,
-) -> Result<Done, Failure> {
-    let order = Order { project, command, opening: None, envelope, attempted: body, fresh: BTreeSet::new() };
+) -> Result<Executed, Failure> {
+    let order =
+        WriteCommand { project, command, opening: None, envelope, attempted: body, fresh: BTreeSet::new() };
     match carry_out(app, order).await {
         Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V18) => Err(missing(phase)),
         Err(Failure::Stale(stale)) if phase_of(&stale.current, phase).is_none() => Err(missing(phase)),

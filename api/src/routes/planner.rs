@@ -3,17 +3,17 @@
 mod assignments;
 pub(crate) mod batch;
 
-use super::docs::{PlannerAsking, PlannerReading, PlannerWriting, WriteHeaders};
-use super::failure::{Failure, field_errors};
+use super::error::{Failure, field_errors};
+use super::execute::no_project;
 use super::headers::standing_answer;
-use super::phase::PhaseBody;
-use super::read::{self, phase_of};
-use super::sent::{Body, Segment, Sent};
-use super::shape::{self, Faults, Place, Shape};
-use super::write::no_project;
-use crate::app::App;
+use super::openapi::{PlannerAsking, PlannerReading, PlannerWriting, WriteHeaders};
+use super::project_view::{self, phase_of};
+use super::responses::PhaseResponse;
+use super::validate::{self, FieldErrors, JsonPath, Shape};
+use super::write_request::{Body, Segment, WriteRequest};
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::{conflict, internal, is_zero};
+use crate::state::AppState;
 use crate::work::{MANY, aside_if};
 use axum::Json;
 use axum::extract::State;
@@ -29,7 +29,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 /// The routes.
-pub(crate) fn router() -> OpenApiRouter<App> {
+pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(batch::batch))
         .routes(routes!(list))
@@ -40,8 +40,8 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 
 /// An id in the path, or the planner's answer to one that is none.
 fn id<T: From<Uuid>>(name: &str, Segment(text): &Segment) -> Result<T, Failure> {
-    let mut faults = Faults::default();
-    let id = shape::in_path(name, text, &mut faults);
+    let mut faults = FieldErrors::default();
+    let id = validate::in_path(name, text, &mut faults);
     Ok(faults.none_or(id)?)
 }
 
@@ -58,20 +58,21 @@ fn caller(caller: Result<Caller, Denied>, scope: Scope) -> Result<Caller, Failur
 #[utoipa::path(get, path = "/api/v1/projects/{project_id}/phases", tag = "planner", operation_id = "list_phases",
     params(("project_id" = Uuid, Path)), security(("bearer" = ["phases:read"])),
     responses(
-        (status = OK, body = [PhaseBody], headers(
+        (status = OK, body = [PhaseResponse], headers(
             ("ETag" = String, description = "The timeline's version."),
             ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
             ("Phaseline-Quarantine" = String, description = "If the timeline is in quarantine: the positions of the events \
              that cannot be read, the first ten."))),
         PlannerReading,
     ))]
-async fn list(State(app): State<App>, asks: Result<Caller, Denied>, project: Segment) -> Response {
+async fn list(State(app): State<AppState>, asks: Result<Caller, Denied>, project: Segment) -> Response {
     let listed = async {
         let caller = caller(asks, Scope::PhasesRead)?;
         let project: ProjectId = id("project_id", &project)?;
         caller.need_project(project)?;
-        let found =
-            read::standing(&app, project).await?.ok_or_else(|| Failure::Missing(no_project(project)))?;
+        let found = project_view::standing(&app, project)
+            .await?
+            .ok_or_else(|| Failure::Missing(no_project(project)))?;
         let place = (found.version, found.position);
         let phases = found.phases.len();
         Ok(standing_answer(&app, project, found.phases, phases, place).await?)
@@ -83,19 +84,19 @@ async fn list(State(app): State<App>, asks: Result<Caller, Denied>, project: Seg
 #[utoipa::path(get, path = "/api/v1/phases/{phase_id}", tag = "planner", operation_id = "get_phase",
     params(("phase_id" = Uuid, Path)), security(("bearer" = ["phases:read"])),
     responses(
-        (status = OK, body = PhaseBody, headers(
+        (status = OK, body = PhaseResponse, headers(
             ("ETag" = String, description = "The timeline's version."),
             ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
             ("Phaseline-Quarantine" = String, description = "If the timeline is in quarantine: the positions of the events \
              that cannot be read, the first ten."))),
         PlannerReading,
     ))]
-async fn phase(State(app): State<App>, asks: Result<Caller, Denied>, phase: Segment) -> Response {
+async fn phase(State(app): State<AppState>, asks: Result<Caller, Denied>, phase: Segment) -> Response {
     let found = async {
         let caller = caller(asks, Scope::PhasesRead)?;
         let phase: PhaseId = id("phase_id", &phase)?;
         let missing = || Failure::Missing(format!("Phase {phase} not found"));
-        let found = read::standing_of_phase(&app, &caller, phase).await?;
+        let found = project_view::standing_of_phase(&app, &caller, phase).await?;
         let found = found.ok_or_else(missing)?;
         let body = phase_of(&found, phase).ok_or_else(missing)?;
         let place = (found.version, found.position);
@@ -121,7 +122,7 @@ struct Checked {
 }
 
 impl Shape for Checked {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
         let id = faults.optional(members, place, "id");
         let name = faults.required(members, place, "name");
@@ -164,15 +165,15 @@ struct ValidationError {
     operation_id = "validate_phases", params(("project_id" = Uuid, Path)), request_body = [Checked],
     security(("bearer" = ["phases:read"])), responses((status = OK, body = Validation), PlannerAsking))]
 async fn validation(
-    State(app): State<App>,
+    State(app): State<AppState>,
     asks: Result<Caller, Denied>,
     project: Segment,
-    mut sent: Sent,
+    mut sent: WriteRequest,
 ) -> Response {
     let checked = async {
         let caller = caller(asks, Scope::PhasesRead)?;
         let (project, phases, _body) = received::<Vec<Checked>>(&app, &caller, &project, &mut sent).await?;
-        let found = read::standing(&app, project).await?;
+        let found = project_view::standing(&app, project).await?;
         let found = found.ok_or_else(|| Failure::Missing(format!("Project {project} not found")))?;
         let range = found.range().ok_or_else(|| no_days(project))?;
         let (errors, more_errors) =
@@ -208,13 +209,13 @@ fn check(range: DateRange, phases: &[Checked]) -> Vec<Violation> {
 
 /// A request about a project with its body. What is wrong with the id is told together with what is wrong with the body.
 async fn received<T: Shape + Send + 'static>(
-    app: &App,
+    app: &AppState,
     caller: &Caller,
     Segment(project): &Segment,
-    sent: &mut Sent,
+    sent: &mut WriteRequest,
 ) -> Result<(ProjectId, T, Body), Failure> {
-    let mut faults = Faults::default();
-    let project: Option<ProjectId> = shape::in_path("project_id", project, &mut faults);
+    let mut faults = FieldErrors::default();
+    let project: Option<ProjectId> = validate::in_path("project_id", project, &mut faults);
     if let Some(project) = project {
         caller.need_project(project)?;
     }

@@ -1,18 +1,18 @@
 //! What a command would do: to the phases, and to the assignments on their days. Nothing is written.
 
-use super::asked::{self, Days, NewOrder, NewPhase, PhaseChange};
-use super::docs::Asking;
-use super::failure::{Failure, field_errors};
+use super::error::{Failure, field_errors};
+use super::execute::of_store;
 use super::headers::answer;
+use super::openapi::Asking;
 use super::planner::batch::Entry;
-use super::read;
-use super::sent::{Segment, Sent};
-use super::shape::{Faults, Place, Shape};
+use super::project_view;
+use super::requests::{self, Days, NewOrder, NewPhase, PhaseChange};
 use super::timeline::opening;
-use super::write::of_store;
-use crate::app::App;
+use super::validate::{FieldErrors, JsonPath, Shape};
+use super::write_request::{Segment, WriteRequest};
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::{FieldError, is_zero};
+use crate::state::AppState;
 use crate::work::{MANY, aside_if};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -28,7 +28,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 /// The route.
-pub(crate) fn router() -> OpenApiRouter<App> {
+pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(preview))
 }
 
@@ -77,7 +77,7 @@ struct Removal {
     /// The phase.
     phase_id: Uuid,
     /// Whether neighbours take its days.
-    neighbours: Option<asked::NeighboursBody>,
+    neighbours: Option<requests::NeighboursBody>,
 }
 
 const KINDS: [&str; 6] = ["reschedule", "replace", "create", "change", "delete", "reorder"];
@@ -90,7 +90,7 @@ enum Tried {
 }
 
 impl Shape for Tried {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
         faults.only(members, place, &KINDS);
         let mut found = KINDS.into_iter().filter_map(|kind| Some((kind, members.get(kind)?)));
@@ -106,8 +106,8 @@ impl Shape for Tried {
         let command = match kind {
             "reschedule" => return Days::read(value, place, faults).map(Self::Days),
             "create" => NewPhase::read(value, place, faults)?.command(PhaseId::random()),
-            "change" => asked::change_of(value, place, faults)?,
-            "delete" => asked::removal_of(value, place, faults)?,
+            "change" => requests::change_of(value, place, faults)?,
+            "delete" => requests::removal_of(value, place, faults)?,
             "reorder" => NewOrder::read(value, place, faults)?.command(),
             _ => {
                 let members = faults.object(value, place)?;
@@ -244,17 +244,17 @@ struct Move {
         Asking,
     ))]
 async fn preview(
-    State(app): State<App>,
+    State(app): State<AppState>,
     asks: Result<Caller, Denied>,
     project: Segment,
-    mut sent: Sent,
+    mut sent: WriteRequest,
 ) -> Response {
     let tried = async {
         let caller = asks?;
         caller.need(Scope::PhasesRead)?;
-        let project: ProjectId = asked::id("project", &project.0)?;
+        let project: ProjectId = requests::id("project", &project.0)?;
         caller.need_project(project)?;
-        let (tried, _body) = sent.read::<Tried>(&app, Faults::default()).await?;
+        let (tried, _body) = sent.read::<Tried>(&app, FieldErrors::default()).await?;
         let command = match &tried {
             Tried::Days(days) => days.command(),
             Tried::Command(command) => command.clone(),
@@ -269,12 +269,12 @@ async fn preview(
         }
         if let (Tried::Command(TimelineCommand::ReplaceAll { .. }), Err(refusal)) = (&tried, &said.events)
             && refusal.breaks(Rule::V16)
-            && let Some(found) = read::standing(&app, project).await?
+            && let Some(found) = project_view::standing(&app, project).await?
         {
             let opening = super::planner::batch::opening(&found)?;
             said = app.store.preview(project, Some(&opening), &command).await.map_err(failed)?;
         }
-        let days = read::assignment_days(&app, project).await?;
+        let days = project_view::assignment_days(&app, project).await?;
         let place = (said.before.version, said.before.position);
         let phases = said.before.timeline.phases().len().max(said.after.phases().len());
         let body = aside_if(phases >= MANY, move || Preview::of(&said, &days)).await?;

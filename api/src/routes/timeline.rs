@@ -1,16 +1,16 @@
 //! A project's timeline as a whole: its days, and the phases that cover them.
 
-use super::asked::{self, Days};
-use super::docs::{Reading, WriteHeaders, Writing};
-use super::failure::{Broken, Failure, Stale};
+use super::error::{Failure, RuleViolations, Stale};
+use super::execute::{Executed, WriteCommand, carry_out, no_project};
 use super::headers::standing_answer;
-use super::phase::PhaseBody;
-use super::read;
-use super::sent::{Envelope, Segment, Sent};
-use super::shape::Faults;
-use super::write::{Done, Order, carry_out, no_project};
-use crate::app::App;
+use super::openapi::{Reading, WriteHeaders, Writing};
+use super::project_view;
+use super::requests::{self, Days};
+use super::responses::PhaseResponse;
+use super::validate::FieldErrors;
+use super::write_request::{Preconditions, Segment, WriteRequest};
 use crate::auth::{Caller, Denied, Scope};
+use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -25,7 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// The routes.
-pub(crate) fn router() -> OpenApiRouter<App> {
+pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(get, put))
 }
 
@@ -43,7 +43,7 @@ struct TimelineBody {
     #[schema(value_type = String, format = Date)]
     end_date: Option<String>,
     /// Its phases by start date.
-    phases: Vec<PhaseBody>,
+    phases: Vec<PhaseResponse>,
     /// The version, as in `ETag`; 0 if the log does not know the project yet.
     version: i64,
     /// The position of its last event; 0 if there is none.
@@ -63,14 +63,15 @@ struct TimelineBody {
              that cannot be read, the first ten."))),
         Reading,
     ))]
-async fn get(State(app): State<App>, asks: Result<Caller, Denied>, project: Segment) -> Response {
+async fn get(State(app): State<AppState>, asks: Result<Caller, Denied>, project: Segment) -> Response {
     let found = async {
         let caller = asks?;
         caller.need(Scope::PhasesRead)?;
-        let project: ProjectId = asked::id("project", &project.0)?;
+        let project: ProjectId = requests::id("project", &project.0)?;
         caller.need_project(project)?;
-        let found =
-            read::standing(&app, project).await?.ok_or_else(|| Failure::Missing(no_project(project)))?;
+        let found = project_view::standing(&app, project)
+            .await?
+            .ok_or_else(|| Failure::Missing(no_project(project)))?;
         let [start_date, end_date] = found.dates;
         let (version, position) = (found.version, found.position);
         let body = TimelineBody {
@@ -105,17 +106,17 @@ async fn get(State(app): State<App>, asks: Result<Caller, Denied>, project: Segm
         Writing,
     ))]
 async fn put(
-    State(app): State<App>,
+    State(app): State<AppState>,
     asks: Result<Caller, Denied>,
     project: Segment,
-    mut sent: Sent,
+    mut sent: WriteRequest,
 ) -> Response {
     let given = async {
         let caller = asks?;
         caller.need(Scope::PhasesWrite)?;
-        let project: ProjectId = asked::id("project", &project.0)?;
+        let project: ProjectId = requests::id("project", &project.0)?;
         caller.need_project(project)?;
-        let (days, body) = sent.read::<Days>(&app, Faults::default()).await?;
+        let (days, body) = sent.read::<Days>(&app, FieldErrors::default()).await?;
         let envelope = sent.envelope(&caller, &body)?;
         let done = give(&app, project, days, &envelope, &body.json).await?;
         let after = &done.committed.after.timeline;
@@ -136,7 +137,7 @@ async fn put(
 }
 
 /// Whether the command opened the timeline; an adoption opens one for the command that comes behind it.
-fn opened(done: &Done) -> bool {
+fn opened(done: &Executed) -> bool {
     let events = &done.committed.events;
     events.iter().any(|event| matches!(event, TimelineEvent::TimelineOpened(_)))
         && events.iter().any(|event| matches!(event, TimelineEvent::PhaseCreated(_)))
@@ -144,13 +145,13 @@ fn opened(done: &Done) -> bool {
 
 /// Reschedules the timeline, or opens it if there is none.
 async fn give(
-    app: &App,
+    app: &AppState,
     project: ProjectId,
     days: Days,
-    envelope: &Envelope,
+    envelope: &Preconditions,
     body: &Value,
-) -> Result<Done, Failure> {
-    let order = |command| Order {
+) -> Result<Executed, Failure> {
+    let order = |command| WriteCommand {
         project,
         command,
         opening: None,
@@ -163,8 +164,9 @@ async fn give(
         done => return done,
     }
     if envelope.must_exist && envelope.expected.is_none() {
-        let found =
-            read::standing(app, project).await?.ok_or_else(|| Failure::Missing(no_project(project)))?;
+        let found = project_view::standing(app, project)
+            .await?
+            .ok_or_else(|| Failure::Missing(no_project(project)))?;
         return Err(Failure::Stale(Box::new(Stale { current: found, attempted: body.clone() })));
     }
     let command = opening(project, days, envelope.new_id(0))?;
@@ -191,7 +193,7 @@ pub(super) fn opening(
             message: format!("Project end date ({end}) must be after project start date ({start})"),
             phase_id: None,
         });
-        Failure::Rules(Box::new(Broken { refusal, fresh: BTreeSet::new() }))
+        Failure::Rules(Box::new(RuleViolations { refusal, fresh: BTreeSet::new() }))
     })?;
     Ok(TimelineCommand::Open { project_id, range, default_phase_id })
 }

@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use phaseline_api::app::App;
 use phaseline_api::auth::{Auth, Caller, Denied, KeyError, Keys, Scope, TokenRequest, TokenRules};
 use phaseline_api::settings::Settings;
+use phaseline_api::state::AppState;
 use phaseline_domain::ProjectId;
 use phaseline_tests::http::Answer;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ async fn own_form(caller: Result<Caller, Denied>) -> Response {
     }
 }
 
-fn routes() -> axum::Router<App> {
+fn routes() -> axum::Router<AppState> {
     axum::Router::new()
         .route("/who", get(who))
         .route("/write/{project}", get(write))

@@ -6,11 +6,11 @@ use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use phaseline_api::app::App;
 use phaseline_api::auth::Caller;
 use phaseline_api::problem::Problem;
 use phaseline_api::request::RequestId;
 use phaseline_api::settings::Settings;
+use phaseline_api::state::AppState;
 use phaseline_tests::http::Client;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -36,7 +36,7 @@ async fn takes_json(body: Result<Json<Value>, JsonRejection>) -> Response {
     }
 }
 
-fn routes() -> axum::Router<App> {
+fn routes() -> axum::Router<AppState> {
     axum::Router::new()
         .route("/panics/{which}", get(panics))
         .route("/sleeps", get(sleeps))

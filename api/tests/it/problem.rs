@@ -5,9 +5,9 @@ use crate::service::{Service, legacy, migrated, settings};
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use phaseline_api::app::App;
 use phaseline_api::problem::{FieldError, Problem, conflict};
 use phaseline_api::settings::Settings;
+use phaseline_api::state::AppState;
 use phaseline_domain::ProjectId;
 use phaseline_embedded::testing::{TestCluster, TestOptions};
 use phaseline_store::StoreError;
@@ -20,17 +20,17 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// Runs the SQL that it is sent.
-async fn sql(State(app): State<App>, statement: String) -> Result<(), Problem> {
+async fn sql(State(app): State<AppState>, statement: String) -> Result<(), Problem> {
     sqlx::raw_sql(&statement).execute(&app.pool).await?;
     Ok(())
 }
 
 /// Reads a project that there is not.
-async fn history(State(app): State<App>) -> Result<String, Problem> {
+async fn history(State(app): State<AppState>) -> Result<String, Problem> {
     Ok(app.store.history(ProjectId::random()).await?.len().to_string())
 }
 
-fn routes() -> axum::Router<App> {
+fn routes() -> axum::Router<AppState> {
     phaseline_api::server::all_routes()
         .route("/sql", post(sql))
         .route("/history", get(history))

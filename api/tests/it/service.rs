@@ -1,9 +1,9 @@
 //! A service of the test's own: in this process, on a port of its own, over a copy of a migrated database.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use phaseline_api::app::App;
 use phaseline_api::auth::{Auth, Keys, TokenRules};
 use phaseline_api::settings::Settings;
+use phaseline_api::state::AppState;
 use phaseline_api::{pool, server};
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_migrator::Database;
@@ -64,11 +64,11 @@ impl Service {
     }
 
     /// With routes of the test's.
-    pub(crate) async fn of_routes(url: &str, settings: Settings, routes: axum::Router<App>) -> Self {
+    pub(crate) async fn of_routes(url: &str, settings: Settings, routes: axum::Router<AppState>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let pool = pool::connect(url.parse().unwrap(), &settings);
-        let app = App::new(pool.clone(), settings);
+        let app = AppState::new(pool.clone(), settings);
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move {
             let _ = stopped.await;

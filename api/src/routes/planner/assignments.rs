@@ -6,15 +6,15 @@ mod page;
 mod stream;
 
 use super::{caller, id};
-use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::{Problem, bad_request};
-use crate::routes::docs::PlannerPaging;
-use crate::routes::failure::Failure;
+use crate::routes::error::Failure;
 use crate::routes::headers::{marked, standing_answer, with_place};
-use crate::routes::phase::Assignment;
-use crate::routes::read::{self, phase_of};
-use crate::routes::sent::Segment;
+use crate::routes::openapi::PlannerPaging;
+use crate::routes::project_view::{self, phase_of};
+use crate::routes::responses::Assignment;
+use crate::routes::write_request::Segment;
+use crate::state::AppState;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_TYPE, LINK};
@@ -48,7 +48,7 @@ const MOST: usize = 5000;
         PlannerPaging,
     ))]
 pub(super) async fn assignments(
-    State(app): State<App>,
+    State(app): State<AppState>,
     asks: Result<Caller, Denied>,
     phase: Segment,
     query: Result<Query<HashMap<String, String>>, QueryRejection>,
@@ -57,7 +57,7 @@ pub(super) async fn assignments(
 }
 
 async fn listed(
-    app: &App,
+    app: &AppState,
     asks: Result<Caller, Denied>,
     phase: &Segment,
     query: Result<Query<HashMap<String, String>>, QueryRejection>,
@@ -67,7 +67,7 @@ async fn listed(
     let Query(query) = query.map_err(Problem::from)?;
     let (limit, after) = asked_for(&query, phase)?;
     let missing = || Failure::Missing(format!("Phase with ID {phase} not found"));
-    let found = read::standing_of_phase(app, &caller, phase).await?;
+    let found = project_view::standing_of_phase(app, &caller, phase).await?;
     let found = found.ok_or_else(missing)?;
     let body = phase_of(&found, phase).ok_or_else(missing)?;
     let place = (found.version, found.position);

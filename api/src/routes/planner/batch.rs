@@ -1,15 +1,15 @@
 //! The complete list of a project's phases at once.
 
 use super::{PlannerWriting, WriteHeaders, caller, no_days, received};
-use crate::app::App;
 use crate::auth::{Caller, Denied, Scope};
-use crate::routes::asked::Amount;
-use crate::routes::failure::{Failure, Stale};
-use crate::routes::phase::PhaseBody;
-use crate::routes::read::{self, Standing};
-use crate::routes::sent::{Segment, Sent};
-use crate::routes::shape::{Faults, Place, Shape};
-use crate::routes::write::{Order, carry_out, no_project};
+use crate::routes::error::{Failure, Stale};
+use crate::routes::execute::{WriteCommand, carry_out, no_project};
+use crate::routes::project_view::{self, Standing};
+use crate::routes::requests::Amount;
+use crate::routes::responses::PhaseResponse;
+use crate::routes::validate::{FieldErrors, JsonPath, Shape};
+use crate::routes::write_request::{Segment, WriteRequest};
+use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -62,7 +62,7 @@ pub(crate) struct Entry {
 }
 
 impl Shape for Entry {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
         let id = faults.optional(members, place, "id");
         let name = faults.required(members, place, "name");
@@ -88,7 +88,7 @@ impl Shape for Entry {
 }
 
 impl Shape for Batch {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
         let phases = faults.required::<Vec<Entry>>(members, place, "phases");
         let version = faults.optional(members, place, "version");
@@ -99,9 +99,9 @@ impl Shape for Batch {
 impl Batch {
     /// The one version that all who say one agree on, the header among them.
     fn version(&self, header: Option<i64>) -> Result<Option<i64>, Failure> {
-        let mut faults = Faults::default();
+        let mut faults = FieldErrors::default();
         let mut agreed = header;
-        let mut agree = |said: Option<i64>, place: &Place<'_>| match (agreed, said) {
+        let mut agree = |said: Option<i64>, place: &JsonPath<'_>| match (agreed, said) {
             (Some(agreed), Some(said)) if agreed != said => {
                 let message =
                     format!("Value error, version {said} is not {agreed}, which was sent beside it");
@@ -110,8 +110,8 @@ impl Batch {
             (None, Some(_)) => agreed = said,
             _ => {}
         };
-        agree(self.version, &Place::BODY);
-        let list = Place::BODY.member("phases");
+        agree(self.version, &JsonPath::BODY);
+        let list = JsonPath::BODY.member("phases");
         for (index, entry) in self.phases.iter().enumerate() {
             agree(entry.version, &list.entry(index));
         }
@@ -148,26 +148,26 @@ impl Entry {
 #[utoipa::path(post, path = "/api/v1/projects/{project_id}/phases/batch", tag = "planner", operation_id = "replace_phases",
     params(("project_id" = Uuid, Path), WriteHeaders), request_body = Batch, security(("bearer" = ["phases:write"])),
     responses(
-        (status = OK, body = [PhaseBody], description = "The phases, in the order in which they were sent.", headers(
+        (status = OK, body = [PhaseResponse], description = "The phases, in the order in which they were sent.", headers(
             ("ETag" = String, description = "The timeline's version."),
             ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
             ("Idempotent-Replayed" = String, description = "`true` if this is an earlier answer again."))),
         PlannerWriting,
     ))]
 pub(super) async fn batch(
-    State(app): State<App>,
+    State(app): State<AppState>,
     asks: Result<Caller, Denied>,
     project: Segment,
-    mut sent: Sent,
+    mut sent: WriteRequest,
 ) -> Response {
     replace(&app, asks, &project, &mut sent).await.unwrap_or_else(Failure::into_planners)
 }
 
 async fn replace(
-    app: &App,
+    app: &AppState,
     asks: Result<Caller, Denied>,
     project: &Segment,
-    sent: &mut Sent,
+    sent: &mut WriteRequest,
 ) -> Result<Response, Failure> {
     let caller = caller(asks, Scope::PhasesWrite)?;
     let (project, batch, body) = received::<Batch>(app, &caller, project, sent).await?;
@@ -186,7 +186,7 @@ async fn replace(
     }
     let fresh: BTreeSet<PhaseId> = asked.iter().filter(|(_, fresh)| *fresh).map(|(id, _)| *id).collect();
     let command = TimelineCommand::ReplaceAll { phases };
-    let order = |opening| Order {
+    let order = |opening| WriteCommand {
         project,
         command: command.clone(),
         opening,
@@ -196,8 +196,9 @@ async fn replace(
     };
     let done = match carry_out(app, order(None)).await {
         Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V16) => {
-            let found =
-                read::standing(app, project).await?.ok_or_else(|| Failure::Missing(no_project(project)))?;
+            let found = project_view::standing(app, project)
+                .await?
+                .ok_or_else(|| Failure::Missing(no_project(project)))?;
             if envelope.must_exist && envelope.expected.is_none() {
                 return Err(Failure::Stale(Box::new(Stale {
                     current: found,
@@ -208,9 +209,10 @@ async fn replace(
         }
         done => done?,
     };
-    let phases: HashMap<PhaseId, &PhaseBody> = done.phases.iter().map(|phase| (phase.id, phase)).collect();
+    let phases: HashMap<PhaseId, &PhaseResponse> =
+        done.phases.iter().map(|phase| (phase.id, phase)).collect();
     let listed = asked.iter().filter_map(|(id, _)| phases.get(id).copied().cloned());
-    let listed: Vec<PhaseBody> = listed.collect();
+    let listed: Vec<PhaseResponse> = listed.collect();
     Ok(done.answer(StatusCode::OK, listed).await?)
 }
 

@@ -1,8 +1,8 @@
 //! Some assignments of a project, by day and id.
 
 use crate::problem::Problem;
-use crate::routes::phase::{Assignment, isoformat};
-use crate::routes::read;
+use crate::routes::project_view;
+use crate::routes::responses::{Assignment, isoformat};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use phaseline_domain::{PhaseId, ProjectId};
@@ -57,7 +57,7 @@ pub(super) async fn read(
     let after = after.map(|last| (last.day.as_str(), last.id));
     let rows = planner_view::assignments(pool, days.project, [&days.first, &days.last], after, most)
         .await
-        .map_err(read::problem)?;
+        .map_err(project_view::problem)?;
     let listed = rows.into_iter().map(|row| Assignment {
         id: row.id,
         resource_id: row.resource_id,

@@ -2,8 +2,8 @@
 
 use super::AT_ONCE;
 use super::page::{self, Days, Last};
-use crate::app::App;
-use crate::routes::phase::Assignment;
+use crate::routes::responses::Assignment;
+use crate::state::AppState;
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::Frame;
 use std::io;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 /// A JSON list that begins with `first`, and goes on with all assignments behind the last of these. An error ends the answer
 /// before its time, which every client notices; the log says what it was.
-pub(super) fn all(app: &App, days: Days, first: Vec<Assignment>, last: Last) -> Body {
+pub(super) fn all(app: &AppState, days: Days, first: Vec<Assignment>, last: Last) -> Body {
     // One part on its way, one being read: that much an answer takes that nobody reads.
     let (sender, receiver) = mpsc::channel(1);
     let (pool, limit) = (app.pool.clone(), app.settings.request_timeout);

@@ -2,8 +2,8 @@
 //! routes, problem details for all others.
 
 use super::headers::with_place;
-use super::read::Standing;
-use super::shape::{Faults, MOST_FAULTS};
+use super::project_view::Standing;
+use super::validate::{FieldErrors, MOST_FAULTS};
 use crate::auth::Denied;
 use crate::problem::{FieldError, Problem, conflict, invalid, not_found};
 use crate::request;
@@ -23,11 +23,11 @@ pub(crate) enum Failure {
     /// The caller may not.
     Denied(Denied),
     /// What was sent has not the shape that is read.
-    Shape(Faults),
+    Shape(FieldErrors),
     /// It is not there; the words are the answer's.
     Missing(String),
     /// The rules refuse it.
-    Rules(Box<Broken>),
+    Rules(Box<RuleViolations>),
     /// The timeline is at another version than the caller has seen.
     Stale(Box<Stale>),
     /// Anything else.
@@ -36,7 +36,7 @@ pub(crate) enum Failure {
 
 /// What the rules refuse.
 #[derive(Debug)]
-pub(crate) struct Broken {
+pub(crate) struct RuleViolations {
     /// Every rule that is broken.
     pub(crate) refusal: Refusal,
     /// Phases that have no id for the caller yet.
@@ -62,7 +62,7 @@ impl Stale {
     }
 }
 
-impl Broken {
+impl RuleViolations {
     /// What is wrong, each with its rule, as [`field_errors`] has it.
     fn errors(&self) -> (Vec<FieldError>, usize) {
         field_errors(self.refusal.violations(), &self.fresh)
@@ -73,7 +73,7 @@ impl Broken {
     }
 }
 
-/// Broken rules as answers show them: the first [`MOST_FAULTS`], and how many more there are. Phases that have no id yet, those
+/// RuleViolations rules as answers show them: the first [`MOST_FAULTS`], and how many more there are. Phases that have no id yet, those
 /// of `fresh`, are not named by the one that they would have got.
 pub(crate) fn field_errors(violations: &[Violation], fresh: &BTreeSet<PhaseId>) -> (Vec<FieldError>, usize) {
     let first = violations.iter().take(MOST_FAULTS).map(|violation| field_error(violation, fresh)).collect();
@@ -95,8 +95,8 @@ impl From<Denied> for Failure {
     }
 }
 
-impl From<Faults> for Failure {
-    fn from(faults: Faults) -> Self {
+impl From<FieldErrors> for Failure {
+    fn from(faults: FieldErrors) -> Self {
         Self::Shape(faults)
     }
 }
@@ -191,7 +191,7 @@ fn detail(problem: Problem) -> Response {
     problem.with_body(&body)
 }
 
-fn misshapen(faults: &Faults) -> Response {
+fn misshapen(faults: &FieldErrors) -> Response {
     let errors: Vec<Value> = faults
         .first()
         .iter()
@@ -222,7 +222,7 @@ fn count_more(body: &mut Value, more: usize) {
 }
 
 /// A phase that is not there comes before everything else: the planner looks for it first.
-fn broken_rules(broken: &Broken) -> Response {
+fn broken_rules(broken: &RuleViolations) -> Response {
     let violations = broken.refusal.violations();
     if let Some(missing) = violations.iter().find(|violation| violation.rule == Rule::V18) {
         return (StatusCode::NOT_FOUND, Json(json!({ "detail": missing.message }))).into_response();

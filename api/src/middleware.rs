@@ -1,11 +1,11 @@
 //! What every request gets, whatever its route: an id, a line in the log, limits, an answer even if the route panics.
 
-use crate::app::App;
 use crate::origin;
 use crate::paced;
 use crate::problem;
 use crate::request::{self, Known, REQUEST_ID, RequestId};
 use crate::security_headers;
+use crate::state::AppState;
 use crate::telemetry::Telemetry;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
@@ -27,7 +27,7 @@ const NO_ROUTE: &str = "none";
 const HEALTH: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
 /// Puts the manners around routes. The last layer is the outermost.
-pub(crate) fn around(routes: Router<App>, app: &App) -> Router<App> {
+pub(crate) fn around(routes: Router<AppState>, app: &AppState) -> Router<AppState> {
     routes
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
@@ -42,7 +42,7 @@ pub(crate) fn around(routes: Router<App>, app: &App) -> Router<App> {
 }
 
 /// The routes of a connection beyond those that the service takes: it says how it is, and nothing else.
-pub(crate) fn health_only(routes: Router<App>) -> Router<App> {
+pub(crate) fn health_only(routes: Router<AppState>) -> Router<AppState> {
     routes.layer(from_fn(async |request: Request, next: Next| {
         if HEALTH.contains(&request.uri().path()) {
             return next.run(request).await;
@@ -71,7 +71,7 @@ async fn no_method(method: Method, uri: Uri) -> Response {
 }
 
 /// How much is read, and how long it may take.
-async fn limits(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn limits(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > app.settings.body_limit as u64) {
@@ -110,7 +110,7 @@ impl Drop for InFlight {
 }
 
 /// Gives the request its id, and the log its line.
-async fn accompany(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn accompany(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let _in_flight = InFlight::new(&app.telemetry);
     let id = RequestId::of(request.headers().get(REQUEST_ID));

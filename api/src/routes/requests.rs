@@ -1,7 +1,7 @@
 //! What the bodies of requests ask for, and the commands that they mean.
 
-use super::failure::Failure;
-use super::shape::{Faults, Place, Shape};
+use super::error::Failure;
+use super::validate::{FieldErrors, JsonPath, Shape};
 use chrono::NaiveDate;
 use phaseline_domain::{Neighbours, PhaseChanges, PhaseDraft, PhaseId, TimelineCommand};
 use rust_decimal::Decimal;
@@ -42,7 +42,7 @@ pub(crate) fn neighbours(word: &str) -> Option<Neighbours> {
 }
 
 impl Shape for Neighbours {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let read = value.as_str().and_then(neighbours);
         if read.is_none() {
             faults.note(place, "enum", "Input should be 'adjust' or 'refuse'");
@@ -81,7 +81,7 @@ pub(crate) struct NewPhase {
 }
 
 impl Shape for NewPhase {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
         let known = ["name", "start_date", "end_date", "description", "capital_budget", "expense_budget"];
         faults.only(members, place, &[&known[..], &["total_budget", "neighbours"]].concat());
@@ -154,14 +154,14 @@ pub(crate) struct PhaseChange {
 }
 
 impl Shape for PhaseChange {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         Self::with(value, place, faults, &[])
     }
 }
 
 impl PhaseChange {
     /// The same beside other members.
-    fn with(value: &Value, place: &Place<'_>, faults: &mut Faults, others: &[&str]) -> Option<Self> {
+    fn with(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors, others: &[&str]) -> Option<Self> {
         let members = faults.object(value, place)?;
         let known = ["name", "start_date", "end_date", "description", "capital_budget", "expense_budget"];
         faults.only(members, place, &[others, &known[..], &["total_budget", "neighbours"]].concat());
@@ -194,14 +194,22 @@ impl PhaseChange {
 }
 
 /// The same with the phase that it is about.
-pub(crate) fn change_of(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<TimelineCommand> {
+pub(crate) fn change_of(
+    value: &Value,
+    place: &JsonPath<'_>,
+    faults: &mut FieldErrors,
+) -> Option<TimelineCommand> {
     let change = PhaseChange::with(value, place, faults, &["phase_id"]);
     let id = faults.required(value.as_object()?, place, "phase_id");
     Some(change?.command(id?))
 }
 
 /// A removal with the phase that it is about.
-pub(crate) fn removal_of(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<TimelineCommand> {
+pub(crate) fn removal_of(
+    value: &Value,
+    place: &JsonPath<'_>,
+    faults: &mut FieldErrors,
+) -> Option<TimelineCommand> {
     let members = faults.object(value, place)?;
     faults.only(members, place, &["phase_id", "neighbours"]);
     let phase_id = faults.required(members, place, "phase_id");
@@ -218,7 +226,7 @@ pub(crate) struct NewOrder {
 }
 
 impl Shape for NewOrder {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
         faults.only(members, place, &["phases"]);
         faults.required(members, place, "phases").map(|phases| Self { phases })
@@ -244,7 +252,7 @@ pub(crate) struct Days {
 }
 
 impl Shape for Days {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
         faults.only(members, place, &["start_date", "end_date"]);
         let start_date = faults.required(members, place, "start_date");

@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// somebody took the table's constraints away.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Phase)]
-pub(crate) struct PhaseBody {
+pub(crate) struct PhaseResponse {
     /// Its id.
     #[schema(value_type = Uuid)]
     pub(crate) id: PhaseId,
@@ -52,7 +52,7 @@ pub(crate) struct PhaseBody {
     pub(crate) updated_at: Option<String>,
 }
 
-impl PhaseBody {
+impl PhaseResponse {
     /// A row of the table.
     pub(crate) fn of_row(row: PlannerPhase, version: i64) -> Self {
         Self {

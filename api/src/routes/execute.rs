@@ -1,13 +1,13 @@
 //! The way of every command: given to the store, and answered with the phases as they are after it.
 
-use super::failure::{Broken, Failure, Stale};
+use super::error::{Failure, RuleViolations, Stale};
 use super::headers::{REPLAYED, answer};
-use super::phase::PhaseBody;
-use super::read;
-use super::sent::Envelope;
-use crate::app::App;
+use super::project_view;
+use super::responses::PhaseResponse;
+use super::write_request::Preconditions;
 use crate::problem::{Problem, unavailable};
 use crate::request;
+use crate::state::AppState;
 use crate::work::{MANY, aside_if};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// A command on its way.
 #[derive(Debug)]
-pub(crate) struct Order<'a> {
+pub(crate) struct WriteCommand<'a> {
     /// Whose timeline.
     pub(crate) project: ProjectId,
     /// What is to be done.
@@ -29,7 +29,7 @@ pub(crate) struct Order<'a> {
     /// What opens the timeline if there is none yet.
     pub(crate) opening: Option<TimelineCommand>,
     /// What the request says beside it.
-    pub(crate) envelope: &'a Envelope,
+    pub(crate) envelope: &'a Preconditions,
     /// What was sent, to be shown beside what stands.
     pub(crate) attempted: &'a Value,
     /// Phases whose ids the caller does not know yet.
@@ -38,15 +38,15 @@ pub(crate) struct Order<'a> {
 
 /// What a command led to.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct Executed {
     /// What the store says.
     pub(crate) committed: Committed,
     /// The phases after it.
-    pub(crate) phases: Vec<PhaseBody>,
+    pub(crate) phases: Vec<PhaseResponse>,
 }
 
 /// Carries out a command, and counts what came of it.
-pub(crate) async fn carry_out(app: &App, order: Order<'_>) -> Result<Done, Failure> {
+pub(crate) async fn carry_out(app: &AppState, order: WriteCommand<'_>) -> Result<Executed, Failure> {
     let project = order.project;
     let name = name(&order.command);
     let created = match &order.command {
@@ -72,13 +72,13 @@ pub(crate) async fn carry_out(app: &App, order: Order<'_>) -> Result<Done, Failu
     match outcome {
         Ok(committed) => {
             let phases = after(app, project, &committed).await?;
-            Ok(Done { committed, phases })
+            Ok(Executed { committed, phases })
         }
         Err(ExecuteError::Refused(refusal)) => {
-            Err(Failure::Rules(Box::new(Broken { refusal, fresh: order.fresh })))
+            Err(Failure::Rules(Box::new(RuleViolations { refusal, fresh: order.fresh })))
         }
         Err(ExecuteError::Stale { .. }) => {
-            let Some(current) = read::standing(app, project).await? else {
+            let Some(current) = project_view::standing(app, project).await? else {
                 return Err(Failure::Missing(no_project(project)));
             };
             Err(Failure::Stale(Box::new(Stale { current, attempted: order.attempted.clone() })))
@@ -88,17 +88,21 @@ pub(crate) async fn carry_out(app: &App, order: Order<'_>) -> Result<Done, Failu
 }
 
 /// The phases after a command. It is written by now, and whoever asked must learn that.
-async fn after(app: &App, project: ProjectId, committed: &Committed) -> Result<Vec<PhaseBody>, Failure> {
+async fn after(
+    app: &AppState,
+    project: ProjectId,
+    committed: &Committed,
+) -> Result<Vec<PhaseResponse>, Failure> {
     let told = async {
-        let days: AssignmentDays = read::assignment_days(app, project).await?;
+        let days: AssignmentDays = project_view::assignment_days(app, project).await?;
         let (folded, version) = (Arc::clone(&committed.after), committed.version);
         let many = folded.timeline.phases().len() >= MANY;
-        let phases = aside_if(many, move || PhaseBody::all_of(&folded, project, version, &days));
+        let phases = aside_if(many, move || PhaseResponse::all_of(&folded, project, version, &days));
         if let Some(phases) = phases.await? {
             return Ok(phases);
         }
         // When a phase came into being is not known here while the command that creates it is being written.
-        let standing = read::standing(app, project).await?;
+        let standing = project_view::standing(app, project).await?;
         Ok::<_, Box<Problem>>(standing.map(|standing| standing.phases).unwrap_or_default())
     };
     told.await.map_err(|problem| {
@@ -144,7 +148,7 @@ pub(crate) fn of_store(
                 message: format!("Phase with ID {id} already exists"),
                 phase_id: Some(id),
             });
-            Failure::Rules(Box::new(Broken { refusal, fresh }))
+            Failure::Rules(Box::new(RuleViolations { refusal, fresh }))
         }
         (StoreError::KeyReused, _) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", "Key used before", error.to_string())
@@ -192,7 +196,7 @@ fn outcome_name(outcome: &Result<Committed, ExecuteError>) -> &'static str {
     }
 }
 
-impl Done {
+impl Executed {
     /// An answer with the place that the command led to.
     pub(crate) async fn answer(
         &self,
@@ -208,7 +212,7 @@ impl Done {
     }
 
     /// The phase of that id after the command.
-    pub(crate) fn phase(&self, id: PhaseId) -> Option<&PhaseBody> {
+    pub(crate) fn phase(&self, id: PhaseId) -> Option<&PhaseResponse> {
         self.phases.iter().find(|phase| phase.id == id)
     }
 }

@@ -1,10 +1,10 @@
 //! What the database says of projects, phases and assignments. The service has no rights on the planner's tables: it asks
 //! the functions that say what it may know.
 
-use super::phase::PhaseBody;
-use crate::app::App;
+use super::responses::PhaseResponse;
 use crate::auth::Caller;
 use crate::problem::{Problem, unavailable};
+use crate::state::AppState;
 use crate::work::{LARGE, aside_if};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::planner_view::{self, AssignmentDays, ProjectView};
@@ -12,19 +12,20 @@ use phaseline_store::StoreError;
 use phaseline_store::stream::holders;
 
 /// A project with its phases as answers show them.
-pub(crate) type Standing = ProjectView<PhaseBody>;
+pub(crate) type Standing = ProjectView<PhaseResponse>;
 
 /// The phase of that id.
-pub(crate) fn phase_of(view: &Standing, id: PhaseId) -> Option<&PhaseBody> {
+pub(crate) fn phase_of(view: &Standing, id: PhaseId) -> Option<&PhaseResponse> {
     view.phases.iter().find(|phase| phase.id == id)
 }
 
 /// A project with its phases, in one round trip; none if there is no such project.
-pub(crate) async fn standing(app: &App, project: ProjectId) -> Result<Option<Standing>, Box<Problem>> {
+pub(crate) async fn standing(app: &AppState, project: ProjectId) -> Result<Option<Standing>, Box<Problem>> {
     let Some(json) = planner_view::project_json(&app.pool, project).await.map_err(problem)? else {
         return Err(Box::new(Problem::of_store(&StoreError::NotAccepting)));
     };
-    let parsed = aside_if(json.len() > LARGE, move || planner_view::parse(project, &json, PhaseBody::of_row));
+    let parsed =
+        aside_if(json.len() > LARGE, move || planner_view::parse(project, &json, PhaseResponse::of_row));
     parsed.await?.map_err(|error| {
         tracing::error!(%error, %project, "phaseline.phases_of returned JSON of another form");
         Box::new(crate::problem::internal())
@@ -34,7 +35,7 @@ pub(crate) async fn standing(app: &App, project: ProjectId) -> Result<Option<Sta
 /// The project of a phase that stands in the table, if the caller may see it. A phase that is not there and one that is hidden
 /// take the same way, so that the time tells no more than the answer.
 pub(crate) async fn project_of(
-    app: &App,
+    app: &AppState,
     caller: &Caller,
     phase: PhaseId,
 ) -> Result<Option<ProjectId>, Box<Problem>> {
@@ -46,13 +47,13 @@ pub(crate) async fn project_of(
 }
 
 /// The project of a phase that is in the table.
-async fn recorded_project_of(app: &App, phase: PhaseId) -> Result<Option<ProjectId>, Box<Problem>> {
+async fn recorded_project_of(app: &AppState, phase: PhaseId) -> Result<Option<ProjectId>, Box<Problem>> {
     planner_view::project_of(&app.pool, phase).await.map_err(problem)
 }
 
 /// The project of a phase that is there, or was, if the caller may see it; as [`project_of`].
 pub(crate) async fn past_project_of(
-    app: &App,
+    app: &AppState,
     caller: &Caller,
     phase: PhaseId,
 ) -> Result<Option<ProjectId>, Box<Problem>> {
@@ -67,7 +68,7 @@ pub(crate) async fn past_project_of(
 /// The project of a phase with all that stands there; none if there is no such phase, or the caller may not see its project.
 /// What is remembered of phases that were removed is found out here.
 pub(crate) async fn standing_of_phase(
-    app: &App,
+    app: &AppState,
     caller: &Caller,
     phase: PhaseId,
 ) -> Result<Option<Standing>, Box<Problem>> {
@@ -87,7 +88,10 @@ pub(crate) async fn standing_of_phase(
 }
 
 /// How many assignments a project has on each day. Requests that come together are answered by one query.
-pub(crate) async fn assignment_days(app: &App, project: ProjectId) -> Result<AssignmentDays, Box<Problem>> {
+pub(crate) async fn assignment_days(
+    app: &AppState,
+    project: ProjectId,
+) -> Result<AssignmentDays, Box<Problem>> {
     app.counting.of(&app.pool, project).await
 }
 

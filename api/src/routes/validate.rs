@@ -49,8 +49,8 @@ impl Fault {
 
 /// A place in what was sent.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
-    above: Option<&'a Place<'a>>,
+pub(crate) struct JsonPath<'a> {
+    above: Option<&'a JsonPath<'a>>,
     step: Step<'a>,
 }
 
@@ -60,11 +60,11 @@ enum Step<'a> {
     Index(usize),
 }
 
-impl<'a> Place<'a> {
+impl<'a> JsonPath<'a> {
     /// The body as a whole.
-    pub(crate) const BODY: Place<'static> = Place { above: None, step: Step::Name("body") };
+    pub(crate) const BODY: JsonPath<'static> = JsonPath { above: None, step: Step::Name("body") };
     /// The path.
-    pub(crate) const PATH: Place<'static> = Place { above: None, step: Step::Name("path") };
+    pub(crate) const PATH: JsonPath<'static> = JsonPath { above: None, step: Step::Name("path") };
 
     /// A member of what is here.
     pub(crate) const fn member(&'a self, name: &'a str) -> Self {
@@ -77,7 +77,7 @@ impl<'a> Place<'a> {
     }
 
     fn steps(&self) -> Vec<String> {
-        let mut steps = self.above.map(Place::steps).unwrap_or_default();
+        let mut steps = self.above.map(JsonPath::steps).unwrap_or_default();
         steps.push(match self.step {
             Step::Name(name) => name.to_owned(),
             Step::Index(index) => index.to_string(),
@@ -88,7 +88,7 @@ impl<'a> Place<'a> {
 
 /// What was found wrong so far: the first [`MOST_FAULTS`], and how many came after them.
 #[derive(Debug, Default)]
-pub(crate) struct Faults {
+pub(crate) struct FieldErrors {
     found: Vec<Fault>,
     more: usize,
 }
@@ -96,12 +96,12 @@ pub(crate) struct Faults {
 /// A value that can be read from JSON.
 pub(crate) trait Shape: Sized {
     /// The value; none if it cannot be read, which is noted.
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self>;
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self>;
 }
 
-impl Faults {
+impl FieldErrors {
     /// Notes what is wrong.
-    pub(crate) fn note(&mut self, place: &Place<'_>, kind: &'static str, message: impl Into<String>) {
+    pub(crate) fn note(&mut self, place: &JsonPath<'_>, kind: &'static str, message: impl Into<String>) {
         if self.found.len() < MOST_FAULTS {
             self.found.push(Fault { steps: place.steps(), message: message.into(), kind });
         } else {
@@ -110,7 +110,7 @@ impl Faults {
     }
 
     /// A single fault.
-    pub(crate) fn one(place: &Place<'_>, kind: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn one(place: &JsonPath<'_>, kind: &'static str, message: impl Into<String>) -> Self {
         let mut faults = Self::default();
         faults.note(place, kind, message);
         faults
@@ -138,7 +138,7 @@ impl Faults {
     pub(crate) fn object<'v>(
         &mut self,
         value: &'v Value,
-        place: &Place<'_>,
+        place: &JsonPath<'_>,
     ) -> Option<&'v Map<String, Value>> {
         let members = value.as_object();
         if members.is_none() {
@@ -149,7 +149,7 @@ impl Faults {
     }
 
     /// Notes members that nobody knows: a misspelt one would be passed over in silence.
-    pub(crate) fn only(&mut self, members: &Map<String, Value>, place: &Place<'_>, known: &[&str]) {
+    pub(crate) fn only(&mut self, members: &Map<String, Value>, place: &JsonPath<'_>, known: &[&str]) {
         for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
             if self.found.len() == MOST_FAULTS {
                 self.more += 1;
@@ -164,7 +164,7 @@ impl Faults {
     pub(crate) fn required<T: Shape>(
         &mut self,
         members: &Map<String, Value>,
-        place: &Place<'_>,
+        place: &JsonPath<'_>,
         name: &str,
     ) -> Option<T> {
         match members.get(name) {
@@ -180,7 +180,7 @@ impl Faults {
     pub(crate) fn optional<T: Shape>(
         &mut self,
         members: &Map<String, Value>,
-        place: &Place<'_>,
+        place: &JsonPath<'_>,
         name: &str,
     ) -> Option<T> {
         let value = members.get(name).filter(|value| !value.is_null())?;
@@ -191,7 +191,7 @@ impl Faults {
     pub(crate) fn given<T: Shape>(
         &mut self,
         members: &Map<String, Value>,
-        place: &Place<'_>,
+        place: &JsonPath<'_>,
         name: &str,
     ) -> Option<Option<T>> {
         match members.get(name)? {
@@ -204,7 +204,7 @@ impl Faults {
     pub(crate) fn stated<T: Shape>(
         &mut self,
         members: &Map<String, Value>,
-        place: &Place<'_>,
+        place: &JsonPath<'_>,
         name: &str,
     ) -> Option<T> {
         T::read(members.get(name)?, &place.member(name), self)
@@ -212,11 +212,11 @@ impl Faults {
 }
 
 /// An id in the path.
-pub(crate) fn in_path<T: From<Uuid>>(name: &str, text: &str, faults: &mut Faults) -> Option<T> {
-    uuid(text, &Place::PATH.member(name), faults).map(T::from)
+pub(crate) fn in_path<T: From<Uuid>>(name: &str, text: &str, faults: &mut FieldErrors) -> Option<T> {
+    uuid(text, &JsonPath::PATH.member(name), faults).map(T::from)
 }
 
-fn uuid(text: &str, place: &Place<'_>, faults: &mut Faults) -> Option<Uuid> {
+fn uuid(text: &str, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Uuid> {
     match Uuid::from_str(text) {
         Ok(id) => Some(id),
         Err(error) => {
@@ -227,7 +227,7 @@ fn uuid(text: &str, place: &Place<'_>, faults: &mut Faults) -> Option<Uuid> {
 }
 
 impl Shape for Uuid {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         if let Value::String(text) = value {
             return uuid(text, place, faults);
         }
@@ -237,19 +237,19 @@ impl Shape for Uuid {
 }
 
 impl Shape for PhaseId {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         Uuid::read(value, place, faults).map(Self::from)
     }
 }
 
 impl Shape for ProjectId {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         Uuid::read(value, place, faults).map(Self::from)
     }
 }
 
 impl Shape for String {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let text = value.as_str().map(ToOwned::to_owned);
         if text.is_none() {
             faults.note(place, "string_type", "Input should be a valid string");
@@ -259,7 +259,7 @@ impl Shape for String {
 }
 
 impl Shape for i64 {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let number = value.as_i64();
         if number.is_none() {
             faults.note(place, "int_type", "Input should be a valid integer");
@@ -269,7 +269,7 @@ impl Shape for i64 {
 }
 
 impl<T: Shape> Shape for Vec<T> {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let Some(list) = value.as_array() else {
             faults.note(place, "list_type", "Input should be a valid list");
             return None;
@@ -282,7 +282,7 @@ impl<T: Shape> Shape for Vec<T> {
 }
 
 impl Shape for NaiveDate {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let Some(text) = value.as_str() else {
             faults.note(place, "date_type", "Input should be a valid date");
             return None;
@@ -365,14 +365,14 @@ mod tests {
         let faults = read(&Value::from(vec![Value::Null; 250]));
         assert_eq!((faults.first().len(), faults.more()), (100, 150));
         let members: Map<String, Value> = (0..130).map(|n| (format!("m{n}"), Value::Null)).collect();
-        let mut faults = Faults::default();
-        faults.only(&members, &Place::BODY, &["name"]);
+        let mut faults = FieldErrors::default();
+        faults.only(&members, &JsonPath::BODY, &["name"]);
         assert_eq!((faults.first().len(), faults.more()), (100, 30));
     }
 
-    fn read(value: &Value) -> Faults {
-        let mut faults = Faults::default();
-        let read = Vec::<PhaseId>::read(value, &Place::BODY, &mut faults);
+    fn read(value: &Value) -> FieldErrors {
+        let mut faults = FieldErrors::default();
+        let read = Vec::<PhaseId>::read(value, &JsonPath::BODY, &mut faults);
         faults.none_or(read).unwrap_err()
     }
 }

@@ -2,7 +2,7 @@
 //! values, which take a hundred times its size in memory. It also stops at a name that stands twice in an object: of its two
 //! values, readers on the way to here may take the first, and this service would take the last.
 
-use super::{Faults, Place};
+use super::{FieldErrors, JsonPath};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -19,16 +19,16 @@ const VALUES_AT_LEAST: usize = 1000;
 ///
 /// # Errors
 /// A fault at the place where it is no JSON, or where it has too much.
-pub(crate) fn read(body: &[u8], max_phases: usize) -> Result<Value, Faults> {
+pub(crate) fn read(body: &[u8], max_phases: usize) -> Result<Value, FieldErrors> {
     let values = max_phases.saturating_mul(VALUES_PER_ENTRY).saturating_add(VALUES_AT_LEAST);
     let reader = Reader { max_phases, values, left: Cell::new(values), excess: RefCell::default() };
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let read = reader.at(&Place::BODY).deserialize(&mut deserializer);
+    let read = reader.at(&JsonPath::BODY).deserialize(&mut deserializer);
     let read = read.and_then(|value| deserializer.end().map(|()| value));
     read.map_err(|error| {
         reader.excess.take().unwrap_or_else(|| {
             let at = offset(body, error.line(), error.column());
-            Faults::one(&Place::BODY.entry(at), "json_invalid", told(&error))
+            FieldErrors::one(&JsonPath::BODY.entry(at), "json_invalid", told(&error))
         })
     })
 }
@@ -39,24 +39,24 @@ struct Reader {
     values: usize,
     left: Cell<usize>,
     /// Why reading stopped, if it was not for an error in the JSON.
-    excess: RefCell<Option<Faults>>,
+    excess: RefCell<Option<FieldErrors>>,
 }
 
 /// Reads the value at a place.
 #[derive(Clone, Copy)]
 struct At<'a> {
     reader: &'a Reader,
-    place: &'a Place<'a>,
+    place: &'a JsonPath<'a>,
 }
 
 impl Reader {
-    const fn at<'a>(&'a self, place: &'a Place<'a>) -> At<'a> {
+    const fn at<'a>(&'a self, place: &'a JsonPath<'a>) -> At<'a> {
         At { reader: self, place }
     }
 
     /// Ends the reading.
-    fn stop<E: Error>(&self, place: &Place<'_>, kind: &'static str, message: String) -> E {
-        *self.excess.borrow_mut() = Some(Faults::one(place, kind, message));
+    fn stop<E: Error>(&self, place: &JsonPath<'_>, kind: &'static str, message: String) -> E {
+        *self.excess.borrow_mut() = Some(FieldErrors::one(place, kind, message));
         E::custom("too much")
     }
 }
@@ -67,7 +67,7 @@ impl<'de> DeserializeSeed<'de> for At<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
         let Some(left) = self.reader.left.get().checked_sub(1) else {
             let message = format!("Body should have at most {} values (max_phases)", self.reader.values);
-            return Err(self.reader.stop(&Place::BODY, "too_long", message));
+            return Err(self.reader.stop(&JsonPath::BODY, "too_long", message));
         };
         self.reader.left.set(left);
         deserializer.deserialize_any(self)

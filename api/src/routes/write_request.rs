@@ -2,12 +2,12 @@
 
 mod unread;
 
-use super::failure::Failure;
-use super::shape::{Faults, Place, Shape, json};
-use crate::app::App;
+use super::error::Failure;
+use super::validate::{FieldErrors, JsonPath, Shape, json};
 use crate::auth::Caller;
 use crate::problem::{Problem, bad_request, internal, not_json};
 use crate::request;
+use crate::state::AppState;
 use crate::work::{LARGE, aside_if};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH};
@@ -49,10 +49,10 @@ const CREATED: Uuid = Uuid::from_u128(0x3f0c_8a5e_9b1d_4c67_a2f4_5d80_e1b7_c936)
 #[derive(Debug)]
 pub(crate) struct Segment(pub(crate) String);
 
-impl FromRequestParts<App> for Segment {
+impl FromRequestParts<AppState> for Segment {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Infallible> {
         let path = Path::<String>::from_request_parts(parts, app).await;
         Ok(Self(path.map(|Path(text)| text).unwrap_or_default()))
     }
@@ -60,7 +60,7 @@ impl FromRequestParts<App> for Segment {
 
 /// A request whose body is still to be read.
 #[derive(Debug)]
-pub(crate) struct Sent {
+pub(crate) struct WriteRequest {
     method: Method,
     /// Path and query.
     target: String,
@@ -68,10 +68,10 @@ pub(crate) struct Sent {
     body: Unread,
 }
 
-impl FromRequest<App> for Sent {
+impl FromRequest<AppState> for WriteRequest {
     type Rejection = Infallible;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Infallible> {
+    async fn from_request(request: Request, app: &AppState) -> Result<Self, Infallible> {
         let (parts, body) = request.into_parts();
         let target = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
         let body = Unread::new(body, app.settings.body_limit);
@@ -99,7 +99,7 @@ impl Body {
 
 /// What a request to change something says beside its body.
 #[derive(Clone, Debug)]
-pub(crate) struct Envelope {
+pub(crate) struct Preconditions {
     /// Who, why, by what way.
     pub(crate) metadata: Metadata,
     /// The version that the caller has seen, if it says so.
@@ -110,13 +110,13 @@ pub(crate) struct Envelope {
     pub(crate) key: Option<IdempotencyKey>,
 }
 
-impl Sent {
+impl WriteRequest {
     /// Reads the body, in which the route looks for a `T`; `faults` has what is wrong with the path. To be called when the
     /// caller is known to have the right to what it asks for: a large body costs time and memory.
     pub(crate) async fn read<T: Shape + Send + 'static>(
         &mut self,
-        app: &App,
-        mut faults: Faults,
+        app: &AppState,
+        mut faults: FieldErrors,
     ) -> Result<(T, Body), Failure> {
         if !self.says_json() {
             return Err(not_json().into());
@@ -132,7 +132,7 @@ impl Sent {
         }
         let bytes = self.body.read().await?;
         if bytes.is_empty() {
-            return Err(Faults::one(&Place::BODY, "missing", "Field required").into());
+            return Err(FieldErrors::one(&JsonPath::BODY, "missing", "Field required").into());
         }
         let large = bytes.len() > LARGE;
         let place = match large {
@@ -143,13 +143,13 @@ impl Sent {
         let has_key = self.headers.contains_key(IDEMPOTENCY_KEY);
         let read = aside_if(large, move || {
             let json = json::read(&bytes, max_phases)?;
-            let read = T::read(&json, &Place::BODY, &mut faults);
+            let read = T::read(&json, &JsonPath::BODY, &mut faults);
             let read = faults.none_or(read)?;
             let mut text = Vec::new();
             if has_key {
                 canonical(&json, &mut text);
             }
-            Ok::<_, Faults>((read, json, text))
+            Ok::<_, FieldErrors>((read, json, text))
         });
         let (read, json, canonical) = read.await??;
         Ok((read, Body { json: Arc::new(json), canonical, _place: place }))
@@ -181,7 +181,7 @@ impl Sent {
     }
 
     /// What it says beside its body.
-    pub(crate) fn envelope(&self, caller: &Caller, body: &Body) -> Result<Envelope, Box<Problem>> {
+    pub(crate) fn envelope(&self, caller: &Caller, body: &Body) -> Result<Preconditions, Box<Problem>> {
         let tag = self.one(IF_MATCH.as_str())?;
         let (expected, must_exist) = match tag {
             None => (None, false),
@@ -202,7 +202,7 @@ impl Sent {
             request_id: request::current_id().map(|id| id.to_string()),
             trace_id: self.headers.get(TRACE).and_then(|header| trace(header.to_str().ok()?)),
         };
-        Ok(Envelope { metadata, expected, must_exist, key })
+        Ok(Preconditions { metadata, expected, must_exist, key })
     }
 
     /// Its idempotency key.
@@ -246,7 +246,7 @@ fn caller_scope(caller: &Caller) -> String {
         .to_string()
 }
 
-impl Envelope {
+impl Preconditions {
     /// The key as it is kept: for each project by itself, so that a caller who is limited to one learns nothing of keys that
     /// the same subject used on others.
     pub(crate) fn key_for(&self, project: ProjectId) -> Option<IdempotencyKey> {

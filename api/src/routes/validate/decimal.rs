@@ -1,6 +1,6 @@
 //! Amounts, as texts or numbers. A number is taken by its shortest text, never by its binary value.
 
-use super::{Faults, Place, Shape};
+use super::{FieldErrors, JsonPath, Shape};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 const MOST: i64 = 28;
 
 impl Shape for Decimal {
-    fn read(value: &Value, place: &Place<'_>, faults: &mut Faults) -> Option<Self> {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let text = match value {
             Value::String(text) => text.clone(),
             Value::Number(number) => number.to_string(),

@@ -1,7 +1,7 @@
 //! What every route works with.
 
 use crate::health::CommandHealth;
-use crate::routes::counting::Counting;
+use crate::routes::assignment_loader::AssignmentCountLoader;
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
 use phaseline_projections::ProjectPhases;
@@ -15,7 +15,7 @@ const LARGE_AT_ONCE: usize = 8;
 
 /// The state of all routes. Clones share it.
 #[derive(Clone, Debug)]
-pub struct App {
+pub struct AppState {
     /// Connections with the rights of the service's role.
     pub pool: PgPool,
     /// The timelines.
@@ -27,14 +27,14 @@ pub struct App {
     /// How the last command ended.
     pub(crate) commands: Arc<CommandHealth>,
     /// Counts assignments for many requests at once.
-    pub(crate) counting: Arc<Counting>,
+    pub(crate) counting: Arc<AssignmentCountLoader>,
     /// Places for requests with a large body: each takes some 30 MB until it is answered.
     pub(crate) large: Arc<Semaphore>,
     /// Places for those who read a whole history: each holds a connection to the database for a while, and the others need some.
     pub(crate) readers: Arc<Semaphore>,
 }
 
-impl App {
+impl AppState {
     /// The state over a pool; see [`crate::pool::connect`].
     pub fn new(pool: PgPool, settings: Settings) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! Counts assignments for many requests at once: after a group of commands is committed, all of them want to tell how many
 //! assignments each phase has, and one query answers all.
 
-use super::read::problem;
+use super::project_view::problem;
 use crate::problem::{Problem, internal};
 use phaseline_domain::ProjectId;
 use phaseline_projections::planner_view::{self, AssignmentDays};
@@ -25,11 +25,11 @@ struct Ask {
 
 /// The way to the task that counts; it is started when it is first needed, and ends with the service.
 #[derive(Debug, Default)]
-pub(crate) struct Counting {
+pub(crate) struct AssignmentCountLoader {
     requests: Batcher<Ask>,
 }
 
-impl Counting {
+impl AssignmentCountLoader {
     /// How many assignments a project has on each day.
     pub(crate) async fn of(&self, pool: &PgPool, project: ProjectId) -> Counted {
         let (reply, answer) = oneshot::channel();
