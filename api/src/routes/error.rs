@@ -73,7 +73,7 @@ impl RuleViolations {
     }
 }
 
-/// RuleViolations rules as answers show them: the first [`MOST_FAULTS`], and how many more there are. Phases that have no id yet, those
+/// Broken rules as answers show them: the first [`MOST_FAULTS`], and how many more there are. Phases that have no id yet, those
 /// of `fresh`, are not named by the one that they would have got.
 pub(crate) fn field_errors(violations: &[Violation], fresh: &BTreeSet<PhaseId>) -> (Vec<FieldError>, usize) {
     let first = violations.iter().take(MOST_FAULTS).map(|violation| field_error(violation, fresh)).collect();

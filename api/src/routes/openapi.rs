@@ -117,7 +117,7 @@ pub(crate) struct WriteHeaders {
     /// The version that the caller has seen, as `ETag` had it, or `*`. At any other version nothing is written.
     #[param(rename = "If-Match", example = "\"7\"", pattern = r#"^(\*|(W/)?"[!#-~]*")$"#)]
     if_match: Option<String>,
-    /// A name for this request, 1 to 255 visible characters. WriteRequest again within 24 hours it changes nothing, and the answer is
+    /// A name for this request, 1 to 255 visible characters. Sent again within 24 hours it changes nothing, and the answer is
     /// the first one again, with `Idempotent-Replayed: true`; `assignment_count` is counted anew.
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
     idempotency_key: Option<String>,
