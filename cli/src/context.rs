@@ -1,7 +1,7 @@
 //! What every command works with.
 
-use crate::args::GlobalArgs;
 use crate::interrupt::Interrupt;
+use crate::options::GlobalArgs;
 use crate::output::{Form, Output};
 use crate::progress::Watcher;
 use std::io::{BufRead, IsTerminal};

@@ -1,8 +1,8 @@
 //! Log lines for whoever looks for a fault: on stderr, by `-v` or `PHASELINE_LOG`.
 
-use crate::args::GlobalArgs;
 use crate::config::LogFormat;
 use crate::failure::Failure;
+use crate::options::GlobalArgs;
 use std::io::IsTerminal;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;

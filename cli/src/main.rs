@@ -16,6 +16,7 @@ mod failure;
 mod interrupt;
 mod logging;
 mod operator;
+mod options;
 mod output;
 mod page;
 mod progress;

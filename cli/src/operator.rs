@@ -1,6 +1,6 @@
 //! Who runs this: the name that stands in the log beside every change.
 
-use crate::args::GlobalArgs;
+use crate::options::GlobalArgs;
 use phaseline_migrator::run::Operator;
 use phaseline_store::Metadata;
 use uuid::Uuid;

@@ -1,8 +1,8 @@
 //! The database that a command works on: the one that was named, or the private server's own.
 
-use crate::args::GlobalArgs;
 use crate::database_url::DatabaseUrl;
 use crate::failure::Failure;
+use crate::options::GlobalArgs;
 use phaseline_embedded::{Binaries, Server, default_data_dir};
 use phaseline_migrator::Database;
 use phaseline_projections::{Access, refuse_foreign_code, refuse_foreign_code_of_superuser};

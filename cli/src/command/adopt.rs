@@ -1,11 +1,11 @@
 //! `phaseline adopt`: what others wrote into `project_phases`, taken into the log.
 
 use super::drift::snapshot;
-use crate::args::ReasonArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::metadata;
+use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::page;
 use crate::page::figures::plural;

@@ -1,11 +1,11 @@
 //! `phaseline drift`: where the planner's tables are not what the log says, and how they become it again.
 
 use super::migrate::declined;
-use crate::args::ReasonArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::metadata;
+use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::page;
 use crate::target::Target;

@@ -2,11 +2,11 @@
 
 use super::backup;
 use super::plan::{self, RunArgs};
-use crate::args::ReasonArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::operator;
+use crate::options::ReasonArgs;
 use crate::page::figures::{count, millis};
 use crate::page::{self, Page, plan::Around};
 use crate::style::{BOLD, GOOD};

@@ -2,10 +2,10 @@
 
 use super::timeline::need_log;
 use super::timeline_command::execute;
-use crate::args::ReasonArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::options::ReasonArgs;
 use crate::target::Target;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};

@@ -1,10 +1,10 @@
 //! `phaseline rebuild`: `project_phases` once more from the log.
 
-use crate::args::ReasonArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::metadata;
+use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::page;
 use crate::target::Target;

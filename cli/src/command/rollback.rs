@@ -1,11 +1,11 @@
 //! `phaseline rollback`: the old tables again, computed from the log.
 
 use super::migrate::declined;
-use crate::args::ReasonArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::operator;
+use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::page;
 use crate::target::Target;

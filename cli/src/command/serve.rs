@@ -1,11 +1,11 @@
 //! `phaseline serve`: the HTTP service.
 
-use crate::args::GlobalArgs;
 use crate::config::{Config, Origin, ServiceArgs};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::logging::Style;
+use crate::options::GlobalArgs;
 use crate::target::Target;
 use clap::Args;
 use phaseline_api::auth::Auth;

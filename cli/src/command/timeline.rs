@@ -3,10 +3,10 @@
 use super::history::recorded;
 use super::moment::MomentArgs;
 use super::timeline_command::execute;
-use crate::args::ReasonArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::page::{self, Page};
 use crate::target::Target;

@@ -2,8 +2,8 @@
 
 use super::key::{self, KEYS, Key};
 use super::{FILE_VARIABLE, ServiceArgs, file, units};
-use crate::args::GlobalArgs;
 use crate::failure::Failure;
+use crate::options::GlobalArgs;
 use crate::redact;
 use phaseline_api::auth::{Auth, KeyError, Keys, SHORTEST_SECRET, TokenRules};
 use phaseline_api::settings::Settings;

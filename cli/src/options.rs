@@ -1,0 +1,59 @@
+//! Options that several commands share.
+
+use crate::output::Form;
+use clap::Args;
+use std::path::PathBuf;
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    // Not parsed by clap, which would repeat the password when it complains.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        conflicts_with = "data_dir",
+        help = "The database, such as postgres://user:password@host:5432/planner [env: DATABASE_URL] \
+                [default: a private PostgreSQL server of phaseline's own]"
+    )]
+    pub(crate) database_url: Option<String>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "FOLDER",
+        help = "Where the private server keeps its data [env: PHASELINE_DATA_DIR] \
+                [default: $XDG_DATA_HOME/phaseline, for root /var/lib/phaseline]"
+    )]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// What stdout gets: text, one JSON object and nothing else, or one JSON object a line (default: text)
+    #[arg(long, global = true, value_name = "FORM", value_enum)]
+    output: Option<Form>,
+    /// The same as --output json
+    #[arg(long, global = true, conflicts_with = "output")]
+    json: bool,
+    /// No progress and no remarks, only the answer and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Log more to stderr: -v, -vv, -vvv
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Who is to stand in the log (default: user@host)
+    #[arg(long, global = true, value_name = "NAME", env = "PHASELINE_ACTOR", hide_env_values = true)]
+    pub(crate) actor: Option<String>,
+}
+
+impl GlobalArgs {
+    /// The form of the answer.
+    pub(crate) fn form(&self) -> Form {
+        if self.json { Form::Json } else { self.output.unwrap_or_default() }
+    }
+}
+
+/// Why something is done.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ReasonArgs {
+    /// Why; it stands in the log beside who and when
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
