@@ -21,6 +21,7 @@ mod output;
 mod page;
 mod progress;
 mod redact;
+mod report;
 mod style;
 mod target;
 

@@ -9,14 +9,14 @@ use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::page;
 use crate::page::figures::plural;
+use crate::report::adopt::Adoption;
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::FoldedLog;
-use phaseline_projections::adopt::{Adopted, Plan, Refused, need_commands, take_in};
+use phaseline_projections::adopt::{Plan, Refused, need_commands, take_in};
 use phaseline_store::Quarantine;
-use serde::Serialize;
 
 /// Take the phases of projects that others made into the log
 ///
@@ -47,22 +47,6 @@ pub(crate) struct AdoptArgs {
 
 /// The rows of an adoption.
 const ROWS: Rows = Rows::of("projects", "phaseline.adopt.project/1");
-
-/// `phaseline.adopt/1`
-#[derive(Serialize)]
-pub(crate) struct Adoption {
-    format: &'static str,
-    /// Whether nothing was written because only a look was asked for.
-    pub(crate) dry_run: bool,
-    /// What was adopted, or would be.
-    pub(crate) projects: Vec<Adopted>,
-    /// Projects that were named and that the log knows already.
-    pub(crate) known: Vec<ProjectId>,
-    /// The log's last position; none if nothing was written.
-    pub(crate) position: Option<i64>,
-    /// The events for which timelines are in quarantine: whether their rows are in the log, nobody knows.
-    pub(crate) quarantine: Quarantine,
-}
 
 pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Failure> {
     let target = Target::find(&context.global).await?;

@@ -8,6 +8,7 @@ use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::page;
+use crate::report::drift::{RepairReport, Report, Told};
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::ProjectId;
@@ -17,7 +18,6 @@ use phaseline_projections::adopt::need_commands;
 use phaseline_projections::drift::{Cure, Finding, look};
 use phaseline_projections::repair::{Repaired, repair};
 use phaseline_store::Quarantine;
-use serde::Serialize;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -69,41 +69,6 @@ impl FromStr for Whose {
         }
         text.parse().map(Self::One).map_err(|error| format!("neither a project's id nor `all`: {error}"))
     }
-}
-
-/// `phaseline.drift/1`
-#[derive(Serialize)]
-pub(crate) struct Report {
-    format: &'static str,
-    /// The project looked at; none for all.
-    pub(crate) project_id: Option<ProjectId>,
-    /// What was found.
-    pub(crate) drift: Vec<Told>,
-    /// What was repaired; none if that was not asked for.
-    pub(crate) repaired: Option<RepairReport>,
-    /// What is left.
-    pub(crate) left: u64,
-    /// The events for which timelines are in quarantine: nothing can be said of their rows.
-    pub(crate) quarantine: Quarantine,
-}
-
-/// A finding, and what cures it.
-#[derive(Clone, Serialize)]
-pub(crate) struct Told {
-    #[serde(flatten)]
-    pub(crate) finding: Finding,
-    pub(crate) cure: Cure,
-}
-
-/// A repair in figures.
-#[derive(Serialize)]
-pub(crate) struct RepairReport {
-    pub(crate) repair_id: Option<String>,
-    pub(crate) position: i64,
-    pub(crate) inserted: u64,
-    pub(crate) updated: u64,
-    pub(crate) deleted: u64,
-    pub(crate) closed: u64,
 }
 
 pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Failure> {

@@ -6,12 +6,11 @@ use crate::failure::Failure;
 use crate::operator::metadata;
 use crate::output::Rows;
 use crate::page;
+use crate::report::quarantine::Skipped;
 use crate::target::Target;
 use clap::{Args, Subcommand};
 use phaseline_migrator::progress::Progress;
 use phaseline_migrator::quarantine::{Skip, Which, list, skip};
-use phaseline_store::SkippedEvent;
-use serde::Serialize;
 use uuid::Uuid;
 
 /// Show events that cannot be read, and leave them out for good
@@ -82,14 +81,6 @@ const ROWS: [Rows; 2] = [
     Rows::of("unreadable", "phaseline.quarantine.unreadable/1"),
     Rows::of("skipped", "phaseline.quarantine.skipped/1"),
 ];
-
-/// `phaseline.quarantine.skip/1`
-#[derive(Serialize)]
-pub(crate) struct Skipped {
-    format: &'static str,
-    /// The events that are left out from now on.
-    pub(crate) skipped: Vec<SkippedEvent>,
-}
 
 pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit, Failure> {
     let target = Target::find(&context.global).await?;

@@ -7,13 +7,13 @@ use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::page;
+use crate::report::rebuild::Report;
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::adopt::need_commands;
-use phaseline_projections::rebuild::{RebuildOptions, Rebuilt, rebuild};
-use serde::Serialize;
+use phaseline_projections::rebuild::{RebuildOptions, rebuild};
 use std::time::{Duration, Instant};
 
 /// More connections than this are a mistake in typing rather than a wish.
@@ -57,22 +57,6 @@ pub(crate) struct RebuildArgs {
 /// The rows of a report.
 const ROWS: [Rows; 2] =
     [Rows::of("differences", "phaseline.rebuild.difference/1"), Rows::of("left", "phaseline.rebuild.left/1")];
-
-/// `phaseline.rebuild/1`
-#[derive(Serialize)]
-pub(crate) struct Report {
-    format: &'static str,
-    /// Only compared.
-    pub(crate) check: bool,
-    /// The project, if it was only one.
-    pub(crate) project_id: Option<ProjectId>,
-    /// Connections that read the log.
-    pub(crate) jobs: u16,
-    #[serde(flatten)]
-    pub(crate) rebuilt: Rebuilt,
-    /// Milliseconds from start to end.
-    pub(crate) took_ms: u64,
-}
 
 pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, Failure> {
     let target = Target::find(&context.global).await?;

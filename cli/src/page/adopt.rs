@@ -2,7 +2,7 @@
 
 use super::figures::{count, plural};
 use super::{Page, quarantine};
-use crate::command::adopt::Adoption;
+use crate::report::adopt::Adoption;
 use crate::style::{BAD, BOLD, GOOD};
 
 /// The adoption as text.

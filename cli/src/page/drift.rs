@@ -2,7 +2,7 @@
 
 use super::figures::{count, plural};
 use super::{Page, clean, quarantine};
-use crate::command::drift::Report;
+use crate::report::drift::Report;
 use crate::style::{BAD, BOLD, GOOD};
 use phaseline_projections::drift::Cure;
 

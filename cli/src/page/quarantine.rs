@@ -2,7 +2,7 @@
 
 use super::figures::{count, moment, plural};
 use super::{Page, clean};
-use crate::command::quarantine::Skipped;
+use crate::report::quarantine::Skipped;
 use crate::style::{BAD, BOLD, GOOD};
 use phaseline_migrator::quarantine::QuarantineList;
 use phaseline_store::{Quarantine, SkippedEvent, UnreadableEvent};

@@ -2,7 +2,7 @@
 
 use super::figures::{count, millis, plural};
 use super::{Page, clean, quarantine};
-use crate::command::rebuild::Report;
+use crate::report::rebuild::Report;
 use crate::style::{BAD, GOOD};
 use phaseline_projections::drift::Drift;
 use std::collections::HashSet;

@@ -2,7 +2,7 @@
 
 use super::figures::{bytes, millis};
 use super::{Page, clean, verify};
-use crate::command::rehearse::{Difference, Failed, First, Method, Rehearsal};
+use crate::report::rehearse::{Difference, Failed, First, Method, Rehearsal};
 use crate::style::{BAD, BOLD, GOOD};
 
 /// The report as text, the verdict first and last; `program` begins the command that comes next.

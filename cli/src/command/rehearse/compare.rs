@@ -1,10 +1,10 @@
 //! Compares two dumps of the copy. The first goes to a file, which has no name; the second is only read past it.
 
 use super::programs::{Programs, ended};
-use super::report::Difference;
 use crate::database_url::DatabaseUrl;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::report::rehearse::Difference;
 use phaseline_embedded::DumpLines;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Seek, SeekFrom};

@@ -1,7 +1,6 @@
 //! The copy: made beside the database, and dropped. Only what was made here is ever dropped here.
 
 use super::leftovers::mark;
-use super::report::Method;
 use super::source::Source;
 use super::sql::{identifier, literal};
 use super::{Way, settings};
@@ -9,6 +8,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::page::figures::bytes;
+use crate::report::rehearse::Method;
 use crate::target::Target;
 use phaseline_migrator::progress::Progress;
 use sqlx::{Connection, PgConnection};

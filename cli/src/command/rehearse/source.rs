@@ -1,11 +1,11 @@
 //! The database that is rehearsed for. It is only read here, and by `pg_dump`.
 
 use super::copy::Admin;
-use super::report::First;
 use super::roles;
 use crate::command::rollback;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::report::rehearse::First;
 use crate::target::Target;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::plan::{Plan, PlanOptions};

@@ -1,6 +1,5 @@
 //! What a rehearsal found: `phaseline.rehearse/1`.
 
-use super::source::Source;
 use phaseline_migrator::verify::Verification;
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -95,19 +94,20 @@ pub(crate) struct Difference {
 }
 
 impl Rehearsal {
-    pub(super) fn of(source: &Source, copy: &str, method: Method) -> Self {
+    /// An empty report on a copy of `database`, which has so many `bytes`.
+    pub(crate) fn of(database: &str, bytes: u64, first: First, copy: &str, method: Method) -> Self {
         Self {
             format: "phaseline.rehearse/1",
             passed: false,
             failed: None,
-            database: source.name.clone(),
-            first: source.first,
+            database: database.to_owned(),
+            first,
             digest: None,
             method,
             copy: copy.to_owned(),
             kept: false,
             dropped: false,
-            database_bytes: source.bytes,
+            database_bytes: bytes,
             copy_bytes: None,
             migrated_bytes: None,
             log_bytes: None,
@@ -124,16 +124,16 @@ impl Rehearsal {
     }
 
     /// Notes down a step that is done.
-    pub(super) fn step(&mut self, name: &'static str, begun: Instant, locked_ms: Option<u64>) {
+    pub(crate) fn step(&mut self, name: &'static str, begun: Instant, locked_ms: Option<u64>) {
         self.steps.push(Step { name, took_ms: millis(begun.elapsed()), locked_ms });
     }
 
     /// Whether the copy is a whole one.
-    pub(super) fn whole(&self) -> bool {
+    pub(crate) fn whole(&self) -> bool {
         self.copy_bytes.is_some()
     }
 }
 
-pub(super) fn millis(span: Duration) -> u64 {
+pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

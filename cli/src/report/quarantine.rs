@@ -1,0 +1,12 @@
+//! What `phaseline quarantine skip` prints.
+
+use phaseline_store::SkippedEvent;
+use serde::Serialize;
+
+/// `phaseline.quarantine.skip/1`
+#[derive(Serialize)]
+pub(crate) struct Skipped {
+    pub(crate) format: &'static str,
+    /// The events that are left out from now on.
+    pub(crate) skipped: Vec<SkippedEvent>,
+}

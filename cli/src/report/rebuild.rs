@@ -1,0 +1,21 @@
+//! What `phaseline rebuild` prints.
+
+use phaseline_domain::ProjectId;
+use phaseline_projections::rebuild::Rebuilt;
+use serde::Serialize;
+
+/// `phaseline.rebuild/1`
+#[derive(Serialize)]
+pub(crate) struct Report {
+    pub(crate) format: &'static str,
+    /// Only compared.
+    pub(crate) check: bool,
+    /// The project, if it was only one.
+    pub(crate) project_id: Option<ProjectId>,
+    /// Connections that read the log.
+    pub(crate) jobs: u16,
+    #[serde(flatten)]
+    pub(crate) rebuilt: Rebuilt,
+    /// Milliseconds from start to end.
+    pub(crate) took_ms: u64,
+}
