@@ -3,7 +3,7 @@
 //! An event is stored as its type's name, its schema version and its payload (the inner object, without serde's
 //! tag). [`TimelineEvent::from_stored`] is the way back, and the place where older schema versions are upcast.
 
-use crate::legacy::LegacyPhaseType;
+use crate::legacy_type::LegacyPhaseType;
 use crate::{Budget, DateRange, Description, PhaseId, PhaseName, ProjectId};
 use chrono::NaiveDateTime;
 use cqrs_es::DomainEvent;

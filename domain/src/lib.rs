@@ -10,6 +10,7 @@ pub mod decide;
 pub mod event;
 pub mod id;
 pub mod legacy;
+mod legacy_type;
 pub mod rule;
 pub mod text;
 pub mod timeline;

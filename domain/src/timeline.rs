@@ -1,6 +1,6 @@
 //! The aggregate: a project's days, and the phases that cover them.
 
-use crate::legacy::LegacyPhaseType;
+use crate::legacy_type::LegacyPhaseType;
 use crate::{Budget, DateRange, Description, PhaseId, PhaseName, ProjectId, TimelineEvent};
 use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
