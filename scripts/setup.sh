@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 #
-# Installs what is missing to build and run Phaseline, and nothing else: a C compiler, make, curl (for the README's tour), PostgreSQL.
+# Installs what is missing to build and run Phaseline, and nothing else: a C compiler, make, curl (for docs/tour.md), PostgreSQL.
 #
 #   scripts/setup.sh         what `make demo` needs
 #   scripts/setup.sh test    that, Python, kill and pgrep, and an older minor version of PostgreSQL 15 in target/postgres for `make test`

@@ -1,4 +1,4 @@
-//! The runbook and the README show what the program does: every command in their ```` ```console ```` blocks is run,
+//! The runbook, the tour and the README show what the program does: every command in their ```` ```console ```` blocks is run,
 //! and what it prints must be what they say.
 //!
 //! - `$ ` begins a command, `> ` continues it; what follows is its output, stdout and stderr as they come.
@@ -30,6 +30,11 @@ fn the_runbook_shows_what_the_program_prints() {
 #[test]
 fn the_readme_shows_what_the_program_prints() {
     check("README.md");
+}
+
+#[test]
+fn the_tour_shows_what_the_program_prints() {
+    check("docs/tour.md");
 }
 
 fn check(name: &str) {
