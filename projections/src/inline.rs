@@ -5,8 +5,24 @@ use phaseline_domain::ProjectId;
 use phaseline_store::{InlineProjection, StoreError, UnadoptedProject};
 use sqlx::PgConnection;
 
-/// The database's side of it: function `phaseline.project_inline`.
-pub(crate) const SQL: &str = include_str!("../sql/project_inline.sql");
+/// The database's side: `phaseline.project_inline` and the functions by which services read the planner's tables, one file each.
+pub(crate) const SQL: &str = concat!(
+    include_str!("../sql/schema/project_dates.sql"),
+    include_str!("../sql/schema/lock_projects.sql"),
+    include_str!("../sql/schema/refuse_foreign_triggers.sql"),
+    include_str!("../sql/schema/set_project_dates.sql"),
+    include_str!("../sql/schema/assignment_count.sql"),
+    include_str!("../sql/schema/unadopted.sql"),
+    include_str!("../sql/schema/project_of.sql"),
+    include_str!("../sql/schema/phases_of.sql"),
+    include_str!("../sql/schema/assignments_of.sql"),
+    include_str!("../sql/schema/assignment_days.sql"),
+    include_str!("../sql/schema/coverage.sql"),
+    include_str!("../sql/schema/merged_events.sql"),
+    include_str!("../sql/schema/project_inline.sql"),
+    include_str!("../sql/schema/command_obstacle.sql"),
+    include_str!("../sql/schema/grants.sql")
+);
 
 /// `public.project_phases`, kept row by row.
 #[derive(Clone, Copy, Debug, Default)]

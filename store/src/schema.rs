@@ -26,11 +26,20 @@ const MADE: [&str; 9] = [
     "idempotency_keys_pkey",
     "idempotency_keys_recorded_at_idx",
 ];
-/// Functions, triggers, views, roles and grants; run whole at every installation.
+/// Functions, triggers, views, roles and grants, one file each; run whole at every installation, each statement replaces what was.
 const FUNCTIONS: &str = concat!(
-    include_str!("../sql/read_events.sql"),
-    include_str!("../sql/append.sql"),
-    include_str!("../sql/functions.sql")
+    include_str!("../sql/schema/rare_payload.sql"),
+    include_str!("../sql/schema/read_events.sql"),
+    include_str!("../sql/schema/refuse_event.sql"),
+    include_str!("../sql/schema/append.sql"),
+    include_str!("../sql/schema/refuse_change.sql"),
+    include_str!("../sql/schema/chain_hash.sql"),
+    include_str!("../sql/schema/projection_placeholders.sql"),
+    include_str!("../sql/schema/forget_idempotency_keys.sql"),
+    include_str!("../sql/schema/oldest_snapshot.sql"),
+    include_str!("../sql/schema/postgres_es_events.sql"),
+    include_str!("../sql/schema/roles.sql"),
+    include_str!("../sql/schema/grants.sql")
 );
 
 /// Whether this database has a log. Asks the catalogue only, so that a role without rights on it gets an answer too.
@@ -108,7 +117,7 @@ pub async fn whole(connection: &mut PgConnection) -> Result<bool, StoreError> {
         .await?)
 }
 
-/// The roles that `functions.sql` makes.
+/// The roles that `sql/schema/roles.sql` makes.
 const ROLES: [&str; 3] = ["phaseline_writer", "phaseline_reader", "phaseline_auditor"];
 
 /// The version of this database's log; none if it has no log. A schema that does not say its version has the first one.

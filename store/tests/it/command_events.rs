@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Whether a command can cause the event. A new event has to be placed here; if a command can cause it, `read_events` in
-/// `store/sql/read_events.sql` needs a line for it, and `projections/sql/project_inline.sql` has to know what it does to rows.
+/// `store/sql/schema/read_events.sql` needs a line for it, and `projections/sql/schema/project_inline.sql` has to know what it does to rows.
 const fn is_a_commands(event: &TimelineEvent) -> bool {
     match event {
         TimelineEvent::TimelineOpened(_)
@@ -182,7 +182,7 @@ async fn the_database_knows_the_events_that_commands_cause_and_no_others() {
         assert_eq!(
             found[0].is_some(),
             is_a_commands(event),
-            "{name} {version}: see is_a_commands and the CASE in store/sql/read_events.sql"
+            "{name} {version}: see is_a_commands and the CASE in store/sql/schema/read_events.sql"
         );
         for (name, version) in
             [(name, version + 1), (name, 0), ("PhaseExploded", version), (&name.to_lowercase(), 1)]

@@ -1,7 +1,6 @@
--- The one way in which commands write to the log. Run before functions.sql, which grants phaseline.append to writers.
-
 DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], text[], uuid[], text[], integer[], text[],
     text[], bytea[], bytea[]);
+
 DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], text[], uuid[], text[], integer[], text[],
     text[], bytea[], bytea[], text[], text[], bytea[]);
 

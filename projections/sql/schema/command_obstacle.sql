@@ -1,0 +1,39 @@
+-- What keeps every command from being carried out: the table on which another session holds a lock for half a second or longer;
+-- NULL if there is none. For the service's health check, whose role may not lock these. Locks of tables are looked up, which needs no
+-- right on them; the head's row is locked, and in a transaction that is rolled back that writes nothing.
+CREATE OR REPLACE FUNCTION phaseline.command_obstacle() RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
+DECLARE
+    wanted text;
+    tries  integer;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY['phaseline.head', 'phaseline.events', 'public.projects', 'public.project_phases'] LOOP
+        tries := 0;
+        WHILE EXISTS (
+            SELECT FROM pg_locks l
+             WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+               AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+               AND l.relation = to_regclass(wanted)
+               -- Commands lock rows of the head and of projects, and write to the others.
+               AND (l.mode IN ('ExclusiveLock', 'AccessExclusiveLock')
+                    OR wanted IN ('phaseline.events', 'public.project_phases')
+                       AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock')))
+        LOOP
+            tries := tries + 1;
+            IF tries > 10 THEN
+                RETURN wanted;
+            END IF;
+            PERFORM pg_sleep(0.05);
+        END LOOP;
+    END LOOP;
+    wanted := 'phaseline.head';
+    -- The lock goes when the block is undone, so that a caller who leaves the transaction open holds up nobody.
+    BEGIN
+        PERFORM 1 FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;
+        RAISE EXCEPTION 'the head is free' USING ERRCODE = 'PL009';
+    EXCEPTION
+        WHEN SQLSTATE 'PL009' THEN RETURN NULL;
+    END;
+EXCEPTION
+    WHEN lock_not_available THEN RETURN wanted;
+END $$;

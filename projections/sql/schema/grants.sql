@@ -1,0 +1,27 @@
+-- Whatever default privileges gave away goes: only the owner and the grant below remain.
+DO $$
+DECLARE
+    given record;
+BEGIN
+    FOR given IN
+        SELECT DISTINCT p.oid::regprocedure::text AS object, a.grantee
+          FROM pg_catalog.pg_proc p,
+               pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
+         WHERE p.pronamespace = 'phaseline'::regnamespace AND a.grantee <> p.proowner
+           AND p.proname IN ('project_inline', 'merged_events', 'coverage', 'unadopted', 'project_of', 'phases_of',
+                             'assignments_of', 'assignment_days', 'assignment_count', 'project_dates', 'lock_projects',
+                             'set_project_dates', 'command_obstacle', 'refuse_foreign_triggers')
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.object,
+            CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END);
+    END LOOP;
+END $$;
+
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_writer') THEN
+        GRANT EXECUTE ON FUNCTION phaseline.unadopted(uuid), phaseline.project_of(uuid), phaseline.phases_of(uuid),
+            phaseline.assignments_of(uuid, date, date, date, uuid, integer), phaseline.assignment_days(uuid[]),
+            phaseline.command_obstacle() TO phaseline_writer;
+    END IF;
+END $$;

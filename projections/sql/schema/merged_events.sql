@@ -1,0 +1,31 @@
+-- The events of a batch in which a phase has several, with one for each phase: what its row is to be after all of them, as the
+-- fold has it (Timeline::evolve). A phase that is removed stays removed until it is created again.
+CREATE OR REPLACE FUNCTION phaseline.merged_events(
+    INOUT event_types text[], INOUT projects uuid[], INOUT payloads text[], INOUT places tid[]
+) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    WITH event AS (
+        SELECT e.*, (e.payload::json ->> 'phase_id')::uuid AS phase
+          FROM unnest(event_types, projects, payloads, places) WITH ORDINALITY AS e (event_type, project, payload, place, n)
+    ), placed AS (
+        SELECT e.*, max(e.n) FILTER (WHERE e.event_type IN ('PhaseCreated', 'PhaseRemoved'))
+                   OVER (PARTITION BY e.project, e.phase) AS turn
+          FROM event e WHERE e.phase IS NOT NULL AND e.event_type <> 'PhaseAdopted'
+    ), merged AS (
+        -- Of equal keys in one object the last one counts.
+        SELECT coalesce(max(p.event_type) FILTER (WHERE p.n = p.turn), 'PhaseChanged') AS event_type, p.project,
+               '{' || string_agg(substr(p.payload, 2, length(p.payload) - 2), ',' ORDER BY p.n) || ',"described":'
+               || bool_or(p.event_type IN ('PhaseCreated', 'PhaseDescribed')) || '}' AS payload,
+               (array_agg(p.place))[1] AS place
+          FROM placed p
+         WHERE p.turn IS NULL OR p.n = p.turn OR p.n > p.turn AND event_types[p.turn] = 'PhaseCreated'
+         GROUP BY p.project, p.phase
+    )
+    SELECT array_agg(m.event_type), array_agg(m.project), array_agg(m.payload),
+           CASE WHEN places IS NOT NULL THEN array_agg(m.place) END
+      INTO event_types, projects, payloads, places
+      FROM (SELECT merged.event_type, merged.project, merged.payload, merged.place FROM merged
+            UNION ALL
+            SELECT e.event_type, e.project, e.payload, e.place FROM event e
+             WHERE e.phase IS NULL OR e.event_type = 'PhaseAdopted') m;
+END $$;

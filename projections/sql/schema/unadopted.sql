@@ -1,0 +1,19 @@
+-- All that the planner's tables say about a project: {"dates": [start_date, end_date] or null if there is no such
+-- project, "rows": [[a value as text for each column], ...] by id}. What stands there may be anything, so everything is
+-- text, in one form whatever the session's settings. NULL while the log takes no commands: then the table is the old one.
+-- Whoever writes commands needs it to adopt a project whose rows others wrote, and has no rights on the planner's tables.
+CREATE OR REPLACE FUNCTION phaseline.unadopted(project uuid) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
+BEGIN
+    IF NOT coalesce((SELECT h.accepts_commands FROM phaseline.head h WHERE h.id = 1), false) THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT json_build_object(
+        'dates', phaseline.project_dates(project),
+        'rows', coalesce((SELECT json_agg(json_build_array(ph.project_id::text, ph.capital_budget::text,
+                                     ph.expense_budget::text, ph.total_budget::text, ph.id::text,
+                                     ph.created_at::text, ph.updated_at::text, ph.name::text, ph.start_date::text,
+                                     ph.end_date::text, ph.description::text) ORDER BY ph.id)
+                            FROM public.project_phases ph WHERE ph.project_id = project), '[]'::json)));
+END $$;
