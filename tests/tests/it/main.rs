@@ -17,6 +17,7 @@ mod fit;
 mod foreign_code;
 mod hostile_writer;
 mod hot_rows;
+mod house;
 mod locks;
 mod machine;
 mod minors;

@@ -1,0 +1,137 @@
+//! What `docs/architecture.md` promises about the code, held by reading the sources.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// All files below a folder with this extension, built ones left out.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if name != "target" && !name.starts_with('.') {
+                found.extend(files(&path, extension));
+            }
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn relative(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap().display().to_string()
+}
+
+/// The sources below a folder that contain one of these texts, but for those listed.
+fn mentions(folder: &str, texts: &[&str], except: &[&str]) -> Vec<String> {
+    let found = files(&root().join(folder), "rs");
+    assert!(!found.is_empty(), "{folder}");
+    let guilty = found.into_iter().filter(|path| {
+        let text = fs::read_to_string(path).unwrap();
+        texts.iter().any(|needle| text.contains(needle))
+    });
+    let mut names: Vec<String> =
+        guilty.map(|path| relative(&path)).filter(|path| !except.contains(&path.as_str())).collect();
+    names.sort();
+    names
+}
+
+/// Each crate with those that it may depend on, beside what tests need.
+#[test]
+fn crates_depend_downwards_only() {
+    let below: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("domain", &[][..]),
+        ("store", &["domain"]),
+        ("projections", &["domain", "store"]),
+        ("migrator", &["domain", "store", "projections"]),
+        ("api", &["domain", "store", "projections"]),
+        ("embedded", &[]),
+        ("cli", &["domain", "store", "projections", "migrator", "api", "embedded"]),
+    ]);
+    for (name, allowed) in below {
+        let manifest = fs::read_to_string(root().join(name).join("Cargo.toml")).unwrap();
+        let own =
+            manifest.split("\n[").find(|section| section.starts_with("dependencies]")).unwrap_or_default();
+        let used = own.lines().filter_map(|line| line.strip_prefix("phaseline-"));
+        for dependency in used.map(|line| line.split(['.', ' ', '=']).next().unwrap()) {
+            assert!(allowed.contains(&dependency), "{name} depends on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn sql_is_where_it_belongs() {
+    assert_eq!(mentions("domain/src", &["sqlx", "SELECT "], &[]), Vec::<String>::new());
+    assert_eq!(
+        mentions("api/src", &["SELECT ", "INSERT ", "UPDATE "], &["api/src/health.rs"]),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn pages_and_reports_of_the_program_import_no_command() {
+    for folder in ["cli/src/page", "cli/src/report"] {
+        assert_eq!(mentions(folder, &["crate::command"], &[]), Vec::<String>::new());
+    }
+    // The parser is known to main, to the dispatcher, and to what is made from it.
+    let knows_the_parser = mentions("cli/src", &["crate::args"], &[]);
+    let expected =
+        ["cli/src/command.rs", "cli/src/command/completions.rs", "cli/src/command/man.rs", "cli/src/exit.rs"];
+    assert_eq!(knows_the_parser, expected);
+}
+
+/// The anchor that a heading gets.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+fn without_code(text: &str) -> String {
+    let mut inside = false;
+    text.lines()
+        .filter(|line| {
+            let fence = line.trim_start().starts_with("```");
+            inside ^= fence;
+            !inside && !fence
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn links_in_the_documents_lead_somewhere() {
+    let mut links = 0;
+    let mut broken = Vec::new();
+    for page in files(&root(), "md") {
+        let text = without_code(&fs::read_to_string(&page).unwrap());
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.starts_with("http") || target.starts_with("mailto:") {
+                continue;
+            }
+            links += 1;
+            let (path, fragment) = target.split_once('#').unwrap_or((target, ""));
+            let file = if path.is_empty() { page.clone() } else { page.parent().unwrap().join(path) };
+            let Ok(file) = file.canonicalize() else {
+                broken.push(format!("{}: {target}", relative(&page)));
+                continue;
+            };
+            if !fragment.is_empty() && file.extension().is_some_and(|extension| extension == "md") {
+                let text = without_code(&fs::read_to_string(&file).unwrap());
+                let mut headings = text.lines().filter(|line| line.starts_with('#'));
+                if !headings.any(|line| anchor(line.trim_start_matches('#').trim()) == fragment) {
+                    broken.push(format!("{}: {target}", relative(&page)));
+                }
+            }
+        }
+    }
+    assert!(links > 50, "{links}");
+    assert_eq!(broken, Vec::<String>::new());
+}
