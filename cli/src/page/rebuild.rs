@@ -59,14 +59,14 @@ pub(crate) fn page(report: &Report) -> String {
     quarantine::listed(&mut page, &rebuilt.quarantine);
     match (rebuilt.left.len() as u64, set_right) {
         (0, _) if !rebuilt.quarantine.is_empty() => {
-            let written = if set_right { "REBUILT, BUT NOT ALL" } else { "RIGHT, BUT NOT ALL" };
+            let written = if set_right { "REBUILT, BUT NOT ALL" } else { "UP TO DATE, BUT NOT ALL" };
             page.line(format_args!("{BAD}{written}{BAD:#}. The rows of timelines in quarantine were left as they are."))
         }
         (0, _) if !rebuilt.gone.is_empty() => {
             page.line(format_args!("{BAD}DIFFERENT{BAD:#}. All rows that can be written are what the log says."))
         }
         (0, true) => page.line(format_args!("{GOOD}REBUILT{GOOD:#}. What was overwritten is in the log.")),
-        (0, false) => page.line(format_args!("{GOOD}RIGHT{GOOD:#}. project_phases is what the log says; nothing was written.")),
+        (0, false) => page.line(format_args!("{GOOD}UP TO DATE{GOOD:#}. project_phases is what the log says; nothing was written.")),
         (left, _) if report.check => {
             page.line(format_args!("{BAD}DIFFERENT{BAD:#}. {}; nothing was written.", plural(left, "difference")))
         }

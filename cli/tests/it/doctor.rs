@@ -7,7 +7,7 @@ use phaseline_embedded::testing::TestCluster;
 fn a_healthy_installation_is_well_before_and_after_the_migration() {
     for database in [legacy(), migrated()] {
         let report = on(&database, &["doctor"]).ends_with(0).stdout;
-        assert!(report.ends_with("\nWELL\n") && !report.contains("fail"), "{report}");
+        assert!(report.ends_with("\nHEALTHY\n") && !report.contains("fail"), "{report}");
         // The test cluster does not wait for the disk, which is worth a warning.
         assert!(report.contains("warn  durability") && report.contains("fsync"), "{report}");
     }

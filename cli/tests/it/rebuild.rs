@@ -37,7 +37,7 @@ fn a_check_writes_nothing_and_ends_with_6_where_anything_differs_and_a_rebuild_s
         [&["rebuild"][..], &["rebuild", "--check"], &["rebuild", "--delete-unknown", "--jobs", "3"]]
     {
         let right = on(&database, arguments).ends_with(0);
-        assert!(right.stdout.contains("RIGHT. project_phases is what the log says"), "{}", right.stdout);
+        assert!(right.stdout.contains("UP TO DATE. project_phases is what the log says"), "{}", right.stdout);
     }
     assert!(
         database.dump(&[]) == before && good == database.dump(&["--schema=public", "--table=project_phases"])

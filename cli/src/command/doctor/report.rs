@@ -83,7 +83,7 @@ impl Report {
         }
         let failed = self.checks.iter().filter(|line| line.verdict == Verdict::Fail).count() as u64;
         if failed == 0 {
-            page.gap().line(format_args!("{GOOD}WELL{GOOD:#}"));
+            page.gap().line(format_args!("{GOOD}HEALTHY{GOOD:#}"));
         } else {
             page.gap().line(format_args!("{BAD}{}{BAD:#}", plural(failed, "PROBLEM").to_uppercase()));
         }
