@@ -191,11 +191,8 @@ fn anomalies(page: &mut Page, plan: &Plan, rows: usize) {
 
 /// One kind of anomaly with its rows.
 pub(super) fn anomaly(page: &mut Page, anomaly: &Anomaly, limit: usize) {
-    let word = if anomaly.refused {
-        format!("{BAD}REFUSED{BAD:#}     ")
-    } else {
-        format!("{NOTE}CARRIED OVER{NOTE:#}")
-    };
+    let word =
+        if anomaly.refused { format!("{BAD}REFUSED{BAD:#}") } else { format!("{NOTE}CARRIED OVER{NOTE:#}") };
     let rows = &anomaly.rows;
     page.line(format_args!("  {word} {BOLD}{}{BOLD:#} ({})", anomaly.code.name(), count(rows.len() as u64)));
     page.line(format_args!("    {}", anomaly.meaning));
