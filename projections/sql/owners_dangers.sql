@@ -26,4 +26,9 @@ SELECT format('%I is a member of phaseline_owner, and can write any event: REVOK
   FROM log_owner l
   JOIN pg_catalog.pg_auth_members a ON a.roleid = l.oid
   JOIN pg_catalog.pg_roles m ON m.oid = a.member AND NOT m.rolsuper
+UNION ALL
+SELECT format('this session is a superuser''s, and public.project_phases belongs to %I: PostgreSQL runs code of a table''s owner in such '
+           || 'a session in more ways than are looked for; work as %1$I', t.owner)
+  FROM tables t JOIN pg_catalog.pg_roles me ON me.rolname = session_user AND me.rolsuper
+ WHERE t.relname = 'project_phases' AND NOT t.rolsuper
  ORDER BY 1

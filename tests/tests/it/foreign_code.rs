@@ -299,7 +299,17 @@ async fn owners_are_named_and_what_of_that_is_dangerous() {
             "{role} owns public.project_phases, public.projects, public.resource_assignments; {role} will own schema phaseline"
         )
     );
-    assert_eq!(before.dangers, Vec::<String>::new());
+    let [superuser] = &before.dangers[..] else { panic!("{:?}", before.dangers) };
+    assert!(
+        superuser
+            .contains(&format!("this session is a superuser's, and public.project_phases belongs to {role}")),
+        "{superuser}"
+    );
+    let mut owner = handle(&planner.url_of(role)).connect("test").await.unwrap();
+    assert_eq!(ownership(&mut owner).await.unwrap().dangers, Vec::<String>::new());
+    let others = |dangers: &[String]| {
+        dangers.iter().filter(|danger| *danger != superuser).cloned().collect::<Vec<_>>()
+    };
     // Functions of others that the owner's tables call, whoever may replace them.
     planner.database.psql(&format!(
         "GRANT CREATE ON SCHEMA public TO {writer}; GRANT TRIGGER ON public.projects TO {writer}"
@@ -307,7 +317,7 @@ async fn owners_are_named_and_what_of_that_is_dangerous() {
     let planted = "CREATE FUNCTION public.theirs() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
                    CREATE TRIGGER theirs BEFORE UPDATE ON public.projects FOR EACH ROW EXECUTE FUNCTION public.theirs()";
     planner.database.cluster().binaries().psql(&planner.url_of(writer), planted).unwrap();
-    let [danger] = &ownership(&mut connection).await.unwrap().dangers[..] else { panic!() };
+    let [danger] = &others(&ownership(&mut connection).await.unwrap().dangers)[..] else { panic!() };
     let expected = format!(
         "runs function public.theirs(), which belongs to {writer} and would have the rights of {role}"
     );
@@ -319,7 +329,7 @@ async fn owners_are_named_and_what_of_that_is_dangerous() {
     planner.database.psql("ALTER TABLE public.projects OWNER TO postgres");
     let found = ownership(&mut connection).await.unwrap();
     assert!(found.to_string().contains("postgres (a superuser) owns public.projects"), "{found}");
-    let [trigger, function] = &found.dangers[..] else { panic!("{found:#?}") };
+    let [trigger, function] = &others(&found.dangers)[..] else { panic!("{found:#?}") };
     assert!(trigger.contains(&format!("REVOKE TRIGGER ON public.projects FROM {writer}")), "{trigger}");
     assert!(function.contains("would have the rights of postgres"), "{function}");
     let plan = plan::plan(&mut connection, &PlanOptions::default()).await.unwrap();
@@ -507,20 +517,31 @@ async fn commands_refuse_triggers_of_others_on_a_superusers_table() {
     let store = store(&planner.url_of(writer)).await;
     let rename =
         |name: &str| TimelineCommand::RenamePhase { phase_id: phase.parse().unwrap(), name: name.to_owned() };
-    for (when, function, refused) in
-        [("", "plant_trigger", true), ("WHEN (public.plant())", "harmless", true), ("", "harmless", false)]
-    {
+    let is_refused =
+        |result: Result<(), String>| result.err().is_some_and(|error| error.contains("a superuser, code of"));
+    planner.plant("CREATE DOMAIN planted_domain AS text CHECK (public.plant_in(value) <> '')");
+    for (when, function, refused) in [
+        ("", "plant_trigger", true),
+        ("WHEN (public.plant())", "harmless", true),
+        ("WHEN ((new.id::text)::public.planted_domain IS NOT NULL)", "harmless", true),
+        ("", "harmless", false),
+    ] {
         planner.plant(&trigger("project_phases", when, function));
-        let result = store.execute(project.parse().unwrap(), &rename(function), Metadata::default()).await;
-        let error = result.map(drop).map_err(|error| error.to_string());
+        let name = format!("{function}{}", when.len());
+        let result = store.execute(project.parse().unwrap(), &rename(&name), Metadata::default()).await;
         assert_eq!(
-            error
-                .as_ref()
-                .is_err_and(|error| error.contains("trigger planted on table public.project_phases runs")),
+            is_refused(result.map(drop).map_err(|error| error.to_string())),
             refused,
-            "{error:?}"
+            "{when} {function}"
         );
         planner.assert_nothing_gained(function);
         planner.database.psql("DROP TRIGGER planted ON project_phases");
     }
+    // Who may refer to the table has deletions go on into a table of their own, with its triggers.
+    planner.database.psql(&format!("GRANT REFERENCES, SELECT ON project_phases TO {role}"));
+    planner.plant("CREATE TABLE refers (phase uuid REFERENCES project_phases ON DELETE CASCADE)");
+    let result = store.execute(project.parse().unwrap(), &rename("Refers"), Metadata::default()).await;
+    assert!(is_refused(result.map(drop).map_err(|error| error.to_string())), "a cascade");
+    planner.plant("DROP TABLE refers; CREATE TABLE refers (phase uuid REFERENCES project_phases)");
+    store.execute(project.parse().unwrap(), &rename("Refers again"), Metadata::default()).await.unwrap();
 }
