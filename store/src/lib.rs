@@ -6,7 +6,7 @@
 //! - [`read`] reads one stream, or the whole log in order of position; [`parallel`] all timelines, with several
 //!   connections at once.
 //! - [`hash`] chains each event to the one before it; [`chain`] checks a log.
-//! - [`execute`] carries out commands: decided on what [`cache`] remembers, committed in groups, each with its own verdict.
+//! - [`TimelineStore::submit`] carries out commands: decided on what [`cache`] remembers, committed in groups, each with its own verdict.
 //! - [`batcher`] collects jobs that arrive together for one task.
 //! - [`folded`] is what one stream amounts to.
 //! - [`unreadable`] says which events cannot be read, and [`skip`] leaves them out by later marks.
