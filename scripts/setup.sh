@@ -257,6 +257,11 @@ postgres_version() {
     "$bindir/postgres" --version | sed 's/.*(PostgreSQL) //'
 }
 
+# The version of pg_dump beside the server: a package of its own, which may be older.
+client_version() {
+    "$bindir/pg_dump" --version 2>/dev/null | sed 's/.*(PostgreSQL) //' || true
+}
+
 # Brings PostgreSQL to the newest minor version of the system's packages. Those of the system's servers that run are restarted
 # by their package.
 upgrade_postgres() {
@@ -269,11 +274,11 @@ upgrade_postgres() {
     read -r name installed offered <<<"$(postgres_package)" || true
     if [[ -z $offered ]]; then
         say "PostgreSQL in $bindir is not from Debian's packages: bring it up to date as you installed it"
-    elif older "$installed" "$offered"; then
+    elif older "$installed" "$offered" || older "$(client_version)" "$(postgres_version)"; then
         # The client programs are in a package of their own, which the server's wants in no certain version.
         command=(apt-get install -y --only-upgrade "$name" "${name/postgresql/postgresql-client}" libpq5)
-        may_install || die "PostgreSQL $installed is installed, and $offered is offered; $(how_to_run "${command[@]}")"
-        say "PostgreSQL $installed is installed, and $offered is offered; running: ${command[*]}"
+        may_install || die "PostgreSQL $installed (pg_dump $(client_version)) is installed, and $offered is offered; $(how_to_run "${command[@]}")"
+        say "PostgreSQL $installed (pg_dump $(client_version)) is installed, and $offered is offered; running: ${command[*]}"
         apt_install "${command[@]}" || die "that failed; look above"
     fi
     say "PostgreSQL $(postgres_version), $bindir"
@@ -283,6 +288,8 @@ upgrade_postgres() {
 refuse_older_postgres() {
     local name installed offered known=yes
     have_postgres || die "there is no PostgreSQL"
+    [[ -z $(client_version) || $(client_version) == "$(postgres_version)" ]] ||
+        die "pg_dump in $bindir is $(client_version), and the server $(postgres_version); run: make setup UPGRADE=1"
     [[ -z ${1:-} || $(postgres_version) == "$1" ]] || die "PostgreSQL was $1 and is $(postgres_version): somebody upgraded it"
     if have apt-get; then
         { may_install && update_lists; } || known=
