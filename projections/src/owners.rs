@@ -57,7 +57,7 @@ pub struct Ownership {
 }
 
 impl fmt::Display for Ownership {
-    /// The owners in one line, `public.projects and public.project_phases: planner; schema phaseline: planner`.
+    /// The owners in one line: `planner owns public.project_phases, public.projects; planner will own schema phaseline`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines: Vec<((&str, bool), Vec<&str>)> = Vec::new();
         for Owner { object, owner, will_own, .. } in &self.owners {
@@ -81,10 +81,11 @@ impl fmt::Display for Ownership {
 pub async fn ownership(connection: &mut PgConnection) -> Result<Ownership, StoreError> {
     let owners: Vec<Owner> =
         sqlx::query_as(include_str!("../sql/owners.sql")).fetch_all(&mut *connection).await?;
-    let mut dangers: Vec<String> =
-        sqlx::query_scalar(include_str!("../sql/owners_dangers.sql")).fetch_all(&mut *connection).await?;
+    let found: Vec<(String, bool)> =
+        sqlx::query_as(include_str!("../sql/owners_dangers.sql")).fetch_all(&mut *connection).await?;
     let mut refused: Vec<String> =
-        dangers.iter().filter(|danger| danger.starts_with("role phaseline_owner ")).cloned().collect();
+        found.iter().filter(|(_, refused)| *refused).map(|(danger, _)| danger.clone()).collect();
+    let mut dangers: Vec<String> = found.into_iter().map(|(danger, _)| danger).collect();
     let mut seen: Vec<&str> = Vec::new();
     for Owner { owner, is_superuser, .. } in owners.iter().filter(|owner| owner.object != LOG) {
         if !seen.contains(&owner.as_str()) {

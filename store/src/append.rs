@@ -1,6 +1,7 @@
 //! Appends the events of commands together with their inline projection, in one call of one database function.
 
 use crate::schema::version;
+use crate::sqlstate::is_missing_function;
 use crate::{Metadata, NewEvent, StoreError, StreamId};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -210,10 +211,6 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
         })
         .collect();
     Ok(BatchResult { verdicts, said })
-}
-
-fn is_missing_function(error: &StoreError) -> bool {
-    matches!(error, StoreError::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42883"))
 }
 
 /// The values, or nothing if none of them is there.

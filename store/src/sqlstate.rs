@@ -8,21 +8,26 @@ pub(crate) fn is_missing_table(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| matches!(&*code, "42P01" | "3F000"))
 }
 
-/// Whether somebody else was faster, so that deciding anew may help: another command, or whoever writes the rows that
-/// are being adopted.
+/// Whether a function is missing, as those of a newer schema are in an older one.
+pub(crate) fn is_missing_function(error: &StoreError) -> bool {
+    error.sqlstate().as_deref() == Some("42883")
+}
+
+/// Whether another writer was faster, so that another decision may succeed: a command, or a program that writes the rows
+/// that are being adopted.
 pub(crate) fn lost_a_race(error: &StoreError) -> bool {
     // Serialization failure, deadlock: the database has undone everything.
     matches!(error.cause(), StoreError::Conflict { .. })
         || matches!(error.sqlstate().as_deref(), Some("40001" | "40P01"))
 }
 
-/// Whether the connection is gone, and with it the answer.
+/// Whether the connection was lost, so that the result is unknown.
 pub(crate) fn is_lost_connection(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => {
             true
         }
-        // The server is going down, or somebody ended this session.
+        // The server is going down, or an administrator ended this session.
         sqlx::Error::Database(error) => {
             error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
         }
@@ -30,14 +35,14 @@ pub(crate) fn is_lost_connection(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether an error may be one command's alone, so that the others can be carried out without it. A server that has no room,
-/// takes no writes or is going down refuses them all.
+/// Whether an error may be caused by one command, so that the others can succeed without it. A server that has no room, is
+/// read-only or is going down fails them all.
 pub(crate) fn is_one_commands_fault(error: &StoreError) -> bool {
     matches!(error, StoreError::Database(sqlx::Error::Database(error))
         if !error.code().is_some_and(|code| ["25", "53", "57", "58"].iter().any(|class| code.starts_with(class))))
 }
 
-/// Whether a row or the head was not to be had in time.
+/// Whether a lock on a row or on the head was not granted in time.
 pub(crate) fn is_held_up(error: &StoreError) -> bool {
     error.sqlstate().as_deref() == Some("55P03")
 }

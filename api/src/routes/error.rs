@@ -2,7 +2,7 @@
 //! routes, problem details for all others.
 
 use super::headers::with_place;
-use super::project_view::Standing;
+use super::project_view::CurrentProject;
 use super::validate::{FieldErrors, MOST_FAULTS};
 use crate::auth::Denied;
 use crate::problem::{FieldError, Problem, conflict, invalid, not_found};
@@ -47,7 +47,7 @@ pub(crate) struct RuleViolations {
 #[derive(Debug)]
 pub(crate) struct Stale {
     /// What stands now.
-    pub(crate) current: Standing,
+    pub(crate) current: CurrentProject,
     /// What was asked for.
     pub(crate) attempted: Value,
 }

@@ -78,7 +78,7 @@ pub(crate) async fn carry_out(app: &AppState, order: WriteCommand<'_>) -> Result
             Err(Failure::Rules(Box::new(RuleViolations { refusal, fresh: order.fresh })))
         }
         Err(ExecuteError::Stale { .. }) => {
-            let Some(current) = project_view::standing(app, project).await? else {
+            let Some(current) = project_view::current_project(app, project).await? else {
                 return Err(Failure::Missing(no_project(project)));
             };
             Err(Failure::Stale(Box::new(Stale { current, attempted: order.attempted.clone() })))
@@ -102,8 +102,8 @@ async fn after(
             return Ok(phases);
         }
         // When a phase came into being is not known here while the command that creates it is being written.
-        let standing = project_view::standing(app, project).await?;
-        Ok::<_, Box<Problem>>(standing.map(|standing| standing.phases).unwrap_or_default())
+        let current = project_view::current_project(app, project).await?;
+        Ok::<_, Box<Problem>>(current.map(|current| current.phases).unwrap_or_default())
     };
     told.await.map_err(|problem| {
         let detail = format!(

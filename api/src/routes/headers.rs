@@ -38,7 +38,7 @@ pub(crate) fn with_place(mut response: Response, version: i64, position: i64) ->
 }
 
 /// An answer with what stands in the tables, as [`answer`], marked if the log cannot say whether it is right.
-pub(crate) async fn standing_answer(
+pub(crate) async fn current_response(
     app: &AppState,
     project: ProjectId,
     body: impl Serialize + Send + 'static,

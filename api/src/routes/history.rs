@@ -238,7 +238,7 @@ async fn tell(
     };
     app.store.history_each(project, each).await.map_err(Problem::from)?;
     drop(reading);
-    if version == 0 && project_view::standing(app, project).await?.is_none() {
+    if version == 0 && project_view::current_project(app, project).await?.is_none() {
         return Err(Failure::Missing(no_project(project)));
     }
     let (entries, more) = told.page();

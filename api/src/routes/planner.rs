@@ -5,7 +5,7 @@ pub(crate) mod batch;
 
 use super::error::{Failure, field_errors};
 use super::execute::no_project;
-use super::headers::standing_answer;
+use super::headers::current_response;
 use super::openapi::{PlannerAsking, PlannerReading, PlannerWriting, WriteHeaders};
 use super::project_view::{self, phase_of};
 use super::responses::PhaseResponse;
@@ -70,12 +70,12 @@ async fn list(State(app): State<AppState>, asks: Result<Caller, Denied>, project
         let caller = caller(asks, Scope::PhasesRead)?;
         let project: ProjectId = id("project_id", &project)?;
         caller.need_project(project)?;
-        let found = project_view::standing(&app, project)
+        let found = project_view::current_project(&app, project)
             .await?
             .ok_or_else(|| Failure::Missing(no_project(project)))?;
         let place = (found.version, found.position);
         let phases = found.phases.len();
-        Ok(standing_answer(&app, project, found.phases, phases, place).await?)
+        Ok(current_response(&app, project, found.phases, phases, place).await?)
     };
     listed.await.unwrap_or_else(Failure::into_planners)
 }
@@ -96,11 +96,11 @@ async fn phase(State(app): State<AppState>, asks: Result<Caller, Denied>, phase:
         let caller = caller(asks, Scope::PhasesRead)?;
         let phase: PhaseId = id("phase_id", &phase)?;
         let missing = || Failure::Missing(format!("Phase {phase} not found"));
-        let found = project_view::standing_of_phase(&app, &caller, phase).await?;
+        let found = project_view::current_project_of_phase(&app, &caller, phase).await?;
         let found = found.ok_or_else(missing)?;
         let body = phase_of(&found, phase).ok_or_else(missing)?;
         let place = (found.version, found.position);
-        Ok(standing_answer(&app, found.project, body.clone(), 1, place).await?)
+        Ok(current_response(&app, found.project, body.clone(), 1, place).await?)
     };
     found.await.unwrap_or_else(Failure::into_planners)
 }
@@ -173,7 +173,7 @@ async fn validation(
     let checked = async {
         let caller = caller(asks, Scope::PhasesRead)?;
         let (project, phases, _body) = received::<Vec<Checked>>(&app, &caller, &project, &mut sent).await?;
-        let found = project_view::standing(&app, project).await?;
+        let found = project_view::current_project(&app, project).await?;
         let found = found.ok_or_else(|| Failure::Missing(format!("Project {project} not found")))?;
         let range = found.range().ok_or_else(|| no_days(project))?;
         let (errors, more_errors) =

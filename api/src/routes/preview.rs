@@ -269,7 +269,7 @@ async fn preview(
         }
         if let (Tried::Command(TimelineCommand::ReplaceAll { .. }), Err(refusal)) = (&tried, &said.events)
             && refusal.breaks(Rule::V16)
-            && let Some(found) = project_view::standing(&app, project).await?
+            && let Some(found) = project_view::current_project(&app, project).await?
         {
             let opening = super::planner::batch::opening(&found)?;
             said = app.store.preview(project, Some(&opening), &command).await.map_err(failed)?;

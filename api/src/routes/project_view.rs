@@ -12,15 +12,18 @@ use phaseline_store::StoreError;
 use phaseline_store::stream::holders;
 
 /// A project with its phases as answers show them.
-pub(crate) type Standing = ProjectView<PhaseResponse>;
+pub(crate) type CurrentProject = ProjectView<PhaseResponse>;
 
 /// The phase of that id.
-pub(crate) fn phase_of(view: &Standing, id: PhaseId) -> Option<&PhaseResponse> {
+pub(crate) fn phase_of(view: &CurrentProject, id: PhaseId) -> Option<&PhaseResponse> {
     view.phases.iter().find(|phase| phase.id == id)
 }
 
 /// A project with its phases, in one round trip; none if there is no such project.
-pub(crate) async fn standing(app: &AppState, project: ProjectId) -> Result<Option<Standing>, Box<Problem>> {
+pub(crate) async fn current_project(
+    app: &AppState,
+    project: ProjectId,
+) -> Result<Option<CurrentProject>, Box<Problem>> {
     let Some(json) = planner_view::project_json(&app.pool, project).await.map_err(problem)? else {
         return Err(Box::new(Problem::of_store(&StoreError::NotAccepting)));
     };
@@ -67,21 +70,21 @@ pub(crate) async fn past_project_of(
 
 /// The project of a phase with all that stands there; none if there is no such phase, or the caller may not see its project.
 /// What is remembered of phases that were removed is found out here.
-pub(crate) async fn standing_of_phase(
+pub(crate) async fn current_project_of_phase(
     app: &AppState,
     caller: &Caller,
     phase: PhaseId,
-) -> Result<Option<Standing>, Box<Problem>> {
+) -> Result<Option<CurrentProject>, Box<Problem>> {
     let remembered = app.store.remembered_project_of(phase);
     if let Some(project) = remembered.filter(|project| caller.may_see(*project)) {
-        let found = standing(app, project).await?.filter(|found| phase_of(found, phase).is_some());
+        let found = current_project(app, project).await?.filter(|found| phase_of(found, phase).is_some());
         if found.is_some() {
             return Ok(found);
         }
     }
     match recorded_project_of(app, phase).await? {
         Some(project) if caller.may_see(project) => {
-            Ok(standing(app, project).await?.filter(|found| phase_of(found, phase).is_some()))
+            Ok(current_project(app, project).await?.filter(|found| phase_of(found, phase).is_some()))
         }
         _ => Ok(None),
     }

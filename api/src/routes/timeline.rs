@@ -2,7 +2,7 @@
 
 use super::error::{Failure, RuleViolations, Stale};
 use super::execute::{Executed, WriteCommand, carry_out, no_project};
-use super::headers::standing_answer;
+use super::headers::current_response;
 use super::openapi::{Reading, WriteHeaders, Writing};
 use super::project_view;
 use super::requests::{self, Days};
@@ -69,7 +69,7 @@ async fn get(State(app): State<AppState>, asks: Result<Caller, Denied>, project:
         caller.need(Scope::PhasesRead)?;
         let project: ProjectId = requests::id("project", &project.0)?;
         caller.need_project(project)?;
-        let found = project_view::standing(&app, project)
+        let found = project_view::current_project(&app, project)
             .await?
             .ok_or_else(|| Failure::Missing(no_project(project)))?;
         let [start_date, end_date] = found.dates;
@@ -83,7 +83,7 @@ async fn get(State(app): State<AppState>, asks: Result<Caller, Denied>, project:
             position,
         };
         let phases = body.phases.len();
-        Ok(standing_answer(&app, project, body, phases, (version, position)).await?)
+        Ok(current_response(&app, project, body, phases, (version, position)).await?)
     };
     found.await.unwrap_or_else(Failure::into_problem)
 }
@@ -164,7 +164,7 @@ async fn give(
         done => return done,
     }
     if envelope.must_exist && envelope.expected.is_none() {
-        let found = project_view::standing(app, project)
+        let found = project_view::current_project(app, project)
             .await?
             .ok_or_else(|| Failure::Missing(no_project(project)))?;
         return Err(Failure::Stale(Box::new(Stale { current: found, attempted: body.clone() })));

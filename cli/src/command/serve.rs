@@ -11,7 +11,7 @@ use clap::Args;
 use phaseline_api::auth::Auth;
 use phaseline_api::settings::Settings;
 use phaseline_api::{pool, server};
-use phaseline_projections::{Access, refuse_foreign_code, refuse_foreign_code_of_superuser};
+use phaseline_projections::refuse_foreign_code_for_commands;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -143,15 +143,12 @@ async fn target(context: &Context, config: &Config) -> Result<Target, Failure> {
     }
 }
 
-/// Refuses to start where code of others would have this login's rights. A database that is down is looked at by nobody: its login
-/// may be a superuser's, which `docs/security.md` advises against.
+/// Refuses to start where code of others would have this login's rights. A database that is down is not checked.
 async fn refuse_planted_code(target: &Target) -> Result<(), Failure> {
     let Ok(Ok(mut connection)) = tokio::time::timeout(PATIENCE, target.connect_to_any("serve")).await else {
         return Ok(());
     };
-    refuse_foreign_code(&mut connection, Access::Call).await?;
-    refuse_foreign_code_of_superuser(&mut connection).await?;
-    Ok(())
+    Ok(refuse_foreign_code_for_commands(&mut connection).await?)
 }
 
 /// Refuses what will not mend itself: a wrong password or name, a role that the login may not take. A database that is down

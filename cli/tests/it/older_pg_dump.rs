@@ -51,12 +51,21 @@ fn doctor_and_backup_say_that_the_client_is_older() {
     let line = doctor.lines().find(|line| line.contains(" pg_dump ")).unwrap();
     assert!(line.contains(&format!("version {theirs}, the server's is {server}")), "{line}");
     assert_eq!(line.trim_start().starts_with("warn"), is_older, "{doctor}");
+    // Before the first version of a column nothing shows that the client is older, but its number.
+    let upgraded = legacy();
+    upgraded.psql(
+        "UPDATE pg_attribute SET attoptions = NULL WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)",
+    );
+    let doctor = with_older(&upgraded, &older, &["doctor", "--quiet"]).stdout;
+    let line = doctor.lines().find(|line| line.contains(" pg_dump ")).unwrap();
+    assert_eq!(line.trim_start().starts_with("warn"), theirs.minor < server.minor, "{line}");
     let own = on(&database, &["doctor", "--quiet"]).stdout;
     assert!(own.contains(&format!("version {server}, the server's is {server}")), "{own}");
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("before.dump");
-    let args = ["migrate", "--yes", "--backup", file.to_str().unwrap()];
+    // A warning, so that --quiet does not take it away.
+    let args = ["migrate", "--yes", "--quiet", "--backup", file.to_str().unwrap()];
     let ran = with_older(&database, &older, &args).ends_with(0);
     let said =
         ran.stderr.contains(&format!("pg_dump {theirs} is older than the server: the backup has options"));

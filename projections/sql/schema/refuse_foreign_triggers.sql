@@ -6,14 +6,14 @@ CREATE OR REPLACE FUNCTION phaseline.refuse_foreign_triggers(written regclass) R
 DECLARE
     planted record;
 BEGIN
-    SELECT found.what, pg_get_userbyid(found.author) AS author, owner.rolname AS owner INTO planted
+    SELECT found.what, coalesce(author.rolname, 'another role') AS author, owner.rolname AS owner INTO planted
       FROM (SELECT format('trigger %I runs %s', g.tgname, p.oid::regprocedure) AS what, p.proowner AS author
               FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid
              WHERE g.tgrelid = written AND NOT g.tgisinternal AND g.tgenabled <> 'D'
             UNION ALL
-            -- What WHEN (condition) calls cannot be told for certain: a type may have a function of its own. The table's owner is not
-            -- the author then, but who that is the catalogue does not know.
-            SELECT format('trigger %I has a condition', g.tgname), 0::oid
+            -- The functions that WHEN (condition) calls are not all listed: the type of a value may have one. The catalogue does not
+            -- know who wrote a condition.
+            SELECT format('trigger %I has a condition', g.tgname), NULL::oid
               FROM pg_trigger g
              WHERE g.tgrelid = written AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgqual IS NOT NULL
             UNION ALL
@@ -29,7 +29,7 @@ BEGIN
      LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION '%: on table %, which belongs to %, a superuser, code of % would have that one''s rights', planted.what, written,
-            planted.owner, CASE WHEN planted.author LIKE 'unknown (OID=0)' THEN 'another role' ELSE planted.author END
+            planted.owner, planted.author
             USING ERRCODE = 'PL004', HINT = 'Nothing was written. Drop it, or give the table to a role that is no superuser and run: '
                 'phaseline doctor --repair';
     END IF;

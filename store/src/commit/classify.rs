@@ -1,15 +1,15 @@
-//! What the errors of a batch mean to its commands.
+//! Which commands of a batch an error concerns.
 
 use super::Outcome;
 use crate::StoreError;
 use crate::sqlstate::{is_held_up, is_one_commands_fault, lost_a_race};
 
-/// Another command's chance, or the end of it.
+/// The outcome of a command that failed: lost to another writer, which is decided again, or an error.
 pub(super) fn failed(error: StoreError) -> Result<Outcome, StoreError> {
     if lost_a_race(&error) { Ok(Outcome::Lost(error)) } else { Err(error) }
 }
 
-/// What the other commands of a project get that somebody else holds up.
+/// The error for other commands of a project whose rows another session has locked.
 pub(super) fn busy(error: &StoreError) -> StoreError {
     match error {
         StoreError::Busy(why) => StoreError::Busy(why.clone()),
@@ -17,13 +17,13 @@ pub(super) fn busy(error: &StoreError) -> StoreError {
     }
 }
 
-/// Whose fault it is that a batch could not be appended.
+/// Which commands cause the failure of a batch.
 pub(super) enum BatchError {
     /// Every command would fail with it.
     EveryCommand(StoreError),
     /// Another session holds the head, which every command needs.
     HeadLocked(StoreError),
-    /// One command's, or rows of its project: the others may succeed without it.
+    /// One command, or the rows of its project: the others may succeed without it.
     OneCommand(StoreError),
 }
 

@@ -9,7 +9,7 @@ use phaseline_migrator::plan::{self, PlanOptions};
 use phaseline_migrator::sample::{self, SampleOptions};
 use phaseline_projections::{
     Access, FoldedLog, adopt, drift, foreign_code, ownership, refuse_foreign_code,
-    refuse_foreign_code_of_superuser, repair,
+    refuse_foreign_code_for_commands, repair,
 };
 use phaseline_store::{Metadata, StoreError};
 use sqlx::{Connection, PgConnection};
@@ -390,7 +390,7 @@ async fn what_a_caller_or_an_owner_defers_never_runs_with_the_rights_of_another(
          CREATE TRIGGER defers BEFORE UPDATE ON project_phases FOR EACH ROW EXECUTE FUNCTION public.defers()",
     );
     let mut superuser = handle(planner.database.url()).connect("test").await.unwrap();
-    let refused = refuse_foreign_code_of_superuser(&mut superuser).await.unwrap_err().to_string();
+    let refused = refuse_foreign_code_for_commands(&mut superuser).await.unwrap_err().to_string();
     assert!(refused.contains("runs function public.defers()"), "{refused}");
 }
 

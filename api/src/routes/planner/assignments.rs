@@ -9,7 +9,7 @@ use super::{caller, id};
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::{Problem, bad_request};
 use crate::routes::error::Failure;
-use crate::routes::headers::{marked, standing_answer, with_place};
+use crate::routes::headers::{current_response, marked, with_place};
 use crate::routes::openapi::PlannerPaging;
 use crate::routes::project_view::{self, phase_of};
 use crate::routes::responses::Assignment;
@@ -67,12 +67,12 @@ async fn listed(
     let Query(query) = query.map_err(Problem::from)?;
     let (limit, after) = asked_for(&query, phase)?;
     let missing = || Failure::Missing(format!("Phase with ID {phase} not found"));
-    let found = project_view::standing_of_phase(app, &caller, phase).await?;
+    let found = project_view::current_project_of_phase(app, &caller, phase).await?;
     let found = found.ok_or_else(missing)?;
     let body = phase_of(&found, phase).ok_or_else(missing)?;
     let place = (found.version, found.position);
     let (Some(first), Some(last)) = (&body.start_date, &body.end_date) else {
-        return Ok(standing_answer(app, found.project, Vec::<Assignment>::new(), 0, place).await?);
+        return Ok(current_response(app, found.project, Vec::<Assignment>::new(), 0, place).await?);
     };
     let days = Days { project: found.project, first: first.clone(), last: last.clone() };
     let at_once = limit.unwrap_or(AT_ONCE);
@@ -81,9 +81,9 @@ async fn listed(
     rows.truncate(at_once);
     let next = rows.last().map(Last::of).filter(|_| more);
     match (next, limit) {
-        (None, _) => Ok(standing_answer(app, found.project, rows, at_once, place).await?),
+        (None, _) => Ok(current_response(app, found.project, rows, at_once, place).await?),
         (Some(next), Some(limit)) => {
-            let mut response = standing_answer(app, found.project, rows, at_once, place).await?;
+            let mut response = current_response(app, found.project, rows, at_once, place).await?;
             let cursor = next.cursor(phase);
             let link =
                 format!("</api/v1/phases/{phase}/assignments?limit={limit}&cursor={cursor}>; rel=\"next\"");

@@ -4,7 +4,7 @@ use super::{PlannerWriting, WriteHeaders, caller, no_days, received};
 use crate::auth::{Caller, Denied, Scope};
 use crate::routes::error::{Failure, Stale};
 use crate::routes::execute::{WriteCommand, carry_out, no_project};
-use crate::routes::project_view::{self, Standing};
+use crate::routes::project_view::{self, CurrentProject};
 use crate::routes::requests::Amount;
 use crate::routes::responses::PhaseResponse;
 use crate::routes::validate::{FieldErrors, JsonPath, Shape};
@@ -196,7 +196,7 @@ async fn replace(
     };
     let done = match carry_out(app, order(None)).await {
         Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V16) => {
-            let found = project_view::standing(app, project)
+            let found = project_view::current_project(app, project)
                 .await?
                 .ok_or_else(|| Failure::Missing(no_project(project)))?;
             if envelope.must_exist && envelope.expected.is_none() {
@@ -218,7 +218,7 @@ async fn replace(
 
 /// What opens the timeline of a project that has no phase yet, before it gets its list: the planner's own service takes a list
 /// for such a project, too.
-pub(in crate::routes) fn opening(found: &Standing) -> Result<TimelineCommand, Failure> {
+pub(in crate::routes) fn opening(found: &CurrentProject) -> Result<TimelineCommand, Failure> {
     let range = found.range().ok_or_else(|| no_days(found.project))?;
     Ok(TimelineCommand::Open { project_id: found.project, range, default_phase_id: PhaseId::random() })
 }
