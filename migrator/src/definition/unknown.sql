@@ -64,8 +64,8 @@ FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
 WHERE p.polcmd NOT IN ('r', 'a', 'w', 'd', '*')
 
 -- NOT NULL as a constraint, since 18: only one that says no more than NOT NULL is carried over, with the name that PostgreSQL
--- chooses: parts that are too long together are cut, the longer one first (makeObjectName). Names with other letters than ASCII's
--- would be cut between letters, and are refused.
+-- chooses (makeObjectName): of parts that are too long together the longer one is cut, which is the column's for the planner's tables.
+-- Names with other letters than ASCII's might be cut within a letter, and are refused.
 UNION ALL
 SELECT 'not null', c.object, concat_ws('; ',
            CASE WHEN NOT c.convalidated THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %I', t.oid::regclass, c.conname) END,
@@ -82,9 +82,7 @@ CROSS JOIN LATERAL (SELECT octet_length(t.relname) AS of_table, octet_length(a.a
 CROSS JOIN LATERAL (
     SELECT CASE
         WHEN n.of_table + n.of_column <= 53 THEN format('%s_%s_not_null', t.relname, a.attname)
-        WHEN t.relname || a.attname ~ '[^ -~]' THEN NULL
-        WHEN least(n.of_table, n.of_column) > 26 THEN format('%s_%s_not_null', left(t.relname, 27), left(a.attname, 26))
-        WHEN n.of_table > n.of_column THEN format('%s_%s_not_null', left(t.relname, 53 - n.of_column), a.attname)
+        WHEN t.relname || a.attname ~ '[^ -~]' OR n.of_table > 26 THEN NULL
         ELSE format('%s_%s_not_null', t.relname, left(a.attname, 53 - n.of_table)) END AS usual) u
 WHERE c.contype = 'n' AND (NOT c.convalidated OR c.connoinherit
     OR obj_description(c.oid, 'pg_constraint') IS NOT NULL OR c.conname IS DISTINCT FROM u.usual)
