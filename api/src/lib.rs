@@ -1,6 +1,6 @@
 //! The HTTP service: who may ask, what is answered when it does not work, and how it is watched.
 //!
-//! - [`server`] puts everything together and serves it until it is told to stop; [`state`] is what every route works with.
+//! - [`server`] puts everything together and serves it until a signal stops it; [`state`] is what every route works with.
 //! - [`settings`] is all that the service is told; [`pool`] are its connections, with the rights of one role.
 //! - [`auth`] tells a caller and what it may do from its token; [`problem`] is every answer that is no success.
 //! - [`request`] is what is known about the request at hand; [`telemetry`] counts and measures.

@@ -21,7 +21,7 @@ Exit codes:
   0  done, or already in the wanted shape
   1  unexpected error
   2  usage: the command line is wrong, or --yes is missing where nobody can be asked
-  3  not migratable, or refused by a rule; also: what was asked for does not exist, or the log's
+  3  not migratable, or refused by a rule; also: the requested object does not exist, or the log's
      schema is newer than the program (or older, for upgrade --check)
   4  the plan is stale
   5  another run holds the lock

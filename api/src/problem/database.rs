@@ -127,7 +127,7 @@ impl Problem {
                      written. `phaseline drift` names what differs",
                 );
             }
-            // A constraint or a trigger of somebody else's; PL004 is a trigger that would get a superuser's rights.
+            // A constraint or a trigger of another role; PL004 is a trigger that would get the rights of a superuser.
             (_, class) if class.starts_with("23") || class == "P0001" || class == "PL004" => {
                 tracing::warn!(%error, sqlstate = &*code, "the database refuses a change");
                 return conflict(

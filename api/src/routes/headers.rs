@@ -37,7 +37,7 @@ pub(crate) fn with_place(mut response: Response, version: i64, position: i64) ->
     response
 }
 
-/// An answer with what stands in the tables, as [`answer`], marked if the log cannot say whether it is right.
+/// A response with the current rows, as [`answer`], marked if the timeline is in quarantine.
 pub(crate) async fn current_response(
     app: &AppState,
     project: ProjectId,

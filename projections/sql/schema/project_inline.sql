@@ -21,8 +21,8 @@ CREATE OR REPLACE FUNCTION phaseline.project_inline(
 ) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     utc     timestamp := recorded_at AT TIME ZONE 'UTC';
-    told    json;
-    asked   boolean := places IS NOT NULL;
+    events_json    json;
+    with_places   boolean := places IS NOT NULL;
     opened  boolean := event_types && '{TimelineOpened,TimelineRescheduled}';
     -- Without these no phase comes, goes or changes its days.
     dated   boolean := opened OR event_types && '{PhaseResized,PhaseCreated,PhaseRemoved}';
@@ -42,22 +42,22 @@ BEGIN
         PERFORM phaseline.refuse_foreign_triggers('public.project_phases');
     END IF;
     -- A command that comes alone and changes one row where it is, as most do. Where that row is not found, what follows says why.
-    IF NOT dated AND NOT asked AND cardinality(event_types) = 1 THEN
-        told := payloads[1];
+    IF NOT dated AND NOT with_places AND cardinality(event_types) = 1 THEN
+        events_json := payloads[1];
         UPDATE public.project_phases ph
-           SET capital_budget = coalesce((told ->> 'capital_budget')::numeric, ph.capital_budget),
-               expense_budget = coalesce((told ->> 'expense_budget')::numeric, ph.expense_budget),
-               total_budget = coalesce((told ->> 'capital_budget')::numeric + (told ->> 'expense_budget')::numeric,
+           SET capital_budget = coalesce((events_json ->> 'capital_budget')::numeric, ph.capital_budget),
+               expense_budget = coalesce((events_json ->> 'expense_budget')::numeric, ph.expense_budget),
+               total_budget = coalesce((events_json ->> 'capital_budget')::numeric + (events_json ->> 'expense_budget')::numeric,
                                        ph.total_budget),
-               updated_at = utc, name = coalesce(told ->> 'name', ph.name),
-               description = CASE event_types[1] WHEN 'PhaseDescribed' THEN told ->> 'description' ELSE ph.description END
-         WHERE ph.id = (told ->> 'phase_id')::uuid AND ph.project_id IS NOT DISTINCT FROM projects[1];
+               updated_at = utc, name = coalesce(events_json ->> 'name', ph.name),
+               description = CASE event_types[1] WHEN 'PhaseDescribed' THEN events_json ->> 'description' ELSE ph.description END
+         WHERE ph.id = (events_json ->> 'phase_id')::uuid AND ph.project_id IS NOT DISTINCT FROM projects[1];
         IF FOUND THEN
             SET CONSTRAINTS ALL IMMEDIATE;
             RETURN NULL;
         END IF;
     END IF;
-    told := '[' || array_to_string(payloads, ',') || ']';
+    events_json := '[' || array_to_string(payloads, ',') || ']';
     IF dated THEN
         before := (
             SELECT json_agg(json_build_object('project', d.project, 'moved', d.moved, 'breaks', c.breaks,
@@ -72,7 +72,7 @@ BEGIN
     IF opened THEN
         FOR change IN
             SELECT r.*, adopted @> ARRAY[r.project] AS has_witness
-              FROM ROWS FROM (json_to_recordset(told) AS (start_date date, end_date date), unnest(event_types),
+              FROM ROWS FROM (json_to_recordset(events_json) AS (start_date date, end_date date), unnest(event_types),
                        unnest(projects)) WITH ORDINALITY AS r (start_date, end_date, event_type, project, n)
              WHERE r.event_type IN ('TimelineOpened', 'TimelineRescheduled') ORDER BY r.n
         LOOP
@@ -83,7 +83,7 @@ BEGIN
                     -- Rows that are there already have been adopted as they stand.
                     OR EXISTS (
                         SELECT FROM (SELECT a.*
-                                       FROM ROWS FROM (json_to_recordset(told) AS (phase_id uuid, name text,
+                                       FROM ROWS FROM (json_to_recordset(events_json) AS (phase_id uuid, name text,
                                                 start_date date, end_date date, description text, capital_budget numeric,
                                                 expense_budget numeric, created_at timestamp, updated_at timestamp),
                                                 unnest(event_types), unnest(projects))
@@ -109,7 +109,7 @@ BEGIN
     IF repeated THEN
         SELECT m.event_types, m.projects, m.payloads, m.places INTO event_types, projects, payloads, places
           FROM phaseline.merged_events(event_types, projects, payloads, places) m;
-        told := '[' || array_to_string(payloads, ',') || ']';
+        events_json := '[' || array_to_string(payloads, ',') || ']';
     END IF;
     IF NOT dated THEN
         -- The comparisons with IS NOT DISTINCT FROM have no index, so that the row is looked for at its place.
@@ -121,7 +121,7 @@ BEGIN
                    updated_at = utc, name = coalesce(s.name, ph.name),
                    description = CASE WHEN coalesce(s.described, s.event_type = 'PhaseDescribed') THEN s.description
                                       ELSE ph.description END
-              FROM ROWS FROM (json_to_recordset(told) AS (phase_id uuid, described boolean, name text, description text,
+              FROM ROWS FROM (json_to_recordset(events_json) AS (phase_id uuid, described boolean, name text, description text,
                        capital_budget numeric, expense_budget numeric), unnest(event_types), unnest(projects), unnest(places))
                    AS s (phase_id, described, name, description, capital_budget, expense_budget, event_type, project, place)
              WHERE ph.project_id IS NOT DISTINCT FROM s.project
@@ -132,12 +132,12 @@ BEGIN
                AND ph.id IS NOT DISTINCT FROM s.phase_id
             RETURNING ph.id, ph.ctid
         )
-        SELECT cardinality(event_types), count(*), (json_object_agg(found.id, found.ctid) FILTER (WHERE asked))::text
+        SELECT cardinality(event_types), count(*), (json_object_agg(found.id, found.ctid) FILTER (WHERE with_places))::text
           INTO offered, written, rows_at FROM found;
     ELSE
         WITH said AS MATERIALIZED (
             SELECT s.*, coalesce(s.described, s.event_type IN ('PhaseDescribed', 'PhaseCreated')) AS says_description
-              FROM ROWS FROM (json_to_recordset(told) AS (phase_id uuid, described boolean, name text, start_date date,
+              FROM ROWS FROM (json_to_recordset(events_json) AS (phase_id uuid, described boolean, name text, start_date date,
                        end_date date, description text, capital_budget numeric, expense_budget numeric),
                        unnest(event_types), unnest(projects), unnest(places))
                    AS s (phase_id, described, name, start_date, end_date, description, capital_budget, expense_budget,
@@ -179,13 +179,13 @@ BEGIN
             RETURNING id, ctid
         ), standing AS (SELECT f.id, f.ctid FROM found f UNION ALL SELECT p.id, p.ctid FROM put p)
         SELECT (SELECT count(*) FROM said s WHERE s.event_type <> 'PhaseRemoved'), count(*),
-               (json_object_agg(standing.id, standing.ctid) FILTER (WHERE asked))::text
+               (json_object_agg(standing.id, standing.ctid) FILTER (WHERE with_places))::text
           INTO offered, written, rows_at FROM standing;
     END IF;
     IF written <> offered THEN
         FOR change IN
             SELECT r.project, r.phase_id, ph.id IS NULL AS missing
-              FROM ROWS FROM (json_to_recordset(told) AS (phase_id uuid), unnest(event_types), unnest(projects))
+              FROM ROWS FROM (json_to_recordset(events_json) AS (phase_id uuid), unnest(event_types), unnest(projects))
                    AS r (phase_id, event_type, project)
               LEFT JOIN public.project_phases ph ON ph.id = r.phase_id
              WHERE r.phase_id IS NOT NULL AND r.event_type NOT IN ('PhaseRemoved', 'PhaseAdopted')

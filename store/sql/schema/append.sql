@@ -242,11 +242,11 @@ BEGIN
                                    ORDER BY v.version DESC LIMIT 1)]
                ELSE ARRAY(SELECT (SELECT CASE v.event_type WHEN 'TimelineClosed' THEN - v.version ELSE v.version END
                                     FROM phaseline.events v
-                                   WHERE v.stream_type = 'Timeline' AND v.stream_id = asked.stream_id
-                                     AND v.version >= asked.expected
+                                   WHERE v.stream_type = 'Timeline' AND v.stream_id = wanted.stream_id
+                                     AND v.version >= wanted.expected
                                    ORDER BY v.version DESC LIMIT 1)
                             FROM unnest(command_stream_id, command_expected) WITH ORDINALITY
-                                 AS asked (stream_id, expected, n) ORDER BY asked.n)
+                                 AS wanted (stream_id, expected, n) ORDER BY wanted.n)
            END
       INTO tip, tip_hash, at, has_marks, actuals
       FROM phaseline.events e ORDER BY e.position DESC LIMIT 1;
