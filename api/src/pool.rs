@@ -1,6 +1,8 @@
 //! The service's connections: with the rights of its role, and with an end to everything that waits.
 
 use crate::settings::Settings;
+use phaseline_projections::refuse_superuser;
+use phaseline_store::StoreError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 use std::time::Duration;
@@ -14,6 +16,7 @@ const IDLE: Duration = Duration::from_secs(1);
 /// A pool that connects when somebody needs it: the service starts without a database, too.
 pub fn connect(options: PgConnectOptions, settings: &Settings) -> PgPool {
     let greeting = greeting(settings);
+    let allow_superuser = settings.allow_superuser;
     PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.acquire_timeout.min(settings.request_timeout))
@@ -25,9 +28,26 @@ pub fn connect(options: PgConnectOptions, settings: &Settings) -> PgPool {
         })
         .after_connect(move |connection, _| {
             let greeting = greeting.clone();
-            Box::pin(async move { connection.execute(greeting.as_str()).await.map(|_| ()) })
+            Box::pin(async move { prepare(connection, &greeting, allow_superuser).await })
         })
         .connect_lazy_with(options.application_name(APPLICATION))
+}
+
+/// Sets a new connection, and refuses a superuser's where the tables belong to another role: here rather than at the start only, since
+/// the database may not have been there then.
+async fn prepare(
+    connection: &mut PgConnection,
+    greeting: &str,
+    allow_superuser: bool,
+) -> Result<(), sqlx::Error> {
+    connection.execute(greeting).await?;
+    if allow_superuser {
+        return Ok(());
+    }
+    refuse_superuser(connection).await.map_err(|error| match error {
+        StoreError::Database(error) => error,
+        refused => sqlx::Error::Configuration(refused.into()),
+    })
 }
 
 /// What every connection is set to first. No function, operator or type of another schema comes before PostgreSQL's own.
@@ -52,6 +72,7 @@ fn greeting(settings: &Settings) -> String {
 ///
 /// # Errors
 /// The server's own, `42501` among them if the login may not take the role, `22023` if there is no such role; an
+/// [`sqlx::Error::Configuration`] if the login is a superuser's and refused as that; an
 /// [`sqlx::Error::Io`] of kind `TimedOut` if nothing answers within `patience`.
 pub async fn probe(
     options: &PgConnectOptions,
@@ -61,7 +82,7 @@ pub async fn probe(
     let greeting = greeting(settings);
     let probing = async {
         let mut connection = PgConnection::connect_with(options).await?;
-        connection.execute(greeting.as_str()).await?;
+        prepare(&mut connection, &greeting, settings.allow_superuser).await?;
         connection.close().await
     };
     match tokio::time::timeout(patience, probing).await {

@@ -13,6 +13,8 @@ pub struct Settings {
     pub auth: Auth,
     /// The role whose rights every connection takes; none keeps those of the login.
     pub role: Option<String>,
+    /// Whether the login may be a superuser's although the planner's tables belong to a role that is not one.
+    pub allow_superuser: bool,
     /// How many connections to the database there are at most.
     pub max_connections: u32,
     /// How long a request waits for a connection.
@@ -47,6 +49,7 @@ impl Default for Settings {
         Self {
             auth: Auth::default(),
             role: Some(DEFAULT_ROLE.to_owned()),
+            allow_superuser: false,
             max_connections: 16,
             acquire_timeout: Duration::from_secs(3),
             lock_timeout: Duration::from_secs(5),

@@ -5,7 +5,9 @@ use crate::failure::Failure;
 use crate::options::GlobalArgs;
 use phaseline_embedded::{Binaries, Server, default_data_dir};
 use phaseline_migrator::Database;
-use phaseline_projections::{Access, refuse_foreign_code, refuse_foreign_code_for_commands};
+use phaseline_projections::{
+    Access, refuse_foreign_code, refuse_foreign_code_for_commands, refuse_superuser,
+};
 use phaseline_store::schema::version;
 use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
 use std::path::{Path, PathBuf};
@@ -24,12 +26,18 @@ pub(crate) struct Target {
     /// The options that name this database again, for commands that are suggested.
     arguments: String,
     server: Option<Server>,
+    /// Whether a superuser may work on tables of a role that is not one.
+    allow_superuser: bool,
 }
 
 impl Target {
     /// Finds out which database is meant, and starts the private server if it is its own. What stands on the command
     /// line wins over the environment.
     pub(crate) async fn find(global: &GlobalArgs) -> Result<Self, Failure> {
+        Ok(Self::named_by(global).await?.allowing_superuser(global.allow_superuser))
+    }
+
+    async fn named_by(global: &GlobalArgs) -> Result<Self, Failure> {
         if let Some(url) = &global.database_url {
             let url = DatabaseUrl::parse(url, "--database-url")?;
             let password = url.password().map_or("", |_| "PGPASSWORD=… ");
@@ -56,8 +64,22 @@ impl Target {
         Ok(Self::new(DatabaseUrl::parse(url, source)?, "phaseline".to_owned(), None))
     }
 
+    /// The same database, where a superuser may work on tables of a role that is not one.
+    pub(crate) fn allowing_superuser(mut self, allow_superuser: bool) -> Self {
+        if allow_superuser && !self.allow_superuser {
+            self.arguments.push_str(" --allow-superuser");
+        }
+        Self { allow_superuser, ..self }
+    }
+
     fn new(url: DatabaseUrl, arguments: String, server: Option<Server>) -> Self {
-        Self { database: Database::new(url.options().clone()), url, arguments, server }
+        Self {
+            database: Database::new(url.options().clone()),
+            url,
+            arguments,
+            server,
+            allow_superuser: false,
+        }
     }
 
     /// A database on a server of the caller's.
@@ -71,7 +93,7 @@ impl Target {
         let url = self.url.beside(database);
         let password = url.password().map_or("", |_| "PGPASSWORD=… ");
         let arguments = format!("{password}phaseline --database-url {}", quoted(url.bare()));
-        Self::new(url, arguments, None)
+        Self::new(url, arguments, None).allowing_superuser(self.allow_superuser)
     }
 
     pub(crate) const fn database(&self) -> &Database {
@@ -105,10 +127,17 @@ impl Target {
     pub(crate) async fn connect_to_any(&self, purpose: &str) -> Result<PgConnection, Failure> {
         let purpose = format!("phaseline {purpose}");
         match tokio::time::timeout(CONNECT_TIMEOUT, self.database.connect(&purpose)).await {
-            Ok(Ok(connection)) => Ok(connection),
+            Ok(Ok(mut connection)) => {
+                self.refuse_superuser(&mut connection).await?;
+                Ok(connection)
+            }
             Ok(Err(error)) => Err(Failure::no_connection(&self.url.place(), &error)),
             Err(_) => Err(Failure::no_connection(&self.url.place(), &timed_out())),
         }
+    }
+
+    async fn refuse_superuser(&self, connection: &mut PgConnection) -> Result<(), Failure> {
+        if self.allow_superuser { Ok(()) } else { Ok(refuse_superuser(connection).await?) }
     }
 
     /// A pool for commands to timelines. They hold the log's lock, so none of them may hold it for long.
@@ -133,6 +162,7 @@ impl Target {
             .await
             .map_err(|error| Failure::no_connection(&self.url.place(), &error))?;
         let mut connection = pool.acquire().await?;
+        self.refuse_superuser(&mut connection).await?;
         refuse_foreign_code_for_commands(&mut connection).await?;
         version::refuse_newer(&mut connection).await?;
         drop(connection);

@@ -24,6 +24,7 @@ pub mod planner_view;
 pub mod project_phases;
 pub mod rebuild;
 pub mod repair;
+mod superuser_session;
 mod table;
 
 pub use fold::FoldedLog;
@@ -34,6 +35,7 @@ pub use legacy_phases::LegacyPhaseRow;
 pub use owners::{Misowned, Owner, Ownership, misowned, ownership};
 pub use phaseline_store::{FoldedTimeline, Stamps};
 pub use project_phases::PhaseRow;
+pub use superuser_session::refuse_superuser;
 
 use phaseline_store::StoreError;
 use phaseline_store::schema::{self, Difference};

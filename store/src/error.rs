@@ -50,6 +50,21 @@ pub enum StoreError {
     /// Functions of others would run with the rights of the role that works on the planner's tables.
     #[error("code of others would run with this role's rights: {0}; nothing was written")]
     ForeignCode(String),
+    /// A superuser's session, or one with CREATEROLE, on objects of a role with fewer rights, whose code could take it over.
+    #[error(
+        "the login {login} {}, and {objects} belong to {owner}, who is not: code of that role could run with this login's rights; nothing was read or written",
+        if *is_superuser { "is a superuser" } else { "may create roles (CREATEROLE)" }
+    )]
+    SuperuserSession {
+        /// The session's login.
+        login: String,
+        /// Whether it is a superuser; otherwise it has CREATEROLE.
+        is_superuser: bool,
+        /// The role that owns the objects.
+        owner: String,
+        /// The objects, as SQL.
+        objects: String,
+    },
     /// Somebody else wrote to the stream meanwhile.
     #[error("{stream} is at version {actual}, not at {expected}: somebody else changed it meanwhile")]
     Conflict {

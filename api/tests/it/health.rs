@@ -142,6 +142,19 @@ async fn a_database_that_is_down_at_first_and_restarted_later_is_found_again_eac
     becomes_ready(&service.client).await;
 }
 
+/// Also where the service started before it could know.
+#[tokio::test]
+async fn a_superusers_connection_is_refused_where_the_tables_belong_to_another_role() {
+    let database = migrated();
+    let owner = format!("owner_of_{}", database.name());
+    database.psql(&format!("CREATE ROLE {owner}; ALTER TABLE projects OWNER TO {owner}"));
+    let impatient = Settings { acquire_timeout: Duration::from_millis(300), ..settings() };
+    let service = Service::over(&database, impatient.clone()).await;
+    assert_eq!(reason(&service.client).await, "superuser_session");
+    let service = Service::over(&database, Settings { allow_superuser: true, ..impatient }).await;
+    becomes_ready(&service.client).await;
+}
+
 #[tokio::test]
 async fn the_pool_and_the_log_are_measured_and_the_oldest_snapshot_where_it_can_be() {
     let database = migrated();

@@ -45,6 +45,7 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
     };
     let mut connection = match target.connect_to_any("doctor").await {
         Ok(connection) => connection,
+        Err(failure) if failure.exit() == Exit::NotMigratable => return Err(failure),
         Err(failure) => return Ok(without_database(context, report, &failure).await),
     };
     let planted = foreign_code(&mut connection, None, Access::Read).await?;

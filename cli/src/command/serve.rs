@@ -55,6 +55,7 @@ pub(crate) fn log_style(global: &GlobalArgs, args: &ServeArgs) -> Result<Style, 
 pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Failure> {
     let config = Config::find(&context.global, &args.service)?;
     let mut settings = config.settings()?;
+    settings.allow_superuser = context.global.allow_superuser;
     leave_files(&mut settings);
     let listener = listen(&config, &settings).await?;
     let address =
@@ -137,7 +138,8 @@ async fn target(context: &Context, config: &Config) -> Result<Target, Failure> {
     let url = config.get("database_url");
     match (&url.text, &url.origin) {
         (Some(text), Origin::File(path)) => {
-            Target::of_url(text, &format!("{}: database_url", path.display()))
+            let target = Target::of_url(text, &format!("{}: database_url", path.display()))?;
+            Ok(target.allowing_superuser(context.global.allow_superuser))
         }
         _ => Target::find(&context.global).await,
     }
@@ -145,8 +147,10 @@ async fn target(context: &Context, config: &Config) -> Result<Target, Failure> {
 
 /// Refuses to start where code of others would have this login's rights. A database that is down is not checked.
 async fn refuse_planted_code(target: &Target) -> Result<(), Failure> {
-    let Ok(Ok(mut connection)) = tokio::time::timeout(PATIENCE, target.connect_to_any("serve")).await else {
-        return Ok(());
+    let mut connection = match tokio::time::timeout(PATIENCE, target.connect_to_any("serve")).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(failure)) if failure.exit() == Exit::NotMigratable => return Err(failure),
+        Ok(Err(_)) | Err(_) => return Ok(()),
     };
     Ok(refuse_foreign_code_for_commands(&mut connection).await?)
 }
@@ -156,6 +160,10 @@ async fn refuse_planted_code(target: &Target) -> Result<(), Failure> {
 async fn probe(target: &Target, settings: &Settings) -> Result<(), Failure> {
     let options = target.url().options();
     let Err(error) = pool::probe(options, settings, PATIENCE).await else { return Ok(()) };
+    if matches!(error, sqlx::Error::Configuration(_)) {
+        // A superuser's login on tables of another role: `refuse_planted_code` says so.
+        return Ok(());
+    }
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
     let role = settings.role.as_deref().unwrap_or_default();
     match &*code {

@@ -121,6 +121,10 @@ impl From<StoreError> for Failure {
                 .remedy("Use the phaseline that upgraded this database, or a later one. An older one would not know what it does."),
             StoreError::ForeignCode(_) => Self::refused("foreign_code", text)
                 .remedy("Run it as the role that is named, or drop what calls the function, and create it again afterwards."),
+            StoreError::SuperuserSession { ref owner, .. } => Self::refused("superuser_session", text).remedy(format!(
+                "Connect as {owner}, or as a role with no more rights that is a member of it. If you trust every role that may create \
+                 objects in this database: --allow-superuser"
+            )),
             StoreError::OlderSchema { .. } => Self::older_schema(text),
             StoreError::NotAccepting => Self::refused(
                 "legacy_shape",

@@ -34,6 +34,7 @@ mod rehearse;
 mod runbook;
 mod serve;
 mod signals;
+mod superuser;
 mod terminal;
 mod token;
 mod upgrade;

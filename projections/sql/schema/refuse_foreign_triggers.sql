@@ -11,11 +11,14 @@ BEGIN
               FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid
              WHERE g.tgrelid = written AND NOT g.tgisinternal AND g.tgenabled <> 'D'
             UNION ALL
-            -- The functions that WHEN (condition) calls are not all listed: the type of a value may have one. The catalogue does not
-            -- know who wrote a condition.
-            SELECT format('trigger %I has a condition', g.tgname), NULL::oid
+            -- The functions that WHEN (condition) calls are not all listed: the type of a value may have one. Nor does the catalogue
+            -- know who wrote a condition; it may be anybody who may put triggers there.
+            SELECT format('trigger %I has a condition', g.tgname), a.grantee
               FROM pg_trigger g
+              JOIN pg_class k ON k.oid = g.tgrelid
+             CROSS JOIN LATERAL aclexplode(k.relacl) a
              WHERE g.tgrelid = written AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgqual IS NOT NULL
+               AND a.privilege_type = 'TRIGGER'
             UNION ALL
             -- Deleting a row, or changing its key, goes on into that table and its triggers.
             SELECT format('foreign key %I of table %s follows deletions and changes', c.conname, c.conrelid::regclass), k.relowner

@@ -537,6 +537,10 @@ async fn commands_refuse_triggers_of_others_on_a_superusers_table() {
         planner.assert_nothing_gained(function);
         planner.database.psql("DROP TRIGGER planted ON project_phases");
     }
+    // Where no other role may put triggers on the table, its conditions are the superuser's own.
+    planner.database.psql(&format!("REVOKE TRIGGER ON project_phases FROM {role}"));
+    planner.database.psql(&trigger("project_phases", "WHEN (new.name IS NOT NULL)", "harmless"));
+    store.execute(project.parse().unwrap(), &rename("By the owner"), Metadata::default()).await.unwrap();
     // Who may refer to the table has deletions go on into a table of their own, with its triggers.
     planner.database.psql(&format!("GRANT REFERENCES, SELECT ON project_phases TO {role}"));
     planner.plant("CREATE TABLE refers (phase uuid REFERENCES project_phases ON DELETE CASCADE)");

@@ -52,7 +52,10 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, de
         Ok(missing) => report.warn(
             "roles",
             format!("missing: {}; phaseline works without them", missing.join(", ")),
-            "A role with CREATEROLE makes them: phaseline doctor --repair",
+            format!(
+                "An administrator makes them (psql): {}; then run: phaseline doctor --repair",
+                missing.iter().map(|role| format!("CREATE ROLE {role}")).collect::<Vec<_>>().join("; ")
+            ),
         ),
         Err(error) => report.unchecked("roles", error),
     }
