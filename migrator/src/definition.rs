@@ -4,8 +4,8 @@
 //! the same file. A DBA hangs a great deal on a table: grants by several grantors, comments, partial indexes,
 //! statistics, triggers in four states, policies, publications. [`capture`] reads all that `pg_dump` prints into a
 //! [`TableDefinition`], which serialises, so that the log can hold it: no copy of the old table is kept.
-//! [`TableDefinition::take_column`] takes a column out together with everything that PostgreSQL drops with it, as a
-//! [`Luggage`] that [`TableDefinition::put_back`] unpacks one day. The DDL comes in stages, because rows are loaded
+//! [`TableDefinition::detach_column`] takes a column out together with everything that PostgreSQL drops with it, as a
+//! [`DetachedColumn`] that [`TableDefinition::reattach`] unpacks one day. The DDL comes in stages, because rows are loaded
 //! before indexes and the swap lies between:
 //!
 //! 1. [`TableDefinition::create_in`]: the bare table in the shadow schema, then the caller loads it;
@@ -20,24 +20,24 @@
 //! [`TableDefinition::differences`] proves, before the commit, that the replay brought back what was captured.
 
 mod acl;
+mod canonical_sql;
 mod capture;
 mod compare;
 mod ddl;
+mod detached_column;
 mod error;
 mod finish;
-mod luggage;
 mod model;
 mod names;
 mod obstacles;
 mod options;
 mod privileges;
 mod quote;
-mod reread;
 
 pub use capture::capture;
+pub use detached_column::DetachedColumn;
 pub use error::DefinitionError;
 pub use finish::finish;
-pub use luggage::Luggage;
 pub use model::{
     CheckDefinition, ColumnDefinition, ForeignKey, Grant, IndexConstraint, IndexDefinition, PolicyDefinition,
     PublicationMembership, QualifiedName, ReplicaIdentity, StatisticsDefinition, TableDefinition,

@@ -1,6 +1,6 @@
-//! Why the migrator did not do it. Nothing was written whenever one of these comes back.
+//! Why a run failed or was refused. Nothing was written whenever one of these is returned.
 
-use crate::{plan::Plan, rollback::RollbackPlan};
+use crate::report::{Plan, RollbackPlan};
 use phaseline_store::{StoreError, copy::CopyError};
 
 /// Why a run did not happen.

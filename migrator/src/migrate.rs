@@ -6,65 +6,34 @@
 //! assignments meanwhile is brought in then; if anything else changed, or if the run is held to a plan, all is undone and
 //! done again under the lock from the start, which cannot miss.
 
-mod build;
 mod catch_up;
+mod cut_over;
+mod import;
+mod judgement;
+mod options;
+mod shadow;
+mod takeover;
 
-use crate::ddl;
-use crate::definition::{self, Luggage, QualifiedName, TableDefinition};
+use crate::database::{self, Database};
+use crate::definition::{self, TableDefinition};
 use crate::error::MigratorError;
-use crate::journal::{self, Begin, Journal};
-use crate::lock::{Head, lock_run, lock_tables, release_run};
-use crate::plan::{Counts, Outcome, Plan, PlanOptions, Prepared, SHADOW, new_phases, prepare};
+use crate::log::events::{Direction, LegacySchemaRecorded};
+use crate::plan::{Inspection, Prepared, Takeover, new_phases, prepare};
 use crate::progress::Progress;
-use crate::run::{Direction, LegacySchemaRecorded, Operator};
-use crate::session::{self, Database};
-use crate::shape::{self, LEGACY_REVISION, TIMELINE_REVISION};
-use crate::takeover::{self, Takeover};
-use build::{build_shadow, complete, import};
+pub use crate::report::Migrated;
+use crate::report::{Plan, PlanOptions};
+use crate::run::cut_over::with_own_tables;
+use crate::run::lock::Head;
+use crate::run::session::{Attempt, Hold, RunContext, RunParameters, RunSession};
+use crate::shape;
 use catch_up::{Changed, Newer, changed};
+use judgement::{Judgement, already_migrated, judge, migrated};
+pub use options::MigrateOptions;
 use phaseline_store::schema;
-use serde::Serialize;
 use sqlx::PgConnection;
-use std::time::{Duration, Instant};
-use uuid::Uuid;
 
-/// How to migrate.
-#[derive(Clone, Debug)]
-pub struct MigrateOptions {
-    /// What the plan is made with.
-    pub plan: PlanOptions,
-    /// The plan that it must be; any if none.
-    pub expected_digest: Option<String>,
-    /// How long to wait for the tables in all.
-    pub lock_timeout: Duration,
-    /// Who runs it.
-    pub operator: Operator,
-}
-
-/// What a migration did.
-#[derive(Clone, Debug, Serialize)]
-pub struct Migrated {
-    /// `phaseline.migrate/1`
-    pub format: &'static str,
-    /// The database was in the new shape already, and nothing was done.
-    pub already: bool,
-    /// The run's id in the log; none if nothing was done.
-    pub run: Option<Uuid>,
-    /// The plan that was carried out.
-    pub plan: Plan,
-    /// The log's last position.
-    pub position: i64,
-    /// Milliseconds from start to commit.
-    pub took_ms: u64,
-    /// Milliseconds in which the tables could not be read.
-    pub locked_ms: u64,
-}
-
-enum Attempt {
-    Done(Box<Migrated>),
-    /// The tables changed between the snapshot and the lock.
-    Changed(String),
-}
+/// Attempts that lock nothing while they read and build.
+const UNLOCKED_ATTEMPTS: u32 = 1;
 
 /// Migrates.
 ///
@@ -76,323 +45,172 @@ pub async fn migrate(
     options: &MigrateOptions,
     progress: &dyn Progress,
 ) -> Result<Migrated, MigratorError> {
-    let begun = Instant::now();
-    let mut connection = database.connect(&options.operator.purpose(Direction::Migrate)).await?;
-    lock_run(&mut connection, &options.operator, progress).await?;
-    let mut watcher = database.connect("phaseline watcher").await?;
+    let MigrateOptions { operator, lock_timeout, .. } = options;
+    let (direction, lock_timeout) = (Direction::Migrate, *lock_timeout);
+    let mut session =
+        RunSession::open(RunParameters { database, operator, direction, lock_timeout, progress }).await?;
+    let done = migrate_in(&mut session, options).await;
+    session.finish(done).await
+}
+
+async fn migrate_in(
+    session: &mut RunSession<'_>,
+    options: &MigrateOptions,
+) -> Result<Migrated, MigratorError> {
     if options.plan.adopt_migrated
-        && let Some(found) = foreign_migration(&mut connection, &options.plan, progress).await?
+        && let Some(found) = foreign_migration(session, &options.plan).await?
     {
-        let taken =
-            takeover::take_over(database, &mut connection, &mut watcher, found, options, progress, begun)
-                .await;
-        release_run(&mut connection).await;
-        return taken;
+        return takeover::take_over(session, &found, options).await;
     }
-    let mut journal = None;
-    let done = attempts(&mut connection, &mut watcher, options, progress, begun, &mut journal).await;
-    if let (Err(error), Some(journal)) = (&done, &journal) {
-        journal::failed(database, &mut connection, journal, error).await;
+    let mut hold = Hold::Nothing;
+    loop {
+        match attempt(session, options, hold).await? {
+            Attempt::Done(migrated) => return Ok(migrated),
+            Attempt::Changed(what) => hold = session.run.after_change(&what, hold, UNLOCKED_ATTEMPTS)?,
+        }
     }
-    release_run(&mut connection).await;
-    done
 }
 
 /// What there is to take over, if something else has migrated the database.
 async fn foreign_migration(
-    connection: &mut PgConnection,
+    session: &mut RunSession<'_>,
     options: &PlanOptions,
-    progress: &dyn Progress,
 ) -> Result<Option<Takeover>, MigratorError> {
-    progress.step("looking whether something else has migrated it", None);
-    let mut snapshot = session::read_only(connection).await?;
+    session.run.step("looking whether something else has migrated it", None);
+    let mut snapshot = database::read_only(&mut session.connection).await?;
     let found = shape::find(&mut snapshot).await?;
     if found.shape != shape::Shape::Timelines {
         return Ok(None);
     }
-    let outcome = prepare(&mut snapshot, options).await?;
+    let inspection = prepare(&mut snapshot, options).await?;
     snapshot.rollback().await?;
-    Ok(if let Outcome::Takeover(takeover) = outcome { Some(*takeover) } else { None })
-}
-
-async fn attempts(
-    connection: &mut PgConnection,
-    watcher: &mut PgConnection,
-    options: &MigrateOptions,
-    progress: &dyn Progress,
-    begun: Instant,
-    journal: &mut Option<Journal>,
-) -> Result<Migrated, MigratorError> {
-    match attempt(connection, watcher, options, progress, begun, journal, false).await? {
-        Attempt::Done(migrated) => return Ok(*migrated),
-        Attempt::Changed(what) => {
-            progress.note(&format!("{what} changed meanwhile; starting again with the tables locked"));
-        }
-    }
-    match attempt(connection, watcher, options, progress, begun, journal, true).await? {
-        Attempt::Done(migrated) => Ok(*migrated),
-        Attempt::Changed(what) => {
-            Err(MigratorError::SelfCheck(format!("{what} changed although the tables were locked")))
-        }
-    }
+    Ok(if let Inspection::Takeover(takeover) = inspection { Some(*takeover) } else { None })
 }
 
 /// One attempt; unless it is done, its transaction is rolled back.
 async fn attempt(
-    connection: &mut PgConnection,
-    watcher: &mut PgConnection,
+    session: &mut RunSession<'_>,
     options: &MigrateOptions,
-    progress: &dyn Progress,
-    begun: Instant,
-    journal: &mut Option<Journal>,
-    locked: bool,
-) -> Result<Attempt, MigratorError> {
-    progress.step("reading the legacy tables", None);
-    let mut early = None;
-    if !locked {
-        let mut snapshot = session::read_only(connection).await?;
-        let outcome = prepare(&mut snapshot, &options.plan).await?;
+    hold: Hold,
+) -> Result<Attempt<Migrated>, MigratorError> {
+    let RunSession { connection, run } = session;
+    run.start_attempt();
+    run.step("reading the legacy tables", None);
+    let mut ready = None;
+    if hold == Hold::Nothing {
+        let mut snapshot = database::read_only(connection).await?;
+        let inspection = prepare(&mut snapshot, &options.plan).await?;
         snapshot.rollback().await?;
-        if let Outcome::Prepared(prepared) = &outcome {
-            go_ahead(&prepared.plan, options)?;
-            stop_if_asked(progress)?;
-            progress.step("recording that the run begins", None);
-            let begin = Begin {
-                operator: &options.operator,
-                direction: Direction::Migrate,
-                plan_digest: prepared.plan.digest.clone(),
-                options: serde_json::to_value(&prepared.plan.options)?,
-                limit: options.lock_timeout,
-            };
-            *journal = Some(begin.run(watcher, connection).await?);
-        }
-        early = Some(outcome);
+        let prepared = match judge(inspection, options)? {
+            Judgement::AlreadyMigrated(plan) => return Ok(Attempt::Done(already_migrated(plan, run))),
+            Judgement::Ready(prepared) => prepared,
+        };
+        run.check_interrupt()?;
+        let plan_options = serde_json::to_value(&prepared.plan.options)?;
+        run.start_journal(connection, prepared.plan.digest.clone(), plan_options).await?;
+        ready = Some(prepared);
     }
-    let mut transaction = session::read_write(connection).await?;
-    let mut locked_at = None;
-    let outcome = match early {
-        Some(outcome) => outcome,
+    let mut transaction = database::read_write(connection).await?;
+    let prepared = match ready {
+        Some(prepared) => prepared,
         None => {
-            locked_at = Some(lock_all(&mut transaction, watcher, options, progress).await?);
-            prepare(&mut transaction, &options.plan).await?
+            lock_before_reading(&mut transaction, run).await?;
+            match judge(prepare(&mut transaction, &options.plan).await?, options)? {
+                Judgement::AlreadyMigrated(plan) => return Ok(Attempt::Done(already_migrated(plan, run))),
+                Judgement::Ready(prepared) => prepared,
+            }
         }
     };
-    let prepared = match outcome {
-        Outcome::Report(plan) if plan.already_migrated() && plan.ready => {
-            return Ok(Attempt::Done(Box::new(already(*plan, begun))));
-        }
-        Outcome::Report(plan) => return Err(MigratorError::Refused(plan)),
-        Outcome::Prepared(prepared) => *prepared,
-        Outcome::Takeover(takeover) => return Err(MigratorError::Refused(Box::new(takeover.plan))),
-    };
-    go_ahead(&prepared.plan, options)?;
-    stop_if_asked(progress)?;
-    let journal =
-        journal.as_mut().ok_or_else(|| MigratorError::SelfCheck("the run has no journal".to_owned()))?;
-    let step = carry_out(&mut transaction, watcher, &prepared, journal, options, progress, &mut locked_at);
-    let (position, counts) = match step.await? {
-        Step::Changed(what) => {
-            journal.undo();
-            return Ok(Attempt::Changed(what));
-        }
-        Step::Ready { position, counts } => (position, counts),
-    };
-    stop_if_asked(progress)?;
-    transaction.commit().await?;
-    Ok(Attempt::Done(Box::new(Migrated {
-        format: "phaseline.migrate/1",
-        already: false,
-        run: Some(journal.run),
-        plan: Plan { counts, ..prepared.plan },
-        position,
-        took_ms: millis(begun.elapsed()),
-        locked_ms: locked_at.map_or(0, |at| millis(at.elapsed())),
-    })))
-}
-
-/// Fails unless it is the plan that was asked for, and ready.
-pub(crate) fn go_ahead(plan: &Plan, options: &MigrateOptions) -> Result<(), MigratorError> {
-    if let (Some(expected), Some(found)) = (&options.expected_digest, &plan.digest)
-        && expected != found
-    {
-        return Err(MigratorError::StalePlan { expected: expected.clone(), found: found.clone() });
+    run.check_interrupt()?;
+    let done = carry_out(&mut transaction, run, *prepared, options, hold).await?;
+    if let Attempt::Done(_) = done {
+        run.check_interrupt()?;
+        transaction.commit().await?;
     }
-    if plan.ready { Ok(()) } else { Err(MigratorError::Refused(Box::new(plan.clone()))) }
+    Ok(match done {
+        Attempt::Done(migrated) => {
+            Attempt::Done(Migrated { took_ms: run.took_ms(), locked_ms: run.locked_ms(), ..migrated })
+        }
+        changed @ Attempt::Changed(_) => changed,
+    })
 }
 
-enum Step {
-    /// Everything is done but the commit; `position` is the log's last.
-    Ready {
-        position: i64,
-        counts: Counts,
-    },
-    Changed(String),
-}
-
-/// Does everything but the commit.
+/// The steps of a migration, all but the commit.
 async fn carry_out(
     connection: &mut PgConnection,
-    watcher: &mut PgConnection,
-    prepared: &Prepared,
-    journal: &mut Journal,
+    run: &mut RunContext<'_>,
+    prepared: Prepared,
     options: &MigrateOptions,
-    progress: &dyn Progress,
-    locked_at: &mut Option<Instant>,
-) -> Result<Step, MigratorError> {
-    // The run's own beginning is all that may have come into the log since it was read.
-    let known = prepared.log.position;
-    if schema::tip(connection).await?.position != journal.position
-        || (known != journal.after && known != journal.position)
-    {
-        return Ok(Step::Changed("the log".to_owned()));
+    hold: Hold,
+) -> Result<Attempt<Migrated>, MigratorError> {
+    if log_changed(connection, run, prepared.log.position).await? {
+        return Ok(Attempt::Changed("the log".to_owned()));
     }
-    let (mut definition, phase_type) = new_phases(&prepared.phases)?;
-    let project_phase_id = prepared.assignments.clone().take_column("project_phase_id")?;
-    definition.leave_to(&project_phase_id);
-    let given_options = definition.room();
-    let recorded = LegacySchemaRecorded { phase_type, project_phase_id, given_options };
-    let rows = import(connection, prepared, &recorded, journal, options, progress).await?;
+    let NewShape { mut definition, recorded } = new_shape(&prepared)?;
+    let rows = import::import(connection, &prepared, &recorded, options, run).await?;
 
-    progress.step("building the new project_phases", None);
-    build_shadow(connection, &definition, &recorded.given_options, &rows).await?;
-    definition.options.extend(recorded.given_options);
-    stop_if_asked(progress)?;
+    run.step("building the new project_phases", None);
+    shadow::build(connection, &definition, &recorded.added_options, &rows).await?;
+    definition.options.extend(recorded.added_options);
+    run.check_interrupt()?;
 
     let mut newer = Newer::default();
-    if locked_at.is_none() {
-        progress.step("locking the tables", None);
-        let tables = with_own_tables(prepared.phases.tied_tables());
-        let at = lock_tables(connection, watcher, &tables, Head::Not, options.lock_timeout, progress).await?;
-        *locked_at = Some(at);
-        match changed(connection, prepared, options).await? {
+    if hold == Hold::Nothing {
+        run.step("locking the tables", None);
+        run.lock_tables(connection, &with_own_tables(prepared.phases.tied_tables()), Head::Not).await?;
+        match changed(connection, &prepared, options).await? {
             Changed::Nothing => {}
             Changed::Assignments(found) => {
-                progress.note("resource_assignments changed meanwhile; what is newer is taken in");
+                run.progress().note("resource_assignments changed meanwhile; what is newer is taken in");
                 newer = found;
             }
-            Changed::More(what) => return Ok(Step::Changed(what)),
+            Changed::More(what) => return Ok(Attempt::Changed(what)),
         }
     }
-    let (position, counts) = complete(connection, prepared, newer, journal).await?;
-    progress.step("cutting over", None);
-    cut_over(connection, &definition, &recorded.project_phase_id, &prepared.plan).await?;
-    Ok(Step::Ready { position, counts })
+    let (position, counts) = import::complete(connection, &prepared, newer, run.journal()?).await?;
+
+    run.step("cutting over", None);
+    cut_over::cut_over(connection, &definition, &recorded.project_phase_id, &prepared.plan).await?;
+    let plan = Plan { counts, ..prepared.plan };
+    Ok(Attempt::Done(migrated(plan, run, position)))
 }
 
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+/// The new `project_phases`, and what the log keeps of the old tables' definitions.
+struct NewShape {
+    definition: TableDefinition,
+    recorded: LegacySchemaRecorded,
 }
 
-pub(crate) fn stop_if_asked(progress: &dyn Progress) -> Result<(), MigratorError> {
-    if progress.interrupted() { Err(MigratorError::Interrupted) } else { Ok(()) }
+fn new_shape(prepared: &Prepared) -> Result<NewShape, MigratorError> {
+    let (mut definition, phase_type) = new_phases(&prepared.phases)?;
+    let project_phase_id = prepared.assignments.clone().detach_column("project_phase_id")?;
+    definition.forget_keys_of(&project_phase_id);
+    let added_options = definition.hot_update_options();
+    Ok(NewShape {
+        definition,
+        recorded: LegacySchemaRecorded { phase_type, project_phase_id, added_options },
+    })
 }
 
-fn already(plan: Plan, begun: Instant) -> Migrated {
-    Migrated {
-        format: "phaseline.migrate/1",
-        already: true,
-        run: None,
-        plan,
-        position: 0,
-        took_ms: millis(begun.elapsed()),
-        locked_ms: 0,
-    }
+/// Whether the log has more than what was read, `known`, and the run's own beginning.
+async fn log_changed(
+    connection: &mut PgConnection,
+    run: &mut RunContext<'_>,
+    known: i64,
+) -> Result<bool, MigratorError> {
+    let tip = schema::tip(connection).await?.position;
+    let journal = run.journal()?;
+    Ok(tip != journal.position || (known != journal.after && known != journal.position))
 }
 
 /// Locks everything before anything is read. What there is to lock is looked up first; if tables are missing, nothing
 /// is locked and the plan will say so.
-async fn lock_all(
+async fn lock_before_reading(
     connection: &mut PgConnection,
-    watcher: &mut PgConnection,
-    options: &MigrateOptions,
-    progress: &dyn Progress,
-) -> Result<Instant, MigratorError> {
+    run: &mut RunContext<'_>,
+) -> Result<(), MigratorError> {
     let Some(phases) = definition::capture(connection, "public", "project_phases").await? else {
-        return Ok(Instant::now());
+        return Ok(());
     };
-    let tables = with_own_tables(phases.tied_tables());
-    lock_tables(connection, watcher, &tables, Head::Not, options.lock_timeout, progress).await
-}
-
-/// The tables that hang together with these, and the planner's own.
-pub(crate) fn with_own_tables(mut tables: Vec<QualifiedName>) -> Vec<QualifiedName> {
-    for name in shape::TABLES {
-        let table = QualifiedName { schema: "public".to_owned(), name: name.to_owned() };
-        if !tables.contains(&table) {
-            tables.push(table);
-        }
-    }
-    tables.sort();
-    tables
-}
-
-/// The swap, under the tables' locks. Checks itself before the caller commits.
-async fn cut_over(
-    connection: &mut PgConnection,
-    definition: &TableDefinition,
-    project_phase_id: &Luggage,
-    plan: &Plan,
-) -> Result<(), MigratorError> {
-    let sums =
-        "coalesce(sum(capital_budget), 0), coalesce(sum(expense_budget), 0), coalesce(sum(total_budget), 0)";
-    let same: bool = sqlx::query_scalar(&format!(
-        "SELECT (SELECT ROW(count(*) + $1, {sums}) FROM public.project_phases)
-              = (SELECT ROW(count(*), {sums}) FROM {SHADOW}.project_phases)"
-    ))
-    .bind(i64::try_from(plan.counts.phases_supplied).unwrap_or(i64::MAX))
-    .fetch_one(&mut *connection)
-    .await?;
-    if !same {
-        return Err(MigratorError::SelfCheck("rows or budgets of the new project_phases differ".to_owned()));
-    }
-    ddl::run(connection, &project_phase_id.drop_in_place()).await?;
-    ddl::run(connection, &definition.drop_incoming_foreign_keys()).await?;
-    ddl::run(connection, &definition.swap_in(SHADOW)).await?;
-    ddl::run(connection, &definition.finish()).await?;
-    set_revision(connection, LEGACY_REVISION, TIMELINE_REVISION).await?;
-    sqlx::raw_sql(&format!("DROP SCHEMA {SHADOW}")).execute(&mut *connection).await?;
-    schema::set_accepts_commands(connection, true).await?;
-    check_definition(connection, definition).await?;
-    let rows: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM public.project_phases").fetch_one(connection).await?;
-    let wanted = plan.counts.phases + plan.counts.phases_supplied;
-    if rows.unsigned_abs() != wanted {
-        return Err(MigratorError::SelfCheck(format!("{rows} phases stand where {wanted} should")));
-    }
-    Ok(())
-}
-
-/// Moves the planner's own revision on, from the one that must be there.
-pub(crate) async fn set_revision(
-    connection: &mut PgConnection,
-    from: &str,
-    to: &str,
-) -> Result<(), MigratorError> {
-    let updated = sqlx::query("UPDATE public.alembic_version SET version_num = $2 WHERE version_num = $1")
-        .bind(from)
-        .bind(to)
-        .execute(connection)
-        .await?
-        .rows_affected();
-    if updated == 1 {
-        Ok(())
-    } else {
-        Err(MigratorError::SelfCheck(format!("alembic_version had {updated} rows at {from}")))
-    }
-}
-
-/// Captures the table as it stands now and compares it with what was to be built.
-pub(crate) async fn check_definition(
-    connection: &mut PgConnection,
-    wanted: &TableDefinition,
-) -> Result<(), MigratorError> {
-    let built = definition::capture(connection, "public", &wanted.name)
-        .await?
-        .ok_or_else(|| MigratorError::SelfCheck(format!("{} is missing", wanted.title())))?;
-    let differences = wanted.differences(&built);
-    if differences.is_empty() {
-        Ok(())
-    } else {
-        Err(MigratorError::SelfCheck(format!("{}: {}", wanted.title(), differences.join("; "))))
-    }
+    run.lock_tables(connection, &with_own_tables(phases.tied_tables()), Head::Not).await
 }

@@ -1,10 +1,10 @@
 //! The way out of quarantine: an event that cannot be read is marked, and is left out from then on.
 
+use crate::database;
 use crate::error::MigratorError;
-use crate::links::{self, LEGACY_LINKS};
+use crate::log::events::{RUN, RunEvent};
+use crate::log::link_events::{self, LEGACY_LINKS};
 use crate::progress::Progress;
-use crate::run::{RUN, RunEvent};
-use crate::session;
 use crate::verify::unreadable_events;
 use phaseline_domain::ProjectId;
 use phaseline_store::stream;
@@ -36,7 +36,7 @@ pub async fn list(
     connection: &mut PgConnection,
     progress: &dyn Progress,
 ) -> Result<QuarantineList, MigratorError> {
-    let mut transaction = session::read_only(connection).await?;
+    let mut transaction = database::read_only(connection).await?;
     let found = unreadable_events(&mut transaction, progress).await?.ok_or(StoreError::NotInstalled)?;
     let marks = read::of_type(&mut transaction, skip::SKIPPED_EVENTS).await?;
     transaction.rollback().await?;
@@ -80,7 +80,7 @@ pub async fn skip(
     if !schema::installed(connection).await? {
         return Err(StoreError::NotInstalled.into());
     }
-    let mut transaction = session::read_write(connection).await?;
+    let mut transaction = database::read_write(connection).await?;
     let connection = &mut *transaction;
     sqlx::raw_sql("SET LOCAL lock_timeout = '30s'").execute(&mut *connection).await?;
     schema::lock_head(connection).await?;
@@ -127,7 +127,7 @@ async fn unreadable_of(connection: &mut PgConnection, id: Uuid) -> Result<Vec<Un
     let skipped: Vec<i64> = skip::of_stream(connection, id).await?.iter().map(|mark| mark.position).collect();
     let unreadable = |event: &RecordedEvent| {
         let fault = match event.stream_type.as_str() {
-            LEGACY_LINKS => links::check(event).err(),
+            LEGACY_LINKS => link_events::check(event).err(),
             RUN => RunEvent::from_recorded(event).err(),
             _ => return skip::decode(event).err().map(|found| *found),
         };

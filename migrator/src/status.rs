@@ -1,9 +1,10 @@
 //! Where a database stands: its shape, its log, the runs over it.
 
+use crate::database;
 use crate::error::MigratorError;
-use crate::lock;
-use crate::run::{self, Direction};
-use crate::session;
+use crate::log::events::{Direction, FailureKind};
+use crate::log::history::{self, Run};
+use crate::run::lock;
 use crate::shape::{self, Shape};
 use chrono::{DateTime, Utc};
 use phaseline_projections::{Access, refuse_foreign_code};
@@ -29,6 +30,47 @@ pub struct LogStatus {
     pub accepts_commands: Option<bool>,
 }
 
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// It changed the shape.
+    Done,
+    /// The operator stopped it.
+    Interrupted,
+    /// The database, or the plan, did not allow it.
+    Refused,
+    /// Something went wrong, and everything was undone.
+    Failed,
+    /// Its process holds the run lock.
+    Running,
+    /// Its process ended without recording why, and PostgreSQL undid what it had begun.
+    Killed,
+}
+
+impl std::fmt::Display for RunOutcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Done => "done",
+            Self::Interrupted => "interrupted",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Running => "running",
+            Self::Killed => "killed",
+        })
+    }
+}
+
+impl From<FailureKind> for RunOutcome {
+    fn from(kind: FailureKind) -> Self {
+        match kind {
+            FailureKind::Interrupted => Self::Interrupted,
+            FailureKind::Refused => Self::Refused,
+            FailureKind::Failed => Self::Failed,
+        }
+    }
+}
+
 /// One run of the migrator.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunStatus {
@@ -46,9 +88,8 @@ pub struct RunStatus {
     pub started_at: DateTime<Utc>,
     /// When it was committed; for a run that did not end, when it began.
     pub ended_at: DateTime<Utc>,
-    /// `done`, `interrupted`, `refused`, `failed`, `running`, or `killed`: its process ended without a word, and
-    /// PostgreSQL undid what it had begun.
-    pub outcome: String,
+    /// How it ended.
+    pub outcome: RunOutcome,
     /// What it did, in a line.
     pub summary: String,
 }
@@ -79,7 +120,7 @@ pub struct Status {
 
 /// Reads the status in one snapshot. SELECT on `alembic_version` and on the log suffice.
 pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorError> {
-    let mut transaction = session::read_only(connection).await?;
+    let mut transaction = database::read_only(connection).await?;
     let connection = &mut *transaction;
     let (database, server_version): (String, String) =
         sqlx::query_as("SELECT current_database()::text, current_setting('server_version')")
@@ -110,10 +151,12 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorErr
             accepts_commands,
         });
         oldest_snapshot_seconds = schema::oldest_snapshot(connection).await?;
-        let (known, _) = run::readable_runs(connection).await?;
+        let (known, _) = history::readable_runs(connection).await?;
         let last = known.len();
-        let unended = |at: usize| if running.is_some() && at + 1 == last { RUNNING } else { KILLED };
-        runs = known.into_iter().enumerate().map(|(at, run)| told(run, unended(at))).collect();
+        let unended = |at: usize| {
+            if running.is_some() && at + 1 == last { RunOutcome::Running } else { RunOutcome::Killed }
+        };
+        runs = known.into_iter().enumerate().map(|(at, run)| summarize(run, unended(at))).collect();
     }
     transaction.rollback().await?;
     Ok(Status {
@@ -124,18 +167,13 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorErr
         revisions: found.revisions,
         log,
         runs,
-        running,
+        running: running.map(|holder| holder.to_string()),
         oldest_snapshot_seconds,
     })
 }
 
-/// A run without an end whose process holds the run lock.
-const RUNNING: &str = "running";
-/// A run without an end and without a process.
-const KILLED: &str = "killed";
-
-/// `unended` is what becomes of a run that says nothing about its end.
-fn told(run: run::Run, unended: &str) -> RunStatus {
+/// `unended` is the outcome of a run that recorded no end.
+fn summarize(run: Run, unended: RunOutcome) -> RunStatus {
     let summary = match (&run.migrated, &run.rolled_back) {
         (Some(done), _) => format!(
             "{} projects, {} phases, {} assignments; {} events written",
@@ -150,7 +188,7 @@ fn told(run: run::Run, unended: &str) -> RunStatus {
         ),
         _ => match &run.failed {
             Some(failed) => failed.error.clone(),
-            None if unended == KILLED => {
+            None if unended == RunOutcome::Killed => {
                 format!(
                     "process {} on {} ended without a word; it changed nothing",
                     run.started.pid, run.started.host
@@ -160,9 +198,9 @@ fn told(run: run::Run, unended: &str) -> RunStatus {
         },
     };
     let outcome = match &run.failed {
-        _ if run.completed() => "done".to_owned(),
-        Some(failed) => failed.outcome.clone(),
-        None => unended.to_owned(),
+        _ if run.completed() => RunOutcome::Done,
+        Some(failed) => failed.outcome.into(),
+        None => unended,
     };
     RunStatus {
         id: run.id,

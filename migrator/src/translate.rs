@@ -1,95 +1,26 @@
 //! Legacy tables into events: what is odd about the rows, what each project's history gains, what becomes of links.
 
+pub(crate) mod events;
+pub(crate) mod project;
+mod rebooking;
+
 use crate::anomaly::{Code, Findings};
-use crate::boundary::{Boundaries, Fate, Tally};
 use crate::fast_hash::FastHash;
-use crate::legacy::{BadTime, LegacyTables, RawAssignment, RawProject};
-use crate::links::FoldedLinks;
-use crate::plan::PlanOptions;
-use crate::pointers::{Pointer, Pointers};
-use crate::row_values::{budgets, phase_type, project_range, timestamps};
-use crate::translate_project::{Earlier, Source, ToTranslate, phases_of_project};
+use crate::legacy::assignment_links::{Pointer, Pointers};
+use crate::legacy::tables::{BadTime, LegacyTables, RawAssignment, RawProject};
+use crate::legacy::values::{budgets, phase_type, project_range, timestamps};
+use crate::log::link_events::FoldedLinks;
+use crate::report::{BudgetSums, PlanOptions, Source};
 use chrono::NaiveDate;
+use events::{ProjectEvents, ProjectLinks, Translation};
 use phaseline_domain::event::TimelineClosed;
 use phaseline_domain::legacy::{Boundary, LegacyPhase, LegacyPhaseType};
-use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId, TimelineEvent};
+use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId};
 use phaseline_projections::FoldedLog;
-use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use project::{Earlier, ToTranslate, phases_of_project};
+use rebooking::{Fate, Tally};
 use std::collections::HashMap;
 use std::hash::BuildHasher;
-
-/// What one project's history gains.
-#[derive(Debug)]
-pub(crate) struct ProjectEvents {
-    pub project: ProjectId,
-    /// The stream's version before.
-    pub version: i64,
-    pub events: Vec<TimelineEvent>,
-    /// A digest over what its timeline will be.
-    pub outcome: [u8; 32],
-    /// Where its timeline comes from.
-    pub source: Source,
-    /// What of the log's the tables change, in words.
-    pub changes: Vec<String>,
-    /// The project's phases after these events, in order of days.
-    pub phases: Vec<(PhaseId, DateRange)>,
-    /// What they would be by the boundary that was not chosen; empty if the boundary decides nothing here.
-    pub otherwise: Vec<(PhaseId, DateRange)>,
-    /// Their budgets.
-    pub budgets: BudgetSums,
-}
-
-/// Links to record for the assignments of one project.
-#[derive(Debug)]
-pub(crate) struct ProjectLinks {
-    pub project: ProjectId,
-    /// The stream's version before.
-    pub version: i64,
-    pub links: Vec<(PhaseId, AssignmentId)>,
-}
-
-/// What becomes of the assignments when their phase is the one of their date.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ByDate {
-    /// They keep their phase.
-    pub kept: u64,
-    /// They belong to another phase.
-    pub changed: u64,
-    /// They lie outside every phase of their project.
-    pub outside: u64,
-}
-
-/// Sums of budgets, as `numeric` adds them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BudgetSums {
-    /// Capital parts.
-    pub capital: Decimal,
-    /// Expense parts.
-    pub expense: Decimal,
-    /// Totals.
-    pub total: Decimal,
-}
-
-impl BudgetSums {
-    pub(crate) fn add(&mut self, [capital, expense, total]: [Decimal; 3]) {
-        self.capital += capital;
-        self.expense += expense;
-        self.total += total;
-    }
-}
-
-/// The whole translation. Only complete if nothing found is refused.
-#[derive(Debug, Default)]
-pub(crate) struct Translation {
-    pub findings: Findings,
-    pub projects: Vec<ProjectEvents>,
-    pub links: Vec<ProjectLinks>,
-    pub by_date: ByDate,
-    pub boundaries: Boundaries,
-    pub before: BudgetSums,
-    pub after: BudgetSums,
-}
 
 /// Ordinals that keep the heap's order. A phase that the log knows keeps its own where that is possible, so that a
 /// migration which finds the table as the rollback left it has nothing to record.

@@ -193,7 +193,7 @@ impl Ground {
             return Err(format!("still running: {running}"));
         }
         let with = |outcomes: &[&str]| {
-            status.runs.iter().filter(|run| outcomes.contains(&run.outcome.as_str())).count()
+            status.runs.iter().filter(|run| outcomes.contains(&run.outcome.to_string().as_str())).count()
         };
         let left = Left { is_done, killed: with(&["killed"]), failed: with(&["failed", "interrupted"]) };
         let done = with(&["done"]) == usize::from(way == Way::Rollback) + usize::from(is_done);

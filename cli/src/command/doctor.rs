@@ -108,7 +108,7 @@ async fn repair(connection: &mut PgConnection) -> Result<(), Failure> {
     phaseline_projections::install(&mut transaction).await?;
     let found = shape::find(&mut transaction).await?;
     // Only over tables that phaseline itself moved: over those of something else commands would make drift.
-    let (runs, _) = phaseline_migrator::run::readable_runs(&mut transaction).await?;
+    let (runs, _) = phaseline_migrator::log::history::readable_runs(&mut transaction).await?;
     let migrated = runs.iter().rfind(|run| run.completed()).is_some_and(|run| run.migrated.is_some());
     let accepts = found.shape == Shape::Timelines && migrated;
     schema::set_accepts_commands(&mut transaction, accepts).await?;

@@ -37,7 +37,7 @@ pub enum DefinitionError {
         /// What uses it, comma-separated.
         users: String,
     },
-    /// The luggage cannot be unpacked: names in it have been given to something else in the meantime.
+    /// The column cannot be reattached: names that it needs have been given to something else in the meantime.
     #[error(
         "{table}: cannot bring back column {column}, these names are taken: {names}; rename what bears them"
     )]

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::canonical_sql::canonical;
 use super::quote::{ident_list, qualified, quote_ident, quote_literal};
-use super::reread::rereadable;
 use super::{
     ForeignKey, PolicyDefinition, PublicationMembership, StatisticsDefinition, TableDefinition,
     TriggerDefinition,
@@ -38,7 +38,7 @@ pub fn finish(tables: &[&TableDefinition]) -> Vec<String> {
     for table in tables {
         ddl.extend(table.replay_grants());
     }
-    ddl.iter().map(|statement| rereadable(statement)).collect()
+    ddl.iter().map(|statement| canonical(statement)).collect()
 }
 
 impl TableDefinition {

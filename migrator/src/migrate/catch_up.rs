@@ -2,13 +2,13 @@
 //! itself stays, and loses a column. Every other change, and every link that is not as it should be, is left to a second
 //! attempt, whose plan names it.
 
-use super::MigrateOptions;
+use super::options::MigrateOptions;
 use crate::definition;
 use crate::error::MigratorError;
 use crate::fast_hash::FastHash;
-use crate::journal::Journal;
-use crate::links;
+use crate::log::link_events;
 use crate::plan::{Prepared, REBUILT};
+use crate::run::Journal;
 use crate::shape::{self, LEGACY_REVISION};
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
 use phaseline_store::{Import, copy};
@@ -113,13 +113,13 @@ pub(super) async fn write(
 ) -> Result<(), MigratorError> {
     let mut versions = prepared.link_versions.clone();
     for written in &prepared.translation.links {
-        let events = i64::try_from(links::event_count(written.links.len())).unwrap_or(i64::MAX);
+        let events = i64::try_from(link_events::event_count(written.links.len())).unwrap_or(i64::MAX);
         versions.insert(written.project, written.version + events);
     }
     for (project, found) in newer {
         let version = versions.get(&project).copied().unwrap_or_default();
-        for (event, version) in links::events(found)?.iter().zip(version + 1..) {
-            import.push(links::stream_of(project), version, event, &journal.metadata).await?;
+        for (event, version) in link_events::events(found)?.iter().zip(version + 1..) {
+            import.push(link_events::stream_of(project), version, event, &journal.metadata).await?;
         }
     }
     Ok(())

@@ -1,15 +1,14 @@
 //! Builds the old `resource_assignments` beside the present one: today's rows, each with the phase that it points at, in the
 //! order in which they stand.
 
-use super::look::Prepared;
+use super::inspect::Prepared;
 use crate::ddl;
 use crate::definition::{self, TableDefinition};
 use crate::error::MigratorError;
 use crate::fast_hash::FastHash;
-use crate::migrate::stop_if_asked;
-use crate::plan::SHADOW;
-use crate::progress::Progress;
-use crate::run::RollbackCompleted;
+use crate::log::events::RollbackCompleted;
+use crate::run::cut_over::SHADOW;
+use crate::run::session::{Hold, RunContext};
 use chrono::NaiveDate;
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId};
 use phaseline_projections::{Access, refuse_foreign_code};
@@ -21,30 +20,30 @@ use uuid::Uuid;
 /// Rows between two reports of how far it is.
 const REPORT_EVERY: u64 = 10_000;
 
-/// How a phase was found for an assignment of which the log has no link that stands.
+/// How a phase was found for an assignment whose link in the log does not apply, or is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum By {
+enum LinkRule {
     Date,
     FirstPhase,
 }
 
 /// A link that the log does not have yet.
 #[derive(Clone, Copy, Debug)]
-struct Given {
+struct AssignedLink {
     project: ProjectId,
     phase: PhaseId,
     assignment: AssignmentId,
-    by: By,
+    by: LinkRule,
 }
 
-/// Knows the phase of every assignment: the one that the log has, if it stands; else the one of its date, as the log has
-/// the days; else its project's first.
-struct Guide<'a> {
+/// Resolves the phase of every assignment: the one that the log has, if it comes back; else the one of its date, by the log's
+/// dates; else its project's first.
+struct LinkResolver<'a> {
     prepared: &'a Prepared,
     days: HashMap<ProjectId, Vec<(PhaseId, DateRange)>, FastHash>,
 }
 
-impl<'a> Guide<'a> {
+impl<'a> LinkResolver<'a> {
     fn new(prepared: &'a Prepared) -> Self {
         let days = prepared.log.timelines.iter().map(|(project, folded)| {
             let back =
@@ -60,7 +59,7 @@ impl<'a> Guide<'a> {
         assignment: AssignmentId,
         project: ProjectId,
         date: Option<NaiveDate>,
-    ) -> Option<(PhaseId, Option<By>)> {
+    ) -> Option<(PhaseId, Option<LinkRule>)> {
         let recorded = self.prepared.links.phase_of.get(&assignment).copied();
         if let Some(phase) = recorded.filter(|phase| self.prepared.comes_back.contains(phase)) {
             return Some((phase, None));
@@ -68,8 +67,8 @@ impl<'a> Guide<'a> {
         let days = self.days.get(&project)?;
         let on_date = date.and_then(|date| days.iter().find(|(_, range)| range.contains(date)));
         match on_date {
-            Some((phase, _)) => Some((*phase, Some(By::Date))),
-            None => days.first().map(|(phase, _)| (*phase, Some(By::FirstPhase))),
+            Some((phase, _)) => Some((*phase, Some(LinkRule::Date))),
+            None => days.first().map(|(phase, _)| (*phase, Some(LinkRule::FirstPhase))),
         }
     }
 }
@@ -80,29 +79,29 @@ pub(super) struct Built {
     /// Rows in the old table.
     rows: u64,
     /// The links that the log does not have, in the order of the rows.
-    given: Vec<Given>,
+    assigned: Vec<AssignedLink>,
 }
 
 impl Built {
     /// Notes one row; returns its phase, or none if it has none to point at.
-    fn note(&mut self, guide: &Guide<'_>, row: &Row<'_>) -> Result<Option<PhaseId>, MigratorError> {
+    fn note(&mut self, resolver: &LinkResolver<'_>, row: &Row<'_>) -> Result<Option<PhaseId>, MigratorError> {
         let assignment = AssignmentId::from(row.uuid(0)?);
         let project = ProjectId::from(row.nullable_uuid(1)?.unwrap_or_default());
         // A date that no calendar has, such as infinity, is on no phase's day.
         let date = row.date(2).ok();
-        let Some((phase, by)) = guide.phase(assignment, project, date) else {
+        let Some((phase, by)) = resolver.phase(assignment, project, date) else {
             return Ok(None);
         };
-        self.given.extend(by.map(|by| Given { project, phase, assignment, by }));
+        self.assigned.extend(by.map(|by| AssignedLink { project, phase, assignment, by }));
         self.rows += 1;
         Ok(Some(phase))
     }
 
     /// The links that the log does not have, by project, in the order of the rows.
-    pub(super) fn given_links(&self) -> BTreeMap<ProjectId, Vec<(PhaseId, AssignmentId)>> {
+    pub(super) fn assigned_links(&self) -> BTreeMap<ProjectId, Vec<(PhaseId, AssignmentId)>> {
         let mut projects: BTreeMap<ProjectId, Vec<(PhaseId, AssignmentId)>> = BTreeMap::new();
-        for given in &self.given {
-            projects.entry(given.project).or_default().push((given.phase, given.assignment));
+        for assigned in &self.assigned {
+            projects.entry(assigned.project).or_default().push((assigned.phase, assigned.assignment));
         }
         projects
     }
@@ -114,69 +113,63 @@ impl Built {
 
     /// Where the links come from.
     pub(super) fn completed(&self, prepared: &Prepared) -> RollbackCompleted {
-        let given = self.given.len() as u64;
-        let by_date = self.given.iter().filter(|given| given.by == By::Date).count() as u64;
+        let assigned = self.assigned.len() as u64;
+        let by_date = self.assigned.iter().filter(|assigned| assigned.by == LinkRule::Date).count() as u64;
         RollbackCompleted {
             phases: prepared.plan.phases,
             assignments: self.rows,
-            links_recorded: given,
+            links_recorded: assigned,
             accepted_loss: prepared.plan.loss.digest.clone(),
-            links_restored: self.rows - given,
+            links_restored: self.rows - assigned,
             links_by_date: by_date,
-            links_first_phase: given - by_date,
+            links_first_phase: assigned - by_date,
         }
     }
 }
 
-/// Builds the table with all its rows, then its indexes and checks. `source` is a connection that may read the present
-/// table while this one writes; none if this transaction holds the table locked. None if there is an assignment that has
-/// no phase to point at: its project came up since the log was read.
+/// Builds the table with all its rows, then its indexes and checks. Where this transaction does not hold the tables, the run's second
+/// connection reads the present one while this one writes.
+///
+/// # Errors
+/// [`BuildError::AssignmentWithoutPhase`] if there is such an assignment: its project came up since the log was read.
 pub(super) async fn build(
     connection: &mut PgConnection,
-    source: Option<&mut PgConnection>,
+    run: &mut RunContext<'_>,
     prepared: &Prepared,
-    progress: &dyn Progress,
-) -> Result<Option<Built>, MigratorError> {
+    hold: Hold,
+) -> Result<Built, BuildError> {
     let [_, assignments] = &prepared.old;
-    progress.step("building the old resource_assignments", Some(prepared.links.phase_of.len() as u64));
+    run.step("building the old resource_assignments", Some(prepared.links.phase_of.len() as u64));
     ddl::run(connection, &assignments.create_in(SHADOW)).await?;
-    let built = match source {
-        Some(source) if binary_io(connection).await? => {
-            match pipe(connection, source, prepared, progress).await {
-                Ok(built) => built,
-                Err(Stopped::Homeless) => return Ok(None),
-                Err(Stopped::Failed(error)) => return Err(error),
-            }
-        }
-        _ => {
-            let mut built = Built::default();
-            if !take(connection, prepared, &mut built, "true").await? {
-                return Ok(None);
-            }
-            built
-        }
+    let built = if hold == Hold::Nothing && binary_io(connection).await? {
+        stream(connection, run, prepared).await?
+    } else {
+        let mut built = Built::default();
+        copy_rows(connection, prepared, &mut built, "true").await?;
+        built
     };
-    stop_if_asked(progress)?;
-    progress.step("indexing the old resource_assignments", None);
+    run.check_interrupt()?;
+    run.step("indexing the old resource_assignments", None);
     for statement in assignments.index_in(SHADOW) {
         ddl::run(connection, &[statement]).await?;
-        stop_if_asked(progress)?;
+        run.check_interrupt()?;
     }
     refuse_foreign_code(connection, Access::Build).await?;
     ddl::run(connection, &assignments.validate_in(SHADOW)).await?;
-    stop_if_asked(progress)?;
+    run.check_interrupt()?;
     sqlx::raw_sql(&format!("ANALYZE {SHADOW}.resource_assignments")).execute(connection).await?;
-    Ok(Some(built))
+    Ok(built)
 }
 
-/// Why the rows stopped running.
-enum Stopped {
+/// Why rows could not be built.
+#[derive(Debug)]
+pub(super) enum BuildError {
     /// An assignment has no phase to point at.
-    Homeless,
+    AssignmentWithoutPhase,
     Failed(MigratorError),
 }
 
-impl<E: Into<MigratorError>> From<E> for Stopped {
+impl<E: Into<MigratorError>> From<E> for BuildError {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
@@ -206,14 +199,14 @@ fn columns(assignments: &TableDefinition) -> (Vec<String>, usize) {
     (columns.into_iter().map(definition::quote_ident).collect(), link)
 }
 
-/// Lets the rows run from the one table into the other, past the guide.
-async fn pipe(
+/// Streams rows from the live table into the shadow table, adding each link.
+async fn stream(
     connection: &mut PgConnection,
-    source: &mut PgConnection,
+    run: &mut RunContext<'_>,
     prepared: &Prepared,
-    progress: &dyn Progress,
-) -> Result<Built, Stopped> {
-    let guide = Guide::new(prepared);
+) -> Result<Built, BuildError> {
+    let progress = run.progress();
+    let resolver = LinkResolver::new(prepared);
     let (columns, link) = columns(&prepared.old[1]);
     // PostgreSQL's tables have 1600 columns at most.
     let fields = i16::try_from(columns.len() + 1).unwrap_or(i16::MAX);
@@ -229,9 +222,9 @@ async fn pipe(
     let mut built = Built::default();
     let mut last = None;
     let mut sink = Sink::open_new(connection, &target).await?;
-    copy::pipe(source, &query, &mut sink, |row, into| {
-        crate::legacy::in_heap_order(&mut last, row.tid(3)?)?;
-        let phase = built.note(&guide, row)?.ok_or(Stopped::Homeless)?;
+    copy::pipe(&mut run.watcher, &query, &mut sink, |row, into| {
+        crate::legacy::tables::in_heap_order(&mut last, row.tid(3)?)?;
+        let phase = built.note(&resolver, row)?.ok_or(BuildError::AssignmentWithoutPhase)?;
         into.row(fields);
         for index in 0..columns.len() {
             if index == link {
@@ -245,29 +238,28 @@ async fn pipe(
         if built.rows % REPORT_EVERY == 0 {
             progress.advance(built.rows);
         }
-        Ok::<_, Stopped>(())
+        Ok::<_, BuildError>(())
     })
     .await?;
     sink.finish().await?;
     Ok(built)
 }
 
-/// Takes the rows of the present table under a condition on `t`, by statements of this transaction alone. False if one
-/// of them has no phase to point at; then nothing was taken.
-async fn take(
+/// Copies the rows of the live table under a condition on `t`, by statements of this transaction alone.
+async fn copy_rows(
     connection: &mut PgConnection,
     prepared: &Prepared,
     built: &mut Built,
     condition: &str,
-) -> Result<bool, MigratorError> {
-    let guide = Guide::new(prepared);
+) -> Result<(), BuildError> {
+    let resolver = LinkResolver::new(prepared);
     let mut phases: Vec<(Uuid, Uuid)> = Vec::new();
     let mut all = true;
     let query = format!(
         "SELECT t.id, t.project_id, t.assignment_date FROM public.resource_assignments t WHERE {condition} ORDER BY t.ctid"
     );
     copy::read(connection, &query, |row| {
-        match built.note(&guide, &row)? {
+        match built.note(&resolver, &row)? {
             Some(phase) => phases.push((row.uuid(0)?, phase.uuid())),
             None => all = false,
         }
@@ -275,7 +267,7 @@ async fn take(
     })
     .await?;
     if !all {
-        return Ok(false);
+        return Err(BuildError::AssignmentWithoutPhase);
     }
     sqlx::raw_sql(&format!(
         "CREATE TABLE {SHADOW}.phase_of (assignment_id uuid NOT NULL, phase_id uuid NOT NULL)"
@@ -308,31 +300,29 @@ async fn take(
     .rows_affected();
     sqlx::raw_sql(&format!("DROP TABLE {SHADOW}.phase_of")).execute(connection).await?;
     if taken == rows {
-        return Ok(true);
+        return Ok(());
     }
-    Err(MigratorError::SelfCheck(format!("{taken} of {rows} assignments were taken over")))
+    Err(MigratorError::SelfCheck(format!("{taken} of {rows} assignments were copied")).into())
 }
 
-/// Brings in what users did to assignments since they were copied: rows that are gone go, rows that are newer are taken
-/// again. `rows` is how many there are now. False if one of them has no phase to point at.
+/// Brings in what users did to assignments since they were copied: rows that are gone are removed, rows that are newer are copied
+/// again. `rows` is how many there are now.
 pub(super) async fn catch_up(
     connection: &mut PgConnection,
     prepared: &Prepared,
     built: &mut Built,
     rows: u64,
-) -> Result<bool, MigratorError> {
+) -> Result<(), BuildError> {
     let newer = prepared.watch.newer_assignments(connection).await?;
     let newer = format!("= ANY ({})", uuids(&newer));
     delete(connection, built, &format!("s.id {newer}")).await?;
-    if !take(connection, prepared, built, &format!("t.id {newer}")).await? {
-        return Ok(false);
-    }
+    copy_rows(connection, prepared, built, &format!("t.id {newer}")).await?;
     if built.rows != rows {
-        // Some are gone; to find them all are looked at.
+        // Some are gone; the search for them reads all.
         let gone = "NOT EXISTS (SELECT FROM public.resource_assignments t WHERE t.id = s.id)";
         delete(connection, built, gone).await?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Deletes what was built of rows `s` under a condition.
@@ -345,7 +335,7 @@ async fn delete(
     let gone: Vec<Uuid> = sqlx::query_scalar(&query).fetch_all(connection).await?;
     let gone: HashSet<AssignmentId> = gone.into_iter().map(AssignmentId::from).collect();
     built.rows -= gone.len() as u64;
-    built.given.retain(|given| !gone.contains(&given.assignment));
+    built.assigned.retain(|assigned| !gone.contains(&assigned.assignment));
     Ok(())
 }
 

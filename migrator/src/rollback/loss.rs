@@ -1,64 +1,18 @@
-//! What the old schema cannot hold: field by field, with the rule that is used instead.
+//! Computes what the old schema cannot hold: field by field, with the rule that is used instead.
 
-use crate::links::FoldedLinks;
+use crate::log::link_events::FoldedLinks;
+use crate::report::{Loss, LossItem};
 use chrono::{DateTime, Utc};
 use phaseline_domain::legacy::LegacyPhaseType;
 use phaseline_domain::{DateRange, Phase, PhaseId, PhaseName, ProjectId, Timeline, TimelineEvent};
 use phaseline_projections::FoldedLog;
 use phaseline_projections::drift::{Drift, DriftKind};
 use phaseline_store::RawEvent;
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
-
-/// One value that a rollback does not carry over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LossItem {
-    /// The project.
-    pub project_id: ProjectId,
-    /// The phase.
-    pub phase_id: PhaseId,
-    /// `name`, `dates` or `description`; `links` for assignments that lose their phase; a column, or `row`, where
-    /// `project_phases` is not what the log says.
-    pub field: String,
-    /// The value as it stands.
-    pub value: String,
-    /// The position of the event that set it; none if no event did.
-    pub position: Option<i64>,
-    /// When that was recorded.
-    pub recorded_at: Option<DateTime<Utc>>,
-    /// Who did it.
-    pub actor: Option<String>,
-    /// What stands in the old tables instead, and by which rule.
-    pub instead: String,
-}
-
-/// All that a rollback does not carry over. The log keeps it: the next migration brings it back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Loss {
-    /// By project and phase.
-    pub items: Vec<LossItem>,
-    /// `sha256:` and 64 hexadecimal digits over the items; what `--accept-loss` takes. None if nothing is lost.
-    pub digest: Option<String>,
-}
-
-impl Loss {
-    fn of(mut items: Vec<LossItem>) -> Result<Self, serde_json::Error> {
-        if items.is_empty() {
-            return Ok(Self::default());
-        }
-        items.sort_by(|a, b| (a.project_id, a.phase_id, &a.field).cmp(&(b.project_id, b.phase_id, &b.field)));
-        let mut hasher = Sha256::new();
-        hasher.update(b"phaseline/loss/v1");
-        hasher.update(serde_json::to_string(&items)?.as_bytes());
-        let digest = format!("sha256:{}", phaseline_store::hash::hex(&hasher.finalize()));
-        Ok(Self { items, digest: Some(digest) })
-    }
-}
 
 /// Which event changed something last.
 #[derive(Clone, Debug)]
-struct By {
+struct ChangedBy {
     position: i64,
     recorded_at: DateTime<Utc>,
     actor: Option<String>,
@@ -69,10 +23,10 @@ struct By {
 struct Origin {
     /// Name and days that its old row gave it; none for a phase that was born in the new system.
     adopted: Option<(PhaseName, DateRange)>,
-    born: Option<By>,
-    name: Option<By>,
-    dates: Option<By>,
-    description: Option<By>,
+    born: Option<ChangedBy>,
+    name: Option<ChangedBy>,
+    dates: Option<ChangedBy>,
+    description: Option<ChangedBy>,
     /// Whether this very rollback gives it its old row.
     given: bool,
 }
@@ -80,16 +34,17 @@ struct Origin {
 /// Follows the log and remembers who changed what of each phase. What a migration's run changed follows from the old
 /// tables, and is no loss.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct EditHistory {
     phases: HashMap<ProjectId, HashMap<PhaseId, Origin>>,
-    removed: HashMap<PhaseId, (ProjectId, PhaseName, Option<By>)>,
+    removed: HashMap<PhaseId, (ProjectId, PhaseName, Option<ChangedBy>)>,
 }
 
-impl Ledger {
+impl EditHistory {
     /// Takes an event of the log; `timeline` is the fold before it.
     pub(super) fn see(&mut self, event: &RawEvent<'_>, happened: &TimelineEvent, timeline: &Timeline) {
         let metadata = event.metadata();
-        let by = By { position: event.position, recorded_at: event.recorded_at, actor: metadata.actor };
+        let by =
+            ChangedBy { position: event.position, recorded_at: event.recorded_at, actor: metadata.actor };
         let of_run = metadata.source.as_deref() == Some("migration");
         self.note(event.stream_id.into(), happened, Some(by), of_run, Some(timeline));
     }
@@ -105,7 +60,7 @@ impl Ledger {
         &mut self,
         project: ProjectId,
         event: &TimelineEvent,
-        by: Option<By>,
+        by: Option<ChangedBy>,
         of_run: bool,
         timeline: Option<&Timeline>,
     ) {
@@ -157,8 +112,8 @@ impl Ledger {
 fn set(
     phases: &mut HashMap<PhaseId, Origin>,
     id: PhaseId,
-    by: Option<By>,
-    field: impl FnOnce(&mut Origin) -> &mut Option<By>,
+    by: Option<ChangedBy>,
+    field: impl FnOnce(&mut Origin) -> &mut Option<ChangedBy>,
 ) {
     if let (Some(origin), Some(by)) = (phases.get_mut(&id), by) {
         *field(origin) = Some(by);
@@ -170,7 +125,7 @@ fn item(
     phase_id: PhaseId,
     field: &str,
     value: String,
-    by: Option<&By>,
+    by: Option<&ChangedBy>,
     instead: &str,
 ) -> LossItem {
     LossItem {
@@ -191,7 +146,7 @@ const NO_DESCRIPTION: &str = "none: the old schema has no descriptions";
 /// The items of one phase that comes back.
 fn of_phase(project: ProjectId, phase: &Phase, origin: &Origin) -> Vec<LossItem> {
     let mut items = Vec::new();
-    let mut add = |field, value: String, by: Option<&By>, instead: &str| {
+    let mut add = |field, value: String, by: Option<&ChangedBy>, instead: &str| {
         items.push(item(project, phase.id, field, value, by, instead));
     };
     let (name, dates) = (phase.name.as_str().to_owned(), phase.range.to_string());
@@ -246,7 +201,7 @@ fn of_drift(drift: &Drift) -> LossItem {
 /// What a rollback to this state of the log loses. `log` is the fold that the old tables are computed from, `comes_back`
 /// says which phases do, `dangling` are the assignments that stand and whose phase does not come back.
 pub(super) fn loss(
-    ledger: &Ledger,
+    ledger: &EditHistory,
     log: &FoldedLog,
     comes_back: impl Fn(PhaseId) -> bool,
     dangling: &BTreeMap<PhaseId, u64>,

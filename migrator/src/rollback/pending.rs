@@ -1,10 +1,10 @@
 //! Events that a rollback itself adds to timelines before it computes the old tables: what others wrote is adopted, what is
 //! gone is closed, and a phase that never had an old row gets one.
 
-use super::loss::Ledger;
+use super::loss::EditHistory;
 use crate::anomaly::{Code, Findings};
 use crate::error::MigratorError;
-use crate::links::FoldedLinks;
+use crate::log::link_events::FoldedLinks;
 use chrono::NaiveDateTime;
 use phaseline_domain::event::{LegacyRowRecorded, TimelineClosed};
 use phaseline_domain::legacy::LegacyPhaseType;
@@ -25,30 +25,41 @@ pub(crate) struct PendingEvents {
     pub adopted: bool,
 }
 
-/// The fold as it will be.
-pub(super) struct Pending {
+/// The timelines as they will be, with the events that lead there.
+pub(super) struct Predicted {
     pub log: FoldedLog,
-    pub ledger: Ledger,
+    pub edit_history: EditHistory,
     pub events: Vec<PendingEvents>,
     index: HashMap<ProjectId, usize>,
+}
+
+/// Predicts the timelines that the old tables are computed from, and notes what stands in the way.
+pub(super) async fn predict(
+    connection: &mut PgConnection,
+    log: FoldedLog,
+    edit_history: EditHistory,
+    links: &FoldedLinks,
+    findings: &mut Findings,
+) -> Result<Predicted, MigratorError> {
+    let mut predicted = Predicted { log, edit_history, events: Vec::new(), index: HashMap::new() };
+    predicted.close_gone(connection).await?;
+    predicted.adopt_unknown(connection, findings).await?;
+    predicted.give_rows(connection, links, findings).await?;
+    Ok(predicted)
 }
 
 fn is_open(folded: &FoldedTimeline) -> bool {
     folded.timeline.project().is_some()
 }
 
-impl Pending {
-    pub(super) fn new(log: FoldedLog, ledger: Ledger) -> Self {
-        Self { log, ledger, events: Vec::new(), index: HashMap::new() }
-    }
-
+impl Predicted {
     /// Whether the project's timeline is about to end, or ended earlier.
     pub(super) fn closed(&self, project: ProjectId) -> bool {
         self.log.timelines.get(&project).is_some_and(|folded| !is_open(folded))
     }
 
     fn add(&mut self, project: ProjectId, event: TimelineEvent, adopted: bool) {
-        self.ledger.foresee(project, &event, &self.log);
+        self.edit_history.foresee(project, &event, &self.log);
         let folded = self.log.timelines.entry(project).or_default();
         let version = folded.version;
         // None of these events takes its time from the log.
@@ -63,7 +74,7 @@ impl Pending {
     }
 
     /// Ends the timelines of projects that are gone.
-    pub(super) async fn close_gone(&mut self, connection: &mut PgConnection) -> Result<(), MigratorError> {
+    async fn close_gone(&mut self, connection: &mut PgConnection) -> Result<(), MigratorError> {
         let there: Vec<Uuid> =
             sqlx::query_scalar("SELECT id FROM public.projects").fetch_all(connection).await?;
         let there: HashSet<ProjectId> = there.into_iter().map(ProjectId::from).collect();
@@ -79,7 +90,7 @@ impl Pending {
     }
 
     /// Takes in the rows of projects that the log does not know.
-    pub(super) async fn adopt_unknown(
+    async fn adopt_unknown(
         &mut self,
         connection: &mut PgConnection,
         findings: &mut Findings,
@@ -96,9 +107,9 @@ impl Pending {
         Ok(())
     }
 
-    /// Gives every standing phase without an old row one: its type by its name, its place behind all others. A phase that
+    /// Gives every phase without an old row one: its type by its name, its place behind all others. A phase that
     /// a repair supplied and nobody touched gets none, unless an assignment has no other phase to point at.
-    pub(super) async fn give_rows(
+    async fn give_rows(
         &mut self,
         connection: &mut PgConnection,
         links: &FoldedLinks,
@@ -135,14 +146,14 @@ impl Pending {
     }
 
     /// Projects with assignments whose only phases are supplied ones. An assignment of a project without any phase, and
-    /// without a link that stands, has nothing to point at: that is noted.
+    /// without a link that applies, has nothing to point at: that is noted.
     async fn without_phase(
         &self,
         connection: &mut PgConnection,
         links: &FoldedLinks,
         findings: &mut Findings,
     ) -> Result<HashSet<ProjectId>, MigratorError> {
-        let standing: HashSet<PhaseId> = self
+        let own: HashSet<PhaseId> = self
             .log
             .timelines
             .values()
@@ -167,7 +178,7 @@ impl Pending {
         .await?;
         let mut needed = HashSet::new();
         for (id, project) in candidates {
-            if links.phase_of.get(&id.into()).is_some_and(|phase| standing.contains(phase)) {
+            if links.phase_of.get(&id.into()).is_some_and(|phase| own.contains(phase)) {
                 continue;
             }
             let project = ProjectId::from(project);

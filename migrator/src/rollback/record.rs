@@ -1,12 +1,11 @@
 //! What a rollback writes into the log about itself.
 
 use super::assignments::Built;
-use super::look::Prepared;
+use super::inspect::Prepared;
 use crate::error::MigratorError;
-use crate::journal::Journal;
-use crate::links;
-use crate::run::{self, LegacyRowsWritten, LossAccepted, RollbackCompleted, RunEvent};
-use crate::written;
+use crate::log::events::{LegacyRowsWritten, LossAccepted, ROWS_WRITTEN_CHUNK, RollbackCompleted, RunEvent};
+use crate::log::{link_events, rows_digest};
+use crate::run::Journal;
 use phaseline_projections::legacy_phases;
 use phaseline_store::{Import, NewEvent, stream};
 use sqlx::PgConnection;
@@ -27,19 +26,19 @@ pub(super) async fn record(
             import.push(stream, version, &NewEvent::timeline(event)?, &metadata).await?;
         }
     }
-    for (project, links) in built.given_links() {
+    for (project, links) in built.assigned_links() {
         let version = prepared.links.versions.get(&project).copied().unwrap_or_default();
-        for (event, version) in links::events(links)?.iter().zip(version + 1..) {
-            import.push(links::stream_of(project), version, event, &metadata).await?;
+        for (event, version) in link_events::events(links)?.iter().zip(version + 1..) {
+            import.push(link_events::stream_of(project), version, event, &metadata).await?;
         }
     }
     let mut projects: Vec<_> =
         prepared.log.timelines.iter().filter(|(_, folded)| folded.timeline.project().is_some()).collect();
     projects.sort_by_key(|(project, _)| **project);
-    for chunk in projects.chunks(run::ROWS_WRITTEN_CHUNK) {
+    for chunk in projects.chunks(ROWS_WRITTEN_CHUNK) {
         let digests = chunk
             .iter()
-            .map(|(project, folded)| (**project, written::of_written(&legacy_phases::rows(folded))));
+            .map(|(project, folded)| (**project, rows_digest::of_written(&legacy_phases::rows(folded))));
         let event = RunEvent::RowsWritten(LegacyRowsWritten { digests: digests.collect() });
         journal.push(&mut import, &event).await?;
     }

@@ -1,10 +1,10 @@
 //! Whether the log, its schema and the tables' definitions fit the shape that the database is in.
 
-use super::Checks;
+use super::checks::Checks;
 use super::log::LogReading;
-use crate::definition::{self, Luggage, TableDefinition};
+use crate::definition::{self, DetachedColumn, TableDefinition};
 use crate::error::MigratorError;
-use crate::run::{self, Run};
+use crate::log::history::{self, Run};
 use crate::shape::{Found, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_store::schema::{self, version::VERSION};
 use sqlx::PgConnection;
@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 /// The runs that were carried through, oldest first, as far as their events can be read: those that cannot are named by a
 /// check of their own.
 pub(super) async fn completed_runs(connection: &mut PgConnection) -> Result<Vec<Run>, MigratorError> {
-    let (runs, _) = run::readable_runs(connection).await?;
+    let (runs, _) = history::readable_runs(connection).await?;
     Ok(runs.into_iter().filter(|run| run.migrated.is_some() || run.rolled_back.is_some()).collect())
 }
 
@@ -167,12 +167,12 @@ pub(super) async fn check_old_definition(
     let Some(recorded) = recorded else { return Ok(()) };
     let mut wrong = Vec::new();
     let mut things = 0;
-    for (table, luggage) in
+    for (table, detached) in
         [("project_phases", &recorded.phase_type), ("resource_assignments", &recorded.project_phase_id)]
     {
         if let Some(current) = definition::capture(connection, "public", table).await? {
-            things += 1 + luggage.indexes.len() + luggage.checks.len() + luggage.foreign_keys.len();
-            missing(current, luggage, &mut wrong);
+            things += 1 + detached.indexes.len() + detached.checks.len() + detached.foreign_keys.len();
+            missing(current, detached, &mut wrong);
         }
     }
     checks.beyond(
@@ -183,8 +183,8 @@ pub(super) async fn check_old_definition(
     Ok(())
 }
 
-fn missing(mut current: TableDefinition, recorded: &Luggage, wrong: &mut Vec<String>) {
-    let found = match current.take_column(&recorded.column.name) {
+fn missing(mut current: TableDefinition, recorded: &DetachedColumn, wrong: &mut Vec<String>) {
+    let found = match current.detach_column(&recorded.column.name) {
         Ok(found) => found,
         Err(error) => return wrong.push(error.to_string()),
     };

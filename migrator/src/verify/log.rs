@@ -1,9 +1,9 @@
 //! One pass over the log: folded, inspected and added up.
 
 use crate::error::MigratorError;
-use crate::links::FoldedLinks;
+use crate::log::events::{RUN, RunEvent};
+use crate::log::link_events::FoldedLinks;
 use crate::progress::Progress;
-use crate::run::{RUN, RunEvent};
 use phaseline_domain::{Budget, Money, PhaseId, ProjectId, TimelineEvent};
 use phaseline_projections::FoldedLog;
 use phaseline_store::{
@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-use super::Checks;
+use super::checks::Checks;
 
 /// Budgets added up event by event: what was imported plus what later events changed. Kept apart from the fold, so
 /// that one can check the other.

@@ -1,8 +1,8 @@
 //! The new shape: the runbook's nine checks, and whether the table is what the log says.
 
+use super::checks::{Checks, has_column};
 use super::fitness::{check_fit, check_new_definition, completed_runs};
 use super::log::{LogReading, check_log, read_log};
-use super::{Checks, has_column};
 use crate::error::MigratorError;
 use crate::progress::Progress;
 use crate::shape::{Found, Shape};

@@ -1,12 +1,12 @@
 //! The old shape: the runbook's four checks, and whether every row is what the log says it was.
 
+use super::checks::{CheckGroup, CheckLine, Checks, has_column};
 use super::fitness::{check_fit, check_old_definition, completed_runs};
 use super::log::{LogReading, check_log, read_log};
-use super::{CheckGroup, CheckLine, Checks, has_column};
 use crate::error::MigratorError;
-use crate::legacy::{self, LegacyTables, Percentages, RawPhase};
+use crate::legacy::tables::{self, LegacyTables, Percentages, RawPhase};
+use crate::log::history::Run;
 use crate::progress::Progress;
-use crate::run::Run;
 use crate::shape::{Found, Shape};
 use phaseline_domain::PhaseId;
 use phaseline_projections::{LegacyPhaseRow, legacy_phases};
@@ -35,7 +35,7 @@ pub(super) async fn verify(
         return Ok(());
     }
     progress.step("comparing with the log", None);
-    let tables = legacy::read(connection, Percentages::LeftOut).await?;
+    let tables = tables::read(connection, Percentages::LeftOut).await?;
     phases(&tables, &reading, checks);
     links(&tables, &reading, &runs, checks);
     check_old_definition(connection, &runs, checks).await?;
@@ -127,7 +127,7 @@ fn phases(tables: &LegacyTables, reading: &LogReading, checks: &mut Checks) {
 
 fn differing_fields(raw: &RawPhase, row: &LegacyPhaseRow) -> Vec<String> {
     let amount = |index: usize| raw.budgets[index].clone();
-    let time = |value: legacy::RawTimestamp| value.get().ok().map(|time| time.to_string());
+    let time = |value: tables::RawTimestamp| value.get().ok().map(|time| time.to_string());
     let pairs = [
         ("project_id", raw.project.map(|id| id.to_string()), row.project_id.to_string()),
         ("phase_type", raw.phase_type.clone(), row.phase_type.to_string()),

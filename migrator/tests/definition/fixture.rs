@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
-use phaseline_migrator::definition::{self, ColumnDefinition, Luggage, TableDefinition, capture, finish};
+use phaseline_migrator::definition::{
+    self, ColumnDefinition, DetachedColumn, TableDefinition, capture, finish,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection};
 
@@ -81,8 +83,8 @@ pub(crate) async fn definition_of(conn: &mut PgConnection, table: &str) -> Table
 /// What the log would keep between the ways.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Kept {
-    pub(crate) phases: Luggage,
-    pub(crate) assignments: Luggage,
+    pub(crate) phases: DetachedColumn,
+    pub(crate) assignments: DetachedColumn,
 }
 
 /// The old shape to the new one, in one transaction. Returns what the way down needs, as JSON.
@@ -93,10 +95,10 @@ pub(crate) async fn up(conn: &mut PgConnection) -> String {
     let mut assignments = definition_of(&mut tx, "resource_assignments").await;
     let drop_keys = phases.drop_incoming_foreign_keys();
     let kept = Kept {
-        phases: phases.take_column("phase_type").unwrap(),
-        assignments: assignments.take_column("project_phase_id").unwrap(),
+        phases: phases.detach_column("phase_type").unwrap(),
+        assignments: assignments.detach_column("project_phase_id").unwrap(),
     };
-    phases.leave_to(&kept.assignments);
+    phases.forget_keys_of(&kept.assignments);
     phases.add_column(ColumnDefinition::new("name", "character varying(100)", true));
     phases.add_column(ColumnDefinition::new("start_date", "date", true));
     phases.add_column(ColumnDefinition::new("end_date", "date", true));
@@ -133,11 +135,11 @@ pub(crate) async fn down(conn: &mut PgConnection, kept: &str) {
     let mut assignments = definition_of(&mut tx, "resource_assignments").await;
     let drop_keys = [phases.drop_incoming_foreign_keys(), assignments.drop_incoming_foreign_keys()].concat();
     for column in ["name", "start_date", "end_date", "description"] {
-        phases.take_column(column).unwrap();
+        phases.detach_column(column).unwrap();
     }
-    phases.put_back(kept.phases).unwrap();
-    assignments.put_back(kept.assignments).unwrap();
-    phases.meet(&assignments);
+    phases.reattach(kept.phases).unwrap();
+    assignments.reattach(kept.assignments).unwrap();
+    phases.add_keys_from(&assignments);
 
     run(&mut tx, &[format!("CREATE SCHEMA {SHADOW}")]).await;
     for table in [&phases, &assignments] {

@@ -153,7 +153,7 @@ async fn what_uses_a_going_column_and_would_have_to_stay_is_named() {
     let mut tx = conn.begin().await.unwrap();
     let mut phases = definition_of(&mut tx, "project_phases").await;
     let before = phases.clone();
-    let Err(DefinitionError::ColumnInUse { users, .. }) = phases.take_column("phase_type") else {
+    let Err(DefinitionError::ColumnInUse { users, .. }) = phases.detach_column("phase_type") else {
         panic!("taken");
     };
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Up and down, with the luggage in between as JSON.
+//! Up and down, with the detached in between as JSON.
 
 use phaseline_migrator::definition::{DefinitionError, names_taken};
 use sqlx::Connection;
@@ -92,7 +92,7 @@ async fn a_name_given_away_in_between_is_refused() {
     let mut assignments = definition_of(&mut tx, "resource_assignments").await;
     let before = assignments.clone();
     let needed = kept.assignments.needed_names();
-    let Err(DefinitionError::NameTaken { names, .. }) = assignments.put_back(kept.assignments) else {
+    let Err(DefinitionError::NameTaken { names, .. }) = assignments.reattach(kept.assignments) else {
         panic!("put back");
     };
     assert_eq!(names, "column project_phase_id, index ra_covering, constraint ra Phase twice");
@@ -115,17 +115,17 @@ async fn a_column_comes_back_behind_the_nearest_one_that_is_still_there() {
     // Any number of columns, the last one first.
     let mut table = original.clone();
     let names = ["id", "project_phase_id", "resource_id", "updated_at", "project_id"];
-    let kept: Vec<_> = names.iter().filter_map(|name| table.take_column(name).ok()).collect();
+    let kept: Vec<_> = names.iter().filter_map(|name| table.detach_column(name).ok()).collect();
     assert_eq!(kept.len(), 4, "id is referenced by actuals");
-    for luggage in kept.into_iter().rev() {
-        table.put_back(luggage).unwrap();
+    for detached in kept.into_iter().rev() {
+        table.reattach(detached).unwrap();
     }
     assert_eq!(table, original);
 
     let mut table = original.clone();
-    let luggage = table.take_column("assignment_date").unwrap();
+    let detached = table.detach_column("assignment_date").unwrap();
     table.columns.retain(|column| column.name != "project_phase_id");
-    table.put_back(luggage).unwrap();
+    table.reattach(detached).unwrap();
     let names: Vec<&str> = table.loadable_columns().take(3).collect();
     assert_eq!(names, ["resource_id", "project_id", "assignment_date"]);
 }

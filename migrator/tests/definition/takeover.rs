@@ -2,11 +2,11 @@
 
 use phaseline_embedded::testing::TestCluster;
 use phaseline_migrator::definition::{TableDefinition, capture};
-use phaseline_migrator::run::LegacySchemaRecorded;
+use phaseline_migrator::log::events::LegacySchemaRecorded;
 use phaseline_migrator::sample::legacy_schema;
 use sqlx::{Connection, PgConnection};
 
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/takeover/legacy_schema.json");
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/migrate/takeover/legacy_schema.json");
 
 /// `PHASELINE_BLESS=1` writes the file anew.
 #[tokio::test]
@@ -17,12 +17,12 @@ async fn it_is_what_the_planners_own_schema_has() {
     sqlx::raw_sql("SET search_path = ''").execute(&mut connection).await.unwrap();
     let mut take = async |table: &str, column: &str| {
         let mut captured: TableDefinition = capture(&mut connection, "public", table).await.unwrap().unwrap();
-        captured.take_column(column).unwrap()
+        captured.detach_column(column).unwrap()
     };
     let expected = LegacySchemaRecorded {
         phase_type: take("project_phases", "phase_type").await,
         project_phase_id: take("resource_assignments", "project_phase_id").await,
-        given_options: Vec::new(),
+        added_options: Vec::new(),
     };
     if std::env::var_os("PHASELINE_BLESS").is_some() {
         std::fs::write(FILE, serde_json::to_string_pretty(&expected).unwrap() + "\n").unwrap();

@@ -5,8 +5,8 @@ use crate::support::{
 };
 use phaseline_domain::legacy::Boundary;
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
-use phaseline_migrator::boundary::{Boundaries, ProjectRebooked, Rebooked};
 use phaseline_migrator::migrate::{Migrated, migrate};
+use phaseline_migrator::plan::{Boundaries, ProjectRebooked, Rebooked};
 use phaseline_migrator::plan::{Plan, PlanOptions, plan};
 use phaseline_migrator::progress::Silent;
 use phaseline_tests::dump::{assert_same_dump, dump};

@@ -56,7 +56,7 @@ impl Progress for Meanwhile<'_> {
 async fn outcomes(database: &TestDatabase) -> Vec<String> {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let status = phaseline_migrator::status::status(&mut connection).await.unwrap();
-    status.runs.into_iter().map(|run| run.outcome).collect()
+    status.runs.into_iter().map(|run| run.outcome.to_string()).collect()
 }
 
 #[tokio::test]

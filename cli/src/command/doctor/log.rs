@@ -144,8 +144,10 @@ async fn head(report: &mut Report, connection: &mut PgConnection, shape: Shape) 
         sqlx::query_as("SELECT accepts_commands FROM phaseline.head WHERE id = 1")
             .fetch_optional(&mut *connection)
             .await;
-    let runs =
-        phaseline_migrator::run::readable_runs(connection).await.map(|(runs, _)| runs).unwrap_or_default();
+    let runs = phaseline_migrator::log::history::readable_runs(connection)
+        .await
+        .map(|(runs, _)| runs)
+        .unwrap_or_default();
     let migrated = runs.iter().rfind(|run| run.completed()).is_some_and(|run| run.migrated.is_some());
     match head {
         Err(error) => report.unchecked("log's head", error),

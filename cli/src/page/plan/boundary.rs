@@ -5,7 +5,7 @@ use crate::page::figures::{count, money, plural};
 use crate::page::table::{Align, lines};
 use crate::style::DIM;
 use phaseline_domain::legacy::Boundary;
-use phaseline_migrator::boundary::{Boundaries, ProjectRebooked, Rebooked};
+use phaseline_migrator::plan::{Boundaries, ProjectRebooked, Rebooked};
 
 /// The table of both boundaries in all, then the projects where they re-book most, at most so many.
 pub(super) fn boundaries(page: &mut Page, found: &Boundaries, limit: usize) {

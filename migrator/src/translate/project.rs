@@ -1,16 +1,15 @@
 //! One project's old rows into events: what its history gains, and where its timeline comes from.
 
+use super::events::ProjectEvents;
 use crate::anomaly::{Code, Findings};
-use crate::plan::PlanOptions;
-use crate::pointers::Pointers;
-use crate::translate::{BudgetSums, ProjectEvents};
-use crate::written;
+use crate::legacy::assignment_links::Pointers;
+use crate::log::rows_digest;
+use crate::report::{BudgetSums, PlanOptions, Source};
 use chrono::NaiveDate;
 use phaseline_domain::event::{LegacyPhaseAdopted, TimelineOpened};
 use phaseline_domain::legacy::{self, Boundary, DoesNotFit, LegacyPhase, Untranslatable};
 use phaseline_domain::{DateRange, Description, Money, PhaseId, ProjectId, Timeline, TimelineEvent};
 use phaseline_projections::{FoldedTimeline, legacy_phases};
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
@@ -19,24 +18,6 @@ use std::collections::HashMap;
 pub(crate) struct Earlier {
     /// The digest of each project's rows as the last rollback wrote them.
     pub written: HashMap<ProjectId, String>,
-}
-
-/// Where a project's timeline comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// From the old tables: the log did not know the project.
-    Tables,
-    /// From the log as it stands: the old tables are as the rollback left them.
-    Log,
-    /// From the log, with what was changed in the old tables since.
-    LogAndTables,
-    /// A repair supplies a default phase.
-    Repair,
-    /// From the new table as it was found: something else had migrated it.
-    AsFound,
-    /// The project is gone; its timeline is closed.
-    Gone,
 }
 
 /// A project with all that its translation is made of.
@@ -190,8 +171,8 @@ fn again(
     written: Option<&str>,
 ) -> Result<(Source, Vec<TimelineEvent>), DoesNotFit> {
     let mut recorded: Vec<LegacyPhase> =
-        legacy_phases::rows(folded).iter().filter_map(written::as_legacy).collect();
-    if written == Some(written::of_found(rows).as_str()) {
+        legacy_phases::rows(folded).iter().filter_map(rows_digest::as_legacy).collect();
+    if written == Some(rows_digest::of_found(rows).as_str()) {
         // What may differ is the rows' order among those of other projects.
         for known in &mut recorded {
             if let Some(row) = rows.iter().find(|row| row.id == known.id) {
@@ -209,7 +190,7 @@ fn changes(known: Option<&FoldedTimeline>, events: &[TimelineEvent]) -> Vec<Stri
     let known = known.unwrap_or(&none);
     let before = &known.timeline;
     let recorded: Vec<LegacyPhase> =
-        legacy_phases::rows(known).iter().filter_map(written::as_legacy).collect();
+        legacy_phases::rows(known).iter().filter_map(rows_digest::as_legacy).collect();
     let name = |id: PhaseId| before.phase(id).map_or_else(String::new, |phase| format!(" '{}'", phase.name));
     events
         .iter()

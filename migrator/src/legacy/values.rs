@@ -1,7 +1,7 @@
 //! The values of old rows, each proven good or named.
 
 use crate::anomaly::{Code, Findings};
-use crate::legacy::{BadTime, RawPhase, RawProject};
+use crate::legacy::tables::{BadTime, RawPhase, RawProject};
 use phaseline_domain::legacy::LegacyPhaseType;
 use phaseline_domain::{Budget, DateRange, Money};
 use rust_decimal::Decimal;

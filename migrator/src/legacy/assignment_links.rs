@@ -1,7 +1,7 @@
 //! Where assignments point: whether at a phase of their own project, and on which days the ones of each phase are.
 
 use crate::fast_hash::FastHash;
-use crate::legacy::{LegacyTables, RawAssignment};
+use crate::legacy::tables::{LegacyTables, RawAssignment};
 use chrono::NaiveDate;
 use phaseline_domain::{PhaseId, ProjectId};
 use std::collections::HashMap;

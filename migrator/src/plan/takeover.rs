@@ -1,50 +1,43 @@
-//! Takes over a database that the planner's own migration moved to the new shape: its phases go into the log as they
+//! Plans to take over a database that the planner's own migration moved to the new shape: its phases go into the log as they
 //! are. The old phase types and the assignments' links are lost with that migration; nothing here can bring them back.
 
+use super::dependents::note_owners;
+use super::estimate;
+use super::structure::phase_type_labels;
 use crate::anomaly::{Code, Findings};
 use crate::definition;
 use crate::error::MigratorError;
-use crate::journal::{self, Begin, Journal};
-use crate::lock::{Head, lock_tables};
-use crate::migrate::{MigrateOptions, Migrated, go_ahead, millis, stop_if_asked, with_own_tables};
-use crate::plan::{
-    Estimate, Plan, PlanOptions, ProjectPlan, Source, log_readable, owner_notes, phase_type_labels,
-};
-use crate::progress::Progress;
-use crate::run::{Direction, LegacySchemaRecorded, MigrationCompleted, Run, RunEvent, runs};
-use crate::session::{self, Database};
+use crate::log;
+use crate::log::history::{Run, runs};
+use crate::report::{BudgetSums, ByDate, Plan, PlanOptions, ProjectPlan, Source};
 use crate::shape::Found;
-use crate::translate::{BudgetSums, ByDate};
 use crate::verify::missing_of_new_shape;
 use phaseline_domain::event::{PhaseRemoved, TimelineClosed, TimelineRescheduled};
 use phaseline_domain::legacy::{self, LegacyPhaseType};
 use phaseline_domain::{Description, PhaseId, ProjectId, TimelineEvent};
 use phaseline_projections::{Access, FoldedLog, FoldedTimeline, adopt, foreign_code, project_phases};
-use phaseline_store::{Import, NewEvent, schema, stream};
+use phaseline_store::schema;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use std::collections::HashSet;
-use std::time::Instant;
-
-/// What the planner's tables had that its own migration dropped, as its revision 976e6adbac6f defines it.
-const PLANNERS_OWN: &str = include_str!("takeover/legacy_schema.json");
 
 /// The plan of a takeover, with what it needs to be carried out.
 #[derive(Debug)]
 pub(crate) struct Takeover {
     pub plan: Plan,
-    adoption: adopt::Plan,
-    known: Vec<Known>,
-    log: FoldedLog,
+    pub adoption: adopt::Plan,
+    /// Projects that the log knows.
+    pub known: Vec<Known>,
+    pub log: FoldedLog,
 }
 
 /// A project whose timeline the log has from before, and what its rows say now.
 #[derive(Debug)]
-struct Known {
-    id: ProjectId,
-    source: Source,
-    events: Vec<TimelineEvent>,
+pub(crate) struct Known {
+    pub id: ProjectId,
+    pub source: Source,
+    pub events: Vec<TimelineEvent>,
 }
 
 /// What the rows say about the timelines that the log has. The rows win: they are what people see. What the log knows of
@@ -153,7 +146,7 @@ pub(crate) async fn foreign(connection: &mut PgConnection) -> Result<Option<Stri
     if !schema::installed(connection).await? {
         return Ok(Some("there is no log".to_owned()));
     }
-    if !log_readable(connection).await? {
+    if !log::is_readable(connection).await? {
         return Ok(None);
     }
     let last = runs(connection).await?.into_iter().rfind(Run::completed);
@@ -167,7 +160,7 @@ pub(crate) async fn foreign(connection: &mut PgConnection) -> Result<Option<Stri
 }
 
 /// Looks at a database in the new shape inside the caller's transaction. `plan` says what is known already.
-pub(crate) async fn prepare(
+pub(crate) async fn prepare_takeover(
     connection: &mut PgConnection,
     options: &PlanOptions,
     mut plan: Plan,
@@ -254,12 +247,7 @@ pub(crate) async fn prepare(
     plan.counts.timelines_closed =
         known.iter().filter(|project| project.source == Source::Gone).count() as u64;
     plan.assignments_by_date = by_date(connection).await?;
-    plan.estimate = Estimate {
-        space_bytes: plan.counts.timeline_events * 600,
-        seconds: 0.3 + f64::from(u32::try_from(plan.counts.timeline_events).unwrap_or(u32::MAX)) / 1e6 * 10.0,
-        lock_seconds: 0.1
-            + f64::from(u32::try_from(plan.counts.timeline_events).unwrap_or(u32::MAX)) / 1e6 * 10.0,
-    };
+    plan.estimate = estimate::of_takeover(&plan.counts);
     plan.counts.phases_supplied = adoption.adopted.iter().filter(|adopted| adopted.supplied).count() as u64
         + known.iter().filter(|project| project.source == Source::Repair).count() as u64;
     plan.digest = Some(digest(&adoption, &known, found, options)?);
@@ -275,7 +263,7 @@ pub(crate) async fn prepare(
         }
     }
     plan.missing_privileges.extend(foreign_code(connection, options.role.as_deref(), Access::Write).await?);
-    owner_notes(connection, &mut plan).await?;
+    note_owners(connection, &mut plan).await?;
     plan.ready = !findings.refused() && plan.missing_privileges.is_empty();
     plan.anomalies = findings.into_anomalies();
     Ok(Takeover { plan, adoption, known, log })
@@ -307,97 +295,4 @@ fn digest(
         hasher.update(Sha256::digest(text.as_bytes()));
     }
     Ok(format!("sha256:{}", phaseline_store::hash::hex(&hasher.finalize())))
-}
-
-/// Takes the database over: the phases are written into the log under the tables' lock, and nothing else is touched.
-pub(crate) async fn take_over(
-    database: &Database,
-    connection: &mut PgConnection,
-    watcher: &mut PgConnection,
-    early: Takeover,
-    options: &MigrateOptions,
-    progress: &dyn Progress,
-    begun: Instant,
-) -> Result<Migrated, MigratorError> {
-    go_ahead(&early.plan, options)?;
-    stop_if_asked(progress)?;
-    progress.step("recording that the run begins", None);
-    let begin = Begin {
-        operator: &options.operator,
-        direction: Direction::Migrate,
-        plan_digest: early.plan.digest.clone(),
-        options: serde_json::to_value(&early.plan.options)?,
-        limit: options.lock_timeout,
-    };
-    let mut journal = begin.run(watcher, connection).await?;
-    let done = carry_out(connection, watcher, &early, &mut journal, options, progress, begun).await;
-    if let Err(error) = &done {
-        journal::failed(database, connection, &journal, error).await;
-    }
-    done
-}
-
-async fn carry_out(
-    connection: &mut PgConnection,
-    watcher: &mut PgConnection,
-    early: &Takeover,
-    journal: &mut Journal,
-    options: &MigrateOptions,
-    progress: &dyn Progress,
-    begun: Instant,
-) -> Result<Migrated, MigratorError> {
-    let mut transaction = session::read_write(connection).await?;
-    let connection = &mut *transaction;
-    progress.step("locking the tables", None);
-    let tables = with_own_tables(Vec::new());
-    let locked_at =
-        lock_tables(connection, watcher, &tables, Head::Too, options.lock_timeout, progress).await?;
-    let found = crate::shape::find(connection).await?;
-    let blank = Plan::empty(&found, &options.plan);
-    let now = prepare(connection, &options.plan, blank, &found).await?;
-    if now.plan.digest != early.plan.digest {
-        return Err(MigratorError::StalePlan {
-            expected: early.plan.digest.clone().unwrap_or_default(),
-            found: now.plan.digest.unwrap_or_default(),
-        });
-    }
-    progress.step("writing the log", Some(now.plan.counts.timeline_events));
-    let recorded: LegacySchemaRecorded = serde_json::from_str(PLANNERS_OWN)?;
-    let metadata = options.operator.metadata(journal.run);
-    let mut log = now.log;
-    let mut import = Import::begin(connection).await?;
-    journal.push(&mut import, &RunEvent::LegacySchema(recorded)).await?;
-    now.adoption.write(&mut import, &mut log, &metadata).await?;
-    let mut rows = Vec::new();
-    let (own, of_repair) = (metadata.to_json()?, metadata.of_repair().to_json()?);
-    for project in &now.known {
-        let stream = stream::stream_of(project.id);
-        let folded = log.timelines.entry(project.id).or_default();
-        let metadata = if project.source == Source::Repair { &of_repair } else { &own };
-        for event in &project.events {
-            folded.version += 1;
-            import.push(stream, folded.version, &NewEvent::timeline(event)?, metadata).await?;
-            folded.apply(event, import.recorded_at().naive_utc());
-        }
-        if project.source == Source::Repair {
-            rows.extend(project_phases::rows(folded));
-        }
-    }
-    let completed = MigrationCompleted { counts: now.plan.counts, budgets: now.plan.budgets_before };
-    journal.push(&mut import, &RunEvent::Migrated(completed)).await?;
-    let imported = import.finish().await?;
-    now.adoption.insert_supplied(connection, &log).await?;
-    project_phases::insert(connection, &rows).await?;
-    schema::set_accepts_commands(connection, true).await?;
-    stop_if_asked(progress)?;
-    transaction.commit().await?;
-    Ok(Migrated {
-        format: "phaseline.migrate/1",
-        already: false,
-        run: Some(journal.run),
-        plan: now.plan,
-        position: imported.position,
-        took_ms: millis(begun.elapsed()),
-        locked_ms: millis(locked_at.elapsed()),
-    })
 }

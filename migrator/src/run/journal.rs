@@ -1,10 +1,12 @@
 //! The journal of runs: that a run begins is committed before its work, how it failed after the work was undone. A run
 //! that has neither an end nor a living process was killed.
 
+use super::lock;
+use super::operator::Operator;
+use crate::database::{self, Database};
 use crate::error::MigratorError;
-use crate::lock;
-use crate::run::{self, Direction, Operator, RunEvent, RunFailed};
-use crate::session;
+use crate::log::events::{Direction, FailureKind, RunEvent, RunFailed};
+use crate::log::history::stream_of;
 use phaseline_store::{Import, NewEvent};
 use sqlx::{Connection, PgConnection};
 use std::time::Duration;
@@ -47,12 +49,12 @@ impl Journal {
         event: &RunEvent,
     ) -> Result<(), MigratorError> {
         let new: NewEvent = event.to_new()?;
-        import.push(run::stream_of(self.run), self.next(), &new, &self.metadata).await?;
+        import.push(stream_of(self.run), self.next(), &new, &self.metadata).await?;
         Ok(())
     }
 }
 
-/// What is said of a run when it begins.
+/// What the log records of a run when it begins.
 #[derive(Debug)]
 pub(crate) struct Begin<'a> {
     pub operator: &'a Operator,
@@ -60,36 +62,36 @@ pub(crate) struct Begin<'a> {
     pub plan_digest: Option<String>,
     pub options: serde_json::Value,
     /// How long to wait for the log's head.
-    pub limit: Duration,
+    pub lock_timeout: Duration,
 }
 
-impl Begin<'_> {
-    /// Records that the run begins, in a transaction of its own on `connection`; `asker` is another connection that sees
-    /// who is in the way if the log's head is held. Installs the log if it is not there.
-    pub(crate) async fn run(
-        self,
+impl Journal {
+    /// Records that the run begins, in a transaction of its own on `connection`; `watcher` is another connection that sees
+    /// what blocks it if the log's head is held. Installs the log if it is not there.
+    pub(crate) async fn start(
+        begin: Begin<'_>,
         connection: &mut PgConnection,
-        asker: &mut PgConnection,
-    ) -> Result<Journal, MigratorError> {
+        watcher: &mut PgConnection,
+    ) -> Result<Self, MigratorError> {
+        let Begin { operator, direction, plan_digest, options, lock_timeout } = begin;
         let run = Uuid::now_v7();
-        let metadata = self.operator.metadata(run).to_json()?;
-        let mut transaction = session::read_write(connection).await?;
+        let metadata = operator.metadata(run).to_json()?;
+        let mut transaction = database::read_write(connection).await?;
         phaseline_projections::install(&mut transaction).await?;
-        lock::lock_head(&mut transaction, asker, self.limit).await?;
-        let started =
-            self.operator.started(&mut transaction, self.direction, self.plan_digest, self.options).await?;
+        lock::lock_head(&mut transaction, watcher, lock_timeout).await?;
+        let started = operator.started(&mut transaction, direction, plan_digest, options).await?;
         let mut import = Import::begin(&mut transaction).await?;
-        import.push(run::stream_of(run), 1, &RunEvent::Started(started).to_new()?, &metadata).await?;
+        import.push(stream_of(run), 1, &RunEvent::Started(started).to_new()?, &metadata).await?;
         let imported = import.finish().await?;
         transaction.commit().await?;
-        Ok(Journal { run, metadata, after: imported.after, position: imported.position, version: 1 })
+        Ok(Self { run, metadata, after: imported.after, position: imported.position, version: 1 })
     }
 }
 
 /// Records why a run ended without changing anything, once what it had begun on `connection` is undone. That it cannot be
 /// recorded (the connection may be what failed) changes nothing about the failure: the run will be seen as killed.
-pub(crate) async fn failed(
-    database: &session::Database,
+pub(crate) async fn record_failure(
+    database: &Database,
     connection: &mut PgConnection,
     journal: &Journal,
     error: &MigratorError,
@@ -97,28 +99,24 @@ pub(crate) async fn failed(
     // The next statement on a connection undoes its transaction; the log's head is free then.
     let _ = tokio::time::timeout(PATIENCE, connection.ping()).await;
     let outcome = match error {
-        MigratorError::Interrupted => "interrupted",
+        MigratorError::Interrupted => FailureKind::Interrupted,
         MigratorError::Refused(_)
         | MigratorError::RollbackRefused(_)
         | MigratorError::WouldLose { .. }
         | MigratorError::StalePlan { .. }
-        | MigratorError::LockTimeout { .. } => "refused",
-        _ => "failed",
+        | MigratorError::LockTimeout { .. } => FailureKind::Refused,
+        _ => FailureKind::Failed,
     };
-    let event = RunEvent::Failed(RunFailed { outcome: outcome.to_owned(), error: error.to_string() });
-    // Whoever asked waits for the answer, not for the journal.
+    let event = RunEvent::Failed(RunFailed { outcome, error: error.to_string() });
+    // The operator waits for the error, not for the journal.
     let _ = tokio::time::timeout(PATIENCE, record(database, journal, &event)).await;
 }
 
-async fn record(
-    database: &session::Database,
-    journal: &Journal,
-    event: &RunEvent,
-) -> Result<(), MigratorError> {
+async fn record(database: &Database, journal: &Journal, event: &RunEvent) -> Result<(), MigratorError> {
     let mut connection = database.connect("phaseline journal").await?;
-    let mut transaction = session::read_write(&mut connection).await?;
+    let mut transaction = database::read_write(&mut connection).await?;
     let mut import = Import::begin(&mut transaction).await?;
-    import.push(run::stream_of(journal.run), 2, &event.to_new()?, &journal.metadata).await?;
+    import.push(stream_of(journal.run), 2, &event.to_new()?, &journal.metadata).await?;
     import.finish().await?;
     transaction.commit().await?;
     Ok(())

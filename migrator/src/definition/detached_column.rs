@@ -1,4 +1,4 @@
-//! A column's luggage: everything that PostgreSQL drops with a column, kept until the column comes back.
+//! A detached column: everything that PostgreSQL drops with a column, kept until the column comes back.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,9 +8,9 @@ use super::{
     QualifiedName, ReplicaIdentity, StatisticsDefinition, TableDefinition,
 };
 
-/// What went with a column. Serialised, it lives in the log from the way up to the way down.
+/// A column with all that PostgreSQL drops with it. Serialised, it is in the log from a migration to its rollback.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
-pub struct Luggage {
+pub struct DetachedColumn {
     /// The table that the column was taken from.
     pub table: QualifiedName,
     /// The column itself, with its comment, privileges, storage and statistics target.
@@ -29,7 +29,7 @@ pub struct Luggage {
     pub replica_identity: Option<String>,
 }
 
-impl Luggage {
+impl DetachedColumn {
     /// Drops the column where the table stands, without rebuilding it. PostgreSQL would leave a table without replica
     /// identity if its index went with the column; the primary key takes its place.
     pub fn drop_in_place(&self) -> Vec<String> {
@@ -65,13 +65,13 @@ impl Luggage {
 }
 
 impl TableDefinition {
-    /// Takes a column out, and with it all that PostgreSQL would drop: its keys, indexes (also those that merely
+    /// Detaches a column, and with it all that PostgreSQL would drop: its keys, indexes (also those that merely
     /// include it or whose expression or predicate reads it), checks, outgoing foreign keys and extended statistics.
     ///
     /// # Errors
     /// [`DefinitionError::NoSuchColumn`]; [`DefinitionError::ColumnInUse`] if a generated column, a policy, a trigger's
     /// `UPDATE OF` or `WHEN`, a publication or another table's foreign key uses it. The definition is then unchanged.
-    pub fn take_column(&mut self, name: &str) -> Result<Luggage, DefinitionError> {
+    pub fn detach_column(&mut self, name: &str) -> Result<DetachedColumn, DefinitionError> {
         let Some(place) = self.columns.iter().position(|column| column.name == name) else {
             return Err(DefinitionError::NoSuchColumn { table: self.title(), column: name.into() });
         };
@@ -100,7 +100,7 @@ impl TableDefinition {
         if replica_identity.is_some() {
             self.replica_identity = ReplicaIdentity::Default;
         }
-        Ok(Luggage {
+        Ok(DetachedColumn {
             table: own,
             column,
             before: self.columns[..place].iter().map(|column| column.name.clone()).collect(),
@@ -112,54 +112,54 @@ impl TableDefinition {
         })
     }
 
-    /// Puts a column back where it was, with all that went with it. Of several columns, the last one taken is the first
-    /// to be put back. What a DBA did in between stands: a `CLUSTER ON` or replica identity set since is kept.
+    /// Reattaches a column where it was, with all that went with it. Of several columns, the last one taken is the first
+    /// to be reattached. What a DBA did in between is kept: a `CLUSTER ON` or replica identity set since stays.
     ///
     /// # Errors
     /// [`DefinitionError::NameTaken`] if the table has something of that name now. The definition is then unchanged.
-    pub fn put_back(&mut self, luggage: Luggage) -> Result<(), DefinitionError> {
-        let taken = self.names_taken_by(&luggage);
+    pub fn reattach(&mut self, detached: DetachedColumn) -> Result<(), DefinitionError> {
+        let taken = self.names_taken_by(&detached);
         if !taken.is_empty() {
             return Err(DefinitionError::NameTaken {
                 table: self.title(),
-                column: luggage.column.name,
+                column: detached.column.name,
                 names: taken.join(", "),
             });
         }
-        let place = luggage
+        let place = detached
             .before
             .iter()
             .rev()
             .find_map(|name| self.columns.iter().position(|column| column.name == *name))
             .map_or(0, |place| place + 1);
-        self.columns.insert(place, luggage.column);
+        self.columns.insert(place, detached.column);
         let clustered = self.indexes.iter().any(|index| index.clustered);
-        for (place, mut index) in luggage.indexes {
+        for (place, mut index) in detached.indexes {
             index.clustered &= !clustered;
             self.indexes.insert(place.min(self.indexes.len()), index);
         }
-        self.foreign_keys.extend(luggage.foreign_keys);
+        self.foreign_keys.extend(detached.foreign_keys);
         self.foreign_keys.sort_by(|a, b| a.name.cmp(&b.name));
-        self.checks.extend(luggage.checks);
+        self.checks.extend(detached.checks);
         self.checks.sort_by(|a, b| a.name.cmp(&b.name));
-        self.statistics.extend(luggage.statistics);
+        self.statistics.extend(detached.statistics);
         self.statistics.sort_by(|a, b| a.name.cmp(&b.name));
-        if let (Some(index), ReplicaIdentity::Default) = (luggage.replica_identity, &self.replica_identity) {
+        if let (Some(index), ReplicaIdentity::Default) = (detached.replica_identity, &self.replica_identity) {
             self.replica_identity = ReplicaIdentity::Index(index);
         }
         Ok(())
     }
 
-    /// Forgets the incoming foreign keys that travel in another table's luggage: the column they hang on is gone.
-    pub fn leave_to(&mut self, luggage: &Luggage) {
+    /// Forgets the incoming foreign keys that are detached with another table's column.
+    pub fn forget_keys_of(&mut self, detached: &DetachedColumn) {
         self.incoming_foreign_keys.retain(|key| {
-            key.table != luggage.table || luggage.foreign_keys.iter().all(|gone| gone.name != key.name)
+            key.table != detached.table || detached.foreign_keys.iter().all(|gone| gone.name != key.name)
         });
     }
 
-    /// Takes note of the foreign keys of another definition that refer to this table: they came back with a luggage,
-    /// so the catalogue that this definition was read from did not have them.
-    pub fn meet(&mut self, other: &Self) {
+    /// Adds the foreign keys of another definition that refer to this table: they were reattached there, so the catalogue that
+    /// this definition was read from did not have them.
+    pub fn add_keys_from(&mut self, other: &Self) {
         let own = QualifiedName { schema: self.schema.clone(), name: self.name.clone() };
         for key in other.foreign_keys.iter().filter(|key| key.references == own && key.table != own) {
             if self
@@ -236,17 +236,17 @@ impl TableDefinition {
         users
     }
 
-    fn names_taken_by(&self, luggage: &Luggage) -> Vec<String> {
+    fn names_taken_by(&self, detached: &DetachedColumn) -> Vec<String> {
         let mut taken = Vec::new();
-        if self.columns.iter().any(|column| column.name == luggage.column.name) {
-            taken.push(format!("column {}", luggage.column.name));
+        if self.columns.iter().any(|column| column.name == detached.column.name) {
+            taken.push(format!("column {}", detached.column.name));
         }
         let constraints = |name: &String| {
             self.checks.iter().any(|check| check.name == *name)
                 || self.foreign_keys.iter().any(|key| key.name == *name)
                 || self.indexes.iter().any(|index| index.constraint.is_some() && index.name == *name)
         };
-        for (_, index) in &luggage.indexes {
+        for (_, index) in &detached.indexes {
             if self.indexes.iter().any(|own| own.name == index.name)
                 || index.constraint.is_some() && constraints(&index.name)
             {
@@ -262,13 +262,13 @@ impl TableDefinition {
                 taken.push("the primary key".into());
             }
         }
-        let names = luggage.checks.iter().map(|check| &check.name);
-        for name in names.chain(luggage.foreign_keys.iter().map(|key| &key.name)) {
+        let names = detached.checks.iter().map(|check| &check.name);
+        for name in names.chain(detached.foreign_keys.iter().map(|key| &key.name)) {
             if constraints(name) {
                 taken.push(format!("constraint {name}"));
             }
         }
-        for statistics in &luggage.statistics {
+        for statistics in &detached.statistics {
             if self.statistics.iter().any(|own| own.name == statistics.name) {
                 taken.push(format!(
                     "statistics {}",

@@ -1,9 +1,9 @@
 //! The two locks of a run: one that keeps other runs out, and the tables' own for the swap.
 
+use super::operator::Operator;
 use crate::definition::QualifiedName;
 use crate::error::MigratorError;
 use crate::progress::Progress;
-use crate::run::Operator;
 use phaseline_store::{StoreError, schema};
 use sqlx::PgConnection;
 use std::time::{Duration, Instant};
@@ -48,14 +48,15 @@ pub(crate) async fn lock_run(
         let holder = run_lock_holder(connection).await?;
         let patience = match &holder {
             None => GRACE, // It ended between the two statements.
-            Some(holder) => match lives(holder, &operator.host) {
+            Some(holder) => match operator.is_alive(&holder.purpose) {
                 Some(true) => Duration::ZERO,
                 Some(false) => GRACE_OF_THE_DEAD,
                 None => GRACE,
             },
         };
         if begun.elapsed() >= patience {
-            let holder = holder.unwrap_or_else(|| "it ended just now; run this again".to_owned());
+            let holder = holder
+                .map_or_else(|| "it ended just now; run this again".to_owned(), |holder| holder.to_string());
             return Err(MigratorError::Locked { holder });
         }
         if !said && patience == GRACE_OF_THE_DEAD {
@@ -73,23 +74,6 @@ pub(crate) async fn lock_run(
 /// process, as in a rehearsal, would find the lock held. A connection that is broken has lost it already.
 pub(crate) async fn release_run(connection: &mut PgConnection) {
     let _ = sqlx::query("SELECT pg_catalog.pg_advisory_unlock($1)").bind(RUN_KEY).execute(connection).await;
-}
-
-/// Whether the process of a holder, as [`run_lock_holder`] describes it, lives; unknown if it is another machine's.
-fn lives(holder: &str, host: &str) -> Option<bool> {
-    let rest = holder.split_once(" pid ")?.1;
-    let (pid, rest) = rest.split_once(" on ")?;
-    let pid: u32 = pid.parse().ok()?;
-    let cut: String = host.chars().take(20).collect();
-    rest.strip_prefix(&cut)?.strip_prefix(" by ")?;
-    let proc = std::path::Path::new("/proc");
-    if !proc.join("self").exists() {
-        return None;
-    }
-    // The state stands behind the name, which may hold anything: a process that nobody has buried yet is dead.
-    let stat = std::fs::read_to_string(proc.join(pid.to_string()).join("stat")).unwrap_or_default();
-    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
-    Some(state.is_some_and(|state| !matches!(state, 'Z' | 'X')))
 }
 
 /// Locks the log's head within `limit`; `asker` sees who is in the way.
@@ -132,13 +116,36 @@ pub(crate) async fn lock_head(
     }
 }
 
-/// Who holds the run lock of this database: the program with its actor and process, since when, from where.
-pub(crate) async fn run_lock_holder(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT pg_catalog.format('%s, database user %s, connected since %s from %s (server process %s)',
-                    coalesce(nullif(a.application_name, ''), 'unnamed program'), a.usename,
-                    pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"'),
-                    coalesce(a.client_addr::text, 'this machine'), a.pid)
+/// The session that holds the run lock.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct RunLockHolder {
+    /// The program with its actor and process, as [`Operator::purpose`] writes it.
+    purpose: String,
+    database_user: String,
+    connected_since: String,
+    address: String,
+    server_process: i32,
+}
+
+impl std::fmt::Display for RunLockHolder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { purpose, database_user, connected_since, address, server_process } = self;
+        write!(
+            f,
+            "{purpose}, database user {database_user}, connected since {connected_since} from {address} (server process \
+             {server_process})"
+        )
+    }
+}
+
+/// The session that holds the run lock of this database, if there is one.
+pub(crate) async fn run_lock_holder(
+    connection: &mut PgConnection,
+) -> Result<Option<RunLockHolder>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT coalesce(nullif(a.application_name, ''), 'unnamed program') AS purpose, coalesce(a.usename::text, '') AS database_user,
+                coalesce(pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"'), '') AS connected_since,
+                coalesce(a.client_addr::text, 'this machine') AS address, a.pid AS server_process
            FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
           WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
             AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())

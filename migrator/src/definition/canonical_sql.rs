@@ -6,7 +6,7 @@
 //! differs. Without the cast, it is read as it was at first: the comparison supplies the cast by itself.
 
 /// The statement with the cast of a whole `ARRAY[..]` behind `ANY` or `ALL` left out.
-pub(super) fn rereadable(sql: &str) -> String {
+pub(super) fn canonical(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len());
     let mut rest = sql;
     while let Some(length) = token(rest) {
@@ -17,7 +17,7 @@ pub(super) fn rereadable(sql: &str) -> String {
             continue;
         }
         if let Some((array, behind)) = cast_array(rest) {
-            out.push_str(&rereadable(array));
+            out.push_str(&canonical(array));
             rest = behind;
         }
     }
@@ -84,13 +84,13 @@ mod tests {
     #[test]
     fn the_cast_of_the_array_goes_and_nothing_else() {
         assert_eq!(
-            rereadable(
+            canonical(
                 "CHECK (((s)::text = ANY ((ARRAY['a'::character varying, ']'::character varying])::text[])))"
             ),
             "CHECK (((s)::text = ANY (ARRAY['a'::character varying, ']'::character varying])))"
         );
         assert_eq!(
-            rereadable(r#"(x <> ALL ((ARRAY[E'\\'')', ARRAY['b']])::public."Odd t"[])) AND y"#),
+            canonical(r#"(x <> ALL ((ARRAY[E'\\'')', ARRAY['b']])::public."Odd t"[])) AND y"#),
             r#"(x <> ALL (ARRAY[E'\\'')', ARRAY['b']])) AND y"#
         );
     }
@@ -106,7 +106,7 @@ mod tests {
             "x = ANY ((ARRAY[1",
             "'unterminated",
         ] {
-            assert_eq!(rereadable(sql), sql);
+            assert_eq!(canonical(sql), sql);
         }
     }
 }

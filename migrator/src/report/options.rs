@@ -13,7 +13,7 @@ pub struct PlanOptions {
     pub repair: bool,
     /// Take over a database that the planner's own migration moved to the new shape.
     pub adopt_migrated: bool,
-    /// Where the phases of a project meet. Of a takeover no part: its phases have their days.
+    /// Where the phases of a project meet. Ignored by a takeover: its phases have dates already.
     pub boundary: Boundary,
 }
 

@@ -1,6 +1,6 @@
 //! Notices whether tables changed between a snapshot and a lock, without having held anything in between.
 
-use crate::session::parallel;
+use crate::database::parallel;
 use phaseline_store::{StoreError, copy};
 use sqlx::PgConnection;
 use std::collections::HashSet;
@@ -17,7 +17,7 @@ const ASSIGNMENTS: &str = "resource_assignments";
 /// elsewhere and keeps the horizon back; so they are remembered by their place and transaction, as a sum of hashes. The
 /// same count of rows and the same sum under the lock mean that nothing changed.
 #[derive(Clone, Debug)]
-pub(crate) struct Watch {
+pub(crate) struct TableFingerprints {
     /// The oldest transaction that the snapshot did not see the end of, as a 32-bit number.
     horizon: String,
     seen: Vec<(&'static str, Fingerprint)>,
@@ -32,26 +32,26 @@ const LISTED: u32 = 5000;
 /// Rows in all, rows from the horizon on, and the sum over the latter.
 type Fingerprint = (i64, i64, Option<String>);
 
-impl Watch {
+impl TableFingerprints {
     /// Starts in the caller's snapshot, or at READ COMMITTED now: call it before reading, and whatever changes between
     /// this and the reading counts as changed.
-    pub(crate) async fn start(connection: &mut PgConnection) -> Result<Self, StoreError> {
+    pub(crate) async fn take(connection: &mut PgConnection) -> Result<Self, StoreError> {
         let horizon = sqlx::query_scalar(
             "SELECT ((pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text)::numeric
                      % 4294967296)::text",
         )
         .fetch_one(&mut *connection)
         .await?;
-        let mut watch = Self { horizon, seen: Vec::new(), assignments: HashSet::new() };
+        let mut fingerprints = Self { horizon, seen: Vec::new(), assignments: HashSet::new() };
         for table in TABLES {
-            let fingerprint = watch.fingerprint(connection, table).await?;
+            let fingerprint = fingerprints.fingerprint(connection, table).await?;
             if table == ASSIGNMENTS && fingerprint.1 > 0 {
-                watch.assignments =
-                    watch.since_horizon(connection).await?.into_iter().map(|(_, row)| row).collect();
+                fingerprints.assignments =
+                    fingerprints.since_horizon(connection).await?.into_iter().map(|(_, row)| row).collect();
             }
-            watch.seen.push((table, fingerprint));
+            fingerprints.seen.push((table, fingerprint));
         }
-        Ok(watch)
+        Ok(fingerprints)
     }
 
     /// The condition under which a row `t` is from the horizon on: its transaction is one of those from there up to the
@@ -67,7 +67,7 @@ impl Watch {
     }
 
     /// The same condition, written so that it can be checked by several processes and costs little for each row: the few
-    /// numbers are listed. [`Watch::newer`] if they are many.
+    /// numbers are listed. [`TableFingerprints::newer`] if they are many.
     async fn newer_listed(&self, connection: &mut PgConnection) -> Result<String, sqlx::Error> {
         let newest: String = sqlx::query_scalar(
             "SELECT ((pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text)::numeric
@@ -139,34 +139,34 @@ impl Watch {
     pub(crate) async fn changed(
         &self,
         connection: &mut PgConnection,
-    ) -> Result<Vec<(&'static str, Again)>, sqlx::Error> {
+    ) -> Result<Vec<(&'static str, Recheck)>, sqlx::Error> {
         let mut changed = Vec::new();
         for (table, _) in &self.seen {
-            let again = self.again(connection, table).await?;
-            if again.changed {
-                changed.push((*table, again));
+            let now = self.recheck(connection, table).await?;
+            if now.changed {
+                changed.push((*table, now));
             }
         }
         Ok(changed)
     }
 
     /// Looks at one table again. Only sound under a lock that keeps writers out.
-    pub(crate) async fn again(
+    pub(crate) async fn recheck(
         &self,
         connection: &mut PgConnection,
         table: &str,
-    ) -> Result<Again, sqlx::Error> {
+    ) -> Result<Recheck, sqlx::Error> {
         let now = self.fingerprint(connection, table).await?;
         let rows = now.0.unsigned_abs();
         let changed =
             self.seen.iter().find(|(watched, _)| *watched == table).is_none_or(|(_, then)| *then != now);
-        Ok(Again { changed, rows })
+        Ok(Recheck { changed, rows })
     }
 }
 
 /// A table, looked at again.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Again {
+pub(crate) struct Recheck {
     /// Whether anything changed.
     pub changed: bool,
     /// Its rows now.

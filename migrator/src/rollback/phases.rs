@@ -1,12 +1,12 @@
 //! Builds the old `project_phases` beside the new one, and looks whether anything changed meanwhile.
 
 use super::RollbackPlan;
-use super::look::{Prepared, REBUILT};
+use super::inspect::{Prepared, REBUILT};
 use crate::ddl;
 use crate::definition;
 use crate::error::MigratorError;
-use crate::journal::Journal;
-use crate::plan::SHADOW;
+use crate::run::Journal;
+use crate::run::cut_over::SHADOW;
 use crate::shape::{self, TIMELINE_REVISION};
 use phaseline_domain::{ProjectId, TimelineEvent};
 use phaseline_projections::{Access, adopt, legacy_phases, refuse_foreign_code};
@@ -61,7 +61,7 @@ pub(super) async fn changed(
     if projects_changed(connection, prepared).await? {
         return Ok(Some("projects".to_owned()));
     }
-    if prepared.watch.again(connection, "project_phases").await?.changed {
+    if prepared.watch.recheck(connection, "project_phases").await?.changed {
         return Ok(Some("project_phases".to_owned()));
     }
     for before in &prepared.current {

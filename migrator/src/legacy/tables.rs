@@ -1,0 +1,279 @@
+//! Reads the legacy tables as they stand, whatever stands there, in heap order.
+
+use crate::error::MigratorError;
+use chrono::{NaiveDate, NaiveDateTime};
+use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
+use phaseline_store::copy;
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// A `date` as PostgreSQL keeps it: days since 2000-01-01, the extremes being the infinities. Not yet proven good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RawDate(Option<i32>);
+
+/// A `timestamp` as PostgreSQL keeps it: microseconds since 2000-01-01, the extremes being the infinities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RawTimestamp(Option<i64>);
+
+/// Why a date or a time cannot be carried over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadTime {
+    Null,
+    Infinite,
+    OutOfRange,
+}
+
+impl std::fmt::Display for BadTime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Null => "NULL",
+            Self::Infinite => "infinite",
+            Self::OutOfRange => "outside the years 1 to 9999",
+        })
+    }
+}
+
+const DAY_MICROS: i64 = 86_400_000_000;
+
+impl RawDate {
+    pub(crate) fn get(self) -> Result<NaiveDate, BadTime> {
+        let days = self.0.ok_or(BadTime::Null)?;
+        if days == i32::MAX || days == i32::MIN {
+            return Err(BadTime::Infinite);
+        }
+        let since_ce = days.checked_add(730_120).ok_or(BadTime::OutOfRange)?; // 2000-01-01 is day 730 120 of the era
+        let date = NaiveDate::from_num_days_from_ce_opt(since_ce).ok_or(BadTime::OutOfRange)?;
+        if (1..=9999).contains(&chrono::Datelike::year(&date)) { Ok(date) } else { Err(BadTime::OutOfRange) }
+    }
+}
+
+impl RawTimestamp {
+    pub(crate) fn get(self) -> Result<NaiveDateTime, BadTime> {
+        let micros = self.0.ok_or(BadTime::Null)?;
+        if micros == i64::MAX || micros == i64::MIN {
+            return Err(BadTime::Infinite);
+        }
+        let days = i32::try_from(micros.div_euclid(DAY_MICROS)).map_err(|_| BadTime::OutOfRange)?;
+        let date = RawDate(Some(days)).get()?;
+        date.and_hms_opt(0, 0, 0)
+            .map(|midnight| midnight + chrono::TimeDelta::microseconds(micros.rem_euclid(DAY_MICROS)))
+            .ok_or(BadTime::OutOfRange)
+    }
+}
+
+/// An `allocation_percentage` in ten-thousandths of a percent; the least number if there is none to count with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RawPercentage(i32);
+
+impl RawPercentage {
+    const NONE: Self = Self(i32::MIN);
+
+    pub(crate) fn get(self) -> Option<i64> {
+        (self != Self::NONE).then_some(i64::from(self.0))
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawProject {
+    pub id: ProjectId,
+    pub start: RawDate,
+    pub end: RawDate,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RawPhase {
+    pub id: PhaseId,
+    pub project: Option<ProjectId>,
+    pub phase_type: Option<String>,
+    /// Capital, expense, total, as PostgreSQL prints them.
+    pub budgets: [Option<String>; 3],
+    pub created_at: RawTimestamp,
+    pub updated_at: RawTimestamp,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawAssignment {
+    pub id: AssignmentId,
+    pub resource: Option<Uuid>,
+    pub project: Option<ProjectId>,
+    pub phase: Option<PhaseId>,
+    pub date: RawDate,
+    pub percentage: RawPercentage,
+}
+
+/// The three tables as one snapshot has them.
+#[derive(Debug)]
+pub(crate) struct LegacyTables {
+    pub projects: Vec<RawProject>,
+    pub phases: Vec<RawPhase>,
+    pub assignments: Vec<RawAssignment>,
+    /// SHA-256 over every value read, in order.
+    pub digest: [u8; 32],
+}
+
+/// Heap order is the order of `pg_dump`; it is asked for, and seen to have come.
+pub(crate) fn in_heap_order(last: &mut Option<u64>, tid: u64) -> Result<(), MigratorError> {
+    if last.is_some_and(|last| last >= tid) {
+        return Err(MigratorError::HeapOrder);
+    }
+    *last = Some(tid);
+    Ok(())
+}
+
+/// One table's share of the digest. Fields are told apart by their length.
+struct TableHasher(Sha256);
+
+impl TableHasher {
+    fn row(&mut self, row: &copy::Row<'_>, fields: std::ops::Range<usize>) -> Result<(), copy::CopyError> {
+        for index in fields {
+            match row.nullable(index)? {
+                None => self.0.update(u32::MAX.to_be_bytes()),
+                Some(bytes) => {
+                    self.0.update(u32::try_from(bytes.len()).unwrap_or(u32::MAX - 1).to_be_bytes());
+                    self.0.update(bytes);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, name: &str) {
+        self.0.update(name.as_bytes());
+    }
+}
+
+/// Whether assignments' percentages are read. They are counted with, not carried over: the digest leaves them out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Percentages {
+    Read,
+    LeftOut,
+}
+
+impl Percentages {
+    /// Whether there are any that can be read. They are no part of what the migration needs, so their column may have
+    /// any type, or be missing.
+    pub(crate) async fn find(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
+        let readable: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                             WHERE a.attrelid = 'public.resource_assignments'::regclass AND NOT a.attisdropped
+                               AND a.attname = 'allocation_percentage' AND a.atttypid = 'numeric'::regtype
+                               AND pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT'))",
+        )
+        .fetch_one(connection)
+        .await?;
+        Ok(if readable { Self::Read } else { Self::LeftOut })
+    }
+}
+
+/// Reads the three tables in the caller's snapshot. Needs SELECT on them. Memory: some 80 bytes an assignment.
+pub(crate) async fn read(
+    connection: &mut PgConnection,
+    percentages: Percentages,
+) -> Result<LegacyTables, MigratorError> {
+    let mut hasher = TableHasher(Sha256::new());
+    let nullable_date = |row: &copy::Row<'_>, index| -> Result<RawDate, copy::CopyError> {
+        Ok(RawDate(row.nullable(index)?.map(|_| row.i32(index)).transpose()?))
+    };
+    let nullable_timestamp = |row: &copy::Row<'_>, index| -> Result<RawTimestamp, copy::CopyError> {
+        Ok(RawTimestamp(row.nullable(index)?.map(|_| row.i64(index)).transpose()?))
+    };
+    let nullable_text = |row: &copy::Row<'_>, index| -> Result<Option<String>, copy::CopyError> {
+        Ok(row.nullable(index)?.map(|_| row.text(index)).transpose()?.map(str::to_owned))
+    };
+
+    let mut projects = Vec::new();
+    hasher.table("projects");
+    // In order of id: the projects' own heap order is nothing that the migration carries.
+    copy::read(connection, "SELECT id, start_date, end_date FROM public.projects ORDER BY id", |row| {
+        hasher.row(&row, 0..3)?;
+        projects.push(RawProject {
+            id: row.uuid(0)?.into(),
+            start: nullable_date(&row, 1)?,
+            end: nullable_date(&row, 2)?,
+        });
+        Ok::<_, MigratorError>(())
+    })
+    .await?;
+
+    let mut phases = Vec::new();
+    let mut last = None;
+    hasher.table("project_phases");
+    copy::read(
+        connection,
+        "SELECT ctid, id, project_id, phase_type::text, capital_budget::text, expense_budget::text, \
+         total_budget::text, created_at, updated_at FROM public.project_phases ORDER BY ctid",
+        |row| {
+            in_heap_order(&mut last, row.tid(0)?)?;
+            hasher.row(&row, 1..9)?;
+            phases.push(RawPhase {
+                id: row.uuid(1)?.into(),
+                project: row.nullable_uuid(2)?.map(Into::into),
+                phase_type: nullable_text(&row, 3)?,
+                budgets: [nullable_text(&row, 4)?, nullable_text(&row, 5)?, nullable_text(&row, 6)?],
+                created_at: nullable_timestamp(&row, 7)?,
+                updated_at: nullable_timestamp(&row, 8)?,
+            });
+            Ok::<_, MigratorError>(())
+        },
+    )
+    .await?;
+
+    let mut assignments = Vec::new();
+    let mut last = None;
+    hasher.table("resource_assignments");
+    // No ORDER BY: sorting a million rows costs half a second, and a plain scan with this session's settings comes in
+    // heap order. That it did is checked.
+    let percentage = match percentages {
+        Percentages::Read => "allocation_percentage",
+        Percentages::LeftOut => "NULL",
+    };
+    copy::read(
+        connection,
+        &format!(
+            "SELECT ctid, id, resource_id, project_id, project_phase_id, assignment_date, {percentage} \
+             FROM public.resource_assignments"
+        ),
+        |row| {
+            in_heap_order(&mut last, row.tid(0)?)?;
+            hasher.row(&row, 1..6)?;
+            assignments.push(RawAssignment {
+                id: row.uuid(1)?.into(),
+                resource: row.nullable_uuid(2)?,
+                project: row.nullable_uuid(3)?.map(Into::into),
+                phase: row.nullable_uuid(4)?.map(Into::into),
+                date: nullable_date(&row, 5)?,
+                percentage: row.ten_thousandths(6)?.map_or(RawPercentage::NONE, RawPercentage),
+            });
+            Ok::<_, MigratorError>(())
+        },
+    )
+    .await?;
+    Ok(LegacyTables { projects, phases, assignments, digest: hasher.0.finalize().into() })
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn dates_are_read_as_postgresql_counts_them() {
+        let day = |y, m, d| NaiveDate::from_ymd_opt(y, m, d).unwrap();
+        assert_eq!(RawDate(Some(0)).get(), Ok(day(2000, 1, 1)));
+        assert_eq!(RawDate(Some(-730_119)).get(), Ok(day(1, 1, 1)));
+        assert_eq!(RawDate(Some(-730_120)).get(), Err(BadTime::OutOfRange), "1 BC");
+        assert_eq!(RawDate(Some(2_921_939)).get(), Ok(day(9999, 12, 31)));
+        assert_eq!(RawDate(Some(2_921_940)).get(), Err(BadTime::OutOfRange), "year 10000");
+        assert_eq!(RawDate(Some(i32::MAX)).get(), Err(BadTime::Infinite));
+        assert_eq!(RawDate(Some(i32::MIN)).get(), Err(BadTime::Infinite));
+        assert_eq!(RawDate(None).get(), Err(BadTime::Null));
+    }
+
+    #[test]
+    fn timestamps_keep_their_microseconds_also_before_2000() {
+        let time = RawTimestamp(Some(-1)).get().unwrap();
+        assert_eq!(time.to_string(), "1999-12-31 23:59:59.999999");
+        assert_eq!(RawTimestamp(Some(i64::MAX)).get(), Err(BadTime::Infinite));
+        assert_eq!(RawTimestamp(Some(i64::MIN + 1)).get(), Err(BadTime::OutOfRange));
+    }
+}

@@ -1,0 +1,18 @@
+//! What runs write into the log beside timelines: their own events, and the assignments' links.
+
+pub mod events;
+pub mod history;
+pub mod link_events;
+pub(crate) mod rows_digest;
+
+use sqlx::PgConnection;
+
+/// Whether this role may read the log.
+pub(crate) async fn is_readable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT pg_catalog.has_schema_privilege('phaseline', 'USAGE')
+            AND pg_catalog.has_table_privilege('phaseline.events'::regclass, 'SELECT')",
+    )
+    .fetch_one(connection)
+    .await
+}

@@ -1,0 +1,61 @@
+//! What an inspection means for a migration, and what it reports in the end.
+
+use super::options::MigrateOptions;
+use crate::error::MigratorError;
+use crate::plan::{Inspection, Prepared};
+use crate::report::{Migrated, Plan};
+use crate::run::session::RunContext;
+
+/// What an inspection means for the run.
+pub(super) enum Judgement {
+    AlreadyMigrated(Box<Plan>),
+    Ready(Box<Prepared>),
+}
+
+pub(super) fn judge(inspection: Inspection, options: &MigrateOptions) -> Result<Judgement, MigratorError> {
+    match inspection {
+        Inspection::Report(plan) if plan.already_migrated() && plan.ready => {
+            Ok(Judgement::AlreadyMigrated(plan))
+        }
+        Inspection::Report(plan) => Err(MigratorError::Refused(plan)),
+        Inspection::Takeover(takeover) => Err(MigratorError::Refused(Box::new(takeover.plan))),
+        Inspection::Prepared(prepared) => {
+            ensure_ready(&prepared.plan, options)?;
+            Ok(Judgement::Ready(prepared))
+        }
+    }
+}
+
+/// Fails unless it is the plan that was requested, and ready.
+pub(super) fn ensure_ready(plan: &Plan, options: &MigrateOptions) -> Result<(), MigratorError> {
+    if let (Some(expected), Some(found)) = (&options.expected_digest, &plan.digest)
+        && expected != found
+    {
+        return Err(MigratorError::StalePlan { expected: expected.clone(), found: found.clone() });
+    }
+    if plan.ready { Ok(()) } else { Err(MigratorError::Refused(Box::new(plan.clone()))) }
+}
+
+pub(super) fn already_migrated(plan: Box<Plan>, run: &RunContext<'_>) -> Migrated {
+    Migrated {
+        format: "phaseline.migrate/1",
+        already: true,
+        run: None,
+        plan: *plan,
+        position: 0,
+        took_ms: run.took_ms(),
+        locked_ms: 0,
+    }
+}
+
+pub(super) fn migrated(plan: Plan, run: &RunContext<'_>, position: i64) -> Migrated {
+    Migrated {
+        format: "phaseline.migrate/1",
+        already: false,
+        run: run.id(),
+        plan,
+        position,
+        took_ms: run.took_ms(),
+        locked_ms: run.locked_ms(),
+    }
+}

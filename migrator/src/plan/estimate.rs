@@ -1,0 +1,26 @@
+//! What a run will cost.
+
+use crate::report::{Counts, Estimate};
+
+/// Measured in runs over 10 000 projects and 1 000 000 assignments on two cores (`docs/performance.md`): 45 bytes a
+/// link, 600 an event and 250 a row with indexes; a million rows are read, checked and written in about four seconds.
+pub(super) fn of_migration(counts: &Counts) -> Estimate {
+    let events = counts.timeline_events + counts.link_events;
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let millions = (counts.assignments + counts.phases + events) as f64 / 1e6;
+    Estimate {
+        space_bytes: counts.links * 45 + events * 600 + counts.phases * 250,
+        seconds: 0.3 + millions * 4.0,
+        lock_seconds: 0.1 + millions * 0.3,
+    }
+}
+
+/// Only events are written; ten seconds a million, under the tables' lock.
+pub(super) fn of_takeover(counts: &Counts) -> Estimate {
+    let millions = f64::from(u32::try_from(counts.timeline_events).unwrap_or(u32::MAX)) / 1e6;
+    Estimate {
+        space_bytes: counts.timeline_events * 600,
+        seconds: 0.3 + millions * 10.0,
+        lock_seconds: 0.1 + millions * 10.0,
+    }
+}

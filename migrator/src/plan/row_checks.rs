@@ -1,0 +1,104 @@
+//! Rows that the translation does not read, and that would be in the way of it.
+
+use crate::anomaly::{Code, Findings};
+use crate::definition::{self, TableDefinition};
+use crate::error::MigratorError;
+use crate::report::Plan;
+use sqlx::PgConnection;
+
+/// The foreign keys whose orphans the translation finds by itself.
+const TRANSLATED_KEYS: [(&str, &str); 3] = [
+    ("project_phases", "project_id"),
+    ("resource_assignments", "project_id"),
+    ("resource_assignments", "project_phase_id"),
+];
+
+/// Rows that break a foreign key which has to be made again, and would then fail: a key is checked when it is made,
+/// unless it is NOT VALID.
+pub(super) async fn note_orphans(
+    connection: &mut PgConnection,
+    tables: [&TableDefinition; 2],
+    findings: &mut Findings,
+    plan: &mut Plan,
+) -> Result<(), MigratorError> {
+    let mut seen = Vec::new();
+    for key in tables.iter().flat_map(|table| table.foreign_keys.iter().chain(&table.incoming_foreign_keys)) {
+        let translated = key.table.schema == "public"
+            && key.columns.len() == 1
+            && TRANSLATED_KEYS.contains(&(key.table.name.as_str(), key.columns[0].as_str()));
+        if translated || key.definition.ends_with(" NOT VALID") || seen.contains(&(&key.table, &key.name)) {
+            continue;
+        }
+        seen.push((&key.table, &key.name));
+        let readable: bool = sqlx::query_scalar(
+            "SELECT pg_catalog.has_table_privilege($1, 'SELECT') AND pg_catalog.has_table_privilege($2, 'SELECT')",
+        )
+        .bind(key.table.to_sql())
+        .bind(key.references.to_sql())
+        .fetch_one(&mut *connection)
+        .await?;
+        if !readable {
+            plan.missing_privileges.push(format!(
+                "SELECT on {} and {}: foreign key {} cannot be checked for orphans",
+                key.table.to_sql(),
+                key.references.to_sql(),
+                key.name
+            ));
+            continue;
+        }
+        let quoted: Vec<String> = key.columns.iter().map(|column| definition::quote_ident(column)).collect();
+        let equal: Vec<String> = quoted
+            .iter()
+            .zip(&key.referenced_columns)
+            .map(|(column, referenced)| format!("r.{} = t.{column}", definition::quote_ident(referenced)))
+            .collect();
+        let present: Vec<String> = quoted.iter().map(|column| format!("t.{column} IS NOT NULL")).collect();
+        let values: Vec<String> = quoted.iter().map(|column| format!("t.{column}::text")).collect();
+        let orphans: Vec<(String, String)> = sqlx::query_as(&format!(
+            "SELECT coalesce(pg_catalog.to_jsonb(t) ->> 'id', t.ctid::text), pg_catalog.concat_ws(', ', {})
+               FROM {} t WHERE {} AND NOT EXISTS (SELECT FROM {} r WHERE {}) ORDER BY t.ctid",
+            values.join(", "),
+            key.table.to_sql(),
+            present.join(" AND "),
+            key.references.to_sql(),
+            equal.join(" AND "),
+        ))
+        .fetch_all(&mut *connection)
+        .await?;
+        for (id, target) in orphans {
+            let detail =
+                format!("points at {} {target}, which does not exist ({})", key.references.name, key.name);
+            findings.note(Code::ForeignKeyOrphan, &key.table.name, id, detail);
+        }
+    }
+    Ok(())
+}
+
+/// An assignment, and of each of its times whether it is bad and what it says.
+type BadTimes = (uuid::Uuid, bool, Option<String>, bool, Option<String>);
+
+/// Time stamps of assignments stay in their table and are not translated, but the planner cannot read these.
+pub(super) async fn note_bad_timestamps(
+    connection: &mut PgConnection,
+    findings: &mut Findings,
+) -> Result<(), MigratorError> {
+    let bad_in =
+        |column: &str| format!("({column} >= '0001-01-01' AND {column} < '10000-01-01') IS NOT TRUE");
+    let bad: Vec<BadTimes> = sqlx::query_as(&format!(
+        "SELECT id, {created}, created_at::text, {updated}, updated_at::text FROM public.resource_assignments
+          WHERE {created} OR {updated} ORDER BY ctid",
+        created = bad_in("created_at"),
+        updated = bad_in("updated_at"),
+    ))
+    .fetch_all(&mut *connection)
+    .await?;
+    for (id, bad_created, created_at, bad_updated, updated_at) in bad {
+        let both = [("created_at", bad_created, created_at), ("updated_at", bad_updated, updated_at)];
+        for (column, _, value) in both.into_iter().filter(|(_, bad, _)| *bad) {
+            let code = if value.is_none() { Code::AssignmentNull } else { Code::AssignmentTimestamp };
+            let detail = format!("{column} is {}", value.as_deref().unwrap_or("NULL"));
+            findings.note(code, "resource_assignments", id, detail);
+        }
+    }
+    Ok(())
+}

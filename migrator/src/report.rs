@@ -1,0 +1,17 @@
+//! What runs report, as data: plans, what was done, what would be lost. Nothing here reads or writes a database.
+
+mod boundaries;
+mod loss;
+mod migrated;
+mod options;
+mod plan;
+mod rollback;
+mod totals;
+
+pub use boundaries::{Boundaries, ProjectRebooked, Rebooked};
+pub use loss::{Loss, LossItem};
+pub use migrated::Migrated;
+pub use options::PlanOptions;
+pub use plan::{Counts, Estimate, Plan, ProjectPlan, Source};
+pub use rollback::{Edit, RollbackPlan, RolledBack};
+pub use totals::{BudgetSums, ByDate};

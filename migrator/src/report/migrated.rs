@@ -1,0 +1,24 @@
+//! What a migration did.
+
+use super::Plan;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// What a migration did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Migrated {
+    /// `phaseline.migrate/1`
+    pub format: &'static str,
+    /// The database was in the new shape already, and nothing was done.
+    pub already: bool,
+    /// The run's id in the log; none if nothing was done.
+    pub run: Option<Uuid>,
+    /// The plan that was carried out.
+    pub plan: Plan,
+    /// The log's last position.
+    pub position: i64,
+    /// Milliseconds from start to commit.
+    pub took_ms: u64,
+    /// Milliseconds in which the tables could not be read.
+    pub locked_ms: u64,
+}

@@ -1,0 +1,95 @@
+//! What a rollback would find and do, and what it did.
+
+use super::Loss;
+use crate::anomaly::Anomaly;
+use crate::log::events::RollbackCompleted;
+use crate::shape::Shape;
+use chrono::{DateTime, Utc};
+use phaseline_domain::{PhaseId, ProjectId};
+use phaseline_projections::drift::Drift;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// A change made to a timeline since the migration. What of it the old schema cannot hold is in [`RollbackPlan::loss`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Edit {
+    /// The project.
+    pub project_id: ProjectId,
+    /// The phase; none if it was the project's dates.
+    pub phase_id: Option<PhaseId>,
+    /// The event's type.
+    pub event_type: String,
+    /// The event's position.
+    pub position: i64,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+    /// Who did it.
+    pub actor: Option<String>,
+}
+
+/// What a rollback would find and do.
+#[derive(Clone, Debug, Serialize)]
+pub struct RollbackPlan {
+    /// `phaseline.rollback/1`
+    pub format: &'static str,
+    /// The shape found.
+    pub shape: Shape,
+    /// The database is in the old shape already.
+    pub already: bool,
+    /// Whether `rollback` would go ahead.
+    pub ready: bool,
+    /// What is in the way.
+    pub anomalies: Vec<Anomaly>,
+    /// What the role may not do.
+    pub missing_privileges: Vec<String>,
+    /// Changes made since the migration.
+    pub edits: Vec<Edit>,
+    /// What of them, and of the rows as they stand, the old schema cannot hold.
+    pub loss: Loss,
+    /// Rows that the log does not account for.
+    pub drift: Vec<Drift>,
+    /// Indexes and statistics made since on columns that go: they go with them.
+    pub going: Vec<String>,
+    /// Phases that come back.
+    pub phases: u64,
+    /// Links that the log keeps.
+    pub links: u64,
+}
+
+impl RollbackPlan {
+    /// A plan that says nothing yet.
+    pub(crate) fn empty(shape: Shape) -> Self {
+        Self {
+            format: "phaseline.rollback/1",
+            shape,
+            already: false,
+            ready: false,
+            anomalies: Vec::new(),
+            missing_privileges: Vec::new(),
+            edits: Vec::new(),
+            loss: Loss::default(),
+            drift: Vec::new(),
+            going: Vec::new(),
+            phases: 0,
+            links: 0,
+        }
+    }
+}
+
+/// What a rollback did.
+#[derive(Clone, Debug, Serialize)]
+pub struct RolledBack {
+    /// The plan that was carried out, or would be.
+    #[serde(flatten)]
+    pub plan: RollbackPlan,
+    /// Nothing was written: it was a dry run.
+    pub dry_run: bool,
+    /// The run's id in the log; none if nothing was done.
+    pub run: Option<Uuid>,
+    /// What came back.
+    pub completed: Option<RollbackCompleted>,
+    /// Milliseconds from start to commit.
+    pub took_ms: u64,
+    /// Milliseconds in which the tables could not be read.
+    pub locked_ms: u64,
+}

@@ -1,0 +1,30 @@
+//! The swap of the old tables for the new ones.
+
+use super::inspect::Prepared;
+use crate::ddl;
+use crate::definition;
+use crate::error::MigratorError;
+use crate::run::cut_over::{SHADOW, check_definition, set_revision};
+use crate::shape::{LEGACY_REVISION, TIMELINE_REVISION};
+use phaseline_store::schema;
+use sqlx::PgConnection;
+
+/// Swaps them, under the tables' locks. Checks itself before the caller commits.
+pub(super) async fn cut_over(
+    connection: &mut PgConnection,
+    prepared: &Prepared,
+) -> Result<(), MigratorError> {
+    for table in &prepared.current {
+        ddl::run(connection, &table.drop_incoming_foreign_keys()).await?;
+    }
+    for table in prepared.old.iter().rev() {
+        ddl::run(connection, &table.swap_in(SHADOW)).await?;
+    }
+    let [phases, assignments] = &prepared.old;
+    ddl::run(connection, &definition::finish(&[phases, assignments])).await?;
+    set_revision(connection, TIMELINE_REVISION, LEGACY_REVISION).await?;
+    sqlx::raw_sql(&format!("DROP SCHEMA {SHADOW}")).execute(&mut *connection).await?;
+    schema::set_accepts_commands(connection, false).await?;
+    check_definition(connection, phases).await?;
+    check_definition(connection, assignments).await
+}

@@ -1,0 +1,303 @@
+//! Inspects a database before its rollback: what the log holds, what was changed since, what is in the way.
+
+use super::loss::{EditHistory, dangling_links, loss};
+use super::pending::{PendingEvents, predict};
+use crate::anomaly::{Code, Findings};
+use crate::change_detector::TableFingerprints;
+use crate::definition::{self, NeededName, QualifiedName, RebuiltTable, TableDefinition};
+use crate::error::MigratorError;
+use crate::log::events::LegacySchemaRecorded;
+use crate::log::history::{self, Run};
+use crate::log::link_events::FoldedLinks;
+use crate::plan::{missing_run_privileges, note_intruders, note_obstacles, note_phase_type};
+use crate::report::{Edit, RollbackPlan};
+use crate::run::cut_over::{SHADOW, capture_table};
+use crate::shape::{self, Found, LEGACY_REVISION, Shape, TIMELINE_REVISION};
+use phaseline_domain::PhaseId;
+use phaseline_projections::drift::DriftKind;
+use phaseline_projections::{
+    Access, FoldedLog, drift, foreign_code, legacy_phases, project_phases, refuse_foreign_code,
+};
+use phaseline_store::{Quarantine, StoreError, chain::Inspector, read, schema};
+use sqlx::PgConnection;
+use std::collections::{BTreeMap, HashSet};
+
+/// The new table's own columns.
+pub(super) const NEW_COLUMNS: [&str; 4] = ["name", "start_date", "end_date", "description"];
+pub(super) const REBUILT: [RebuiltTable<'static>; 2] = [
+    RebuiltTable {
+        schema: "public",
+        table: "project_phases",
+        going_columns: &NEW_COLUMNS,
+        expected_columns: Some(&project_phases::COLUMNS),
+        rebuilt: true,
+    },
+    RebuiltTable {
+        schema: "public",
+        table: "resource_assignments",
+        going_columns: &[],
+        expected_columns: None,
+        rebuilt: true,
+    },
+];
+
+/// Everything that a rollback needs.
+pub(super) struct Prepared {
+    pub plan: RollbackPlan,
+    /// The timelines as they will be, `pending` included.
+    pub log: FoldedLog,
+    pub links: FoldedLinks,
+    /// Events that belong to the rollback: adoptions, closings, rows for phases that had none.
+    pub pending: Vec<PendingEvents>,
+    /// The phases that have a row in the old table.
+    pub comes_back: HashSet<PhaseId>,
+    pub current: [TableDefinition; 2],
+    pub old: [TableDefinition; 2],
+    pub watch: TableFingerprints,
+}
+
+/// What comes out of an inspection.
+pub(super) enum Inspection {
+    /// Nothing can or need be done.
+    Report(Box<RollbackPlan>),
+    /// It can be rolled back, or could if nothing were refused.
+    Prepared(Box<Prepared>),
+}
+
+/// The migration that put the database into the shape it is in.
+pub(super) fn last_migration(runs: Vec<Run>) -> Result<(Run, LegacySchemaRecorded), MigratorError> {
+    let last = runs
+        .into_iter()
+        .rfind(|run| run.migrated.is_some() || run.rolled_back.is_some())
+        .ok_or_else(|| MigratorError::LogIncomplete("it holds no migration".to_owned()))?;
+    if last.rolled_back.is_some() {
+        return Err(MigratorError::WrongShape(
+            "the log's last run is a rollback, but the tables are in the new shape: something else moved them. \
+             `phaseline migrate --adopt-migrated` takes them over, and then there is a way back"
+                .to_owned(),
+        ));
+    }
+    let schema = last.legacy_schema.clone().ok_or_else(|| {
+        MigratorError::LogIncomplete("its last migration recorded no legacy schema".to_owned())
+    })?;
+    Ok((last, schema))
+}
+
+/// Inspects database and log inside the caller's transaction.
+pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection, MigratorError> {
+    let found = shape::find(connection).await?;
+    let mut plan = RollbackPlan::empty(found.shape);
+    if found.shape == Shape::Legacy && found.revision() == Some(LEGACY_REVISION) {
+        plan.already = true;
+        plan.ready = true;
+        return Ok(Inspection::Report(Box::new(plan)));
+    }
+    let mut findings = Findings::default();
+    note_shape(&found, &mut findings);
+    if findings.refused() {
+        plan.anomalies = findings.into_anomalies();
+        return Ok(Inspection::Report(Box::new(plan)));
+    }
+    ensure_log(connection).await?;
+    refuse_foreign_code(connection, Access::Read).await?;
+    let watch = TableFingerprints::take(connection).await?;
+    let (migration, legacy_schema) = last_migration(history::runs(connection).await?)?;
+
+    let LogRead { log, links, edit_history, edits } = read_log(connection, &migration, &mut findings).await?;
+    plan.edits = edits;
+    plan.drift = drift::compare(connection, &log).await?;
+    let predicted = predict(connection, log, edit_history, &links, &mut findings).await?;
+    // What was only unknown is adopted, what belongs to a gone project ends with it.
+    plan.drift.retain(|drift| {
+        drift.kind != DriftKind::UnknownProject
+            && predicted.log.timelines.contains_key(&drift.project_id)
+            && !predicted.closed(drift.project_id)
+    });
+    let comes_back: HashSet<PhaseId> =
+        predicted.log.timelines.values().flat_map(legacy_phases::rows).map(|row| row.id).collect();
+    let dangling = count_dangling(connection, &links, &comes_back).await?;
+    let is_back = |phase| comes_back.contains(&phase);
+    plan.loss = loss(&predicted.edit_history, &predicted.log, is_back, &dangling, &plan.drift)?;
+    plan.phases = comes_back.len() as u64;
+    plan.links = links.phase_of.values().filter(|phase| comes_back.contains(phase)).count() as u64;
+
+    let current = [
+        capture_table(connection, "project_phases").await?,
+        capture_table(connection, "resource_assignments").await?,
+    ];
+    note_refusals(connection, &legacy_schema, &current, &mut findings).await?;
+    let old = if findings.refused() {
+        current.clone()
+    } else {
+        let (old, going) = old_definitions(&current, &legacy_schema)?;
+        plan.going = going;
+        old
+    };
+    plan.missing_privileges = missing_privileges(connection, &old).await?;
+    plan.anomalies = findings.into_anomalies();
+    plan.ready = !plan.anomalies.iter().any(|anomaly| anomaly.refused)
+        && plan.missing_privileges.is_empty()
+        && plan.loss.items.is_empty();
+    Ok(Inspection::Prepared(Box::new(Prepared {
+        plan,
+        log: predicted.log,
+        links,
+        pending: predicted.events,
+        comes_back,
+        current,
+        old,
+        watch,
+    })))
+}
+
+/// Notes a shape, or a revision, that no rollback starts from.
+fn note_shape(found: &Found, findings: &mut Findings) {
+    if found.shape != Shape::Timelines {
+        findings.note(Code::NotThePlanners, "database", "public", format!("the shape is {}", found.shape));
+    } else if found.revision() != Some(TIMELINE_REVISION) {
+        let detail =
+            format!("holds {}, a rollback starts from {TIMELINE_REVISION}", found.revisions.join(", "));
+        findings.note(Code::WrongRevision, "alembic_version", "version_num", detail);
+    }
+}
+
+async fn ensure_log(connection: &mut PgConnection) -> Result<(), MigratorError> {
+    if schema::installed(connection).await? {
+        return Ok(());
+    }
+    Err(MigratorError::WrongShape(
+        "there is no log: this database was migrated by something else. `phaseline migrate --adopt-migrated` takes \
+         it over, and then there is a way back"
+            .to_owned(),
+    ))
+}
+
+/// What one pass over the log yields.
+struct LogRead {
+    log: FoldedLog,
+    links: FoldedLinks,
+    edit_history: EditHistory,
+    /// Changes since the migration.
+    edits: Vec<Edit>,
+}
+
+async fn read_log(
+    connection: &mut PgConnection,
+    migration: &Run,
+    findings: &mut Findings,
+) -> Result<LogRead, MigratorError> {
+    let mut log = FoldedLog::begin(connection).await?;
+    let (mut links, mut edit_history, mut edits) =
+        (FoldedLinks::default(), EditHistory::default(), Vec::new());
+    let (mut inspector, mut unreadable) = (Inspector::default(), Quarantine::default());
+    read::scan(connection, None, |event| {
+        inspector.see(event);
+        if let Err(found) = links.see(event, log.skips(event.position)) {
+            unreadable.add(*found);
+        }
+        let happened = log.see_with(event, |timeline, happened| edit_history.see(event, happened, timeline));
+        if let Some(happened) = happened
+            && event.position > migration.position
+        {
+            edits.push(Edit {
+                project_id: event.stream_id.into(),
+                phase_id: happened.phase_id(),
+                event_type: event.event_type.to_owned(),
+                position: event.position,
+                recorded_at: event.recorded_at,
+                actor: event.metadata().actor,
+            });
+        }
+        Ok::<_, StoreError>(())
+    })
+    .await?;
+    unreadable.extend(&log.unreadable());
+    findings.note_log(&inspector, &unreadable);
+    Ok(LogRead { log, links, edit_history, edits })
+}
+
+async fn missing_privileges(
+    connection: &mut PgConnection,
+    old: &[TableDefinition; 2],
+) -> Result<Vec<String>, MigratorError> {
+    let tables = [&old[0], &old[1]];
+    let mut missing = definition::missing_privileges(connection, None, SHADOW, &tables).await?;
+    missing.extend(missing_run_privileges(connection, None, &tables).await?);
+    missing.extend(foreign_code(connection, None, Access::Build).await?);
+    Ok(missing)
+}
+
+/// How many of today's assignments lose their phase, by phase.
+async fn count_dangling(
+    connection: &mut PgConnection,
+    links: &FoldedLinks,
+    comes_back: &HashSet<PhaseId>,
+) -> Result<BTreeMap<PhaseId, u64>, MigratorError> {
+    let lost = dangling_links(links, |phase| comes_back.contains(&phase));
+    let mut counts = BTreeMap::new();
+    if lost.is_empty() {
+        return Ok(counts);
+    }
+    let ids: Vec<uuid::Uuid> = lost.keys().copied().collect();
+    let there: Vec<uuid::Uuid> =
+        sqlx::query_scalar("SELECT id FROM public.resource_assignments WHERE id = ANY ($1)")
+            .bind(ids)
+            .fetch_all(connection)
+            .await?;
+    for id in there {
+        if let Some(phase) = lost.get(&id) {
+            *counts.entry(*phase).or_default() += 1;
+        }
+    }
+    Ok(counts)
+}
+
+/// Notes what stands in the way of building the old tables.
+async fn note_refusals(
+    connection: &mut PgConnection,
+    legacy_schema: &LegacySchemaRecorded,
+    current: &[TableDefinition; 2],
+    findings: &mut Findings,
+) -> Result<(), MigratorError> {
+    let mut needed = legacy_schema.phase_type.needed_names();
+    needed.extend(legacy_schema.project_phase_id.needed_names());
+    // Names that the rebuilt tables bear themselves are freed by the run.
+    let own = |name: &QualifiedName| {
+        current.iter().any(|table| table.indexes.iter().any(|index| index.name == name.name))
+    };
+    needed.retain(|name| !matches!(name, NeededName::Relation(name) if own(name)));
+    needed.push(NeededName::Schema(SHADOW.to_owned()));
+    note_obstacles(connection, &REBUILT, &needed, findings).await?;
+    note_phase_type(connection, findings).await?;
+    note_intruders(connection, findings).await
+}
+
+/// Today's definitions without the new columns and with what the log kept: so that what a DBA did since survives.
+/// Also what hangs on the new columns beyond our own indexes and goes with them.
+pub(super) fn old_definitions(
+    current: &[TableDefinition; 2],
+    legacy_schema: &LegacySchemaRecorded,
+) -> Result<([TableDefinition; 2], Vec<String>), MigratorError> {
+    let [mut phases, mut assignments] = current.clone();
+    let mut going = Vec::new();
+    for column in NEW_COLUMNS.iter().rev() {
+        let detached = phases.detach_column(column)?;
+        let ours = ["ix_project_phases_start_date", "ix_project_phases_end_date", "check_phase_dates"];
+        let names = detached
+            .indexes
+            .iter()
+            .map(|(_, index)| format!("index {}", index.name))
+            .chain(detached.checks.iter().map(|check| format!("check {}", check.name)))
+            .chain(detached.foreign_keys.iter().map(|key| format!("foreign key {}", key.name)))
+            .chain(
+                detached.statistics.iter().map(|statistics| format!("statistics {}", statistics.name.name)),
+            );
+        going.extend(names.filter(|name| !ours.iter().any(|ours| name.ends_with(ours))));
+    }
+    phases.options.retain(|option| !legacy_schema.added_options.contains(option));
+    phases.reattach(legacy_schema.phase_type.clone())?;
+    assignments.reattach(legacy_schema.project_phase_id.clone())?;
+    // The key between the two was detached with the column of one and comes in at the other.
+    phases.add_keys_from(&assignments);
+    Ok(([phases, assignments], going))
+}

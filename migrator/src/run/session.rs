@@ -1,0 +1,180 @@
+//! A run from its lock to its end: two connections, the journal, progress, clocks. Each direction says only what it does in between.
+
+use super::journal::{self, Begin, Journal};
+use super::lock::{self, Head};
+use super::operator::Operator;
+use crate::database::Database;
+use crate::definition::QualifiedName;
+use crate::error::MigratorError;
+use crate::log::events::Direction;
+use crate::progress::Progress;
+use sqlx::PgConnection;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// How a run is carried out, whatever it does.
+#[derive(Clone, Copy)]
+pub(crate) struct RunParameters<'a> {
+    pub database: &'a Database,
+    pub operator: &'a Operator,
+    pub direction: Direction,
+    /// How long to wait for the tables, and for the log's head.
+    pub lock_timeout: Duration,
+    pub progress: &'a dyn Progress,
+}
+
+/// A run that holds the lock which keeps other runs out.
+pub(crate) struct RunSession<'a> {
+    /// Does the work, in one transaction an attempt.
+    pub connection: PgConnection,
+    pub run: RunContext<'a>,
+}
+
+/// What the steps of a run need beside the connection that does the work.
+pub(crate) struct RunContext<'a> {
+    parameters: RunParameters<'a>,
+    /// Sees what blocks the other connection while that waits, and reads while it writes.
+    pub watcher: PgConnection,
+    journal: Option<Journal>,
+    started: Instant,
+    locked: Option<Instant>,
+    attempts: u32,
+}
+
+/// What an attempt holds while it reads and builds: nothing, so that other sessions go on; or, when something changed meanwhile that
+/// cannot be brought in, everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    Nothing,
+    Everything,
+}
+
+/// How an attempt ended.
+pub(crate) enum Attempt<T> {
+    Done(T),
+    /// What changed between reading and locking; the attempt's transaction is rolled back.
+    Changed(String),
+}
+
+impl<'a> RunSession<'a> {
+    /// Connects, and takes the lock that keeps other runs out.
+    pub(crate) async fn open(parameters: RunParameters<'a>) -> Result<Self, MigratorError> {
+        let started = Instant::now();
+        let mut connection =
+            parameters.database.connect(&parameters.operator.purpose(parameters.direction)).await?;
+        lock::lock_run(&mut connection, parameters.operator, parameters.progress).await?;
+        let watcher = parameters.database.connect("phaseline watcher").await?;
+        Ok(Self {
+            connection,
+            run: RunContext { parameters, watcher, journal: None, started, locked: None, attempts: 0 },
+        })
+    }
+
+    /// Records a failure in the journal, and releases the lock. Returns what was passed.
+    pub(crate) async fn finish<T>(mut self, done: Result<T, MigratorError>) -> Result<T, MigratorError> {
+        if let (Err(error), Some(journal)) = (&done, &self.run.journal) {
+            journal::record_failure(self.run.parameters.database, &mut self.connection, journal, error).await;
+        }
+        lock::release_run(&mut self.connection).await;
+        done
+    }
+}
+
+impl<'a> RunContext<'a> {
+    pub(crate) const fn progress(&self) -> &'a dyn Progress {
+        self.parameters.progress
+    }
+
+    /// Announces a step, with the number of things that it goes through if that is known.
+    pub(crate) fn step(&self, what: &str, total: Option<u64>) {
+        self.parameters.progress.step(what, total);
+    }
+
+    /// Fails if the operator wants the run to stop.
+    pub(crate) fn check_interrupt(&self) -> Result<(), MigratorError> {
+        check_interrupt(self.parameters.progress)
+    }
+
+    /// Starts an attempt: forgets what an earlier one wrote and locked before it was rolled back.
+    pub(crate) fn start_attempt(&mut self) {
+        self.attempts += 1;
+        self.locked = None;
+        if let Some(journal) = &mut self.journal {
+            journal.undo();
+        }
+    }
+
+    /// What the next attempt holds: everything, after `unlocked` attempts that held nothing.
+    pub(crate) fn after_change(&self, what: &str, hold: Hold, unlocked: u32) -> Result<Hold, MigratorError> {
+        if hold == Hold::Everything {
+            return Err(MigratorError::SelfCheck(format!("{what} changed although everything was locked")));
+        }
+        let next = if self.attempts < unlocked { Hold::Nothing } else { Hold::Everything };
+        let how = if next == Hold::Everything { " with the tables locked" } else { "" };
+        self.parameters.progress.note(&format!("{what} changed meanwhile; starting again{how}"));
+        Ok(next)
+    }
+
+    /// Commits that the run begins, once: what is wrong before this leaves nothing in the log.
+    pub(crate) async fn start_journal(
+        &mut self,
+        connection: &mut PgConnection,
+        plan_digest: Option<String>,
+        options: serde_json::Value,
+    ) -> Result<(), MigratorError> {
+        if self.journal.is_some() {
+            return Ok(());
+        }
+        self.step("recording that the run begins", None);
+        let RunParameters { operator, direction, lock_timeout, .. } = self.parameters;
+        let begin = Begin { operator, direction, plan_digest, options, lock_timeout };
+        self.journal = Some(Journal::start(begin, &mut self.watcher, connection).await?);
+        Ok(())
+    }
+
+    /// The run's journal.
+    ///
+    /// # Errors
+    /// [`MigratorError::SelfCheck`] before [`RunContext::start_journal`].
+    pub(crate) fn journal(&mut self) -> Result<&mut Journal, MigratorError> {
+        self.journal.as_mut().ok_or_else(|| MigratorError::SelfCheck("the run has no journal".to_owned()))
+    }
+
+    /// The run's id in the log; none before [`RunContext::start_journal`].
+    pub(crate) fn id(&self) -> Option<Uuid> {
+        self.journal.as_ref().map(|journal| journal.run)
+    }
+
+    /// Locks tables for the swap; the time in which they cannot be read counts from here.
+    pub(crate) async fn lock_tables(
+        &mut self,
+        connection: &mut PgConnection,
+        tables: &[QualifiedName],
+        head: Head,
+    ) -> Result<(), MigratorError> {
+        let RunParameters { lock_timeout, progress, .. } = self.parameters;
+        let locked =
+            lock::lock_tables(connection, &mut self.watcher, tables, head, lock_timeout, progress).await?;
+        self.locked = Some(locked);
+        Ok(())
+    }
+
+    /// Milliseconds since the run began.
+    pub(crate) fn took_ms(&self) -> u64 {
+        millis(self.started.elapsed())
+    }
+
+    /// Milliseconds since the tables were locked.
+    pub(crate) fn locked_ms(&self) -> u64 {
+        self.locked.map_or(0, |at| millis(at.elapsed()))
+    }
+}
+
+/// Fails if the operator wants the run to stop.
+pub(crate) fn check_interrupt(progress: &dyn Progress) -> Result<(), MigratorError> {
+    if progress.interrupted() { Err(MigratorError::Interrupted) } else { Ok(()) }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
