@@ -172,7 +172,11 @@ async fn ask_directly(app: &AppState) -> Reason {
         Err(error) => {
             tracing::warn!(%error, "not ready");
             if let sqlx::Error::Configuration(refused) = &error {
-                return Reason::new("superuser_session", refused.to_string());
+                let code = match refused.downcast_ref() {
+                    Some(StoreError::ExcessRights(_)) => "excess_rights",
+                    _ => "foreign_code",
+                };
+                return Reason::new(code, refused.to_string());
             }
             let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
             let role = app.settings.role.as_deref().unwrap_or_default();

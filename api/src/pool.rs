@@ -1,7 +1,7 @@
 //! The service's connections: with the rights of its role, and with an end to everything that waits.
 
 use crate::settings::Settings;
-use phaseline_projections::refuse_superuser;
+use phaseline_projections::{refuse_excess_rights, refuse_foreign_code_for_commands};
 use phaseline_store::StoreError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
@@ -15,8 +15,7 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// A pool that connects when somebody needs it: the service starts without a database, too.
 pub fn connect(options: PgConnectOptions, settings: &Settings) -> PgPool {
-    let greeting = greeting(settings);
-    let allow_superuser = settings.allow_superuser;
+    let connection_settings = ConnectionSettings::new(settings);
     PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.acquire_timeout.min(settings.request_timeout))
@@ -27,27 +26,49 @@ pub fn connect(options: PgConnectOptions, settings: &Settings) -> PgPool {
             Box::pin(async move { Ok(kept.idle_for < IDLE || connection.ping().await.is_ok()) })
         })
         .after_connect(move |connection, _| {
-            let greeting = greeting.clone();
-            Box::pin(async move { prepare(connection, &greeting, allow_superuser).await })
+            let settings = connection_settings.clone();
+            Box::pin(async move { prepare(connection, &settings).await })
         })
         .connect_lazy_with(options.application_name(APPLICATION))
 }
 
-/// Sets a new connection, and refuses a superuser's where the tables belong to another role: here rather than at the start only, since
-/// the database may not have been there then.
-async fn prepare(
-    connection: &mut PgConnection,
-    greeting: &str,
-    allow_superuser: bool,
-) -> Result<(), sqlx::Error> {
-    connection.execute(greeting).await?;
-    if allow_superuser {
-        return Ok(());
+/// Sets up a new connection, and refuses one in which code of others would have the login's rights: here rather than at the start only,
+/// since the database may not have been there then.
+async fn prepare(connection: &mut PgConnection, settings: &ConnectionSettings) -> Result<(), sqlx::Error> {
+    connection.execute(settings.greeting.as_str()).await?;
+    if !settings.allow_superuser {
+        refuse_excess_rights(connection).await.map_err(refused)?;
     }
-    refuse_superuser(connection).await.map_err(|error| match error {
+    refuse_foreign_code_for_commands(connection).await.map_err(refused)?;
+    if let Some(set_role) = &settings.set_role {
+        connection.execute(set_role.as_str()).await?;
+    }
+    Ok(())
+}
+
+/// The pool passes on errors of sqlx only.
+fn refused(error: StoreError) -> sqlx::Error {
+    match error {
         StoreError::Database(error) => error,
         refused => sqlx::Error::Configuration(refused.into()),
-    })
+    }
+}
+
+/// What a connection is prepared with.
+#[derive(Clone)]
+struct ConnectionSettings {
+    greeting: String,
+    /// Whether the rights of the login are not compared with those of the tables' owners.
+    allow_superuser: bool,
+    set_role: Option<String>,
+}
+
+impl ConnectionSettings {
+    fn new(settings: &Settings) -> Self {
+        let set_role =
+            settings.role.as_ref().map(|role| format!("SET ROLE \"{}\"", role.replace('"', "\"\"")));
+        Self { greeting: greeting(settings), allow_superuser: settings.allow_superuser, set_role }
+    }
 }
 
 /// What every connection is set to first. No function, operator or type of another schema comes before PostgreSQL's own.
@@ -55,34 +76,30 @@ fn greeting(settings: &Settings) -> String {
     // Nothing is of use that comes after the request was given up.
     let within = |time: Duration| time.min(settings.request_timeout);
     let milliseconds = |time: Duration| time.as_millis().clamp(1, i32::MAX as u128);
-    let mut greeting = format!(
+    format!(
         "SET search_path = pg_catalog, pg_temp; SET default_transaction_isolation = 'read committed'; SET lock_timeout = {}; SET statement_timeout = {}; \
          SET idle_in_transaction_session_timeout = {}",
         milliseconds(within(settings.lock_timeout)),
         milliseconds(within(settings.statement_timeout)),
         milliseconds(settings.idle_in_transaction_timeout),
-    );
-    if let Some(role) = &settings.role {
-        greeting.push_str(&format!("; SET ROLE \"{}\"", role.replace('"', "\"\"")));
-    }
-    greeting
+    )
 }
 
 /// Makes one connection as the pool would, and says why it cannot: the pool itself only says that it took too long.
 ///
 /// # Errors
 /// The server's own, `42501` among them if the login may not take the role, `22023` if there is no such role; an
-/// [`sqlx::Error::Configuration`] if the login is a superuser's and refused as that; an
+/// [`sqlx::Error::Configuration`] if code of others would have the login's rights; an
 /// [`sqlx::Error::Io`] of kind `TimedOut` if nothing answers within `patience`.
 pub async fn probe(
     options: &PgConnectOptions,
     settings: &Settings,
     patience: Duration,
 ) -> Result<(), sqlx::Error> {
-    let greeting = greeting(settings);
+    let connection_settings = ConnectionSettings::new(settings);
     let probing = async {
         let mut connection = PgConnection::connect_with(options).await?;
-        prepare(&mut connection, &greeting, settings.allow_superuser).await?;
+        prepare(&mut connection, &connection_settings).await?;
         connection.close().await
     };
     match tokio::time::timeout(patience, probing).await {

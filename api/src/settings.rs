@@ -13,7 +13,7 @@ pub struct Settings {
     pub auth: Auth,
     /// The role whose rights every connection takes; none keeps those of the login.
     pub role: Option<String>,
-    /// Whether the login may be a superuser's although the planner's tables belong to a role that is not one.
+    /// Whether the login may have more rights than the owners of the planner's tables.
     pub allow_superuser: bool,
     /// How many connections to the database there are at most.
     pub max_connections: u32,

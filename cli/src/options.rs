@@ -41,7 +41,7 @@ pub(crate) struct GlobalArgs {
     /// Who is to stand in the log (default: user@host)
     #[arg(long, global = true, value_name = "NAME", env = "PHASELINE_ACTOR", hide_env_values = true)]
     pub(crate) actor: Option<String>,
-    /// Work as a superuser although the planner's tables belong to a role that is not: its code could take over the session
+    /// Work with the rights of a superuser although roles without them own tables, whose code could take these rights over
     #[arg(long, global = true, env = "PHASELINE_ALLOW_SUPERUSER", hide_env_values = true,
           value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) allow_superuser: bool,

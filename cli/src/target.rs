@@ -6,7 +6,7 @@ use crate::options::GlobalArgs;
 use phaseline_embedded::{Binaries, Server, default_data_dir};
 use phaseline_migrator::Database;
 use phaseline_projections::{
-    Access, refuse_foreign_code, refuse_foreign_code_for_commands, refuse_superuser,
+    Access, refuse_excess_rights, refuse_foreign_code, refuse_foreign_code_for_commands,
 };
 use phaseline_store::schema::version;
 use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
@@ -26,7 +26,7 @@ pub(crate) struct Target {
     /// The options that name this database again, for commands that are suggested.
     arguments: String,
     server: Option<Server>,
-    /// Whether a superuser may work on tables of a role that is not one.
+    /// Whether a superuser's rights may meet objects of roles without them.
     allow_superuser: bool,
 }
 
@@ -64,7 +64,7 @@ impl Target {
         Ok(Self::new(DatabaseUrl::parse(url, source)?, "phaseline".to_owned(), None))
     }
 
-    /// The same database, where a superuser may work on tables of a role that is not one.
+    /// The same database, where a superuser's rights may meet objects of roles without them.
     pub(crate) fn allowing_superuser(mut self, allow_superuser: bool) -> Self {
         if allow_superuser && !self.allow_superuser {
             self.arguments.push_str(" --allow-superuser");
@@ -128,7 +128,7 @@ impl Target {
         let purpose = format!("phaseline {purpose}");
         match tokio::time::timeout(CONNECT_TIMEOUT, self.database.connect(&purpose)).await {
             Ok(Ok(mut connection)) => {
-                self.refuse_superuser(&mut connection).await?;
+                self.refuse_excess_rights(&mut connection).await?;
                 Ok(connection)
             }
             Ok(Err(error)) => Err(Failure::no_connection(&self.url.place(), &error)),
@@ -136,8 +136,8 @@ impl Target {
         }
     }
 
-    async fn refuse_superuser(&self, connection: &mut PgConnection) -> Result<(), Failure> {
-        if self.allow_superuser { Ok(()) } else { Ok(refuse_superuser(connection).await?) }
+    async fn refuse_excess_rights(&self, connection: &mut PgConnection) -> Result<(), Failure> {
+        if self.allow_superuser { Ok(()) } else { Ok(refuse_excess_rights(connection).await?) }
     }
 
     /// A pool for commands to timelines. They hold the log's lock, so none of them may hold it for long.
@@ -162,7 +162,7 @@ impl Target {
             .await
             .map_err(|error| Failure::no_connection(&self.url.place(), &error))?;
         let mut connection = pool.acquire().await?;
-        self.refuse_superuser(&mut connection).await?;
+        self.refuse_excess_rights(&mut connection).await?;
         refuse_foreign_code_for_commands(&mut connection).await?;
         version::refuse_newer(&mut connection).await?;
         drop(connection);

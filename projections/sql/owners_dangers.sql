@@ -7,14 +7,15 @@ WITH tables AS (
      WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname IN ('projects', 'project_phases', 'resource_assignments')
 ),
 log_owner AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.rolname = 'phaseline_owner')
--- Commands refuse triggers of others on a superuser's table (refuse_foreign_triggers); other writers do not.
-SELECT format('%s may put triggers on public.%I, and whoever writes there runs them, %I, a superuser, among others: REVOKE TRIGGER ON '
-           || 'public.%2$I FROM %1$s, or give the table to a role that is no superuser',
-           CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.rolname) END, t.relname, t.owner) AS danger, false AS refused
+-- Commands refuse triggers and foreign keys of others on a superuser's table (refuse_foreign_triggers); other writers do not.
+SELECT format('%s has the privilege %s on public.%I, and whoever writes there runs its code, %I, a superuser, among others: REVOKE %2$s '
+           || 'ON public.%3$I FROM %1$s, or give the table to a role that is no superuser',
+           CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.rolname) END, a.privilege_type, t.relname, t.owner) AS danger,
+       false AS refused
   FROM tables t
  CROSS JOIN LATERAL pg_catalog.aclexplode(t.relacl) a
   LEFT JOIN pg_catalog.pg_roles g ON g.oid = a.grantee
- WHERE t.rolsuper AND a.privilege_type = 'TRIGGER' AND g.rolsuper IS NOT TRUE
+ WHERE t.rolsuper AND a.privilege_type IN ('TRIGGER', 'REFERENCES') AND g.rolsuper IS NOT TRUE
 UNION ALL
 -- Then the log belongs, or will belong, to whoever installs it.
 SELECT 'role phaseline_owner can log in, make roles or do anything, so the log does not belong to it: '
@@ -26,9 +27,4 @@ SELECT format('%I is a member of phaseline_owner, and can write any event: REVOK
   FROM log_owner l
   JOIN pg_catalog.pg_auth_members a ON a.roleid = l.oid
   JOIN pg_catalog.pg_roles m ON m.oid = a.member AND NOT m.rolsuper
-UNION ALL
-SELECT format('this session is a superuser''s, and public.project_phases belongs to %I: PostgreSQL runs code of a table''s owner in such '
-           || 'a session in more ways than are looked for; work as %1$I', t.owner), false
-  FROM tables t JOIN pg_catalog.pg_roles me ON me.rolname = session_user AND me.rolsuper
- WHERE t.relname = 'project_phases' AND NOT t.rolsuper
  ORDER BY 1

@@ -61,7 +61,7 @@ async fn look(
 
 /// The check for sessions that call functions of schema `phaseline`. Code that the tables' owner wrote runs with the owner's rights, but
 /// it can defer a trigger to the end of the transaction, where it has the session's rights. So a superuser's session is checked as
-/// repairs are.
+/// repairs are. Where a superuser owns a table, code of others there would have that one's rights.
 ///
 /// # Errors
 /// [`StoreError::ForeignCode`] with everything that was found.
@@ -71,7 +71,25 @@ pub async fn refuse_foreign_code_for_commands(connection: &mut PgConnection) -> 
         sqlx::query_scalar("SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user")
             .fetch_one(&mut *connection)
             .await?;
-    if is_superuser { refuse_foreign_code(connection, Access::Write).await } else { Ok(()) }
+    if is_superuser {
+        refuse_foreign_code(connection, Access::Write).await?;
+    }
+    let superusers: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT r.rolname::text
+           FROM pg_catalog.pg_class c
+           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+           JOIN pg_catalog.pg_roles r ON r.oid = c.relowner AND r.rolsuper
+          WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname IN ('projects', 'project_phases', 'resource_assignments')",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    for owner in superusers {
+        let found = foreign_code_of_owner(connection, &owner).await?;
+        if !found.is_empty() {
+            return Err(StoreError::ForeignCode(found.join("; ")));
+        }
+    }
+    Ok(())
 }
 
 /// Fails if there are any.

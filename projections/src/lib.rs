@@ -13,6 +13,7 @@
 
 pub mod adopt;
 pub mod drift;
+mod excess_rights;
 pub mod fold;
 mod foreign_code;
 pub mod history;
@@ -24,9 +25,9 @@ pub mod planner_view;
 pub mod project_phases;
 pub mod rebuild;
 pub mod repair;
-mod superuser_session;
 mod table;
 
+pub use excess_rights::refuse_excess_rights;
 pub use fold::FoldedLog;
 pub use foreign_code::{Access, foreign_code, refuse_foreign_code, refuse_foreign_code_for_commands};
 pub use history::HistoryEntry;
@@ -35,7 +36,6 @@ pub use legacy_phases::LegacyPhaseRow;
 pub use owners::{Misowned, Owner, Ownership, misowned, ownership};
 pub use phaseline_store::{FoldedTimeline, Stamps};
 pub use project_phases::PhaseRow;
-pub use superuser_session::refuse_superuser;
 
 use phaseline_store::StoreError;
 use phaseline_store::schema::{self, Difference};

@@ -1,5 +1,6 @@
 //! Who owns what in schema `phaseline`: nobody whose rights are more than what it takes to run it. See `docs/security.md`.
 
+use crate::excess_rights::refuse_excess_rights;
 use crate::foreign_code::foreign_code_of_owner;
 use phaseline_store::StoreError;
 use sqlx::{FromRow, PgConnection};
@@ -96,6 +97,10 @@ pub async fn ownership(connection: &mut PgConnection) -> Result<Ownership, Store
             }
             dangers.extend(found);
         }
+    }
+    match refuse_excess_rights(connection).await {
+        Err(StoreError::ExcessRights(found)) => dangers.push(found.to_string()),
+        other => other?,
     }
     Ok(Ownership { owners, dangers, refused })
 }

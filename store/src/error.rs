@@ -3,7 +3,38 @@
 use crate::{Quarantine, StreamId, UnreadableEvent};
 use phaseline_domain::ProjectId;
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
+
+/// Two roles that must not meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExcessRights {
+    /// The one with more rights, and what it is here.
+    pub actor: String,
+    /// Whether it is a superuser or a member of one; otherwise it may create roles, or use the server's files or programs.
+    pub is_superuser: bool,
+    /// Whether it is the session's login; otherwise it owns a table.
+    pub is_login: bool,
+    /// The one with fewer rights.
+    pub owner: String,
+    /// What belongs to that one, as SQL.
+    pub objects: String,
+}
+
+impl fmt::Display for ExcessRights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { actor, is_superuser, owner, objects, .. } = self;
+        let rights = if *is_superuser {
+            "has the rights of a superuser"
+        } else {
+            "may create roles, or use the server's files or programs"
+        };
+        write!(
+            f,
+            "{actor} {rights}, and {owner}, which owns {objects}, has not: code of {owner} could run with these rights"
+        )
+    }
+}
 
 /// Why the log could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -50,21 +81,9 @@ pub enum StoreError {
     /// Functions of others would run with the rights of the role that works on the planner's tables.
     #[error("code of others would run with this role's rights: {0}; nothing was written")]
     ForeignCode(String),
-    /// A superuser's session, or one with CREATEROLE, on objects of a role with fewer rights, whose code could take it over.
-    #[error(
-        "the login {login} {}, and {objects} belong to {owner}, who is not: code of that role could run with this login's rights; nothing was read or written",
-        if *is_superuser { "is a superuser" } else { "may create roles (CREATEROLE)" }
-    )]
-    SuperuserSession {
-        /// The session's login.
-        login: String,
-        /// Whether it is a superuser; otherwise it has CREATEROLE.
-        is_superuser: bool,
-        /// The role that owns the objects.
-        owner: String,
-        /// The objects, as SQL.
-        objects: String,
-    },
+    /// A role with the rights of a superuser meets objects of a role without, whose code it would run.
+    #[error("{0}; nothing was read or written")]
+    ExcessRights(Box<ExcessRights>),
     /// Somebody else wrote to the stream meanwhile.
     #[error("{stream} is at version {actual}, not at {expected}: somebody else changed it meanwhile")]
     Conflict {

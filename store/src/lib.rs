@@ -42,7 +42,7 @@ pub mod timeline;
 pub mod unreadable;
 
 pub use append::{Append, Appended, Earlier, IdempotencyKey, append};
-pub use error::StoreError;
+pub use error::{ExcessRights, StoreError};
 pub use event::{Metadata, NewEvent, RawEvent, RecordedEvent, StreamId};
 pub use folded::{FoldedTimeline, Stamps};
 pub use import::{Import, Imported};

@@ -150,7 +150,7 @@ async fn a_superusers_connection_is_refused_where_the_tables_belong_to_another_r
     database.psql(&format!("CREATE ROLE {owner}; ALTER TABLE projects OWNER TO {owner}"));
     let impatient = Settings { acquire_timeout: Duration::from_millis(300), ..settings() };
     let service = Service::over(&database, impatient.clone()).await;
-    assert_eq!(reason(&service.client).await, "superuser_session");
+    assert_eq!(reason(&service.client).await, "excess_rights");
     let service = Service::over(&database, Settings { allow_superuser: true, ..impatient }).await;
     becomes_ready(&service.client).await;
 }

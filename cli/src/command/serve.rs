@@ -161,7 +161,7 @@ async fn probe(target: &Target, settings: &Settings) -> Result<(), Failure> {
     let options = target.url().options();
     let Err(error) = pool::probe(options, settings, PATIENCE).await else { return Ok(()) };
     if matches!(error, sqlx::Error::Configuration(_)) {
-        // A superuser's login on tables of another role: `refuse_planted_code` says so.
+        // Code of others would have the login's rights: `refuse_planted_code` reports it.
         return Ok(());
     }
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();

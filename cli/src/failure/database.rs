@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::exit::Exit;
 use crate::page;
-use phaseline_store::{ExecuteError, Quarantine, StoreError};
+use phaseline_store::{ExcessRights, ExecuteError, Quarantine, StoreError};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
 
@@ -14,6 +14,22 @@ impl From<sqlx::Error> for Failure {
 }
 
 impl Failure {
+    fn excess_rights(text: String, found: &ExcessRights) -> Self {
+        let ExcessRights { is_login, owner, objects, .. } = found;
+        let remedy = if owner == "phaseline_owner" {
+            "phaseline_owner must not have a login or members: ALTER ROLE phaseline_owner NOLOGIN; REVOKE phaseline_owner FROM ...".to_owned()
+        } else if *is_login {
+            format!("Connect as {owner}, or as a role that has the rights of {owner} and no more.")
+        } else {
+            format!(
+                "Give that table to {owner} as well (ALTER TABLE .. OWNER TO {owner}), or {objects} to the table's owner."
+            )
+        };
+        Self::refused("excess_rights", text).remedy(format!(
+            "{remedy} If you trust every role that may create objects in this database: --allow-superuser"
+        ))
+    }
+
     fn older_schema(text: String) -> Self {
         Self::refused("older_schema", text).remedy("Run: phaseline upgrade")
     }
@@ -121,10 +137,7 @@ impl From<StoreError> for Failure {
                 .remedy("Use the phaseline that upgraded this database, or a later one. An older one would not know what it does."),
             StoreError::ForeignCode(_) => Self::refused("foreign_code", text)
                 .remedy("Run it as the role that is named, or drop what calls the function, and create it again afterwards."),
-            StoreError::SuperuserSession { ref owner, .. } => Self::refused("superuser_session", text).remedy(format!(
-                "Connect as {owner}, or as a role with no more rights that is a member of it. If you trust every role that may create \
-                 objects in this database: --allow-superuser"
-            )),
+            StoreError::ExcessRights(found) => Self::excess_rights(text, &found),
             StoreError::OlderSchema { .. } => Self::older_schema(text),
             StoreError::NotAccepting => Self::refused(
                 "legacy_shape",

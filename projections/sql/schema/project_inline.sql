@@ -32,17 +32,15 @@ DECLARE
     written bigint;
     rows_at text;
 BEGIN
-    -- Only a superuser's table needs a look at the triggers of others, and only a superuser reads pg_authid. The function that looks
-    -- costs more than all the rest, so it is called if there is anything to find: triggers, or PostgreSQL's own of foreign keys
-    -- that follow deletions and changes.
+    -- Only a superuser's table needs a look at the code of others, and only a superuser reads pg_authid. The function that looks costs
+    -- more than all the rest, so it is called if there is anything to find: triggers, or PostgreSQL's own of foreign keys that refer to
+    -- the table.
     IF has_table_privilege('pg_catalog.pg_authid', 'SELECT') THEN
         LOCK TABLE public.project_phases IN ROW EXCLUSIVE MODE;
         IF EXISTS (SELECT FROM pg_trigger g
                     WHERE g.tgrelid = 'public.project_phases'::regclass AND g.tgenabled <> 'D'
                       AND (NOT g.tgisinternal
-                           OR g.tgfoid = ANY (ARRAY['"RI_FKey_cascade_del"', '"RI_FKey_cascade_upd"', '"RI_FKey_setnull_del"',
-                                                    '"RI_FKey_setnull_upd"', '"RI_FKey_setdefault_del"',
-                                                    '"RI_FKey_setdefault_upd"']::regproc[]))) THEN
+                           OR g.tgfoid <> ALL (ARRAY['"RI_FKey_check_ins"', '"RI_FKey_check_upd"']::regproc[]))) THEN
             PERFORM phaseline.refuse_foreign_triggers('public.project_phases');
         END IF;
     END IF;

@@ -1,4 +1,4 @@
--- Refuses to write to a table that belongs to a superuser while somebody who is none has code there: a role that may put triggers on a
+-- Refuses to write to a table that belongs to a superuser while a role that is not one has code there: a role that may put triggers on a
 -- table, or refer to it by foreign keys, need not own it, and the functions that write there have the owner's rights. The caller holds a
 -- lock on the table that keeps new triggers and foreign keys away.
 CREATE OR REPLACE FUNCTION phaseline.refuse_foreign_triggers(written regclass) RETURNS void
@@ -11,20 +11,18 @@ BEGIN
               FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid
              WHERE g.tgrelid = written AND NOT g.tgisinternal AND g.tgenabled <> 'D'
             UNION ALL
-            -- The functions that WHEN (condition) calls are not all listed: the type of a value may have one. Nor does the catalogue
-            -- know who wrote a condition; it may be anybody who may put triggers there.
-            SELECT format('trigger %I has a condition', g.tgname), a.grantee
+            -- Its condition and its arguments are code, too, and the catalogue does not know who made the trigger: any role that may
+            -- put triggers there.
+            SELECT format('trigger %I may be another role''s', g.tgname), a.grantee
               FROM pg_trigger g
               JOIN pg_class k ON k.oid = g.tgrelid
              CROSS JOIN LATERAL aclexplode(k.relacl) a
-             WHERE g.tgrelid = written AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgqual IS NOT NULL
-               AND a.privilege_type = 'TRIGGER'
+             WHERE g.tgrelid = written AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND a.privilege_type = 'TRIGGER'
             UNION ALL
-            -- Deleting a row, or changing its key, goes on into that table and its triggers.
-            SELECT format('foreign key %I of table %s follows deletions and changes', c.conname, c.conrelid::regclass), k.relowner
+            -- Deleting a row, or changing its key, reads that table, and writes to it if the key follows.
+            SELECT format('foreign key %I of table %s refers to it', c.conname, c.conrelid::regclass), k.relowner
               FROM pg_constraint c JOIN pg_class k ON k.oid = c.conrelid
-             WHERE c.contype = 'f' AND c.confrelid = written
-               AND (c.confdeltype NOT IN ('a', 'r') OR c.confupdtype NOT IN ('a', 'r'))) found
+             WHERE c.contype = 'f' AND c.confrelid = written) found
       LEFT JOIN pg_roles author ON author.oid = found.author
       JOIN pg_class c ON c.oid = written
       JOIN pg_roles owner ON owner.oid = c.relowner AND owner.rolsuper

@@ -94,6 +94,13 @@ BEGIN
         RAISE EXCEPTION 'phaseline.append must be the first statement of its transaction that writes'
             USING ERRCODE = 'invalid_transaction_state', HINT = hint;
     END IF;
+    -- A trigger of the tables' owner that names a table without its schema would find the caller's.
+    IF pg_my_temp_schema() <> 0
+        AND (EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = pg_my_temp_schema())
+             OR EXISTS (SELECT FROM pg_type y WHERE y.typnamespace = pg_my_temp_schema())) THEN
+        RAISE EXCEPTION 'phaseline.append does not run in a session that has temporary tables or types'
+            USING ERRCODE = 'invalid_transaction_state', HINT = 'Nothing was written. Drop them (DISCARD TEMP), or use another session.';
+    END IF;
 
     -- What is passed is checked before anything is locked. NULL stands for arrays that are empty, or all NULL.
     IF command_dims NOT IN ('[]', '[1:' || commands || ']') OR event_dims NOT IN ('[]', '[1:' || events || ']')

@@ -311,3 +311,21 @@ async fn a_call_behind_other_writes_of_its_transaction_is_refused() {
     let error = sqlx::raw_sql(&call(&[])).execute(&mut writer).await.unwrap_err();
     assert!(error.to_string().contains("first statement of its transaction that writes"), "{error}");
 }
+
+/// The functions' search path ends with the temporary schema: a trigger of the tables' owner that names a table without its schema would
+/// write to the caller's, and run the caller's triggers with the owner's rights.
+#[tokio::test]
+async fn a_session_with_temporary_tables_or_types_is_refused() {
+    let database = log().await;
+    let mut writer = as_writer(&database).await;
+    for (make, drop) in [
+        ("CREATE TEMP TABLE audit_trail (n text)", "DROP TABLE audit_trail"),
+        ("CREATE DOMAIN pg_temp.odd AS text", "DROP DOMAIN pg_temp.odd"),
+    ] {
+        sqlx::raw_sql(make).execute(&mut writer).await.unwrap();
+        let error = sqlx::raw_sql(&call(&[])).execute(&mut writer).await.unwrap_err();
+        assert!(error.to_string().contains("temporary tables or types"), "{make}: {error}");
+        sqlx::raw_sql(drop).execute(&mut writer).await.unwrap();
+        sqlx::raw_sql(&call(&[])).execute(&mut writer).await.unwrap();
+    }
+}

@@ -99,30 +99,45 @@ impl Steps<'_> {
         Ok(())
     }
 
-    /// A restore fills every table with the rights of this role, and so runs the functions that their checks, indexes and generated
-    /// columns call. A superuser does that with trusted functions only; a copy by template runs none.
+    /// A restore makes every table of the database with the rights of this role, and so carries out the expressions of their checks, indexes
+    /// and generated columns. A role with the rights of a superuser does that only where all of them belong to superusers or to itself; a
+    /// copy by template carries out none.
     async fn refuse_planted_code(&self) -> Result<(), Failure> {
         let mut connection = self.target.connect("rehearse").await?;
         let others: Vec<String> = sqlx::query_scalar(
-            "SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0) || ' of role ' || o.rolname
-               FROM pg_catalog.pg_proc p
-               JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-               JOIN pg_catalog.pg_roles o ON o.oid = p.proowner
-               JOIN pg_catalog.pg_roles me ON me.rolname = current_user AND me.rolsuper
-              WHERE p.oid >= 16384 AND n.nspname <> 'phaseline' AND NOT o.rolsuper
+            "WITH me AS (
+                 SELECT r.oid FROM pg_catalog.pg_roles r
+                  WHERE r.rolname = session_user
+                    AND EXISTS (SELECT FROM pg_catalog.pg_roles s
+                                 WHERE (s.rolsuper OR s.rolcreaterole OR s.rolname IN ('pg_execute_server_program',
+                                            'pg_write_server_files', 'pg_read_server_files'))
+                                   AND pg_catalog.pg_has_role(r.oid, s.oid, 'MEMBER'))),
+             objects AS (
+                 SELECT 'pg_catalog.pg_class'::regclass AS catalogue, c.oid, c.relowner AS owner, c.relnamespace AS namespace
+                   FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+                 UNION ALL
+                 SELECT 'pg_catalog.pg_proc'::regclass, p.oid, p.proowner, p.pronamespace FROM pg_catalog.pg_proc p
+                 UNION ALL
+                 SELECT 'pg_catalog.pg_type'::regclass, y.oid, y.typowner, y.typnamespace
+                   FROM pg_catalog.pg_type y WHERE y.typtype IN ('d', 'b') AND y.typelem = 0)
+             SELECT pg_catalog.pg_describe_object(o.catalogue, o.oid, 0) || ' of role ' || r.rolname
+               FROM me, objects o
+               JOIN pg_catalog.pg_roles r ON r.oid = o.owner
+               JOIN pg_catalog.pg_namespace n ON n.oid = o.namespace AND n.nspname NOT LIKE 'pg\\_t%'
+              WHERE o.oid >= 16384 AND NOT r.rolsuper AND r.rolname <> 'phaseline_owner' AND r.oid <> me.oid
               ORDER BY 1 LIMIT 5",
         )
         .fetch_all(&mut connection)
         .await?;
-        if others.is_empty() {
+        if others.is_empty() || self.context.global.allow_superuser {
             return Ok(());
         }
-        let text = format!(
-            "a copy by a dump may run code of others with the rights of a superuser: {}",
-            others.join(", ")
-        );
-        Err(Failure::refused("foreign_code", text)
-            .remedy("Use --method template while nobody is connected, or rehearse as a role that is no superuser (with CREATEDB)."))
+        let text =
+            format!("a copy by a dump may run code of others with this role's rights: {}", others.join(", "));
+        Err(Failure::refused("foreign_code", text).remedy(
+            "Use --method template while nobody is connected, or rehearse as a role that is no superuser (with CREATEDB). If you trust \
+             every role that may create objects in this database: --allow-superuser",
+        ))
     }
 
     async fn migrate(&self, report: &mut Rehearsal) -> Result<(), Failure> {

@@ -89,7 +89,7 @@ impl Arguments {
             one.version += stored.len() as i64;
             events.iter().for_each(|event| one.timeline.evolve(event));
         }
-        if chance.hits(15) {
+        if chance.hits(30) {
             let commands = arguments.streams.as_ref().map_or(0, Vec::len);
             for _ in 0..commands {
                 push(&mut arguments.scopes, "ann".to_owned());
@@ -127,7 +127,7 @@ impl Arguments {
                 text.chars().take(at).chain(junk.chars()).chain(text.chars().skip(at + 1)).collect()
             }
         };
-        match chance.below(17) {
+        match chance.below(22) {
             0 => lengths(chance, &mut self.streams),
             1 => lengths(chance, &mut self.expected),
             2 => lengths(chance, &mut self.events),
@@ -163,6 +163,15 @@ impl Arguments {
                 ];
                 self.places = Some((0..events).map(|_| chance.pick(places.clone())).collect());
             }
+            16 => change(chance, &mut self.stream_types, |chance, _| {
+                chance.pick(["MigrationRun", "LegacyLinks", "SkippedEvents", "timeline", ""]).to_owned()
+            }),
+            17 => lengths(chance, &mut self.scopes),
+            18 => lengths(chance, &mut self.keys),
+            19 => lengths(chance, &mut self.fingerprints),
+            20 => change(chance, &mut self.fingerprints, |chance, print| {
+                print[..chance.below(32) as usize].to_vec()
+            }),
             _ => {
                 let commands = self.streams.as_ref().map_or(0, Vec::len);
                 self.witnesses = Some(vec![Some(chance.pick(odd).to_owned()); commands]);

@@ -1,0 +1,73 @@
+-- Where a role with the rights of a superuser meets what belongs to a role without them, whose code it would run: one row, or none.
+-- Such a role is the session's login, or the owner of a table, with whose rights the functions of schema phaseline run.
+--   rank 2: a superuser, or a member of one
+--   rank 1: CREATEROLE, which gives itself the rights of other roles, or the server's files and programs; or a member of such a role
+WITH ranks AS (
+    SELECT r.oid, r.rolname,
+           CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles s WHERE s.rolsuper AND pg_catalog.pg_has_role(r.oid, s.oid, 'MEMBER'))
+                THEN 2
+                WHEN EXISTS (SELECT FROM pg_catalog.pg_roles s
+                              WHERE (s.rolcreaterole OR s.rolname IN ('pg_execute_server_program', 'pg_write_server_files',
+                                                                      'pg_read_server_files'))
+                                AND pg_catalog.pg_has_role(r.oid, s.oid, 'MEMBER'))
+                THEN 1 ELSE 0 END AS rank
+      FROM pg_catalog.pg_roles r
+),
+planner AS (
+    SELECT c.oid, format('public.%I', c.relname) AS name, c.relowner
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = 'public' AND c.relname IN ('projects', 'project_phases', 'resource_assignments', 'alembic_version')
+),
+database AS (SELECT d.datname, d.datdba FROM pg_catalog.pg_database d WHERE d.datname = current_database()),
+actors AS (
+    SELECT 0 AS turn, format('the login %I', r.rolname) AS actor, r.oid, r.rank
+      FROM ranks r WHERE r.rolname = session_user
+    UNION ALL
+    SELECT 1, format('%I, the owner of %s,', r.rolname, p.name), r.oid, r.rank FROM planner p JOIN ranks r ON r.oid = p.relowner
+),
+objects (turn, name, owner) AS (
+    SELECT 0, p.name, p.relowner FROM planner p
+    UNION ALL
+    SELECT 1, 'schema phaseline', n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'phaseline'
+    UNION ALL
+    SELECT 1, 'schema phaseline', c.relowner
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'phaseline'
+    UNION ALL
+    SELECT 1, 'schema phaseline', p.proowner
+      FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'phaseline'
+    UNION ALL
+    -- Foreign keys read, and are read by, the tables at their other end.
+    SELECT 2, c.oid::regclass::text, c.relowner
+      FROM planner p
+      JOIN pg_catalog.pg_constraint k ON k.contype = 'f' AND p.oid IN (k.conrelid, k.confrelid)
+      JOIN pg_catalog.pg_class c ON c.oid IN (k.conrelid, k.confrelid)
+    UNION ALL
+    SELECT 2, c.oid::regclass::text, c.relowner
+      FROM planner p
+      JOIN pg_catalog.pg_inherits i ON p.oid IN (i.inhrelid, i.inhparent)
+      JOIN pg_catalog.pg_class c ON c.oid IN (i.inhrelid, i.inhparent)
+    UNION ALL
+    -- Whoever owns a schema may replace the tables in it.
+    SELECT 3, 'schema public', CASE o.rolname WHEN 'pg_database_owner' THEN d.datdba ELSE n.nspowner END
+      FROM pg_catalog.pg_namespace n
+      JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner
+     CROSS JOIN database d
+     WHERE n.nspname = 'public'
+    UNION ALL
+    SELECT 4, format('database %I', d.datname), d.datdba FROM database d
+)
+SELECT a.actor, a.rank = 2 AS is_superuser, a.turn = 0 AS is_login, r.rolname::text AS owner,
+       string_agg(DISTINCT o.name, ', ') AS objects
+  FROM actors a
+ CROSS JOIN objects o
+  JOIN ranks r ON r.oid = o.owner AND r.rank < a.rank AND r.oid <> a.oid
+ -- Nobody can work as phaseline_owner, unless it got a login or members.
+ WHERE r.rolname <> 'phaseline_owner'
+    OR EXISTS (SELECT FROM pg_catalog.pg_roles l WHERE l.oid = r.oid AND l.rolcanlogin)
+    OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m
+                 JOIN ranks member ON member.oid = m.member AND member.rank < a.rank
+                WHERE m.roleid = r.oid)
+ GROUP BY a.turn, a.actor, a.rank, r.rolname
+ ORDER BY a.turn, min(o.turn), a.actor, r.rolname
+ LIMIT 1

@@ -1,0 +1,18 @@
+//! A role with the rights of a superuser that meets objects of a role without them: refused. PostgreSQL runs code of a table's owner in
+//! the session of whoever reads it, in more ways than can be looked for. See `docs/security.md`.
+
+use phaseline_store::{ExcessRights, StoreError};
+use sqlx::PgConnection;
+
+/// Fails if the session's login, or the owner of one of the planner's tables, has the rights of a superuser (or CREATEROLE, or the
+/// server's files and programs), and one of these belongs to a role without: the planner's tables, schema `phaseline`, tables that
+/// foreign keys or inheritance connect with them, schema `public`, the database. Reads the catalogue only, which runs no code of others.
+///
+/// # Errors
+/// [`StoreError::ExcessRights`] with both roles.
+pub async fn refuse_excess_rights(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let found: Option<(String, bool, bool, String, String)> =
+        sqlx::query_as(include_str!("../sql/excess_rights.sql")).fetch_optional(connection).await?;
+    let Some((actor, is_superuser, is_login, owner, objects)) = found else { return Ok(()) };
+    Err(StoreError::ExcessRights(Box::new(ExcessRights { actor, is_superuser, is_login, owner, objects })))
+}
