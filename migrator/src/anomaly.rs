@@ -75,11 +75,11 @@ codes! {
     Unadoptable, "unadoptable", true,
         "Phases that others wrote into project_phases break the rules of a timeline, so the log cannot take them.",
         "Correct the rows, or remove them. Rows of phases that the log has elsewhere: phaseline drift --repair PROJECT.";
-    /// The log does not stand up to inspection.
+    /// The log's chain of hashes is broken.
     LogDamaged, "log_damaged", true,
-        "The log was altered or is not complete: what it says cannot be trusted.",
-        "Restore the database from a backup. `phaseline verify` says more.";
-    /// An event cannot be read, so nothing can be said of its timeline.
+        "The log was altered or is not complete, and cannot be trusted.",
+        "Restore the database from a backup. `phaseline verify` names everything that is wrong.";
+    /// An event cannot be read, so its timeline is not known.
     EventUnreadable, "event_unreadable", true,
         "Events of the log cannot be read: the timelines that they belong to are in quarantine.",
         "Leave each of them out for good: phaseline quarantine skip PROJECT --position N --reason TEXT. Or use the phaseline \
@@ -155,7 +155,7 @@ codes! {
     /// A repair gives a project its phase.
     ProjectRepaired, "project_repaired", false,
         "Projects without phases: each gets a default phase over its days, without money.",
-        "Nothing; a rollback leaves the phase out again as long as nobody touches it.";
+        "Nothing; a rollback omits the phase again unless it was changed.";
     /// Several phases of one type.
     SeveralOfOneType, "several_phases_of_one_type", false,
         "Projects with several phases of one type: each becomes a phase, and they share the project's days.",

@@ -33,7 +33,7 @@ const LISTED: u32 = 5000;
 type Fingerprint = (i64, i64, Option<String>);
 
 impl TableFingerprints {
-    /// Starts in the caller's snapshot, or at READ COMMITTED now: call it before reading, and whatever changes between
+    /// Starts in the caller's snapshot, or at READ COMMITTED now: call it before reading, and what changes between
     /// this and the reading counts as changed.
     pub(crate) async fn take(connection: &mut PgConnection) -> Result<Self, StoreError> {
         let horizon = sqlx::query_scalar(

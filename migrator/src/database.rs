@@ -4,7 +4,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Transaction, post
 
 /// Settings of a migrator's session.
 ///
-/// - no search path: every name is written out, nobody's function or operator can slip in;
+/// - no search path: every name is written with its schema, so that no other function or operator takes its place;
 /// - `row_security = off`: under row security a SELECT-only role would silently see no rows; so it gets an error;
 /// - no synchronized and no parallel scans: rows come in heap order, which is the order of `pg_dump`;
 /// - ISO dates, UTC, names quoted only where needed: text from the database has one form;
@@ -35,7 +35,7 @@ const SETTINGS: &str = "\
     SET idle_session_timeout = 0;
     SET client_connection_check_interval = '2s'";
 
-/// Where the database is, and who says so.
+/// Where the database is.
 #[derive(Clone, Debug)]
 pub struct Database {
     options: PgConnectOptions,

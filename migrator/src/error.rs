@@ -12,7 +12,7 @@ pub enum MigratorError {
     /// The log.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A COPY answer that is not what the format says.
+    /// A COPY response that does not follow the format.
     #[error("COPY: {0}")]
     Copy(#[from] CopyError),
     /// A table's definition could not be carried over.
@@ -23,12 +23,12 @@ pub enum MigratorError {
     Ddl {
         /// What was run.
         statement: String,
-        /// What PostgreSQL said.
+        /// PostgreSQL's error.
         #[source]
         source: sqlx::Error,
     },
-    /// The database cannot be migrated as it stands.
-    #[error("the database cannot be migrated as it stands; nothing was written")]
+    /// The database cannot be migrated as it is.
+    #[error("the database cannot be migrated as it is; nothing was written")]
     Refused(Box<Plan>),
     /// The database is in no shape that the command is for.
     #[error("{0}")]
@@ -38,7 +38,7 @@ pub enum MigratorError {
         "the plan is stale: it was made for {expected}, the data and options are now {found}; nothing was written. Run: phaseline plan"
     )]
     StalePlan {
-        /// The digest that was asked for.
+        /// The digest that was requested.
         expected: String,
         /// The digest of what is there.
         found: String,
@@ -67,10 +67,10 @@ pub enum MigratorError {
         /// The digest that was given.
         accepted: Option<String>,
     },
-    /// The database cannot be rolled back as it stands.
-    #[error("the database cannot be rolled back as it stands; nothing was written")]
+    /// The database cannot be rolled back as it is.
+    #[error("the database cannot be rolled back as it is; nothing was written")]
     RollbackRefused(Box<RollbackPlan>),
-    /// A run was asked to stop.
+    /// The operator stopped the run.
     #[error("interrupted; nothing was written, the same command can be run again")]
     Interrupted,
     /// Rows did not come in heap order.

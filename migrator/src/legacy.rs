@@ -1,4 +1,4 @@
-//! What stands in the old tables: rows as they are, values proven good, and where assignments point.
+//! The legacy tables: rows as they are, values proven good, and where assignments point.
 
 pub(crate) mod assignment_links;
 pub(crate) mod tables;

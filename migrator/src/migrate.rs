@@ -1,5 +1,5 @@
 //! The way up: legacy rows into the log, the new projection in place of the old one. One transaction: the database is
-//! in the old shape or in the new one, whatever happens.
+//! in the legacy shape or in the timeline shape, never between them.
 //!
 //! All that takes long happens while users read and write: the events are copied into the log, the new table is built
 //! in a schema of its own. Only then the tables are locked, and the prepared work is swapped in. What users did to
@@ -38,7 +38,7 @@ const UNLOCKED_ATTEMPTS: u32 = 1;
 /// Migrates.
 ///
 /// # Errors
-/// Whatever the error, nothing was written: [`MigratorError::Refused`] with the whole plan,
+/// After any error nothing was written: [`MigratorError::Refused`] with the whole plan,
 /// [`MigratorError::StalePlan`], [`MigratorError::Locked`], [`MigratorError::LockTimeout`] and the database's own.
 pub async fn migrate(
     database: &Database,

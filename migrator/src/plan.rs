@@ -224,7 +224,7 @@ async fn earlier_log(
     Ok((log, links, earlier))
 }
 
-/// What the plan stands for: the data that the migration reads, the tables' definitions, the revision, the options, and
+/// Digest of the plan: the data that the migration reads, the tables' definitions, the revision, the options, and
 /// the timelines that follow: those of the log may have been edited.
 fn digest(
     tables: &LegacyTables,

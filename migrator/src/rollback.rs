@@ -57,7 +57,7 @@ pub async fn plan(connection: &mut PgConnection) -> Result<RollbackPlan, Migrato
 /// Rolls back.
 ///
 /// # Errors
-/// Whatever the error, nothing was written: [`MigratorError::WouldLose`] naming what the old schema cannot hold,
+/// After any error nothing was written: [`MigratorError::WouldLose`] naming what the old schema cannot hold,
 /// [`MigratorError::RollbackRefused`], [`MigratorError::Locked`], [`MigratorError::LockTimeout`], the database's own.
 pub async fn rollback(
     database: &Database,

@@ -44,13 +44,13 @@ pub struct SampleOptions {
 pub struct SampleCounts {
     /// `programs`
     pub programs: u64,
-    /// `projects`, as asked
+    /// `projects`, as requested
     pub projects: u64,
     /// `project_phases`
     pub phases: u64,
     /// `resources`
     pub resources: u64,
-    /// `resource_assignments`, as asked
+    /// `resource_assignments`, as requested
     pub assignments: u64,
     /// `actuals`
     pub actuals: u64,
@@ -71,13 +71,13 @@ pub enum SampleError {
     /// Assignments belong to a project.
     #[error("{assignments} assignments need at least one project to belong to")]
     NoProjects {
-        /// Assignments asked for.
+        /// Assignments requested.
         assignments: u64,
     },
     /// More than row numbers can count.
     #[error("{assignments} assignments are too many: at most {}", i64::MAX)]
     TooMany {
-        /// Assignments asked for.
+        /// Assignments requested.
         assignments: u64,
     },
     /// The database refused.

@@ -1,4 +1,4 @@
-//! Which shape the database is in, told from the catalogue and the planner's own revision.
+//! Which shape the database is in, by the catalogue and the planner's own revision.
 
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -30,7 +30,7 @@ impl std::fmt::Display for Shape {
     }
 }
 
-/// The shape and what it was told from.
+/// The shape and what it was found by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Found {
     /// The shape.

@@ -1,4 +1,4 @@
-//! Where a database stands: its shape, its log, the runs over it.
+//! The state of a database: its shape, its log, its runs.
 
 use crate::database;
 use crate::error::MigratorError;
@@ -24,7 +24,7 @@ pub struct LogStatus {
     pub position: i64,
     /// When the last event was recorded.
     pub recorded_at: Option<DateTime<Utc>>,
-    /// The last event's hash, in hexadecimal: note it down elsewhere, and nobody can alter the log behind it unseen.
+    /// The last event's hash, in hexadecimal: noted elsewhere, it shows every later change of the log up to here.
     pub hash: String,
     /// Whether commands are taken; none if its head is damaged.
     pub accepts_commands: Option<bool>,
@@ -94,7 +94,7 @@ pub struct RunStatus {
     pub summary: String,
 }
 
-/// Where a database stands.
+/// The state of a database.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
     /// `phaseline.status/1`
@@ -113,7 +113,7 @@ pub struct Status {
     pub runs: Vec<RunStatus>,
     /// Who holds the run lock right now.
     pub running: Option<String>,
-    /// The age of the oldest snapshot that somebody holds, in seconds; none if nobody does, or if this role may not know. Rows
+    /// The age of the oldest snapshot that a session holds, in seconds; none if there is none, or if this role may not know. Rows
     /// that are changed often get slower while it is held.
     pub oldest_snapshot_seconds: Option<f64>,
 }

@@ -255,8 +255,8 @@ fn phase_on(phases: &[(PhaseId, DateRange)], date: NaiveDate) -> Option<PhaseId>
 }
 
 fn same_resource_and_day(tables: &LegacyTables, findings: &mut Findings) {
-    // Sorted by a hash of resource, project and day: 16 bytes an assignment instead of 70. A collision of hashes is told
-    // from a meeting by the values themselves.
+    // Sorted by a hash of resource, project and day: 16 bytes an assignment instead of 70. The values themselves show
+    // whether equal hashes collide.
     let key = |raw: &RawAssignment| (raw.resource, raw.project, raw.date.get().ok());
     let mut order: Vec<(u64, u32)> = tables
         .assignments

@@ -72,7 +72,7 @@ impl TableDefinition {
         grantors
     }
 
-    /// Items that stand in the array before the grant option that they rest on. Years of revoking and granting again
+    /// Items that precede, in the array, the grant option that they depend on. Years of revoking and granting again
     /// can leave such an order; no sequence of `GRANT` brings it about.
     pub(super) fn grants_out_of_order(&self) -> Vec<&Grant> {
         let mut found = unsupported(&self.owner, &self.grants, &[]);

@@ -24,7 +24,7 @@ uses AS (
     JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
     GROUP BY d.classid, d.objid
 ),
--- Objects that are dropped with an extension because someone said DEPENDS ON EXTENSION.
+-- Objects that are dropped with an extension because of DEPENDS ON EXTENSION.
 extensions AS (
     SELECT d.classid, d.objid, json_agg(e.extname ORDER BY e.extname) AS names
     FROM pg_catalog.pg_depend d

@@ -6,7 +6,7 @@ use super::TableDefinition;
 
 impl TableDefinition {
     /// What differs between this, which was wanted, and what a fresh [`super::capture`] found: one line each, empty if
-    /// nothing does. Whatever differs here, `pg_dump` would show too, so a run that finds something must not commit.
+    /// nothing does. What differs here, `pg_dump` would show too, so a run that finds something must not commit.
     pub fn differences(&self, found: &Self) -> Vec<String> {
         let mut lines = Vec::new();
         if self == found {

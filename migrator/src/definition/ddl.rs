@@ -24,8 +24,8 @@ impl TableDefinition {
 
     /// The storage options that rows which commands change want: room on the page. None if the table has its own.
     ///
-    /// A row that finds no room where it stands moves to a page that is filled to a quarter only, and has room there for
-    /// its next versions, which then need no new entries in the indexes. While somebody holds an old snapshot, nothing can be
+    /// A row that finds no room on its page moves to a page that is filled to a quarter only, and has room there for
+    /// its next versions, which then need no new entries in the indexes. While a session holds an old snapshot, nothing can be
     /// cleared away, and pages fill up: measured with 200 versions of each of 1 000 rows, tests running beside it, a change took
     /// 350 us in the projection without room, 74 with a fillfactor of 50, 56 with 30, 40 with 20.
     pub fn hot_update_options(&self) -> Vec<String> {

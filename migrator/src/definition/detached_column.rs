@@ -30,7 +30,7 @@ pub struct DetachedColumn {
 }
 
 impl DetachedColumn {
-    /// Drops the column where the table stands, without rebuilding it. PostgreSQL would leave a table without replica
+    /// Drops the column in place, without rebuilding the table. PostgreSQL would leave a table without replica
     /// identity if its index went with the column; the primary key takes its place.
     pub fn drop_in_place(&self) -> Vec<String> {
         let table = self.table.to_sql();

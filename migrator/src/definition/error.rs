@@ -24,7 +24,7 @@ pub enum DefinitionError {
     NoSuchColumn {
         /// The table, qualified.
         table: String,
-        /// The column that was asked for.
+        /// The column that was requested.
         column: String,
     },
     /// The column cannot be taken out: something that would have to stay uses it.

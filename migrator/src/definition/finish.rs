@@ -1,4 +1,4 @@
-//! What can only be replayed when the table stands in its final schema.
+//! What can only be replayed when the table is in its final schema.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use super::{
     TriggerDefinition,
 };
 
-/// What is left to do once every table of `tables` stands in its final schema: owners, statistics, foreign keys in and
+/// What is left to do once every table of `tables` is in its final schema: owners, statistics, foreign keys in and
 /// out (one between two of the tables once), triggers, row security, publications, comments, and at last the grants,
 /// after which the owner may have lost rights of its own.
 ///

@@ -86,7 +86,7 @@ pub async fn names_taken(
             obstacles.push(Obstacle {
                 table: if table.is_empty() { schema.into() } else { format!("{schema}.{table}") },
                 reason: "the migration needs this name".into(),
-                remedy: format!("rename the {object}, or drop it if nobody needs it"),
+                remedy: format!("rename the {object}, or drop it if it is not needed"),
                 object,
             });
         }

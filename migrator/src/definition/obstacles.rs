@@ -18,7 +18,7 @@ pub struct RebuiltTable<'a> {
     pub going_columns: &'a [&'a str],
     /// The columns it may have; `None` if any other is carried along.
     pub expected_columns: Option<&'a [&'a str]>,
-    /// Whether it is built anew and so gets a new identity, in either direction. If not, only what hangs on its going
+    /// Whether it is built again and so gets a new identity, in either direction. If not, only what hangs on its going
     /// columns counts.
     pub rebuilt: bool,
 }
@@ -36,7 +36,7 @@ pub struct Obstacle {
     pub remedy: String,
 }
 
-/// Something worth knowing that does not stand in the way.
+/// A remark that is not an obstacle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// The table that it is about.
@@ -49,7 +49,7 @@ pub struct Note {
 
 /// Everything that the round trip cannot carry over.
 ///
-/// Known kinds are told by name and remedy; beyond them, whatever the catalogue says depends on a table, its row type
+/// Known kinds are reported by name and remedy; beyond them, what the catalogue says depends on a table, its row type
 /// or anything of its own, and that [`super::finish`] does not replay, is an obstacle too. Must run in a transaction,
 /// and leaves its `search_path` empty; a role that may only read suffices.
 pub async fn obstacles(
@@ -88,7 +88,7 @@ pub async fn obstacles(
     Ok(obstacles)
 }
 
-/// Grants that stand before the grant option that they rest on.
+/// Grants that precede the grant option that they depend on.
 async fn unordered_grants(
     conn: &mut PgConnection,
     table: &RebuiltTable<'_>,
@@ -101,7 +101,7 @@ async fn unordered_grants(
         Obstacle {
             table: definition.title(),
             object: format!("grant by {} to {grantee}", quote_ident(&grant.grantor)),
-            reason: "it stands in the catalogue before the grant option that it rests on, and no sequence of GRANT \
+            reason: "it precedes, in the catalogue, the grant option that it depends on, and no sequence of GRANT \
                      brings that order about again"
                 .into(),
             remedy: "revoke it and let the same grantor grant it again".into(),
@@ -158,7 +158,7 @@ async fn unknown(
             ),
             None => (
                 format!("{object} ({name})"),
-                "this program does not know what the catalogue says of it; it knows PostgreSQL 15 to 18",
+                "this program does not know what the catalogue has about it; it knows PostgreSQL 15 to 18",
                 "use a phaseline that knows this version of PostgreSQL".into(),
             ),
         };
@@ -215,7 +215,7 @@ const OUR_COMMANDS: [&str; 21] = [
     "REVOKE",
 ];
 
-/// What is worth saying before the run although it does not stand in the way: invalid indexes, publications that would
+/// Remarks before the run that are not obstacles: invalid indexes, publications that would
 /// carry the shadow tables' rows, and functions whose text names a column that goes. Must run in a transaction.
 pub async fn notes(
     conn: &mut PgConnection,
@@ -245,18 +245,18 @@ fn owned(names: &[&str]) -> Vec<String> {
 fn explain(kind: &str, object: &str, going_columns: &[&str]) -> (String, String) {
     let drop_first =
         || format!("keep the definition of the {object}, drop it, and create it again afterwards");
-    let rebuilt = "the table is built anew, and this would go with the old one";
+    let rebuilt = "the table is built again, and this would go with the old one";
     let going = going_columns.join(" or ");
     let uses = format!("it uses {going}, which goes");
     let computed = format!("it is computed from {going}, which goes");
     let refers = format!("it refers to {going}, which goes");
     let unguarded = format!("while {going} is gone nothing keeps the referenced rows from going too");
     let (reason, remedy): (&str, String) = match kind {
-        "view" | "materialized view" => ("it reads the table, which is built anew", drop_first()),
-        "rule" => ("rules are not carried over to the table that is built anew", drop_first()),
-        "function" => ("its body or its signature is bound to the table, which is built anew", drop_first()),
+        "view" | "materialized view" => ("it reads the table, which is built again", drop_first()),
+        "rule" => ("rules are not carried over to the table that is built again", drop_first()),
+        "function" => ("its body or its signature is bound to the table, which is built again", drop_first()),
         "row type" => (
-            "it uses the table's row type, which becomes another type when the table is built anew",
+            "it uses the table's row type, which becomes another type when the table is built again",
             "use a type of its own there, or drop it".into(),
         ),
         "sequence" => (rebuilt, format!("ALTER {} OWNED BY NONE", object.replacen("sequence", "SEQUENCE", 1))),
@@ -289,7 +289,7 @@ fn explain(kind: &str, object: &str, going_columns: &[&str]) -> (String, String)
             "SECURITY LABEL .. IS NULL, and set it again afterwards".into(),
         ),
         "subscription" => (
-            "the table receives rows by logical replication, and would stop to when it is built anew",
+            "the table receives rows by logical replication, and would stop to when it is built again",
             format!("take the table out of the publication that the {object} follows"),
         ),
         "added column" => (

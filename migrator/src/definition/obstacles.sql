@@ -42,7 +42,7 @@ own AS (
     UNION SELECT 'pg_catalog.pg_publication_rel'::regclass, p.oid
         FROM t JOIN pg_catalog.pg_publication_rel p ON p.prrelid = t.oid
 ),
--- What else depends on those and is either replayed or made anew by PostgreSQL itself.
+-- What else depends on those and is either replayed or made again by PostgreSQL itself.
 handled AS (
     SELECT own.classid, own.objid FROM own
     UNION SELECT 'pg_catalog.pg_class'::regclass, t.reltoastrelid FROM t
@@ -83,7 +83,7 @@ found AS (
     LEFT JOIN pg_catalog.pg_class v ON v.oid = r.ev_class
     LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::regclass AND c.oid = d.objid
     LEFT JOIN pg_catalog.pg_constraint con ON d.classid = 'pg_catalog.pg_constraint'::regclass AND con.oid = d.objid
-    -- The sequence of an identity column is told of as the column.
+    -- The sequence of an identity column is reported as the column.
     WHERE c.relkind IS DISTINCT FROM 'S' OR NOT d.internal
 
     -- What the table is.

@@ -1,6 +1,6 @@
 //! Which options of the catalogue users set, and which the server keeps for itself.
 //!
-//! `attoptions` and `reloptions` hold what somebody set by `ALTER .. SET (name = value)`; since the releases of
+//! `attoptions` and `reloptions` hold what was set by `ALTER .. SET (name = value)`; since the releases of
 //! November 2026 (15.20) they hold a version of each column as well, `pg_attver`, which `pg_dump` leaves out. So the names are
 //! looked at: those that are listed here are users' and are carried over. A name that begins with `pg_` and is not
 //! listed is the server's own and is no part of a definition. Any other name belongs to a PostgreSQL that is newer than this
@@ -84,7 +84,7 @@ impl Scope<'_> {
         }
     }
 
-    /// Whether an option has to be refused, since nobody knows what carrying it over, or leaving it out, would do.
+    /// Whether an option has to be refused, since the effect of carrying it over, or of omitting it, is not known.
     pub(super) fn refuses(self, name: &str) -> bool {
         // An index is created from the text that the server prints, which has all its options.
         let left_out = is_servers_own(name) && !matches!(self, Self::Index(_) | Self::OperatorClass);

@@ -71,7 +71,7 @@ missing AS (
     SELECT format('%I may not create objects in schema %I: GRANT CREATE ON SCHEMA %2$I TO %1$I', r.rolname, n.object)
     FROM me
     CROSS JOIN needs n
-    -- PostgreSQL asks the same of the new owner.
+    -- PostgreSQL requires the same of the new owner.
     JOIN pg_catalog.pg_roles r ON r.oid = me.oid OR r.oid = n.role_oid
     WHERE n.kind IN ('shadow', 'schema') AND NOT has_schema_privilege(r.oid, n.schema, 'CREATE')
     UNION ALL

@@ -7,7 +7,7 @@ pub fn quote_ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// An SQL string literal that means the same whatever `standard_conforming_strings` says.
+/// An SQL string literal that means the same with any setting of `standard_conforming_strings`.
 pub fn quote_literal(text: &str) -> String {
     let escape = if text.contains('\\') { " E" } else { "" };
     format!("{escape}'{}'", text.replace('\\', "\\\\").replace('\'', "''"))

@@ -63,7 +63,7 @@ SELECT 'code', pg_describe_object('pg_catalog.pg_policy'::regclass, p.oid, 0), f
 FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
 WHERE p.polcmd NOT IN ('r', 'a', 'w', 'd', '*')
 
--- NOT NULL as a constraint, since 18: only one that says no more than NOT NULL is carried over, with the name that PostgreSQL
+-- NOT NULL as a constraint, since 18: only one that is no more than NOT NULL is carried over, with the name that PostgreSQL
 -- chooses (makeObjectName): of parts that are too long together the longer one is cut, which is the column's for the planner's tables.
 -- Names with other letters than ASCII's might be cut within a letter, and are refused.
 UNION ALL

@@ -1,4 +1,4 @@
-//! Reads the legacy tables as they stand, whatever stands there, in heap order.
+//! Reads the legacy tables as they are, bad values included, in heap order.
 
 use crate::error::MigratorError;
 use chrono::{NaiveDate, NaiveDateTime};
@@ -112,7 +112,7 @@ pub(crate) struct LegacyTables {
     pub digest: [u8; 32],
 }
 
-/// Heap order is the order of `pg_dump`; it is asked for, and seen to have come.
+/// Heap order is the order of `pg_dump`; it is requested, and checked.
 pub(crate) fn in_heap_order(last: &mut Option<u64>, tid: u64) -> Result<(), MigratorError> {
     if last.is_some_and(|last| last >= tid) {
         return Err(MigratorError::HeapOrder);
@@ -121,7 +121,7 @@ pub(crate) fn in_heap_order(last: &mut Option<u64>, tid: u64) -> Result<(), Migr
     Ok(())
 }
 
-/// One table's share of the digest. Fields are told apart by their length.
+/// One table's share of the digest. Each field is preceded by its length.
 struct TableHasher(Sha256);
 
 impl TableHasher {

@@ -4,7 +4,7 @@
 //! that changes the shape. So a run that was killed is seen to have begun, and to have changed nothing.
 
 use crate::definition::DetachedColumn;
-use crate::report::{BudgetSums, Counts};
+use crate::report::{BudgetSums, Counts, RollbackCompleted};
 use chrono::{DateTime, Utc};
 use phaseline_domain::{ProjectId, StoredEventError};
 use phaseline_store::{NewEvent, RecordedEvent};
@@ -73,28 +73,7 @@ pub struct MigrationCompleted {
     pub budgets: BudgetSums,
 }
 
-/// The database is in the old shape again.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RollbackCompleted {
-    /// Rows of `project_phases` that came back.
-    pub phases: u64,
-    /// Rows of `resource_assignments`.
-    pub assignments: u64,
-    /// Assignments that got the link that the log kept.
-    pub links_restored: u64,
-    /// Assignments that the log does not know, by the phase of their date.
-    pub links_by_date: u64,
-    /// Assignments that the log does not know and that no phase holds: their project's first phase.
-    pub links_first_phase: u64,
-    /// The links among them that the log did not have, and has from then on.
-    #[serde(default)]
-    pub links_recorded: u64,
-    /// The digest of the loss that was accepted; none if nothing was lost.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accepted_loss: Option<String>,
-}
-
-/// A digest over the rows of `project_phases` that a rollback wrote for each project: whether somebody touched them since.
+/// A digest over the rows of `project_phases` that a rollback wrote for each project: whether they were changed since.
 /// In chunks, of [`ROWS_WRITTEN_CHUNK`] projects each.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct LegacyRowsWritten {

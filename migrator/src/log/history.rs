@@ -1,8 +1,7 @@
 //! The runs that the log knows.
 
-use super::events::{
-    LegacySchemaRecorded, MigrationCompleted, RUN, RollbackCompleted, RunEvent, RunFailed, RunStarted,
-};
+use super::events::{LegacySchemaRecorded, MigrationCompleted, RUN, RunEvent, RunFailed, RunStarted};
+use crate::report::RollbackCompleted;
 use chrono::{DateTime, Utc};
 use phaseline_domain::ProjectId;
 use phaseline_store::{Metadata, Quarantine, StoreError, StreamId, UnreadableEvent, read, skip};
@@ -27,7 +26,7 @@ pub struct Run {
     pub rolled_back: Option<RollbackCompleted>,
     /// The digests of the rows that a rollback wrote.
     pub written: HashMap<ProjectId, String>,
-    /// Why it ended without changing the shape, if it said so.
+    /// Why it ended without changing the shape, if that was recorded.
     pub failed: Option<RunFailed>,
     /// The position of its last event.
     pub position: i64,

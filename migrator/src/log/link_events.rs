@@ -55,7 +55,7 @@ struct LinkedPhase {
     assignment_ids: Vec<AssignmentId>,
 }
 
-/// The events that record these links, in chunks; links of one phase stand together.
+/// The events that record these links, in chunks; links of one phase are adjacent.
 pub fn events(mut links: Vec<(PhaseId, AssignmentId)>) -> Result<Vec<NewEvent>, serde_json::Error> {
     links.sort_by_key(|(phase, _)| *phase); // stable: assignments stay in the table's order
     links
@@ -83,7 +83,7 @@ pub const fn event_count(links: usize) -> u64 {
 pub struct FoldedLinks {
     /// Each assignment's phase.
     pub phase_of: HashMap<AssignmentId, PhaseId, FastHash>,
-    /// Links as they stand in the log, replaced ones too.
+    /// Links in the log, replaced ones included.
     pub entries: u64,
     /// Each stream's last version.
     pub versions: HashMap<ProjectId, i64>,

@@ -47,7 +47,7 @@ pub(crate) fn of_written(rows: &[LegacyPhaseRow]) -> String {
     digest.finish()
 }
 
-/// The digest of rows as they stand, in the table's order.
+/// The digest of today's rows, in the table's order.
 pub(crate) fn of_found(rows: &[LegacyPhase]) -> String {
     let mut digest = RowsDigest::default();
     for row in rows {

@@ -36,7 +36,7 @@ pub(super) enum Changed {
     More(String),
 }
 
-/// A plan that the run is held to stands for every row: then nothing may have changed.
+/// The digest of an expected plan covers every row: then nothing may have changed.
 pub(super) async fn changed(
     connection: &mut PgConnection,
     prepared: &Prepared,
@@ -104,7 +104,7 @@ async fn newer(connection: &mut PgConnection, prepared: &Prepared) -> Result<Opt
     Ok(sound.then_some(newer))
 }
 
-/// Writes them behind those that were written already; a later link stands in place of an earlier one.
+/// Writes them behind those that were written already; a later link replaces an earlier one.
 pub(super) async fn write(
     import: &mut Import<'_>,
     prepared: &Prepared,

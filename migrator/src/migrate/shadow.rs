@@ -20,7 +20,7 @@ pub(super) async fn build(
     ddl::run(connection, &definition.index_in(SHADOW)).await?;
     refuse_foreign_code(connection, Access::Build).await?;
     ddl::run(connection, &definition.validate_in(SHADOW)).await?;
-    // Only now, so that what was loaded stands close.
+    // Only now, so that the loaded rows fill their pages.
     ddl::run(connection, &definition.set_in(SHADOW, added_options)).await?;
     sqlx::raw_sql(&format!("ANALYZE {SHADOW}.project_phases")).execute(connection).await?;
     Ok(())

@@ -74,7 +74,7 @@ pub(super) async fn note_orphans(
     Ok(())
 }
 
-/// An assignment, and of each of its times whether it is bad and what it says.
+/// An assignment, and of each of its times whether it is bad, and its text.
 type BadTimes = (uuid::Uuid, bool, Option<String>, bool, Option<String>);
 
 /// Time stamps of assignments stay in their table and are not translated, but the planner cannot read these.

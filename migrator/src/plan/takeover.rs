@@ -54,7 +54,7 @@ async fn known_projects(
         let id = project.project_id;
         let Some(folded) = log.timelines.get(&id).filter(|_| project.is_in_projects()) else { continue };
         seen.insert(id);
-        let told = match (project.is_bare(), project.range()) {
+        let events = match (project.is_bare(), project.range()) {
             (true, Ok(range)) if repair => {
                 findings.note(Code::ProjectRepaired, "projects", id, "gets a default phase without money");
                 known.push(Known {
@@ -66,7 +66,7 @@ async fn known_projects(
             }
             _ => project.events(),
         };
-        match told {
+        match events {
             Ok(events) => {
                 let events = differences(folded, events);
                 let source = if events.is_empty() { Source::Log } else { Source::LogAndTables };
@@ -127,7 +127,7 @@ fn differences(folded: &FoldedTimeline, found: Vec<TimelineEvent>) -> Vec<Timeli
     events
 }
 
-/// How many assignments lie in a phase by date. Whether it is the one that they had nobody knows.
+/// How many assignments lie in a phase by date. Whether it is the one that they had is not known.
 async fn by_date(connection: &mut PgConnection) -> Result<ByDate, sqlx::Error> {
     let (kept, outside): (i64, i64) = sqlx::query_as(
         "SELECT count(*) FILTER (WHERE held), count(*) FILTER (WHERE NOT held)
@@ -159,7 +159,7 @@ pub(crate) async fn foreign(connection: &mut PgConnection) -> Result<Option<Stri
     })
 }
 
-/// Looks at a database in the new shape inside the caller's transaction. `plan` says what is known already.
+/// Inspects a database in the new shape inside the caller's transaction. `plan` has what is known already.
 pub(crate) async fn prepare_takeover(
     connection: &mut PgConnection,
     options: &PlanOptions,
@@ -269,8 +269,7 @@ pub(crate) async fn prepare_takeover(
     Ok(Takeover { plan, adoption, known, log })
 }
 
-/// What the plan stands for: every row taken in, the revision and the options. A supplied phase's id is random, and left
-/// out.
+/// Digest of the plan: every row taken in, the revision and the options. A supplied phase's id is random, and omitted.
 fn digest(
     adoption: &adopt::Plan,
     known: &[Known],

@@ -15,7 +15,7 @@ pub struct LossItem {
     /// `name`, `dates` or `description`; `links` for assignments that lose their phase; a column, or `row`, where
     /// `project_phases` is not what the log says.
     pub field: String,
-    /// The value as it stands.
+    /// Today's value.
     pub value: String,
     /// The position of the event that set it; none if no event did.
     pub position: Option<i64>,
@@ -23,7 +23,7 @@ pub struct LossItem {
     pub recorded_at: Option<DateTime<Utc>>,
     /// Who did it.
     pub actor: Option<String>,
-    /// What stands in the old tables instead, and by which rule.
+    /// The old tables' value instead, and the rule that it follows.
     pub instead: String,
 }
 

@@ -1,9 +1,9 @@
-//! What a migration can be asked to do differently.
+//! Options of a migration.
 
 use phaseline_domain::legacy::Boundary;
 use serde::Serialize;
 
-/// What a migration can be asked to do differently. Part of the plan's digest.
+/// Options of a migration. Part of the plan's digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PlanOptions {
     /// The role whose privileges are checked; the connected one if none. Not part of the digest.

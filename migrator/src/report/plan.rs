@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub enum Source {
     /// From the old tables: the log did not know the project.
     Tables,
-    /// From the log as it stands: the old tables are as the rollback left them.
+    /// From the log: the old tables are as the rollback left them.
     Log,
     /// From the log, with what was changed in the old tables since.
     LogAndTables,
@@ -121,7 +121,7 @@ impl Plan {
         self.shape == Shape::Timelines && !self.takeover
     }
 
-    /// A plan that says nothing yet.
+    /// A plan without content.
     pub(crate) fn empty(found: &Found, options: &PlanOptions) -> Self {
         Self {
             format: "phaseline.plan/1",

@@ -2,12 +2,11 @@
 
 use super::Loss;
 use crate::anomaly::Anomaly;
-use crate::log::events::RollbackCompleted;
 use crate::shape::Shape;
 use chrono::{DateTime, Utc};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::drift::Drift;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A change made to a timeline since the migration. What of it the old schema cannot hold is in [`RollbackPlan::loss`].
@@ -44,7 +43,7 @@ pub struct RollbackPlan {
     pub missing_privileges: Vec<String>,
     /// Changes made since the migration.
     pub edits: Vec<Edit>,
-    /// What of them, and of the rows as they stand, the old schema cannot hold.
+    /// What of them, and of today's rows, the old schema cannot hold.
     pub loss: Loss,
     /// Rows that the log does not account for.
     pub drift: Vec<Drift>,
@@ -57,7 +56,7 @@ pub struct RollbackPlan {
 }
 
 impl RollbackPlan {
-    /// A plan that says nothing yet.
+    /// A plan without content.
     pub(crate) fn empty(shape: Shape) -> Self {
         Self {
             format: "phaseline.rollback/1",
@@ -74,6 +73,27 @@ impl RollbackPlan {
             links: 0,
         }
     }
+}
+
+/// What came back; the log keeps it as the event that the database is in the old shape again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RollbackCompleted {
+    /// Rows of `project_phases` that came back.
+    pub phases: u64,
+    /// Rows of `resource_assignments`.
+    pub assignments: u64,
+    /// Assignments that got the link that the log kept.
+    pub links_restored: u64,
+    /// Assignments that the log does not know, by the phase of their date.
+    pub links_by_date: u64,
+    /// Assignments that the log does not know and that no phase holds: their project's first phase.
+    pub links_first_phase: u64,
+    /// The links among them that the log did not have, and has from then on.
+    #[serde(default)]
+    pub links_recorded: u64,
+    /// The digest of the loss that was accepted; none if nothing was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_loss: Option<String>,
 }
 
 /// What a rollback did.

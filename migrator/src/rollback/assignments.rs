@@ -1,12 +1,12 @@
 //! Builds the old `resource_assignments` beside the present one: today's rows, each with the phase that it points at, in the
-//! order in which they stand.
+//! order of today's rows.
 
 use super::inspect::Prepared;
 use crate::ddl;
 use crate::definition::{self, TableDefinition};
 use crate::error::MigratorError;
 use crate::fast_hash::FastHash;
-use crate::log::events::RollbackCompleted;
+use crate::report::RollbackCompleted;
 use crate::run::cut_over::SHADOW;
 use crate::run::session::{Hold, RunContext};
 use chrono::NaiveDate;
@@ -191,7 +191,7 @@ async fn binary_io(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     .await
 }
 
-/// The present columns that the old table takes over, quoted, and where among the old table's columns the link stands.
+/// The present columns that the old table takes over, quoted, and the link's place among the old table's columns.
 fn columns(assignments: &TableDefinition) -> (Vec<String>, usize) {
     let mut columns: Vec<&str> = assignments.loadable_columns().collect();
     let link = columns.iter().position(|column| *column == "project_phase_id").unwrap_or_default();

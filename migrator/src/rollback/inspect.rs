@@ -252,7 +252,7 @@ async fn count_dangling(
     Ok(counts)
 }
 
-/// Notes what stands in the way of building the old tables.
+/// Notes obstacles to building the old tables.
 async fn note_refusals(
     connection: &mut PgConnection,
     legacy_schema: &LegacySchemaRecorded,

@@ -199,7 +199,7 @@ fn of_drift(drift: &Drift) -> LossItem {
 }
 
 /// What a rollback to this state of the log loses. `log` is the fold that the old tables are computed from, `comes_back`
-/// says which phases do, `dangling` are the assignments that stand and whose phase does not come back.
+/// says which phases do, `dangling` counts assignments whose phase does not come back.
 pub(super) fn loss(
     ledger: &EditHistory,
     log: &FoldedLog,

@@ -33,7 +33,7 @@ pub(super) struct Predicted {
     index: HashMap<ProjectId, usize>,
 }
 
-/// Predicts the timelines that the old tables are computed from, and notes what stands in the way.
+/// Predicts the timelines that the old tables are computed from, and notes obstacles.
 pub(super) async fn predict(
     connection: &mut PgConnection,
     log: FoldedLog,
@@ -108,7 +108,7 @@ impl Predicted {
     }
 
     /// Gives every phase without an old row one: its type by its name, its place behind all others. A phase that
-    /// a repair supplied and nobody touched gets none, unless an assignment has no other phase to point at.
+    /// a repair supplied and that was not changed gets none, unless an assignment has no other phase to point at.
     async fn give_rows(
         &mut self,
         connection: &mut PgConnection,

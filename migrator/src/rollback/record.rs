@@ -3,8 +3,9 @@
 use super::assignments::Built;
 use super::inspect::Prepared;
 use crate::error::MigratorError;
-use crate::log::events::{LegacyRowsWritten, LossAccepted, ROWS_WRITTEN_CHUNK, RollbackCompleted, RunEvent};
+use crate::log::events::{LegacyRowsWritten, LossAccepted, ROWS_WRITTEN_CHUNK, RunEvent};
 use crate::log::{link_events, rows_digest};
+use crate::report::RollbackCompleted;
 use crate::run::Journal;
 use phaseline_projections::legacy_phases;
 use phaseline_store::{Import, NewEvent, stream};

@@ -49,7 +49,7 @@ pub(crate) async fn set_revision(
     }
 }
 
-/// Captures the table as it stands now and compares it with what was to be built.
+/// Captures the table and compares it with what was to be built.
 pub(crate) async fn check_definition(
     connection: &mut PgConnection,
     wanted: &TableDefinition,

@@ -25,7 +25,7 @@ const ATTEMPT: Duration = Duration::from_millis(100);
 /// Between attempts others go on: with these two figures readers behind one idle transaction lost 10 % of their time;
 /// with attempts of seconds they lost all of it.
 const PAUSE: Duration = Duration::from_secs(1);
-/// When, within an attempt, to ask who is in the way: after the attempt nobody knows.
+/// When, within an attempt, to query what blocks it: after the attempt that is not known.
 const ASK_AFTER: Duration = Duration::from_millis(50);
 
 /// Takes the lock that keeps other runs out, for as long as the connection lives. It dies with the process: a holder
@@ -36,7 +36,7 @@ pub(crate) async fn lock_run(
     progress: &dyn Progress,
 ) -> Result<(), MigratorError> {
     let begun = Instant::now();
-    let mut said = false;
+    let mut announced = false;
     loop {
         let taken: bool = sqlx::query_scalar("SELECT pg_catalog.pg_try_advisory_lock($1)")
             .bind(RUN_KEY)
@@ -59,9 +59,9 @@ pub(crate) async fn lock_run(
                 .map_or_else(|| "it ended just now; run this again".to_owned(), |holder| holder.to_string());
             return Err(MigratorError::Locked { holder });
         }
-        if !said && patience == GRACE_OF_THE_DEAD {
+        if !announced && patience == GRACE_OF_THE_DEAD {
             progress.note("another run's process is gone; waiting for the server to let its lock go");
-            said = true;
+            announced = true;
         }
         if progress.interrupted() {
             return Err(MigratorError::Interrupted);
@@ -107,7 +107,7 @@ pub(crate) async fn lock_head(
         Err(StoreError::Database(error)) if is_lock_timeout(&error) => Err(MigratorError::LockTimeout {
             waited_seconds: limit.as_secs(),
             blockers: if seen.is_empty() {
-                "nobody who stayed long enough to be seen".to_owned()
+                "no session that stayed long enough to be seen".to_owned()
             } else {
                 seen
             },
@@ -166,7 +166,7 @@ pub(crate) enum Head {
 }
 
 /// Locks tables against everybody, readers too, within `limit`: short attempts with pauses, so that the users' work
-/// goes on in between. `watcher` is a second connection that asks who is in the way while an attempt waits.
+/// goes on in between. `watcher` is a second connection that queries what blocks an attempt while that waits.
 /// Must run inside a transaction. Tables that the role may not lock are left out: they are locked by the DDL itself.
 pub(crate) async fn lock_tables(
     connection: &mut PgConnection,
@@ -200,7 +200,7 @@ pub(crate) async fn lock_tables(
         sqlx::raw_sql(&format!("SAVEPOINT attempt; SET LOCAL lock_timeout = {}", ATTEMPT.as_millis()))
             .execute(&mut *connection)
             .await?;
-        // Who is in the way is asked in the middle of an attempt; one that succeeds does not wait for the answer.
+        // The blockers are queried in the middle of an attempt; one that succeeds does not wait for the result.
         let mut blockers = Ok(String::new());
         let asking = async {
             blockers = self::blockers(watcher, me).await;
@@ -237,7 +237,7 @@ pub(crate) async fn lock_tables(
         }
         if begun.elapsed() + PAUSE >= limit {
             let blockers = if last_seen.is_empty() {
-                "nobody who stayed long enough to be seen".to_owned()
+                "no session that stayed long enough to be seen".to_owned()
             } else {
                 last_seen
             };

@@ -12,7 +12,7 @@ pub struct Operator {
     pub actor: String,
     /// The machine.
     pub host: String,
-    /// Why, if they said so.
+    /// Why, if given.
     pub reason: Option<String>,
 }
 

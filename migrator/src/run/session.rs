@@ -1,4 +1,4 @@
-//! A run from its lock to its end: two connections, the journal, progress, clocks. Each direction says only what it does in between.
+//! A run from its lock to its end: two connections, the journal, progress, clocks. Each direction adds only its own steps.
 
 use super::journal::{self, Begin, Journal};
 use super::lock::{self, Head};
@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// How a run is carried out, whatever it does.
+/// What every run needs to know.
 #[derive(Clone, Copy)]
 pub(crate) struct RunParameters<'a> {
     pub database: &'a Database,

@@ -36,7 +36,7 @@ pub(crate) struct ToTranslate<'a> {
     pub pointers: &'a Pointers,
 }
 
-/// What the project's history gains; nothing if it cannot be told, which is noted.
+/// What the project's history gains; none if it cannot be translated, which is noted.
 pub(crate) fn phases_of_project(
     project: ToTranslate<'_>,
     options: &PlanOptions,
@@ -45,7 +45,7 @@ pub(crate) fn phases_of_project(
     let ToTranslate { id: project, range, rows, known, written, pointers } = project;
     let mut otherwise = Vec::new();
     let open = known.filter(|folded| folded.timeline.project().is_some());
-    let told = match open {
+    let events = match open {
         None if rows.is_empty() => Err(Untranslatable::NoPhases.into()),
         None => legacy::adopt(range, rows.to_vec()).map_err(DoesNotFit::from).map(|mut adopted| {
             otherwise = share(&mut adopted, range, pointers, options.boundary);
@@ -59,8 +59,8 @@ pub(crate) fn phases_of_project(
         }),
         Some(folded) => again(folded, range, rows, written),
     };
-    let (source, events): (Source, Vec<TimelineEvent>) = match told {
-        Ok(told) => told,
+    let (source, events): (Source, Vec<TimelineEvent>) = match events {
+        Ok(translated) => translated,
         Err(DoesNotFit::Untranslatable(Untranslatable::NoPhases)) if options.repair => {
             findings.note(Code::ProjectRepaired, "projects", project, "gets a default phase without money");
             let none = Timeline::default();
@@ -103,7 +103,7 @@ pub(crate) fn phases_of_project(
     })
 }
 
-/// Gives the phases of a project that the log does not know the days of the boundary asked for. `adopted` have the
+/// Gives the phases of a project that the log does not know the dates of the requested boundary. `adopted` have the
 /// midpoint's. Returns what the other boundary would give them; nothing if there is nothing to share.
 fn share(
     adopted: &mut [LegacyPhaseAdopted],
@@ -162,8 +162,8 @@ fn outcome(timeline: &Timeline) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// A project that the log knows. Its rows have the digest that the rollback wrote down: nobody touched them, and the
-/// timeline is the log's, whatever this program would have made of it.
+/// A project that the log knows. Its rows have the digest that the rollback recorded: they were not changed, and the
+/// timeline is the log's.
 fn again(
     folded: &FoldedTimeline,
     range: DateRange,

@@ -102,12 +102,12 @@ pub(super) async fn different_schema(connection: &mut PgConnection) -> Result<Ve
         return Ok(vec![old]);
     }
     let differences = phaseline_projections::schema_differences(connection).await?;
-    let told = differences.into_iter().map(|difference| {
+    let texts = differences.into_iter().map(|difference| {
         let remedy =
             if difference.repairable { "run: phaseline doctor --repair" } else { "run: phaseline doctor" };
         format!("{difference}; {remedy}")
     });
-    Ok(told.collect())
+    Ok(texts.collect())
 }
 
 /// What the migration itself added to `project_phases` is there.

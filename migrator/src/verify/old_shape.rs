@@ -110,7 +110,7 @@ fn phases(tables: &LegacyTables, reading: &LogReading, checks: &mut Checks) {
         };
         wrong.extend(differing_fields(raw, &row).into_iter().map(|what| format!("phase {}: {what}", raw.id)));
         if row.ordinal < last {
-            wrong.push(format!("phase {}: stands behind rows that it stood before", raw.id));
+            wrong.push(format!("phase {}: comes after rows that it came before", raw.id));
         }
         last = last.max(row.ordinal);
     }
@@ -163,10 +163,7 @@ fn links(tables: &LegacyTables, reading: &LogReading, runs: &[Run], checks: &mut
     }
     let restored = runs.last().and_then(|run| run.rolled_back.as_ref()).map(|done| done.assignments);
     if let Some(restored) = restored.filter(|restored| *restored != tables.assignments.len() as u64) {
-        wrong.push(format!(
-            "{} assignments stand where the rollback left {restored}",
-            tables.assignments.len()
-        ));
+        wrong.push(format!("{} assignments, the rollback left {restored}", tables.assignments.len()));
     }
     checks.beyond(
         "Checking every assignment points at the phase that the log says...",

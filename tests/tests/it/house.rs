@@ -1,6 +1,6 @@
 //! What `docs/architecture.md` promises about the code, held by reading the sources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -134,4 +134,68 @@ fn links_in_the_documents_lead_somewhere() {
     }
     assert!(links > 50, "{links}");
     assert_eq!(broken, Vec::<String>::new());
+}
+
+/// The top-level modules of a crate that each one imports by `crate::`, tests and comments left out.
+fn imports(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let source = root().join(folder);
+    let mut texts: BTreeMap<String, String> = BTreeMap::new();
+    for path in files(&source, "rs") {
+        let below = path.strip_prefix(&source).unwrap().components().next().unwrap();
+        let module = below.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+        if module == "lib" || module == "main" {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        *texts.entry(module).or_default() += &lines.collect::<Vec<_>>().join("\n");
+    }
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let imports = |module: &String, text: &String| {
+        let mut found = BTreeSet::new();
+        for rest in text.split("crate::").skip(1) {
+            let names: Vec<&str> = match rest.strip_prefix('{') {
+                Some(list) => list.split('}').next().unwrap().split([',', '{']).map(str::trim).collect(),
+                None => vec![rest],
+            };
+            let firsts = names.iter().map(|name| name.split(|c| !is_name(c)).next().unwrap());
+            found.extend(firsts.filter(|first| texts.contains_key(*first)).map(str::to_owned));
+        }
+        found.remove(module);
+        found
+    };
+    texts.iter().map(|(module, text)| (module.clone(), imports(module, text))).collect()
+}
+
+/// What a module reaches by imports, itself only if it lies on a circle.
+fn reached(graph: &BTreeMap<String, BTreeSet<String>>, module: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut next: Vec<&String> = graph[module].iter().collect();
+    while let Some(name) = next.pop() {
+        if found.insert(name.clone()) {
+            next.extend(&graph[name]);
+        }
+    }
+    found
+}
+
+/// The circles that are left, with the reason.
+#[test]
+fn modules_import_in_one_direction() {
+    let left = BTreeMap::from([
+        // A state of axum holds what its extractors need, and the extractors need the state.
+        ("api", &["auth", "health", "pool", "problem", "routes", "settings", "state", "telemetry", "work"][..]),
+        // The manual and the completions are made from the parser, which names every command.
+        ("cli", &["args", "command"]),
+        // An event that cannot be read is found in a stream, and marks that skip events are read like one.
+        ("store", &["skip", "stream", "unreadable"]),
+    ]);
+    for crate_name in ["domain", "store", "projections", "migrator", "api", "embedded", "cli"] {
+        let graph = imports(&format!("{crate_name}/src"));
+        assert!(graph.values().any(|imports| !imports.is_empty()), "{crate_name}: no import was found");
+        let circle: Vec<&str> =
+            graph.keys().filter(|module| reached(&graph, module).contains(*module)).map(String::as_str).collect();
+        assert_eq!(circle, left.get(crate_name).copied().unwrap_or_default(), "{crate_name}");
+    }
 }
