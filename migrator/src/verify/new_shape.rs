@@ -52,6 +52,7 @@ async fn ids(connection: &mut PgConnection, query: &str) -> Result<Vec<String>, 
     sqlx::query_scalar(query).fetch_all(connection).await
 }
 
+/// The users' runbook has these nine, in this order.
 async fn runbook(
     connection: &mut PgConnection,
     checks: &mut Checks,
@@ -59,7 +60,22 @@ async fn runbook(
 ) -> Result<(), MigratorError> {
     let phases: i64 =
         sqlx::query_scalar("SELECT count(*) FROM public.project_phases").fetch_one(&mut *connection).await?;
+    check_required_fields(connection, checks, phases).await?;
+    check_dropped_columns(connection, checks).await?;
+    check_date_order(connection, checks, phases).await?;
+    check_names(connection, checks, phases).await?;
+    check_project_ranges(connection, checks).await?;
+    check_total_budget(connection, checks, reading).await?;
+    check_date_indexes(connection, checks).await?;
+    by_date(connection, checks).await
+}
 
+/// Every phase has a name and dates.
+async fn check_required_fields(
+    connection: &mut PgConnection,
+    checks: &mut Checks,
+    phases: i64,
+) -> Result<(), MigratorError> {
     let missing = ids(
         connection,
         "SELECT 'phase ' || id FROM public.project_phases
@@ -73,6 +89,14 @@ async fn runbook(
         &format!("{} phases lack a name or a date", missing.len()),
         missing,
     );
+    Ok(())
+}
+
+/// The columns of the old shape are gone.
+async fn check_dropped_columns(
+    connection: &mut PgConnection,
+    checks: &mut Checks,
+) -> Result<(), MigratorError> {
     let there = has_column(connection, "project_phases", "phase_type").await?;
     checks.runbook(
         "Checking phase_type column is removed...",
@@ -89,6 +113,15 @@ async fn runbook(
         "project_phase_id column is still there",
         Vec::new(),
     );
+    Ok(())
+}
+
+/// No phase ends before it starts.
+async fn check_date_order(
+    connection: &mut PgConnection,
+    checks: &mut Checks,
+    phases: i64,
+) -> Result<(), MigratorError> {
     let reversed = ids(
         connection,
         "SELECT 'phase ' || id FROM public.project_phases WHERE start_date > end_date ORDER BY id",
@@ -101,6 +134,15 @@ async fn runbook(
         &format!("{} phases end before they start", reversed.len()),
         reversed,
     );
+    Ok(())
+}
+
+/// Every phase has a name that can be read.
+async fn check_names(
+    connection: &mut PgConnection,
+    checks: &mut Checks,
+    phases: i64,
+) -> Result<(), MigratorError> {
     let unnamed = ids(
         connection,
         "SELECT 'phase ' || id FROM public.project_phases WHERE name IS NULL OR btrim(name) = '' ORDER BY id",
@@ -116,6 +158,14 @@ async fn runbook(
         &format!("{} phases have no name", unnamed.len()),
         unnamed,
     );
+    Ok(())
+}
+
+/// The phases of a project begin and end with it.
+async fn check_project_ranges(
+    connection: &mut PgConnection,
+    checks: &mut Checks,
+) -> Result<(), MigratorError> {
     let uncovered = ids(
         connection,
         "SELECT pg_catalog.format('project %s: %s to %s, its phases %s to %s', p.id, p.start_date, p.end_date,
@@ -133,6 +183,15 @@ async fn runbook(
         &format!("{} projects are not covered from start to end", uncovered.len()),
         uncovered,
     );
+    Ok(())
+}
+
+/// The total is the log's.
+async fn check_total_budget(
+    connection: &mut PgConnection,
+    checks: &mut Checks,
+    reading: Option<&LogReading>,
+) -> Result<(), MigratorError> {
     // Projects that the log does not know yet are not in the sum: check 12 says which they are.
     let known: Vec<uuid::Uuid> = reading
         .map(|reading| {
@@ -163,6 +222,11 @@ async fn runbook(
         ),
         Vec::new(),
     );
+    Ok(())
+}
+
+/// The new table's own indexes are there.
+async fn check_date_indexes(connection: &mut PgConnection, checks: &mut Checks) -> Result<(), MigratorError> {
     let indexes: Vec<String> = ids(
         connection,
         "SELECT x.name FROM (VALUES ('ix_project_phases_start_date'), ('ix_project_phases_end_date')) x(name)
@@ -178,7 +242,6 @@ async fn runbook(
         &format!("missing: {}", indexes.join(", ")),
         Vec::new(),
     );
-    by_date(connection, checks).await?;
     Ok(())
 }
 

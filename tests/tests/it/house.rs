@@ -185,7 +185,10 @@ fn reached(graph: &BTreeMap<String, BTreeSet<String>>, module: &str) -> BTreeSet
 fn modules_import_in_one_direction() {
     let left = BTreeMap::from([
         // A state of axum holds what its extractors need, and the extractors need the state.
-        ("api", &["auth", "health", "pool", "problem", "routes", "settings", "state", "telemetry", "work"][..]),
+        (
+            "api",
+            &["auth", "health", "pool", "problem", "routes", "settings", "state", "telemetry", "work"][..],
+        ),
         // The manual and the completions are made from the parser, which names every command.
         ("cli", &["args", "command"]),
         // An event that cannot be read is found in a stream, and marks that skip events are read like one.
@@ -194,8 +197,11 @@ fn modules_import_in_one_direction() {
     for crate_name in ["domain", "store", "projections", "migrator", "api", "embedded", "cli"] {
         let graph = imports(&format!("{crate_name}/src"));
         assert!(graph.values().any(|imports| !imports.is_empty()), "{crate_name}: no import was found");
-        let circle: Vec<&str> =
-            graph.keys().filter(|module| reached(&graph, module).contains(*module)).map(String::as_str).collect();
+        let circle: Vec<&str> = graph
+            .keys()
+            .filter(|module| reached(&graph, module).contains(*module))
+            .map(String::as_str)
+            .collect();
         assert_eq!(circle, left.get(crate_name).copied().unwrap_or_default(), "{crate_name}");
     }
 }
