@@ -13,3 +13,5 @@ mod rebuild;
 mod round_trip;
 #[path = "definition/takeover.rs"]
 mod takeover;
+#[path = "definition/unknown.rs"]
+mod unknown;

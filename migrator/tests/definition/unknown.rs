@@ -1,0 +1,239 @@
+//! What this program does not know, or the server keeps for itself.
+
+use crate::obstacles::{ASSIGNMENTS, PHASES, found, sorted};
+use phaseline_migrator::definition::RebuiltTable;
+use sqlx::Connection;
+
+use crate::fixture::{Fixture, assert_same_dumps, definition_of, down, rebuild, up};
+
+/// Options and codes that a newer PostgreSQL may bring, put into the catalogue by hand.
+#[tokio::test]
+async fn what_this_program_does_not_know_is_refused_by_name_and_what_the_server_keeps_is_not() {
+    let fixture = Fixture::decorated();
+    let before = fixture.dumps();
+    // The server's own do not stand in the way, wherever they are, and are no part of the definition.
+    fixture.database.psql(
+        "UPDATE pg_class SET reloptions = array_append(reloptions, 'pg_relver=7') WHERE relname = 'project_phases';
+         UPDATE pg_class SET reloptions = array_append(reloptions, 'pg_relver=8')
+          WHERE oid = (SELECT reltoastrelid FROM pg_class WHERE relname = 'resource_assignments');
+         UPDATE pg_attribute SET attoptions = array_append(attoptions, 'pg_more=9')
+          WHERE attrelid = 'project_phases'::regclass AND attnum > 0",
+    );
+    assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, Vec::<String>::new());
+    let mut conn = fixture.connect().await;
+    let mut tx = conn.begin().await.unwrap();
+    for table in ["project_phases", "resource_assignments"] {
+        let json = serde_json::to_string(&definition_of(&mut tx, table).await).unwrap();
+        assert!(!json.contains("\"pg_"), "{json}");
+    }
+    tx.rollback().await.unwrap();
+    let kept = up(&mut conn).await;
+    down(&mut conn, &kept).await;
+    assert_same_dumps(&before, &fixture.dumps());
+
+    let refused = Fixture::bare();
+    refused.database.psql(
+        "UPDATE pg_class SET reloptions = '{fillfactor=70,shape=round}' WHERE relname = 'project_phases';
+         CREATE INDEX by_budget ON project_phases (total_budget) WITH (fillfactor = 60);
+         UPDATE pg_class SET reloptions = '{fillfactor=60,shape=flat}' WHERE relname = 'by_budget';
+         ALTER TABLE resource_assignments ADD COLUMN note text;
+         UPDATE pg_class SET reloptions = '{shape=square}'
+          WHERE oid = (SELECT reltoastrelid FROM pg_class WHERE relname = 'resource_assignments');
+         UPDATE pg_attribute SET attoptions = '{n_distinct=5,\"odd name=3\"}', attstorage = 'z'
+          WHERE attrelid = 'resource_assignments'::regclass AND attname = 'note';
+         UPDATE pg_class SET relreplident = 'z' WHERE relname = 'resource_assignments';
+         CREATE INDEX by_words ON resource_assignments USING gist (to_tsvector('simple', note) tsvector_ops (siglen = 100));
+         UPDATE pg_attribute SET attoptions = '{siglen=100,shape=1,pg_more=2}' WHERE attrelid = 'by_words'::regclass",
+    );
+    assert_eq!(
+        found(&refused, &[PHASES, ASSIGNMENTS]).await,
+        sorted(vec![
+            "public.project_phases: option shape of table public.project_phases",
+            "public.project_phases: option shape of index public.by_budget",
+            "public.resource_assignments: option toast.shape of table public.resource_assignments",
+            "public.resource_assignments: option odd name of column note of table public.resource_assignments",
+            "public.resource_assignments: column note of table public.resource_assignments (storage 'z')",
+            "public.resource_assignments: table public.resource_assignments (replica identity 'z')",
+            "public.resource_assignments: option shape of column to_tsvector of index public.by_words",
+            "public.resource_assignments: option pg_more of column to_tsvector of index public.by_words",
+        ])
+    );
+}
+
+/// The lists of options name nothing that the server does not know: each can be set.
+#[tokio::test]
+async fn every_option_that_is_carried_over_is_one_of_the_server() {
+    let fixture = Fixture::bare();
+    let before = fixture.dumps();
+    let version: u32 = fixture.database.psql("SHOW server_version_num").parse().unwrap();
+    let of_both = [
+        "autovacuum_enabled = on",
+        "autovacuum_freeze_max_age = 200000",
+        "autovacuum_freeze_min_age = 5",
+        "autovacuum_freeze_table_age = 5",
+        "autovacuum_multixact_freeze_max_age = 20000",
+        "autovacuum_multixact_freeze_min_age = 5",
+        "autovacuum_multixact_freeze_table_age = 5",
+        "autovacuum_vacuum_cost_delay = 5",
+        "autovacuum_vacuum_cost_limit = 5",
+        "autovacuum_vacuum_insert_scale_factor = 0.5",
+        "autovacuum_vacuum_insert_threshold = 5",
+        "autovacuum_vacuum_scale_factor = 0.5",
+        "autovacuum_vacuum_threshold = 5",
+        "log_autovacuum_min_duration = 5",
+        "vacuum_index_cleanup = off",
+        "vacuum_truncate = off",
+        // Since 18.
+        "autovacuum_vacuum_max_threshold = 5",
+        "vacuum_max_eager_freeze_failure_rate = 0.5",
+    ];
+    let known = if version >= 180_000 { &of_both[..] } else { &of_both[..16] };
+    let (table_options, toast_options) = (known.join(", "), format!("toast.{}", known.join(", toast.")));
+    for table in ["project_phases", "resource_assignments"] {
+        fixture.database.psql(&format!(
+            "ALTER TABLE {table} ADD COLUMN long text;
+             ALTER TABLE {table} SET ({table_options}, autovacuum_analyze_scale_factor = 0.5, autovacuum_analyze_threshold = 5,
+                 fillfactor = 50, parallel_workers = 2, toast_tuple_target = 200, user_catalog_table = on);
+             ALTER TABLE {table} SET ({toast_options});
+             ALTER TABLE {table} ALTER COLUMN id SET (n_distinct = 5, n_distinct_inherited = 6);
+             CREATE INDEX {table}_btree ON {table} (id) WITH (deduplicate_items = off, fillfactor = 50);
+             CREATE INDEX {table}_hash ON {table} USING hash (id) WITH (fillfactor = 50);
+             CREATE INDEX {table}_spgist ON {table} USING spgist (long) WITH (fillfactor = 50);
+             CREATE INDEX {table}_gist ON {table} USING gist (point(1, 2)) WITH (buffering = off, fillfactor = 50);
+             CREATE INDEX {table}_gin ON {table} USING gin ((ARRAY[long])) WITH (fastupdate = off, gin_pending_list_limit = 64);
+             CREATE INDEX {table}_brin ON {table} USING brin (id) WITH (autosummarize = on, pages_per_range = 5)"
+        ));
+    }
+    let decorated = fixture.dumps();
+    assert_ne!(before, decorated);
+    let open = RebuiltTable { expected_columns: None, ..PHASES };
+    assert_eq!(found(&fixture, &[open, ASSIGNMENTS]).await, Vec::<String>::new());
+    rebuild(&mut fixture.connect().await).await;
+    assert_same_dumps(&decorated, &fixture.dumps());
+}
+
+/// The lists of options lack nothing that the server knows: of all words in its program, those that it takes as options of a
+/// table, a column or an index raise no obstacle.
+#[tokio::test]
+async fn every_option_of_the_server_is_carried_over() {
+    let fixture = Fixture::bare();
+    let program = std::fs::read(fixture.database.cluster().binaries().program("postgres")).unwrap();
+    let of_name = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'_';
+    let mut words: Vec<&str> = program
+        .split(|byte| !of_name(byte))
+        .filter(|word| (6..=60).contains(&word.len()) && word.contains(&b'_'))
+        .filter_map(|word| std::str::from_utf8(word).ok())
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    // `fillfactor` and `buffering` have no underscore.
+    words.extend(["fillfactor", "buffering", "fastupdate", "autosummarize"]);
+    assert!(words.len() > 1_000 && words.contains(&"toast_tuple_target"), "{}", words.len());
+
+    let mut conn = fixture.connect().await;
+    sqlx::raw_sql(
+        "ALTER TABLE resource_assignments ADD COLUMN long text;
+         CREATE INDEX i_btree ON resource_assignments (id);
+         CREATE INDEX i_hash ON resource_assignments USING hash (id);
+         CREATE INDEX i_spgist ON resource_assignments USING spgist (long);
+         CREATE INDEX i_gist ON resource_assignments USING gist (point(1, 2));
+         CREATE INDEX i_gin ON resource_assignments USING gin ((ARRAY[long]));
+         CREATE INDEX i_brin ON resource_assignments USING brin (id);
+         CREATE TABLE set (statement text, option text)",
+    )
+    .execute(&mut conn)
+    .await
+    .unwrap();
+    // An option that the server does not know "unrecognized"; any other complaint is about the value.
+    sqlx::query(
+        "WITH target (statement) AS (VALUES
+             ('ALTER TABLE resource_assignments SET (%I = %L)'), ('ALTER TABLE resource_assignments SET (toast.%I = %L)'),
+             ('ALTER TABLE resource_assignments ALTER COLUMN id SET (%I = %L)'),
+             ('ALTER INDEX i_btree SET (%I = %L)'), ('ALTER INDEX i_hash SET (%I = %L)'),
+             ('ALTER INDEX i_spgist SET (%I = %L)'), ('ALTER INDEX i_gist SET (%I = %L)'),
+             ('ALTER INDEX i_gin SET (%I = %L)'), ('ALTER INDEX i_brin SET (%I = %L)'))
+         INSERT INTO set SELECT t.statement, w FROM target t, unnest($1::text[]) w",
+    )
+    .bind(&words)
+    .execute(&mut conn)
+    .await
+    .unwrap();
+    sqlx::raw_sql(
+        "DO $$ DECLARE s record; value text;
+         BEGIN
+             FOR s IN SELECT * FROM set LOOP
+                 -- Many values, since one is good for each option.
+                 FOREACH value IN ARRAY '{64,1,off,0.5,2000000,nonsense}'::text[] LOOP
+                     BEGIN
+                         EXECUTE format(s.statement, s.option, value);
+                         EXIT;
+                     EXCEPTION WHEN OTHERS THEN
+                         EXIT WHEN sqlerrm LIKE 'unrecognized %';
+                     END;
+                 END LOOP;
+             END LOOP;
+         END $$",
+    )
+    .execute(&mut conn)
+    .await
+    .unwrap();
+    let set: i64 = sqlx::query_scalar(
+        "SELECT sum(cardinality(reloptions)) FROM pg_class
+          WHERE oid IN ('resource_assignments'::regclass, 'i_btree'::regclass, 'i_gin'::regclass)",
+    )
+    .fetch_one(&mut conn)
+    .await
+    .unwrap();
+    assert!(set > 20, "{set}");
+    assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, Vec::<String>::new());
+}
+
+/// Since 18 NOT NULL is a constraint; only the plain one is carried over.
+#[tokio::test]
+async fn a_not_null_that_says_more_and_a_virtual_column_are_refused_by_name() {
+    let fixture = Fixture::bare();
+    if fixture.database.psql("SHOW server_version_num").parse::<u32>().unwrap() < 180_000 {
+        eprintln!("SKIPPED: before PostgreSQL 18 NOT NULL has no name");
+        return;
+    }
+    assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, Vec::<String>::new());
+    fixture.database.psql(
+        "ALTER TABLE project_phases RENAME CONSTRAINT project_phases_total_budget_not_null TO total_is_needed;
+         COMMENT ON CONSTRAINT resource_assignments_assignment_date_not_null ON resource_assignments IS 'every day';
+         ALTER TABLE resource_assignments ADD note text;
+         ALTER TABLE resource_assignments ADD CONSTRAINT resource_assignments_note_not_null NOT NULL note NOT VALID;
+         ALTER TABLE resource_assignments ADD currency text GENERATED ALWAYS AS ('EUR')",
+    );
+    assert_eq!(
+        found(&fixture, &[PHASES, ASSIGNMENTS]).await,
+        sorted(vec![
+            "public.project_phases: constraint total_is_needed on table public.project_phases",
+            "public.resource_assignments: constraint resource_assignments_assignment_date_not_null on table \
+             public.resource_assignments",
+            "public.resource_assignments: constraint resource_assignments_note_not_null on table \
+             public.resource_assignments",
+            "public.resource_assignments: column currency of table public.resource_assignments (virtual)",
+        ])
+    );
+    fixture.database.psql(
+        "ALTER TABLE project_phases RENAME CONSTRAINT total_is_needed TO project_phases_total_budget_not_null;
+         COMMENT ON CONSTRAINT resource_assignments_assignment_date_not_null ON resource_assignments IS NULL;
+         UPDATE resource_assignments SET note = '';
+         ALTER TABLE resource_assignments VALIDATE CONSTRAINT resource_assignments_note_not_null, DROP COLUMN currency",
+    );
+    assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, Vec::<String>::new());
+    // PostgreSQL cuts the parts of a name that is too long, the longer one first; any other name is the user's.
+    for length in [20, 26, 27, 33, 34, 40, 63] {
+        let column = "c".repeat(length);
+        fixture
+            .database
+            .psql(&format!("ALTER TABLE resource_assignments ADD {column} int NOT NULL DEFAULT 1"));
+        assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, Vec::<String>::new(), "{length}");
+        fixture.database.psql(&format!(
+            "ALTER TABLE resource_assignments DROP {column}, ADD {column} int CONSTRAINT mine_not_null NOT NULL DEFAULT 1"
+        ));
+        let [mine] = &found(&fixture, &[PHASES, ASSIGNMENTS]).await[..] else { panic!("{length}") };
+        assert!(mine.contains("constraint mine_not_null"), "{mine}");
+        fixture.database.psql(&format!("ALTER TABLE resource_assignments DROP {column}"));
+    }
+}

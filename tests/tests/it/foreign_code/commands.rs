@@ -1,0 +1,135 @@
+//! Commands: whose rights triggers and deferred code have.
+
+use super::*;
+
+#[tokio::test]
+async fn triggers_that_commands_fire_run_as_the_owner_of_their_table_at_once_and_at_the_end() {
+    let planner = Planner::new().await;
+    try_migrate(planner.database.url()).await.unwrap();
+    planner.plant(
+        "CREATE TRIGGER planted BEFORE INSERT OR UPDATE ON project_phases FOR EACH ROW EXECUTE FUNCTION plant_trigger();
+         CREATE TRIGGER planted BEFORE UPDATE ON projects FOR EACH ROW EXECUTE FUNCTION plant_trigger();
+         CREATE CONSTRAINT TRIGGER planted_late AFTER UPDATE ON project_phases DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION plant_trigger();
+         CREATE CONSTRAINT TRIGGER planted_late AFTER UPDATE ON projects DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION plant_trigger();
+         CREATE INDEX planted ON project_phases (plant_in(name));
+         ALTER TABLE project_phases ADD CHECK (plant_in(id) IS NOT NULL);
+         TRUNCATE loot",
+    );
+    planner.command().await;
+    planner.assert_nothing_gained("the commands");
+    // They did run.
+    assert_ne!(planner.database.psql("SELECT count(*) FROM loot"), "0");
+}
+
+/// The commands of a superuser run what the owner of the tables planted, in ways that only show at the end of the transaction.
+#[tokio::test]
+async fn what_a_caller_or_an_owner_defers_never_runs_with_the_rights_of_another() {
+    let planner = Planner::new().await;
+    try_migrate(planner.database.url()).await.unwrap();
+    planner.database.psql(&format!("GRANT phaseline_writer TO {}", planner.writer));
+    let row = planner.database.psql(
+        "SELECT p.project_id, p.id, (SELECT max(version) FROM phaseline.events e WHERE e.stream_id = p.project_id)
+           FROM project_phases p LIMIT 1",
+    );
+    let [project, phase, version] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
+    let attack = format!(
+        r#"BEGIN;
+           CREATE TEMP TABLE own (a int);
+           CREATE FUNCTION pg_temp.planted() RETURNS trigger LANGUAGE plpgsql AS
+               $$BEGIN INSERT INTO public.loot SELECT current_user; RETURN NULL; END$$;
+           CREATE CONSTRAINT TRIGGER c AFTER INSERT ON own DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+               EXECUTE FUNCTION pg_temp.planted();
+           INSERT INTO own VALUES (1);
+           SELECT verdict FROM phaseline.append(ARRAY['Timeline'], ARRAY['{project}'::uuid], ARRAY[{version}], ARRAY[1], ARRAY['{{}}'],
+               NULL, ARRAY[gen_random_uuid()], ARRAY['PhaseRenamed'], ARRAY[1],
+               ARRAY['{{"phase_id":"{phase}","name":"x"}}'], ARRAY[uuid_send(gen_random_uuid())]);
+           COMMIT"#
+    );
+    let writer = planner.url_of(&planner.writer);
+    let refused = planner.database.cluster().binaries().psql(&writer, &attack).unwrap_err().to_string();
+    assert!(refused.contains("first statement of its transaction that writes"), "{refused}");
+    planner.assert_nothing_gained("a trigger that the caller deferred");
+
+    // Code of the owner that defers another trigger leaves it to the end, where it has the session's rights.
+    planner.plant(
+        "CREATE TABLE late (a int);
+         CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+             EXECUTE FUNCTION plant_trigger();
+         CREATE FUNCTION defers() RETURNS trigger LANGUAGE plpgsql AS
+             $$BEGIN SET CONSTRAINTS ALL DEFERRED; INSERT INTO public.late VALUES (1); RETURN new; END$$;
+         CREATE TRIGGER defers BEFORE UPDATE ON project_phases FOR EACH ROW EXECUTE FUNCTION public.defers()",
+    );
+    let mut superuser = handle(planner.database.url()).connect("test").await.unwrap();
+    let refused = refuse_foreign_code_for_commands(&mut superuser).await.unwrap_err().to_string();
+    assert!(refused.contains("runs function public.defers()"), "{refused}");
+}
+
+/// Who may put triggers on a superuser's table gets none of the superuser's rights by commands.
+#[tokio::test]
+async fn commands_refuse_triggers_of_others_on_a_superusers_table() {
+    let planner = Planner::new().await;
+    let (role, writer) = (&planner.role, &planner.writer);
+    planner.database.psql(&format!(
+        "DO $$ DECLARE t record; BEGIN
+             FOR t IN SELECT oid::regclass AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+             LOOP EXECUTE format('ALTER TABLE %s OWNER TO postgres', t.name); END LOOP; END $$;
+         GRANT TRIGGER ON project_phases, projects TO {role}"
+    ));
+    let trigger = |table: &str, when: &str, function: &str| {
+        format!(
+            "CREATE TRIGGER planted BEFORE UPDATE ON {table} FOR EACH ROW {when} EXECUTE FUNCTION {function}()"
+        )
+    };
+    planner.plant(&trigger("project_phases", "", "plant_trigger"));
+    planner.assert_migration_refused("a trigger of another on a superuser's table").await;
+    planner.database.psql("DROP TRIGGER planted ON project_phases");
+    try_migrate(planner.database.url()).await.unwrap();
+    planner.database.psql(&format!("GRANT phaseline_writer TO {writer}"));
+    planner
+        .database
+        .psql("CREATE FUNCTION harmless() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'");
+    let row = planner.database.psql("SELECT project_id, id FROM project_phases LIMIT 1");
+    let [project, phase] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
+    let store = store(&planner.url_of(writer)).await;
+    let rename =
+        |name: &str| TimelineCommand::RenamePhase { phase_id: phase.parse().unwrap(), name: name.to_owned() };
+    let is_refused =
+        |result: Result<(), String>| result.err().is_some_and(|error| error.contains("a superuser, code of"));
+    planner.plant("CREATE DOMAIN planted_domain AS text CHECK (public.plant_in(value) <> '')");
+    for (when, function, refused) in [
+        ("", "plant_trigger", true),
+        ("WHEN (public.plant())", "harmless", true),
+        ("WHEN ((new.id::text)::public.planted_domain IS NOT NULL)", "harmless", true),
+        ("", "harmless", true),
+    ] {
+        planner.plant(&trigger("project_phases", when, function));
+        let name = format!("{function}{}", when.len());
+        let result = store.execute(project.parse().unwrap(), &rename(&name), Metadata::default()).await;
+        assert_eq!(
+            is_refused(result.map(drop).map_err(|error| error.to_string())),
+            refused,
+            "{when} {function}"
+        );
+        planner.assert_nothing_gained(function);
+        planner.database.psql("DROP TRIGGER planted ON project_phases");
+    }
+    // Where no other role may put triggers on the table, its conditions are the superuser's own.
+    planner.database.psql(&format!("REVOKE TRIGGER ON project_phases FROM {role}"));
+    for when in ["WHEN (new.name IS NOT NULL)", ""] {
+        planner.database.psql(&trigger("project_phases", when, "harmless"));
+        let name = format!("By the owner{when}");
+        store.execute(project.parse().unwrap(), &rename(&name), Metadata::default()).await.unwrap();
+        planner.database.psql("DROP TRIGGER planted ON project_phases");
+    }
+    // Who may refer to the table has deletions read a table of theirs, with the functions of its indexes.
+    planner.database.psql(&format!("GRANT REFERENCES, SELECT ON project_phases TO {role}"));
+    for follows in ["", "ON DELETE CASCADE"] {
+        planner.plant(&format!("CREATE TABLE refers (phase uuid REFERENCES project_phases {follows})"));
+        let result = store.execute(project.parse().unwrap(), &rename("Refers"), Metadata::default()).await;
+        assert!(is_refused(result.map(drop).map_err(|error| error.to_string())), "{follows}");
+        planner.plant("DROP TABLE refers");
+    }
+    store.execute(project.parse().unwrap(), &rename("Refers no more"), Metadata::default()).await.unwrap();
+}
