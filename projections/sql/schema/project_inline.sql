@@ -43,6 +43,10 @@ BEGIN
                            OR g.tgfoid <> ALL (ARRAY['"RI_FKey_check_ins"', '"RI_FKey_check_upd"']::regproc[]))) THEN
             PERFORM phaseline.refuse_foreign_triggers('public.project_phases');
         END IF;
+        -- What triggers of that table defer runs below.
+        IF opened THEN
+            PERFORM phaseline.refuse_foreign_triggers('public.projects');
+        END IF;
     END IF;
     -- A command that comes alone and changes one row where it is, as most do. Where that row is not found, what follows says why.
     IF NOT dated AND NOT with_places AND cardinality(event_types) = 1 THEN

@@ -1,6 +1,6 @@
--- Refuses to write to a table that belongs to a superuser while a role that is not one has code there: a role that may put triggers on a
--- table, or refer to it by foreign keys, need not own it, and the functions that write there have the owner's rights. The caller holds a
--- lock on the table that keeps new triggers and foreign keys away.
+-- Refuses that a superuser writes to a table on which a role that is not one has code: its owner, and roles that may put triggers on it or
+-- refer to it by foreign keys. The functions that write have the rights of a table's owner. The caller holds a lock on the table that
+-- keeps new triggers and foreign keys away.
 CREATE OR REPLACE FUNCTION phaseline.refuse_foreign_triggers(written regclass) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -22,15 +22,16 @@ BEGIN
             -- Deleting a row, or changing its key, reads that table, and writes to it if the key follows.
             SELECT format('foreign key %I of table %s refers to it', c.conname, c.conrelid::regclass), k.relowner
               FROM pg_constraint c JOIN pg_class k ON k.oid = c.conrelid
-             WHERE c.contype = 'f' AND c.confrelid = written) found
+             WHERE c.contype = 'f' AND c.confrelid = written
+            UNION ALL
+            SELECT 'it is another role''s', k.relowner FROM pg_class k WHERE k.oid = written) found
       LEFT JOIN pg_roles author ON author.oid = found.author
-      JOIN pg_class c ON c.oid = written
-      JOIN pg_roles owner ON owner.oid = c.relowner AND owner.rolsuper
+      JOIN pg_roles owner ON owner.rolname = current_user AND owner.rolsuper
      WHERE author.rolsuper IS NOT TRUE
      LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION '%: on table %, which belongs to %, a superuser, code of % would have that one''s rights', planted.what, written,
-            planted.owner, planted.author
+        RAISE EXCEPTION '%: on table %, which is written with the rights of %, a superuser, code of % would have these rights',
+            planted.what, written, planted.owner, planted.author
             USING ERRCODE = 'PL004', HINT = 'Nothing was written. Drop it, or give the table to a role that is no superuser and run: '
                 'phaseline doctor --repair';
     END IF;

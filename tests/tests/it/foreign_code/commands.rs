@@ -133,3 +133,34 @@ async fn commands_refuse_triggers_of_others_on_a_superusers_table() {
     }
     store.execute(project.parse().unwrap(), &rename("Refers no more"), Metadata::default()).await.unwrap();
 }
+
+/// What a trigger of one table defers runs when all rows are written, with the rights of the other table's owner.
+#[tokio::test]
+async fn commands_refuse_tables_of_two_owners_of_whom_one_is_a_superuser() {
+    let planner = Planner::new().await;
+    let (role, writer) = (&planner.role, &planner.writer);
+    try_migrate(planner.database.url()).await.unwrap();
+    planner
+        .database
+        .psql(&format!("GRANT phaseline_writer TO {writer}; ALTER TABLE project_phases OWNER TO postgres"));
+    let mut superuser = handle(planner.database.url()).connect("test").await.unwrap();
+    phaseline_projections::install(&mut superuser).await.unwrap();
+    let row = planner.database.psql("SELECT id, start_date, end_date + 1 FROM projects WHERE id IN (SELECT project_id FROM project_phases) LIMIT 1");
+    let [project, start, end] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
+    planner.plant(
+        "CREATE TABLE later (n int);
+         CREATE FUNCTION plant_later() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN SET CONSTRAINTS ALL DEFERRED; IF (SELECT count(*) FROM public.later) < 2 THEN INSERT INTO public.later VALUES (2); END IF;
+                    PERFORM public.plant(); RETURN NULL; END';
+         CREATE CONSTRAINT TRIGGER later AFTER INSERT ON later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION plant_later();
+         CREATE FUNCTION to_later() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.later VALUES (1); RETURN new; END';
+         CREATE TRIGGER to_later BEFORE UPDATE ON projects FOR EACH ROW EXECUTE FUNCTION to_later()",
+    );
+    let store = store(&planner.url_of(writer)).await;
+    let command =
+        TimelineCommand::Reschedule { start_date: start.parse().unwrap(), end_date: end.parse().unwrap() };
+    let result = store.execute(project.parse().unwrap(), &command, Metadata::default()).await;
+    let error = result.map(drop).unwrap_err().to_string();
+    assert!(error.contains("a superuser, code of") && error.contains(role), "{error}");
+    planner.assert_nothing_gained("a command");
+}
