@@ -113,9 +113,11 @@ const LOG: &str = "schema phaseline";
 pub(crate) async fn set(connection: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::raw_sql(include_str!("../sql/callers.sql")).execute(&mut *connection).await?;
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let mut changed = false;
     for Misowned { kind, object, wanted, .. } in
         misowned(connection).await?.into_iter().filter(|thing| thing.may_give)
     {
+        changed = true;
         let wanted = quoted(&wanted);
         // A new owner must be able to create there when it gets something.
         if kind != "SCHEMA" {
@@ -123,6 +125,10 @@ pub(crate) async fn set(connection: &mut PgConnection) -> Result<(), StoreError>
             sqlx::raw_sql(&grant).execute(&mut *connection).await?;
         }
         sqlx::raw_sql(&format!("ALTER {kind} {object} OWNER TO {wanted}")).execute(&mut *connection).await?;
+    }
+    if changed {
+        // What a role could use as an owner it needs as a privilege now.
+        sqlx::raw_sql(include_str!("../sql/callers.sql")).execute(&mut *connection).await?;
     }
     let creators: Vec<String> = sqlx::query_scalar(
         "SELECT pg_catalog.pg_get_userbyid(a.grantee)::text
