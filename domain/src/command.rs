@@ -44,6 +44,15 @@ pub enum ReplacementPhase {
     New(PhaseDraft),
 }
 
+impl ReplacementPhase {
+    /// The phase as it should be.
+    pub const fn draft(&self) -> &PhaseDraft {
+        match self {
+            Self::Existing(draft) | Self::New(draft) => draft,
+        }
+    }
+}
+
 /// What is to become of one phase; what is not stated stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PhaseChanges {

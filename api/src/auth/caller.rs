@@ -37,12 +37,17 @@ impl Caller {
         if self.scopes.contains(scope) { Ok(()) } else { Err(Denied::Scope(scope)) }
     }
 
-    /// Whether the caller may know of this project.
+    /// The caller, if it has this scope.
+    pub fn with_scope(self, scope: Scope) -> Result<Self, Denied> {
+        self.need(scope).map(|()| self)
+    }
+
+    /// Whether the caller may see this project.
     pub fn may_see(&self, project: ProjectId) -> bool {
         self.projects.as_ref().is_none_or(|projects| projects.contains(&project))
     }
 
-    /// Fails unless the caller may know of this project.
+    /// Fails unless the caller may see this project.
     pub fn need_project(&self, project: ProjectId) -> Result<(), Denied> {
         if self.may_see(project) { Ok(()) } else { Err(Denied::Project(project)) }
     }

@@ -94,7 +94,7 @@ pub(crate) struct FieldErrors {
 }
 
 /// A value that can be read from JSON.
-pub(crate) trait Shape: Sized {
+pub(crate) trait FromJson: Sized {
     /// The value; none if it cannot be read, which is noted.
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self>;
 }
@@ -161,7 +161,7 @@ impl FieldErrors {
     }
 
     /// A member that must be there.
-    pub(crate) fn required<T: Shape>(
+    pub(crate) fn required<T: FromJson>(
         &mut self,
         members: &Map<String, Value>,
         place: &JsonPath<'_>,
@@ -177,7 +177,7 @@ impl FieldErrors {
     }
 
     /// A member that may be absent or null.
-    pub(crate) fn optional<T: Shape>(
+    pub(crate) fn optional<T: FromJson>(
         &mut self,
         members: &Map<String, Value>,
         place: &JsonPath<'_>,
@@ -188,7 +188,7 @@ impl FieldErrors {
     }
 
     /// A member that may be absent; null is a value of its own.
-    pub(crate) fn given<T: Shape>(
+    pub(crate) fn given<T: FromJson>(
         &mut self,
         members: &Map<String, Value>,
         place: &JsonPath<'_>,
@@ -201,7 +201,7 @@ impl FieldErrors {
     }
 
     /// A member that may be absent, but not null.
-    pub(crate) fn stated<T: Shape>(
+    pub(crate) fn stated<T: FromJson>(
         &mut self,
         members: &Map<String, Value>,
         place: &JsonPath<'_>,
@@ -226,7 +226,7 @@ fn uuid(text: &str, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Uu
     }
 }
 
-impl Shape for Uuid {
+impl FromJson for Uuid {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         if let Value::String(text) = value {
             return uuid(text, place, faults);
@@ -236,19 +236,19 @@ impl Shape for Uuid {
     }
 }
 
-impl Shape for PhaseId {
+impl FromJson for PhaseId {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         Uuid::read(value, place, faults).map(Self::from)
     }
 }
 
-impl Shape for ProjectId {
+impl FromJson for ProjectId {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         Uuid::read(value, place, faults).map(Self::from)
     }
 }
 
-impl Shape for String {
+impl FromJson for String {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let text = value.as_str().map(ToOwned::to_owned);
         if text.is_none() {
@@ -258,7 +258,7 @@ impl Shape for String {
     }
 }
 
-impl Shape for i64 {
+impl FromJson for i64 {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let number = value.as_i64();
         if number.is_none() {
@@ -268,7 +268,7 @@ impl Shape for i64 {
     }
 }
 
-impl<T: Shape> Shape for Vec<T> {
+impl<T: FromJson> FromJson for Vec<T> {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let Some(list) = value.as_array() else {
             faults.note(place, "list_type", "Input should be a valid list");
@@ -281,7 +281,7 @@ impl<T: Shape> Shape for Vec<T> {
     }
 }
 
-impl Shape for NaiveDate {
+impl FromJson for NaiveDate {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let Some(text) = value.as_str() else {
             faults.note(place, "date_type", "Input should be a valid date");

@@ -3,15 +3,14 @@
 mod unread;
 
 use super::error::Failure;
-use super::validate::{FieldErrors, JsonPath, Shape, json};
+use super::validate::{FieldErrors, FromJson, JsonPath, json};
 use crate::auth::Caller;
 use crate::problem::{Problem, bad_request, internal, not_json};
 use crate::request;
 use crate::state::AppState;
 use crate::work::{LARGE, aside_if};
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH};
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::{IdempotencyKey, Metadata};
@@ -44,19 +43,6 @@ const NO_VERSION: i64 = -1;
 
 /// The namespace of ids that follow from an idempotency key.
 const CREATED: Uuid = Uuid::from_u128(0x3f0c_8a5e_9b1d_4c67_a2f4_5d80_e1b7_c936);
-
-/// The one variable part of a path, as it was sent.
-#[derive(Debug)]
-pub(crate) struct Segment(pub(crate) String);
-
-impl FromRequestParts<AppState> for Segment {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Infallible> {
-        let path = Path::<String>::from_request_parts(parts, app).await;
-        Ok(Self(path.map(|Path(text)| text).unwrap_or_default()))
-    }
-}
 
 /// A request whose body is still to be read.
 #[derive(Debug)]
@@ -113,7 +99,7 @@ pub(crate) struct Preconditions {
 impl WriteRequest {
     /// Reads the body, in which the route looks for a `T`; `faults` has what is wrong with the path. To be called when the
     /// caller is known to have the right to what it asks for: a large body costs time and memory.
-    pub(crate) async fn read<T: Shape + Send + 'static>(
+    pub(crate) async fn read<T: FromJson + Send + 'static>(
         &mut self,
         app: &AppState,
         mut faults: FieldErrors,
@@ -181,7 +167,7 @@ impl WriteRequest {
     }
 
     /// What it says beside its body.
-    pub(crate) fn envelope(&self, caller: &Caller, body: &Body) -> Result<Preconditions, Box<Problem>> {
+    pub(crate) fn preconditions(&self, caller: &Caller, body: &Body) -> Result<Preconditions, Box<Problem>> {
         let tag = self.one(IF_MATCH.as_str())?;
         let (expected, must_exist) = match tag {
             None => (None, false),

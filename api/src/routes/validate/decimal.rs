@@ -1,13 +1,13 @@
 //! Amounts, as texts or numbers. A number is taken by its shortest text, never by its binary value.
 
-use super::{FieldErrors, JsonPath, Shape};
+use super::{FieldErrors, FromJson, JsonPath};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 /// More digits than any amount has that the rules let pass.
 const MOST: i64 = 28;
 
-impl Shape for Decimal {
+impl FromJson for Decimal {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let text = match value {
             Value::String(text) => text.clone(),
