@@ -116,7 +116,7 @@ fn create(
     let invisible = phase::name_is_visible(Some(asked.id), &asked.name);
     match days::create(timeline, asked, neighbours) {
         Ok(events) => Refusal::unless_empty(invisible).map(|()| events),
-        Err(refusal) if refusal.breaks(Rule::V16) => Err(refusal),
+        Err(refusal) if refusal.breaks(Rule::TimelineOpen) => Err(refusal),
         Err(refusal) => {
             let all = refusal.into_violations().into_iter().chain(invisible);
             Refusal::unless_empty(all).map(|()| Vec::new())
@@ -234,19 +234,21 @@ fn created(draft: &PhaseDraft) -> Result<TimelineEvent, Refusal> {
 // rule and a value ever disagree, the command is refused rather than the value bent.
 
 fn days(id: Option<PhaseId>, start: NaiveDate, end: NaiveDate) -> Result<DateRange, Violation> {
-    DateRange::new(start, end).map_err(|error| Violation::of_value(&error, id, Rule::V8))
+    DateRange::new(start, end).map_err(|error| Violation::of_value(&error, id, Rule::DatesInOrder))
 }
 
 fn name(id: PhaseId, text: &str) -> Result<PhaseName, Violation> {
-    PhaseName::new(text).map_err(|error| Violation::of_value(&error, Some(id), Rule::V23))
+    PhaseName::new(text).map_err(|error| Violation::of_value(&error, Some(id), Rule::NameWithoutNul))
 }
 
 fn description(id: PhaseId, text: Option<&str>) -> Result<Option<Description>, Violation> {
-    text.map(Description::new).transpose().map_err(|error| Violation::of_value(&error, Some(id), Rule::V24))
+    text.map(Description::new)
+        .transpose()
+        .map_err(|error| Violation::of_value(&error, Some(id), Rule::DescriptionWithoutNul))
 }
 
 fn money(id: PhaseId, capital: Decimal, expense: Decimal) -> Result<Budget, Violation> {
     let parsed =
         || -> Result<Budget, InvalidValue> { Budget::new(Money::new(capital)?, Money::new(expense)?) };
-    parsed().map_err(|error| Violation::of_value(&error, Some(id), Rule::V12))
+    parsed().map_err(|error| Violation::of_value(&error, Some(id), Rule::AmountInRange))
 }

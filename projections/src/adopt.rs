@@ -10,8 +10,8 @@ use crate::{Access, refuse_foreign_code};
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 use phaseline_domain::event::{DefaultPhaseSupplied, PhaseAdopted, TimelineOpened};
 use phaseline_domain::{
-    Budget, DateRange, Description, Draft, DraftBudget, Money, PhaseId, PhaseName, ProjectId, Rule,
-    TimelineEvent, validate,
+    Budget, DateRange, Description, Draft, DraftBudget, Money, PhaseId, PhaseName, ProjectId, TimelineEvent,
+    validate,
 };
 use phaseline_store::{StoreError, copy};
 use rust_decimal::Decimal;
@@ -165,8 +165,8 @@ impl Unadopted {
             wrong.extend(
                 validate(range, &drafts)
                     .into_iter()
-                    // Rules about all phases together say nothing where one of them could not be read.
-                    .filter(|violation| complete || violation.rule > Rule::V5)
+                    // Coverage cannot be judged where a phase could not be read.
+                    .filter(|violation| complete || !violation.rule.is_about_coverage())
                     .map(|violation| match violation.phase_id {
                         Some(id) => format!("phase {id}: {} ({})", violation.message, violation.rule),
                         None => format!("{} ({})", violation.message, violation.rule),

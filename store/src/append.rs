@@ -197,19 +197,7 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
     if rows.len() != batch.len() {
         return Err(StoreError::CountMismatch { offered: batch.len() as u64, inserted: rows.len() as u64 });
     }
-    let verdicts = rows
-        .into_iter()
-        .map(|row| {
-            let (version, position) = (row.stream_version, row.last_position);
-            match row.verdict.as_str() {
-                "appended" => Verdict::Appended(Appended { version, position, recorded_at: row.at }),
-                "repeated" => Verdict::Repeated(Earlier { version, events: row.earlier_events.into() }),
-                "key_reused" => Verdict::KeyReused,
-                "not_accepting" => Verdict::NotAccepting,
-                _ => Verdict::Conflict { actual: version },
-            }
-        })
-        .collect();
+    let verdicts = rows.iter().map(VerdictRow::verdict).collect::<Result<_, _>>()?;
     Ok(BatchResult { verdicts, said })
 }
 
@@ -236,4 +224,43 @@ struct VerdictRow {
     at: DateTime<Utc>,
     earlier_events: i32,
     said: Option<String>,
+}
+
+impl VerdictRow {
+    fn verdict(&self) -> Result<Verdict, StoreError> {
+        let (version, position) = (self.stream_version, self.last_position);
+        Ok(match self.verdict.as_str() {
+            "appended" => Verdict::Appended(Appended { version, position, recorded_at: self.at }),
+            "repeated" => Verdict::Repeated(Earlier { version, events: self.earlier_events.into() }),
+            "key_reused" => Verdict::KeyReused,
+            "not_accepting" => Verdict::NotAccepting,
+            "conflict" => Verdict::Conflict { actual: version },
+            other => {
+                return Err(StoreError::SelfCheck(format!(
+                    "phaseline.append returned the verdict {other:?}, which this program does not know: check the timeline \
+                     before you send the command again"
+                )));
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_verdict_is_an_error_and_not_a_conflict() {
+        let row = |verdict: &str| VerdictRow {
+            command: 1,
+            verdict: verdict.to_owned(),
+            stream_version: 7,
+            last_position: 9,
+            at: DateTime::default(),
+            earlier_events: 0,
+            said: None,
+        };
+        assert_eq!(row("conflict").verdict().unwrap(), Verdict::Conflict { actual: 7 });
+        assert!(matches!(row("deferred").verdict(), Err(StoreError::SelfCheck(_))));
+    }
 }

@@ -181,7 +181,7 @@ impl IntoResponse for ProblemError {
                     .into_response()
             }
             Failure::Rules(violations) => match violations.first() {
-                Some(first) if first.rule == Rule::V16 => no_timeline().into_response(),
+                Some(first) if first.rule == Rule::TimelineOpen => no_timeline().into_response(),
                 first => {
                     let detail = first.map(|first| first.message.clone()).unwrap_or_default();
                     let (errors, more) = violations.errors();
@@ -253,17 +253,17 @@ fn count_more(body: &mut Value, more: usize) {
 /// A phase that does not exist comes before all other violations: the planner checks that first.
 fn broken_rules(violations: &RuleViolations) -> Response {
     if let Some(missing) =
-        violations.refusal.violations().iter().find(|violation| violation.rule == Rule::V18)
+        violations.refusal.violations().iter().find(|violation| violation.rule == Rule::PhaseExists)
     {
         return (StatusCode::NOT_FOUND, Json(json!({ "detail": missing.message }))).into_response();
     }
     let Some(first) = violations.first() else { return detail(crate::problem::internal()) };
-    if first.rule == Rule::V16 {
+    if first.rule == Rule::TimelineOpen {
         return detail(no_timeline());
     }
     let code = match first.rule {
-        Rule::V1 => "NO_PHASES",
-        Rule::V11 | Rule::V12 => "INVALID_BUDGET",
+        Rule::PhaseRequired => "NO_PHASES",
+        Rule::TotalIsSum | Rule::AmountInRange => "INVALID_BUDGET",
         _ => "VALIDATION_FAILED",
     };
     let (errors, more) = violations.errors();

@@ -169,8 +169,8 @@ pub(crate) fn store_failure(
         (_, Some("PL001")) if created.is_some() => {
             let id = created.unwrap_or_else(PhaseId::random);
             let refusal = Refusal::from(Violation {
-                rule: Rule::V20,
-                field: Rule::V20.field(),
+                rule: Rule::PhaseIdUnused,
+                field: Rule::PhaseIdUnused.field(),
                 message: format!("Phase with ID {id} already exists"),
                 phase_id: Some(id),
             });

@@ -79,14 +79,14 @@ pub(crate) async fn preview_or_open(
 }
 
 fn lacks_timeline(refusal: &Refusal) -> bool {
-    refusal.breaks(Rule::V16)
+    refusal.breaks(Rule::TimelineOpen)
 }
 
 fn range(Dates { start_date: start, end_date: end }: Dates) -> Result<DateRange, Failure> {
     DateRange::new(start, end).map_err(|_| {
         let refusal = Refusal::from(Violation {
-            rule: Rule::V21,
-            field: Rule::V21.field(),
+            rule: Rule::ProjectDatesInOrder,
+            field: Rule::ProjectDatesInOrder.field(),
             message: format!("Project end date ({end}) must be after project start date ({start})"),
             phase_id: None,
         });

@@ -184,7 +184,9 @@ async fn execute_on_phase(
     write: WriteCommand<'_>,
 ) -> Result<Executed, Failure> {
     match execute(app, write).await {
-        Err(Failure::Rules(violations)) if violations.refusal.breaks(Rule::V18) => Err(not_found(phase)),
+        Err(Failure::Rules(violations)) if violations.refusal.breaks(Rule::PhaseExists) => {
+            Err(not_found(phase))
+        }
         Err(Failure::Stale(stale)) if phase_of(&stale.current, phase).is_none() => Err(not_found(phase)),
         // The project was deleted, and the phase with it.
         Err(Failure::NotFound(_)) => Err(not_found(phase)),

@@ -58,6 +58,6 @@ fn one_unknown_phase_stops_the_whole_list_and_is_told_first() {
     list[1].id = id(7);
     let refusal = refusal(three_phases(), replace_all(&[1, 3, 7], list));
     let told: Vec<_> = broken(&refusal).into_iter().map(|(rule, _, _, n)| (rule, n)).collect();
-    assert_eq!(told, [(Rule::V18, Some(7)), (Rule::V6, Some(1))]);
+    assert_eq!(told, [(Rule::PhaseExists, Some(7)), (Rule::NameNotEmpty, Some(1))]);
     assert_eq!(refusal.to_string(), "Phase with ID 00000000-0000-0000-0000-000000000007 not found");
 }

@@ -87,7 +87,7 @@ async fn commands_that_come_together_share_transactions_and_have_their_own_verdi
                 assert_eq!(done.after.timeline.phases().len(), stamps.count());
             }
             Err(ExecuteError::Refused(refusal)) => {
-                assert!(n % 10 == 7 && refusal.breaks(Rule::V6), "{n}: {refusal}")
+                assert!(n % 10 == 7 && refusal.breaks(Rule::NameNotEmpty), "{n}: {refusal}")
             }
             Err(other) => panic!("{n}: {other}"),
         }
@@ -157,7 +157,10 @@ async fn what_another_process_wrote_is_seen_before_anything_is_refused_or_left_u
     let remove = TimelineCommand::RemovePhase { phase_id: id, neighbours: Neighbours::Adjust };
     ours.submit(request(project, remove)).await.unwrap();
     let gone = other.submit(request(project, rename(id, "x"))).await;
-    assert!(matches!(&gone, Err(ExecuteError::Refused(refusal)) if refusal.breaks(Rule::V18)), "{gone:?}");
+    assert!(
+        matches!(&gone, Err(ExecuteError::Refused(refusal)) if refusal.breaks(Rule::PhaseExists)),
+        "{gone:?}"
+    );
     assert_no_drift(&database).await;
 }
 

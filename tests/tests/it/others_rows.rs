@@ -173,7 +173,7 @@ async fn a_project_without_rows_that_gets_one_while_its_timeline_is_opened_is_ad
     add_phase(&database, project, id(11), "2025-01-01", "2025-12-31");
     sqlx::raw_sql("COMMIT").execute(&mut head).await.unwrap();
     let Err(ExecuteError::Refused(refusal)) = command.await.unwrap() else { panic!("opened beside the row") };
-    assert!(refusal.breaks(Rule::V17), "{refusal}");
+    assert!(refusal.breaks(Rule::OpenedOnce), "{refusal}");
     let rows = database.psql(&format!("SELECT id FROM public.project_phases WHERE project_id = '{project}'"));
     assert_eq!(rows.trim(), id::<PhaseId>(11).to_string());
 }

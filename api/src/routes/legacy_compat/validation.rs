@@ -3,8 +3,7 @@
 use super::read;
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::is_zero;
-use crate::routes::error::{PlannerError, field_errors};
-use crate::routes::execute::no_project;
+use crate::routes::error::{Failure, PlannerError, field_errors};
 use crate::routes::openapi::PlannerReadWithBodyErrors;
 use crate::routes::opening::dates_of;
 use crate::routes::path_id::PathId;
@@ -90,7 +89,8 @@ pub(super) async fn validation(
 ) -> Result<Json<Validation>, PlannerError> {
     let caller = caller?.with_scope(Scope::PhasesRead)?;
     let (project, phases, _body) = read::<Vec<CheckedPhase>>(&app, &caller, &project, &mut request).await?;
-    let found = project_view::current_project(&app, project).await?.ok_or_else(|| no_project(project))?;
+    let found = project_view::current_project(&app, project).await?;
+    let found = found.ok_or_else(|| Failure::NotFound(format!("Project {project} not found")))?;
     let range = dates_of(&found)?;
     let many = phases.len() >= MANY;
     let check = move || field_errors(&violations(range, &phases), &BTreeSet::new());

@@ -130,7 +130,7 @@ async fn a_closed_timeline_goes_on_where_it_ended_when_its_project_comes_back() 
     let open = TimelineCommand::Open { project_id: project, range, default_phase_id: id(7) };
     let refused = store.execute(project, &open, by("cy")).await;
     let Err(ExecuteError::Refused(refusal)) = refused else { panic!("{refused:?}") };
-    assert!(refusal.breaks(Rule::V17), "{refusal}");
+    assert!(refusal.breaks(Rule::OpenedOnce), "{refusal}");
     assert_eq!(row(&database, second), untouched);
     let done = store.execute(project, &rename(second, "Back"), by("cy")).await.unwrap();
     assert_eq!((done.version, done.after.timeline.phases().len()), (8, 1));
