@@ -1,10 +1,10 @@
 //! Adoption: projects whose rows in `project_phases` others wrote, and how the log takes them in as they stand.
 
-mod take_in;
+mod adopt_all;
 
-pub use take_in::{Adopted, Plan, Refused, TakenIn, need_commands, take_in};
+pub use adopt_all::{Adopted, AdoptionResult, Plan, Refused, adopt_all, need_commands};
 
-use crate::live::{LiveRow, NOBODY, select_list};
+use crate::live_row::{LiveRow, NIL_ID, select_list};
 use crate::project_phases::COLUMNS;
 use crate::{Access, refuse_foreign_code};
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
@@ -31,7 +31,7 @@ pub struct Unadopted {
 /// All projects that `known` does not know, by id, with the rows that they have in `project_phases`; or only those of
 /// them that were asked for. A project without a row is among them, and so are rows whose project is not in
 /// `public.projects`. Asks for no lock, and does not depend on the session's settings.
-pub async fn find(
+pub async fn find_unadopted(
     connection: &mut PgConnection,
     only: Option<&[ProjectId]>,
     known: impl Fn(ProjectId) -> bool,
@@ -40,12 +40,12 @@ pub async fn find(
     let among = only.map_or_else(String::new, |only| {
         let ids: Vec<String> = only.iter().map(ToString::to_string).collect();
         format!(
-            "WHERE coalesce(p.id, ph.project_id, {NOBODY}) = ANY ('{{{}}}'::pg_catalog.uuid[])",
+            "WHERE coalesce(p.id, ph.project_id, {NIL_ID}) = ANY ('{{{}}}'::pg_catalog.uuid[])",
             ids.join(",")
         )
     });
     let query = format!(
-        "SELECT coalesce(p.id, ph.project_id, {NOBODY}), p.id, pg_catalog.to_json(p.start_date) #>> '{{}}',
+        "SELECT coalesce(p.id, ph.project_id, {NIL_ID}), p.id, pg_catalog.to_json(p.start_date) #>> '{{}}',
                 pg_catalog.to_json(p.end_date) #>> '{{}}', ph.tableoid::bigint, {}
            FROM public.projects p FULL JOIN public.project_phases ph ON ph.project_id = p.id {among}",
         select_list()
@@ -80,7 +80,7 @@ pub async fn find(
 
 /// What the planner's tables say about one project, and the text that it was read from. Needs no rights on those tables,
 /// only those of the role `phaseline_writer`. None while the log takes no commands: then the table is the old one.
-pub async fn of_project(
+pub async fn read_unadopted(
     connection: &mut PgConnection,
     project: ProjectId,
 ) -> Result<Option<(Unadopted, String)>, StoreError> {
@@ -189,7 +189,7 @@ impl Unadopted {
     ///
     /// # Errors
     /// What is wrong with the project, in words, or that it has rows.
-    pub fn supplied(&self, phase_id: PhaseId) -> Result<Vec<TimelineEvent>, Vec<String>> {
+    pub fn with_default_phase(&self, phase_id: PhaseId) -> Result<Vec<TimelineEvent>, Vec<String>> {
         if !self.is_bare() {
             return Err(vec!["the project has rows in project_phases".to_owned()]);
         }

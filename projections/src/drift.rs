@@ -2,9 +2,9 @@
 
 mod project;
 
-pub use project::{Cure, Finding, ProjectDrift, ProjectDriftKind, look};
+pub use project::{Finding, ProjectDrift, ProjectDriftKind, Remedy, find_drift};
 
-use crate::live::{LiveRow, select_list};
+use crate::live_row::{LiveRow, select_list};
 use crate::project_phases::{COLUMNS, FoldedRow};
 use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code};
 use phaseline_domain::{PhaseId, ProjectId};
@@ -74,7 +74,7 @@ impl std::fmt::Display for Drift {
 }
 
 /// Every difference between the live rows and the fold, by project and phase, but for timelines in quarantine. Does not depend on the session's settings.
-pub async fn compare(connection: &mut PgConnection, log: &FoldedLog) -> Result<Vec<Drift>, StoreError> {
+pub async fn compare_rows(connection: &mut PgConnection, log: &FoldedLog) -> Result<Vec<Drift>, StoreError> {
     refuse_foreign_code(connection, Access::Read).await?;
     let live = LiveTable::read(connection, log, None, |_| false).await?;
     Ok(differences(log, |project| !log.quarantined.contains_key(project), |_| false, live))
@@ -141,7 +141,7 @@ impl<'a> LiveTable<'a> {
             }
             match known {
                 Some((expected, seen))
-                    if *seen == Seen::No && expected.is(&row) && !whole(&expected.project_id) =>
+                    if *seen == Seen::No && expected.matches(&row) && !whole(&expected.project_id) =>
                 {
                     *seen = Seen::Right;
                 }

@@ -7,7 +7,7 @@
 //! - [`inline`] keeps `project_phases` in the transaction of each append.
 //! - [`history`] tells a timeline's events to a person.
 //! - [`planner_view`] reads the planner's tables for a service, by functions.
-//! - [`live`] reads the table's rows as they stand, whatever they hold.
+//! - [`live_row`] reads the table's rows as they stand, whatever they hold.
 //! - [`drift`] compares the live tables with the fold; [`repair`] makes them what the log says; [`rebuild`] does both
 //!   for the whole of `project_phases`, as fast as the log can be read.
 
@@ -18,14 +18,14 @@ mod foreign_code;
 pub mod history;
 pub mod inline;
 pub mod legacy_phases;
-pub mod live;
+pub mod live_row;
 mod owners;
 pub mod planner_view;
 pub mod project_phases;
 pub mod rebuild;
 pub mod repair;
+mod row_writer;
 mod superuser_session;
-mod table;
 
 pub use fold::FoldedLog;
 pub use foreign_code::{Access, foreign_code, refuse_foreign_code, refuse_foreign_code_for_commands};
@@ -33,7 +33,7 @@ pub use history::HistoryEntry;
 pub use inline::ProjectPhases;
 pub use legacy_phases::LegacyPhaseRow;
 pub use owners::{Misowned, Owner, Ownership, misowned, ownership};
-pub use phaseline_store::{FoldedTimeline, Stamps};
+pub use phaseline_store::{FoldedTimeline, PhaseTimestamps};
 pub use project_phases::PhaseRow;
 pub use superuser_session::refuse_superuser;
 

@@ -1,7 +1,7 @@
 //! Repair: the planner's tables are made what the log says, and what that takes away is in the log first.
 
-use crate::drift::{Cure, DriftKind, Finding, ProjectDriftKind, look};
-use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code, table};
+use crate::drift::{DriftKind, Finding, ProjectDriftKind, Remedy, find_drift};
+use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code, row_writer};
 use chrono::{DateTime, Utc};
 use phaseline_domain::event::TimelineClosed;
 use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
@@ -63,36 +63,36 @@ pub async fn repair(
     projects: &[ProjectId],
     metadata: &Metadata,
 ) -> Result<Repaired, StoreError> {
-    repair_these(connection, log, projects, metadata, |finding| finding.cure() == Cure::Repair).await
+    repair_where(connection, log, projects, metadata, |finding| finding.remedy() == Remedy::Repair).await
 }
 
 /// The same for findings of one kind; all others are left.
-pub(crate) async fn repair_these(
+pub(crate) async fn repair_where(
     connection: &mut PgConnection,
     log: &mut FoldedLog,
     projects: &[ProjectId],
     metadata: &Metadata,
-    these: impl Fn(&Finding) -> bool,
+    wanted: impl Fn(&Finding) -> bool,
 ) -> Result<Repaired, StoreError> {
     let mut transaction =
         connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE").await?;
     let connection = &mut *transaction;
     refuse_foreign_code(connection, Access::Write).await?;
-    table::lock(connection, projects, &phases_of(log, projects)).await?;
+    row_writer::lock(connection, projects, &phases_of(log, projects)).await?;
     let read = log.position;
     log.catch_up(connection).await?;
     let caught_up = (log.position - read).unsigned_abs();
     let looked_at: BTreeSet<ProjectId> = projects.iter().copied().collect();
     let (findings, left): (Vec<Finding>, Vec<Finding>) =
-        look(connection, log, Some(projects)).await?.into_iter().partition(&these);
+        find_drift(connection, log, Some(projects)).await?.into_iter().partition(&wanted);
     if findings.is_empty() {
         return Ok(Repaired { position: log.position, left, caught_up, looked_at, ..Repaired::default() });
     }
     let repair_id = Uuid::now_v7();
     let work = Work::of(&findings, log);
     record(connection, log, repair_id, &findings, &work.closed, metadata).await?;
-    let deleted = table::delete(connection, &work.deleted).await?;
-    let updated = table::update(connection, &work.updated).await?;
+    let deleted = row_writer::delete(connection, &work.deleted).await?;
+    let updated = row_writer::update(connection, &work.updated).await?;
     let inserted = project_phases::insert(connection, &work.inserted).await?;
     // What others have added since the first look is theirs, and left.
     let key = |finding: &Finding| match finding {
@@ -100,10 +100,10 @@ pub(crate) async fn repair_these(
         Finding::Project(drift) => (drift.project_id, None),
     };
     let set_right: BTreeSet<_> = findings.iter().map(key).collect();
-    let (still, left): (Vec<Finding>, Vec<Finding>) = look(connection, log, Some(projects))
+    let (still, left): (Vec<Finding>, Vec<Finding>) = find_drift(connection, log, Some(projects))
         .await?
         .into_iter()
-        .partition(|finding| these(finding) && set_right.contains(&key(finding)));
+        .partition(|finding| wanted(finding) && set_right.contains(&key(finding)));
     if let Some(first) = still.first() {
         return Err(StoreError::SelfCheck(format!(
             "after the repair {} rows still differ from the log, so it was undone: a trigger or a rule on project_phases \

@@ -10,6 +10,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// Where a row is in its table: its `ctid`.
+pub type RowLocation = Arc<str>;
+
 /// One command's events: all of them are written, or none.
 #[derive(Clone, Debug)]
 pub struct Append {
@@ -23,8 +26,8 @@ pub struct Append {
     pub metadata: Metadata,
     /// What was read of the rows that the events adopt: the append compares it with what is there under the lock.
     pub witness: Option<String>,
-    /// Where the rows of the events' phases are, event by event, as far as known; the projection returns the new places then.
-    pub places: Option<Vec<Option<Arc<str>>>>,
+    /// Where the rows of the events' phases are, per event, as far as known. With it the projection returns the new locations.
+    pub row_locations: Option<Vec<Option<RowLocation>>>,
     /// The key under which the same request, sent again, is not carried out again.
     pub key: Option<IdempotencyKey>,
 }
@@ -72,8 +75,8 @@ pub struct Earlier {
 pub struct BatchResult {
     /// One for each command, in their order.
     pub verdicts: Vec<Verdict>,
-    /// What the projection said of the rows that it wrote, in its own JSON.
-    pub said: Option<String>,
+    /// The locations of the rows that the projection wrote, as JSON.
+    pub row_locations: Option<String>,
 }
 
 /// What became of one command.
@@ -158,9 +161,9 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
         batch.iter().map(|command| i32::try_from(command.events.len()).unwrap_or(i32::MAX)).collect();
     // Arrays in which nothing is said are left out: they need not be checked.
     let witnesses = batch.iter().map(|command| command.witness.as_deref());
-    let places = batch.iter().any(|command| command.places.is_some());
-    let places: Option<Vec<Option<&str>>> =
-        places.then(|| batch.iter().flat_map(|command| command.places()).collect());
+    let with_locations = batch.iter().any(|command| command.row_locations.is_some());
+    let row_locations: Option<Vec<Option<&str>>> =
+        with_locations.then(|| batch.iter().flat_map(|command| command.row_locations()).collect());
     let keys = || batch.iter().map(|command| command.key.as_ref());
     let mut rows: Vec<VerdictRow> = match sqlx::query_as(
         "SELECT command, verdict, stream_version, last_position, at, earlier_events, said
@@ -177,7 +180,7 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
     .bind(schemas)
     .bind(payloads)
     .bind(salts)
-    .bind(places)
+    .bind(row_locations)
     .bind(unless_empty(keys().map(|key| key.map(|key| key.scope.as_str()))))
     .bind(unless_empty(keys().map(|key| key.map(|key| key.key.as_str()))))
     .bind(unless_empty(keys().map(|key| key.map(|key| key.fingerprint.as_slice()))))
@@ -193,12 +196,12 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
         }
         Err(error) => return Err(error),
     };
-    let said = rows.pop_if(|row| row.command == 0).and_then(|row| row.said);
+    let row_locations = rows.pop_if(|row| row.command == 0).and_then(|row| row.row_locations);
     if rows.len() != batch.len() {
         return Err(StoreError::CountMismatch { offered: batch.len() as u64, inserted: rows.len() as u64 });
     }
     let verdicts = rows.iter().map(VerdictRow::verdict).collect::<Result<_, _>>()?;
-    Ok(BatchResult { verdicts, said })
+    Ok(BatchResult { verdicts, row_locations })
 }
 
 /// The values, or nothing if none of them is there.
@@ -208,9 +211,9 @@ fn unless_empty<T>(values: impl Iterator<Item = Option<T>>) -> Option<Vec<Option
 }
 
 impl Append {
-    /// Where the rows of its events' phases are, event by event.
-    fn places(&self) -> impl Iterator<Item = Option<&str>> {
-        (0..self.events.len()).map(|event| self.places.as_ref()?.get(event)?.as_deref())
+    /// The location of the row of each event's phase.
+    fn row_locations(&self) -> impl Iterator<Item = Option<&str>> {
+        (0..self.events.len()).map(|event| self.row_locations.as_ref()?.get(event)?.as_deref())
     }
 }
 
@@ -223,7 +226,8 @@ struct VerdictRow {
     last_position: i64,
     at: DateTime<Utc>,
     earlier_events: i32,
-    said: Option<String>,
+    #[sqlx(rename = "said")]
+    row_locations: Option<String>,
 }
 
 impl VerdictRow {
@@ -258,7 +262,7 @@ mod tests {
             last_position: 9,
             at: DateTime::default(),
             earlier_events: 0,
-            said: None,
+            row_locations: None,
         };
         assert_eq!(row("conflict").verdict().unwrap(), Verdict::Conflict { actual: 7 });
         assert!(matches!(row("deferred").verdict(), Err(StoreError::SelfCheck(_))));

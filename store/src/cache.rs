@@ -2,6 +2,7 @@
 //! the head's lock, and a row's place is looked at before it is used.
 
 use crate::FoldedTimeline;
+use crate::append::RowLocation;
 use phaseline_domain::{PhaseId, ProjectId};
 use quick_cache::sync::Cache;
 use quick_cache::{UnitWeighter, Weighter};
@@ -30,7 +31,7 @@ impl Weighter<ProjectId, Arc<FoldedTimeline>> for ByPhases {
 pub(crate) struct TimelineCache {
     timelines: Cache<ProjectId, Arc<FoldedTimeline>, ByPhases>,
     projects: Cache<PhaseId, ProjectId>,
-    places: Cache<PhaseId, Arc<str>, UnitWeighter>,
+    row_locations: Cache<PhaseId, RowLocation, UnitWeighter>,
     /// Timelines that were met in quarantine.
     quarantined: Cache<ProjectId, ()>,
 }
@@ -41,7 +42,7 @@ impl TimelineCache {
         Self {
             timelines: Cache::with_weighter(timelines, (timelines + phases) as u64, ByPhases),
             projects: Cache::new(phases),
-            places: Cache::new(phases),
+            row_locations: Cache::new(phases),
             quarantined: Cache::new(QUARANTINED),
         }
     }
@@ -89,7 +90,7 @@ impl TimelineCache {
     pub(crate) fn forget_everything(&self) {
         self.timelines.clear();
         self.projects.clear();
-        self.places.clear();
+        self.row_locations.clear();
         self.quarantined.clear();
     }
 
@@ -98,21 +99,21 @@ impl TimelineCache {
         self.projects.get(&phase)
     }
 
-    pub(crate) fn place(&self, phase: PhaseId) -> Option<Arc<str>> {
-        self.places.get(&phase)
+    pub(crate) fn row_location(&self, phase: PhaseId) -> Option<RowLocation> {
+        self.row_locations.get(&phase)
     }
 
-    /// Keeps what the projection said of the rows that it wrote: `{"phase id": place, ...}`.
-    pub(crate) fn keep_places(&self, said: &str) {
-        let places: std::collections::HashMap<PhaseId, Arc<str>> =
-            serde_json::from_str(said).unwrap_or_default();
-        for (phase, place) in places {
-            self.places.insert(phase, place);
+    /// Keeps what the projection json of the rows that it wrote: `{"phase id": place, ...}`.
+    pub(crate) fn keep_row_locations(&self, json: &str) {
+        let row_locations: std::collections::HashMap<PhaseId, RowLocation> =
+            serde_json::from_str(json).unwrap_or_default();
+        for (phase, location) in row_locations {
+            self.row_locations.insert(phase, location);
         }
     }
 
-    pub(crate) fn forget_places(&self) {
-        self.places.clear();
+    pub(crate) fn forget_row_locations(&self) {
+        self.row_locations.clear();
     }
 
     /// How many timelines are remembered.

@@ -11,7 +11,7 @@ mod snapshots;
 mod timed;
 
 pub(crate) use decide::{decided, is_large};
-pub(crate) use job::{Decision, Job, LoadedTimeline, Outcome};
+pub(crate) use job::{Job, LoadedTimeline, NoEffect, Outcome};
 pub(crate) use snapshots::OldSnapshotMonitor;
 
 use crate::append::{Append, Appended, BatchResult, Verdict};
@@ -22,7 +22,7 @@ use crate::stream::stream_of;
 use crate::{Committed, FoldedTimeline, Pace, StoreError};
 use chrono::{DateTime, Utc};
 use classify::{BatchError, busy, failed};
-use decide::{Decided, Decider, Step};
+use decide::{Decided, Decider, Decision};
 use job::too_late;
 use phaseline_domain::{ProjectId, TimelineEvent};
 use sqlx::PgPool;
@@ -44,7 +44,7 @@ const SMALL_POOL: u32 = 2;
 #[derive(Debug)]
 pub(crate) struct Committer {
     pub(crate) pool: PgPool,
-    pub(crate) memory: Arc<TimelineCache>,
+    pub(crate) cache: Arc<TimelineCache>,
     /// How long a statement of this pool's connections waits for a lock.
     pub(crate) patience: Duration,
     /// The connection of the last batch: the server's process behind it has all plans and pages at hand, which the next one
@@ -95,10 +95,10 @@ impl Committer {
             let batch = jobs.batch(first).await;
             self.settle(batch).await;
             if let Some(connection) = &mut self.kept
-                && !self.snapshots.look(connection, &self.memory).await
+                && !self.snapshots.check(connection, &self.cache).await
             {
                 self.kept = None;
-                self.memory.forget_everything();
+                self.cache.forget_everything();
             }
         }
     }
@@ -107,7 +107,7 @@ impl Committer {
     async fn settle(&mut self, mut batch: Vec<Job>) {
         // Those for one timeline stand together, each after those that came before it.
         batch.sort_by_key(|job| job.request.project);
-        let (mut prepared, mut nothing) = (Vec::<Prepared>::new(), Vec::new());
+        let (mut prepared, mut without_effect) = (Vec::<Prepared>::new(), Vec::new());
         for mut job in batch {
             let project = job.request.project;
             if job.is_too_late() {
@@ -117,31 +117,31 @@ impl Committer {
             let before = prepared.last().filter(|before| before.job.request.project == project);
             let follows = before.is_some();
             let decider =
-                Decider { memory: Arc::clone(&self.memory), needs_places: self.snapshots.is_held() };
-            let Some((mut job, step)) = decider.decide(job, before.map(|before| &before.predicted)).await
+                Decider { cache: Arc::clone(&self.cache), needs_row_locations: self.snapshots.is_held() };
+            let Some((mut job, decision)) = decider.decide(job, before.map(|before| &before.predicted)).await
             else {
                 continue;
             };
-            match step {
+            match decision {
                 Err(error) => job.answer(Err(error)),
-                Ok(Step::Nothing(decision, on)) => nothing.push((job, decision, on, follows)),
-                Ok(Step::Append(step)) => {
-                    let Decided { append, adoption, events: decided, predicted } = *step;
+                Ok(Decision::NoEffect(why, on)) => without_effect.push((job, why, on, follows)),
+                Ok(Decision::Append(decided)) => {
+                    let Decided { append, adoption, events: decided, predicted } = *decided;
                     prepared.push(Prepared { job, append, adoption, decided, predicted });
                 }
             }
         }
         let committed = self.append(prepared).await;
-        for (mut job, decision, on, predicted) in nothing {
+        for (mut job, why, on, predicted) in without_effect {
             let project = job.request.project;
             let version = on.folded.version;
             // Decided on what the commands before it in this batch lead to: true if those are in the log.
             let outcome = if !predicted {
-                Outcome::Nothing { decision, on }
+                Outcome::NoEffect { why, on }
             } else if committed.get(&project).is_some_and(|reached| *reached >= version) {
-                let known = self.memory.timeline(project).filter(|known| known.version == version);
+                let known = self.cache.timeline(project).filter(|known| known.version == version);
                 let on = known.map_or(on, |folded| LoadedTimeline { folded, adoption: None });
-                Outcome::Nothing { decision, on }
+                Outcome::NoEffect { why, on }
             } else {
                 Outcome::Lost(self.conflict(project, version))
             };
@@ -150,7 +150,7 @@ impl Committer {
     }
 
     fn conflict(&self, project: ProjectId, expected: i64) -> StoreError {
-        let actual = self.memory.timeline(project).map_or(0, |known| known.version);
+        let actual = self.cache.timeline(project).map_or(0, |known| known.version);
         StoreError::Conflict { stream: stream_of(project), expected, actual }
     }
 
@@ -246,7 +246,7 @@ impl Committer {
                 Ok(connection) => connection,
                 Err(error) => {
                     // Whatever comes back may have been restored from a backup.
-                    self.memory.forget_everything();
+                    self.cache.forget_everything();
                     return Err(error.into());
                 }
             },
@@ -261,7 +261,7 @@ impl Committer {
             }
         };
         drop(connection);
-        self.memory.forget_everything();
+        self.cache.forget_everything();
         let unknown = |error: &dyn std::fmt::Display| StoreError::OutcomeUnknown(error.to_string());
         let mut connection = self.pool.acquire().await.map_err(|_| unknown(&error))?;
         let mut appending = deadline
@@ -282,8 +282,8 @@ impl Committer {
     /// Answers each command by its verdict, and remembers what is in the log now. The answers go out together at the end: each
     /// wakes a task, and whoever runs it shall find all of this done.
     async fn answer(&self, prepared: &mut [Prepared], appending: BatchResult, done: &mut Done) {
-        if let Some(said) = &appending.said {
-            self.memory.keep_places(said);
+        if let Some(json) = &appending.row_locations {
+            self.cache.keep_row_locations(json);
         }
         let mut outcomes = Vec::with_capacity(prepared.len());
         for (one, verdict) in prepared.iter_mut().zip(appending.verdicts) {
@@ -306,7 +306,7 @@ impl Committer {
             });
         }
         for (project, state) in done.timelines.iter().filter(|(_, state)| state.version > 0) {
-            self.memory.keep(*project, Arc::clone(state));
+            self.cache.keep(*project, Arc::clone(state));
         }
         for (one, outcome) in prepared.iter_mut().zip(outcomes) {
             one.job.answer(outcome);
@@ -329,12 +329,12 @@ impl Prepared {
         let mut after = std::mem::take(&mut self.predicted);
         if let Some(before) = before {
             // They have their times now, which could not be predicted.
-            after.stamps.clone_from(&before.stamps);
+            after.timestamps.clone_from(&before.timestamps);
             after.position = before.position;
         }
         let mut pace = Pace::begin();
         for event in &decided {
-            after.stamp(event, at);
+            after.record_timestamps(event, at);
             pace.pause().await;
         }
         if !decided.is_empty() {

@@ -4,7 +4,7 @@
 //! one task that commits (`commit.rs`), and answers only what it knows: a command that wrote nothing was decided on a
 //! timeline that is known to have been the current one after the command was given.
 
-use crate::commit::{Decision, Job, LoadedTimeline, Outcome, decided, is_large};
+use crate::commit::{Job, LoadedTimeline, NoEffect, Outcome, decided, is_large};
 use crate::request::{Committed, ExecuteError, Preview, Request};
 use crate::stream::{history, skipped_of, stream_of};
 use crate::unreadable::StreamReader;
@@ -46,7 +46,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         // The version that the timeline is known to have reached after the command was given; unknown while what stands
         // in memory has not been compared with the log.
         let mut reached = None;
-        let mut start = match self.memory().timeline(project) {
+        let mut start = match self.cache().timeline(project) {
             Some(known) => LoadedTimeline { folded: known, adoption: None },
             None => {
                 let start = self.load(project).await?;
@@ -59,22 +59,22 @@ impl<P: InlineProjection> TimelineStore<P> {
         for _ in 0..=CONFLICT_RETRIES {
             match self.commit(Job::new(Arc::clone(&request), start)).await? {
                 Outcome::Committed(committed) => return Ok(committed),
-                Outcome::Repeated(earlier) => return Ok(self.retold(project, earlier).await?),
+                Outcome::Repeated(earlier) => return Ok(self.repeat(project, earlier).await?),
                 Outcome::Lost(error) => last_error = Some(error),
-                Outcome::Nothing { decision, on } => {
+                Outcome::NoEffect { why, on } => {
                     if reached.is_some_and(|reached| on.folded.version >= reached) {
-                        return self.conclude(&request, decision, on).await;
+                        return self.conclude(&request, why, on).await;
                     }
-                    let current = self.look_again(project).await?;
+                    let current = self.reload(project).await?;
                     if current.folded.version == on.folded.version {
-                        return self.conclude(&request, decision, on).await;
+                        return self.conclude(&request, why, on).await;
                     }
                     reached = Some(current.folded.version);
                     start = current;
                     continue;
                 }
             }
-            start = self.look_again(project).await?;
+            start = self.reload(project).await?;
             reached = Some(start.folded.version);
         }
         Err(last_error.unwrap_or(StoreError::Conflict {
@@ -99,16 +99,15 @@ impl<P: InlineProjection> TimelineStore<P> {
         opening: Option<&TimelineCommand>,
         command: &TimelineCommand,
     ) -> Result<Preview, StoreError> {
-        let start = match self.memory().timeline(project) {
-            Some(_) => self.look_again(project).await?,
+        let start = match self.cache().timeline(project) {
+            Some(_) => self.reload(project).await?,
             None => self.load(project).await?,
         };
         if !is_large(&start.folded, command) {
-            return Ok(foretell(start.folded, opening, command));
+            return Ok(predict(start.folded, opening, command));
         }
         let (opening, command) = (opening.cloned(), command.clone());
-        let deciding =
-            tokio::task::spawn_blocking(move || foretell(start.folded, opening.as_ref(), &command));
+        let deciding = tokio::task::spawn_blocking(move || predict(start.folded, opening.as_ref(), &command));
         deciding.await.map_err(|error| StoreError::SelfCheck(format!("a preview failed: {error}")))
     }
 
@@ -116,12 +115,12 @@ impl<P: InlineProjection> TimelineStore<P> {
     async fn conclude(
         &self,
         request: &Request,
-        decision: Decision,
+        why: NoEffect,
         on: LoadedTimeline,
     ) -> Result<Committed, ExecuteError> {
         let folded = on.folded;
-        match decision {
-            Decision::Unchanged => {
+        match why {
+            NoEffect::Unchanged => {
                 let adoption = on.adoption.map(|adoption| adoption.events).unwrap_or_default();
                 let (version, position) = (folded.version, folded.position);
                 Ok(Committed {
@@ -134,11 +133,11 @@ impl<P: InlineProjection> TimelineStore<P> {
                 })
             }
             // The same request may have been carried out while this one waited: then that is why it is refused now.
-            Decision::Refused(refusal) => match self.earlier(request).await? {
+            NoEffect::Refused(refusal) => match self.earlier(request).await? {
                 Some(earlier) => Ok(earlier),
                 None => Err(refusal.into()),
             },
-            Decision::Stale { expected } => match self.earlier(request).await? {
+            NoEffect::Stale { expected } => match self.earlier(request).await? {
                 Some(earlier) => Ok(earlier),
                 None => Err(ExecuteError::Stale { expected, current: folded }),
             },
@@ -164,19 +163,19 @@ impl<P: InlineProjection> TimelineStore<P> {
             Some((fingerprint, ..)) if fingerprint != key.fingerprint => Err(StoreError::KeyReused),
             Some((_, version, events)) => {
                 let earlier = Earlier { version, events: events.into() };
-                Ok(Some(retell(&mut connection, request.project, earlier).await?))
+                Ok(Some(read_earlier(&mut connection, request.project, earlier).await?))
             }
         }
     }
 
-    async fn retold(&self, project: ProjectId, earlier: Earlier) -> Result<Committed, StoreError> {
+    async fn repeat(&self, project: ProjectId, earlier: Earlier) -> Result<Committed, StoreError> {
         let mut connection = self.connection().await?;
-        retell(&mut connection, project, earlier).await
+        read_earlier(&mut connection, project, earlier).await
     }
 
     /// The timeline as it is in the log now: what is in memory, brought up to date.
-    async fn look_again(&self, project: ProjectId) -> Result<LoadedTimeline, StoreError> {
-        let Some(known) = self.memory().timeline(project) else { return self.load(project).await };
+    async fn reload(&self, project: ProjectId) -> Result<LoadedTimeline, StoreError> {
+        let Some(known) = self.cache().timeline(project) else { return self.load(project).await };
         let mut newer: Vec<RecordedTimeline> = Vec::new();
         let skipped = {
             let mut connection = self.connection().await?;
@@ -198,14 +197,14 @@ impl<P: InlineProjection> TimelineStore<P> {
         let unreadable = newer.iter().any(|event| matches!(event.content, Content::Unreadable(_)));
         let same = newer.first().is_some_and(|event| event.recorded.position == known.position);
         if !same || known.version == 0 || left_out || unreadable {
-            self.memory().forget(project);
+            self.cache().forget(project);
             return self.load(project).await;
         }
         let mut folded = known;
         if newer.len() > 1 {
             let changed = Arc::make_mut(&mut folded);
             newer.iter().skip(1).for_each(|event| changed.record(event));
-            self.memory().keep(project, Arc::clone(&folded));
+            self.cache().keep(project, Arc::clone(&folded));
         }
         if folded.timeline.project().is_none() {
             return self.load(project).await;
@@ -214,7 +213,7 @@ impl<P: InlineProjection> TimelineStore<P> {
     }
 }
 
-fn foretell(
+fn predict(
     before: Arc<FoldedTimeline>,
     opening: Option<&TimelineCommand>,
     command: &TimelineCommand,
@@ -228,7 +227,7 @@ fn foretell(
 }
 
 /// The answer that a request got when it came first, from the log.
-async fn retell(
+async fn read_earlier(
     connection: &mut PgConnection,
     project: ProjectId,
     earlier: Earlier,

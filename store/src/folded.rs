@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// When a phase came into being and when it last changed (UTC, as the planner writes them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamps {
+pub struct PhaseTimestamps {
     /// The row's time for an adopted phase, else the time of its first event.
     pub created_at: NaiveDateTime,
     /// The row's time for an adopted phase that nobody touched, else the time of its last event.
@@ -16,7 +16,7 @@ pub struct Stamps {
     pub old_updated_at: NaiveDateTime,
 }
 
-impl Stamps {
+impl PhaseTimestamps {
     const fn born(at: NaiveDateTime) -> Self {
         Self { created_at: at, updated_at: at, old_updated_at: at }
     }
@@ -32,7 +32,7 @@ pub struct FoldedTimeline {
     /// The aggregate.
     pub timeline: Timeline,
     /// Each phase's times.
-    pub stamps: BTreeMap<PhaseId, Stamps>,
+    pub timestamps: BTreeMap<PhaseId, PhaseTimestamps>,
     /// The stream's version.
     pub version: i64,
     /// The position of the stream's last event.
@@ -43,65 +43,66 @@ impl FoldedTimeline {
     /// Applies one event recorded at `recorded_at`.
     pub fn apply(&mut self, event: &TimelineEvent, recorded_at: NaiveDateTime) {
         self.timeline.evolve(event);
-        self.stamp(event, recorded_at);
+        self.record_timestamps(event, recorded_at);
     }
 
     /// The times' part of [`Self::apply`], for an event that the timeline knows already. All events of one command may be
     /// stamped after all were applied: no command's event depends on what a later one of the same command says of the phase.
-    pub(crate) fn stamp(&mut self, event: &TimelineEvent, recorded_at: NaiveDateTime) {
+    pub(crate) fn record_timestamps(&mut self, event: &TimelineEvent, recorded_at: NaiveDateTime) {
         match event {
             TimelineEvent::TimelineOpened(_) | TimelineEvent::TimelineRescheduled(_) => {}
-            TimelineEvent::TimelineClosed(_) => self.stamps.clear(),
-            TimelineEvent::PhaseCreated(e) => self.put(e.phase_id, Stamps::born(recorded_at)),
+            TimelineEvent::TimelineClosed(_) => self.timestamps.clear(),
+            TimelineEvent::PhaseCreated(e) => self.put(e.phase_id, PhaseTimestamps::born(recorded_at)),
             TimelineEvent::DefaultPhaseSupplied(e) => {
                 // Supplied once more, it has followed its project.
-                let created_at = self.stamps.get(&e.phase_id).map_or(recorded_at, |stamps| stamps.created_at);
-                self.put(e.phase_id, Stamps::of_row(created_at, recorded_at));
+                let created_at =
+                    self.timestamps.get(&e.phase_id).map_or(recorded_at, |timestamps| timestamps.created_at);
+                self.put(e.phase_id, PhaseTimestamps::of_row(created_at, recorded_at));
             }
             TimelineEvent::LegacyPhaseAdopted(e) => {
-                self.put(e.phase_id, Stamps::of_row(e.created_at, e.updated_at));
+                self.put(e.phase_id, PhaseTimestamps::of_row(e.created_at, e.updated_at));
             }
             TimelineEvent::PhaseAdopted(e) => {
-                self.put(e.phase_id, Stamps::of_row(e.created_at, e.updated_at));
+                self.put(e.phase_id, PhaseTimestamps::of_row(e.created_at, e.updated_at));
             }
-            TimelineEvent::LegacyRowRecorded(e) => self.touch(e.phase_id, |stamps| {
-                stamps.created_at = e.created_at;
+            TimelineEvent::LegacyRowRecorded(e) => self.touch(e.phase_id, |timestamps| {
+                timestamps.created_at = e.created_at;
                 // A time that the old planner set is newer than what the log knew; one that it left alone is not.
-                if e.updated_at != stamps.old_updated_at {
-                    stamps.updated_at = e.updated_at;
+                if e.updated_at != timestamps.old_updated_at {
+                    timestamps.updated_at = e.updated_at;
                 }
-                stamps.old_updated_at = e.updated_at;
+                timestamps.old_updated_at = e.updated_at;
             }),
             TimelineEvent::PhaseRemoved(e) => {
-                self.stamps.remove(&e.phase_id);
+                self.timestamps.remove(&e.phase_id);
             }
-            TimelineEvent::PhaseBudgeted(e) => self.touch(e.phase_id, |stamps| {
-                stamps.updated_at = recorded_at;
-                stamps.old_updated_at = recorded_at;
+            TimelineEvent::PhaseBudgeted(e) => self.touch(e.phase_id, |timestamps| {
+                timestamps.updated_at = recorded_at;
+                timestamps.old_updated_at = recorded_at;
             }),
             TimelineEvent::PhaseResized(_)
             | TimelineEvent::PhaseRenamed(_)
             | TimelineEvent::PhaseDescribed(_) => {
                 if let Some(id) = event.phase_id() {
-                    self.touch(id, |stamps| stamps.updated_at = recorded_at);
+                    self.touch(id, |timestamps| timestamps.updated_at = recorded_at);
                 }
             }
         }
         // A phase without a row in the old table would get one with the times that it has.
         let born =
             event.phase_id().and_then(|id| self.timeline.phase(id)).filter(|phase| phase.legacy.is_none());
-        if let Some(stamps) = born.and_then(|phase| self.stamps.get_mut(&phase.id)) {
-            stamps.old_updated_at = stamps.updated_at;
+        if let Some(timestamps) = born.and_then(|phase| self.timestamps.get_mut(&phase.id)) {
+            timestamps.old_updated_at = timestamps.updated_at;
         }
     }
 
-    fn put(&mut self, id: PhaseId, stamps: Stamps) {
-        self.stamps.insert(id, stamps);
+    fn put(&mut self, id: PhaseId, timestamps: PhaseTimestamps) {
+        self.timestamps.insert(id, timestamps);
     }
 
-    fn touch(&mut self, id: PhaseId, change: impl FnOnce(&mut Stamps)) {
-        if let Some(stamps) = self.stamps.get_mut(&id) {
-            change(stamps);
+    fn touch(&mut self, id: PhaseId, change: impl FnOnce(&mut PhaseTimestamps)) {
+        if let Some(timestamps) = self.timestamps.get_mut(&id) {
+            change(timestamps);
         }
     }
 
@@ -127,7 +128,7 @@ impl FoldedTimeline {
         match event {
             TimelineEvent::PhaseCreated(e) => {
                 self.timeline.evolve(event);
-                self.stamps.remove(&e.phase_id);
+                self.timestamps.remove(&e.phase_id);
             }
             TimelineEvent::PhaseRemoved(_) => self.apply(event, NaiveDateTime::default()),
             _ => self.timeline.evolve(event),

@@ -8,7 +8,7 @@
 
 use crate::copy::{self, Row};
 use crate::stream::TIMELINE;
-use crate::unreadable::{self, EventPlace};
+use crate::unreadable::{self, EventHeader};
 use crate::{StoreError, UnreadableEvent};
 use chrono::{DateTime, Utc};
 use phaseline_domain::TimelineEvent;
@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 /// Positions in one chunk: some 3 MB on the wire, so that a statement's own cost is nothing beside it, and a few chunks for
-/// each reader are little memory.
+/// each reader are little cache.
 const CHUNK: i64 = 10_000;
 /// Chunks that may be read or waiting, for each reader: one that is decoded, one that waits for its turn.
 const AHEAD: usize = 2;
@@ -58,7 +58,7 @@ impl LogEntry<'_> {
     /// What the timeline's event says, or why it cannot be read. Whether it can stand where it stands is not looked at.
     pub fn decode(&self) -> Option<Result<TimelineEvent, Box<UnreadableEvent>>> {
         let found = self.timeline?;
-        let place = EventPlace {
+        let place = EventHeader {
             position: self.position,
             stream_type: TIMELINE,
             stream_id: found.stream_id,

@@ -25,7 +25,7 @@ pub struct TimelineStore<P> {
     pub(crate) projection: P,
     /// Whether the schema was seen to be one that this program knows.
     known: Arc<AtomicBool>,
-    memory: Arc<TimelineCache>,
+    cache: Arc<TimelineCache>,
     queue: Arc<Batcher<Job>>,
     patience: Duration,
 }
@@ -37,7 +37,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             pool,
             projection,
             known: Arc::default(),
-            memory: Arc::new(TimelineCache::of(cache::TIMELINES)),
+            cache: Arc::new(TimelineCache::of(cache::TIMELINES)),
             queue: Arc::default(),
             patience: PATIENCE,
         }
@@ -74,7 +74,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         });
         read.await?;
         if unreadable {
-            self.memory.quarantine(project);
+            self.cache.quarantine(project);
         }
         Ok(())
     }
@@ -82,7 +82,7 @@ impl<P: InlineProjection> TimelineStore<P> {
     /// The same, remembering so many timelines between commands instead of [`cache::TIMELINES`].
     #[must_use]
     pub fn remembering(self, timelines: usize) -> Self {
-        Self { memory: Arc::new(TimelineCache::of(timelines)), ..self }
+        Self { cache: Arc::new(TimelineCache::of(timelines)), ..self }
     }
 
     /// The same over a pool whose connections wait for a lock for so long, instead of 5 s.
@@ -93,39 +93,39 @@ impl<P: InlineProjection> TimelineStore<P> {
 
     /// How many timelines are remembered.
     pub fn remembered(&self) -> usize {
-        self.memory.len()
+        self.cache.len()
     }
 
     /// The project in whose timeline a phase was seen, if it is remembered. Phases never change their project.
     pub fn remembered_project_of(&self, phase: PhaseId) -> Option<ProjectId> {
-        self.memory.project_of(phase)
+        self.cache.project_of(phase)
     }
 
     /// The events for which a timeline is in quarantine. Costs nothing but for a timeline that was met in quarantine before:
     /// that one is read again.
     pub async fn quarantine_of(&self, project: ProjectId) -> Result<Option<Quarantine>, StoreError> {
-        if !self.memory.is_quarantined(project) {
+        if !self.cache.is_quarantined(project) {
             return Ok(None);
         }
         match self.load(project).await {
             Err(StoreError::Quarantined { quarantine, .. }) => Ok(Some(quarantine)),
             Err(error @ StoreError::Database(_)) => Err(error),
             _ => {
-                self.memory.release(project);
+                self.cache.release(project);
                 Ok(None)
             }
         }
     }
 
-    pub(crate) fn memory(&self) -> &TimelineCache {
-        &self.memory
+    pub(crate) fn cache(&self) -> &TimelineCache {
+        &self.cache
     }
 
     /// Gives a command to the committing task.
     pub(crate) async fn commit(&self, job: Job) -> Result<Outcome, StoreError> {
         let committer = || Committer {
             pool: self.pool.clone(),
-            memory: Arc::clone(&self.memory),
+            cache: Arc::clone(&self.cache),
             patience: self.patience,
             kept: None,
             snapshots: crate::commit::OldSnapshotMonitor::default(),
@@ -150,12 +150,12 @@ impl<P: InlineProjection> TimelineStore<P> {
             read => read?,
         }
         if !quarantine.is_empty() {
-            self.memory.quarantine(project);
+            self.cache.quarantine(project);
             return Err(StoreError::Quarantined { project, quarantine });
         }
         if folded.timeline.project().is_some() {
             let folded = Arc::new(folded);
-            self.memory.keep(project, Arc::clone(&folded));
+            self.cache.keep(project, Arc::clone(&folded));
             return Ok(LoadedTimeline { folded, adoption: None });
         }
         // A project that the log does not know is no reason to say so while it takes no commands at all.

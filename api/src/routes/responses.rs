@@ -3,7 +3,7 @@
 use chrono::{NaiveDateTime, Timelike};
 use phaseline_domain::{Phase, PhaseId, ProjectId};
 use phaseline_projections::planner_view::{AssignmentDays, PlannerPhase};
-use phaseline_store::{FoldedTimeline, Stamps};
+use phaseline_store::{FoldedTimeline, PhaseTimestamps};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -75,7 +75,7 @@ impl PhaseResponse {
     /// A phase of a fold.
     fn of_fold(
         phase: &Phase,
-        stamps: &Stamps,
+        timestamps: &PhaseTimestamps,
         project: ProjectId,
         version: i64,
         days: &AssignmentDays,
@@ -92,8 +92,8 @@ impl PhaseResponse {
             total_budget: Some(phase.budget.total().to_string()),
             assignment_count: days.within(phase.range.start(), phase.range.end()),
             version,
-            created_at: Some(time(stamps.created_at)),
-            updated_at: Some(time(stamps.updated_at)),
+            created_at: Some(time(timestamps.created_at)),
+            updated_at: Some(time(timestamps.updated_at)),
         }
     }
 
@@ -106,7 +106,9 @@ impl PhaseResponse {
     ) -> Option<Vec<Self>> {
         let phases = folded.timeline.phases().iter();
         phases
-            .map(|phase| Some(Self::of_fold(phase, folded.stamps.get(&phase.id)?, project, version, days)))
+            .map(|phase| {
+                Some(Self::of_fold(phase, folded.timestamps.get(&phase.id)?, project, version, days))
+            })
             .collect()
     }
 }

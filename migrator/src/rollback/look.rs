@@ -135,7 +135,7 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
         if let Err(found) = links.see(event, log.skips(event.position)) {
             unreadable.add(*found);
         }
-        let happened = log.see_with(event, |timeline, happened| ledger.see(event, happened, timeline));
+        let happened = log.apply_with(event, |timeline, happened| ledger.see(event, happened, timeline));
         if let Some(happened) = happened
             && event.position > migration.position
         {
@@ -153,7 +153,7 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<Looked, Migrat
     .await?;
     unreadable.extend(&log.unreadable());
     findings.note_log(&inspector, &unreadable);
-    plan.drift = drift::compare(connection, &log).await?;
+    plan.drift = drift::compare_rows(connection, &log).await?;
     let mut pending = Pending::new(log, ledger);
     pending.close_gone(connection).await?;
     pending.adopt_unknown(connection, &mut findings).await?;

@@ -1,7 +1,7 @@
 //! Drift of whole projects beside that of rows: every finding, with what cures it.
 
 use super::{Drift, DriftKind, FEW, LiveTable, differences};
-use crate::live::LiveRow;
+use crate::live_row::LiveRow;
 use crate::{Access, FoldedLog, refuse_foreign_code};
 use phaseline_domain::ProjectId;
 use phaseline_store::{StoreError, copy};
@@ -51,7 +51,7 @@ pub enum ProjectDriftKind {
 /// What sets it right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Cure {
+pub enum Remedy {
     /// The table is made what the log says: `phaseline drift --repair`.
     Repair,
     /// The log takes the rows in: `phaseline adopt`.
@@ -72,14 +72,14 @@ impl Finding {
     }
 
     /// What sets it right.
-    pub const fn cure(&self) -> Cure {
+    pub const fn remedy(&self) -> Remedy {
         match self {
-            Self::Row(Drift { kind: DriftKind::UnknownProject, .. }) => Cure::Adopt,
-            Self::Row(_) => Cure::Repair,
+            Self::Row(Drift { kind: DriftKind::UnknownProject, .. }) => Remedy::Adopt,
+            Self::Row(_) => Remedy::Repair,
             Self::Project(drift) => match drift.kind {
-                ProjectDriftKind::ProjectGone { .. } => Cure::Repair,
-                ProjectDriftKind::ProjectDates { .. } => Cure::Reschedule,
-                ProjectDriftKind::ProjectWithoutPhases => Cure::AdoptRepair,
+                ProjectDriftKind::ProjectGone { .. } => Remedy::Repair,
+                ProjectDriftKind::ProjectDates { .. } => Remedy::Reschedule,
+                ProjectDriftKind::ProjectWithoutPhases => Remedy::AdoptRepair,
             },
         }
     }
@@ -118,7 +118,7 @@ impl std::fmt::Display for Finding {
 /// can be said. Reads the tables in several
 /// statements: in one snapshot with the log, or under its lock, they see one moment. Does not depend on the session's
 /// settings.
-pub async fn look(
+pub async fn find_drift(
     connection: &mut PgConnection,
     log: &FoldedLog,
     only: Option<&[ProjectId]>,

@@ -58,9 +58,9 @@ pub(crate) enum Outcome {
     /// Somebody else was faster; the error says who or what.
     Lost(StoreError),
     /// It writes nothing, decided on a timeline that was the current one at some time.
-    Nothing {
+    NoEffect {
         /// Why.
-        decision: Decision,
+        why: NoEffect,
         /// What it was decided on.
         on: LoadedTimeline,
     },
@@ -68,7 +68,7 @@ pub(crate) enum Outcome {
 
 /// Why a command writes nothing.
 #[derive(Debug)]
-pub(crate) enum Decision {
+pub(crate) enum NoEffect {
     /// It asks for what is so already.
     Unchanged,
     /// A rule refuses it.

@@ -113,7 +113,7 @@ async fn the_first_command_adopts_the_rows_and_the_history_shows_it() {
     assert_verified(database.url()).await;
     let log = folded(&database).await;
     let mut connection = handle(database.url()).connect("test").await.unwrap();
-    assert_eq!(phaseline_projections::drift::look(&mut connection, &log, None).await.unwrap(), []);
+    assert_eq!(phaseline_projections::drift::find_drift(&mut connection, &log, None).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Takes projects that the log does not know into it: all that it does not know, or those that were named, in one
 //! transaction.
 
-use super::{Unadopted, find};
-use crate::{Access, FoldedLog, FoldedTimeline, drift, project_phases, refuse_foreign_code, repair, table};
+use super::{Unadopted, find_unadopted};
+use crate::{
+    Access, FoldedLog, FoldedTimeline, drift, project_phases, refuse_foreign_code, repair, row_writer,
+};
 use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
 use phaseline_store::{Import, Metadata, StoreError, schema};
 use serde::Serialize;
@@ -51,13 +53,14 @@ impl Plan {
         only: Option<&[ProjectId]>,
         repair: bool,
     ) -> Result<Self, StoreError> {
-        let found = find(connection, only, |project| log.knows(project)).await?;
+        let found = find_unadopted(connection, only, |project| log.knows(project)).await?;
         let holders = if found.is_empty() { HashMap::new() } else { holders(log) };
         let mut plan = Self::default();
         for project in found {
             let project_id = project.project_id;
             let (bare, supplied) = (project.is_bare(), repair && project.is_bare());
-            let events = if supplied { project.supplied(PhaseId::random()) } else { project.events() };
+            let events =
+                if supplied { project.with_default_phase(PhaseId::random()) } else { project.events() };
             let mut reasons = held_elsewhere(&project, &holders);
             match events {
                 Ok(events) if reasons.is_empty() => {
@@ -135,7 +138,7 @@ fn held_elsewhere(project: &Unadopted, holders: &HashMap<PhaseId, ProjectId>) ->
 
 /// What was taken in.
 #[derive(Debug)]
-pub struct TakenIn {
+pub struct AdoptionResult {
     /// What was found under the locks; with anything refused, nothing was written.
     pub plan: Plan,
     /// The log's last position.
@@ -147,31 +150,31 @@ pub struct TakenIn {
 ///
 /// # Errors
 /// [`StoreError::NotAccepting`] if the old shape is live; the database's own.
-pub async fn take_in(
+pub async fn adopt_all(
     connection: &mut PgConnection,
     log: &mut FoldedLog,
     plan: &Plan,
     repair: bool,
     metadata: &Metadata,
-) -> Result<TakenIn, StoreError> {
+) -> Result<AdoptionResult, StoreError> {
     let projects = plan.projects();
     let mut transaction =
         connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE").await?;
     let connection = &mut *transaction;
     refuse_foreign_code(connection, Access::Write).await?;
-    table::lock(connection, &projects, &[]).await?;
+    row_writer::lock(connection, &projects, &[]).await?;
     log.catch_up(connection).await?;
     let plan = Plan::make(connection, log, Some(&projects), repair).await?;
     let position = log.position;
     if !plan.refused.is_empty() || plan.events.is_empty() {
-        return Ok(TakenIn { plan, position });
+        return Ok(AdoptionResult { plan, position });
     }
     let mut import = Import::begin(connection).await?;
     plan.write(&mut import, log, metadata).await?;
     log.position = import.finish().await?.position;
     plan.insert_supplied(connection, log).await?;
     let projects = plan.projects();
-    let different = drift::look(connection, log, Some(&projects)).await?;
+    let different = drift::find_drift(connection, log, Some(&projects)).await?;
     if let Some(first) = different.first() {
         return Err(StoreError::SelfCheck(format!(
             "after the adoption {} still differ from the log, so it was undone; the first: {first}",
@@ -179,7 +182,7 @@ pub async fn take_in(
         )));
     }
     transaction.commit().await?;
-    Ok(TakenIn { plan, position: log.position })
+    Ok(AdoptionResult { plan, position: log.position })
 }
 
 /// Fails unless this database has a log that takes commands.
