@@ -1,4 +1,4 @@
-//! The fold: what a history amounts to. Every read model is computed from it and from nothing else.
+//! The fold of the log into timelines, from which every read model is computed.
 
 use chrono::NaiveDateTime;
 use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineEvent};

@@ -1,5 +1,4 @@
-//! Rows of `project_phases` as they stand in the table: as text, so that whatever somebody wrote there can be compared,
-//! shown and refused in words.
+//! Current rows of `project_phases`, as text, so that any value in them can be compared, shown and refused.
 
 use crate::project_phases::COLUMNS;
 use phaseline_domain::{PhaseId, ProjectId};

@@ -1,4 +1,4 @@
-//! Rebuild: the whole log is folded anew, and `project_phases` becomes what comes out.
+//! Rebuild: folds the whole log, and makes `project_phases` agree with the result.
 //!
 //! The fold is in memory, so there is no second table: the live rows are compared with it as they pass, and only what
 //! differs is written, in place. Views, grants and foreign keys of the users stay on the table that they are on, and a

@@ -1,4 +1,4 @@
-//! Repair: the planner's tables are made what the log says, and what that takes away is in the log first.
+//! Repair: makes the planner's tables agree with the log, after recording in the log what it overwrites.
 
 use crate::drift::{DriftKind, Finding, ProjectDriftKind, Remedy, find_drift};
 use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code, row_writer};
@@ -25,7 +25,7 @@ struct DriftRepaired<'a> {
     missing_rows: Option<u64>,
 }
 
-/// What a repair did.
+/// The result of a repair.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Repaired {
     /// The repair's stream in the log; none if there was nothing to repair.
@@ -40,22 +40,22 @@ pub struct Repaired {
     pub deleted: u64,
     /// Timelines of projects that are gone.
     pub closed: u64,
-    /// What was set right, as it was found under the lock.
+    /// The repaired findings, as found under the lock.
     pub findings: Vec<Finding>,
-    /// What is left of these projects, for other cures.
+    /// The remaining findings of these projects, with other remedies.
     pub left: Vec<Finding>,
     /// Events that others appended since the log was read; they count.
     pub caught_up: u64,
-    /// The projects that were looked at.
+    /// The compared projects.
     pub looked_at: BTreeSet<ProjectId>,
 }
 
-/// Makes the rows of these projects what the log says, and closes the timelines of those that are gone: one short
-/// transaction, with everything compared anew under the locks. `log` is what was folded before; it is brought up to
+/// Makes the rows of these projects agree with the log, and closes the timelines of those that are gone: one short transaction, with
+/// everything compared again under the locks. `log` is what was folded before; it is brought up to
 /// date. Commands wait meanwhile, and what they wrote before counts.
 ///
 /// # Errors
-/// [`StoreError::NotAccepting`] if the old shape is live; [`StoreError::SelfCheck`] if something changes what is written;
+/// [`StoreError::NotAccepting`] in the legacy shape; [`StoreError::SelfCheck`] if something changes what is written;
 /// the database's own. Then nothing was written.
 pub async fn repair(
     connection: &mut PgConnection,
@@ -66,7 +66,7 @@ pub async fn repair(
     repair_where(connection, log, projects, metadata, |finding| finding.remedy() == Remedy::Repair).await
 }
 
-/// The same for findings of one kind; all others are left.
+/// Repairs only the wanted findings.
 pub(crate) async fn repair_where(
     connection: &mut PgConnection,
     log: &mut FoldedLog,
@@ -94,7 +94,7 @@ pub(crate) async fn repair_where(
     let deleted = row_writer::delete(connection, &work.deleted).await?;
     let updated = row_writer::update(connection, &work.updated).await?;
     let inserted = project_phases::insert(connection, &work.inserted).await?;
-    // What others have added since the first look is theirs, and left.
+    // Rows that others added since the comparison are kept.
     let key = |finding: &Finding| match finding {
         Finding::Row(drift) => (drift.project_id, Some(drift.phase_id)),
         Finding::Project(drift) => (drift.project_id, None),
@@ -161,7 +161,7 @@ impl Work {
                     DriftKind::Field { .. } => drop(differing.insert((drift.project_id, drift.phase_id))),
                     DriftKind::Unknown => work.deleted.push(drift.phase_id),
                     DriftKind::UnknownProject => {}
-                    // An id says nothing of which of them is meant: all go, and one that is right comes.
+                    // Rows with the same id cannot be told apart: all are deleted, and the right one is inserted.
                     DriftKind::Duplicate => {
                         work.deleted.push(drift.phase_id);
                         missing.insert((drift.project_id, drift.phase_id));
@@ -186,7 +186,7 @@ fn rows_of(log: &FoldedLog, phases: &BTreeSet<(ProjectId, PhaseId)>) -> Vec<Phas
         .collect()
 }
 
-/// Writes what is about to be changed into the log, and closes the timelines of projects that are gone.
+/// Records the findings in the log, and closes the timelines of projects that are gone.
 async fn record(
     connection: &mut PgConnection,
     log: &mut FoldedLog,

@@ -1,5 +1,5 @@
-//! A superuser's session on tables of a role that is none: refused. PostgreSQL runs code of a table's owner in it, also for a SELECT, in
-//! more ways than can be looked for. See `docs/security.md`.
+//! Refuses a superuser's session on tables of a role that is not a superuser. PostgreSQL runs code of a table's owner in it, also for a
+//! SELECT, in more ways than can be checked. See `docs/security.md`.
 
 use phaseline_store::StoreError;
 use sqlx::{FromRow, PgConnection};

@@ -1,8 +1,7 @@
-//! Group commit: one task takes the commands that wait, decides them in their order, and appends them in one transaction.
+//! Group commit: one task takes the waiting commands, decides them in order, and appends them in one transaction.
 //!
-//! Numbers behind the design, of a prototype without projection, 64 clients on two cores: a transaction for each command
-//! 16 400 events/s, one task that batches 44 000; two tasks that batch were slower than one. A command that comes alone is
-//! committed at once.
+//! Measured with a prototype without projection, 64 clients on two cores: one transaction per command 16 400 events/s, one batching
+//! task 44 000; two batching tasks were slower than one. A command that comes alone is committed at once.
 
 mod classify;
 mod decide;
@@ -37,7 +36,7 @@ use tokio::sync::oneshot;
 /// How long a connection is kept while no command comes.
 const IDLE_CONNECTION_TTL: Duration = Duration::from_secs(1);
 
-/// Of how many connections at most none is kept.
+/// Up to this size a pool's connection is not kept.
 const SMALL_POOL: u32 = 2;
 
 /// The committing task.
@@ -45,22 +44,21 @@ const SMALL_POOL: u32 = 2;
 pub(crate) struct Committer {
     pub(crate) pool: PgPool,
     pub(crate) cache: Arc<TimelineCache>,
-    /// How long a statement of this pool's connections waits for a lock.
+    /// The lock timeout of this pool's connections.
     pub(crate) patience: Duration,
-    /// The connection of the last batch: the server's process behind it has all plans and pages at hand, which the next one
-    /// from the pool has not.
+    /// The connection of the last batch: the server process behind it has cached plans and pages.
     pub(crate) kept: Option<PoolConnection<sqlx::Postgres>>,
-    /// Whether somebody holds an old snapshot, so that dead rows cannot be cleared.
+    /// Watches for old snapshots, which keep dead row versions.
     pub(crate) snapshots: OldSnapshotMonitor,
 }
 
-/// A command that was decided and is to be appended.
+/// A decided command to append.
 struct Prepared {
     job: Job,
     append: Append,
     adoption: Vec<TimelineEvent>,
     decided: Vec<TimelineEvent>,
-    /// What it leads to, as predicted.
+    /// The timeline after it, without timestamps.
     predicted: FoldedTimeline,
 }
 
@@ -105,7 +103,7 @@ impl Committer {
 
     /// Decides, appends and answers a batch.
     async fn settle(&mut self, mut batch: Vec<Job>) {
-        // Those for one timeline stand together, each after those that came before it.
+        // Groups the commands by timeline; the sort is stable, so they keep their order.
         batch.sort_by_key(|job| job.request.project);
         let (mut prepared, mut without_effect) = (Vec::<Prepared>::new(), Vec::new());
         for mut job in batch {
@@ -135,7 +133,7 @@ impl Committer {
         for (mut job, why, on, predicted) in without_effect {
             let project = job.request.project;
             let version = on.folded.version;
-            // Decided on what the commands before it in this batch lead to: true if those are in the log.
+            // The decision holds only if the commands before it in this batch are in the log.
             let outcome = if !predicted {
                 Outcome::NoEffect { why, on }
             } else if committed.get(&project).is_some_and(|reached| *reached >= version) {
@@ -233,8 +231,8 @@ impl Committer {
         }
     }
 
-    /// One call of the database. If the connection is lost on the way, the same batch is sent once more: what was written
-    /// the first time is found by its events' ids, and cannot be written twice.
+    /// One call of the database. If the connection is lost, the same batch is sent once more: events of the first call are found by
+    /// their ids, and cannot be written twice.
     async fn append_batch(
         &mut self,
         prepared: &[Prepared],
@@ -245,7 +243,7 @@ impl Committer {
             None => match self.pool.acquire().await {
                 Ok(connection) => connection,
                 Err(error) => {
-                    // Whatever comes back may have been restored from a backup.
+                    // The database may come back restored from a backup.
                     self.cache.forget_everything();
                     return Err(error.into());
                 }
@@ -254,7 +252,7 @@ impl Committer {
         let error = match deadline.verdicts(&mut connection, prepared, self.patience).await {
             Err(StoreError::Database(error)) if is_lost_connection(&error) => error,
             other => {
-                // A small pool may have no other connection for whoever comes next.
+                // A small pool may have no other connection for the next request.
                 self.kept =
                     Some(connection).filter(|_| self.pool.options().get_max_connections() > SMALL_POOL);
                 return other;
@@ -279,8 +277,8 @@ impl Committer {
         Ok(appending)
     }
 
-    /// Answers each command by its verdict, and remembers what is in the log now. The answers go out together at the end: each
-    /// wakes a task, and whoever runs it shall find all of this done.
+    /// Answers each command by its verdict, and updates the cache. The answers are sent last: each wakes a task, which must find
+    /// the cache up to date.
     async fn answer(&self, prepared: &mut [Prepared], appending: BatchResult, done: &mut Done) {
         if let Some(json) = &appending.row_locations {
             self.cache.keep_row_locations(json);
@@ -321,14 +319,14 @@ impl Borrow<Append> for Prepared {
 }
 
 impl Prepared {
-    /// The answer to a command that was appended; `before` is what those before it in the batch led to, if there are any.
+    /// The result of an appended command; `before` is the timeline after those before it in the batch.
     async fn committed(&mut self, before: Option<&Arc<FoldedTimeline>>, appended: Appended) -> Committed {
         let adoption = std::mem::take(&mut self.adoption);
         let decided = std::mem::take(&mut self.decided);
         let at = appended.recorded_at.naive_utc();
         let mut after = std::mem::take(&mut self.predicted);
         if let Some(before) = before {
-            // They have their times now, which could not be predicted.
+            // Their timestamps are known only now.
             after.timestamps.clone_from(&before.timestamps);
             after.position = before.position;
         }
@@ -354,7 +352,7 @@ impl Prepared {
     }
 }
 
-/// What the commands of a batch that were appended so far led to.
+/// The results of the appended commands of a batch.
 #[derive(Default)]
 struct Done {
     /// The last timeline of each project.
@@ -363,7 +361,7 @@ struct Done {
     reached: HashMap<ProjectId, i64>,
 }
 
-/// What was written of a command, if its events are in the log under their own ids.
+/// The result of an append, if its events are in the log under their ids.
 async fn find_appended(
     connection: &mut PoolConnection<sqlx::Postgres>,
     append: &Append,

@@ -1,8 +1,7 @@
-//! Commands: what is asked, what came of it, and the way from one to the other.
+//! Executes commands.
 //!
-//! All commands, whoever gives them, go through [`TimelineStore::submit`]. It finds the timeline, hands the command to the
-//! one task that commits (`commit.rs`), and answers only what it knows: a command that wrote nothing was decided on a
-//! timeline that is known to have been the current one after the command was given.
+//! All commands go through [`TimelineStore::submit`]. It loads the timeline and hands the command to the one task that commits
+//! (`commit.rs`). A command that writes nothing is answered only if its timeline was current after the command was submitted.
 
 use crate::commit::{Job, LoadedTimeline, NoEffect, Outcome, decided, is_large};
 use crate::request::{Committed, ExecuteError, Preview, Request};
@@ -16,11 +15,11 @@ use phaseline_domain::{ProjectId, TimelineCommand};
 use sqlx::PgConnection;
 use std::sync::Arc;
 
-/// How often a command is decided anew after somebody else was faster; each time somebody made progress.
+/// How often a command is decided again after another writer was faster; each time a writer made progress.
 const CONFLICT_RETRIES: usize = 20;
 
 impl<P: InlineProjection> TimelineStore<P> {
-    /// Carries out a command at whatever version: [`TimelineStore::submit`] in short.
+    /// Executes a command at any version, as [`TimelineStore::submit`].
     pub async fn execute(
         &self,
         project: ProjectId,
@@ -30,21 +29,21 @@ impl<P: InlineProjection> TimelineStore<P> {
         self.submit(Request::new(project, command.clone(), metadata)).await
     }
 
-    /// Decides a command against the timeline as it stands and appends what follows, together with the projection and the
-    /// key. If somebody else changed the timeline meanwhile, it is decided anew; with an expected version it is refused then.
-    /// Commands that come at the same time share a transaction, each with its own verdict.
+    /// Decides a command on the current timeline and appends its events, together with the projection and the key. If another
+    /// writer changed the timeline meanwhile, the command is decided again, or refused if it requires a version. Commands that
+    /// come at the same time share a transaction, each with its own verdict.
     ///
-    /// A project that has no timeline in the log, but rows that others wrote, is adopted by its first command: the
-    /// adoption's events come first, in the same append. A command that changes nothing adopts nothing.
+    /// A project without a timeline, but with rows of other programs, is adopted by its first command: the adoption's events
+    /// come first, in the same append. A command that changes nothing adopts nothing.
     ///
-    /// Once given to the committing task a command is carried out, even if nobody waits for its answer any more.
+    /// Once the committing task has a command, it executes it, even if the caller stops waiting.
     pub async fn submit(&self, request: Request) -> Result<Committed, ExecuteError> {
         if let Some(earlier) = self.earlier(&request).await? {
             return Ok(earlier);
         }
         let project = request.project;
-        // The version that the timeline is known to have reached after the command was given; unknown while what stands
-        // in memory has not been compared with the log.
+        // The version that the timeline has reached since the command was submitted; unknown until the cache was compared with the
+        // log.
         let mut reached = None;
         let mut start = match self.cache().timeline(project) {
             Some(known) => LoadedTimeline { folded: known, adoption: None },
@@ -84,7 +83,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         }))?
     }
 
-    /// Drops idempotency keys that are of no use any more, and says how many.
+    /// Deletes expired idempotency keys, and returns their number.
     pub async fn forget_idempotency_keys(&self) -> Result<i64, StoreError> {
         let mut connection = self.connection().await?;
         Ok(sqlx::query_scalar("SELECT phaseline.forget_idempotency_keys()")
@@ -92,7 +91,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             .await?)
     }
 
-    /// What a command would do to the timeline as it stands now; `opening` opens it first if there is none yet.
+    /// The effects of a command on the current timeline; `opening` opens it first if there is none.
     pub async fn preview(
         &self,
         project: ProjectId,
@@ -132,7 +131,7 @@ impl<P: InlineProjection> TimelineStore<P> {
                     repeated: false,
                 })
             }
-            // The same request may have been carried out while this one waited: then that is why it is refused now.
+            // The refusal may follow from the same request, executed while this one waited.
             NoEffect::Refused(refusal) => match self.earlier(request).await? {
                 Some(earlier) => Ok(earlier),
                 None => Err(refusal.into()),
@@ -144,7 +143,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         }
     }
 
-    /// What an earlier request with the same key led to, if there was one.
+    /// The result of an earlier request with the same key.
     async fn earlier(&self, request: &Request) -> Result<Option<Committed>, StoreError> {
         let Some(key) = &request.key else { return Ok(None) };
         let mut connection = self.connection().await?;
@@ -173,14 +172,14 @@ impl<P: InlineProjection> TimelineStore<P> {
         read_earlier(&mut connection, project, earlier).await
     }
 
-    /// The timeline as it is in the log now: what is in memory, brought up to date.
+    /// The current timeline of the log: the cached one, brought up to date.
     async fn reload(&self, project: ProjectId) -> Result<LoadedTimeline, StoreError> {
         let Some(known) = self.cache().timeline(project) else { return self.load(project).await };
         let mut newer: Vec<RecordedTimeline> = Vec::new();
         let skipped = {
             let mut connection = self.connection().await?;
             let skipped = skipped_of(&mut connection, project).await?;
-            // From the last known event on, so that it is seen whether it is still the same.
+            // From the last known event on, to check that it is still the same.
             let stream = stream_of(project);
             let first = known.version.max(1);
             let mut reader = StreamReader::new(project, known.timeline.project().is_some());
@@ -192,7 +191,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             .await?;
             skipped
         };
-        // What is left out may be part of what is remembered.
+        // A new mark may leave out an event that the cached timeline contains.
         let left_out = skipped.iter().any(|position| *position <= known.position);
         let unreadable = newer.iter().any(|event| matches!(event.content, Content::Unreadable(_)));
         let same = newer.first().is_some_and(|event| event.recorded.position == known.position);
@@ -226,7 +225,7 @@ fn predict(
     Preview { before, events, after }
 }
 
-/// The answer that a request got when it came first, from the log.
+/// The result of an earlier request, from the log.
 async fn read_earlier(
     connection: &mut PgConnection,
     project: ProjectId,

@@ -1,4 +1,4 @@
-//! The store of timelines: what it remembers, how it loads a timeline, and what the log says of one.
+//! The store of timelines: its cache, and how it loads a timeline from the log.
 
 use crate::batcher::Batcher;
 use crate::cache::{self, TimelineCache};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How long connections wait for a lock unless [`TimelineStore::waiting`] says otherwise.
+/// The default lock timeout; see [`TimelineStore::waiting`].
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The timelines in the log of one database. Clones share what they remember, and the task that commits.
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct TimelineStore<P> {
     pool: PgPool,
     pub(crate) projection: P,
-    /// Whether the schema was seen to be one that this program knows.
+    /// Whether the schema version was checked.
     known: Arc<AtomicBool>,
     cache: Arc<TimelineCache>,
     queue: Arc<Batcher<Job>>,
@@ -31,7 +31,7 @@ pub struct TimelineStore<P> {
 }
 
 impl<P: InlineProjection> TimelineStore<P> {
-    /// The store over a pool; `projection` finds what is to be adopted.
+    /// The store over a pool; `projection` finds the rows to adopt.
     pub fn new(pool: PgPool, projection: P) -> Self {
         Self {
             pool,
@@ -43,7 +43,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         }
     }
 
-    /// A connection to a schema that this program knows. The version is asked for once, with the first connection.
+    /// A connection, whose schema version is checked once, with the first connection.
     pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>, StoreError> {
         let mut connection = self.pool.acquire().await?;
         if !self.known.load(Ordering::Relaxed) {
@@ -53,7 +53,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         Ok(connection)
     }
 
-    /// A project's history, oldest first, with what of it cannot be read; empty if the log does not know the project.
+    /// A project's history, oldest first, unreadable events included; empty if the log does not know the project.
     pub async fn history(&self, project: ProjectId) -> Result<Vec<RecordedTimeline>, StoreError> {
         let mut history = Vec::new();
         self.history_each(project, |recorded| history.push(recorded)).await?;
@@ -158,7 +158,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             self.cache.keep(project, Arc::clone(&folded));
             return Ok(LoadedTimeline { folded, adoption: None });
         }
-        // A project that the log does not know is no reason to say so while it takes no commands at all.
+        // While the log accepts no commands, that error comes before one about an unknown project.
         if !schema::accepts_commands(&mut connection).await? {
             return Err(StoreError::NotAccepting);
         }
@@ -175,7 +175,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             return Err(refused(elsewhere));
         }
         for event in &events {
-            // Adopted rows bring their own times.
+            // Adopted rows have their own timestamps.
             folded.apply(event, NaiveDateTime::default());
         }
         Ok(LoadedTimeline {

@@ -48,7 +48,7 @@ impl fmt::Display for UnreadableEvent {
     }
 }
 
-/// Where an event stands and what it says it is, for [`UnreadableEvent::at`].
+/// Place and type of an event, for [`UnreadableEvent::at`].
 #[derive(Clone, Copy, Debug)]
 pub struct EventHeader<'a> {
     /// Its place in the whole log.
@@ -92,7 +92,7 @@ impl<'a> From<&'a RecordedEvent> for EventHeader<'a> {
 }
 
 impl UnreadableEvent {
-    /// The event that stands there, with what is wrong with it.
+    /// The event with its fault.
     pub fn at<'a>(place: impl Into<EventHeader<'a>>, fault: impl fmt::Display) -> Self {
         let place = place.into();
         let shown = |text: &str| match text.char_indices().nth(SHOWN) {
@@ -123,7 +123,7 @@ pub fn metadata_fault(error: impl fmt::Display) -> String {
     format!("metadata cannot be read: {error}")
 }
 
-/// A timeline's event as it was stored, or why it cannot be read. Whether it can stand where it stands is not looked at.
+/// A timeline's event as it was stored, or why it cannot be read. Does not check whether the event is possible at its place in the stream.
 pub fn decode(
     place: EventHeader<'_>,
     payload: &str,

@@ -27,7 +27,7 @@ pub(crate) struct WriteCommand<'a> {
     pub(crate) command: TimelineCommand,
     /// What opens the timeline if the project has none.
     pub(crate) opening: Option<TimelineCommand>,
-    /// What the headers require, the key and the metadata.
+    /// Required version, key and metadata.
     pub(crate) preconditions: &'a Preconditions,
     /// The body, which a version conflict shows beside the current rows.
     pub(crate) attempted: &'a Value,

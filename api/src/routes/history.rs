@@ -17,7 +17,7 @@ use axum::extract::{Query, State};
 use cursor::{Order, Page};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::HistoryEntry;
-use phaseline_projections::history::Teller;
+use phaseline_projections::history::EventDescriber;
 use phaseline_store::{
     Content, Quarantine, RecordedTimeline, SkippedEvent, StoreError, UnreadableEvent, schema, skip,
 };
@@ -200,7 +200,7 @@ async fn read_page(
     let page = Page::of(&query, log, subject)?;
     let reading = app.readers.acquire().await.map_err(|_| internal())?;
     let skipped = marks(app, project).await?;
-    let (mut teller, mut selected) = (Teller::new(phase, &skipped), PageEntries::new(&page));
+    let (mut describer, mut selected) = (EventDescriber::new(phase, &skipped), PageEntries::new(&page));
     let mut at = TimelineVersion { version: 0, position: 0 };
     let mut quarantine = Quarantine::default();
     let each = |recorded: RecordedTimeline| {
@@ -209,9 +209,9 @@ async fn read_page(
             quarantine.add(UnreadableEvent::clone(event));
         }
         if selected.wants(at.version) {
-            selected.add(teller.tell(&recorded));
+            selected.add(describer.describe(&recorded));
         } else {
-            teller.pass(&recorded);
+            describer.skip(&recorded);
         }
     };
     app.store.history_each(project, each).await.map_err(Problem::from)?;

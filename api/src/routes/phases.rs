@@ -155,10 +155,10 @@ fn not_found(phase: PhaseId) -> Failure {
 }
 
 /// The query parameter of a removal.
-fn neighbours(Query(query): &Query<HashMap<String, String>>) -> Result<Neighbours, Problem> {
+fn neighbours(Query(query): &Query<HashMap<String, String>>) -> Result<Neighbours, Box<Problem>> {
     let Some(word) = query.get("neighbours") else { return Ok(Neighbours::default()) };
     requests::neighbours(word)
-        .ok_or_else(|| bad_request(format!("neighbours must be adjust or refuse, not {word:?}")))
+        .ok_or_else(|| Box::new(bad_request(format!("neighbours must be adjust or refuse, not {word:?}"))))
 }
 
 /// Finds a phase's project before the body is read. A missing phase and one that the caller may not see take the same path.

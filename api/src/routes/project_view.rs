@@ -101,7 +101,7 @@ pub(crate) async fn assignment_days(
     app: &AppState,
     project: ProjectId,
 ) -> Result<AssignmentDays, Box<Problem>> {
-    app.counting.of(&app.pool, project).await
+    app.assignment_counts.of(&app.pool, project).await
 }
 
 /// The problem that an error of these functions is. A function that does not exist belongs to a newer schema.

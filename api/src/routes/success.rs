@@ -1,4 +1,4 @@
-//! Successful responses about a timeline. Each kind adds its headers, and describes them for OpenAPI.
+//! Successful responses about a timeline. Each kind adds its headers, and describes them in `/openapi.json`.
 
 use super::headers::{REPLAYED, TimelineVersion, mark_quarantine, with_version};
 use crate::problem::Problem;

@@ -109,7 +109,7 @@ fn ends_within_project(project: DateRange, draft: &Draft<'_>) -> Option<Violatio
     })
 }
 
-/// V11. A sum that cannot even be computed is nobody's total.
+/// V11. A sum that overflows equals no total.
 fn total_is_the_sum(id: Option<PhaseId>, total: Option<Decimal>, sum: Option<Decimal>) -> Option<Violation> {
     (total.is_some() && total != sum).then(|| {
         let message = "Total budget must equal capital budget + expense budget".to_owned();

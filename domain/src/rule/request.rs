@@ -1,4 +1,4 @@
-//! The rules about what is asked of which timeline and of which phase.
+//! The rules about the timeline and the phase of a command.
 
 use super::{Rule, Violation};
 use crate::{DateRange, Phase, PhaseId, Timeline};
@@ -33,7 +33,7 @@ pub(crate) fn is_fresh(timeline: &Timeline, id: PhaseId) -> Option<Violation> {
         .map(|_| Violation::new(Rule::PhaseIdUnused, Some(id), format!("Phase with ID {id} already exists")))
 }
 
-/// V21: the planner's table of projects has held them to it all along (`check_project_dates`).
+/// V21: also a constraint of the planner's table of projects (`check_project_dates`).
 pub(crate) fn ends_after_it_starts(start: NaiveDate, end: NaiveDate) -> Option<Violation> {
     (start >= end).then(|| {
         let message = format!("Project end date ({end}) must be after project start date ({start})");

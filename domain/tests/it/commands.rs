@@ -1,6 +1,6 @@
 //! The commands that open, move and describe.
 
-use crate::scene::*;
+use crate::fixture::*;
 use phaseline_domain::event::{LegacyPhaseAdopted, PhaseBudgeted, PhaseDescribed};
 use phaseline_domain::legacy::LegacyPhaseType;
 use phaseline_domain::{Budget, Description, Money, PhaseName, Rule, TimelineCommand};
@@ -58,7 +58,7 @@ fn a_project_cannot_be_cut_short_through_a_whole_phase() {
 }
 
 #[test]
-fn a_phase_that_the_project_leaves_behind_is_the_only_reason_told() {
+fn a_phase_outside_new_project_dates_is_the_only_violation() {
     let refusal = refusal(three_phases(), reschedule("10-02", "12-31"));
     let told: Vec<_> = broken(&refusal).into_iter().map(|(rule, _, _, n)| (rule, n)).collect();
     assert_eq!(

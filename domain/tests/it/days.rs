@@ -1,6 +1,6 @@
 //! The commands that move days between phases, in both modes.
 
-use crate::scene::*;
+use crate::fixture::*;
 use phaseline_domain::Neighbours::{self, Adjust, Refuse};
 use phaseline_domain::{Refusal, Rule, TimelineCommand, TimelineEvent};
 
@@ -212,7 +212,7 @@ fn the_first_phase_leaves_its_days_to_the_one_after() {
 }
 
 #[test]
-fn a_phase_whose_days_others_hold_anyway_goes_without_adjusting() {
+fn a_phase_whose_dates_others_cover_is_removed_without_adjusting() {
     // Only a history from outside the rules holds such a phase.
     let mut history = three_phases();
     history.push(created(4, "Twice", "04-01", "09-30"));

@@ -1,6 +1,6 @@
 //! The rules about what is asked of whom, and about values that cannot be stored.
 
-use crate::scene::*;
+use crate::fixture::*;
 use phaseline_domain::Neighbours::Adjust;
 use phaseline_domain::{Draft, PhaseChanges, Rule, TimelineCommand, validate};
 

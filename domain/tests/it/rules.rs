@@ -1,6 +1,6 @@
 //! Each rule, with the text that users know.
 
-use crate::scene::*;
+use crate::fixture::*;
 use phaseline_domain::Neighbours::{Adjust, Refuse};
 use phaseline_domain::{PhaseChanges, Refusal, Rule, Timeline, TimelineCommand, Violation, decide};
 
@@ -196,7 +196,7 @@ fn v15_a_removal_leaves_no_gap() {
 }
 
 #[test]
-fn everything_wrong_is_told_in_the_rules_order() {
+fn all_violations_are_listed_in_the_rules_order() {
     let mut late = draft(13, "Late", "11-01", "10-01");
     late.total_budget = amount("5");
     late.description = Some("x".repeat(501));
@@ -238,7 +238,7 @@ fn rules_have_ids_in_order() {
 }
 
 #[test]
-fn v26_a_name_that_is_given_to_one_phase_can_be_seen_and_one_in_a_list_need_not() {
+fn v26_a_name_needs_a_visible_character_except_in_a_list() {
     let message = "Phase name must have a character that can be seen";
     for name in ["\u{200b}", "\u{202e}\u{2066} ", "\u{1b}", "\n\u{feff}"] {
         let name = name.to_owned();

@@ -1,6 +1,6 @@
--- Refuses to write to a table that belongs to a superuser while somebody who is none has code there: a role that may put triggers on a
--- table, or refer to it by foreign keys, need not own it, and the functions that write there have the owner's rights. The caller holds a
--- lock on the table that keeps new triggers and foreign keys away.
+-- Refuses to write to a table of a superuser on which a role that is not a superuser has code: a role may create triggers on a table, or
+-- foreign keys to it, without owning it, and the functions that write there have the owner's privileges. The caller's lock on the
+-- table prevents new triggers and foreign keys.
 CREATE OR REPLACE FUNCTION phaseline.refuse_foreign_triggers(written regclass) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -31,9 +31,9 @@ BEGIN
      WHERE author.rolsuper IS NOT TRUE
      LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION '%: on table %, which belongs to %, a superuser, code of % would have that one''s rights', planted.what, written,
+        RAISE EXCEPTION '%: on table %, which belongs to %, a superuser, code of % would run with the privileges of that role', planted.what, written,
             planted.owner, planted.author
-            USING ERRCODE = 'PL004', HINT = 'Nothing was written. Drop it, or give the table to a role that is no superuser and run: '
+            USING ERRCODE = 'PL004', HINT = 'Nothing was written. Drop it, or give the table to a role that is not a superuser and run: '
                 'phaseline doctor --repair';
     END IF;
 END $$;

@@ -1,4 +1,4 @@
-//! Drift of whole projects beside that of rows: every finding, with what cures it.
+//! All drift, of rows and of whole projects, each with its remedy.
 
 use super::{Drift, DriftKind, FEW, LiveTable, differences};
 use crate::live_row::LiveRow;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
 
-/// Something that is not as the log says.
+/// A difference from the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Finding {
@@ -19,7 +19,7 @@ pub enum Finding {
     Project(ProjectDrift),
 }
 
-/// A project that is not as the log says.
+/// A project that differs from the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProjectDrift {
     /// The project.
@@ -48,7 +48,7 @@ pub enum ProjectDriftKind {
     ProjectWithoutPhases,
 }
 
-/// What sets it right.
+/// The remedy of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Remedy {
@@ -71,7 +71,7 @@ impl Finding {
         }
     }
 
-    /// What sets it right.
+    /// The remedy of a finding.
     pub const fn remedy(&self) -> Remedy {
         match self {
             Self::Row(Drift { kind: DriftKind::UnknownProject, .. }) => Remedy::Adopt,
@@ -114,10 +114,9 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// Everything that is not as the log says, by project; of some projects only, if asked. Of timelines in quarantine nothing
-/// can be said. Reads the tables in several
-/// statements: in one snapshot with the log, or under its lock, they see one moment. Does not depend on the session's
-/// settings.
+/// All differences from the log, by project; of some projects only, if requested; never of timelines in quarantine. Reads the tables in
+/// several statements: to see one moment, call it in one snapshot with the log, or under the log's lock. Does not depend on the
+/// session's settings.
 pub async fn find_drift(
     connection: &mut PgConnection,
     log: &FoldedLog,

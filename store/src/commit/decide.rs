@@ -1,4 +1,4 @@
-//! Decides one command, and puts together what is to be written of it.
+//! Decides one command, and builds its append.
 
 use super::LoadedTimeline;
 use super::{Job, NoEffect};
@@ -9,11 +9,11 @@ use crate::{FoldedTimeline, NewEvent, StoreError};
 use phaseline_domain::{Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
 use std::sync::Arc;
 
-/// From how many phases on a command is decided on a thread for blocking work: with 5 000 it takes some 100 ms, in which the
-/// worker's thread would serve nobody else.
+/// From how many phases on a command is decided on a thread for blocking work: with 5 000 phases it takes some 100 ms, during which
+/// the worker thread would serve no other request.
 const MANY: usize = 256;
 
-/// Whether to decide a command on a timeline takes so long that a worker's thread should not do it.
+/// Whether a decision takes too long for a worker thread.
 pub(crate) fn is_large(timeline: &FoldedTimeline, command: &TimelineCommand) -> bool {
     let named = match command {
         TimelineCommand::ReplaceAll { phases } => phases.len(),
@@ -37,7 +37,7 @@ pub(super) struct Decided {
     pub(super) predicted: FoldedTimeline,
 }
 
-/// What is needed to decide.
+/// Decides commands of a batch.
 pub(super) struct Decider {
     pub(super) cache: Arc<TimelineCache>,
     /// Whether rows are found by their locations.
@@ -45,8 +45,8 @@ pub(super) struct Decider {
 }
 
 impl Decider {
-    /// Decides one command; `ahead` is what those before it in the batch lead to. Nothing if that panicked: then whoever waits
-    /// learns that the task ended.
+    /// Decides one command; `ahead` is the timeline after those before it in the batch. None if that panicked: then the caller gets
+    /// an error, since its reply channel is dropped.
     pub(super) async fn decide(
         self,
         job: Job,
@@ -65,8 +65,7 @@ impl Decider {
         deciding.await.ok()
     }
 
-    /// Decides one command on the latest that is known: what the batch leads to, else what is in memory, else what the
-    /// command brought along.
+    /// Decides one command on the latest known timeline: of the batch, else of the cache, else the one that the job loaded.
     fn prepare(&self, job: &Job, ahead: Option<&FoldedTimeline>) -> Result<Decision, StoreError> {
         let project = job.request.project;
         let known;
@@ -91,7 +90,7 @@ impl Decider {
         let asked = decided(&state.timeline, job.request.opening.as_ref(), &job.request.command);
         let decided = match asked {
             Err(refusal) => return Ok(Decision::NoEffect(NoEffect::Refused(refusal), on(state))),
-            // A key is of no use where the log knows nothing that the answer could be told from again.
+            // Without events in the log, a repeated request could not be answered from it: no key is stored.
             Ok(decided) if decided.is_empty() && (job.request.key.is_none() || state.version == 0) => {
                 return Ok(Decision::NoEffect(NoEffect::Unchanged, on(state)));
             }
