@@ -1,5 +1,5 @@
-//! `/openapi.json`, and the page at `/docs`: served compressed as they are kept, since to compress the page's program takes a
-//! fifth of a second, and anybody may ask for it.
+//! `/openapi.json`, and the page at `/docs`: stored compressed, since compressing the page's program takes a fifth of a second, and
+//! anyone may request it.
 
 use crate::problem::{internal, not_found};
 use crate::state::AppState;
@@ -24,15 +24,15 @@ use utoipa_swagger_ui::Config;
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                            connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// For how long a browser may keep the page's files and the description: they change with the program only.
-const KEPT: &str = "public, max-age=3600";
+/// How long a browser may cache the page's files and the description: they change with the program only.
+const CACHE_CONTROL_VALUE: &str = "public, max-age=3600";
 
 /// The routes.
 pub(crate) fn router(description: &OpenApi) -> Router<AppState> {
     let description =
         description.to_json().map_err(io::Error::other).and_then(|json| Packed::of(json.as_bytes()));
     let description = Arc::new(
-        description.inspect_err(|error| tracing::error!(%error, "/openapi.json cannot be made")).ok(),
+        description.inspect_err(|error| tracing::error!(%error, "/openapi.json cannot be built")).ok(),
     );
     let config = Arc::new(Config::from("/openapi.json"));
     let page = move |path: String, headers: HeaderMap| {
@@ -57,9 +57,9 @@ pub(crate) fn router(description: &OpenApi) -> Router<AppState> {
 fn file(path: &str, config: Arc<Config<'static>>, headers: &HeaderMap) -> Response {
     let found = match utoipa_swagger_ui::serve(path, config) {
         Ok(Some(found)) => found,
-        Ok(None) => return not_found(format!("there is nothing at /docs/{path}")).into_response(),
+        Ok(None) => return not_found(format!("the service has no file /docs/{path}")).into_response(),
         Err(error) => {
-            tracing::error!(%error, path, "a file of the page");
+            tracing::error!(%error, path, "a file of the page cannot be served");
             return internal().into_response();
         }
     };
@@ -71,7 +71,7 @@ fn file(path: &str, config: Arc<Config<'static>>, headers: &HeaderMap) -> Respon
     let mut response = match packed {
         Ok(packed) => packed.answer(&found.content_type, headers),
         Err(error) => {
-            tracing::error!(%error, path, "a file of the page");
+            tracing::error!(%error, path, "a file of the page cannot be served");
             return internal().into_response();
         }
     };
@@ -90,7 +90,7 @@ impl Packed {
         Ok(Self(encoder.finish()?.into()))
     }
 
-    /// The file for a client, who may not take it compressed: to unpack it takes a tenth of the time.
+    /// The response for a client that may not accept gzip: decompressing takes a tenth of the time.
     fn answer(&self, kind: &str, headers: &HeaderMap) -> Response {
         let takes_it = accepts_gzip(headers);
         let body = if takes_it {
@@ -100,7 +100,7 @@ impl Packed {
             match GzDecoder::new(&*self.0).read_to_end(&mut plain) {
                 Ok(_) => plain.into(),
                 Err(error) => {
-                    tracing::error!(%error, "a file of the page");
+                    tracing::error!(%error, "a file of the page cannot be served");
                     return internal().into_response();
                 }
             }
@@ -111,7 +111,7 @@ impl Packed {
             answered.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         answered.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        answered.insert(CACHE_CONTROL, HeaderValue::from_static(KEPT));
+        answered.insert(CACHE_CONTROL, HeaderValue::from_static(CACHE_CONTROL_VALUE));
         answered.insert(
             CONTENT_TYPE,
             HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("application/octet-stream")),
@@ -120,7 +120,7 @@ impl Packed {
     }
 }
 
-/// Whether a client takes gzip: it is named, or all are, and not with a weight of zero.
+/// Whether a client accepts gzip: by name or by `*`, with a weight above zero.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let named = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|header| header.to_str().ok());
     named.flat_map(|header| header.split(',')).any(|coding| {

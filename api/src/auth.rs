@@ -1,4 +1,4 @@
-//! Who asks, and what it may do: bearer tokens (JWT), their keys, scopes and projects.
+//! Authentication and authorization: bearer tokens (JWT), their keys, scopes and projects.
 
 mod caller;
 mod keys;
@@ -10,17 +10,17 @@ pub use keys::{KeyError, Keys, SHORTEST_SECRET};
 pub use scope::{Scope, ScopeSet, UnknownScope};
 pub use sign::TokenRequest;
 
-/// Who may ask.
+/// How callers are authenticated.
 #[derive(Clone, Debug)]
 pub enum Auth {
-    /// Whoever has a token that one of the keys has signed.
+    /// By a token that one of the keys signed.
     Tokens {
         /// The keys.
         keys: Keys,
-        /// What a token must say besides.
+        /// Further requirements of a token.
         rules: TokenRules,
     },
-    /// Everybody, with every scope: for one machine's own use.
+    /// Not at all: every caller has every scope. For use on one machine.
     Off,
 }
 
@@ -31,13 +31,13 @@ impl Default for Auth {
     }
 }
 
-/// What a token must say besides being signed, unexpired and somebody's.
+/// Requirements of a token beside signature, expiry and subject.
 #[derive(Clone, Debug, Default)]
 pub struct TokenRules {
-    /// The audience that it must name (`aud`).
+    /// The required audience (`aud`).
     pub audience: Option<String>,
-    /// The issuer that it must name (`iss`).
+    /// The required issuer (`iss`).
     pub issuer: Option<String>,
-    /// What a token without `scope` may do.
+    /// The scopes of a token without `scope`.
     pub default_scopes: ScopeSet,
 }

@@ -1,4 +1,4 @@
-//! Takes connections, as many as the service may have, and serves each in a task of its own.
+//! Accepts connections up to the limit, and serves each in its own task.
 
 mod reserve;
 mod timed;
@@ -18,30 +18,29 @@ use timed::Timed;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-/// How long to wait when the process cannot take more connections.
+/// How long to wait when the process cannot accept more connections.
 const NO_MORE: Duration = Duration::from_secs(1);
 
 /// The largest head of a request. Browsers send up to 16 kB, and a token with a thousand projects has 50 kB.
 const HEAD: usize = 64 * 1024;
 
-/// What a connection keeps of what was received and of what is to be sent; hyper's own default is 400 kB.
+/// The buffer of a connection; hyper's default is 400 kB.
 const BUFFER: usize = 64 * 1024;
 
-/// What connections may do.
+/// Limits on connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// How many there may be.
+    /// Upper bound on connections.
     pub(crate) clients: usize,
-    /// How long one may wait for the whole head of a request.
+    /// Timeout for the whole head of a request.
     pub(crate) idle_timeout: Duration,
-    /// How long one may wait for its client to read on.
+    /// Timeout for the client to read.
     pub(crate) write_timeout: Duration,
 }
 
-/// Serves until `stop` is done; then takes no more connections, and ends when the requests that are under way are answered. A
-/// connection on which the head of a request is not there in full in time is closed, whether half of it came or nothing, and so
-/// is one whose client does not read on. While there are as many connections as there may be, those that come are served by
-/// the second router.
+/// Serves until `stop` completes; then accepts no more connections, and ends with the requests in flight. A connection is closed if
+/// the head of a request does not arrive in full in time, or if the client does not read. Connections beyond the limit are served
+/// by the second router.
 pub(crate) async fn serve(
     listener: TcpListener,
     [router, reserve]: [Router; 2],
@@ -72,7 +71,7 @@ pub(crate) async fn serve(
         let service = TowerToHyperService::new(router.clone());
         let connection = open.watch(builder.serve_connection(stream, service));
         tokio::spawn(async move {
-            // The client's own doing; what the service did wrong was answered and told.
+            // The client's fault; the service's own errors have a response and a log line.
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
@@ -99,21 +98,21 @@ impl Drop for Counted {
     }
 }
 
-/// The next connection, whatever happens to others on their way.
+/// The next connection; errors of single connections are skipped.
 async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             Err(error) if is_its_own(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "no more connections can be taken; tried again in a second");
+                tracing::error!(%error, "the process cannot accept more connections; the next attempt is in a second");
                 tokio::time::sleep(NO_MORE).await;
             }
         }
     }
 }
 
-/// Whether an error is of the one connection that was about to come.
+/// Whether an error concerns the incoming connection only.
 fn is_its_own(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,4 +1,4 @@
-//! Whether the service lives, is ready, and what it counts. None of these asks for a token.
+//! Liveness, readiness and metrics. None of these routes requires a token.
 
 mod commands;
 
@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// How long the database may take to say how it is.
+/// Timeout of the checks on the database.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The routes.
@@ -27,13 +27,13 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(livez)).routes(routes!(readyz)).routes(routes!(metrics))
 }
 
-/// Whether the process answers at all
+/// Liveness: whether the process answers
 #[utoipa::path(get, path = "/livez", tag = "health", responses((status = OK, body = Health)))]
 async fn livez() -> Json<Health> {
     Json(Health::of(Vec::new()))
 }
 
-/// Whether requests can be carried out
+/// Readiness: whether requests can succeed
 #[utoipa::path(get, path = "/readyz", tag = "health", responses(
     (status = OK, body = Health),
     (status = SERVICE_UNAVAILABLE, body = Health),
@@ -44,14 +44,14 @@ async fn readyz(State(app): State<AppState>) -> Response {
     (status, Json(health)).into_response()
 }
 
-/// Counters and measurements, as Prometheus reads them
+/// Metrics in the format of Prometheus
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = OK, body = String, content_type = "text/plain")))]
 async fn metrics(State(app): State<AppState>) -> impl IntoResponse {
     telemetry::sample(&app).await;
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.telemetry.text())
 }
 
-/// How the service is.
+/// The state of the service.
 #[derive(Serialize, ToSchema)]
 struct Health {
     /// `ok`, or `unavailable`.
@@ -69,9 +69,9 @@ impl Health {
 /// Why the service is not ready.
 #[derive(Serialize, ToSchema)]
 struct Reason {
-    /// A name for programs; it does not change.
+    /// A stable name for programs.
     code: &'static str,
-    /// What is the matter, and what to do.
+    /// What is wrong, and what to do.
     message: String,
 }
 
@@ -81,14 +81,14 @@ impl Reason {
     }
 }
 
-/// Why requests cannot be carried out.
+/// Why requests cannot succeed.
 async fn reasons(app: &AppState) -> Vec<Reason> {
-    match tokio::time::timeout(PATIENCE, look(app)).await {
+    match tokio::time::timeout(PATIENCE, check(app)).await {
         Ok(Ok(None)) => app.commands.reason().into_iter().collect(),
         Ok(Ok(Some(reason))) => vec![reason],
         Ok(Err(StoreError::NewerSchema { .. })) => vec![Reason::new(
             "newer_schema",
-            "the database was upgraded by a newer phaseline than this service is",
+            "a newer phaseline upgraded the database: upgrade this service, too",
         )],
         Ok(Err(StoreError::NotInstalled)) => {
             vec![Reason::new("log_damaged", "phaseline.head has no row; run: phaseline doctor")]
@@ -100,8 +100,8 @@ async fn reasons(app: &AppState) -> Vec<Reason> {
                 "a function of schema phaseline is missing; run: phaseline doctor",
             )]
         }
-        // The pool only says that it took too long; a connection beside it says why.
-        Ok(Err(_)) | Err(_) => vec![ask_directly(app).await],
+        // The pool reports a timeout only; a separate connection finds the cause.
+        Ok(Err(_)) | Err(_) => vec![probe_directly(app).await],
     }
 }
 
@@ -109,13 +109,13 @@ fn locked(what: &str) -> Reason {
     Reason::new(
         "busy",
         format!(
-            "another session holds a lock on {what}, so no command can be carried out; pg_stat_activity and pg_locks name it"
+            "another session holds a lock on {what}, so that no command can be executed; pg_stat_activity and pg_locks name it"
         ),
     )
 }
 
-/// Looks in a transaction that is rolled back: nothing is written, and locks go at once.
-async fn look(app: &AppState) -> Result<Option<Reason>, StoreError> {
+/// Checks in a transaction that is rolled back: nothing is written, and locks are released at once.
+async fn check(app: &AppState) -> Result<Option<Reason>, StoreError> {
     let mut connection = app.pool.acquire().await?;
     let mut transaction = connection.begin().await?;
     sqlx::query("SET LOCAL lock_timeout = '500ms'").execute(&mut *transaction).await?;
@@ -136,7 +136,7 @@ async fn obstacle(connection: &mut PgConnection) -> Result<Option<Reason>, Store
             return Ok(Some(Reason::new(
                 "older_schema",
                 format!(
-                    "the schema is version {version}, this service wants {}; run: phaseline upgrade",
+                    "the schema has version {version}, this service requires {}; run: phaseline upgrade",
                     schema::version::VERSION
                 ),
             )));
@@ -144,7 +144,7 @@ async fn obstacle(connection: &mut PgConnection) -> Result<Option<Reason>, Store
         Some(_) => {}
     }
     if !schema::accepts_commands(connection).await? {
-        let message = "the database is in the legacy shape, in which timelines take no commands; run: phaseline migrate";
+        let message = "the database is in the legacy shape, in which timelines accept no commands; run: phaseline migrate";
         return Ok(Some(Reason::new("legacy_shape", message)));
     }
     let read_only: bool = sqlx::query_scalar(
@@ -153,7 +153,7 @@ async fn obstacle(connection: &mut PgConnection) -> Result<Option<Reason>, Store
     .fetch_one(&mut *connection)
     .await?;
     if read_only {
-        let message = "the database takes no writes: it is a standby, or read-only; connect to the primary, or reset \
+        let message = "the database accepts no writes: it is a standby, or read-only; connect to the primary, or reset \
                        default_transaction_read_only";
         return Ok(Some(Reason::new("read_only", message)));
     }
@@ -162,12 +162,12 @@ async fn obstacle(connection: &mut PgConnection) -> Result<Option<Reason>, Store
     Ok(held.map(|what| locked(&what)))
 }
 
-/// What a connection of its own says, when those of the pool do not answer.
-async fn ask_directly(app: &AppState) -> Reason {
+/// The cause that a separate connection finds when those of the pool do not answer.
+async fn probe_directly(app: &AppState) -> Reason {
     match pool::probe(&app.pool.connect_options(), &app.settings, PATIENCE).await {
         Ok(()) => Reason::new(
             "busy",
-            "the database answers, but no connection of the service's pool was free in time",
+            "the database answers, but timed out waiting for a connection of the service's pool",
         ),
         Err(error) => {
             tracing::warn!(%error, "not ready");
@@ -181,16 +181,16 @@ async fn ask_directly(app: &AppState) -> Reason {
             let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
             let role = app.settings.role.as_deref().unwrap_or_default();
             match code.as_deref() {
-                Some("22023" | "42704") => Reason::new(
-                    "no_role",
-                    format!("there is no role {role} in the database; `phaseline migrate` creates it"),
-                ),
-                Some("42501") => {
-                    Reason::new("role_denied", format!("the service's login may not take the role {role}"))
+                Some("22023" | "42704") => {
+                    Reason::new("no_role", format!("the database has no role {role}; run: phaseline migrate"))
                 }
+                Some("42501") => Reason::new(
+                    "role_denied",
+                    format!("the service's login is not a member of the role {role}"),
+                ),
                 _ => Reason::new(
                     "database_unavailable",
-                    "the database cannot be reached, or takes no connections at the moment",
+                    "the database is unreachable, or accepts no connections",
                 ),
             }
         }

@@ -1,13 +1,13 @@
-//! The HTTP service: who may ask, what is answered when it does not work, and how it is watched.
+//! The HTTP service.
 //!
-//! - [`server`] puts everything together and serves it until a signal stops it; [`state`] is what every route works with.
-//! - [`settings`] is all that the service is told; [`pool`] are its connections, with the rights of one role.
-//! - [`auth`] tells a caller and what it may do from its token; [`problem`] is every answer that is no success.
-//! - [`request`] is what is known about the request at hand; [`telemetry`] counts and measures.
+//! - [`server`] builds the service and runs it until a signal stops it; [`state`] is the state of its routes.
+//! - [`settings`] are its settings; [`pool`] has its connections to the database, with the privileges of one role.
+//! - [`auth`] authenticates a caller by its token; [`problem`] is the form of failed responses.
+//! - [`request`] is the context of the current request; [`telemetry`] has the metrics.
 //!
-//! With the feature `otel` each request is a span that goes to an OpenTelemetry collector, under the trace of whoever asked.
+//! With the feature `otel` each request is a span that goes to an OpenTelemetry collector, under the trace of its client.
 //!
-//! The service knows HTTP. What a timeline is stands in `phaseline-domain`, how it is kept in `phaseline-store`.
+//! This crate knows HTTP. `phaseline-domain` knows what a timeline is, `phaseline-store` how it is stored.
 
 mod assets;
 pub mod auth;

@@ -1,9 +1,9 @@
-//! What every request gets, whatever its route: an id, a line in the log, limits, an answer even if the route panics.
+//! The layers around every route: request id, log line, limits, and a response even if the route panics.
 
 use crate::origin;
 use crate::paced;
 use crate::problem;
-use crate::request::{self, Known, REQUEST_ID, RequestId};
+use crate::request::{self, REQUEST_ID, RequestContext, RequestId};
 use crate::security_headers;
 use crate::state::AppState;
 use crate::telemetry::Telemetry;
@@ -20,13 +20,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tracing::Instrument;
 
-/// What metrics and log lines call a route that there is not.
+/// The name of an uncontext route in metrics and log lines.
 const NO_ROUTE: &str = "none";
 
-/// What is answered on every connection.
+/// The routes that the service answers on every connection.
 const HEALTH: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
-/// Puts the manners around routes. The last layer is the outermost.
+/// Adds the layers to routes. The last one is the outermost.
 pub(crate) fn around(routes: Router<AppState>, app: &AppState) -> Router<AppState> {
     routes
         .fallback(no_route)
@@ -38,10 +38,10 @@ pub(crate) fn around(routes: Router<AppState>, app: &AppState) -> Router<AppStat
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(map_response(security_headers::add))
-        .layer(from_fn_with_state(app.clone(), accompany))
+        .layer(from_fn_with_state(app.clone(), trace_request))
 }
 
-/// The routes of a connection beyond those that the service takes: it says how it is, and nothing else.
+/// The routes of a connection beyond the limit: the state of the service, and nothing else.
 pub(crate) fn health_only(routes: Router<AppState>) -> Router<AppState> {
     routes.layer(from_fn(async |request: Request, next: Next| {
         if HEALTH.contains(&request.uri().path()) {
@@ -50,14 +50,14 @@ pub(crate) fn health_only(routes: Router<AppState>) -> Router<AppState> {
         problem::unavailable(
             "too_many_connections",
             "Too many connections",
-            "the service has as many connections as it takes (max_clients): use those that are there, or come again later",
+            "the service has reached its limit of connections (max_clients): reuse a connection, or try again later",
         )
         .into_response()
     }))
 }
 
 async fn no_route(uri: Uri) -> Response {
-    problem::not_found(format!("there is nothing at {}", uri.path())).into_response()
+    problem::not_found(format!("the service has no route {}", uri.path())).into_response()
 }
 
 async fn no_method(method: Method, uri: Uri) -> Response {
@@ -65,12 +65,12 @@ async fn no_method(method: Method, uri: Uri) -> Response {
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
         "Method not allowed",
-        format!("{} does not take {method}", uri.path()),
+        format!("{} does not support {method}", uri.path()),
     )
     .into_response()
 }
 
-/// How much is read, and how long it may take.
+/// Limits the size of the body and the time of the request.
 async fn limits(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -84,16 +84,16 @@ async fn limits(State(app): State<AppState>, request: Request, next: Next) -> Re
     }
 }
 
-/// The panic itself was logged by the panic hook, if there is one; here it gets an answer.
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+/// The response to a panic, which the panic hook has logged.
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the layer requires")]
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message");
     tracing::error!(panic = text, "a route panicked");
     problem::internal().into_response()
 }
 
-/// Counts a request that is under way, however it ends.
+/// Counts a request in flight, however it ends.
 struct InFlight(Arc<Telemetry>);
 
 impl InFlight {
@@ -109,20 +109,20 @@ impl Drop for InFlight {
     }
 }
 
-/// Gives the request its id, and the log its line.
-async fn accompany(State(app): State<AppState>, request: Request, next: Next) -> Response {
+/// Assigns the request its id, and logs it.
+async fn trace_request(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let _in_flight = InFlight::new(&app.telemetry);
     let id = RequestId::of(request.headers().get(REQUEST_ID));
     let deadline = began + app.settings.request_timeout;
-    let known = Arc::new(Known { id: id.clone(), subject: OnceLock::new(), deadline });
+    let context = Arc::new(RequestContext { id: id.clone(), subject: OnceLock::new(), deadline });
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
 
     let span = tracing::info_span!(target: "phaseline_api", "request", request_id = %id);
     #[cfg(feature = "otel")]
     crate::otel::join(&span, request.headers());
-    let answering = request::scope(Arc::clone(&known), next.run(request));
+    let answering = request::scope(Arc::clone(&context), next.run(request));
     let mut response = answering.instrument(span).await;
 
     let took = began.elapsed();
@@ -136,14 +136,14 @@ async fn accompany(State(app): State<AppState>, request: Request, next: Next) ->
         status,
         duration_ms = took.as_micros() as f64 / 1000.0,
         request_id = %id,
-        subject = known.subject.get().map(String::as_str),
+        subject = context.subject.get().map(String::as_str),
         "request"
     );
     response.headers_mut().insert(REQUEST_ID, id.header());
     response
 }
 
-/// A method's name: one of a few, whatever a client makes up.
+/// A method's name for metrics: one of a fixed set, whatever a client sends.
 fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,4 +1,4 @@
-//! What the service says of itself: `/openapi.json`, and a page to try it on at `/docs`.
+//! The description of the service: `/openapi.json`, and the page at `/docs`.
 
 use crate::problem::Problem;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -9,7 +9,7 @@ use utoipa::{Modify, OpenApi};
 #[openapi(
     info(
         title = "Phaseline",
-        description = "Timelines of projects: their phases with days and budgets, and who changed what."
+        description = "Timelines of projects: their phases with dates and budgets, and the history of changes."
     ),
     components(schemas(Problem)),
     modifiers(&Bearer)

@@ -12,10 +12,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
 
-/// The header by which a browser says how the asking page and the service belong together.
+/// The header in which a browser sends the relation between the requesting page and the service.
 const FETCH_SITE: &str = "sec-fetch-site";
 
-/// Refuses a request that names no host, or several; without tokens also one that a foreign page in a browser may have sent.
+/// Refuses a request without a host, or with several; without tokens also one that a foreign page in a browser may have sent.
 pub(crate) async fn check(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let checked = named_hosts(&request).and_then(|hosts| match app.settings.auth {
         Auth::Off => check_origin(&request, &hosts),
@@ -37,7 +37,7 @@ fn named_hosts(request: &Request) -> Result<Vec<Authority>, Box<Problem>> {
         (Some(_), Some(_)) => return Err(wrong("the request has several headers Host")),
         (Some(host), None) => {
             let host: Option<Authority> = host.to_str().ok().and_then(|host| host.parse().ok());
-            hosts.push(host.ok_or_else(|| wrong("the header Host names no host"))?);
+            hosts.push(host.ok_or_else(|| wrong("the header Host has no host"))?);
         }
         (None, _) if request.version() == Version::HTTP_11 => {
             return Err(wrong("the request has no header Host"));
@@ -45,13 +45,13 @@ fn named_hosts(request: &Request) -> Result<Vec<Authority>, Box<Problem>> {
         (None, _) => {}
     }
     if hosts.iter().any(|host| host.as_str().contains('@')) {
-        return Err(wrong("the header Host names a user"));
+        return Err(wrong("the header Host has a user"));
     }
     Ok(hosts)
 }
 
-/// Without tokens the service listens on loopback. A page in a browser on this machine can still ask: under a name that was
-/// made to mean this machine, or by a request that a browser sends to another site without asking first.
+/// Without tokens the service listens on loopback. A page in a browser on this machine can still send requests: under a name that
+/// resolves to this machine (DNS rebinding), or those that a browser sends to other sites without a preflight.
 fn check_origin(request: &Request, hosts: &[Authority]) -> Result<(), Box<Problem>> {
     let refused = |code, title: &str, detail: &str| {
         Err(Box::new(Problem::new(StatusCode::FORBIDDEN, code, title, detail)))
@@ -70,7 +70,7 @@ fn check_origin(request: &Request, hosts: &[Authority]) -> Result<(), Box<Proble
             "without tokens (--no-auth) the service answers pages of this machine only, not those of other sites",
         );
     }
-    // A browser sends a body without a type, or as text, to any site; JSON it sends only after it asked whether it may.
+    // A browser sends a body without a type, or as text, to any site; JSON only after a preflight.
     let reads_only = matches!(*request.method(), Method::GET | Method::HEAD);
     if !reads_only && !request.body().is_end_stream() && !request.headers().contains_key(CONTENT_TYPE) {
         return Err(Box::new(not_json()));

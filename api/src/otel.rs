@@ -1,5 +1,5 @@
-//! Spans for an OpenTelemetry collector, by OTLP over gRPC. Where it is, is said by the variables that the field has agreed
-//! on: `OTEL_EXPORTER_OTLP_ENDPOINT` (`http://localhost:4317` without it) and its like.
+//! Spans for an OpenTelemetry collector, by OTLP over gRPC, configured by the standard variables:
+//! `OTEL_EXPORTER_OTLP_ENDPOINT` (default `http://localhost:4317`) and others.
 
 use axum::http::HeaderMap;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
@@ -13,16 +13,16 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
-/// What the service is called among others.
+/// The name of the service in traces.
 const NAME: &str = "phaseline";
 
-/// Sends what is left, when it is dropped.
+/// Sends the remaining spans when it is dropped.
 #[derive(Debug)]
 pub struct Sending(SdkTracerProvider);
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        // A collector that is not there is no reason to fail.
+        // An unreachable collector must not fail the service.
         let _ = self.0.shutdown();
     }
 }
@@ -30,7 +30,7 @@ impl Drop for Sending {
 /// A layer that sends spans, for as long as the second value lives. Must be called inside the runtime.
 ///
 /// # Errors
-/// If the variables name no collector that could be.
+/// The variables are not valid.
 pub fn layer<S>() -> Result<(impl Layer<S> + Send + Sync, Sending), ExporterBuildError>
 where
     S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
@@ -55,9 +55,9 @@ impl Extractor for Headers<'_> {
     }
 }
 
-/// Puts a request's span below the one of whoever asked.
+/// Makes the client's span the parent of a request's span.
 pub(crate) fn join(span: &Span, headers: &HeaderMap) {
     let caller = TraceContextPropagator::new().extract(&Headers(headers));
-    // Nobody listens for spans: then there is nothing to join.
+    // Fails if no layer records spans: then there is nothing to join.
     let _ = span.set_parent(caller);
 }

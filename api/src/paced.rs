@@ -1,4 +1,4 @@
-//! Large answers go out in pieces: whoever compresses and sends them lets other tasks run in between.
+//! Splits large responses, so that other tasks run while they are compressed and sent.
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;
@@ -9,10 +9,10 @@ use std::task::{Context, Poll};
 /// The largest piece.
 const PIECE: usize = 16 * 1024;
 
-/// After how much other tasks come first. gzip takes some 2 ms for it.
+/// The bytes between two yields. gzip takes some 2 ms for them.
 const TURN: usize = 64 * 1024;
 
-/// Paces an answer if it is larger than one turn.
+/// Paces a response that is larger than one turn.
 pub(crate) async fn pace(response: Response) -> Response {
     let size = response.body().size_hint();
     if size.upper().is_some_and(|size| size <= TURN as u64) {
@@ -23,9 +23,9 @@ pub(crate) async fn pace(response: Response) -> Response {
 
 struct Paced {
     body: Body,
-    /// What is left of the last frame.
+    /// The rest of the last frame.
     rest: Bytes,
-    /// How much went out in this turn.
+    /// The bytes sent in this turn.
     given: usize,
 }
 

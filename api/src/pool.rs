@@ -1,4 +1,4 @@
-//! The service's connections: with the rights of its role, and with an end to everything that waits.
+//! The service's connections to the database: with its role, and with a timeout for everything that waits.
 
 use crate::settings::Settings;
 use phaseline_projections::{refuse_excess_rights, refuse_foreign_code_for_commands};
@@ -7,20 +7,20 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 use std::time::Duration;
 
-/// What the server's list of connections says.
+/// The name in `pg_stat_activity`.
 const APPLICATION: &str = "phaseline serve";
 
-/// After how long a connection is asked whether it still lives.
+/// After how much idle time a connection is tested before use.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// A pool that connects when somebody needs it: the service starts without a database, too.
+/// A pool that connects on demand: the service also starts while the database is down.
 pub fn connect(options: PgConnectOptions, settings: &Settings) -> PgPool {
     let connection_settings = ConnectionSettings::new(settings);
     PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.acquire_timeout.min(settings.request_timeout))
-        // Not a round trip before each use. But a connection that was idle for a while may be dead, as all are after the
-        // server was started again, and would fail the request that it is for.
+        // A test before each use would be a round trip. But a connection that was idle for a while may be dead, as all are after
+        // a restart of the server, and would fail its request.
         .test_before_acquire(false)
         .before_acquire(|connection, kept| {
             Box::pin(async move { Ok(kept.idle_for < IDLE || connection.ping().await.is_ok()) })
@@ -71,9 +71,9 @@ impl ConnectionSettings {
     }
 }
 
-/// What every connection is set to first. No function, operator or type of another schema comes before PostgreSQL's own.
+/// The settings of every connection. No function, operator or type of another schema comes before PostgreSQL's own.
 fn greeting(settings: &Settings) -> String {
-    // Nothing is of use that comes after the request was given up.
+    // A result is of no use after the request has timed out.
     let within = |time: Duration| time.min(settings.request_timeout);
     let milliseconds = |time: Duration| time.as_millis().clamp(1, i32::MAX as u128);
     format!(
@@ -85,7 +85,7 @@ fn greeting(settings: &Settings) -> String {
     )
 }
 
-/// Makes one connection as the pool would, and says why it cannot: the pool itself only says that it took too long.
+/// Makes one connection as the pool would, to learn why it fails: the pool reports a timeout only.
 ///
 /// # Errors
 /// The server's own, `42501` among them if the login may not take the role, `22023` if there is no such role; an

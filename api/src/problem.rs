@@ -1,4 +1,4 @@
-//! Every answer that is no success, as RFC 9457 has it: `application/problem+json`.
+//! Failed responses as problem details (RFC 9457): `application/problem+json`.
 
 mod database;
 
@@ -14,38 +14,38 @@ use std::time::Duration;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What an answer that is a problem says it is.
+/// The content type of a problem.
 pub const CONTENT: &str = "application/problem+json";
 
-/// Why a request was not carried out.
+/// Why a request failed.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// What kind of problem it is: a URI reference that does not change, `/problems/` and the code with hyphens.
+    /// The kind of problem: a stable URI reference, `/problems/` and the code with hyphens.
     #[serde(rename = "type")]
     #[schema(example = "/problems/version-conflict")]
     kind: String,
-    /// The kind of problem in words that do not change.
+    /// The kind of problem in words.
     #[schema(example = "Version conflict")]
     title: String,
     /// The HTTP status.
     #[schema(example = 409)]
     status: u16,
-    /// What happened this time, and what to do.
+    /// What happened, and what to do.
     detail: String,
-    /// A name for programs; it does not change.
+    /// A stable name for programs.
     #[schema(example = "version_conflict")]
     code: &'static str,
-    /// What exactly is wrong, if it can be said field by field.
+    /// The errors field by field, if they belong to fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
-    /// How many errors there are beside these; absent if there are no more.
+    /// The number of further errors; absent if there are none.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     more_errors: usize,
-    /// What stands now, if that is why.
+    /// The current state, if the request conflicts with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     current: Option<Value>,
-    /// What was asked for, beside `current`.
+    /// The requested state, beside `current`.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempted: Option<Value>,
     /// The request's id, as in `X-Request-Id` and in the service's log.
@@ -62,15 +62,15 @@ pub(crate) const fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// One thing that is wrong with what was sent.
+/// One error of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Where it stands in the request, such as `phases[1].name`.
+    /// The place in the request, such as `phases[1].name`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// What is wrong with it.
+    /// What is wrong.
     pub message: String,
-    /// The phase that it is about.
+    /// The phase that it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = Uuid)]
     pub phase_id: Option<Uuid>,
@@ -81,7 +81,7 @@ pub struct FieldError {
 }
 
 impl Problem {
-    /// A problem of a kind: `code` names it for programs, `title` for people, `detail` says what happened this time.
+    /// A problem: `code` is its name for programs, `title` the one for people; `detail` is what happened in this request.
     pub fn new(
         status: StatusCode,
         code: &'static str,
@@ -104,35 +104,35 @@ impl Problem {
         }
     }
 
-    /// Adds what exactly is wrong.
+    /// Adds errors.
     #[must_use]
     pub fn errors(mut self, errors: impl IntoIterator<Item = FieldError>) -> Self {
         self.errors.extend(errors);
         self
     }
 
-    /// Adds how many errors there are beside those that [`Self::errors`] adds.
+    /// Adds the number of errors beyond those of [`Self::errors`].
     #[must_use]
     pub const fn more_errors(mut self, more: usize) -> Self {
         self.more_errors = more;
         self
     }
 
-    /// Adds what stands now.
+    /// Adds the current state.
     #[must_use]
     pub fn current(mut self, current: Value) -> Self {
         self.current = Some(current);
         self
     }
 
-    /// Adds what was asked for.
+    /// Adds the requested state.
     #[must_use]
     pub fn attempted(mut self, attempted: Value) -> Self {
         self.attempted = Some(attempted);
         self
     }
 
-    /// Adds when to try again: the header `Retry-After`, in whole seconds.
+    /// Adds the header `Retry-After`, in whole seconds.
     #[must_use]
     pub const fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
@@ -154,7 +154,7 @@ impl Problem {
         &self.detail
     }
 
-    /// The same answer's headers with another body, for a route whose problems have a form of their own.
+    /// A response with the same status and headers and another body, for routes with their own form of errors.
     #[must_use]
     pub fn with_body(self, body: &Value) -> Response {
         let mut response = (self.status(), axum::Json(body)).into_response();
@@ -182,32 +182,32 @@ impl IntoResponse for Problem {
     }
 }
 
-/// What was asked for is not there.
+/// Something requested does not exist.
 pub fn not_found(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
 }
 
-/// The request cannot be understood.
+/// The request is malformed.
 pub fn bad_request(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "bad_request", "Bad request", detail)
 }
 
-/// What was sent is understood, but cannot be.
+/// The request is well-formed, but invalid.
 pub fn invalid(detail: impl Into<String>, errors: impl IntoIterator<Item = FieldError>) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Invalid", detail).errors(errors)
 }
 
-/// What was asked for does not go with what stands now.
+/// The request conflicts with the current state.
 pub fn conflict(code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::CONFLICT, code, title, detail)
 }
 
-/// The service cannot do it now; the same request may work later.
+/// The service cannot answer now; the same request may succeed later.
 pub fn unavailable(code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, title, detail).retry_after(RETRY)
 }
 
-/// The body is not said to be JSON.
+/// The content type of the body is not JSON.
 pub fn not_json() -> Problem {
     Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -217,40 +217,40 @@ pub fn not_json() -> Problem {
     )
 }
 
-/// The body is larger than the service reads.
+/// The body is larger than the limit.
 pub fn too_large(limit: usize) -> Problem {
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "too_large",
         "Body too large",
-        format!("the body is larger than {limit} bytes, the most that this service reads"),
+        format!("the body is larger than the limit of {limit} bytes"),
     )
 }
 
-/// It took too long.
+/// The request took too long.
 pub fn timed_out(limit: Duration) -> Problem {
     unavailable(
         "timed_out",
         "Timed out",
         format!(
-            "the request took longer than {} s and was given up; a change that it asked for may still have been made: look \
-             before you ask again, or ask again with the same idempotency key",
+            "the request was cancelled after {} s; a change may still have been committed: check before you send it again, or \
+             send it again with the same idempotency key",
             limit.as_secs_f64()
         ),
     )
 }
 
-/// Something that should not happen. What it was stands in the log, under the request's id.
+/// An internal error. The service's log has the cause, under the request's id.
 pub fn internal() -> Problem {
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "internal",
         "Internal error",
-        "something went wrong in the service; its log says what, under this request's id",
+        "an internal error; the service's log has the cause, under this request's id",
     )
 }
 
-/// When to try again, if nothing better is known.
+/// The default of `Retry-After`.
 const RETRY: Duration = Duration::from_secs(2);
 
 impl From<Denied> for Problem {
@@ -270,7 +270,7 @@ impl From<JsonRejection> for Problem {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too_large",
                 "Body too large",
-                "the body is larger than this service reads",
+                "the body is larger than the limit",
             ),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => not_json(),
             StatusCode::UNPROCESSABLE_ENTITY => invalid(rejection.body_text(), []),

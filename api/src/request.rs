@@ -1,4 +1,4 @@
-//! What is known about the request at hand: its id, and who asks.
+//! The context of the current request: its id, its caller, its deadline.
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderValue;
@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use uuid::Uuid;
 
-/// The header that carries a request's id, both ways.
+/// The header with a request's id, in requests and responses.
 pub const REQUEST_ID: &str = "x-request-id";
 
 /// The longest id that a client may choose.
@@ -17,36 +17,36 @@ const LONGEST_ID: usize = 128;
 
 tokio::task_local! {
     /// The request that this task works on.
-    static CURRENT: Arc<Known>;
+    static CURRENT: Arc<RequestContext>;
 }
 
-/// What is known about a request.
+/// The context of a request.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct RequestContext {
     /// Its id.
     pub(crate) id: RequestId,
-    /// Who asks, once that is known.
+    /// The caller's subject, once it is authenticated.
     pub(crate) subject: OnceLock<String>,
-    /// When it is given up.
+    /// When it times out.
     pub(crate) deadline: Instant,
 }
 
-/// A request's id: the client's, if it sent one, or ours.
+/// A request's id: the client's, if it sent a valid one, else a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// The client's id if it is sane (visible ASCII, up to 128 characters), else a new one.
+    /// The client's id if it is valid (visible ASCII, up to 128 characters), else a new one.
     pub(crate) fn of(sent: Option<&HeaderValue>) -> Self {
-        let sane = |id: &&HeaderValue| {
+        let is_valid = |id: &&HeaderValue| {
             (1..=LONGEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
         };
-        sent.filter(sane).cloned().map_or_else(Self::fresh, Self)
+        sent.filter(is_valid).cloned().map_or_else(Self::fresh, Self)
     }
 
     fn fresh() -> Self {
         let id = Uuid::now_v7().to_string();
-        // Hexadecimal digits and hyphens are a header's value.
+        // Hexadecimal digits and hyphens are valid in a header.
         Self(HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("none")))
     }
 
@@ -75,8 +75,8 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     }
 }
 
-/// Runs a request's work; until it ends, the functions here know about it.
-pub(crate) async fn scope<F: Future>(known: Arc<Known>, work: F) -> F::Output {
+/// Runs the work of a request with its context.
+pub(crate) async fn scope<F: Future>(known: Arc<RequestContext>, work: F) -> F::Output {
     CURRENT.scope(known, work).await
 }
 
@@ -85,12 +85,12 @@ pub fn current_id() -> Option<RequestId> {
     CURRENT.try_with(|known| known.id.clone()).ok()
 }
 
-/// When the request that this task works on is given up.
+/// When the request that this task works on times out.
 pub(crate) fn deadline() -> Option<Instant> {
     CURRENT.try_with(|known| known.deadline).ok()
 }
 
-/// Notes who asks, for the log.
-pub(crate) fn is_of(subject: &str) {
+/// Sets the caller's subject, for the log.
+pub(crate) fn set_subject(subject: &str) {
     let _ = CURRENT.try_with(|known| known.subject.set(subject.to_owned()));
 }

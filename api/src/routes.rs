@@ -1,28 +1,29 @@
 //! The routes of timelines and phases.
 //!
-//! - `planner` has the routes of the planner's own service, in its own form.
-//! - `phases` changes one phase or the order, `timeline` the project's dates; `preview` returns what they would do, `history` what
-//!   was done.
-//! - `requests` has the bodies of requests, `responses` those of phases and assignments.
-//! - `write_request` extracts body, preconditions and key of a request; `validate` reads a body and collects all that is wrong
-//!   with it.
-//! - `project_view` reads a project for a response; `execute` hands a command to the store.
-//! - `headers` adds a timeline's version to a response; `error` is every response that is not a success, in both forms;
-//!   `openapi` describes them.
+//! - `phases` changes one phase or the order, `timeline` the project's dates; `preview` returns the effects of a command, `history`
+//!   the past ones. `legacy_compat` has the routes of the planner's own service, in its own form.
+//! - A request: `path_id` parses the id in the path, `write_request` extracts body, preconditions and key, `validate` reads a body
+//!   and collects all that is wrong with it; `requests` has the bodies.
+//! - `project_view` reads a project; `execute` hands a command to the store, `opening` opens the timeline before it.
+//! - A response: `success` adds the headers with a timeline's version, `responses` has the bodies of phases and assignments;
+//!   `error` is every failed response, in both forms, and `openapi` describes them.
 //! - `assignment_loader` counts assignments for many requests by one query.
 
 pub(crate) mod assignment_loader;
 mod error;
 mod execute;
-pub(crate) mod headers;
+mod headers;
 mod history;
+mod legacy_compat;
 mod openapi;
+mod opening;
+mod path_id;
 mod phases;
-mod planner;
 mod preview;
 mod project_view;
 mod requests;
 mod responses;
+mod success;
 mod timeline;
 mod validate;
 mod write_request;
@@ -31,10 +32,12 @@ use crate::state::AppState;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-/// All of them.
+/// All routes.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(openapi::Components::openapi())
-        .merge(planner::router())
+    let mut description = openapi::Components::openapi();
+    description.merge(legacy_compat::Components::openapi());
+    OpenApiRouter::with_openapi(description)
+        .merge(legacy_compat::router())
         .merge(phases::router())
         .merge(timeline::router())
         .merge(preview::router())

@@ -1,4 +1,4 @@
-//! What every answer tells a browser: to take it for what it says it is, to keep nothing, and to show it in no frame.
+//! Security headers of every response: no content sniffing, no caching, no framing.
 
 use axum::http::HeaderValue;
 use axum::http::header::{
@@ -7,13 +7,13 @@ use axum::http::header::{
 };
 use axum::response::Response;
 
-/// Which pages may load an answer without asking (Fetch, 3.7): none of another origin.
+/// Which pages may load a response without CORS (Fetch, 3.7): none of another origin.
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// An answer that is data loads and runs nothing. The page of `/docs` has a policy of its own.
+/// A response with data loads and runs nothing. The page of `/docs` has its own policy.
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// What an answer has unless its route chose otherwise.
+/// The defaults; a route may set others.
 const HEADERS: [(HeaderName, &str); 6] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (CONTENT_SECURITY_POLICY, NOTHING),

@@ -1,4 +1,4 @@
-//! Puts everything together, and serves it until it is told to stop.
+//! Builds the service and runs it until a signal stops it.
 
 use crate::connections::Limits;
 use crate::openapi::Description;
@@ -13,17 +13,17 @@ use tokio::net::TcpListener;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-/// How often measurements are brought into their buckets.
+/// How often measurements are moved into their buckets.
 const TIDY: Duration = Duration::from_secs(5);
 
-/// How often keys that are of no use any more are dropped.
+/// How often expired idempotency keys are deleted.
 const FORGETTING: Duration = Duration::from_secs(10 * 60);
 
-/// How long closing the connections to the database may take.
+/// Timeout for closing the connections to the database.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// Serves until `shutdown` is done; then takes no more connections, finishes the requests that are under way (for as long as
-/// the settings give them) and closes the pool.
+/// Serves until `shutdown` completes; then accepts no more connections, finishes the requests in flight (within the timeout of the
+/// settings) and closes the pool.
 pub async fn serve(
     listener: TcpListener,
     pool: PgPool,
@@ -34,7 +34,7 @@ pub async fn serve(
     serve_routes(listener, all_routes(), app, shutdown).await;
 }
 
-/// The same with routes of the caller's own; see [`all_routes`].
+/// Serves other routes; see [`all_routes`].
 pub async fn serve_routes(
     listener: TcpListener,
     routes: Router<AppState>,
@@ -43,11 +43,11 @@ pub async fn serve_routes(
 ) {
     let reserve = middleware::around(middleware::health_only(routes.clone()), &app).with_state(app.clone());
     let router = middleware::around(routes, &app).with_state(app.clone());
-    let told = Arc::new(tokio::sync::Notify::new());
-    let tell = Arc::clone(&told);
+    let stopped = Arc::new(tokio::sync::Notify::new());
+    let stopping = Arc::clone(&stopped);
     let stop = async move {
         shutdown.await;
-        tell.notify_one();
+        stopping.notify_one();
     };
     let limits = Limits {
         clients: app.settings.max_clients,
@@ -57,7 +57,7 @@ pub async fn serve_routes(
     let serving = connections::serve(listener, [router, reserve], limits, Arc::clone(&app.telemetry), stop);
     let limit = app.settings.shutdown_timeout;
     let out_of_time = async {
-        told.notified().await;
+        stopped.notified().await;
         tokio::time::sleep(limit).await;
     };
     let tidying = async {
@@ -70,9 +70,9 @@ pub async fn serve_routes(
         loop {
             tokio::time::sleep(FORGETTING).await;
             match app.store.forget_idempotency_keys().await {
-                Ok(keys) => tracing::info!(keys, "idempotency keys that are of no use any more were dropped"),
+                Ok(keys) => tracing::info!(keys, "deleted expired idempotency keys"),
                 Err(error) => {
-                    tracing::warn!(%error, "idempotency keys could not be dropped; tried again in ten minutes")
+                    tracing::warn!(%error, "expired idempotency keys could not be deleted; the next attempt is in ten minutes")
                 }
             }
         }
@@ -80,7 +80,7 @@ pub async fn serve_routes(
     tokio::select! {
         () = serving => {}
         () = out_of_time => {
-            tracing::warn!(seconds = limit.as_secs_f64(), "requests that were still under way were given up");
+            tracing::warn!(seconds = limit.as_secs_f64(), "cancelled the requests that were still in flight");
         }
         () = tidying => {}
         () = forgetting => {}
@@ -88,7 +88,7 @@ pub async fn serve_routes(
     let _ = tokio::time::timeout(CLOSING, app.pool.close()).await;
 }
 
-/// All routes of the service, without the manners that [`serve_routes`] puts around them.
+/// All routes of the service, without the layers that [`serve_routes`] adds.
 pub fn all_routes() -> Router<AppState> {
     let routes =
         OpenApiRouter::with_openapi(Description::openapi()).merge(health::router()).merge(routes::router());

@@ -1,50 +1,50 @@
-//! All that the service is told, read and checked already.
+//! The validated settings of the service.
 
 use crate::auth::Auth;
 use std::time::Duration;
 
-/// The role whose rights the service takes, unless it is told another.
+/// The default of [`Settings::role`].
 pub const DEFAULT_ROLE: &str = "phaseline_writer";
 
-/// All that the service is told. The database is not among it: the service is given a pool.
+/// The settings. The database is not among them: the service gets a pool.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Who may ask.
+    /// How callers are authenticated.
     pub auth: Auth,
-    /// The role whose rights every connection takes; none keeps those of the login.
+    /// The role that every connection sets; none keeps the login's own.
     pub role: Option<String>,
     /// Whether the login may have more rights than the owners of the planner's tables.
     pub allow_superuser: bool,
-    /// How many connections to the database there are at most.
+    /// Upper bound on connections to the database.
     pub max_connections: u32,
-    /// How long a request waits for a connection.
+    /// How long a request waits for a connection to the database.
     pub acquire_timeout: Duration,
     /// How long a statement waits for a lock.
     pub lock_timeout: Duration,
     /// How long a statement may take.
     pub statement_timeout: Duration,
-    /// How long a transaction may stand idle.
+    /// How long a transaction may be idle.
     pub idle_in_transaction_timeout: Duration,
-    /// The largest body that is read, in bytes.
+    /// Upper bound on a body, in bytes.
     pub body_limit: usize,
     /// How long a request may take.
     pub request_timeout: Duration,
     /// How long a connection may wait for the whole head of a request, its first one or the next.
     pub idle_timeout: Duration,
-    /// How long requests that are under way may still take once the service is told to stop.
+    /// How long a shutdown waits for requests in flight.
     pub shutdown_timeout: Duration,
-    /// How long an answer may wait for its client to read on.
+    /// How long a response waits for its client to read.
     pub write_timeout: Duration,
-    /// How many connections of clients there are at most; a few more are taken for health checks.
+    /// Upper bound on client connections; a few more are accepted for health checks.
     pub max_clients: usize,
-    /// How many phases a list in a request may have.
+    /// Upper bound on phases of a list in a request.
     pub max_phases: usize,
-    /// How many timelines are kept in memory at most.
+    /// Upper bound on cached timelines.
     pub cache_timelines: usize,
 }
 
 impl Default for Settings {
-    /// What holds unless it is said otherwise. Nobody may ask: there are no keys.
+    /// The defaults. Every request is refused: there are no keys.
     fn default() -> Self {
         Self {
             auth: Auth::default(),
@@ -61,7 +61,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(20),
             write_timeout: Duration::from_secs(30),
-            // Most systems give a process 1 024 files unless they are told otherwise.
+            // The usual limit of open files per process is 1 024.
             max_clients: 800,
             max_phases: 5_000,
             cache_timelines: 10_000,

@@ -1,4 +1,4 @@
-//! What every route works with.
+//! The state of the routes.
 
 use crate::health::CommandHealth;
 use crate::routes::assignment_loader::AssignmentCountLoader;
@@ -10,27 +10,27 @@ use sqlx::PgPool;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// How many requests with a large body are worked on at once.
+/// Upper bound on concurrent requests with a large body.
 const LARGE_AT_ONCE: usize = 8;
 
 /// The state of all routes. Clones share it.
 #[derive(Clone, Debug)]
 pub struct AppState {
-    /// Connections with the rights of the service's role.
+    /// Connections with the service's role.
     pub pool: PgPool,
     /// The timelines.
     pub store: TimelineStore<ProjectPhases>,
-    /// What the service was told.
+    /// The settings.
     pub settings: Arc<Settings>,
-    /// What is counted and measured.
+    /// The metrics.
     pub telemetry: Arc<Telemetry>,
-    /// How the last command ended.
+    /// The outcome of the last command.
     pub(crate) commands: Arc<CommandHealth>,
     /// Counts assignments for many requests at once.
-    pub(crate) counting: Arc<AssignmentCountLoader>,
-    /// Places for requests with a large body: each takes some 30 MB until it is answered.
+    pub(crate) assignment_counts: Arc<AssignmentCountLoader>,
+    /// Permits for requests with a large body: each takes some 30 MB until its response.
     pub(crate) large: Arc<Semaphore>,
-    /// Places for those who read a whole history: each holds a connection to the database for a while, and the others need some.
+    /// Permits for reading a whole history: each holds a connection to the database for a while, which other requests need.
     pub(crate) readers: Arc<Semaphore>,
 }
 
@@ -47,7 +47,7 @@ impl AppState {
             settings: Arc::new(settings),
             telemetry: Arc::default(),
             commands: Arc::default(),
-            counting: Arc::default(),
+            assignment_counts: Arc::default(),
         }
     }
 }

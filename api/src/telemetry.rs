@@ -1,4 +1,4 @@
-//! What is counted and measured, for Prometheus.
+//! Metrics for Prometheus.
 
 use crate::state::AppState;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -7,7 +7,7 @@ use phaseline_store::{StoreError, schema};
 use std::fmt;
 use std::time::Duration;
 
-/// Bounds of the buckets of how long requests take, in seconds. A command takes milliseconds; a timeout is at 30 s.
+/// Bounds of the buckets of request durations, in seconds. A command takes milliseconds; the timeout is 30 s.
 const BUCKETS: [f64; 14] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
 
 const REQUESTS: &str = "phaseline_http_requests_total";
@@ -30,7 +30,7 @@ pub struct Telemetry {
 impl Default for Telemetry {
     fn default() -> Self {
         let mut builder = PrometheusBuilder::new();
-        // Without buckets it would be a summary. That they cannot be set is said only of an empty list.
+        // Without buckets it would be a summary. Setting them fails for an empty list only.
         if let Ok(with_buckets) =
             PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
         {
@@ -49,17 +49,17 @@ impl fmt::Debug for Telemetry {
 }
 
 impl Telemetry {
-    /// Counts in this service's numbers whatever `work` counts by the macros of the crate `metrics`.
+    /// Runs `work`; the macros of the crate `metrics` in it record into this service's metrics.
     pub fn record<T>(&self, work: impl FnOnce() -> T) -> T {
         metrics::with_local_recorder(&self.recorder, work)
     }
 
-    /// A request has come.
+    /// A request has started.
     pub(crate) fn begun(&self) {
         self.record(|| gauge!(IN_FLIGHT).increment(1));
     }
 
-    /// A request is gone, answered or not.
+    /// A request has ended, with or without a response.
     pub(crate) fn ended(&self) {
         self.record(|| gauge!(IN_FLIGHT).decrement(1));
     }
@@ -69,12 +69,12 @@ impl Telemetry {
         self.record(|| gauge!(CONNECTIONS).increment(1));
     }
 
-    /// A client's connection is closed.
+    /// A client has disconnected.
     pub(crate) fn disconnected(&self) {
         self.record(|| gauge!(CONNECTIONS).decrement(1));
     }
 
-    /// A request was answered.
+    /// A request got its response.
     pub(crate) fn answered(&self, method: &'static str, route: &str, status: u16, took: Duration) {
         self.record(|| {
             let labels =
@@ -84,42 +84,45 @@ impl Telemetry {
         });
     }
 
-    /// A command was carried out, or not.
+    /// A command ended with this outcome.
     pub(crate) fn commanded(&self, command: &'static str, outcome: &'static str) {
         self.record(|| counter!(COMMANDS, "command" => command, "outcome" => outcome).increment(1));
     }
 
-    /// Brings what was measured into its buckets; without it, measurements pile up until somebody asks.
+    /// Moves measurements into their buckets; without it they accumulate until the next scrape.
     pub(crate) fn tidy(&self) {
         self.recorder.handle().run_upkeep();
     }
 
-    /// Everything as Prometheus reads it.
+    /// All metrics in the format of Prometheus.
     pub(crate) fn text(&self) -> String {
         self.recorder.handle().render()
     }
 }
 
 fn describe() {
-    describe_counter!(REQUESTS, "Requests that were answered.");
-    describe_histogram!(DURATION, Unit::Seconds, "How long they took.");
-    describe_gauge!(IN_FLIGHT, "Requests under way.");
+    describe_counter!(REQUESTS, "Requests with a response.");
+    describe_histogram!(DURATION, Unit::Seconds, "Durations of requests.");
+    describe_gauge!(IN_FLIGHT, "Requests in flight.");
     describe_gauge!(CONNECTIONS, "Connections of clients.");
-    describe_gauge!(CONNECTIONS_LIMIT, "The most that there may be, beside a few for health checks.");
-    describe_counter!(COMMANDS, "Commands to timelines, by what came of them.");
+    describe_gauge!(
+        CONNECTIONS_LIMIT,
+        "Upper bound on connections of clients, without a few for health checks."
+    );
+    describe_counter!(COMMANDS, "Commands to timelines, by outcome.");
     describe_gauge!(POOL, "Connections to the database, by state.");
-    describe_gauge!(POOL_LIMIT, "The most connections that there may be.");
-    describe_gauge!(DATABASE_UP, "Whether the database answered when this was asked for.");
+    describe_gauge!(POOL_LIMIT, "Upper bound on connections to the database.");
+    describe_gauge!(DATABASE_UP, "Whether the database answered this request for metrics.");
     describe_gauge!(POSITION, "The last position of the log.");
     describe_gauge!(
         OLDEST_SNAPSHOT,
         Unit::Seconds,
-        "The age of the oldest snapshot: rows that died since stay, and are looked at."
+        "Age of the oldest snapshot: row versions that died since cannot be removed, and are read."
     );
 }
 
-/// Takes what is not counted but looked up: called before each answer of `/metrics`.
-#[expect(clippy::cast_precision_loss, reason = "Prometheus knows numbers of that kind only")]
+/// Updates the gauges that are read from the database: called for each request of `/metrics`.
+#[expect(clippy::cast_precision_loss, reason = "Prometheus has floating-point numbers only")]
 pub(crate) async fn sample(app: &AppState) {
     let (size, idle) = (app.pool.size(), app.pool.num_idle());
     let looked_up = lookup(app).await;
@@ -140,7 +143,7 @@ pub(crate) async fn sample(app: &AppState) {
     });
 }
 
-/// What the database says of itself; each is missing where the database cannot say it.
+/// Numbers of the database; each is missing if the database cannot provide it.
 #[derive(Default)]
 struct LookedUp {
     position: Option<i64>,

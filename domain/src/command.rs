@@ -1,23 +1,23 @@
-//! What may be asked of a timeline. A command carries what was asked, still unchecked; [`crate::decide()`] checks it.
+//! The commands to a timeline, with unchecked values; [`crate::decide()`] checks them.
 
 use crate::{DateRange, PhaseId, ProjectId};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-/// What a change does to the phases beside it.
+/// What a change does to the neighbouring phases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Neighbours {
-    /// They follow, so that the project stays covered; refused only where that is impossible.
+    /// They follow, so that phases still cover the project; refused only if that is impossible.
     #[default]
     Adjust,
-    /// They stay as they are; the change is refused if it leaves a gap or an overlap.
+    /// They keep their dates; a change that leaves a gap or an overlap is refused.
     Refuse,
 }
 
-/// A phase as somebody asks for it.
+/// A requested phase, unchecked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhaseDraft {
-    /// Its id: an existing phase's to change it, a fresh one to create it.
+    /// Its id: that of an existing phase, or a new one.
     pub id: PhaseId,
     /// Its name.
     pub name: String,
@@ -25,26 +25,35 @@ pub struct PhaseDraft {
     pub start_date: NaiveDate,
     /// Its last day.
     pub end_date: NaiveDate,
-    /// What is said about it.
+    /// Its description.
     pub description: Option<String>,
     /// Capital part of its budget.
     pub capital_budget: Decimal,
     /// Expense part of its budget.
     pub expense_budget: Decimal,
-    /// The whole of it; must be the sum of the two.
+    /// The total; must be the sum of the two.
     pub total_budget: Decimal,
 }
 
 /// One entry of the complete list in [`TimelineCommand::ReplaceAll`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReplacementPhase {
-    /// A phase that is there already: it is changed to the draft. Refused if the timeline does not have it.
+    /// An existing phase, to change. Refused if the timeline does not have it.
     Existing(PhaseDraft),
-    /// A phase to create, under the draft's fresh id.
+    /// A phase to create, under the draft's new id.
     New(PhaseDraft),
 }
 
-/// What is to become of one phase; what is not stated stays as it is.
+impl ReplacementPhase {
+    /// The phase as it should be.
+    pub const fn draft(&self) -> &PhaseDraft {
+        match self {
+            Self::Existing(draft) | Self::New(draft) => draft,
+        }
+    }
+}
+
+/// The changes to one phase; a field that is none stays unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PhaseChanges {
     /// Its name from now on.
@@ -53,7 +62,7 @@ pub struct PhaseChanges {
     pub start_date: Option<NaiveDate>,
     /// Its last day from now on.
     pub end_date: Option<NaiveDate>,
-    /// Its description from now on; `Some(None)` takes it away.
+    /// Its description from now on; `Some(None)` removes it.
     pub description: Option<Option<String>>,
     /// Capital part of its budget from now on.
     pub capital_budget: Option<Decimal>,
@@ -89,7 +98,7 @@ pub enum TimelineCommand {
         /// Whether neighbours make room.
         neighbours: Neighbours,
     },
-    /// Gives a phase other days.
+    /// Changes the dates of a phase.
     ResizePhase {
         /// The phase.
         phase_id: PhaseId,
@@ -100,21 +109,21 @@ pub enum TimelineCommand {
         /// Whether neighbours follow.
         neighbours: Neighbours,
     },
-    /// Gives a phase another name.
+    /// Renames a phase.
     RenamePhase {
         /// The phase.
         phase_id: PhaseId,
         /// Its name from now on.
         name: String,
     },
-    /// Says something else about a phase, or nothing.
+    /// Changes or removes the description of a phase.
     DescribePhase {
         /// The phase.
         phase_id: PhaseId,
         /// Its description from now on.
         description: Option<String>,
     },
-    /// Gives a phase another budget.
+    /// Changes the budget of a phase.
     BudgetPhase {
         /// The phase.
         phase_id: PhaseId,
@@ -135,7 +144,7 @@ pub enum TimelineCommand {
         neighbours: Neighbours,
     },
     /// Puts the phases into another order. Each keeps its length, from the project's first day on; the last one gets
-    /// whatever is left of the project.
+    /// the rest of the project.
     Reorder {
         /// All phases of the project, in their new order.
         phases: Vec<PhaseId>,

@@ -1,11 +1,11 @@
-//! What a command does to a timeline: the events that it causes, or every rule that it would break.
+//! Decides a command: the events that it causes, or every rule that it breaks.
 //!
 //! The order of the events of one command is always the same:
 //!
 //! - `Open`: the timeline, then its default phase.
 //! - `Reschedule`: the project's dates, then the phases whose days follow, by start date.
 //! - `CreatePhase`: the neighbours that make room, by start date, then the new phase.
-//! - `ResizePhase`: the phases whose days change, the asked one among them, by the start date they had.
+//! - `ResizePhase`: the phases whose dates change, the requested one among them, by their start date before.
 //! - `ChangePhase`: as for `ResizePhase`, then the phase's name, description and budget.
 //! - `Reorder`: the phases whose days change, by the start date they had.
 //! - `RemovePhase`: the removal, then the neighbour that takes the days.
@@ -116,7 +116,7 @@ fn create(
     let invisible = phase::name_is_visible(Some(asked.id), &asked.name);
     match days::create(timeline, asked, neighbours) {
         Ok(events) => Refusal::unless_empty(invisible).map(|()| events),
-        Err(refusal) if refusal.breaks(Rule::V16) => Err(refusal),
+        Err(refusal) if refusal.breaks(Rule::TimelineOpen) => Err(refusal),
         Err(refusal) => {
             let all = refusal.into_violations().into_iter().chain(invisible);
             Refusal::unless_empty(all).map(|()| Vec::new())
@@ -165,8 +165,8 @@ fn budget(timeline: &Timeline, phase_id: PhaseId, asked: DraftBudget) -> Result<
     Ok(if phase.budget == budget { Vec::new() } else { vec![PhaseBudgeted { phase_id, budget }.into()] })
 }
 
-/// Days, name, description and budget do not depend on each other, so each is decided by itself, and whoever asked learns
-/// of everything that is wrong.
+/// Dates, name, description and budget do not depend on each other, so each is decided by itself, and a refusal has all
+/// violations.
 fn change(
     timeline: &Timeline,
     phase_id: PhaseId,
@@ -230,23 +230,25 @@ fn created(draft: &PhaseDraft) -> Result<TimelineEvent, Refusal> {
     .into())
 }
 
-// The ways from what was asked to values that hold. The rules have been asked before, so these do not fail; should a
-// rule and a value ever disagree, the command is refused rather than the value bent.
+// Conversions from drafts to valid values. The rules were checked before, so these do not fail; should a rule and a value disagree,
+// the command is refused.
 
 fn days(id: Option<PhaseId>, start: NaiveDate, end: NaiveDate) -> Result<DateRange, Violation> {
-    DateRange::new(start, end).map_err(|error| Violation::of_value(&error, id, Rule::V8))
+    DateRange::new(start, end).map_err(|error| Violation::of_value(&error, id, Rule::DatesInOrder))
 }
 
 fn name(id: PhaseId, text: &str) -> Result<PhaseName, Violation> {
-    PhaseName::new(text).map_err(|error| Violation::of_value(&error, Some(id), Rule::V23))
+    PhaseName::new(text).map_err(|error| Violation::of_value(&error, Some(id), Rule::NameWithoutNul))
 }
 
 fn description(id: PhaseId, text: Option<&str>) -> Result<Option<Description>, Violation> {
-    text.map(Description::new).transpose().map_err(|error| Violation::of_value(&error, Some(id), Rule::V24))
+    text.map(Description::new)
+        .transpose()
+        .map_err(|error| Violation::of_value(&error, Some(id), Rule::DescriptionWithoutNul))
 }
 
 fn money(id: PhaseId, capital: Decimal, expense: Decimal) -> Result<Budget, Violation> {
     let parsed =
         || -> Result<Budget, InvalidValue> { Budget::new(Money::new(capital)?, Money::new(expense)?) };
-    parsed().map_err(|error| Violation::of_value(&error, Some(id), Rule::V12))
+    parsed().map_err(|error| Violation::of_value(&error, Some(id), Rule::AmountInRange))
 }

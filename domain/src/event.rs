@@ -1,7 +1,7 @@
-//! What can have happened to a timeline. Each event names its phase and carries everything needed to fold it.
+//! The events of a timeline. Each names its phase and carries everything needed to fold it.
 //!
 //! An event is stored as its type's name, its schema version and its payload (the inner object, without serde's
-//! tag). [`TimelineEvent::from_stored`] is the way back, and the place where older schema versions are upcast.
+//! tag). [`TimelineEvent::from_stored`] reads it, and would upcast older schema versions.
 
 use crate::legacy_type::LegacyPhaseType;
 use crate::{Budget, DateRange, Description, PhaseId, PhaseName, ProjectId};
@@ -36,8 +36,8 @@ pub enum StoredEventError {
         #[source]
         source: serde_json::Error,
     },
-    /// It cannot have happened where it stands.
-    #[error("{event_type} cannot stand there: {why}")]
+    /// It is not possible at its place in the stream.
+    #[error("{event_type} is not possible there: {why}")]
     Misplaced {
         /// The event's type.
         event_type: String,

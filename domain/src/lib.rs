@@ -2,7 +2,7 @@
 //! legacy planner held. No I/O and no SQL: everything here is a pure function over values.
 //!
 //! The core is [`decide`](decide()) (`(&Timeline, &Command) -> Result<Vec<TimelineEvent>, Refusal>`) and [`Timeline::evolve`].
-//! [`cqrs_es::Aggregate`] is a thin face over the two, in [`aggregate`].
+//! [`aggregate`] implements [`cqrs_es::Aggregate`] by these two.
 
 pub mod aggregate;
 pub mod command;

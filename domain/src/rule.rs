@@ -1,7 +1,7 @@
 //! The rules of a timeline, and the refusal that carries their messages.
 //!
-//! A rule is one function that looks at what was asked, still unchecked, and says how it is broken, if it is.
-//! `docs/rules.md` lists them all. Nothing stops at the first broken rule: whoever asked learns of all of them.
+//! A rule is one function over unchecked values that returns a violation, if there is one. `docs/rules.md` lists all rules. A check
+//! does not stop at the first broken rule: a refusal has all violations.
 
 mod draft;
 pub(crate) mod phase;
@@ -14,81 +14,93 @@ use crate::{DateRange, InvalidValue, PhaseId};
 use std::fmt;
 
 macro_rules! rules {
-    ($($(#[$doc:meta])* $rule:ident $field:literal)*) => {
-        /// A rule of the timeline. The texts of V1 to V11, V14 and V15 are the planner's own; users know them.
+    ($($(#[$doc:meta])* $rule:ident $id:literal $field:literal)*) => {
+        /// A rule of the timeline. The messages of V1 to V11, V14 and V15 are the planner's own; users know them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Rule { $($(#[$doc])* $rule),* }
+        pub enum Rule { $($(#[$doc])* #[doc = concat!("(", $id, ")")] $rule),* }
 
         impl Rule {
             /// Every rule, by number.
             pub const ALL: &'static [Self] = &[$(Self::$rule),*];
 
-            /// Its id: "V1", "V2" and so on.
+            /// Its id in documents and responses: "V1", "V2" and so on.
             pub const fn id(self) -> &'static str {
-                match self { $(Self::$rule => stringify!($rule)),* }
+                match self { $(Self::$rule => $id),* }
             }
 
-            /// The field that a front end shows the message at.
+            /// The field at which a front end shows the message.
             pub const fn field(self) -> &'static str {
                 match self { $(Self::$rule => $field),* }
+            }
+
+            /// Whether it is about how all phases together cover the project.
+            pub const fn is_about_coverage(self) -> bool {
+                matches!(
+                    self,
+                    Self::PhaseRequired
+                        | Self::StartsWithProject
+                        | Self::EndsWithProject
+                        | Self::NoGap
+                        | Self::NoOverlap
+                )
             }
         }
     };
 }
 
 rules! {
-    /// A project has a phase.
-    V1 "phases"
-    /// The first phase starts when the project does.
-    V2 "start_date"
-    /// The last phase ends when the project does.
-    V3 "end_date"
-    /// No day between two phases is without one.
-    V4 "timeline"
-    /// No day has two phases.
-    V5 "timeline"
+    /// A project has at least one phase.
+    PhaseRequired "V1" "phases"
+    /// The first phase starts with the project.
+    StartsWithProject "V2" "start_date"
+    /// The last phase ends with the project.
+    EndsWithProject "V3" "end_date"
+    /// No date between two phases is without a phase.
+    NoGap "V4" "timeline"
+    /// No date has two phases.
+    NoOverlap "V5" "timeline"
     /// A phase has a name.
-    V6 "name"
+    NameNotEmpty "V6" "name"
     /// A name has at most 100 characters.
-    V7 "name"
+    NameLength "V7" "name"
     /// A phase does not end before it starts.
-    V8 "dates"
+    DatesInOrder "V8" "dates"
     /// A phase does not start before the project.
-    V9 "start_date"
+    StartsWithinProject "V9" "start_date"
     /// A phase does not end after the project.
-    V10 "end_date"
+    EndsWithinProject "V10" "end_date"
     /// The total is the sum of the two parts.
-    V11 "budget"
-    /// Each amount fits `numeric(15,2)` as it stands, and none is negative.
-    V12 "budget"
+    TotalIsSum "V11" "budget"
+    /// Each amount fits `numeric(15,2)` without rounding, and none is negative.
+    AmountInRange "V12" "budget"
     /// A description has at most 500 characters.
-    V13 "description"
-    /// The only phase stays.
-    V14 "delete"
-    /// A removed phase's days must go somewhere.
-    V15 "delete"
+    DescriptionLength "V13" "description"
+    /// The only phase cannot be removed.
+    LastPhaseStays "V14" "delete"
+    /// A neighbour takes a removed phase's dates.
+    RemovalLeavesNoGap "V15" "delete"
     /// Only an open timeline takes commands.
-    V16 "timeline"
+    TimelineOpen "V16" "timeline"
     /// A timeline is opened once.
-    V17 "timeline"
-    /// A phase that is to change must be in the timeline.
-    V18 "id"
+    OpenedOnce "V17" "timeline"
+    /// A phase to change is in the timeline.
+    PhaseExists "V18" "id"
     /// A list names each phase once.
-    V19 "id"
-    /// A new phase has an id of its own.
-    V20 "id"
+    ListedOnce "V19" "id"
+    /// The id of a new phase was never used.
+    PhaseIdUnused "V20" "id"
     /// A project has at least two days.
-    V21 "dates"
+    ProjectDatesInOrder "V21" "dates"
     /// Dates lie in the years 1 to 9999.
-    V22 "dates"
+    DateInRange "V22" "dates"
     /// A name holds no NUL character.
-    V23 "name"
+    NameWithoutNul "V23" "name"
     /// A description holds no NUL character.
-    V24 "description"
+    DescriptionWithoutNul "V24" "description"
     /// A new order names every phase.
-    V25 "phases"
-    /// A name that is given to one phase can be seen.
-    V26 "name"
+    OrderIsComplete "V25" "phases"
+    /// A name given to a single phase has a visible character.
+    NameVisible "V26" "name"
 }
 
 impl fmt::Display for Rule {
@@ -102,9 +114,9 @@ impl fmt::Display for Rule {
 pub struct Violation {
     /// The rule.
     pub rule: Rule,
-    /// The field that a front end shows the message at.
+    /// The field at which a front end shows the message.
     pub field: &'static str,
-    /// What is wrong, for the user to read.
+    /// What is wrong, for the user.
     pub message: String,
     /// The phase that breaks the rule, if it is one phase and the phase has an id.
     pub phase_id: Option<PhaseId>,
@@ -115,19 +127,19 @@ impl Violation {
         Self { rule, field: rule.field(), message, phase_id }
     }
 
-    /// What a value that could not be made breaks. The rules are asked first, so that this says something only
-    /// where they and the value's own check disagree.
+    /// The rule that an invalid value breaks. The rules are checked first, so this matters only where a rule and the value's own
+    /// check disagree.
     pub(crate) fn of_value(error: &InvalidValue, phase_id: Option<PhaseId>, text_rule: Rule) -> Self {
         let rule = match error {
-            InvalidValue::DatesReversed { .. } => Rule::V8,
-            InvalidValue::DateOutOfRange(_) => Rule::V22,
-            InvalidValue::NameEmpty => Rule::V6,
-            InvalidValue::NameTooLong(_) => Rule::V7,
-            InvalidValue::DescriptionTooLong(_) => Rule::V13,
+            InvalidValue::DatesReversed { .. } => Rule::DatesInOrder,
+            InvalidValue::DateOutOfRange(_) => Rule::DateInRange,
+            InvalidValue::NameEmpty => Rule::NameNotEmpty,
+            InvalidValue::NameTooLong(_) => Rule::NameLength,
+            InvalidValue::DescriptionTooLong(_) => Rule::DescriptionLength,
             InvalidValue::NulCharacter => text_rule,
             InvalidValue::AmountNegative(_)
             | InvalidValue::AmountTooFine(_)
-            | InvalidValue::AmountTooLarge(_) => Rule::V12,
+            | InvalidValue::AmountTooLarge(_) => Rule::AmountInRange,
         };
         Self::new(rule, phase_id, error.to_string())
     }
@@ -139,9 +151,9 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Why a command was refused: every rule that it breaks, in the rules' order; at least one.
+/// Why a command was refused: every broken rule, in the rules' order; at least one.
 ///
-/// It reads as its first message; [`Refusal::messages`] has them all.
+/// It displays its first message; [`Refusal::messages`] has all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     violations: Vec<Violation>,
@@ -154,17 +166,17 @@ impl Refusal {
         if violations.is_empty() { Ok(()) } else { Err(Self { violations }) }
     }
 
-    /// What is broken, in order; never empty.
+    /// The violations in order; never empty.
     pub fn violations(&self) -> &[Violation] {
         &self.violations
     }
 
-    /// The same, to be told together with others.
+    /// The violations, to be merged with others.
     pub fn into_violations(self) -> Vec<Violation> {
         self.violations
     }
 
-    /// Whether the rule is among those broken.
+    /// Whether this rule is broken.
     pub fn breaks(&self, rule: Rule) -> bool {
         self.violations.iter().any(|violation| violation.rule == rule)
     }
@@ -189,12 +201,11 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Checks the complete list of a project's phases, in any order. What comes back is in the rules' order: the list as
-/// a whole first (V1, V2, V3, then V4 or V5 for each neighbouring pair, then V19), then each phase by start date.
-/// Empty if all is well.
+/// Checks the complete list of a project's phases, in any order. Violations are in the rules' order: the list as a whole first (V1,
+/// V2, V3, then V4 or V5 for each neighbouring pair, then V19), then each phase by start date. Empty if no rule is broken.
 ///
-/// [`decide`](crate::decide()) accepts a [`ReplaceAll`](crate::TimelineCommand::ReplaceAll) exactly when this finds
-/// nothing and the ids are what the command says they are (V18, V20).
+/// [`decide`](crate::decide()) accepts a [`ReplaceAll`](crate::TimelineCommand::ReplaceAll) exactly when this is empty and the ids
+/// exist or are new as the command requires (V18, V20).
 pub fn validate(project: DateRange, drafts: &[Draft<'_>]) -> Vec<Violation> {
     let mut sorted = drafts.to_vec();
     sorted.sort_by_key(Draft::place);

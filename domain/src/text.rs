@@ -1,4 +1,4 @@
-//! Characters that nobody sees: a name may not consist of them, and a terminal must not obey them.
+//! Invisible characters: a name must not consist of them, and a terminal must not interpret them.
 
 /// Ranges of characters without a glyph of their own: Unicode's `Default_Ignorable_Code_Point`, the separators of lines and
 /// paragraphs, and the interlinear annotations. Controls of direction are among them.
@@ -29,7 +29,7 @@ pub fn is_invisible(character: char) -> bool {
     INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&character))
 }
 
-/// Whether a text has a character that can be seen.
+/// Whether a text has a visible character.
 pub fn has_visible(text: &str) -> bool {
     text.chars().any(|c| !c.is_whitespace() && !c.is_control() && !is_invisible(c))
 }

@@ -1,11 +1,11 @@
-//! Values that cannot be wrong: whoever holds one need not check it again.
+//! Values that are valid by construction: code that has one need not check it again.
 
 use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Why a value could not be made.
+/// Why a value is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidValue {
     /// The start lies after the end.
@@ -123,7 +123,7 @@ pub const DESCRIPTION_MAX: usize = 500;
 pub struct PhaseName(String);
 
 impl PhaseName {
-    /// Takes the name as it is given; nothing is trimmed, so what was sent is what is kept.
+    /// A name, without trimming: it is stored as it was sent.
     pub fn new(name: impl Into<String>) -> Result<Self, InvalidValue> {
         let name = name.into();
         if name.trim().is_empty() {

@@ -208,7 +208,7 @@ async fn earlier_log(
     let (mut inspector, mut unreadable) = (Inspector::default(), Quarantine::default());
     phaseline_store::read::scan(connection, None, |event| {
         inspector.see(event);
-        log.see(event);
+        log.apply(event);
         if let Err(found) = links.see(event, log.skips(event.position)) {
             unreadable.add(*found);
         }

@@ -1,24 +1,24 @@
-//! Adoption: projects whose rows in `project_phases` others wrote, and how the log takes them in as they stand.
+//! Adoption: projects with rows in `project_phases` that other programs wrote, and the events that record those rows unchanged.
 
-mod take_in;
+mod adopt_all;
 
-pub use take_in::{Adopted, Plan, Refused, TakenIn, need_commands, take_in};
+pub use adopt_all::{Adopted, AdoptionResult, Plan, Refused, adopt_all, need_commands};
 
-use crate::live::{LiveRow, NOBODY, select_list};
+use crate::live_row::{LiveRow, NIL_ID, select_list};
 use crate::project_phases::COLUMNS;
 use crate::{Access, refuse_foreign_code};
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 use phaseline_domain::event::{DefaultPhaseSupplied, PhaseAdopted, TimelineOpened};
 use phaseline_domain::{
-    Budget, DateRange, Description, Draft, DraftBudget, Money, PhaseId, PhaseName, ProjectId, Rule,
-    TimelineEvent, validate,
+    Budget, DateRange, Description, Draft, DraftBudget, Money, PhaseId, PhaseName, ProjectId, TimelineEvent,
+    validate,
 };
 use phaseline_store::{StoreError, copy};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
 
-/// A project whose rows in `project_phases` the log does not know.
+/// A project with rows but no timeline yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unadopted {
     /// The project.
@@ -28,10 +28,10 @@ pub struct Unadopted {
     rows: Vec<LiveRow>,
 }
 
-/// All projects that `known` does not know, by id, with the rows that they have in `project_phases`; or only those of
-/// them that were asked for. A project without a row is among them, and so are rows whose project is not in
-/// `public.projects`. Asks for no lock, and does not depend on the session's settings.
-pub async fn find(
+/// All projects that `known` does not know, or of these only the requested ones, by id, with their rows in `project_phases`. Includes
+/// projects without rows, and rows whose project is not in `public.projects`. Takes no row lock, and does not depend on the session's
+/// settings.
+pub async fn find_unadopted(
     connection: &mut PgConnection,
     only: Option<&[ProjectId]>,
     known: impl Fn(ProjectId) -> bool,
@@ -40,12 +40,12 @@ pub async fn find(
     let among = only.map_or_else(String::new, |only| {
         let ids: Vec<String> = only.iter().map(ToString::to_string).collect();
         format!(
-            "WHERE coalesce(p.id, ph.project_id, {NOBODY}) = ANY ('{{{}}}'::pg_catalog.uuid[])",
+            "WHERE coalesce(p.id, ph.project_id, {NIL_ID}) = ANY ('{{{}}}'::pg_catalog.uuid[])",
             ids.join(",")
         )
     });
     let query = format!(
-        "SELECT coalesce(p.id, ph.project_id, {NOBODY}), p.id, pg_catalog.to_json(p.start_date) #>> '{{}}',
+        "SELECT coalesce(p.id, ph.project_id, {NIL_ID}), p.id, pg_catalog.to_json(p.start_date) #>> '{{}}',
                 pg_catalog.to_json(p.end_date) #>> '{{}}', ph.tableoid::bigint, {}
            FROM public.projects p FULL JOIN public.project_phases ph ON ph.project_id = p.id {among}",
         select_list()
@@ -78,25 +78,25 @@ pub async fn find(
         .collect())
 }
 
-/// What the planner's tables say about one project, and the text that it was read from. Needs no rights on those tables,
-/// only those of the role `phaseline_writer`. None while the log takes no commands: then the table is the old one.
-pub async fn of_project(
+/// The rows of one project in the planner's tables, and the JSON that they were read from. Needs no privileges on those tables, only
+/// those of the role `phaseline_writer`. None while the log accepts no commands: then the table has the legacy shape.
+pub async fn read_unadopted(
     connection: &mut PgConnection,
     project: ProjectId,
 ) -> Result<Option<(Unadopted, String)>, StoreError> {
     #[derive(serde::Deserialize)]
-    struct Said {
+    struct Document {
         dates: Option<[Option<String>; 2]>,
         rows: Vec<[Option<String>; COLUMNS.len()]>,
     }
-    let said: Option<String> = sqlx::query_scalar("SELECT phaseline.unadopted($1)::text")
+    let json: Option<String> = sqlx::query_scalar("SELECT phaseline.unadopted($1)::text")
         .bind(project.uuid())
         .fetch_one(connection)
         .await?;
-    let Some(text) = said else { return Ok(None) };
-    let said: Said = serde_json::from_str(&text)?;
-    let rows = said.rows.into_iter().map(|values| LiveRow::of_project(project, values.into())).collect();
-    Ok(Some((Unadopted::new(project, said.dates, rows), text)))
+    let Some(text) = json else { return Ok(None) };
+    let document: Document = serde_json::from_str(&text)?;
+    let rows = document.rows.into_iter().map(|values| LiveRow::of_project(project, values.into())).collect();
+    Ok(Some((Unadopted::new(project, document.dates, rows), text)))
 }
 
 impl Unadopted {
@@ -114,7 +114,7 @@ impl Unadopted {
         self.rows.is_empty()
     }
 
-    /// Whether it stands in `public.projects`; rows without a project are possible where a foreign key was bypassed.
+    /// Whether it is in `public.projects`; rows without a project are possible where a foreign key was bypassed.
     pub fn is_in_projects(&self) -> bool {
         self.dates.is_some()
     }
@@ -124,7 +124,7 @@ impl Unadopted {
         &self.rows
     }
 
-    /// The project's days in `public.projects`, or what is wrong with them.
+    /// The project's dates in `public.projects`, or all that is wrong with them.
     pub fn range(&self) -> Result<DateRange, Vec<String>> {
         let Some([start, end]) = &self.dates else {
             return Err(vec!["the project is not in public.projects".to_owned()]);
@@ -144,12 +144,10 @@ impl Unadopted {
         }
     }
 
-    /// The events that take the rows in as they stand: the timeline's opening, then each row by its days. The rows need
-    /// no change for it.
+    /// The events that adopt the rows unchanged: the timeline's opening, then each row by its dates.
     ///
     /// # Errors
-    /// Everything that is wrong, in words: a project or a value that is not there or not possible, every broken rule, or
-    /// that there is no row.
+    /// All that is wrong: a missing or invalid project or value, every broken rule, or that there is no row.
     pub fn events(&self) -> Result<Vec<TimelineEvent>, Vec<String>> {
         let mut wrong = Vec::new();
         let range = self.range().map_err(|what| wrong.extend(what)).ok();
@@ -165,8 +163,8 @@ impl Unadopted {
             wrong.extend(
                 validate(range, &drafts)
                     .into_iter()
-                    // Rules about all phases together say nothing where one of them could not be read.
-                    .filter(|violation| complete || violation.rule > Rule::V5)
+                    // Coverage cannot be judged where a phase could not be read.
+                    .filter(|violation| complete || !violation.rule.is_about_coverage())
                     .map(|violation| match violation.phase_id {
                         Some(id) => format!("phase {id}: {} ({})", violation.message, violation.rule),
                         None => format!("{} ({})", violation.message, violation.rule),
@@ -185,11 +183,11 @@ impl Unadopted {
         if wrong.is_empty() { Ok(events) } else { Err(wrong) }
     }
 
-    /// The events that give a project without rows a phase over all its days, without money.
+    /// The events that give a project without rows a default phase over all its dates, without money.
     ///
     /// # Errors
-    /// What is wrong with the project, in words, or that it has rows.
-    pub fn supplied(&self, phase_id: PhaseId) -> Result<Vec<TimelineEvent>, Vec<String>> {
+    /// All that is wrong with the project, or that it has rows.
+    pub fn with_default_phase(&self, phase_id: PhaseId) -> Result<Vec<TimelineEvent>, Vec<String>> {
         if !self.is_bare() {
             return Err(vec!["the project has rows in project_phases".to_owned()]);
         }
@@ -201,7 +199,7 @@ impl Unadopted {
     }
 }
 
-/// A row whose values are at least of their kinds.
+/// A row whose values could be parsed.
 #[derive(Debug)]
 struct ReadRow<'a> {
     id: PhaseId,
@@ -217,28 +215,28 @@ struct ReadRow<'a> {
 }
 
 impl<'a> ReadRow<'a> {
-    /// The row's values; what cannot be read is said in `wrong`, and then there is no row.
+    /// Parses a row; none if a value is invalid, which is added to `wrong`.
     fn of(row: &'a LiveRow, wrong: &mut Vec<String>) -> Option<Self> {
         let before = wrong.len();
-        let mut say = |column: &str, what: &str| wrong.push(format!("phase {}: {column} {what}", row.id));
+        let mut add = |column: &str, what: &str| wrong.push(format!("phase {}: {column} {what}", row.id));
         for column in ["id", "project_id"] {
             if row.value(column).is_none() {
-                say(column, "is NULL");
+                add(column, "is NULL");
             }
         }
         for column in row.unreadable() {
-            say(column, "has bytes that are no UTF-8 text");
+            add(column, "is not valid UTF-8");
         }
         let name = row.value("name");
         if name.is_none() {
-            say("name", "is NULL");
+            add("name", "is NULL");
         }
-        let mut amount = |column| amount(row.value(column)).map_err(|what| say(column, &what)).ok();
+        let mut amount = |column| amount(row.value(column)).map_err(|what| add(column, &what)).ok();
         let (capital, expense, total) =
             (amount("capital_budget"), amount("expense_budget"), amount("total_budget"));
-        let mut date = |column| day(row.value(column)).map_err(|what| say(column, &what)).ok();
+        let mut date = |column| day(row.value(column)).map_err(|what| add(column, &what)).ok();
         let (start_date, end_date) = (date("start_date"), date("end_date"));
-        let mut time = |column| time(row.value(column)).map_err(|what| say(column, &what)).ok();
+        let mut time = |column| time(row.value(column)).map_err(|what| add(column, &what)).ok();
         let (created_at, updated_at) = (time("created_at"), time("updated_at"));
         let read = Self {
             id: row.id,
@@ -289,7 +287,7 @@ fn day(text: Option<&str>) -> Result<NaiveDate, String> {
     text.parse()
         .ok()
         .filter(|day: &NaiveDate| (1..=9999).contains(&day.year()))
-        .ok_or_else(|| format!("is {text}, which is no day in the years 1 to 9999"))
+        .ok_or_else(|| format!("is {text}, which is not a date in the years 1 to 9999"))
 }
 
 fn time(text: Option<&str>) -> Result<NaiveDateTime, String> {
@@ -297,10 +295,10 @@ fn time(text: Option<&str>) -> Result<NaiveDateTime, String> {
     NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
         .ok()
         .filter(|time| (1..=9999).contains(&time.year()))
-        .ok_or_else(|| format!("is {text}, which is no time in the years 1 to 9999"))
+        .ok_or_else(|| format!("is {text}, which is not a timestamp in the years 1 to 9999"))
 }
 
 fn amount(text: Option<&str>) -> Result<Decimal, String> {
     let text = text.ok_or("is NULL")?;
-    Decimal::from_str_exact(text).map_err(|_| format!("is {text}, which is no amount of money"))
+    Decimal::from_str_exact(text).map_err(|_| format!("is {text}, which is not an amount of money"))
 }

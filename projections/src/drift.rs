@@ -1,10 +1,10 @@
-//! Drift: where the planner's tables are not what the log says.
+//! Drift: differences between the planner's tables and the log.
 
 mod project;
 
-pub use project::{Cure, Finding, ProjectDrift, ProjectDriftKind, look};
+pub use project::{Finding, ProjectDrift, ProjectDriftKind, Remedy, find_drift};
 
-use crate::live::{LiveRow, select_list};
+use crate::live_row::{LiveRow, select_list};
 use crate::project_phases::{COLUMNS, FoldedRow};
 use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code};
 use phaseline_domain::{PhaseId, ProjectId};
@@ -13,10 +13,10 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
 
-/// Where the two ids stand among the columns.
+/// The positions of the two ids among the columns.
 const ID: usize = 4;
 const PROJECT_ID: usize = 0;
-/// Up to so many projects are asked for by name; the rows of more are found by reading all.
+/// Up to this many projects are selected by id; for more, all rows are read.
 pub(crate) const FEW: usize = 1000;
 
 /// One difference between a live row and the fold.
@@ -47,9 +47,9 @@ pub enum DriftKind {
     Field {
         /// The column.
         column: &'static str,
-        /// What the log says.
+        /// The value in the log.
         log: String,
-        /// What the table says.
+        /// The value in the table.
         table: String,
     },
     /// The table has the phase more than once, which it can only without its primary key: this is one of the rows.
@@ -74,7 +74,7 @@ impl std::fmt::Display for Drift {
 }
 
 /// Every difference between the live rows and the fold, by project and phase, but for timelines in quarantine. Does not depend on the session's settings.
-pub async fn compare(connection: &mut PgConnection, log: &FoldedLog) -> Result<Vec<Drift>, StoreError> {
+pub async fn compare_rows(connection: &mut PgConnection, log: &FoldedLog) -> Result<Vec<Drift>, StoreError> {
     refuse_foreign_code(connection, Access::Read).await?;
     let live = LiveTable::read(connection, log, None, |_| false).await?;
     Ok(differences(log, |project| !log.quarantined.contains_key(project), |_| false, live))
@@ -87,7 +87,7 @@ enum Seen {
     No,
     /// Its row, byte for byte.
     Right,
-    /// A row that differs, or that was asked for, or a second one: they are among the others.
+    /// A row that differs, or that is requested, or a second one: it is among the others.
     Others,
 }
 
@@ -95,14 +95,14 @@ enum Seen {
 struct LiveTable<'a> {
     /// The fold's rows.
     folded: HashMap<PhaseId, (FoldedRow<'a>, Seen)>,
-    /// The rows that are not byte for byte as the fold has them, and those that were asked for.
+    /// The rows that differ from the fold in any byte, and the requested ones.
     others: Vec<LiveRow>,
 }
 
 impl<'a> LiveTable<'a> {
-    /// Reads the live rows; of some projects only, if asked: those that stand under them, and those of the phases that
-    /// the log has for them, wherever they stand. Most rows are as they should be: all are compared as bytes while they
-    /// pass, and only what differs, or stands under a project in `whole`, is read once more to be shown.
+    /// Reads the live rows; of some projects only, if requested: rows with their ids, and rows of the phases that the log has for
+    /// them, under any project. Most rows are equal to the fold: all are compared as bytes while they are read, and only those that
+    /// differ, or belong to a project in `whole`, are read again with their values.
     async fn read(
         connection: &mut PgConnection,
         log: &'a FoldedLog,
@@ -141,12 +141,12 @@ impl<'a> LiveTable<'a> {
             }
             match known {
                 Some((expected, seen))
-                    if *seen == Seen::No && expected.is(&row) && !whole(&expected.project_id) =>
+                    if *seen == Seen::No && expected.matches(&row) && !whole(&expected.project_id) =>
                 {
                     *seen = Seen::Right;
                 }
                 known => {
-                    // Without a primary key an id could stand twice: then all its rows are looked at.
+                    // Without a primary key an id may occur twice: then all its rows are compared.
                     if let Some((_, seen)) = known {
                         *seen = Seen::Others;
                     }
@@ -173,8 +173,8 @@ impl<'a> LiveTable<'a> {
     }
 }
 
-/// What differs between the live rows and the fold, of the projects that were asked for and of every phase whose row is
-/// among these. No row can stand under a project that is `gone`: there it is the log that is to change.
+/// The differences between the live rows and the fold, for the requested projects and every phase with a row among them. Projects
+/// that are `gone` can have no rows: there the log must change.
 fn differences(
     log: &FoldedLog,
     asked: impl Fn(&ProjectId) -> bool,
@@ -207,7 +207,7 @@ fn differences(
             None => {}
         }
     }
-    // A row of a timeline in quarantine may stand under any project: what is to become of it, nobody knows yet.
+    // A row of a timeline in quarantine may be under any project; it is not known yet whether it is right.
     let held = log.quarantined_phases();
     let strays = live.into_values().flatten().filter(|row| asked(&row.project_id) && !held.contains(&row.id));
     drift.extend(strays.map(|row| {

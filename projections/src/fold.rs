@@ -1,11 +1,11 @@
-//! The fold: what a history amounts to. Every read model is computed from it and from nothing else.
+//! The fold of the log into timelines, from which every read model is computed.
 
 use chrono::NaiveDateTime;
 use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineEvent};
 use phaseline_store::parallel::{self, LogEntry, Readers};
 use phaseline_store::progress::Progress;
 use phaseline_store::stream::{self, TIMELINE};
-use phaseline_store::unreadable::{self, EventPlace};
+use phaseline_store::unreadable::{self, EventHeader};
 use phaseline_store::{
     Content, FoldedTimeline, Quarantine, RawEvent, RecordedTimeline, StoreError, UnreadableEvent, skip,
 };
@@ -95,12 +95,12 @@ impl FoldedLog {
     /// Takes the next event in order of position, and says what happened to a timeline; events of other streams only move
     /// the position. An event that cannot be read, or a missing version, puts its timeline into quarantine; who folds the
     /// log into rows refuses one with a missing version ([`Self::read`]).
-    pub fn see(&mut self, event: &RawEvent<'_>) -> Option<TimelineEvent> {
-        self.see_with(event, |_, _| ())
+    pub fn apply(&mut self, event: &RawEvent<'_>) -> Option<TimelineEvent> {
+        self.apply_with(event, |_, _| ())
     }
 
     /// The same; `before` gets the timeline as it was before the event happened to it, and the event.
-    pub fn see_with(
+    pub fn apply_with(
         &mut self,
         event: &RawEvent<'_>,
         before: impl FnOnce(&Timeline, &TimelineEvent),
@@ -109,26 +109,26 @@ impl FoldedLog {
         if event.stream_type != TIMELINE {
             return None;
         }
-        self.take(
+        self.apply_decoded(
             Decoded {
                 project: event.stream_id.into(),
                 version: event.version,
                 recorded_at: event.recorded_at.naive_utc(),
-                event: unreadable::decode(EventPlace::from(event), event.payload, event.metadata),
+                event: unreadable::decode(EventHeader::from(event), event.payload, event.metadata),
             },
             before,
         )
     }
 
     /// Fails if a version came out of turn: a fold over a log that is not complete would be wrong and look right.
-    fn whole(&self) -> Result<(), StoreError> {
+    fn check_complete(&self) -> Result<(), StoreError> {
         self.gap.map_or(Ok(()), |(project, expected, found)| {
             Err(StoreError::VersionGap { stream: stream::stream_of(project), expected, found })
         })
     }
 
     /// Takes a timeline's event that stands at the position reached, and says what happened.
-    fn take(
+    fn apply_decoded(
         &mut self,
         found: Decoded,
         before: impl FnOnce(&Timeline, &TimelineEvent),
@@ -144,7 +144,7 @@ impl FoldedLog {
         let expected = folded.version + 1;
         folded.version = version;
         folded.position = self.position;
-        let place = |event_type, schema_version| EventPlace {
+        let place = |event_type, schema_version| EventHeader {
             position: self.position,
             stream_type: TIMELINE,
             stream_id: project.uuid(),
@@ -188,7 +188,7 @@ impl FoldedLog {
     }
 
     /// Replaces what is known of a project by its history.
-    pub(crate) fn put(&mut self, project: ProjectId, history: &[RecordedTimeline]) {
+    pub(crate) fn replace(&mut self, project: ProjectId, history: &[RecordedTimeline]) {
         self.timelines.remove(&project);
         self.quarantined.remove(&project);
         for recorded in history {
@@ -226,10 +226,10 @@ impl FoldedLog {
             for place in places {
                 log.position += 1;
                 if let Some(found) = place {
-                    log.take(found, |_, _| ());
+                    log.apply_decoded(found, |_, _| ());
                 }
             }
-            log.whole()?;
+            log.check_complete()?;
             progress.advance(log.position.unsigned_abs());
             Ok(())
         })
@@ -247,7 +247,7 @@ impl FoldedLog {
         }
         for project in stream::changed_since(connection, self.position).await? {
             let history = stream::whole_history(connection, project, None).await?;
-            self.put(project, &history);
+            self.replace(project, &history);
         }
         self.position = tip;
         Ok(())
@@ -262,8 +262,8 @@ impl FoldedLog {
             if event.position != expected {
                 return Err(StoreError::PositionGap { expected, found: Some(event.position) });
             }
-            folded.see(event);
-            folded.whole()
+            folded.apply(event);
+            folded.check_complete()
         })
         .await?;
         Ok(folded)

@@ -1,8 +1,8 @@
-//! Code of others that would run with the rights of the role that works on the planner's tables.
+//! Code of other roles that would run with the privileges of the role that works on the planner's tables.
 //!
-//! Whoever owns a table decides which functions its constraints, generated columns, casts and triggers call. A superuser who
-//! builds such a table again, or writes its rows, would run them as a superuser. So a run looks first, and refuses what is
-//! neither a superuser's nor its own: see `docs/security.md`.
+//! A table's owner decides which functions its constraints, generated columns, casts and triggers call. A superuser that rebuilds such
+//! a table, or writes its rows, would run them as a superuser. So a run checks first, and refuses functions that are neither a
+//! superuser's nor its own: see `docs/security.md`.
 
 use phaseline_store::StoreError;
 use sqlx::PgConnection;
@@ -27,7 +27,7 @@ pub async fn foreign_code(
     role: Option<&str>,
     access: Access,
 ) -> Result<Vec<String>, StoreError> {
-    look(connection, role, access, false).await
+    find(connection, role, access, false).await
 }
 
 /// The same for commands and the service: functions that run with the rights of `owner` when rows of that role's own tables are
@@ -36,10 +36,10 @@ pub(crate) async fn foreign_code_of_owner(
     connection: &mut PgConnection,
     owner: &str,
 ) -> Result<Vec<String>, StoreError> {
-    look(connection, Some(owner), Access::Write, true).await
+    find(connection, Some(owner), Access::Write, true).await
 }
 
-async fn look(
+async fn find(
     connection: &mut PgConnection,
     role: Option<&str>,
     access: Access,

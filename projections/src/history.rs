@@ -1,4 +1,4 @@
-//! The history of a timeline in words: who changed what, when and why, with the value before and after.
+//! Describes the history of a timeline: who changed what, when and why, with the values before and after.
 
 use crate::FoldedTimeline;
 use chrono::{DateTime, Utc};
@@ -18,18 +18,18 @@ pub struct FieldChange {
     pub after: Option<String>,
 }
 
-/// One event, told to a person.
+/// One event, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HistoryEntry {
-    /// Its place in the whole log.
+    /// Its position in the whole log.
     pub position: i64,
-    /// Its place in the timeline's stream.
+    /// Its version in the timeline's stream.
     pub version: i64,
     /// When it was recorded (UTC).
     pub recorded_at: DateTime<Utc>,
     /// The event's type.
     pub event_type: String,
-    /// The phase that it is about.
+    /// The phase that it concerns.
     pub phase_id: Option<PhaseId>,
     /// The phase's name at that time.
     pub phase_name: Option<String>,
@@ -43,10 +43,10 @@ pub struct HistoryEntry {
     /// Who left the event out, and why; it is as if it were not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<SkippedBy>,
-    /// The login that wrote it, in the database's own word; what follows is the writer's. None in events written before logins
-    /// were recorded.
+    /// The database login that wrote it; none in events written before logins were recorded. The fields below are the writer's
+    /// claims.
     pub login: Option<String>,
-    /// Who, why, by what way, as the writer claims.
+    /// Actor, reason and source, as the writer claims.
     #[serde(flatten)]
     pub metadata: Metadata,
 }
@@ -89,35 +89,35 @@ pub fn entries(
     skipped: &[SkippedEvent],
     of_phase: Option<PhaseId>,
 ) -> Vec<HistoryEntry> {
-    let mut teller = Teller::new(of_phase, skipped);
-    history.iter().filter_map(|recorded| teller.tell(recorded)).collect()
+    let mut describer = EventDescriber::new(of_phase, skipped);
+    history.iter().filter_map(|recorded| describer.describe(recorded)).collect()
 }
 
-/// Tells a timeline's events as they come.
+/// Describes a timeline's events one by one.
 #[derive(Debug)]
-pub struct Teller {
+pub struct EventDescriber {
     folded: FoldedTimeline,
     of_phase: Option<PhaseId>,
     skipped: HashMap<i64, SkippedEvent>,
 }
 
-impl Teller {
+impl EventDescriber {
     /// For a history from its beginning; of one phase only if asked. `skipped` are the marks on its events.
     pub fn new(of_phase: Option<PhaseId>, skipped: &[SkippedEvent]) -> Self {
         let skipped = skipped.iter().map(|mark| (mark.position, mark.clone())).collect();
         Self { folded: FoldedTimeline::default(), of_phase, skipped }
     }
 
-    /// An event of which nothing is to be told.
-    pub fn pass(&mut self, recorded: &RecordedTimeline) {
+    /// Applies an event without describing it.
+    pub fn skip(&mut self, recorded: &RecordedTimeline) {
         if let Some(event) = recorded.event() {
             self.folded.apply(event, recorded.recorded.recorded_at.naive_utc());
         }
     }
 
-    /// The next event; none if it is about another phase than the one asked for. Which phase an event is about that cannot
-    /// be read, nobody knows: it is always told.
-    pub fn tell(&mut self, recorded: &RecordedTimeline) -> Option<HistoryEntry> {
+    /// Describes the next event; none if it concerns another phase than the requested one. An unreadable event may concern any phase:
+    /// it is always described.
+    pub fn describe(&mut self, recorded: &RecordedTimeline) -> Option<HistoryEntry> {
         match &recorded.content {
             Content::Event(event) => self.tell_event(&recorded.recorded, event),
             Content::Unreadable(event) => {
@@ -266,9 +266,9 @@ fn tell(event: &TimelineEvent, before: &Before, after: &FoldedTimeline) -> (Stri
         ),
         TimelineEvent::PhaseDescribed(e) => (
             if e.description.is_some() {
-                format!("phase '{name}' described anew")
+                format!("description of phase '{name}' changed")
             } else {
-                format!("description of phase '{name}' taken away")
+                format!("description of phase '{name}' removed")
             },
             vec![change(
                 "description",

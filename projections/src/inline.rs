@@ -34,7 +34,7 @@ impl InlineProjection for ProjectPhases {
         connection: &mut PgConnection,
         project: ProjectId,
     ) -> Result<Option<UnadoptedProject>, StoreError> {
-        Ok(adopt::of_project(connection, project).await?.map(|(found, witness)| {
+        Ok(adopt::read_unadopted(connection, project).await?.map(|(found, witness)| {
             let events = if found.is_bare() { Ok(Vec::new()) } else { found.events() };
             UnadoptedProject { is_in_projects: found.is_in_projects(), events, witness }
         }))

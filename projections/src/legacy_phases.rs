@@ -37,7 +37,7 @@ pub fn rows(folded: &FoldedTimeline) -> Vec<LegacyPhaseRow> {
         .iter()
         .filter_map(|phase| {
             let legacy = phase.legacy?;
-            let stamps = folded.stamps.get(&phase.id)?;
+            let timestamps = folded.timestamps.get(&phase.id)?;
             Some(LegacyPhaseRow {
                 project_id,
                 phase_type: legacy.phase_type,
@@ -46,7 +46,7 @@ pub fn rows(folded: &FoldedTimeline) -> Vec<LegacyPhaseRow> {
                 total_budget: phase.budget.total().amount(),
                 id: phase.id,
                 created_at: legacy.created_at,
-                updated_at: stamps.old_updated_at,
+                updated_at: timestamps.old_updated_at,
                 ordinal: legacy.ordinal,
             })
         })

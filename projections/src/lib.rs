@@ -1,15 +1,15 @@
 //! The read models, one file each: pure functions over one [`fold`].
 //!
-//! - [`adopt`] finds the rows that others wrote and the log does not know, and takes them in.
-//! - [`fold`] folds the log into timelines with their times.
+//! - [`adopt`] finds rows of other programs that the log does not know, and adopts them.
+//! - [`fold`] folds the log into timelines with their timestamps.
 //! - [`project_phases`] is the table that the users' backend reads, in its new shape.
 //! - [`legacy_phases`] is the same table as the legacy planner had it.
 //! - [`inline`] keeps `project_phases` in the transaction of each append.
-//! - [`history`] tells a timeline's events to a person.
+//! - [`history`] describes a timeline's events.
 //! - [`planner_view`] reads the planner's tables for a service, by functions.
-//! - [`live`] reads the table's rows as they stand, whatever they hold.
-//! - [`drift`] compares the live tables with the fold; [`repair`] makes them what the log says; [`rebuild`] does both
-//!   for the whole of `project_phases`, as fast as the log can be read.
+//! - [`live_row`] reads the table's rows, whatever values they have.
+//! - [`drift`] compares the live tables with the fold; [`repair`] makes them agree with the log; [`rebuild`] does both for the whole
+//!   of `project_phases`, as fast as the log can be read.
 
 pub mod adopt;
 pub mod drift;
@@ -19,13 +19,13 @@ mod foreign_code;
 pub mod history;
 pub mod inline;
 pub mod legacy_phases;
-pub mod live;
+pub mod live_row;
 mod owners;
 pub mod planner_view;
 pub mod project_phases;
 pub mod rebuild;
 pub mod repair;
-mod table;
+mod row_writer;
 
 pub use excess_rights::refuse_excess_rights;
 pub use fold::FoldedLog;
@@ -34,15 +34,15 @@ pub use history::HistoryEntry;
 pub use inline::ProjectPhases;
 pub use legacy_phases::LegacyPhaseRow;
 pub use owners::{Misowned, Owner, Ownership, misowned, ownership};
-pub use phaseline_store::{FoldedTimeline, Stamps};
+pub use phaseline_store::{FoldedTimeline, PhaseTimestamps};
 pub use project_phases::PhaseRow;
 
 use phaseline_store::StoreError;
 use phaseline_store::schema::{self, Difference};
 use sqlx::{Connection, PgConnection};
 
-/// Installs the log's schema and, on top of it, the inline projection of `project_phases`; and gives all of it to the roles with
-/// whose rights it is to run, which are not those of whoever installs it.
+/// Installs the log's schema and the inline projection of `project_phases`, and sets their owners, with whose privileges they run:
+/// not the role that installs them.
 pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
     let mut transaction = connection.begin().await?;
     schema::install(&mut transaction).await?;
@@ -52,12 +52,12 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Everything in schema `phaseline` that is not as this program installs it, owners included. Reads the catalogue only.
+/// All differences between schema `phaseline` and what this program installs, owners included. Reads the catalogue only.
 pub async fn schema_differences(connection: &mut PgConnection) -> Result<Vec<Difference>, StoreError> {
     let mut found = schema::definitions()?.completed_by(inline::SQL)?.differences(connection).await?;
     for thing in misowned(connection).await? {
-        // What others added is named as that, whoever owns it.
-        let foreign = format!("{} {} is none", thing.kind.to_lowercase(), thing.object);
+        // Objects of others are listed as such, whoever owns them.
+        let foreign = format!("{} {} is not one", thing.kind.to_lowercase(), thing.object);
         if !found.iter().any(|other| other.text.starts_with(&foreign)) {
             found.push(Difference { text: thing.to_string(), repairable: true });
         }

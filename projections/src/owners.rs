@@ -1,4 +1,4 @@
-//! Who owns what in schema `phaseline`: nobody whose rights are more than what it takes to run it. See `docs/security.md`.
+//! The owners in schema `phaseline`: roles with no more privileges than its functions need. See `docs/security.md`.
 
 use crate::excess_rights::refuse_excess_rights;
 use crate::foreign_code::foreign_code_of_owner;

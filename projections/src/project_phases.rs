@@ -1,6 +1,6 @@
 //! `project_phases` in its new shape: what the users' backend reads.
 
-use crate::{FoldedTimeline, Stamps};
+use crate::{FoldedTimeline, PhaseTimestamps};
 use chrono::{NaiveDate, NaiveDateTime};
 use phaseline_domain::{Phase, PhaseId, ProjectId};
 use phaseline_store::StoreError;
@@ -71,15 +71,15 @@ pub(crate) struct FoldedRow<'a> {
     /// The project.
     pub(crate) project_id: ProjectId,
     phase: &'a Phase,
-    stamps: &'a Stamps,
+    timestamps: &'a PhaseTimestamps,
 }
 
 impl<'a> FoldedRow<'a> {
     /// A project's rows, in the order of its phases.
     pub(crate) fn of(folded: &'a FoldedTimeline) -> impl Iterator<Item = Self> {
         let row = |phase: &'a Phase| {
-            let (project_id, stamps) = (folded.timeline.project()?, folded.stamps.get(&phase.id)?);
-            Some(Self { project_id, phase, stamps })
+            let (project_id, timestamps) = (folded.timeline.project()?, folded.timestamps.get(&phase.id)?);
+            Some(Self { project_id, phase, timestamps })
         };
         folded.timeline.phases().iter().filter_map(row)
     }
@@ -91,15 +91,15 @@ impl<'a> FoldedRow<'a> {
 
     /// The row.
     pub(crate) fn row(&self) -> PhaseRow {
-        let Self { project_id, phase, stamps } = *self;
+        let Self { project_id, phase, timestamps } = *self;
         PhaseRow {
             project_id,
             capital_budget: phase.budget.capital().amount(),
             expense_budget: phase.budget.expense().amount(),
             total_budget: phase.budget.total().amount(),
             id: phase.id,
-            created_at: stamps.created_at,
-            updated_at: stamps.updated_at,
+            created_at: timestamps.created_at,
+            updated_at: timestamps.updated_at,
             name: phase.name.as_str().to_owned(),
             start_date: phase.range.start(),
             end_date: phase.range.end(),
@@ -108,15 +108,15 @@ impl<'a> FoldedRow<'a> {
     }
 
     /// Whether a row of the table, read by binary COPY in the order of [`COLUMNS`], is this one, byte for byte.
-    pub(crate) fn is(&self, row: &Row<'_>) -> bool {
-        let Self { project_id, phase, stamps } = *self;
+    pub(crate) fn matches(&self, row: &Row<'_>) -> bool {
+        let Self { project_id, phase, timestamps } = *self;
         row.is_uuid(0, project_id.uuid())
             && row.is_numeric(1, phase.budget.capital().amount())
             && row.is_numeric(2, phase.budget.expense().amount())
             && row.is_numeric(3, phase.budget.total().amount())
             && row.is_uuid(4, phase.id.uuid())
-            && row.is_timestamp(5, stamps.created_at)
-            && row.is_timestamp(6, stamps.updated_at)
+            && row.is_timestamp(5, timestamps.created_at)
+            && row.is_timestamp(6, timestamps.updated_at)
             && row.is_text(7, Some(phase.name.as_str()))
             && row.is_date(8, phase.range.start())
             && row.is_date(9, phase.range.end())

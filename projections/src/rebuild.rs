@@ -1,18 +1,19 @@
-//! Rebuild: the whole log is folded anew, and `project_phases` becomes what comes out.
+//! Rebuild: folds the whole log, and makes `project_phases` agree with the result.
 //!
 //! The fold is in memory, so there is no second table: the live rows are compared with it as they pass, and only what
 //! differs is written, in place. Views, grants and foreign keys of the users stay on the table that they are on, and a
 //! rebuild that finds everything right writes nothing at all (`docs/decisions/rebuild.md`).
 
 use crate::FoldedLog;
-use crate::drift::{Drift, DriftKind, Finding, ProjectDrift, ProjectDriftKind, look};
-use crate::repair::{Repaired, repair_these};
+use crate::drift::{Drift, DriftKind, Finding, ProjectDrift, ProjectDriftKind, find_drift};
+use crate::repair::{Repaired, repair_where};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::progress::Progress;
 use phaseline_store::{Metadata, Quarantine, StoreError, parallel, read, schema, skip, stream};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use sqlx::{Connection, PgConnection};
 use std::collections::BTreeSet;
+use uuid::Uuid;
 
 /// What to rebuild, and how.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +29,7 @@ pub struct RebuildOptions {
 }
 
 /// What a rebuild found and did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Rebuilt {
     /// The position up to which the log was folded: every position up to it was seen once.
     pub position: i64,
@@ -38,27 +39,59 @@ pub struct Rebuilt {
     pub projects: u64,
     /// Phases that they have: the rows that there should be.
     pub phases: u64,
-    /// Where the table differed: of projects that were written to, as it was under the lock.
+    /// Where the table differed: in repaired projects as found under the lock, in all others as on the snapshot.
     pub differences: Vec<Drift>,
-    /// Events that others appended between reading and writing; they count. None if there was nothing to write.
-    pub caught_up: u64,
-    /// The record of what was overwritten, in the log; none if nothing was written.
-    pub repair_id: Option<uuid::Uuid>,
-    /// Rows that were missing.
-    pub inserted: u64,
-    /// Rows that held something else.
-    pub updated: u64,
-    /// Rows that the log does not have, or has once.
-    pub deleted: u64,
-    /// What still differs: rows that the log does not have and that were to stay; after a comparison alone, everything.
+    /// The repair; none if there was nothing to write.
+    pub repaired: Option<Repaired>,
+    /// What still differs: unknown rows that the options keep; without a repair, all differences.
     pub left: Vec<Drift>,
-    /// Projects that the log knows and `public.projects` does not: rows cannot be written for them, whatever the log
-    /// says. A repair of drift closes their timelines.
+    /// Projects that the log knows and `public.projects` does not: no row can be written for them. A repair of drift closes their
+    /// timelines.
     pub gone: Vec<ProjectId>,
     /// The events for which timelines are in quarantine: their rows were neither compared nor written.
     pub quarantine: Quarantine,
-    /// Rows of projects that the log does not know: they are no difference, the log can take them in (`adopt`).
+    /// Rows of projects that the log does not know. They are not differences: the log can adopt them.
     pub unadopted: u64,
+}
+
+impl Serialize for Rebuilt {
+    /// One object; the repair's numbers are 0 where there was none.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Members<'a> {
+            position: i64,
+            events: u64,
+            projects: u64,
+            phases: u64,
+            differences: &'a [Drift],
+            caught_up: u64,
+            repair_id: Option<Uuid>,
+            inserted: u64,
+            updated: u64,
+            deleted: u64,
+            left: &'a [Drift],
+            gone: &'a [ProjectId],
+            quarantine: &'a Quarantine,
+            unadopted: u64,
+        }
+        Members {
+            position: self.position,
+            events: self.events,
+            projects: self.projects,
+            phases: self.phases,
+            differences: &self.differences,
+            caught_up: self.caught_up(),
+            repair_id: self.repair_id(),
+            inserted: self.inserted(),
+            updated: self.updated(),
+            deleted: self.deleted(),
+            left: &self.left,
+            gone: &self.gone,
+            quarantine: &self.quarantine,
+            unadopted: self.unadopted,
+        }
+        .serialize(serializer)
+    }
 }
 
 /// Rebuilds `project_phases`. `readers` read the log at the same time, on the snapshot of `connection`; at least one,
@@ -91,9 +124,9 @@ pub async fn rebuild(
     progress.step("comparing project_phases with it", None);
     let only = options.project.map(|project| [project]);
     let only = only.as_ref().map(<[_; 1]>::as_slice);
-    let mut found = look(&mut snapshot, &log, only).await?;
+    let mut found = find_drift(&mut snapshot, &log, only).await?;
     if only.is_some() && add_holders(&mut snapshot, &mut log, &found).await? {
-        found = look(&mut snapshot, &log, only).await?;
+        found = find_drift(&mut snapshot, &log, only).await?;
     }
     snapshot.rollback().await?;
 
@@ -112,11 +145,7 @@ pub async fn rebuild(
         phases: folded().map(|folded| folded.timeline.phases().len() as u64).sum(),
         left: differences.clone(),
         differences,
-        caught_up: 0,
-        repair_id: None,
-        inserted: 0,
-        updated: 0,
-        deleted: 0,
+        repaired: None,
         gone,
         quarantine: quarantine(&log, options.project),
         unadopted: unadopted.len() as u64,
@@ -134,21 +163,16 @@ pub async fn rebuild(
         // Of another project only the row that stands under the one that was asked for.
         let concerns = |drift: &Drift| asked(&drift.project_id) || found.contains(&drift.phase_id);
         let ours = |finding: &Finding| matches!(finding, Finding::Row(drift) if concerns(drift) && is_ours(drift, options));
-        let repaired = repair_these(connection, &mut log, &projects, &options.metadata, ours).await?;
-        rebuilt.wrote(repaired, concerns);
+        let repaired = repair_where(connection, &mut log, &projects, &options.metadata, ours).await?;
+        rebuilt.add(repaired, concerns);
         rebuilt.quarantine = quarantine(&log, options.project);
     }
     Ok(rebuilt)
 }
 
 impl Rebuilt {
-    fn wrote(&mut self, repaired: Repaired, concerns: impl Fn(&Drift) -> bool) {
-        self.caught_up = repaired.caught_up;
-        self.repair_id = repaired.repair_id;
-        self.inserted = repaired.inserted;
-        self.updated = repaired.updated;
-        self.deleted = repaired.deleted;
-        // What is under the projects that were looked at is as it was found under the lock, all else as on the snapshot.
+    /// Adds a repair: of the projects that it compared under the lock, its findings replace those of the snapshot.
+    fn add(&mut self, repaired: Repaired, concerns: impl Fn(&Drift) -> bool) {
         let elsewhere = |drift: &Drift| !repaired.looked_at.contains(&drift.project_id);
         self.left.retain(elsewhere);
         self.differences.retain(elsewhere);
@@ -156,15 +180,51 @@ impl Rebuilt {
         self.gone.extend(gone(&repaired.left));
         self.gone.sort();
         let here = |drift: &Drift| drift.kind != DriftKind::UnknownProject && concerns(drift);
-        let left: Vec<Drift> = repaired.left.into_iter().filter_map(row).filter(here).collect();
-        self.differences.extend(repaired.findings.into_iter().filter_map(row).chain(left.iter().cloned()));
+        let left: Vec<Drift> = repaired.left.iter().cloned().filter_map(row).filter(here).collect();
+        self.differences
+            .extend(repaired.findings.iter().cloned().filter_map(row).chain(left.iter().cloned()));
         self.left.extend(left);
         for drift in [&mut self.left, &mut self.differences] {
             drift.sort_by_key(|drift| (drift.project_id, drift.phase_id));
         }
+        self.repaired = Some(repaired);
     }
 
-    /// Whether the table is what the log says.
+    /// Events that others appended between reading and writing; they count.
+    pub fn caught_up(&self) -> u64 {
+        self.repaired.as_ref().map_or(0, |repaired| repaired.caught_up)
+    }
+
+    /// The record of what was overwritten, in the log; none if nothing was written.
+    pub fn repair_id(&self) -> Option<Uuid> {
+        self.repaired.as_ref()?.repair_id
+    }
+
+    /// Rows that were missing.
+    pub fn inserted(&self) -> u64 {
+        self.repaired.as_ref().map_or(0, |repaired| repaired.inserted)
+    }
+
+    /// Rows with other values.
+    pub fn updated(&self) -> u64 {
+        self.repaired.as_ref().map_or(0, |repaired| repaired.updated)
+    }
+
+    /// Rows that the log does not have, or has once.
+    pub fn deleted(&self) -> u64 {
+        self.repaired.as_ref().map_or(0, |repaired| repaired.deleted)
+    }
+
+    /// The differences that were repaired.
+    pub fn repaired_rows(&self) -> impl Iterator<Item = &Drift> {
+        let findings = self.repaired.iter().flat_map(|repaired| &repaired.findings);
+        findings.filter_map(|finding| match finding {
+            Finding::Row(drift) => Some(drift),
+            Finding::Project(_) => None,
+        })
+    }
+
+    /// Whether the table agrees with the log.
     pub fn is_right(&self) -> bool {
         self.left.is_empty() && self.gone.is_empty() && self.quarantine.is_empty()
     }
@@ -231,7 +291,7 @@ async fn one(
         return Err(StoreError::PositionGap { expected, found: None });
     }
     let history = stream::whole_history(snapshot, project, None).await?;
-    log.put(project, &history);
+    log.replace(project, &history);
     Ok(log)
 }
 
@@ -253,7 +313,7 @@ async fn add_holders(
     for holder in stream::holders(snapshot, &strays).await? {
         if !log.timelines.contains_key(&holder) && !log.quarantined.contains_key(&holder) {
             let history = stream::whole_history(snapshot, holder, None).await?;
-            log.put(holder, &history);
+            log.replace(holder, &history);
             added = true;
         }
     }

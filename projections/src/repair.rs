@@ -1,7 +1,7 @@
-//! Repair: the planner's tables are made what the log says, and what that takes away is in the log first.
+//! Repair: makes the planner's tables agree with the log, after recording in the log what it overwrites.
 
-use crate::drift::{Cure, DriftKind, Finding, ProjectDriftKind, look};
-use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code, table};
+use crate::drift::{DriftKind, Finding, ProjectDriftKind, Remedy, find_drift};
+use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code, row_writer};
 use chrono::{DateTime, Utc};
 use phaseline_domain::event::TimelineClosed;
 use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
@@ -25,7 +25,7 @@ struct DriftRepaired<'a> {
     missing_rows: Option<u64>,
 }
 
-/// What a repair did.
+/// The result of a repair.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Repaired {
     /// The repair's stream in the log; none if there was nothing to repair.
@@ -40,22 +40,22 @@ pub struct Repaired {
     pub deleted: u64,
     /// Timelines of projects that are gone.
     pub closed: u64,
-    /// What was set right, as it was found under the lock.
+    /// The repaired findings, as found under the lock.
     pub findings: Vec<Finding>,
-    /// What is left of these projects, for other cures.
+    /// The remaining findings of these projects, with other remedies.
     pub left: Vec<Finding>,
     /// Events that others appended since the log was read; they count.
     pub caught_up: u64,
-    /// The projects that were looked at.
+    /// The compared projects.
     pub looked_at: BTreeSet<ProjectId>,
 }
 
-/// Makes the rows of these projects what the log says, and closes the timelines of those that are gone: one short
-/// transaction, with everything compared anew under the locks. `log` is what was folded before; it is brought up to
+/// Makes the rows of these projects agree with the log, and closes the timelines of those that are gone: one short transaction, with
+/// everything compared again under the locks. `log` is what was folded before; it is brought up to
 /// date. Commands wait meanwhile, and what they wrote before counts.
 ///
 /// # Errors
-/// [`StoreError::NotAccepting`] if the old shape is live; [`StoreError::SelfCheck`] if something changes what is written;
+/// [`StoreError::NotAccepting`] in the legacy shape; [`StoreError::SelfCheck`] if something changes what is written;
 /// the database's own. Then nothing was written.
 pub async fn repair(
     connection: &mut PgConnection,
@@ -63,47 +63,47 @@ pub async fn repair(
     projects: &[ProjectId],
     metadata: &Metadata,
 ) -> Result<Repaired, StoreError> {
-    repair_these(connection, log, projects, metadata, |finding| finding.cure() == Cure::Repair).await
+    repair_where(connection, log, projects, metadata, |finding| finding.remedy() == Remedy::Repair).await
 }
 
-/// The same for findings of one kind; all others are left.
-pub(crate) async fn repair_these(
+/// Repairs only the wanted findings.
+pub(crate) async fn repair_where(
     connection: &mut PgConnection,
     log: &mut FoldedLog,
     projects: &[ProjectId],
     metadata: &Metadata,
-    these: impl Fn(&Finding) -> bool,
+    wanted: impl Fn(&Finding) -> bool,
 ) -> Result<Repaired, StoreError> {
     let mut transaction =
         connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE").await?;
     let connection = &mut *transaction;
     refuse_foreign_code(connection, Access::Write).await?;
-    table::lock(connection, projects, &phases_of(log, projects)).await?;
+    row_writer::lock(connection, projects, &phases_of(log, projects)).await?;
     let read = log.position;
     log.catch_up(connection).await?;
     let caught_up = (log.position - read).unsigned_abs();
     let looked_at: BTreeSet<ProjectId> = projects.iter().copied().collect();
     let (findings, left): (Vec<Finding>, Vec<Finding>) =
-        look(connection, log, Some(projects)).await?.into_iter().partition(&these);
+        find_drift(connection, log, Some(projects)).await?.into_iter().partition(&wanted);
     if findings.is_empty() {
         return Ok(Repaired { position: log.position, left, caught_up, looked_at, ..Repaired::default() });
     }
     let repair_id = Uuid::now_v7();
     let work = Work::of(&findings, log);
     record(connection, log, repair_id, &findings, &work.closed, metadata).await?;
-    let deleted = table::delete(connection, &work.deleted).await?;
-    let updated = table::update(connection, &work.updated).await?;
+    let deleted = row_writer::delete(connection, &work.deleted).await?;
+    let updated = row_writer::update(connection, &work.updated).await?;
     let inserted = project_phases::insert(connection, &work.inserted).await?;
-    // What others have added since the first look is theirs, and left.
+    // Rows that others added since the comparison are kept.
     let key = |finding: &Finding| match finding {
         Finding::Row(drift) => (drift.project_id, Some(drift.phase_id)),
         Finding::Project(drift) => (drift.project_id, None),
     };
     let set_right: BTreeSet<_> = findings.iter().map(key).collect();
-    let (still, left): (Vec<Finding>, Vec<Finding>) = look(connection, log, Some(projects))
+    let (still, left): (Vec<Finding>, Vec<Finding>) = find_drift(connection, log, Some(projects))
         .await?
         .into_iter()
-        .partition(|finding| these(finding) && set_right.contains(&key(finding)));
+        .partition(|finding| wanted(finding) && set_right.contains(&key(finding)));
     if let Some(first) = still.first() {
         return Err(StoreError::SelfCheck(format!(
             "after the repair {} rows still differ from the log, so it was undone: a trigger or a rule on project_phases \
@@ -161,7 +161,7 @@ impl Work {
                     DriftKind::Field { .. } => drop(differing.insert((drift.project_id, drift.phase_id))),
                     DriftKind::Unknown => work.deleted.push(drift.phase_id),
                     DriftKind::UnknownProject => {}
-                    // An id says nothing of which of them is meant: all go, and one that is right comes.
+                    // Rows with the same id cannot be told apart: all are deleted, and the right one is inserted.
                     DriftKind::Duplicate => {
                         work.deleted.push(drift.phase_id);
                         missing.insert((drift.project_id, drift.phase_id));
@@ -186,7 +186,7 @@ fn rows_of(log: &FoldedLog, phases: &BTreeSet<(ProjectId, PhaseId)>) -> Vec<Phas
         .collect()
 }
 
-/// Writes what is about to be changed into the log, and closes the timelines of projects that are gone.
+/// Records the findings in the log, and closes the timelines of projects that are gone.
 async fn record(
     connection: &mut PgConnection,
     log: &mut FoldedLog,

@@ -1,4 +1,4 @@
--- What others than the owners of the log and of the planner's tables may do in schema phaseline: object, role, privilege.
+-- Privileges in schema phaseline of roles other than the owners of the log and of the planner's tables: object, role, privilege.
 SELECT given.object, CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(given.grantee)::text END,
        given.privilege
   FROM (SELECT c.relname::text AS object, a.grantee, a.privilege_type AS privilege

@@ -1,4 +1,4 @@
--- What in schema phaseline belongs to a role that has no say over this database, and whether its events are ours.
+-- Objects of schema phaseline whose owner has no authority over this database, and whether the events table is Phaseline's.
 WITH trusted AS (
     SELECT r.oid FROM pg_catalog.pg_roles r
      WHERE r.rolsuper OR r.rolname = current_user
@@ -21,7 +21,7 @@ thing AS (
 SELECT format('%s belongs to role %I, which has no say over this database', what, pg_catalog.pg_get_userbyid(owner))
   FROM thing WHERE owner NOT IN (SELECT oid FROM trusted)
 UNION ALL
-SELECT 'table phaseline.events is not Phaseline''s: its columns are others'
+SELECT 'table phaseline.events is not Phaseline''s: it has other columns'
   FROM pg_catalog.pg_class c
  WHERE c.relnamespace IN (SELECT oid FROM schema) AND c.relname = 'events'
    AND (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute a

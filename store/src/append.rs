@@ -10,73 +10,76 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// Where a row is in its table: its `ctid`.
+pub type RowLocation = Arc<str>;
+
 /// One command's events: all of them are written, or none.
 #[derive(Clone, Debug)]
 pub struct Append {
-    /// Where they go.
+    /// The stream.
     pub stream: StreamId,
     /// The stream's version that the writer has seen; 0 if the stream was not there.
     pub expected: i64,
-    /// What happened, in order.
+    /// The events, in order.
     pub events: Vec<NewEvent>,
-    /// Who, why, by what way.
+    /// Actor, reason and source.
     pub metadata: Metadata,
-    /// What was read of the rows that the events adopt: the append compares it with what is there under the lock.
+    /// The rows that the events adopt, as they were read: the append compares them with the current ones under the lock.
     pub witness: Option<String>,
-    /// Where the rows of the events' phases are, event by event, as far as known; the projection returns the new places then.
-    pub places: Option<Vec<Option<Arc<str>>>>,
-    /// The key under which the same request, sent again, is not carried out again.
+    /// Where the rows of the events' phases are, per event, as far as known. With it the projection returns the new locations.
+    pub row_locations: Option<Vec<Option<RowLocation>>>,
+    /// The key under which a repeated request is not executed again.
     pub key: Option<IdempotencyKey>,
 }
 
-/// Tells a request that is sent again from a new one, for 24 hours.
+/// Identifies a repeated request, for 24 hours.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
-    /// Whose key it is: two callers may choose the same one.
+    /// The owner of the key: two callers may choose the same one.
     pub scope: String,
     /// The key, as the caller chose it.
     pub key: String,
-    /// SHA-256 of all that the request asks for.
+    /// SHA-256 of the whole request.
     pub fingerprint: [u8; 32],
 }
 
-/// What became of one command of a batch.
+/// The outcome of one command of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Its events are in the log.
     Appended(Appended),
-    /// The stream is at another version than it expected; nothing of it was written.
+    /// The stream is at another version than it expected; nothing was written.
     Conflict {
         /// The version that the stream has.
         actual: i64,
     },
-    /// The same request was carried out before, under this key; nothing was written.
+    /// The same request was executed before, under this key; nothing was written.
     Repeated(Earlier),
-    /// Its key was used before, for another request; nothing of it was written.
+    /// Its key was used before, for another request; nothing was written.
     KeyReused,
-    /// The log takes no commands; nothing was written.
+    /// The log accepts no commands; nothing was written.
     NotAccepting,
 }
 
-/// What a request led to when it came first.
+/// The result of the first request with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Earlier {
     /// The stream's version after it.
     pub version: i64,
-    /// How many events it wrote.
+    /// The number of its events.
     pub events: i64,
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Clone, Debug)]
 pub struct BatchResult {
-    /// One for each command, in their order.
+    /// One per command, in order.
     pub verdicts: Vec<Verdict>,
-    /// What the projection said of the rows that it wrote, in its own JSON.
-    pub said: Option<String>,
+    /// The locations of the rows that the projection wrote, as JSON.
+    pub row_locations: Option<String>,
 }
 
-/// What became of one command.
+/// The result of an appended command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
     /// The stream's version now.
@@ -87,15 +90,15 @@ pub struct Appended {
     pub recorded_at: DateTime<Utc>,
 }
 
-/// Random bytes beside each event's metadata.
+/// Random bytes for the metadata hash of one event.
 pub(crate) fn salt() -> [u8; 16] {
     *Uuid::new_v4().as_bytes()
 }
 
-/// Appends a batch of commands in the order given, each with its own verdict: a conflict of one does not touch the
-/// others, but for those that follow it on its stream: a command may expect the version that the one before it leads to, and
-/// is a conflict if that one is. Commands for one stream stand together. One round trip; durable when the surrounding
-/// transaction commits, or at once without one. A batch whose projection fails fails whole: try its commands one by one.
+/// Appends a batch of commands in order, each with its own verdict. A conflict of one affects only those that follow it on its
+/// stream: a command may expect the version after the one before it, and conflicts if that one does. Commands for one stream must be
+/// adjacent. One round trip; durable when the surrounding transaction commits, or at once without one. If the projection fails for
+/// one command, the whole batch fails: append its commands one by one then.
 pub async fn append(
     connection: &mut PgConnection,
     batch: &[Append],
@@ -118,7 +121,7 @@ pub async fn append(
         .collect())
 }
 
-/// The same with verdicts about keys, and with what the projection said.
+/// Appends a batch, with verdicts about keys and with the row locations of the projection.
 pub async fn verdicts<A: Borrow<Append> + Sync>(
     connection: &mut PgConnection,
     batch: &[A],
@@ -132,7 +135,7 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
         .all(|c| streams.insert(c.stream))
     {
         return Err(StoreError::SelfCheck(
-            "a batch's commands for one stream do not stand together".to_owned(),
+            "the commands of a batch for one stream are not adjacent".to_owned(),
         ));
     }
     let count: usize = batch.iter().map(|command| command.events.len()).sum();
@@ -156,11 +159,11 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
     let expected: Vec<i64> = batch.iter().map(|command| command.expected).collect();
     let counts: Vec<i32> =
         batch.iter().map(|command| i32::try_from(command.events.len()).unwrap_or(i32::MAX)).collect();
-    // Arrays in which nothing is said are left out: they need not be checked.
+    // Arrays of NULLs are left out: they need no check.
     let witnesses = batch.iter().map(|command| command.witness.as_deref());
-    let places = batch.iter().any(|command| command.places.is_some());
-    let places: Option<Vec<Option<&str>>> =
-        places.then(|| batch.iter().flat_map(|command| command.places()).collect());
+    let with_locations = batch.iter().any(|command| command.row_locations.is_some());
+    let row_locations: Option<Vec<Option<&str>>> =
+        with_locations.then(|| batch.iter().flat_map(|command| command.row_locations()).collect());
     let keys = || batch.iter().map(|command| command.key.as_ref());
     let mut rows: Vec<VerdictRow> = match sqlx::query_as(
         "SELECT command, verdict, stream_version, last_position, at, earlier_events, said
@@ -177,7 +180,7 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
     .bind(schemas)
     .bind(payloads)
     .bind(salts)
-    .bind(places)
+    .bind(row_locations)
     .bind(unless_empty(keys().map(|key| key.map(|key| key.scope.as_str()))))
     .bind(unless_empty(keys().map(|key| key.map(|key| key.key.as_str()))))
     .bind(unless_empty(keys().map(|key| key.map(|key| key.fingerprint.as_slice()))))
@@ -186,47 +189,35 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
     .map_err(StoreError::from)
     {
         Ok(rows) => rows,
-        // Without such a function the schema may be an older program's.
+        // A missing function may mean an older schema.
         Err(error) if is_missing_function(&error) => {
             version::refuse_older(connection).await?;
             return Err(error);
         }
         Err(error) => return Err(error),
     };
-    let said = rows.pop_if(|row| row.command == 0).and_then(|row| row.said);
+    let row_locations = rows.pop_if(|row| row.command == 0).and_then(|row| row.row_locations);
     if rows.len() != batch.len() {
         return Err(StoreError::CountMismatch { offered: batch.len() as u64, inserted: rows.len() as u64 });
     }
-    let verdicts = rows
-        .into_iter()
-        .map(|row| {
-            let (version, position) = (row.stream_version, row.last_position);
-            match row.verdict.as_str() {
-                "appended" => Verdict::Appended(Appended { version, position, recorded_at: row.at }),
-                "repeated" => Verdict::Repeated(Earlier { version, events: row.earlier_events.into() }),
-                "key_reused" => Verdict::KeyReused,
-                "not_accepting" => Verdict::NotAccepting,
-                _ => Verdict::Conflict { actual: version },
-            }
-        })
-        .collect();
-    Ok(BatchResult { verdicts, said })
+    let verdicts = rows.iter().map(VerdictRow::verdict).collect::<Result<_, _>>()?;
+    Ok(BatchResult { verdicts, row_locations })
 }
 
-/// The values, or nothing if none of them is there.
+/// The values, or none if all are NULL.
 fn unless_empty<T>(values: impl Iterator<Item = Option<T>>) -> Option<Vec<Option<T>>> {
     let values: Vec<Option<T>> = values.collect();
     values.iter().any(Option::is_some).then_some(values)
 }
 
 impl Append {
-    /// Where the rows of its events' phases are, event by event.
-    fn places(&self) -> impl Iterator<Item = Option<&str>> {
-        (0..self.events.len()).map(|event| self.places.as_ref()?.get(event)?.as_deref())
+    /// The location of the row of each event's phase.
+    fn row_locations(&self) -> impl Iterator<Item = Option<&str>> {
+        (0..self.events.len()).map(|event| self.row_locations.as_ref()?.get(event)?.as_deref())
     }
 }
 
-/// A row of `phaseline.append`: one command's, in the order of the batch; or the projection's, for command 0.
+/// A row of `phaseline.append`: one per command, in the order of the batch; for command 0 that of the projection.
 #[derive(sqlx::FromRow)]
 struct VerdictRow {
     command: i32,
@@ -235,5 +226,45 @@ struct VerdictRow {
     last_position: i64,
     at: DateTime<Utc>,
     earlier_events: i32,
-    said: Option<String>,
+    #[sqlx(rename = "said")]
+    row_locations: Option<String>,
+}
+
+impl VerdictRow {
+    fn verdict(&self) -> Result<Verdict, StoreError> {
+        let (version, position) = (self.stream_version, self.last_position);
+        Ok(match self.verdict.as_str() {
+            "appended" => Verdict::Appended(Appended { version, position, recorded_at: self.at }),
+            "repeated" => Verdict::Repeated(Earlier { version, events: self.earlier_events.into() }),
+            "key_reused" => Verdict::KeyReused,
+            "not_accepting" => Verdict::NotAccepting,
+            "conflict" => Verdict::Conflict { actual: version },
+            other => {
+                return Err(StoreError::SelfCheck(format!(
+                    "phaseline.append returned the verdict {other:?}, which this program does not know: check the timeline \
+                     before you send the command again"
+                )));
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_verdict_is_an_error_and_not_a_conflict() {
+        let row = |verdict: &str| VerdictRow {
+            command: 1,
+            verdict: verdict.to_owned(),
+            stream_version: 7,
+            last_position: 9,
+            at: DateTime::default(),
+            earlier_events: 0,
+            row_locations: None,
+        };
+        assert_eq!(row("conflict").verdict().unwrap(), Verdict::Conflict { actual: 7 });
+        assert!(matches!(row("deferred").verdict(), Err(StoreError::SelfCheck(_))));
+    }
 }

@@ -12,7 +12,7 @@ const BATCH: usize = 256;
 
 /// How often the task yields before it checks for more jobs. Without it half-full batches alternate: with 16 clients, three
 /// yields gave a prototype 15 100 commands/s instead of 11 100.
-const YIELDS: usize = 3;
+const BATCH_YIELDS: usize = 3;
 
 /// The task is gone, and the job with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl<J> Jobs<J> {
     /// A batch that begins with `first`: all jobs that arrived by now, or arrive while other tasks run.
     pub async fn batch(&mut self, first: J) -> Vec<J> {
         let mut batch = vec![first];
-        for _ in 0..YIELDS {
+        for _ in 0..BATCH_YIELDS {
             tokio::task::yield_now().await;
             while batch.len() < BATCH
                 && let Ok(next) = self.0.try_recv()

@@ -1,19 +1,20 @@
-//! What a store remembers of timelines between commands: bounded, and never trusted. Every append checks the version under
-//! the head's lock, and a row's place is looked at before it is used.
+//! The cache of timelines between commands: bounded, and never trusted. Every append checks the version under the head's lock, and
+//! a row's location is checked before it is used.
 
 use crate::FoldedTimeline;
+use crate::append::RowLocation;
 use phaseline_domain::{PhaseId, ProjectId};
 use quick_cache::sync::Cache;
 use quick_cache::{UnitWeighter, Weighter};
 use std::sync::Arc;
 
-/// How many timelines are remembered unless [`crate::TimelineStore::remembering`] says otherwise.
+/// The default number of cached timelines; see [`crate::TimelineStore::remembering`].
 pub const TIMELINES: usize = 10_000;
 
-/// How many phases a timeline is thought to have.
+/// The assumed number of phases per timeline.
 const PHASES_EACH: usize = 8;
 
-/// How many timelines in quarantine are remembered.
+/// The number of cached timelines in quarantine.
 const QUARANTINED: usize = 1000;
 
 #[derive(Clone, Debug)]
@@ -25,13 +26,13 @@ impl Weighter<ProjectId, Arc<FoldedTimeline>> for ByPhases {
     }
 }
 
-/// Timelines as they were when last seen, which timeline a phase is in, and where rows stand.
+/// Timelines at their last known version, the project of each phase, and the locations of rows.
 #[derive(Debug)]
 pub(crate) struct TimelineCache {
     timelines: Cache<ProjectId, Arc<FoldedTimeline>, ByPhases>,
     projects: Cache<PhaseId, ProjectId>,
-    places: Cache<PhaseId, Arc<str>, UnitWeighter>,
-    /// Timelines that were met in quarantine.
+    row_locations: Cache<PhaseId, RowLocation, UnitWeighter>,
+    /// Timelines in quarantine.
     quarantined: Cache<ProjectId, ()>,
 }
 
@@ -41,7 +42,7 @@ impl TimelineCache {
         Self {
             timelines: Cache::with_weighter(timelines, (timelines + phases) as u64, ByPhases),
             projects: Cache::new(phases),
-            places: Cache::new(phases),
+            row_locations: Cache::new(phases),
             quarantined: Cache::new(QUARANTINED),
         }
     }
@@ -50,8 +51,7 @@ impl TimelineCache {
         self.timelines.get(&project)
     }
 
-    /// Keeps a timeline, unless a later version of it is there already. One that was closed is not kept: the next command
-    /// looks for rows to adopt.
+    /// Keeps a timeline, unless the cache has a later version. A closed one is not kept: the next command reads rows to adopt.
     pub(crate) fn keep(&self, project: ProjectId, folded: Arc<FoldedTimeline>) {
         if folded.timeline.project().is_none() {
             return self.forget(project);
@@ -71,7 +71,7 @@ impl TimelineCache {
         self.timelines.remove(&project);
     }
 
-    /// Remembers that a timeline was met in quarantine, instead of what it was before.
+    /// Replaces a timeline by the mark that it is in quarantine.
     pub(crate) fn quarantine(&self, project: ProjectId) {
         self.forget(project);
         self.quarantined.insert(project, ());
@@ -85,37 +85,37 @@ impl TimelineCache {
         self.quarantined.get(&project).is_some()
     }
 
-    /// After the database was away: it may be another one, restored from a backup.
+    /// For after an outage: the database may have been restored from a backup.
     pub(crate) fn forget_everything(&self) {
         self.timelines.clear();
         self.projects.clear();
-        self.places.clear();
+        self.row_locations.clear();
         self.quarantined.clear();
     }
 
-    /// The project in whose timeline a phase was seen.
+    /// The project in whose timeline a phase was last.
     pub(crate) fn project_of(&self, phase: PhaseId) -> Option<ProjectId> {
         self.projects.get(&phase)
     }
 
-    pub(crate) fn place(&self, phase: PhaseId) -> Option<Arc<str>> {
-        self.places.get(&phase)
+    pub(crate) fn row_location(&self, phase: PhaseId) -> Option<RowLocation> {
+        self.row_locations.get(&phase)
     }
 
-    /// Keeps what the projection said of the rows that it wrote: `{"phase id": place, ...}`.
-    pub(crate) fn keep_places(&self, said: &str) {
-        let places: std::collections::HashMap<PhaseId, Arc<str>> =
-            serde_json::from_str(said).unwrap_or_default();
-        for (phase, place) in places {
-            self.places.insert(phase, place);
+    /// Keeps the locations that the projection returned: `{"phase id": location, ...}`.
+    pub(crate) fn keep_row_locations(&self, json: &str) {
+        let row_locations: std::collections::HashMap<PhaseId, RowLocation> =
+            serde_json::from_str(json).unwrap_or_default();
+        for (phase, location) in row_locations {
+            self.row_locations.insert(phase, location);
         }
     }
 
-    pub(crate) fn forget_places(&self) {
-        self.places.clear();
+    pub(crate) fn forget_row_locations(&self) {
+        self.row_locations.clear();
     }
 
-    /// How many timelines are remembered.
+    /// The number of cached timelines.
     pub(crate) fn len(&self) -> usize {
         self.timelines.len()
     }

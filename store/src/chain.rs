@@ -1,14 +1,14 @@
-//! Checks a log: every position there, time never falling, the chain of hashes whole, every stream's versions gapless.
+//! Checks a log: no missing position, timestamps in order, an intact chain of hashes, gapless versions of every stream.
 
 use crate::{RawEvent, StoreError, hash};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// Something that no honest log has.
+/// Damage of a log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Break {
-    /// A position is missing or stands twice.
+    /// A position is missing or occurs twice.
     #[error("position {expected} is missing: {found} comes next")]
     Position {
         /// What should have come.
@@ -17,18 +17,20 @@ pub enum Break {
         found: i64,
     },
     /// An event does not fit its hash: it, or something before it, was altered.
-    #[error("event at position {position} does not fit its hash: it was altered, or one before it was")]
+    #[error(
+        "the hash of the event at position {position} does not match: it was altered, or one before it was"
+    )]
     Hash {
         /// Where.
         position: i64,
     },
     /// An event was recorded before its predecessor.
-    #[error("event at position {position} is recorded before the one in front of it")]
+    #[error("the event at position {position} has an earlier timestamp than the one before it")]
     Time {
         /// Where.
         position: i64,
     },
-    /// A stream's version is missing or stands twice.
+    /// A stream's version is missing or occurs twice.
     #[error(
         "position {position}: {stream_type}/{stream_id} has version {found} where {expected} was expected"
     )]

@@ -1,8 +1,7 @@
-//! Group commit: one task takes the commands that wait, decides them in their order, and appends them in one transaction.
+//! Group commit: one task takes the waiting commands, decides them in order, and appends them in one transaction.
 //!
-//! Numbers behind the design, of a prototype without projection, 64 clients on two cores: a transaction for each command
-//! 16 400 events/s, one task that batches 44 000; two tasks that batch were slower than one. A command that comes alone is
-//! committed at once.
+//! Measured with a prototype without projection, 64 clients on two cores: one transaction per command 16 400 events/s, one batching
+//! task 44 000; two batching tasks were slower than one. A command that comes alone is committed at once.
 
 mod classify;
 mod decide;
@@ -11,7 +10,7 @@ mod snapshots;
 mod timed;
 
 pub(crate) use decide::{decided, is_large};
-pub(crate) use job::{Decision, Job, LoadedTimeline, Outcome};
+pub(crate) use job::{Job, LoadedTimeline, NoEffect, Outcome};
 pub(crate) use snapshots::OldSnapshotMonitor;
 
 use crate::append::{Append, Appended, BatchResult, Verdict};
@@ -22,7 +21,7 @@ use crate::stream::stream_of;
 use crate::{Committed, FoldedTimeline, Pace, StoreError};
 use chrono::{DateTime, Utc};
 use classify::{BatchError, busy, failed};
-use decide::{Decided, Decider, Step};
+use decide::{Decided, Decider, Decision};
 use job::too_late;
 use phaseline_domain::{ProjectId, TimelineEvent};
 use sqlx::PgPool;
@@ -37,30 +36,29 @@ use tokio::sync::oneshot;
 /// How long a connection is kept while no command comes.
 const IDLE_CONNECTION_TTL: Duration = Duration::from_secs(1);
 
-/// Of how many connections at most none is kept.
+/// Up to this size a pool's connection is not kept.
 const SMALL_POOL: u32 = 2;
 
 /// The committing task.
 #[derive(Debug)]
 pub(crate) struct Committer {
     pub(crate) pool: PgPool,
-    pub(crate) memory: Arc<TimelineCache>,
-    /// How long a statement of this pool's connections waits for a lock.
+    pub(crate) cache: Arc<TimelineCache>,
+    /// The lock timeout of this pool's connections.
     pub(crate) patience: Duration,
-    /// The connection of the last batch: the server's process behind it has all plans and pages at hand, which the next one
-    /// from the pool has not.
+    /// The connection of the last batch: the server process behind it has cached plans and pages.
     pub(crate) kept: Option<PoolConnection<sqlx::Postgres>>,
-    /// Whether somebody holds an old snapshot, so that dead rows cannot be cleared.
+    /// Watches for old snapshots, which keep dead row versions.
     pub(crate) snapshots: OldSnapshotMonitor,
 }
 
-/// A command that was decided and is to be appended.
+/// A decided command to append.
 struct Prepared {
     job: Job,
     append: Append,
     adoption: Vec<TimelineEvent>,
     decided: Vec<TimelineEvent>,
-    /// What it leads to, as predicted.
+    /// The timeline after it, without timestamps.
     predicted: FoldedTimeline,
 }
 
@@ -95,19 +93,19 @@ impl Committer {
             let batch = jobs.batch(first).await;
             self.settle(batch).await;
             if let Some(connection) = &mut self.kept
-                && !self.snapshots.look(connection, &self.memory).await
+                && !self.snapshots.check(connection, &self.cache).await
             {
                 self.kept = None;
-                self.memory.forget_everything();
+                self.cache.forget_everything();
             }
         }
     }
 
     /// Decides, appends and answers a batch.
     async fn settle(&mut self, mut batch: Vec<Job>) {
-        // Those for one timeline stand together, each after those that came before it.
+        // Groups the commands by timeline; the sort is stable, so they keep their order.
         batch.sort_by_key(|job| job.request.project);
-        let (mut prepared, mut nothing) = (Vec::<Prepared>::new(), Vec::new());
+        let (mut prepared, mut without_effect) = (Vec::<Prepared>::new(), Vec::new());
         for mut job in batch {
             let project = job.request.project;
             if job.is_too_late() {
@@ -117,31 +115,31 @@ impl Committer {
             let before = prepared.last().filter(|before| before.job.request.project == project);
             let follows = before.is_some();
             let decider =
-                Decider { memory: Arc::clone(&self.memory), needs_places: self.snapshots.is_held() };
-            let Some((mut job, step)) = decider.decide(job, before.map(|before| &before.predicted)).await
+                Decider { cache: Arc::clone(&self.cache), needs_row_locations: self.snapshots.is_held() };
+            let Some((mut job, decision)) = decider.decide(job, before.map(|before| &before.predicted)).await
             else {
                 continue;
             };
-            match step {
+            match decision {
                 Err(error) => job.answer(Err(error)),
-                Ok(Step::Nothing(decision, on)) => nothing.push((job, decision, on, follows)),
-                Ok(Step::Append(step)) => {
-                    let Decided { append, adoption, events: decided, predicted } = *step;
+                Ok(Decision::NoEffect(why, on)) => without_effect.push((job, why, on, follows)),
+                Ok(Decision::Append(decided)) => {
+                    let Decided { append, adoption, events: decided, predicted } = *decided;
                     prepared.push(Prepared { job, append, adoption, decided, predicted });
                 }
             }
         }
         let committed = self.append(prepared).await;
-        for (mut job, decision, on, predicted) in nothing {
+        for (mut job, why, on, predicted) in without_effect {
             let project = job.request.project;
             let version = on.folded.version;
-            // Decided on what the commands before it in this batch lead to: true if those are in the log.
+            // The decision holds only if the commands before it in this batch are in the log.
             let outcome = if !predicted {
-                Outcome::Nothing { decision, on }
+                Outcome::NoEffect { why, on }
             } else if committed.get(&project).is_some_and(|reached| *reached >= version) {
-                let known = self.memory.timeline(project).filter(|known| known.version == version);
+                let known = self.cache.timeline(project).filter(|known| known.version == version);
                 let on = known.map_or(on, |folded| LoadedTimeline { folded, adoption: None });
-                Outcome::Nothing { decision, on }
+                Outcome::NoEffect { why, on }
             } else {
                 Outcome::Lost(self.conflict(project, version))
             };
@@ -150,7 +148,7 @@ impl Committer {
     }
 
     fn conflict(&self, project: ProjectId, expected: i64) -> StoreError {
-        let actual = self.memory.timeline(project).map_or(0, |known| known.version);
+        let actual = self.cache.timeline(project).map_or(0, |known| known.version);
         StoreError::Conflict { stream: stream_of(project), expected, actual }
     }
 
@@ -233,8 +231,8 @@ impl Committer {
         }
     }
 
-    /// One call of the database. If the connection is lost on the way, the same batch is sent once more: what was written
-    /// the first time is found by its events' ids, and cannot be written twice.
+    /// One call of the database. If the connection is lost, the same batch is sent once more: events of the first call are found by
+    /// their ids, and cannot be written twice.
     async fn append_batch(
         &mut self,
         prepared: &[Prepared],
@@ -245,8 +243,8 @@ impl Committer {
             None => match self.pool.acquire().await {
                 Ok(connection) => connection,
                 Err(error) => {
-                    // Whatever comes back may have been restored from a backup.
-                    self.memory.forget_everything();
+                    // The database may come back restored from a backup.
+                    self.cache.forget_everything();
                     return Err(error.into());
                 }
             },
@@ -254,14 +252,14 @@ impl Committer {
         let error = match deadline.verdicts(&mut connection, prepared, self.patience).await {
             Err(StoreError::Database(error)) if is_lost_connection(&error) => error,
             other => {
-                // A small pool may have no other connection for whoever comes next.
+                // A small pool may have no other connection for the next request.
                 self.kept =
                     Some(connection).filter(|_| self.pool.options().get_max_connections() > SMALL_POOL);
                 return other;
             }
         };
         drop(connection);
-        self.memory.forget_everything();
+        self.cache.forget_everything();
         let unknown = |error: &dyn std::fmt::Display| StoreError::OutcomeUnknown(error.to_string());
         let mut connection = self.pool.acquire().await.map_err(|_| unknown(&error))?;
         let mut appending = deadline
@@ -279,11 +277,11 @@ impl Committer {
         Ok(appending)
     }
 
-    /// Answers each command by its verdict, and remembers what is in the log now. The answers go out together at the end: each
-    /// wakes a task, and whoever runs it shall find all of this done.
+    /// Answers each command by its verdict, and updates the cache. The answers are sent last: each wakes a task, which must find
+    /// the cache up to date.
     async fn answer(&self, prepared: &mut [Prepared], appending: BatchResult, done: &mut Done) {
-        if let Some(said) = &appending.said {
-            self.memory.keep_places(said);
+        if let Some(json) = &appending.row_locations {
+            self.cache.keep_row_locations(json);
         }
         let mut outcomes = Vec::with_capacity(prepared.len());
         for (one, verdict) in prepared.iter_mut().zip(appending.verdicts) {
@@ -306,7 +304,7 @@ impl Committer {
             });
         }
         for (project, state) in done.timelines.iter().filter(|(_, state)| state.version > 0) {
-            self.memory.keep(*project, Arc::clone(state));
+            self.cache.keep(*project, Arc::clone(state));
         }
         for (one, outcome) in prepared.iter_mut().zip(outcomes) {
             one.job.answer(outcome);
@@ -321,20 +319,20 @@ impl Borrow<Append> for Prepared {
 }
 
 impl Prepared {
-    /// The answer to a command that was appended; `before` is what those before it in the batch led to, if there are any.
+    /// The result of an appended command; `before` is the timeline after those before it in the batch.
     async fn committed(&mut self, before: Option<&Arc<FoldedTimeline>>, appended: Appended) -> Committed {
         let adoption = std::mem::take(&mut self.adoption);
         let decided = std::mem::take(&mut self.decided);
         let at = appended.recorded_at.naive_utc();
         let mut after = std::mem::take(&mut self.predicted);
         if let Some(before) = before {
-            // They have their times now, which could not be predicted.
-            after.stamps.clone_from(&before.stamps);
+            // Their timestamps are known only now.
+            after.timestamps.clone_from(&before.timestamps);
             after.position = before.position;
         }
         let mut pace = Pace::begin();
         for event in &decided {
-            after.stamp(event, at);
+            after.record_timestamps(event, at);
             pace.pause().await;
         }
         if !decided.is_empty() {
@@ -354,7 +352,7 @@ impl Prepared {
     }
 }
 
-/// What the commands of a batch that were appended so far led to.
+/// The results of the appended commands of a batch.
 #[derive(Default)]
 struct Done {
     /// The last timeline of each project.
@@ -363,7 +361,7 @@ struct Done {
     reached: HashMap<ProjectId, i64>,
 }
 
-/// What was written of a command, if its events are in the log under their own ids.
+/// The result of an append, if its events are in the log under their ids.
 async fn find_appended(
     connection: &mut PoolConnection<sqlx::Postgres>,
     append: &Append,

@@ -27,7 +27,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             events: adopted.chain(decided).map(NewEvent::timeline).collect::<Result<_, _>>()?,
             metadata,
             witness: adoption.as_ref().map(|adoption| adoption.witness.clone()),
-            places: None,
+            row_locations: None,
             key: None,
         }];
         let mut connection = self.connection().await?;

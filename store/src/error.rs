@@ -1,4 +1,4 @@
-//! What can go wrong with the log.
+//! Errors of the log.
 
 use crate::{Quarantine, StreamId, UnreadableEvent};
 use phaseline_domain::ProjectId;
@@ -42,18 +42,18 @@ pub enum StoreError {
     /// PostgreSQL, or the connection to it.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
-    /// An error that hit a whole batch: each of its commands gets the same one, with PostgreSQL's own code.
+    /// An error of a whole batch: each of its commands gets the same one, with PostgreSQL's own code.
     #[error("{0}")]
     Shared(Arc<StoreError>),
     /// The log's own schema could not be brought up to date.
     #[error("schema phaseline cannot be installed: {0}")]
     Schema(#[from] sqlx::migrate::MigrateError),
-    /// There is no log in this database.
+    /// The database has no log.
     #[error(
         "this database has no event log (schema phaseline): it was never migrated; run: phaseline status"
     )]
     NotInstalled,
-    /// A newer program has made the log's schema: what it means by it, this one cannot know.
+    /// A newer program installed the log's schema.
     #[error(
         "the schema of Phaseline in this database is version {found}, this program knows up to {known}: use a newer phaseline"
     )]
@@ -63,7 +63,7 @@ pub enum StoreError {
         /// The newest that this program knows.
         known: u32,
     },
-    /// An older program made the log's schema: it has no place for what this one writes.
+    /// An older program installed the log's schema, which lacks what this one writes.
     #[error(
         "the schema of Phaseline in this database is version {found}, this program writes version {known}: nothing was written"
     )]
@@ -73,19 +73,19 @@ pub enum StoreError {
         /// The version that this program writes.
         known: u32,
     },
-    /// Somebody who has no say over the database has prepared the log's schema.
+    /// A role without authority over the database created objects in the log's schema.
     #[error(
-        "schema phaseline cannot be used: {0}; nothing was written. Drop or rename what is there, or give it to the database's owner"
+        "schema phaseline cannot be used: {0}; nothing was written. Drop or rename these objects, or give them to the database's owner"
     )]
     Intruders(String),
-    /// Functions of others would run with the rights of the role that works on the planner's tables.
-    #[error("code of others would run with this role's rights: {0}; nothing was written")]
+    /// Functions of other roles would run with the privileges of the role that works on the planner's tables.
+    #[error("code of other roles would run with this role's privileges: {0}; nothing was written")]
     ForeignCode(String),
     /// A role with the rights of a superuser meets objects of a role without, whose code it would run.
     #[error("{0}; nothing was read or written")]
     ExcessRights(Box<ExcessRights>),
-    /// Somebody else wrote to the stream meanwhile.
-    #[error("{stream} is at version {actual}, not at {expected}: somebody else changed it meanwhile")]
+    /// Another writer appended to the stream meanwhile.
+    #[error("{stream} is at version {actual}, not at {expected}: another writer changed it meanwhile")]
     Conflict {
         /// The stream.
         stream: StreamId,
@@ -99,39 +99,37 @@ pub enum StoreError {
         "the idempotency key was used for another request within the last 24 hours: nothing was written; use a new key"
     )]
     KeyReused,
-    /// A row of the project, or the log's head, was held by somebody else for too long. Nothing was written.
-    #[error(
-        "somebody else held a row of the project, or the log's head, for too long; nothing was written: {0}"
-    )]
+    /// Timed out waiting for a lock on the project's rows or the log head. Nothing was written.
+    #[error("timed out waiting for a lock on the project's rows or the log head; nothing was written: {0}")]
     Busy(String),
     /// The project is not in the planner's tables.
     #[error("Project with ID {0} not found")]
     UnknownProject(ProjectId),
-    /// The connection was lost while commands were being written, and it could not be found out what became of them.
+    /// The connection was lost during a commit, and its outcome could not be determined.
     #[error(
-        "the connection to the database was lost while the command was being written; whether it was written is not known: {0}"
+        "the connection to the database was lost during the commit, so the command may or may not have been committed: {0}"
     )]
     OutcomeUnknown(String),
-    /// The legacy shape is live, and its rows would not show the change.
+    /// The database is in the legacy shape, whose rows would not show the change.
     #[error(
-        "the database is in the legacy shape, in which the log takes no commands: nothing was written; run: phaseline migrate"
+        "the database is in the legacy shape, in which the log accepts no commands: nothing was written; run: phaseline migrate"
     )]
     NotAccepting,
-    /// Others wrote rows for a project that the log does not know, and they are no timeline as they stand.
+    /// The rows of a project without a timeline cannot be adopted.
     #[error(
-        "project {project} is not in the log yet, and its rows in project_phases cannot be taken in as they stand: {}",
+        "the log has no timeline of project {project} yet, and its rows in project_phases cannot be adopted: {}",
         reasons.join("; ")
     )]
     Unadoptable {
         /// The project.
         project: ProjectId,
-        /// Everything that is wrong with its rows.
+        /// All reasons.
         reasons: Vec<String>,
     },
     /// A stored event of one of our own streams cannot be read.
     #[error(transparent)]
     Unreadable(Box<UnreadableEvent>),
-    /// A timeline holds events that cannot be read: it takes no commands, and nothing is folded from it.
+    /// A timeline has events that cannot be read: it accepts no commands, and is not folded.
     #[error("the timeline of project {project} is in quarantine: {quarantine}")]
     Quarantined {
         /// The project.
@@ -161,24 +159,24 @@ pub enum StoreError {
         /// The position that came, if any.
         found: Option<i64>,
     },
-    /// What was written is not what was meant; everything was undone.
+    /// A check of the program on its own results failed; everything was rolled back.
     #[error("{0}")]
     SelfCheck(String),
     /// PostgreSQL counted other rows than were sent.
-    #[error("{offered} events were offered, {inserted} inserted")]
+    #[error("{offered} events were sent, {inserted} inserted")]
     CountMismatch {
         /// Rows sent.
         offered: u64,
-        /// Rows that PostgreSQL says it took.
+        /// Rows that PostgreSQL inserted.
         inserted: u64,
     },
-    /// A COPY answer that is not what the format says.
+    /// COPY data in another format.
     #[error("COPY: {0}")]
     Copy(#[from] crate::copy::CopyError),
 }
 
 impl StoreError {
-    /// The error itself, whether one command met it or a whole batch.
+    /// The error itself, of one command or of a whole batch.
     pub fn cause(&self) -> &Self {
         match self {
             Self::Shared(shared) => shared.cause(),

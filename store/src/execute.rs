@@ -1,10 +1,9 @@
-//! Commands: what is asked, what came of it, and the way from one to the other.
+//! Executes commands.
 //!
-//! All commands, whoever gives them, go through [`TimelineStore::submit`]. It finds the timeline, hands the command to the
-//! one task that commits (`commit.rs`), and answers only what it knows: a command that wrote nothing was decided on a
-//! timeline that is known to have been the current one after the command was given.
+//! All commands go through [`TimelineStore::submit`]. It loads the timeline and hands the command to the one task that commits
+//! (`commit.rs`). A command that writes nothing is answered only if its timeline was current after the command was submitted.
 
-use crate::commit::{Decision, Job, LoadedTimeline, Outcome, decided, is_large};
+use crate::commit::{Job, LoadedTimeline, NoEffect, Outcome, decided, is_large};
 use crate::request::{Committed, ExecuteError, Preview, Request};
 use crate::stream::{history, skipped_of, stream_of};
 use crate::unreadable::StreamReader;
@@ -16,11 +15,11 @@ use phaseline_domain::{ProjectId, TimelineCommand};
 use sqlx::PgConnection;
 use std::sync::Arc;
 
-/// How often a command is decided anew after somebody else was faster; each time somebody made progress.
+/// How often a command is decided again after another writer was faster; each time a writer made progress.
 const CONFLICT_RETRIES: usize = 20;
 
 impl<P: InlineProjection> TimelineStore<P> {
-    /// Carries out a command at whatever version: [`TimelineStore::submit`] in short.
+    /// Executes a command at any version, as [`TimelineStore::submit`].
     pub async fn execute(
         &self,
         project: ProjectId,
@@ -30,23 +29,23 @@ impl<P: InlineProjection> TimelineStore<P> {
         self.submit(Request::new(project, command.clone(), metadata)).await
     }
 
-    /// Decides a command against the timeline as it stands and appends what follows, together with the projection and the
-    /// key. If somebody else changed the timeline meanwhile, it is decided anew; with an expected version it is refused then.
-    /// Commands that come at the same time share a transaction, each with its own verdict.
+    /// Decides a command on the current timeline and appends its events, together with the projection and the key. If another
+    /// writer changed the timeline meanwhile, the command is decided again, or refused if it requires a version. Commands that
+    /// come at the same time share a transaction, each with its own verdict.
     ///
-    /// A project that has no timeline in the log, but rows that others wrote, is adopted by its first command: the
-    /// adoption's events come first, in the same append. A command that changes nothing adopts nothing.
+    /// A project without a timeline, but with rows of other programs, is adopted by its first command: the adoption's events
+    /// come first, in the same append. A command that changes nothing adopts nothing.
     ///
-    /// Once given to the committing task a command is carried out, even if nobody waits for its answer any more.
+    /// Once the committing task has a command, it executes it, even if the caller stops waiting.
     pub async fn submit(&self, request: Request) -> Result<Committed, ExecuteError> {
         if let Some(earlier) = self.earlier(&request).await? {
             return Ok(earlier);
         }
         let project = request.project;
-        // The version that the timeline is known to have reached after the command was given; unknown while what stands
-        // in memory has not been compared with the log.
+        // The version that the timeline has reached since the command was submitted; unknown until the cache was compared with the
+        // log.
         let mut reached = None;
-        let mut start = match self.memory().timeline(project) {
+        let mut start = match self.cache().timeline(project) {
             Some(known) => LoadedTimeline { folded: known, adoption: None },
             None => {
                 let start = self.load(project).await?;
@@ -59,22 +58,22 @@ impl<P: InlineProjection> TimelineStore<P> {
         for _ in 0..=CONFLICT_RETRIES {
             match self.commit(Job::new(Arc::clone(&request), start)).await? {
                 Outcome::Committed(committed) => return Ok(committed),
-                Outcome::Repeated(earlier) => return Ok(self.retold(project, earlier).await?),
+                Outcome::Repeated(earlier) => return Ok(self.repeat(project, earlier).await?),
                 Outcome::Lost(error) => last_error = Some(error),
-                Outcome::Nothing { decision, on } => {
+                Outcome::NoEffect { why, on } => {
                     if reached.is_some_and(|reached| on.folded.version >= reached) {
-                        return self.conclude(&request, decision, on).await;
+                        return self.conclude(&request, why, on).await;
                     }
-                    let current = self.look_again(project).await?;
+                    let current = self.reload(project).await?;
                     if current.folded.version == on.folded.version {
-                        return self.conclude(&request, decision, on).await;
+                        return self.conclude(&request, why, on).await;
                     }
                     reached = Some(current.folded.version);
                     start = current;
                     continue;
                 }
             }
-            start = self.look_again(project).await?;
+            start = self.reload(project).await?;
             reached = Some(start.folded.version);
         }
         Err(last_error.unwrap_or(StoreError::Conflict {
@@ -84,7 +83,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         }))?
     }
 
-    /// Drops idempotency keys that are of no use any more, and says how many.
+    /// Deletes expired idempotency keys, and returns their number.
     pub async fn forget_idempotency_keys(&self) -> Result<i64, StoreError> {
         let mut connection = self.connection().await?;
         Ok(sqlx::query_scalar("SELECT phaseline.forget_idempotency_keys()")
@@ -92,23 +91,22 @@ impl<P: InlineProjection> TimelineStore<P> {
             .await?)
     }
 
-    /// What a command would do to the timeline as it stands now; `opening` opens it first if there is none yet.
+    /// The effects of a command on the current timeline; `opening` opens it first if there is none.
     pub async fn preview(
         &self,
         project: ProjectId,
         opening: Option<&TimelineCommand>,
         command: &TimelineCommand,
     ) -> Result<Preview, StoreError> {
-        let start = match self.memory().timeline(project) {
-            Some(_) => self.look_again(project).await?,
+        let start = match self.cache().timeline(project) {
+            Some(_) => self.reload(project).await?,
             None => self.load(project).await?,
         };
         if !is_large(&start.folded, command) {
-            return Ok(foretell(start.folded, opening, command));
+            return Ok(predict(start.folded, opening, command));
         }
         let (opening, command) = (opening.cloned(), command.clone());
-        let deciding =
-            tokio::task::spawn_blocking(move || foretell(start.folded, opening.as_ref(), &command));
+        let deciding = tokio::task::spawn_blocking(move || predict(start.folded, opening.as_ref(), &command));
         deciding.await.map_err(|error| StoreError::SelfCheck(format!("a preview failed: {error}")))
     }
 
@@ -116,12 +114,12 @@ impl<P: InlineProjection> TimelineStore<P> {
     async fn conclude(
         &self,
         request: &Request,
-        decision: Decision,
+        why: NoEffect,
         on: LoadedTimeline,
     ) -> Result<Committed, ExecuteError> {
         let folded = on.folded;
-        match decision {
-            Decision::Unchanged => {
+        match why {
+            NoEffect::Unchanged => {
                 let adoption = on.adoption.map(|adoption| adoption.events).unwrap_or_default();
                 let (version, position) = (folded.version, folded.position);
                 Ok(Committed {
@@ -133,19 +131,19 @@ impl<P: InlineProjection> TimelineStore<P> {
                     repeated: false,
                 })
             }
-            // The same request may have been carried out while this one waited: then that is why it is refused now.
-            Decision::Refused(refusal) => match self.earlier(request).await? {
+            // The refusal may follow from the same request, executed while this one waited.
+            NoEffect::Refused(refusal) => match self.earlier(request).await? {
                 Some(earlier) => Ok(earlier),
                 None => Err(refusal.into()),
             },
-            Decision::Stale { expected } => match self.earlier(request).await? {
+            NoEffect::Stale { expected } => match self.earlier(request).await? {
                 Some(earlier) => Ok(earlier),
                 None => Err(ExecuteError::Stale { expected, current: folded }),
             },
         }
     }
 
-    /// What an earlier request with the same key led to, if there was one.
+    /// The result of an earlier request with the same key.
     async fn earlier(&self, request: &Request) -> Result<Option<Committed>, StoreError> {
         let Some(key) = &request.key else { return Ok(None) };
         let mut connection = self.connection().await?;
@@ -164,24 +162,24 @@ impl<P: InlineProjection> TimelineStore<P> {
             Some((fingerprint, ..)) if fingerprint != key.fingerprint => Err(StoreError::KeyReused),
             Some((_, version, events)) => {
                 let earlier = Earlier { version, events: events.into() };
-                Ok(Some(retell(&mut connection, request.project, earlier).await?))
+                Ok(Some(read_earlier(&mut connection, request.project, earlier).await?))
             }
         }
     }
 
-    async fn retold(&self, project: ProjectId, earlier: Earlier) -> Result<Committed, StoreError> {
+    async fn repeat(&self, project: ProjectId, earlier: Earlier) -> Result<Committed, StoreError> {
         let mut connection = self.connection().await?;
-        retell(&mut connection, project, earlier).await
+        read_earlier(&mut connection, project, earlier).await
     }
 
-    /// The timeline as it is in the log now: what is in memory, brought up to date.
-    async fn look_again(&self, project: ProjectId) -> Result<LoadedTimeline, StoreError> {
-        let Some(known) = self.memory().timeline(project) else { return self.load(project).await };
+    /// The current timeline of the log: the cached one, brought up to date.
+    async fn reload(&self, project: ProjectId) -> Result<LoadedTimeline, StoreError> {
+        let Some(known) = self.cache().timeline(project) else { return self.load(project).await };
         let mut newer: Vec<RecordedTimeline> = Vec::new();
         let skipped = {
             let mut connection = self.connection().await?;
             let skipped = skipped_of(&mut connection, project).await?;
-            // From the last known event on, so that it is seen whether it is still the same.
+            // From the last known event on, to check that it is still the same.
             let stream = stream_of(project);
             let first = known.version.max(1);
             let mut reader = StreamReader::new(project, known.timeline.project().is_some());
@@ -193,19 +191,19 @@ impl<P: InlineProjection> TimelineStore<P> {
             .await?;
             skipped
         };
-        // What is left out may be part of what is remembered.
+        // A new mark may leave out an event that the cached timeline contains.
         let left_out = skipped.iter().any(|position| *position <= known.position);
         let unreadable = newer.iter().any(|event| matches!(event.content, Content::Unreadable(_)));
         let same = newer.first().is_some_and(|event| event.recorded.position == known.position);
         if !same || known.version == 0 || left_out || unreadable {
-            self.memory().forget(project);
+            self.cache().forget(project);
             return self.load(project).await;
         }
         let mut folded = known;
         if newer.len() > 1 {
             let changed = Arc::make_mut(&mut folded);
             newer.iter().skip(1).for_each(|event| changed.record(event));
-            self.memory().keep(project, Arc::clone(&folded));
+            self.cache().keep(project, Arc::clone(&folded));
         }
         if folded.timeline.project().is_none() {
             return self.load(project).await;
@@ -214,7 +212,7 @@ impl<P: InlineProjection> TimelineStore<P> {
     }
 }
 
-fn foretell(
+fn predict(
     before: Arc<FoldedTimeline>,
     opening: Option<&TimelineCommand>,
     command: &TimelineCommand,
@@ -227,8 +225,8 @@ fn foretell(
     Preview { before, events, after }
 }
 
-/// The answer that a request got when it came first, from the log.
-async fn retell(
+/// The result of an earlier request, from the log.
+async fn read_earlier(
     connection: &mut PgConnection,
     project: ProjectId,
     earlier: Earlier,

@@ -1,22 +1,22 @@
-//! The fold of one stream: the timeline, and what only its history knows.
+//! The fold of one stream: the timeline, and the timestamps that only its history has.
 
 use crate::RecordedTimeline;
 use chrono::NaiveDateTime;
 use phaseline_domain::{PhaseId, Timeline, TimelineEvent};
 use std::collections::BTreeMap;
 
-/// When a phase came into being and when it last changed (UTC, as the planner writes them).
+/// When a phase was created and last changed (UTC, as the planner writes them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamps {
-    /// The row's time for an adopted phase, else the time of its first event.
+pub struct PhaseTimestamps {
+    /// The row's timestamp for an adopted phase, else that of its first event.
     pub created_at: NaiveDateTime,
-    /// The row's time for an adopted phase that nobody touched, else the time of its last event.
+    /// The row's timestamp for an adopted phase without later events, else that of its last event.
     pub updated_at: NaiveDateTime,
     /// `updated_at` of its row in the old table: the row's own time until its budget changes, then the time of that.
     pub old_updated_at: NaiveDateTime,
 }
 
-impl Stamps {
+impl PhaseTimestamps {
     const fn born(at: NaiveDateTime) -> Self {
         Self { created_at: at, updated_at: at, old_updated_at: at }
     }
@@ -31,8 +31,8 @@ impl Stamps {
 pub struct FoldedTimeline {
     /// The aggregate.
     pub timeline: Timeline,
-    /// Each phase's times.
-    pub stamps: BTreeMap<PhaseId, Stamps>,
+    /// The timestamps of each phase.
+    pub timestamps: BTreeMap<PhaseId, PhaseTimestamps>,
     /// The stream's version.
     pub version: i64,
     /// The position of the stream's last event.
@@ -43,69 +43,70 @@ impl FoldedTimeline {
     /// Applies one event recorded at `recorded_at`.
     pub fn apply(&mut self, event: &TimelineEvent, recorded_at: NaiveDateTime) {
         self.timeline.evolve(event);
-        self.stamp(event, recorded_at);
+        self.record_timestamps(event, recorded_at);
     }
 
-    /// The times' part of [`Self::apply`], for an event that the timeline knows already. All events of one command may be
-    /// stamped after all were applied: no command's event depends on what a later one of the same command says of the phase.
-    pub(crate) fn stamp(&mut self, event: &TimelineEvent, recorded_at: NaiveDateTime) {
+    /// The timestamps' part of [`Self::apply`], for an event that the timeline has applied already. May run after all events of a
+    /// command were applied: none depends on a later event of the same command.
+    pub(crate) fn record_timestamps(&mut self, event: &TimelineEvent, recorded_at: NaiveDateTime) {
         match event {
             TimelineEvent::TimelineOpened(_) | TimelineEvent::TimelineRescheduled(_) => {}
-            TimelineEvent::TimelineClosed(_) => self.stamps.clear(),
-            TimelineEvent::PhaseCreated(e) => self.put(e.phase_id, Stamps::born(recorded_at)),
+            TimelineEvent::TimelineClosed(_) => self.timestamps.clear(),
+            TimelineEvent::PhaseCreated(e) => self.put(e.phase_id, PhaseTimestamps::born(recorded_at)),
             TimelineEvent::DefaultPhaseSupplied(e) => {
-                // Supplied once more, it has followed its project.
-                let created_at = self.stamps.get(&e.phase_id).map_or(recorded_at, |stamps| stamps.created_at);
-                self.put(e.phase_id, Stamps::of_row(created_at, recorded_at));
+                // A second such event means that the phase followed its project.
+                let created_at =
+                    self.timestamps.get(&e.phase_id).map_or(recorded_at, |timestamps| timestamps.created_at);
+                self.put(e.phase_id, PhaseTimestamps::of_row(created_at, recorded_at));
             }
             TimelineEvent::LegacyPhaseAdopted(e) => {
-                self.put(e.phase_id, Stamps::of_row(e.created_at, e.updated_at));
+                self.put(e.phase_id, PhaseTimestamps::of_row(e.created_at, e.updated_at));
             }
             TimelineEvent::PhaseAdopted(e) => {
-                self.put(e.phase_id, Stamps::of_row(e.created_at, e.updated_at));
+                self.put(e.phase_id, PhaseTimestamps::of_row(e.created_at, e.updated_at));
             }
-            TimelineEvent::LegacyRowRecorded(e) => self.touch(e.phase_id, |stamps| {
-                stamps.created_at = e.created_at;
-                // A time that the old planner set is newer than what the log knew; one that it left alone is not.
-                if e.updated_at != stamps.old_updated_at {
-                    stamps.updated_at = e.updated_at;
+            TimelineEvent::LegacyRowRecorded(e) => self.touch(e.phase_id, |timestamps| {
+                timestamps.created_at = e.created_at;
+                // Only a timestamp that the legacy planner changed is newer than the log's.
+                if e.updated_at != timestamps.old_updated_at {
+                    timestamps.updated_at = e.updated_at;
                 }
-                stamps.old_updated_at = e.updated_at;
+                timestamps.old_updated_at = e.updated_at;
             }),
             TimelineEvent::PhaseRemoved(e) => {
-                self.stamps.remove(&e.phase_id);
+                self.timestamps.remove(&e.phase_id);
             }
-            TimelineEvent::PhaseBudgeted(e) => self.touch(e.phase_id, |stamps| {
-                stamps.updated_at = recorded_at;
-                stamps.old_updated_at = recorded_at;
+            TimelineEvent::PhaseBudgeted(e) => self.touch(e.phase_id, |timestamps| {
+                timestamps.updated_at = recorded_at;
+                timestamps.old_updated_at = recorded_at;
             }),
             TimelineEvent::PhaseResized(_)
             | TimelineEvent::PhaseRenamed(_)
             | TimelineEvent::PhaseDescribed(_) => {
                 if let Some(id) = event.phase_id() {
-                    self.touch(id, |stamps| stamps.updated_at = recorded_at);
+                    self.touch(id, |timestamps| timestamps.updated_at = recorded_at);
                 }
             }
         }
-        // A phase without a row in the old table would get one with the times that it has.
+        // A phase without a legacy row would get one with its current timestamps.
         let born =
             event.phase_id().and_then(|id| self.timeline.phase(id)).filter(|phase| phase.legacy.is_none());
-        if let Some(stamps) = born.and_then(|phase| self.stamps.get_mut(&phase.id)) {
-            stamps.old_updated_at = stamps.updated_at;
+        if let Some(timestamps) = born.and_then(|phase| self.timestamps.get_mut(&phase.id)) {
+            timestamps.old_updated_at = timestamps.updated_at;
         }
     }
 
-    fn put(&mut self, id: PhaseId, stamps: Stamps) {
-        self.stamps.insert(id, stamps);
+    fn put(&mut self, id: PhaseId, timestamps: PhaseTimestamps) {
+        self.timestamps.insert(id, timestamps);
     }
 
-    fn touch(&mut self, id: PhaseId, change: impl FnOnce(&mut Stamps)) {
-        if let Some(stamps) = self.stamps.get_mut(&id) {
-            change(stamps);
+    fn touch(&mut self, id: PhaseId, change: impl FnOnce(&mut PhaseTimestamps)) {
+        if let Some(timestamps) = self.timestamps.get_mut(&id) {
+            change(timestamps);
         }
     }
 
-    /// The fold of one stream. What cannot be read, or is left out, only moves version and position.
+    /// The fold of one stream. Unreadable and skipped events only advance version and position.
     pub fn of(history: &[RecordedTimeline]) -> Self {
         let mut folded = Self::default();
         history.iter().for_each(|recorded| folded.record(recorded));
@@ -121,13 +122,12 @@ impl FoldedTimeline {
         self.position = recorded.recorded.position;
     }
 
-    /// Applies what was decided and is not recorded yet, so that the next command can be decided: the timeline is what it
-    /// will be, and a phase that it creates has no times.
+    /// Applies an event that is not recorded yet, so that the next command can be decided: a phase that it creates has no timestamps.
     pub(crate) fn apply_unrecorded(&mut self, event: &TimelineEvent) {
         match event {
             TimelineEvent::PhaseCreated(e) => {
                 self.timeline.evolve(event);
-                self.stamps.remove(&e.phase_id);
+                self.timestamps.remove(&e.phase_id);
             }
             TimelineEvent::PhaseRemoved(_) => self.apply(event, NaiveDateTime::default()),
             _ => self.timeline.evolve(event),

@@ -41,10 +41,10 @@ pub mod stream;
 pub mod timeline;
 pub mod unreadable;
 
-pub use append::{Append, Appended, Earlier, IdempotencyKey, append};
+pub use append::{Append, Appended, Earlier, IdempotencyKey, RowLocation, append};
 pub use error::{ExcessRights, StoreError};
 pub use event::{Metadata, NewEvent, RawEvent, RecordedEvent, StreamId};
-pub use folded::{FoldedTimeline, Stamps};
+pub use folded::{FoldedTimeline, PhaseTimestamps};
 pub use import::{Import, Imported};
 pub use pace::Pace;
 pub use projection::{Adoption, InlineProjection, UnadoptedProject};

@@ -1,14 +1,14 @@
 //! Reads the timelines of a whole log with several connections at once, in order of position.
 //!
 //! The log is cut into chunks of positions. Each reader takes the next chunk, reads it on a snapshot that all share, and
-//! decodes it on a core of its own; the caller gets the chunks one after the other, in order. Positions are gapless, so
+//! decodes it on its own core; the caller gets the chunks one after the other, in order. Positions are gapless, so
 //! that every chunk proves that it is whole. By position and not by ranges of the heap: heap order is not version order,
 //! and what a reader may have to keep until an earlier event comes would grow with the log
 //! (`docs/decisions/rebuild.md`).
 
 use crate::copy::{self, Row};
 use crate::stream::TIMELINE;
-use crate::unreadable::{self, EventPlace};
+use crate::unreadable::{self, EventHeader};
 use crate::{StoreError, UnreadableEvent};
 use chrono::{DateTime, Utc};
 use phaseline_domain::TimelineEvent;
@@ -21,12 +21,12 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 /// Positions in one chunk: some 3 MB on the wire, so that a statement's own cost is nothing beside it, and a few chunks for
-/// each reader are little memory.
+/// each reader are little cache.
 const CHUNK: i64 = 10_000;
-/// Chunks that may be read or waiting, for each reader: one that is decoded, one that waits for its turn.
+/// Chunks per reader: one that is decoded, one that waits for its turn.
 const AHEAD: usize = 2;
 
-/// One position of the log, and the timeline's event that stands there; events of other streams only fill their place.
+/// One position of the log, with its event if that is a timeline's.
 #[derive(Clone, Copy, Debug)]
 pub struct LogEntry<'a> {
     /// The position.
@@ -55,10 +55,10 @@ pub struct TimelineEntry<'a> {
 }
 
 impl LogEntry<'_> {
-    /// What the timeline's event says, or why it cannot be read. Whether it can stand where it stands is not looked at.
+    /// The decoded event, or why it cannot be read. Does not check whether the event is possible at its place in the stream.
     pub fn decode(&self) -> Option<Result<TimelineEvent, Box<UnreadableEvent>>> {
         let found = self.timeline?;
-        let place = EventPlace {
+        let place = EventHeader {
             position: self.position,
             stream_type: TIMELINE,
             stream_id: found.stream_id,
@@ -70,7 +70,7 @@ impl LogEntry<'_> {
     }
 }
 
-/// Cuts a connection's transaction into the same moment for others: they see what it sees. The transaction must be at
+/// Exports the snapshot of a connection's transaction, so that others see the same moment. The transaction must be at
 /// REPEATABLE READ and last until all have begun.
 pub async fn export_snapshot(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
     sqlx::query_scalar("SELECT pg_catalog.pg_export_snapshot()").fetch_one(connection).await
@@ -84,7 +84,7 @@ pub struct Readers {
 }
 
 impl Readers {
-    /// Cuts the log into chunks of so many positions, one at least. Whatever their size, what is read is the same.
+    /// Sets the number of positions per chunk, at least one. The result does not depend on it.
     #[must_use]
     pub fn with_chunk(self, positions: i64) -> Self {
         Self { chunk: positions.clamp(1, i64::from(i32::MAX)), ..self }
@@ -101,11 +101,11 @@ impl From<Vec<PgConnection>> for Readers {
 /// into what the caller wants, on any core and in any order; `each` gets the results chunk by chunk in order of position.
 /// Returns how many there were: always `up_to`.
 ///
-/// Memory: a few chunks for each reader, whatever the log's length. When the future is dropped, the readers end.
+/// Memory: a few chunks per reader, regardless of the log's length. When the future is dropped, the readers end.
 ///
 /// # Errors
 /// [`StoreError::PositionGap`] if a position is missing; [`StoreError::SelfCheck`] without a connection; what `decode` or
-/// `each` say; the database's own, and an answer that breaks off is one.
+/// `each` return; the database's own, and one for a truncated result.
 pub async fn read_timelines<T, D>(
     readers: Readers,
     snapshot: &str,
@@ -184,14 +184,14 @@ impl Reader {
             .connection
             .begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             .await?;
-        // By position is by index here, whatever the planner knows of a table that was filled a moment ago.
+        // Reading by position needs the index, even if statistics of a newly filled table suggest otherwise.
         let settings = format!(
             "SET TRANSACTION SNAPSHOT '{}'; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
              SET LOCAL enable_sort = off",
             self.snapshot.replace('\'', "''")
         );
         transaction.execute(settings.as_str()).await?;
-        // A closed gate means that all chunks are taken, or that another reader failed, which is said there.
+        // A closed gate means that all chunks are taken, or that another reader failed and reports its error.
         while let Ok(permit) = self.ahead.acquire().await {
             permit.forget();
             let after = self.next.fetch_add(self.chunk, Ordering::Relaxed);
@@ -210,13 +210,13 @@ impl Reader {
 }
 
 impl Drop for Reader {
-    /// However a reader ends, nobody has to wait for a chunk any more: all are taken, or one will not come.
+    /// When a reader ends, no other may wait for a chunk: all are taken, or one will not come.
     fn drop(&mut self) {
         self.ahead.close();
     }
 }
 
-/// The places behind `after` up to `last`, all of them.
+/// All entries behind `after` up to `last`.
 async fn read_chunk<T>(
     connection: &mut PgConnection,
     after: i64,

@@ -1,23 +1,23 @@
-//! How a run tells what it is doing, and hears that it should stop.
+//! Progress of a run, and its cancellation.
 
-/// Who watches a run.
+/// Observes a run.
 pub trait Progress: Sync {
-    /// A step begins; `total` says how many units of work it has, if that is known.
+    /// A step begins; `total` is its number of units of work, if known.
     fn step(&self, name: &str, total: Option<u64>);
 
-    /// So many units of the current step are done.
+    /// This many units of the current step are done.
     fn advance(&self, done: u64);
 
-    /// Something worth saying at once, such as who is in the way of a lock.
+    /// A note to show at once, such as which session blocks a lock.
     fn note(&self, text: &str);
 
-    /// Whether the run should end. Asked between steps, while nothing is half done.
+    /// Whether the run should end. Checked between steps, while nothing is half done.
     fn interrupted(&self) -> bool {
         false
     }
 }
 
-/// Nobody watches.
+/// No observer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

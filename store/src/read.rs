@@ -10,7 +10,7 @@ const COLUMNS: &str = "position, stream_type, stream_id, version, event_id, even
                        payload, metadata, salt, recorded_at, hash, login";
 
 /// The query over events, such that `login` is NULL where the table has no such column yet: a log can be read before it is
-/// upgraded. A name that the inner query does not know is looked for in the outer one.
+/// upgraded. A name that the inner query does not have is resolved in the outer one.
 fn with_login(query: &str) -> String {
     format!("SELECT e.* FROM (SELECT NULL::text AS login) absent CROSS JOIN LATERAL ({query}) e")
 }
@@ -190,7 +190,7 @@ pub async fn position_at(connection: &mut PgConnection, time: DateTime<Utc>) -> 
         .await?)
 }
 
-/// How many events stand behind a position: as many as positions, unless the log is damaged.
+/// The number of events behind a position: as many as positions, unless the log is damaged.
 pub async fn count_behind(connection: &mut PgConnection, position: i64) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar("SELECT count(*) FROM phaseline.events WHERE position > $1")
         .bind(position)
@@ -198,7 +198,7 @@ pub async fn count_behind(connection: &mut PgConnection, position: i64) -> Resul
         .await?)
 }
 
-/// The first position up to `last` at which no event stands; none unless the log is damaged. Reads no event, only the index.
+/// The first position up to `last` without an event; none unless the log is damaged. Reads the index only.
 pub async fn first_missing(connection: &mut PgConnection, last: i64) -> Result<Option<i64>, StoreError> {
     let count: i64 =
         sqlx::query_scalar("SELECT count(*) FROM phaseline.events WHERE position BETWEEN 1 AND $1")

@@ -10,33 +10,33 @@ use std::time::Instant;
 pub struct Request {
     /// Whose timeline.
     pub project: ProjectId,
-    /// What is to be done.
+    /// The command.
     pub command: TimelineCommand,
-    /// Who, why, by what way.
+    /// Actor, reason and source.
     pub metadata: Metadata,
-    /// What opens the timeline if there is none yet, in the same append.
+    /// The command that opens the timeline if there is none, in the same append.
     pub opening: Option<TimelineCommand>,
-    /// The version that the caller has seen, if it matters: at any other the command is not carried out.
+    /// The required version, if any: at another one the command is not executed.
     pub expected: Option<i64>,
-    /// The key under which this request, sent again, is not carried out again.
+    /// The key under which a repeated request is not executed again.
     pub key: Option<IdempotencyKey>,
-    /// Until when somebody waits for the answer. What has not been written by then is not, as long as that can be helped.
+    /// When the caller stops waiting. A command that is not written by then is cancelled, if possible.
     pub deadline: Option<Instant>,
 }
 
 impl Request {
-    /// A command at whatever version, without a key.
+    /// A command at any version, without a key.
     pub const fn new(project: ProjectId, command: TimelineCommand, metadata: Metadata) -> Self {
         Self { project, command, metadata, opening: None, expected: None, key: None, deadline: None }
     }
 }
 
-/// What a command led to.
+/// The result of a command.
 #[derive(Clone, Debug)]
 pub struct Committed {
-    /// What happened; empty if the command changed nothing. A project's first command begins with its adoption.
+    /// The events; empty if the command changed nothing. Those of a project's first command begin with its adoption.
     pub events: Vec<TimelineEvent>,
-    /// The adoption: the first of `events`, or, if those are empty, what was not recorded either.
+    /// The adoption: the first of `events`, or, if those are empty, an adoption that was not recorded.
     pub adoption: Vec<TimelineEvent>,
     /// The stream's version after it.
     pub version: i64,
@@ -44,36 +44,36 @@ pub struct Committed {
     pub position: i64,
     /// The timeline after it.
     pub after: Arc<FoldedTimeline>,
-    /// Whether this is the answer to an earlier request with the same key; this one wrote nothing.
+    /// Whether this is the result of an earlier request with the same key; this one wrote nothing.
     pub repeated: bool,
 }
 
-/// Why a command was not carried out. Nothing was written.
+/// Why a command failed. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
     /// A rule refused it.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The timeline is not at the version that the caller has seen.
-    #[error("the timeline is at version {}, not at {expected}: somebody else changed it meanwhile", current.version)]
+    /// The timeline is not at the required version.
+    #[error("the timeline is at version {}, not at {expected}: another writer changed it meanwhile", current.version)]
     Stale {
-        /// The version that the caller has seen.
+        /// The required version.
         expected: i64,
-        /// The timeline as it is.
+        /// The current timeline.
         current: Arc<FoldedTimeline>,
     },
-    /// The log could not take it.
+    /// The log failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What a command would do; nothing was written.
+/// The effects of a command; nothing was written.
 #[derive(Clone, Debug)]
 pub struct Preview {
-    /// The timeline as it is.
+    /// The current timeline.
     pub before: Arc<FoldedTimeline>,
-    /// What would happen, or every rule that would be broken.
+    /// The events, or every broken rule.
     pub events: Result<Vec<TimelineEvent>, Refusal>,
-    /// The timeline as it would be; the one that it is if the command would be refused.
+    /// The timeline after the command; the current one if it would be refused.
     pub after: Timeline,
 }

@@ -1,4 +1,4 @@
-//! Installs the log's schema, `phaseline`, makes it whole again, compares it with what is installed, and tells its version.
+//! Installs and repairs the log's schema, `phaseline`, compares it with the installed one, and reads its version.
 
 mod compare;
 mod expected;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 /// The log's tables, by version. Each step may be run again.
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
-/// What they make and somebody may have dropped. If anything of it is missing all steps are run again.
+/// The objects that the steps create. If one is missing, all steps run again.
 const MADE: [&str; 9] = [
     "events",
     "events_pkey",
@@ -26,7 +26,7 @@ const MADE: [&str; 9] = [
     "idempotency_keys_pkey",
     "idempotency_keys_recorded_at_idx",
 ];
-/// Functions, triggers, views, roles and grants, one file each; run whole at every installation, each statement replaces what was.
+/// Functions, triggers, views, roles and grants, one file each; run at every installation: each statement replaces the object.
 const FUNCTIONS: &str = concat!(
     include_str!("../sql/schema/rare_payload.sql"),
     include_str!("../sql/schema/read_events.sql"),
@@ -42,7 +42,7 @@ const FUNCTIONS: &str = concat!(
     include_str!("../sql/schema/grants.sql")
 );
 
-/// Whether this database has a log. Asks the catalogue only, so that a role without rights on it gets an answer too.
+/// Whether this database has a log. Reads the catalogue only, which needs no privilege on the log.
 ///
 /// # Errors
 /// [`StoreError::NewerSchema`] if it has one that this program does not know.
@@ -56,14 +56,14 @@ pub async fn installed(connection: &mut PgConnection) -> Result<bool, StoreError
     .await?)
 }
 
-/// Whatever in schema `phaseline` makes it unfit for the log: things that belong to somebody who has no say over this
-/// database (who could have prepared them, to run with the rights of whoever migrates), and a table `events` that is not
+/// Objects in schema `phaseline` that must not be trusted: those of roles without authority over this database (which could have
+/// prepared them, to run with the privileges of a migration), and a table `events` that is not
 /// ours. Trusted are the current role, superusers, and the owners of the database and of `public.project_phases`.
 pub async fn intruders(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
     Ok(sqlx::query_scalar(include_str!("../sql/intruders.sql")).fetch_all(connection).await?)
 }
 
-/// What the schema's comment says when everything in it is as this program makes it.
+/// The comment of a schema that this program installed.
 fn mark() -> String {
     use sha2::{Digest, Sha256};
     let mut hasher = Sha256::new();
@@ -83,8 +83,8 @@ pub fn definitions() -> Result<Definitions, StoreError> {
     Definitions::of_log(MIGRATIONS.iter().map(|migration| &*migration.sql).chain([FUNCTIONS]))
 }
 
-/// Whether [`install`] would change nothing in schema `phaseline`: everything that it makes is there as it makes it, and the
-/// schema's comment says so.
+/// Whether [`install`] would change nothing in schema `phaseline`: all objects are as this program installs them, and the schema has
+/// the comment of that installation.
 pub async fn whole(connection: &mut PgConnection) -> Result<bool, StoreError> {
     let marked: Option<bool> = sqlx::query_scalar(
         "SELECT pg_catalog.obj_description(n.oid, 'pg_namespace') = $1 FROM pg_catalog.pg_namespace n
@@ -100,7 +100,7 @@ pub async fn whole(connection: &mut PgConnection) -> Result<bool, StoreError> {
     if definitions()?.differences(connection).await?.iter().any(|difference| difference.repairable) {
         return Ok(false);
     }
-    // Roles belong to the whole server: whoever installed the log may have had no right to make them.
+    // Roles belong to the whole server: the role that installed the log may not have been allowed to create them.
     let may_make_roles: bool = sqlx::query_scalar(
         "SELECT (SELECT r.rolsuper OR r.rolcreaterole FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
             AND EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.text[]) AS wanted (name)
@@ -120,7 +120,7 @@ pub async fn whole(connection: &mut PgConnection) -> Result<bool, StoreError> {
 /// The roles that `sql/schema/roles.sql` makes.
 const ROLES: [&str; 3] = ["phaseline_writer", "phaseline_reader", "phaseline_auditor"];
 
-/// The version of this database's log; none if it has no log. A schema that does not say its version has the first one.
+/// The version of this database's log; none if it has no log. A schema without a version has the first one.
 ///
 /// # Errors
 /// [`StoreError::NewerSchema`] if this program does not know it.
@@ -131,7 +131,7 @@ pub async fn version(connection: &mut PgConnection) -> Result<Option<u32>, Store
     Ok(Some(version::recorded(connection).await?.unwrap_or(1)))
 }
 
-/// Creates whatever is missing of schema `phaseline`, in one transaction (a savepoint inside the caller's). From
+/// Creates the missing objects of schema `phaseline`, in one transaction (a savepoint inside the caller's). From
 /// `phaseline.events` alone everything else is made again. Where nothing is missing nothing is touched or locked. Leaves
 /// the session's settings as they were.
 ///
@@ -192,7 +192,7 @@ async fn set_search_path(connection: &mut PgConnection, path: &str) -> Result<()
     Ok(())
 }
 
-/// What stands at the end of the log.
+/// The end of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tip {
     /// The last position; 0 in an empty log.

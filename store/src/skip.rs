@@ -1,8 +1,8 @@
-//! Marks: later events that leave an unreadable one out. What is marked is, for every reader of the log, as if it were not
-//! there; it keeps its position, its version and its place in the chain of hashes.
+//! Marks: later events that leave an unreadable one out. Every reader of the log ignores a marked event, which keeps its position, its
+//! version and its place in the chain of hashes.
 //!
-//! Marks stand in a stream type of their own, which `phaseline.append` does not write: who may only give commands cannot
-//! leave out what others did.
+//! Marks have their own stream type, which `phaseline.append` does not write: a role that may only execute commands cannot leave out
+//! events.
 
 use crate::{Import, Metadata, NewEvent, RecordedEvent, StoreError, StreamId, UnreadableEvent, read};
 use chrono::{DateTime, Utc};
@@ -69,7 +69,7 @@ pub fn decode(recorded: &RecordedEvent) -> Result<SkippedEvent, Box<UnreadableEv
     let unreadable = |fault: &dyn std::fmt::Display| Box::new(UnreadableEvent::at(recorded, fault));
     let (event_type, schema_version) = (recorded.event_type.as_str(), recorded.schema_version);
     if (event_type, schema_version) != (EVENT_SKIPPED, VERSION) {
-        return Err(unreadable(&format!("{event_type:?} of schema version {schema_version} is no mark")));
+        return Err(unreadable(&format!("{event_type:?} of schema version {schema_version} is not a mark")));
     }
     if let Some(error) = &recorded.metadata_error {
         return Err(unreadable(&crate::unreadable::metadata_fault(error)));

@@ -15,12 +15,12 @@ pub fn stream_of(project: ProjectId) -> StreamId {
     StreamId { stream_type: TIMELINE, id: project.uuid() }
 }
 
-/// What stands at one version of a timeline's stream.
+/// The event at one version of a timeline's stream.
 #[derive(Clone, Debug)]
 pub struct RecordedTimeline {
     /// The event as recorded.
     pub recorded: RecordedEvent,
-    /// What it says.
+    /// Its content.
     pub content: Content,
 }
 
@@ -110,7 +110,7 @@ pub fn quarantine_of(history: &[RecordedTimeline]) -> Quarantine {
     quarantine
 }
 
-/// Calls `each` with a project's history up to a position, oldest first, as it arrives, with what of it cannot be read.
+/// Calls `each` with a project's history up to a position, oldest first, as it arrives, unreadable events included.
 pub async fn history_each(
     connection: &mut PgConnection,
     project: ProjectId,

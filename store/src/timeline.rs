@@ -1,4 +1,4 @@
-//! The store of timelines: what it remembers, how it loads a timeline, and what the log says of one.
+//! The store of timelines: its cache, and how it loads a timeline from the log.
 
 use crate::batcher::Batcher;
 use crate::cache::{self, TimelineCache};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How long connections wait for a lock unless [`TimelineStore::waiting`] says otherwise.
+/// The default lock timeout; see [`TimelineStore::waiting`].
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The timelines in the log of one database. Clones share what they remember, and the task that commits.
@@ -23,27 +23,27 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct TimelineStore<P> {
     pool: PgPool,
     pub(crate) projection: P,
-    /// Whether the schema was seen to be one that this program knows.
+    /// Whether the schema version was checked.
     known: Arc<AtomicBool>,
-    memory: Arc<TimelineCache>,
+    cache: Arc<TimelineCache>,
     queue: Arc<Batcher<Job>>,
     patience: Duration,
 }
 
 impl<P: InlineProjection> TimelineStore<P> {
-    /// The store over a pool; `projection` finds what is to be adopted.
+    /// The store over a pool; `projection` finds the rows to adopt.
     pub fn new(pool: PgPool, projection: P) -> Self {
         Self {
             pool,
             projection,
             known: Arc::default(),
-            memory: Arc::new(TimelineCache::of(cache::TIMELINES)),
+            cache: Arc::new(TimelineCache::of(cache::TIMELINES)),
             queue: Arc::default(),
             patience: PATIENCE,
         }
     }
 
-    /// A connection to a schema that this program knows. The version is asked for once, with the first connection.
+    /// A connection, whose schema version is checked once, with the first connection.
     pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>, StoreError> {
         let mut connection = self.pool.acquire().await?;
         if !self.known.load(Ordering::Relaxed) {
@@ -53,7 +53,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         Ok(connection)
     }
 
-    /// A project's history, oldest first, with what of it cannot be read; empty if the log does not know the project.
+    /// A project's history, oldest first, unreadable events included; empty if the log does not know the project.
     pub async fn history(&self, project: ProjectId) -> Result<Vec<RecordedTimeline>, StoreError> {
         let mut history = Vec::new();
         self.history_each(project, |recorded| history.push(recorded)).await?;
@@ -74,7 +74,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         });
         read.await?;
         if unreadable {
-            self.memory.quarantine(project);
+            self.cache.quarantine(project);
         }
         Ok(())
     }
@@ -82,7 +82,7 @@ impl<P: InlineProjection> TimelineStore<P> {
     /// The same, remembering so many timelines between commands instead of [`cache::TIMELINES`].
     #[must_use]
     pub fn remembering(self, timelines: usize) -> Self {
-        Self { memory: Arc::new(TimelineCache::of(timelines)), ..self }
+        Self { cache: Arc::new(TimelineCache::of(timelines)), ..self }
     }
 
     /// The same over a pool whose connections wait for a lock for so long, instead of 5 s.
@@ -93,39 +93,39 @@ impl<P: InlineProjection> TimelineStore<P> {
 
     /// How many timelines are remembered.
     pub fn remembered(&self) -> usize {
-        self.memory.len()
+        self.cache.len()
     }
 
     /// The project in whose timeline a phase was seen, if it is remembered. Phases never change their project.
     pub fn remembered_project_of(&self, phase: PhaseId) -> Option<ProjectId> {
-        self.memory.project_of(phase)
+        self.cache.project_of(phase)
     }
 
     /// The events for which a timeline is in quarantine. Costs nothing but for a timeline that was met in quarantine before:
     /// that one is read again.
     pub async fn quarantine_of(&self, project: ProjectId) -> Result<Option<Quarantine>, StoreError> {
-        if !self.memory.is_quarantined(project) {
+        if !self.cache.is_quarantined(project) {
             return Ok(None);
         }
         match self.load(project).await {
             Err(StoreError::Quarantined { quarantine, .. }) => Ok(Some(quarantine)),
             Err(error @ StoreError::Database(_)) => Err(error),
             _ => {
-                self.memory.release(project);
+                self.cache.release(project);
                 Ok(None)
             }
         }
     }
 
-    pub(crate) fn memory(&self) -> &TimelineCache {
-        &self.memory
+    pub(crate) fn cache(&self) -> &TimelineCache {
+        &self.cache
     }
 
     /// Gives a command to the committing task.
     pub(crate) async fn commit(&self, job: Job) -> Result<Outcome, StoreError> {
         let committer = || Committer {
             pool: self.pool.clone(),
-            memory: Arc::clone(&self.memory),
+            cache: Arc::clone(&self.cache),
             patience: self.patience,
             kept: None,
             snapshots: crate::commit::OldSnapshotMonitor::default(),
@@ -150,15 +150,15 @@ impl<P: InlineProjection> TimelineStore<P> {
             read => read?,
         }
         if !quarantine.is_empty() {
-            self.memory.quarantine(project);
+            self.cache.quarantine(project);
             return Err(StoreError::Quarantined { project, quarantine });
         }
         if folded.timeline.project().is_some() {
             let folded = Arc::new(folded);
-            self.memory.keep(project, Arc::clone(&folded));
+            self.cache.keep(project, Arc::clone(&folded));
             return Ok(LoadedTimeline { folded, adoption: None });
         }
-        // A project that the log does not know is no reason to say so while it takes no commands at all.
+        // While the log accepts no commands, that error comes before one about an unknown project.
         if !schema::accepts_commands(&mut connection).await? {
             return Err(StoreError::NotAccepting);
         }
@@ -175,7 +175,7 @@ impl<P: InlineProjection> TimelineStore<P> {
             return Err(refused(elsewhere));
         }
         for event in &events {
-            // Adopted rows bring their own times.
+            // Adopted rows have their own timestamps.
             folded.apply(event, NaiveDateTime::default());
         }
         Ok(LoadedTimeline {

@@ -48,9 +48,9 @@ impl fmt::Display for UnreadableEvent {
     }
 }
 
-/// Where an event stands and what it says it is, for [`UnreadableEvent::at`].
+/// Place and type of an event, for [`UnreadableEvent::at`].
 #[derive(Clone, Copy, Debug)]
-pub struct EventPlace<'a> {
+pub struct EventHeader<'a> {
     /// Its place in the whole log.
     pub position: i64,
     /// Its stream's type.
@@ -65,7 +65,7 @@ pub struct EventPlace<'a> {
     pub schema_version: i32,
 }
 
-impl<'a> From<&RawEvent<'a>> for EventPlace<'a> {
+impl<'a> From<&RawEvent<'a>> for EventHeader<'a> {
     fn from(event: &RawEvent<'a>) -> Self {
         Self {
             position: event.position,
@@ -78,7 +78,7 @@ impl<'a> From<&RawEvent<'a>> for EventPlace<'a> {
     }
 }
 
-impl<'a> From<&'a RecordedEvent> for EventPlace<'a> {
+impl<'a> From<&'a RecordedEvent> for EventHeader<'a> {
     fn from(event: &'a RecordedEvent) -> Self {
         Self {
             position: event.position,
@@ -92,8 +92,8 @@ impl<'a> From<&'a RecordedEvent> for EventPlace<'a> {
 }
 
 impl UnreadableEvent {
-    /// The event that stands there, with what is wrong with it.
-    pub fn at<'a>(place: impl Into<EventPlace<'a>>, fault: impl fmt::Display) -> Self {
+    /// The event with its fault.
+    pub fn at<'a>(place: impl Into<EventHeader<'a>>, fault: impl fmt::Display) -> Self {
         let place = place.into();
         let shown = |text: &str| match text.char_indices().nth(SHOWN) {
             Some((end, _)) => format!("{}…", &text[..end]),
@@ -112,7 +112,7 @@ impl UnreadableEvent {
     }
 
     /// The event that came where another version of its stream should have come.
-    pub fn out_of_turn<'a>(place: impl Into<EventPlace<'a>>, expected: i64) -> Self {
+    pub fn out_of_turn<'a>(place: impl Into<EventHeader<'a>>, expected: i64) -> Self {
         let fault = format!("came where version {expected} was expected: the log is damaged");
         Self { damage: true, ..Self::at(place, fault) }
     }
@@ -123,9 +123,9 @@ pub fn metadata_fault(error: impl fmt::Display) -> String {
     format!("metadata cannot be read: {error}")
 }
 
-/// A timeline's event as it was stored, or why it cannot be read. Whether it can stand where it stands is not looked at.
+/// A timeline's event as it was stored, or why it cannot be read. Does not check whether the event is possible at its place in the stream.
 pub fn decode(
-    place: EventPlace<'_>,
+    place: EventHeader<'_>,
     payload: &str,
     metadata: &str,
 ) -> Result<TimelineEvent, Box<UnreadableEvent>> {

@@ -1,4 +1,4 @@
-//! Who asks.
+//! The caller of a request, by its token.
 
 use super::keys::Refused;
 use super::{Auth, Scope, ScopeSet};
@@ -15,19 +15,19 @@ use phaseline_domain::ProjectId;
 use phaseline_domain::text::is_invisible;
 use std::collections::BTreeSet;
 
-/// Who asks when tokens are off. No token may name it: the log must tell one from the other.
+/// The caller when tokens are off. A token with this subject is refused: the log must distinguish the two.
 const ANONYMOUS: &str = "anonymous";
 
-/// Who asks, and what it may do. A route that takes `Result<Caller, Denied>` renders a denial itself.
+/// An authenticated caller and its permissions. A route that takes `Result<Caller, Denied>` renders a denial itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Its name (`sub`): who stands in the log.
+    /// Its subject (`sub`): the actor in the log.
     pub subject: String,
-    /// Who issued its token (`iss`), if the token says so: two issuers may give the same name to different callers.
+    /// The issuer (`iss`), if the token has one: two issuers may give the same subject to different callers.
     pub issuer: Option<String>,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: ScopeSet,
-    /// The projects that it is limited to; none if it is not.
+    /// The projects to which it is limited; none if it is not limited.
     pub projects: Option<BTreeSet<ProjectId>>,
 }
 
@@ -37,12 +37,17 @@ impl Caller {
         if self.scopes.contains(scope) { Ok(()) } else { Err(Denied::Scope(scope)) }
     }
 
-    /// Whether the caller may know of this project.
+    /// The caller, if it has this scope.
+    pub fn with_scope(self, scope: Scope) -> Result<Self, Denied> {
+        self.need(scope).map(|()| self)
+    }
+
+    /// Whether the caller may see this project.
     pub fn may_see(&self, project: ProjectId) -> bool {
         self.projects.as_ref().is_none_or(|projects| projects.contains(&project))
     }
 
-    /// Fails unless the caller may know of this project.
+    /// Fails unless the caller may see this project.
     pub fn need_project(&self, project: ProjectId) -> Result<(), Denied> {
         if self.may_see(project) { Ok(()) } else { Err(Denied::Project(project)) }
     }
@@ -52,16 +57,16 @@ impl Caller {
     }
 }
 
-/// Why a request is not carried out for this caller.
+/// Why a caller has no access.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// There is no token.
-    #[error("a token is needed: send Authorization: Bearer TOKEN")]
+    #[error("a token is required: send Authorization: Bearer TOKEN")]
     Missing,
-    /// The token has run out.
+    /// The token has expired.
     #[error("the token has expired")]
     Expired,
-    /// The token cannot be believed, for the reason given.
+    /// The token is not valid, for this reason.
     #[error("the token is not valid: {0}")]
     Invalid(&'static str),
     /// The token lacks a scope.
@@ -73,7 +78,7 @@ pub enum Denied {
 }
 
 impl Denied {
-    /// 401 if another token is needed, 403 if this one is not enough.
+    /// 401 if another token is required, 403 if this one does not grant access.
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Missing | Self::Expired | Self::Invalid(_) => StatusCode::UNAUTHORIZED,
@@ -81,7 +86,7 @@ impl Denied {
         }
     }
 
-    /// A name for programs; it does not change.
+    /// A stable name for programs.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Missing => "token_missing",
@@ -92,7 +97,7 @@ impl Denied {
         }
     }
 
-    /// What `WWW-Authenticate` says (RFC 6750, 3). A request without a token learns no more than that one is needed.
+    /// The header `WWW-Authenticate` (RFC 6750, 3). For a request without a token it has no more than the realm.
     pub fn challenge(&self) -> HeaderValue {
         let text = match self {
             Self::Missing => return HeaderValue::from_static("Bearer realm=\"phaseline\""),
@@ -111,24 +116,24 @@ impl IntoResponse for Denied {
     }
 }
 
-/// The most bytes of a token's subject, and of its issuer.
+/// The longest subject and issuer of a token, in bytes.
 const LONGEST_NAME: usize = 255;
 
-/// A subject goes into the log, which keeps it for ever, and beside keys, which have an index.
+/// A subject is stored in the log, which keeps it for ever, and in the index of idempotency keys.
 fn check_subject(subject: &str) -> Result<(), Denied> {
     if subject.trim().is_empty() {
-        return Err(Denied::Invalid("it names no subject (sub)"));
+        return Err(Denied::Invalid("it has no subject (sub)"));
     }
     if !fits(subject) {
-        return Err(Denied::Invalid("its subject (sub) is too long, or has characters that cannot be seen"));
+        return Err(Denied::Invalid("its subject (sub) is too long, or has invisible characters"));
     }
     if subject.trim().eq_ignore_ascii_case(ANONYMOUS) {
-        return Err(Denied::Invalid("its subject (sub) is the name of callers without a token"));
+        return Err(Denied::Invalid("its subject (sub) is reserved for callers without a token"));
     }
     Ok(())
 }
 
-/// Whether a name can be kept, and be read by people as it is: controls of direction make one name look like another.
+/// Whether a name can be stored and displayed: controls of direction make one name look like another.
 fn fits(name: &str) -> bool {
     name.len() <= LONGEST_NAME && !name.chars().any(|c| c.is_control() || is_invisible(c))
 }
@@ -144,9 +149,7 @@ impl FromRequestParts<AppState> for Caller {
                 let claims = keys.verify(token, rules).map_err(|error| denied(&error))?;
                 check_subject(&claims.sub)?;
                 if claims.iss.as_ref().is_some_and(|issuer| !fits(issuer)) {
-                    return Err(Denied::Invalid(
-                        "its issuer (iss) is too long, or has characters that cannot be seen",
-                    ));
+                    return Err(Denied::Invalid("its issuer (iss) is too long, or has invisible characters"));
                 }
                 let scopes = claims.scope.as_ref();
                 Self {
@@ -157,7 +160,7 @@ impl FromRequestParts<AppState> for Caller {
                 }
             }
         };
-        request::is_of(&caller.subject);
+        request::set_subject(&caller.subject);
         Ok(caller)
     }
 }
@@ -167,7 +170,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
     let mut sent = headers.get_all(AUTHORIZATION).iter();
     let header = sent.next().ok_or(Denied::Missing)?;
     if sent.next().is_some() {
-        return Err(Denied::Invalid("there are several Authorization headers"));
+        return Err(Denied::Invalid("the request has several Authorization headers"));
     }
     let header = header.to_str().map_err(|_| Denied::Invalid("the Authorization header is not text"))?;
     match header.split_once(' ') {
@@ -179,7 +182,9 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
 fn denied(refused: &Refused) -> Denied {
     let error = match refused {
         Refused::Extensions => {
-            return Denied::Invalid("its header names extensions (crit), and this service knows none");
+            return Denied::Invalid(
+                "its header requires extensions (crit), which this service does not support",
+            );
         }
         Refused::Token(error) => error,
     };
@@ -189,15 +194,17 @@ fn denied(refused: &Refused) -> Denied {
         ErrorKind::InvalidAudience => "it is for another audience (aud)",
         ErrorKind::InvalidIssuer => "it is from another issuer (iss)",
         ErrorKind::MissingRequiredClaim(claim) => match claim.as_str() {
-            "exp" => "it says no end (exp)",
-            "sub" => "it names no subject (sub)",
-            "aud" => "it names no audience (aud)",
-            "iss" => "it names no issuer (iss)",
+            "exp" => "it has no expiry (exp)",
+            "sub" => "it has no subject (sub)",
+            "aud" => "it has no audience (aud)",
+            "iss" => "it has no issuer (iss)",
             _ => "a claim is missing",
         },
-        ErrorKind::InvalidClaimFormat(claim) if claim == "nbf" => "its beginning (nbf) is no time",
-        ErrorKind::InvalidClaimFormat(_) | ErrorKind::Json(_) => "a claim is not of its type",
-        ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => "no key of this service has signed it",
-        _ => "this is no JSON Web Token",
+        ErrorKind::InvalidClaimFormat(claim) if claim == "nbf" => "its start (nbf) is not a timestamp",
+        ErrorKind::InvalidClaimFormat(_) | ErrorKind::Json(_) => "a claim has the wrong type",
+        ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => {
+            "it is not signed by a key of this service"
+        }
+        _ => "it is not a JSON Web Token",
     })
 }

@@ -1,4 +1,4 @@
-//! The keys that sign tokens. Each key has its own algorithm; what a token says about its algorithm is only compared.
+//! The keys that sign tokens. Each key has its own algorithm; the one that a token names is only compared with it.
 
 use super::TokenRules;
 use jsonwebtoken::errors::{Error, ErrorKind};
@@ -11,28 +11,28 @@ use std::sync::Arc;
 /// The shortest secret for HS256, in bytes: as long as the hash that it feeds (RFC 7518, 3.2).
 pub const SHORTEST_SECRET: usize = 32;
 
-/// How far apart clocks may be, in seconds.
+/// Tolerated difference between clocks, in seconds.
 const LEEWAY: u64 = 30;
 
 /// Why a key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Guessing it would be too easy.
-    #[error("the secret has {found} bytes, HS256 needs at least {SHORTEST_SECRET}")]
+    /// The secret is too short.
+    #[error("the secret has {found} bytes, HS256 requires at least {SHORTEST_SECRET}")]
     ShortSecret {
         /// Its length in bytes.
         found: usize,
     },
-    /// A private key has no business with who only checks.
+    /// A private key, which verification does not need.
     #[error("this is a private key; give the service the public one")]
     PrivateKey,
-    /// Neither kind of key that is known.
-    #[error("this is no public key in PEM for EdDSA (Ed25519) or RS256 (RSA)")]
+    /// Not a supported key.
+    #[error("this is not a public key in PEM for EdDSA (Ed25519) or RS256 (RSA)")]
     NoPublicKey,
-    /// No JSON, or not of that kind.
-    #[error("this is no JSON Web Key Set: {0}")]
+    /// Not a key set.
+    #[error("this is not a JSON Web Key Set: {0}")]
     NoKeySet(String),
-    /// Nothing in it can be used.
+    /// A key set without a usable key.
     #[error("the key set has no public key for EdDSA (OKP, Ed25519) or RS256 (RSA) that may sign")]
     NoKeyInSet,
     /// A token could not be signed.
@@ -46,7 +46,7 @@ pub struct Keys(Vec<Key>);
 
 #[derive(Clone)]
 struct Key {
-    /// Its name in a key set. A key without a name is tried for every token.
+    /// The id in the key set. A key without an id is tried for every token.
     id: Option<String>,
     algorithm: Algorithm,
     key: Arc<DecodingKey>,
@@ -78,7 +78,7 @@ impl Keys {
         Ok(())
     }
 
-    /// Adds the public keys of a JSON Web Key Set. Keys for other uses or algorithms stand in such sets, and are passed over.
+    /// Adds the public keys of a JSON Web Key Set; skips keys for other uses or algorithms.
     pub fn add_key_set(&mut self, json: &str) -> Result<(), KeyError> {
         let set: JwkSet =
             serde_json::from_str(json).map_err(|error| KeyError::NoKeySet(error.to_string()))?;
@@ -97,15 +97,15 @@ impl Keys {
         self.0.push(Key { id, algorithm, key: Arc::new(key) });
     }
 
-    /// Whether there is none.
+    /// Whether there is no key.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What a token says, if one of the keys has signed it and it holds now.
+    /// The claims of a token that one of the keys signed and that is valid now.
     pub(super) fn verify(&self, token: &str, rules: &TokenRules) -> Result<Claims, Refused> {
         let header = decode_header(token).map_err(|_| Error::from(ErrorKind::InvalidToken))?;
-        // RFC 7515, 4.1.11: who does not know an extension that must be known may not take the token.
+        // RFC 7515, 4.1.11: a token that requires unknown extensions must be refused.
         if header.crit.is_some() || names_extensions(token) {
             return Err(Refused::Extensions);
         }
@@ -130,10 +130,10 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// Why a token is not taken.
+/// Why a token is refused.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// It has extensions that must be known (`crit`), and none is known here.
+    /// It requires extensions (`crit`); this service supports none.
     Extensions,
     /// Anything else.
     Token(Error),
@@ -145,7 +145,7 @@ impl From<Error> for Refused {
     }
 }
 
-/// Whether the header has a member `crit`, whatever it holds: even one that is no list must not be passed over.
+/// Whether the header has a member `crit`, even one that is not a list.
 fn names_extensions(token: &str) -> bool {
     let header = token.split('.').next().unwrap_or_default();
     let header = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, header).unwrap_or_default();
@@ -191,7 +191,7 @@ fn validation(algorithm: Algorithm, rules: &TokenRules) -> Validation {
     validation
 }
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Debug, Deserialize)]
 pub(super) struct Claims {
     /// That it is there is checked with the other claims.
@@ -206,7 +206,7 @@ pub(super) struct Claims {
     pub(super) projects: Option<Vec<uuid::Uuid>>,
 }
 
-/// A claim that is there has a value: `null` is not taken for an absent one, which would mean more.
+/// A present claim has a value: reading `null` as absent would grant more.
 fn said<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {

@@ -1,16 +1,16 @@
-//! What a token may do.
+//! Scopes of tokens.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// One thing that a token may do.
+/// A permission of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// `phases:read`: see timelines as they are.
+    /// `phases:read`: read current timelines.
     PhasesRead,
     /// `phases:write`: change timelines.
     PhasesWrite,
-    /// `history:read`: see who changed what, and timelines as they were.
+    /// `history:read`: read histories and past timelines.
     HistoryRead,
 }
 
@@ -38,9 +38,9 @@ impl fmt::Display for Scope {
     }
 }
 
-/// This is no scope of ours.
+/// An unknown scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no scope: there are phases:read, phases:write and history:read")]
+#[error("{0:?} is not a scope; the scopes are phases:read, phases:write and history:read")]
 pub struct UnknownScope(String);
 
 impl FromStr for Scope {
@@ -51,7 +51,7 @@ impl FromStr for Scope {
     }
 }
 
-/// Some of the scopes.
+/// A set of scopes.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct ScopeSet(u8);
 
@@ -71,7 +71,7 @@ impl ScopeSet {
         Scope::ALL.into_iter().filter(move |scope| self.contains(*scope))
     }
 
-    /// Those of a token. Names of others' scopes stand in tokens too, and mean nothing here.
+    /// The scopes of a token; unknown ones, of other services, are ignored.
     pub fn of_token<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         names.into_iter().flat_map(str::split_whitespace).filter_map(|name| name.parse().ok()).collect()
     }
@@ -86,7 +86,7 @@ impl FromIterator<Scope> for ScopeSet {
 impl FromStr for ScopeSet {
     type Err = UnknownScope;
 
-    /// Names with spaces between them; one that is not known is an error.
+    /// Parses names separated by spaces; an unknown one is an error.
     fn from_str(names: &str) -> Result<Self, UnknownScope> {
         names.split_whitespace().map(str::parse).collect()
     }

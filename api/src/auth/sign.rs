@@ -1,4 +1,4 @@
-//! Tokens for development: signed with the secret that the service checks by.
+//! Tokens for development, signed with the secret that the service verifies.
 
 use super::{KeyError, SHORTEST_SECRET, ScopeSet};
 use chrono::{DateTime, Utc};
@@ -6,20 +6,20 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use phaseline_domain::ProjectId;
 use serde::Serialize;
 
-/// What a token is to say.
+/// The claims of a token to sign.
 #[derive(Clone, Debug)]
 pub struct TokenRequest {
-    /// Whose it is.
+    /// The subject.
     pub subject: String,
-    /// What it may do; without it, what the service gives to tokens that do not say.
+    /// The scopes; without them the service's default applies.
     pub scopes: Option<ScopeSet>,
-    /// The projects that it is limited to.
+    /// The projects to which it is limited.
     pub projects: Option<Vec<ProjectId>>,
-    /// When it ends.
+    /// The expiry.
     pub expires_at: DateTime<Utc>,
-    /// Whom it is for.
+    /// The audience.
     pub audience: Option<String>,
-    /// Who issues it.
+    /// The issuer.
     pub issuer: Option<String>,
 }
 

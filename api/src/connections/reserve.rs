@@ -1,6 +1,5 @@
-//! A few connections beyond those that the service takes, so that it can still be asked how it is: on each one request is
-//! answered. When these are used up, too, the oldest one on which nothing was asked yet makes room: whoever checks the service's
-//! health asks at once.
+//! A few connections beyond the limit, for health checks: each serves one request. When these are used up, too, the oldest one
+//! without a request is closed: a health check sends its request at once.
 
 use super::timed::Timed;
 use super::{BUFFER, Counted, HEAD, Limits};
@@ -16,10 +15,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
-/// How many there are.
+/// The number of connections.
 const PLACES: usize = 16;
 
-/// How long the head of a request may take here.
+/// Timeout for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The connections beyond the limit.
@@ -32,7 +31,7 @@ pub(super) struct Reserve {
 
 struct Open {
     task: AbortHandle,
-    /// Whether a request came.
+    /// Whether a request arrived.
     asked: Arc<AtomicBool>,
 }
 
@@ -44,7 +43,7 @@ impl Reserve {
         Self { builder, router, open: VecDeque::new() }
     }
 
-    /// Serves a connection, if there is room for it, or can be.
+    /// Serves a connection, if there is room or an idle one can be closed.
     pub(super) fn serve(&mut self, stream: TokioIo<Timed>, counted: Counted, all: &GracefulShutdown) {
         self.open.retain(|open| !open.task.is_finished());
         if self.open.len() >= PLACES {

@@ -1,4 +1,4 @@
-//! A connection whose client must read on: otherwise what was written for it would stay in memory for ever.
+//! A connection with a timeout for writing: the buffers of a client that does not read would stay in memory.
 
 use std::io;
 use std::pin::Pin;
@@ -8,10 +8,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// How much must be taken before the time starts again: a client that takes a byte now and then does not read on.
+/// The bytes that a client must read to restart the timeout: single bytes now and then do not count.
 const ENOUGH: usize = 16 * 1024;
 
-/// A connection with a time limit for writing.
+/// A connection with a timeout for writing.
 pub(super) struct Timed {
     stream: TcpStream,
     limit: Duration,
@@ -85,7 +85,7 @@ impl AsyncWrite for Timed {
         self.stream.is_write_vectored()
     }
 
-    /// Called when nothing is left to write.
+    /// Called when everything is written.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.done();
         Pin::new(&mut self.stream).poll_flush(context)

@@ -1,15 +1,15 @@
-//! How the last command ended: what the database itself cannot say before the next one is tried.
+//! The outcome of the last command: a condition that checks of the database cannot find.
 
 use super::Reason;
 use phaseline_store::StoreError;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// For how long a failure counts. A proxy that believes `/readyz` sends no command that could end it, so after this time the
-/// service takes the next one and learns from that.
+/// How long a failure counts. A proxy that follows `/readyz` sends no command that could clear it, so after this time the service is
+/// ready again and the next command decides.
 const COUNTS: Duration = Duration::from_secs(30);
 
-/// The last failure of a command that every other command would meet, too.
+/// The last failure that every other command would meet, too.
 #[derive(Debug, Default)]
 pub(crate) struct CommandHealth {
     failed: Mutex<Option<Failed>>,
@@ -23,22 +23,22 @@ struct Failed {
 }
 
 impl CommandHealth {
-    /// A command was written.
+    /// A command was committed.
     pub(crate) fn succeeded(&self) {
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// A command was not written. Locks and lost connections are not remembered: they can be looked for.
+    /// A command failed. Locks and lost connections are not kept: the readiness check finds them.
     pub(crate) fn failed(&self, error: &StoreError) {
         let sqlstate = error.sqlstate();
         let (code, message) = match sqlstate.as_deref().unwrap_or_default() {
             "53100" => (
                 "disk_full",
-                "the last command failed: the database server has no room left on its disk; make room there",
+                "the last command failed: the disk of the database server is full; free disk space there",
             ),
             class if class.starts_with("53") || class.starts_with("58") => (
                 "out_of_resources",
-                "the last command failed: the database server lacks memory, or cannot use its files; the service's log says which",
+                "the last command failed: the database server is out of memory, or cannot access its files; the service's log has the cause",
             ),
             "25006" => (
                 "read_only",
@@ -47,7 +47,7 @@ impl CommandHealth {
             ),
             class if class.starts_with("42") => (
                 "commands_fail",
-                "the last command failed: a function, a table or a right of schema phaseline is missing; run: phaseline doctor",
+                "the last command failed: a function, a table or a privilege of schema phaseline is missing; run: phaseline doctor",
             ),
             _ => return,
         };
@@ -55,7 +55,7 @@ impl CommandHealth {
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed);
     }
 
-    /// Why commands are not carried out, if the last one says so.
+    /// Why commands fail, if the last one did.
     pub(super) fn reason(&self) -> Option<Reason> {
         self.reason_at(Instant::now())
     }
@@ -71,10 +71,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_counts_until_a_command_succeeds_and_no_longer_than_half_a_minute() {
+    fn a_failure_counts_until_a_command_succeeds_or_half_a_minute() {
         let health = CommandHealth::default();
         health.failed(&StoreError::Busy("a lock".to_owned()));
-        assert!(health.reason().is_none(), "locks are looked for");
+        assert!(health.reason().is_none(), "the readiness check finds locks");
         let begun = Instant::now();
         *health.failed.lock().unwrap() = Some(Failed { code: "disk_full", message: "full", at: begun });
         assert_eq!(health.reason_at(begun + COUNTS / 2).unwrap().code, "disk_full");

@@ -1,4 +1,4 @@
-//! What the database's troubles are to a client. What PostgreSQL says stays in the log.
+//! The problems that errors of the database are. PostgreSQL's own messages go to the log only.
 
 use super::{FieldError, Problem, conflict, internal, unavailable};
 use axum::http::StatusCode;
@@ -6,7 +6,7 @@ use phaseline_store::StoreError;
 use sqlx::migrate::MigrateError;
 
 impl Problem {
-    /// The problem that an error of the log is.
+    /// The problem for an error of the store.
     pub fn of_store(error: &StoreError) -> Self {
         match error.cause() {
             StoreError::Database(error)
@@ -17,14 +17,14 @@ impl Problem {
             StoreError::NotAccepting => unavailable(
                 "legacy_shape",
                 "Not migrated",
-                "the database is in the legacy shape, in which timelines take no commands; after `phaseline migrate` they do",
+                "the database is in the legacy shape, in which timelines accept no commands; run: phaseline migrate",
             ),
             StoreError::NewerSchema { found, known } => {
                 tracing::error!(found, known, "the schema is newer than this program");
                 unavailable(
                     "newer_schema",
                     "Newer schema",
-                    "the database was upgraded by a newer phaseline than this service is: it needs a newer one, too",
+                    "a newer phaseline upgraded the database: upgrade this service, too",
                 )
             }
             StoreError::OlderSchema { found, known } => {
@@ -32,15 +32,14 @@ impl Problem {
                 unavailable(
                     "older_schema",
                     "Older schema",
-                    "the database was not upgraded to what this service writes; run: phaseline upgrade",
+                    "the schema of the database is older than this service requires; run: phaseline upgrade",
                 )
             }
             StoreError::Unadoptable { project, reasons } => conflict(
                 "not_adoptable",
                 "Not adoptable",
                 format!(
-                    "the log does not know project {project} yet, and its rows in project_phases cannot be taken in as they \
-                     stand: {}",
+                    "the log has no timeline of project {project} yet, and its rows in project_phases cannot be adopted: {}",
                     reasons.join("; ")
                 ),
             ),
@@ -51,7 +50,7 @@ impl Problem {
                     "timeline_quarantined",
                     "Timeline in quarantine",
                     format!(
-                        "the timeline of project {project} is in quarantine and takes no commands; nothing was written: {quarantine}. An \
+                        "the timeline of project {project} is in quarantine and accepts no commands; nothing was written: {quarantine}. An \
                          administrator can leave the event out: phaseline quarantine skip {project} --position {position} \
                          --reason TEXT"
                     ),
@@ -67,12 +66,10 @@ impl Problem {
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "log_damaged",
                     "Log damaged",
-                    format!(
-                        "{error}; nothing was written. `phaseline verify` names all that is wrong with the log"
-                    ),
+                    format!("{error}; nothing was written. `phaseline verify` lists all damage"),
                 )
             }
-            // It was decided anew, over and over: there is a crowd at this project.
+            // Each retry lost to another writer of this project.
             StoreError::Conflict { .. } | StoreError::Busy(_) => busy(),
             other => {
                 tracing::error!(error = %other, "the log");
@@ -81,50 +78,50 @@ impl Problem {
         }
     }
 
-    /// The problem that an error of the database, or of the connection to it, is.
+    /// The problem for an error of the database, or of the connection to it.
     pub fn of_sqlx(error: &sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
         let problem = match (error, &*code) {
             (sqlx::Error::PoolTimedOut, _) => unavailable(
                 "no_connection",
                 "Database not available",
-                "no connection to the database was to be had in time: it is not reachable, or all connections are in use",
+                "timed out waiting for a connection to the database: it is unreachable, or all connections are in use",
             ),
             (sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed, _)
             | (_, "57P01" | "57P02" | "57P03" | "57P05" | "53300") => unreachable(),
             (_, "53100") => unavailable(
                 "disk_full",
                 "Disk full",
-                "the database server has no room left on its disk; nothing was written. Make room on the server: the same \
-                 request works again then",
+                "the disk of the database server is full; nothing was written. Free disk space on the server, then send the same \
+                 request again",
             ),
             (_, class) if class.starts_with("53") || class.starts_with("58") => unavailable(
                 "out_of_resources",
                 "Out of resources",
-                "the database server lacks memory, or cannot use its files; nothing was written. The service's log says what is \
-                 missing, under this request's id",
+                "the database server is out of memory, or cannot access its files; nothing was written. The service's log has the \
+                 cause, under this request's id",
             ),
             (_, "55P03" | "40001" | "40P01") => busy(),
             (_, "57014") => unavailable(
                 "statement_timeout",
-                "Took too long",
-                "the database gave the statement up because it took too long; nothing was written",
+                "Statement timeout",
+                "the database cancelled the statement because it took too long; nothing was written",
             ),
             (_, "25006") => unavailable(
                 "read_only",
                 "Database is read-only",
-                "the database takes no writes: it is a standby, or read-only; nothing was written. Connect the service to the \
+                "the database accepts no writes: it is a standby, or read-only; nothing was written. Connect the service to the \
                  primary, or reset default_transaction_read_only",
             ),
             (_, "42P01" | "3F000") => not_migrated(),
             (_, class) if class.starts_with("08") => unreachable(),
-            // What project_inline itself says.
+            // Raised by phaseline.project_inline.
             (_, "PL001" | "PL003") => {
                 return conflict(
                     "drifted",
                     "Drifted",
-                    "a row of project_phases is not where the log has it: somebody else has changed the table; nothing was \
-                     written. `phaseline drift` names what differs",
+                    "project_phases differs from the log: another program changed the table; nothing was written. `phaseline drift` \
+                     lists the differences",
                 );
             }
             // A constraint or a trigger of another role; PL004 is a trigger that would get the rights of a superuser.
@@ -133,8 +130,8 @@ impl Problem {
                 return conflict(
                     "refused_by_database",
                     "Refused by the database",
-                    "a constraint or a trigger of the database refuses the change; nothing was written. The service's log says \
-                     which, under this request's id",
+                    "a constraint or a trigger of the database refuses the change; nothing was written. The service's log names it, \
+                     under this request's id",
                 );
             }
             _ => {
@@ -151,8 +148,8 @@ fn unreachable() -> Problem {
     unavailable(
         "database_unavailable",
         "Database not available",
-        "the database cannot be reached at the moment, or the connection to it was lost; a change that was asked for may have \
-         been made: look before you ask again, or ask again with the same idempotency key",
+        "the database is unreachable, or the connection to it was lost; a change may have been committed: check before you send \
+         the request again, or send it again with the same idempotency key",
     )
 }
 
@@ -160,17 +157,13 @@ fn busy() -> Problem {
     unavailable(
         "busy",
         "Busy",
-        "a lock on the log or on the project's rows was not to be had in time: another session holds it, such as a migration; \
+        "timed out waiting for a lock on the log or on the project's rows: another session, such as a migration, holds it; \
          nothing was written. Send the same request again",
     )
 }
 
 fn not_migrated() -> Problem {
-    unavailable(
-        "not_migrated",
-        "Not migrated",
-        "this database has no event log; after `phaseline migrate` it has one",
-    )
+    unavailable("not_migrated", "Not migrated", "this database has no event log; run: phaseline migrate")
 }
 
 impl From<StoreError> for Problem {

@@ -1,5 +1,4 @@
-//! Counts assignments for many requests at once: after a group of commands is committed, all of them want to tell how many
-//! assignments each phase has, and one query answers all.
+//! Counts assignments for many requests by one query: the responses to commands that were committed together all need the counts.
 
 use super::project_view::problem;
 use crate::problem::{Problem, internal};
@@ -11,39 +10,39 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
 
-/// How many queries run at the same time: one about a very large project does not hold up all others.
+/// Concurrent queries: one for a very large project does not delay all others.
 const QUERIES: usize = 4;
 
 type Counted = Result<AssignmentDays, Box<Problem>>;
 
-/// One request for the counts of a project.
+/// A request for the counts of a project.
 #[derive(Debug)]
-struct Ask {
+struct CountRequest {
     project: ProjectId,
     reply: oneshot::Sender<Counted>,
 }
 
-/// The way to the task that counts; it is started when it is first needed, and ends with the service.
+/// Batches requests for one task, which the first request starts and which ends with the service.
 #[derive(Debug, Default)]
 pub(crate) struct AssignmentCountLoader {
-    requests: Batcher<Ask>,
+    requests: Batcher<CountRequest>,
 }
 
 impl AssignmentCountLoader {
-    /// How many assignments a project has on each day.
+    /// The number of assignments of a project on each day.
     pub(crate) async fn of(&self, pool: &PgPool, project: ProjectId) -> Counted {
         let (reply, answer) = oneshot::channel();
         let gone = || Box::new(internal());
         let task = |asks| run(pool.clone(), asks);
-        self.requests.send(Ask { project, reply }, task).await.map_err(|_| gone())?;
+        self.requests.send(CountRequest { project, reply }, task).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
 
-async fn run(pool: PgPool, mut asks: Jobs<Ask>) {
+async fn run(pool: PgPool, mut asks: Jobs<CountRequest>) {
     let queries = Arc::new(Semaphore::new(QUERIES));
     while let Some(first) = asks.next().await {
-        // While all queries are busy, more arrive for the next one.
+        // While all queries run, more requests arrive for the next one.
         let Ok(query) = Arc::clone(&queries).acquire_owned().await else { return };
         let batch = asks.batch(first).await;
         let pool = pool.clone();
@@ -54,7 +53,7 @@ async fn run(pool: PgPool, mut asks: Jobs<Ask>) {
     }
 }
 
-async fn count(pool: &PgPool, asks: Vec<Ask>) {
+async fn count(pool: &PgPool, asks: Vec<CountRequest>) {
     let projects: BTreeSet<ProjectId> = asks.iter().map(|ask| ask.project).collect();
     let projects: Vec<ProjectId> = projects.into_iter().collect();
     let counted: Result<HashMap<ProjectId, AssignmentDays>, _> =
@@ -64,7 +63,7 @@ async fn count(pool: &PgPool, asks: Vec<Ask>) {
             Ok(counted) => Ok(counted.get(&ask.project).cloned().unwrap_or_default()),
             Err(problem) => Err(problem.clone()),
         };
-        // Nobody waits any more: nothing is lost.
+        // The receiver may be gone: its request was cancelled.
         let _ = ask.reply.send(answer);
     }
 }

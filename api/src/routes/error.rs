@@ -1,7 +1,7 @@
-//! Why a route did not do what it was asked, and the two forms in which that is answered: the planner's own for its own
-//! routes, problem details for all others.
+//! Why a route failed, and the two forms of the response: the planner's own for its routes ([`PlannerError`]), problem details
+//! for all others ([`ProblemError`]).
 
-use super::headers::with_place;
+use super::headers::{TimelineVersion, with_version};
 use super::project_view::CurrentProject;
 use super::validate::{FieldErrors, MOST_FAULTS};
 use crate::auth::Denied;
@@ -14,58 +14,81 @@ use phaseline_domain::{PhaseId, Refusal, Rule, Violation};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// The header that names the kind of rule that was broken.
+/// The header that names the kind of the broken rule.
 const ERROR_CODE: &str = "x-error-code";
 
-/// Why a route did not do what it was asked.
+/// Why a route failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The caller may not.
+    /// The caller has no permission.
     Denied(Denied),
-    /// What was sent has not the shape that is read.
-    Shape(FieldErrors),
-    /// It is not there; the words are the answer's.
-    Missing(String),
-    /// The rules refuse it.
+    /// The request's path or body cannot be read.
+    Unreadable(FieldErrors),
+    /// A project or phase that does not exist, with the message of the response.
+    NotFound(String),
+    /// Rules refuse the command.
     Rules(Box<RuleViolations>),
-    /// The timeline is at another version than the caller has seen.
+    /// The timeline is at another version than the client has seen.
     Stale(Box<Stale>),
     /// Anything else.
     Problem(Box<Problem>),
 }
 
-/// What the rules refuse.
+/// A failure as a route outside the planner's own answers it: problem details.
 #[derive(Debug)]
-pub(crate) struct RuleViolations {
-    /// Every rule that is broken.
-    pub(crate) refusal: Refusal,
-    /// Phases that have no id for the caller yet.
-    pub(crate) fresh: BTreeSet<PhaseId>,
+pub(crate) struct ProblemError(Failure);
+
+/// A failure as the planner's own routes answer it.
+#[derive(Debug)]
+pub(crate) struct PlannerError(Failure);
+
+impl<E: Into<Failure>> From<E> for ProblemError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
 }
 
-/// What stands now, and what was asked for.
+impl<E: Into<Failure>> From<E> for PlannerError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+/// The rules that a command breaks.
+#[derive(Debug)]
+pub(crate) struct RuleViolations {
+    /// Every broken rule.
+    pub(crate) refusal: Refusal,
+    /// Phases whose ids the client does not know yet.
+    pub(crate) new_phase_ids: BTreeSet<PhaseId>,
+}
+
+/// The current rows and the requested ones.
 #[derive(Debug)]
 pub(crate) struct Stale {
-    /// What stands now.
+    /// The current rows.
     pub(crate) current: CurrentProject,
-    /// What was asked for.
+    /// The body of the request.
     pub(crate) attempted: Value,
 }
 
 impl Stale {
     fn detail(&self) -> String {
         format!(
-            "the timeline is at version {}, not at the one that was sent: somebody else changed it meanwhile; nothing was \
-             written",
+            "the timeline is at version {}, not at the requested one: another request changed it meanwhile; nothing was written",
             self.current.version
         )
+    }
+
+    const fn version(&self) -> TimelineVersion {
+        TimelineVersion { version: self.current.version, position: self.current.position }
     }
 }
 
 impl RuleViolations {
-    /// What is wrong, each with its rule, as [`field_errors`] has it.
+    /// The broken rules as [`field_errors`] has them.
     fn errors(&self) -> (Vec<FieldError>, usize) {
-        field_errors(self.refusal.violations(), &self.fresh)
+        field_errors(self.refusal.violations(), &self.new_phase_ids)
     }
 
     fn first(&self) -> Option<&Violation> {
@@ -73,18 +96,22 @@ impl RuleViolations {
     }
 }
 
-/// Broken rules as answers show them: the first [`MOST_FAULTS`], and how many more there are. Phases that have no id yet, those
-/// of `fresh`, are not named by the one that they would have got.
-pub(crate) fn field_errors(violations: &[Violation], fresh: &BTreeSet<PhaseId>) -> (Vec<FieldError>, usize) {
-    let first = violations.iter().take(MOST_FAULTS).map(|violation| field_error(violation, fresh)).collect();
+/// Broken rules as responses show them: the first [`MOST_FAULTS`], and how many more there are. The ids of new phases are left
+/// out: the client does not know them.
+pub(crate) fn field_errors(
+    violations: &[Violation],
+    new_phase_ids: &BTreeSet<PhaseId>,
+) -> (Vec<FieldError>, usize) {
+    let first = violations.iter().take(MOST_FAULTS);
+    let first = first.map(|violation| field_error(violation, new_phase_ids)).collect();
     (first, violations.len().saturating_sub(MOST_FAULTS))
 }
 
-fn field_error(violation: &Violation, fresh: &BTreeSet<PhaseId>) -> FieldError {
+fn field_error(violation: &Violation, new_phase_ids: &BTreeSet<PhaseId>) -> FieldError {
     FieldError {
         field: Some(violation.field.to_owned()),
         message: violation.message.clone(),
-        phase_id: violation.phase_id.filter(|id| !fresh.contains(id)).map(PhaseId::uuid),
+        phase_id: violation.phase_id.filter(|id| !new_phase_ids.contains(id)).map(PhaseId::uuid),
         rule: Some(violation.rule.id().to_owned()),
     }
 }
@@ -97,7 +124,7 @@ impl From<Denied> for Failure {
 
 impl From<FieldErrors> for Failure {
     fn from(faults: FieldErrors) -> Self {
-        Self::Shape(faults)
+        Self::Unreadable(faults)
     }
 }
 
@@ -113,56 +140,59 @@ impl From<Problem> for Failure {
     }
 }
 
-impl Failure {
-    /// The answer of the planner's own routes.
-    pub(crate) fn into_planners(self) -> Response {
-        match self {
-            Self::Denied(denied) => detail(Problem::from(denied)),
-            Self::Problem(problem) => detail(*problem),
-            Self::Missing(words) => (StatusCode::NOT_FOUND, Json(json!({ "detail": words }))).into_response(),
-            Self::Shape(faults) => misshapen(&faults),
-            Self::Rules(broken) => broken_rules(&broken),
-            Self::Stale(stale) => {
+impl IntoResponse for PlannerError {
+    fn into_response(self) -> Response {
+        match self.0 {
+            Failure::Denied(denied) => detail(Problem::from(denied)),
+            Failure::Problem(problem) => detail(*problem),
+            Failure::NotFound(message) => {
+                (StatusCode::NOT_FOUND, Json(json!({ "detail": message }))).into_response()
+            }
+            Failure::Unreadable(faults) => unreadable(&faults),
+            Failure::Rules(violations) => broken_rules(&violations),
+            Failure::Stale(stale) => {
                 let body = json!({
                     "detail": stale.detail(),
                     "current": stale.current.phases,
                     "version": stale.current.version,
                     "attempted": stale.attempted.get("phases").unwrap_or(&stale.attempted),
                 });
-                let answer = (StatusCode::PRECONDITION_FAILED, Json(body)).into_response();
-                with_place(answer, stale.current.version, stale.current.position)
+                let response = (StatusCode::PRECONDITION_FAILED, Json(body)).into_response();
+                with_version(response, stale.version())
             }
         }
     }
+}
 
-    /// The answer of all other routes.
-    pub(crate) fn into_problem(self) -> Response {
-        match self {
-            Self::Denied(denied) => denied.into_response(),
-            Self::Problem(problem) => problem.into_response(),
-            Self::Missing(words) => not_found(words).into_response(),
-            Self::Shape(faults) => {
+impl IntoResponse for ProblemError {
+    fn into_response(self) -> Response {
+        match self.0 {
+            Failure::Denied(denied) => denied.into_response(),
+            Failure::Problem(problem) => problem.into_response(),
+            Failure::NotFound(message) => not_found(message).into_response(),
+            Failure::Unreadable(faults) => {
                 let errors = faults.first().iter().map(|fault| FieldError {
                     field: fault.dotted(),
                     message: fault.message.clone(),
                     ..FieldError::default()
                 });
-                invalid("what was sent cannot be read; `errors` says what is wrong with it", errors)
+                invalid("the request cannot be read; `errors` lists what is wrong with it", errors)
                     .more_errors(faults.more())
                     .into_response()
             }
-            Self::Rules(broken) => match broken.first() {
-                Some(first) if first.rule == Rule::V16 => no_timeline().into_response(),
+            Failure::Rules(violations) => match violations.first() {
+                Some(first) if first.rule == Rule::TimelineOpen => no_timeline().into_response(),
                 first => {
                     let detail = first.map(|first| first.message.clone()).unwrap_or_default();
-                    let (errors, more) = broken.errors();
+                    let (errors, more) = violations.errors();
                     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "rule", "Refused by a rule", detail)
                         .errors(errors)
                         .more_errors(more)
                         .into_response()
                 }
             },
-            Self::Stale(stale) => {
+            Failure::Stale(stale) => {
+                let version = stale.version();
                 let problem = Problem::new(
                     StatusCode::PRECONDITION_FAILED,
                     "version_conflict",
@@ -171,14 +201,14 @@ impl Failure {
                 )
                 .current(json!({ "phases": stale.current.phases, "version": stale.current.version }))
                 .attempted(stale.attempted);
-                with_place(problem.into_response(), stale.current.version, stale.current.position)
+                with_version(problem.into_response(), version)
             }
         }
     }
 }
 
-/// The project is there, its timeline is not.
-pub(crate) fn no_timeline() -> Problem {
+/// The project exists, but has no timeline.
+fn no_timeline() -> Problem {
     conflict(
         "no_timeline",
         "No timeline",
@@ -191,7 +221,7 @@ fn detail(problem: Problem) -> Response {
     problem.with_body(&body)
 }
 
-fn misshapen(faults: &FieldErrors) -> Response {
+fn unreadable(faults: &FieldErrors) -> Response {
     let errors: Vec<Value> = faults
         .first()
         .iter()
@@ -211,8 +241,7 @@ fn misshapen(faults: &FieldErrors) -> Response {
     (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
 }
 
-/// Adds how many errors there are beside those that are listed. The planner's own answers have no such member, so it is there
-/// only where it has something to say.
+/// Adds the number of errors beyond those listed. The planner's own responses have no such member, so it is left out if it is 0.
 fn count_more(body: &mut Value, more: usize) {
     if more > 0
         && let Some(members) = body.as_object_mut()
@@ -221,22 +250,23 @@ fn count_more(body: &mut Value, more: usize) {
     }
 }
 
-/// A phase that is not there comes before everything else: the planner looks for it first.
-fn broken_rules(broken: &RuleViolations) -> Response {
-    let violations = broken.refusal.violations();
-    if let Some(missing) = violations.iter().find(|violation| violation.rule == Rule::V18) {
+/// A phase that does not exist comes before all other violations: the planner checks that first.
+fn broken_rules(violations: &RuleViolations) -> Response {
+    if let Some(missing) =
+        violations.refusal.violations().iter().find(|violation| violation.rule == Rule::PhaseExists)
+    {
         return (StatusCode::NOT_FOUND, Json(json!({ "detail": missing.message }))).into_response();
     }
-    let Some(first) = broken.first() else { return detail(crate::problem::internal()) };
-    if first.rule == Rule::V16 {
+    let Some(first) = violations.first() else { return detail(crate::problem::internal()) };
+    if first.rule == Rule::TimelineOpen {
         return detail(no_timeline());
     }
     let code = match first.rule {
-        Rule::V1 => "NO_PHASES",
-        Rule::V11 | Rule::V12 => "INVALID_BUDGET",
+        Rule::PhaseRequired => "NO_PHASES",
+        Rule::TotalIsSum | Rule::AmountInRange => "INVALID_BUDGET",
         _ => "VALIDATION_FAILED",
     };
-    let (errors, more) = broken.errors();
+    let (errors, more) = violations.errors();
     let errors: Vec<Value> = errors
         .into_iter()
         .map(|error| {

@@ -1,65 +1,83 @@
-//! The way of every command: given to the store, and answered with the phases as they are after it.
+//! Hands a command to the store, and answers with the phases after it.
 
 use super::error::{Failure, RuleViolations, Stale};
-use super::headers::{REPLAYED, answer};
+use super::headers::TimelineVersion;
 use super::project_view;
 use super::responses::PhaseResponse;
-use super::write_request::Preconditions;
+use super::success::{Content, Kind, Success};
+use super::write_request::{Body, Preconditions};
 use crate::problem::{Problem, unavailable};
 use crate::request;
 use crate::state::AppState;
 use crate::work::{MANY, aside_if};
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::http::StatusCode;
 use phaseline_domain::{PhaseId, ProjectId, Refusal, Rule, TimelineCommand, Violation};
 use phaseline_projections::planner_view::AssignmentDays;
 use phaseline_store::{Committed, ExecuteError, Request, StoreError};
-use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A command on its way.
-#[derive(Debug)]
+/// A command of a request.
+#[derive(Clone, Debug)]
 pub(crate) struct WriteCommand<'a> {
-    /// Whose timeline.
+    /// The project of the timeline.
     pub(crate) project: ProjectId,
-    /// What is to be done.
+    /// The command.
     pub(crate) command: TimelineCommand,
-    /// What opens the timeline if there is none yet.
+    /// What opens the timeline if the project has none.
     pub(crate) opening: Option<TimelineCommand>,
-    /// What the request says beside it.
-    pub(crate) envelope: &'a Preconditions,
-    /// What was sent, to be shown beside what stands.
+    /// Required version, key and metadata.
+    pub(crate) preconditions: &'a Preconditions,
+    /// The body, which a version conflict shows beside the current rows.
     pub(crate) attempted: &'a Value,
-    /// Phases whose ids the caller does not know yet.
-    pub(crate) fresh: BTreeSet<PhaseId>,
+    /// Phases whose ids the client does not know yet.
+    pub(crate) new_phase_ids: BTreeSet<PhaseId>,
 }
 
-/// What a command led to.
+impl<'a> WriteCommand<'a> {
+    /// A command to a timeline that exists, without new phases.
+    pub(crate) fn new(
+        project: ProjectId,
+        command: TimelineCommand,
+        preconditions: &'a Preconditions,
+        body: &'a Body,
+    ) -> Self {
+        Self {
+            project,
+            command,
+            opening: None,
+            preconditions,
+            attempted: &body.json,
+            new_phase_ids: BTreeSet::new(),
+        }
+    }
+}
+
+/// A command that was executed.
 #[derive(Debug)]
 pub(crate) struct Executed {
-    /// What the store says.
+    /// What the store committed.
     pub(crate) committed: Committed,
     /// The phases after it.
     pub(crate) phases: Vec<PhaseResponse>,
 }
 
-/// Carries out a command, and counts what came of it.
-pub(crate) async fn carry_out(app: &AppState, order: WriteCommand<'_>) -> Result<Executed, Failure> {
-    let project = order.project;
-    let name = name(&order.command);
-    let created = match &order.command {
+/// Executes a command, and counts its outcome.
+pub(crate) async fn execute(app: &AppState, write: WriteCommand<'_>) -> Result<Executed, Failure> {
+    let project = write.project;
+    let name = name(&write);
+    let created = match &write.command {
         TimelineCommand::CreatePhase { phase, .. } => Some(phase.id),
         _ => None,
     };
     let request = Request {
         project,
-        command: order.command,
-        metadata: order.envelope.metadata.clone(),
-        opening: order.opening,
-        expected: order.envelope.expected,
-        key: order.envelope.key_for(project),
+        command: write.command,
+        metadata: write.preconditions.metadata.clone(),
+        opening: write.opening,
+        expected: write.preconditions.expected,
+        key: write.preconditions.key_for(project),
         deadline: request::deadline(),
     };
     let outcome = app.store.submit(request).await;
@@ -71,29 +89,37 @@ pub(crate) async fn carry_out(app: &AppState, order: WriteCommand<'_>) -> Result
     }
     match outcome {
         Ok(committed) => {
-            let phases = after(app, project, &committed).await?;
+            let phases = phases_after(app, project, &committed).await?;
             Ok(Executed { committed, phases })
         }
         Err(ExecuteError::Refused(refusal)) => {
-            Err(Failure::Rules(Box::new(RuleViolations { refusal, fresh: order.fresh })))
+            let new_phase_ids = write.new_phase_ids;
+            Err(Failure::Rules(Box::new(RuleViolations { refusal, new_phase_ids })))
         }
-        Err(ExecuteError::Stale { .. }) => {
-            let Some(current) = project_view::current_project(app, project).await? else {
-                return Err(Failure::Missing(no_project(project)));
-            };
-            Err(Failure::Stale(Box::new(Stale { current, attempted: order.attempted.clone() })))
-        }
-        Err(ExecuteError::Store(error)) => Err(of_store(&error, project, created, order.fresh)),
+        Err(ExecuteError::Stale { .. }) => Err(stale(app, project, write.attempted).await?),
+        Err(ExecuteError::Store(error)) => Err(store_failure(&error, project, created, write.new_phase_ids)),
     }
 }
 
-/// The phases after a command. It is written by now, and whoever asked must learn that.
-async fn after(
+/// The failure of a request that requires another version, with the current one.
+pub(super) async fn stale(
+    app: &AppState,
+    project: ProjectId,
+    attempted: &Value,
+) -> Result<Failure, Box<Problem>> {
+    Ok(match project_view::current_project(app, project).await? {
+        Some(current) => Failure::Stale(Box::new(Stale { current, attempted: attempted.clone() })),
+        None => no_project(project),
+    })
+}
+
+/// The phases after a command. It is committed by now: a failure must tell the client so.
+async fn phases_after(
     app: &AppState,
     project: ProjectId,
     committed: &Committed,
 ) -> Result<Vec<PhaseResponse>, Failure> {
-    let told = async {
+    let reading = async {
         let days: AssignmentDays = project_view::assignment_days(app, project).await?;
         let (folded, version) = (Arc::clone(&committed.after), committed.version);
         let many = folded.timeline.phases().len() >= MANY;
@@ -101,31 +127,31 @@ async fn after(
         if let Some(phases) = phases.await? {
             return Ok(phases);
         }
-        // When a phase came into being is not known here while the command that creates it is being written.
+        // The fold has no timestamps of a phase that this command created.
         let current = project_view::current_project(app, project).await?;
         Ok::<_, Box<Problem>>(current.map(|current| current.phases).unwrap_or_default())
     };
-    told.await.map_err(|problem| {
+    reading.await.map_err(|problem| {
         let detail = format!(
-            "the command was carried out, the timeline is at version {}; its phases could not be read: {}",
+            "the command was committed, the timeline is at version {}; its phases could not be read: {}",
             committed.version,
             problem.detail()
         );
-        unavailable("written_not_told", "Written, but not told", detail).into()
+        unavailable("written_not_told", "Committed, but the response could not be built", detail).into()
     })
 }
 
-/// The words for a project that is not there.
-pub(crate) fn no_project(project: ProjectId) -> String {
-    StoreError::UnknownProject(project).to_string()
+/// The project does not exist.
+pub(crate) fn no_project(project: ProjectId) -> Failure {
+    Failure::NotFound(StoreError::UnknownProject(project).to_string())
 }
 
-/// What an error of the store is to a client.
-pub(crate) fn of_store(
+/// The failure that an error of the store is.
+pub(crate) fn store_failure(
     error: &StoreError,
     project: ProjectId,
     created: Option<PhaseId>,
-    fresh: BTreeSet<PhaseId>,
+    new_phase_ids: BTreeSet<PhaseId>,
 ) -> Failure {
     let database = match error.cause() {
         StoreError::Database(error) => error.as_database_error(),
@@ -134,33 +160,33 @@ pub(crate) fn of_store(
     let code = database.and_then(sqlx::error::DatabaseError::code);
     let constraint = database.and_then(sqlx::error::DatabaseError::constraint);
     match (error.cause(), code.as_deref()) {
-        (StoreError::UnknownProject(project), _) => Failure::Missing(no_project(*project)),
-        // The project went while the command was on its way.
+        (StoreError::UnknownProject(project), _) => no_project(*project),
+        // The project was deleted while the command was executed.
         (_, Some("23503")) if constraint.is_none_or(|name| name == "project_phases_project_id_fkey") => {
-            Failure::Missing(no_project(project))
+            no_project(project)
         }
-        // A phase of that id stands in another project, which is none of the caller's business.
+        // Another project has a phase of that id; the caller may have no access to it.
         (_, Some("PL001")) if created.is_some() => {
             let id = created.unwrap_or_else(PhaseId::random);
             let refusal = Refusal::from(Violation {
-                rule: Rule::V20,
-                field: Rule::V20.field(),
+                rule: Rule::PhaseIdUnused,
+                field: Rule::PhaseIdUnused.field(),
                 message: format!("Phase with ID {id} already exists"),
                 phase_id: Some(id),
             });
-            Failure::Rules(Box::new(RuleViolations { refusal, fresh }))
+            Failure::Rules(Box::new(RuleViolations { refusal, new_phase_ids }))
         }
         (StoreError::KeyReused, _) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", "Key used before", error.to_string())
                 .into()
         }
         (StoreError::OutcomeUnknown(why), _) => {
-            tracing::error!(why, %project, "whether a command was written is not known");
+            tracing::error!(why, %project, "it is unknown whether a command was committed");
             unavailable(
                 "outcome_unknown",
                 "Outcome unknown",
-                "the connection to the database was lost while the command was being written; whether it was written is not \
-                 known: look before you ask again, or ask again with the same idempotency key",
+                "the connection to the database was lost during the commit, so the command may or may not have been committed: \
+                 check before you send it again, or send it again with the same idempotency key",
             )
             .into()
         }
@@ -168,10 +194,11 @@ pub(crate) fn of_store(
     }
 }
 
-/// A command's name in the service's numbers.
-const fn name(command: &TimelineCommand) -> &'static str {
-    match command {
+/// A command's name in the service's metrics. A reschedule that opens the timeline does nothing else.
+const fn name(write: &WriteCommand<'_>) -> &'static str {
+    match &write.command {
         TimelineCommand::Open { .. } => "open",
+        TimelineCommand::Reschedule { .. } if write.opening.is_some() => "open",
         TimelineCommand::Reschedule { .. } => "reschedule",
         TimelineCommand::CreatePhase { .. } => "create",
         TimelineCommand::ResizePhase { .. } => "resize",
@@ -197,18 +224,14 @@ fn outcome_name(outcome: &Result<Committed, ExecuteError>) -> &'static str {
 }
 
 impl Executed {
-    /// An answer with the place that the command led to.
-    pub(crate) async fn answer(
+    /// The response with the version that the command led to.
+    pub(crate) async fn response<K: Kind, C: Content + ?Sized>(
         &self,
-        status: StatusCode,
-        body: impl Serialize + Send + 'static,
-    ) -> Result<Response, Box<Problem>> {
-        let place = (self.committed.version, self.committed.position);
-        let mut response = answer(status, body, self.phases.len(), place).await?;
-        if self.committed.repeated {
-            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-        }
-        Ok(response)
+        body: C::Value,
+    ) -> Result<Success<K, C>, Box<Problem>> {
+        let Committed { version, position, repeated, .. } = self.committed;
+        let version = TimelineVersion { version, position };
+        Ok(Success::new(body, self.phases.len(), version).await?.replayed(repeated))
     }
 
     /// The phase of that id after the command.

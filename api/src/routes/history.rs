@@ -1,33 +1,29 @@
-//! Who changed what, when and why: page by page.
+//! Histories, page by page: who changed what, when and why.
 
 mod cursor;
 
-use super::error::Failure;
+use super::error::{Failure, ProblemError};
 use super::execute::no_project;
-use super::headers::{mark, with_place};
-use super::openapi::Reading;
+use super::headers::TimelineVersion;
+use super::openapi::ReadErrors;
+use super::path_id::PathId;
 use super::project_view;
-use super::requests;
-use super::write_request::Segment;
+use super::success::Paged;
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::{Problem, internal};
 use crate::state::AppState;
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::HeaderValue;
-use axum::http::header::LINK;
-use axum::response::{IntoResponse, Response};
 use cursor::{Order, Page};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::HistoryEntry;
-use phaseline_projections::history::Teller;
+use phaseline_projections::history::EventDescriber;
 use phaseline_store::{
     Content, Quarantine, RecordedTimeline, SkippedEvent, StoreError, UnreadableEvent, schema, skip,
 };
 use serde::Serialize;
 use std::collections::{HashMap, VecDeque};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -39,7 +35,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 
 /// A page of a history.
 #[derive(Serialize, ToSchema)]
-struct HistoryPage {
+pub(super) struct HistoryPage {
     /// What happened.
     #[schema(value_type = Vec<Entry>)]
     entries: Vec<HistoryEntry>,
@@ -48,21 +44,21 @@ struct HistoryPage {
     next_cursor: Option<String>,
 }
 
-/// One event, told to a person.
+/// One event, in words.
 #[derive(ToSchema)]
 #[schema(as = HistoryEntry)]
 #[expect(dead_code, reason = "for the description")]
 struct Entry {
-    /// Its place in the whole log.
+    /// Its position in the whole log.
     position: i64,
-    /// Its place in the timeline's history.
+    /// Its version in the timeline's history.
     version: i64,
     /// When it was recorded (UTC).
     #[schema(format = DateTime)]
     recorded_at: String,
     /// The event's type.
     event_type: String,
-    /// The phase that it is about.
+    /// The phase that it concerns.
     #[schema(required)]
     phase_id: Option<Uuid>,
     /// The phase's name at that time.
@@ -72,14 +68,14 @@ struct Entry {
     words: String,
     /// What it changed.
     changes: Vec<Change>,
-    /// Why the event cannot be read, if it cannot: the timeline is in quarantine then.
+    /// Why the event cannot be read, if it cannot: then the timeline is in quarantine.
     #[schema(nullable = false)]
     unreadable: Option<String>,
     /// The mark that leaves the event out of the timeline, if there is one.
     #[schema(nullable = false)]
     skipped: Option<Skipped>,
-    /// The login that wrote it, as the database knows it; null in events written before logins were recorded. All that follows
-    /// is the writer's claim.
+    /// The database login that wrote it; null in events written before logins were recorded. The members below are the writer's
+    /// claims.
     #[schema(required)]
     login: Option<String>,
     /// Who did it.
@@ -88,13 +84,13 @@ struct Entry {
     /// Why.
     #[schema(nullable = false)]
     reason: Option<String>,
-    /// By what way.
+    /// The interface, such as `api`.
     #[schema(nullable = false, example = "api")]
     source: Option<String>,
     /// One id for all events of one command.
     #[schema(nullable = false)]
     command_id: Option<String>,
-    /// One id for all commands of one purpose.
+    /// One id for related commands.
     #[schema(nullable = false)]
     correlation_id: Option<String>,
     /// The HTTP request.
@@ -110,7 +106,7 @@ struct Entry {
 #[schema(as = SkippedBy)]
 #[expect(dead_code, reason = "for the description")]
 struct Skipped {
-    /// Its place in the whole log.
+    /// Its position in the whole log.
     position: i64,
     /// When it was recorded (UTC).
     #[schema(format = DateTime)]
@@ -138,126 +134,102 @@ struct Change {
     after: Option<String>,
 }
 
-type Queried = Result<Query<HashMap<String, String>>, QueryRejection>;
+type QueryResult = Result<Query<HashMap<String, String>>, QueryRejection>;
+
+/// The query of a history.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "for the description")]
+struct HistoryQuery {
+    /// The number of entries; the default is 100.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<i64>,
+    /// `asc` (oldest first, the default) or `desc`.
+    order: Option<String>,
+    /// Where the page begins: `next_cursor` of the page before it.
+    cursor: Option<String>,
+}
 
 /// A project's history
 ///
-/// Also of a project that is gone. The whole history is read for each page: values before and after follow from all of it.
+/// Also of a deleted project. Each page reads the whole history: the values before and after an event follow from all events
+/// before it.
 #[utoipa::path(get, path = "/api/v1/projects/{project_id}/history", tag = "history", operation_id = "project_history",
-    params(("project_id" = Uuid, Path),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 500, description = "How many entries; 100 unless it is said otherwise."),
-        ("order" = Option<String>, Query, description = "`asc` (oldest first, the default) or `desc`."),
-        ("cursor" = Option<String>, Query, description = "Where the page begins: `next_cursor` of the page before it.")),
-    security(("bearer" = ["history:read"])),
-    responses(
-        (status = OK, body = HistoryPage, headers(
-            ("Link" = String, description = "The next page, if there is one: `<...>; rel=\"next\"`."),
-            ("ETag" = String, description = "The timeline's version."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
-            ("Phaseline-Quarantine" = String, description = "If the timeline is in quarantine: the positions of the events \
-             that cannot be read, the first ten."))),
-        Reading,
-    ))]
+    params(("project_id" = Uuid, Path), HistoryQuery), security(("bearer" = ["history:read"])),
+    responses(Paged<HistoryPage>, ReadErrors))]
 async fn of_project(
     State(app): State<AppState>,
-    asks: Result<Caller, Denied>,
-    project: Segment,
-    query: Queried,
-) -> Response {
-    let told = async {
-        let caller = asks?;
-        caller.need(Scope::HistoryRead)?;
-        let project: ProjectId = requests::id("project", &project.0)?;
-        caller.need_project(project)?;
-        tell(&app, project, None, &format!("/api/v1/projects/{project}/history"), query).await
-    };
-    told.await.unwrap_or_else(Failure::into_problem)
+    caller: Result<Caller, Denied>,
+    project: PathId,
+    query: QueryResult,
+) -> Result<Paged<HistoryPage>, ProblemError> {
+    let caller = caller?.with_scope(Scope::HistoryRead)?;
+    let project = project.project_for(&caller)?;
+    Ok(read_page(&app, project, None, &format!("/api/v1/projects/{project}/history"), query).await?)
 }
 
 /// A phase's history
 ///
-/// Also of a phase that is gone.
+/// Also of a removed phase.
 #[utoipa::path(get, path = "/api/v1/phases/{phase_id}/history", tag = "history", operation_id = "phase_history",
-    params(("phase_id" = Uuid, Path),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 500, description = "How many entries; 100 unless it is said otherwise."),
-        ("order" = Option<String>, Query, description = "`asc` (oldest first, the default) or `desc`."),
-        ("cursor" = Option<String>, Query, description = "Where the page begins: `next_cursor` of the page before it.")),
-    security(("bearer" = ["history:read"])),
-    responses(
-        (status = OK, body = HistoryPage, headers(
-            ("Link" = String, description = "The next page, if there is one: `<...>; rel=\"next\"`."),
-            ("ETag" = String, description = "The timeline's version."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
-            ("Phaseline-Quarantine" = String, description = "If the timeline is in quarantine: the positions of the events \
-             that cannot be read, the first ten."))),
-        Reading,
-    ))]
+    params(("phase_id" = Uuid, Path), HistoryQuery), security(("bearer" = ["history:read"])),
+    responses(Paged<HistoryPage>, ReadErrors))]
 async fn of_phase(
     State(app): State<AppState>,
-    asks: Result<Caller, Denied>,
-    phase: Segment,
-    query: Queried,
-) -> Response {
-    let told = async {
-        let caller = asks?;
-        caller.need(Scope::HistoryRead)?;
-        let phase: PhaseId = requests::id("phase", &phase.0)?;
-        let missing = || Failure::Missing(format!("Phase with ID {phase} not found"));
-        let project = project_view::past_project_of(&app, &caller, phase).await?.ok_or_else(missing)?;
-        tell(&app, project, Some(phase), &format!("/api/v1/phases/{phase}/history"), query).await
-    };
-    told.await.unwrap_or_else(Failure::into_problem)
+    caller: Result<Caller, Denied>,
+    phase: PathId,
+    query: QueryResult,
+) -> Result<Paged<HistoryPage>, ProblemError> {
+    let caller = caller?.with_scope(Scope::HistoryRead)?;
+    let phase = phase.phase()?;
+    let not_found = || Failure::NotFound(format!("Phase with ID {phase} not found"));
+    let project = project_view::past_project_of(&app, &caller, phase).await?.ok_or_else(not_found)?;
+    Ok(read_page(&app, project, Some(phase), &format!("/api/v1/phases/{phase}/history"), query).await?)
 }
 
-async fn tell(
+async fn read_page(
     app: &AppState,
     project: ProjectId,
     phase: Option<PhaseId>,
     path: &str,
-    query: Queried,
-) -> Result<Response, Failure> {
+    query: QueryResult,
+) -> Result<Paged<HistoryPage>, Failure> {
     let Query(query) = query.map_err(Problem::from)?;
     let log = log_id(app).await?;
     let subject = phase.map_or(project.uuid(), PhaseId::uuid);
     let page = Page::of(&query, log, subject)?;
     let reading = app.readers.acquire().await.map_err(|_| internal())?;
     let skipped = marks(app, project).await?;
-    let (mut teller, mut told) = (Teller::new(phase, &skipped), Told::new(&page));
-    let (mut version, mut position) = (0, 0);
+    let (mut describer, mut selected) = (EventDescriber::new(phase, &skipped), PageEntries::new(&page));
+    let mut at = TimelineVersion { version: 0, position: 0 };
     let mut quarantine = Quarantine::default();
     let each = |recorded: RecordedTimeline| {
-        (version, position) = (recorded.recorded.version, recorded.recorded.position);
+        at = TimelineVersion { version: recorded.recorded.version, position: recorded.recorded.position };
         if let Content::Unreadable(event) = &recorded.content {
             quarantine.add(UnreadableEvent::clone(event));
         }
-        if told.wants(version) {
-            told.take(teller.tell(&recorded));
+        if selected.wants(at.version) {
+            selected.add(describer.describe(&recorded));
         } else {
-            teller.pass(&recorded);
+            describer.skip(&recorded);
         }
     };
     app.store.history_each(project, each).await.map_err(Problem::from)?;
     drop(reading);
-    if version == 0 && project_view::current_project(app, project).await?.is_none() {
-        return Err(Failure::Missing(no_project(project)));
+    if at.version == 0 && project_view::current_project(app, project).await?.is_none() {
+        return Err(no_project(project));
     }
-    let (entries, more) = told.page();
+    let (entries, more) = selected.page();
+    let count = entries.len();
     let next_cursor = entries.last().filter(|_| more).map(|last| page.cursor(last.version));
-    let link = next_cursor.as_ref().and_then(|cursor| {
-        let (limit, order) = (page.limit, page.order.word());
-        HeaderValue::from_str(&format!("<{path}?limit={limit}&order={order}&cursor={cursor}>; rel=\"next\""))
-            .ok()
-    });
-    let mut response =
-        with_place(Json(HistoryPage { entries, next_cursor }).into_response(), version, position);
-    mark(&mut response, Some(&quarantine));
-    if let Some(link) = link {
-        response.headers_mut().insert(LINK, link);
-    }
-    Ok(response)
+    let next = next_cursor
+        .as_ref()
+        .map(|cursor| format!("{path}?limit={}&order={}&cursor={cursor}", page.limit, page.order.word()));
+    let response = Paged::<HistoryPage>::new(HistoryPage { entries, next_cursor }, count, at).await?;
+    Ok(response.next(next).quarantined(&quarantine))
 }
 
-/// The log's id, which cursors carry; none of an installation without a head, whose histories are empty.
+/// The log's id, which cursors carry; nil for an installation without a head, whose histories are empty.
 async fn log_id(app: &AppState) -> Result<Uuid, Failure> {
     let mut connection = app.pool.acquire().await.map_err(project_view::problem)?;
     match schema::log_id(&mut connection).await {
@@ -274,13 +246,13 @@ async fn marks(app: &AppState, project: ProjectId) -> Result<Vec<SkippedEvent>, 
     Ok(skip::of_stream(&mut connection, project.uuid()).await.map_err(Problem::from)?)
 }
 
-/// The entries of one page, picked while the history goes by; of all others nothing is kept.
-struct Told<'a> {
+/// The entries of one page, selected while the history is read; all others are dropped.
+struct PageEntries<'a> {
     page: &'a Page,
     entries: VecDeque<HistoryEntry>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> PageEntries<'a> {
     const fn new(page: &'a Page) -> Self {
         Self { page, entries: VecDeque::new() }
     }
@@ -289,13 +261,13 @@ impl<'a> Told<'a> {
     fn wants(&self, version: i64) -> bool {
         let Page { after, limit, .. } = *self.page;
         match self.page.order {
-            // One more than the page has says that there is another page.
+            // One entry beyond the page shows that there is another page.
             Order::Ascending => after.is_none_or(|after| version > after) && self.entries.len() <= limit,
             Order::Descending => after.is_none_or(|after| version < after),
         }
     }
 
-    fn take(&mut self, entry: Option<HistoryEntry>) {
+    fn add(&mut self, entry: Option<HistoryEntry>) {
         self.entries.extend(entry);
         if self.entries.len() > self.page.limit + 1 {
             self.entries.pop_front();

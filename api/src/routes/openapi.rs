@@ -1,5 +1,10 @@
-//! What the description of the service says of answers that many routes share.
+//! The description of failed responses, once for all routes, and the schemas of all others.
 
+use super::history::HistoryPage;
+use super::phases::{ChangedPhase, ChangedPhases};
+use super::preview::Preview;
+use super::responses::PhaseResponse;
+use super::timeline::TimelineBody;
 use crate::problem::{CONTENT, Problem};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -11,12 +16,24 @@ use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};
 use uuid::Uuid;
 
-/// The schemas of answers that are no success.
+/// The schemas of responses: `#[utoipa::path]` finds only those of requests.
 #[derive(OpenApi)]
-#[openapi(components(schemas(Problem, Detail, Stale, RuleErrors, ShapeErrors)))]
+#[openapi(components(schemas(
+    Problem,
+    Detail,
+    Stale,
+    RuleErrors,
+    ShapeErrors,
+    PhaseResponse,
+    ChangedPhase,
+    ChangedPhases,
+    TimelineBody,
+    Preview,
+    HistoryPage,
+)))]
 pub(crate) struct Components;
 
-/// An answer of the planner's own routes that is no success.
+/// A failed response of the planner's own routes.
 #[derive(Serialize, ToSchema)]
 struct Detail {
     /// What happened.
@@ -24,25 +41,25 @@ struct Detail {
     detail: String,
 }
 
-/// Somebody else changed the timeline meanwhile.
+/// Another request changed the timeline meanwhile.
 #[derive(Serialize, ToSchema)]
 struct Stale {
     /// What happened.
     detail: String,
-    /// The phases as they are.
-    current: Vec<super::responses::PhaseResponse>,
-    /// The version that they are at.
+    /// The current phases.
+    current: Vec<PhaseResponse>,
+    /// Their version.
     version: i64,
-    /// The phases that were sent.
+    /// The phases of the request.
     attempted: Vec<serde_json::Value>,
 }
 
-/// What the rules refuse.
+/// The broken rules.
 #[derive(Serialize, ToSchema)]
 struct RuleErrors {
     /// The first message.
     detail: String,
-    /// The rules that are broken, at most 100.
+    /// The broken rules; at most 100.
     errors: Vec<RuleError>,
     /// How many more there are; absent if there are no more.
     #[schema(nullable = false)]
@@ -52,11 +69,11 @@ struct RuleErrors {
 /// One broken rule.
 #[derive(Serialize, ToSchema)]
 struct RuleError {
-    /// The field that a front end shows it at.
+    /// The field at which a front end shows the message.
     field: String,
     /// What is wrong.
     message: String,
-    /// The phase that breaks it, if it is one phase and the phase has an id.
+    /// The phase that breaks the rule, if it is one phase with an id.
     #[schema(required)]
     phase_id: Option<Uuid>,
     /// The rule's id.
@@ -64,7 +81,7 @@ struct RuleError {
     rule: String,
 }
 
-/// What was sent cannot be read.
+/// The request cannot be read.
 #[derive(Serialize, ToSchema)]
 struct ShapeErrors {
     /// Always false.
@@ -75,7 +92,7 @@ struct ShapeErrors {
     request_id: String,
 }
 
-/// What is wrong with what was sent.
+/// What is wrong with the request.
 #[derive(Serialize, ToSchema)]
 struct ShapeError {
     /// `VALIDATION_ERROR`.
@@ -86,7 +103,7 @@ struct ShapeError {
     details: ShapeDetails,
 }
 
-/// Where what was sent is wrong.
+/// Where the request is wrong.
 #[derive(Serialize, ToSchema)]
 struct ShapeDetails {
     /// The places, at most 100.
@@ -96,7 +113,7 @@ struct ShapeDetails {
     more_errors: Option<usize>,
 }
 
-/// One place at which what was sent is wrong.
+/// One place at which the request is wrong.
 #[derive(Serialize, ToSchema)]
 struct ShapeFault {
     /// The place.
@@ -104,28 +121,27 @@ struct ShapeFault {
     field: String,
     /// What is wrong there.
     message: String,
-    /// The kind of it.
+    /// The kind of error.
     #[schema(example = "missing")]
     r#type: String,
 }
 
-/// What a request to change something may say in its headers.
+/// The headers of a request that writes.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "for the description")]
 pub(crate) struct WriteHeaders {
-    /// The version that the caller has seen, as `ETag` had it, or `*`. At any other version nothing is written.
+    /// The version that the client has seen, as in `ETag`, or `*`. At any other version nothing is written.
     #[param(rename = "If-Match", example = "\"7\"", pattern = r#"^(\*|(W/)?"[!#-~]*")$"#)]
     if_match: Option<String>,
-    /// A name for this request, 1 to 255 visible characters. Sent again within 24 hours it changes nothing, and the answer is
-    /// the first one again, with `Idempotent-Replayed: true`; `assignment_count` is counted anew.
+    /// A name for this request, 1 to 255 visible characters. Repeated within 24 hours, the request changes nothing, and the
+    /// response is the first one with `Idempotent-Replayed: true` and the current `assignment_count`.
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
     idempotency_key: Option<String>,
     /// Why the change is made, for the history; at most 500 characters.
     #[param(rename = "Phaseline-Reason", max_length = 500)]
     reason: Option<String>,
-    /// An id that requests of one purpose share, for the history. One of more than 128 characters, or with other than visible
-    /// ones, is left out.
+    /// An id that related requests share, for the history. It is ignored if it has more than 128 characters or invisible ones.
     #[param(rename = "X-Correlation-Id")]
     correlation_id: Option<String>,
     /// The distributed trace (W3C Trace Context); its id is kept in the history.
@@ -133,27 +149,27 @@ pub(crate) struct WriteHeaders {
     traceparent: Option<String>,
 }
 
-/// Refusals of routes that read.
-pub(crate) struct Reading;
-/// Refusals of routes that read with a body.
-pub(crate) struct Asking;
-/// Refusals of routes that write.
-pub(crate) struct Writing;
-/// Refusals of the planner's routes that read.
-pub(crate) struct PlannerReading;
-/// Refusals of the planner's route that reads page by page.
-pub(crate) struct PlannerPaging;
-/// Refusals of the planner's route that reads with a body.
-pub(crate) struct PlannerAsking;
-/// Refusals of the planner's route that writes.
-pub(crate) struct PlannerWriting;
+/// Errors of routes that read.
+pub(crate) struct ReadErrors;
+/// Errors of routes that read with a body.
+pub(crate) struct ReadWithBodyErrors;
+/// Errors of routes that write.
+pub(crate) struct WriteErrors;
+/// Errors of the planner's routes that read.
+pub(crate) struct PlannerReadErrors;
+/// Errors of the planner's route that reads page by page.
+pub(crate) struct PlannerPageErrors;
+/// Errors of the planner's route that reads with a body.
+pub(crate) struct PlannerReadWithBodyErrors;
+/// Errors of the planner's route that writes.
+pub(crate) struct PlannerWriteErrors;
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
-/// What stands in an answer's body.
+/// The form of a response's body.
 enum Body {
     Problem,
-    /// What the planner answers; what surrounds its routes answers with problems.
+    /// The planner's form; the middleware around its routes responds with problems.
     Detail,
     DetailOrProblem,
     Planner(&'static [&'static str]),
@@ -162,111 +178,123 @@ enum Body {
 const SHAPE: &[&str] = &["ShapeErrors"];
 const SHAPE_OR_RULES: &[&str] = &["ShapeErrors", "RuleErrors"];
 
-impl IntoResponses for Reading {
+impl IntoResponses for ReadErrors {
     fn responses() -> Responses {
         reading(|| Body::Problem, Some("not_found"))
     }
 }
 
-impl IntoResponses for Asking {
+impl IntoResponses for ReadWithBodyErrors {
     fn responses() -> Responses {
         let mut all = reading(|| Body::Problem, Some("not_found"));
         all.extend(with_body(|| Body::Problem));
-        all.insert("409".to_owned(), refusal("It does not go with what stands.", &Body::Problem, &[]));
-        all.insert("422".to_owned(), refusal("What was sent cannot be.", &Body::Problem, &[]));
+        all.insert(
+            "409".to_owned(),
+            refusal("The request conflicts with the current state.", &Body::Problem, &[]),
+        );
+        all.insert(
+            "422".to_owned(),
+            refusal("The request is invalid, or a rule refuses it.", &Body::Problem, &[]),
+        );
         all
     }
 }
 
-impl IntoResponses for Writing {
+impl IntoResponses for WriteErrors {
     fn responses() -> Responses {
-        let mut all = Asking::responses();
+        let mut all = ReadWithBodyErrors::responses();
         all.insert("412".to_owned(), stale(&Body::Problem));
         all
     }
 }
 
-impl IntoResponses for PlannerReading {
+impl IntoResponses for PlannerReadErrors {
     fn responses() -> Responses {
         let mut all = reading(|| Body::Detail, None);
-        all.insert("422".to_owned(), refusal("The id is none.", &Body::Planner(SHAPE), &[]));
+        all.insert(
+            "422".to_owned(),
+            refusal("The id in the path is not a UUID.", &Body::Planner(SHAPE), &[]),
+        );
         all
     }
 }
 
-impl IntoResponses for PlannerPaging {
+impl IntoResponses for PlannerPageErrors {
     fn responses() -> Responses {
-        let mut all = PlannerReading::responses();
-        all.insert("400".to_owned(), refusal("The query cannot be understood.", &Body::Detail, &[]));
+        let mut all = PlannerReadErrors::responses();
+        all.insert("400".to_owned(), refusal("The query is malformed.", &Body::Detail, &[]));
         all
     }
 }
 
-impl IntoResponses for PlannerAsking {
+impl IntoResponses for PlannerReadWithBodyErrors {
     fn responses() -> Responses {
-        let mut all = PlannerReading::responses();
+        let mut all = PlannerReadErrors::responses();
         all.extend(with_body(|| Body::DetailOrProblem));
-        all.insert("409".to_owned(), refusal("The project's days are none.", &Body::Detail, &[]));
-        all.insert("422".to_owned(), refusal("What was sent cannot be read.", &Body::Planner(SHAPE), &[]));
+        all.insert(
+            "409".to_owned(),
+            refusal("The project's dates are not a range of dates.", &Body::Detail, &[]),
+        );
+        all.insert("422".to_owned(), refusal("The request cannot be read.", &Body::Planner(SHAPE), &[]));
         all
     }
 }
 
-impl IntoResponses for PlannerWriting {
+impl IntoResponses for PlannerWriteErrors {
     fn responses() -> Responses {
-        let mut all = PlannerAsking::responses();
+        let mut all = PlannerReadWithBodyErrors::responses();
         let conflict =
-            refusal("The project has no timeline, or one that cannot be taken in.", &Body::Detail, &[]);
+            refusal("The project has no timeline, or its rows cannot be adopted.", &Body::Detail, &[]);
         all.insert("409".to_owned(), conflict);
         all.insert("412".to_owned(), stale(&Body::Planner(&["Stale"])));
-        let rules =
-            [("X-Error-Code", "`VALIDATION_FAILED`, `INVALID_BUDGET` or `NO_PHASES`, if rules refuse it.")];
-        let description = "What was sent cannot be read, or is refused by the rules, all of which are told.";
+        let rules = [(
+            "X-Error-Code",
+            "`VALIDATION_FAILED`, `INVALID_BUDGET` or `NO_PHASES`, if rules refuse the request.",
+        )];
+        let description = "The request cannot be read, or it breaks rules, all of which are listed.";
         all.insert("422".to_owned(), refusal(description, &Body::Planner(SHAPE_OR_RULES), &rules));
         all
     }
 }
 
-/// What every route may answer.
+/// The errors of every route.
 fn reading(body: impl Fn() -> Body, bad_request: Option<&str>) -> Responses {
     let either = || match body() {
         Body::Detail => Body::DetailOrProblem,
         other => other,
     };
-    let challenge = [("WWW-Authenticate", "What is needed (RFC 6750).")];
-    let retry = [("Retry-After", "Seconds after which it may work.")];
+    let challenge = [("WWW-Authenticate", "The required authentication (RFC 6750).")];
+    let retry = [("Retry-After", "Seconds to wait before the next attempt.")];
     let mut all = Responses::from([
-        ("401".to_owned(), refusal("No token, or one that is not valid.", &body(), &challenge)),
-        ("403".to_owned(), refusal("The token is not enough.", &either(), &challenge)),
-        ("404".to_owned(), refusal("It is not there.", &body(), &[])),
-        ("500".to_owned(), refusal("Something that should not happen.", &either(), &[])),
+        ("401".to_owned(), refusal("No token, or an invalid one.", &body(), &challenge)),
+        ("403".to_owned(), refusal("The token does not grant access.", &either(), &challenge)),
+        ("404".to_owned(), refusal("It does not exist.", &body(), &[])),
+        ("500".to_owned(), refusal("An internal error.", &either(), &[])),
         (
             "503".to_owned(),
-            refusal("Not now: the database is away, busy or not migrated.", &either(), &retry),
+            refusal("Unavailable now: the database is unreachable, busy or not migrated.", &either(), &retry),
         ),
     ]);
     if bad_request.is_some() {
-        all.insert("400".to_owned(), refusal("The request cannot be understood.", &body(), &[]));
+        all.insert("400".to_owned(), refusal("The request is malformed.", &body(), &[]));
     }
     all
 }
 
 fn with_body(body: impl Fn() -> Body) -> Responses {
     Responses::from([
-        ("400".to_owned(), refusal("A header or the body cannot be understood.", &body(), &[])),
+        ("400".to_owned(), refusal("A header or the body is malformed.", &body(), &[])),
         ("413".to_owned(), refusal("The body is too large.", &body(), &[])),
         ("415".to_owned(), refusal("The body is not JSON.", &body(), &[])),
     ])
 }
 
 fn stale(body: &Body) -> RefOr<Response> {
-    let headers =
-        [("ETag", "The version that it is at."), ("Phaseline-Position", "The position of its last event.")];
-    refusal(
-        "The timeline is at another version than the one that was sent; nothing was written.",
-        body,
-        &headers,
-    )
+    let headers = [
+        ("ETag", "The timeline's current version."),
+        ("Phaseline-Position", "The position of the timeline's last event."),
+    ];
+    refusal("The timeline is at another version than the requested one; nothing was written.", body, &headers)
 }
 
 fn refusal(description: &str, body: &Body, headers: &[(&str, &str)]) -> RefOr<Response> {

@@ -1,23 +1,22 @@
-//! One phase at a time: create, change, remove; and their order.
+//! One phase at a time: create, change, remove; and the order of all.
 
-use super::error::Failure;
-use super::execute::{Executed, WriteCommand, carry_out};
-use super::openapi::{WriteHeaders, Writing};
+use super::error::{Failure, ProblemError};
+use super::execute::{Executed, WriteCommand, execute};
+use super::openapi::{WriteErrors, WriteHeaders};
+use super::path_id::PathId;
 use super::project_view::{self, phase_of};
 use super::requests::{self, NeighboursBody, NewOrder, NewPhase, PhaseChange};
 use super::responses::PhaseResponse;
+use super::success::{Changed, Created};
 use super::validate::FieldErrors;
-use super::write_request::{Body, Preconditions, Segment, WriteRequest};
+use super::write_request::{Body, WriteRequest};
 use crate::auth::{Caller, Denied, Scope};
-use crate::problem::bad_request;
+use crate::problem::{Problem, bad_request};
 use crate::state::AppState;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::header::LOCATION;
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::Response;
-use phaseline_domain::{PhaseId, ProjectId, Rule, TimelineCommand};
+use phaseline_domain::{Neighbours, PhaseId, ProjectId, Rule, TimelineCommand};
 use serde::Serialize;
-use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -32,10 +31,9 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(reorder))
 }
 
-/// A phase, and all phases of its project beside it.
+/// A phase, and all phases of its project.
 #[derive(Serialize, ToSchema)]
-#[schema(as = ChangedPhase)]
-struct OneOfAll {
+pub(super) struct ChangedPhase {
     /// The phase.
     #[schema(value_type = PhaseResponse)]
     phase: Option<PhaseResponse>,
@@ -43,221 +41,155 @@ struct OneOfAll {
     phases: Vec<PhaseResponse>,
 }
 
-impl OneOfAll {
-    fn of(done: &Executed, id: PhaseId) -> Self {
-        Self { phase: done.phase(id).cloned(), phases: done.phases.clone() }
+impl ChangedPhase {
+    fn of(executed: &Executed, id: PhaseId) -> Self {
+        Self { phase: executed.phase(id).cloned(), phases: executed.phases.clone() }
     }
 }
 
 /// All phases of a project.
 #[derive(Serialize, ToSchema)]
-#[schema(as = ChangedPhases)]
-struct All {
+pub(super) struct ChangedPhases {
     /// The phases by start date, after the change.
     phases: Vec<PhaseResponse>,
 }
 
-/// Who asks, if it may write.
-fn writer(asks: Result<Caller, Denied>) -> Result<Caller, Failure> {
-    let caller = asks?;
-    caller.need(Scope::PhasesWrite)?;
-    Ok(caller)
-}
-
 /// Create a phase
 ///
-/// Its neighbours make room, unless they are to stay.
+/// The neighbours make room, unless the request says `refuse`.
 #[utoipa::path(post, path = "/api/v1/projects/{project_id}/phases", tag = "phases", operation_id = "create_phase",
     params(("project_id" = Uuid, Path), WriteHeaders), request_body = NewPhase, security(("bearer" = ["phases:write"])),
-    responses(
-        (status = CREATED, body = OneOfAll, headers(
-            ("Location" = String, description = "The phase."),
-            ("ETag" = String, description = "The timeline's version."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
-            ("Idempotent-Replayed" = String, description = "`true` if this is an earlier answer again."))),
-        Writing,
-    ))]
+    responses(Created<ChangedPhase>, WriteErrors))]
 async fn create(
     State(app): State<AppState>,
-    asks: Result<Caller, Denied>,
-    project: Segment,
-    mut sent: WriteRequest,
-) -> Response {
-    let created = async {
-        let caller = writer(asks)?;
-        let project: ProjectId = requests::id("project", &project.0)?;
-        caller.need_project(project)?;
-        let (asked, body) = sent.read::<NewPhase>(&app, FieldErrors::default()).await?;
-        let envelope = sent.envelope(&caller, &body)?;
-        let id = envelope.new_id(0);
-        let (command, fresh) = (asked.command(id), BTreeSet::from([id]));
-        let order = WriteCommand {
-            project,
-            command,
-            opening: None,
-            envelope: &envelope,
-            attempted: &body.json,
-            fresh,
-        };
-        let done = carry_out(&app, order).await?;
-        let body = OneOfAll::of(&done, id);
-        let mut response = done.answer(StatusCode::CREATED, body).await?;
-        if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/phases/{id}")) {
-            response.headers_mut().insert(LOCATION, location);
-        }
-        Ok(response)
+    caller: Result<Caller, Denied>,
+    project: PathId,
+    mut request: WriteRequest,
+) -> Result<Created<ChangedPhase>, ProblemError> {
+    let caller = caller?.with_scope(Scope::PhasesWrite)?;
+    let project = project.project_for(&caller)?;
+    let (new_phase, body) = request.read::<NewPhase>(&app, FieldErrors::default()).await?;
+    let preconditions = request.preconditions(&caller, &body)?;
+    let id = preconditions.new_id(0);
+    let write = WriteCommand {
+        new_phase_ids: BTreeSet::from([id]),
+        ..WriteCommand::new(project, new_phase.command(id), &preconditions, &body)
     };
-    created.await.unwrap_or_else(Failure::into_problem)
+    let executed = execute(&app, write).await?;
+    let response: Created<_> = executed.response(ChangedPhase::of(&executed, id)).await?;
+    Ok(response.at(&format!("/api/v1/phases/{id}")))
 }
 
 /// Change a phase
 ///
-/// Days, name, description and budget at once: all of it, or nothing.
+/// Dates, name, description and budget at once: all changes, or none.
 #[utoipa::path(patch, path = "/api/v1/phases/{phase_id}", tag = "phases", operation_id = "change_phase",
     params(("phase_id" = Uuid, Path), WriteHeaders), request_body = PhaseChange, security(("bearer" = ["phases:write"])),
-    responses(
-        (status = OK, body = OneOfAll, headers(
-            ("ETag" = String, description = "The timeline's version."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
-            ("Idempotent-Replayed" = String, description = "`true` if this is an earlier answer again."))),
-        Writing,
-    ))]
+    responses(Changed<ChangedPhase>, WriteErrors))]
 async fn change(
     State(app): State<AppState>,
-    asks: Result<Caller, Denied>,
-    phase: Segment,
-    mut sent: WriteRequest,
-) -> Response {
-    let changed = async {
-        let caller = writer(asks)?;
-        let phase: PhaseId = requests::id("phase", &phase.0)?;
-        let has_key = sent.key()?.is_some();
-        let project = locate(&app, &caller, phase, has_key).await?;
-        let (change, body) = sent.read::<PhaseChange>(&app, FieldErrors::default()).await?;
-        let envelope = sent.envelope(&caller, &body)?;
-        let done = of_phase(&app, (project, phase), change.command(phase), &envelope, &body.json).await?;
-        Ok(done.answer(StatusCode::OK, OneOfAll::of(&done, phase)).await?)
-    };
-    changed.await.unwrap_or_else(Failure::into_problem)
+    caller: Result<Caller, Denied>,
+    phase: PathId,
+    mut request: WriteRequest,
+) -> Result<Changed<ChangedPhase>, ProblemError> {
+    let caller = caller?.with_scope(Scope::PhasesWrite)?;
+    let phase = phase.phase()?;
+    let has_key = request.key()?.is_some();
+    let project = locate(&app, &caller, phase, has_key).await?;
+    let (change, body) = request.read::<PhaseChange>(&app, FieldErrors::default()).await?;
+    let preconditions = request.preconditions(&caller, &body)?;
+    let write = WriteCommand::new(project, change.command(phase), &preconditions, &body);
+    let executed = execute_on_phase(&app, phase, write).await?;
+    Ok(executed.response(ChangedPhase::of(&executed, phase)).await?)
 }
 
 /// Remove a phase
 ///
-/// Its days go to the phase before it, else to the one after it.
+/// The phase before it gets its dates, or the one after it if it is the first.
 #[utoipa::path(delete, path = "/api/v1/phases/{phase_id}", tag = "phases", operation_id = "remove_phase",
     params(("phase_id" = Uuid, Path), WriteHeaders,
-        ("neighbours" = Option<NeighboursBody>, Query, description = "`adjust` unless it is said otherwise.")),
-    security(("bearer" = ["phases:write"])),
-    responses(
-        (status = OK, body = All, headers(
-            ("ETag" = String, description = "The timeline's version."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
-            ("Idempotent-Replayed" = String, description = "`true` if this is an earlier answer again."))),
-        Writing,
-    ))]
+        ("neighbours" = Option<NeighboursBody>, Query, description = "The default is `adjust`.")),
+    security(("bearer" = ["phases:write"])), responses(Changed<ChangedPhases>, WriteErrors))]
 async fn remove(
     State(app): State<AppState>,
-    asks: Result<Caller, Denied>,
-    phase: Segment,
-    query: Result<Query<HashMap<String, String>>, axum::extract::rejection::QueryRejection>,
-    sent: WriteRequest,
-) -> Response {
-    // An unread body can go to another thread, a reference to it cannot.
-    let removed = async move {
-        let caller = writer(asks)?;
-        let phase_id: PhaseId = requests::id("phase", &phase.0)?;
-        let Query(query) = query.map_err(crate::problem::Problem::from)?;
-        let neighbours = match query.get("neighbours") {
-            None => phaseline_domain::Neighbours::default(),
-            Some(word) => requests::neighbours(word)
-                .ok_or_else(|| bad_request(format!("neighbours is adjust or refuse, not {word:?}")))?,
-        };
-        let has_key = sent.key()?.is_some();
-        let project = locate(&app, &caller, phase_id, has_key).await?;
-        let body = Body::none();
-        let envelope = sent.envelope(&caller, &body)?;
-        let command = TimelineCommand::RemovePhase { phase_id, neighbours };
-        let done = of_phase(&app, (project, phase_id), command, &envelope, &body.json).await?;
-        Ok(done.answer(StatusCode::OK, All { phases: done.phases.clone() }).await?)
-    };
-    removed.await.unwrap_or_else(Failure::into_problem)
+    caller: Result<Caller, Denied>,
+    phase: PathId,
+    query: Result<Query<HashMap<String, String>>, QueryRejection>,
+    request: WriteRequest,
+) -> Result<Changed<ChangedPhases>, ProblemError> {
+    let caller = caller?.with_scope(Scope::PhasesWrite)?;
+    let phase_id = phase.phase()?;
+    let neighbours = neighbours(&query.map_err(Problem::from)?)?;
+    let has_key = request.key()?.is_some();
+    let project = locate(&app, &caller, phase_id, has_key).await?;
+    let body = Body::none();
+    let preconditions = request.preconditions(&caller, &body)?;
+    let command = TimelineCommand::RemovePhase { phase_id, neighbours };
+    let write = WriteCommand::new(project, command, &preconditions, &body);
+    let executed = execute_on_phase(&app, phase_id, write).await?;
+    Ok(executed.response(ChangedPhases { phases: executed.phases.clone() }).await?)
 }
 
 /// Put phases into another order
 ///
-/// Each keeps its length, from the project's first day on.
+/// Each phase keeps its length; the first one starts with the project.
 #[utoipa::path(post, path = "/api/v1/projects/{project_id}/phases/reorder", tag = "phases", operation_id = "reorder_phases",
     params(("project_id" = Uuid, Path), WriteHeaders), request_body = NewOrder, security(("bearer" = ["phases:write"])),
-    responses(
-        (status = OK, body = All, headers(
-            ("ETag" = String, description = "The timeline's version."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
-            ("Idempotent-Replayed" = String, description = "`true` if this is an earlier answer again."))),
-        Writing,
-    ))]
+    responses(Changed<ChangedPhases>, WriteErrors))]
 async fn reorder(
     State(app): State<AppState>,
-    asks: Result<Caller, Denied>,
-    project: Segment,
-    mut sent: WriteRequest,
-) -> Response {
-    let reordered = async {
-        let caller = writer(asks)?;
-        let project: ProjectId = requests::id("project", &project.0)?;
-        caller.need_project(project)?;
-        let (order, body) = sent.read::<NewOrder>(&app, FieldErrors::default()).await?;
-        let envelope = sent.envelope(&caller, &body)?;
-        let command = order.command();
-        let order = WriteCommand {
-            project,
-            command,
-            opening: None,
-            envelope: &envelope,
-            attempted: &body.json,
-            fresh: BTreeSet::new(),
-        };
-        let done = carry_out(&app, order).await?;
-        Ok(done.answer(StatusCode::OK, All { phases: done.phases.clone() }).await?)
-    };
-    reordered.await.unwrap_or_else(Failure::into_problem)
+    caller: Result<Caller, Denied>,
+    project: PathId,
+    mut request: WriteRequest,
+) -> Result<Changed<ChangedPhases>, ProblemError> {
+    let caller = caller?.with_scope(Scope::PhasesWrite)?;
+    let project = project.project_for(&caller)?;
+    let (order, body) = request.read::<NewOrder>(&app, FieldErrors::default()).await?;
+    let preconditions = request.preconditions(&caller, &body)?;
+    let executed = execute(&app, WriteCommand::new(project, order.command(), &preconditions, &body)).await?;
+    Ok(executed.response(ChangedPhases { phases: executed.phases.clone() }).await?)
 }
 
-fn missing(phase: PhaseId) -> Failure {
-    Failure::Missing(format!("Phase with ID {phase} not found"))
+fn not_found(phase: PhaseId) -> Failure {
+    Failure::NotFound(format!("Phase with ID {phase} not found"))
 }
 
-/// Finds a phase's project before the body is read. A phase that is not there and one that the caller may not see take the
-/// same way.
+/// The query parameter of a removal.
+fn neighbours(Query(query): &Query<HashMap<String, String>>) -> Result<Neighbours, Box<Problem>> {
+    let Some(word) = query.get("neighbours") else { return Ok(Neighbours::default()) };
+    requests::neighbours(word)
+        .ok_or_else(|| Box::new(bad_request(format!("neighbours must be adjust or refuse, not {word:?}"))))
+}
+
+/// Finds a phase's project before the body is read. A missing phase and one that the caller may not see take the same path.
 async fn locate(
     app: &AppState,
     caller: &Caller,
     phase: PhaseId,
     has_key: bool,
 ) -> Result<ProjectId, Failure> {
-    // With a key the phase may be gone by this very request, sent before: then its project is in the log only.
+    // With a key an earlier attempt of this request may have removed the phase: then only the log has its project.
     let project = if has_key {
         project_view::past_project_of(app, caller, phase).await?
     } else {
         project_view::project_of(app, caller, phase).await?
     };
-    project.ok_or_else(|| missing(phase))
+    project.ok_or_else(|| not_found(phase))
 }
 
-/// Carries out a command about one phase.
-async fn of_phase(
+/// Executes a command to one phase.
+async fn execute_on_phase(
     app: &AppState,
-    (project, phase): (ProjectId, PhaseId),
-    command: TimelineCommand,
-    envelope: &Preconditions,
-    body: &Value,
+    phase: PhaseId,
+    write: WriteCommand<'_>,
 ) -> Result<Executed, Failure> {
-    let order =
-        WriteCommand { project, command, opening: None, envelope, attempted: body, fresh: BTreeSet::new() };
-    match carry_out(app, order).await {
-        Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V18) => Err(missing(phase)),
-        Err(Failure::Stale(stale)) if phase_of(&stale.current, phase).is_none() => Err(missing(phase)),
-        // The phase is gone with its project.
-        Err(Failure::Missing(_)) => Err(missing(phase)),
-        done => done,
+    match execute(app, write).await {
+        Err(Failure::Rules(violations)) if violations.refusal.breaks(Rule::PhaseExists) => {
+            Err(not_found(phase))
+        }
+        Err(Failure::Stale(stale)) if phase_of(&stale.current, phase).is_none() => Err(not_found(phase)),
+        // The project was deleted, and the phase with it.
+        Err(Failure::NotFound(_)) => Err(not_found(phase)),
+        result => result,
     }
 }

@@ -1,23 +1,21 @@
-//! What a command would do: to the phases, and to the assignments on their days. Nothing is written.
+//! Previews a command: its effects on phases and assignments. Nothing is written.
 
-use super::error::{Failure, field_errors};
-use super::execute::of_store;
-use super::headers::answer;
-use super::openapi::Asking;
-use super::planner::batch::Entry;
+use super::error::{ProblemError, field_errors};
+use super::headers::TimelineVersion;
+use super::openapi::ReadWithBodyErrors;
+use super::opening::{OpenWith, preview_or_open};
+use super::path_id::PathId;
 use super::project_view;
-use super::requests::{self, Days, NewOrder, NewPhase, PhaseChange};
-use super::timeline::opening;
-use super::validate::{FieldErrors, JsonPath, Shape};
-use super::write_request::{Segment, WriteRequest};
+use super::requests::{self, BatchPhase, Dates, NewOrder, NewPhase, PhaseChange};
+use super::success::Previewed;
+use super::validate::{FieldErrors, FromJson, JsonPath};
+use super::write_request::WriteRequest;
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::{FieldError, is_zero};
 use crate::state::AppState;
 use crate::work::{MANY, aside_if};
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
-use phaseline_domain::{DateRange, Phase, PhaseId, ProjectId, Rule, Timeline, TimelineCommand};
+use phaseline_domain::{DateRange, Phase, PhaseId, Timeline, TimelineCommand};
 use phaseline_projections::planner_view::AssignmentDays;
 use serde::Serialize;
 use serde_json::Value;
@@ -32,13 +30,13 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(preview))
 }
 
-/// One command, as the routes that carry it out take it.
+/// One command, in the form of the route that executes it.
 #[derive(ToSchema)]
-#[schema(as = PreviewRequest, rename_all = "snake_case")]
+#[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "for the description")]
-enum Asked {
-    /// Give the project other days.
-    Reschedule(Days),
+enum PreviewRequest {
+    /// Give the project other dates.
+    Reschedule(Dates),
     /// Replace all phases.
     Replace(Replacement),
     /// Create a phase.
@@ -56,10 +54,10 @@ enum Asked {
 #[expect(dead_code, reason = "for the description")]
 struct Replacement {
     /// The phases.
-    phases: Vec<Entry>,
+    phases: Vec<BatchPhase>,
 }
 
-/// A change with the phase that it is about.
+/// A change with the id of its phase.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "for the description")]
 struct ChangeOf {
@@ -70,26 +68,26 @@ struct ChangeOf {
     change: PhaseChange,
 }
 
-/// A removal with the phase that it is about.
+/// A removal with the id of its phase.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "for the description")]
 struct Removal {
     /// The phase.
     phase_id: Uuid,
-    /// Whether neighbours take its days.
+    /// Whether the neighbours take its dates.
     neighbours: Option<requests::NeighboursBody>,
 }
 
 const KINDS: [&str; 6] = ["reschedule", "replace", "create", "change", "delete", "reorder"];
 
-/// A command that is to be tried.
-enum Tried {
-    /// The project's days: a timeline that is not there would be opened.
-    Days(Days),
-    Command(TimelineCommand),
+/// A command to preview.
+struct PreviewCommand {
+    command: TimelineCommand,
+    /// What would open a timeline for it.
+    with: Option<OpenWith>,
 }
 
-impl Shape for Tried {
+impl FromJson for PreviewCommand {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
         faults.only(members, place, &KINDS);
@@ -103,29 +101,32 @@ impl Shape for Tried {
             return None;
         };
         let place = &place.member(kind);
-        let command = match kind {
-            "reschedule" => return Days::read(value, place, faults).map(Self::Days),
-            "create" => NewPhase::read(value, place, faults)?.command(PhaseId::random()),
-            "change" => requests::change_of(value, place, faults)?,
-            "delete" => requests::removal_of(value, place, faults)?,
-            "reorder" => NewOrder::read(value, place, faults)?.command(),
+        let (command, with) = match kind {
+            "reschedule" => {
+                let dates = Dates::read(value, place, faults)?;
+                (dates.command(), Some(OpenWith::Dates(dates)))
+            }
+            "create" => (NewPhase::read(value, place, faults)?.command(PhaseId::random()), None),
+            "change" => (requests::change_of(value, place, faults)?, None),
+            "delete" => (requests::removal_of(value, place, faults)?, None),
+            "reorder" => (NewOrder::read(value, place, faults)?.command(), None),
             _ => {
                 let members = faults.object(value, place)?;
-                let phases: Vec<Entry> = faults.required(members, place, "phases")?;
-                let phases = phases.into_iter().map(|entry| entry.replacement(PhaseId::random)).collect();
-                TimelineCommand::ReplaceAll { phases }
+                let phases: Vec<BatchPhase> = faults.required(members, place, "phases")?;
+                let phases = phases.into_iter().map(|phase| phase.replacement(PhaseId::random)).collect();
+                (TimelineCommand::ReplaceAll { phases }, Some(OpenWith::ProjectDates))
             }
         };
-        Some(Self::Command(command))
+        Some(Self { command, with })
     }
 }
 
-/// What a command would do.
+/// The effects of a command.
 #[derive(Serialize, ToSchema)]
-struct Preview {
-    /// Whether the rules let it pass.
+pub(super) struct Preview {
+    /// Whether no rule refuses it.
     valid: bool,
-    /// The rules that it would break, at most 100.
+    /// The rules that it would break; at most 100.
     errors: Vec<FieldError>,
     /// How many more there are; absent if there are no more.
     #[serde(skip_serializing_if = "is_zero")]
@@ -133,13 +134,13 @@ struct Preview {
     more_errors: usize,
     /// The version of the timeline that it was tried on.
     version: i64,
-    /// The phases as they are.
+    /// The current phases.
     before: Vec<PreviewPhase>,
-    /// The phases as they would be; a new one has an id of this preview only.
+    /// The phases after the command; the id of a new one is valid in this preview only.
     after: Vec<PreviewPhase>,
-    /// The phases whose days would change.
+    /// The phases whose dates would change.
     moved: Vec<Moved>,
-    /// What it would mean for assignments.
+    /// The effects on assignments.
     assignments: Assignments,
 }
 
@@ -151,42 +152,42 @@ struct PreviewPhase {
     id: PhaseId,
     /// Its name.
     name: String,
-    /// Its first day.
+    /// Its first date.
     #[schema(format = Date)]
     start_date: String,
-    /// Its last day, included.
+    /// Its last date, included.
     #[schema(format = Date)]
     end_date: String,
-    /// What is said about it.
+    /// The description.
     #[schema(required)]
     description: Option<String>,
     /// Capital part of its budget.
     capital_budget: String,
     /// Expense part of its budget.
     expense_budget: String,
-    /// The whole of it.
+    /// The total budget.
     total_budget: String,
-    /// How many of the project's assignments lie on its days.
+    /// The number of the project's assignments on its dates.
     assignment_count: i64,
 }
 
-/// A phase whose days would change.
+/// A phase whose dates would change.
 #[derive(Serialize, ToSchema)]
 struct Moved {
     /// The phase.
     #[schema(value_type = Uuid)]
     phase_id: PhaseId,
-    /// Its name, before the command if it is there.
+    /// Its name before the command, or after it for a new phase.
     name: String,
-    /// Its days before; null if it would be new.
+    /// Its dates before the command; null for a new phase.
     #[schema(required)]
     from: Option<Stretch>,
-    /// Its days after; null if it would be removed.
+    /// Its dates after the command; null for a removed phase.
     #[schema(required)]
     to: Option<Stretch>,
 }
 
-/// Days from one to another.
+/// A range of dates.
 #[derive(Serialize, ToSchema)]
 struct Stretch {
     /// The first.
@@ -197,102 +198,73 @@ struct Stretch {
     end: String,
 }
 
-/// What a command would mean for assignments.
+/// The effects of a command on assignments.
 #[derive(Serialize, ToSchema)]
 struct Assignments {
-    /// How many the project has.
+    /// The number of the project's assignments.
     total: i64,
-    /// How many are in no phase.
+    /// The number outside all phases now.
     outside_before: i64,
-    /// How many would be in no phase.
+    /// The number outside all phases after the command.
     outside_after: i64,
-    /// How many would be in another phase, or in none, or in one for the first time.
+    /// The number that would enter, leave or change their phase.
     changed: i64,
-    /// From which phase to which.
+    /// The changes, by phases.
     moves: Vec<Move>,
 }
 
-/// Assignments that would go from one phase to another.
+/// Assignments that would change from one phase to another.
 #[derive(Serialize, ToSchema)]
 struct Move {
-    /// The phase that they are in; null for none.
+    /// The phase before the command; null for none.
     #[schema(value_type = Option<Uuid>, required)]
     from_phase: Option<PhaseId>,
-    /// The phase that they would be in; null for none.
+    /// The phase after the command; null for none.
     #[schema(value_type = Option<Uuid>, required)]
     to_phase: Option<PhaseId>,
-    /// How many.
+    /// The number of assignments.
     count: i64,
-    /// The first day of one.
+    /// The date of the first one.
     #[schema(format = Date)]
     first_date: String,
-    /// The last day of one.
+    /// The date of the last one.
     #[schema(format = Date)]
     last_date: String,
 }
 
-/// What a command would do
+/// Preview a command
 ///
-/// Nothing is written. The answer is 200 also if rules would refuse it.
+/// Nothing is written. The status is 200 also if rules would refuse the command.
 #[utoipa::path(post, path = "/api/v1/projects/{project_id}/timeline/preview", tag = "timelines",
-    operation_id = "preview", params(("project_id" = Uuid, Path)), request_body = Asked,
-    security(("bearer" = ["phases:read"])),
-    responses(
-        (status = OK, body = Preview, headers(
-            ("ETag" = String, description = "The version that it was tried on."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."))),
-        Asking,
-    ))]
+    operation_id = "preview", params(("project_id" = Uuid, Path)), request_body = PreviewRequest,
+    security(("bearer" = ["phases:read"])), responses(Previewed<Preview>, ReadWithBodyErrors))]
 async fn preview(
     State(app): State<AppState>,
-    asks: Result<Caller, Denied>,
-    project: Segment,
-    mut sent: WriteRequest,
-) -> Response {
-    let tried = async {
-        let caller = asks?;
-        caller.need(Scope::PhasesRead)?;
-        let project: ProjectId = requests::id("project", &project.0)?;
-        caller.need_project(project)?;
-        let (tried, _body) = sent.read::<Tried>(&app, FieldErrors::default()).await?;
-        let command = match &tried {
-            Tried::Days(days) => days.command(),
-            Tried::Command(command) => command.clone(),
-        };
-        let failed = |error| of_store(&error, project, None, BTreeSet::new());
-        let mut said = app.store.preview(project, None, &command).await.map_err(failed)?;
-        if let (Tried::Days(days), Err(refusal)) = (&tried, &said.events)
-            && refusal.breaks(Rule::V16)
-        {
-            let command = opening(project, *days, PhaseId::random())?;
-            said = app.store.preview(project, None, &command).await.map_err(failed)?;
-        }
-        if let (Tried::Command(TimelineCommand::ReplaceAll { .. }), Err(refusal)) = (&tried, &said.events)
-            && refusal.breaks(Rule::V16)
-            && let Some(found) = project_view::current_project(&app, project).await?
-        {
-            let opening = super::planner::batch::opening(&found)?;
-            said = app.store.preview(project, Some(&opening), &command).await.map_err(failed)?;
-        }
-        let days = project_view::assignment_days(&app, project).await?;
-        let place = (said.before.version, said.before.position);
-        let phases = said.before.timeline.phases().len().max(said.after.phases().len());
-        let body = aside_if(phases >= MANY, move || Preview::of(&said, &days)).await?;
-        Ok(answer(StatusCode::OK, body, phases, place).await?)
-    };
-    tried.await.unwrap_or_else(Failure::into_problem)
+    caller: Result<Caller, Denied>,
+    project: PathId,
+    mut request: WriteRequest,
+) -> Result<Previewed<Preview>, ProblemError> {
+    let caller = caller?.with_scope(Scope::PhasesRead)?;
+    let project = project.project_for(&caller)?;
+    let (PreviewCommand { command, with }, _body) = request.read(&app, FieldErrors::default()).await?;
+    let preview = preview_or_open(&app, project, &command, with).await?;
+    let days = project_view::assignment_days(&app, project).await?;
+    let version = TimelineVersion { version: preview.before.version, position: preview.before.position };
+    let phases = preview.before.timeline.phases().len().max(preview.after.phases().len());
+    let body = aside_if(phases >= MANY, move || Preview::of(&preview, &days)).await?;
+    Ok(Previewed::new(body, phases, version).await?)
 }
 
 impl Preview {
-    fn of(said: &phaseline_store::Preview, days: &AssignmentDays) -> Self {
-        let (before, after) = (&said.before.timeline, &said.after);
-        let broken = said.events.as_ref().err().map(|refusal| refusal.violations()).unwrap_or_default();
+    fn of(preview: &phaseline_store::Preview, days: &AssignmentDays) -> Self {
+        let (before, after) = (&preview.before.timeline, &preview.after);
+        let broken = preview.events.as_ref().err().map(|refusal| refusal.violations()).unwrap_or_default();
         let (errors, more_errors) = field_errors(broken, &BTreeSet::new());
         Self {
             valid: broken.is_empty(),
             errors,
             more_errors,
-            version: said.before.version,
+            version: preview.before.version,
             before: phases(before, days),
             after: phases(after, days),
             moved: moved(before, after),
@@ -302,7 +274,7 @@ impl Preview {
 }
 
 fn phases(timeline: &Timeline, days: &AssignmentDays) -> Vec<PreviewPhase> {
-    let told = timeline.phases().iter().map(|phase| PreviewPhase {
+    let phases = timeline.phases().iter().map(|phase| PreviewPhase {
         id: phase.id,
         name: phase.name.as_str().to_owned(),
         start_date: phase.range.start().to_string(),
@@ -313,14 +285,14 @@ fn phases(timeline: &Timeline, days: &AssignmentDays) -> Vec<PreviewPhase> {
         total_budget: phase.budget.total().to_string(),
         assignment_count: days.within(phase.range.start(), phase.range.end()),
     });
-    told.collect()
+    phases.collect()
 }
 
-/// Phases that are there first, by the start date that they have; then new ones.
+/// Existing phases by their current start date, then new ones.
 fn moved(before: &Timeline, after: &Timeline) -> Vec<Moved> {
     let stretch =
         |range: DateRange| Stretch { start: range.start().to_string(), end: range.end().to_string() };
-    let told = |phase: &Phase, from: Option<DateRange>, to: Option<DateRange>| Moved {
+    let change = |phase: &Phase, from: Option<DateRange>, to: Option<DateRange>| Moved {
         phase_id: phase.id,
         name: phase.name.as_str().to_owned(),
         from: from.map(stretch),
@@ -334,16 +306,16 @@ fn moved(before: &Timeline, after: &Timeline) -> Vec<Moved> {
     for phase in before.phases() {
         let to = has.get(&phase.id).copied();
         if to != Some(phase.range) {
-            all.push(told(phase, Some(phase.range), to));
+            all.push(change(phase, Some(phase.range), to));
         }
     }
     let new = after.phases().iter().filter(|phase| !had.contains_key(&phase.id));
-    all.extend(new.map(|phase| told(phase, None, Some(phase.range))));
+    all.extend(new.map(|phase| change(phase, None, Some(phase.range))));
     all
 }
 
 fn assignments(before: &Timeline, after: &Timeline, days: &AssignmentDays) -> Assignments {
-    let mut told = Assignments {
+    let mut sums = Assignments {
         total: days.total(),
         outside_before: days.odd(),
         outside_after: days.odd(),
@@ -354,12 +326,12 @@ fn assignments(before: &Timeline, after: &Timeline, days: &AssignmentDays) -> As
     for (day, count) in days.each() {
         let from_phase = before.phase_on(day).map(|phase| phase.id);
         let to_phase = after.phase_on(day).map(|phase| phase.id);
-        told.outside_before += if from_phase.is_none() { count } else { 0 };
-        told.outside_after += if to_phase.is_none() { count } else { 0 };
+        sums.outside_before += if from_phase.is_none() { count } else { 0 };
+        sums.outside_after += if to_phase.is_none() { count } else { 0 };
         if from_phase == to_phase {
             continue;
         }
-        told.changed += count;
+        sums.changed += count;
         let day = day.to_string();
         let so_far = moves.entry((from_phase, to_phase)).or_insert_with(|| Move {
             from_phase,
@@ -371,9 +343,9 @@ fn assignments(before: &Timeline, after: &Timeline, days: &AssignmentDays) -> As
         so_far.count += count;
         so_far.last_date = day;
     }
-    told.moves = moves.into_values().collect();
-    told.moves.sort_by(|a, b| {
+    sums.moves = moves.into_values().collect();
+    sums.moves.sort_by(|a, b| {
         (&a.first_date, a.from_phase, a.to_phase).cmp(&(&b.first_date, b.from_phase, b.to_phase))
     });
-    told
+    sums
 }

@@ -1,6 +1,7 @@
-//! What the database says of projects, phases and assignments. The service has no rights on the planner's tables: it asks
-//! the functions that say what it may know.
+//! Projects, phases and assignments as the database has them. The service has no privileges on the planner's tables: it calls
+//! functions of schema `phaseline`.
 
+use super::headers::TimelineVersion;
 use super::responses::PhaseResponse;
 use crate::auth::Caller;
 use crate::problem::{Problem, unavailable};
@@ -11,15 +12,20 @@ use phaseline_projections::planner_view::{self, AssignmentDays, ProjectView};
 use phaseline_store::StoreError;
 use phaseline_store::stream::holders;
 
-/// A project with its phases as answers show them.
+/// A project with its phases as responses show them.
 pub(crate) type CurrentProject = ProjectView<PhaseResponse>;
+
+/// The version that the rows show.
+pub(crate) const fn version_of(view: &CurrentProject) -> TimelineVersion {
+    TimelineVersion { version: view.version, position: view.position }
+}
 
 /// The phase of that id.
 pub(crate) fn phase_of(view: &CurrentProject, id: PhaseId) -> Option<&PhaseResponse> {
     view.phases.iter().find(|phase| phase.id == id)
 }
 
-/// A project with its phases, in one round trip; none if there is no such project.
+/// A project with its phases, in one round trip; none if the project does not exist.
 pub(crate) async fn current_project(
     app: &AppState,
     project: ProjectId,
@@ -35,8 +41,8 @@ pub(crate) async fn current_project(
     })
 }
 
-/// The project of a phase that stands in the table, if the caller may see it. A phase that is not there and one that is hidden
-/// take the same way, so that the time tells no more than the answer.
+/// The project of a phase in the table, if the caller may see it. A missing phase and a hidden one take the same path, so that
+/// the time reveals no more than the response.
 pub(crate) async fn project_of(
     app: &AppState,
     caller: &Caller,
@@ -49,12 +55,12 @@ pub(crate) async fn project_of(
     Ok(recorded_project_of(app, phase).await?.filter(may_see))
 }
 
-/// The project of a phase that is in the table.
+/// The project of a phase in the table.
 async fn recorded_project_of(app: &AppState, phase: PhaseId) -> Result<Option<ProjectId>, Box<Problem>> {
     planner_view::project_of(&app.pool, phase).await.map_err(problem)
 }
 
-/// The project of a phase that is there, or was, if the caller may see it; as [`project_of`].
+/// The project of a present or past phase, if the caller may see it; as [`project_of`].
 pub(crate) async fn past_project_of(
     app: &AppState,
     caller: &Caller,
@@ -68,8 +74,8 @@ pub(crate) async fn past_project_of(
     Ok(holders.into_iter().find(|project| caller.may_see(*project)))
 }
 
-/// The project of a phase with all that stands there; none if there is no such phase, or the caller may not see its project.
-/// What is remembered of phases that were removed is found out here.
+/// The project of a phase with all its rows; none if the phase does not exist, or the caller may not see its project. The cache may
+/// still have a removed phase, so the rows decide.
 pub(crate) async fn current_project_of_phase(
     app: &AppState,
     caller: &Caller,
@@ -90,22 +96,22 @@ pub(crate) async fn current_project_of_phase(
     }
 }
 
-/// How many assignments a project has on each day. Requests that come together are answered by one query.
+/// The number of assignments of a project on each day. One query serves simultaneous requests.
 pub(crate) async fn assignment_days(
     app: &AppState,
     project: ProjectId,
 ) -> Result<AssignmentDays, Box<Problem>> {
-    app.counting.of(&app.pool, project).await
+    app.assignment_counts.of(&app.pool, project).await
 }
 
-/// The problem that an error of these functions is: one that is not there is of a newer schema than the database has.
+/// The problem that an error of these functions is. A function that does not exist belongs to a newer schema.
 pub(crate) fn problem(error: sqlx::Error) -> Box<Problem> {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     Box::new(match code.as_deref() {
         Some("42883") => unavailable(
             "older_schema",
             "Older schema",
-            "the database's schema phaseline is older than this service; after `phaseline upgrade` it answers",
+            "the database's schema phaseline is older than this service; run: phaseline upgrade",
         ),
         _ => Problem::of_sqlx(&error),
     })

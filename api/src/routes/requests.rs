@@ -1,38 +1,43 @@
-//! What the bodies of requests ask for, and the commands that they mean.
+//! The bodies of requests, and the commands that they ask for.
 
-use super::error::Failure;
-use super::validate::{FieldErrors, JsonPath, Shape};
+use super::validate::{FieldErrors, FromJson, JsonPath};
 use chrono::NaiveDate;
-use phaseline_domain::{Neighbours, PhaseChanges, PhaseDraft, PhaseId, TimelineCommand};
+use phaseline_domain::{Neighbours, PhaseChanges, PhaseDraft, PhaseId, ReplacementPhase, TimelineCommand};
 use rust_decimal::Decimal;
 use serde::Serialize;
-use serde_json::Value;
-use utoipa::ToSchema;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-/// What a change does to the phases beside it.
+/// The members of a phase that a request creates or changes.
+const PHASE_MEMBERS: &[&str] =
+    &["name", "start_date", "end_date", "description", "capital_budget", "expense_budget"];
+
+/// What a change does to the neighbouring phases.
 #[derive(Debug, ToSchema)]
 #[schema(as = Neighbours, rename_all = "snake_case")]
 #[expect(dead_code, reason = "for the description")]
 pub(crate) enum NeighboursBody {
-    /// They follow, so that the project stays covered.
+    /// They follow, so that phases still cover the whole project.
     Adjust,
-    /// They stay; the change is refused if it leaves a gap or an overlap.
+    /// They keep their dates; a change that leaves a gap or an overlap is refused.
     Refuse,
 }
 
-/// An amount of money: a text, or a number, which is taken by its shortest text.
+/// An amount of money: a string, or a number, which is read by its shortest decimal form.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(example = "50000.00")]
 #[expect(dead_code, reason = "for the description")]
 pub(crate) enum Amount {
-    /// As text.
+    /// A string.
     Text(String),
-    /// As a number.
+    /// A number.
     Number(f64),
 }
 
-/// The word for it, or nothing.
+/// The variant of that name.
 pub(crate) fn neighbours(word: &str) -> Option<Neighbours> {
     match word {
         "adjust" => Some(Neighbours::Adjust),
@@ -41,7 +46,7 @@ pub(crate) fn neighbours(word: &str) -> Option<Neighbours> {
     }
 }
 
-impl Shape for Neighbours {
+impl FromJson for Neighbours {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let read = value.as_str().and_then(neighbours);
         if read.is_none() {
@@ -51,120 +56,239 @@ impl Shape for Neighbours {
     }
 }
 
-/// A phase to create.
+/// The name and the dates of a phase, as all bodies have them; none if one is missing or wrong, which is noted.
+pub(crate) fn name_and_dates(
+    members: &Map<String, Value>,
+    place: &JsonPath<'_>,
+    faults: &mut FieldErrors,
+) -> Option<(String, NaiveDate, NaiveDate)> {
+    let name = faults.required(members, place, "name");
+    let start_date = faults.required(members, place, "start_date");
+    let end_date = faults.required(members, place, "end_date");
+    Some((name?, start_date?, end_date?))
+}
+
+/// What every body with a whole phase has.
 #[derive(Debug, ToSchema)]
-pub(crate) struct NewPhase {
-    /// Its name.
+pub(crate) struct PhaseFields {
+    /// The name.
     #[schema(max_length = 100)]
     name: String,
-    /// Its first day.
+    /// The first date.
     #[schema(value_type = String, format = Date)]
     start_date: NaiveDate,
-    /// Its last day, included.
+    /// The last date, included.
     #[schema(value_type = String, format = Date)]
     end_date: NaiveDate,
-    /// What is said about it.
+    /// The description.
     #[schema(max_length = 500)]
     description: Option<String>,
-    /// Capital part of its budget.
+}
+
+impl PhaseFields {
+    fn read(members: &Map<String, Value>, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        let named = name_and_dates(members, place, faults);
+        let description = faults.optional(members, place, "description");
+        let (name, start_date, end_date) = named?;
+        Some(Self { name, start_date, end_date, description })
+    }
+
+    fn draft(self, id: PhaseId, [capital_budget, expense_budget, total_budget]: [Decimal; 3]) -> PhaseDraft {
+        let Self { name, start_date, end_date, description } = self;
+        PhaseDraft {
+            id,
+            name,
+            start_date,
+            end_date,
+            description,
+            capital_budget,
+            expense_budget,
+            total_budget,
+        }
+    }
+}
+
+/// A body with the fields of a phase and some more, all members of one object.
+#[derive(Debug)]
+pub(crate) struct WithPhase<E> {
+    fields: PhaseFields,
+    extra: E,
+}
+
+impl<E: ToSchema> PartialSchema for WithPhase<E> {
+    fn schema() -> RefOr<Schema> {
+        let (RefOr::T(Schema::Object(fields)), RefOr::T(Schema::Object(mut all))) =
+            (PhaseFields::schema(), E::schema())
+        else {
+            return E::schema();
+        };
+        all.properties.extend(fields.properties);
+        all.required.splice(..0, fields.required);
+        RefOr::T(Schema::Object(all))
+    }
+}
+
+impl<E: ToSchema> ToSchema for WithPhase<E> {
+    fn name() -> Cow<'static, str> {
+        E::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        PhaseFields::schemas(schemas);
+        E::schemas(schemas);
+    }
+}
+
+/// A phase to create.
+pub(crate) type NewPhase = WithPhase<NewPhaseExtra>;
+
+/// A phase to create.
+#[derive(Debug, ToSchema)]
+#[schema(as = NewPhase)]
+pub(crate) struct NewPhaseExtra {
+    /// The capital part of the budget.
     #[schema(value_type = Option<Amount>, default = "0")]
     capital_budget: Decimal,
-    /// Expense part of its budget.
+    /// The expense part of the budget.
     #[schema(value_type = Option<Amount>, default = "0")]
     expense_budget: Decimal,
-    /// The whole of it, if it is stated: the sum.
+    /// The total budget; if given, it must be the sum.
     #[schema(value_type = Option<Amount>)]
     total_budget: Option<Decimal>,
-    /// Whether neighbours make room; they do unless it is said otherwise.
+    /// Whether the neighbours make room; the default is `adjust`.
     #[schema(value_type = Option<NeighboursBody>)]
     neighbours: Neighbours,
 }
 
-impl Shape for NewPhase {
+impl FromJson for NewPhase {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
-        let known = ["name", "start_date", "end_date", "description", "capital_budget", "expense_budget"];
-        faults.only(members, place, &[&known[..], &["total_budget", "neighbours"]].concat());
-        let name = faults.required(members, place, "name");
-        let start_date = faults.required(members, place, "start_date");
-        let end_date = faults.required(members, place, "end_date");
-        let description = faults.optional(members, place, "description");
+        faults.only(members, place, &[PHASE_MEMBERS, &["total_budget", "neighbours"]].concat());
+        let fields = PhaseFields::read(members, place, faults);
         let capital_budget = faults.optional(members, place, "capital_budget");
         let expense_budget = faults.optional(members, place, "expense_budget");
         let total_budget = faults.optional(members, place, "total_budget");
         let neighbours = faults.optional(members, place, "neighbours");
-        Some(Self {
-            name: name?,
-            start_date: start_date?,
-            end_date: end_date?,
-            description,
+        let extra = NewPhaseExtra {
             capital_budget: capital_budget.unwrap_or_default(),
             expense_budget: expense_budget.unwrap_or_default(),
             total_budget,
             neighbours: neighbours.unwrap_or_default(),
-        })
+        };
+        Some(Self { fields: fields?, extra })
     }
 }
 
 impl NewPhase {
-    /// The command. The id is the service's choice: one that a caller chose could be another project's, now or once.
+    /// The command. The service chooses the id: one that a client chose could be another project's, now or earlier.
     pub(crate) fn command(self, id: PhaseId) -> TimelineCommand {
-        let sum = || self.capital_budget.checked_add(self.expense_budget).unwrap_or(Decimal::MAX);
-        let phase = PhaseDraft {
-            id,
-            total_budget: self.total_budget.unwrap_or_else(sum),
-            name: self.name,
-            start_date: self.start_date,
-            end_date: self.end_date,
-            description: self.description,
-            capital_budget: self.capital_budget,
-            expense_budget: self.expense_budget,
-        };
-        TimelineCommand::CreatePhase { phase, neighbours: self.neighbours }
+        let NewPhaseExtra { capital_budget, expense_budget, total_budget, neighbours } = self.extra;
+        let sum = || capital_budget.checked_add(expense_budget).unwrap_or(Decimal::MAX);
+        let amounts = [capital_budget, expense_budget, total_budget.unwrap_or_else(sum)];
+        TimelineCommand::CreatePhase { phase: self.fields.draft(id, amounts), neighbours }
     }
 }
 
-/// What is to become of a phase. What is absent stays as it is.
+/// A phase of a complete list.
+pub(crate) type BatchPhase = WithPhase<BatchPhaseExtra>;
+
+/// A phase of the list.
+#[derive(Debug, ToSchema)]
+#[schema(as = BatchPhase)]
+pub(crate) struct BatchPhaseExtra {
+    /// The id; null or absent for a new phase.
+    #[schema(value_type = Option<Uuid>)]
+    id: Option<PhaseId>,
+    /// The capital part of the budget.
+    #[schema(value_type = Amount)]
+    capital_budget: Decimal,
+    /// The expense part of the budget.
+    #[schema(value_type = Amount)]
+    expense_budget: Decimal,
+    /// The total budget, which is the sum.
+    #[schema(value_type = Amount)]
+    total_budget: Decimal,
+    /// The version of the timeline that the client has seen, as the list of phases had it.
+    version: Option<i64>,
+}
+
+impl FromJson for BatchPhase {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        let members = faults.object(value, place)?;
+        let id = faults.optional(members, place, "id");
+        let fields = PhaseFields::read(members, place, faults);
+        let mut amount = |name| faults.required(members, place, name);
+        let [capital_budget, expense_budget, total_budget] =
+            ["capital_budget", "expense_budget", "total_budget"].map(&mut amount);
+        let version = faults.optional(members, place, "version");
+        let extra = BatchPhaseExtra {
+            id,
+            capital_budget: capital_budget?,
+            expense_budget: expense_budget?,
+            total_budget: total_budget?,
+            version,
+        };
+        Some(Self { fields: fields?, extra })
+    }
+}
+
+impl BatchPhase {
+    /// The version that the client has seen of this phase.
+    pub(crate) const fn version(&self) -> Option<i64> {
+        self.extra.version
+    }
+
+    /// The phase for the command; a new one gets `new_id`.
+    pub(crate) fn replacement(self, new_id: impl FnOnce() -> PhaseId) -> ReplacementPhase {
+        let BatchPhaseExtra { id, capital_budget, expense_budget, total_budget, .. } = self.extra;
+        let amounts = [capital_budget, expense_budget, total_budget];
+        match id {
+            Some(id) => ReplacementPhase::Existing(self.fields.draft(id, amounts)),
+            None => ReplacementPhase::New(self.fields.draft(new_id(), amounts)),
+        }
+    }
+}
+
+/// The changes to a phase. Absent members stay unchanged.
 #[derive(Debug, ToSchema)]
 pub(crate) struct PhaseChange {
-    /// Its name from now on.
+    /// The new name.
     #[schema(max_length = 100, nullable = false)]
     name: Option<String>,
-    /// Its first day from now on.
+    /// The new first date.
     #[schema(value_type = Option<String>, format = Date, nullable = false)]
     start_date: Option<NaiveDate>,
-    /// Its last day from now on, included.
+    /// The new last date, included.
     #[schema(value_type = Option<String>, format = Date, nullable = false)]
     end_date: Option<NaiveDate>,
-    /// What is said about it from now on; null takes it away.
+    /// The new description; null removes it.
     #[schema(value_type = Option<String>, max_length = 500)]
     description: Option<Option<String>>,
-    /// Capital part of its budget from now on.
+    /// The new capital part of the budget.
     #[schema(value_type = Option<Amount>, nullable = false)]
     capital_budget: Option<Decimal>,
-    /// Expense part of its budget from now on.
+    /// The new expense part of the budget.
     #[schema(value_type = Option<Amount>, nullable = false)]
     expense_budget: Option<Decimal>,
-    /// The whole of it, if it is stated: the sum.
+    /// The new total budget; if given, it must be the sum.
     #[schema(value_type = Option<Amount>, nullable = false)]
     total_budget: Option<Decimal>,
-    /// Whether neighbours follow, if its days change; they do unless it is said otherwise.
+    /// Whether the neighbours follow if the dates change; the default is `adjust`.
     #[schema(value_type = Option<NeighboursBody>)]
     neighbours: Neighbours,
 }
 
-impl Shape for PhaseChange {
+impl FromJson for PhaseChange {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         Self::with(value, place, faults, &[])
     }
 }
 
 impl PhaseChange {
-    /// The same beside other members.
+    /// Reads the changes beside other members.
     fn with(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors, others: &[&str]) -> Option<Self> {
         let members = faults.object(value, place)?;
-        let known = ["name", "start_date", "end_date", "description", "capital_budget", "expense_budget"];
-        faults.only(members, place, &[others, &known[..], &["total_budget", "neighbours"]].concat());
+        faults.only(members, place, &[others, PHASE_MEMBERS, &["total_budget", "neighbours"]].concat());
         let change = Self {
             name: faults.stated(members, place, "name"),
             start_date: faults.stated(members, place, "start_date"),
@@ -193,7 +317,7 @@ impl PhaseChange {
     }
 }
 
-/// The same with the phase that it is about.
+/// A change with the id of its phase.
 pub(crate) fn change_of(
     value: &Value,
     place: &JsonPath<'_>,
@@ -204,7 +328,7 @@ pub(crate) fn change_of(
     Some(change?.command(id?))
 }
 
-/// A removal with the phase that it is about.
+/// A removal with the id of its phase.
 pub(crate) fn removal_of(
     value: &Value,
     place: &JsonPath<'_>,
@@ -225,7 +349,7 @@ pub(crate) struct NewOrder {
     phases: Vec<PhaseId>,
 }
 
-impl Shape for NewOrder {
+impl FromJson for NewOrder {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
         faults.only(members, place, &["phases"]);
@@ -240,18 +364,19 @@ impl NewOrder {
     }
 }
 
-/// The days of a project.
+/// The dates of a project.
 #[derive(Clone, Copy, Debug, ToSchema)]
-pub(crate) struct Days {
-    /// The first.
+#[schema(as = Days)]
+pub(crate) struct Dates {
+    /// The first date.
     #[schema(value_type = String, format = Date)]
     pub(crate) start_date: NaiveDate,
-    /// The last, included.
+    /// The last date, included.
     #[schema(value_type = String, format = Date)]
     pub(crate) end_date: NaiveDate,
 }
 
-impl Shape for Days {
+impl FromJson for Dates {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
         faults.only(members, place, &["start_date", "end_date"]);
@@ -261,19 +386,9 @@ impl Shape for Days {
     }
 }
 
-impl Days {
+impl Dates {
     /// The command to a timeline that is open.
     pub(crate) const fn command(self) -> TimelineCommand {
         TimelineCommand::Reschedule { start_date: self.start_date, end_date: self.end_date }
     }
-}
-
-/// An id in the path of a route that answers with problems.
-pub(crate) fn id<T: From<uuid::Uuid>>(what: &str, text: &str) -> Result<T, Failure> {
-    let id = uuid::Uuid::try_parse(text).map_err(|error| {
-        Failure::from(crate::problem::bad_request(format!(
-            "{text:?} in the path is no id of a {what}: {error}"
-        )))
-    })?;
-    Ok(T::from(id))
 }

@@ -1,15 +1,15 @@
-//! Phases and assignments as answers show them.
+//! Phases and assignments as responses show them.
 
 use chrono::{NaiveDateTime, Timelike};
 use phaseline_domain::{Phase, PhaseId, ProjectId};
 use phaseline_projections::planner_view::{AssignmentDays, PlannerPhase};
-use phaseline_store::{FoldedTimeline, Stamps};
+use phaseline_store::{FoldedTimeline, PhaseTimestamps};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// A phase of a project. Values are as they stand in the table that the planner's backend reads; null stands only where
-/// somebody took the table's constraints away.
+/// A phase of a project, with the values of the table that the planner's backend reads. A required value is null only if a constraint
+/// of the table was dropped.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Phase)]
 pub(crate) struct PhaseResponse {
@@ -22,29 +22,29 @@ pub(crate) struct PhaseResponse {
     /// Its name.
     #[schema(value_type = String, example = "Planning")]
     pub(crate) name: Option<String>,
-    /// Its first day.
+    /// Its first date.
     #[schema(value_type = String, format = Date, example = "2024-01-01")]
     pub(crate) start_date: Option<String>,
-    /// Its last day, included.
+    /// Its last date, included.
     #[schema(value_type = String, format = Date, example = "2024-06-30")]
     pub(crate) end_date: Option<String>,
-    /// What is said about it.
+    /// Its description.
     #[schema(required)]
     pub(crate) description: Option<String>,
-    /// Capital part of its budget.
+    /// The capital part of its budget.
     #[schema(value_type = String, example = "50000.00")]
     pub(crate) capital_budget: Option<String>,
-    /// Expense part of its budget.
+    /// The expense part of its budget.
     #[schema(value_type = String, example = "25000.00")]
     pub(crate) expense_budget: Option<String>,
-    /// The whole of it.
+    /// Its total budget.
     #[schema(value_type = String, example = "75000.00")]
     pub(crate) total_budget: Option<String>,
-    /// How many of the project's assignments lie on its days.
+    /// The number of the project's assignments on its dates.
     pub(crate) assignment_count: i64,
     /// The version of the project's timeline, as in `ETag`.
     pub(crate) version: i64,
-    /// When it came into being (UTC).
+    /// When it was created (UTC).
     #[schema(value_type = String, example = "2024-01-01T09:30:00")]
     pub(crate) created_at: Option<String>,
     /// When it last changed (UTC).
@@ -75,7 +75,7 @@ impl PhaseResponse {
     /// A phase of a fold.
     fn of_fold(
         phase: &Phase,
-        stamps: &Stamps,
+        timestamps: &PhaseTimestamps,
         project: ProjectId,
         version: i64,
         days: &AssignmentDays,
@@ -92,12 +92,12 @@ impl PhaseResponse {
             total_budget: Some(phase.budget.total().to_string()),
             assignment_count: days.within(phase.range.start(), phase.range.end()),
             version,
-            created_at: Some(time(stamps.created_at)),
-            updated_at: Some(time(stamps.updated_at)),
+            created_at: Some(time(timestamps.created_at)),
+            updated_at: Some(time(timestamps.updated_at)),
         }
     }
 
-    /// All phases of a fold, in their order; none if the fold does not know when one of them came into being.
+    /// All phases of a fold, in their order; none if the fold lacks the timestamps of one.
     pub(crate) fn all_of(
         folded: &FoldedTimeline,
         project: ProjectId,
@@ -106,7 +106,9 @@ impl PhaseResponse {
     ) -> Option<Vec<Self>> {
         let phases = folded.timeline.phases().iter();
         phases
-            .map(|phase| Some(Self::of_fold(phase, folded.stamps.get(&phase.id)?, project, version, days)))
+            .map(|phase| {
+                Some(Self::of_fold(phase, folded.timestamps.get(&phase.id)?, project, version, days))
+            })
             .collect()
     }
 }
@@ -116,24 +118,24 @@ impl PhaseResponse {
 pub(crate) struct Assignment {
     /// Its id.
     pub(crate) id: Uuid,
-    /// Whose time it is.
+    /// The resource.
     pub(crate) resource_id: Uuid,
     /// Its project.
     #[schema(value_type = Uuid)]
     pub(crate) project_id: ProjectId,
-    /// Its day.
+    /// Its date.
     #[schema(value_type = String, format = Date)]
     pub(crate) assignment_date: Option<String>,
-    /// How much of the day.
+    /// The percentage of the day.
     #[schema(value_type = String, example = "50.00")]
     pub(crate) allocation_percentage: Option<String>,
-    /// How much of that is capital.
+    /// The capital percentage of that.
     #[schema(value_type = String, example = "60.00")]
     pub(crate) capital_percentage: Option<String>,
-    /// How much of that is expense.
+    /// The expense percentage of that.
     #[schema(value_type = String, example = "40.00")]
     pub(crate) expense_percentage: Option<String>,
-    /// When it came into being (UTC).
+    /// When it was created (UTC).
     #[schema(value_type = String)]
     pub(crate) created_at: Option<String>,
     /// When it last changed (UTC).
@@ -141,19 +143,19 @@ pub(crate) struct Assignment {
     pub(crate) updated_at: Option<String>,
 }
 
-/// A time as the planner writes it: no zone, no fraction if it is zero, else six digits.
+/// A timestamp in the form of the planner: no zone, no fraction if it is zero, else six digits.
 pub(crate) fn time(at: NaiveDateTime) -> String {
     let pattern = if at.nanosecond() / 1000 == 0 { "%Y-%m-%dT%H:%M:%S" } else { "%Y-%m-%dT%H:%M:%S%.6f" };
     at.format(pattern).to_string()
 }
 
-/// The same for a time as the database writes it in JSON.
-pub(crate) fn isoformat(said: String) -> String {
-    match said.split_once('.') {
+/// Converts a timestamp from the JSON form of the database.
+pub(crate) fn isoformat(text: String) -> String {
+    match text.split_once('.') {
         Some((whole, fraction)) if fraction.bytes().all(|byte| byte.is_ascii_digit()) => {
             format!("{whole}.{fraction:0<6}")
         }
-        _ => said,
+        _ => text,
     }
 }
 

@@ -1,25 +1,23 @@
-//! A project's timeline as a whole: its days, and the phases that cover them.
+//! A project's timeline as a whole: its dates, and the phases that cover them.
 
-use super::error::{Failure, RuleViolations, Stale};
-use super::execute::{Executed, WriteCommand, carry_out, no_project};
-use super::headers::current_response;
-use super::openapi::{Reading, WriteHeaders, Writing};
+use super::error::ProblemError;
+use super::execute::{Executed, WriteCommand, no_project};
+use super::headers::TimelineVersion;
+use super::openapi::{ReadErrors, WriteErrors, WriteHeaders};
+use super::opening::{OpenWith, execute_or_open};
+use super::path_id::PathId;
 use super::project_view;
-use super::requests::{self, Days};
+use super::requests::Dates;
 use super::responses::PhaseResponse;
+use super::success::{Changed, Current, Opened};
 use super::validate::FieldErrors;
-use super::write_request::{Preconditions, Segment, WriteRequest};
+use super::write_request::WriteRequest;
 use crate::auth::{Caller, Denied, Scope};
 use crate::state::AppState;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
-use phaseline_domain::{
-    DateRange, PhaseId, ProjectId, Refusal, Rule, TimelineCommand, TimelineEvent, Violation,
-};
+use axum::response::{IntoResponse, Response};
+use phaseline_domain::{DateRange, ProjectId, TimelineEvent};
 use serde::Serialize;
-use serde_json::Value;
-use std::collections::BTreeSet;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -32,19 +30,19 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 /// A project's timeline.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Timeline)]
-struct TimelineBody {
+pub(super) struct TimelineBody {
     /// The project.
     #[schema(value_type = Uuid)]
     project_id: ProjectId,
-    /// Its first day.
+    /// Its first date.
     #[schema(value_type = String, format = Date)]
     start_date: Option<String>,
-    /// Its last day, included.
+    /// Its last date, included.
     #[schema(value_type = String, format = Date)]
     end_date: Option<String>,
     /// Its phases by start date.
     phases: Vec<PhaseResponse>,
-    /// The version, as in `ETag`; 0 if the log does not know the project yet.
+    /// The version, as in `ETag`; 0 if the log has no timeline of the project yet.
     version: i64,
     /// The position of its last event; 0 if there is none.
     position: i64,
@@ -52,148 +50,66 @@ struct TimelineBody {
 
 /// A project's timeline
 ///
-/// As it stands in the tables that the planner's backend reads.
+/// The current rows of the tables that the planner's backend reads.
 #[utoipa::path(get, path = "/api/v1/projects/{project_id}/timeline", tag = "timelines", operation_id = "get_timeline",
     params(("project_id" = Uuid, Path)), security(("bearer" = ["phases:read"])),
-    responses(
-        (status = OK, body = TimelineBody, headers(
-            ("ETag" = String, description = "The timeline's version."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
-            ("Phaseline-Quarantine" = String, description = "If the timeline is in quarantine: the positions of the events \
-             that cannot be read, the first ten."))),
-        Reading,
-    ))]
-async fn get(State(app): State<AppState>, asks: Result<Caller, Denied>, project: Segment) -> Response {
-    let found = async {
-        let caller = asks?;
-        caller.need(Scope::PhasesRead)?;
-        let project: ProjectId = requests::id("project", &project.0)?;
-        caller.need_project(project)?;
-        let found = project_view::current_project(&app, project)
-            .await?
-            .ok_or_else(|| Failure::Missing(no_project(project)))?;
-        let [start_date, end_date] = found.dates;
-        let (version, position) = (found.version, found.position);
-        let body = TimelineBody {
-            project_id: project,
-            start_date,
-            end_date,
-            phases: found.phases,
-            version,
-            position,
-        };
-        let phases = body.phases.len();
-        Ok(current_response(&app, project, body, phases, (version, position)).await?)
-    };
-    found.await.unwrap_or_else(Failure::into_problem)
+    responses(Current<TimelineBody>, ReadErrors))]
+async fn get(
+    State(app): State<AppState>,
+    caller: Result<Caller, Denied>,
+    project: PathId,
+) -> Result<Current<TimelineBody>, ProblemError> {
+    let caller = caller?.with_scope(Scope::PhasesRead)?;
+    let project = project.project_for(&caller)?;
+    let found = project_view::current_project(&app, project).await?.ok_or_else(|| no_project(project))?;
+    let TimelineVersion { version, position } = project_view::version_of(&found);
+    let [start_date, end_date] = found.dates;
+    let phases = found.phases;
+    let body = TimelineBody { project_id: project, start_date, end_date, phases, version, position };
+    let entries = body.phases.len();
+    Ok(Current::rows(&app, project, body, entries, TimelineVersion { version, position }).await?)
 }
 
-/// Give a project its days
+/// Give a project its dates
 ///
-/// A project without a timeline gets one, with one phase over all its days. In one that is there the first phase's start and
-/// the last phase's end follow.
+/// A project without a timeline gets one, with one phase over all its dates. Otherwise the start of the first phase and the end of
+/// the last phase follow.
 #[utoipa::path(put, path = "/api/v1/projects/{project_id}/timeline", tag = "timelines", operation_id = "put_timeline",
-    params(("project_id" = Uuid, Path), WriteHeaders), request_body = Days, security(("bearer" = ["phases:write"])),
-    responses(
-        (status = OK, body = TimelineBody, headers(
-            ("ETag" = String, description = "The timeline's version."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
-            ("Idempotent-Replayed" = String, description = "`true` if this is an earlier answer again."))),
-        (status = CREATED, body = TimelineBody, headers(
-            ("ETag" = String, description = "The timeline's version."),
-            ("Phaseline-Position" = i64, description = "The position of the timeline's last event."),
-            ("Idempotent-Replayed" = String, description = "`true` if this is an earlier answer again."))),
-        Writing,
-    ))]
+    params(("project_id" = Uuid, Path), WriteHeaders), request_body = Dates, security(("bearer" = ["phases:write"])),
+    responses(Changed<TimelineBody>, Opened<TimelineBody>, WriteErrors))]
 async fn put(
     State(app): State<AppState>,
-    asks: Result<Caller, Denied>,
-    project: Segment,
-    mut sent: WriteRequest,
-) -> Response {
-    let given = async {
-        let caller = asks?;
-        caller.need(Scope::PhasesWrite)?;
-        let project: ProjectId = requests::id("project", &project.0)?;
-        caller.need_project(project)?;
-        let (days, body) = sent.read::<Days>(&app, FieldErrors::default()).await?;
-        let envelope = sent.envelope(&caller, &body)?;
-        let done = give(&app, project, days, &envelope, &body.json).await?;
-        let after = &done.committed.after.timeline;
-        let text =
-            |end: fn(DateRange) -> chrono::NaiveDate| after.range().map(|range| end(range).to_string());
-        let body = TimelineBody {
-            project_id: project,
-            start_date: text(DateRange::start),
-            end_date: text(DateRange::end),
-            phases: done.phases.clone(),
-            version: done.committed.version,
-            position: done.committed.position,
-        };
-        let status = if opened(&done) { StatusCode::CREATED } else { StatusCode::OK };
-        Ok(done.answer(status, body).await?)
+    caller: Result<Caller, Denied>,
+    project: PathId,
+    mut request: WriteRequest,
+) -> Result<Response, ProblemError> {
+    let caller = caller?.with_scope(Scope::PhasesWrite)?;
+    let project = project.project_for(&caller)?;
+    let (dates, body) = request.read::<Dates>(&app, FieldErrors::default()).await?;
+    let preconditions = request.preconditions(&caller, &body)?;
+    let write = WriteCommand::new(project, dates.command(), &preconditions, &body);
+    let executed = execute_or_open(&app, write, OpenWith::Dates(dates)).await?;
+    let after = executed.committed.after.timeline.range();
+    let text = |end: fn(DateRange) -> chrono::NaiveDate| after.map(|range| end(range).to_string());
+    let body = TimelineBody {
+        project_id: project,
+        start_date: text(DateRange::start),
+        end_date: text(DateRange::end),
+        phases: executed.phases.clone(),
+        version: executed.committed.version,
+        position: executed.committed.position,
     };
-    given.await.unwrap_or_else(Failure::into_problem)
+    if opened(&executed) {
+        let response: Opened<TimelineBody> = executed.response(body).await?;
+        return Ok(response.into_response());
+    }
+    let response: Changed<TimelineBody> = executed.response(body).await?;
+    Ok(response.into_response())
 }
 
-/// Whether the command opened the timeline; an adoption opens one for the command that comes behind it.
-fn opened(done: &Executed) -> bool {
-    let events = &done.committed.events;
+/// Whether the command opened the timeline. An adoption opens one, too, but creates no phase.
+fn opened(executed: &Executed) -> bool {
+    let events = &executed.committed.events;
     events.iter().any(|event| matches!(event, TimelineEvent::TimelineOpened(_)))
         && events.iter().any(|event| matches!(event, TimelineEvent::PhaseCreated(_)))
-}
-
-/// Reschedules the timeline, or opens it if there is none.
-async fn give(
-    app: &AppState,
-    project: ProjectId,
-    days: Days,
-    envelope: &Preconditions,
-    body: &Value,
-) -> Result<Executed, Failure> {
-    let order = |command| WriteCommand {
-        project,
-        command,
-        opening: None,
-        envelope,
-        attempted: body,
-        fresh: BTreeSet::new(),
-    };
-    match carry_out(app, order(days.command())).await {
-        Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V16) => {}
-        done => return done,
-    }
-    if envelope.must_exist && envelope.expected.is_none() {
-        let found = project_view::current_project(app, project)
-            .await?
-            .ok_or_else(|| Failure::Missing(no_project(project)))?;
-        return Err(Failure::Stale(Box::new(Stale { current: found, attempted: body.clone() })));
-    }
-    let command = opening(project, days, envelope.new_id(0))?;
-    match carry_out(app, order(command)).await {
-        // Somebody else opened it meanwhile.
-        Err(Failure::Rules(broken)) if broken.refusal.breaks(Rule::V17) => {
-            carry_out(app, order(days.command())).await
-        }
-        done => done,
-    }
-}
-
-/// The command that opens a timeline with these days.
-pub(super) fn opening(
-    project_id: ProjectId,
-    days: Days,
-    default_phase_id: PhaseId,
-) -> Result<TimelineCommand, Failure> {
-    let (start, end) = (days.start_date, days.end_date);
-    let range = DateRange::new(start, end).map_err(|_| {
-        let refusal = Refusal::from(Violation {
-            rule: Rule::V21,
-            field: Rule::V21.field(),
-            message: format!("Project end date ({end}) must be after project start date ({start})"),
-            phase_id: None,
-        });
-        Failure::Rules(Box::new(RuleViolations { refusal, fresh: BTreeSet::new() }))
-    })?;
-    Ok(TimelineCommand::Open { project_id, range, default_phase_id })
 }

@@ -1,5 +1,5 @@
-//! Reads what was sent member by member, and notes what is wrong with its shape: the first [`MOST_FAULTS`] with their places,
-//! of the others how many there are. Types and messages are those that the planner's front end knows.
+//! Reads a body member by member, and collects all errors: the first [`MOST_FAULTS`] with their paths, the number of the others.
+//! Types and messages are those that the planner's front end knows.
 
 mod decimal;
 pub(crate) mod json;
@@ -10,27 +10,27 @@ use serde_json::{Map, Value};
 use std::str::FromStr;
 use uuid::Uuid;
 
-/// The most faults that one answer has. A person reads the first few, and a body of 1 MiB can have 300 000.
+/// The most errors of one response. A person reads the first few, and a body of 1 MiB can have 300 000.
 pub(crate) const MOST_FAULTS: usize = 100;
 
-/// One thing that is wrong with the shape of what was sent.
+/// One error in the form of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// Where: `body` or `path`, then names and indexes.
+    /// The path: `body` or `path`, then names and indexes.
     steps: Vec<String>,
-    /// What is wrong, for a person.
+    /// The message.
     pub(crate) message: String,
-    /// What is wrong, for a program.
+    /// The kind, for programs.
     pub(crate) kind: &'static str,
 }
 
 impl Fault {
-    /// The place as the planner's front end reads it: `body -> phases -> 0 -> name`.
+    /// The path as the planner's front end reads it: `body -> phases -> 0 -> name`.
     pub(crate) fn arrows(&self) -> String {
         self.steps.join(" -> ")
     }
 
-    /// The place as `phases[0].name`; nothing for the body itself.
+    /// The path as `phases[0].name`; none for the body itself.
     pub(crate) fn dotted(&self) -> Option<String> {
         let mut text = String::new();
         for step in self.steps.iter().skip(1) {
@@ -47,46 +47,46 @@ impl Fault {
     }
 }
 
-/// A place in what was sent.
+/// A path in a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JsonPath<'a> {
     above: Option<&'a JsonPath<'a>>,
-    step: Step<'a>,
+    step: PathStep<'a>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Step<'a> {
+enum PathStep<'a> {
     Name(&'a str),
     Index(usize),
 }
 
 impl<'a> JsonPath<'a> {
     /// The body as a whole.
-    pub(crate) const BODY: JsonPath<'static> = JsonPath { above: None, step: Step::Name("body") };
+    pub(crate) const BODY: JsonPath<'static> = JsonPath { above: None, step: PathStep::Name("body") };
     /// The path.
-    pub(crate) const PATH: JsonPath<'static> = JsonPath { above: None, step: Step::Name("path") };
+    pub(crate) const PATH: JsonPath<'static> = JsonPath { above: None, step: PathStep::Name("path") };
 
-    /// A member of what is here.
+    /// A member of the object at this path.
     pub(crate) const fn member(&'a self, name: &'a str) -> Self {
-        Self { above: Some(self), step: Step::Name(name) }
+        Self { above: Some(self), step: PathStep::Name(name) }
     }
 
-    /// An entry of the list that is here.
+    /// An entry of the list at this path.
     pub(crate) const fn entry(&'a self, index: usize) -> Self {
-        Self { above: Some(self), step: Step::Index(index) }
+        Self { above: Some(self), step: PathStep::Index(index) }
     }
 
     fn steps(&self) -> Vec<String> {
         let mut steps = self.above.map(JsonPath::steps).unwrap_or_default();
         steps.push(match self.step {
-            Step::Name(name) => name.to_owned(),
-            Step::Index(index) => index.to_string(),
+            PathStep::Name(name) => name.to_owned(),
+            PathStep::Index(index) => index.to_string(),
         });
         steps
     }
 }
 
-/// What was found wrong so far: the first [`MOST_FAULTS`], and how many came after them.
+/// The errors so far: the first [`MOST_FAULTS`], and the number of the others.
 #[derive(Debug, Default)]
 pub(crate) struct FieldErrors {
     found: Vec<Fault>,
@@ -94,13 +94,13 @@ pub(crate) struct FieldErrors {
 }
 
 /// A value that can be read from JSON.
-pub(crate) trait Shape: Sized {
-    /// The value; none if it cannot be read, which is noted.
+pub(crate) trait FromJson: Sized {
+    /// The value; none if it cannot be read, which is added to `faults`.
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self>;
 }
 
 impl FieldErrors {
-    /// Notes what is wrong.
+    /// Adds an error.
     pub(crate) fn note(&mut self, place: &JsonPath<'_>, kind: &'static str, message: impl Into<String>) {
         if self.found.len() < MOST_FAULTS {
             self.found.push(Fault { steps: place.steps(), message: message.into(), kind });
@@ -109,14 +109,14 @@ impl FieldErrors {
         }
     }
 
-    /// A single fault.
+    /// A single error.
     pub(crate) fn one(place: &JsonPath<'_>, kind: &'static str, message: impl Into<String>) -> Self {
         let mut faults = Self::default();
         faults.note(place, kind, message);
         faults
     }
 
-    /// `Err` with the faults, if there are any.
+    /// `Err` with the errors, if there are any.
     pub(crate) fn none_or<T>(self, read: Option<T>) -> Result<T, Self> {
         match read {
             Some(value) if self.found.is_empty() => Ok(value),
@@ -124,12 +124,12 @@ impl FieldErrors {
         }
     }
 
-    /// The first faults, at most [`MOST_FAULTS`].
+    /// The first errors, at most [`MOST_FAULTS`].
     pub(crate) fn first(&self) -> &[Fault] {
         &self.found
     }
 
-    /// How many faults there are beside [`Self::first`].
+    /// The number of errors beyond [`Self::first`].
     pub(crate) const fn more(&self) -> usize {
         self.more
     }
@@ -148,20 +148,20 @@ impl FieldErrors {
         members
     }
 
-    /// Notes members that nobody knows: a misspelt one would be passed over in silence.
+    /// Adds an error per unknown member: a misspelt one would be ignored silently.
     pub(crate) fn only(&mut self, members: &Map<String, Value>, place: &JsonPath<'_>, known: &[&str]) {
         for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
             if self.found.len() == MOST_FAULTS {
                 self.more += 1;
                 continue;
             }
-            let message = format!("Unknown member; there are {}", known.join(", "));
+            let message = format!("Unknown member; known members are {}", known.join(", "));
             self.note(&place.member(name), "extra_forbidden", message);
         }
     }
 
-    /// A member that must be there.
-    pub(crate) fn required<T: Shape>(
+    /// A required member.
+    pub(crate) fn required<T: FromJson>(
         &mut self,
         members: &Map<String, Value>,
         place: &JsonPath<'_>,
@@ -177,7 +177,7 @@ impl FieldErrors {
     }
 
     /// A member that may be absent or null.
-    pub(crate) fn optional<T: Shape>(
+    pub(crate) fn optional<T: FromJson>(
         &mut self,
         members: &Map<String, Value>,
         place: &JsonPath<'_>,
@@ -187,8 +187,8 @@ impl FieldErrors {
         T::read(value, &place.member(name), self)
     }
 
-    /// A member that may be absent; null is a value of its own.
-    pub(crate) fn given<T: Shape>(
+    /// A member that may be absent; null is a value.
+    pub(crate) fn given<T: FromJson>(
         &mut self,
         members: &Map<String, Value>,
         place: &JsonPath<'_>,
@@ -201,7 +201,7 @@ impl FieldErrors {
     }
 
     /// A member that may be absent, but not null.
-    pub(crate) fn stated<T: Shape>(
+    pub(crate) fn stated<T: FromJson>(
         &mut self,
         members: &Map<String, Value>,
         place: &JsonPath<'_>,
@@ -226,7 +226,7 @@ fn uuid(text: &str, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Uu
     }
 }
 
-impl Shape for Uuid {
+impl FromJson for Uuid {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         if let Value::String(text) = value {
             return uuid(text, place, faults);
@@ -236,19 +236,19 @@ impl Shape for Uuid {
     }
 }
 
-impl Shape for PhaseId {
+impl FromJson for PhaseId {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         Uuid::read(value, place, faults).map(Self::from)
     }
 }
 
-impl Shape for ProjectId {
+impl FromJson for ProjectId {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         Uuid::read(value, place, faults).map(Self::from)
     }
 }
 
-impl Shape for String {
+impl FromJson for String {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let text = value.as_str().map(ToOwned::to_owned);
         if text.is_none() {
@@ -258,7 +258,7 @@ impl Shape for String {
     }
 }
 
-impl Shape for i64 {
+impl FromJson for i64 {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let number = value.as_i64();
         if number.is_none() {
@@ -268,20 +268,20 @@ impl Shape for i64 {
     }
 }
 
-impl<T: Shape> Shape for Vec<T> {
+impl<T: FromJson> FromJson for Vec<T> {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let Some(list) = value.as_array() else {
             faults.note(place, "list_type", "Input should be a valid list");
             return None;
         };
         let read = list.iter().enumerate().map(|(index, value)| T::read(value, &place.entry(index), faults));
-        // All of them are read before one that is missing ends it.
+        // Reads all entries first, to collect the errors of all.
         let read: Vec<Option<T>> = read.collect();
         read.into_iter().collect()
     }
 }
 
-impl Shape for NaiveDate {
+impl FromJson for NaiveDate {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let Some(text) = value.as_str() else {
             faults.note(place, "date_type", "Input should be a valid date");
@@ -298,7 +298,7 @@ impl Shape for NaiveDate {
     }
 }
 
-/// A day as `YYYY-MM-DD`, or what is wrong with it.
+/// A date as `YYYY-MM-DD`, or the error message.
 fn day(text: &str) -> Result<NaiveDate, &'static str> {
     let bytes = text.as_bytes();
     if bytes.len() < 10 {
@@ -336,7 +336,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_day_is_a_day_of_the_calendar() {
+    fn a_date_is_a_date_of_the_calendar() {
         assert_eq!(day("2024-02-29").unwrap().to_string(), "2024-02-29");
         for (text, wrong) in [
             ("2024-1-1", "input is too short"),
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_noted_with_its_place() {
+    fn every_error_is_collected_with_its_path() {
         let faults = read(&json!([1, "x", null]));
         let places: Vec<String> = faults.first().iter().map(Fault::arrows).collect();
         assert_eq!(places, ["body -> 0", "body -> 1", "body -> 2"]);
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_faults_are_kept_and_the_others_are_counted() {
+    fn the_first_hundred_errors_are_kept_and_the_others_counted() {
         let faults = read(&Value::from(vec![Value::Null; 250]));
         assert_eq!((faults.first().len(), faults.more()), (100, 150));
         let members: Map<String, Value> = (0..130).map(|n| (format!("m{n}"), Value::Null)).collect();

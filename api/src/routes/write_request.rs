@@ -1,17 +1,16 @@
-//! What a request to change something brings along: its body, the version it has seen, its key, who and why.
+//! Extracts a request that writes: its body, its preconditions, its idempotency key and its metadata.
 
 mod unread;
 
 use super::error::Failure;
-use super::validate::{FieldErrors, JsonPath, Shape, json};
+use super::validate::{FieldErrors, FromJson, JsonPath, json};
 use crate::auth::Caller;
 use crate::problem::{Problem, bad_request, internal, not_json};
 use crate::request;
 use crate::state::AppState;
 use crate::work::{LARGE, aside_if};
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH};
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::{IdempotencyKey, Metadata};
@@ -25,9 +24,9 @@ use uuid::Uuid;
 
 /// The header of an idempotency key.
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// The header that says why a change is made.
+/// The header with the reason of a change.
 pub(crate) const REASON: &str = "phaseline-reason";
-/// The header that ties requests of one purpose together.
+/// The header with an id that related requests share.
 const CORRELATION: &str = "x-correlation-id";
 /// The header of the distributed trace (W3C Trace Context).
 const TRACE: &str = "traceparent";
@@ -36,29 +35,16 @@ const TRACE: &str = "traceparent";
 const LONGEST_REASON: usize = 500;
 /// The longest key, in bytes.
 const LONGEST_KEY: usize = 255;
-/// The longest correlation id that is taken.
+/// The longest correlation id; longer ones are ignored.
 const LONGEST_CORRELATION: usize = 128;
 
-/// No version of any timeline: what an entity tag means that is not one of ours.
+/// A version that no timeline has, for entity tags of another form.
 const NO_VERSION: i64 = -1;
 
-/// The namespace of ids that follow from an idempotency key.
+/// The namespace of ids that are derived from an idempotency key.
 const CREATED: Uuid = Uuid::from_u128(0x3f0c_8a5e_9b1d_4c67_a2f4_5d80_e1b7_c936);
 
-/// The one variable part of a path, as it was sent.
-#[derive(Debug)]
-pub(crate) struct Segment(pub(crate) String);
-
-impl FromRequestParts<AppState> for Segment {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Infallible> {
-        let path = Path::<String>::from_request_parts(parts, app).await;
-        Ok(Self(path.map(|Path(text)| text).unwrap_or_default()))
-    }
-}
-
-/// A request whose body is still to be read.
+/// A request whose body is not read yet.
 #[derive(Debug)]
 pub(crate) struct WriteRequest {
     method: Method,
@@ -79,46 +65,46 @@ impl FromRequest<AppState> for WriteRequest {
     }
 }
 
-/// A body that was read.
+/// The body of a request.
 #[derive(Debug)]
 pub(crate) struct Body {
-    /// What was sent.
+    /// The body as JSON.
     pub(crate) json: Arc<Value>,
-    /// The same in the form that two bodies share which say the same; only where a key needs it.
+    /// The canonical form, equal for equal JSON; empty unless the request has a key.
     canonical: Vec<u8>,
-    /// A large body keeps its place among those that are worked on at once until it is answered.
+    /// A large body holds its permit until the response.
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Body {
-    /// What a request without a body says.
+    /// The body of a request without one.
     pub(crate) fn none() -> Self {
         Self { json: Arc::new(Value::Null), canonical: b"null".to_vec(), _place: None }
     }
 }
 
-/// What a request to change something says beside its body.
+/// What a request that writes has beside its body.
 #[derive(Clone, Debug)]
 pub(crate) struct Preconditions {
-    /// Who, why, by what way.
+    /// Actor, reason and source for the log.
     pub(crate) metadata: Metadata,
-    /// The version that the caller has seen, if it says so.
+    /// The version that the request requires, if any.
     pub(crate) expected: Option<i64>,
-    /// Whether something must be there already: `If-Match: *`, or any version.
+    /// Whether a timeline must exist: `If-Match: *`, or any version.
     pub(crate) must_exist: bool,
     /// Its key.
     pub(crate) key: Option<IdempotencyKey>,
 }
 
 impl WriteRequest {
-    /// Reads the body, in which the route looks for a `T`; `faults` has what is wrong with the path. To be called when the
-    /// caller is known to have the right to what it asks for: a large body costs time and memory.
-    pub(crate) async fn read<T: Shape + Send + 'static>(
+    /// Reads the body as a `T`; `faults` has the errors of the path. To be called after authorization: a large body costs time and
+    /// memory.
+    pub(crate) async fn read<T: FromJson + Send + 'static>(
         &mut self,
         app: &AppState,
         mut faults: FieldErrors,
     ) -> Result<(T, Body), Failure> {
-        if !self.says_json() {
+        if !self.has_json_type() {
             return Err(not_json().into());
         }
         if !self.is_plain() {
@@ -126,7 +112,7 @@ impl WriteRequest {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "encoded_body",
                 "Encoded body",
-                "the service takes no Content-Encoding but identity: send the body as it is",
+                "the service supports no Content-Encoding but identity: send the body uncompressed",
             )
             .into());
         }
@@ -155,8 +141,8 @@ impl WriteRequest {
         Ok((read, Body { json: Arc::new(json), canonical, _place: place }))
     }
 
-    /// Whether the body is said to be JSON, in UTF-8; a client that says nothing means that.
-    fn says_json(&self) -> bool {
+    /// Whether the content type is JSON in UTF-8; a missing one counts as that.
+    fn has_json_type(&self) -> bool {
         let mut kinds = self.headers.get_all(CONTENT_TYPE).iter();
         let Some(kind) = kinds.next() else { return true };
         if kinds.next().is_some() {
@@ -171,7 +157,7 @@ impl WriteRequest {
                 .all(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8"))
     }
 
-    /// Whether the body is sent as it is, not compressed.
+    /// Whether the body is not compressed.
     fn is_plain(&self) -> bool {
         let encodings = self.headers.get_all(CONTENT_ENCODING).iter();
         encodings.into_iter().all(|encoding| {
@@ -180,8 +166,8 @@ impl WriteRequest {
         })
     }
 
-    /// What it says beside its body.
-    pub(crate) fn envelope(&self, caller: &Caller, body: &Body) -> Result<Preconditions, Box<Problem>> {
+    /// What it has beside its body.
+    pub(crate) fn preconditions(&self, caller: &Caller, body: &Body) -> Result<Preconditions, Box<Problem>> {
         let tag = self.one(IF_MATCH.as_str())?;
         let (expected, must_exist) = match tag {
             None => (None, false),
@@ -198,7 +184,7 @@ impl WriteRequest {
             reason: self.one(REASON)?.map(reason).transpose()?,
             source: Some("api".to_owned()),
             command_id: Some(Uuid::now_v7().to_string()),
-            correlation_id: self.sane(CORRELATION),
+            correlation_id: self.valid_id(CORRELATION),
             request_id: request::current_id().map(|id| id.to_string()),
             trace_id: self.headers.get(TRACE).and_then(|header| trace(header.to_str().ok()?)),
         };
@@ -210,26 +196,26 @@ impl WriteRequest {
         self.one(IDEMPOTENCY_KEY)?.map(key_text).transpose()
     }
 
-    /// A header that stands once, or not at all.
+    /// A header that may occur once.
     fn one(&self, name: &str) -> Result<Option<&[u8]>, Box<Problem>> {
         let mut values = self.headers.get_all(name).iter();
         let first = values.next();
         if values.next().is_some() {
             return Err(Box::new(bad_request(format!(
-                "the header {name} stands more than once: send it once"
+                "the header {name} occurs more than once: send it once"
             ))));
         }
         Ok(first.map(|value| value.as_bytes()))
     }
 
-    fn sane(&self, name: &str) -> Option<String> {
+    fn valid_id(&self, name: &str) -> Option<String> {
         let text = self.headers.get(name)?.to_str().ok()?;
         let fits = (1..=LONGEST_CORRELATION).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then(|| text.to_owned())
     }
 
-    /// Everything that a request asks for. Two bodies that say the same have the same.
+    /// A digest of the whole request; equal for equal JSON.
     fn fingerprint(&self, tag: &[u8], body: &Body) -> [u8; 32] {
         let mut hash = Sha256::new();
         for part in [self.method.as_str().as_bytes(), self.target.as_bytes(), tag, &body.canonical] {
@@ -240,21 +226,21 @@ impl WriteRequest {
     }
 }
 
-/// Whose a key is: of a subject of one issuer. As JSON, so that no choice of names is another's.
+/// The owner of a key: issuer and subject, as JSON so that no two owners have the same text.
 fn caller_scope(caller: &Caller) -> String {
     Value::from(vec![caller.issuer.clone().map_or(Value::Null, Value::from), caller.subject.clone().into()])
         .to_string()
 }
 
 impl Preconditions {
-    /// The key as it is kept: for each project by itself, so that a caller who is limited to one learns nothing of keys that
-    /// the same subject used on others.
+    /// The key as it is stored: per project, so that a caller that is limited to one learns nothing about keys that the same
+    /// subject used for others.
     pub(crate) fn key_for(&self, project: ProjectId) -> Option<IdempotencyKey> {
         self.key.clone().map(|key| IdempotencyKey { scope: format!("{project} {}", key.scope), ..key })
     }
 
-    /// The id for the phase at a place of the request: with a key always the same one, so that a request that is sent again
-    /// creates the phases that it created.
+    /// The id of the new phase at an index of the request. With a key it is always the same, so that a repeated request creates the
+    /// same phases.
     pub(crate) fn new_id(&self, index: usize) -> PhaseId {
         let Some(key) = &self.key else { return PhaseId::random() };
         let mut name = Vec::new();
@@ -267,7 +253,7 @@ impl Preconditions {
     }
 }
 
-/// JSON with its members in order and no spaces.
+/// Writes JSON with sorted members and without spaces.
 fn canonical(value: &Value, text: &mut Vec<u8>) {
     let quoted = |name: &str| Value::from(name).to_string();
     match value {
@@ -299,10 +285,10 @@ fn canonical(value: &Value, text: &mut Vec<u8>) {
     }
 }
 
-/// The version that an entity tag names. A well-formed tag that is not one of ours is no version of anything.
+/// The version in an entity tag; [`NO_VERSION`] for a well-formed tag of another form.
 fn version(tag: &[u8]) -> Result<i64, Box<Problem>> {
     let wrong = || {
-        Box::new(bad_request("If-Match takes one entity tag as an answer's ETag had it, such as \"7\", or *"))
+        Box::new(bad_request("If-Match must be one entity tag from a response's ETag, such as \"7\", or *"))
     };
     let text = std::str::from_utf8(tag).map_err(|_| wrong())?.trim();
     let (weak, quoted) = match text.strip_prefix("W/") {
@@ -321,7 +307,7 @@ fn version(tag: &[u8]) -> Result<i64, Box<Problem>> {
 fn key_text(key: &[u8]) -> Result<String, Box<Problem>> {
     let fits = (1..=LONGEST_KEY).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);
     if !fits {
-        let detail = format!("Idempotency-Key takes 1 to {LONGEST_KEY} visible ASCII characters");
+        let detail = format!("Idempotency-Key must have 1 to {LONGEST_KEY} visible ASCII characters");
         return Err(Box::new(bad_request(detail)));
     }
     Ok(String::from_utf8_lossy(key).into_owned())
@@ -330,7 +316,9 @@ fn key_text(key: &[u8]) -> Result<String, Box<Problem>> {
 fn reason(text: &[u8]) -> Result<String, Box<Problem>> {
     let text = std::str::from_utf8(text).ok().filter(|text| text.chars().count() <= LONGEST_REASON);
     text.map(ToOwned::to_owned).ok_or_else(|| {
-        Box::new(bad_request(format!("Phaseline-Reason takes UTF-8, at most {LONGEST_REASON} characters")))
+        Box::new(bad_request(format!(
+            "Phaseline-Reason must be UTF-8 of at most {LONGEST_REASON} characters"
+        )))
     })
 }
 
@@ -349,7 +337,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn an_entity_tag_is_a_version_or_none_of_ours() {
+    fn an_entity_tag_is_a_version_or_matches_none() {
         for (tag, number) in
             [("\"7\"", 7), ("\"0\"", 0), ("W/\"7\"", -1), ("\"07\"", -1), ("\"x\"", -1), ("\"-3\"", -1)]
         {
@@ -361,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_that_say_the_same_are_written_alike() {
+    fn equal_json_has_one_canonical_form() {
         let mut text = Vec::new();
         let body: Value = serde_json::from_str(r#"{ "b": [1, "x"], "a": {"d": null, "c": 0.10} }"#).unwrap();
         canonical(&body, &mut text);
@@ -372,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_known_by_its_id() {
+    fn the_trace_id_is_read_from_traceparent() {
         let id = "4bf92f3577b34da6a3ce929d0e0e4736";
         assert_eq!(trace(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(), Some(id));
         for odd in ["", "00", "00-xyz-1-1", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"] {

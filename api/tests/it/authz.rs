@@ -1,6 +1,6 @@
 //! Which route needs what: each without a token, without its scope, and for another project.
 
-use crate::desk::{Desk, new_entry};
+use crate::fixture::{ServiceFixture, new_entry};
 use crate::service::{self, in_seconds, token};
 use http::Method;
 use serde_json::{Value, json};
@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 #[tokio::test]
 async fn every_route_needs_its_scope_and_its_project() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let phase = desk.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
-    let (table, events) = (desk.table().await, desk.events().await);
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+    let (table, events) = (fixture.table().await, fixture.events().await);
     let days = json!({ "start_date": "2030-01-01", "end_date": "2030-01-02" });
     let batch = json!({ "phases": [new_entry("A", "2030-01-01", "2030-01-02")] });
     let name = json!({ "name": "A" });
@@ -36,14 +36,14 @@ async fn every_route_needs_its_scope_and_its_project() {
     let elsewhere = json!({ "sub": "eve", "exp": in_seconds(600), "scope": service::EVERYTHING,
         "projects": [Uuid::new_v4()] });
     for (method, path, body, scope) in routes {
-        let ask = || desk.service.client.ask(method.clone(), &path).json(body);
+        let ask = || fixture.service.client.ask(method.clone(), &path).json(body);
         ask().send().await.is(401);
         let others: Vec<&str> = service::EVERYTHING.split(' ').filter(|other| *other != scope).collect();
-        let lacking = ask().bearer(&desk.service.token(&others.join(" "))).send().await.is(403);
+        let lacking = ask().bearer(&fixture.service.token(&others.join(" "))).send().await.is(403);
         assert!(lacking.header("www-authenticate").contains(scope), "{method} {path}");
         // A phase of another project is not there; a project of others is denied.
         let hidden = if path.starts_with(&of_phase) { 404 } else { 403 };
         ask().bearer(&token(&elsewhere)).send().await.is(hidden);
     }
-    assert_eq!((desk.table().await, desk.events().await), (table, events));
+    assert_eq!((fixture.table().await, fixture.events().await), (table, events));
 }

@@ -1,7 +1,7 @@
 //! Requests that ask for more than they are worth: bodies of 1 MiB with nothing but faults, lists without end, work for projects
 //! that the caller has no right to.
 
-use crate::desk::{Desk, day, new_entry};
+use crate::fixture::{ServiceFixture, day, new_entry};
 use crate::service::{self, Service, in_seconds, settings, token};
 use phaseline_api::settings::Settings;
 use serde_json::{Value, json};
@@ -22,38 +22,39 @@ fn faults(answer: &Value) -> (usize, &Value) {
 }
 
 #[tokio::test]
-async fn a_hundred_faults_are_shown_and_the_others_are_counted() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
+async fn the_first_hundred_errors_are_listed_and_the_others_counted() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
     let check = format!("/projects/{project}/phases/validate");
     let batch = format!("/projects/{project}/phases/batch");
     let empty = vec![json!({}); 1000];
-    let answer = desk.post(&check, &json!(empty)).send().await.is(422).json();
+    let answer = fixture.post(&check, &json!(empty)).send().await.is(422).json();
     assert_eq!(faults(&answer), (100, &json!(3 * 1000 - 100)));
-    let answer = desk.post(&batch, &json!({ "phases": empty })).send().await.is(422).json();
+    let answer = fixture.post(&batch, &json!({ "phases": empty })).send().await.is(422).json();
     assert_eq!(faults(&answer), (100, &json!(6 * 1000 - 100)));
     // The planner's answers keep their members where there is nothing to count.
-    let answer = desk.post(&check, &json!([{}])).send().await.is(422).json();
+    let answer = fixture.post(&check, &json!([{}])).send().await.is(422).json();
     assert_eq!(faults(&answer), (3, &Value::Null));
 
     let wide: serde_json::Map<String, Value> = (0..500).map(|n| (format!("m{n}"), json!(n))).collect();
-    let answer = desk.post(&format!("/projects/{project}/phases"), &json!(wide)).send().await.is(422).json();
+    let answer =
+        fixture.post(&format!("/projects/{project}/phases"), &json!(wide)).send().await.is(422).json();
     assert_eq!(answer["errors"].as_array().unwrap().len(), 100);
     assert_eq!(answer["more_errors"], 500 + 3 - 100);
-    let answer = desk.post(&format!("/projects/{project}/phases"), &json!({})).send().await.is(422).json();
+    let answer = fixture.post(&format!("/projects/{project}/phases"), &json!({})).send().await.is(422).json();
     assert_eq!((answer["errors"].as_array().unwrap().len(), &answer["more_errors"]), (3, &Value::Null));
 }
 
 #[tokio::test]
-async fn a_hundred_broken_rules_are_shown_and_the_others_are_counted() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
+async fn the_first_hundred_violations_are_listed_and_the_others_counted() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
     let phases = vec![new_entry("", "2030-01-01", "2030-01-02"); 300];
-    let refused = desk.batch(&project, &phases).await.is(422).json();
-    let checked = desk.post(&format!("/projects/{project}/phases/validate"), &json!(phases)).send().await;
+    let refused = fixture.batch(&project, &phases).await.is(422).json();
+    let checked = fixture.post(&format!("/projects/{project}/phases/validate"), &json!(phases)).send().await;
     let checked = checked.is(200).json();
     let body = json!({ "replace": { "phases": phases } });
-    let foreseen = desk.post(&format!("/projects/{project}/timeline/preview"), &body).send().await;
+    let foreseen = fixture.post(&format!("/projects/{project}/timeline/preview"), &body).send().await;
     let foreseen = foreseen.is(200).json();
     for answer in [&refused, &checked, &foreseen] {
         assert_eq!(answer["errors"].as_array().unwrap().len(), 100);
@@ -62,11 +63,11 @@ async fn a_hundred_broken_rules_are_shown_and_the_others_are_counted() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_longer_than_the_bound_is_refused_by_its_name_wherever_it_stands() {
-    let desk = Desk::start().await;
-    let service = Service::over(&desk.database, Settings { max_phases: 3, ..settings() }).await;
-    let desk = Desk { service, ..desk };
-    let project = desk.project().await;
+async fn a_list_over_the_limit_is_refused_by_name_at_any_depth() {
+    let fixture = ServiceFixture::start().await;
+    let service = Service::over(&fixture.database, Settings { max_phases: 3, ..settings() }).await;
+    let fixture = ServiceFixture { service, ..fixture };
+    let project = fixture.project().await;
     let ids = |count: usize| vec![Uuid::nil(); count];
     let phases = |count: usize| vec![new_entry("A", "2030-01-01", "2030-01-02"); count];
     let routes = |count: usize| {
@@ -80,7 +81,7 @@ async fn a_list_that_is_longer_than_the_bound_is_refused_by_its_name_wherever_it
     };
     let message = "List should have at most 3 items (max_phases)";
     for (path, body, place) in routes(4) {
-        let answer = desk.post(&format!("/projects/{project}/{path}"), &body).send().await.is(422).json();
+        let answer = fixture.post(&format!("/projects/{project}/{path}"), &body).send().await.is(422).json();
         let fault = if answer["success"] == false {
             &answer["error"]["details"]["field_errors"][0]
         } else {
@@ -89,21 +90,21 @@ async fn a_list_that_is_longer_than_the_bound_is_refused_by_its_name_wherever_it
         assert_eq!((&fault["field"], &fault["message"]), (&json!(place), &json!(message)), "{path}");
     }
     for (path, body, _) in routes(3) {
-        let answer = desk.post(&format!("/projects/{project}/{path}"), &body).send().await;
+        let answer = fixture.post(&format!("/projects/{project}/{path}"), &body).send().await;
         assert!(!answer.text().contains("max_phases"), "{path}: {}", answer.text());
     }
 }
 
 #[tokio::test]
-async fn a_body_of_a_mebibyte_of_faults_costs_about_as_much_as_one_of_a_list_that_is_just_too_long() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
+async fn a_body_full_of_errors_costs_about_as_much_as_a_list_over_the_limit() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
     let check = format!("/projects/{project}/phases/validate");
     let batch = format!("/projects/{project}/phases/batch");
     let send = async |path: &str, body: String| {
         assert!(body.len() < 1024 * 1024);
         let began = Instant::now();
-        let answer = desk.post(path, &Value::Null).body(body).send().await.is(422);
+        let answer = fixture.post(path, &Value::Null).body(body).send().await.is(422);
         assert!(answer.body.len() < 1000, "{}", answer.text());
         assert!(answer.text().contains("max_phases"), "{}", answer.text());
         began.elapsed()
@@ -133,8 +134,8 @@ async fn a_body_of_a_mebibyte_of_faults_costs_about_as_much_as_one_of_a_list_tha
 }
 
 /// Sends the head of a request whose body never comes, and reads the status of the answer.
-async fn status_without_body(desk: &Desk, method: &str, path: &str, token: &str) -> String {
-    let mut raw = TcpStream::connect(desk.service.client.address()).await.unwrap();
+async fn status_without_body(fixture: &ServiceFixture, method: &str, path: &str, token: &str) -> String {
+    let mut raw = TcpStream::connect(fixture.service.client.address()).await.unwrap();
     let head = format!(
         "{method} /api/v1{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
          Content-Length: 1000000\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: k\r\n\r\n"
@@ -148,13 +149,13 @@ async fn status_without_body(desk: &Desk, method: &str, path: &str, token: &str)
 
 #[tokio::test]
 async fn who_has_no_right_to_it_is_refused_before_the_body_is_there() {
-    let desk = Desk::start().await;
-    let (project, other) = (desk.project().await, desk.projects(2).await.swap_remove(1));
-    let phase = desk.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+    let fixture = ServiceFixture::start().await;
+    let (project, other) = (fixture.project().await, fixture.projects(2).await.swap_remove(1));
+    let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
     let of_other = token(
         &json!({ "sub": "eve", "exp": in_seconds(600), "scope": service::EVERYTHING, "projects": [other] }),
     );
-    let reader = desk.service.token("history:read");
+    let reader = fixture.service.token("history:read");
     for (method, path, status) in [
         ("POST", format!("/projects/{project}/phases"), "403"),
         ("POST", format!("/projects/{project}/phases/batch"), "403"),
@@ -165,18 +166,18 @@ async fn who_has_no_right_to_it_is_refused_before_the_body_is_there() {
         ("PATCH", format!("/phases/{phase}"), "404"),
         ("DELETE", format!("/phases/{phase}"), "404"),
     ] {
-        assert_eq!(status_without_body(&desk, method, &path, "none").await, "401", "{method} {path}");
-        assert_eq!(status_without_body(&desk, method, &path, &reader).await, "403", "{method} {path}");
-        assert_eq!(status_without_body(&desk, method, &path, &of_other).await, status, "{method} {path}");
+        assert_eq!(status_without_body(&fixture, method, &path, "none").await, "401", "{method} {path}");
+        assert_eq!(status_without_body(&fixture, method, &path, &reader).await, "403", "{method} {path}");
+        assert_eq!(status_without_body(&fixture, method, &path, &of_other).await, status, "{method} {path}");
     }
 }
 
 #[tokio::test]
 async fn a_client_that_is_still_sending_sees_its_refusal_and_may_go_on() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
     let body = list("{}", 300_000);
-    let mut raw = TcpStream::connect(desk.service.client.address()).await.unwrap();
+    let mut raw = TcpStream::connect(fixture.service.client.address()).await.unwrap();
     let head = format!(
         "POST /api/v1/projects/{project}/phases/validate HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
         body.len()
@@ -197,10 +198,10 @@ fn processor_time() -> Duration {
 
 /// One thread serves everything here: while it works on one request it can do nothing else.
 #[tokio::test(flavor = "current_thread")]
-async fn the_thread_that_serves_all_others_does_not_work_through_a_large_request() {
-    let desk = Desk::start().await;
+async fn a_large_request_does_not_block_a_worker_thread() {
+    let fixture = ServiceFixture::start().await;
     let project = Uuid::new_v4().to_string();
-    desk.make_project(&project, "'2010-01-01', '2023-09-09'").await;
+    fixture.make_project(&project, "'2010-01-01', '2023-09-09'").await;
     let days = (0..5000).map(|n| day(&json!("2010-01-01"), n));
     let phases: Vec<Value> = days.map(|day| new_entry("A phase of one day", &day, &day)).collect();
     let body = json!({ "phases": phases }).to_string();
@@ -210,7 +211,7 @@ async fn the_thread_that_serves_all_others_does_not_work_through_a_large_request
     assert_eq!(read["phases"].as_array().unwrap().len(), 5000);
 
     let mut longest = Duration::ZERO;
-    let mut asking = Box::pin(desk.batch_of_text(&project, body).send());
+    let mut asking = Box::pin(fixture.batch_of_text(&project, body).send());
     let answer = loop {
         let began = processor_time();
         tokio::select! {

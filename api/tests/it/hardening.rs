@@ -1,6 +1,6 @@
 //! Requests that mean harm, or cannot be read in one way only: each is refused, and says why.
 
-use crate::desk::{Desk, new_entry};
+use crate::fixture::{ServiceFixture, new_entry};
 use crate::service::{EVERYTHING, Service, in_seconds, settings, token};
 use phaseline_api::auth::Auth;
 use phaseline_api::settings::Settings;
@@ -61,9 +61,9 @@ async fn without_tokens_a_page_of_another_site_can_neither_write_nor_read() {
 /// With tokens a page of another site has nothing to send along; a front end on another host is one.
 #[tokio::test]
 async fn with_tokens_any_origin_may_ask() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let ask = desk.get(&format!("/projects/{project}/phases"));
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let ask = fixture.get(&format!("/projects/{project}/phases"));
     ask.header("origin", "https://planner.example")
         .header("sec-fetch-site", "cross-site")
         .send()
@@ -101,11 +101,11 @@ async fn a_request_names_one_host_and_no_user() {
 }
 
 #[tokio::test]
-async fn every_answer_tells_a_browser_to_keep_nothing_to_guess_nothing_and_to_frame_nothing() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let list = desk.get(&format!("/projects/{project}/phases"));
-    let client = &desk.service.client;
+async fn every_response_forbids_caching_sniffing_and_framing() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let list = fixture.get(&format!("/projects/{project}/phases"));
+    let client = &fixture.service.client;
     for answer in [
         list.send().await.is(200),
         client.get("/nowhere").send().await.is(404),
@@ -181,12 +181,12 @@ async fn the_page_is_kept_compressed_and_unpacked_for_those_who_want_it_so() {
 
 #[tokio::test]
 async fn a_body_that_can_be_read_in_two_ways_is_refused() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let phase = desk.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
     let path = format!("/api/v1/phases/{phase}");
     let patch = |kind: &str| {
-        let ask = desk.service.client.patch(&path).bearer(&desk.token).header("content-type", kind);
+        let ask = fixture.service.client.patch(&path).bearer(&fixture.token).header("content-type", kind);
         ask.body(r#"{"name":"A"}"#)
     };
     for kind in
@@ -203,58 +203,58 @@ async fn a_body_that_can_be_read_in_two_ways_is_refused() {
     for kind in ["application/json;charset=UTF-8", "application/merge-patch+json; charset=\"utf-8\""] {
         patch(kind).header("content-encoding", "identity").send().await.is(200);
     }
-    let events = desk.events().await;
-    let twice = desk.patch(&format!("/phases/{phase}"), &Value::Null).body(r#"{"name":"B","name":"C"}"#);
+    let events = fixture.events().await;
+    let twice = fixture.patch(&format!("/phases/{phase}"), &Value::Null).body(r#"{"name":"B","name":"C"}"#);
     let problem = twice.send().await.is(422).json();
-    assert!(problem["errors"][0]["message"].as_str().unwrap().contains("stands twice"), "{problem}");
+    assert!(problem["errors"][0]["message"].as_str().unwrap().contains("appears twice"), "{problem}");
     let batch = format!("/projects/{project}/phases/batch");
     let list = r#"{"phases":[{"name":"A","name":"B"}]}"#;
-    let refused = desk.post(&batch, &Value::Null).body(list).send().await.is(422).json();
+    let refused = fixture.post(&batch, &Value::Null).body(list).send().await.is(422).json();
     let said = &refused["error"]["details"]["field_errors"][0];
     assert_eq!(said["type"], "json_invalid", "{refused}");
-    assert!(said["message"].as_str().unwrap().contains("stands twice"), "{refused}");
-    assert_eq!(desk.events().await, events);
+    assert!(said["message"].as_str().unwrap().contains("appears twice"), "{refused}");
+    assert_eq!(fixture.events().await, events);
 }
 
 /// The planner takes such names, and its front end gets what it sent; a name that is given to one phase must be seen.
 #[tokio::test]
 async fn a_name_that_cannot_be_seen_is_taken_from_the_planner_only() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let mut entries = desk.entries(&project).await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let mut entries = fixture.entries(&project).await;
     entries[0]["name"] = json!("\u{200b}");
-    let listed = desk.batch(&project, &entries).await.is(200).json();
+    let listed = fixture.batch(&project, &entries).await.is(200).json();
     assert_eq!(listed[0]["name"], "\u{200b}");
     let phase = format!("/phases/{}", listed[0]["id"].as_str().unwrap());
     // It keeps its name while other things change.
-    desk.patch(&phase, &json!({ "description": "new", "name": "\u{200b}" })).send().await.is(200);
+    fixture.patch(&phase, &json!({ "description": "new", "name": "\u{200b}" })).send().await.is(200);
     let other = format!("/phases/{}", listed[1]["id"].as_str().unwrap());
     let start = &listed[1]["start_date"];
     let create = json!({ "name": "\u{202e}\u{2066}", "start_date": start, "end_date": start });
     for refused in [
-        desk.patch(&other, &json!({ "name": "\u{200b}" })).send().await,
-        desk.post(&format!("/projects/{project}/phases"), &create).send().await,
+        fixture.patch(&other, &json!({ "name": "\u{200b}" })).send().await,
+        fixture.post(&format!("/projects/{project}/phases"), &create).send().await,
     ] {
         let problem = refused.is(422).json();
         assert_eq!(problem["errors"][0]["rule"], "V26", "{problem}");
     }
     let preview = json!({ "change": { "phase_id": listed[1]["id"], "name": "\u{feff}" } });
     let said =
-        desk.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();
+        fixture.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();
     assert_eq!((&said["valid"], &said["errors"][0]["rule"]), (&json!(false), &json!("V26")), "{said}");
 }
 
 /// Rows that others wrote are taken in with the names that they have, and come back with them.
 #[tokio::test]
 async fn a_row_with_such_a_name_is_adopted() {
-    let desk = Desk::start().await;
+    let fixture = ServiceFixture::start().await;
     let project = "6f9619ff-8b86-d011-b42d-00c04fc964f1";
-    desk.copy_project(&desk.project().await, project).await;
-    desk.sql(&format!("UPDATE project_phases SET name = U&'\\200B' WHERE project_id = '{project}'")).await;
-    let phases = desk.phases(project).await;
+    fixture.copy_project(&fixture.project().await, project).await;
+    fixture.sql(&format!("UPDATE project_phases SET name = U&'\\200B' WHERE project_id = '{project}'")).await;
+    let phases = fixture.phases(project).await;
     let path = format!("/phases/{}", phases[0]["id"].as_str().unwrap());
-    desk.patch(&path, &json!({ "description": "adopted" })).send().await.is(200);
-    assert_eq!(desk.phases(project).await[0]["name"], "\u{200b}");
+    fixture.patch(&path, &json!({ "description": "adopted" })).send().await.is(200);
+    assert_eq!(fixture.phases(project).await[0]["name"], "\u{200b}");
 }
 
 fn of(claims: &Value) -> String {
@@ -267,14 +267,14 @@ fn of(claims: &Value) -> String {
 
 #[tokio::test]
 async fn a_key_belongs_to_a_subject_of_one_issuer_and_to_one_project() {
-    let desk = Desk::start().await;
-    let projects = desk.projects(2).await;
+    let fixture = ServiceFixture::start().await;
+    let projects = fixture.projects(2).await;
     let path = async |project: &str| {
-        format!("/api/v1/phases/{}", desk.phases(project).await[0]["id"].as_str().unwrap())
+        format!("/api/v1/phases/{}", fixture.phases(project).await[0]["id"].as_str().unwrap())
     };
     let (one, two) = (path(&projects[0]).await, path(&projects[1]).await);
     let rename = async |token: &str, path: &str, name: &str| {
-        let ask = desk.service.client.patch(path).bearer(token).header("idempotency-key", "k");
+        let ask = fixture.service.client.patch(path).bearer(token).header("idempotency-key", "k");
         ask.json(&json!({ "name": name })).send().await
     };
     let here = of(&json!({ "iss": "https://here.example" }));
@@ -295,20 +295,21 @@ async fn a_key_belongs_to_a_subject_of_one_issuer_and_to_one_project() {
 /// Such a change costs a caller nothing, and would fill the table of keys with rows.
 #[tokio::test]
 async fn keys_of_changes_that_changed_nothing_are_kept_up_to_a_bound() {
-    let desk = Desk::start().await;
-    desk.sql(
+    let fixture = ServiceFixture::start().await;
+    fixture.sql(
         "INSERT INTO phaseline.idempotency_keys (scope, key, login, fingerprint, stream_id, version, events, recorded_at)
          SELECT scope, 'k' || n, 'api', '', gen_random_uuid(), 9, events, now() - n * interval '1 s'
            FROM generate_series(1, 1500) n, (VALUES ('idle', 0), ('busy', 1), ('other', 0)) AS whose (scope, events)
           WHERE scope <> 'other' OR n <= 10",
     )
     .await;
-    assert_eq!(desk.number("SELECT phaseline.forget_idempotency_keys()").await, 500);
+    assert_eq!(fixture.number("SELECT phaseline.forget_idempotency_keys()").await, 500);
     let kept = "SELECT string_agg(scope || ' ' || count, ', ' ORDER BY scope) FROM
                   (SELECT scope, count(*) FROM phaseline.idempotency_keys GROUP BY scope) n";
-    assert_eq!(desk.text(kept).await, "busy 1500, idle 1000, other 10");
+    assert_eq!(fixture.text(kept).await, "busy 1500, idle 1000, other 10");
     assert_eq!(
-        desk.number("SELECT count(*) FROM phaseline.idempotency_keys WHERE key = 'k1' AND scope = 'idle'")
+        fixture
+            .number("SELECT count(*) FROM phaseline.idempotency_keys WHERE key = 'k1' AND scope = 'idle'")
             .await,
         1
     );

@@ -40,7 +40,7 @@ async fn a_service_over_a_migrated_database_is_ready() {
 }
 
 #[tokio::test]
-async fn a_database_that_was_never_migrated_or_was_rolled_back_is_named_and_ready_once_it_is() {
+async fn an_unmigrated_database_is_reported_until_it_is_migrated() {
     // The roles belong to the whole server; they are there once any of its databases was migrated.
     drop(migrated());
     let database = legacy();
@@ -120,7 +120,7 @@ async fn connections_have_the_rights_of_the_role_and_an_end_to_all_waiting() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_down_at_first_and_restarted_later_is_found_again_each_time() {
+async fn the_service_reconnects_to_a_database_that_was_down_or_restarted() {
     let cluster = TestCluster::start(TestOptions::default());
     let database = cluster.database();
     crate::service::build(database.url(), true);
@@ -144,7 +144,7 @@ async fn a_database_that_is_down_at_first_and_restarted_later_is_found_again_eac
 
 /// Also where the service started before it could know.
 #[tokio::test]
-async fn a_superusers_connection_is_refused_where_the_tables_belong_to_another_role() {
+async fn a_superuser_is_refused_where_the_tables_belong_to_another_role() {
     let database = migrated();
     let owner = format!("owner_of_{}", database.name());
     database.psql(&format!("CREATE ROLE {owner}; ALTER TABLE projects OWNER TO {owner}"));
@@ -156,7 +156,7 @@ async fn a_superusers_connection_is_refused_where_the_tables_belong_to_another_r
 }
 
 #[tokio::test]
-async fn the_pool_and_the_log_are_measured_and_the_oldest_snapshot_where_it_can_be() {
+async fn metrics_include_pool_log_and_oldest_snapshot_if_readable() {
     let database = migrated();
     let service = Service::over(&database, Settings { max_connections: 3, ..settings() }).await;
     let metrics = service.client.get("/metrics").send().await.is(200).text();
@@ -186,7 +186,7 @@ async fn the_pool_and_the_log_are_measured_and_the_oldest_snapshot_where_it_can_
 }
 
 #[tokio::test]
-async fn the_description_is_of_openapi_3_1_and_the_page_needs_nothing_from_elsewhere() {
+async fn the_description_is_openapi_3_1_and_the_page_is_self_contained() {
     let service = Service::start().await;
     let description = service.client.get("/openapi.json").send().await.is(200).json();
     assert_eq!(description["openapi"], "3.1.0");

@@ -1,16 +1,16 @@
 //! Who changed what: page by page, for projects and phases, those that are gone among them.
 
-use crate::desk::Desk;
+use crate::fixture::ServiceFixture;
 use crate::service::{self, in_seconds, token};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// All entries, walked by the links of the answers.
-async fn walk(desk: &Desk, path: &str) -> Vec<Value> {
+async fn walk(fixture: &ServiceFixture, path: &str) -> Vec<Value> {
     let mut all = Vec::new();
     let mut next = format!("/api/v1{path}");
     for _ in 0..100 {
-        let answer = desk.service.client.get(&next).bearer(&desk.token).send().await.is(200);
+        let answer = fixture.service.client.get(&next).bearer(&fixture.token).send().await.is(200);
         let page = answer.json();
         let entries = page["entries"].as_array().unwrap();
         all.extend(entries.iter().cloned());
@@ -30,11 +30,11 @@ async fn walk(desk: &Desk, path: &str) -> Vec<Value> {
 }
 
 /// Renames the first phase so many times.
-async fn rename(desk: &Desk, project: &str, times: usize) -> String {
-    let phase = desk.phases(project).await[0]["id"].as_str().unwrap().to_owned();
+async fn rename(fixture: &ServiceFixture, project: &str, times: usize) -> String {
+    let phase = fixture.phases(project).await[0]["id"].as_str().unwrap().to_owned();
     for time in 0..times {
         let body = json!({ "name": format!("Name {time}") });
-        let ask = desk.patch(&format!("/phases/{phase}"), &body);
+        let ask = fixture.patch(&format!("/phases/{phase}"), &body);
         ask.header("Phaseline-Reason", "because").send().await.is(200);
     }
     phase
@@ -42,32 +42,32 @@ async fn rename(desk: &Desk, project: &str, times: usize) -> String {
 
 #[tokio::test]
 async fn pages_of_any_size_walk_everything_once_either_way() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let phase = rename(&desk, &project, 7).await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phase = rename(&fixture, &project, 7).await;
     let last =
-        desk.number(&format!(
+        fixture.number(&format!(
             "SELECT max(version) FROM phaseline.events WHERE stream_type = 'Timeline' AND stream_id = '{project}'"
         ))
         .await;
-    let whole = desk.get(&format!("/projects/{project}/history")).send().await.is(200);
+    let whole = fixture.get(&format!("/projects/{project}/history")).send().await.is(200);
     assert_eq!(whole.header("etag"), format!("\"{last}\""));
     let whole = whole.json()["entries"].as_array().unwrap().clone();
     let versions: Vec<i64> = whole.iter().map(|entry| entry["version"].as_i64().unwrap()).collect();
     assert_eq!(versions, (1..=last).collect::<Vec<_>>());
     // Who it was is the token's word, and the login the database's.
-    let login = desk.database.psql("SELECT session_user");
+    let login = fixture.database.psql("SELECT session_user");
     assert!(whole.iter().all(|entry| entry["login"] == login.trim()), "{whole:?}");
     let mut backwards = whole.clone();
     backwards.reverse();
     for limit in [1, 3, last, 500] {
-        assert_eq!(walk(&desk, &format!("/projects/{project}/history?limit={limit}")).await, whole);
+        assert_eq!(walk(&fixture, &format!("/projects/{project}/history?limit={limit}")).await, whole);
         let path = format!("/projects/{project}/history?order=desc&limit={limit}");
-        assert_eq!(walk(&desk, &path).await, backwards);
+        assert_eq!(walk(&fixture, &path).await, backwards);
     }
     let of_phase: Vec<Value> =
         whole.iter().filter(|entry| entry["phase_id"] == phase.as_str()).cloned().collect();
-    assert_eq!(walk(&desk, &format!("/phases/{phase}/history?limit=2")).await, of_phase);
+    assert_eq!(walk(&fixture, &format!("/phases/{phase}/history?limit=2")).await, of_phase);
     let newest = of_phase.last().unwrap();
     assert_eq!(newest["changes"], json!([{ "field": "name", "before": "Name 5", "after": "Name 6" }]));
     assert_eq!(
@@ -78,14 +78,14 @@ async fn pages_of_any_size_walk_everything_once_either_way() {
 
 #[tokio::test]
 async fn a_walk_is_not_disturbed_by_what_is_changed_meanwhile() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    rename(&desk, &project, 3).await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    rename(&fixture, &project, 3).await;
     let first =
-        desk.get(&format!("/projects/{project}/history?order=desc&limit=2")).send().await.is(200).json();
-    rename(&desk, &project, 2).await;
+        fixture.get(&format!("/projects/{project}/history?order=desc&limit=2")).send().await.is(200).json();
+    rename(&fixture, &project, 2).await;
     let cursor = first["next_cursor"].as_str().unwrap();
-    let second = desk
+    let second = fixture
         .get(&format!("/projects/{project}/history?limit=500&cursor={cursor}"))
         .send()
         .await
@@ -102,12 +102,12 @@ async fn a_walk_is_not_disturbed_by_what_is_changed_meanwhile() {
 }
 
 #[tokio::test]
-async fn cursors_of_others_and_odd_queries_are_refused() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let other = desk.projects(2).await.swap_remove(1);
+async fn foreign_cursors_and_invalid_queries_are_refused() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let other = fixture.projects(2).await.swap_remove(1);
     let path = format!("/projects/{project}/history");
-    let page = desk.get(&format!("{path}?limit=1")).send().await.is(200).json();
+    let page = fixture.get(&format!("{path}?limit=1")).send().await.is(200).json();
     let cursor = page["next_cursor"].as_str().unwrap();
     for odd in [
         format!("{path}?cursor=garbage"),
@@ -115,44 +115,47 @@ async fn cursors_of_others_and_odd_queries_are_refused() {
         format!("{path}?order=desc&cursor={cursor}"),
         format!("/projects/{other}/history?cursor={cursor}"),
     ] {
-        assert_eq!(desk.get(&odd).send().await.is(400).json()["code"], "bad_cursor", "{odd}");
+        assert_eq!(fixture.get(&odd).send().await.is(400).json()["code"], "bad_cursor", "{odd}");
     }
     for odd in ["limit=0", "limit=501", "limit=x", "order=up"] {
-        desk.get(&format!("{path}?{odd}")).send().await.is(400);
+        fixture.get(&format!("{path}?{odd}")).send().await.is(400);
     }
 }
 
 #[tokio::test]
-async fn who_may_not_see_it_does_not_and_what_is_gone_is_still_told() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let phase = desk.phases(&project).await[1]["id"].as_str().unwrap().to_owned();
-    desk.delete(&format!("/phases/{phase}")).send().await.is(200);
+async fn hidden_histories_stay_hidden_and_deleted_ones_stay_readable() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phase = fixture.phases(&project).await[1]["id"].as_str().unwrap().to_owned();
+    fixture.delete(&format!("/phases/{phase}")).send().await.is(200);
     // Another service remembers nothing of it.
-    let desk = Desk { service: service::Service::over(&desk.database, service::settings()).await, ..desk };
+    let fixture = ServiceFixture {
+        service: service::Service::over(&fixture.database, service::settings()).await,
+        ..fixture
+    };
     let path = format!("/phases/{phase}/history");
-    let told = desk.get(&path).send().await.is(200).json();
+    let told = fixture.get(&path).send().await.is(200).json();
     assert_eq!(told["entries"].as_array().unwrap().last().unwrap()["event_type"], "PhaseRemoved");
-    let reader = desk.service.token("phases:read phases:write");
-    desk.service.client.get(&format!("/api/v1{path}")).bearer(&reader).send().await.is(403);
+    let reader = fixture.service.token("phases:read phases:write");
+    fixture.service.client.get(&format!("/api/v1{path}")).bearer(&reader).send().await.is(403);
     let elsewhere = token(&json!({ "sub": "eve", "exp": in_seconds(600), "scope": "history:read",
         "projects": [Uuid::new_v4()] }));
-    let client = &desk.service.client;
+    let client = &fixture.service.client;
     client.get(&format!("/api/v1{path}")).bearer(&elsewhere).send().await.is(404);
     client.get(&format!("/api/v1/projects/{project}/history")).bearer(&elsewhere).send().await.is(403);
-    desk.get(&format!("/projects/{}/history", Uuid::new_v4())).send().await.is(404);
-    desk.get(&format!("/phases/{}/history", Uuid::new_v4())).send().await.is(404);
+    fixture.get(&format!("/projects/{}/history", Uuid::new_v4())).send().await.is(404);
+    fixture.get(&format!("/phases/{}/history", Uuid::new_v4())).send().await.is(404);
 }
 
 #[tokio::test]
-async fn a_hidden_phase_and_one_that_is_not_there_are_answered_alike_and_in_about_the_same_time() {
-    let desk = Desk::start().await;
-    let (project, other) = (desk.project().await, desk.projects(2).await.swap_remove(1));
-    let hidden = desk.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
-    let removed = desk.phases(&project).await[1]["id"].as_str().unwrap().to_owned();
-    desk.delete(&format!("/phases/{removed}")).send().await.is(200);
+async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
+    let fixture = ServiceFixture::start().await;
+    let (project, other) = (fixture.project().await, fixture.projects(2).await.swap_remove(1));
+    let hidden = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+    let removed = fixture.phases(&project).await[1]["id"].as_str().unwrap().to_owned();
+    fixture.delete(&format!("/phases/{removed}")).send().await.is(200);
     // A log in which a search from its beginning shows. Nothing reads it: the chain need not fit.
-    desk.sql(
+    fixture.sql(
         "INSERT INTO phaseline.events SELECT tip.position + n, 'Timeline', gen_random_uuid(), 1, gen_random_uuid(), 'PhaseCreated',
                 1, json_build_object('phase_id', gen_random_uuid()), '{}', '', tip.recorded_at, tip.hash
            FROM (SELECT * FROM phaseline.events ORDER BY position DESC LIMIT 1) tip, generate_series(1, 100000) n;
@@ -165,7 +168,7 @@ async fn a_hidden_phase_and_one_that_is_not_there_are_answered_alike_and_in_abou
     let ask = async |phase: &str| {
         let began = std::time::Instant::now();
         let path = format!("/api/v1/phases/{phase}/history");
-        let answer = desk.service.client.get(&path).bearer(&eve).send().await.is(404);
+        let answer = fixture.service.client.get(&path).bearer(&eve).send().await.is(404);
         let mut names: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
         names.sort();
         (
@@ -189,7 +192,7 @@ async fn a_hidden_phase_and_one_that_is_not_there_are_answered_alike_and_in_abou
         // This one asks for what is there now, and never reads the log.
         let began = std::time::Instant::now();
         let path = format!("/api/v1/phases/{unknown}");
-        desk.service.client.get(&path).bearer(&eve).send().await.is(404);
+        fixture.service.client.get(&path).bearer(&eve).send().await.is(404);
         current.push(began.elapsed());
     }
     told.dedup();

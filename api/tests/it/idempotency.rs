@@ -1,17 +1,17 @@
 //! A request that is sent again is not carried out again.
 
-use crate::desk::{Desk, day};
+use crate::fixture::{ServiceFixture, day};
 use crate::service::{self, Service, in_seconds, settings, token};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn the_same_request_is_answered_as_the_first_time_whatever_came_since() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let phases = desk.phases(&project).await;
+async fn a_repeated_request_gets_the_first_response_despite_later_changes() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phases = fixture.phases(&project).await;
     let start = day(&phases[1]["start_date"], -2);
     let list: Vec<Value> = {
-        let mut entries = desk.entries(&project).await;
+        let mut entries = fixture.entries(&project).await;
         entries[0]["id"] = Value::Null;
         entries[0]["name"] = json!("Made anew");
         entries
@@ -23,21 +23,21 @@ async fn the_same_request_is_answered_as_the_first_time_whatever_came_since() {
         (format!("/projects/{project}/phases"), create, 201),
     ];
     for (at, (path, body, status)) in asks.iter().enumerate() {
-        let ask = || desk.post(path, body).header("Idempotency-Key", &format!("key-{at}"));
+        let ask = || fixture.post(path, body).header("Idempotency-Key", &format!("key-{at}"));
         let first = ask().send().await.is(*status);
         assert_eq!(first.header("idempotent-replayed"), "");
         // Somebody else's change, and another service that knows nothing yet.
-        let phase = desk.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+        let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
         let rename = json!({ "name": format!("Since {at}") });
-        desk.patch(&format!("/phases/{phase}"), &rename).send().await.is(200);
-        let events = desk.events().await;
-        let other = Service::over(&desk.database, settings()).await;
+        fixture.patch(&format!("/phases/{phase}"), &rename).send().await.is(200);
+        let events = fixture.events().await;
+        let other = Service::over(&fixture.database, settings()).await;
         let again = [
             ask().send().await,
             other
                 .client
                 .post(&format!("/api/v1{path}"))
-                .bearer(&desk.token)
+                .bearer(&fixture.token)
                 .header("Idempotency-Key", &format!("key-{at}"))
                 .json(body)
                 .send()
@@ -50,101 +50,106 @@ async fn the_same_request_is_answered_as_the_first_time_whatever_came_since() {
             assert_eq!(again.header("etag"), first.header("etag"));
             assert_eq!(again.header("location"), first.header("location"));
         }
-        assert_eq!(desk.events().await, events, "nothing is written twice");
+        assert_eq!(fixture.events().await, events, "nothing is written twice");
     }
 }
 
 #[tokio::test]
 async fn a_removal_and_an_opening_can_be_sent_again() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let phase = desk.phases(&project).await[1]["id"].as_str().unwrap().to_owned();
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phase = fixture.phases(&project).await[1]["id"].as_str().unwrap().to_owned();
     let path = format!("/phases/{phase}");
-    let first = desk.delete(&path).header("Idempotency-Key", "gone").send().await.is(200);
-    let other = Service::over(&desk.database, settings()).await;
-    let ask = other.client.delete(&format!("/api/v1{path}")).bearer(&desk.token);
+    let first = fixture.delete(&path).header("Idempotency-Key", "gone").send().await.is(200);
+    let other = Service::over(&fixture.database, settings()).await;
+    let ask = other.client.delete(&format!("/api/v1{path}")).bearer(&fixture.token);
     let again = ask.header("Idempotency-Key", "gone").send().await.is(200);
     assert_eq!((again.header("idempotent-replayed"), again.json()), ("true", first.json()));
 
     let made = "7c1c4f5e-5b62-4f0c-8a30-3d0b6f1f9c31";
-    desk.make_project(made, "'2030-01-01', '2030-03-31'").await;
+    fixture.make_project(made, "'2030-01-01', '2030-03-31'").await;
     let path = format!("/projects/{made}/timeline");
     let days = json!({ "start_date": "2030-01-01", "end_date": "2030-06-30" });
-    let first = desk.put(&path, &days).header("Idempotency-Key", "open").send().await.is(201);
+    let first = fixture.put(&path, &days).header("Idempotency-Key", "open").send().await.is(201);
     let later = json!({ "start_date": "2030-01-01", "end_date": "2030-07-30" });
-    desk.put(&path, &later).send().await.is(200);
-    let again = desk.put(&path, &days).header("Idempotency-Key", "open").send().await.is(201);
+    fixture.put(&path, &later).send().await.is(200);
+    let again = fixture.put(&path, &days).header("Idempotency-Key", "open").send().await.is(201);
     assert_eq!(again.json(), first.json());
 }
 
 #[tokio::test]
 async fn a_key_is_one_request_of_one_caller() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let phases = desk.phases(&project).await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phases = fixture.phases(&project).await;
     let path = format!("/phases/{}", phases[0]["id"].as_str().unwrap());
-    let ask = |name: &str| desk.patch(&path, &json!({ "name": name })).header("Idempotency-Key", "one");
+    let ask = |name: &str| fixture.patch(&path, &json!({ "name": name })).header("Idempotency-Key", "one");
     ask("First").send().await.is(200);
     let reused = ask("Second").send().await.is(422).json();
     assert_eq!(reused["code"], "key_reused");
     ask("First").header("If-Match", "*").send().await.is(422);
     // The same request, its members in another order and with spaces.
     let spaced =
-        desk.patch(&path, &json!({})).body(" { \"name\" :\"First\" } ").header("Idempotency-Key", "one");
+        fixture.patch(&path, &json!({})).body(" { \"name\" :\"First\" } ").header("Idempotency-Key", "one");
     assert_eq!(spaced.send().await.is(200).header("idempotent-replayed"), "true");
     let bob = token(&json!({ "sub": "bob", "exp": in_seconds(600), "scope": service::EVERYTHING }));
-    let ask =
-        desk.service.client.patch(&format!("/api/v1{path}")).bearer(&bob).json(&json!({ "name": "Bob's" }));
+    let ask = fixture
+        .service
+        .client
+        .patch(&format!("/api/v1{path}"))
+        .bearer(&bob)
+        .json(&json!({ "name": "Bob's" }));
     let answer = ask.header("Idempotency-Key", "one").send().await.is(200);
     assert_eq!(answer.header("idempotent-replayed"), "");
-    assert_eq!(desk.phases(&project).await[0]["name"], "Bob's");
+    assert_eq!(fixture.phases(&project).await[0]["name"], "Bob's");
 }
 
 #[tokio::test]
 async fn a_request_that_changed_nothing_changes_nothing_later_either() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let phases = desk.phases(&project).await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phases = fixture.phases(&project).await;
     let path = format!("/phases/{}", phases[0]["id"].as_str().unwrap());
     let same = json!({ "name": phases[0]["name"] });
-    let ask = || desk.patch(&path, &same).header("Idempotency-Key", "nothing");
-    let events = desk.events().await;
+    let ask = || fixture.patch(&path, &same).header("Idempotency-Key", "nothing");
+    let events = fixture.events().await;
     let first = ask().send().await.is(200).json();
-    assert_eq!(desk.events().await, events);
-    desk.patch(&path, &json!({ "name": "Changed since" })).send().await.is(200);
+    assert_eq!(fixture.events().await, events);
+    fixture.patch(&path, &json!({ "name": "Changed since" })).send().await.is(200);
     let again = ask().send().await.is(200);
     assert_eq!((again.header("idempotent-replayed"), again.json()), ("true", first));
-    assert_eq!(desk.phases(&project).await[0]["name"], "Changed since");
+    assert_eq!(fixture.phases(&project).await[0]["name"], "Changed since");
 }
 
 #[tokio::test]
 async fn twenty_at_once_are_one() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let phases = desk.phases(&project).await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phases = fixture.phases(&project).await;
     let start = &phases[1]["start_date"];
     let body = json!({ "name": "Once", "start_date": start, "end_date": day(start, 1) });
-    let events = desk.events().await;
+    let events = fixture.events().await;
     let path = format!("/projects/{project}/phases");
-    let asks = (0..20).map(|_| desk.post(&path, &body).header("Idempotency-Key", "once").send());
+    let asks = (0..20).map(|_| fixture.post(&path, &body).header("Idempotency-Key", "once").send());
     let answers = futures_util::future::join_all(asks).await;
     let first = answers[0].json();
     for answer in answers {
         assert_eq!(answer.is(201).json(), first);
     }
     // One event for the neighbour that made room, one for the phase.
-    assert_eq!(desk.events().await, events + 2);
+    assert_eq!(fixture.events().await, events + 2);
 }
 
 /// Of a project that the log does not know nothing can be told again from the log.
 #[tokio::test]
-async fn a_change_that_changes_nothing_of_a_project_that_others_made_says_the_same_each_time() {
-    let desk = Desk::start().await;
+async fn a_repeated_no_op_on_an_unadopted_project_gets_the_same_response() {
+    let fixture = ServiceFixture::start().await;
     let project = "6f9619ff-8b86-d011-b42d-00c04fc964f1";
-    desk.copy_project(&desk.project().await, project).await;
-    let phases = desk.phases(project).await;
+    fixture.copy_project(&fixture.project().await, project).await;
+    let phases = fixture.phases(project).await;
     let path = format!("/phases/{}", phases[0]["id"].as_str().unwrap());
-    let same = || desk.patch(&path, &json!({ "name": phases[0]["name"] })).header("idempotency-key", "noop");
+    let same =
+        || fixture.patch(&path, &json!({ "name": phases[0]["name"] })).header("idempotency-key", "noop");
     let first = same().send().await.is(200).json();
     assert_eq!(first["phases"].as_array().unwrap().len(), phases.len());
     assert_eq!(same().send().await.is(200).json(), first);
@@ -153,26 +158,27 @@ async fn a_change_that_changes_nothing_of_a_project_that_others_made_says_the_sa
 /// A list for a project without phases is one change: its timeline is opened with it, by one of those who ask.
 #[tokio::test]
 async fn lists_for_a_project_without_phases_that_come_together_are_all_taken() {
-    let desk = Desk::start().await;
+    let fixture = ServiceFixture::start().await;
     let project = "6f9619ff-8b86-d011-b42d-00c04fc964f2";
-    desk.make_project(project, "'2030-01-01', '2030-03-31'").await;
-    let list = |name: &str| json!({ "phases": [crate::desk::new_entry(name, "2030-01-01", "2030-03-31")] });
+    fixture.make_project(project, "'2030-01-01', '2030-03-31'").await;
+    let list =
+        |name: &str| json!({ "phases": [crate::fixture::new_entry(name, "2030-01-01", "2030-03-31")] });
     let batch = format!("/projects/{project}/phases/batch");
-    desk.post(&batch, &list("x")).header("if-match", "*").send().await.is(412);
+    fixture.post(&batch, &list("x")).header("if-match", "*").send().await.is(412);
     let preview = json!({ "replace": list("One") });
     let said =
-        desk.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();
+        fixture.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();
     assert_eq!((&said["valid"], &said["after"][0]["name"]), (&json!(true), &json!("One")), "{said}");
     let asks: Vec<_> = (0..6).map(|n| (n, list(&format!("List {n}")))).collect();
     let answers =
-        futures_util::future::join_all(asks.iter().map(|(_, list)| desk.post(&batch, list).send())).await;
+        futures_util::future::join_all(asks.iter().map(|(_, list)| fixture.post(&batch, list).send())).await;
     for answer in answers {
         answer.is(200);
     }
-    assert_eq!(desk.phases(project).await.len(), 1);
+    assert_eq!(fixture.phases(project).await.len(), 1);
     let transactions = format!(
         "SELECT count(DISTINCT metadata ->> 'command_id') FROM phaseline.events WHERE stream_id = '{project}'
             AND event_type IN ('TimelineOpened', 'PhaseRemoved') AND version <= 3"
     );
-    assert_eq!(desk.number(&transactions).await, 1, "opened by one command and filled by another");
+    assert_eq!(fixture.number(&transactions).await, 1, "opened by one command and filled by another");
 }

@@ -1,14 +1,14 @@
 //! The planner's own routes as its front end speaks them: answers, order, texts, headers.
 
-use crate::desk::{Desk, day, entry, new_entry};
+use crate::fixture::{ServiceFixture, day, entry, new_entry};
 use crate::service::legacy;
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn the_list_has_each_phase_in_full_by_start_date() {
-    let desk = Desk::start().await;
-    for project in desk.projects(1).await {
-        let rows = desk
+    let fixture = ServiceFixture::start().await;
+    for project in fixture.projects(1).await {
+        let rows = fixture
             .text(&format!(
                 "SELECT json_agg(json_build_array(id, project_id, name, start_date, end_date, description,
                             capital_budget::text, expense_budget::text, total_budget::text,
@@ -17,11 +17,11 @@ async fn the_list_has_each_phase_in_full_by_start_date() {
             ))
             .await;
         let rows: Value = serde_json::from_str(&rows).unwrap();
-        let answer = desk.get(&format!("/projects/{project}/phases")).send().await.is(200);
-        let version = desk
+        let answer = fixture.get(&format!("/projects/{project}/phases")).send().await.is(200);
+        let version = fixture
             .number(&format!("SELECT max(version) FROM phaseline.events WHERE stream_type = 'Timeline' AND stream_id = '{project}'"))
             .await;
-        let position = desk
+        let position = fixture
             .number(&format!("SELECT max(position) FROM phaseline.events WHERE stream_type = 'Timeline' AND stream_id = '{project}'"))
             .await;
         assert_eq!(answer.header("etag"), format!("\"{version}\""));
@@ -48,9 +48,9 @@ async fn the_list_has_each_phase_in_full_by_start_date() {
 
 #[tokio::test]
 async fn a_batch_is_answered_in_its_own_order_and_the_list_shows_it_by_date() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let entries = desk.entries(&project).await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let entries = fixture.entries(&project).await;
     let (start, end) = (&entries[0]["start_date"], &entries.last().unwrap()["end_date"]);
     let mut kept = entries[1].clone();
     kept["start_date"] = json!(day(start, 10));
@@ -65,7 +65,7 @@ async fn a_batch_is_answered_in_its_own_order_and_the_list_shows_it_by_date() {
         kept,
         new_entry("First", start.as_str().unwrap(), &day(start, 9)),
     ];
-    let answer = desk.batch(&project, &sent).await.is(200).json();
+    let answer = fixture.batch(&project, &sent).await.is(200).json();
     let names: Vec<&str> =
         answer.as_array().unwrap().iter().map(|phase| phase["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["Last", sent[1]["name"].as_str().unwrap(), "First"]);
@@ -74,7 +74,7 @@ async fn a_batch_is_answered_in_its_own_order_and_the_list_shows_it_by_date() {
     assert_eq!(answer[1]["capital_budget"], "1000.50");
     assert_eq!(answer[1]["total_budget"], "1000.75");
     assert_eq!(answer[0]["total_budget"], "0.00");
-    let listed = desk.phases(&project).await;
+    let listed = fixture.phases(&project).await;
     let order: Vec<usize> = vec![2, 1, 0];
     for (phase, at) in listed.iter().zip(order) {
         assert_eq!(phase, &answer[at], "the answer is what stands in the table");
@@ -83,55 +83,56 @@ async fn a_batch_is_answered_in_its_own_order_and_the_list_shows_it_by_date() {
 
 #[tokio::test]
 async fn a_batch_that_changes_nothing_writes_nothing() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let (before, events, phases) = (desk.table().await, desk.events().await, desk.phases(&project).await);
-    let answer = desk.batch(&project, &desk.entries(&project).await).await.is(200).json();
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let (before, events, phases) =
+        (fixture.table().await, fixture.events().await, fixture.phases(&project).await);
+    let answer = fixture.batch(&project, &fixture.entries(&project).await).await.is(200).json();
     assert_eq!(answer, json!(phases));
-    assert_eq!((desk.table().await, desk.events().await), (before, events));
+    assert_eq!((fixture.table().await, fixture.events().await), (before, events));
 }
 
 #[tokio::test]
 async fn refusals_name_the_kind_of_rule() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let answer = desk.batch(&project, &[]).await.is(422);
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let answer = fixture.batch(&project, &[]).await.is(422);
     assert_eq!(answer.header("x-error-code"), "NO_PHASES");
     assert_eq!(answer.json()["detail"], "Project must have at least one phase");
     assert_eq!(
         answer.json()["errors"][0],
         json!({ "field": "phases", "message": "Project must have at least one phase", "phase_id": null, "rule": "V1" })
     );
-    let mut entries = desk.entries(&project).await;
+    let mut entries = fixture.entries(&project).await;
     entries[0]["total_budget"] = json!("0.01");
-    let answer = desk.batch(&project, &entries).await.is(422);
+    let answer = fixture.batch(&project, &entries).await.is(422);
     assert_eq!(answer.header("x-error-code"), "INVALID_BUDGET");
     assert_eq!(answer.json()["detail"], "Total budget must equal capital budget + expense budget");
     // More than any number type holds is refused by the rule, too.
-    let mut entries = desk.entries(&project).await;
+    let mut entries = fixture.entries(&project).await;
     entries[0]["capital_budget"] = json!("1e400");
-    assert_eq!(desk.batch(&project, &entries).await.is(422).header("x-error-code"), "INVALID_BUDGET");
+    assert_eq!(fixture.batch(&project, &entries).await.is(422).header("x-error-code"), "INVALID_BUDGET");
     // A new phase has no id that the caller could know.
-    let mut entries = desk.entries(&project).await;
+    let mut entries = fixture.entries(&project).await;
     entries[0]["id"] = Value::Null;
     entries[0]["name"] = json!("");
-    let answer = desk.batch(&project, &entries).await.is(422);
+    let answer = fixture.batch(&project, &entries).await.is(422);
     assert_eq!(answer.header("x-error-code"), "VALIDATION_FAILED");
     assert_eq!(answer.json()["errors"][0]["phase_id"], Value::Null);
 }
 
 #[tokio::test]
 async fn a_check_tells_what_a_batch_would_be_refused_for_and_writes_nothing() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let events = desk.events().await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let events = fixture.events().await;
     let path = format!("/projects/{project}/phases/validate");
-    let mut phases = desk.entries(&project).await;
-    let answer = desk.post(&path, &json!(phases)).send().await.is(200).json();
+    let mut phases = fixture.entries(&project).await;
+    let answer = fixture.post(&path, &json!(phases)).send().await.is(200).json();
     assert_eq!(answer, json!({ "is_valid": true, "errors": [] }));
     phases[0]["end_date"] = json!(day(&phases[0]["end_date"], 3));
     phases[1]["name"] = json!("x".repeat(101));
-    let answer = desk.post(&path, &json!(phases)).send().await.is(200).json();
+    let answer = fixture.post(&path, &json!(phases)).send().await.is(200).json();
     let message = format!(
         "Overlap detected between '{}' and '{}'",
         phases[0]["name"].as_str().unwrap(),
@@ -145,18 +146,18 @@ async fn a_check_tells_what_a_batch_would_be_refused_for_and_writes_nothing() {
               "phase_id": phases[1]["id"] },
         ]})
     );
-    let answer = desk.post(&path, &json!([])).send().await.is(200).json();
+    let answer = fixture.post(&path, &json!([])).send().await.is(200).json();
     assert_eq!(answer["errors"][0]["message"], "Project must have at least one phase");
-    assert_eq!(desk.events().await, events);
+    assert_eq!(fixture.events().await, events);
 }
 
 #[tokio::test]
 async fn assignments_are_those_of_the_phases_days_by_date() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let phase = desk.phases(&project).await.swap_remove(0);
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phase = fixture.phases(&project).await.swap_remove(0);
     let id = phase["id"].as_str().unwrap();
-    let rows = desk
+    let rows = fixture
         .text(&format!(
             "SELECT coalesce(json_agg(json_build_object('id', a.id, 'resource_id', a.resource_id, 'project_id', a.project_id,
                         'assignment_date', a.assignment_date, 'allocation_percentage', a.allocation_percentage::text,
@@ -167,7 +168,7 @@ async fn assignments_are_those_of_the_phases_days_by_date() {
         ))
         .await;
     let rows: Value = serde_json::from_str(&rows).unwrap();
-    let answer = desk.get(&format!("/phases/{id}/assignments")).send().await.is(200).json();
+    let answer = fixture.get(&format!("/phases/{id}/assignments")).send().await.is(200).json();
     let mut told = answer.as_array().unwrap().clone();
     assert!(!told.is_empty());
     for assignment in &mut told {
@@ -180,47 +181,47 @@ async fn assignments_are_those_of_the_phases_days_by_date() {
 
 #[tokio::test]
 async fn a_project_that_the_backend_made_without_phases_takes_its_first_list() {
-    let desk = Desk::start().await;
+    let fixture = ServiceFixture::start().await;
     let id = "7c1c4f5e-5b62-4f0c-8a30-3d0b6f1f9c11";
-    desk.make_project(id, "'2030-01-01', '2030-03-31'").await;
-    assert_eq!(desk.phases(id).await, Vec::<Value>::new());
-    let events = desk.events().await;
+    fixture.make_project(id, "'2030-01-01', '2030-03-31'").await;
+    assert_eq!(fixture.phases(id).await, Vec::<Value>::new());
+    let events = fixture.events().await;
     let gap = [new_entry("A", "2030-01-01", "2030-01-31")];
-    assert_eq!(desk.batch(id, &gap).await.is(422).header("x-error-code"), "VALIDATION_FAILED");
-    assert_eq!(desk.events().await, events, "nothing is opened for a list that is refused");
+    assert_eq!(fixture.batch(id, &gap).await.is(422).header("x-error-code"), "VALIDATION_FAILED");
+    assert_eq!(fixture.events().await, events, "nothing is opened for a list that is refused");
     let whole = [new_entry("A", "2030-01-01", "2030-01-31"), new_entry("B", "2030-02-01", "2030-03-31")];
-    let answer = desk.batch(id, &whole).await.is(200).json();
-    assert_eq!(desk.phases(id).await, *answer.as_array().unwrap());
+    let answer = fixture.batch(id, &whole).await.is(200).json();
+    assert_eq!(fixture.phases(id).await, *answer.as_array().unwrap());
 }
 
 #[tokio::test]
-async fn rows_that_others_wrote_are_listed_and_adopted_by_the_first_batch() {
-    let desk = Desk::start().await;
+async fn rows_of_other_programs_are_listed_and_adopted_by_the_first_batch() {
+    let fixture = ServiceFixture::start().await;
     let id = "7c1c4f5e-5b62-4f0c-8a30-3d0b6f1f9c12";
-    desk.copy_project(&desk.project().await, id).await;
-    let listed = desk.get(&format!("/projects/{id}/phases")).send().await.is(200);
+    fixture.copy_project(&fixture.project().await, id).await;
+    let listed = fixture.get(&format!("/projects/{id}/phases")).send().await.is(200);
     assert_eq!((listed.header("etag"), listed.header("phaseline-position")), ("\"0\"", "0"));
     let listed = listed.json();
     assert_eq!(listed[0]["created_at"], "2024-05-06T07:08:09.100000");
     let mut entries: Vec<Value> = listed.as_array().unwrap().iter().map(entry).collect();
     entries[0]["name"] = json!("Renamed");
     let path = format!("/projects/{id}/phases/batch");
-    let answer = desk.post(&path, &json!({ "phases": entries, "version": 0 })).send().await.is(200).json();
+    let answer = fixture.post(&path, &json!({ "phases": entries, "version": 0 })).send().await.is(200).json();
     assert_eq!(answer[0]["name"], "Renamed");
     assert_eq!(answer[0]["created_at"], "2024-05-06T07:08:09.100000");
     assert_eq!(answer[1]["updated_at"], listed[1]["updated_at"]);
-    assert_eq!(desk.phases(id).await, *answer.as_array().unwrap());
-    desk.post(&path, &json!({ "phases": entries, "version": 0 })).send().await.is(412);
+    assert_eq!(fixture.phases(id).await, *answer.as_array().unwrap());
+    fixture.post(&path, &json!({ "phases": entries, "version": 0 })).send().await.is(412);
 }
 
 #[tokio::test]
-async fn before_the_migration_every_route_says_when_it_will_work() {
-    let desk = Desk::over(legacy()).await;
+async fn before_the_migration_every_route_requires_it() {
+    let fixture = ServiceFixture::over(legacy()).await;
     let id = "7c1c4f5e-5b62-4f0c-8a30-3d0b6f1f9c12";
     let answers = [
-        desk.get(&format!("/projects/{id}/phases")).send().await,
-        desk.get(&format!("/phases/{id}")).send().await,
-        desk.batch(id, &[]).await,
+        fixture.get(&format!("/projects/{id}/phases")).send().await,
+        fixture.get(&format!("/phases/{id}")).send().await,
+        fixture.batch(id, &[]).await,
     ];
     for answer in answers {
         let answer = answer.is(503);
@@ -231,32 +232,34 @@ async fn before_the_migration_every_route_says_when_it_will_work() {
 
 #[tokio::test]
 async fn rows_that_no_phase_could_have_are_shown_as_they_stand() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let id = desk.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
-    desk.sql(&format!(
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let id = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+    fixture.sql(&format!(
         "ALTER TABLE project_phases ALTER name DROP NOT NULL, ALTER capital_budget DROP NOT NULL, ALTER created_at DROP NOT NULL;
          UPDATE project_phases SET name = NULL, capital_budget = NULL, created_at = NULL, updated_at = 'infinity',
                 start_date = '-infinity', end_date = 'infinity' WHERE id = '{id}';
          UPDATE resource_assignments SET assignment_date = 'infinity' WHERE project_id = '{project}'"
     ))
     .await;
-    let phase = desk.get(&format!("/phases/{id}")).send().await.is(200).json();
+    let phase = fixture.get(&format!("/phases/{id}")).send().await.is(200).json();
     assert_eq!((&phase["name"], &phase["end_date"]), (&Value::Null, &json!("infinity")));
     assert_eq!((&phase["created_at"], &phase["updated_at"]), (&Value::Null, &json!("infinity")));
-    let phases = desk.phases(&project).await;
+    let phases = fixture.phases(&project).await;
     assert!(phases.contains(&phase));
-    let assignments = desk.get(&format!("/phases/{id}/assignments")).send().await.is(200).json();
+    let assignments = fixture.get(&format!("/phases/{id}/assignments")).send().await.is(200).json();
     assert_eq!(assignments[0]["assignment_date"], "infinity");
     // A command goes by the log, and counts what can be counted.
-    let told = desk.patch(&format!("/phases/{id}"), &json!({ "name": "Named" })).send().await.is(200).json();
+    let told =
+        fixture.patch(&format!("/phases/{id}"), &json!({ "name": "Named" })).send().await.is(200).json();
     assert_eq!(told["phase"]["assignment_count"], 0);
     let preview = json!({ "change": { "phase_id": id, "name": "A" } });
     let said =
-        desk.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();
+        fixture.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();
     assert_eq!(said["assignments"]["outside_before"], said["assignments"]["total"]);
-    desk.sql("UPDATE projects SET end_date = 'infinity'").await;
-    desk.get(&format!("/projects/{project}/timeline")).send().await.is(200);
-    let check = desk.post(&format!("/projects/{project}/phases/validate"), &json!([])).send().await.is(409);
+    fixture.sql("UPDATE projects SET end_date = 'infinity'").await;
+    fixture.get(&format!("/projects/{project}/timeline")).send().await.is(200);
+    let check =
+        fixture.post(&format!("/projects/{project}/phases/validate"), &json!([])).send().await.is(409);
     assert!(check.json()["detail"].as_str().unwrap().contains(&project));
 }

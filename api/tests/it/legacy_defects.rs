@@ -1,48 +1,48 @@
 //! What the planner's own service gets wrong, one test for each.
 
-use crate::desk::{Desk, day, entry, new_entry};
+use crate::fixture::{ServiceFixture, day, entry, new_entry};
 use crate::service::{self, in_seconds, token};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 #[tokio::test]
 async fn defect_1_a_batch_that_fails_leaves_every_phase_as_it_was() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let (before, events) = (desk.table().await, desk.events().await);
-    let mut entries = desk.entries(&project).await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let (before, events) = (fixture.table().await, fixture.events().await);
+    let mut entries = fixture.entries(&project).await;
     entries[0]["name"] = json!("Renamed");
 
     let mut unknown = entries.clone();
     let id = Uuid::new_v4();
     unknown[1]["id"] = json!(id);
-    let answer = desk.batch(&project, &unknown).await.is(404);
+    let answer = fixture.batch(&project, &unknown).await.is(404);
     assert_eq!(answer.json(), json!({ "detail": format!("Phase with ID {id} not found") }));
 
     let mut without_total = entries.clone();
     without_total[1] = entry(&without_total[1]);
     without_total[1].as_object_mut().unwrap().remove("total_budget");
     without_total[1].as_object_mut().unwrap().remove("id");
-    let answer = desk.batch(&project, &without_total).await.is(422).json();
+    let answer = fixture.batch(&project, &without_total).await.is(422).json();
     assert_eq!(answer["error"]["details"]["field_errors"][0]["field"], "body -> phases -> 1 -> total_budget");
 
-    assert_eq!((desk.table().await, desk.events().await), (before, events));
+    assert_eq!((fixture.table().await, fixture.events().await), (before, events));
 }
 
 #[tokio::test]
-async fn defect_2_a_version_sent_along_is_heeded_and_no_update_is_lost() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
+async fn defect_2_a_required_version_prevents_lost_updates() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
     let path = format!("/projects/{project}/phases/batch");
-    let listed = desk.get(&format!("/projects/{project}/phases")).send().await.is(200);
+    let listed = fixture.get(&format!("/projects/{project}/phases")).send().await.is(200);
     let version = listed.json()[0]["version"].as_i64().unwrap();
     assert_eq!(listed.header("etag"), format!("\"{version}\""));
-    let mut first = desk.entries(&project).await;
+    let mut first = fixture.entries(&project).await;
     let mut second = first.clone();
     first[0]["name"] = json!("By the first");
     second[0]["name"] = json!("By the second");
 
-    let answer = desk.post(&path, &json!({ "phases": first, "version": version })).send().await.is(200);
+    let answer = fixture.post(&path, &json!({ "phases": first, "version": version })).send().await.is(200);
     assert_eq!(answer.json()[0]["version"], version + 1);
     assert_eq!(answer.header("etag"), format!("\"{}\"", version + 1));
 
@@ -50,9 +50,9 @@ async fn defect_2_a_version_sent_along_is_heeded_and_no_update_is_lost() {
     let mut in_a_phase = second.clone();
     in_a_phase[1]["version"] = json!(version);
     for ask in [
-        desk.post(&path, &json!({ "phases": second, "version": version })),
-        desk.post(&path, &json!({ "phases": in_a_phase })),
-        desk.post(&path, &json!({ "phases": second })).header("If-Match", &format!("\"{version}\"")),
+        fixture.post(&path, &json!({ "phases": second, "version": version })),
+        fixture.post(&path, &json!({ "phases": in_a_phase })),
+        fixture.post(&path, &json!({ "phases": second })).header("If-Match", &format!("\"{version}\"")),
     ] {
         let late = ask.send().await.is(412);
         assert_eq!(late.header("etag"), format!("\"{}\"", version + 1));
@@ -62,33 +62,33 @@ async fn defect_2_a_version_sent_along_is_heeded_and_no_update_is_lost() {
         assert_eq!(late["version"], version + 1);
         assert!(late["detail"].is_string());
     }
-    assert_eq!(desk.phases(&project).await[0]["name"], "By the first");
+    assert_eq!(fixture.phases(&project).await[0]["name"], "By the first");
 
     // Two versions that differ are no version.
     let differing = json!({ "phases": in_a_phase, "version": version + 1 });
-    let answer = desk.post(&path, &differing).send().await.is(422).json();
+    let answer = fixture.post(&path, &differing).send().await.is(422).json();
     assert_eq!(answer["error"]["details"]["field_errors"][0]["field"], "body -> phases -> 1 -> version");
 }
 
 #[tokio::test]
 async fn defect_3_a_phase_of_another_project_is_not_found_and_nothing_changes() {
-    let desk = Desk::start().await;
-    let projects = desk.projects(2).await;
-    let foreign = desk.phases(&projects[1]).await[0]["id"].clone();
-    let (before, events) = (desk.table().await, desk.events().await);
-    let mut entries = desk.entries(&projects[0]).await;
+    let fixture = ServiceFixture::start().await;
+    let projects = fixture.projects(2).await;
+    let foreign = fixture.phases(&projects[1]).await[0]["id"].clone();
+    let (before, events) = (fixture.table().await, fixture.events().await);
+    let mut entries = fixture.entries(&projects[0]).await;
     entries[1]["id"] = foreign.clone();
-    let answer = desk.batch(&projects[0], &entries).await.is(404);
+    let answer = fixture.batch(&projects[0], &entries).await.is(404);
     let text = format!("Phase with ID {} not found", foreign.as_str().unwrap());
     assert_eq!(answer.json(), json!({ "detail": text }));
-    assert_eq!((desk.table().await, desk.events().await), (before, events));
+    assert_eq!((fixture.table().await, fixture.events().await), (before, events));
 }
 
 #[tokio::test]
 async fn defect_4_concurrent_batches_all_succeed_and_leave_a_timeline() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let entries = desk.entries(&project).await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let entries = fixture.entries(&project).await;
     let (first, last) = (entries[0]["start_date"].clone(), entries.last().unwrap()["end_date"].clone());
     for round in 0..20 {
         let batches = (0..4).map(|client: i64| {
@@ -97,13 +97,13 @@ async fn defect_4_concurrent_batches_all_succeed_and_leave_a_timeline() {
                 new_entry(&format!("A {client}"), first.as_str().unwrap(), &day(&first, cut)),
                 new_entry(&format!("B {client}"), &day(&first, cut + 1), last.as_str().unwrap()),
             ];
-            let desk = &desk;
+            let fixture = &fixture;
             let project = &project;
-            async move { desk.batch(project, &phases).await.status }
+            async move { fixture.batch(project, &phases).await.status }
         });
         let statuses = futures_util::future::join_all(batches).await;
         assert_eq!(statuses, [200, 200, 200, 200], "round {round}");
-        let left = desk.phases(&project).await;
+        let left = fixture.phases(&project).await;
         let names: Vec<&str> = left.iter().map(|phase| &phase["name"].as_str().unwrap()[2..]).collect();
         assert_eq!(left.len(), 2);
         assert_eq!(names[0], names[1], "two clients' phases are mixed");
@@ -114,23 +114,23 @@ async fn defect_4_concurrent_batches_all_succeed_and_leave_a_timeline() {
 
 #[tokio::test]
 async fn defect_5_who_may_not_write_or_not_there_changes_nothing() {
-    let desk = Desk::start().await;
-    let projects = desk.projects(2).await;
+    let fixture = ServiceFixture::start().await;
+    let projects = fixture.projects(2).await;
     let project = &projects[0];
-    let entries = desk.entries(project).await;
-    let (before, events) = (desk.table().await, desk.events().await);
+    let entries = fixture.entries(project).await;
+    let (before, events) = (fixture.table().await, fixture.events().await);
     let path = format!("/api/v1/projects/{project}/phases/batch");
     let body = json!({ "phases": entries });
 
-    let nobody = desk.service.client.post(&path).json(&body).send().await.is(401);
+    let nobody = fixture.service.client.post(&path).json(&body).send().await.is(401);
     assert!(nobody.header("www-authenticate").starts_with("Bearer"));
     assert!(nobody.json()["detail"].is_string() && nobody.json().as_object().unwrap().len() == 1);
-    let reader = desk.service.token("phases:read");
-    let refused = desk.service.client.post(&path).bearer(&reader).json(&body).send().await.is(403);
+    let reader = fixture.service.token("phases:read");
+    let refused = fixture.service.client.post(&path).bearer(&reader).json(&body).send().await.is(403);
     assert!(refused.json()["detail"].as_str().unwrap().contains("phases:write"));
     let elsewhere = token(&json!({ "sub": "eve", "exp": in_seconds(600), "scope": service::EVERYTHING,
         "projects": [projects[1]] }));
-    let refused = desk.service.client.post(&path).bearer(&elsewhere).json(&body).send().await.is(403);
+    let refused = fixture.service.client.post(&path).bearer(&elsewhere).json(&body).send().await.is(403);
     assert!(refused.json()["detail"].as_str().unwrap().contains(project.as_str()));
     // A phase that may not be seen is one that is not there.
     let hidden = entries[0]["id"].as_str().unwrap();
@@ -138,55 +138,56 @@ async fn defect_5_who_may_not_write_or_not_there_changes_nothing() {
         (format!("/api/v1/phases/{hidden}"), format!("Phase {hidden} not found")),
         (format!("/api/v1/phases/{hidden}/assignments"), format!("Phase with ID {hidden} not found")),
     ] {
-        let answer = desk.service.client.get(&path).bearer(&elsewhere).send().await.is(404);
+        let answer = fixture.service.client.get(&path).bearer(&elsewhere).send().await.is(404);
         assert_eq!(answer.json(), json!({ "detail": text }));
     }
-    assert_eq!((desk.table().await, desk.events().await), (before, events));
+    assert_eq!((fixture.table().await, fixture.events().await), (before, events));
 }
 
 #[tokio::test]
 async fn defect_6_assignments_are_counted() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
     let counted = async |phase: &Value| {
         let id = phase["id"].as_str().unwrap();
-        desk.number(&format!(
-            "SELECT count(*) FROM resource_assignments a JOIN project_phases p ON p.id = '{id}'
+        fixture
+            .number(&format!(
+                "SELECT count(*) FROM resource_assignments a JOIN project_phases p ON p.id = '{id}'
               WHERE a.project_id = p.project_id AND a.assignment_date BETWEEN p.start_date AND p.end_date"
-        ))
-        .await
+            ))
+            .await
     };
     let mut sum = 0;
-    for phase in desk.phases(&project).await {
+    for phase in fixture.phases(&project).await {
         let count = counted(&phase).await;
         sum += count;
         assert_eq!(phase["assignment_count"], count);
         let path = format!("/phases/{}", phase["id"].as_str().unwrap());
-        assert_eq!(desk.get(&path).send().await.is(200).json(), phase);
-        let assignments = desk.get(&format!("{path}/assignments")).send().await.is(200).json();
+        assert_eq!(fixture.get(&path).send().await.is(200).json(), phase);
+        let assignments = fixture.get(&format!("{path}/assignments")).send().await.is(200).json();
         assert_eq!(assignments.as_array().unwrap().len(), usize::try_from(count).unwrap());
     }
     assert!(sum > 0, "the sample has assignments");
-    let mut entries = desk.entries(&project).await;
+    let mut entries = fixture.entries(&project).await;
     let cut = day(&entries[0]["end_date"], -4);
     entries[1]["start_date"] = json!(day(&json!(cut), 1));
     entries[0]["end_date"] = json!(cut);
-    for phase in desk.batch(&project, &entries).await.is(200).json().as_array().unwrap() {
+    for phase in fixture.batch(&project, &entries).await.is(200).json().as_array().unwrap() {
         assert_eq!(phase["assignment_count"], counted(phase).await);
     }
 }
 
 #[tokio::test]
-async fn defect_7_everything_that_is_wrong_is_told() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let mut entries = desk.entries(&project).await;
+async fn defect_7_all_violations_are_listed() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let mut entries = fixture.entries(&project).await;
     let end = day(&entries[0]["end_date"], -2);
     entries[0]["end_date"] = json!(end);
     entries[0]["name"] = json!(" ");
     entries[1]["total_budget"] = json!("1.00");
     entries[1]["capital_budget"] = json!("1.005");
-    let answer = desk.batch(&project, &entries).await.is(422);
+    let answer = fixture.batch(&project, &entries).await.is(422);
     assert_eq!(answer.header("x-error-code"), "VALIDATION_FAILED");
     let answer = answer.json();
     let errors = answer["errors"].as_array().unwrap();
@@ -198,32 +199,32 @@ async fn defect_7_everything_that_is_wrong_is_told() {
 }
 
 #[tokio::test]
-async fn defect_8_a_project_that_is_not_there_is_said_not_to_be() {
-    let desk = Desk::start().await;
+async fn defect_8_a_missing_project_is_not_found() {
+    let fixture = ServiceFixture::start().await;
     let id = Uuid::new_v4();
     let text = json!({ "detail": format!("Project with ID {id} not found") });
     let path = format!("/projects/{id}/phases");
-    assert_eq!(desk.get(&path).send().await.is(404).json(), text);
+    assert_eq!(fixture.get(&path).send().await.is(404).json(), text);
     let phases = [new_entry("A", "2024-01-01", "2024-02-01")];
-    assert_eq!(desk.batch(&id.to_string(), &phases).await.is(404).json(), text);
+    assert_eq!(fixture.batch(&id.to_string(), &phases).await.is(404).json(), text);
     let checked = json!([{ "name": "A", "start_date": "2024-01-01", "end_date": "2024-02-01" }]);
-    let answer = desk.post(&format!("{path}/validate"), &checked).send().await.is(404);
+    let answer = fixture.post(&format!("{path}/validate"), &checked).send().await.is(404);
     assert_eq!(answer.json(), json!({ "detail": format!("Project {id} not found") }));
-    let answer = desk.get(&format!("/phases/{id}")).send().await.is(404);
+    let answer = fixture.get(&format!("/phases/{id}")).send().await.is(404);
     assert_eq!(answer.json(), json!({ "detail": format!("Phase {id} not found") }));
-    let answer = desk.get(&format!("/phases/{id}/assignments")).send().await.is(404);
+    let answer = fixture.get(&format!("/phases/{id}/assignments")).send().await.is(404);
     assert_eq!(answer.json(), json!({ "detail": format!("Phase with ID {id} not found") }));
 }
 
 #[tokio::test]
-async fn defect_9_every_write_stands_in_the_log_as_one_command_of_its_author() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let mut entries = desk.entries(&project).await;
+async fn defect_9_every_write_is_logged_as_one_command_of_its_author() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let mut entries = fixture.entries(&project).await;
     entries[0]["name"] = json!("Preparation");
     entries[1]["name"] = json!("Works");
-    let before = desk.events().await;
-    let answer = desk
+    let before = fixture.events().await;
+    let answer = fixture
         .post(&format!("/projects/{project}/phases/batch"), &json!({ "phases": entries }))
         .header("Phaseline-Reason", "the board wants other names")
         .header("X-Correlation-Id", "ticket-7")
@@ -236,7 +237,7 @@ async fn defect_9_every_write_stands_in_the_log_as_one_command_of_its_author() {
         "SELECT json_agg(json_build_object('type', event_type, 'by', metadata) ORDER BY position)::text
            FROM phaseline.events WHERE position > {before}"
     );
-    let events: Value = serde_json::from_str(&desk.text(&query).await).unwrap();
+    let events: Value = serde_json::from_str(&fixture.text(&query).await).unwrap();
     let events = events.as_array().unwrap();
     assert_eq!(events.len(), 2);
     assert_eq!(answer.header("phaseline-position"), (before + 2).to_string());

@@ -1,6 +1,6 @@
 //! What the planner's routes say of bodies and ids that cannot be read.
 
-use crate::desk::Desk;
+use crate::fixture::ServiceFixture;
 use serde_json::{Value, json};
 
 /// The faults of an answer: place, message and type.
@@ -15,9 +15,9 @@ fn faults(answer: &Value) -> Vec<(String, String, String)> {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_with_a_body_is_told_at_once() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
+async fn all_errors_of_a_body_are_listed_at_once() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
     let body = json!({ "phases": [
         {},
         { "id": "x", "name": 7, "start_date": "soon", "end_date": 20240101, "description": [],
@@ -26,7 +26,8 @@ async fn everything_that_is_wrong_with_a_body_is_told_at_once() {
         { "id": 5, "name": "B", "start_date": "2024-02-30", "end_date": "2024-03-01", "capital_budget": 0,
           "expense_budget": 0, "total_budget": 0 },
     ]});
-    let answer = desk.post(&format!("/projects/{project}/phases/batch"), &body).send().await.is(422).json();
+    let answer =
+        fixture.post(&format!("/projects/{project}/phases/batch"), &body).send().await.is(422).json();
     let told = faults(&answer);
     let kinds: Vec<(&str, &str)> =
         told.iter().map(|(field, _, kind)| (field.as_str(), kind.as_str())).collect();
@@ -66,9 +67,9 @@ async fn everything_that_is_wrong_with_a_body_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_list_no_object_or_no_json_are_told_apart() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
+async fn bodies_of_wrong_types_have_distinct_errors() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
     let batch = format!("/projects/{project}/phases/batch");
     let check = format!("/projects/{project}/phases/validate");
     for (path, body, field, kind) in [
@@ -78,30 +79,30 @@ async fn bodies_that_are_no_list_no_object_or_no_json_are_told_apart() {
         (&check, json!({}), "body", "list_type"),
         (&check, json!([1]), "body -> 0", "model_attributes_type"),
     ] {
-        let told = faults(&desk.post(path, &body).send().await.is(422).json());
+        let told = faults(&fixture.post(path, &body).send().await.is(422).json());
         assert_eq!((told[0].0.as_str(), told[0].2.as_str()), (field, kind), "{body}");
     }
-    let no_json = desk.post(&batch, &json!({})).body("{\"phases\": [}").send().await.is(422).json();
+    let no_json = fixture.post(&batch, &json!({})).body("{\"phases\": [}").send().await.is(422).json();
     assert_eq!(faults(&no_json), [("body -> 12".into(), "JSON decode error".into(), "json_invalid".into())]);
-    let empty = desk.post(&batch, &json!({})).body("").send().await.is(422).json();
+    let empty = fixture.post(&batch, &json!({})).body("").send().await.is(422).json();
     assert_eq!(faults(&empty), [("body".into(), "Field required".into(), "missing".into())]);
-    let ask = desk.service.client.post(&format!("/api/v1{batch}")).bearer(&desk.token).body("phases=1");
+    let ask = fixture.service.client.post(&format!("/api/v1{batch}")).bearer(&fixture.token).body("phases=1");
     let form = ask.header("content-type", "application/x-www-form-urlencoded").send().await.is(415).json();
     assert!(form["detail"].is_string());
 }
 
 #[tokio::test]
-async fn an_id_in_the_path_that_is_none_is_told_like_a_member() {
-    let desk = Desk::start().await;
+async fn an_invalid_id_in_the_path_is_reported_like_a_member() {
+    let fixture = ServiceFixture::start().await;
     for (path, field) in [
         ("/projects/x/phases", "path -> project_id"),
         ("/phases/x", "path -> phase_id"),
         ("/phases/x/assignments", "path -> phase_id"),
     ] {
-        let told = faults(&desk.get(path).send().await.is(422).json());
+        let told = faults(&fixture.get(path).send().await.is(422).json());
         assert_eq!((told[0].0.as_str(), told[0].2.as_str()), (field, "uuid_parsing"), "{path}");
     }
-    let told = faults(&desk.post("/projects/x/phases/batch", &json!({})).send().await.is(422).json());
+    let told = faults(&fixture.post("/projects/x/phases/batch", &json!({})).send().await.is(422).json());
     let fields: Vec<&str> = told.iter().map(|(field, ..)| field.as_str()).collect();
     assert_eq!(fields, ["path -> project_id", "body -> phases"]);
 }

@@ -1,4 +1,4 @@
-//! The service's description of itself: kept in `docs/openapi.json`, and true of every route.
+//! The description of the service: stored in `docs/openapi.json`, and complete for every route.
 
 use crate::service::Service;
 use serde_json::Value;
@@ -8,21 +8,18 @@ async fn description() -> Value {
 }
 
 #[tokio::test]
-async fn the_description_is_the_one_that_is_kept() {
+async fn the_stored_description_is_up_to_date() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
     let now = serde_json::to_string_pretty(&description().await).unwrap() + "\n";
     if std::env::var_os("PHASELINE_BLESS").is_some() {
         std::fs::write(path, &now).unwrap();
     }
     let kept = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(
-        now == kept,
-        "docs/openapi.json is not what the service says; write it anew with PHASELINE_BLESS=1"
-    );
+    assert!(now == kept, "docs/openapi.json differs from the service; write it with PHASELINE_BLESS=1");
 }
 
 #[tokio::test]
-async fn every_route_says_who_may_and_how_it_fails() {
+async fn every_route_describes_its_scope_and_its_errors() {
     let description = description().await;
     let mut seen = 0;
     for (path, methods) in description["paths"].as_object().unwrap() {
@@ -59,7 +56,7 @@ async fn every_route_says_who_may_and_how_it_fails() {
 }
 
 #[tokio::test]
-async fn every_reference_leads_somewhere() {
+async fn every_reference_resolves() {
     let description = description().await;
     let text = description.to_string();
     for reference in text.split("\"$ref\":\"#").skip(1) {

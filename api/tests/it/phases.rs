@@ -1,6 +1,6 @@
 //! One phase at a time: create, change, remove, and the order.
 
-use crate::desk::{Desk, day};
+use crate::fixture::{ServiceFixture, day};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -10,24 +10,25 @@ fn id(phase: &Value) -> &str {
 
 #[tokio::test]
 async fn a_new_phase_takes_its_days_from_its_neighbours() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let before = desk.phases(&project).await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let before = fixture.phases(&project).await;
     let start = day(&before[1]["start_date"], -2);
     let body = json!({ "name": "Review", "start_date": start, "end_date": day(&json!(start), 4),
         "capital_budget": "10.50", "expense_budget": 1 });
-    let answer = desk.post(&format!("/projects/{project}/phases"), &body).send().await.is(201);
+    let answer = fixture.post(&format!("/projects/{project}/phases"), &body).send().await.is(201);
     let told = answer.json();
     assert_eq!(answer.header("location"), format!("/api/v1/phases/{}", id(&told["phase"])));
     assert_eq!(told["phase"]["total_budget"], "11.50");
     assert_eq!(answer.header("etag"), format!("\"{}\"", told["phase"]["version"]));
-    assert_eq!(desk.phases(&project).await, *told["phases"].as_array().unwrap());
-    let found = desk.service.client.get(answer.header("location")).bearer(&desk.token).send().await.is(200);
+    assert_eq!(fixture.phases(&project).await, *told["phases"].as_array().unwrap());
+    let found =
+        fixture.service.client.get(answer.header("location")).bearer(&fixture.token).send().await.is(200);
     assert_eq!(found.json(), told["phase"]);
     assert_eq!(told["phases"][0]["end_date"], day(&json!(start), -1));
 
     let stay = json!({ "name": "X", "start_date": start, "end_date": start, "neighbours": "refuse" });
-    let refused = desk.post(&format!("/projects/{project}/phases"), &stay).send().await.is(422);
+    let refused = fixture.post(&format!("/projects/{project}/phases"), &stay).send().await.is(422);
     assert_eq!(refused.header("content-type"), "application/problem+json");
     let refused = refused.json();
     assert_eq!((&refused["code"], &refused["errors"][0]["rule"]), (&json!("rule"), &json!("V5")));
@@ -36,98 +37,99 @@ async fn a_new_phase_takes_its_days_from_its_neighbours() {
 
 /// An id that a caller chose could be another project's, now or once: then the log would have one phase in two timelines.
 #[tokio::test]
-async fn nobody_chooses_the_id_of_a_phase() {
-    let desk = Desk::start().await;
-    let projects = desk.projects(2).await;
-    let own = desk.phases(&projects[0]).await;
-    let foreign = desk.phases(&projects[1]).await;
-    let (table, events) = (desk.table().await, desk.events().await);
+async fn a_client_cannot_choose_the_id_of_a_phase() {
+    let fixture = ServiceFixture::start().await;
+    let projects = fixture.projects(2).await;
+    let own = fixture.phases(&projects[0]).await;
+    let foreign = fixture.phases(&projects[1]).await;
+    let (table, events) = (fixture.table().await, fixture.events().await);
     let start = day(&own[0]["start_date"], 1);
     for chosen in [id(&own[0]), id(&foreign[0])] {
         let body = json!({ "id": chosen, "name": "Copy", "start_date": start, "end_date": start });
         let refused =
-            desk.post(&format!("/projects/{}/phases", projects[0]), &body).send().await.is(422).json();
+            fixture.post(&format!("/projects/{}/phases", projects[0]), &body).send().await.is(422).json();
         assert_eq!(refused["errors"][0]["field"], "id", "{refused}");
     }
-    assert_eq!((desk.table().await, desk.events().await), (table, events));
+    assert_eq!((fixture.table().await, fixture.events().await), (table, events));
 }
 
 /// Somebody else's constraint, trigger or misplaced row refuses a change: that is a conflict, and no fault of the service.
 #[tokio::test]
 async fn what_the_database_refuses_is_a_conflict_and_changes_nothing() {
-    let desk = Desk::start().await;
-    let projects = desk.projects(2).await;
-    let phases = desk.phases(&projects[0]).await;
+    let fixture = ServiceFixture::start().await;
+    let projects = fixture.projects(2).await;
+    let phases = fixture.phases(&projects[0]).await;
     let path = format!("/phases/{}", id(&phases[0]));
-    desk.get(&path).send().await.is(200);
-    desk.patch(&path, &json!({ "name": "Seen" })).send().await.is(200);
-    desk.sql("CREATE UNIQUE INDEX own_rule ON project_phases (project_id, name)").await;
+    fixture.get(&path).send().await.is(200);
+    fixture.patch(&path, &json!({ "name": "Seen" })).send().await.is(200);
+    fixture.sql("CREATE UNIQUE INDEX own_rule ON project_phases (project_id, name)").await;
     let same = json!({ "name": phases[1]["name"] });
-    let refused = desk.patch(&path, &same).send().await.is(409).json();
+    let refused = fixture.patch(&path, &same).send().await.is(409).json();
     assert_eq!(refused["code"], "refused_by_database", "{refused}");
-    desk.sql("DROP INDEX own_rule").await;
-    desk.sql(&format!("CREATE TABLE own_notes (phase_id uuid REFERENCES project_phases (id)); INSERT INTO own_notes VALUES ('{}')", id(&phases[0]))).await;
-    assert_eq!(desk.delete(&path).send().await.is(409).json()["code"], "refused_by_database");
-    desk.sql("DROP TABLE own_notes").await;
-    desk.sql(&format!(
-        "UPDATE project_phases SET project_id = '{}' WHERE id = '{}'",
-        projects[1],
-        id(&phases[0])
-    ))
-    .await;
-    let events = desk.events().await;
-    assert_eq!(desk.patch(&path, &json!({ "name": "x" })).send().await.is(409).json()["code"], "drifted");
-    assert_eq!(desk.events().await, events);
+    fixture.sql("DROP INDEX own_rule").await;
+    fixture.sql(&format!("CREATE TABLE own_notes (phase_id uuid REFERENCES project_phases (id)); INSERT INTO own_notes VALUES ('{}')", id(&phases[0]))).await;
+    assert_eq!(fixture.delete(&path).send().await.is(409).json()["code"], "refused_by_database");
+    fixture.sql("DROP TABLE own_notes").await;
+    fixture
+        .sql(&format!(
+            "UPDATE project_phases SET project_id = '{}' WHERE id = '{}'",
+            projects[1],
+            id(&phases[0])
+        ))
+        .await;
+    let events = fixture.events().await;
+    assert_eq!(fixture.patch(&path, &json!({ "name": "x" })).send().await.is(409).json()["code"], "drifted");
+    assert_eq!(fixture.events().await, events);
 }
 
 #[tokio::test]
 async fn a_change_touches_what_it_names_and_all_of_it_or_nothing() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let before = desk.phases(&project).await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let before = fixture.phases(&project).await;
     let path = format!("/phases/{}", id(&before[0]));
     let end = day(&before[0]["end_date"], -3);
     let body = json!({ "description": "What it is for", "end_date": end, "capital_budget": "7" });
-    let told = desk.patch(&path, &body).send().await.is(200).json();
+    let told = fixture.patch(&path, &body).send().await.is(200).json();
     assert_eq!(told["phase"]["name"], before[0]["name"]);
     assert_eq!(told["phase"]["description"], "What it is for");
     assert_eq!(told["phase"]["capital_budget"], "7.00");
     assert_eq!(told["phase"]["expense_budget"], before[0]["expense_budget"]);
     assert_eq!(told["phases"][1]["start_date"], day(&json!(end), 1));
-    assert_eq!(desk.phases(&project).await, *told["phases"].as_array().unwrap());
-    let told = desk.patch(&path, &json!({ "description": null })).send().await.is(200).json();
+    assert_eq!(fixture.phases(&project).await, *told["phases"].as_array().unwrap());
+    let told = fixture.patch(&path, &json!({ "description": null })).send().await.is(200).json();
     assert_eq!(told["phase"]["description"], Value::Null);
 
-    let events = desk.events().await;
+    let events = fixture.events().await;
     let wrong =
         json!({ "name": "", "start_date": day(&before[0]["start_date"], 1), "total_budget": "0.001" });
-    let refused = desk.patch(&path, &wrong).send().await.is(422).json();
+    let refused = fixture.patch(&path, &wrong).send().await.is(422).json();
     let rules: Vec<&str> =
         refused["errors"].as_array().unwrap().iter().map(|error| error["rule"].as_str().unwrap()).collect();
     assert_eq!(rules, ["V2", "V6", "V11", "V12"]);
-    let misspelt = desk.patch(&path, &json!({ "nmae": "A", "name": null })).send().await.is(422).json();
+    let misspelt = fixture.patch(&path, &json!({ "nmae": "A", "name": null })).send().await.is(422).json();
     let fields: Vec<&str> =
         misspelt["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect();
     assert_eq!(fields, ["nmae", "name"]);
-    assert_eq!(desk.events().await, events);
+    assert_eq!(fixture.events().await, events);
 }
 
 #[tokio::test]
 async fn a_removed_phase_leaves_its_days_to_a_neighbour_and_is_gone() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let before = desk.phases(&project).await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let before = fixture.phases(&project).await;
     let path = format!("/phases/{}", id(&before[1]));
-    let refused = desk.delete(&format!("{path}?neighbours=refuse")).send().await.is(422).json();
+    let refused = fixture.delete(&format!("{path}?neighbours=refuse")).send().await.is(422).json();
     assert_eq!(refused["errors"][0]["rule"], "V15");
-    desk.delete(&format!("{path}?neighbours=maybe")).send().await.is(400);
-    let left = desk.delete(&path).send().await.is(200).json();
+    fixture.delete(&format!("{path}?neighbours=maybe")).send().await.is(400);
+    let left = fixture.delete(&path).send().await.is(200).json();
     assert_eq!(left["phases"][0]["end_date"], before[1]["end_date"]);
-    assert_eq!(desk.phases(&project).await, *left["phases"].as_array().unwrap());
+    assert_eq!(fixture.phases(&project).await, *left["phases"].as_array().unwrap());
     for answer in [
-        desk.get(&path).send().await,
-        desk.delete(&path).send().await,
-        desk.patch(&path, &json!({ "name": "A" })).send().await,
+        fixture.get(&path).send().await,
+        fixture.delete(&path).send().await,
+        fixture.patch(&path, &json!({ "name": "A" })).send().await,
     ] {
         answer.is(404);
     }
@@ -135,33 +137,33 @@ async fn a_removed_phase_leaves_its_days_to_a_neighbour_and_is_gone() {
 
 #[tokio::test]
 async fn phases_change_places_and_keep_their_lengths() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let before = desk.phases(&project).await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let before = fixture.phases(&project).await;
     let order: Vec<&Value> = before.iter().rev().map(|phase| &phase["id"]).collect();
     let path = format!("/projects/{project}/phases/reorder");
-    let told = desk.post(&path, &json!({ "phases": order })).send().await.is(200).json();
+    let told = fixture.post(&path, &json!({ "phases": order })).send().await.is(200).json();
     let ids: Vec<&Value> = told["phases"].as_array().unwrap().iter().map(|phase| &phase["id"]).collect();
     assert_eq!(ids, order);
-    assert_eq!(desk.phases(&project).await, *told["phases"].as_array().unwrap());
-    let refused = desk.post(&path, &json!({ "phases": [order[0]] })).send().await.is(422).json();
+    assert_eq!(fixture.phases(&project).await, *told["phases"].as_array().unwrap());
+    let refused = fixture.post(&path, &json!({ "phases": [order[0]] })).send().await.is(422).json();
     assert_eq!(refused["errors"][0]["rule"], "V25");
     let refused =
-        desk.post(&path, &json!({ "phases": [order[0], order[1], Uuid::new_v4()] })).send().await.is(422);
+        fixture.post(&path, &json!({ "phases": [order[0], order[1], Uuid::new_v4()] })).send().await.is(422);
     assert_eq!(refused.json()["errors"][0]["rule"], "V18");
 }
 
 #[tokio::test]
-async fn whoever_has_seen_another_version_changes_nothing() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let before = desk.get(&format!("/projects/{project}/phases")).send().await;
+async fn a_request_with_another_version_changes_nothing() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let before = fixture.get(&format!("/projects/{project}/phases")).send().await;
     let tag = before.header("etag").to_owned();
     let phase = before.json()[0].clone();
     let path = format!("/phases/{}", id(&phase));
     let change = |name: &str| json!({ "name": name });
-    desk.patch(&path, &change("First")).header("If-Match", &tag).send().await.is(200);
-    let late = desk.patch(&path, &change("Second")).header("If-Match", &tag).send().await.is(412);
+    fixture.patch(&path, &change("First")).header("If-Match", &tag).send().await.is(200);
+    let late = fixture.patch(&path, &change("Second")).header("If-Match", &tag).send().await.is(412);
     assert_ne!(late.header("etag"), tag);
     let late_tag = late.header("etag").to_owned();
     let late = late.json();
@@ -172,39 +174,42 @@ async fn whoever_has_seen_another_version_changes_nothing() {
     for (tag, status) in
         [(weak.as_str(), 412), ("*", 200), ("\"abc\"", 412), ("3", 400), ("\"3\", \"4\"", 400)]
     {
-        desk.patch(&path, &change(tag)).header("If-Match", tag).send().await.is(status);
+        fixture.patch(&path, &change(tag)).header("If-Match", tag).send().await.is(status);
     }
 }
 
 #[tokio::test]
 async fn headers_that_cannot_be_kept_are_refused() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let path = format!("/phases/{}", id(&desk.phases(&project).await[0]));
-    let ask = || desk.patch(&path, &json!({ "name": "Named" }));
-    let events = desk.events().await;
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let path = format!("/phases/{}", id(&fixture.phases(&project).await[0]));
+    let ask = || fixture.patch(&path, &json!({ "name": "Named" }));
+    let events = fixture.events().await;
     ask().header("Phaseline-Reason", &"x".repeat(501)).send().await.is(400);
     ask().header("Idempotency-Key", "").send().await.is(400);
     ask().header("Idempotency-Key", &"k".repeat(256)).send().await.is(400);
     ask().header("Idempotency-Key", "a b").send().await.is(400);
     ask().header("Idempotency-Key", "a").header("Idempotency-Key", "b").send().await.is(400);
-    assert_eq!(desk.events().await, events);
+    assert_eq!(fixture.events().await, events);
     ask().header("Phaseline-Reason", &"ü".repeat(500)).send().await.is(200);
 }
 
 #[tokio::test]
-async fn a_phase_that_others_put_into_another_project_is_found_there() {
-    let desk = Desk::start().await;
-    let projects = desk.projects(2).await;
-    let phase = desk.phases(&projects[0]).await.swap_remove(1);
+async fn a_phase_that_others_moved_to_another_project_is_found_there() {
+    let fixture = ServiceFixture::start().await;
+    let projects = fixture.projects(2).await;
+    let phase = fixture.phases(&projects[0]).await.swap_remove(1);
     let path = format!("/phases/{}", id(&phase));
-    desk.sql(&format!("CREATE TABLE kept AS SELECT * FROM project_phases WHERE id = '{}'", id(&phase))).await;
-    desk.delete(&path).send().await.is(200);
-    desk.get(&path).send().await.is(404);
-    desk.sql(&format!(
-        "UPDATE kept SET project_id = '{}'; INSERT INTO project_phases SELECT * FROM kept",
-        projects[1]
-    ))
-    .await;
-    assert_eq!(desk.get(&path).send().await.is(200).json()["project_id"], projects[1].as_str());
+    fixture
+        .sql(&format!("CREATE TABLE kept AS SELECT * FROM project_phases WHERE id = '{}'", id(&phase)))
+        .await;
+    fixture.delete(&path).send().await.is(200);
+    fixture.get(&path).send().await.is(404);
+    fixture
+        .sql(&format!(
+            "UPDATE kept SET project_id = '{}'; INSERT INTO project_phases SELECT * FROM kept",
+            projects[1]
+        ))
+        .await;
+    assert_eq!(fixture.get(&path).send().await.is(200).json()["project_id"], projects[1].as_str());
 }

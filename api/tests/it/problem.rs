@@ -83,7 +83,7 @@ async fn a_problem_has_the_form_of_rfc_9457() {
 }
 
 #[tokio::test]
-async fn what_may_work_later_is_503_with_a_time_and_what_may_not_is_500_without_the_databases_words() {
+async fn temporary_errors_are_503_and_others_500_without_database_messages() {
     let quick = Settings {
         lock_timeout: Duration::from_millis(50),
         statement_timeout: Duration::from_millis(400),

@@ -1,14 +1,14 @@
 //! A timeline with an event that cannot be read is in quarantine; every other one is served as ever.
 
-use crate::desk::Desk;
+use crate::fixture::ServiceFixture;
 use phaseline_migrator::Database;
 use phaseline_migrator::quarantine::{Skip, Which, skip};
 use phaseline_store::Metadata;
 use phaseline_tests::planted::{Bad, plant};
 use serde_json::json;
 
-async fn skip_all(desk: &Desk, project: &str) {
-    let database = Database::new(desk.database.url().parse().unwrap());
+async fn skip_all(fixture: &ServiceFixture, project: &str) {
+    let database = Database::new(fixture.database.url().parse().unwrap());
     let mut connection = database.connect("test").await.unwrap();
     let metadata = Metadata {
         actor: Some("admin".to_owned()),
@@ -22,29 +22,30 @@ async fn skip_all(desk: &Desk, project: &str) {
 #[tokio::test]
 async fn commands_on_a_timeline_in_quarantine_are_refused_and_reads_say_so() {
     for bad in Bad::ALL {
-        let desk = Desk::start().await;
-        let projects = desk.projects(2).await;
+        let fixture = ServiceFixture::start().await;
+        let projects = fixture.projects(2).await;
         let (victim, other) = (&projects[0], &projects[1]);
-        let phases = desk.phases(victim).await;
+        let phases = fixture.phases(victim).await;
         let phase = phases[0]["id"].as_str().unwrap();
         // The service remembers the timeline from before.
-        desk.patch(&format!("/phases/{phase}"), &json!({ "name": "before" })).send().await.is(200);
-        let position = plant(desk.database.url(), victim.parse().unwrap(), bad).await;
+        fixture.patch(&format!("/phases/{phase}"), &json!({ "name": "before" })).send().await.is(200);
+        let position = plant(fixture.database.url(), victim.parse().unwrap(), bad).await;
         let [event_type, fault] = bad.named();
-        let rows = desk.table().await;
-        let events = desk.events().await;
+        let rows = fixture.table().await;
+        let events = fixture.events().await;
 
-        let entries = desk.entries(victim).await;
+        let entries = fixture.entries(victim).await;
         let refused = [
-            desk.patch(&format!("/phases/{phase}"), &json!({ "name": "after" })).send().await.is(409),
-            desk.delete(&format!("/phases/{phase}")).send().await.is(409),
-            desk.post(
-                &format!("/projects/{victim}/timeline/preview"),
-                &json!({ "change": { "phase_id": phase, "name": "after" } }),
-            )
-            .send()
-            .await
-            .is(409),
+            fixture.patch(&format!("/phases/{phase}"), &json!({ "name": "after" })).send().await.is(409),
+            fixture.delete(&format!("/phases/{phase}")).send().await.is(409),
+            fixture
+                .post(
+                    &format!("/projects/{victim}/timeline/preview"),
+                    &json!({ "change": { "phase_id": phase, "name": "after" } }),
+                )
+                .send()
+                .await
+                .is(409),
         ];
         for answer in refused {
             let problem = answer.json();
@@ -55,9 +56,9 @@ async fn commands_on_a_timeline_in_quarantine_are_refused_and_reads_say_so() {
                 assert!(detail.contains(part), "{bad:?}: {part} is not in {detail}");
             }
         }
-        let planners = desk.batch(victim, &entries).await.is(409).json();
+        let planners = fixture.batch(victim, &entries).await.is(409).json();
         assert!(planners["detail"].as_str().unwrap().contains("in quarantine"), "{planners}");
-        assert_eq!((desk.table().await, desk.events().await), (rows, events), "{bad:?}");
+        assert_eq!((fixture.table().await, fixture.events().await), (rows, events), "{bad:?}");
 
         // What needs no fold is answered from the tables, and marked.
         let marked = position.to_string();
@@ -67,11 +68,11 @@ async fn commands_on_a_timeline_in_quarantine_are_refused_and_reads_say_so() {
             format!("/phases/{phase}"),
             format!("/phases/{phase}/assignments"),
         ] {
-            let answer = desk.get(&path).send().await.is(200);
+            let answer = fixture.get(&path).send().await.is(200);
             assert_eq!(answer.header("phaseline-quarantine"), marked.as_str(), "{bad:?}: {path}");
         }
         // The history tells what can be read, and names what cannot.
-        let history = desk.get(&format!("/projects/{victim}/history?limit=500")).send().await.is(200);
+        let history = fixture.get(&format!("/projects/{victim}/history?limit=500")).send().await.is(200);
         assert_eq!(history.header("phaseline-quarantine"), marked.as_str());
         let history = history.json();
         let entries = history["entries"].as_array().unwrap();
@@ -81,18 +82,19 @@ async fn commands_on_a_timeline_in_quarantine_are_refused_and_reads_say_so() {
         assert_eq!(before["changes"][0]["after"], "before");
 
         // Other projects know nothing of it.
-        let answer = desk.get(&format!("/projects/{other}/phases")).send().await.is(200);
+        let answer = fixture.get(&format!("/projects/{other}/phases")).send().await.is(200);
         assert_eq!(answer.header("phaseline-quarantine"), "");
-        let foreign = desk.phases(other).await[0]["id"].as_str().unwrap().to_owned();
-        desk.patch(&format!("/phases/{foreign}"), &json!({ "name": "served" })).send().await.is(200);
-        desk.get(&format!("/projects/{other}/history")).send().await.is(200);
+        let foreign = fixture.phases(other).await[0]["id"].as_str().unwrap().to_owned();
+        fixture.patch(&format!("/phases/{foreign}"), &json!({ "name": "served" })).send().await.is(200);
+        fixture.get(&format!("/projects/{other}/history")).send().await.is(200);
 
         // Left out, it is as if it were not there, in the service that met it too.
-        skip_all(&desk, victim).await;
-        desk.patch(&format!("/phases/{phase}"), &json!({ "name": "after" })).send().await.is(200);
-        let answer = desk.get(&format!("/projects/{victim}/phases")).send().await.is(200);
+        skip_all(&fixture, victim).await;
+        fixture.patch(&format!("/phases/{phase}"), &json!({ "name": "after" })).send().await.is(200);
+        let answer = fixture.get(&format!("/projects/{victim}/phases")).send().await.is(200);
         assert_eq!(answer.header("phaseline-quarantine"), "", "{bad:?}");
-        let history = desk.get(&format!("/projects/{victim}/history?limit=500")).send().await.is(200).json();
+        let history =
+            fixture.get(&format!("/projects/{victim}/history?limit=500")).send().await.is(200).json();
         let entry = history["entries"].as_array().unwrap().iter().find(|entry| entry["position"] == position);
         let entry = entry.unwrap();
         assert_eq!(entry["skipped"]["actor"], "admin", "{bad:?}");
@@ -102,13 +104,13 @@ async fn commands_on_a_timeline_in_quarantine_are_refused_and_reads_say_so() {
 }
 
 #[tokio::test]
-async fn a_project_that_others_made_is_adopted_beside_a_timeline_in_quarantine() {
-    let desk = Desk::start().await;
-    let victim = desk.project().await;
-    plant(desk.database.url(), victim.parse().unwrap(), Bad::Nul).await;
+async fn a_project_is_adopted_while_another_timeline_is_in_quarantine() {
+    let fixture = ServiceFixture::start().await;
+    let victim = fixture.project().await;
+    plant(fixture.database.url(), victim.parse().unwrap(), Bad::Nul).await;
     let made = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
-    desk.copy_project(&victim, made).await;
-    let phase = desk.phases(made).await[0]["id"].as_str().unwrap().to_owned();
-    desk.patch(&format!("/phases/{phase}"), &json!({ "name": "adopted" })).send().await.is(200);
-    desk.get(&format!("/phases/{phase}/history")).send().await.is(200);
+    fixture.copy_project(&victim, made).await;
+    let phase = fixture.phases(made).await[0]["id"].as_str().unwrap().to_owned();
+    fixture.patch(&format!("/phases/{phase}"), &json!({ "name": "adopted" })).send().await.is(200);
+    fixture.get(&format!("/phases/{phase}/history")).send().await.is(200);
 }

@@ -1,6 +1,6 @@
 //! `/readyz` says when commands cannot be carried out, and why; and so does the answer to a command.
 
-use crate::desk::Desk;
+use crate::fixture::ServiceFixture;
 use crate::health::{becomes_ready, reason};
 use phaseline_tests::http::Answer;
 use serde_json::json;
@@ -17,16 +17,16 @@ fn failing_with(sqlstate: &str) -> String {
 
 const WORKS_AGAIN: &str = "DROP TRIGGER fails ON phaseline.events";
 
-async fn rename(desk: &Desk, name: &str) -> Answer {
-    let project = desk.project().await;
-    let phases = desk.phases(&project).await;
+async fn rename(fixture: &ServiceFixture, name: &str) -> Answer {
+    let project = fixture.project().await;
+    let phases = fixture.phases(&project).await;
     let path = format!("/phases/{}", phases[0]["id"].as_str().unwrap());
-    desk.patch(&path, &json!({ "name": name })).send().await
+    fixture.patch(&path, &json!({ "name": name })).send().await
 }
 
 #[tokio::test]
-async fn a_lock_that_keeps_every_command_away_is_a_reason_and_goes_with_the_lock() {
-    let desk = Desk::start().await;
+async fn a_lock_that_blocks_every_command_is_reported_while_it_is_held() {
+    let fixture = ServiceFixture::start().await;
     for (lock, what) in [
         ("SELECT 1 FROM phaseline.head FOR UPDATE", "phaseline.head"),
         ("LOCK TABLE phaseline.head IN ACCESS EXCLUSIVE MODE", "phaseline.head"),
@@ -35,92 +35,92 @@ async fn a_lock_that_keeps_every_command_away_is_a_reason_and_goes_with_the_lock
         ("LOCK TABLE public.project_phases IN ACCESS EXCLUSIVE MODE", "public.project_phases"),
         ("LOCK TABLE public.projects IN ACCESS EXCLUSIVE MODE", "public.projects"),
     ] {
-        let mut holder = PgConnection::connect(desk.database.url()).await.unwrap();
+        let mut holder = PgConnection::connect(fixture.database.url()).await.unwrap();
         let mut transaction = holder.begin().await.unwrap();
         sqlx::raw_sql(lock).execute(&mut *transaction).await.unwrap();
-        let answer = desk.service.client.get("/readyz").send().await.is(503).json();
+        let answer = fixture.service.client.get("/readyz").send().await.is(503).json();
         let found = &answer["reasons"][0];
         assert_eq!(found["code"], "busy", "{lock}: {answer}");
         assert!(found["message"].as_str().unwrap().contains(what), "{lock}: {answer}");
         transaction.rollback().await.unwrap();
-        desk.service.client.get("/readyz").send().await.is(200);
+        fixture.service.client.get("/readyz").send().await.is(200);
     }
 }
 
 #[tokio::test]
 async fn looking_whether_commands_can_be_carried_out_writes_nothing() {
-    let desk = Desk::start().await;
-    desk.service.client.get("/readyz").send().await.is(200);
+    let fixture = ServiceFixture::start().await;
+    fixture.service.client.get("/readyz").send().await.is(200);
     // A row that was locked by a transaction that came to its end bears its id.
     let locked = "SELECT count(*) FROM phaseline.head WHERE pg_xact_status(xmax::text::xid8) = 'committed'";
-    assert_eq!(desk.number(locked).await, 0);
-    rename(&desk, "Written").await.is(200);
-    assert_eq!(desk.number(locked).await, 1);
+    assert_eq!(fixture.number(locked).await, 0);
+    rename(&fixture, "Written").await.is(200);
+    assert_eq!(fixture.number(locked).await, 1);
 }
 
 #[tokio::test]
-async fn a_row_of_one_project_that_somebody_holds_leaves_the_service_ready() {
-    let desk = Desk::start().await;
-    let mut holder = PgConnection::connect(desk.database.url()).await.unwrap();
+async fn a_locked_row_of_one_project_leaves_the_service_ready() {
+    let fixture = ServiceFixture::start().await;
+    let mut holder = PgConnection::connect(fixture.database.url()).await.unwrap();
     let mut transaction = holder.begin().await.unwrap();
-    let project = desk.project().await;
+    let project = fixture.project().await;
     let lock = format!("SELECT 1 FROM project_phases WHERE project_id = '{project}' FOR UPDATE");
     sqlx::raw_sql(&lock).execute(&mut *transaction).await.unwrap();
-    assert_eq!(rename(&desk, "Held").await.is(503).json()["code"], "busy");
-    desk.service.client.get("/readyz").send().await.is(200);
+    assert_eq!(rename(&fixture, "Held").await.is(503).json()["code"], "busy");
+    fixture.service.client.get("/readyz").send().await.is(200);
 }
 
 /// Whatever the server says of itself reaches the client and the health check under its own name, and goes when a command is
 /// written.
 #[tokio::test]
-async fn what_the_server_lacks_is_named_to_the_client_and_in_readyz_until_a_command_is_written() {
-    let desk = Desk::start().await;
-    desk.service.client.get("/readyz").send().await.is(200);
+async fn missing_server_resources_are_reported_until_a_command_succeeds() {
+    let fixture = ServiceFixture::start().await;
+    fixture.service.client.get("/readyz").send().await.is(200);
     for (sqlstate, code, remedy) in [
-        ("53100", "disk_full", "Make room"),
+        ("53100", "disk_full", "Free disk space"),
         ("53200", "out_of_resources", "nothing was written"),
         ("53400", "out_of_resources", "nothing was written"),
         ("58030", "out_of_resources", "nothing was written"),
         ("25006", "read_only", "primary"),
     ] {
-        let events = desk.events().await;
-        desk.sql(&failing_with(sqlstate)).await;
-        let answer = rename(&desk, &format!("Lost {sqlstate}")).await.is(503);
+        let events = fixture.events().await;
+        fixture.sql(&failing_with(sqlstate)).await;
+        let answer = rename(&fixture, &format!("Lost {sqlstate}")).await.is(503);
         let problem = answer.json();
         assert_eq!(problem["code"], code, "{sqlstate}: {problem}");
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains(remedy) && !detail.contains("extend file"), "{detail}");
         assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
-        assert_eq!(reason(&desk.service.client).await, code);
-        assert_eq!(desk.events().await, events);
+        assert_eq!(reason(&fixture.service.client).await, code);
+        assert_eq!(fixture.events().await, events);
 
         // A batch of several is told the same.
-        let project = desk.project().await;
-        let phases = desk.phases(&project).await;
+        let project = fixture.project().await;
+        let phases = fixture.phases(&project).await;
         let asks = phases.iter().map(|phase| {
             let path = format!("/phases/{}", phase["id"].as_str().unwrap());
-            desk.patch(&path, &json!({ "description": sqlstate })).send()
+            fixture.patch(&path, &json!({ "description": sqlstate })).send()
         });
         for answer in futures_util::future::join_all(asks.collect::<Vec<_>>()).await {
             assert_eq!(answer.is(503).json()["code"], code);
         }
-        desk.sql(WORKS_AGAIN).await;
-        rename(&desk, &format!("Made {sqlstate}")).await.is(200);
-        becomes_ready(&desk.service.client).await;
+        fixture.sql(WORKS_AGAIN).await;
+        rename(&fixture, &format!("Made {sqlstate}")).await.is(200);
+        becomes_ready(&fixture.service.client).await;
     }
 }
 
 #[tokio::test]
 async fn a_function_that_is_missing_is_a_reason() {
-    let desk = Desk::start().await;
-    desk.sql("ALTER FUNCTION phaseline.append RENAME TO not_append").await;
-    rename(&desk, "Lost").await.is(500);
-    assert_eq!(reason(&desk.service.client).await, "commands_fail");
-    desk.sql("ALTER FUNCTION phaseline.not_append RENAME TO append").await;
-    rename(&desk, "Made").await.is(200);
-    becomes_ready(&desk.service.client).await;
-    desk.sql("DROP FUNCTION phaseline.command_obstacle").await;
-    assert_eq!(reason(&desk.service.client).await, "commands_fail");
-    desk.sql("TRUNCATE phaseline.head").await;
-    assert_eq!(reason(&desk.service.client).await, "log_damaged");
+    let fixture = ServiceFixture::start().await;
+    fixture.sql("ALTER FUNCTION phaseline.append RENAME TO not_append").await;
+    rename(&fixture, "Lost").await.is(500);
+    assert_eq!(reason(&fixture.service.client).await, "commands_fail");
+    fixture.sql("ALTER FUNCTION phaseline.not_append RENAME TO append").await;
+    rename(&fixture, "Made").await.is(200);
+    becomes_ready(&fixture.service.client).await;
+    fixture.sql("DROP FUNCTION phaseline.command_obstacle").await;
+    assert_eq!(reason(&fixture.service.client).await, "commands_fail");
+    fixture.sql("TRUNCATE phaseline.head").await;
+    assert_eq!(reason(&fixture.service.client).await, "log_damaged");
 }

@@ -1,6 +1,6 @@
 //! Clients that ask for much and do not read it.
 
-use crate::desk::Desk;
+use crate::fixture::ServiceFixture;
 use crate::service::{Service, settings};
 use phaseline_api::settings::Settings;
 use serde_json::Value;
@@ -13,46 +13,48 @@ use tokio::net::{TcpSocket, TcpStream};
 const ASSIGNMENTS: i64 = 30_000;
 
 /// A service that is impatient with its clients, and a phase with many assignments.
-async fn desk() -> (Desk, String) {
-    let desk = Desk::start().await;
+async fn fixture() -> (ServiceFixture, String) {
+    let fixture = ServiceFixture::start().await;
     let service =
-        Service::over(&desk.database, Settings { write_timeout: Duration::from_secs(1), ..settings() }).await;
-    let desk = Desk { service, ..desk };
-    let project = desk.project().await;
-    let phase = desk.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
-    desk.sql(&format!(
-        "CREATE TEMP TABLE model AS SELECT * FROM resource_assignments LIMIT 1;
+        Service::over(&fixture.database, Settings { write_timeout: Duration::from_secs(1), ..settings() })
+            .await;
+    let fixture = ServiceFixture { service, ..fixture };
+    let project = fixture.project().await;
+    let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+    fixture
+        .sql(&format!(
+            "CREATE TEMP TABLE model AS SELECT * FROM resource_assignments LIMIT 1;
          UPDATE model SET project_id = '{project}',
                 assignment_date = (SELECT start_date FROM project_phases WHERE id = '{phase}');
          ALTER TABLE resource_assignments DISABLE TRIGGER USER;
          INSERT INTO resource_assignments SELECT (m).* FROM (
              SELECT jsonb_populate_record(r, jsonb_build_object('id', gen_random_uuid())) AS m
                FROM model r, generate_series(1, {ASSIGNMENTS})) AS many"
-    ))
-    .await;
-    (desk, phase)
+        ))
+        .await;
+    (fixture, phase)
 }
 
 /// A connection whose kernel keeps little.
-async fn connect(desk: &Desk) -> TcpStream {
+async fn connect(fixture: &ServiceFixture) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    socket.connect(desk.service.client.address()).await.unwrap()
+    socket.connect(fixture.service.client.address()).await.unwrap()
 }
 
-fn ask(desk: &Desk, phase: &str) -> String {
+fn ask(fixture: &ServiceFixture, phase: &str) -> String {
     format!(
         "GET /api/v1/phases/{phase}/assignments HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
          Authorization: Bearer {}\r\n\r\n",
-        desk.token
+        fixture.token
     )
 }
 
 /// Waits until the service has so many connections; the one that asks is among them.
-async fn connections(desk: &Desk, wanted: i64) {
+async fn connections(fixture: &ServiceFixture, wanted: i64) {
     let mut seen = -1;
     for _ in 0..600 {
-        let metrics = desk.service.client.get("/metrics").send().await.is(200).text();
+        let metrics = fixture.service.client.get("/metrics").send().await.is(200).text();
         let line = metrics.lines().find_map(|line| line.strip_prefix("phaseline_http_connections "));
         seen = line.unwrap().parse().unwrap();
         if seen == wanted {
@@ -65,19 +67,19 @@ async fn connections(desk: &Desk, wanted: i64) {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_loses_its_connection() {
-    let (desk, phase) = desk().await;
+    let (fixture, phase) = fixture().await;
     let mut stalled = Vec::new();
     for _ in 0..5 {
-        let mut raw = connect(&desk).await;
-        raw.write_all(ask(&desk, &phase).as_bytes()).await.unwrap();
+        let mut raw = connect(&fixture).await;
+        raw.write_all(ask(&fixture, &phase).as_bytes()).await.unwrap();
         stalled.push(raw);
     }
     // Small answers, asked for one behind the other, are as large together.
-    let mut pipelined = connect(&desk).await;
+    let mut pipelined = connect(&fixture).await;
     let asks = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(400);
     pipelined.write_all(asks.as_bytes()).await.unwrap();
     stalled.push(pipelined);
-    connections(&desk, 1).await;
+    connections(&fixture, 1).await;
     for mut raw in stalled {
         let mut rest = Vec::new();
         let _ = raw.read_to_end(&mut rest).await;
@@ -87,9 +89,9 @@ async fn a_client_that_does_not_read_its_answer_loses_its_connection() {
 
 #[tokio::test]
 async fn a_client_that_pauses_while_it_reads_gets_everything() {
-    let (desk, phase) = desk().await;
-    let mut raw = connect(&desk).await;
-    raw.write_all(ask(&desk, &phase).as_bytes()).await.unwrap();
+    let (fixture, phase) = fixture().await;
+    let mut raw = connect(&fixture).await;
+    raw.write_all(ask(&fixture, &phase).as_bytes()).await.unwrap();
     let (mut answer, mut part) = (Vec::new(), vec![0; 1 << 20]);
     loop {
         let mut length = 0;
@@ -110,15 +112,15 @@ async fn a_client_that_pauses_while_it_reads_gets_everything() {
 
 #[tokio::test]
 async fn all_assignments_come_in_one_answer_and_page_by_page_in_the_same_order() {
-    let (desk, phase) = desk().await;
+    let (fixture, phase) = fixture().await;
     let path = format!("/phases/{phase}/assignments");
-    let whole = desk.get(&path).send().await.is(200);
+    let whole = fixture.get(&path).send().await.is(200);
     assert_eq!((whole.header("content-type"), whole.header("link")), ("application/json", ""));
     let etag = whole.header("etag").to_owned();
     let whole: Vec<Value> = whole.json().as_array().unwrap().clone();
     let ids: BTreeSet<&str> = whole.iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), whole.len());
-    let count = desk
+    let count = fixture
         .number(&format!(
             "SELECT count(*) FROM resource_assignments a JOIN project_phases p ON p.id = '{phase}'
               WHERE a.project_id = p.project_id AND a.assignment_date BETWEEN p.start_date AND p.end_date"
@@ -131,7 +133,7 @@ async fn all_assignments_come_in_one_answer_and_page_by_page_in_the_same_order()
     let mut next = format!("/api/v1{path}?limit=4999");
     let mut walked = Vec::new();
     loop {
-        let page = desk.service.client.get(&next).bearer(&desk.token).send().await.is(200);
+        let page = fixture.service.client.get(&next).bearer(&fixture.token).send().await.is(200);
         assert_eq!(page.header("etag"), etag);
         walked.extend(page.json().as_array().unwrap().iter().cloned());
         let link = page.header("link");
@@ -143,7 +145,7 @@ async fn all_assignments_come_in_one_answer_and_page_by_page_in_the_same_order()
     }
     assert!(walked == whole, "{} and {}", walked.len(), whole.len());
 
-    let other = desk.phases(&desk.project().await).await[1]["id"].as_str().unwrap().to_owned();
+    let other = fixture.phases(&fixture.project().await).await[1]["id"].as_str().unwrap().to_owned();
     let cursor = next.split("cursor=").nth(1).unwrap();
     for odd in [
         format!("{path}?limit=0"),
@@ -151,6 +153,6 @@ async fn all_assignments_come_in_one_answer_and_page_by_page_in_the_same_order()
         format!("{path}?cursor=x"),
         format!("/phases/{other}/assignments?cursor={cursor}"),
     ] {
-        assert!(desk.get(&odd).send().await.is(400).json()["detail"].is_string(), "{odd}");
+        assert!(fixture.get(&odd).send().await.is(400).json()["detail"].is_string(), "{odd}");
     }
 }

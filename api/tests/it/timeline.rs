@@ -1,6 +1,6 @@
 //! A project's timeline as a whole, and what a command would do to it.
 
-use crate::desk::{Desk, day, entry, new_entry};
+use crate::fixture::{ServiceFixture, day, entry, new_entry};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -8,36 +8,36 @@ const MADE: &str = "7c1c4f5e-5b62-4f0c-8a30-3d0b6f1f9c21";
 
 #[tokio::test]
 async fn a_project_gets_a_timeline_and_then_other_days() {
-    let desk = Desk::start().await;
-    desk.make_project(MADE, "'2030-01-01', '2030-03-31'").await;
+    let fixture = ServiceFixture::start().await;
+    fixture.make_project(MADE, "'2030-01-01', '2030-03-31'").await;
     let path = format!("/projects/{MADE}/timeline");
     let days = |start: &str, end: &str| json!({ "start_date": start, "end_date": end });
-    desk.put(&path, &days("2030-01-01", "2030-06-30")).header("If-Match", "*").send().await.is(412);
-    let refused = desk.put(&path, &days("2030-02-01", "2030-01-01")).send().await.is(422).json();
+    fixture.put(&path, &days("2030-01-01", "2030-06-30")).header("If-Match", "*").send().await.is(412);
+    let refused = fixture.put(&path, &days("2030-02-01", "2030-01-01")).send().await.is(422).json();
     assert_eq!(refused["errors"][0]["rule"], "V21");
-    let opened = desk.put(&path, &days("2030-01-01", "2030-06-30")).send().await.is(201).json();
+    let opened = fixture.put(&path, &days("2030-01-01", "2030-06-30")).send().await.is(201).json();
     assert_eq!(opened["phases"][0]["name"], "Default Phase");
     assert_eq!(opened["version"], 2);
-    let moved = desk.put(&path, &days("2030-02-01", "2030-07-31")).send().await.is(200).json();
+    let moved = fixture.put(&path, &days("2030-02-01", "2030-07-31")).send().await.is(200).json();
     assert_eq!((&moved["start_date"], &moved["end_date"]), (&json!("2030-02-01"), &json!("2030-07-31")));
     assert_eq!(moved["phases"][0]["start_date"], "2030-02-01");
-    let found = desk.get(&path).send().await.is(200);
+    let found = fixture.get(&path).send().await.is(200);
     assert_eq!(found.header("etag"), format!("\"{}\"", moved["version"]));
     assert_eq!(found.json(), moved);
     let missing = format!("/projects/{}/timeline", Uuid::new_v4());
-    desk.get(&missing).send().await.is(404);
-    desk.put(&missing, &days("2030-01-01", "2030-06-30")).send().await.is(404);
+    fixture.get(&missing).send().await.is(404);
+    fixture.put(&missing, &days("2030-01-01", "2030-06-30")).send().await.is(404);
 }
 
 #[tokio::test]
 async fn a_project_that_the_backend_made_is_adopted_with_other_days() {
-    let desk = Desk::start().await;
-    desk.copy_project(&desk.project().await, MADE).await;
+    let fixture = ServiceFixture::start().await;
+    fixture.copy_project(&fixture.project().await, MADE).await;
     let path = format!("/projects/{MADE}/timeline");
-    let before = desk.get(&path).send().await.is(200).json();
+    let before = fixture.get(&path).send().await.is(200).json();
     assert_eq!((&before["version"], &before["position"]), (&json!(0), &json!(0)));
     let body = json!({ "start_date": before["start_date"], "end_date": day(&before["end_date"], 10) });
-    let after = desk.put(&path, &body).send().await.is(200).json();
+    let after = fixture.put(&path, &body).send().await.is(200).json();
     let phases = after["phases"].as_array().unwrap();
     assert_eq!(phases.len(), before["phases"].as_array().unwrap().len());
     assert_eq!(phases[0], {
@@ -49,29 +49,29 @@ async fn a_project_that_the_backend_made_is_adopted_with_other_days() {
 }
 
 #[tokio::test]
-async fn a_project_without_a_timeline_says_how_it_gets_one() {
-    let desk = Desk::start().await;
-    desk.make_project(MADE, "'2030-01-01', '2030-03-31'").await;
+async fn a_project_without_a_timeline_gets_a_hint_how_to_open_one() {
+    let fixture = ServiceFixture::start().await;
+    fixture.make_project(MADE, "'2030-01-01', '2030-03-31'").await;
     let body = json!({ "name": "A", "start_date": "2030-01-01", "end_date": "2030-01-02" });
-    let refused = desk.post(&format!("/projects/{MADE}/phases"), &body).send().await.is(409).json();
+    let refused = fixture.post(&format!("/projects/{MADE}/phases"), &body).send().await.is(409).json();
     assert_eq!(refused["code"], "no_timeline");
 }
 
 /// Where each assignment of a project is: its phase and its day.
-async fn places(desk: &Desk, project: &str) -> Vec<(String, Option<String>)> {
+async fn places(fixture: &ServiceFixture, project: &str) -> Vec<(String, Option<String>)> {
     let query = format!(
         "SELECT a.assignment_date::text, (SELECT p.id::text FROM project_phases p WHERE p.project_id = a.project_id
                 AND a.assignment_date BETWEEN p.start_date AND p.end_date)
            FROM resource_assignments a WHERE a.project_id = '{project}' ORDER BY a.id"
     );
-    sqlx::query_as(&query).fetch_all(&mut desk.admin().await).await.unwrap()
+    sqlx::query_as(&query).fetch_all(&mut fixture.admin().await).await.unwrap()
 }
 
 #[tokio::test]
-async fn a_preview_says_what_the_command_then_does() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
-    let phases = desk.phases(&project).await;
+async fn a_preview_predicts_the_effects_of_the_command() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phases = fixture.phases(&project).await;
     let (first, second) = (&phases[0], &phases[1]);
     let path = |phase: &Value| format!("/phases/{}", phase["id"].as_str().unwrap());
     let on = |what: &str| format!("/projects/{project}/{what}");
@@ -80,8 +80,8 @@ async fn a_preview_says_what_the_command_then_does() {
         "end_date": day(&first["end_date"], 8) });
     // A phase that is to be created has no id yet; all else of it is as told.
     let path_of_preview = on("timeline/preview");
-    let said = desk.post(&path_of_preview, &json!({ "create": create })).send().await.is(200).json();
-    let made = desk.post(&on("phases"), &create).send().await.is(201).json();
+    let said = fixture.post(&path_of_preview, &json!({ "create": create })).send().await.is(200).json();
+    let made = fixture.post(&on("phases"), &create).send().await.is(201).json();
     let without_id = |phases: &Value| -> Vec<Value> {
         let each = phases.as_array().unwrap().iter();
         each.map(|phase| {
@@ -102,23 +102,23 @@ async fn a_preview_says_what_the_command_then_does() {
     list[0]["start_date"] = days["start_date"].clone();
     let list = json!({ "phases": list });
     let steps = [
-        (json!({ "change": with_id(&cut, first) }), desk.patch(&path(first), &cut), 200),
-        (json!({ "reorder": order }), desk.post(&on("phases/reorder"), &order), 200),
-        (json!({ "reschedule": days }), desk.put(&on("timeline"), &days), 200),
-        (json!({ "delete": { "phase_id": create["id"] } }), desk.delete(&path(&create)), 200),
-        (json!({ "replace": list }), desk.post(&on("phases/batch"), &list), 200),
+        (json!({ "change": with_id(&cut, first) }), fixture.patch(&path(first), &cut), 200),
+        (json!({ "reorder": order }), fixture.post(&on("phases/reorder"), &order), 200),
+        (json!({ "reschedule": days }), fixture.put(&on("timeline"), &days), 200),
+        (json!({ "delete": { "phase_id": create["id"] } }), fixture.delete(&path(&create)), 200),
+        (json!({ "replace": list }), fixture.post(&on("phases/batch"), &list), 200),
     ];
     let mut moved_at_all = 0;
     for (asked, command, status) in steps {
         let (before, stood, events) =
-            (places(&desk, &project).await, desk.phases(&project).await, desk.events().await);
-        let reader = desk.service.token("phases:read");
-        let ask = desk.service.client.post(&format!("/api/v1/projects/{project}/timeline/preview"));
+            (places(&fixture, &project).await, fixture.phases(&project).await, fixture.events().await);
+        let reader = fixture.service.token("phases:read");
+        let ask = fixture.service.client.post(&format!("/api/v1/projects/{project}/timeline/preview"));
         let said = ask.bearer(&reader).json(&asked).send().await.is(200).json();
         assert_eq!(said["valid"], true, "{asked} {said}");
-        assert_eq!(desk.events().await, events, "a preview writes nothing");
+        assert_eq!(fixture.events().await, events, "a preview writes nothing");
         command.send().await.is(status);
-        let (after, stands) = (places(&desk, &project).await, desk.phases(&project).await);
+        let (after, stands) = (places(&fixture, &project).await, fixture.phases(&project).await);
 
         for (told, stands) in [(&said["before"], &stood), (&said["after"], &stands)] {
             let told = told.as_array().unwrap();
@@ -172,33 +172,33 @@ async fn a_preview_says_what_the_command_then_does() {
 }
 
 #[tokio::test]
-async fn a_preview_of_what_is_refused_says_why_and_leaves_everything() {
-    let desk = Desk::start().await;
-    let project = desk.project().await;
+async fn a_preview_of_a_refused_command_has_the_reasons_and_no_changes() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
     let path = format!("/projects/{project}/timeline/preview");
     let gap = json!({ "replace": { "phases": [new_entry("A", "2030-01-01", "2030-01-02")] } });
-    let said = desk.post(&path, &gap).send().await.is(200).json();
+    let said = fixture.post(&path, &gap).send().await.is(200).json();
     assert_eq!(said["valid"], false);
     assert_eq!(said["errors"][0]["rule"], "V2");
     assert_eq!((&said["after"], &said["moved"]), (&said["before"], &json!([])));
     assert_eq!(said["assignments"]["changed"], 0);
     let unknown = json!({ "delete": { "phase_id": Uuid::new_v4() } });
-    assert_eq!(desk.post(&path, &unknown).send().await.is(200).json()["errors"][0]["rule"], "V18");
+    assert_eq!(fixture.post(&path, &unknown).send().await.is(200).json()["errors"][0]["rule"], "V18");
     for odd in [json!({}), json!({ "rename": {} }), json!({ "reorder": { "phases": [] }, "delete": {} })] {
-        desk.post(&path, &odd).send().await.is(422);
+        fixture.post(&path, &odd).send().await.is(422);
     }
     let odd = json!({ "create": { "name": 1, "start_date": "x" } });
-    let faults = desk.post(&path, &odd).send().await.is(422).json();
+    let faults = fixture.post(&path, &odd).send().await.is(422).json();
     assert_eq!(faults["errors"][0]["field"], "create.name");
-    desk.post(&format!("/projects/{}/timeline/preview", Uuid::new_v4()), &unknown).send().await.is(404);
+    fixture.post(&format!("/projects/{}/timeline/preview", Uuid::new_v4()), &unknown).send().await.is(404);
 }
 
 #[tokio::test]
 async fn a_preview_of_days_for_a_project_without_a_timeline_opens_one() {
-    let desk = Desk::start().await;
-    desk.make_project(MADE, "'2030-01-01', '2030-03-31'").await;
+    let fixture = ServiceFixture::start().await;
+    fixture.make_project(MADE, "'2030-01-01', '2030-03-31'").await;
     let days = json!({ "reschedule": { "start_date": "2030-01-01", "end_date": "2030-06-30" } });
-    let said = desk.post(&format!("/projects/{MADE}/timeline/preview"), &days).send().await.is(200).json();
+    let said = fixture.post(&format!("/projects/{MADE}/timeline/preview"), &days).send().await.is(200).json();
     assert_eq!(said["valid"], true);
     assert_eq!(said["moved"][0]["from"], Value::Null);
 }

@@ -1,35 +1,35 @@
 //! Two services on one database: what one writes the other sees at once, whatever it remembers.
 
-use crate::desk::Desk;
+use crate::fixture::ServiceFixture;
 use crate::service::{Service, settings};
 use serde_json::json;
 
 #[tokio::test]
 async fn each_sees_and_respects_what_the_other_wrote() {
-    let desk = Desk::start().await;
-    let other = Service::over(&desk.database, settings()).await;
-    let project = desk.project().await;
-    let phase = desk.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+    let fixture = ServiceFixture::start().await;
+    let other = Service::over(&fixture.database, settings()).await;
+    let project = fixture.project().await;
+    let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
     let path = format!("/api/v1/phases/{phase}");
-    let services = [&desk.service, &other];
-    let mut tag = desk.get(&format!("/phases/{phase}")).send().await.header("etag").to_owned();
+    let services = [&fixture.service, &other];
+    let mut tag = fixture.get(&format!("/phases/{phase}")).send().await.header("etag").to_owned();
     for round in 0..6 {
         let (writes, reads) = (services[round % 2], services[(round + 1) % 2]);
         let body = json!({ "name": format!("Round {round}") });
         let stale = tag.clone();
-        let ask = writes.client.patch(&path).bearer(&desk.token).json(&body);
+        let ask = writes.client.patch(&path).bearer(&fixture.token).json(&body);
         tag = ask.header("If-Match", &tag).send().await.is(200).header("etag").to_owned();
-        let read = reads.client.get(&path).bearer(&desk.token).send().await.is(200);
+        let read = reads.client.get(&path).bearer(&fixture.token).send().await.is(200);
         assert_eq!((read.header("etag"), &read.json()["name"]), (tag.as_str(), &body["name"]));
         // What the reader remembers is older, and does not deceive it.
-        let ask = reads.client.patch(&path).bearer(&desk.token).json(&json!({ "name": "Late" }));
+        let ask = reads.client.patch(&path).bearer(&fixture.token).json(&json!({ "name": "Late" }));
         ask.header("If-Match", &stale).send().await.is(412);
-        let same = reads.client.patch(&path).bearer(&desk.token).json(&body);
+        let same = reads.client.patch(&path).bearer(&fixture.token).json(&body);
         assert_eq!(same.send().await.is(200).header("etag"), tag, "it is so already");
     }
-    other.client.delete(&path).bearer(&desk.token).send().await.is(200);
+    other.client.delete(&path).bearer(&fixture.token).send().await.is(200);
     for service in services {
-        service.client.get(&path).bearer(&desk.token).send().await.is(404);
-        service.client.patch(&path).bearer(&desk.token).json(&json!({ "name": "A" })).send().await.is(404);
+        service.client.get(&path).bearer(&fixture.token).send().await.is(404);
+        service.client.patch(&path).bearer(&fixture.token).json(&json!({ "name": "A" })).send().await.is(404);
     }
 }

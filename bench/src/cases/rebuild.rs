@@ -45,7 +45,7 @@ pub(super) async fn ours(log: &Log, table: Table, note: &mut Option<String>) -> 
     let (rebuilt, time) = timed(rebuilt(log.url(), &steps)).await?;
     *note = Some(steps.summary());
     let expected = if table == Table::Lost { log.rows.unsigned_abs() } else { 0 };
-    if rebuilt.inserted != expected || rebuilt.updated != 0 || !rebuilt.is_right() {
+    if rebuilt.inserted() != expected || rebuilt.updated() != 0 || !rebuilt.is_right() {
         return Err(BenchError::Failed(format!("rebuild of the {table:?} table: {rebuilt:?}")));
     }
     Ok(rate(log.events, time))

@@ -15,7 +15,7 @@ use clap::Args;
 use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::FoldedLog;
-use phaseline_projections::adopt::{Plan, Refused, need_commands, take_in};
+use phaseline_projections::adopt::{Plan, Refused, adopt_all, need_commands};
 use phaseline_store::Quarantine;
 
 /// Take the phases of projects that others made into the log
@@ -76,7 +76,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
         let phases: u64 = plan.adopted.iter().map(|adopted| adopted.phases).sum();
         watcher.step("writing the log", Some(phases));
         let metadata = metadata(&context.global, args.reason.reason.as_deref());
-        let taken = take_in(&mut connection, &mut log, &plan, args.repair, &metadata).await?;
+        let taken = adopt_all(&mut connection, &mut log, &plan, args.repair, &metadata).await?;
         refuse(&target, &taken.plan.refused)?;
         // Somebody may have been faster; then there is nothing left, or less.
         adoption.position = (!taken.plan.adopted.is_empty()).then_some(taken.position);

@@ -15,7 +15,7 @@ use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::FoldedLog;
 use phaseline_projections::adopt::need_commands;
-use phaseline_projections::drift::{Cure, Finding, look};
+use phaseline_projections::drift::{Finding, Remedy, find_drift};
 use phaseline_projections::repair::{Repaired, repair};
 use phaseline_store::Quarantine;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
@@ -90,7 +90,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
     let mut log = FoldedLog::read(&mut reading, None).await?;
     watcher.step("comparing with the log", None);
     let only = project_id.map(|project| [project]);
-    let findings = look(&mut reading, &log, only.as_ref().map(<[_; 1]>::as_slice)).await?;
+    let findings = find_drift(&mut reading, &log, only.as_ref().map(<[_; 1]>::as_slice)).await?;
     if let Some(project) = project_id.filter(|project| findings.is_empty() && !log.knows(*project)) {
         return Err(Failure::refused("not_found", format!("Project with ID {project} not found")));
     }
@@ -106,8 +106,11 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         quarantine: quarantine(&log, project_id),
     };
     if args.repair.is_some() {
-        let projects: BTreeSet<ProjectId> =
-            findings.iter().filter(|found| found.cure() == Cure::Repair).map(Finding::project_id).collect();
+        let projects: BTreeSet<ProjectId> = findings
+            .iter()
+            .filter(|found| found.remedy() == Remedy::Repair)
+            .map(Finding::project_id)
+            .collect();
         let projects: Vec<ProjectId> = projects.into_iter().collect();
         if ask && !projects.is_empty() {
             context.output.beside(&page::drift::page(&report));
@@ -150,7 +153,7 @@ pub(super) async fn snapshot(
 }
 
 fn told(finding: &Finding) -> Told {
-    Told { finding: finding.clone(), cure: finding.cure() }
+    Told { finding: finding.clone(), cure: finding.remedy() }
 }
 
 /// The report after a repair: what was found of the projects that it left alone, and of the others what was set right

@@ -11,7 +11,7 @@ use crate::target::Target;
 use clap::Args;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::HistoryEntry;
-use phaseline_projections::history::{Teller, entries};
+use phaseline_projections::history::{EventDescriber, entries};
 use phaseline_store::stream::{self, quarantine_of};
 use phaseline_store::{RecordedTimeline, StoreError, schema, skip};
 use serde::Serialize;
@@ -100,10 +100,10 @@ async fn stream(
     let position = moment(connection, &args.moment).await?;
     let (mut known, mut told, mut quarantined) = (false, false, false);
     let skipped = skip::of_stream(connection, args.project.uuid()).await?;
-    let mut teller = Teller::new(args.phase, &skipped);
+    let mut describer = EventDescriber::new(args.phase, &skipped);
     stream::history_each(connection, args.project, position, |recorded| {
         known = true;
-        if let Some(entry) = teller.tell(&recorded) {
+        if let Some(entry) = describer.describe(&recorded) {
             told = true;
             quarantined |= entry.unreadable.is_some();
             lines.row(&entry);

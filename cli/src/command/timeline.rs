@@ -174,7 +174,7 @@ async fn open(context: &Context, target: &Target, args: &OpenArgs) -> Result<Exi
 
 /// What the planner's tables say about a project that is there.
 async fn in_tables(connection: &mut PgConnection, project: ProjectId) -> Result<Unadopted, Failure> {
-    let (found, _) = adopt::of_project(connection, project).await?.ok_or(StoreError::NotAccepting)?;
+    let (found, _) = adopt::read_unadopted(connection, project).await?.ok_or(StoreError::NotAccepting)?;
     if found.is_in_projects() {
         Ok(found)
     } else {

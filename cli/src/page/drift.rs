@@ -4,17 +4,17 @@ use super::figures::{count, plural};
 use super::{Page, clean, quarantine};
 use crate::report::drift::Report;
 use crate::style::{BAD, BOLD, GOOD};
-use phaseline_projections::drift::Cure;
+use phaseline_projections::drift::Remedy;
 
 /// The report as text, the verdict last.
 pub(crate) fn page(report: &Report) -> String {
     let mut page = Page::default();
-    for cure in [Cure::Repair, Cure::Adopt, Cure::AdoptRepair, Cure::Reschedule] {
+    for cure in [Remedy::Repair, Remedy::Adopt, Remedy::AdoptRepair, Remedy::Reschedule] {
         let of_it: Vec<_> = report.drift.iter().filter(|told| told.cure == cure).collect();
         if of_it.is_empty() {
             continue;
         }
-        let repaired = cure == Cure::Repair && report.repaired.is_some();
+        let repaired = cure == Remedy::Repair && report.repaired.is_some();
         page.heading(if repaired { "Set right, as the log says" } else { title(cure) });
         for told in of_it {
             page.line(format_args!("  {}", clean(&told.finding.to_string())));
@@ -54,20 +54,20 @@ pub(crate) fn page(report: &Report) -> String {
     page.into_text()
 }
 
-const fn title(cure: Cure) -> &'static str {
+const fn title(cure: Remedy) -> &'static str {
     match cure {
-        Cure::Repair => "Not what the log says",
-        Cure::Adopt => "Written by others for projects that the log does not know",
-        Cure::AdoptRepair => "Projects without a phase",
-        Cure::Reschedule => "Projects whose dates others changed",
+        Remedy::Repair => "Not what the log says",
+        Remedy::Adopt => "Written by others for projects that the log does not know",
+        Remedy::AdoptRepair => "Projects without a phase",
+        Remedy::Reschedule => "Projects whose dates others changed",
     }
 }
 
-const fn command(cure: Cure) -> &'static str {
+const fn command(cure: Remedy) -> &'static str {
     match cure {
-        Cure::Repair => "phaseline drift --repair PROJECT|all",
-        Cure::Adopt => "phaseline adopt [PROJECT]",
-        Cure::AdoptRepair => "phaseline adopt --repair [PROJECT]",
-        Cure::Reschedule => "phaseline timeline reschedule PROJECT --from-table",
+        Remedy::Repair => "phaseline drift --repair PROJECT|all",
+        Remedy::Adopt => "phaseline adopt [PROJECT]",
+        Remedy::AdoptRepair => "phaseline adopt --repair [PROJECT]",
+        Remedy::Reschedule => "phaseline timeline reschedule PROJECT --from-table",
     }
 }

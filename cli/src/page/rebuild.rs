@@ -5,7 +5,6 @@ use super::{Page, clean, quarantine};
 use crate::report::rebuild::Report;
 use crate::style::{BAD, GOOD};
 use phaseline_projections::drift::Drift;
-use std::collections::HashSet;
 
 /// How many differences are shown; the rest is in `--json`.
 const SHOWN: usize = 20;
@@ -21,26 +20,26 @@ pub(crate) fn page(report: &Report) -> String {
     page.entry("events", count(rebuilt.events));
     page.entry("phases", count(rebuilt.phases));
     page.entry("log's position", count(rebuilt.position.unsigned_abs()));
-    if rebuilt.repair_id.is_some() {
-        page.entry("rows inserted", count(rebuilt.inserted));
-        page.entry("rows updated", count(rebuilt.updated));
-        page.entry("rows deleted", count(rebuilt.deleted));
+    if rebuilt.repair_id().is_some() {
+        page.entry("rows inserted", count(rebuilt.inserted()));
+        page.entry("rows updated", count(rebuilt.updated()));
+        page.entry("rows deleted", count(rebuilt.deleted()));
     }
-    if rebuilt.caught_up > 0 {
-        page.entry("caught up", plural(rebuilt.caught_up, "event"));
+    if rebuilt.caught_up() > 0 {
+        page.entry("caught up", plural(rebuilt.caught_up(), "event"));
     }
-    if let Some(id) = &rebuilt.repair_id {
+    if let Some(id) = rebuilt.repair_id() {
         page.entry("repair", id);
     }
     page.entry("took", millis(report.took_ms));
-    let set_right = rebuilt.repair_id.is_some();
+    let set_right = rebuilt.repair_id().is_some();
     if set_right {
-        list(&mut page, "Set right, as the log says", &set_right_of(report));
+        list(&mut page, "Set right, as the log says", rebuilt.repaired_rows());
     }
     list(
         &mut page,
         if set_right || !report.check { "Not in the log, and left" } else { "Not what the log says" },
-        &rebuilt.left,
+        rebuilt.left.iter(),
     );
     page.gap();
     if !rebuilt.gone.is_empty() {
@@ -78,14 +77,8 @@ pub(crate) fn page(report: &Report) -> String {
     page.into_text()
 }
 
-/// The differences that are not left.
-fn set_right_of(report: &Report) -> Vec<Drift> {
-    let key = |drift: &Drift| (drift.project_id, drift.phase_id);
-    let left: HashSet<_> = report.rebuilt.left.iter().map(key).collect();
-    report.rebuilt.differences.iter().filter(|drift| !left.contains(&key(drift))).cloned().collect()
-}
-
-fn list(page: &mut Page, title: &str, differences: &[Drift]) {
+fn list<'a>(page: &mut Page, title: &str, differences: impl Iterator<Item = &'a Drift>) {
+    let differences: Vec<&Drift> = differences.collect();
     if differences.is_empty() {
         return;
     }

@@ -1,7 +1,7 @@
 //! What `phaseline drift` prints.
 
 use phaseline_domain::ProjectId;
-use phaseline_projections::drift::{Cure, Finding};
+use phaseline_projections::drift::{Finding, Remedy};
 use phaseline_store::Quarantine;
 use serde::Serialize;
 
@@ -26,7 +26,7 @@ pub(crate) struct Report {
 pub(crate) struct Told {
     #[serde(flatten)]
     pub(crate) finding: Finding,
-    pub(crate) cure: Cure,
+    pub(crate) cure: Remedy,
 }
 
 /// A repair in figures.

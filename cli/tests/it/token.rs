@@ -71,7 +71,7 @@ fn the_secret_is_taken_from_where_the_service_takes_it_and_needs_its_length() {
     for command in [&["token", "--subject", "ada"][..], &["serve"]] {
         let short = run(&[command, &["--jwt-secret-file", path]].concat()).ends_with(2);
         assert!(
-            short.stderr.contains("--jwt-secret-file: the secret has 5 bytes, HS256 needs at least 32"),
+            short.stderr.contains("--jwt-secret-file: the secret has 5 bytes, HS256 requires at least 32"),
             "{}",
             short.stderr
         );

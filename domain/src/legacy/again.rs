@@ -1,5 +1,5 @@
-//! A project that the log knows already, migrated once more: what its old rows say now, as events on the timeline that
-//! it has. What the rows do not say (names, days, descriptions) stays as the log has it.
+//! A project with a timeline, migrated again: the events that record what changed in its legacy rows. What the rows do not have (names,
+//! dates, descriptions) stays as in the log.
 
 use super::{LegacyPhase, Untranslatable, adopt, order, split};
 use crate::event::{
@@ -12,7 +12,7 @@ use crate::{
 };
 use std::collections::HashSet;
 
-/// Why a project's rows do not fit the timeline that the log has.
+/// Why a project's rows do not fit its timeline.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DoesNotFit {
     /// There is no row, or too many for the days.
@@ -22,7 +22,7 @@ pub enum DoesNotFit {
     #[error("{}", .0.messages())]
     Refused(#[from] Refusal),
     /// A new row's neighbours have one day each and none to give.
-    #[error("phase {0} is new, and the phases beside it have no day to give")]
+    #[error("phase {0} is new, and its neighbours have only one day each")]
     NoRoom(PhaseId),
 }
 

@@ -1,4 +1,4 @@
-//! What the rules look at: a phase as somebody wants it to be.
+//! The input of the rules: a requested phase.
 
 use crate::{Phase, PhaseDraft, PhaseId};
 use chrono::NaiveDate;

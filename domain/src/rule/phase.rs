@@ -64,14 +64,16 @@ pub(crate) fn of_budget(id: Option<PhaseId>, budget: DraftBudget) -> Vec<Violati
 
 /// V6.
 fn has_a_name(id: Option<PhaseId>, name: &str) -> Option<Violation> {
-    name.trim().is_empty().then(|| Violation::new(Rule::V6, id, "Phase name cannot be empty".to_owned()))
+    name.trim()
+        .is_empty()
+        .then(|| Violation::new(Rule::NameNotEmpty, id, "Phase name cannot be empty".to_owned()))
 }
 
 /// V7. Characters are counted, not bytes.
 fn name_fits(id: Option<PhaseId>, name: &str) -> Option<Violation> {
     (name.chars().count() > NAME_MAX).then(|| {
         let message = format!("Phase name exceeds maximum length of {NAME_MAX} characters");
-        Violation::new(Rule::V7, id, message)
+        Violation::new(Rule::NameLength, id, message)
     })
 }
 
@@ -79,7 +81,7 @@ fn name_fits(id: Option<PhaseId>, name: &str) -> Option<Violation> {
 fn dates_in_order(draft: &Draft<'_>) -> Option<Violation> {
     (draft.start_date > draft.end_date).then(|| {
         let message = format!("Phase '{}': start date must be on or before end date", draft.name);
-        Violation::new(Rule::V8, draft.id, message)
+        Violation::new(Rule::DatesInOrder, draft.id, message)
     })
 }
 
@@ -91,7 +93,7 @@ fn starts_within_project(project: DateRange, draft: &Draft<'_>) -> Option<Violat
             draft.name,
             project.start()
         );
-        Violation::new(Rule::V9, draft.id, message)
+        Violation::new(Rule::StartsWithinProject, draft.id, message)
     })
 }
 
@@ -103,15 +105,15 @@ fn ends_within_project(project: DateRange, draft: &Draft<'_>) -> Option<Violatio
             draft.name,
             project.end()
         );
-        Violation::new(Rule::V10, draft.id, message)
+        Violation::new(Rule::EndsWithinProject, draft.id, message)
     })
 }
 
-/// V11. A sum that cannot even be computed is nobody's total.
+/// V11. A sum that overflows equals no total.
 fn total_is_the_sum(id: Option<PhaseId>, total: Option<Decimal>, sum: Option<Decimal>) -> Option<Violation> {
     (total.is_some() && total != sum).then(|| {
         let message = "Total budget must equal capital budget + expense budget".to_owned();
-        Violation::new(Rule::V11, id, message)
+        Violation::new(Rule::TotalIsSum, id, message)
     })
 }
 
@@ -120,7 +122,7 @@ fn amount_fits(id: Option<PhaseId>, part: &str, amount: Decimal) -> Option<Viola
     Money::new(amount).is_err().then(|| {
         let message =
             format!("{part} budget must be between 0.00 and 9999999999999.99, with at most two decimals");
-        Violation::new(Rule::V12, id, message)
+        Violation::new(Rule::AmountInRange, id, message)
     })
 }
 
@@ -128,31 +130,37 @@ fn amount_fits(id: Option<PhaseId>, part: &str, amount: Decimal) -> Option<Viola
 fn description_fits(id: Option<PhaseId>, text: &str) -> Option<Violation> {
     (text.chars().count() > DESCRIPTION_MAX).then(|| {
         let message = format!("Phase description exceeds maximum length of {DESCRIPTION_MAX} characters");
-        Violation::new(Rule::V13, id, message)
+        Violation::new(Rule::DescriptionLength, id, message)
     })
 }
 
 /// V22.
 pub(crate) fn date_exists(id: Option<PhaseId>, date: NaiveDate) -> Option<Violation> {
     (!(1..=9999).contains(&date.year()))
-        .then(|| Violation::new(Rule::V22, id, format!("Date {date} is outside the years 1 to 9999")))
+        .then(|| Violation::new(Rule::DateInRange, id, format!("Date {date} is outside the years 1 to 9999")))
 }
 
 /// V23. The database cannot store one.
 fn name_without_nul(id: Option<PhaseId>, name: &str) -> Option<Violation> {
-    name.contains('\0')
-        .then(|| Violation::new(Rule::V23, id, "Phase name cannot contain a NUL character".to_owned()))
+    name.contains('\0').then(|| {
+        Violation::new(Rule::NameWithoutNul, id, "Phase name cannot contain a NUL character".to_owned())
+    })
 }
 
 /// V24. The database cannot store one.
 fn description_without_nul(id: Option<PhaseId>, text: &str) -> Option<Violation> {
-    text.contains('\0')
-        .then(|| Violation::new(Rule::V24, id, "Phase description cannot contain a NUL character".to_owned()))
+    text.contains('\0').then(|| {
+        Violation::new(
+            Rule::DescriptionWithoutNul,
+            id,
+            "Phase description cannot contain a NUL character".to_owned(),
+        )
+    })
 }
 
 /// V26. Not among the rules of a list, since the planner takes such names in one, and has had them in its tables.
 pub(crate) fn name_is_visible(id: Option<PhaseId>, name: &str) -> Option<Violation> {
     (!name.trim().is_empty() && !has_visible(name)).then(|| {
-        Violation::new(Rule::V26, id, "Phase name must have a character that can be seen".to_owned())
+        Violation::new(Rule::NameVisible, id, "Phase name must have a character that can be seen".to_owned())
     })
 }

@@ -1,4 +1,4 @@
-//! The rules about what is asked of which timeline and of which phase.
+//! The rules about the timeline and the phase of a command.
 
 use super::{Rule, Violation};
 use crate::{DateRange, Phase, PhaseId, Timeline};
@@ -6,7 +6,9 @@ use chrono::NaiveDate;
 
 /// V16: the project's days, if the timeline is open.
 pub(crate) fn is_open(timeline: &Timeline) -> Result<DateRange, Violation> {
-    timeline.range().ok_or_else(|| Violation::new(Rule::V16, None, "Project has no timeline".to_owned()))
+    timeline
+        .range()
+        .ok_or_else(|| Violation::new(Rule::TimelineOpen, None, "Project has no timeline".to_owned()))
 }
 
 /// V17.
@@ -14,27 +16,27 @@ pub(crate) fn is_not_open(timeline: &Timeline) -> Option<Violation> {
     timeline
         .project()
         .is_some()
-        .then(|| Violation::new(Rule::V17, None, "Project already has a timeline".to_owned()))
+        .then(|| Violation::new(Rule::OpenedOnce, None, "Project already has a timeline".to_owned()))
 }
 
 /// V18: the phase, if the timeline has it.
 pub(crate) fn has_phase(timeline: &Timeline, id: PhaseId) -> Result<&Phase, Violation> {
     timeline
         .phase(id)
-        .ok_or_else(|| Violation::new(Rule::V18, Some(id), format!("Phase with ID {id} not found")))
+        .ok_or_else(|| Violation::new(Rule::PhaseExists, Some(id), format!("Phase with ID {id} not found")))
 }
 
 /// V20.
 pub(crate) fn is_fresh(timeline: &Timeline, id: PhaseId) -> Option<Violation> {
     timeline
         .phase(id)
-        .map(|_| Violation::new(Rule::V20, Some(id), format!("Phase with ID {id} already exists")))
+        .map(|_| Violation::new(Rule::PhaseIdUnused, Some(id), format!("Phase with ID {id} already exists")))
 }
 
-/// V21: the planner's table of projects has held them to it all along (`check_project_dates`).
+/// V21: also a constraint of the planner's table of projects (`check_project_dates`).
 pub(crate) fn ends_after_it_starts(start: NaiveDate, end: NaiveDate) -> Option<Violation> {
     (start >= end).then(|| {
         let message = format!("Project end date ({end}) must be after project start date ({start})");
-        Violation::new(Rule::V21, None, message)
+        Violation::new(Rule::ProjectDatesInOrder, None, message)
     })
 }

@@ -36,21 +36,21 @@ pub(crate) fn all_named(timeline: &Timeline, order: &[PhaseId]) -> Vec<Violation
 
 /// V25.
 fn is_named(id: PhaseId) -> Violation {
-    Violation::new(Rule::V25, Some(id), format!("Phase with ID {id} is missing in the new order"))
+    Violation::new(Rule::OrderIsComplete, Some(id), format!("Phase with ID {id} is missing in the new order"))
 }
 
 /// V1.
 fn has_a_phase(drafts: &[Draft<'_>]) -> Option<Violation> {
     drafts
         .is_empty()
-        .then(|| Violation::new(Rule::V1, None, "Project must have at least one phase".to_owned()))
+        .then(|| Violation::new(Rule::PhaseRequired, None, "Project must have at least one phase".to_owned()))
 }
 
 /// V2. `first` is the phase that starts first.
 pub(crate) fn starts_with_project(project: DateRange, first: &Draft<'_>) -> Option<Violation> {
     (first.start_date != project.start()).then(|| {
         let message = format!("First phase must start at project start date ({})", project.start());
-        Violation::new(Rule::V2, first.id, message)
+        Violation::new(Rule::StartsWithProject, first.id, message)
     })
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn starts_with_project(project: DateRange, first: &Draft<'_>) -> Opti
 pub(crate) fn ends_with_project(project: DateRange, last: &Draft<'_>) -> Option<Violation> {
     (last.end_date != project.end()).then(|| {
         let message = format!("Last phase must end at project end date ({})", project.end());
-        Violation::new(Rule::V3, last.id, message)
+        Violation::new(Rule::EndsWithProject, last.id, message)
     })
 }
 
@@ -69,21 +69,29 @@ fn no_gap(a: &Draft<'_>, b: &Draft<'_>) -> Option<Violation> {
             "Gap detected between '{}' (ends {}) and '{}' (starts {})",
             a.name, a.end_date, b.name, b.start_date
         );
-        Violation::new(Rule::V4, a.id, message)
+        Violation::new(Rule::NoGap, a.id, message)
     })
 }
 
 /// V5. `a` comes before `b`.
 pub(crate) fn no_overlap(a: &Draft<'_>, b: &Draft<'_>) -> Option<Violation> {
     (b.start_date <= a.end_date).then(|| {
-        Violation::new(Rule::V5, a.id, format!("Overlap detected between '{}' and '{}'", a.name, b.name))
+        Violation::new(
+            Rule::NoOverlap,
+            a.id,
+            format!("Overlap detected between '{}' and '{}'", a.name, b.name),
+        )
     })
 }
 
 /// V14. `phases` is how many there are.
 pub(crate) fn not_the_last_one(phases: usize, removed: PhaseId) -> Option<Violation> {
     (phases <= 1).then(|| {
-        Violation::new(Rule::V14, Some(removed), "Cannot delete the last remaining phase".to_owned())
+        Violation::new(
+            Rule::LastPhaseStays,
+            Some(removed),
+            "Cannot delete the last remaining phase".to_owned(),
+        )
     })
 }
 
@@ -91,12 +99,13 @@ pub(crate) fn not_the_last_one(phases: usize, removed: PhaseId) -> Option<Violat
 pub(crate) fn leaves_no_gap(project: DateRange, left: &[Draft<'_>], removed: PhaseId) -> Option<Violation> {
     (!violations(project, left).is_empty()).then(|| {
         let message = "Deleting this phase would create a gap in the project timeline".to_owned();
-        Violation::new(Rule::V15, Some(removed), message)
+        Violation::new(Rule::RemovalLeavesNoGap, Some(removed), message)
     })
 }
 
 /// V19. `seen` are the ids so far.
 fn named_once(seen: &mut HashSet<PhaseId>, id: PhaseId) -> Option<Violation> {
-    (!seen.insert(id))
-        .then(|| Violation::new(Rule::V19, Some(id), format!("Phase with ID {id} is listed more than once")))
+    (!seen.insert(id)).then(|| {
+        Violation::new(Rule::ListedOnce, Some(id), format!("Phase with ID {id} is listed more than once"))
+    })
 }

@@ -1,6 +1,6 @@
 //! The commands that open, move and describe.
 
-use crate::scene::*;
+use crate::fixture::*;
 use phaseline_domain::event::{LegacyPhaseAdopted, PhaseBudgeted, PhaseDescribed};
 use phaseline_domain::legacy::LegacyPhaseType;
 use phaseline_domain::{Budget, Description, Money, PhaseName, Rule, TimelineCommand};
@@ -51,14 +51,24 @@ fn a_project_cannot_be_cut_short_through_a_whole_phase() {
     let refusal = refusal(three_phases(), reschedule("01-01", "08-31"));
     let v10 = "Phase 'Build': end date must be on or before project end date (2024-08-31)";
     let v8 = "Phase 'Rollout': start date must be on or before end date";
-    assert_eq!(broken(&refusal), [(Rule::V10, "end_date", v10, Some(2)), (Rule::V8, "dates", v8, Some(3))]);
+    assert_eq!(
+        broken(&refusal),
+        [(Rule::EndsWithinProject, "end_date", v10, Some(2)), (Rule::DatesInOrder, "dates", v8, Some(3))]
+    );
 }
 
 #[test]
-fn a_phase_that_the_project_leaves_behind_is_the_only_reason_told() {
+fn a_phase_outside_new_project_dates_is_the_only_violation() {
     let refusal = refusal(three_phases(), reschedule("10-02", "12-31"));
     let told: Vec<_> = broken(&refusal).into_iter().map(|(rule, _, _, n)| (rule, n)).collect();
-    assert_eq!(told, [(Rule::V8, Some(1)), (Rule::V9, Some(2)), (Rule::V9, Some(3))]);
+    assert_eq!(
+        told,
+        [
+            (Rule::DatesInOrder, Some(1)),
+            (Rule::StartsWithinProject, Some(2)),
+            (Rule::StartsWithinProject, Some(3))
+        ]
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The commands that move days between phases, in both modes.
 
-use crate::scene::*;
+use crate::fixture::*;
 use phaseline_domain::Neighbours::{self, Adjust, Refuse};
 use phaseline_domain::{Refusal, Rule, TimelineCommand, TimelineEvent};
 
@@ -52,7 +52,7 @@ fn a_new_phase_splits_no_other() {
     let refusal = refusal(three_phases(), create("New", "05-01", "05-31", Adjust));
     assert_eq!(
         broken(&refusal),
-        [(Rule::V5, "timeline", "Overlap detected between 'Build' and 'New'", Some(2))]
+        [(Rule::NoOverlap, "timeline", "Overlap detected between 'Build' and 'New'", Some(2))]
     );
 }
 
@@ -60,29 +60,32 @@ fn a_new_phase_splits_no_other() {
 fn a_new_phase_swallows_no_other() {
     let message = "Overlap detected between 'New' and 'Build'";
     let swallows = refusal(three_phases(), create("New", "03-15", "10-15", Adjust));
-    assert_eq!(broken(&swallows), [(Rule::V5, "timeline", message, Some(9))]);
+    assert_eq!(broken(&swallows), [(Rule::NoOverlap, "timeline", message, Some(9))]);
     let just_so = refusal(three_phases(), create("New", "04-01", "09-30", Adjust));
-    assert_eq!(told(&just_so), [(Rule::V5, Some(2))]);
+    assert_eq!(told(&just_so), [(Rule::NoOverlap, Some(2))]);
 }
 
 #[test]
 fn a_new_phase_names_each_phase_in_its_way_and_what_else_is_wrong() {
     let refusal = refusal(three_phases(), create("", "01-01", "10-31", Adjust));
-    assert_eq!(told(&refusal), [(Rule::V5, Some(1)), (Rule::V5, Some(9)), (Rule::V6, Some(9))]);
+    assert_eq!(
+        told(&refusal),
+        [(Rule::NoOverlap, Some(1)), (Rule::NoOverlap, Some(9)), (Rule::NameNotEmpty, Some(9))]
+    );
 }
 
 #[test]
 fn a_new_phase_stays_within_the_project() {
     let early = refusal(three_phases(), create("New", "2023-12-15", "01-15", Adjust));
-    assert_eq!(told(&early), [(Rule::V9, Some(9))]);
+    assert_eq!(told(&early), [(Rule::StartsWithinProject, Some(9))]);
     let reversed = refusal(three_phases(), create("New", "06-15", "06-01", Adjust));
-    assert_eq!(told(&reversed), [(Rule::V8, Some(9))]);
+    assert_eq!(told(&reversed), [(Rule::DatesInOrder, Some(9))]);
 }
 
 #[test]
 fn without_adjusting_a_new_phase_must_fit() {
     let refusal = refusal(three_phases(), create("New", "09-01", "09-30", Refuse));
-    assert_eq!(told(&refusal), [(Rule::V5, Some(2))]);
+    assert_eq!(told(&refusal), [(Rule::NoOverlap, Some(2))]);
     given(with_a_gap())
         .when(create("New", "04-01", "09-30", Refuse))
         .then_expect_events(vec![created(9, "New", "04-01", "09-30")]);
@@ -121,7 +124,7 @@ fn a_growing_phase_swallows_no_other() {
     let all_of_it = refusal(three_phases(), resize(2, "01-01", "09-30", Adjust));
     assert_eq!(
         broken(&all_of_it),
-        [(Rule::V5, "timeline", "Overlap detected between 'Discovery' and 'Build'", Some(1))]
+        [(Rule::NoOverlap, "timeline", "Overlap detected between 'Discovery' and 'Build'", Some(1))]
     );
     let two_of_them = refusal(three_phases(), resize(1, "01-01", "10-31", Adjust));
     let messages = "Overlap detected between 'Discovery' and 'Build'\n\
@@ -132,9 +135,9 @@ fn a_growing_phase_swallows_no_other() {
 #[test]
 fn a_phase_does_not_move_into_another() {
     let inside = refusal(three_phases(), resize(2, "02-01", "02-29", Adjust));
-    assert_eq!(told(&inside), [(Rule::V5, Some(1))]);
+    assert_eq!(told(&inside), [(Rule::NoOverlap, Some(1))]);
     let past_its_neighbour = refusal(three_phases(), resize(1, "01-01", "12-30", Adjust));
-    assert_eq!(told(&past_its_neighbour), [(Rule::V5, Some(1)), (Rule::V5, Some(1))]);
+    assert_eq!(told(&past_its_neighbour), [(Rule::NoOverlap, Some(1)), (Rule::NoOverlap, Some(1))]);
 }
 
 #[test]
@@ -157,28 +160,28 @@ fn a_phase_does_not_jump_over_another() {
 fn the_outer_edges_stay_with_the_project() {
     let v2 = "First phase must start at project start date (2024-01-01)";
     let later = refusal(three_phases(), resize(1, "01-15", "03-31", Adjust));
-    assert_eq!(broken(&later), [(Rule::V2, "start_date", v2, Some(1))]);
+    assert_eq!(broken(&later), [(Rule::StartsWithProject, "start_date", v2, Some(1))]);
     let v3 = "Last phase must end at project end date (2024-12-31)";
     let earlier = refusal(three_phases(), resize(3, "10-01", "12-30", Adjust));
-    assert_eq!(broken(&earlier), [(Rule::V3, "end_date", v3, Some(3))]);
+    assert_eq!(broken(&earlier), [(Rule::EndsWithProject, "end_date", v3, Some(3))]);
     let beyond = refusal(three_phases(), resize(3, "10-01", "2025-01-01", Adjust));
-    assert_eq!(told(&beyond), [(Rule::V3, Some(3)), (Rule::V10, Some(3))]);
+    assert_eq!(told(&beyond), [(Rule::EndsWithProject, Some(3)), (Rule::EndsWithinProject, Some(3))]);
 }
 
 #[test]
 fn the_only_phase_cannot_be_resized() {
     let alone = vec![opened(), created(1, "Only", "01-01", "12-31")];
     let refusal = refusal(alone, resize(1, "02-01", "11-30", Adjust));
-    assert_eq!(told(&refusal), [(Rule::V2, Some(1)), (Rule::V3, Some(1))]);
+    assert_eq!(told(&refusal), [(Rule::StartsWithProject, Some(1)), (Rule::EndsWithProject, Some(1))]);
 }
 
 #[test]
 fn without_adjusting_a_resize_must_fit() {
     let grown = refusal(three_phases(), resize(2, "03-31", "09-30", Refuse));
-    assert_eq!(told(&grown), [(Rule::V5, Some(1))]);
+    assert_eq!(told(&grown), [(Rule::NoOverlap, Some(1))]);
     let shrunk = refusal(three_phases(), resize(2, "04-02", "09-30", Refuse));
     let gap = "Gap detected between 'Discovery' (ends 2024-03-31) and 'Build' (starts 2024-04-02)";
-    assert_eq!(broken(&shrunk), [(Rule::V4, "timeline", gap, Some(1))]);
+    assert_eq!(broken(&shrunk), [(Rule::NoGap, "timeline", gap, Some(1))]);
     given(with_a_gap())
         .when(resize(1, "01-01", "09-30", Refuse))
         .then_expect_events(vec![resized(1, "01-01", "09-30")]);
@@ -209,7 +212,7 @@ fn the_first_phase_leaves_its_days_to_the_one_after() {
 }
 
 #[test]
-fn a_phase_whose_days_others_hold_anyway_goes_without_adjusting() {
+fn a_phase_whose_dates_others_cover_is_removed_without_adjusting() {
     // Only a history from outside the rules holds such a phase.
     let mut history = three_phases();
     history.push(created(4, "Twice", "04-01", "09-30"));

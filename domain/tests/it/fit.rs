@@ -1,6 +1,6 @@
 //! The split that leaves the fewest assignments outside their own phase, beside every other split that there is.
 
-use crate::scene::*;
+use crate::fixture::*;
 use chrono::{Days, NaiveDate};
 use phaseline_domain::DateRange;
 use phaseline_domain::legacy::{self, Boundary};
@@ -125,7 +125,7 @@ proptest! {
 }
 
 #[test]
-fn assignments_draw_the_boundary_and_the_even_split_decides_between_equals() {
+fn assignments_decide_the_boundary_and_the_even_split_breaks_ties() {
     let range = range_of(10);
     let fit = |offsets: &[Vec<i64>]| boundaries(range, &fitted(range, &dates(range, offsets)).unwrap());
     assert_eq!(
@@ -159,7 +159,7 @@ fn a_project_of_all_the_days_there_are_is_split_without_a_table_of_them() {
 }
 
 #[test]
-fn boundaries_read_as_they_are_asked_for() {
+fn boundaries_are_parsed_by_their_names() {
     assert_eq!(Boundary::default(), Boundary::Midpoint);
     for (boundary, name) in [(Boundary::Midpoint, "midpoint"), (Boundary::Fit, "fit")] {
         assert_eq!(boundary.to_string(), name);

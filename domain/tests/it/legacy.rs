@@ -1,6 +1,6 @@
 //! The translation of the legacy planner's phases.
 
-use crate::scene::*;
+use crate::fixture::*;
 use chrono::{Days, NaiveDate, NaiveDateTime};
 use phaseline_domain::legacy::{self, LegacyPhase, LegacyPhaseType, Untranslatable};
 use phaseline_domain::{Budget, DateRange, Draft, Timeline, validate};

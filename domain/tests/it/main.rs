@@ -2,16 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect by panicking")]
 
-mod chance;
 mod commands;
 mod days;
 mod fit;
+mod fixture;
 mod legacy;
 mod properties;
+mod random_commands;
 mod replace;
 mod requests;
 mod rules;
 mod rules_document;
-mod scene;
 mod stored;
 mod values;

@@ -1,7 +1,7 @@
 //! What holds whatever is asked.
 
-use crate::chance::{Step, replacement, steps};
-use crate::scene::*;
+use crate::fixture::*;
+use crate::random_commands::{Step, replacement, steps};
 use chrono::Days;
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use phaseline_domain::{
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn the_aggregate_does_what_decide_says_and_stays_clean_when_it_refuses(steps in steps()) {
+    fn the_aggregate_applies_what_decide_returns_or_nothing(steps in steps()) {
         play(steps, |before, command, outcome, after| {
             let mut aggregate = before.clone();
             let sink = EventSink::default();
@@ -157,7 +157,7 @@ proptest! {
 
     /// In the order asked for, each as long as it was.
     #[test]
-    fn a_new_order_is_what_was_asked_and_keeps_lengths(steps in steps()) {
+    fn a_new_order_matches_the_request_and_keeps_lengths(steps in steps()) {
         play(steps, |before, command, outcome, after| {
             if let (TimelineCommand::Reorder { phases }, Ok(_)) = (command, outcome) {
                 let order: Vec<_> = after.phases().iter().map(|phase| phase.id).collect();
@@ -171,7 +171,7 @@ proptest! {
 
     /// What is stated is as stated, the rest as it was.
     #[test]
-    fn a_changed_phase_is_what_was_asked(steps in steps()) {
+    fn a_changed_phase_matches_the_request(steps in steps()) {
         play(steps, |before, command, outcome, after| {
             let (TimelineCommand::ChangePhase { phase_id, changes, .. }, Ok(_)) = (command, outcome) else { return };
             let (was, is) = (before.phase(*phase_id).unwrap(), after.phase(*phase_id).unwrap());
@@ -187,7 +187,7 @@ proptest! {
     }
 
     #[test]
-    fn a_replaced_list_is_what_was_asked(steps in steps()) {
+    fn a_replaced_list_matches_the_request(steps in steps()) {
         play(steps, |_, command, outcome, after| {
             if let (TimelineCommand::ReplaceAll { phases }, Ok(_)) = (command, outcome) {
                 let mut asked: Vec<Draft<'_>> = phases

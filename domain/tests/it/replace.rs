@@ -1,6 +1,6 @@
 //! The command that states the complete list.
 
-use crate::scene::*;
+use crate::fixture::*;
 use phaseline_domain::event::{PhaseBudgeted, PhaseDescribed};
 use phaseline_domain::{Budget, Description, Money, Rule};
 
@@ -20,7 +20,7 @@ fn the_same_list_changes_nothing_in_any_order() {
 }
 
 #[test]
-fn only_what_changes_is_told_removals_first_then_by_start_date() {
+fn only_changes_are_recorded_removals_first_then_by_start_date() {
     let mut rollout = draft(3, "Go-live", "07-01", "12-31");
     rollout.description = Some("Bells".to_owned());
     rollout.capital_budget = amount("1.5");
@@ -52,12 +52,12 @@ fn phases_may_change_places() {
 }
 
 #[test]
-fn one_unknown_phase_stops_the_whole_list_and_is_told_first() {
+fn one_unknown_phase_refuses_the_whole_list_and_comes_first() {
     let mut list = unchanged();
     list[0].name = String::new();
     list[1].id = id(7);
     let refusal = refusal(three_phases(), replace_all(&[1, 3, 7], list));
     let told: Vec<_> = broken(&refusal).into_iter().map(|(rule, _, _, n)| (rule, n)).collect();
-    assert_eq!(told, [(Rule::V18, Some(7)), (Rule::V6, Some(1))]);
+    assert_eq!(told, [(Rule::PhaseExists, Some(7)), (Rule::NameNotEmpty, Some(1))]);
     assert_eq!(refusal.to_string(), "Phase with ID 00000000-0000-0000-0000-000000000007 not found");
 }

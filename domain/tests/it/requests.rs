@@ -1,6 +1,6 @@
 //! The rules about what is asked of whom, and about values that cannot be stored.
 
-use crate::scene::*;
+use crate::fixture::*;
 use phaseline_domain::Neighbours::Adjust;
 use phaseline_domain::{Draft, PhaseChanges, Rule, TimelineCommand, validate};
 
@@ -29,7 +29,7 @@ fn v16_only_an_open_timeline_takes_commands() {
     ];
     for command in commands {
         let refusal = refusal(vec![], command);
-        assert_eq!(broken(&refusal), [(Rule::V16, "timeline", "Project has no timeline", None)]);
+        assert_eq!(broken(&refusal), [(Rule::TimelineOpen, "timeline", "Project has no timeline", None)]);
     }
 }
 
@@ -41,7 +41,7 @@ fn v17_a_timeline_is_opened_once() {
         default_phase_id: id(9),
     };
     let refusal = refusal(three_phases(), again);
-    assert_eq!(broken(&refusal), [(Rule::V17, "timeline", "Project already has a timeline", None)]);
+    assert_eq!(broken(&refusal), [(Rule::OpenedOnce, "timeline", "Project already has a timeline", None)]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn v18_a_phase_that_is_not_there_is_not_found() {
         replace_all(&[9], vec![draft(9, "A", "01-01", "12-31")]),
     ];
     for command in commands {
-        assert_eq!(broken(&refusal(three_phases(), command)), [(Rule::V18, "id", message, Some(9))]);
+        assert_eq!(broken(&refusal(three_phases(), command)), [(Rule::PhaseExists, "id", message, Some(9))]);
     }
 }
 
@@ -75,7 +75,7 @@ fn v19_a_list_names_each_phase_once() {
     let message = "Phase with ID 00000000-0000-0000-0000-000000000001 is listed more than once";
     let list = vec![draft(1, "A", "01-01", "06-30"), draft(1, "B", "07-01", "12-31")];
     let refusal = refusal(three_phases(), replace_all(&[1], list.clone()));
-    assert_eq!(broken(&refusal), [(Rule::V19, "id", message, Some(1))]);
+    assert_eq!(broken(&refusal), [(Rule::ListedOnce, "id", message, Some(1))]);
     let drafts: Vec<Draft<'_>> = list.iter().map(Draft::from).collect();
     assert_eq!(validate(days("01-01", "12-31"), &drafts), refusal.violations());
 }
@@ -85,9 +85,9 @@ fn v20_a_new_phase_has_an_id_of_its_own() {
     let message = "Phase with ID 00000000-0000-0000-0000-000000000001 already exists";
     let new = draft(1, "New", "12-01", "12-31");
     let create = TimelineCommand::CreatePhase { phase: new, neighbours: Adjust };
-    assert_eq!(broken(&refusal(three_phases(), create)), [(Rule::V20, "id", message, Some(1))]);
+    assert_eq!(broken(&refusal(three_phases(), create)), [(Rule::PhaseIdUnused, "id", message, Some(1))]);
     let replace = replace_all(&[], vec![draft(1, "New", "01-01", "12-31")]);
-    assert_eq!(broken(&refusal(three_phases(), replace)), [(Rule::V20, "id", message, Some(1))]);
+    assert_eq!(broken(&refusal(three_phases(), replace)), [(Rule::PhaseIdUnused, "id", message, Some(1))]);
 }
 
 #[test]
@@ -98,16 +98,19 @@ fn v21_a_project_ends_after_it_starts() {
         range: days("05-01", "05-01"),
         default_phase_id: id(1),
     };
-    assert_eq!(broken(&refusal(vec![], open)), [(Rule::V21, "dates", message, None)]);
+    assert_eq!(broken(&refusal(vec![], open)), [(Rule::ProjectDatesInOrder, "dates", message, None)]);
     let move_to = TimelineCommand::Reschedule { start_date: day("05-01"), end_date: day("05-01") };
-    assert_eq!(broken(&refusal(three_phases(), move_to)), [(Rule::V21, "dates", message, None)]);
+    assert_eq!(
+        broken(&refusal(three_phases(), move_to)),
+        [(Rule::ProjectDatesInOrder, "dates", message, None)]
+    );
 }
 
 #[test]
 fn v22_dates_are_in_the_years_1_to_9999() {
     let message = "Date +10000-01-01 is outside the years 1 to 9999";
     let far = TimelineCommand::Reschedule { start_date: day("01-01"), end_date: day("+10000-01-01") };
-    assert_eq!(broken(&refusal(three_phases(), far)), [(Rule::V22, "dates", message, None)]);
+    assert_eq!(broken(&refusal(three_phases(), far)), [(Rule::DateInRange, "dates", message, None)]);
 
     let v3 = "Last phase must end at project end date (2024-12-31)";
     let v10 = "Phase 'A': end date must be on or before project end date (2024-12-31)";
@@ -115,9 +118,9 @@ fn v22_dates_are_in_the_years_1_to_9999() {
     assert_eq!(
         broken(&refusal(three_phases(), list)),
         [
-            (Rule::V3, "end_date", v3, Some(11)),
-            (Rule::V10, "end_date", v10, Some(11)),
-            (Rule::V22, "dates", message, Some(11))
+            (Rule::EndsWithProject, "end_date", v3, Some(11)),
+            (Rule::EndsWithinProject, "end_date", v10, Some(11)),
+            (Rule::DateInRange, "dates", message, Some(11))
         ]
     );
 
@@ -131,7 +134,7 @@ fn v22_dates_are_in_the_years_1_to_9999() {
     let v10 = "Phase 'Build': end date must be on or before project end date (2024-12-31)";
     assert_eq!(
         broken(&refusal),
-        [(Rule::V10, "end_date", v10, Some(2)), (Rule::V22, "dates", message, Some(2))]
+        [(Rule::EndsWithinProject, "end_date", v10, Some(2)), (Rule::DateInRange, "dates", message, Some(2))]
     );
 }
 
@@ -139,8 +142,11 @@ fn v22_dates_are_in_the_years_1_to_9999() {
 fn v23_and_v24_text_holds_no_nul() {
     let rename = TimelineCommand::RenamePhase { phase_id: id(2), name: "a\0b".to_owned() };
     let v23 = "Phase name cannot contain a NUL character";
-    assert_eq!(broken(&refusal(three_phases(), rename)), [(Rule::V23, "name", v23, Some(2))]);
+    assert_eq!(broken(&refusal(three_phases(), rename)), [(Rule::NameWithoutNul, "name", v23, Some(2))]);
     let describe = TimelineCommand::DescribePhase { phase_id: id(2), description: Some("\0".to_owned()) };
     let v24 = "Phase description cannot contain a NUL character";
-    assert_eq!(broken(&refusal(three_phases(), describe)), [(Rule::V24, "description", v24, Some(2))]);
+    assert_eq!(
+        broken(&refusal(three_phases(), describe)),
+        [(Rule::DescriptionWithoutNul, "description", v24, Some(2))]
+    );
 }

@@ -1,6 +1,6 @@
 //! Each rule, with the text that users know.
 
-use crate::scene::*;
+use crate::fixture::*;
 use phaseline_domain::Neighbours::{Adjust, Refuse};
 use phaseline_domain::{PhaseChanges, Refusal, Rule, Timeline, TimelineCommand, Violation, decide};
 
@@ -15,7 +15,10 @@ fn v1_a_project_has_a_phase() {
         .when(replace_all(&[], vec![]))
         .then_expect_error_message("Project must have at least one phase");
     let refusal = in_list(vec![]);
-    assert_eq!(broken(&refusal), [(Rule::V1, "phases", "Project must have at least one phase", None)]);
+    assert_eq!(
+        broken(&refusal),
+        [(Rule::PhaseRequired, "phases", "Project must have at least one phase", None)]
+    );
 }
 
 #[test]
@@ -23,7 +26,12 @@ fn v2_names_the_phase_that_starts_first() {
     let refusal = in_list(vec![draft(12, "B", "07-01", "12-31"), draft(11, "A", "01-02", "06-30")]);
     assert_eq!(
         broken(&refusal),
-        [(Rule::V2, "start_date", "First phase must start at project start date (2024-01-01)", Some(11))]
+        [(
+            Rule::StartsWithProject,
+            "start_date",
+            "First phase must start at project start date (2024-01-01)",
+            Some(11)
+        )]
     );
 }
 
@@ -32,7 +40,12 @@ fn v3_names_the_phase_that_starts_last() {
     let refusal = in_list(vec![draft(12, "B", "07-01", "12-30"), draft(11, "A", "01-01", "06-30")]);
     assert_eq!(
         broken(&refusal),
-        [(Rule::V3, "end_date", "Last phase must end at project end date (2024-12-31)", Some(12))]
+        [(
+            Rule::EndsWithProject,
+            "end_date",
+            "Last phase must end at project end date (2024-12-31)",
+            Some(12)
+        )]
     );
 }
 
@@ -40,13 +53,16 @@ fn v3_names_the_phase_that_starts_last() {
 fn v4_names_the_phase_before_the_gap() {
     let refusal = in_list(vec![draft(11, "A", "01-01", "06-30"), draft(12, "B", "07-02", "12-31")]);
     let message = "Gap detected between 'A' (ends 2024-06-30) and 'B' (starts 2024-07-02)";
-    assert_eq!(broken(&refusal), [(Rule::V4, "timeline", message, Some(11))]);
+    assert_eq!(broken(&refusal), [(Rule::NoGap, "timeline", message, Some(11))]);
 }
 
 #[test]
 fn v5_names_the_earlier_of_two_phases_that_overlap() {
     let refusal = in_list(vec![draft(12, "B", "06-30", "12-31"), draft(11, "A", "01-01", "06-30")]);
-    assert_eq!(broken(&refusal), [(Rule::V5, "timeline", "Overlap detected between 'A' and 'B'", Some(11))]);
+    assert_eq!(
+        broken(&refusal),
+        [(Rule::NoOverlap, "timeline", "Overlap detected between 'A' and 'B'", Some(11))]
+    );
 }
 
 #[test]
@@ -56,7 +72,7 @@ fn v6_a_phase_has_a_name() {
             .when(TimelineCommand::RenamePhase { phase_id: id(2), name: name.to_owned() })
             .then_expect_error_message("Phase name cannot be empty");
         let refusal = in_list(vec![draft(11, name, "01-01", "12-31")]);
-        assert_eq!(broken(&refusal), [(Rule::V6, "name", "Phase name cannot be empty", Some(11))]);
+        assert_eq!(broken(&refusal), [(Rule::NameNotEmpty, "name", "Phase name cannot be empty", Some(11))]);
     }
 }
 
@@ -64,7 +80,7 @@ fn v6_a_phase_has_a_name() {
 fn v7_a_name_has_at_most_100_characters_however_many_bytes() {
     let message = "Phase name exceeds maximum length of 100 characters";
     let refusal = in_list(vec![draft(11, &"é".repeat(101), "01-01", "12-31")]);
-    assert_eq!(broken(&refusal), [(Rule::V7, "name", message, Some(11))]);
+    assert_eq!(broken(&refusal), [(Rule::NameLength, "name", message, Some(11))]);
     given(three_phases())
         .when(TimelineCommand::RenamePhase { phase_id: id(2), name: "n".repeat(101) })
         .then_expect_error_message(message);
@@ -84,7 +100,7 @@ fn v8_a_phase_does_not_end_before_it_starts() {
             neighbours,
         };
         let refusal = refusal(three_phases(), command);
-        assert!(broken(&refusal).contains(&(Rule::V8, "dates", message, Some(2))), "{refusal:?}");
+        assert!(broken(&refusal).contains(&(Rule::DatesInOrder, "dates", message, Some(2))), "{refusal:?}");
     }
 }
 
@@ -95,7 +111,10 @@ fn v9_a_phase_does_not_start_before_the_project() {
     let v9 = "Phase 'A': start date must be on or after project start date (2024-01-01)";
     assert_eq!(
         broken(&refusal),
-        [(Rule::V2, "start_date", v2, Some(11)), (Rule::V9, "start_date", v9, Some(11))]
+        [
+            (Rule::StartsWithProject, "start_date", v2, Some(11)),
+            (Rule::StartsWithinProject, "start_date", v9, Some(11))
+        ]
     );
 }
 
@@ -106,7 +125,10 @@ fn v10_a_phase_does_not_end_after_the_project() {
     let v10 = "Phase 'A': end date must be on or before project end date (2024-12-31)";
     assert_eq!(
         broken(&refusal),
-        [(Rule::V3, "end_date", v3, Some(11)), (Rule::V10, "end_date", v10, Some(11))]
+        [
+            (Rule::EndsWithProject, "end_date", v3, Some(11)),
+            (Rule::EndsWithinProject, "end_date", v10, Some(11))
+        ]
     );
 }
 
@@ -114,11 +136,11 @@ fn v10_a_phase_does_not_end_after_the_project() {
 fn v11_the_total_is_the_sum() {
     let message = "Total budget must equal capital budget + expense budget";
     let refused = refusal(three_phases(), budget("1.00", "2.00", Some("3.01")));
-    assert_eq!(broken(&refused), [(Rule::V11, "budget", message, Some(2))]);
+    assert_eq!(broken(&refused), [(Rule::TotalIsSum, "budget", message, Some(2))]);
 
     let mut wrong = draft(11, "A", "01-01", "12-31");
     wrong.total_budget = amount("0.01");
-    assert_eq!(broken(&in_list(vec![wrong])), [(Rule::V11, "budget", message, Some(11))]);
+    assert_eq!(broken(&in_list(vec![wrong])), [(Rule::TotalIsSum, "budget", message, Some(11))]);
 }
 
 #[test]
@@ -137,10 +159,10 @@ fn v12_an_amount_is_one_that_the_column_holds() {
         let found = broken(&refusal);
         let message = says(part);
         assert!(
-            found.contains(&(Rule::V12, "budget", &message, Some(2))),
+            found.contains(&(Rule::AmountInRange, "budget", &message, Some(2))),
             "{capital} + {expense}: {refusal:?}"
         );
-        assert!(!refusal.breaks(Rule::V11));
+        assert!(!refusal.breaks(Rule::TotalIsSum));
     }
 }
 
@@ -149,7 +171,7 @@ fn v13_a_description_has_at_most_500_characters() {
     let command = TimelineCommand::DescribePhase { phase_id: id(2), description: Some("ü".repeat(501)) };
     let refusal = refusal(three_phases(), command);
     let message = "Phase description exceeds maximum length of 500 characters";
-    assert_eq!(broken(&refusal), [(Rule::V13, "description", message, Some(2))]);
+    assert_eq!(broken(&refusal), [(Rule::DescriptionLength, "description", message, Some(2))]);
 }
 
 #[test]
@@ -159,7 +181,7 @@ fn v14_the_last_phase_stays() {
         let command = TimelineCommand::RemovePhase { phase_id: id(1), neighbours };
         let refusal = refusal(history, command);
         let message = "Cannot delete the last remaining phase";
-        assert_eq!(broken(&refusal), [(Rule::V14, "delete", message, Some(1))]);
+        assert_eq!(broken(&refusal), [(Rule::LastPhaseStays, "delete", message, Some(1))]);
     }
 }
 
@@ -169,12 +191,12 @@ fn v15_a_removal_leaves_no_gap() {
         let command = TimelineCommand::RemovePhase { phase_id: id(n), neighbours: Refuse };
         let refusal = refusal(three_phases(), command);
         let message = "Deleting this phase would create a gap in the project timeline";
-        assert_eq!(broken(&refusal), [(Rule::V15, "delete", message, Some(n))]);
+        assert_eq!(broken(&refusal), [(Rule::RemovalLeavesNoGap, "delete", message, Some(n))]);
     }
 }
 
 #[test]
-fn everything_wrong_is_told_in_the_rules_order() {
+fn all_violations_are_listed_in_the_rules_order() {
     let mut late = draft(13, "Late", "11-01", "10-01");
     late.total_budget = amount("5");
     late.description = Some("x".repeat(501));
@@ -186,17 +208,17 @@ fn everything_wrong_is_told_in_the_rules_order() {
     assert_eq!(
         told,
         [
-            (Rule::V2, Some(11)),
-            (Rule::V3, Some(13)),
-            (Rule::V4, Some(11)),
-            (Rule::V5, Some(12)),
-            (Rule::V6, Some(11)),
-            (Rule::V9, Some(11)),
-            (Rule::V7, Some(12)),
-            (Rule::V10, Some(12)),
-            (Rule::V8, Some(13)),
-            (Rule::V11, Some(13)),
-            (Rule::V13, Some(13)),
+            (Rule::StartsWithProject, Some(11)),
+            (Rule::EndsWithProject, Some(13)),
+            (Rule::NoGap, Some(11)),
+            (Rule::NoOverlap, Some(12)),
+            (Rule::NameNotEmpty, Some(11)),
+            (Rule::StartsWithinProject, Some(11)),
+            (Rule::NameLength, Some(12)),
+            (Rule::EndsWithinProject, Some(12)),
+            (Rule::DatesInOrder, Some(13)),
+            (Rule::TotalIsSum, Some(13)),
+            (Rule::DescriptionLength, Some(13)),
         ]
     );
     assert_eq!(refusal.to_string(), "First phase must start at project start date (2024-01-01)");
@@ -216,18 +238,18 @@ fn rules_have_ids_in_order() {
 }
 
 #[test]
-fn v26_a_name_that_is_given_to_one_phase_can_be_seen_and_one_in_a_list_need_not() {
+fn v26_a_name_needs_a_visible_character_except_in_a_list() {
     let message = "Phase name must have a character that can be seen";
     for name in ["\u{200b}", "\u{202e}\u{2066} ", "\u{1b}", "\n\u{feff}"] {
         let name = name.to_owned();
         let rename = TimelineCommand::RenamePhase { phase_id: id(2), name: name.clone() };
-        assert_eq!(broken(&refusal(three_phases(), rename)), [(Rule::V26, "name", message, Some(2))]);
+        assert_eq!(broken(&refusal(three_phases(), rename)), [(Rule::NameVisible, "name", message, Some(2))]);
         let changes = PhaseChanges { name: Some(name.clone()), ..PhaseChanges::default() };
         let change = TimelineCommand::ChangePhase { phase_id: id(2), changes, neighbours: Adjust };
-        assert_eq!(broken(&refusal(three_phases(), change)), [(Rule::V26, "name", message, Some(2))]);
+        assert_eq!(broken(&refusal(three_phases(), change)), [(Rule::NameVisible, "name", message, Some(2))]);
         let create =
             TimelineCommand::CreatePhase { phase: draft(9, &name, "02-01", "02-03"), neighbours: Adjust };
-        assert!(refusal(three_phases(), create).breaks(Rule::V26), "{name:?}");
+        assert!(refusal(three_phases(), create).breaks(Rule::NameVisible), "{name:?}");
         // Of all that is wrong it is told last.
         let late = TimelineCommand::CreatePhase {
             phase: draft(9, &name, "2023-02-01", "02-03"),
@@ -235,7 +257,7 @@ fn v26_a_name_that_is_given_to_one_phase_can_be_seen_and_one_in_a_list_need_not(
         };
         let told: Vec<Rule> =
             refusal(three_phases(), late).violations().iter().map(|broken| broken.rule).collect();
-        assert_eq!(told, [Rule::V9, Rule::V26]);
+        assert_eq!(told, [Rule::StartsWithinProject, Rule::NameVisible]);
         let listed = replace_all(&[], vec![draft(11, &name, "01-01", "12-31")]);
         assert!(decide(&Timeline::fold(&three_phases()), &listed).is_ok(), "{name:?}");
     }

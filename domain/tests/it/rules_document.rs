@@ -1,8 +1,8 @@
 //! `docs/rules.md` says what the rules do: their messages, their functions, and the commands that meet them.
 
-use crate::chance::steps;
+use crate::fixture::reproducible;
 use crate::properties::play;
-use crate::scene::reproducible;
+use crate::random_commands::steps;
 use phaseline_domain::{Rule, TimelineCommand};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -106,7 +106,7 @@ fn the_document_names_the_function_of_each_rule() {
 
 /// The number of histories is fixed, so that the rarest refusal is among them in every run.
 #[test]
-fn the_document_has_the_message_of_each_rule_and_the_commands_that_meet_it() {
+fn the_document_has_the_message_and_the_commands_of_each_rule() {
     let rows = rows();
     let mut runner = TestRunner::new(Config { rng_seed: RngSeed::Fixed(5), ..reproducible() });
     let mut met: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();

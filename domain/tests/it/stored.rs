@@ -1,7 +1,7 @@
 //! The stored form of events. Logs are for ever: what these goldens say must be readable in every later version, so
 //! a golden is never changed; a new form is a new schema version with a golden of its own.
 
-use crate::scene::*;
+use crate::fixture::*;
 use chrono::NaiveDateTime;
 use cqrs_es::DomainEvent;
 use phaseline_domain::event::{
@@ -202,7 +202,7 @@ fn an_unknown_type_is_refused() {
 }
 
 #[test]
-fn an_unknown_schema_version_is_refused_whatever_the_payload() {
+fn an_unknown_schema_version_is_refused_with_any_payload() {
     for (_, type_name, payload) in goldens() {
         for version in [0, 2, -1] {
             let error = TimelineEvent::from_stored(type_name, version, payload).unwrap_err();

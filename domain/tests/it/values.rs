@@ -1,6 +1,6 @@
 //! Values take exactly what they promise.
 
-use crate::scene::*;
+use crate::fixture::*;
 use chrono::NaiveDate;
 use phaseline_domain::{Budget, DateRange, Description, InvalidValue, Money, PhaseName};
 use proptest::prelude::*;
@@ -114,7 +114,7 @@ fn money_is_written_with_two_decimals() {
 }
 
 #[test]
-fn the_reason_for_a_bad_value_is_told() {
+fn an_invalid_value_has_a_reason() {
     let amount_error = |text| Money::new(amount(text)).unwrap_err().to_string();
     assert_eq!(amount_error("-1"), "amount -1 is negative");
     assert_eq!(amount_error("0.001"), "amount 0.001 has more than two decimals");

@@ -50,7 +50,7 @@ async fn known_projects(
 ) -> Result<Vec<Known>, MigratorError> {
     let mut known = Vec::new();
     let mut seen = HashSet::new();
-    for project in adopt::find(connection, None, |project| !log.knows(project)).await? {
+    for project in adopt::find_unadopted(connection, None, |project| !log.knows(project)).await? {
         let id = project.project_id;
         let Some(folded) = log.timelines.get(&id).filter(|_| project.is_in_projects()) else { continue };
         seen.insert(id);

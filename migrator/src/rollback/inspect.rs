@@ -105,7 +105,7 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection,
 
     let LogRead { log, links, edit_history, edits } = read_log(connection, &migration, &mut findings).await?;
     plan.edits = edits;
-    plan.drift = drift::compare(connection, &log).await?;
+    plan.drift = drift::compare_rows(connection, &log).await?;
     let predicted = predict(connection, log, edit_history, &links, &mut findings).await?;
     // What was only unknown is adopted, what belongs to a gone project ends with it.
     plan.drift.retain(|drift| {
@@ -195,7 +195,8 @@ async fn read_log(
         if let Err(found) = links.see(event, log.skips(event.position)) {
             unreadable.add(*found);
         }
-        let happened = log.see_with(event, |timeline, happened| edit_history.see(event, happened, timeline));
+        let happened =
+            log.apply_with(event, |timeline, happened| edit_history.see(event, happened, timeline));
         if let Some(happened) = happened
             && event.position > migration.position
         {

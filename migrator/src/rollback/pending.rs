@@ -9,7 +9,7 @@ use chrono::NaiveDateTime;
 use phaseline_domain::event::{LegacyRowRecorded, TimelineClosed};
 use phaseline_domain::legacy::LegacyPhaseType;
 use phaseline_domain::{Phase, PhaseId, ProjectId, TimelineEvent};
-use phaseline_projections::{FoldedLog, FoldedTimeline, Stamps, adopt};
+use phaseline_projections::{FoldedLog, FoldedTimeline, PhaseTimestamps, adopt};
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
@@ -119,25 +119,25 @@ impl Predicted {
         let mut last =
             phases().filter_map(|phase| phase.legacy).map(|row| row.ordinal).max().unwrap_or_default();
         let needed = self.without_phase(connection, links, findings).await?;
-        let mut born: Vec<(ProjectId, Phase, Stamps)> = Vec::new();
+        let mut born: Vec<(ProjectId, Phase, PhaseTimestamps)> = Vec::new();
         for (project, folded) in &self.log.timelines {
             for phase in folded.timeline.phases().iter().filter(|phase| phase.legacy.is_none()) {
-                if let Some(stamps) = folded.stamps.get(&phase.id)
+                if let Some(timestamps) = folded.timestamps.get(&phase.id)
                     && (!phase.supplied || needed.contains(project))
                 {
-                    born.push((*project, phase.clone(), *stamps));
+                    born.push((*project, phase.clone(), *timestamps));
                 }
             }
         }
-        born.sort_by_key(|(_, phase, stamps)| (stamps.created_at, phase.id));
-        for (project, phase, stamps) in born {
+        born.sort_by_key(|(_, phase, timestamps)| (timestamps.created_at, phase.id));
+        for (project, phase, timestamps) in born {
             last += 1;
             let row = LegacyRowRecorded {
                 phase_id: phase.id,
                 budget: phase.budget,
                 phase_type: LegacyPhaseType::by_name(phase.name.as_str()),
-                created_at: stamps.created_at,
-                updated_at: stamps.updated_at,
+                created_at: timestamps.created_at,
+                updated_at: timestamps.updated_at,
                 ordinal: last,
             };
             self.add(project, row.into(), false);

@@ -102,7 +102,7 @@ async fn projects_changed(connection: &mut PgConnection, prepared: &Prepared) ->
     if adopted.is_empty() {
         return Ok(false);
     }
-    let now = adopt::find(connection, Some(&adopted), |_| false).await?;
+    let now = adopt::find_unadopted(connection, Some(&adopted), |_| false).await?;
     Ok(now.iter().any(|project| {
         let then = prepared.pending.iter().find(|pending| pending.project == project.project_id);
         !then.is_some_and(|then| project.events().is_ok_and(|events| then.events.starts_with(&events)))

@@ -98,7 +98,7 @@ pub(super) async fn read_log(
         if event.position == 1 {
             *log_id = Some(event.stream_id);
         }
-        if let Some(happened) = folded.see(event) {
+        if let Some(happened) = folded.apply(event) {
             ledger.see(event.stream_id.into(), &happened);
         }
         let skipped = folded.skips(event.position);

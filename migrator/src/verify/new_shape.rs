@@ -352,7 +352,7 @@ async fn rows(
     checks: &mut Checks,
     reading: &LogReading,
 ) -> Result<(), MigratorError> {
-    let drift = drift::compare(connection, &reading.folded).await?;
+    let drift = drift::compare_rows(connection, &reading.folded).await?;
     let (unknown, wrong): (Vec<_>, Vec<_>) =
         drift.into_iter().partition(|found| found.kind == DriftKind::UnknownProject);
     let rows: usize = reading.folded.timelines.values().map(|folded| folded.timeline.phases().len()).sum();

@@ -1,5 +1,5 @@
--- How many assignments each of these projects has on each day that has any, by project and day; for those who have no rights
--- on the planner's tables.
+-- The number of assignments per project and day, without days that have none; for roles without privileges on the planner's
+-- tables.
 CREATE OR REPLACE FUNCTION phaseline.assignment_days(projects uuid[])
     RETURNS TABLE (project uuid, day date, assignments bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER

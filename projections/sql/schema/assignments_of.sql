@@ -1,5 +1,5 @@
 -- The assignments of a project on the days from the first to the last, both included, by date and id: those behind `after_day`
--- and `after_id`, if these are given, and at most `most` of them; for those who have no rights on the planner's tables.
+-- and `after_id`, if these are given, and at most `most` of them; for roles without privileges on the planner's tables.
 DROP FUNCTION IF EXISTS phaseline.assignments_of(uuid, date, date);
 CREATE OR REPLACE FUNCTION phaseline.assignments_of(project uuid, first_day date, last_day date,
         after_day date DEFAULT NULL, after_id uuid DEFAULT NULL, most integer DEFAULT NULL)

@@ -1,6 +1,6 @@
--- What keeps every command from being carried out: the table on which another session holds a lock for half a second or longer;
--- NULL if there is none. For the service's health check, whose role may not lock these. Locks of tables are looked up, which needs no
--- right on them; the head's row is locked, and in a transaction that is rolled back that writes nothing.
+-- What blocks every command: the table on which another session holds a lock for half a second or longer; NULL if there is none.
+-- For the service's health check, whose role may not lock these tables. Locks of tables are read from pg_locks, which needs no
+-- privilege on them; the head's row is locked, and in a transaction that is rolled back that writes nothing.
 CREATE OR REPLACE FUNCTION phaseline.command_obstacle() RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE

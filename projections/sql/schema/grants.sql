@@ -1,4 +1,4 @@
--- Whatever default privileges gave away goes: only the owner and the grant below remain.
+-- Revokes what default privileges granted: only the owner and the grant below remain.
 DO $$
 DECLARE
     given record;

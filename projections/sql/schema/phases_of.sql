@@ -1,7 +1,7 @@
--- The project's phases as the planner's backend reads them, and how many assignments each has; for those who have no rights
--- on the planner's tables. JSON: {"version": the stream's, 0 if the log does not know the project, "position": of its last
--- event, "dates": [start_date, end_date] or null if there is no such project, "rows": [{columns, "assignment_count"}, ...] by
--- start_date, end_date, id}. One statement, so one moment. NULL while the log takes no commands.
+-- The project's phases as the planner's backend reads them, each with its number of assignments; for roles without privileges on
+-- the planner's tables. JSON: {"version": the stream's, 0 if the log does not know the project, "position": of its last
+-- event, "dates": [start_date, end_date] or null if the project does not exist, "rows": [{columns, "assignment_count"}, ...] by
+-- start_date, end_date, id}. One statement, so one moment. NULL while the log accepts no commands.
 CREATE OR REPLACE FUNCTION phaseline.phases_of(project uuid) RETURNS json
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' SET plan_cache_mode = force_generic_plan

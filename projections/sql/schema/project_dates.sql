@@ -1,4 +1,4 @@
--- The dates of a project as JSON: [start_date, end_date], or NULL if there is no such project.
+-- The dates of a project as JSON: [start_date, end_date], or NULL if the project does not exist.
 CREATE OR REPLACE FUNCTION phaseline.project_dates(project uuid) RETURNS json
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$

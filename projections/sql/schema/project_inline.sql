@@ -1,19 +1,18 @@
 -- The inline projection of public.project_phases: what the events of a batch of commands change, in the append's own
--- transaction. Rows follow from the events alone, so that no writer can write a row that its events do not say.
+-- transaction. Rows follow from the events alone, so that no writer can write any other row.
 --   event_types, projects, payloads: the events, in the order of the log, each with its stream's project
---   places:    where their rows are (ctid) as far as known, or NULL as a whole if places do not matter
+--   places:    the locations (ctid) of their rows as far as known, or NULL as a whole if locations are not used
 --   adopted, witnesses: projects that are adopted, and what phaseline.unadopted returned of each when that was decided
 --   repeated:  whether a phase may have several events. A row is written once a batch, however often it is changed.
 -- Times come from the log (UTC, no zone, as the planner writes them), never from now().
--- A row is looked for by its id, which clears dead versions off the pages on the way: nearly all changes stay on their page and
--- out of the indexes. But while somebody holds an old snapshot nothing can be cleared, and that search passes every version that
--- the row ever had. Whoever knows of such a snapshot sends places with the events, NULL at first, and gets
--- {"phase id": place, ...} of the rows written, to be sent with the next change, so that nothing is searched. A place that is
--- wrong is noticed, and the row is looked for by id. Without places the answer is NULL.
+-- Finding a row by its id also removes dead versions from its pages: nearly all changes are HOT updates. But while a session holds an
+-- old snapshot, nothing can be removed, and the index scan reads every version of the row. A caller that knows of such a snapshot sends
+-- locations with the events, NULL at first, and gets {"phase id": location, ...} of the written rows for the next change. A wrong
+-- location is detected, and the row is found by its id. Without locations the result is NULL.
 -- Planning each call would take half a millisecond, so the plans are generic; phaseline.append, which calls this, has the
 -- settings for it.
 -- Errors: 40001 if rows to adopt are not what the events say, PL001 if a phase's row is another project's, PL003 if a
--- phase has no row, or the phases would not cover their project's days, PL004 if a trigger of others would have a superuser's rights.
+-- phase has no row, or the phases would not cover their project's days, PL004 if a trigger of others would have a superuser's privileges.
 DROP FUNCTION IF EXISTS phaseline.project_inline(uuid[], text[], timestamptz);
 CREATE OR REPLACE FUNCTION phaseline.project_inline(
     event_types text[], projects uuid[], payloads text[], places tid[], adopted uuid[], witnesses text[], repeated boolean,
@@ -206,7 +205,7 @@ BEGIN
             USING ERRCODE = 'PL003';
     END IF;
 
-    -- A trigger that waits for the end of the transaction would run with the rights of whoever ends it.
+    -- A trigger that waits for the end of the transaction would run with the privileges of the role that ends it.
     SET CONSTRAINTS ALL IMMEDIATE;
 
     -- Neighbours meet, and the first and the last day are the project's. Others may have brought rows into disorder before:
@@ -222,7 +221,7 @@ BEGIN
                     OR NOT b.moved AND (c.first_day, c.last_day) = (b.first_day, b.last_day)) IS NOT TRUE
              LIMIT 1
         LOOP
-            RAISE EXCEPTION 'the phases of project % would not cover its days without gap or overlap', change.project
+            RAISE EXCEPTION 'the phases of project % would not cover its dates without gap or overlap', change.project
                 USING ERRCODE = 'PL003', HINT = 'Nothing was written.';
         END LOOP;
     END IF;

@@ -32,7 +32,7 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION '%: on table %, which is written with the rights of %, a superuser, code of % would have these rights',
             planted.what, written, planted.owner, planted.author
-            USING ERRCODE = 'PL004', HINT = 'Nothing was written. Drop it, or give the table to a role that is no superuser and run: '
+            USING ERRCODE = 'PL004', HINT = 'Nothing was written. Drop it, or give the table to a role that is not a superuser and run: '
                 'phaseline doctor --repair';
     END IF;
 END $$;

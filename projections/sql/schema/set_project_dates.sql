@@ -1,4 +1,4 @@
--- Gives a project its dates. One that has them already is left alone.
+-- Sets a project's dates, unless it has them already.
 CREATE OR REPLACE FUNCTION phaseline.set_project_dates(project uuid, first_day date, last_day date, at timestamp)
     RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -12,6 +12,6 @@ BEGIN
     IF NOT FOUND AND NOT EXISTS (SELECT FROM public.projects p WHERE p.id = project) THEN
         RAISE EXCEPTION 'project % is not in public.projects', project USING ERRCODE = 'foreign_key_violation';
     END IF;
-    -- A trigger that waits for the end of the transaction would run with the rights of whoever ends it.
+    -- A trigger that waits for the end of the transaction would run with the privileges of the role that ends it.
     SET CONSTRAINTS ALL IMMEDIATE;
 END $$;

@@ -1,7 +1,7 @@
--- All that the planner's tables say about a project: {"dates": [start_date, end_date] or null if there is no such
--- project, "rows": [[a value as text for each column], ...] by id}. What stands there may be anything, so everything is
--- text, in one form whatever the session's settings. NULL while the log takes no commands: then the table is the old one.
--- Whoever writes commands needs it to adopt a project whose rows others wrote, and has no rights on the planner's tables.
+-- A project's rows in the planner's tables: {"dates": [start_date, end_date] or null if the project does not exist,
+-- "rows": [[a value as text per column], ...] by id}. The values may be anything, so all are text, in one form whatever the session's
+-- settings. NULL while the log accepts no commands: then the table has the legacy shape. For commands that adopt a project: their
+-- role has no privileges on the planner's tables.
 CREATE OR REPLACE FUNCTION phaseline.unadopted(project uuid) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$

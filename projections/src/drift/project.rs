@@ -1,7 +1,7 @@
-//! Drift of whole projects beside that of rows: every finding, with what cures it.
+//! All drift, of rows and of whole projects, each with its remedy.
 
 use super::{Drift, DriftKind, FEW, LiveTable, differences};
-use crate::live::LiveRow;
+use crate::live_row::LiveRow;
 use crate::{Access, FoldedLog, refuse_foreign_code};
 use phaseline_domain::ProjectId;
 use phaseline_store::{StoreError, copy};
@@ -9,7 +9,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
 
-/// Something that is not as the log says.
+/// A difference from the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Finding {
@@ -19,7 +19,7 @@ pub enum Finding {
     Project(ProjectDrift),
 }
 
-/// A project that is not as the log says.
+/// A project that differs from the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProjectDrift {
     /// The project.
@@ -48,10 +48,10 @@ pub enum ProjectDriftKind {
     ProjectWithoutPhases,
 }
 
-/// What sets it right.
+/// The remedy of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Cure {
+pub enum Remedy {
     /// The table is made what the log says: `phaseline drift --repair`.
     Repair,
     /// The log takes the rows in: `phaseline adopt`.
@@ -71,15 +71,15 @@ impl Finding {
         }
     }
 
-    /// What sets it right.
-    pub const fn cure(&self) -> Cure {
+    /// The remedy of a finding.
+    pub const fn remedy(&self) -> Remedy {
         match self {
-            Self::Row(Drift { kind: DriftKind::UnknownProject, .. }) => Cure::Adopt,
-            Self::Row(_) => Cure::Repair,
+            Self::Row(Drift { kind: DriftKind::UnknownProject, .. }) => Remedy::Adopt,
+            Self::Row(_) => Remedy::Repair,
             Self::Project(drift) => match drift.kind {
-                ProjectDriftKind::ProjectGone { .. } => Cure::Repair,
-                ProjectDriftKind::ProjectDates { .. } => Cure::Reschedule,
-                ProjectDriftKind::ProjectWithoutPhases => Cure::AdoptRepair,
+                ProjectDriftKind::ProjectGone { .. } => Remedy::Repair,
+                ProjectDriftKind::ProjectDates { .. } => Remedy::Reschedule,
+                ProjectDriftKind::ProjectWithoutPhases => Remedy::AdoptRepair,
             },
         }
     }
@@ -114,11 +114,10 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// Everything that is not as the log says, by project; of some projects only, if asked. Of timelines in quarantine nothing
-/// can be said. Reads the tables in several
-/// statements: in one snapshot with the log, or under its lock, they see one moment. Does not depend on the session's
-/// settings.
-pub async fn look(
+/// All differences from the log, by project; of some projects only, if requested; never of timelines in quarantine. Reads the tables in
+/// several statements: to see one moment, call it in one snapshot with the log, or under the log's lock. Does not depend on the
+/// session's settings.
+pub async fn find_drift(
     connection: &mut PgConnection,
     log: &FoldedLog,
     only: Option<&[ProjectId]>,

@@ -9,18 +9,17 @@ DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], te
 --   conflict      the stream is not at the expected version; nothing of this command was written
 --   repeated      its key was used before for the same request: the version after that request, and its number of events
 --   key_reused    its key was used before for another request; nothing of this command was written
---   not_accepting the log takes no commands (the legacy shape is live); nothing was written
--- A command may expect the version that the one before it leads to, if both are for the same stream; commands for one stream
--- stand together. If that one is not appended, neither are those that follow it on the stream: they were decided on what it
--- would have led to, and the version that they expect may be another writer's by now. A row for command 0 comes last if the
--- projection has places of rows to return: `said`.
+--   not_accepting the log accepts no commands (legacy shape); nothing was written
+-- A command may expect the version after the one before it on the same stream; commands for one stream must be adjacent. If that
+-- one is not appended, neither are those that follow it on the stream: they were decided on its result, and another writer may have
+-- reached the version that they expect. A row for command 0 comes last if the projection returns row locations: `said`.
 -- The head row is locked first; the statements after it see everything that was committed before. That needs READ
--- COMMITTED: at a stricter level they would all see one moment before the lock. Where nothing is to be written, nothing is
--- locked: a transaction that stays open then holds up no other writer.
+-- COMMITTED: at a stricter level they would all see one moment before the lock. Without events to write, nothing is locked: a
+-- transaction that stays open then blocks no other writer.
 -- A role that may call this function writes commands and nothing else, so all that it passes is checked (PL002 if it is not
 -- what the program sends, PL003 if the timeline is not in the state that the events need), and all that is written follows
--- from the events: their hashes, and the rows of their own project. The event's login is the caller's own word, the
--- database's, beside what the metadata claims.
+-- from the events: their hashes, and the rows of their own project. The event's login is the one that the database knows, beside
+-- the claims of the metadata.
 -- Plans are generic, since planning each call would take longer than the work; and as tables that were tiny when a plan was
 -- made grow, the settings keep all plans on the indexes.
 CREATE OR REPLACE FUNCTION phaseline.append(
@@ -51,7 +50,7 @@ DECLARE
     most_metadata constant integer := 65536;
     -- A timeline of 5 000 phases replaced by another one is 15 000 events.
     most_events   constant integer := 50000;
-    hint          constant text := 'Nothing was written. docs/events.md says what phaseline.append takes.';
+    hint          constant text := 'Nothing was written. docs/events.md describes the arguments of phaseline.append.';
     time_part     bytea;
     accepting     boolean;
     patience      constant text := current_setting('lock_timeout');
@@ -112,7 +111,7 @@ BEGIN
         OR NOT event_dims = ALL (ARRAY[coalesce(array_dims(event_types), '[]'),
             coalesce(array_dims(event_schema_versions), '[]'), coalesce(array_dims(event_payloads), '[]'),
             coalesce(array_dims(event_salts), '[]'), coalesce(array_dims(event_places), event_dims)]) THEN
-        RAISE EXCEPTION 'the arrays of % commands or those of % events differ in length, or begin elsewhere than at 1',
+        RAISE EXCEPTION 'the arrays of % commands or those of % events differ in length, or do not start at index 1',
             commands, events USING ERRCODE = 'PL002', HINT = hint;
     END IF;
     IF commands = 0 AND events = 0 THEN
@@ -137,7 +136,7 @@ BEGIN
     END IF;
     k := (SELECT max(octet_length(m)) FROM unnest(command_metadata) AS m);
     IF k > most_metadata OR events > most_events THEN
-        RAISE EXCEPTION 'a command has % bytes of metadata, or the call % events: at most % and % are taken', k, events,
+        RAISE EXCEPTION 'a command has % bytes of metadata, or the call has % events: the limits are % and %', k, events,
             most_metadata, most_events USING ERRCODE = 'PL002', HINT = hint;
     END IF;
     IF 0 > ANY (command_events) OR 0 > ANY (command_expected)
@@ -153,7 +152,7 @@ BEGIN
                  AND (num_nulls(scope, key, fingerprint) > 0 OR octet_length(fingerprint) <> 32
                       OR octet_length(scope) + octet_length(key) > 2000));
         IF i IS NOT NULL THEN
-            RAISE EXCEPTION 'command %: an idempotency key needs a scope and a key of 2000 bytes together, and a fingerprint of 32', i
+            RAISE EXCEPTION 'command %: an idempotency key must have a scope and a key of at most 2000 bytes together, and a fingerprint of 32 bytes', i
                 USING ERRCODE = 'PL002', HINT = hint;
         END IF;
     END IF;
@@ -187,7 +186,7 @@ BEGIN
                 END LOOP;
                 offset_ := offset_ + command_events[i];
             END LOOP;
-            RAISE EXCEPTION 'an event has a place that is none' USING ERRCODE = 'PL002', HINT = hint;
+            RAISE EXCEPTION 'an event has an invalid row location' USING ERRCODE = 'PL002', HINT = hint;
         END IF;
         IF distinct_ids < events THEN
             RAISE EXCEPTION 'two events have the same id' USING ERRCODE = 'PL002', HINT = hint;
@@ -204,7 +203,7 @@ BEGIN
                 IF event_types[k] = 'TimelineOpened' AND k > offset_ + 1
                     OR event_types[k] = 'PhaseAdopted'
                        AND (k = offset_ + 1 OR event_types[k - 1] NOT IN ('TimelineOpened', 'PhaseAdopted')) THEN
-                    RAISE EXCEPTION 'command %, event %: % stands at the beginning of a command only', i, k - offset_,
+                    RAISE EXCEPTION 'command %, event %: % must be at the beginning of a command', i, k - offset_,
                         event_types[k] USING ERRCODE = 'PL002', HINT = hint;
                 END IF;
             END LOOP;
@@ -213,7 +212,7 @@ BEGIN
         offset_ := 0;
     END IF;
 
-    -- A log that takes no commands is told without a lock: a migration under way holds the head for as long as it works.
+    -- A log that accepts no commands is reported without a lock: a running migration holds the head until it ends.
     SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1;
     IF accepting AND events > 0 THEN
         -- Holding the head lock blocks every writer, and so does queueing for it: a row that another session has locked is
@@ -356,7 +355,7 @@ BEGIN
     END LOOP;
 
     IF commands > 1 AND runs > (SELECT count(DISTINCT s) FROM unnest(command_stream_id) AS s) THEN
-        RAISE EXCEPTION 'the commands for one stream do not stand together' USING ERRCODE = 'PL002', HINT = hint;
+        RAISE EXCEPTION 'the commands for one stream are not adjacent' USING ERRCODE = 'PL002', HINT = hint;
     END IF;
     IF tip > before THEN
         -- Most commands come alone, with one event: to take arrays apart would cost as much as the rest.

@@ -1,5 +1,5 @@
--- Drops the keys that are of no use any more, and says how many. Whoever serves commands calls it now and then. Keys of commands
--- that changed nothing cost a caller nothing, so of these only the newest 1 000 of each scope and login are kept.
+-- Deletes expired keys, and returns their number. A service calls it periodically. Commands that change nothing cost a caller nothing,
+-- so of their keys only the newest 1 000 per scope and login are kept.
 CREATE OR REPLACE FUNCTION phaseline.forget_idempotency_keys() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

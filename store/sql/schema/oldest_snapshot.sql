@@ -1,6 +1,6 @@
 -- The age of the oldest transaction that keeps dead row versions of this database alive, by a snapshot or by an id of its own, in
--- seconds; NULL if there is none, or if the log's owner may not see other sessions (pg_read_all_stats). While it stands, no row
--- version that is newer than it can be cleared away. What a replication slot or a standby holds has no age that could be told.
+-- seconds; NULL if there is none, or if the log's owner may not see other sessions (pg_read_all_stats). While it is held, newer row
+-- versions cannot be removed. The snapshot of a replication slot or a standby has no known age.
 CREATE OR REPLACE FUNCTION phaseline.oldest_snapshot() RETURNS double precision
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,5 +1,5 @@
--- What the inline projection does with the events of a batch of commands, and how it keeps the projects that they refer to.
--- The projections replace both with their own.
+-- Placeholders for the inline projection and for the locks on the projects that events refer to. The crate projections replaces
+-- both.
 DROP FUNCTION IF EXISTS phaseline.project_inline(uuid, json, timestamptz);
 
 DROP FUNCTION IF EXISTS phaseline.project_inline(uuid[], text[], timestamptz);

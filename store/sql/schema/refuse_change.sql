@@ -3,7 +3,7 @@ CREATE OR REPLACE FUNCTION phaseline.refuse_change() RETURNS trigger
 BEGIN
     RAISE EXCEPTION 'phaseline.events is append-only: % refused', tg_op
         USING ERRCODE = 'insufficient_privilege',
-              HINT = 'An event is a fact. Record what is right now by a new command.';
+              HINT = 'Events are facts. Correct them by a new command.';
 END $$;
 
 CREATE OR REPLACE TRIGGER events_append_only

@@ -27,5 +27,5 @@ BEGIN
         END;
     END IF;
     RAISE EXCEPTION 'command %, event % (%, schema version %): %', command, event, left(type, 100), schema_version, wrong
-        USING ERRCODE = 'PL002', HINT = 'Nothing was written. docs/events.md says what phaseline.append takes.';
+        USING ERRCODE = 'PL002', HINT = 'Nothing was written. docs/events.md describes the arguments of phaseline.append.';
 END $$;

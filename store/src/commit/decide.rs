@@ -1,7 +1,7 @@
-//! Decides one command, and puts together what is to be written of it.
+//! Decides one command, and builds its append.
 
 use super::LoadedTimeline;
-use super::{Decision, Job};
+use super::{Job, NoEffect};
 use crate::append::Append;
 use crate::cache::TimelineCache;
 use crate::stream::stream_of;
@@ -9,11 +9,11 @@ use crate::{FoldedTimeline, NewEvent, StoreError};
 use phaseline_domain::{Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
 use std::sync::Arc;
 
-/// From how many phases on a command is decided on a thread for blocking work: with 5 000 it takes some 100 ms, in which the
-/// worker's thread would serve nobody else.
+/// From how many phases on a command is decided on a thread for blocking work: with 5 000 phases it takes some 100 ms, during which
+/// the worker thread would serve no other request.
 const MANY: usize = 256;
 
-/// Whether to decide a command on a timeline takes so long that a worker's thread should not do it.
+/// Whether a decision takes too long for a worker thread.
 pub(crate) fn is_large(timeline: &FoldedTimeline, command: &TimelineCommand) -> bool {
     let named = match command {
         TimelineCommand::ReplaceAll { phases } => phases.len(),
@@ -23,13 +23,13 @@ pub(crate) fn is_large(timeline: &FoldedTimeline, command: &TimelineCommand) -> 
     timeline.timeline.phases().len().max(named) >= MANY
 }
 
-/// What is to be done about a command.
-pub(super) enum Step {
-    Nothing(Decision, LoadedTimeline),
+/// The decision on a command.
+pub(super) enum Decision {
+    NoEffect(NoEffect, LoadedTimeline),
     Append(Box<Decided>),
 }
 
-/// What is to be written of a command.
+/// What a command writes.
 pub(super) struct Decided {
     pub(super) append: Append,
     pub(super) adoption: Vec<TimelineEvent>,
@@ -37,45 +37,43 @@ pub(super) struct Decided {
     pub(super) predicted: FoldedTimeline,
 }
 
-/// What is needed to decide.
+/// Decides commands of a batch.
 pub(super) struct Decider {
-    pub(super) memory: Arc<TimelineCache>,
-    /// Whether rows are found by their places.
-    pub(super) needs_places: bool,
+    pub(super) cache: Arc<TimelineCache>,
+    /// Whether rows are found by their locations.
+    pub(super) needs_row_locations: bool,
 }
 
 impl Decider {
-    /// Decides one command; `ahead` is what those before it in the batch lead to. Nothing if that panicked: then whoever waits
-    /// learns that the task ended.
+    /// Decides one command; `ahead` is the timeline after those before it in the batch. None if that panicked: then the caller gets
+    /// an error, since its reply channel is dropped.
     pub(super) async fn decide(
         self,
         job: Job,
         ahead: Option<&FoldedTimeline>,
-    ) -> Option<(Job, Result<Step, StoreError>)> {
+    ) -> Option<(Job, Result<Decision, StoreError>)> {
         let on = ahead.unwrap_or(&job.start.folded);
         if !is_large(on, &job.request.command) {
-            let step = self.prepare(&job, ahead);
-            return Some((job, step));
+            let decision = self.prepare(&job, ahead);
+            return Some((job, decision));
         }
         let ahead = ahead.cloned();
         let deciding = tokio::task::spawn_blocking(move || {
-            let step = self.prepare(&job, ahead.as_ref());
-            (job, step)
+            let decision = self.prepare(&job, ahead.as_ref());
+            (job, decision)
         });
         deciding.await.ok()
     }
 
-    /// Decides one command on the latest that is known: what the batch leads to, else what is in memory, else what the
-    /// command brought along.
-    fn prepare(&self, job: &Job, ahead: Option<&FoldedTimeline>) -> Result<Step, StoreError> {
+    /// Decides one command on the latest known timeline: of the batch, else of the cache, else the one that the job loaded.
+    fn prepare(&self, job: &Job, ahead: Option<&FoldedTimeline>) -> Result<Decision, StoreError> {
         let project = job.request.project;
         let known;
         let mut adoption = None;
         let state = match ahead {
             Some(state) => state,
             None => {
-                known =
-                    self.memory.timeline(project).filter(|known| known.version > job.start.folded.version);
+                known = self.cache.timeline(project).filter(|known| known.version > job.start.folded.version);
                 adoption = job.start.adoption.as_ref().filter(|_| known.is_none());
                 known.as_deref().unwrap_or(&job.start.folded)
             }
@@ -87,14 +85,14 @@ impl Decider {
         if let Some(expected) = job.request.expected
             && expected != state.version
         {
-            return Ok(Step::Nothing(Decision::Stale { expected }, on(state)));
+            return Ok(Decision::NoEffect(NoEffect::Stale { expected }, on(state)));
         }
         let asked = decided(&state.timeline, job.request.opening.as_ref(), &job.request.command);
         let decided = match asked {
-            Err(refusal) => return Ok(Step::Nothing(Decision::Refused(refusal), on(state))),
-            // A key is of no use where the log knows nothing that the answer could be told from again.
+            Err(refusal) => return Ok(Decision::NoEffect(NoEffect::Refused(refusal), on(state))),
+            // Without events in the log, a repeated request could not be answered from it: no key is stored.
             Ok(decided) if decided.is_empty() && (job.request.key.is_none() || state.version == 0) => {
-                return Ok(Step::Nothing(Decision::Unchanged, on(state)));
+                return Ok(Decision::NoEffect(NoEffect::Unchanged, on(state)));
             }
             Ok(decided) => decided,
         };
@@ -106,19 +104,20 @@ impl Decider {
         let mut predicted = state.clone();
         decided.iter().for_each(|event| predicted.apply_unrecorded(event));
         predicted.version = state.version + i64::try_from(events.len()).unwrap_or_default();
-        let place = |event: &TimelineEvent| event.phase_id().and_then(|phase| self.memory.place(phase));
-        let places = || adopted.iter().chain(&decided).map(place).collect();
-        let places = self.needs_places.then(places);
+        let location =
+            |event: &TimelineEvent| event.phase_id().and_then(|phase| self.cache.row_location(phase));
+        let row_locations = || adopted.iter().chain(&decided).map(location).collect();
+        let row_locations = self.needs_row_locations.then(row_locations);
         let append = Append {
             stream: stream_of(project),
             expected: state.version,
             events,
             metadata: job.request.metadata.clone(),
             witness: adoption.map(|adoption| adoption.witness.clone()),
-            places,
+            row_locations,
             key: job.request.key.clone(),
         };
-        Ok(Step::Append(Box::new(Decided { append, adoption: adopted, events: decided, predicted })))
+        Ok(Decision::Append(Box::new(Decided { append, adoption: adopted, events: decided, predicted })))
     }
 }
 

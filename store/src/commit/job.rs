@@ -1,4 +1,4 @@
-//! A command on its way through the committing task, and what came of it.
+//! A job of the committing task, and its outcome.
 
 use crate::projection::Adoption;
 use crate::request::{Committed, Request};
@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
 
-/// What a command is decided on.
+/// The timeline on which a command is decided.
 #[derive(Clone, Debug)]
 pub(crate) struct LoadedTimeline {
-    /// The timeline; with the adoption, if there is one, which the version does not count.
+    /// The timeline, with the adoption, which the version does not count.
     pub(crate) folded: Arc<FoldedTimeline>,
-    /// What the timeline was adopted with; not recorded yet.
+    /// The adoption, which is not recorded yet.
     pub(crate) adoption: Option<Adoption>,
 }
 
-/// A command on its way to the committing task.
+/// A command for the committing task.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(super) request: Arc<Request>,
@@ -30,50 +30,50 @@ impl Job {
         Self { request, start, reply: None }
     }
 
-    /// Whether its deadline is over: the caller has got its answer by then.
+    /// Whether the deadline has passed: the caller has stopped waiting.
     pub(super) fn is_too_late(&self) -> bool {
         self.request.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 
     pub(super) fn answer(&mut self, outcome: Result<Outcome, StoreError>) {
         if let Some(reply) = self.reply.take() {
-            // Nobody waits any more: what was done is done.
+            // The caller may have stopped waiting.
             let _ = reply.send(outcome);
         }
     }
 }
 
-/// A command whose turn came after its time was over.
+/// The error of a command whose deadline passed in the queue.
 pub(super) fn too_late() -> StoreError {
-    StoreError::Busy("the request's time was over before its turn came".to_owned())
+    StoreError::Busy("the deadline of the request passed before it was executed".to_owned())
 }
 
-/// What the task did with a command.
+/// The outcome of a job.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// Its events are in the log.
     Committed(Committed),
-    /// The same request was carried out before.
+    /// The same request was executed before.
     Repeated(Earlier),
-    /// Somebody else was faster; the error says who or what.
+    /// Another writer was faster; the error has the details.
     Lost(StoreError),
-    /// It writes nothing, decided on a timeline that was the current one at some time.
-    Nothing {
+    /// It writes nothing, on a timeline that was current at some time.
+    NoEffect {
         /// Why.
-        decision: Decision,
-        /// What it was decided on.
+        why: NoEffect,
+        /// The timeline on which it was decided.
         on: LoadedTimeline,
     },
 }
 
 /// Why a command writes nothing.
 #[derive(Debug)]
-pub(crate) enum Decision {
-    /// It asks for what is so already.
+pub(crate) enum NoEffect {
+    /// It changes nothing.
     Unchanged,
     /// A rule refuses it.
     Refused(Refusal),
-    /// The timeline is not at the version that the caller has seen.
+    /// The timeline is not at the required version.
     Stale {
         /// That version.
         expected: i64,

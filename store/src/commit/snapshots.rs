@@ -1,41 +1,41 @@
-//! Whether somebody holds an old snapshot: then rows are found by their places.
+//! Watches for old snapshots: while one is held, rows are found by their locations.
 
 use crate::cache::TimelineCache;
 use sqlx::PgConnection;
 use std::time::{Duration, Instant};
 
-/// How often is looked, while commands come. A look takes a tenth of a millisecond.
-const EVERY: Duration = Duration::from_secs(1);
+/// The interval of checks, while commands come. A check takes a tenth of a millisecond.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How old a snapshot is that matters, in seconds. Reports and backups hold theirs longer, requests shorter.
-const OLD: f64 = 2.0;
+/// The age from which a snapshot counts as old. Reports and backups hold theirs longer, requests shorter.
+const MIN_AGE_SECONDS: f64 = 2.0;
 
-/// What was seen when last looked.
+/// The result of the last check.
 #[derive(Debug, Default)]
 pub(crate) struct OldSnapshotMonitor {
-    looked: Option<Instant>,
+    checked_at: Option<Instant>,
     held: bool,
 }
 
 impl OldSnapshotMonitor {
-    /// Whether an old snapshot is held: no version of a row that is newer can be cleared away.
+    /// Whether an old snapshot is held: no newer row version can be removed.
     pub(crate) const fn is_held(&self) -> bool {
         self.held
     }
 
-    /// Looks, if it is time to. False if the connection is of no use any more.
-    pub(super) async fn look(&mut self, connection: &mut PgConnection, memory: &TimelineCache) -> bool {
-        if self.looked.is_some_and(|looked| looked.elapsed() < EVERY) {
+    /// Checks, if the interval is over. False if the connection is lost.
+    pub(super) async fn check(&mut self, connection: &mut PgConnection, cache: &TimelineCache) -> bool {
+        if self.checked_at.is_some_and(|checked_at| checked_at.elapsed() < CHECK_INTERVAL) {
             return true;
         }
-        self.looked = Some(Instant::now());
+        self.checked_at = Some(Instant::now());
         let age: Result<Option<f64>, sqlx::Error> =
             sqlx::query_scalar("SELECT phaseline.oldest_snapshot()").fetch_one(connection).await;
         let before = self.held;
-        self.held = matches!(age, Ok(Some(age)) if age > OLD);
+        self.held = matches!(age, Ok(Some(age)) if age > MIN_AGE_SECONDS);
         if before && !self.held {
-            // Rows move as pages are cleared; what is known now would be wrong the next time.
-            memory.forget_places();
+            // Cleaned pages move rows: the known locations would be wrong the next time.
+            cache.forget_row_locations();
         }
         !age.is_err_and(|error| crate::sqlstate::is_lost_connection(&error))
     }

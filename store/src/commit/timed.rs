@@ -1,4 +1,4 @@
-//! A batch ends when the time of its requests does, also what it waits for in the database.
+//! The deadline of a batch, which also limits its waits in the database.
 
 use crate::StoreError;
 use crate::append::{self, Append, BatchResult};
@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 use std::borrow::Borrow;
 use std::time::{Duration, Instant};
 
-/// Until when somebody waits for a batch; none if nobody says so.
+/// When the last caller of a batch stops waiting; none if there is no limit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(Option<Instant>);
 
@@ -17,15 +17,14 @@ impl Deadline {
         Self(all.and_then(|all| all.into_iter().max()))
     }
 
-    /// How long a lock may be waited for, if the connection's own settings have `patience`. Not quite that long: the database
-    /// and this clock need not agree to the millisecond.
+    /// The timeout for a lock, if the connection's own is `patience`. A little less: the clocks of database and program may differ.
     pub(super) fn patience(self, patience: Duration) -> Duration {
         let left = self.0.map_or(patience, |end| end.saturating_duration_since(Instant::now()));
         left.min(patience) * 9 / 10
     }
 
-    /// Appends a batch. If less time is left than the connection would wait for a lock, the statement gets its own limits, for
-    /// three more round trips; as long as no queue has formed there is more.
+    /// Appends a batch. If less time is left than the connection's timeout for a lock, the statement gets its own timeouts, at the
+    /// cost of three round trips; that happens only when a queue has formed.
     pub(super) async fn verdicts<A: Borrow<Append> + Sync>(
         self,
         connection: &mut PgConnection,
@@ -36,7 +35,7 @@ impl Deadline {
         let Some(left) = left.filter(|left| *left < patience) else {
             return append::verdicts(connection, batch).await;
         };
-        // A lock's limit that is not shorter would never be the one that ends the statement.
+        // Only a shorter lock timeout can end the statement.
         let limits = [left * 9 / 10, left].map(|limit| limit.as_millis().max(1).to_string());
         let [for_a_lock, in_all] = limits;
         let mut transaction = connection.begin().await?;

@@ -1,5 +1,5 @@
-//! Whether schema `phaseline` is what this program installs: not by names, but by what the catalogue says of each object. An
-//! owner who may do anything can switch the append-only trigger off in a dozen ways; each of them is a difference here.
+//! Compares schema `phaseline` with what this program installs: not by names, but by all properties in the catalogue. An owner can
+//! disable the append-only trigger in a dozen ways; each of them is a difference here.
 
 use super::expected::Expected;
 use super::found::{FunctionRow, RelationRow, TriggerRow};
@@ -103,7 +103,7 @@ impl Definitions {
         rows.retain(|row| self.complete || self.expected.functions.contains_key(&row.name));
         found.extend(rows.iter().map(|row| {
             theirs(format!(
-                "function phaseline.{}({}) is none that this program makes",
+                "function phaseline.{}({}) is not one that this program installs",
                 row.name, row.arguments
             ))
         }));
@@ -191,8 +191,8 @@ impl Definitions {
             for name in differing.collect::<BTreeSet<String>>() {
                 let what = match (names(&wanted).contains(&name), names(&live).contains(&name)) {
                     (true, false) => "is missing",
-                    (false, _) => "is none that this program makes",
-                    (true, true) => "has another type, or other NULLs",
+                    (false, _) => "is not one that this program installs",
+                    (true, true) => "has another type or nullability",
                 };
                 found.push(theirs(format!("column phaseline.{table}.{name} {what}")));
             }
@@ -205,7 +205,9 @@ impl Definitions {
                     .map(|name| theirs(format!("constraint {name} of phaseline.{table} is missing"))),
             );
             found.extend(live.difference(&wanted).map(|name| {
-                theirs(format!("constraint {name} of phaseline.{table} is none that this program makes"))
+                theirs(format!(
+                    "constraint {name} of phaseline.{table} is not one that this program installs"
+                ))
             }));
         }
         Ok(())
@@ -239,7 +241,7 @@ impl Definitions {
                 ))),
                 Some(row) if !row.is(expected) => {
                     found.push(ours(format!(
-                        "trigger {name} on phaseline.{} is defined otherwise",
+                        "trigger {name} on phaseline.{} has another definition",
                         expected.table
                     )));
                 }
@@ -251,7 +253,7 @@ impl Definitions {
         };
         found.extend(rows.iter().filter(|row| !known(row)).map(|row| {
             theirs(format!(
-                "trigger {} on phaseline.{} is none that this program makes",
+                "trigger {} on phaseline.{} is not one that this program installs",
                 row.name, row.on_table
             ))
         }));
@@ -302,12 +304,12 @@ impl Definitions {
 /// Rules, policies and inheriting tables: this program makes none, and each can change what a statement on the log does.
 async fn others(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
     Ok(sqlx::query_scalar(
-        "SELECT pg_catalog.format('rule %I on phaseline.%I is none that this program makes', r.rulename, c.relname)
+        "SELECT pg_catalog.format('rule %I on phaseline.%I is not one that this program installs', r.rulename, c.relname)
            FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
           WHERE n.nspname = 'phaseline' AND r.rulename <> '_RETURN'
          UNION ALL
-         SELECT pg_catalog.format('policy %I on phaseline.%I is none that this program makes', p.polname, c.relname)
+         SELECT pg_catalog.format('policy %I on phaseline.%I is not one that this program installs', p.polname, c.relname)
            FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'phaseline'
          UNION ALL

@@ -1,4 +1,4 @@
-//! What the catalogue says of the objects of schema `phaseline`.
+//! The objects of schema `phaseline` in the catalogue.
 
 use super::expected::{Function, Trigger};
 use sqlx::FromRow;

@@ -1,6 +1,6 @@
-//! SQL text cut into statements and words, as far as the program's own scripts need it.
+//! Splits SQL text into statements and words, as far as the program's own scripts need it.
 
-/// The statements of a script, without the comments between them. What stands in dollar quotes stays as it is.
+/// The statements of a script, without the comments between them. Dollar-quoted text is not changed.
 pub(super) fn statements(script: &str) -> Vec<String> {
     let mut found = vec![String::new()];
     let mut rest = script;
@@ -33,7 +33,7 @@ fn dollar_tag(text: &str) -> Option<&str> {
     name.chars().all(|c| c.is_ascii_alphabetic() || c == '_').then(|| &text[..end + 2])
 }
 
-/// What the first dollar quotes of a statement hold, and what stands before them.
+/// The first dollar-quoted text of a statement, and the text before it.
 pub(super) fn dollar_quoted(statement: &str) -> Option<(&str, &str)> {
     let at = statement.char_indices().find_map(|(at, _)| dollar_tag(&statement[at..]).map(|tag| (at, tag)));
     let (at, tag) = at?;
@@ -41,7 +41,7 @@ pub(super) fn dollar_quoted(statement: &str) -> Option<(&str, &str)> {
     Some((&statement[..at], &body[..body.find(tag)?]))
 }
 
-/// What the parentheses hold that a text begins with, and what stands after them.
+/// The content of the parentheses at the beginning of a text, and the text after them.
 pub(super) fn parenthesised(text: &str) -> Option<(&str, &str)> {
     let mut depth = 0_u32;
     for (at, c) in text.char_indices() {
@@ -57,7 +57,7 @@ pub(super) fn parenthesised(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// The parts between the commas that stand in no parentheses.
+/// The parts between the commas outside of parentheses.
 pub(super) fn listed(text: &str) -> Vec<&str> {
     let (mut depth, mut start, mut parts) = (0_i32, 0, Vec::new());
     for (at, c) in text.char_indices() {

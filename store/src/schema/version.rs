@@ -1,4 +1,4 @@
-//! The version of schema `phaseline`: what a program says no to, and what it brings up to date.
+//! The version of schema `phaseline`: which schemas a program refuses, and which it upgrades.
 //!
 //! The version stands in the schema's comment. A comment can be read without any right on the schema, by a program that
 //! knows nothing of the tables in it, and changes in the transaction that changes them.

@@ -41,7 +41,7 @@ fn call(changed: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn whatever_is_malformed_is_refused_by_name_and_nothing_is_written() {
+async fn malformed_arguments_are_refused_by_name_and_nothing_is_written() {
     let database = log().await;
     append(&mut connect(&database).await, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
     let mut writer = as_writer(&database).await;
@@ -74,7 +74,7 @@ async fn whatever_is_malformed_is_refused_by_name_and_nothing_is_written() {
         ),
         (vec![("event_schema_versions", "ARRAY[99]".into())], "schema version 99"),
         (vec![("event_salts", "ARRAY[decode('00', 'hex')]".into())], "its salt has 1 bytes"),
-        (vec![("event_places", "ARRAY['here']".into())], "a place that is none"),
+        (vec![("event_places", "ARRAY['here']".into())], "an invalid row location"),
         (vec![("command_witness", "ARRAY['{}']".into())], "adopts nothing"),
         (vec![("event_types", "ARRAY['PhaseAdopted']".into())], "its payload"),
         (
@@ -89,7 +89,7 @@ async fn whatever_is_malformed_is_refused_by_name_and_nothing_is_written() {
                     ),
                 ),
             ],
-            "PhaseAdopted stands at the beginning",
+            "PhaseAdopted must be at the beginning",
         ),
     ];
     for text in [
@@ -156,7 +156,7 @@ async fn whatever_is_malformed_is_refused_by_name_and_nothing_is_written() {
         key("'s'", "'k'", "decode('00', 'hex')"),
         key("'s'", "repeat('k', 3000)", "sha256('x')"),
     ] {
-        wrong.push((changed, "command 1: an idempotency key needs"));
+        wrong.push((changed, "command 1: an idempotency key must have"));
     }
     for (changed, expected) in &wrong {
         let changed: Vec<(&str, &str)> =
@@ -211,7 +211,7 @@ async fn a_refusal_names_the_event_among_many_commands() {
     let mut batch = [command(stream(1), 0, 2)];
     batch[0].events.swap(0, 1);
     let refused = append(&mut connect(&database).await, &batch).await.unwrap_err().to_string();
-    assert!(refused.contains("TimelineOpened stands at the beginning"), "{refused}");
+    assert!(refused.contains("TimelineOpened must be at the beginning"), "{refused}");
     let apart = "ARRAY['00000000-0000-0000-0000-000000000001','00000000-0000-0000-0000-000000000002',
                        '00000000-0000-0000-0000-000000000001']::uuid[]";
     let nothing: Vec<(&str, &str)> =
@@ -225,13 +225,13 @@ async fn a_refusal_names_the_event_among_many_commands() {
     ];
     changed.extend(nothing);
     let refused = sqlx::raw_sql(&call(&changed)).execute(&mut connect(&database).await).await.unwrap_err();
-    assert!(refused.to_string().contains("do not stand together"), "{refused}");
+    assert!(refused.to_string().contains("not adjacent"), "{refused}");
     assert_eq!(database.psql("SELECT count(*) FROM phaseline.events").trim(), "0");
 }
 
 /// A transaction in which nothing was written may stay open: others write beside it.
 #[tokio::test]
-async fn a_call_without_events_holds_up_nobody() {
+async fn a_call_without_events_blocks_no_writer() {
     let database = log().await;
     let mut idle = connect(&database).await;
     let mut open = idle.begin().await.unwrap();
@@ -288,7 +288,7 @@ async fn a_key_belongs_to_the_login_that_used_it() {
 }
 
 #[tokio::test]
-async fn the_claimed_actor_stands_beside_the_login_that_the_database_knows() {
+async fn the_history_has_the_claimed_actor_and_the_database_login() {
     let database = log().await;
     let mut connection = connect(&database).await;
     let mut forged = command(stream(1), 0, 1);

@@ -195,7 +195,7 @@ async fn the_database_knows_the_events_that_commands_cause_and_no_others() {
 
 /// Of many events by chance: whatever a command can cause is taken, and its hash is the one that the program computes.
 #[tokio::test]
-async fn whatever_the_program_writes_is_taken_and_hashed_as_documented() {
+async fn every_event_of_the_program_is_accepted_and_hashed_as_documented() {
     let database = log().await;
     let mut connection = connect(&database).await;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
@@ -219,7 +219,7 @@ async fn whatever_the_program_writes_is_taken_and_hashed_as_documented() {
 
 /// Payloads that are wrong somewhere: what the database takes, the program reads, and would write the same.
 #[tokio::test]
-async fn whatever_the_database_takes_the_program_reads() {
+async fn every_event_that_the_database_accepts_can_be_read() {
     let database = log().await;
     let mut connection = connect(&database).await;
     let mut runner = proptest::test_runner::TestRunner::deterministic();

@@ -39,7 +39,7 @@ async fn a_lost_head_is_made_again_from_the_events() {
 }
 
 #[tokio::test]
-async fn a_phases_project_is_found_by_index_also_beside_an_event_that_cannot_be_taken_apart() {
+async fn a_phases_project_is_found_by_index_despite_an_unreadable_event() {
     use phaseline_domain::{PhaseId, ProjectId};
     use phaseline_store::{Import, NewEvent, stream::holders};
     use sqlx::Connection;
@@ -100,7 +100,7 @@ async fn installing_over_a_whole_schema_takes_no_lock_on_the_log() {
 }
 
 #[tokio::test]
-async fn a_schema_that_somebody_else_prepared_is_refused() {
+async fn a_schema_prepared_by_another_role_is_refused() {
     let database = TestCluster::shared().database();
     database.psql(
         "DO $$ BEGIN CREATE ROLE phaseline_test_stranger LOGIN;

@@ -147,7 +147,7 @@ async fn each_command_of_a_batch_gets_its_own_verdict() {
 
     let apart = [command(stream(1), 3, 1), command(stream(3), 2, 1), command(stream(1), 4, 1)];
     let refused = append(&mut connection, &apart).await.unwrap_err().to_string();
-    assert!(refused.contains("do not stand together"), "{refused}");
+    assert!(refused.contains("not adjacent"), "{refused}");
     assert_eq!(positions(&database).await, [1, 2, 3, 4, 5]);
 }
 
@@ -218,7 +218,7 @@ async fn an_import_that_is_dropped_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_command_that_follows_a_conflict_is_one_even_where_others_wrote_the_version_that_it_expects() {
+async fn a_command_behind_a_conflict_conflicts_even_at_the_expected_version() {
     let database = log().await;
     let mut connection = connect(&database).await;
     append(&mut connection, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();

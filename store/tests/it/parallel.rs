@@ -74,7 +74,7 @@ async fn last_position(database: &TestDatabase) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn however_many_readers_and_however_large_the_chunks_all_places_come_once_and_in_order() {
+async fn every_entry_comes_once_in_order_for_any_readers_and_chunk_size() {
     let database = mixed().await;
     let mut expected: Vec<Stood> = Vec::new();
     read::scan(&mut connect(&database).await, None, |event| {
@@ -118,7 +118,7 @@ async fn a_missing_position_is_named_wherever_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_a_reader_or_the_caller_says_ends_the_reading_and_every_reader() {
+async fn an_error_of_a_reader_or_the_caller_ends_every_reader() {
     let database = mixed().await;
     let up_to = last_position(&database).await;
     let mut holder = connect(&database).await;
@@ -162,7 +162,7 @@ async fn what_a_reader_or_the_caller_says_ends_the_reading_and_every_reader() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn readers_see_the_exported_moment_and_end_when_nobody_waits_for_them() {
+async fn readers_share_the_exported_snapshot_and_end_with_their_caller() {
     let database = mixed().await;
     let up_to = last_position(&database).await;
     let mut holder = connect(&database).await;

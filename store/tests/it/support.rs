@@ -45,7 +45,7 @@ pub(crate) fn command(stream: StreamId, expected: i64, events: usize) -> Append 
         events: (0..events).map(event).collect(),
         metadata: Metadata { actor: Some("tester".to_owned()), ..Metadata::default() },
         witness: None,
-        places: None,
+        row_locations: None,
         key: None,
     }
 }

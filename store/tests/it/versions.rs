@@ -32,7 +32,7 @@ impl InlineProjection for Nothing {
 }
 
 #[tokio::test]
-async fn an_installation_says_its_version_and_older_ones_did_not() {
+async fn an_installation_records_its_version_and_older_ones_did_not() {
     let database = log().await;
     let mut connection = connect(&database).await;
     assert_eq!(schema::version(&mut connection).await.unwrap(), Some(VERSION));

@@ -14,7 +14,7 @@ use phaseline_migrator::run::Operator;
 use phaseline_migrator::sample::{self, SampleOptions};
 use phaseline_migrator::verify::verify;
 use phaseline_projections::FoldedLog;
-use phaseline_projections::drift::compare;
+use phaseline_projections::drift::compare_rows;
 use phaseline_tests::http::Client;
 use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
@@ -233,7 +233,7 @@ async fn drift(url: &str) -> usize {
     let snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
     sqlx::raw_sql(snapshot).execute(&mut *reading).await.unwrap();
     let log = FoldedLog::read(&mut reading, None).await.unwrap();
-    compare(&mut reading, &log).await.unwrap().len()
+    compare_rows(&mut reading, &log).await.unwrap().len()
 }
 
 /// A migrated sample.

@@ -54,7 +54,7 @@ fn keyed(request: Request, scope: &str, key: &str, fingerprint: u8) -> Request {
 async fn assert_no_drift(database: &TestDatabase) {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let log = FoldedLog::read(&mut connection, None).await.unwrap();
-    assert_eq!(drift::compare(&mut connection, &log).await.unwrap(), []);
+    assert_eq!(drift::compare_rows(&mut connection, &log).await.unwrap(), []);
     assert_verified(database.url()).await;
 }
 
@@ -83,11 +83,11 @@ async fn commands_that_come_together_share_transactions_and_have_their_own_verdi
                 assert!(n % 10 != 7 && done.events.len() == 1, "{n}: {done:?}");
                 assert!(versions.insert((project, done.version)), "two commands led to one version");
                 assert_eq!(done.after.version, done.version);
-                let stamps = done.after.stamps.values().map(|stamps| stamps.updated_at);
-                assert_eq!(done.after.timeline.phases().len(), stamps.count());
+                let timestamps = done.after.timestamps.values().map(|timestamps| timestamps.updated_at);
+                assert_eq!(done.after.timeline.phases().len(), timestamps.count());
             }
             Err(ExecuteError::Refused(refusal)) => {
-                assert!(n % 10 == 7 && refusal.breaks(Rule::V6), "{n}: {refusal}")
+                assert!(n % 10 == 7 && refusal.breaks(Rule::NameNotEmpty), "{n}: {refusal}")
             }
             Err(other) => panic!("{n}: {other}"),
         }
@@ -157,7 +157,10 @@ async fn what_another_process_wrote_is_seen_before_anything_is_refused_or_left_u
     let remove = TimelineCommand::RemovePhase { phase_id: id, neighbours: Neighbours::Adjust };
     ours.submit(request(project, remove)).await.unwrap();
     let gone = other.submit(request(project, rename(id, "x"))).await;
-    assert!(matches!(&gone, Err(ExecuteError::Refused(refusal)) if refusal.breaks(Rule::V18)), "{gone:?}");
+    assert!(
+        matches!(&gone, Err(ExecuteError::Refused(refusal)) if refusal.breaks(Rule::PhaseExists)),
+        "{gone:?}"
+    );
     assert_no_drift(&database).await;
 }
 
@@ -180,7 +183,7 @@ async fn a_command_that_expects_a_version_is_carried_out_at_that_version_only() 
     assert_eq!(first.unwrap().version, next + 1);
     let Err(ExecuteError::Stale { current, .. }) = second else { panic!("{second:?}") };
     assert_eq!(current.timeline.phase(phase).unwrap().name.as_str(), "D");
-    assert!(current.stamps.contains_key(&phase) && current.position > 0);
+    assert!(current.timestamps.contains_key(&phase) && current.position > 0);
     // The version that another command of the same moment leads to can be expected, too.
     let (first, second) =
         tokio::join!(ours.submit(expecting(next + 1, "F")), ours.submit(expecting(next + 2, "G")));

@@ -167,7 +167,7 @@ async fn stalled_command(database: &TestDatabase, amount: i64) -> PgConnection {
         metadata: Metadata::default(),
         key: None,
         witness: None,
-        places: None,
+        row_locations: None,
     }];
     append(&mut connection, &batch).await.unwrap()[0].as_ref().unwrap();
     connection

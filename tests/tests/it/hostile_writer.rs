@@ -48,7 +48,7 @@ async fn assert_sound(database: &TestDatabase, after: &str) {
     assert_eq!(inspector.breaks(), [], "{after}");
     let log =
         FoldedLog::read(&mut connection, None).await.unwrap_or_else(|error| panic!("{error} after {after}"));
-    let findings = drift::look(&mut connection, &log, None).await.unwrap();
+    let findings = drift::find_drift(&mut connection, &log, None).await.unwrap();
     // Projects that the planner's backend made by itself are adopted by chance only.
     let wrong: Vec<_> = findings.iter().filter(|found| log.knows(found.project_id())).collect();
     assert!(wrong.is_empty(), "{wrong:?} after {after}");

@@ -65,7 +65,7 @@ async fn say_what_was_done(store: &TimelineStore<ProjectPhases>, aim: (ProjectId
 async fn assert_no_drift(database: &TestDatabase) {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let log = FoldedLog::read(&mut connection, None).await.unwrap();
-    assert_eq!(drift::compare(&mut connection, &log).await.unwrap(), []);
+    assert_eq!(drift::compare_rows(&mut connection, &log).await.unwrap(), []);
     assert_verified(database.url()).await;
 }
 

@@ -113,7 +113,7 @@ async fn the_first_command_adopts_the_rows_and_the_history_shows_it() {
     assert_verified(database.url()).await;
     let log = folded(&database).await;
     let mut connection = handle(database.url()).connect("test").await.unwrap();
-    assert_eq!(phaseline_projections::drift::look(&mut connection, &log, None).await.unwrap(), []);
+    assert_eq!(phaseline_projections::drift::find_drift(&mut connection, &log, None).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn a_project_without_rows_that_gets_one_while_its_timeline_is_opened_is_ad
     add_phase(&database, project, id(11), "2025-01-01", "2025-12-31");
     sqlx::raw_sql("COMMIT").execute(&mut head).await.unwrap();
     let Err(ExecuteError::Refused(refusal)) = command.await.unwrap() else { panic!("opened beside the row") };
-    assert!(refusal.breaks(Rule::V17), "{refusal}");
+    assert!(refusal.breaks(Rule::OpenedOnce), "{refusal}");
     let rows = database.psql(&format!("SELECT id FROM public.project_phases WHERE project_id = '{project}'"));
     assert_eq!(rows.trim(), id::<PhaseId>(11).to_string());
 }

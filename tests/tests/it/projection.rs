@@ -161,7 +161,7 @@ async fn after_random_commands_of_several_writers_the_table_is_the_fold() {
     }
     let mut connection = crate::support::handle(database.url()).connect("test").await.unwrap();
     let log = FoldedLog::read(&mut connection, None).await.unwrap();
-    assert_eq!(drift::compare(&mut connection, &log).await.unwrap(), []);
+    assert_eq!(drift::compare_rows(&mut connection, &log).await.unwrap(), []);
     assert_verified(database.url()).await;
     for timeline in log.timelines.values().map(|folded| &folded.timeline) {
         let range = timeline.range().unwrap();

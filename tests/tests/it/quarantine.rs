@@ -11,7 +11,7 @@ use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::progress::Silent;
 use phaseline_migrator::quarantine::{Skip, Which, list, skip};
-use phaseline_projections::adopt::{Plan, take_in};
+use phaseline_projections::adopt::{Plan, adopt_all};
 use phaseline_projections::rebuild::{RebuildOptions, Rebuilt, rebuild};
 use phaseline_projections::{FoldedLog, drift, history};
 use phaseline_store::{
@@ -131,13 +131,13 @@ async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone()
         let log = folded(&database, 7).await;
         assert_eq!(log.quarantined.keys().copied().collect::<Vec<_>>(), [victim], "{bad:?}");
         assert!(names(&log.unreadable().to_string()), "{bad:?}: {}", log.unreadable());
-        let differs = drift::look(&mut connect(&database).await, &log, None).await.unwrap();
+        let differs = drift::find_drift(&mut connect(&database).await, &log, None).await.unwrap();
         assert!(
             !differs.is_empty() && differs.iter().all(|found| found.project_id() == drifted),
             "{differs:?}"
         );
         let whole = rebuilt(&database, false).await;
-        assert!(whole.updated > 0 && whole.left.is_empty(), "{bad:?}: {whole:?}");
+        assert!(whole.updated() > 0 && whole.left.is_empty(), "{bad:?}: {whole:?}");
         assert!(!whole.is_right() && whole.quarantine.count == 1, "{bad:?}: a partial answer looks whole");
         let names_of = |project| {
             database.psql(&format!(
@@ -162,7 +162,7 @@ async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone()
         let plan = Plan::make(&mut connection, &log, None, false).await.unwrap();
         assert_eq!(plan.adopted.iter().map(|adopted| adopted.project_id).collect::<Vec<_>>(), [made]);
         assert!(plan.refused.is_empty(), "{bad:?}: {:?}", plan.refused);
-        take_in(&mut connection, &mut log, &plan, false, &Metadata::default()).await.unwrap();
+        adopt_all(&mut connection, &mut log, &plan, false, &Metadata::default()).await.unwrap();
 
         // Commands: on all others, and not on the victim.
         for project in all.iter().copied().filter(|project| *project != victim) {
@@ -203,7 +203,7 @@ async fn what_is_left_out_is_for_every_reader_as_if_it_were_not_there() {
         let after = folded(&database, 7).await;
         assert!(after.quarantined.is_empty(), "{bad:?}");
         let after = after.timelines[&victim].clone();
-        assert_eq!((&after.timeline, &after.stamps), (&before.timeline, &before.stamps), "{bad:?}");
+        assert_eq!((&after.timeline, &after.timestamps), (&before.timeline, &before.timestamps), "{bad:?}");
         assert_eq!((after.version, after.position), (before.version + 1, position), "{bad:?}");
         assert!(rebuilt(&database, true).await.is_right(), "{bad:?}");
 
@@ -314,7 +314,7 @@ async fn a_timeline_whose_opening_cannot_be_read_starts_again_from_its_rows() {
         events: vec![renamed],
         metadata: Metadata::default(),
         witness: None,
-        places: None,
+        row_locations: None,
         key: None,
     };
     let refused = append(&mut connect(&database).await, &[call]).await.unwrap_err().to_string();

@@ -98,7 +98,8 @@ async fn serial(database: &TestDatabase) -> FoldedLog {
 }
 
 async fn assert_no_drift(database: &TestDatabase) {
-    let found = drift::look(&mut connection(database).await, &serial(database).await, None).await.unwrap();
+    let found =
+        drift::find_drift(&mut connection(database).await, &serial(database).await, None).await.unwrap();
     assert_eq!(found, []);
 }
 
@@ -129,7 +130,7 @@ async fn the_parallel_fold_is_the_serial_one_and_the_inline_projection() {
         several_write(&database, seed).await;
         // A repair's events lie between those of the timelines, as links and runs do.
         database.psql("UPDATE public.project_phases SET name = name || '?', description = NULL");
-        assert!(rebuilt(&database, &RebuildOptions::default()).await.repair_id.is_some());
+        assert!(rebuilt(&database, &RebuildOptions::default()).await.repair_id().is_some());
         several_write(&database, seed * 31).await;
 
         let expected = serial(&database).await;
@@ -146,7 +147,7 @@ async fn the_parallel_fold_is_the_serial_one_and_the_inline_projection() {
                     .unwrap();
             assert_eq!(found.position, expected.position, "{jobs} jobs, chunks of {chunk}");
             assert!(found.timelines == expected.timelines, "seed {seed}, {jobs} jobs, chunks of {chunk}");
-            assert_eq!(drift::compare(&mut snapshot, &found).await.unwrap(), []);
+            assert_eq!(drift::compare_rows(&mut snapshot, &found).await.unwrap(), []);
         }
     }
 }
@@ -158,8 +159,8 @@ async fn a_rebuild_of_a_table_that_is_right_writes_nothing() {
     let (before, rows) = (database.dump(&[]), places(&database));
     for options in [RebuildOptions::default(), deleting(), check(), only(projects(&database)[0])] {
         let done = rebuilt(&database, &options).await;
-        assert!(done.is_right() && done.repair_id.is_none() && done.differences.is_empty(), "{done:?}");
-        assert_eq!((done.inserted, done.updated, done.deleted, done.caught_up), (0, 0, 0, 0));
+        assert!(done.is_right() && done.repair_id().is_none() && done.differences.is_empty(), "{done:?}");
+        assert_eq!((done.inserted(), done.updated(), done.deleted(), done.caught_up()), (0, 0, 0, 0));
         assert_eq!(done.position, position(&database));
     }
     let phases = database.psql("SELECT count(*) FROM public.project_phases");
@@ -178,7 +179,10 @@ async fn a_table_that_was_emptied_comes_back_and_its_missing_rows_are_counted_in
     assert!(all > 1_100);
     database.psql("TRUNCATE public.project_phases");
     let done = rebuilt(&database, &RebuildOptions::default()).await;
-    assert_eq!((done.inserted, done.updated, done.deleted, done.differences.len() as u64), (all, 0, 0, all));
+    assert_eq!(
+        (done.inserted(), done.updated(), done.deleted(), done.differences.len() as u64),
+        (all, 0, 0, all)
+    );
     assert!(done.is_right());
     assert!(good == rows(&database), "the table is not what it was");
     let (payload, _) = recorded(&database);
@@ -192,11 +196,11 @@ async fn a_table_that_was_emptied_comes_back_and_its_missing_rows_are_counted_in
     );
     let changed = all - 1001;
     let done = rebuilt(&database, &RebuildOptions::default()).await;
-    assert_eq!((done.inserted, done.updated), (1001, changed));
+    assert_eq!((done.inserted(), done.updated()), (1001, changed));
     assert!(good == rows(&database), "the table is not what it was");
     let payloads = database.psql(&format!(
         "SELECT payload::text FROM phaseline.events WHERE stream_id = '{}' ORDER BY version",
-        done.repair_id.unwrap()
+        done.repair_id().unwrap()
     ));
     let payloads: Vec<serde_json::Value> =
         payloads.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

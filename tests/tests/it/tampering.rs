@@ -36,7 +36,7 @@ const TAMPERING: [(&str, &str, bool); 24] = [
     (
         "CREATE FUNCTION phaseline.append(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
          REVOKE ALL ON FUNCTION phaseline.append(int) FROM PUBLIC",
-        "function phaseline.append(integer) is none that this program makes",
+        "function phaseline.append(integer) is not one that this program installs",
         false,
     ),
     ("ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only", "events_append_only is in state \"D\"", true),
@@ -45,7 +45,7 @@ const TAMPERING: [(&str, &str, bool); 24] = [
     (
         "CREATE OR REPLACE TRIGGER events_append_only BEFORE TRUNCATE ON phaseline.events FOR EACH STATEMENT
            EXECUTE FUNCTION phaseline.refuse_change(); ALTER TABLE phaseline.events ENABLE ALWAYS TRIGGER events_append_only",
-        "trigger events_append_only on phaseline.events is defined otherwise",
+        "trigger events_append_only on phaseline.events has another definition",
         true,
     ),
     (

@@ -1,5 +1,5 @@
-//! Where a page of a history begins. A cursor is opaque to clients: it names the log, whose history it is, the last version
-//! that was told, and the order.
+//! The query of a history and its cursor, which is opaque to clients: the log, the project or phase, the last version of the page
+//! before, and the order.
 
 use crate::problem::{Problem, bad_request};
 use axum::http::StatusCode;
@@ -8,17 +8,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// How many entries a page has unless it is said otherwise.
+/// The default page size.
 const LIMIT: usize = 100;
-/// The most that a page has.
+/// The largest page.
 const MOST: usize = 500;
 
-/// In which order entries come.
+/// The order of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    /// The oldest first.
+    /// Oldest first.
     Ascending,
-    /// The newest first.
+    /// Newest first.
     Descending,
 }
 
@@ -36,16 +36,16 @@ impl Order {
     }
 }
 
-/// What a query asks for.
+/// The requested page.
 #[derive(Debug)]
 pub(super) struct Page {
     log: Uuid,
     subject: Uuid,
-    /// How many entries at most.
+    /// The most entries.
     pub(super) limit: usize,
-    /// In which order.
+    /// The order.
     pub(super) order: Order,
-    /// The version of the last entry that was told.
+    /// The version of the last entry of the page before.
     pub(super) after: Option<i64>,
 }
 
@@ -60,14 +60,16 @@ impl Page {
             None => LIMIT,
             Some(text) => {
                 let limit = text.parse::<usize>().ok().filter(|limit| (1..=MOST).contains(limit));
-                limit
-                    .ok_or_else(|| bad_request(format!("limit is a number from 1 to {MOST}, not {text:?}")))?
+                limit.ok_or_else(|| {
+                    bad_request(format!("limit must be a number from 1 to {MOST}, not {text:?}"))
+                })?
             }
         };
         let order = match query.get("order") {
             None => None,
             Some(word) => Some(
-                Order::of(word).ok_or_else(|| bad_request(format!("order is asc or desc, not {word:?}")))?,
+                Order::of(word)
+                    .ok_or_else(|| bad_request(format!("order must be asc or desc, not {word:?}")))?,
             ),
         };
         let mut page = Self { log, subject, limit, order: order.unwrap_or(Order::Ascending), after: None };

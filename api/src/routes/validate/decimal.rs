@@ -1,13 +1,13 @@
-//! Amounts, as texts or numbers. A number is taken by its shortest text, never by its binary value.
+//! Amounts, as strings or numbers. A number is read by its shortest decimal form, never by its binary value.
 
-use super::{FieldErrors, JsonPath, Shape};
+use super::{FieldErrors, FromJson, JsonPath};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-/// More digits than any amount has that the rules let pass.
+/// More digits than any valid amount has.
 const MOST: i64 = 28;
 
-impl Shape for Decimal {
+impl FromJson for Decimal {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let text = match value {
             Value::String(text) => text.clone(),
@@ -26,12 +26,12 @@ impl Shape for Decimal {
     }
 }
 
-/// What no rule lets pass: it stands for every amount that is too large or too fine to be held.
+/// An amount that every rule refuses, for amounts that are too large or too precise to be represented.
 fn beyond() -> Decimal {
     Decimal::MAX
 }
 
-/// The amount that a text says, `[+-]digits[.digits][e[+-]digits]`.
+/// Parses `[+-]digits[.digits][e[+-]digits]`.
 fn amount(text: &str) -> Option<Decimal> {
     let (negative, rest) = match text.as_bytes().first()? {
         b'-' => (true, text.get(1..)?),
@@ -54,11 +54,11 @@ fn amount(text: &str) -> Option<Decimal> {
             if unsigned.is_empty() || !digits(unsigned) {
                 return None;
             }
-            // One that does not fit is far beyond anyway.
+            // An exponent that does not fit is out of range anyway.
             exponent.parse::<i64>().unwrap_or(if exponent.starts_with('-') { -1_000_000 } else { 1_000_000 })
         }
     };
-    // The digits that matter, and where the point stands behind them.
+    // The significant digits, and the position of the point.
     let all = format!("{whole}{fraction}");
     let significant = all.trim_start_matches('0').trim_end_matches('0');
     if significant.is_empty() {
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_what_their_text_says() {
+    fn amounts_equal_their_decimal_text() {
         for (text, said) in [
             ("50000.00", "50000"),
             ("-1.5", "-1.5"),

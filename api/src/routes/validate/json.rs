@@ -1,6 +1,6 @@
-//! Reads a body as JSON, and stops as soon as it has more entries than the service takes: a body of 1 MiB can hold 500 000
-//! values, which take a hundred times its size in memory. It also stops at a name that stands twice in an object: of its two
-//! values, readers on the way to here may take the first, and this service would take the last.
+//! Reads a body as JSON, and stops as soon as it has more entries than the limit: a body of 1 MiB can hold 500 000 values, which take
+//! a hundred times its size in memory. It also stops at a duplicate member name: a proxy may read the first value, and this service
+//! would read the last.
 
 use super::{FieldErrors, JsonPath};
 use serde::Deserializer;
@@ -9,16 +9,16 @@ use serde_json::{Map, Value};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-/// How many values a body may have for each entry that a list may have. A phase of the planner's list has 10 members.
+/// Upper bound on values per entry of a list. A phase of the planner's list has 10 members.
 const VALUES_PER_ENTRY: usize = 16;
 
-/// How many values a body may have whatever the lists' bound is.
+/// Upper bound on values in addition, for small limits on lists.
 const VALUES_AT_LEAST: usize = 1000;
 
 /// Reads a body whose lists have at most `max_phases` entries.
 ///
 /// # Errors
-/// A fault at the place where it is no JSON, or where it has too much.
+/// An error at the path where the body is not JSON, or exceeds a limit.
 pub(crate) fn read(body: &[u8], max_phases: usize) -> Result<Value, FieldErrors> {
     let values = max_phases.saturating_mul(VALUES_PER_ENTRY).saturating_add(VALUES_AT_LEAST);
     let reader = Reader { max_phases, values, left: Cell::new(values), excess: RefCell::default() };
@@ -33,16 +33,16 @@ pub(crate) fn read(body: &[u8], max_phases: usize) -> Result<Value, FieldErrors>
     })
 }
 
-/// What was read so far of a body, and how much there may be.
+/// The values read so far, and the limits.
 struct Reader {
     max_phases: usize,
     values: usize,
     left: Cell<usize>,
-    /// Why reading stopped, if it was not for an error in the JSON.
+    /// Why reading stopped, if not for an error in the JSON.
     excess: RefCell<Option<FieldErrors>>,
 }
 
-/// Reads the value at a place.
+/// Reads the value at a path.
 #[derive(Clone, Copy)]
 struct At<'a> {
     reader: &'a Reader,
@@ -54,7 +54,7 @@ impl Reader {
         At { reader: self, place }
     }
 
-    /// Ends the reading.
+    /// Stops the reading.
     fn stop<E: Error>(&self, place: &JsonPath<'_>, kind: &'static str, message: String) -> E {
         *self.excess.borrow_mut() = Some(FieldErrors::one(place, kind, message));
         E::custom("too much")
@@ -74,7 +74,7 @@ impl<'de> DeserializeSeed<'de> for At<'_> {
     }
 }
 
-/// Stands for the entry behind the last one that a list may have.
+/// The entry beyond the limit of a list.
 struct OneTooMany<'a>(At<'a>);
 
 impl<'de> DeserializeSeed<'de> for OneTooMany<'_> {
@@ -145,10 +145,10 @@ impl<'de> Visitor<'de> for At<'_> {
     }
 }
 
-/// How an error says that a name stands twice.
-const TWICE: &str = "a name stands twice in an object";
+/// The marker of an error about a duplicate name.
+const TWICE: &str = "a name appears twice in an object";
 
-/// What is wrong with a text, for a person: the planner's own words, unless it is a name that stands twice.
+/// The message for an error: the planner's own, except for a duplicate name.
 fn told(error: &serde_json::Error) -> String {
     let text = error.to_string();
     if text.starts_with(TWICE) {
@@ -193,7 +193,7 @@ mod tests {
         }
         for text in ["{\"a\":1,\"a\":1}", "[{\"x\":{\"a\":1,\"b\":2,\"\\u0061\":3}}]"] {
             let faults = read(text.as_bytes(), 9).unwrap_err();
-            assert!(faults.first()[0].message.contains("stands twice in an object: \"a\""), "{faults:?}");
+            assert!(faults.first()[0].message.contains("appears twice in an object: \"a\""), "{faults:?}");
         }
     }
 
@@ -205,7 +205,7 @@ mod tests {
             (only.arrows(), only.message.clone(), only.kind)
         };
         let message = "List should have at most 3 items (max_phases)".to_owned();
-        // What comes behind the last entry is not even looked at.
+        // The rest behind the last entry is not read.
         assert_eq!(fault("[1, 2, 3, x"), ("body".to_owned(), message.clone(), "too_long"));
         let inside = fault(r#"{"phases": [{"a": [1, 2, 3, 4]}]}"#);
         assert_eq!(inside, ("body -> phases -> 0 -> a".to_owned(), message, "too_long"));

@@ -1,4 +1,4 @@
-//! A request's body that nobody has read yet. It is read when the caller is known to have the right to what it asks for.
+//! A request's body before it is read, which happens after authorization.
 
 use crate::problem::{Problem, bad_request, too_large};
 use axum::body::{Body, Bytes, HttpBody};
@@ -6,11 +6,11 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
 
-/// How long the rest of a body is awaited that is of no interest any more.
+/// How long the rest of an unneeded body is awaited.
 const DISCARDING: Duration = Duration::from_secs(5);
 
-/// A body, until it is read. What was not read when this is dropped is read and thrown away, up to the limit: a client that is
-/// still sending when the connection is closed may never see the answer that refuses it.
+/// An unread body. When this is dropped, the rest is read and discarded, up to the limit: a client that is still sending when the
+/// connection is closed may never see the response.
 #[derive(Debug)]
 pub(super) struct Unread {
     body: Option<Body>,
@@ -22,7 +22,7 @@ impl Unread {
         Self { body: Some(body), limit }
     }
 
-    /// The whole body, of at most as many bytes as the limit says.
+    /// The whole body; fails beyond the limit.
     pub(super) async fn read(&mut self) -> Result<Vec<u8>, Box<Problem>> {
         let mut bytes = Vec::new();
         let Some(mut body) = self.body.take() else { return Ok(bytes) };
@@ -53,7 +53,7 @@ impl Drop for Unread {
     }
 }
 
-/// The next bytes of a body; trailers are passed over.
+/// The next bytes of a body; trailers are skipped.
 async fn next(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
     loop {
         match poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await? {

@@ -105,7 +105,7 @@ async fn a_superuser_neither_repairs_nor_adopts_nor_reads_past_code_of_others() 
     let repaired = repair::repair(&mut connection, &mut log, &projects, &metadata).await.map(drop);
     foreign(repaired, "the repair");
     let plan = adopt::Plan::default();
-    let taken = adopt::take_in(&mut connection, &mut log, &plan, true, &metadata).await.map(drop);
+    let taken = adopt::adopt_all(&mut connection, &mut log, &plan, true, &metadata).await.map(drop);
     foreign(taken, "the adoption");
 
     // A type with a cast: even reading would call it.
@@ -117,7 +117,7 @@ async fn a_superuser_neither_repairs_nor_adopts_nor_reads_past_code_of_others() 
          ALTER TABLE project_phases ALTER COLUMN name TYPE planted USING 'drifted'",
     );
     planner.plant("TRUNCATE loot");
-    foreign(drift::compare(&mut connection, &log).await.map(drop), "the comparison");
+    foreign(drift::compare_rows(&mut connection, &log).await.map(drop), "the comparison");
     let verified =
         phaseline_migrator::verify::verify(&mut connection, &phaseline_migrator::progress::Silent).await;
     assert!(matches!(verified, Err(MigratorError::Store(StoreError::ForeignCode(_)))), "{verified:?}");

@@ -2,8 +2,8 @@
 
 use super::tables;
 use super::world::{Difference, Outcome, World};
-use phaseline_projections::adopt::{Plan, take_in};
-use phaseline_projections::drift::{DriftKind, Finding, ProjectDriftKind, look};
+use phaseline_projections::adopt::{Plan, adopt_all};
+use phaseline_projections::drift::{DriftKind, Finding, ProjectDriftKind, find_drift};
 use phaseline_projections::{FoldedLog, repair};
 use phaseline_store::Metadata;
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ pub(super) async fn adopt(world: &mut World, with_repair: bool) -> Result<Outcom
     let plan = Plan::make(connection, &log, None, with_repair).await.map_err(text)?;
     let metadata = Metadata::default();
     if plan.refused.is_empty() {
-        take_in(connection, &mut log, &plan, with_repair, &metadata).await.map_err(text)?;
+        adopt_all(connection, &mut log, &plan, with_repair, &metadata).await.map_err(text)?;
     }
     if plan.refused.is_empty() != expected {
         return Err(format!("adoption refused {:#?}, expected {expected}", plan.refused));
@@ -54,7 +54,7 @@ pub(super) async fn repair_drift(world: &mut World, project: Uuid) -> Result<Out
 /// Every finding of the drift report, and no other.
 pub(super) async fn compare(world: &mut World) -> Result<(), Difference> {
     let log = folded(world).await?;
-    let found = look(&mut world.connection, &log, None).await.map_err(|error| error.to_string())?;
+    let found = find_drift(&mut world.connection, &log, None).await.map_err(|error| error.to_string())?;
     let found: BTreeSet<(Uuid, Option<Uuid>, String)> = found
         .iter()
         .map(|finding| match finding {

@@ -51,7 +51,7 @@ impl Chooser {
             }
             let findings: Vec<_> = findings.iter().collect();
             let finding = chance.one_of(&findings)?;
-            return edits::cure(chance, model, finding.code, finding.project);
+            return edits::remedy(chance, model, finding.code, finding.project);
         }
         self.edits_in_a_row = 0;
         let repair = chance.hits(10);

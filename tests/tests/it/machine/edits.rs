@@ -85,7 +85,7 @@ pub(crate) fn of_new_tables(chance: &mut Chance, model: &Model) -> Option<Step> 
 }
 
 /// What makes the projects that cannot be migrated fit to be.
-pub(crate) fn cure(chance: &mut Chance, model: &Model, code: &str, project: Uuid) -> Option<Step> {
+pub(crate) fn remedy(chance: &mut Chance, model: &Model, code: &str, project: Uuid) -> Option<Step> {
     let days = *model.projects.get(&project)?;
     let edit = match code {
         "project_without_phases" if chance.hits(60) => Edit::InsertOldRow(old_row(chance, project)),

@@ -4,7 +4,7 @@ use super::{add_phase, add_project, by, event_types, folded, id, new_shape, rena
 use crate::support::{assert_verified, handle, store};
 use phaseline_domain::{DateRange, ProjectId, Rule, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
-use phaseline_projections::adopt::{Plan, TakenIn, take_in};
+use phaseline_projections::adopt::{AdoptionResult, Plan, adopt_all};
 use phaseline_projections::{drift, repair::repair};
 use phaseline_store::{ExecuteError, Metadata};
 
@@ -13,10 +13,10 @@ async fn plan(database: &TestDatabase, only: Option<&[ProjectId]>, repair: bool)
     Plan::make(&mut connection, &folded(database).await, only, repair).await.unwrap()
 }
 
-async fn adopt(database: &TestDatabase, plan: &Plan, repair: bool) -> TakenIn {
+async fn adopt(database: &TestDatabase, plan: &Plan, repair: bool) -> AdoptionResult {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let mut log = folded(database).await;
-    take_in(&mut connection, &mut log, plan, repair, &by("ann@desk")).await.unwrap()
+    adopt_all(&mut connection, &mut log, plan, repair, &by("ann@desk")).await.unwrap()
 }
 
 /// The table's rows as text, to the byte.
@@ -53,7 +53,7 @@ async fn adopted_projects_fold_to_the_table_as_it_stood_to_the_byte() {
         let mut connection = handle(database.url()).connect("test").await.unwrap();
         let log = folded(&database).await;
         assert_eq!(log.position, taken.position);
-        assert_eq!(drift::look(&mut connection, &log, None).await.unwrap(), []);
+        assert_eq!(drift::find_drift(&mut connection, &log, None).await.unwrap(), []);
         assert_verified(database.url()).await;
     }
 }
@@ -97,7 +97,7 @@ async fn a_project_that_a_command_adopts_meanwhile_is_not_adopted_again() {
     let mut log = folded(&database).await;
     let plan = Plan::make(&mut connection, &log, None, false).await.unwrap();
     store(database.url()).await.execute(project, &rename(first, "Ours"), by("bo")).await.unwrap();
-    let taken = take_in(&mut connection, &mut log, &plan, false, &Metadata::default()).await.unwrap();
+    let taken = adopt_all(&mut connection, &mut log, &plan, false, &Metadata::default()).await.unwrap();
     assert!(taken.plan.adopted.is_empty() && taken.plan.refused.is_empty());
     assert_eq!(event_types(&database, project).await.len(), 4);
     assert_verified(database.url()).await;
@@ -130,7 +130,7 @@ async fn a_closed_timeline_goes_on_where_it_ended_when_its_project_comes_back() 
     let open = TimelineCommand::Open { project_id: project, range, default_phase_id: id(7) };
     let refused = store.execute(project, &open, by("cy")).await;
     let Err(ExecuteError::Refused(refusal)) = refused else { panic!("{refused:?}") };
-    assert!(refusal.breaks(Rule::V17), "{refusal}");
+    assert!(refusal.breaks(Rule::OpenedOnce), "{refusal}");
     assert_eq!(row(&database, second), untouched);
     let done = store.execute(project, &rename(second, "Back"), by("cy")).await.unwrap();
     assert_eq!((done.version, done.after.timeline.phases().len()), (8, 1));

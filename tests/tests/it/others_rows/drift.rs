@@ -4,8 +4,8 @@ use super::{add_phase, add_project, by, folded, id, new_shape, rename, row, thei
 use crate::support::{assert_verified, handle, store};
 use phaseline_domain::{PhaseId, ProjectId, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
-use phaseline_projections::adopt::{Plan, take_in};
-use phaseline_projections::drift::{Cure, DriftKind, Finding, ProjectDriftKind, look};
+use phaseline_projections::adopt::{Plan, adopt_all};
+use phaseline_projections::drift::{DriftKind, Finding, ProjectDriftKind, Remedy, find_drift};
 use phaseline_projections::repair::{DRIFT_REPAIR, repair};
 use phaseline_store::{Metadata, StoreError, read};
 use sqlx::PgConnection;
@@ -16,7 +16,7 @@ async fn connection(database: &TestDatabase) -> PgConnection {
 }
 
 async fn found(database: &TestDatabase) -> Vec<Finding> {
-    look(&mut connection(database).await, &folded(database).await, None).await.unwrap()
+    find_drift(&mut connection(database).await, &folded(database).await, None).await.unwrap()
 }
 
 /// The projects and their phases by start, as the log has them.
@@ -103,7 +103,7 @@ async fn after_drift_of_every_kind_a_repair_of_all_leaves_none_and_everything_ve
         let mut log = folded(&database).await;
         let plan = Plan::make(&mut connection, &log, None, true).await.unwrap();
         assert!(plan.refused.is_empty(), "{:?}", plan.refused);
-        take_in(&mut connection, &mut log, &plan, true, &by("ann")).await.unwrap();
+        adopt_all(&mut connection, &mut log, &plan, true, &by("ann")).await.unwrap();
         let all: BTreeSet<ProjectId> = findings.iter().map(Finding::project_id).collect();
         let all: Vec<ProjectId> = all.into_iter().collect();
         let repaired = repair(&mut connection, &mut log, &all, &by("ann")).await.unwrap();
@@ -141,7 +141,7 @@ async fn dates_that_others_gave_a_project_are_drift_that_a_repair_leaves_alone()
     database.psql(&format!("UPDATE public.projects SET end_date = 'infinity' WHERE id = '{project}'"));
     let findings = found(&database).await;
     assert_eq!(kinds(&findings), BTreeSet::from(["Dates".to_owned()]));
-    assert_eq!(findings[0].cure(), Cure::Reschedule);
+    assert_eq!(findings[0].remedy(), Remedy::Reschedule);
     assert!(findings[0].to_string().contains("to infinity in public.projects"), "{}", findings[0]);
     let before = database.dump(&[]);
     let mut log = folded(&database).await;

@@ -99,7 +99,7 @@ async fn every_oddity_is_named_by_command_and_by_search_in_any_session_and_nothi
             .await
             .unwrap();
         for connection in [&mut plain, &mut handle(database.url()).connect("test").await.unwrap()] {
-            let found = adopt::find(connection, Some(&[project]), |_| false).await.unwrap();
+            let found = adopt::find_unadopted(connection, Some(&[project]), |_| false).await.unwrap();
             assert_eq!(found.len(), 1, "{statement}");
             assert_eq!(found[0].rows().len(), 2, "{statement}");
             assert_eq!(found[0].events(), Err(reasons.clone()), "{statement}");
@@ -107,7 +107,7 @@ async fn every_oddity_is_named_by_command_and_by_search_in_any_session_and_nothi
     }
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let log = super::folded(&database).await;
-    let all = adopt::find(&mut connection, None, |project| log.knows(project)).await.unwrap();
+    let all = adopt::find_unadopted(&mut connection, None, |project| log.knows(project)).await.unwrap();
     assert_eq!(all.len(), ODDITIES.len(), "not one is left out");
 }
 
@@ -123,7 +123,7 @@ async fn a_row_without_a_project_is_reported_and_a_project_without_rows_is_bare(
     add_phase(&database, id(601), orphan, "2025-01-01", "2025-12-31");
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let log = super::folded(&database).await;
-    let found = adopt::find(&mut connection, None, |project| log.knows(project)).await.unwrap();
+    let found = adopt::find_unadopted(&mut connection, None, |project| log.knows(project)).await.unwrap();
     assert_eq!(found.len(), 4, "{found:?}");
     let nobodys = &found[0];
     assert_eq!((nobodys.project_id, nobodys.rows()[0].id), (uuid::Uuid::nil().into(), second));
@@ -132,7 +132,7 @@ async fn a_row_without_a_project_is_reported_and_a_project_without_rows_is_bare(
     let bare = found.iter().find(|project| project.project_id == bare).unwrap();
     assert!(bare.is_bare() && bare.is_in_projects());
     assert_eq!(bare.events(), Err(vec!["the project has no row in project_phases".to_owned()]));
-    assert_eq!(bare.supplied(id(501)).unwrap().len(), 2);
+    assert_eq!(bare.with_default_phase(id(501)).unwrap().len(), 2);
     let orphaned = found.iter().find(|project| project.project_id == id(601)).unwrap();
     assert!(!orphaned.is_in_projects() && orphaned.rows()[0].id == orphan);
 }

@@ -30,7 +30,7 @@ async fn whatever_is_planted_wherever_all_other_projects_are_as_before() {
         for project in all.iter().filter(|project| !victims.contains(project)) {
             assert_eq!(log.timelines[project], before.timelines[project], "seed {seed}");
         }
-        let differs = drift::look(&mut connect(&database).await, &log, None).await.unwrap();
+        let differs = drift::find_drift(&mut connect(&database).await, &log, None).await.unwrap();
         assert!(differs.is_empty(), "seed {seed}: {differs:?}");
 
         // Some are left out; those that are not stay in quarantine.
@@ -47,7 +47,7 @@ async fn whatever_is_planted_wherever_all_other_projects_are_as_before() {
         let log = folded(&database, chunk).await;
         for project in &all {
             let (was, is) = (&before.timelines[project], &log.timelines[project]);
-            assert_eq!((&is.timeline, &is.stamps), (&was.timeline, &was.stamps), "seed {seed}");
+            assert_eq!((&is.timeline, &is.timestamps), (&was.timeline, &was.timestamps), "seed {seed}");
         }
         assert_verified(database.url()).await;
     }

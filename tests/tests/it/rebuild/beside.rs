@@ -71,7 +71,7 @@ async fn what_happens_between_the_comparison_and_the_lock_counts_or_waits_for_th
         ));
     });
     let done = try_rebuild(&database, &RebuildOptions::default(), &between).await.unwrap();
-    assert_eq!((done.caught_up, done.updated, done.differences.len()), (1, 1, 1), "{done:?}");
+    assert_eq!((done.caught_up(), done.updated(), done.differences.len()), (1, 1, 1), "{done:?}");
     assert_eq!(done.differences[0].phase_id.to_string(), second, "the command had set the other one right");
     let stands = |phase: &str| {
         let row = format!(
@@ -82,7 +82,7 @@ async fn what_happens_between_the_comparison_and_the_lock_counts_or_waits_for_th
     assert_eq!(stands(first), "By command|-");
     assert!(stands(second).ends_with("|-") && stands(elsewhere).ends_with("|late"));
     let next = rebuilt(&database, &RebuildOptions::default()).await;
-    assert_eq!((next.updated, next.differences[0].phase_id.to_string().as_str()), (1, elsewhere));
+    assert_eq!((next.updated(), next.differences[0].phase_id.to_string().as_str()), (1, elsewhere));
     for line in untouched.lines().filter(|line| !line.contains(first)) {
         assert!(rows(&database).contains(line), "not as it was: {line}");
     }
@@ -102,7 +102,7 @@ async fn what_somebody_else_has_set_right_by_then_is_not_written_again() {
     });
     let before = super::position(&database);
     let done = try_rebuild(&database, &RebuildOptions::default(), &faster).await.unwrap();
-    assert!(done.is_right() && done.repair_id.is_none() && done.differences.is_empty(), "{done:?}");
+    assert!(done.is_right() && done.repair_id().is_none() && done.differences.is_empty(), "{done:?}");
     assert_eq!((before, good), (super::position(&database), rows(&database)));
 }
 
@@ -120,10 +120,10 @@ async fn a_row_that_comes_while_it_writes_is_left_and_the_rest_is_right() {
          CREATE TRIGGER somebody AFTER UPDATE ON public.project_phases FOR EACH ROW EXECUTE FUNCTION public.somebody()",
     );
     let done = rebuilt(&database, &deleting()).await;
-    assert_eq!((done.updated, done.left.len()), (1, 1), "{done:?}");
+    assert_eq!((done.updated(), done.left.len()), (1, 1), "{done:?}");
     assert!(!done.is_right());
     database.psql("DROP TRIGGER somebody ON public.project_phases");
-    assert_eq!(rebuilt(&database, &deleting()).await.deleted, 1);
+    assert_eq!(rebuilt(&database, &deleting()).await.deleted(), 1);
     assert_eq!(rows(&database), good);
 }
 
@@ -151,8 +151,8 @@ async fn beside_writers_and_hands_no_command_is_lost_and_the_last_rebuild_leaves
         let readers = connections(&database, 1 + rebuilds % 3).await;
         let done = rebuild(&mut connection(&database).await, readers, &deleting(), &Silent).await.unwrap();
         rebuilds += 1;
-        wrote += done.inserted + done.updated + done.deleted;
-        caught_up += done.caught_up;
+        wrote += done.inserted() + done.updated() + done.deleted();
+        caught_up += done.caught_up();
     }
     over.store(true, Ordering::SeqCst);
     let damaged = hand.await.unwrap();

@@ -70,7 +70,7 @@ async fn every_column_that_was_changed_by_hand_is_named_recorded_and_set_right()
     let (before, last) = (places(&database), position(&database));
     let found = rebuilt(&database, &check()).await;
     assert!(before == places(&database) && last == position(&database), "a check wrote");
-    assert!(!found.is_right() && found.left == found.differences && found.repair_id.is_none());
+    assert!(!found.is_right() && found.left == found.differences && found.repair_id().is_none());
     let mut named: BTreeMap<String, Vec<(&str, String)>> = BTreeMap::new();
     for drift in &found.differences {
         let DriftKind::Field { column, table, .. } = &drift.kind else { panic!("{drift}") };
@@ -80,7 +80,7 @@ async fn every_column_that_was_changed_by_hand_is_named_recorded_and_set_right()
 
     let options = RebuildOptions { metadata: by_ann(), ..RebuildOptions::default() };
     let done = rebuilt(&database, &options).await;
-    assert_eq!((done.inserted, done.updated, done.deleted), (0, BY_HAND.len() as u64, 0));
+    assert_eq!((done.inserted(), done.updated(), done.deleted()), (0, BY_HAND.len() as u64, 0));
     assert!(done.is_right() && done.differences == found.differences, "{done:?}");
     assert!(good == rows(&database), "not as it was");
     assert_eq!(position(&database), last + 1);
@@ -94,7 +94,7 @@ async fn every_column_that_was_changed_by_hand_is_named_recorded_and_set_right()
     }
     assert_eq!(kept, expected, "what stood there is not in the log");
     let again = rebuilt(&database, &options).await;
-    assert!(again.repair_id.is_none() && position(&database) == last + 1, "written twice");
+    assert!(again.repair_id().is_none() && position(&database) == last + 1, "written twice");
     assert_no_drift(&database).await;
 }
 
@@ -110,7 +110,7 @@ async fn missing_rows_come_back_with_their_ids_and_times() {
     ] {
         database.psql(statement);
         let done = rebuilt(&database, &RebuildOptions::default()).await;
-        assert_eq!((done.inserted, done.updated, done.deleted, done.phases), (missing, 0, 0, all));
+        assert_eq!((done.inserted(), done.updated(), done.deleted(), done.phases), (missing, 0, 0, all));
         assert!(done.differences.iter().all(|drift| drift.kind == DriftKind::Missing));
         assert!(good == rows(&database), "{statement}: not as it was");
         let (payload, _) = recorded(&database);
@@ -137,7 +137,7 @@ async fn views_grants_keys_and_comments_of_the_users_stay() {
         "UPDATE project_phases SET name = 'by hand', capital_budget = 0, total_budget = expense_budget",
     );
     let done = rebuilt(&database, &RebuildOptions::default()).await;
-    assert_eq!(done.updated, good.lines().count() as u64);
+    assert_eq!(done.updated(), good.lines().count() as u64);
     assert!(good == rows(&database) && before == definitions());
     assert_eq!(stood, place(), "it is another table");
 }

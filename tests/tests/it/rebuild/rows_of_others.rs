@@ -38,7 +38,7 @@ async fn rows_that_the_log_does_not_have_stay_unless_they_are_to_go_and_then_the
     insert(&database, &project, UNKNOWN);
     database.psql(&format!("UPDATE public.project_phases SET name = 'by hand' WHERE id = '{}'", phases[0]));
     let done = rebuilt(&database, &RebuildOptions::default()).await;
-    assert_eq!((done.updated, done.deleted, done.left.len()), (1, 0, 1));
+    assert_eq!((done.updated(), done.deleted(), done.left.len()), (1, 0, 1));
     assert!(!done.is_right() && done.left[0].kind == DriftKind::Unknown);
     assert_eq!(done.left[0].phase_id.to_string(), UNKNOWN);
     assert_eq!(done.differences.len(), 2, "{done:?}");
@@ -47,13 +47,13 @@ async fn rows_that_the_log_does_not_have_stay_unless_they_are_to_go_and_then_the
     // Left alone it is nothing to write.
     let (before, last) = (places(&database), position(&database));
     let again = rebuilt(&database, &RebuildOptions::default()).await;
-    assert!(!again.is_right() && again.repair_id.is_none());
+    assert!(!again.is_right() && again.repair_id().is_none());
     let elsewhere = rebuilt(&database, &only(other.parse().unwrap())).await;
     assert!(elsewhere.is_right());
     assert!(before == places(&database) && last == position(&database));
 
     let done = rebuilt(&database, &deleting()).await;
-    assert_eq!((done.inserted, done.updated, done.deleted, done.is_right()), (0, 0, 1, true));
+    assert_eq!((done.inserted(), done.updated(), done.deleted(), done.is_right()), (0, 0, 1, true));
     let (payload, _) = recorded(&database);
     let row = &payload["differences"][0]["row"];
     assert_eq!((&row["name"], &row["capital_budget"]), (&"Theirs".into(), &"1.50".into()));
@@ -70,7 +70,7 @@ async fn a_phase_whose_id_was_changed_comes_back_beside_the_row_that_is_left() {
     let [(_, phases), _] = two(&database);
     database.psql(&format!("UPDATE public.project_phases SET id = '{UNKNOWN}' WHERE id = '{}'", phases[0]));
     let done = rebuilt(&database, &RebuildOptions::default()).await;
-    assert_eq!((done.inserted, done.deleted, done.left.len()), (1, 0, 1));
+    assert_eq!((done.inserted(), done.deleted(), done.left.len()), (1, 0, 1));
     rebuilt(&database, &deleting()).await;
     assert!(good == rows(&database));
 }
@@ -110,7 +110,7 @@ async fn a_project_that_is_gone_is_named_and_the_others_are_rebuilt() {
     }
     let done = rebuilt(&database, &deleting()).await;
     assert_eq!(
-        (done.deleted, done.left.len(), done.gone.len()),
+        (done.deleted(), done.left.len(), done.gone.len()),
         (1, 0, 1),
         "the row moved from it has no other place"
     );
@@ -137,14 +137,14 @@ async fn rows_that_were_moved_to_another_project_go_back_whichever_of_the_two_is
     ] {
         moved();
         let done = rebuilt(&database, &options).await;
-        assert_eq!((done.updated, done.deleted, done.is_right()), (1, 0, true), "{options:?}: {done:?}");
+        assert_eq!((done.updated(), done.deleted(), done.is_right()), (1, 0, true), "{options:?}: {done:?}");
         assert!(good == rows(&database), "{options:?}");
     }
     // The rest of the project that it came from was not asked for.
     moved();
     database.psql(&format!("UPDATE public.project_phases SET name = 'too' WHERE id = '{}'", phases[1]));
     let done = rebuilt(&database, &only(project.parse().unwrap())).await;
-    assert_eq!((done.updated, done.is_right(), done.projects, done.phases), (1, true, 1, 2), "{done:?}");
+    assert_eq!((done.updated(), done.is_right(), done.projects, done.phases), (1, true, 1, 2), "{done:?}");
     assert!(rows(&database).contains("too"));
     rebuilt(&database, &RebuildOptions::default()).await;
     assert!(good == rows(&database));
@@ -164,13 +164,13 @@ async fn of_two_projects_that_differ_only_the_one_that_is_asked_for_is_written()
     };
     let before = of_others();
     let done = rebuilt(&database, &only(project.parse().unwrap())).await;
-    assert_eq!((done.projects, done.phases, done.updated, done.is_right()), (1, 2, 2, true));
+    assert_eq!((done.projects, done.phases, done.updated(), done.is_right()), (1, 2, 2, true));
     let events = database.psql(&format!(
         "SELECT count(*) FROM phaseline.events WHERE stream_type = 'Timeline' AND stream_id = '{project}'"
     ));
     assert_eq!(done.events.to_string(), events.trim());
     assert!(before == of_others(), "another project was touched");
-    assert_eq!(rebuilt(&database, &RebuildOptions::default()).await.updated, 2);
+    assert_eq!(rebuilt(&database, &RebuildOptions::default()).await.updated(), 2);
     assert_no_drift(&database).await;
 }
 
@@ -214,7 +214,7 @@ async fn a_phase_that_stands_twice_stands_once_again() {
         assert_eq!((found.differences.len(), found.is_right()), (copies, false), "case {case}: {found:?}");
         let done = rebuilt(&database, &RebuildOptions::default()).await;
         assert_eq!(
-            (done.inserted, done.deleted, done.is_right()),
+            (done.inserted(), done.deleted(), done.is_right()),
             (1, copies as u64, true),
             "case {case}: {done:?}"
         );
@@ -241,7 +241,7 @@ async fn a_row_without_an_id_is_left_even_if_unknown_ones_are_to_go() {
          UPDATE public.project_phases SET name = 'by hand' WHERE id IS NOT NULL",
     );
     let done = rebuilt(&database, &deleting()).await;
-    assert_eq!((done.deleted, done.left.len(), done.is_right()), (0, 1, false), "{done:?}");
+    assert_eq!((done.deleted(), done.left.len(), done.is_right()), (0, 1, false), "{done:?}");
     let left = database.psql("SELECT count(*) FROM public.project_phases WHERE name = 'by hand'");
     assert_eq!(left.trim(), "0");
 }

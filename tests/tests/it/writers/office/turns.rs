@@ -180,7 +180,7 @@ impl Desk {
             }
             // While it runs, the log knows of the run and not yet of the projects.
             Err(ExecuteError::Refused(refusal))
-                if refusal.violations().iter().all(|broken| broken.rule == Rule::V16) =>
+                if refusal.violations().iter().all(|broken| broken.rule == Rule::TimelineOpen) =>
             {
                 self.refused.fetch_add(1, Ordering::SeqCst);
             }

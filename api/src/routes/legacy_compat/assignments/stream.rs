@@ -1,6 +1,6 @@
-//! All assignments in one answer, which goes out while the next ones are read.
+//! All assignments in one response, which is sent while the next ones are read.
 
-use super::AT_ONCE;
+use super::CHUNK;
 use super::page::{self, Days, Last};
 use crate::routes::responses::Assignment;
 use crate::state::AppState;
@@ -11,10 +11,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
-/// A JSON list that begins with `first`, and goes on with all assignments behind the last of these. An error ends the answer
-/// before its time, which every client notices; the log says what it was.
+/// A JSON list of `first` and of all assignments behind `last`. An error cuts the response short, which every client notices; the
+/// log has the cause.
 pub(super) fn all(app: &AppState, days: Days, first: Vec<Assignment>, last: Last) -> Body {
-    // One part on its way, one being read: that much an answer takes that nobody reads.
+    // Bounds the memory of a response that the client does not read: one part queued, one being read.
     let (sender, receiver) = mpsc::channel(1);
     let (pool, limit) = (app.pool.clone(), app.settings.request_timeout);
     tokio::spawn(async move {
@@ -28,11 +28,11 @@ pub(super) fn all(app: &AppState, days: Days, first: Vec<Assignment>, last: Last
             if end {
                 part.push(b']');
             }
-            // Whoever asked may be gone.
+            // The client may have disconnected.
             if sender.send(Ok(part.into())).await.is_err() || end {
                 return;
             }
-            let reading = page::read(&pool, &days, last.as_ref(), AT_ONCE);
+            let reading = page::read(&pool, &days, last.as_ref(), CHUNK);
             rows = match tokio::time::timeout(limit, reading).await {
                 Ok(Ok(rows)) => rows,
                 Ok(Err(problem)) => {
@@ -40,14 +40,14 @@ pub(super) fn all(app: &AppState, days: Days, first: Vec<Assignment>, last: Last
                 }
                 Err(_) => return drop(sender.send(Err(io::ErrorKind::TimedOut.into())).await),
             };
-            last = rows.last().filter(|_| rows.len() == AT_ONCE).map(Last::of);
+            last = rows.last().filter(|_| rows.len() == CHUNK).map(Last::of);
             opening = b',';
         }
     });
     Body::new(Parts(receiver))
 }
 
-/// The entries with what stands in front of them. Behind a full page nothing may come.
+/// The entries, each behind its separator. There are none if the page before was the last one.
 fn part(rows: &[Assignment], opening: u8) -> io::Result<Vec<u8>> {
     let mut part = Vec::with_capacity(rows.len() * 400 + 2);
     for (index, row) in rows.iter().enumerate() {
@@ -69,8 +69,7 @@ impl HttpBody for Parts {
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         self.0.poll_recv(context).map(|part| {
             part.map(|part| {
-                part.map(Frame::data)
-                    .inspect_err(|error| tracing::error!(%error, "an answer ends before its time"))
+                part.map(Frame::data).inspect_err(|error| tracing::error!(%error, "a response was cut short"))
             })
         })
     }

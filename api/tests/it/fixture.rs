@@ -1,4 +1,4 @@
-//! A service over a migrated database, and what tests of its routes keep asking of both.
+//! A service over a migrated database, with shortcuts for tests of its routes.
 
 use crate::service::{self, Service, migrated, settings};
 use phaseline_embedded::testing::TestDatabase;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 /// A service, its database, and a token for everything.
-pub(crate) struct Desk {
+pub(crate) struct ServiceFixture {
     pub(crate) service: Service,
     pub(crate) database: TestDatabase,
     pub(crate) token: String,
@@ -25,7 +25,7 @@ const ENTRY: [&str; 8] = [
     "total_budget",
 ];
 
-impl Desk {
+impl ServiceFixture {
     pub(crate) async fn start() -> Self {
         Self::over(migrated()).await
     }

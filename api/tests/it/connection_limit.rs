@@ -1,6 +1,6 @@
 //! More connections than the service takes.
 
-use crate::desk::Desk;
+use crate::fixture::ServiceFixture;
 use crate::service::{Service, settings};
 use phaseline_api::settings::Settings;
 use phaseline_tests::http::Client;
@@ -8,37 +8,41 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-async fn idle(desk: &Desk, count: usize) -> Vec<TcpStream> {
+async fn idle(fixture: &ServiceFixture, count: usize) -> Vec<TcpStream> {
     let mut all = Vec::new();
     for _ in 0..count {
-        all.push(TcpStream::connect(desk.service.client.address()).await.unwrap());
+        all.push(TcpStream::connect(fixture.service.client.address()).await.unwrap());
     }
     all
 }
 
 #[tokio::test]
 async fn idle_connections_beyond_the_limit_leave_room_for_health_checks() {
-    let desk = Desk::start().await;
-    let service = Service::over(&desk.database, Settings { max_clients: 20, ..settings() }).await;
-    let desk = Desk { service, ..desk };
-    let project = desk.project().await;
+    let fixture = ServiceFixture::start().await;
+    let service = Service::over(&fixture.database, Settings { max_clients: 20, ..settings() }).await;
+    let fixture = ServiceFixture { service, ..fixture };
+    let project = fixture.project().await;
     // Nothing is closed for being idle while this runs: the limit of that is 75 s.
-    let crowd = idle(&desk, 300).await;
+    let connections = idle(&fixture, 300).await;
     for path in ["/livez", "/readyz", "/metrics"] {
         // A connection of its own each time.
-        let answer = Client::new(desk.service.client.address()).get(path).send().await.is(200);
+        let answer = Client::new(fixture.service.client.address()).get(path).send().await.is(200);
         assert_eq!(answer.header("connection"), "close");
     }
     let path = format!("/api/v1/projects/{project}/phases");
     let answer =
-        Client::new(desk.service.client.address()).get(&path).bearer(&desk.token).send().await.is(503);
+        Client::new(fixture.service.client.address()).get(&path).bearer(&fixture.token).send().await.is(503);
     assert_eq!(answer.json()["code"], "too_many_connections");
     assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
-    drop(crowd);
+    drop(connections);
     let mut status = 0;
     for _ in 0..300 {
-        status =
-            Client::new(desk.service.client.address()).get(&path).bearer(&desk.token).send().await.status;
+        status = Client::new(fixture.service.client.address())
+            .get(&path)
+            .bearer(&fixture.token)
+            .send()
+            .await
+            .status;
         if status == 200 {
             break;
         }
@@ -49,24 +53,24 @@ async fn idle_connections_beyond_the_limit_leave_room_for_health_checks() {
 
 #[tokio::test]
 async fn connections_that_are_there_are_served_however_many_come() {
-    let desk = Desk::start().await;
-    let service = Service::over(&desk.database, Settings { max_clients: 2, ..settings() }).await;
-    let desk = Desk { service, ..desk };
-    let project = desk.project().await;
+    let fixture = ServiceFixture::start().await;
+    let service = Service::over(&fixture.database, Settings { max_clients: 2, ..settings() }).await;
+    let fixture = ServiceFixture { service, ..fixture };
+    let project = fixture.project().await;
     let path = format!("/projects/{project}/phases");
-    desk.get(&path).send().await.is(200);
-    let _crowd = idle(&desk, 50).await;
+    fixture.get(&path).send().await.is(200);
+    let _connections = idle(&fixture, 50).await;
     for _ in 0..3 {
-        desk.get(&path).send().await.is(200);
+        fixture.get(&path).send().await.is(200);
     }
 }
 
 #[tokio::test]
-async fn a_head_that_is_larger_than_any_is_refused_and_one_with_a_long_token_is_not() {
-    let desk = Desk::start().await;
+async fn a_request_head_may_hold_a_long_token_but_not_more_than_the_limit() {
+    let fixture = ServiceFixture::start().await;
     let long = "x".repeat(50_000);
-    desk.service.client.get("/livez").header("x-long", &long).send().await.is(200);
-    let mut raw = TcpStream::connect(desk.service.client.address()).await.unwrap();
+    fixture.service.client.get("/livez").header("x-long", &long).send().await.is(200);
+    let mut raw = TcpStream::connect(fixture.service.client.address()).await.unwrap();
     let head = format!("GET /livez HTTP/1.1\r\nHost: localhost\r\nx-long: {}", "x".repeat(390_000));
     // The service closes the connection before all of it is there.
     let _ = raw.write_all(head.as_bytes()).await;

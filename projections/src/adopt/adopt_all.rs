@@ -1,49 +1,50 @@
-//! Takes projects that the log does not know into it: all that it does not know, or those that were named, in one
-//! transaction.
+//! Adopts projects that the log does not know, all or the requested ones, in one transaction.
 
-use super::{Unadopted, find};
-use crate::{Access, FoldedLog, FoldedTimeline, drift, project_phases, refuse_foreign_code, repair, table};
+use super::{Unadopted, find_unadopted};
+use crate::{
+    Access, FoldedLog, FoldedTimeline, drift, project_phases, refuse_foreign_code, repair, row_writer,
+};
 use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
 use phaseline_store::{Import, Metadata, StoreError, schema};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use std::collections::HashMap;
 
-/// A project that is taken in.
+/// An adopted project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Adopted {
     /// The project.
     pub project_id: ProjectId,
     /// How many phases its timeline has.
     pub phases: u64,
-    /// Whether it had none, and was given one.
+    /// Whether it had none and got a default phase.
     pub supplied: bool,
 }
 
-/// A project that cannot be taken in as it stands.
+/// A project that cannot be adopted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refused {
     /// The project.
     pub project_id: ProjectId,
     /// Whether it has no row at all: a repair would give it one.
     pub bare: bool,
-    /// Everything that is wrong, in words.
+    /// All reasons.
     pub reasons: Vec<String>,
 }
 
-/// What there is to take in.
+/// The projects to adopt.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// Each project's events.
     events: Vec<(ProjectId, Vec<TimelineEvent>)>,
-    /// What would be taken in, by project.
+    /// Projects that would be adopted, by id.
     pub adopted: Vec<Adopted>,
-    /// What cannot be taken in, by project. As long as there is any, nothing is.
+    /// Projects that cannot be adopted, by id. If there are any, none is adopted.
     pub refused: Vec<Refused>,
 }
 
 impl Plan {
-    /// Looks for projects that the log does not know, all or those named. With `repair` a project without rows gets a
+    /// Finds projects that the log does not know, all or the requested ones. With `repair` a project without rows gets a default
     /// phase; without, it is refused.
     pub async fn make(
         connection: &mut PgConnection,
@@ -51,13 +52,14 @@ impl Plan {
         only: Option<&[ProjectId]>,
         repair: bool,
     ) -> Result<Self, StoreError> {
-        let found = find(connection, only, |project| log.knows(project)).await?;
+        let found = find_unadopted(connection, only, |project| log.knows(project)).await?;
         let holders = if found.is_empty() { HashMap::new() } else { holders(log) };
         let mut plan = Self::default();
         for project in found {
             let project_id = project.project_id;
             let (bare, supplied) = (project.is_bare(), repair && project.is_bare());
-            let events = if supplied { project.supplied(PhaseId::random()) } else { project.events() };
+            let events =
+                if supplied { project.with_default_phase(PhaseId::random()) } else { project.events() };
             let mut reasons = held_elsewhere(&project, &holders);
             match events {
                 Ok(events) if reasons.is_empty() => {
@@ -111,7 +113,7 @@ impl Plan {
         Ok(())
     }
 
-    /// The projects that would be taken in.
+    /// The projects that would be adopted.
     fn projects(&self) -> Vec<ProjectId> {
         self.adopted.iter().map(|adopted| adopted.project_id).collect()
     }
@@ -127,51 +129,51 @@ fn holders(log: &FoldedLog) -> HashMap<PhaseId, ProjectId> {
         .collect()
 }
 
-/// The rows whose phases the log has under another project: taken in, they would be in two timelines.
+/// The rows whose phases the log has under another project: adopted, they would be in two timelines.
 fn held_elsewhere(project: &Unadopted, holders: &HashMap<PhaseId, ProjectId>) -> Vec<String> {
     let held = project.rows().iter().filter_map(|row| Some((row.id, holders.get(&row.id)?)));
     held.map(|(id, holder)| format!("phase {id}: belongs to project {holder} in the log")).collect()
 }
 
-/// What was taken in.
+/// The result of an adoption.
 #[derive(Debug)]
-pub struct TakenIn {
+pub struct AdoptionResult {
     /// What was found under the locks; with anything refused, nothing was written.
     pub plan: Plan,
     /// The log's last position.
     pub position: i64,
 }
 
-/// Takes in what `plan` found, all of it or nothing: the rows are read again under the locks, and what then is refused
-/// is refused. `log` is what was folded before; it is brought up to date. Rows stay as they are, to the byte.
+/// Adopts the projects of `plan`, all or none: the rows are read again under the locks, and may be refused then. `log` is an earlier
+/// fold, which is brought up to date. Rows do not change by a byte.
 ///
 /// # Errors
-/// [`StoreError::NotAccepting`] if the old shape is live; the database's own.
-pub async fn take_in(
+/// [`StoreError::NotAccepting`] in the legacy shape; the database's own.
+pub async fn adopt_all(
     connection: &mut PgConnection,
     log: &mut FoldedLog,
     plan: &Plan,
     repair: bool,
     metadata: &Metadata,
-) -> Result<TakenIn, StoreError> {
+) -> Result<AdoptionResult, StoreError> {
     let projects = plan.projects();
     let mut transaction =
         connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE").await?;
     let connection = &mut *transaction;
     refuse_foreign_code(connection, Access::Write).await?;
-    table::lock(connection, &projects, &[]).await?;
+    row_writer::lock(connection, &projects, &[]).await?;
     log.catch_up(connection).await?;
     let plan = Plan::make(connection, log, Some(&projects), repair).await?;
     let position = log.position;
     if !plan.refused.is_empty() || plan.events.is_empty() {
-        return Ok(TakenIn { plan, position });
+        return Ok(AdoptionResult { plan, position });
     }
     let mut import = Import::begin(connection).await?;
     plan.write(&mut import, log, metadata).await?;
     log.position = import.finish().await?.position;
     plan.insert_supplied(connection, log).await?;
     let projects = plan.projects();
-    let different = drift::look(connection, log, Some(&projects)).await?;
+    let different = drift::find_drift(connection, log, Some(&projects)).await?;
     if let Some(first) = different.first() {
         return Err(StoreError::SelfCheck(format!(
             "after the adoption {} still differ from the log, so it was undone; the first: {first}",
@@ -179,7 +181,7 @@ pub async fn take_in(
         )));
     }
     transaction.commit().await?;
-    Ok(TakenIn { plan, position: log.position })
+    Ok(AdoptionResult { plan, position: log.position })
 }
 
 /// Fails unless this database has a log that takes commands.

@@ -91,7 +91,7 @@ async fn what_is_not_there_or_takes_another_method_is_a_problem() {
     let service = service(settings()).await;
     let answer = service.client.get("/nowhere?x=1").send().await.is(404);
     assert_eq!(answer.header("content-type"), "application/problem+json");
-    assert_eq!(answer.json()["detail"], "there is nothing at /nowhere");
+    assert_eq!(answer.json()["detail"], "the service has no route /nowhere");
     let answer = service.client.delete("/json").send().await.is(405);
     assert_eq!((answer.header("allow"), &answer.json()["code"]), ("POST", &json!("method_not_allowed")));
 }
@@ -117,7 +117,7 @@ async fn what_is_larger_than_the_limit_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_is_a_problem_by_its_reason() {
+async fn a_body_that_is_not_json_gets_a_problem_with_the_reason() {
     let service = service(settings()).await;
     for (kind, body, status, code) in
         [("text/plain", "{}", 415, "not_json"), ("application/json", "{", 400, "bad_request")]
@@ -128,17 +128,17 @@ async fn a_body_that_is_no_json_is_a_problem_by_its_reason() {
 }
 
 #[tokio::test]
-async fn what_takes_too_long_is_given_up_and_says_that_it_may_have_been_done() {
+async fn a_timed_out_change_is_reported_as_possibly_committed() {
     let quick = Settings { request_timeout: Duration::from_millis(30), ..settings() };
     let answer = service(quick).await.client.get("/sleeps").send().await.is(503);
     assert_eq!(answer.json()["code"], "timed_out");
-    assert!(answer.json()["detail"].as_str().unwrap().contains("may still have been made"));
+    assert!(answer.json()["detail"].as_str().unwrap().contains("may still have been committed"));
     assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
     service(settings()).await.client.get("/sleeps").send().await.is(200);
 }
 
 #[tokio::test]
-async fn a_long_answer_is_compressed_for_whoever_takes_that() {
+async fn a_long_response_is_compressed_for_clients_that_accept_it() {
     let service = service(settings()).await;
     let plain = service.client.get("/long").send().await.is(200);
     assert_eq!((plain.header("content-encoding"), plain.body.len()), ("", 30_000));
@@ -148,7 +148,7 @@ async fn a_long_answer_is_compressed_for_whoever_takes_that() {
 }
 
 #[tokio::test]
-async fn told_to_stop_it_finishes_what_is_under_way_and_takes_nothing_more() {
+async fn a_shutdown_finishes_requests_in_flight_and_accepts_no_more() {
     // Far more than anybody waits: it ends because nothing is left to do.
     let patient = Settings { shutdown_timeout: Duration::from_secs(3600), ..settings() };
     let mut service = service(patient).await;
@@ -163,7 +163,7 @@ async fn told_to_stop_it_finishes_what_is_under_way_and_takes_nothing_more() {
 }
 
 #[tokio::test]
-async fn told_to_stop_it_gives_up_what_takes_longer_than_it_may() {
+async fn a_shutdown_cancels_requests_beyond_the_timeout() {
     let hour = Duration::from_secs(3600);
     let hasty = Settings { shutdown_timeout: Duration::from_millis(50), request_timeout: hour, ..settings() };
     let mut service = service(hasty).await;
@@ -229,7 +229,7 @@ impl<'a> MakeWriter<'a> for Kept {
 
 /// One thread: the subscriber is this thread's.
 #[tokio::test(flavor = "current_thread")]
-async fn each_request_has_one_line_in_the_log_with_its_caller_and_without_its_token() {
+async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
     let kept = Kept::default();
     let subscriber = tracing_subscriber::fmt()
         .json()

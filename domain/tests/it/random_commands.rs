@@ -1,6 +1,6 @@
-//! Commands by chance: mostly such as somebody might mean, some that nobody should.
+//! Random commands: mostly plausible ones, some invalid ones.
 
-use crate::scene::{id, project_id};
+use crate::fixture::{id, project_id};
 use chrono::{Days, NaiveDate, TimeDelta};
 use phaseline_domain::{
     DateRange, Neighbours, PhaseChanges, PhaseDraft, PhaseId, ReplacementPhase, Timeline, TimelineCommand,

@@ -1,5 +1,4 @@
-//! Rows of `project_phases` as they stand in the table: as text, so that whatever somebody wrote there can be compared,
-//! shown and refused in words.
+//! Current rows of `project_phases`, as text, so that any value in them can be compared, shown and refused.
 
 use crate::project_phases::COLUMNS;
 use phaseline_domain::{PhaseId, ProjectId};
@@ -9,7 +8,7 @@ use serde::ser::SerializeMap;
 use uuid::Uuid;
 
 /// The id that stands for NULL: a row is never left out because it lacks one.
-pub(crate) const NOBODY: &str = "'00000000-0000-0000-0000-000000000000'::uuid";
+pub(crate) const NIL_ID: &str = "'00000000-0000-0000-0000-000000000000'::uuid";
 
 /// What [`LiveRow::read`] reads of a row of `project_phases` that the query calls `ph`: its id, its project's, and every
 /// column as text. As JSON, dates have one form in every session.
@@ -20,7 +19,7 @@ pub(crate) fn select_list() -> String {
         }
         _ => format!("ph.{column}::text"),
     });
-    format!("coalesce(ph.id, {NOBODY}), coalesce(ph.project_id, {NOBODY}), {}", columns.join(", "))
+    format!("coalesce(ph.id, {NIL_ID}), coalesce(ph.project_id, {NIL_ID}), {}", columns.join(", "))
 }
 
 /// One row.

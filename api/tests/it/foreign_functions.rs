@@ -1,11 +1,11 @@
 //! Functions in `public` with the names of PostgreSQL's own, and types that fit better, are not called.
 
-use crate::desk::Desk;
+use crate::fixture::ServiceFixture;
 
 #[tokio::test]
-async fn functions_of_public_that_fit_better_than_postgresqls_own_are_not_called() {
-    let desk = Desk::start().await;
-    desk.sql(
+async fn functions_of_public_with_better_signatures_are_not_called() {
+    let fixture = ServiceFixture::start().await;
+    fixture.sql(
         "CREATE TABLE public.loot (who text); GRANT INSERT ON public.loot TO PUBLIC; GRANT USAGE ON SCHEMA public TO PUBLIC;
          CREATE FUNCTION public.planted() RETURNS json LANGUAGE plpgsql AS
              'BEGIN INSERT INTO public.loot SELECT current_user; RETURN ''\"1999-01-01\"''; END';
@@ -16,9 +16,9 @@ async fn functions_of_public_that_fit_better_than_postgresqls_own_are_not_called
          CREATE OPERATOR public.+ (LEFTARG = bigint, RIGHTARG = integer, FUNCTION = public.coalesced)",
     )
     .await;
-    let project = desk.project().await;
-    let phase = desk.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
-    let answer = desk.get(&format!("/phases/{phase}/assignments")).send().await;
+    let project = fixture.project().await;
+    let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+    let answer = fixture.get(&format!("/phases/{phase}/assignments")).send().await;
     assert_eq!(answer.status, 200);
     assert!(!answer.text().contains("1999-01-01"), "{}", answer.text());
     for path in [
@@ -28,7 +28,7 @@ async fn functions_of_public_that_fit_better_than_postgresqls_own_are_not_called
         format!("/phases/{phase}"),
         format!("/phases/{phase}/history"),
     ] {
-        assert_eq!(desk.get(&path).send().await.status, 200, "{path}");
+        assert_eq!(fixture.get(&path).send().await.status, 200, "{path}");
     }
-    assert_eq!(desk.number("SELECT count(*) FROM public.loot").await, 0);
+    assert_eq!(fixture.number("SELECT count(*) FROM public.loot").await, 0);
 }

@@ -10,7 +10,7 @@ use phaseline_projections::planner_view;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-/// The days of a project that are asked for, as texts as they stand in the table; both ends included.
+/// Dates of a project, both included, in the text form of the table.
 #[derive(Debug)]
 pub(super) struct Days {
     pub(super) project: ProjectId,
@@ -35,7 +35,7 @@ impl Last {
         URL_SAFE_NO_PAD.encode(format!("{}.{}.{}", phase.uuid().simple(), self.day, self.id.simple()))
     }
 
-    /// What a cursor says, if it is one of this phase.
+    /// Reads a cursor of this phase.
     pub(super) fn of_cursor(cursor: &str, phase: PhaseId) -> Option<Self> {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
         let mut parts = text.split('.');
@@ -47,15 +47,15 @@ impl Last {
     }
 }
 
-/// The next assignments behind one, at most so many.
+/// The next assignments behind one, at most `limit`.
 pub(super) async fn read(
     pool: &PgPool,
     days: &Days,
     after: Option<&Last>,
-    most: usize,
+    limit: usize,
 ) -> Result<Vec<Assignment>, Box<Problem>> {
     let after = after.map(|last| (last.day.as_str(), last.id));
-    let rows = planner_view::assignments(pool, days.project, [&days.first, &days.last], after, most)
+    let rows = planner_view::assignments(pool, days.project, [&days.first, &days.last], after, limit)
         .await
         .map_err(project_view::problem)?;
     let listed = rows.into_iter().map(|row| Assignment {
@@ -77,12 +77,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_holds_for_its_own_phase_only() {
+    fn a_cursor_is_valid_for_its_own_phase_only() {
         let (phase, other) = (PhaseId::from(Uuid::from_u128(1)), PhaseId::from(Uuid::from_u128(2)));
         for day in ["2024-02-29", "infinity"] {
             let last = Last { day: day.to_owned(), id: Uuid::from_u128(3) };
-            let again = Last::of_cursor(&last.cursor(phase), phase).unwrap();
-            assert_eq!((again.day, again.id), (last.day.clone(), last.id));
+            let read = Last::of_cursor(&last.cursor(phase), phase).unwrap();
+            assert_eq!((read.day, read.id), (last.day.clone(), last.id));
             assert!(Last::of_cursor(&last.cursor(phase), other).is_none());
         }
         for odd in ["", "x", &URL_SAFE_NO_PAD.encode("1.2.3")] {

@@ -1,0 +1,46 @@
+//! The five routes of the planner's own service, with the paths, bodies, responses and messages that its front end knows.
+
+mod assignments;
+mod batch;
+mod phases;
+mod validation;
+
+use super::error::Failure;
+use super::path_id::PathId;
+use super::validate::{FieldErrors, FromJson};
+use super::write_request::{Body, WriteRequest};
+use crate::auth::Caller;
+use crate::problem::internal;
+use crate::state::AppState;
+use phaseline_domain::ProjectId;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The schemas of the successful responses.
+#[derive(OpenApi)]
+#[openapi(components(schemas(super::responses::Assignment, validation::Validation)))]
+pub(super) struct Components;
+
+/// The routes.
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(batch::batch))
+        .routes(routes!(phases::list))
+        .routes(routes!(phases::get))
+        .routes(routes!(validation::validation))
+        .routes(routes!(assignments::assignments))
+}
+
+/// The project and the body of a request. The response lists what is wrong with the id together with what is wrong with the body.
+async fn read<T: FromJson + Send + 'static>(
+    app: &AppState,
+    caller: &Caller,
+    project: &PathId,
+    request: &mut WriteRequest,
+) -> Result<(ProjectId, T, Body), Failure> {
+    let mut faults = FieldErrors::default();
+    let project = project.planner_project_for(caller, &mut faults)?;
+    let (read, body) = request.read(app, faults).await?;
+    Ok((project.ok_or_else(internal)?, read, body))
+}
