@@ -1,4 +1,4 @@
-//! The runbook, the tour and the README show what the program does: every command in their ```` ```console ```` blocks is run,
+//! The runbook's pages, troubleshooting, the tour and the README show what the program does: every command in their ```` ```console ```` blocks is run,
 //! and what it prints must be what they say.
 //!
 //! - `$ ` begins a command, `> ` continues it; what follows is its output, stdout and stderr as they come.
@@ -23,8 +23,28 @@ use std::fs;
 use std::path::PathBuf;
 
 #[test]
-fn the_runbook_shows_what_the_program_prints() {
-    check("docs/runbook.md");
+fn the_page_on_migrating_shows_what_the_program_prints() {
+    check("docs/runbook/migrate.md");
+}
+
+#[test]
+fn the_page_on_special_cases_shows_what_the_program_prints() {
+    check("docs/runbook/special-cases.md");
+}
+
+#[test]
+fn the_page_on_rolling_back_shows_what_the_program_prints() {
+    check("docs/runbook/rollback.md");
+}
+
+#[test]
+fn the_page_on_what_comes_afterwards_shows_what_the_program_prints() {
+    check("docs/runbook/afterwards.md");
+}
+
+#[test]
+fn the_page_on_troubleshooting_shows_what_the_program_prints() {
+    check("docs/troubleshooting.md");
 }
 
 #[test]
