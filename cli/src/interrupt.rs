@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM. A run that writes is asked to stop at its next safe point; asked again, and always in a command
+//! Ctrl-C and SIGTERM. A run that writes stops at its next safe point; at a second signal, and always in a command
 //! that only reads, its connection is closed, and PostgreSQL undoes what was not committed.
 
 use crate::output::Output;
@@ -22,7 +22,7 @@ struct State {
     tidy: AtomicBool,
     /// The command says itself that it stops.
     silent: AtomicBool,
-    asked: Notify,
+    signalled: Notify,
     cancel: Notify,
 }
 
@@ -38,7 +38,7 @@ impl Interrupt {
         self.stop_gracefully();
     }
 
-    /// From here on no signal ends the command; it watches [`Interrupt::asked`] and cleans up.
+    /// From here on no signal ends the command; it watches [`Interrupt::signalled`] and cleans up.
     pub(crate) fn tidy_up_first(&self) {
         self.state.tidy.store(true, Ordering::Relaxed);
     }
@@ -49,9 +49,9 @@ impl Interrupt {
     }
 
     /// Returns when a signal has come.
-    pub(crate) async fn asked(&self) {
+    pub(crate) async fn signalled(&self) {
         while !self.requested() {
-            self.state.asked.notified().await;
+            self.state.signalled.notified().await;
         }
     }
 
@@ -76,7 +76,7 @@ const AT_ONCE: u32 = 3;
 async fn hear(mut signal: Signal, state: Arc<State>, output: Arc<Output>) {
     while signal.recv().await.is_some() {
         let count = state.signals.fetch_add(1, Ordering::Relaxed) + 1;
-        state.asked.notify_one();
+        state.signalled.notify_one();
         if state.tidy.load(Ordering::Relaxed) {
             output.remark("stopping; cleaning up first");
             continue;

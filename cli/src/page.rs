@@ -2,8 +2,9 @@
 
 pub(crate) mod adopt;
 pub(crate) mod drift;
-pub(crate) mod figures;
+pub(crate) mod format;
 pub(crate) mod history;
+pub(crate) mod migrate;
 pub(crate) mod plan;
 pub(crate) mod quarantine;
 pub(crate) mod rebuild;

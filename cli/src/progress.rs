@@ -103,7 +103,7 @@ impl Step {
 
     /// The line that says it is done.
     fn done_line(&self) -> String {
-        use crate::page::figures::{count, span};
+        use crate::page::format::{count, span};
         let took = span(self.begun.elapsed());
         match self.total {
             Some(total) => format!("{} … {} done in {took}", self.name, count(total)),
@@ -114,7 +114,7 @@ impl Step {
     /// The line that says how far it is.
     #[expect(clippy::cast_precision_loss, reason = "a rate to look at")]
     fn under_way_line(&self) -> String {
-        use crate::page::figures::{count, span};
+        use crate::page::format::{count, span};
         let elapsed = span(self.begun.elapsed());
         let Some(total) = self.total.filter(|total| *total > 0 && self.done > 0) else {
             return format!("{} … {elapsed} so far", self.name);

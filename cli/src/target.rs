@@ -33,7 +33,7 @@ pub(crate) struct Target {
 impl Target {
     /// Finds out which database is meant, and starts the private server if it is its own. What stands on the command
     /// line wins over the environment.
-    pub(crate) async fn find(global: &GlobalArgs) -> Result<Self, Failure> {
+    pub(crate) async fn resolve(global: &GlobalArgs) -> Result<Self, Failure> {
         Ok(Self::named_by(global).await?.allowing_superuser(global.allow_superuser))
     }
 

@@ -8,7 +8,7 @@ use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::page;
-use crate::page::figures::plural;
+use crate::page::format::plural;
 use crate::report::adopt::Adoption;
 use crate::target::Target;
 use clap::Args;
@@ -49,7 +49,7 @@ pub(crate) struct AdoptArgs {
 const ROWS: Rows = Rows::of("projects", "phaseline.adopt.project/1");
 
 pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("adopt").await?;
     need_commands(&mut connection).await?;
     let watcher = context.watcher();

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::database_url::DatabaseUrl;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::page::figures::{bytes, plural};
+use crate::page::format::{bytes, plural};
 use crate::target::Target;
 use phaseline_embedded::{Binaries, Version};
 use phaseline_migrator::progress::Progress;

@@ -59,7 +59,7 @@ struct ShownValue {
 
 pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, Failure> {
     let ConfigCommand::Show(args) = &args.command;
-    let config = Config::find(&context.global, &args.service)?;
+    let config = Config::resolve(&context.global, &args.service)?;
     config.check()?;
     let values = config.values.iter().map(|value| ShownValue {
         key: value.key.name,

@@ -1,31 +1,31 @@
 //! `phaseline demo`: the whole way there and back on a sample, each step explained in a line.
 
-mod broom;
+mod cleanup_guard;
 
-use super::backup;
-use super::migrate::{self, MigrateArgs};
-use super::plan::{self, BoundaryArgs, RunArgs};
-use super::rollback::{self, RollbackArgs};
-use super::sample::{self, SampleArgs};
+use super::{backup, migrate, plan, rollback, sample};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::options::ReasonArgs;
-use crate::page::figures::{bytes, millis, plural};
-use crate::page::{self, Page, plan::Around};
+use crate::operator::operator;
+use crate::page::format::{bytes, millis, plural};
+use crate::page::{self, Page, plan::PlanContext};
+use crate::report::elapsed_ms;
 use crate::style::{BOLD, DIM, GOOD};
 use crate::target::{self, EMBEDDED_DATABASE, Target};
-use broom::Broom;
 use clap::Args;
+use cleanup_guard::CleanupGuard;
 use phaseline_domain::ProjectId;
 use phaseline_embedded::{Binaries, Dump, Server};
+use phaseline_migrator::migrate::MigrateOptions;
 use phaseline_migrator::plan::PlanOptions;
+use phaseline_migrator::rollback::RollbackOptions;
+use phaseline_migrator::sample::SampleOptions;
 use phaseline_migrator::verify::verify;
 use phaseline_projections::{FoldedTimeline, history};
 use phaseline_store::stream;
 use serde::Serialize;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -40,6 +40,9 @@ Examples:
   phaseline demo
   phaseline demo --json | jq .identical")]
 pub(crate) struct DemoArgs {}
+
+/// Nobody else uses the demo's tables.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Serialize)]
 struct Demo {
@@ -71,22 +74,25 @@ pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure
         .prefix("phaseline-demo-")
         .tempdir()
         .map_err(|error| Failure::unexpected(format!("no temporary folder: {error}")))?;
-    let broom = Broom::over(folder.path())
+    let guard = CleanupGuard::watch(folder.path())
         .map_err(|error| Failure::unexpected(format!("/bin/sh cannot be run: {error}")))?;
     let done = match target::start(folder.path().to_owned()).await {
-        Ok(server) => on(&story, &quiet, server).await,
+        Ok(server) => {
+            let done = on(&story, &quiet, server).await;
+            story.step("clean up", "The server has stopped; its folder is removed.");
+            done
+        }
         Err(failure) => Err(failure),
     };
-    story.step("clean up", "The server has stopped, and its folder goes.");
-    let gone = clean_up(folder);
-    drop(broom);
+    let removed = clean_up(folder);
+    drop(guard);
     let dump_bytes = done?;
-    gone?;
+    removed?;
     let demo = Demo {
         format: "phaseline.demo/1",
         identical: true,
         dump_bytes,
-        took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        took_ms: elapsed_ms(begun),
         steps: story.steps.into_inner().unwrap_or_default(),
     };
     context.output.answer(&demo, || {
@@ -106,7 +112,7 @@ async fn on(story: &Story<'_>, quiet: &Context, server: Server) -> Result<usize,
     story.say(&format!("  {}", versions(&target, &dumper.binaries).await?));
     let dumped = tokio::select! {
         done = there_and_back(story, quiet, &target, &dumper) => done,
-        () = story.context.interrupt.asked() => Err(Failure::interrupted()),
+        () = story.context.interrupt.signalled() => Err(Failure::interrupted()),
     };
     drop(target);
     dumped
@@ -139,7 +145,7 @@ async fn there_and_back(
         "sample",
         "A sample database as the legacy planner has it: phases have a type, Planning or Execution.",
     );
-    let options = SampleArgs { projects: 25, assignments: 1_000, seed: 1 };
+    let options = SampleOptions { projects: 25, assignments: 1_000, seed: 1 };
     sample::make(context, target, &options).await?;
     let before = dumper.dump().await?;
     story.say(&format!(
@@ -149,26 +155,20 @@ async fn there_and_back(
 
     story.step("plan", "Reads only: what is odd about the data, what would be written, what it would cost.");
     let plan = plan::make(context, target, &PlanOptions::default()).await?;
-    story.say(&page::plan::page(&plan, &Around { rows: 2, ..Around::default() }));
+    story.say(&page::plan::page(&plan, &PlanContext { rows: 2, ..PlanContext::default() }));
 
     story.step(
         "migrate",
         "One transaction: every row becomes an event of the log, and the tables show timelines.",
     );
-    let migrate_args = MigrateArgs {
-        yes: true,
-        run: RunArgs {
-            plan: None,
-            backup: None,
-            lock_timeout: 60,
-            repair: false,
-            adopt_migrated: false,
-            shared: BoundaryArgs::default(),
-        },
-        reason: ReasonArgs { reason: Some("demo".to_owned()) },
+    let options = MigrateOptions {
+        plan: PlanOptions::default(),
+        expected_digest: plan.digest,
+        lock_timeout: LOCK_TIMEOUT,
+        operator: operator(&context.global, Some("demo")),
     };
-    let migrated = migrate::carry_out(context, target, &migrate_args, plan.digest).await?;
-    story.say(&migrate::done(&migrated));
+    let migrated = migrate::carry_out(context, target, &options).await?;
+    story.say(&page::migrate::page(&migrated));
 
     story.step(
         "verify",
@@ -177,17 +177,12 @@ async fn there_and_back(
     verified(story, context, target).await?;
 
     story.step("history", "The log knows who did what, when and why: here the timeline of one project.");
-    told(story, target).await?;
+    show_history(story, target).await?;
 
     story.step("rollback", "The old tables again, computed from the log alone; no copy of them was kept.");
-    let rollback_args = RollbackArgs {
-        yes: true,
-        dry_run: false,
-        accept_loss: None,
-        lock_timeout: 60,
-        reason: migrate_args.reason,
-    };
-    let done = rollback::carry_out(context, target, &rollback_args, None).await?;
+    let options =
+        RollbackOptions { lock_timeout: LOCK_TIMEOUT, operator: options.operator, accept_loss: None };
+    let done = rollback::carry_out(context, target, &options).await?;
     story.say(&page::rollback::done(&done));
 
     story.step("verify", "The runbook's four checks of the old shape, and every row against the log.");
@@ -230,7 +225,7 @@ async fn verified(story: &Story<'_>, context: &Context, target: &Target) -> Resu
 }
 
 /// The history of a project that has both phases.
-async fn told(story: &Story<'_>, target: &Target) -> Result<(), Failure> {
+async fn show_history(story: &Story<'_>, target: &Target) -> Result<(), Failure> {
     let mut connection = target.connect("demo").await?;
     let project: Uuid = sqlx::query_scalar(
         "SELECT project_id FROM public.project_phases GROUP BY project_id ORDER BY count(DISTINCT name) DESC, project_id LIMIT 1",
@@ -257,7 +252,7 @@ struct Story<'a> {
 
 impl Story<'_> {
     fn step(&self, name: &str, explanation: &str) {
-        let began_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let began_ms = elapsed_ms(self.begun);
         self.context
             .output
             .text(&format!("\n{BOLD}▶ {name}{BOLD:#}  {explanation}  {DIM}({}){DIM:#}\n", millis(began_ms)));

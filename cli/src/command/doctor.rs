@@ -37,7 +37,7 @@ pub(crate) struct DoctorArgs {
 
 pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
     let mut report = Report::new();
-    let target = match Target::find(&context.global).await {
+    let target = match Target::resolve(&context.global).await {
         Ok(target) => target,
         // A wrong URL is not the installation's fault.
         Err(failure) if failure.exit() == Exit::Usage => return Err(failure),

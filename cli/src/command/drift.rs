@@ -8,7 +8,7 @@ use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::page;
-use crate::report::drift::{RepairReport, Report, Told};
+use crate::report::drift::{RemediedFinding, RepairReport, Report};
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::ProjectId;
@@ -81,7 +81,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         Some(Whose::One(project)) => Some(project),
         _ => args.project,
     };
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("drift").await?;
     need_commands(&mut connection).await?;
     let watcher = context.watcher();
@@ -100,7 +100,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
     let mut report = Report {
         format: "phaseline.drift/1",
         project_id,
-        drift: findings.iter().map(told).collect(),
+        drift: findings.iter().map(with_remedy).collect(),
         repaired: None,
         left: findings.len() as u64,
         quarantine: quarantine(&log, project_id),
@@ -149,8 +149,8 @@ pub(super) async fn snapshot(
     connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
 }
 
-fn told(finding: &Finding) -> Told {
-    Told { finding: finding.clone(), cure: finding.cure() }
+fn with_remedy(finding: &Finding) -> RemediedFinding {
+    RemediedFinding { finding: finding.clone(), cure: finding.cure() }
 }
 
 /// The report after a repair: what was found of the projects that it left alone, and of the others what was set right
@@ -159,7 +159,7 @@ fn after(report: Report, first: &[Finding], projects: &[ProjectId], repaired: &R
     let alone: Vec<&Finding> =
         first.iter().filter(|finding| !projects.contains(&finding.project_id())).collect();
     let left = (alone.len() + repaired.left.len()) as u64;
-    let drift = repaired.findings.iter().chain(&repaired.left).chain(alone).map(told).collect();
+    let drift = repaired.findings.iter().chain(&repaired.left).chain(alone).map(with_remedy).collect();
     Report {
         drift,
         repaired: Some(RepairReport {

@@ -1,11 +1,11 @@
 //! `phaseline history`: who changed what, when and why.
 
-use super::moment::MomentArgs;
+use super::as_of::AsOfArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Streamed;
-use crate::page::figures::plural;
+use crate::page::format::plural;
 use crate::page::{self, Page};
 use crate::target::Target;
 use clap::Args;
@@ -34,7 +34,7 @@ pub(crate) struct HistoryArgs {
     #[arg(long, value_name = "ID")]
     phase: Option<PhaseId>,
     #[command(flatten)]
-    moment: MomentArgs,
+    moment: AsOfArgs,
 }
 
 const FORMAT: &str = "phaseline.history/1";
@@ -59,7 +59,7 @@ struct Ended {
 }
 
 pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("history").await?;
     if let Some(lines) = context.output.stream("phaseline.history.event/1") {
         return stream(&mut connection, args, lines).await;
@@ -133,7 +133,7 @@ fn nothing_about(args: &HistoryArgs) -> Failure {
 }
 
 /// The position up to which a log that is there is looked at.
-async fn moment(connection: &mut PgConnection, moment: &MomentArgs) -> Result<Option<i64>, Failure> {
+async fn moment(connection: &mut PgConnection, moment: &AsOfArgs) -> Result<Option<i64>, Failure> {
     if !schema::installed(connection).await? {
         return Err(StoreError::NotInstalled.into());
     }
@@ -144,7 +144,7 @@ async fn moment(connection: &mut PgConnection, moment: &MomentArgs) -> Result<Op
 pub(super) async fn recorded(
     connection: &mut PgConnection,
     project: ProjectId,
-    moment: &MomentArgs,
+    moment: &AsOfArgs,
 ) -> Result<(Option<i64>, Vec<RecordedTimeline>), Failure> {
     let position = self::moment(connection, moment).await?;
     let recorded = stream::whole_history(connection, project, position).await?;
@@ -159,7 +159,7 @@ async fn absent(
     connection: &mut PgConnection,
     project: ProjectId,
     position: Option<i64>,
-    moment: &MomentArgs,
+    moment: &AsOfArgs,
 ) -> Result<Failure, Failure> {
     if position.is_some() && !stream::whole_history(connection, project, None).await?.is_empty() {
         let message = format!("the log knew nothing of project {project} yet{}", moment.words());

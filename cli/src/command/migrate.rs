@@ -7,9 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::operator;
 use crate::options::ReasonArgs;
-use crate::page::figures::{count, millis};
-use crate::page::{self, Page, plan::Around};
-use crate::style::{BOLD, GOOD};
+use crate::page::{self, plan::PlanContext};
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::MigratorError;
@@ -51,7 +49,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
     if let Some(file) = &args.run.backup {
         backup::refuse_existing(file)?;
     }
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut expected = args.run.plan.clone();
     // Without a question and a backup the migration's own plan is enough; a second one would only cost time.
     if ask || args.run.backup.is_some() {
@@ -64,7 +62,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
         }
         if !plan.already_migrated() {
             if ask {
-                let around = Around { place: Some(target.url().place()), ..Around::default() };
+                let around = PlanContext { place: Some(target.url().place()), ..PlanContext::default() };
                 context.output.beside(&page::plan::page(&plan, &around));
                 if !context.ask("Migrate now?").await {
                     return Err(declined());
@@ -80,8 +78,14 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
         // An unreachable database is told apart from a connection that broke later.
         drop(target.connect("migrate").await?);
     }
-    let migrated = carry_out(context, &target, args, expected).await?;
-    context.output.answer(&migrated, || done(&migrated));
+    let options = MigrateOptions {
+        plan: args.run.options(None),
+        expected_digest: expected,
+        lock_timeout: Duration::from_secs(args.run.lock_timeout),
+        operator: operator(&context.global, args.reason.reason.as_deref()),
+    };
+    let migrated = carry_out(context, &target, &options).await?;
+    context.output.answer(&migrated, || page::migrate::page(&migrated));
     Ok(Exit::Done)
 }
 
@@ -90,43 +94,15 @@ pub(super) fn declined() -> Failure {
     Failure::new(Exit::Interrupted, "declined", "not confirmed; nothing was written")
 }
 
+/// Migrates with progress; a first signal stops the run at its next safe point.
 pub(super) async fn carry_out(
     context: &Context,
     target: &Target,
-    args: &MigrateArgs,
-    expected_digest: Option<String>,
+    options: &MigrateOptions,
 ) -> Result<Migrated, Failure> {
-    let options = MigrateOptions {
-        plan: args.run.options(None),
-        expected_digest,
-        lock_timeout: Duration::from_secs(args.run.lock_timeout),
-        operator: operator(&context.global, args.reason.reason.as_deref()),
-    };
     context.interrupt.stop_gracefully();
     let watcher = context.watcher();
-    let migrated = migrate(target.database(), &options, &watcher).await?;
+    let migrated = migrate(target.database(), options, &watcher).await?;
     watcher.finish();
     Ok(migrated)
-}
-
-/// What was done, in words.
-pub(super) fn done(migrated: &Migrated) -> String {
-    if migrated.already {
-        return page::plan::page(&migrated.plan, &Around::default());
-    }
-    let counts = &migrated.plan.counts;
-    let mut page = Page::default();
-    page.entry("projects", count(counts.projects));
-    page.entry("phases", count(counts.phases));
-    page.entry("assignments", count(counts.assignments));
-    page.entry("log's position", count(migrated.position.unsigned_abs()));
-    if let Some(run) = migrated.run {
-        page.entry("run", run);
-    }
-    page.entry(
-        "took",
-        format_args!("{}, tables locked {}", millis(migrated.took_ms), millis(migrated.locked_ms)),
-    );
-    page.gap().line(format_args!("{GOOD}MIGRATED{GOOD:#}. Next: {BOLD}phaseline verify{BOLD:#}"));
-    page.into_text()
 }

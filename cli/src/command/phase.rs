@@ -1,7 +1,7 @@
 //! `phaseline phase`: commands about one phase.
 
+use super::run_command::execute;
 use super::timeline::need_log;
-use super::timeline_command::execute;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -240,7 +240,7 @@ enum About {
 }
 
 pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("command").await?;
     need_log(&mut connection).await?;
     let (about, command, reason) = args.action.parts();

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Rows;
-use crate::page::{self, plan::Around};
+use crate::page::{self, plan::PlanContext};
 use crate::target::{Target, quoted};
 use clap::{Args, ValueEnum};
 use phaseline_domain::legacy::Boundary;
@@ -41,12 +41,12 @@ pub(crate) struct RunArgs {
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(crate) struct BoundaryArgs {
     /// Where the phases of a project meet that the log does not know yet; the plan says what each re-books
-    #[arg(long, value_enum, value_name = "WHERE", default_value_t = Where::Midpoint)]
-    boundary: Where,
+    #[arg(long, value_enum, value_name = "WHERE", default_value_t = BoundaryArg::Midpoint)]
+    boundary: BoundaryArg,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Where {
+enum BoundaryArg {
     /// As evenly as whole days allow, as the planner's own migration does
     #[default]
     Midpoint,
@@ -58,16 +58,16 @@ impl BoundaryArgs {
     /// The boundary asked for.
     pub(crate) fn boundary(self) -> Boundary {
         match self.boundary {
-            Where::Midpoint => Boundary::Midpoint,
-            Where::Fit => Boundary::Fit,
+            BoundaryArg::Midpoint => Boundary::Midpoint,
+            BoundaryArg::Fit => Boundary::Fit,
         }
     }
 
     /// The flag that asks for it, after a space; nothing for the default.
     pub(crate) fn flag(self) -> &'static str {
         match self.boundary {
-            Where::Midpoint => "",
-            Where::Fit => " --boundary fit",
+            BoundaryArg::Midpoint => "",
+            BoundaryArg::Fit => " --boundary fit",
         }
     }
 }
@@ -122,7 +122,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     if let Some(file) = &args.run.backup {
         backup::refuse_existing(file)?;
     }
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let options = args.run.options(args.role.clone());
     let plan = make(context, &target, &options).await?;
     if let Some(expected) = &args.run.plan {
@@ -130,7 +130,10 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     }
     context.output.answer_rows(&plan, &ROWS, || {
         let next = next(&target, &plan, &args.run);
-        page::plan::page(&plan, &Around { place: Some(target.url().place()), next, ..Around::default() })
+        page::plan::page(
+            &plan,
+            &PlanContext { place: Some(target.url().place()), next, ..PlanContext::default() },
+        )
     });
     Ok(if plan.ready { Exit::Done } else { Exit::NotMigratable })
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// Show events that cannot be read, and leave them out for good
 ///
 /// An event of an unknown type or schema version, or with a payload or metadata that cannot be read, puts its timeline into
-/// quarantine: commands on it are refused, and nothing is said of its rows. All other timelines go on.
+/// quarantine: commands on it are refused, and its rows are not checked. All other timelines go on.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -63,17 +63,13 @@ struct SkipArgs {
     #[arg(long)]
     all: bool,
     /// Why; it stands in the log beside who and when
-    #[arg(long, value_name = "TEXT", value_parser = said)]
+    #[arg(long, value_name = "TEXT", value_parser = non_empty)]
     reason: String,
 }
 
-/// A reason that says something.
-fn said(reason: &str) -> Result<String, String> {
-    if reason.trim().is_empty() {
-        Err("a reason must say something".to_owned())
-    } else {
-        Ok(reason.to_owned())
-    }
+/// Parses a reason.
+fn non_empty(reason: &str) -> Result<String, String> {
+    if reason.trim().is_empty() { Err("the reason is empty".to_owned()) } else { Ok(reason.to_owned()) }
 }
 
 /// The rows of a list.
@@ -83,7 +79,7 @@ const ROWS: [Rows; 2] = [
 ];
 
 pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("quarantine").await?;
     match &args.action {
         Action::List(ListArgs {}) => {

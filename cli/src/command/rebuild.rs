@@ -7,14 +7,14 @@ use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::page;
-use crate::report::rebuild::Report;
+use crate::report::{elapsed_ms, rebuild::Report};
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::adopt::need_commands;
 use phaseline_projections::rebuild::{RebuildOptions, rebuild};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// More connections than this are a mistake in typing rather than a wish.
 const MOST_JOBS: u16 = 64;
@@ -59,7 +59,7 @@ const ROWS: [Rows; 2] =
     [Rows::of("differences", "phaseline.rebuild.difference/1"), Rows::of("left", "phaseline.rebuild.left/1")];
 
 pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("rebuild").await?;
     need_commands(&mut connection).await?;
     let jobs = if args.project.is_some() { 1 } else { args.jobs.unwrap_or_else(cores) };
@@ -89,14 +89,10 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
         project_id: args.project,
         jobs,
         rebuilt,
-        took_ms: millis(begun.elapsed()),
+        took_ms: elapsed_ms(begun),
     };
     context.output.answer_rows(&report, &ROWS, || page::rebuild::page(&report));
     Ok(if report.rebuilt.is_right() { Exit::Done } else { Exit::VerificationFailed })
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn cores() -> u16 {

@@ -14,12 +14,12 @@ use super::plan::BoundaryArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::page::{self, figures::bytes};
-use crate::report::rehearse::{self as report, Rehearsal};
+use crate::page::{self, format::bytes};
+use crate::report::{elapsed_ms, rehearse::Rehearsal};
 use crate::style::BAD;
 use crate::target::Target;
 use clap::{Args, ValueEnum};
-use copy::{Admin, Copy, Left};
+use copy::{Admin, Copy, CopyOutcome};
 pub(super) use leftovers::leftovers;
 use phaseline_migrator::plan::PlanOptions;
 use programs::Programs;
@@ -52,8 +52,8 @@ Examples:
   phaseline rehearse --json | jq '.steps[] | {name, took_ms, locked_ms}'")]
 pub(crate) struct RehearseArgs {
     /// How to copy the database
-    #[arg(long, value_enum, default_value_t = Way::Auto)]
-    method: Way,
+    #[arg(long, value_enum, default_value_t = CopyMethod::Auto)]
+    method: CopyMethod,
     /// Keep the copy, if it got so far; its name is said
     #[arg(long)]
     keep: bool,
@@ -79,7 +79,7 @@ impl RehearseArgs {
 
 /// How the database may be copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Way {
+pub(crate) enum CopyMethod {
     /// As a template; if that cannot be, by a dump
     Auto,
     /// CREATE DATABASE … TEMPLATE: nobody may be connected
@@ -89,14 +89,14 @@ pub(crate) enum Way {
 }
 
 pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let admin = Admin::of(&target).await?;
     if let Some(name) = &args.drop {
         return leftovers::drop(context, &admin, name).await;
     }
     let begun = Instant::now();
-    let source = source::look(context, &target, &admin, &args.plan_options()).await?;
-    let programs = Programs::find(&target, source.server_version)?;
+    let source = source::inspect(context, &target, &admin, &args.plan_options()).await?;
+    let programs = Programs::locate(&target, source.server_version)?;
     let leftovers = leftovers::leftovers(&mut admin.connect().await?, target.program()).await?;
     let leftovers: Vec<String> =
         leftovers.into_iter().map(|(copy, remedy)| format!("{copy}; to drop it: {remedy}")).collect();
@@ -120,12 +120,12 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
     let steps = Steps { context, source: &source, target: &target, programs: &programs, copy: &copy, args };
     let went = tokio::select! {
         biased;
-        () = context.interrupt.asked() => Err(Failure::interrupted()),
+        () = context.interrupt.signalled() => Err(Failure::interrupted()),
         went = steps.go(&mut report, copying) => went,
     };
     let dropping = Instant::now();
     let left = copy.end(args.keep && report.whole()).await;
-    if matches!(left, Left::Dropped) {
+    if matches!(left, CopyOutcome::Dropped) {
         report.notes.extend(roles::drop_new(&admin, &source.roles).await);
         report.step("drop", dropping, None);
     }
@@ -142,23 +142,25 @@ fn answer(
     program: &str,
     copy: &Copy,
     mut report: Rehearsal,
-    left: &Left,
+    left: &CopyOutcome,
     begun: Instant,
 ) -> Exit {
-    (report.kept, report.dropped) = (matches!(left, Left::Kept), matches!(left, Left::Dropped));
+    (report.kept, report.dropped) = (matches!(left, CopyOutcome::Kept), matches!(left, CopyOutcome::Dropped));
     match left {
-        Left::Dropped => {}
-        Left::Kept => report.notes.push(format!("the copy is kept; to drop it: {}", copy.how_to_drop())),
-        Left::Stuck(error) => report.notes.push(stuck(copy, error)),
+        CopyOutcome::Dropped => {}
+        CopyOutcome::Kept => {
+            report.notes.push(format!("the copy is kept; to drop it: {}", copy.how_to_drop()))
+        }
+        CopyOutcome::Stuck(error) => report.notes.push(stuck(copy, error)),
     }
     report.passed = report.failed.is_none();
-    report.took_ms = report::millis(begun.elapsed());
+    report.took_ms = elapsed_ms(begun);
     let flags = format!("{}{}", if args.repair { " --repair" } else { "" }, args.shared.flag());
     context.output.answer(&report, || page::rehearse::page(&report, program, &flags));
     if report.failed.is_some() {
         return Exit::VerificationFailed;
     }
-    if let Left::Stuck(error) = left {
+    if let CopyOutcome::Stuck(error) = left {
         context.output.beside(&format!("{BAD}error{BAD:#}: {}", stuck(copy, error)));
         return Exit::Unexpected;
     }
@@ -166,7 +168,7 @@ fn answer(
 }
 
 /// Where it happened, and what became of the copy.
-fn whereabouts(source: &Source, copy: &Copy, report: &Rehearsal, left: &Left) -> Vec<String> {
+fn whereabouts(source: &Source, copy: &Copy, report: &Rehearsal, left: &CopyOutcome) -> Vec<String> {
     let after = report.steps.iter().rev().map(|step| step.name).find(|name| *name != "drop");
     let after = after.map_or_else(String::new, |step| format!(" after the step {step:?}"));
     let mut words = vec![format!(
@@ -175,9 +177,9 @@ fn whereabouts(source: &Source, copy: &Copy, report: &Rehearsal, left: &Left) ->
         source.name
     )];
     words.push(match left {
-        Left::Dropped => "the copy was dropped".to_owned(),
-        Left::Kept => format!("the copy is kept; to drop it: {}", copy.how_to_drop()),
-        Left::Stuck(error) => stuck(copy, error),
+        CopyOutcome::Dropped => "the copy was dropped".to_owned(),
+        CopyOutcome::Kept => format!("the copy is kept; to drop it: {}", copy.how_to_drop()),
+        CopyOutcome::Stuck(error) => stuck(copy, error),
     });
     words
 }

@@ -56,7 +56,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         return Err(Failure::usage("there is no terminal to ask on, so --yes is needed to roll back")
             .remedy("Look at `phaseline rollback --dry-run` first, then run: phaseline rollback --yes"));
     }
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("rollback").await?;
     let mut accepted = args.accept_loss.clone();
     if ask || args.dry_run {
@@ -86,27 +86,27 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         }
     }
     drop(connection);
-    let done = carry_out(context, &target, args, accepted).await?;
+    let options = RollbackOptions {
+        lock_timeout: Duration::from_secs(args.lock_timeout),
+        operator: operator(&context.global, args.reason.reason.as_deref()),
+        accept_loss: accepted,
+    };
+    let done = carry_out(context, &target, &options).await?;
     context.output.answer_rows(&done, &ROWS, || {
         if done.plan.already { page::rollback::page(&done.plan) } else { page::rollback::done(&done) }
     });
     Ok(Exit::Done)
 }
 
+/// Rolls back with progress; a first signal stops the run at its next safe point.
 pub(super) async fn carry_out(
     context: &Context,
     target: &Target,
-    args: &RollbackArgs,
-    accept_loss: Option<String>,
+    options: &RollbackOptions,
 ) -> Result<RolledBack, Failure> {
-    let options = RollbackOptions {
-        lock_timeout: Duration::from_secs(args.lock_timeout),
-        operator: operator(&context.global, args.reason.reason.as_deref()),
-        accept_loss,
-    };
     context.interrupt.stop_gracefully();
     let watcher = context.watcher();
-    let done = rollback::rollback(target.database(), &options, &watcher).await?;
+    let done = rollback::rollback(target.database(), options, &watcher).await?;
     watcher.finish();
     Ok(done)
 }

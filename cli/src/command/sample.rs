@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::page::Page;
-use crate::page::figures::count;
+use crate::page::format::count;
 use crate::style::{BOLD, GOOD};
 use crate::target::Target;
 use clap::Args;
@@ -62,8 +62,9 @@ impl Sample {
 }
 
 pub(crate) async fn run(context: &Context, args: &SampleArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
-    let sample = make(context, &target, args).await?;
+    let target = Target::resolve(&context.global).await?;
+    let options = SampleOptions { projects: args.projects, assignments: args.assignments, seed: args.seed };
+    let sample = make(context, &target, &options).await?;
     context.output.answer(&sample, || {
         let mut page = Page::default();
         page.entry("projects", count(sample.projects));
@@ -76,7 +77,11 @@ pub(crate) async fn run(context: &Context, args: &SampleArgs) -> Result<Exit, Fa
     Ok(Exit::Done)
 }
 
-pub(super) async fn make(context: &Context, target: &Target, args: &SampleArgs) -> Result<Sample, Failure> {
+pub(super) async fn make(
+    context: &Context,
+    target: &Target,
+    options: &SampleOptions,
+) -> Result<Sample, Failure> {
     let mut connection = target.connect("sample").await?;
     // Its SQL relies on the settings of a plain session.
     sqlx::raw_sql("RESET search_path; RESET max_parallel_workers_per_gather")
@@ -84,8 +89,7 @@ pub(super) async fn make(context: &Context, target: &Target, args: &SampleArgs) 
         .await?;
     let watcher = context.watcher();
     watcher.step("making a sample legacy database", None);
-    let options = SampleOptions { projects: args.projects, assignments: args.assignments, seed: args.seed };
-    let counts = create(&mut connection, &options).await?;
+    let counts = create(&mut connection, options).await?;
     watcher.finish();
-    Ok(Sample::new(args.seed, counts))
+    Ok(Sample::new(options.seed, counts))
 }

@@ -48,12 +48,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How the log looks.
 pub(crate) fn log_style(global: &GlobalArgs, args: &ServeArgs) -> Result<Style, Failure> {
-    let format = Config::find(global, &args.service)?.log_format()?;
+    let format = Config::resolve(global, &args.service)?.log_format()?;
     Ok(Style { format, tells_all: true })
 }
 
 pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Failure> {
-    let config = Config::find(&context.global, &args.service)?;
+    let config = Config::resolve(&context.global, &args.service)?;
     let mut settings = config.settings()?;
     settings.allow_superuser = context.global.allow_superuser;
     leave_files(&mut settings);
@@ -73,7 +73,7 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
     let pool = pool::connect(target.url().options().clone(), &settings);
     let interrupt = context.interrupt.clone();
     let stop = async move {
-        interrupt.asked().await;
+        interrupt.signalled().await;
         tracing::info!("stopping: requests that are under way are finished");
     };
     server::serve(listener, pool, settings, stop).await;
@@ -141,7 +141,7 @@ async fn target(context: &Context, config: &Config) -> Result<Target, Failure> {
             let target = Target::of_url(text, &format!("{}: database_url", path.display()))?;
             Ok(target.allowing_superuser(context.global.allow_superuser))
         }
-        _ => Target::find(&context.global).await,
+        _ => Target::resolve(&context.global).await,
     }
 }
 

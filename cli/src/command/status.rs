@@ -21,7 +21,7 @@ Examples:
 pub(crate) struct StatusArgs {}
 
 pub(crate) async fn run(context: &Context, _: &StatusArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("status").await?;
     let status = status(&mut connection).await?;
     context.output.answer_rows(&status, &[ROWS], || page::status::page(&status));

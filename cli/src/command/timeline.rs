@@ -1,8 +1,8 @@
 //! `phaseline timeline`: a project's timeline as a whole.
 
+use super::as_of::AsOfArgs;
 use super::history::recorded;
-use super::moment::MomentArgs;
-use super::timeline_command::execute;
+use super::run_command::execute;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -49,7 +49,7 @@ struct ShowArgs {
     /// The project's id
     project: ProjectId,
     #[command(flatten)]
-    moment: MomentArgs,
+    moment: AsOfArgs,
 }
 
 /// Open the timeline of a project that has none: one "Default Phase" over its dates
@@ -87,7 +87,7 @@ struct RescheduleArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: &TimelineArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     match &args.action {
         Action::Show(args) => show(context, &target, args).await,
         Action::Open(args) => open(context, &target, args).await,

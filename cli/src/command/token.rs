@@ -80,7 +80,7 @@ pub(crate) fn run(context: &Context, args: &TokenArgs) -> Result<Exit, Failure> 
         issuer: args.issuer.clone(),
     };
     let told = ServiceArgs::of_secret(args.file.clone(), args.jwt_secret_file.clone());
-    let Some((secret, value)) = Config::find(&context.global, &told)?.secret()? else {
+    let Some((secret, value)) = Config::resolve(&context.global, &told)?.secret()? else {
         return Err(Failure::usage("there is no secret to sign with").remedy(
             "Set PHASELINE_JWT_SECRET to that of the service, or name its file: --jwt-secret-file FILE",
         ));

@@ -22,7 +22,7 @@ pub(super) fn read(path: &Path) -> Result<HashMap<&'static str, String>, Failure
     for (name, value) in table.get_ref() {
         let line = at(name.span().start);
         let name = name.get_ref().as_ref();
-        let Some(key) = key::find(name) else {
+        let Some(key) = key::by_name(name) else {
             return Err(wrong(format!("line {line}: there is no setting {name:?}")).remedy(known()));
         };
         if key.secret {

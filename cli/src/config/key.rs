@@ -43,6 +43,6 @@ pub(crate) const KEYS: [Key; 21] = [
 ];
 
 /// The one of this name.
-pub(super) fn find(name: &str) -> Option<&'static Key> {
+pub(super) fn by_name(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }

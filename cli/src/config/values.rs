@@ -84,7 +84,7 @@ pub(crate) enum LogFormat {
 
 impl Config {
     /// Takes the values from where they are. None is read yet, but the file must be one that is understood.
-    pub(crate) fn find(global: &GlobalArgs, args: &ServiceArgs) -> Result<Self, Failure> {
+    pub(crate) fn resolve(global: &GlobalArgs, args: &ServiceArgs) -> Result<Self, Failure> {
         let named = args.file.file.clone().or_else(|| variable(FILE_VARIABLE).map(PathBuf::from));
         let in_file = named.as_deref().map(file::read).transpose()?.unwrap_or_default();
         let values = KEYS.iter().map(|key| {
@@ -153,7 +153,7 @@ impl Config {
     pub(crate) fn get(&self, name: &str) -> Value {
         let found = self.values.iter().find(|value| value.key.name == name).cloned();
         found.unwrap_or(Value {
-            key: key::find(name).unwrap_or(&KEYS[0]),
+            key: key::by_name(name).unwrap_or(&KEYS[0]),
             text: None,
             origin: Origin::Default,
         })

@@ -29,7 +29,7 @@ impl Failure {
                 other => Self::unexpected(other.to_string()),
             };
         };
-        let text = told(error);
+        let text = message_of(error);
         let code = database.code().unwrap_or_default();
         let failure = match &*code {
             "42501" => Self::refused("missing_privilege", text).remedy(
@@ -82,13 +82,13 @@ impl Failure {
             "57P03" => ("starting_up", "The server is starting up or shutting down; try again."),
             _ => ("no_database", "Check that the server runs and is reachable there, and the URL."),
         };
-        let message = format!("cannot connect to {place}: {}", told(error));
+        let message = format!("cannot connect to {place}: {}", message_of(error));
         Self::new(Exit::NoDatabase, name, message).remedy(remedy)
     }
 }
 
 /// What the error says: of one of PostgreSQL's, the message with detail and hint.
-fn told(error: &sqlx::Error) -> String {
+fn message_of(error: &sqlx::Error) -> String {
     let Some(database) = error.as_database_error() else { return error.to_string() };
     let mut text = database.message().to_owned();
     if let Some(postgres) = database.try_downcast_ref::<PgDatabaseError>() {

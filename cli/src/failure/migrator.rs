@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::exit::Exit;
 use crate::page;
-use crate::page::plan::Around;
+use crate::page::plan::PlanContext;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::definition::DefinitionError;
 use phaseline_migrator::sample::SampleError;
@@ -19,7 +19,7 @@ impl From<MigratorError> for Failure {
             }
             MigratorError::Refused(plan) => Self::refused("not_migratable", text)
                 .remedy("See each anomaly's remedy in the plan, then run: phaseline plan")
-                .plan(&plan, page::plan::page(&plan, &Around::default())),
+                .plan(&plan, page::plan::page(&plan, &PlanContext::default())),
             MigratorError::RollbackRefused(plan) => Self::refused("rollback_refused", text)
                 .remedy("See what is in the way in the plan, then run: phaseline rollback --dry-run")
                 .plan(&plan, page::rollback::page(&plan)),

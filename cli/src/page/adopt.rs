@@ -1,6 +1,6 @@
 //! What was adopted.
 
-use super::figures::{count, plural};
+use super::format::{count, plural};
 use super::{Page, quarantine};
 use crate::report::adopt::Adoption;
 use crate::style::{BAD, BOLD, GOOD};

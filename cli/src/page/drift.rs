@@ -1,6 +1,6 @@
 //! Drift, finding by finding, under what cures it.
 
-use super::figures::{count, plural};
+use super::format::{count, plural};
 use super::{Page, clean, quarantine};
 use crate::report::drift::Report;
 use crate::style::{BAD, BOLD, GOOD};

@@ -1,6 +1,6 @@
 //! The history of a timeline, event by event.
 
-use super::figures::moment;
+use super::format::moment;
 use super::{Page, clean};
 use crate::style::{BOLD, DIM};
 use phaseline_projections::HistoryEntry;

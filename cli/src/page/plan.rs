@@ -2,7 +2,7 @@
 
 mod boundary;
 
-use super::figures::{bytes, count, money, span};
+use super::format::{bytes, count, money, span};
 use super::{Page, clean};
 use crate::style::{BAD, BOLD, DIM, GOOD, NOTE};
 use phaseline_migrator::anomaly::Anomaly;
@@ -14,7 +14,7 @@ pub(super) const ROWS_SHOWN: usize = 10;
 
 /// What is said around a plan.
 #[derive(Clone, Debug)]
-pub(crate) struct Around {
+pub(crate) struct PlanContext {
     /// The database that it is about.
     pub(crate) place: Option<String>,
     /// The command that carries it out.
@@ -23,17 +23,17 @@ pub(crate) struct Around {
     pub(crate) rows: usize,
 }
 
-impl Default for Around {
+impl Default for PlanContext {
     fn default() -> Self {
         Self { place: None, next: None, rows: ROWS_SHOWN }
     }
 }
 
 /// The plan as text.
-pub(crate) fn page(plan: &Plan, around: &Around) -> String {
+pub(crate) fn page(plan: &Plan, context: &PlanContext) -> String {
     let mut page = Page::default();
     page.line(verdict(plan)).gap();
-    if let Some(place) = &around.place {
+    if let Some(place) = &context.place {
         page.entry("plan for", clean(place));
     }
     let revision =
@@ -48,10 +48,10 @@ pub(crate) fn page(plan: &Plan, around: &Around) -> String {
         figures(&mut page, plan);
     }
     if let Some(boundaries) = &plan.boundary {
-        boundary::boundaries(&mut page, boundaries, around.rows);
+        boundary::boundaries(&mut page, boundaries, context.rows);
     }
-    changed_projects(&mut page, plan, around.rows);
-    anomalies(&mut page, plan, around.rows);
+    changed_projects(&mut page, plan, context.rows);
+    anomalies(&mut page, plan, context.rows);
     page.heading("Privileges");
     if plan.missing_privileges.is_empty() {
         page.line(if plan.digest.is_some() { "  nothing is missing" } else { "  not looked at, see above" });
@@ -68,7 +68,7 @@ pub(crate) fn page(plan: &Plan, around: &Around) -> String {
     if let Some(digest) = &plan.digest {
         page.gap().entry("digest", digest);
     }
-    match &around.next {
+    match &context.next {
         Some(next) if plan.ready => page.entry("next", format_args!("{BOLD}{next}{BOLD:#}")),
         _ if !plan.ready => page.entry("next", "remedy what is refused or missing above, then plan again"),
         _ => &mut page,

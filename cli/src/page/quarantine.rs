@@ -1,6 +1,6 @@
 //! Events that cannot be read, and the way out.
 
-use super::figures::{count, moment, plural};
+use super::format::{count, moment, plural};
 use super::{Page, clean};
 use crate::report::quarantine::Skipped;
 use crate::style::{BAD, BOLD, GOOD};

@@ -1,6 +1,6 @@
 //! What a rebuild found and did.
 
-use super::figures::{count, millis, plural};
+use super::format::{count, millis, plural};
 use super::{Page, clean, quarantine};
 use crate::report::rebuild::Report;
 use crate::style::{BAD, GOOD};

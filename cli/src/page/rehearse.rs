@@ -1,8 +1,8 @@
 //! What a rehearsal found, for an operator who decides about the real run.
 
-use super::figures::{bytes, millis};
+use super::format::{bytes, millis};
 use super::{Page, clean, verify};
-use crate::report::rehearse::{Difference, Failed, First, Method, Rehearsal};
+use crate::report::rehearse::{Difference, Direction, Failed, Method, Rehearsal};
 use crate::style::{BAD, BOLD, GOOD};
 
 /// The report as text, the verdict first and last; `program` begins the command that comes next.
@@ -66,8 +66,8 @@ pub(crate) fn page(report: &Rehearsal, program: &str, flags: &str) -> String {
 
 fn verdict(report: &Rehearsal) -> String {
     let way = match report.first {
-        First::Migrate => "there and back",
-        First::Rollback => "back and there again",
+        Direction::Migrate => "there and back",
+        Direction::Rollback => "back and there again",
     };
     match report.failed {
         None => format!("{GOOD}REHEARSED{GOOD:#}: {way} on a copy, and every byte is what it was"),

@@ -1,6 +1,6 @@
 //! What a rollback would do or has done.
 
-use super::figures::{count, millis, moment, plural};
+use super::format::{count, millis, moment, plural};
 use super::plan::{ROWS_SHOWN, anomaly};
 use super::{Page, clean};
 use crate::style::{BAD, BOLD, DIM, GOOD};

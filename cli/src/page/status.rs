@@ -1,6 +1,6 @@
 //! Where a database stands.
 
-use super::figures::{count, moment};
+use super::format::{count, moment};
 use super::{Page, clean};
 use crate::style::{BAD, DIM, NOTE};
 use phaseline_migrator::status::{RunStatus, Status};

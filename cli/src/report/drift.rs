@@ -12,7 +12,7 @@ pub(crate) struct Report {
     /// The project looked at; none for all.
     pub(crate) project_id: Option<ProjectId>,
     /// What was found.
-    pub(crate) drift: Vec<Told>,
+    pub(crate) drift: Vec<RemediedFinding>,
     /// What was repaired; none if that was not asked for.
     pub(crate) repaired: Option<RepairReport>,
     /// What is left.
@@ -23,7 +23,7 @@ pub(crate) struct Report {
 
 /// A finding, and what cures it.
 #[derive(Clone, Serialize)]
-pub(crate) struct Told {
+pub(crate) struct RemediedFinding {
     #[serde(flatten)]
     pub(crate) finding: Finding,
     pub(crate) cure: Cure,

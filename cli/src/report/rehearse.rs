@@ -1,8 +1,9 @@
 //! What a rehearsal found: `phaseline.rehearse/1`.
 
+use super::elapsed_ms;
 use phaseline_migrator::verify::Verification;
 use serde::Serialize;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The report; it fills while the rehearsal goes on.
 #[derive(Serialize)]
@@ -15,7 +16,7 @@ pub(crate) struct Rehearsal {
     /// The database that was rehearsed for.
     pub(crate) database: String,
     /// Which way was first.
-    pub(crate) first: First,
+    pub(crate) first: Direction,
     /// The plan's digest, if the database is to be migrated and the copy has the same.
     pub(crate) digest: Option<String>,
     pub(crate) method: Method,
@@ -60,7 +61,7 @@ pub(crate) enum Failed {
 /// Which way is first: the one that the database has before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum First {
+pub(crate) enum Direction {
     Migrate,
     Rollback,
 }
@@ -95,7 +96,7 @@ pub(crate) struct Difference {
 
 impl Rehearsal {
     /// An empty report on a copy of `database`, which has so many `bytes`.
-    pub(crate) fn of(database: &str, bytes: u64, first: First, copy: &str, method: Method) -> Self {
+    pub(crate) fn of(database: &str, bytes: u64, first: Direction, copy: &str, method: Method) -> Self {
         Self {
             format: "phaseline.rehearse/1",
             passed: false,
@@ -125,15 +126,11 @@ impl Rehearsal {
 
     /// Notes down a step that is done.
     pub(crate) fn step(&mut self, name: &'static str, begun: Instant, locked_ms: Option<u64>) {
-        self.steps.push(Step { name, took_ms: millis(begun.elapsed()), locked_ms });
+        self.steps.push(Step { name, took_ms: elapsed_ms(begun), locked_ms });
     }
 
     /// Whether the copy is a whole one.
     pub(crate) fn whole(&self) -> bool {
         self.copy_bytes.is_some()
     }
-}
-
-pub(crate) fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -76,7 +76,8 @@ fn a_demo_without_postgresql_ends_with_9_and_leaves_nothing() {
     let folder = folder();
     let mut command = demo(folder.path(), &[]);
     command.env(phaseline_embedded::BINDIR_VARIABLE, folder.path());
-    Ran::of(command.output().unwrap()).ends_with(9);
+    let ran = Ran::of(command.output().unwrap()).ends_with(9);
+    assert!(!ran.stdout.contains("has stopped"), "no server was started: {}", ran.stdout);
     assert!(nothing_left(folder.path()));
 }
 

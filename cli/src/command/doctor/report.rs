@@ -1,6 +1,6 @@
 //! What the doctor found, line by line.
 
-use crate::page::figures::plural;
+use crate::page::format::plural;
 use crate::page::{Page, clean};
 use crate::style::{BAD, GOOD, NOTE};
 use serde::Serialize;

@@ -3,11 +3,11 @@
 use super::leftovers::mark;
 use super::source::Source;
 use super::sql::{identifier, literal};
-use super::{Way, settings};
+use super::{CopyMethod, settings};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::page::figures::bytes;
+use crate::page::format::bytes;
 use crate::report::rehearse::Method;
 use crate::target::Target;
 use phaseline_migrator::progress::Progress;
@@ -58,7 +58,7 @@ pub(super) struct Copy {
 
 /// What became of it.
 #[derive(Debug)]
-pub(super) enum Left {
+pub(super) enum CopyOutcome {
     Dropped,
     Kept,
     Stuck(Failure),
@@ -70,7 +70,7 @@ pub(super) async fn make(
     target: &Target,
     admin: &Admin,
     source: &Source,
-    way: Way,
+    way: CopyMethod,
 ) -> Result<(Copy, Method, Option<String>), Failure> {
     let mut connection = admin.connect().await?;
     let name = free_name(&source.name);
@@ -82,13 +82,13 @@ pub(super) async fn make(
         program: target.program().to_owned(),
     };
     let mut why = None;
-    if way != Way::Dump {
+    if way != CopyMethod::Dump {
         match as_template(context, admin, &mut connection, source, &name).await {
             Ok(()) => {
                 let oid = oid_of(&mut connection, &name).await.ok().flatten();
                 return Ok((made(oid), Method::Template, None));
             }
-            Err(refusal) if way == Way::Auto && refusal.may_dump => {
+            Err(refusal) if way == CopyMethod::Auto && refusal.may_dump => {
                 why = Some(format!("copied by a dump, since {}", refusal.failure.message()));
             }
             Err(refusal) => return Err(refusal.failure),
@@ -188,7 +188,7 @@ async fn as_template(
         tokio::pin!(creating);
         tokio::select! {
             created = &mut creating => created,
-            () = context.interrupt.asked() => {
+            () = context.interrupt.signalled() => {
                 // Dropped, the connection would leave the server at work. Asked, it stops and tidies up.
                 if let Ok(mut other) = admin.connect().await {
                     let _ = sqlx::query("SELECT pg_catalog.pg_cancel_backend($1)").bind(process).execute(&mut other).await;
@@ -329,15 +329,15 @@ impl Copy {
     }
 
     /// Drops it, or not.
-    pub(super) async fn end(&self, keep: bool) -> Left {
+    pub(super) async fn end(&self, keep: bool) -> CopyOutcome {
         if keep {
-            return Left::Kept;
+            return CopyOutcome::Kept;
         }
         let mut tries = 1;
         loop {
             match self.remove().await {
-                Ok(()) => return Left::Dropped,
-                Err(failure) if tries == TRIES => return Left::Stuck(failure),
+                Ok(()) => return CopyOutcome::Dropped,
+                Err(failure) if tries == TRIES => return CopyOutcome::Stuck(failure),
                 Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
             }
             tries += 1;

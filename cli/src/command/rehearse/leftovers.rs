@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::operator;
-use crate::page::figures::{bytes, moment};
+use crate::page::format::{bytes, moment};
 use crate::style::GOOD;
 use crate::target::quoted;
 use chrono::Utc;

@@ -15,7 +15,7 @@ pub(super) struct Programs {
 
 impl Programs {
     /// Those that can read the server.
-    pub(super) fn find(target: &Target, server_version: u32) -> Result<Self, Failure> {
+    pub(super) fn locate(target: &Target, server_version: u32) -> Result<Self, Failure> {
         let binaries = target.binaries(server_version)?;
         for name in ["pg_dump", "pg_restore"] {
             let program = binaries.program(name);

@@ -5,7 +5,7 @@ use super::roles;
 use crate::command::rollback;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::report::rehearse::First;
+use crate::report::rehearse::Direction;
 use crate::target::Target;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::plan::{Plan, PlanOptions};
@@ -21,7 +21,7 @@ pub(super) struct Source {
     /// The server's major version.
     pub(super) server_version: u32,
     pub(super) bytes: u64,
-    pub(super) first: First,
+    pub(super) first: Direction,
     /// The migration's plan; none if the database is migrated already.
     pub(super) plan: Option<Plan>,
     /// The server processes that are or were ours.
@@ -102,7 +102,7 @@ impl Traits {
 ///
 /// # Errors
 /// What the real run would be refused for, so that no copy is made in vain; also a role that may make no databases.
-pub(super) async fn look(
+pub(super) async fn inspect(
     context: &Context,
     target: &Target,
     admin: &Admin,
@@ -136,9 +136,9 @@ pub(super) async fn look(
         if !back.ready {
             return Err(rollback::refused(back, None).into());
         }
-        (First::Rollback, None)
+        (Direction::Rollback, None)
     } else {
-        (First::Migrate, Some(plan))
+        (Direction::Migrate, Some(plan))
     };
     watcher.finish();
     // A template must have no connections.

@@ -5,20 +5,20 @@ use super::compare::Before;
 use super::copy::Copy;
 use super::programs::Programs;
 use super::source::Source;
-use crate::command::backup;
-use crate::command::migrate::{self, MigrateArgs};
-use crate::command::plan::{self, RunArgs};
-use crate::command::rollback::{self, RollbackArgs};
+use crate::command::{backup, migrate, plan, rollback};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::options::ReasonArgs;
-use crate::page::figures::bytes;
-use crate::report::rehearse::{Failed, First, Method, Rehearsal};
+use crate::operator::operator;
+use crate::page::format::bytes;
+use crate::report::rehearse::{Direction, Failed, Method, Rehearsal};
 use crate::target::Target;
 use phaseline_migrator::MigratorError;
+use phaseline_migrator::migrate::MigrateOptions;
 use phaseline_migrator::progress::Progress;
+use phaseline_migrator::rollback::RollbackOptions;
+use phaseline_migrator::run::Operator;
 use phaseline_migrator::verify::verify;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(super) struct Steps<'a> {
     pub(super) context: &'a Context,
@@ -62,13 +62,13 @@ impl Steps<'_> {
     /// Both ways, each with its verification. Returns whether all passed.
     async fn there_and_back(&self, report: &mut Rehearsal) -> Result<bool, Failure> {
         let ways = match report.first {
-            First::Migrate => [First::Migrate, First::Rollback],
-            First::Rollback => [First::Rollback, First::Migrate],
+            Direction::Migrate => [Direction::Migrate, Direction::Rollback],
+            Direction::Rollback => [Direction::Rollback, Direction::Migrate],
         };
         for way in ways {
             match way {
-                First::Migrate => self.migrate(report).await?,
-                First::Rollback => self.roll_back(report).await?,
+                Direction::Migrate => self.migrate(report).await?,
+                Direction::Rollback => self.roll_back(report).await?,
             }
             if !self.verify(report).await? {
                 return Ok(false);
@@ -138,25 +138,19 @@ impl Steps<'_> {
                 report.digest.clone_from(&plan.digest);
             } else {
                 report.notes.push(
-                    "the copy is not what was planned with a moment before: somebody wrote to the database meanwhile"
+                    "the copy does not have the planned digest: the database was changed meanwhile"
                         .to_owned(),
                 );
             }
         }
         let begun = Instant::now();
-        let args = MigrateArgs {
-            yes: true,
-            run: RunArgs {
-                plan: None,
-                backup: None,
-                lock_timeout: self.args.lock_timeout,
-                repair: self.args.repair,
-                adopt_migrated: false,
-                shared: self.args.shared,
-            },
-            reason: reason(),
+        let options = MigrateOptions {
+            plan: self.args.plan_options(),
+            expected_digest: plan.digest,
+            lock_timeout: self.lock_timeout(),
+            operator: self.operator(),
         };
-        let done = migrate::carry_out(self.context, on, &args, plan.digest).await?;
+        let done = migrate::carry_out(self.context, on, &options).await?;
         report.step("migrate", begun, Some(done.locked_ms));
         report.migrate_locked_ms = Some(done.locked_ms);
         report.migrated_bytes = Some(self.size(DATABASE).await?);
@@ -165,14 +159,12 @@ impl Steps<'_> {
 
     async fn roll_back(&self, report: &mut Rehearsal) -> Result<(), Failure> {
         let begun = Instant::now();
-        let args = RollbackArgs {
-            yes: true,
-            dry_run: false,
+        let options = RollbackOptions {
+            lock_timeout: self.lock_timeout(),
+            operator: self.operator(),
             accept_loss: None,
-            lock_timeout: self.args.lock_timeout,
-            reason: reason(),
         };
-        let done = rollback::carry_out(self.context, self.copy.target(), &args, None).await?;
+        let done = rollback::carry_out(self.context, self.copy.target(), &options).await?;
         report.step("rollback", begun, Some(done.locked_ms));
         report.rollback_locked_ms = Some(done.locked_ms);
         Ok(())
@@ -211,17 +203,21 @@ impl Steps<'_> {
         Ok(())
     }
 
+    fn lock_timeout(&self) -> Duration {
+        Duration::from_secs(self.args.lock_timeout)
+    }
+
+    /// The operator recorded in the copy's log.
+    fn operator(&self) -> Operator {
+        operator(&self.context.global, Some("rehearsal"))
+    }
+
     /// A size of the copy.
     async fn size(&self, sql: &str) -> Result<u64, Failure> {
         let mut connection = self.copy.target().connect("rehearse").await?;
         let size: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await?;
         Ok(size.unsigned_abs())
     }
-}
-
-/// Stands in the copy's log.
-fn reason() -> ReasonArgs {
-    ReasonArgs { reason: Some("rehearsal".to_owned()) }
 }
 
 /// The size of all of it.

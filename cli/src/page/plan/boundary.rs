@@ -1,7 +1,7 @@
 //! What each boundary between phases re-books, side by side.
 
 use crate::page::Page;
-use crate::page::figures::{count, money, plural};
+use crate::page::format::{count, money, plural};
 use crate::page::table::{Align, lines};
 use crate::style::DIM;
 use phaseline_domain::legacy::Boundary;

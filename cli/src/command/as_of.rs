@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 /// The moment to look at; now, if none is given.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct MomentArgs {
+pub(crate) struct AsOfArgs {
     /// As it was at this time: 2026-01-31T12:00:00Z, 2026-01-31T12:00 (UTC), or 2026-01-31 (the end of that day, UTC)
     #[arg(long, value_name = "TIME", value_parser = time)]
     as_of: Option<DateTime<Utc>>,
@@ -33,7 +33,7 @@ fn time(text: &str) -> Result<DateTime<Utc>, String> {
     })
 }
 
-impl MomentArgs {
+impl AsOfArgs {
     /// The last position to look at; none for now.
     pub(super) async fn position(&self, connection: &mut PgConnection) -> Result<Option<i64>, Failure> {
         if let Some(time) = self.as_of {

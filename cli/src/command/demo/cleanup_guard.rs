@@ -17,14 +17,14 @@ rm -rf "$1"
 "#;
 
 /// A shell that waits for our end.
-pub(super) struct Broom {
+pub(super) struct CleanupGuard {
     child: Child,
     pipe: Option<ChildStdin>,
 }
 
-impl Broom {
+impl CleanupGuard {
     /// Watches over a folder.
-    pub(super) fn over(folder: &Path) -> std::io::Result<Self> {
+    pub(super) fn watch(folder: &Path) -> std::io::Result<Self> {
         use std::os::unix::process::CommandExt as _;
         let mut command = Command::new("/bin/sh");
         command.args(["-c", SWEEP, "phaseline-demo"]).arg(folder).current_dir("/").process_group(0);
@@ -35,7 +35,7 @@ impl Broom {
     }
 }
 
-impl Drop for Broom {
+impl Drop for CleanupGuard {
     fn drop(&mut self) {
         drop(self.pipe.take());
         let _ = self.child.wait();
