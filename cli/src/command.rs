@@ -32,7 +32,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::logging::Style;
 
-/// Runs a command to its end.
+/// Dispatches a command.
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Plan(args) => plan::run(context, args).await,
@@ -60,7 +60,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Fa
     }
 }
 
-/// How the log looks: a service's is read by programs, too.
+/// The log's format: a service may log JSON.
 pub(crate) fn log_style(cli: &Cli) -> Result<Style, Failure> {
     match &cli.command {
         Command::Serve(args) => serve::log_style(&cli.global, args),

@@ -1,4 +1,4 @@
-//! `phaseline migrate`: legacy rows into the log, timelines in their place.
+//! `phaseline migrate`: records the legacy rows in the log and builds the timeline tables.
 
 use super::backup;
 use super::plan::{self, RunArgs};
@@ -14,20 +14,20 @@ use phaseline_migrator::MigratorError;
 use phaseline_migrator::migrate::{MigrateOptions, Migrated, migrate};
 use std::time::Duration;
 
-/// Take the legacy phases into the log and show them as timelines
+/// Move the legacy phases into the log and show them as timelines
 ///
-/// One transaction: the database is in the old shape or in the new one, whatever happens, and a run that was
-/// interrupted can be run again. Users go on reading and writing but for the moment of the swap. On a terminal the
-/// plan is shown and a question asked; elsewhere --yes is needed.
+/// One transaction: the database is in the legacy or in the timeline shape at any time, and an interrupted run can be
+/// repeated. Users can read and write except during the swap of the tables. On a terminal it shows the plan and asks;
+/// elsewhere --yes is needed.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   phaseline migrate                          show the plan and ask
   phaseline migrate --yes --backup before.dump --reason 'change 4711'
-  phaseline migrate --yes --plan sha256:…    exactly what `phaseline plan` showed, or exit 4
+  phaseline migrate --yes --plan sha256:…    exactly the plan that `phaseline plan` showed, or exit 4
   phaseline migrate --boundary fit           phases meet where the fewest assignments change")]
 pub(crate) struct MigrateArgs {
-    /// Do not ask; needed without a terminal
+    /// Confirm without asking; needed without a terminal
     #[arg(long, short)]
     pub(crate) yes: bool,
     #[command(flatten)]
@@ -39,9 +39,9 @@ pub(crate) struct MigrateArgs {
 pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, Failure> {
     let ask = !args.yes;
     if ask && !context.can_ask() {
-        return Err(Failure::usage("there is no terminal to ask on, so --yes is needed to migrate").remedy(
+        return Err(Failure::usage("without a terminal --yes is needed to migrate").remedy(
             format!(
-                "Look at `phaseline plan{flag}` first, then run: phaseline migrate --yes --plan DIGEST{flag}",
+                "Read the output of `phaseline plan{flag}` first, then run: phaseline migrate --yes --plan DIGEST{flag}",
                 flag = args.run.shared.flag()
             ),
         ));
@@ -51,11 +51,11 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
     }
     let target = Target::resolve(&context.global).await?;
     let mut expected = args.run.plan.clone();
-    // Without a question and a backup the migration's own plan is enough; a second one would only cost time.
+    // Without question and backup the migration's own plan is enough; a second one would only take time.
     if ask || args.run.backup.is_some() {
         let plan = plan::make(context, &target, &args.run.options(None)).await?;
         if let Some(expected) = &expected {
-            plan::hold(&plan, expected)?;
+            plan::ensure_expected(&plan, expected)?;
         }
         if !plan.ready {
             return Err(MigratorError::Refused(Box::new(plan)).into());
@@ -67,7 +67,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
                 if !context.ask("Migrate now?").await {
                     return Err(declined());
                 }
-                // What was agreed to is what is done.
+                // Only the confirmed plan is carried out.
                 expected = expected.or(plan.digest);
             }
             if let Some(file) = &args.run.backup {
@@ -75,7 +75,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
             }
         }
     } else {
-        // An unreachable database is told apart from a connection that broke later.
+        // Distinguishes an unreachable database from a connection that breaks later.
         drop(target.connect("migrate").await?);
     }
     let options = MigrateOptions {
@@ -89,7 +89,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-/// Nobody said yes.
+/// The question was not answered with yes.
 pub(super) fn declined() -> Failure {
     Failure::new(Exit::Interrupted, "declined", "not confirmed; nothing was written")
 }

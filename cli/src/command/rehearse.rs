@@ -1,4 +1,4 @@
-//! `phaseline rehearse`: the whole way there and back on a copy of the database, which stays as it is.
+//! `phaseline rehearse`: migrates and rolls back a copy of the database.
 
 mod compare;
 mod copy;
@@ -29,60 +29,59 @@ use steps::Steps;
 
 /// Rehearse on a copy of the database: migrate, verify, roll back, verify, compare
 ///
-/// Copies the database beside itself, goes all the way there and back on the copy, compares what `pg_dump` says before
-/// and after, and drops the copy, however it ends. The database itself is only read. Each step's time, the sizes and
-/// how long the tables were locked are what the real run on this server would take, without users beside it. A
-/// database that is migrated already goes back and there again. Ends as the real run would: 3 if it is not migratable,
-/// 6 if a verification fails or the dumps differ, 7 if the rollback would lose data.
+/// Copies the database on the same server, migrates the copy, verifies it, rolls it back, verifies it again, compares the
+/// dumps of `pg_dump` before and after, and always drops the copy. It only reads the database itself. Durations, sizes
+/// and locked times are those of the real run on this server, without other users. A migrated database is rolled back
+/// first and migrated again. Exits as the real run would: 3 if it is not migratable, 6 if a verification fails or the
+/// dumps differ, 7 if the rollback would lose data.
 ///
-/// The copy takes as much space as the database, on the server; the dump that is compared takes room in TMPDIR, on
-/// this machine. Nobody but you is let into the copy. What triggers of the planner's tables do outside the database
-/// they do here too.
+/// The copy needs as much space as the database, on the server; the compared dump needs space in TMPDIR, on this machine.
+/// Other roles cannot connect to the copy. Effects of the planner's triggers outside the database happen here too.
 ///
-/// `template` copies the database's files: fast, and the copy is as bloated as the original. It needs that nobody
-/// is connected to the database, and whoever connects waits until it is copied. `dump` pipes `pg_dump` into `pg_restore`,
-/// beside any users. `auto` takes `template` unless somebody is connected, or the server refuses it to this role.
+/// `template` copies the database's files: fast, and the copy is as bloated as the original. It needs a database without
+/// connections, and new connections wait until it is copied. `dump` pipes `pg_dump` into `pg_restore`, beside other
+/// users. `auto` uses `template` unless others are connected, or the server refuses it to this role.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   phaseline rehearse
-  phaseline rehearse --method dump           beside users, with no connection kept waiting
-  phaseline rehearse --keep                  and look at the copy afterwards
-  phaseline rehearse --drop NAME             drop a copy that was kept or left
+  phaseline rehearse --method dump           beside users, without blocking connections
+  phaseline rehearse --keep                  keep the copy to inspect it
+  phaseline rehearse --drop NAME             drop a copy that was kept or left behind
   phaseline rehearse --json | jq '.steps[] | {name, took_ms, locked_ms}'")]
 pub(crate) struct RehearseArgs {
     /// How to copy the database
     #[arg(long, value_enum, default_value_t = CopyMethod::Auto)]
     method: CopyMethod,
-    /// Keep the copy, if it got so far; its name is said
+    /// Keep the copy, if it was completed; its name is printed
     #[arg(long)]
     keep: bool,
-    /// Give each project without phases a default one, as in migrate
+    /// Give each project without phases a default phase, as in migrate
     #[arg(long)]
     repair: bool,
     #[command(flatten)]
     shared: BoundaryArgs,
-    /// How long to wait for tables in all, as in migrate and rollback
+    /// Total time to wait for the tables' locks, as in migrate and rollback
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     lock_timeout: u64,
-    /// Rehearse nothing; drop this copy, which must bear a rehearsal's mark and be used by nobody
+    /// Only drop this copy, which must have a rehearsal's mark and no connections
     #[arg(long, value_name = "NAME", conflicts_with_all = ["method", "keep", "repair", "boundary", "lock_timeout"])]
     drop: Option<String>,
 }
 
 impl RehearseArgs {
-    /// What the plans are made with, here and on the copy.
+    /// The options of the plans, of the database and of the copy.
     fn plan_options(&self) -> PlanOptions {
         PlanOptions { repair: self.repair, boundary: self.shared.boundary(), ..PlanOptions::default() }
     }
 }
 
-/// How the database may be copied.
+/// The method to copy the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CopyMethod {
-    /// As a template; if that cannot be, by a dump
+    /// As a template; if that is not possible, by a dump
     Auto,
-    /// CREATE DATABASE … TEMPLATE: nobody may be connected
+    /// CREATE DATABASE … TEMPLATE: needs a database without connections
     Template,
     /// `pg_dump` and `pg_restore`: beside users
     Dump,
@@ -103,14 +102,15 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
     for leftover in &leftovers {
         context.output.remark(leftover);
     }
-    let more =
-        source.room().map_or_else(String::new, |more| format!(", the migration some {} more", bytes(more)));
+    let more = source
+        .migration_space()
+        .map_or_else(String::new, |more| format!(", the migration about {} more", bytes(more)));
     context.output.remark(&format!(
-        "{}: {}; the copy takes about as much again{more}",
+        "{}: {}; the copy needs about as much{more}",
         target.url().place(),
         bytes(source.bytes)
     ));
-    // From here on there is something to clean up.
+    // From here on there is a copy to clean up.
     context.interrupt.tidy_up_first();
     let copying = Instant::now();
     let (copy, method, why) = copy::make(context, &target, &admin, &source, args.method).await?;
@@ -167,12 +167,12 @@ fn answer(
     Exit::Done
 }
 
-/// Where it happened, and what became of the copy.
+/// Details of a failure: the step, and the outcome of the copy.
 fn whereabouts(source: &Source, copy: &Copy, report: &Rehearsal, left: &CopyOutcome) -> Vec<String> {
     let after = report.steps.iter().rev().map(|step| step.name).find(|name| *name != "drop");
     let after = after.map_or_else(String::new, |step| format!(" after the step {step:?}"));
     let mut words = vec![format!(
-        "this was a rehearsal{after}, on the copy {:?}; {:?} is as it was",
+        "this was a rehearsal{after}, on the copy {:?}; {:?} is unchanged",
         copy.name(),
         source.name
     )];
@@ -186,7 +186,7 @@ fn whereabouts(source: &Source, copy: &Copy, report: &Rehearsal, left: &CopyOutc
 
 fn stuck(copy: &Copy, error: &Failure) -> String {
     format!(
-        "the copy {:?} COULD NOT BE DROPPED, and takes up room: {}; to drop it: {}",
+        "the copy {:?} COULD NOT BE DROPPED, and occupies space: {}; to drop it: {}",
         copy.name(),
         error.message(),
         copy.how_to_drop()

@@ -28,7 +28,7 @@ fn entry(page: &mut Page, entry: &HistoryEntry) {
         let value = |side: &Option<String>| {
             side.as_deref().map_or_else(|| "none".to_owned(), |text| clean(text).into_owned())
         };
-        // A value that comes into being is in the sentence already, as far as it says something.
+        // The sentence already has the values of a new phase, but for its description.
         if change.before.is_some() {
             page.line(format_args!(
                 "      {}: {} → {}",

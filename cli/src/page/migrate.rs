@@ -1,4 +1,4 @@
-//! What a migration did.
+//! The result of a migration.
 
 use super::Page;
 use super::format::{count, millis};

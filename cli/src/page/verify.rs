@@ -1,4 +1,4 @@
-//! A verification in the layout of the users' runbook, so that whoever knows that one can read this one.
+//! A verification in the layout of the users' runbook.
 
 use super::format::plural;
 use super::{Page, clean};

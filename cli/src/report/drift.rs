@@ -9,19 +9,19 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub(crate) struct Report {
     pub(crate) format: &'static str,
-    /// The project looked at; none for all.
+    /// The compared project; none for all.
     pub(crate) project_id: Option<ProjectId>,
-    /// What was found.
+    /// The findings.
     pub(crate) drift: Vec<RemediedFinding>,
-    /// What was repaired; none if that was not asked for.
+    /// The repair; none without --repair.
     pub(crate) repaired: Option<RepairReport>,
-    /// What is left.
+    /// Number of findings left.
     pub(crate) left: u64,
-    /// The events for which timelines are in quarantine: nothing can be said of their rows.
+    /// The unreadable events that put timelines into quarantine: their rows are not compared.
     pub(crate) quarantine: Quarantine,
 }
 
-/// A finding, and what cures it.
+/// A finding with its remedy.
 #[derive(Clone, Serialize)]
 pub(crate) struct RemediedFinding {
     #[serde(flatten)]
@@ -29,7 +29,7 @@ pub(crate) struct RemediedFinding {
     pub(crate) cure: Cure,
 }
 
-/// A repair in figures.
+/// The result of a repair.
 #[derive(Serialize)]
 pub(crate) struct RepairReport {
     pub(crate) repair_id: Option<String>,

@@ -95,7 +95,7 @@ fn rows_that_are_no_timeline_are_refused_with_every_reason_by_command_and_by_ado
         &["adopt", "--repair"],
     ] {
         let refused = on(&database, arguments).ends_with(3);
-        for told in ["(V2)", "(V6)", "Phase name cannot be empty", "what to do", BARE] {
+        for told in ["(V2)", "(V6)", "Phase name cannot be empty", "hint", BARE] {
             assert!(refused.stderr.contains(told), "{arguments:?}: {told}: {}", refused.stderr);
         }
         let error =
@@ -127,7 +127,7 @@ fn all_that_the_log_does_not_know_is_adopted_at_once_and_the_second_time_nothing
     };
     let stood = rows();
     let done = on(&database, &["adopt", "--repair", "--reason", "weekly", "--actor", "ada"]).ends_with(0);
-    assert!(done.stdout.contains("ADOPTED") && done.stdout.contains("it had none"), "{}", done.stdout);
+    assert!(done.stdout.contains("ADOPTED") && done.stdout.contains("1 phase supplied"), "{}", done.stdout);
     assert_eq!(rows(), stood);
     let history = on(&database, &["history", BARE]).ends_with(0).stdout;
     for told in
@@ -137,7 +137,7 @@ fn all_that_the_log_does_not_know_is_adopted_at_once_and_the_second_time_nothing
     }
     on(&database, &["verify"]).ends_with(0);
     let again = on(&database, &["adopt", PROJECT]).ends_with(0);
-    assert!(again.stdout.contains("in the log already"), "{}", again.stdout);
+    assert!(again.stdout.contains("has a timeline already"), "{}", again.stdout);
     assert!(on(&database, &["adopt"]).ends_with(0).stdout.contains("NOTHING TO ADOPT"));
     let nobody = "aaaaaaaa-8b86-4011-b42d-00c04fc964ff";
     let missing = on(&database, &["adopt", nobody, PROJECT]).ends_with(3);
@@ -149,7 +149,7 @@ fn dates_that_others_changed_are_taken_over_from_the_table() {
     let database = with_project();
     on(&database, &["adopt"]).ends_with(0);
     let nothing = on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).ends_with(0);
-    assert!(nothing.stdout.contains("Nothing to do"), "{}", nothing.stdout);
+    assert!(nothing.stdout.contains("Nothing to change"), "{}", nothing.stdout);
     database.psql(&format!("UPDATE projects SET start_date = '2024-12-24' WHERE id = '{PROJECT}'"));
     on(&database, &["drift", PROJECT]).ends_with(6);
     on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).ends_with(0);

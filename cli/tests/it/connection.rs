@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 fn a_wrong_url_is_a_usage_error_that_names_what_is_wrong_but_no_password() {
     for (url, named) in [
         ("mysql://me:hunter2@h/d", "mysql"),
-        ("host=localhost password=hunter2", "no URL"),
+        ("host=localhost password=hunter2", "not a URL"),
         ("postgres://me:hunter2@h:54x/d", "54x"),
         ("postgres://me:hun/ter2@h/d", "%2F"),
         ("postgres://me:hunter2@h/d?sslmode=perhaps", "perhaps"),

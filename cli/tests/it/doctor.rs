@@ -54,7 +54,7 @@ fn each_thing_that_is_missing_alone_is_made_again() {
 fn a_head_that_does_not_know_the_shape_is_found() {
     let database = migrated();
     database.psql("UPDATE phaseline.head SET accepts_commands = false");
-    assert!(on(&database, &["doctor"]).ends_with(1).stdout.contains("takes no commands"));
+    assert!(on(&database, &["doctor"]).ends_with(1).stdout.contains("refuses commands"));
     on(&database, &["doctor", "--repair"]).ends_with(0);
 }
 
@@ -109,7 +109,7 @@ fn a_function_that_was_emptied_or_replaced_and_a_rule_are_named_and_the_log_is_n
     database.psql("CREATE RULE quiet AS ON INSERT TO phaseline.events DO INSTEAD NOTHING");
     let report = on(&database, &["doctor", "--repair"]).ends_with(1).stdout;
     assert!(report.contains("fail  append-only       rule quiet on phaseline.events"), "{report}");
-    assert!(report.contains("drop what this program does not make"), "{report}");
+    assert!(report.contains("drop objects that this program does not create"), "{report}");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_damaged_event_is_found_at_the_end_of_the_log_and_with_deep_anywhere() {
     for flags in [&["doctor"][..], &["doctor", "--deep"]] {
         let report = on(&database, flags).ends_with(1).stdout;
         assert!(report.contains("fail  log's events      event at position 5"), "{report}");
-        assert!(report.contains("phaseline verify names everything"), "{report}");
+        assert!(report.contains("phaseline verify lists everything"), "{report}");
     }
 }
 

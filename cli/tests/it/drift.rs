@@ -86,7 +86,7 @@ fn a_timeline_whose_project_is_gone_is_closed_and_its_history_stays() {
     on(&database, &["drift", "--repair", STRANGER, "--yes"]).ends_with(0);
     on(&database, &["drift"]).ends_with(0);
     let shown = on(&database, &["timeline", "show", STRANGER]).ends_with(0).stdout;
-    assert!(shown.contains("closed, the project is gone"), "{shown}");
+    assert!(shown.contains("closed, the project was deleted"), "{shown}");
     let history = on(&database, &["history", STRANGER]).ends_with(0).stdout;
     assert!(history.contains("timeline closed") && history.contains("timeline opened"), "{history}");
     on(&database, &["verify"]).ends_with(0);

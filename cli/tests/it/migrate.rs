@@ -27,7 +27,7 @@ fn a_backup_never_overwrites_and_one_that_cannot_be_written_stops_the_migration(
     fs::write(&file, "precious").unwrap();
     for command in [&["migrate", "--yes"][..], &["plan"]] {
         let arguments = [command, &["--backup", file.to_str().unwrap()]].concat();
-        assert!(on(&database, &arguments).ends_with(2).stderr.contains("exists already"));
+        assert!(on(&database, &arguments).ends_with(2).stderr.contains("exists and is not overwritten"));
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
     let nowhere = folder.path().join("none/before.dump");

@@ -49,7 +49,7 @@ fn doctor_and_backup_say_that_the_client_is_older() {
 
     let doctor = with_older(&database, &older, &["doctor", "--quiet"]).stdout;
     let line = doctor.lines().find(|line| line.contains(" pg_dump ")).unwrap();
-    assert!(line.contains(&format!("version {theirs}, the server's is {server}")), "{line}");
+    assert!(line.contains(&format!("version {theirs}, the server is {server}")), "{line}");
     assert_eq!(line.trim_start().starts_with("warn"), is_older, "{doctor}");
     // Before the first version of a column nothing shows that the client is older, but its number.
     let upgraded = legacy();
@@ -60,7 +60,7 @@ fn doctor_and_backup_say_that_the_client_is_older() {
     let line = doctor.lines().find(|line| line.contains(" pg_dump ")).unwrap();
     assert_eq!(line.trim_start().starts_with("warn"), theirs.minor < server.minor, "{line}");
     let own = on(&database, &["doctor", "--quiet"]).stdout;
-    assert!(own.contains(&format!("version {server}, the server's is {server}")), "{own}");
+    assert!(own.contains(&format!("version {server}, the server is {server}")), "{own}");
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("before.dump");

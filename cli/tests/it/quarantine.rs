@@ -26,7 +26,7 @@ fn assert_named(ran: &Ran, command: &str, bad: Bad, position: i64, victim: &str)
     for part in [place.as_str(), event_type, fault, victim, way_out.as_str()] {
         assert!(text.contains(part), "{command}: {bad:?}: {part} is not in\n{text}");
     }
-    for told in text.lines().filter(|line| line.contains("what to do") || line.contains("What to do")) {
+    for told in text.lines().filter(|line| line.contains("hint") || line.contains("Remedy")) {
         let itself = format!("phaseline {}", command.split(" --").next().unwrap());
         let told = told.replace("phaseline drift --repair", "");
         assert!(!told.contains(&itself), "{command} sends back to itself: {told}");

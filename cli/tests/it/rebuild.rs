@@ -83,7 +83,7 @@ fn a_check_writes_nothing_and_ends_with_6_where_anything_differs_and_a_rebuild_s
 
     let told = on(&database, &["rebuild"]).ends_with(6).stdout;
     assert!(
-        told.contains("Not in the log, and left") && told.contains("1 row left that the log does not have"),
+        told.contains("Unknown to the log, and kept") && told.contains("1 row unknown to the log left"),
         "{told}"
     );
     let done = on(&database, &["rebuild", "--delete-unknown"]).ends_with(0).stdout;
@@ -137,7 +137,7 @@ fn rows_and_projects_that_others_made_or_took_away_are_told_with_what_to_do() {
     crate::adopt::add_project(&database, STRANGER);
     crate::adopt::add_phase(&database, STRANGER, "6f9619ff-8b86-4011-b42d-00c04fc964aa", "2025-01-01");
     let told = on(&database, &["rebuild"]).ends_with(0).stdout;
-    assert!(told.contains("1 row of projects that the log does not know: phaseline adopt"), "{told}");
+    assert!(told.contains("1 row of projects without timeline: see phaseline adopt"), "{told}");
     on(&database, &["adopt"]).ends_with(0);
     database.psql(&format!(
         "DELETE FROM project_phases WHERE project_id = '{STRANGER}'; DELETE FROM projects WHERE id = '{STRANGER}'"

@@ -123,14 +123,14 @@ fn without_tokens_it_listens_on_this_machine_only_and_without_keys_not_at_all() 
         |args: &[&str]| run(&[&["serve", "--database-url", "postgres://me@127.0.0.1:1/d"], args].concat());
     for open in ["0.0.0.0:0", "[::]:0"] {
         let ran = on(&["--no-auth", "--listen", open]).ends_with(2);
-        assert!(ran.stderr.contains("listens on this machine only"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("may only listen on a loopback address"), "{}", ran.stderr);
     }
     let ran = on(&["--listen", "127.0.0.1:0"]).ends_with(2);
     for named in ["PHASELINE_JWT_SECRET", "--jwt-public-key-file", "--jwks-file", "--no-auth"] {
         assert!(ran.stderr.contains(named), "{named}: {}", ran.stderr);
     }
     let ran = on(&["--no-auth", "--listen", "nowhere"]).ends_with(2);
-    assert!(ran.stderr.contains("--listen: \"nowhere\" is no address"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--listen: \"nowhere\" is not an address"), "{}", ran.stderr);
 
     let database = migrated();
     let served = Served::start(&["--no-auth"], |command| {
@@ -167,7 +167,7 @@ fn it_starts_while_the_database_is_down_and_is_ready_when_that_is_up() {
     let password = database.url().split_once("postgres:").unwrap().1.to_owned();
     let password = password.split_once("postgres:").unwrap().1.split_once('@').unwrap().0.to_owned();
     let ran = served.stop("TERM").ends_with(0);
-    assert!(ran.stderr.contains("does not answer") && !ran.stderr.contains(&password), "{}", ran.stderr);
+    assert!(ran.stderr.contains("does not respond") && !ran.stderr.contains(&password), "{}", ran.stderr);
 }
 
 #[test]

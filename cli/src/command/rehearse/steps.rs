@@ -30,11 +30,11 @@ pub(super) struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    /// All of them. A verification that fails and dumps that differ end them, and stand in the report.
+    /// All steps. A failed verification or different dumps end them; the report has the reason.
     pub(super) async fn go(&self, report: &mut Rehearsal, copying: Instant) -> Result<(), Failure> {
         report.notes.extend(self.copy.open(self.context, self.source).await?);
         let on = self.copy.target();
-        // Whoever looks for copies that were left sees by this connection that this one is in use.
+        // This connection marks the copy as in use for a search of leftovers.
         let _in_use = on.connect("rehearsal").await?;
         if report.method == Method::Dump {
             self.fill(report).await?;
@@ -51,7 +51,7 @@ impl Steps<'_> {
         report.dump_bytes = Some(before.bytes);
         report.step("dump", begun, None);
 
-        let through = self.there_and_back(report).await?;
+        let through = self.both_directions(report).await?;
         report.log_bytes = Some(self.size(LOG).await?);
         if through {
             self.compare(report, before).await?;
@@ -59,14 +59,14 @@ impl Steps<'_> {
         Ok(())
     }
 
-    /// Both ways, each with its verification. Returns whether all passed.
-    async fn there_and_back(&self, report: &mut Rehearsal) -> Result<bool, Failure> {
-        let ways = match report.first {
+    /// Both directions, each with its verification. Returns whether all passed.
+    async fn both_directions(&self, report: &mut Rehearsal) -> Result<bool, Failure> {
+        let directions = match report.first {
             Direction::Migrate => [Direction::Migrate, Direction::Rollback],
             Direction::Rollback => [Direction::Rollback, Direction::Migrate],
         };
-        for way in ways {
-            match way {
+        for direction in directions {
+            match direction {
                 Direction::Migrate => self.migrate(report).await?,
                 Direction::Rollback => self.roll_back(report).await?,
             }
@@ -84,23 +84,23 @@ impl Steps<'_> {
         watcher.step(&format!("copying {} by a dump", bytes(self.source.bytes)), None);
         let to = self.copy.target();
         self.programs.copy(self.target.url(), to.url(), self.args.lock_timeout).await?;
-        // A restored database has no statistics, and would be slower for it.
+        // A restored database has no statistics, and would be slower.
         let mut connection = to.connect("rehearse").await?;
         if let Err(error) = sqlx::raw_sql("ANALYZE").execute(&mut connection).await {
             let error = Failure::from(error);
             report
                 .notes
-                .push(format!("the copy has no statistics, so times may be worse: {}", error.message()));
+                .push(format!("the copy has no statistics, so steps may be slower: {}", error.message()));
         }
         watcher.finish();
         report.notes.push(
-            "the copy was restored, so it is less bloated than the database: times may be better".to_owned(),
+            "the copy was restored, so it is less bloated than the database: steps may be faster".to_owned(),
         );
         Ok(())
     }
 
-    /// A restore fills every table with the rights of this role, and so runs the functions that their checks, indexes and generated
-    /// columns call. A superuser does that with trusted functions only; a copy by template runs none.
+    /// A restore fills every table with the rights of this role, and so runs the functions of checks, indexes and
+    /// generated columns. As a superuser it requires trusted functions; a copy by template runs none.
     async fn refuse_planted_code(&self) -> Result<(), Failure> {
         let mut connection = self.target.connect("rehearse").await?;
         let others: Vec<String> = sqlx::query_scalar(
@@ -122,7 +122,7 @@ impl Steps<'_> {
             others.join(", ")
         );
         Err(Failure::refused("foreign_code", text)
-            .remedy("Use --method template while nobody is connected, or rehearse as a role that is no superuser (with CREATEDB)."))
+            .remedy("Use --method template without other connections, or rehearse as a role that is not a superuser (with CREATEDB)."))
     }
 
     async fn migrate(&self, report: &mut Rehearsal) -> Result<(), Failure> {
@@ -220,7 +220,7 @@ impl Steps<'_> {
     }
 }
 
-/// The size of all of it.
+/// The size of the database.
 const DATABASE: &str = "SELECT pg_catalog.pg_database_size(current_database())";
 
 /// The size of schema `phaseline`.
