@@ -37,7 +37,7 @@ fn a_check_writes_nothing_and_ends_with_6_where_anything_differs_and_a_rebuild_s
         [&["rebuild"][..], &["rebuild", "--check"], &["rebuild", "--delete-unknown", "--jobs", "3"]]
     {
         let right = on(&database, arguments).ends_with(0);
-        assert!(right.stdout.contains("UP TO DATE. project_phases is what the log says"), "{}", right.stdout);
+        assert!(right.stdout.contains("UP TO DATE. project_phases equals the log"), "{}", right.stdout);
     }
     assert!(
         database.dump(&[]) == before && good == database.dump(&["--schema=public", "--table=project_phases"])
@@ -47,7 +47,7 @@ fn a_check_writes_nothing_and_ends_with_6_where_anything_differs_and_a_rebuild_s
     let damaged = database.dump(&[]);
     let checked = on(&database, &["rebuild", "--check"]).ends_with(6).stdout;
     for told in [
-        "Not what the log says",
+        "Rows that differ from the log",
         "name is by\\u{1b}hand in project_phases",
         "in the log, but not in project_phases",
         STRANGER,
