@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_split_into_what_may_be_seen_and_the_password() {
+    fn a_url_is_split_into_a_public_part_and_the_password() {
         let url = parse("postgres://me:p%40ss%2Fw@db.example:5433/planner?sslmode=require").unwrap();
         assert_eq!(url.bare(), "postgres://me@db.example:5433/planner?sslmode=require");
         assert_eq!(url.password(), Some("p@ss/w"));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn another_database_on_the_same_server_is_named_in_the_same_way_of_writing() {
+    fn another_database_on_the_same_server_keeps_the_form_of_the_url() {
         for url in [
             "postgres://me:p%40ss@db.example:5433/planner?sslmode=require",
             "postgres://me:p%40ss@db.example:5433",

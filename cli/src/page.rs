@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_turns_a_text_around_or_cannot_be_seen_is_written_out() {
+    fn directional_and_invisible_characters_are_escaped() {
         assert_eq!(clean("pay \u{202e}001\u{202c}"), "pay \\u{202e}001\\u{202c}");
         assert_eq!(
             clean("a\u{2066}b\u{200b}c\u{2028}d\u{e0041}"),

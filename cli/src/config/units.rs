@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_and_sizes_have_units_and_are_never_nothing() {
+    fn times_and_sizes_have_units_and_are_positive() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("30"), duration("30 s"));
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));

@@ -79,7 +79,7 @@ fn a_role_that_may_only_write_commands_adopts_by_its_first_command() {
 }
 
 #[test]
-fn rows_that_are_no_timeline_are_refused_with_every_reason_by_command_and_by_adopt() {
+fn rows_that_are_not_a_timeline_are_refused_with_every_reason() {
     let database = with_project();
     add_project(&database, BARE);
     add_phase(&database, BARE, "9f9619ff-8b86-4011-b42d-00c04fc964ff", "2025-03-01");
@@ -108,7 +108,7 @@ fn rows_that_are_no_timeline_are_refused_with_every_reason_by_command_and_by_ado
 }
 
 #[test]
-fn all_that_the_log_does_not_know_is_adopted_at_once_and_the_second_time_nothing() {
+fn all_projects_without_timeline_are_adopted_once() {
     let database = with_project();
     add_project(&database, BARE);
     let refused = on(&database, &["adopt"]).ends_with(3);
@@ -168,7 +168,7 @@ fn dates_that_others_changed_are_taken_over_from_the_table() {
 }
 
 #[test]
-fn the_old_shape_and_a_database_without_a_log_are_refused_in_words() {
+fn the_legacy_shape_and_a_missing_log_are_refused() {
     let database = legacy();
     for command in ["adopt", "drift"] {
         let never = on(&database, &[command]).ends_with(3);

@@ -82,7 +82,7 @@ fn a_demo_without_postgresql_ends_with_9_and_leaves_nothing() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_closed_pipe_is_not_a_failure() {
     let folder = folder();
     let mut child = demo(folder.path(), &[]).spawn().unwrap();
     drop(child.stdout.take());

@@ -59,7 +59,7 @@ fn every_command_line_is_one_that_the_program_takes() {
 
 /// A command line can be read by everybody on the machine, a layer of an image by everybody who has it.
 #[test]
-fn no_connection_stands_in_a_unit_or_an_image_and_neither_runs_as_root() {
+fn units_and_images_contain_no_connection_and_do_not_run_as_root() {
     for file in ["phaseline.service", "phaseline.timer", "Containerfile"] {
         let text = deploy(file);
         for secret in ["postgres://", "--database-url", "PGPASSWORD", "Environment=DATABASE_URL"] {

@@ -4,7 +4,7 @@ use crate::program::{legacy, migrated, on, project_and_phase};
 use phaseline_embedded::testing::TestCluster;
 
 #[test]
-fn a_healthy_installation_is_well_before_and_after_the_migration() {
+fn a_healthy_installation_passes_before_and_after_the_migration() {
     for database in [legacy(), migrated()] {
         let report = on(&database, &["doctor"]).ends_with(0).stdout;
         assert!(report.ends_with("\nHEALTHY\n") && !report.contains("fail"), "{report}");
@@ -14,7 +14,7 @@ fn a_healthy_installation_is_well_before_and_after_the_migration() {
 }
 
 #[test]
-fn a_damaged_log_is_named_with_its_remedy_and_repaired_from_the_events_alone() {
+fn a_damaged_schema_is_reported_and_repaired_from_the_events() {
     let database = migrated();
     database.psql(
         "DROP TABLE phaseline.head, phaseline._sqlx_migrations; DROP VIEW phaseline.postgres_es_events;
@@ -89,7 +89,7 @@ fn a_repair_does_not_open_the_log_over_tables_that_something_else_moved() {
 
 /// An owner can switch the append-only log off in ways that leave every name in its place.
 #[test]
-fn a_function_that_was_emptied_or_replaced_and_a_rule_are_named_and_the_log_is_not_called_append_only() {
+fn replaced_functions_and_rules_make_doctor_fail() {
     let database = migrated();
     database.psql(
         "CREATE OR REPLACE FUNCTION phaseline.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'begin return null; end';

@@ -20,7 +20,7 @@ fn a_backup_is_whole_private_and_made_before_anything_is_touched() {
 }
 
 #[test]
-fn a_backup_never_overwrites_and_one_that_cannot_be_written_stops_the_migration() {
+fn a_backup_never_overwrites_and_a_failed_one_stops_the_migration() {
     let (database, folder) = (legacy(), tempfile::tempdir().unwrap());
     let before = database.dump(&[]);
     let file = folder.path().join("before.dump");

@@ -23,7 +23,7 @@ fn versions_columns(database: &TestDatabase) -> bool {
 }
 
 #[test]
-fn a_rehearsal_leaves_out_what_the_server_keeps_and_says_so() {
+fn a_rehearsal_ignores_reserved_options_and_reports_that() {
     let database = legacy();
     let Some(older) = older_minor(database.cluster().binaries()) else { return };
     for method in ["dump", "template"] {
@@ -40,7 +40,7 @@ fn a_rehearsal_leaves_out_what_the_server_keeps_and_says_so() {
 }
 
 #[test]
-fn doctor_and_backup_say_that_the_client_is_older() {
+fn doctor_and_backup_warn_of_an_older_client() {
     let database = legacy();
     let binaries = database.cluster().binaries();
     let Some(older) = older_minor(binaries) else { return };

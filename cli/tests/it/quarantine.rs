@@ -94,7 +94,7 @@ fn each_command_goes_on_past_the_event_names_it_and_ends_with_6() {
 }
 
 #[test]
-fn the_way_out_needs_a_reason_is_in_the_log_and_frees_the_timeline() {
+fn skipping_an_event_needs_a_reason_and_frees_the_timeline() {
     let database = migrated();
     let [(victim, phase), _] = two(&database);
     let position = plant_now(database.url(), victim.parse().unwrap(), Bad::Type).to_string();
@@ -126,7 +126,7 @@ fn the_way_out_needs_a_reason_is_in_the_log_and_frees_the_timeline() {
 }
 
 #[test]
-fn all_of_a_projects_events_are_left_out_at_once() {
+fn all_unreadable_events_of_a_project_are_left_out_together() {
     let database = migrated();
     let [(victim, _), (other, _)] = two(&database);
     for bad in Bad::ALL {

@@ -27,7 +27,7 @@ fn position(database: &TestDatabase) -> u64 {
 }
 
 #[test]
-fn a_check_writes_nothing_and_ends_with_6_where_anything_differs_and_a_rebuild_sets_it_right() {
+fn a_check_writes_nothing_and_exits_with_6_and_a_rebuild_repairs() {
     let database = migrated();
     let good = database.dump(&["--schema=public", "--table=project_phases"]);
     let rows = || database.psql("SELECT ph::text FROM project_phases ph ORDER BY id");
@@ -94,7 +94,7 @@ fn a_check_writes_nothing_and_ends_with_6_where_anything_differs_and_a_rebuild_s
 }
 
 #[test]
-fn one_project_alone_is_rebuilt_and_one_that_is_nowhere_ends_with_3() {
+fn one_project_is_rebuilt_and_an_unknown_one_exits_with_3() {
     let database = migrated();
     let projects = database.psql("SELECT DISTINCT project_id FROM project_phases ORDER BY 1 LIMIT 2");
     let (one, other) = projects.trim().split_once('\n').unwrap();
@@ -132,7 +132,7 @@ fn one_project_alone_is_rebuilt_and_one_that_is_nowhere_ends_with_3() {
 }
 
 #[test]
-fn rows_and_projects_that_others_made_or_took_away_are_told_with_what_to_do() {
+fn rows_and_projects_of_others_are_listed_with_their_remedies() {
     let database = migrated();
     crate::adopt::add_project(&database, STRANGER);
     crate::adopt::add_phase(&database, STRANGER, "6f9619ff-8b86-4011-b42d-00c04fc964aa", "2025-01-01");
@@ -152,7 +152,7 @@ fn rows_and_projects_that_others_made_or_took_away_are_told_with_what_to_do() {
 }
 
 #[test]
-fn without_a_log_in_the_old_shape_or_over_a_damaged_log_it_is_refused_and_writes_nothing() {
+fn a_rebuild_without_an_intact_log_in_the_timeline_shape_is_refused() {
     let empty = TestCluster::shared().database();
     let refused = on(&empty, &["rebuild", "--json"]).ends_with(3).object("phaseline.error/1");
     assert_eq!(refused["code"], "no_log");

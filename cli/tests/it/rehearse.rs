@@ -30,7 +30,7 @@ fn notes(report: &Value) -> String {
 }
 
 #[test]
-fn a_database_that_nobody_uses_is_copied_as_a_template_and_stays_as_it_is() {
+fn an_unused_database_is_copied_as_a_template_and_stays_unchanged() {
     let database = legacy();
     let before = database.dump(&[]);
     let plan = on(&database, &["plan", "--json"]).object("phaseline.plan/1");
@@ -63,7 +63,7 @@ fn a_database_that_nobody_uses_is_copied_as_a_template_and_stays_as_it_is() {
 }
 
 #[test]
-fn beside_users_it_is_copied_by_a_dump_and_the_report_names_who_was_in_the_way() {
+fn beside_users_it_copies_by_a_dump_and_reports_the_connections() {
     let database = legacy();
     database.psql(
         "COMMENT ON TABLE public.programs IS 'a comment'; GRANT SELECT ON public.programs TO PUBLIC;
@@ -115,7 +115,7 @@ fn named(cluster: &TestCluster, name: &str, sql: &str) -> String {
 }
 
 #[test]
-fn odd_names_settings_and_grants_are_carried_over_and_nobody_else_is_let_in() {
+fn odd_names_settings_and_grants_are_copied_but_not_connect() {
     let cluster = TestCluster::shared();
     let admin = cluster.database();
     let name = "Pläne & \"Mehr\" 100% 'x'/y ä";
@@ -167,7 +167,7 @@ fn odd_names_settings_and_grants_are_carried_over_and_nobody_else_is_let_in() {
 }
 
 #[test]
-fn a_role_that_is_no_superuser_needs_createdb_and_the_tables() {
+fn a_role_that_is_not_a_superuser_needs_createdb_and_the_tables() {
     let database = legacy();
     let role = format!("rehearser_of_{}", database.name());
     let name = database.name();
@@ -210,7 +210,7 @@ fn a_role_that_is_no_superuser_needs_createdb_and_the_tables() {
 }
 
 #[test]
-fn what_cannot_be_migrated_ends_with_3_and_is_not_even_copied() {
+fn unmigratable_data_exits_with_3_and_is_not_copied() {
     let database = legacy();
     database.psql("UPDATE project_phases SET created_at = 'infinity'");
     let before = database.dump(&[]);
@@ -225,7 +225,7 @@ fn what_cannot_be_migrated_ends_with_3_and_is_not_even_copied() {
 }
 
 #[test]
-fn a_migrated_database_goes_back_and_there_again_and_edits_are_named_with_7() {
+fn a_migrated_database_is_rolled_back_first_and_edits_exit_with_7() {
     let database = migrated();
     let before = database.dump(&[]);
     let report = on(&database, &["rehearse", "--json"]).ends_with(0).object(FORMAT);

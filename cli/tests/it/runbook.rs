@@ -38,7 +38,7 @@ fn the_page_on_rolling_back_shows_what_the_program_prints() {
 }
 
 #[test]
-fn the_page_on_what_comes_afterwards_shows_what_the_program_prints() {
+fn the_page_afterwards_shows_what_the_program_prints() {
     check("docs/runbook/afterwards.md");
 }
 
@@ -136,7 +136,7 @@ fn a_line_is_compared_without_what_differs_from_run_to_run() {
 }
 
 #[test]
-fn an_id_stands_for_one_id_throughout() {
+fn an_id_of_the_page_maps_to_one_id() {
     let (one, other) = ("1663d77b-214c-44eb-ac41-1b65d4a027b6", "e01243af-1661-46ec-a4fc-696277020192");
     let lines = |id: &str| vec![format!("phase {id}, done")];
     let mut names = Names::default();

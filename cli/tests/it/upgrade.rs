@@ -134,7 +134,7 @@ fn a_log_of_version_3_is_read_as_it_is_and_written_after_an_upgrade_only() {
 }
 
 #[test]
-fn an_upgrade_keeps_the_events_of_version_3_and_their_keys_and_later_events_have_a_login() {
+fn an_upgrade_keeps_events_and_keys_and_later_events_have_a_login() {
     let database = of_version_3();
     let (project, phase) = project_and_phase(&database);
     let events =
@@ -218,7 +218,7 @@ fn the_steps_that_are_missing_are_made_up_for() {
 }
 
 #[test]
-fn without_a_log_there_is_nothing_to_upgrade_and_a_damaged_one_is_for_the_doctor() {
+fn without_a_log_there_is_nothing_to_upgrade_and_damage_is_refused() {
     let empty = TestCluster::shared().database();
     let nothing = on(&empty, &["upgrade", "--check", "--json"]).ends_with(0).object("phaseline.upgrade/1");
     assert_eq!((&nothing["version"], &nothing["current"]), (&serde_json::Value::Null, &true.into()));

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_keeps_for_itself_is_not_compared_and_is_counted() {
+    fn reserved_options_are_not_compared_but_counted() {
         let column = |version: &str| format!("a;\nALTER TABLE ONLY t ALTER COLUMN c SET ({version});\nb;\n");
         let found = compared(b"a;\nb;\n".as_slice(), column("pg_attver=1").as_bytes()).unwrap();
         assert_eq!((found.difference, found.options_left_out), (None, 1));

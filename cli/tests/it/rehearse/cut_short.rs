@@ -51,7 +51,7 @@ fn a_signal_ends_with_8_and_leaves_no_copy_wherever_it_is() {
 }
 
 #[test]
-fn the_copy_of_a_killed_rehearsal_is_named_later_and_dropped_when_asked() {
+fn the_copy_of_a_killed_rehearsal_is_listed_and_dropped_on_request() {
     let database = legacy();
     on_copies(&database, "PERFORM pg_sleep(600)");
     let run = Running::start(&database, &["rehearse", "--method", "template", "--actor", "ada@desk"]);
@@ -80,7 +80,7 @@ fn the_copy_of_a_killed_rehearsal_is_named_later_and_dropped_when_asked() {
 }
 
 #[test]
-fn a_copy_that_cannot_be_dropped_is_named_loudly_with_the_command_to_do_it() {
+fn a_copy_that_cannot_be_dropped_is_reported_with_the_command() {
     let database = legacy();
     on_copies(&database, "PERFORM pg_sleep(600)");
     let run = Running::start(&database, &["rehearse", "--method", "template", "--quiet"]);

@@ -77,7 +77,7 @@ async fn repeat(writers: &mut [Writer], told: &[Vec<Told>]) {
 }
 
 #[test]
-fn a_crowd_on_two_servers_one_of_them_killed_loses_nothing_and_does_nothing_twice() {
+fn two_services_one_killed_lose_and_repeat_no_command() {
     let database = migrated();
     let mut audit = Audit::begin(&database, PROJECTS);
     let servers = Servers::default();
