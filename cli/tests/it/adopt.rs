@@ -1,4 +1,4 @@
-//! Projects that the planner's backend made by itself: adopted by their first command, or by `phaseline adopt`.
+//! Projects of the planner's backend: adopted by their first command, or by `phaseline adopt`.
 
 use crate::program::{legacy, migrated, on, run};
 use phaseline_embedded::testing::TestDatabase;

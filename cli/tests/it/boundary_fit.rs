@@ -1,4 +1,4 @@
-//! `--boundary`: what the page says of both, which one is carried out, and that the flag is handed on.
+//! `--boundary`: the page's comparison, the boundary carried out, and the flag in suggested commands.
 
 use crate::program::{legacy, on};
 

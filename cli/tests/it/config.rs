@@ -1,4 +1,4 @@
-//! `config show`: each setting, and who said it last.
+//! `config show`: each setting and its origin.
 
 use crate::program::{Ran, phaseline, run};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Where the database is, and what happens if it is not.
+//! Connections: URLs, the private server, unreachable databases.
 
 use crate::program::{Ran, legacy, on, password, phaseline, run};
 use phaseline_embedded::testing::TestCluster;

@@ -1,4 +1,4 @@
-//! The demo leaves nothing running and nothing behind, however it ends.
+//! The demo always stops its server and removes its files.
 
 use crate::program::{Ran, eventually, phaseline, signal};
 use std::fs::{self, Permissions};

@@ -1,4 +1,4 @@
-//! The doctor finds what is wrong with an installation, and can make the log's schema whole.
+//! `doctor` detects faults of an installation, and can repair the log's schema.
 
 use crate::program::{legacy, migrated, on, project_and_phase};
 use phaseline_embedded::testing::TestCluster;

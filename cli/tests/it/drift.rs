@@ -1,4 +1,4 @@
-//! `phaseline drift`: what others changed in the tables is named, and set right on request.
+//! `phaseline drift`: lists changes by other programs, and repairs them on request.
 
 use crate::adopt::{add_phase, add_project};
 use crate::program::{migrated, on, project_and_phase};

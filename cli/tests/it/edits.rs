@@ -1,4 +1,4 @@
-//! Commands to timelines, and what the log then tells.
+//! Commands on timelines, and their history.
 
 use crate::program::{legacy, migrated, on, project_and_phase, run};
 use phaseline_embedded::testing::TestDatabase;
@@ -170,7 +170,7 @@ fn a_role_that_may_write_commands_and_no_more_can_write_them() {
     assert_eq!(name.trim(), "By the clerk");
 }
 
-/// A name, a description or a reason may turn the line around that it stands in, or look like another one.
+/// A name, a description or a reason may reverse the text of its line, or look like another one.
 #[test]
 fn invisible_characters_are_escaped_and_no_name_consists_of_them() {
     let database = migrated();

@@ -1,4 +1,4 @@
-//! Each exit code means what the documentation says.
+//! Exit codes have their documented meanings.
 
 use crate::program::{legacy, migrated, on, project_and_phase, run};
 use phaseline_embedded::testing::TestCluster;
@@ -111,7 +111,7 @@ fn a_rollback_over_edits_ends_with_7_and_names_them() {
     {
         assert!(refused.stdout.contains(named), "{named}: {}", refused.stdout);
     }
-    // A dry run did what it was asked to.
+    // A dry run over edits succeeds.
     let dry = on(&database, &["rollback", "--dry-run"]).ends_with(0);
     assert!(dry.stdout.starts_with("WOULD LOSE DATA\n"), "{}", dry.stdout);
     assert!(database.dump(&["--schema=public"]) == before);

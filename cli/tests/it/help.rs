@@ -1,4 +1,4 @@
-//! Help: every command explains itself by an example.
+//! Help: every command has an example.
 
 use crate::program::run;
 

@@ -1,4 +1,4 @@
-//! Client programs that are older than the server: what they print in excess is left out and reported.
+//! Client programs that are older than the server: their extra output is ignored and reported.
 
 use crate::program::{Ran, legacy, on, phaseline};
 use phaseline_embedded::testing::{TestDatabase, older_minor};

@@ -1,4 +1,4 @@
-//! An event that cannot be read, at the command line: which command says what, how it ends, and the way out.
+//! An unreadable event: output and exit codes of each command, and the remedy.
 
 use crate::adopt::add_project;
 use crate::program::{Ran, migrated, on};
@@ -16,9 +16,9 @@ fn two(database: &TestDatabase) -> [(String, String); 2] {
     [(); 2].map(|()| pairs.next().map(|(project, phase)| (project.to_owned(), phase.to_owned())).unwrap())
 }
 
-/// Fails unless an answer names the event, says what to do, and does not send back to the command that gave it.
+/// Fails unless the output names the event and has a remedy that is not the same command.
 #[track_caller]
-fn assert_named(ran: &Ran, command: &str, bad: Bad, position: i64, victim: &str) {
+fn assert_reported(ran: &Ran, command: &str, bad: Bad, position: i64, victim: &str) {
     let text = format!("{}{}", ran.stdout, ran.stderr);
     let place = format!("position {position} ");
     let way_out = format!("phaseline quarantine skip {victim} --position {position} --reason TEXT");
@@ -45,7 +45,7 @@ fn each_command_goes_on_past_the_event_names_it_and_ends_with_6() {
         ));
         let named = |args: &[&str], code: i32| {
             let ran = on(&database, args).ends_with(code);
-            assert_named(&ran, &args.join(" "), bad, position, &victim);
+            assert_reported(&ran, &args.join(" "), bad, position, &victim);
             ran
         };
 

@@ -1,4 +1,4 @@
-//! `phaseline rebuild`: what it says, how it ends, and what it leaves when it is stopped.
+//! `phaseline rebuild`: output, exit codes, and its state after an interruption.
 
 use crate::boundaries::at_each;
 use crate::program::{Ran, eventually, legacy, migrated, on, phaseline, run, signal};
@@ -238,7 +238,7 @@ fn command(url: &str) -> Command {
 /// After one of so many stops it is run again: where all is as before, it is run as before.
 const ONE_AGAIN_OF: usize = 4;
 
-/// What a rebuild asks that nobody disturbs, and the table before and after it.
+/// The statements of an undisturbed rebuild, and the table before and after it.
 struct Course {
     boundaries: Vec<Boundary>,
     before: String,
@@ -288,7 +288,7 @@ impl Course {
     }
 }
 
-/// What stands there, in lines.
+/// The table as lines.
 fn told(stands: &str) -> Vec<&str> {
     stands.lines().collect()
 }

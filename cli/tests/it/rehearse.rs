@@ -1,4 +1,4 @@
-//! Rehearsals: all of it happens on a copy, which is gone afterwards, and the database is as it was.
+//! Rehearsals: all steps run on a copy, which is dropped afterwards; the database is unchanged.
 
 mod cut_short;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 const FORMAT: &str = "phaseline.rehearse/1";
 
-/// Asks the server from another database, so that nobody is connected to this one.
+/// Queries the server from another database, so that this one has no connections.
 fn beside(database: &TestDatabase, sql: &str) -> String {
     database.cluster().binaries().psql(&database.cluster().url("postgres"), sql).unwrap()
 }
@@ -84,7 +84,7 @@ fn beside_users_it_copies_by_a_dump_and_reports_the_connections() {
         refused.stderr.contains("planner-web") && refused.stderr.contains("--method dump"),
         "{refused:?}"
     );
-    // Of a copy that is kept all is as in the database, but for the log that it has by now; and nobody else is let in.
+    // A kept copy equals the database, but for its log; other roles cannot connect.
     let kept = on(&database, &["rehearse", "--keep", "--json"]).ends_with(0).object(FORMAT);
     drop(user);
     let copy = kept["copy"].as_str().unwrap();
@@ -195,7 +195,7 @@ fn a_role_that_is_not_a_superuser_needs_createdb_and_the_tables() {
             .object(FORMAT);
         assert_eq!((&report["identical"], &report["dropped"]), (&true.into(), &true.into()), "{report}");
     }
-    // Of somebody else's database nobody may make a copy by its files.
+    // A database of another owner cannot be copied as a template.
     database.psql(&format!(
         "ALTER DATABASE {name} OWNER TO postgres; GRANT CREATE ON DATABASE {name} TO {role};
          GRANT CREATE ON SCHEMA public TO {role}"
@@ -302,7 +302,7 @@ fn nothing_is_left_on_the_server_not_even_the_roles() {
     let cluster = TestCluster::start(TestOptions::default());
     let database = cluster.database();
     run(&["sample", "--projects", "5", "--assignments", "40", "--database-url", database.url()]);
-    // Not ours to drop, though nobody uses it.
+    // Another owner's copy may not be dropped, even without connections.
     database.psql("CREATE ROLE phaseline_reader");
     let all = || {
         database.psql(

@@ -1,4 +1,4 @@
-//! `serve`, as its users start and stop it.
+//! `serve`: start, stop and refusals.
 
 use crate::program::{Ran, eventually, legacy, migrated, phaseline, run, signal};
 use crate::token::SECRET;

@@ -1,4 +1,4 @@
-//! Signals, and other runs: whoever waits can be stopped, and nothing is half done.
+//! Signals, and other runs: waiting runs can be stopped, and leave nothing half done.
 
 use crate::program::{Ran, eventually, legacy, migrated, on, phaseline, signal};
 use phaseline_embedded::testing::TestDatabase;

@@ -1,4 +1,4 @@
-//! `token`: signed with the service's secret, wherever that is named.
+//! `token`: signed with the service's secret from each of its origins.
 
 use crate::config::file;
 use crate::program::{Ran, phaseline, run};

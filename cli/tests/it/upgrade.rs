@@ -1,4 +1,4 @@
-//! A log's schema of another version: a newer one is refused by every command, an older one is upgraded.
+//! A log's schema of another version: every command refuses a newer one, and an older one is upgraded.
 
 use crate::program::{Ran, eventually, migrated, on, phaseline, project_and_phase};
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
@@ -13,7 +13,7 @@ fn newer(database: &TestDatabase) {
     ));
 }
 
-/// Makes the schema one of the first version: it does not say its version, and a function of it is another.
+/// Turns the schema into one of the first version: without a version, and with another function.
 fn older(database: &TestDatabase) {
     database.psql(
         "COMMENT ON SCHEMA phaseline IS 'Phaseline''s log. Installed: 0123456789abcdef';
@@ -230,7 +230,7 @@ fn without_a_log_there_is_nothing_to_upgrade_and_damage_is_refused() {
     assert!(on(&database, &["upgrade"]).ends_with(3).stderr.contains("phaseline doctor --repair"));
 }
 
-/// An upgrade waits until whoever writes has committed: its functions are not exchanged under a command.
+/// An upgrade waits until writers have committed: it does not replace functions during a command.
 #[test]
 fn an_upgrade_waits_for_the_head_of_the_log() {
     let database = migrated();
