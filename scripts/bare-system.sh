@@ -2,12 +2,12 @@
 #
 # Tries the README's commands in a bare Debian: a minimal system in a folder, with this machine's Rust toolchain bound into it
 # and what the README's first line installs. First as an ordinary user who may not install anything, then as root, then as that user
-# once more.
+# again.
 #
 #   scripts/bare-system.sh FOLDER [COMMAND...]    `make demo` and `make test` unless other commands are given
 #
-# Needs root, debootstrap and the right to mount. The folder is made if it is not there, and is left; nothing stays mounted.
-# The checkout that is tried is a clone of this one's last commit.
+# Needs root, debootstrap and the right to mount. The folder is created if missing, and kept; all mounts are removed.
+# It tests a clone of this checkout's last commit.
 set -euo pipefail
 
 say() {
@@ -30,7 +30,7 @@ readonly release=${BARE_RELEASE:-bookworm}
 readonly rustup=${RUSTUP_HOME:-$HOME/.rustup} cargo=${CARGO_HOME:-$HOME/.cargo}
 
 if [[ ! -e $system/made ]]; then
-    say "making a minimal $release in $system"
+    say "creating a minimal $release in $system"
     debootstrap --variant=minbase "$release" "$system" >/dev/null
     # The mirror that debootstrap took, and its security updates.
     mirror=$(awk '$1 == "deb" { print $2; exit }' "$system/etc/apt/sources.list")
@@ -45,7 +45,7 @@ unmount() {
     for ((at = ${#mounted[@]} - 1; at >= 0; at--)); do
         umount --recursive "${mounted[at]}" || umount --lazy "${mounted[at]}" || left=1
     done
-    ((left == 0)) || say "something stays mounted below $system"
+    ((left == 0)) || say "mounts are left below $system"
 }
 trap unmount EXIT
 
@@ -94,9 +94,9 @@ clone_for user
 if ! chroot "$system" sh -c 'command -v postgres || ls /usr/lib/postgresql' >/dev/null 2>&1; then
     say "as user, who may not install anything: make demo"
     if inside user 'cd ~/phaseline && make demo' 2>"$system/refused"; then
-        die "it did not fail"
+        die "make demo did not fail"
     fi
-    grep 'missing: .*; run' "$system/refused" || die "it does not say what to run: $(cat "$system/refused")"
+    grep 'missing: .*; run' "$system/refused" || die "it does not print the command to run: $(cat "$system/refused")"
 fi
 for user in root user; do
     clone_for "$user"

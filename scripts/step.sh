@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 #
-# Runs a command under a headline and says how long it took: scripts/step.sh NAME COMMAND...
+# Runs a command under a headline and prints its duration: scripts/step.sh NAME COMMAND...
 set -euo pipefail
 
 name=$1

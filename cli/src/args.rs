@@ -1,4 +1,4 @@
-//! The command line. Each command's own arguments stand with the command.
+//! The command line. Each command defines its own arguments.
 
 use crate::command::{
     adopt, completions, config, demo, doctor, drift, history, man, migrate, phase, plan, quarantine, rebuild,
@@ -7,25 +7,25 @@ use crate::command::{
 use crate::options::GlobalArgs;
 use clap::{Parser, Subcommand};
 
-/// What `--help` ends with.
+/// The end of `--help`.
 pub(crate) const GUIDE: &str = "\
 Examples:
-  phaseline demo                     see all of it on a sample, leaving nothing behind
-  phaseline plan                     what would a migration find and do?
-  phaseline rehearse                 does it work there and back, on a copy?
-  phaseline migrate --plan sha256:…  do exactly that
-  phaseline verify                   is everything as it must be?
-  phaseline rollback --dry-run       can it be taken back?
+  phaseline demo                     migrate a sample and roll it back; leaves nothing behind
+  phaseline plan                     show what a migration would find and do
+  phaseline rehearse                 migrate a copy and roll it back
+  phaseline migrate --plan sha256:…  carry out exactly that plan
+  phaseline verify                   check tables and log
+  phaseline rollback --dry-run       show what a rollback would do
 
 Exit codes:
   0  done, or already in the wanted shape
   1  unexpected error
-  2  usage: the command line is wrong, or --yes is missing where nobody can be asked
+  2  usage: the command line is wrong, or --yes is missing without a terminal
   3  not migratable, or refused by a rule; also: the requested object does not exist, or the log's
      schema is newer than the program (or older, for upgrade --check)
   4  the plan is stale
   5  another run holds the lock
-  6  verification failed, the tables are not what the log says, or an event cannot be read
+  6  verification failed, drift, or an event cannot be read
   7  the rollback would lose data
   8  interrupted, or the tables could not be locked in time: run it again
   9  no database
@@ -38,17 +38,17 @@ JSON: with --json each command prints exactly one object on stdout, versioned by
   phaseline.doctor/1, phaseline.upgrade/1, phaseline.completions/1, phaseline.man/1,
   phaseline.serve/1, phaseline.token/1, phaseline.config/1, and phaseline.error/1 for errors
 
-JSON lines: with --output jsonl it is one object a line, for jq and grep over large answers.
+JSON lines: --output jsonl prints one object a line, for jq and grep over large answers.
   First the rows of history, timeline show, plan, verify, drift, rebuild, quarantine, adopt, rollback and status, then
-  the object without them, with \"kind\":\"end\" and how many \"rows\" there were. Without an end the answer
-  is not complete.
+  the object without them, with \"kind\":\"end\" and the number of \"rows\". Without an end the answer
+  is incomplete.
 
 Environment:
   DATABASE_URL         used without --database-url
   PHASELINE_DATA_DIR   used without --data-dir
   PHASELINE_ACTOR      used without --actor
   PHASELINE_LOG        log filter, such as debug or phaseline=trace,sqlx=info
-  PHASELINE_PG_BINDIR  the one folder to take PostgreSQL's programs from
+  PHASELINE_PG_BINDIR  the folder of PostgreSQL's programs
   PHASELINE_CONFIG     serve, token, config: used without --config
   PHASELINE_JWT_SECRET
                        serve, token: the secret of HS256 tokens
@@ -57,14 +57,13 @@ Environment:
   PHASELINE_NO_AUTH, PHASELINE_MAX_CONNECTIONS, PHASELINE_MAX_CLIENTS, PHASELINE_BODY_LIMIT,
   PHASELINE_MAX_PHASES, PHASELINE_REQUEST_TIMEOUT, PHASELINE_IDLE_TIMEOUT, PHASELINE_WRITE_TIMEOUT,
   PHASELINE_SHUTDOWN_TIMEOUT, PHASELINE_LOG_FORMAT, PHASELINE_CACHE_TIMELINES
-                       serve: used without the flag of that name; phaseline config show says
-                       what holds
+                       serve: used without the flag of that name; phaseline config show
+                       shows the effective values
   NO_COLOR, CLICOLOR, CLICOLOR_FORCE   colours";
 
 /// An event-sourced engine for project timelines on PostgreSQL.
 ///
-/// It takes a planner database's fixed phases into a log of events, shows them as timelines, and brings them back
-/// unharmed.
+/// Migrates a planner database's fixed phases into a log of events, shows them as timelines, and rolls back without loss.
 #[derive(Debug, Parser)]
 #[command(
     name = "phaseline",

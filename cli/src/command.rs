@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod adopt;
+pub(crate) mod as_of;
 pub(crate) mod backup;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -10,18 +11,17 @@ pub(crate) mod drift;
 pub(crate) mod history;
 pub(crate) mod man;
 pub(crate) mod migrate;
-pub(crate) mod moment;
 pub(crate) mod phase;
 pub(crate) mod plan;
 pub(crate) mod quarantine;
 pub(crate) mod rebuild;
 pub(crate) mod rehearse;
 pub(crate) mod rollback;
+pub(crate) mod run_command;
 pub(crate) mod sample;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod timeline;
-pub(crate) mod timeline_command;
 pub(crate) mod token;
 pub(crate) mod upgrade;
 pub(crate) mod verify;
@@ -32,7 +32,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::logging::Style;
 
-/// Runs a command to its end.
+/// Dispatches a command.
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Plan(args) => plan::run(context, args).await,
@@ -60,7 +60,7 @@ pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Fa
     }
 }
 
-/// How the log looks: a service's is read by programs, too.
+/// The log's format: a service may log JSON.
 pub(crate) fn log_style(cli: &Cli) -> Result<Style, Failure> {
     match &cli.command {
         Command::Serve(args) => serve::log_style(&cli.global, args),

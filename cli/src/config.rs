@@ -1,5 +1,5 @@
-//! What the service is told, and where each value comes from: a flag over an environment variable over the file over the
-//! default.
+//! The service's settings and their origins: a flag overrides an environment variable, which overrides the file, which
+//! overrides the default.
 
 mod file;
 mod key;
@@ -16,25 +16,25 @@ use std::path::PathBuf;
 /// The variable that names the file.
 pub(crate) const FILE_VARIABLE: &str = "PHASELINE_CONFIG";
 
-/// The file to read.
+/// The settings file.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct FileArgs {
-    /// A TOML file with settings; flags and environment variables win over it [env: `PHASELINE_CONFIG`]
+    /// A TOML file with settings; flags and environment variables override it [env: `PHASELINE_CONFIG`]
     #[arg(long = "config", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }
 
-/// Flags for what a service is told. Values are read where those of the environment and the file are, so that a wrong one
-/// is refused in the same words wherever it stands.
+/// Flags for the service's settings. Values are parsed together with those of the environment and the file, so that
+/// errors read the same.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Service options (or PHASELINE_ and the name in capitals, or the file)")]
 pub(crate) struct ServiceArgs {
     #[command(flatten)]
     pub(crate) file: FileArgs,
-    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8080]
+    /// The address to listen on; port 0 chooses a free port [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// The role whose rights the service takes; `none` keeps those of its login [default: `phaseline_writer`]
+    /// The role that the service sets on each connection; `none` keeps the login's rights [default: `phaseline_writer`]
     #[arg(long, value_name = "ROLE")]
     role: Option<String>,
     /// A file with the secret of HS256 tokens (the secret itself: only as `PHASELINE_JWT_SECRET`)
@@ -52,51 +52,51 @@ pub(crate) struct ServiceArgs {
     /// The issuer that every token must name (iss)
     #[arg(long, value_name = "NAME")]
     issuer: Option<String>,
-    /// What a token without scope may do, such as `phases:read` [default: nothing]
+    /// The scopes of a token without scope, such as `phases:read` [default: none]
     #[arg(long, value_name = "SCOPES")]
     default_scopes: Option<String>,
-    /// Let everybody do everything without a token; only on a loopback address
+    /// Accept every request without a token; only on a loopback address
     #[arg(long)]
     no_auth: bool,
-    /// The most connections to the database [default: 16]
+    /// Maximum connections to the database [default: 16]
     #[arg(long, value_name = "NUMBER")]
     max_connections: Option<String>,
-    /// The most connections of clients [default: 800]
+    /// Maximum connections of clients [default: 800]
     #[arg(long, value_name = "NUMBER")]
     max_clients: Option<String>,
-    /// The largest body that is read, such as 64KiB [default: 1MiB]
+    /// Maximum size of a request body, such as 64KiB [default: 1MiB]
     #[arg(long, value_name = "SIZE")]
     body_limit: Option<String>,
-    /// The most phases that a list in a request may have [default: 5000]
+    /// Maximum number of phases in a request [default: 5000]
     #[arg(long, value_name = "NUMBER")]
     max_phases: Option<String>,
-    /// How long a request may take, such as 500ms [default: 30s]
+    /// Time limit of a request, such as 500ms [default: 30s]
     #[arg(long, value_name = "TIME")]
     request_timeout: Option<String>,
-    /// How long a connection may wait for the whole head of a request [default: 75s]
+    /// Time limit for receiving the head of a request [default: 75s]
     #[arg(long, value_name = "TIME")]
     idle_timeout: Option<String>,
-    /// How long an answer may wait for its client to read on [default: 30s]
+    /// Time limit for a client to continue reading a response [default: 30s]
     #[arg(long, value_name = "TIME")]
     write_timeout: Option<String>,
-    /// How long requests may still take once the service is told to stop [default: 20s]
+    /// Time limit for open requests when the service stops [default: 20s]
     #[arg(long, value_name = "TIME")]
     shutdown_timeout: Option<String>,
-    /// What the log on stderr looks like, text or json [default: text]
+    /// Format of the log on stderr, text or json [default: text]
     #[arg(long, value_name = "FORM")]
     log_format: Option<String>,
-    /// How many timelines are kept in memory at most [default: 10000]
+    /// Maximum number of timelines in memory [default: 10000]
     #[arg(long, value_name = "NUMBER")]
     cache_timelines: Option<String>,
 }
 
 impl ServiceArgs {
-    /// Flags for a command that signs tokens: it takes the secret as a service does.
+    /// Flags for a command that signs tokens: it reads the secret as the service does.
     pub(crate) fn of_secret(file: FileArgs, jwt_secret_file: Option<String>) -> Self {
         Self { file, jwt_secret_file, ..Self::default() }
     }
 
-    /// What the flag of this name says.
+    /// The value of the flag of this name.
     fn flag(&self, name: &str) -> Option<String> {
         match name {
             "listen" => self.listen.clone(),

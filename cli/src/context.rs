@@ -1,4 +1,4 @@
-//! What every command works with.
+//! The context of every command.
 
 use crate::interrupt::Interrupt;
 use crate::options::GlobalArgs;
@@ -7,7 +7,7 @@ use crate::progress::Watcher;
 use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
 
-/// The command line's global part, and the ways in and out.
+/// Global options, output and signals.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) global: GlobalArgs,
@@ -16,7 +16,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// A watcher for one run.
+    /// A progress watcher for one run.
     pub(crate) fn watcher(&self) -> Watcher {
         Watcher::new(&self.output, &self.interrupt, self.global.verbose > 0)
     }
@@ -30,16 +30,16 @@ impl Context {
         }
     }
 
-    /// Whether somebody is there to answer a question. A program that wants JSON is not.
+    /// Whether a question can be answered: on a terminal, and not in JSON output.
     pub(crate) fn can_ask(&self) -> bool {
         self.output.form() == Form::Text && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
-    /// Asks on stderr, and says whether the answer was yes. Everything else, the end of input too, is a no.
+    /// Asks on stderr. Anything but yes, including the end of input, is a no.
     pub(crate) async fn ask(&self, question: &str) -> bool {
         let _ = std::io::Write::write_fmt(&mut anstream::stderr(), format_args!("{question} [y/N] "));
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        // A thread of its own: nothing can end a read from a terminal, and the runtime would wait for it.
+        // A separate thread: a read from a terminal cannot be cancelled, and the runtime would wait for it.
         std::thread::spawn(move || {
             let mut answer = String::new();
             let read = std::io::stdin().lock().read_line(&mut answer);

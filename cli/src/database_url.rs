@@ -1,18 +1,18 @@
-//! The database's URL: checked before anybody connects, and split so that the password never shows.
+//! The database's URL: checked before connecting, and split so that the password is never shown.
 
 use crate::failure::Failure;
 use crate::redact;
 use sqlx::postgres::PgConnectOptions;
 use std::str::FromStr;
 
-/// A PostgreSQL URL that could be read.
+/// A parsed PostgreSQL URL.
 #[derive(Clone)]
 pub(crate) struct DatabaseUrl {
     /// For connections.
     options: PgConnectOptions,
-    /// Without the password: for command lines, which every local user can read.
+    /// Without the password, for command lines, which every local user can read.
     bare: String,
-    /// For environments, which they cannot.
+    /// For environments, which other users cannot read.
     password: Option<String>,
 }
 
@@ -21,18 +21,18 @@ const EXPECTED: &str = "Expected postgres://user:password@host:port/database, or
                         %3A for :, %23 for #, %3F for ?, %25 for %.";
 
 impl DatabaseUrl {
-    /// Reads a URL; `source` says where it came from, for the error.
+    /// Parses a URL; errors name its `source`.
     pub(crate) fn parse(url: &str, source: &str) -> Result<Self, Failure> {
         let wrong = |what: String| Failure::usage(format!("{source}: {what}")).remedy(EXPECTED);
         let Some((scheme, rest)) = url.split_once("://") else {
-            return Err(wrong("this is no URL, it has no ://".to_owned()));
+            return Err(wrong("this is not a URL, it has no ://".to_owned()));
         };
         if !matches!(scheme, "postgres" | "postgresql") {
             return Err(wrong(format!("the scheme is {scheme:?}, not postgres or postgresql")));
         }
         let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if rest.contains('#') {
-            return Err(wrong("it has a # that is not written %23".to_owned()));
+            return Err(wrong("it has a # that is not encoded as %23".to_owned()));
         }
         let (user_info, host) =
             authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
@@ -40,7 +40,7 @@ impl DatabaseUrl {
             && rest[authority.len()..].split('?').next().is_some_and(|path| path.contains('@'))
         {
             return Err(wrong(
-                "it has a / or ? before the @: in a password they are written %2F and %3F".to_owned(),
+                "it has a / or ? before the @: in a password they are encoded as %2F and %3F".to_owned(),
             ));
         }
         if let Some(port) = port_of(host)
@@ -71,17 +71,17 @@ impl DatabaseUrl {
         Ok(Self { options, bare, password })
     }
 
-    /// With the password, for a function that keeps it off command lines itself.
+    /// With the password, for a function that keeps it off command lines.
     pub(crate) fn with_password(&self) -> String {
         match &self.password {
-            // The user's name is encoded, so this is the end of it.
+            // The user's name is encoded, so the first @ ends it.
             Some(password) => self.bare.replacen('@', &format!(":{}@", encoded(password)), 1),
             None => self.bare.clone(),
         }
     }
 
-    /// Another database on the same server. It goes among the parameters, where the last one counts, for PostgreSQL's
-    /// programs and for ours.
+    /// Another database on the same server. It is added as a parameter: the last one counts, for PostgreSQL's programs
+    /// and for ours.
     pub(crate) fn beside(&self, database: &str) -> Self {
         let mark = if self.bare.contains('?') { '&' } else { '?' };
         Self {
@@ -116,11 +116,11 @@ impl DatabaseUrl {
     }
 }
 
-/// The URL as sqlx takes it: a user in front of no host, as in `postgres://me@/planner?host=/run/pg`, is fine for
-/// PostgreSQL, but not for the standard of URLs, so it goes among the parameters.
+/// The URL for sqlx: a user before an empty host (`postgres://me@/planner?host=/run/pg`) is valid for PostgreSQL, but not
+/// by the standard of URLs, so it becomes a parameter.
 fn with_user_behind(scheme: &str, user_info: Option<&str>, host: &str, tail: &str, url: &str) -> String {
     let Some(user_info) = user_info.filter(|_| host.is_empty()) else { return url.to_owned() };
-    // Among parameters a plus is a space.
+    // In parameters a plus is a space.
     let user_info = user_info.replace('+', "%2B").replace('&', "%26");
     let (user, password) = user_info.split_once(':').unwrap_or((&user_info, ""));
     let mark = if tail.contains('?') { '&' } else { '?' };
@@ -128,7 +128,7 @@ fn with_user_behind(scheme: &str, user_info: Option<&str>, host: &str, tail: &st
     format!("{scheme}://{tail}{mark}user={user}{password}")
 }
 
-/// What stands where the port does; an IPv6 address has colons of its own, and is in brackets.
+/// The text after the host's colon; an IPv6 address has colons too, and is in brackets.
 fn port_of(host: &str) -> Option<&str> {
     let after = host.rfind(']').map_or(host, |end| &host[end + 1..]);
     after.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.is_empty())
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_split_into_what_may_be_seen_and_the_password() {
+    fn a_url_is_split_into_a_public_part_and_the_password() {
         let url = parse("postgres://me:p%40ss%2Fw@db.example:5433/planner?sslmode=require").unwrap();
         assert_eq!(url.bare(), "postgres://me@db.example:5433/planner?sslmode=require");
         assert_eq!(url.password(), Some("p@ss/w"));
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_and_the_password_is_not() {
         for (url, named) in [
-            ("host=localhost password=secret", "no URL"),
+            ("host=localhost password=secret", "not a URL"),
             ("mysql://me:secret@h/d", "\"mysql\""),
             ("postgres://me:secret@h:54x/d", "\"54x\""),
             ("postgres://me:secret@h:99999/d", "\"99999\""),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn another_database_on_the_same_server_is_named_in_the_same_way_of_writing() {
+    fn another_database_on_the_same_server_keeps_the_form_of_the_url() {
         for url in [
             "postgres://me:p%40ss@db.example:5433/planner?sslmode=require",
             "postgres://me:p%40ss@db.example:5433",

@@ -1,34 +1,34 @@
-//! How the program ends. Scripts and operators act on these numbers, so they never change their meaning.
+//! Exit codes. Scripts and operators rely on these numbers, so their meanings never change.
 
 use std::process::ExitCode;
 
-/// An exit code. Whatever is not [`Exit::Done`] wrote nothing, unless its text says otherwise.
+/// An exit code. With any other than [`Exit::Done`] nothing was written, unless the message says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
     /// Done, or the database was in the wanted shape already.
     Done = 0,
-    /// Unexpected: a bug, a full disk, a self-check that failed and undid everything.
+    /// Unexpected: a bug, a full disk, a self-check that failed and rolled everything back.
     Unexpected = 1,
-    /// The command line is wrong, or `--yes` is missing where nobody can be asked.
+    /// The command line is wrong, or `--yes` is missing without a terminal.
     Usage = 2,
-    /// Not migratable: the data, the tables or the role's privileges do not allow it. Also a rollback that is refused,
-    /// a command that a rule refuses, something asked for that does not exist, and a log's schema of another version
-    /// than is needed: the request is well formed, and the database as it stands says no.
+    /// Not migratable: the data, the tables or the role's privileges do not allow it. Also a refused rollback, a command
+    /// that a rule refuses, a missing object, and a log schema of an unsuitable version: the request is well formed, and
+    /// the state of the database does not allow it.
     NotMigratable = 3,
     /// The plan is stale: data or options are not those of `--plan`.
     StalePlan = 4,
-    /// Another run holds the lock; the text says who.
+    /// Another run holds the lock; the message names it.
     Locked = 5,
-    /// Verification failed, the log is damaged, an event of it cannot be read, or the tables are not what the log says. What
-    /// could be done for all other timelines was done.
+    /// Verification failed, the log is damaged, an event cannot be read, or there is drift. All other timelines were
+    /// processed.
     VerificationFailed = 6,
-    /// The rollback would lose what the old schema cannot hold.
+    /// The rollback would lose what the legacy shape cannot hold.
     WouldLose = 7,
-    /// Interrupted, and can be run again: a signal, a lost connection, or tables that could not be locked in time (it
-    /// is users who hold them and not a run, so that waiting and running again is the remedy).
+    /// Interrupted, and can be run again: a signal, a lost connection, or tables that could not be locked in time (users
+    /// hold them, not a run, so waiting and running again is the remedy).
     Interrupted = 8,
-    /// No database: it cannot be reached, or there is no PostgreSQL to start.
+    /// No database: it cannot be reached, or PostgreSQL is not installed.
     NoDatabase = 9,
 }
 

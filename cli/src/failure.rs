@@ -1,4 +1,4 @@
-//! Why a command did not do it: what happened, what to do, and with which code the program ends.
+//! Why a command failed: message, remedy and exit code.
 
 mod database;
 mod embedded;
@@ -9,23 +9,23 @@ use crate::redact::passwords;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-/// Why a command ended without doing what was asked. Small, since every result carries room for one.
+/// Why a command failed. Small, since every result has space for one.
 #[derive(Debug)]
 pub(crate) struct Failure(Box<Particulars>);
 
 #[derive(Debug)]
 struct Particulars {
     exit: Exit,
-    /// A name for programs; it does not change.
+    /// A stable code for programs.
     code: &'static str,
     message: String,
     details: Vec<String>,
     remedy: Option<String>,
     /// The plan that was refused, if there is one.
     plan: Option<Box<RawValue>>,
-    /// The same for a person.
+    /// The same as text.
     report: Option<String>,
-    /// What the server calls it (SQLSTATE), if it was the server's error.
+    /// The SQLSTATE, if the error is the server's.
     server_code: Option<String>,
 }
 
@@ -35,13 +35,13 @@ pub(crate) struct ErrorObject<'a> {
     format: &'static str,
     /// What happened.
     error: String,
-    /// A name for it that does not change.
+    /// A stable code.
     code: &'static str,
     /// The exit code.
     exit: u8,
-    /// Particulars.
+    /// Details.
     details: Vec<String>,
-    /// What to do.
+    /// The remedy.
     remedy: Option<&'a str>,
     /// The plan that was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,37 +67,37 @@ impl Failure {
         Self::new(Exit::Usage, "usage", message)
     }
 
-    /// The database as it stands says no.
+    /// The state of the database does not allow it.
     pub(crate) fn refused(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Exit::NotMigratable, code, message)
     }
 
-    /// Something that should not happen.
+    /// An unexpected error.
     pub(crate) fn unexpected(message: impl Into<String>) -> Self {
         Self::new(Exit::Unexpected, "unexpected", message)
     }
 
-    /// A signal ended it.
+    /// A signal ended the command.
     pub(crate) fn interrupted() -> Self {
-        Self::new(Exit::Interrupted, "interrupted", "interrupted; whatever was not finished is undone")
-            .remedy("Run the same command again. `phaseline status` shows where the database stands.")
+        Self::new(Exit::Interrupted, "interrupted", "interrupted; unfinished work was rolled back")
+            .remedy("Run the same command again. `phaseline status` shows the state of the database.")
     }
 
-    /// Adds what to do.
+    /// Adds a remedy.
     #[must_use]
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.0.remedy = Some(remedy.into());
         self
     }
 
-    /// Adds particulars, one line each.
+    /// Adds details, one line each.
     #[must_use]
     pub(crate) fn detail(mut self, details: impl IntoIterator<Item = String>) -> Self {
         self.0.details.extend(details);
         self
     }
 
-    /// Adds the plan that was refused: for programs as it is, for people as `report`.
+    /// Adds the refused plan: for programs as JSON, for people as `report`.
     #[must_use]
     pub(crate) fn plan(mut self, plan: &impl Serialize, report: String) -> Self {
         self.0.plan = to_raw_value(plan).ok();
@@ -105,14 +105,14 @@ impl Failure {
         self
     }
 
-    /// Adds what the server calls it.
+    /// Adds the SQLSTATE.
     #[must_use]
     fn with_server_code(mut self, code: &str) -> Self {
         self.0.server_code = Some(code.to_owned());
         self
     }
 
-    /// What the server calls it (SQLSTATE), if it was the server's error.
+    /// The SQLSTATE, if the error is the server's.
     pub(crate) fn server_code(&self) -> Option<&str> {
         self.0.server_code.as_deref()
     }

@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM. A run that writes is asked to stop at its next safe point; asked again, and always in a command
-//! that only reads, its connection is closed, and PostgreSQL undoes what was not committed.
+//! Ctrl-C and SIGTERM. A run that writes stops at its next safe point; at a second signal, and always in a command
+//! that only reads, its connection is closed, and PostgreSQL rolls back what was not committed.
 
 use crate::output::Output;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
-/// How far a signal reaches.
+/// Signals so far, and how the command handles them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupt {
     state: Arc<State>,
@@ -16,13 +16,13 @@ pub(crate) struct Interrupt {
 #[derive(Debug, Default)]
 struct State {
     signals: AtomicU32,
-    /// The command looks at [`Interrupt::requested`] itself: the first signal only asks.
+    /// The command polls [`Interrupt::requested`]: the first signal is a request.
     graceful: AtomicBool,
-    /// The command cleans up behind itself and cannot be cut short: it takes seconds at most.
+    /// The command cleans up and cannot be cancelled: that takes seconds at most.
     tidy: AtomicBool,
-    /// The command says itself that it stops.
+    /// The command reports by itself that it stops.
     silent: AtomicBool,
-    asked: Notify,
+    signalled: Notify,
     cancel: Notify,
 }
 
@@ -32,51 +32,51 @@ impl Interrupt {
         self.state.graceful.store(true, Ordering::Relaxed);
     }
 
-    /// The same, and the command says itself what it does then.
-    pub(crate) fn stop_in_its_own_words(&self) {
+    /// The same, without the remark: the command reports by itself that it stops.
+    pub(crate) fn stop_silently(&self) {
         self.state.silent.store(true, Ordering::Relaxed);
         self.stop_gracefully();
     }
 
-    /// From here on no signal ends the command; it watches [`Interrupt::asked`] and cleans up.
+    /// From here on no signal ends the command; it awaits [`Interrupt::signalled`] and cleans up.
     pub(crate) fn tidy_up_first(&self) {
         self.state.tidy.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a signal came.
+    /// Whether a signal arrived.
     pub(crate) fn requested(&self) -> bool {
         self.state.signals.load(Ordering::Relaxed) > 0
     }
 
-    /// Returns when a signal has come.
-    pub(crate) async fn asked(&self) {
+    /// Returns when a signal has arrived.
+    pub(crate) async fn signalled(&self) {
         while !self.requested() {
-            self.state.asked.notified().await;
+            self.state.signalled.notified().await;
         }
     }
 
-    /// Returns when the command is to be dropped at once.
+    /// Returns when the command must be cancelled at once.
     pub(crate) async fn cancelled(&self) {
         self.state.cancel.notified().await;
     }
 
-    /// Listens for signals from now on. Must be called inside the runtime.
+    /// Installs the signal handlers. Must be called inside the runtime.
     pub(crate) fn listen(&self, output: Arc<Output>) -> std::io::Result<()> {
         let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         for kind in signals {
-            tokio::spawn(hear(signal(kind)?, Arc::clone(&self.state), Arc::clone(&output)));
+            tokio::spawn(handle(signal(kind)?, Arc::clone(&self.state), Arc::clone(&output)));
         }
         Ok(())
     }
 }
 
-/// How many signals it takes to end the program without waiting for anything: should all else hang.
+/// Number of signals that end the program at once, should it hang.
 const AT_ONCE: u32 = 3;
 
-async fn hear(mut signal: Signal, state: Arc<State>, output: Arc<Output>) {
+async fn handle(mut signal: Signal, state: Arc<State>, output: Arc<Output>) {
     while signal.recv().await.is_some() {
         let count = state.signals.fetch_add(1, Ordering::Relaxed) + 1;
-        state.asked.notify_one();
+        state.signalled.notify_one();
         if state.tidy.load(Ordering::Relaxed) {
             output.remark("stopping; cleaning up first");
             continue;
@@ -87,7 +87,7 @@ async fn hear(mut signal: Signal, state: Arc<State>, output: Arc<Output>) {
         if count == 1 && state.graceful.load(Ordering::Relaxed) {
             if !state.silent.load(Ordering::Relaxed) {
                 output.remark(
-                    "stopping after this step; once more to stop at once. Either way nothing is half done.",
+                    "stopping after this step; signal again to stop at once. Either way the transaction is rolled back or committed as a whole.",
                 );
             }
         } else {

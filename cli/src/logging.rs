@@ -1,4 +1,4 @@
-//! Log lines for whoever looks for a fault: on stderr, by `-v` or `PHASELINE_LOG`.
+//! Log lines on stderr, by `-v` or `PHASELINE_LOG`.
 
 use crate::config::LogFormat;
 use crate::failure::Failure;
@@ -8,26 +8,26 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-/// The variable with the filter; it wins over `-v`.
+/// The variable with the filter; it overrides `-v`.
 pub(crate) const VARIABLE: &str = "PHASELINE_LOG";
 
-/// How a command's log looks.
+/// A command's log style.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Style {
-    /// What its lines look like.
+    /// The lines' format.
     pub(crate) format: LogFormat,
-    /// Whether what is as it should be is worth a line, too: a service's log has one for each request.
-    pub(crate) tells_all: bool,
+    /// Whether informational lines are logged, as for a service's requests.
+    pub(crate) verbose: bool,
 }
 
-/// What must live for as long as anything is logged.
+/// Keeps logging alive while it exists.
 #[derive(Debug, Default)]
 pub(crate) struct Logging {
     #[cfg(feature = "otel")]
     _sending: Option<phaseline_api::otel::Sending>,
 }
 
-/// Starts logging, inside the runtime. Without a word only warnings are shown, and with `--quiet` only errors.
+/// Starts logging, inside the runtime. Default level: warnings; with `--quiet` errors.
 pub(crate) fn start(global: &GlobalArgs, style: Style) -> Result<Logging, Failure> {
     let filter = match std::env::var(VARIABLE) {
         Ok(filter) if !filter.trim().is_empty() => EnvFilter::try_new(&filter).map_err(|error| {
@@ -36,7 +36,7 @@ pub(crate) fn start(global: &GlobalArgs, style: Style) -> Result<Logging, Failur
         })?,
         _ => EnvFilter::new(match (global.verbose, global.quiet) {
             (0, true) => "error",
-            (0, false) if style.tells_all => "warn,phaseline=info,phaseline_api=info",
+            (0, false) if style.verbose => "warn,phaseline=info,phaseline_api=info",
             (0, false) => "warn",
             (1, _) => "info",
             (2, _) => "debug",
@@ -56,7 +56,7 @@ pub(crate) fn start(global: &GlobalArgs, style: Style) -> Result<Logging, Failur
     let subscriber = tracing_subscriber::registry().with(lines);
     let logging = Logging::default();
     #[cfg(feature = "otel")]
-    let (subscriber, logging) = if style.tells_all {
+    let (subscriber, logging) = if style.verbose {
         let (spans, sending) = phaseline_api::otel::layer().map_err(|error| {
             Failure::usage(format!("the OpenTelemetry collector: {error}"))
                 .remedy("Set OTEL_EXPORTER_OTLP_ENDPOINT to its address, such as http://localhost:4317")
@@ -65,7 +65,7 @@ pub(crate) fn start(global: &GlobalArgs, style: Style) -> Result<Logging, Failur
     } else {
         (subscriber.with(None), logging)
     };
-    // Two at once would be a bug of ours, and no reason to fail.
+    // A second initialisation would be a bug, but not a reason to fail.
     let _ = subscriber.with(filter).try_init();
     Ok(logging)
 }

@@ -1,10 +1,10 @@
 //! The program `phaseline`: commands, progress, exit codes.
 //!
-//! - [`args`] is the command line, [`command`] what each command does, [`page`] what it prints.
-//! - [`exit`] has the exit codes, [`failure`] turns every error into one of them with a remedy.
-//! - [`output`] is the only way to stdout and stderr, [`progress`] shows a run, [`interrupt`] hears signals.
-//! - [`config`] is what the HTTP service is told, and by whom.
-//! - [`target`] finds the database: the one that was named, or a private server's.
+//! - [`args`] is the command line, [`command`] has the commands, [`page`] the text that they print.
+//! - [`exit`] has the exit codes; [`failure`] maps every error to one of them, with a remedy.
+//! - [`output`] writes to stdout and stderr, [`progress`] shows a run, [`interrupt`] handles signals.
+//! - [`config`] has the HTTP service's settings and their origins.
+//! - [`target`] resolves the database: the given one, or a private server's.
 
 mod args;
 mod command;
@@ -36,13 +36,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a large request took goes back to the system within seconds; the C library's allocator keeps most of it for as long as
-/// the program runs (`docs/decisions/allocator.md`).
+/// Returns the memory of a large request to the system within seconds; the C library's allocator keeps most of it
+/// (`docs/decisions/allocator.md`).
 #[cfg(target_os = "linux")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// What the runtime may still take to end, such as a private server that was just being started.
+/// How long the runtime may take to end, for example to stop a private server.
 const LAST_WORK: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Help and version are what was asked for; everything else is wrong, and said as JSON if that was asked for.
+/// Prints help and version; everything else is a usage error, in the requested format.
 fn wrong_command_line(error: &clap::Error) -> Exit {
     use clap::error::ErrorKind;
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -71,7 +71,7 @@ fn wrong_command_line(error: &clap::Error) -> Exit {
     Exit::Usage
 }
 
-/// The form that was asked for. The arguments could not be parsed, so they are looked at one by one.
+/// The requested format. Parsing failed, so this scans the arguments.
 fn wanted_form() -> Form {
     let mut arguments = std::env::args_os().skip(1).take_while(|argument| argument != "--");
     while let Some(argument) = arguments.next() {
@@ -115,17 +115,17 @@ fn start(cli: Cli) -> Exit {
     }
 }
 
-/// A rebuild decodes the log on all cores; nothing else needs more than two.
+/// A rebuild decodes the log on all cores; other commands need at most two threads.
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 16)
 }
 
-/// Runs the command until it ends or is cancelled; then everything that it holds is let go, a private server too.
+/// Runs the command until it ends or is cancelled, then drops all that it holds, a private server included.
 async fn work(cli: Cli, output: &Arc<Output>) -> Result<Exit, Failure> {
     let interrupt = Interrupt::default();
     interrupt
         .listen(Arc::clone(output))
-        .map_err(|error| Failure::unexpected(format!("signals cannot be heard: {error}")))?;
+        .map_err(|error| Failure::unexpected(format!("the signal handlers cannot be installed: {error}")))?;
     let context = Context { global: cli.global, output: Arc::clone(output), interrupt: interrupt.clone() };
     tokio::select! {
         done = command::run(&context, &cli.command) => done,

@@ -1,4 +1,4 @@
-//! Who runs this: the name that stands in the log beside every change.
+//! The operator: the actor recorded in the log with every change.
 
 use crate::options::GlobalArgs;
 use phaseline_migrator::run::Operator;
@@ -21,12 +21,12 @@ fn actor(global: &GlobalArgs) -> String {
     }
 }
 
-/// Who runs the migrator.
+/// The operator of a run.
 pub(crate) fn operator(global: &GlobalArgs, reason: Option<&str>) -> Operator {
     Operator { actor: actor(global), host: host(), reason: reason.map(str::to_owned) }
 }
 
-/// Who gives a command to a timeline.
+/// The metadata of a command on a timeline.
 pub(crate) fn metadata(global: &GlobalArgs, reason: Option<&str>) -> Metadata {
     Metadata {
         actor: Some(actor(global)),

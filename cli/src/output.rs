@@ -1,7 +1,7 @@
-//! All that the program prints: data on stdout, everything else on stderr.
+//! The program's output: data on stdout, everything else on stderr.
 //!
-//! With `--json` exactly one object stands alone on stdout, versioned by its `format`: the command's own, or
-//! `phaseline.error/1`. With `--output jsonl` it is one object a line, see [`rows`]. Colours are for terminals and honour
+//! With `--json` stdout has exactly one object, versioned by its `format`: the command's own, or
+//! `phaseline.error/1`. With `--output jsonl` it has one object a line, see [`rows`]. Colours are for terminals and honour
 //! `NO_COLOR` and `CLICOLOR`.
 
 mod rows;
@@ -17,10 +17,10 @@ use serde::Serialize;
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The form of an answer.
+/// The format of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
-    /// For a person
+    /// Text for people
     #[default]
     Text,
     /// One JSON object
@@ -29,12 +29,12 @@ pub(crate) enum Form {
     Jsonl,
 }
 
-/// Where to and how much.
+/// Output format and verbosity.
 #[derive(Debug)]
 pub(crate) struct Output {
     form: Form,
     quiet: bool,
-    /// Somebody else than a reader that went away keeps stdout from being written: a full disk, say.
+    /// Writing to stdout failed for another reason than a closed pipe: a full disk, for example.
     broken: AtomicBool,
 }
 
@@ -43,7 +43,7 @@ impl Output {
         Self { form, quiet, broken: AtomicBool::new(false) }
     }
 
-    /// The form of the command's answer.
+    /// The format of the command's answer.
     pub(crate) const fn form(&self) -> Form {
         self.form
     }
@@ -53,12 +53,12 @@ impl Output {
         !matches!(self.form, Form::Text)
     }
 
-    /// Whether progress and remarks are unwanted.
+    /// Whether progress and remarks are suppressed.
     pub(crate) const fn quiet(&self) -> bool {
         self.quiet
     }
 
-    /// The answer of a command without rows: `object` if a program reads it, otherwise the text.
+    /// Prints the answer of a command without rows: `object` for programs, otherwise the text.
     pub(crate) fn answer(&self, object: &impl Serialize, text: impl FnOnce() -> String) {
         if self.json() {
             self.object(object);
@@ -67,31 +67,31 @@ impl Output {
         }
     }
 
-    /// Text for a person that is not the answer itself: on stdout, and nowhere with `--json`.
+    /// Prints text beside the answer on stdout; nothing with `--json`.
     pub(crate) fn text(&self, text: &str) {
         if !self.json() {
             self.stdout(text.trim_end_matches('\n'));
         }
     }
 
-    /// Text that belongs to a question: on stderr, where the question is.
+    /// Prints text that belongs to a question: on stderr, as the question.
     pub(crate) fn beside(&self, text: &str) {
         self.stderr(text.trim_end_matches('\n'));
     }
 
-    /// A remark on stderr, unless they are unwanted.
+    /// Prints a remark on stderr, unless they are suppressed.
     pub(crate) fn remark(&self, text: &str) {
         if !self.quiet {
             self.stderr(text);
         }
     }
 
-    /// A warning, which `--quiet` does not take away.
+    /// Prints a warning, also with `--quiet`.
     pub(crate) fn warning(&self, text: &str) {
         self.stderr(&format!("warning: {text}"));
     }
 
-    /// What went wrong.
+    /// Prints a failure.
     pub(crate) fn failure(&self, failure: &Failure) {
         if self.json() {
             self.object(&failure.object());
@@ -105,12 +105,12 @@ impl Output {
             text.push_str(&format!("\n  - {}", clean_lines(&redact::passwords(detail))));
         }
         if let Some(remedy) = failure.remedy_text() {
-            text.push_str(&format!("\n{BOLD}what to do{BOLD:#}: {}", clean_lines(remedy)));
+            text.push_str(&format!("\n{BOLD}hint{BOLD:#}: {}", clean_lines(remedy)));
         }
         self.stderr(&text);
     }
 
-    /// How it ends: as the command says, unless its answer could not be written.
+    /// The exit code: the command's, unless its answer could not be written.
     pub(crate) fn end(&self, exit: Exit) -> Exit {
         if exit == Exit::Done && self.broken.load(Ordering::Relaxed) { Exit::Unexpected } else { exit }
     }
@@ -131,7 +131,7 @@ impl Output {
     fn stdout(&self, text: &str) {
         let mut stdout = anstream::stdout().lock();
         let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) else { return };
-        // `| head` has seen enough; the work goes on, it is only not told.
+        // The reader closed the pipe (`| head`): the command continues without output.
         if error.kind() != ErrorKind::BrokenPipe && !self.broken.swap(true, Ordering::Relaxed) {
             self.stderr(&format!("{BAD}error{BAD:#}: stdout cannot be written: {error}"));
         }
@@ -139,7 +139,7 @@ impl Output {
 
     #[expect(clippy::unused_self, reason = "one way to print")]
     fn stderr(&self, text: &str) {
-        // Nobody is left to tell if this fails.
+        // If stderr cannot be written, there is nowhere to report it.
         let _ = writeln!(anstream::stderr().lock(), "{text}");
     }
 }

@@ -1,9 +1,10 @@
-//! Text for a person: pages are built whole and printed at once, so that they can be tested as text.
+//! Text for people: pages are built as a whole and printed at once, so that tests can check their text.
 
 pub(crate) mod adopt;
 pub(crate) mod drift;
-pub(crate) mod figures;
+pub(crate) mod format;
 pub(crate) mod history;
+pub(crate) mod migrate;
 pub(crate) mod plan;
 pub(crate) mod quarantine;
 pub(crate) mod rebuild;
@@ -55,8 +56,8 @@ impl Page {
     }
 }
 
-/// What users wrote, made harmless for a terminal: control characters could move the cursor over other lines, controls of
-/// direction show a text as another one, and what cannot be seen tells two names apart that look the same.
+/// Text of users, made harmless for a terminal: control characters could overwrite other lines, directional controls
+/// could reorder text, and invisible characters could make different names look equal.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_harmful) {
         Cow::Owned(text.chars().flat_map(escaped).collect())
@@ -70,7 +71,7 @@ pub(crate) fn clean_lines(text: &str) -> String {
     text.split('\n').map(clean).collect::<Vec<_>>().join("\n")
 }
 
-/// What picks the form of an emoji does no harm, and many names have it.
+/// Variation selectors of emoji are harmless, and many names have them.
 fn is_harmful(character: char) -> bool {
     character.is_control() || is_invisible(character) && !matches!(character, '\u{fe0e}' | '\u{fe0f}')
 }
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_turns_a_text_around_or_cannot_be_seen_is_written_out() {
+    fn directional_and_invisible_characters_are_escaped() {
         assert_eq!(clean("pay \u{202e}001\u{202c}"), "pay \\u{202e}001\\u{202c}");
         assert_eq!(
             clean("a\u{2066}b\u{200b}c\u{2028}d\u{e0041}"),

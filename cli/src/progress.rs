@@ -1,4 +1,4 @@
-//! How a run is watched: a bar on a terminal, plain lines elsewhere, nothing with `--quiet`. All on stderr.
+//! Progress of a run: a bar on a terminal, plain lines elsewhere, nothing with `--quiet`. All on stderr.
 
 mod bar;
 mod lines;
@@ -12,7 +12,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Watches one run and hears the signals for it.
+/// Reports one run's progress and receives its signals.
 #[derive(Debug)]
 pub(crate) struct Watcher {
     face: Face,
@@ -27,7 +27,7 @@ enum Face {
 }
 
 impl Watcher {
-    /// A watcher fit for where stderr goes. Log lines would tear a bar apart, so with `-v` there is none.
+    /// A watcher for stderr. Log lines would break a bar, so `-v` disables it.
     pub(crate) fn new(output: &Arc<Output>, interrupt: &Interrupt, verbose: bool) -> Self {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         let face = if output.quiet() {
@@ -40,7 +40,7 @@ impl Watcher {
         Self { face, interrupt: interrupt.clone() }
     }
 
-    /// Ends the last step. Without this it is not said to be done, which is right for a run that failed.
+    /// Ends the last step. A failed run does not call this, so that its step is not reported as done.
     pub(crate) fn finish(&self) {
         match &self.face {
             Face::Bar(bar) => bar.finish(),
@@ -81,7 +81,7 @@ impl Progress for Watcher {
     }
 }
 
-/// The step under way.
+/// The current step.
 #[derive(Clone, Debug)]
 struct Step {
     name: String,
@@ -101,9 +101,9 @@ impl Step {
         self.done as f64 / self.begun.elapsed().as_secs_f64().max(0.001)
     }
 
-    /// The line that says it is done.
+    /// The line of a completed step.
     fn done_line(&self) -> String {
-        use crate::page::figures::{count, span};
+        use crate::page::format::{count, span};
         let took = span(self.begun.elapsed());
         match self.total {
             Some(total) => format!("{} … {} done in {took}", self.name, count(total)),
@@ -111,10 +111,10 @@ impl Step {
         }
     }
 
-    /// The line that says how far it is.
+    /// The line of a step in progress.
     #[expect(clippy::cast_precision_loss, reason = "a rate to look at")]
     fn under_way_line(&self) -> String {
-        use crate::page::figures::{count, span};
+        use crate::page::format::{count, span};
         let elapsed = span(self.begun.elapsed());
         let Some(total) = self.total.filter(|total| *total > 0 && self.done > 0) else {
             return format!("{} … {elapsed} so far", self.name);

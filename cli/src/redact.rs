@@ -1,7 +1,7 @@
-//! Keeps passwords out of everything that is printed.
+//! Removes passwords from all output.
 
-/// The text with the password of every URL in it taken out, whoever wrote it: also one given in the wrong place, which
-/// the argument parser would repeat.
+/// Replaces the password of every URL in the text, also of one in the wrong place, which the argument parser would
+/// repeat.
 pub(crate) fn passwords(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
@@ -17,8 +17,7 @@ pub(crate) fn passwords(text: &str) -> String {
     clean
 }
 
-/// `user:secret@host` becomes `user:***@host`. A password may itself hold `@` and `/` that nobody encoded, so the last
-/// `@` counts.
+/// `user:secret@host` becomes `user:***@host`. A password may contain unencoded `@` and `/`, so the last `@` counts.
 fn without_user_password(url: &str) -> String {
     let authority_end = url.find('?').unwrap_or(url.len());
     let (authority, query) = url.split_at(authority_end);

@@ -5,3 +5,10 @@ pub(crate) mod drift;
 pub(crate) mod quarantine;
 pub(crate) mod rebuild;
 pub(crate) mod rehearse;
+
+use std::time::Instant;
+
+/// Whole milliseconds since `start`, as reports give spans.
+pub(crate) fn elapsed_ms(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,4 +1,4 @@
-//! The few colours. Each is opened by `{GOOD}` and closed by `{GOOD:#}`; anstream strips them where they do not belong.
+//! The colours. `{GOOD}` opens one and `{GOOD:#}` closes it; anstream strips them where the output is not a terminal.
 
 use anstyle::{AnsiColor, Style};
 
@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 /// Failed, refused.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// Worth a look.
+/// Attention.
 pub(crate) const NOTE: Style = AnsiColor::Yellow.on_default();
 /// Headings.
 pub(crate) const BOLD: Style = Style::new().bold();

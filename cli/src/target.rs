@@ -1,4 +1,4 @@
-//! The database that a command works on: the one that was named, or the private server's own.
+//! The database that a command uses: the given one, or the private server's.
 
 use crate::database_url::DatabaseUrl;
 use crate::failure::Failure;
@@ -16,14 +16,14 @@ use std::time::Duration;
 /// The database on the private server.
 pub(crate) const EMBEDDED_DATABASE: &str = "planner";
 
-/// How long a connection may take. A host that drops packets would keep an operator waiting for minutes.
+/// Time limit of connecting. Without it, a host that drops packets blocks the operator for minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A database, and the server behind it if it is the private one, which runs for as long as this lives.
+/// A database, and the private server if it is on one, which runs while this exists.
 pub(crate) struct Target {
     url: DatabaseUrl,
     database: Database,
-    /// The options that name this database again, for commands that are suggested.
+    /// The program with the options for this database, for suggested commands.
     arguments: String,
     server: Option<Server>,
     /// Whether a superuser's rights may meet objects of roles without them.
@@ -31,13 +31,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Finds out which database is meant, and starts the private server if it is its own. What stands on the command
-    /// line wins over the environment.
-    pub(crate) async fn find(global: &GlobalArgs) -> Result<Self, Failure> {
-        Ok(Self::named_by(global).await?.allowing_superuser(global.allow_superuser))
+    /// Resolves the database, and starts the private server if it is on that. The command line overrides the environment.
+    pub(crate) async fn resolve(global: &GlobalArgs) -> Result<Self, Failure> {
+        Ok(Self::from_options(global).await?.allowing_superuser(global.allow_superuser))
     }
 
-    async fn named_by(global: &GlobalArgs) -> Result<Self, Failure> {
+    async fn from_options(global: &GlobalArgs) -> Result<Self, Failure> {
         if let Some(url) = &global.database_url {
             let url = DatabaseUrl::parse(url, "--database-url")?;
             let password = url.password().map_or("", |_| "PGPASSWORD=… ");
@@ -59,7 +58,7 @@ impl Target {
         Ok(Self::new(url, arguments, Some(server)))
     }
 
-    /// The database of a URL that stands elsewhere than on the command line or in the environment; `source` says where.
+    /// The database of a URL from another `source` than the command line or the environment.
     pub(crate) fn of_url(url: &str, source: &str) -> Result<Self, Failure> {
         Ok(Self::new(DatabaseUrl::parse(url, source)?, "phaseline".to_owned(), None))
     }
@@ -82,13 +81,13 @@ impl Target {
         }
     }
 
-    /// A database on a server of the caller's.
+    /// The database on the caller's server.
     pub(crate) fn on(server: Server) -> Result<Self, Failure> {
         let url = DatabaseUrl::parse(&server.url(EMBEDDED_DATABASE), "the private server")?;
         Ok(Self::new(url, "phaseline".to_owned(), Some(server)))
     }
 
-    /// Another database on the same server, for as long as this one lives.
+    /// Another database on the same server, while this one exists.
     pub(crate) fn beside(&self, database: &str) -> Self {
         let url = self.url.beside(database);
         let password = url.password().map_or("", |_| "PGPASSWORD=… ");
@@ -104,18 +103,18 @@ impl Target {
         &self.url
     }
 
-    /// Whether it is the private server's.
+    /// Whether it is on the private server.
     pub(crate) const fn is_embedded(&self) -> bool {
         self.server.is_some()
     }
 
-    /// How a suggested command begins: the program, and what names this database again.
+    /// The start of a suggested command: the program and the options for this database.
     pub(crate) fn program(&self) -> &str {
         &self.arguments
     }
 
-    /// A connection with the migrator's settings, to a database whose log, if there is one, this program knows, and in which no
-    /// code of others would have this session's rights.
+    /// A connection with the migrator's settings. Refuses a newer schema, and code of others that would run with this
+    /// session's rights.
     pub(crate) async fn connect(&self, purpose: &str) -> Result<PgConnection, Failure> {
         let mut connection = self.connect_to_any(purpose).await?;
         refuse_foreign_code(&mut connection, Access::Read).await?;
@@ -123,7 +122,7 @@ impl Target {
         Ok(connection)
     }
 
-    /// A connection with the migrator's settings, whoever made the log.
+    /// A connection with the migrator's settings, without these checks.
     pub(crate) async fn connect_to_any(&self, purpose: &str) -> Result<PgConnection, Failure> {
         let purpose = format!("phaseline {purpose}");
         match tokio::time::timeout(CONNECT_TIMEOUT, self.database.connect(&purpose)).await {
@@ -140,7 +139,7 @@ impl Target {
         if self.allow_superuser { Ok(()) } else { Ok(refuse_excess_rights(connection).await?) }
     }
 
-    /// A pool for commands to timelines. They hold the log's lock, so none of them may hold it for long.
+    /// A pool for commands on timelines, with timeouts, since commands hold the log's lock.
     pub(crate) async fn pool(&self) -> Result<PgPool, Failure> {
         let pool = PgPoolOptions::new()
             .max_connections(1)
@@ -169,7 +168,7 @@ impl Target {
         Ok(pool)
     }
 
-    /// PostgreSQL's programs, of the server's version or a later one, which reads older servers.
+    /// PostgreSQL's programs, of the server's version or a later one.
     pub(crate) fn binaries(&self, server_version: u32) -> Result<Binaries, Failure> {
         if let Some(server) = &self.server {
             return Ok(server.binaries().clone());
@@ -185,17 +184,17 @@ impl Target {
             crate::exit::Exit::NoDatabase,
             "pg_dump_too_old",
             format!(
-                "the server is PostgreSQL {server_version}, but the pg_dump found is of {} ({}), and it does not read \
+                "the server is PostgreSQL {server_version}, but the installed pg_dump is {} ({}), and cannot read \
                  newer servers",
                 found.major_version(),
                 found.bindir().display()
             ),
         )
-        .remedy(format!("Install the client programs of PostgreSQL {server_version}, or name their folder in PHASELINE_PG_BINDIR.")))
+        .remedy(format!("Install the client programs of PostgreSQL {server_version}, or set PHASELINE_PG_BINDIR to their folder.")))
     }
 }
 
-/// Starts the private server of a folder, with its database.
+/// Starts the private server of a folder and creates its database.
 pub(crate) async fn start(data_dir: PathBuf) -> Result<Server, Failure> {
     let started = tokio::task::spawn_blocking(move || {
         let server = Server::start(Path::new(&data_dir))?;
@@ -205,7 +204,7 @@ pub(crate) async fn start(data_dir: PathBuf) -> Result<Server, Failure> {
     started.await.map_err(|error| Failure::unexpected(format!("the private server: {error}")))?
 }
 
-/// An environment variable that says something.
+/// A non-empty environment variable.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
@@ -213,11 +212,11 @@ fn variable(name: &str) -> Option<String> {
 fn timed_out() -> sqlx::Error {
     sqlx::Error::Io(std::io::Error::new(
         std::io::ErrorKind::TimedOut,
-        format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
+        format!("no response within {} s", CONNECT_TIMEOUT.as_secs()),
     ))
 }
 
-/// A word as a shell takes it.
+/// A word quoted for a shell.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-._~/:@=%+,".contains(character);
     if !word.is_empty() && word.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! `phaseline adopt`: what others wrote into `project_phases`, taken into the log.
+//! `phaseline adopt`: records rows of `project_phases` that other programs wrote.
 
 use super::drift::snapshot;
 use crate::context::Context;
@@ -8,7 +8,7 @@ use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::page;
-use crate::page::figures::plural;
+use crate::page::format::plural;
 use crate::report::adopt::Adoption;
 use crate::target::Target;
 use clap::Args;
@@ -18,12 +18,12 @@ use phaseline_projections::FoldedLog;
 use phaseline_projections::adopt::{Plan, Refused, adopt_all, need_commands};
 use phaseline_store::Quarantine;
 
-/// Take the phases of projects that others made into the log
+/// Record the phases of projects without timeline in the log
 ///
-/// The planner's backend makes projects and their phases by itself. Each is adopted by its first command; this adopts all
-/// of them at once, or those that are named, as their rows stand: no row changes. All or nothing: if one cannot be
-/// adopted, nothing is written and every reason is listed. Projects whose timeline is in quarantine are left alone, and then
-/// it ends with 6 (see `phaseline quarantine`).
+/// The planner's backend creates projects and their phases by itself. A project's first command adopts them; this command
+/// adopts those of all projects, or of the given ones. No row changes. If one project cannot be adopted, nothing is
+/// written and every reason is listed. Projects whose timeline is in quarantine are skipped; then it exits with 6 (see
+/// `phaseline quarantine`).
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -32,10 +32,10 @@ Examples:
   phaseline adopt 6f9619ff-8b86-d011-b42d-00c04fc964ff
   phaseline adopt --repair                   projects without a phase get a \"Default Phase\" over their dates")]
 pub(crate) struct AdoptArgs {
-    /// Only these projects (default: all that the log does not know)
+    /// Only these projects (default: all without timeline)
     #[arg(value_name = "PROJECT")]
     projects: Vec<ProjectId>,
-    /// Give projects that have no phase one over all their days, without money
+    /// Give projects without phases a default phase over their dates, without budget
     #[arg(long)]
     repair: bool,
     /// Only show what would be done
@@ -49,7 +49,7 @@ pub(crate) struct AdoptArgs {
 const ROWS: Rows = Rows::of("projects", "phaseline.adopt.project/1");
 
 pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("adopt").await?;
     need_commands(&mut connection).await?;
     let watcher = context.watcher();
@@ -57,7 +57,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
     let only = Some(args.projects.as_slice()).filter(|only| !only.is_empty());
     let mut reading = snapshot(&mut connection).await?;
     let mut log = FoldedLog::read(&mut reading, None).await?;
-    watcher.step("looking for projects that it does not know", None);
+    watcher.step("searching projects without timeline", None);
     let plan = Plan::make(&mut reading, &log, only, args.repair).await?;
     reading.rollback().await?;
     let known: Vec<ProjectId> = args.projects.iter().copied().filter(|project| log.knows(*project)).collect();
@@ -78,7 +78,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
         let metadata = metadata(&context.global, args.reason.reason.as_deref());
         let taken = adopt_all(&mut connection, &mut log, &plan, args.repair, &metadata).await?;
         refuse(&target, &taken.plan.refused)?;
-        // Somebody may have been faster; then there is nothing left, or less.
+        // Another session may have adopted some or all of them meanwhile.
         adoption.position = (!taken.plan.adopted.is_empty()).then_some(taken.position);
         adoption.projects = taken.plan.adopted;
     }
@@ -87,7 +87,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
     Ok(if adoption.quarantine.is_empty() { Exit::Done } else { Exit::VerificationFailed })
 }
 
-/// The events for which timelines are in quarantine; only those of projects that were named, if any were.
+/// The unreadable events that put timelines into quarantine; those of the given projects, if any.
 fn quarantine(log: &FoldedLog, named: &[ProjectId]) -> Quarantine {
     let mut quarantine = Quarantine::default();
     let concerned = log.quarantined.iter().filter(|(project, _)| named.is_empty() || named.contains(project));
@@ -95,7 +95,7 @@ fn quarantine(log: &FoldedLog, named: &[ProjectId]) -> Quarantine {
     quarantine
 }
 
-/// Fails if a project that was named is nowhere.
+/// Fails if a given project does not exist.
 fn missing(named: &[ProjectId], known: &[ProjectId], plan: &Plan) -> Result<(), Failure> {
     let there = |project: &ProjectId| {
         known.contains(project)
@@ -117,7 +117,7 @@ fn missing(named: &[ProjectId], known: &[ProjectId], plan: &Plan) -> Result<(), 
     }
 }
 
-/// Fails if anything cannot be adopted, with every reason.
+/// Fails with every reason if a project cannot be adopted.
 fn refuse(target: &Target, refused: &[Refused]) -> Result<(), Failure> {
     if refused.is_empty() {
         return Ok(());
@@ -127,7 +127,7 @@ fn refuse(target: &Target, refused: &[Refused]) -> Result<(), Failure> {
         format!("To give each of them a default phase, run: {} adopt --repair", target.program())
     } else {
         format!(
-            "Correct these rows where they were written, or adopt only others: {} adopt PROJECT…",
+            "Correct these rows in the program that wrote them, or adopt other projects only: {} adopt PROJECT…",
             target.program()
         )
     };

@@ -1,10 +1,10 @@
-//! `migrate --backup`: the whole database in a file, before anything is touched.
+//! `migrate --backup`: dumps the whole database to a file before the migration.
 
 use crate::context::Context;
 use crate::database_url::DatabaseUrl;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::page::figures::{bytes, plural};
+use crate::page::format::{bytes, plural};
 use crate::target::Target;
 use phaseline_embedded::{Binaries, Version};
 use phaseline_migrator::progress::Progress;
@@ -16,24 +16,24 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::process::Command;
 
-/// Fails if there is something by that name already: an older backup must not be lost.
+/// Fails if the file exists: an older backup must not be lost.
 pub(super) fn refuse_existing(file: &Path) -> Result<(), Failure> {
-    // A link that points nowhere is something too.
+    // Also finds a dangling symbolic link.
     match fs::symlink_metadata(file) {
         Ok(_) => Err(exists(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => {
-            Err(Failure::usage(format!("--backup: {} cannot be looked at: {error}", file.display())))
+            Err(Failure::usage(format!("--backup: {} cannot be accessed: {error}", file.display())))
         }
     }
 }
 
 fn exists(file: &Path) -> Failure {
-    Failure::usage(format!("--backup: {} exists already, and is not overwritten", file.display()))
-        .remedy("Name a new file.")
+    Failure::usage(format!("--backup: {} exists and is not overwritten", file.display()))
+        .remedy("Use a new file name.")
 }
 
-/// Dumps the database. The file appears whole or not at all.
+/// Dumps the database. The file appears complete or not at all.
 pub(super) async fn write(context: &Context, target: &Target, file: &Path) -> Result<(), Failure> {
     let version = server_version(target).await?;
     let binaries = target.binaries(version)?;
@@ -49,24 +49,24 @@ pub(super) async fn write(context: &Context, target: &Target, file: &Path) -> Re
     command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
     let output = command.output().await.map_err(|error| {
         Failure::new(Exit::NoDatabase, "no_pg_dump", format!("pg_dump cannot be run: {error}"))
-            .remedy("Install PostgreSQL's client programs, or name their folder in PHASELINE_PG_BINDIR.")
+            .remedy("Install PostgreSQL's client programs, or set PHASELINE_PG_BINDIR to their folder.")
     })?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(Failure::unexpected(format!(
-            "the backup failed ({}), so nothing was migrated: {said}",
+            "the backup failed ({}), so nothing was migrated: {stderr}",
             output.status
         )));
     }
     let size = partial.keep_as(file)?;
     watcher.finish();
-    // The backup is written: what cannot be found out about it now does not matter to it.
+    // The backup is complete: if the version query fails now, only the warning is missing.
     if prints_servers_own(&binaries, target.url()).await.unwrap_or(false) {
         let version =
             binaries.version_of("pg_dump").map_or_else(String::new, |version| format!(" {version}"));
         context.output.warning(&format!(
-            "pg_dump{version} is older than the server: the backup has options that the server keeps for itself \
-             (pg_attver), which servers from before November 2026 refuse"
+            "pg_dump{version} is older than the server: the backup has options that the server reserves \
+             (pg_attver), and servers from before November 2026 refuse them"
         ));
     }
     context.output.remark(&format!(
@@ -86,7 +86,7 @@ async fn server_version(target: &Target) -> Result<u32, Failure> {
     Ok(Version::of_server(number.unsigned_abs()).major)
 }
 
-/// Whether this `pg_dump` prints options that the server keeps for itself.
+/// Whether this `pg_dump` prints options that the server reserves.
 pub(super) async fn prints_servers_own(binaries: &Binaries, url: &DatabaseUrl) -> Result<bool, Failure> {
     let (binaries, url) = (binaries.clone(), url.with_password());
     tokio::task::spawn_blocking(move || binaries.pg_dump_prints_servers_own(&url))
@@ -95,19 +95,19 @@ pub(super) async fn prints_servers_own(binaries: &Binaries, url: &DatabaseUrl) -
         .map_err(Failure::from)
 }
 
-/// What to report when a comparison of two dumps left out options that the server keeps for itself, so many in each.
+/// The note on a comparison of two dumps that ignored `options` reserved by the server in each.
 pub(super) fn left_out_note(options: u64, pg_dump: Option<Version>) -> Option<String> {
     let version = pg_dump.map_or_else(String::new, |version| format!(" {version}"));
     (options > 0).then(|| {
         format!(
-            "pg_dump{version} is older than the server and printed {} that the server keeps for itself (pg_attver), \
-             which phaseline did not compare",
+            "pg_dump{version} is older than the server and printed {} that the server reserves (pg_attver); \
+             phaseline did not compare them",
             plural(options, "option")
         )
     })
 }
 
-/// A dump under way, beside the file that it will be; removed unless it is kept.
+/// A dump in progress, in a file beside the final one; removed unless it is kept.
 struct Partial {
     path: PathBuf,
 }
@@ -117,14 +117,14 @@ impl Partial {
         let mut name = OsString::from(file);
         name.push(format!(".partial-{}", std::process::id()));
         let path = PathBuf::from(name);
-        // A database is nobody else's business.
+        // Readable by the owner only.
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|error| {
             Failure::usage(format!("--backup: {} cannot be written: {error}", path.display()))
         })?;
         Ok(Self { path })
     }
 
-    /// Gives the finished dump its name, on disk for good, unless something has it by now. Returns the size.
+    /// Syncs the dump and gives it its final name, unless a file of that name exists by now. Returns the size.
     fn keep_as(&self, file: &Path) -> Result<u64, Failure> {
         let kept = OpenOptions::new().read(true).open(&self.path).and_then(|dump| {
             dump.sync_all()?;
@@ -137,7 +137,7 @@ impl Partial {
             if error.kind() == ErrorKind::AlreadyExists {
                 return exists(file);
             }
-            Failure::unexpected(format!("the backup {} cannot be kept: {error}", file.display()))
+            Failure::unexpected(format!("the backup {} cannot be saved: {error}", file.display()))
         })
     }
 }

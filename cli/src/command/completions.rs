@@ -1,4 +1,4 @@
-//! `phaseline completions`: what a shell needs to complete our command lines.
+//! `phaseline completions`: completions for shells.
 
 use crate::args::Cli;
 use crate::context::Context;
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// Print the completions for a shell
 ///
-/// Made from the same description as the parser, so every command and option is in it. No database is needed.
+/// Generated from the parser's description, so they have every command and option. Needs no database.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -19,7 +19,7 @@ Examples:
   phaseline completions elvish >> ~/.config/elvish/rc.elv
   phaseline completions powershell >> $PROFILE
 
-For everybody on the machine: /usr/share/bash-completion/completions/phaseline,
+For all users: /usr/share/bash-completion/completions/phaseline,
 /usr/share/zsh/site-functions/_phaseline, /usr/share/fish/vendor_completions.d/phaseline.fish")]
 pub(crate) struct CompletionsArgs {
     /// The shell

@@ -1,4 +1,4 @@
-//! `phaseline config`: what the service is told, and by whom.
+//! `phaseline config`: shows the service's settings and their origins.
 
 use crate::config::{Config, ServiceArgs};
 use crate::context::Context;
@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// See what the HTTP service would be told
+/// Show the settings of the HTTP service
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -25,10 +25,10 @@ enum ConfigCommand {
     Show(Box<ShowArgs>),
 }
 
-/// Show each setting of serve and where it comes from: a flag, the environment, the file, or the default
+/// Show each setting of serve and its origin: a flag, the environment, the file, or the default
 ///
-/// Takes what serve takes. Secrets are only said to be set. A value that cannot be used is refused here as it would be
-/// by serve; keys are not read.
+/// Accepts the options of serve. Secrets are shown as (set). Invalid values are refused as serve would refuse them; keys
+/// are not read.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -43,7 +43,7 @@ struct ShowArgs {
 #[derive(Serialize)]
 struct Shown {
     format: &'static str,
-    /// The file that was read; none if none was named.
+    /// The settings file; none if none is given.
     file: Option<PathBuf>,
     values: Vec<ShownValue>,
 }
@@ -51,7 +51,7 @@ struct Shown {
 #[derive(Serialize)]
 struct ShownValue {
     key: &'static str,
-    /// None if nobody says it and there is no default. Secrets are `(set)`.
+    /// None if it is not set and has no default. Secrets are `(set)`.
     value: Option<String>,
     /// `flag`, `env NAME`, `file PATH` or `default`.
     origin: String,
@@ -59,7 +59,7 @@ struct ShownValue {
 
 pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, Failure> {
     let ConfigCommand::Show(args) = &args.command;
-    let config = Config::find(&context.global, &args.service)?;
+    let config = Config::resolve(&context.global, &args.service)?;
     config.check()?;
     let values = config.values.iter().map(|value| ShownValue {
         key: value.key.name,

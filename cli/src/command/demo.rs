@@ -1,45 +1,47 @@
-//! `phaseline demo`: the whole way there and back on a sample, each step explained in a line.
+//! `phaseline demo`: migrates a sample and rolls it back, with a line of explanation per step.
 
-mod broom;
+mod cleanup_guard;
 
-use super::backup;
-use super::migrate::{self, MigrateArgs};
-use super::plan::{self, BoundaryArgs, RunArgs};
-use super::rollback::{self, RollbackArgs};
-use super::sample::{self, SampleArgs};
+use super::{backup, migrate, plan, rollback, sample};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::options::ReasonArgs;
-use crate::page::figures::{bytes, millis, plural};
-use crate::page::{self, Page, plan::Around};
+use crate::operator::operator;
+use crate::page::format::{bytes, millis, plural};
+use crate::page::{self, Page, plan::PlanContext};
+use crate::report::elapsed_ms;
 use crate::style::{BOLD, DIM, GOOD};
 use crate::target::{self, EMBEDDED_DATABASE, Target};
-use broom::Broom;
 use clap::Args;
+use cleanup_guard::CleanupGuard;
 use phaseline_domain::ProjectId;
 use phaseline_embedded::{Binaries, Dump, Server};
+use phaseline_migrator::migrate::MigrateOptions;
 use phaseline_migrator::plan::PlanOptions;
+use phaseline_migrator::rollback::RollbackOptions;
+use phaseline_migrator::sample::SampleOptions;
 use phaseline_migrator::verify::verify;
 use phaseline_projections::{FoldedTimeline, history};
 use phaseline_store::stream;
 use serde::Serialize;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// See all of it on a sample: plan, migrate, verify, history, rollback, verify
+/// Migrate a sample and roll it back: plan, migrate, verify, history, rollback, verify
 ///
-/// Starts a private PostgreSQL server in a temporary folder, makes a sample legacy database there, goes all the way
-/// there and back, and compares what `pg_dump` says before and after. Nothing is left running and nothing left behind,
-/// however it ends.
+/// Starts a private PostgreSQL server in a temporary folder, generates a sample legacy database, migrates it, rolls it
+/// back, and compares the dumps of `pg_dump` before and after. It always stops the server and removes the folder.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   phaseline demo
   phaseline demo --json | jq .identical")]
 pub(crate) struct DemoArgs {}
+
+/// No other session uses the demo's tables.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Serialize)]
 struct Demo {
@@ -60,7 +62,7 @@ struct Step {
 pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure> {
     let begun = Instant::now();
     context.interrupt.tidy_up_first();
-    // The steps' own progress would only tear the story apart.
+    // The steps' own progress would clutter the output.
     let quiet = context.without_progress();
     let story = Story { context, begun, steps: Mutex::new(Vec::new()) };
     story.step(
@@ -71,27 +73,30 @@ pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure
         .prefix("phaseline-demo-")
         .tempdir()
         .map_err(|error| Failure::unexpected(format!("no temporary folder: {error}")))?;
-    let broom = Broom::over(folder.path())
+    let guard = CleanupGuard::watch(folder.path())
         .map_err(|error| Failure::unexpected(format!("/bin/sh cannot be run: {error}")))?;
     let done = match target::start(folder.path().to_owned()).await {
-        Ok(server) => on(&story, &quiet, server).await,
+        Ok(server) => {
+            let done = on(&story, &quiet, server).await;
+            story.step("clean up", "The server has stopped; its folder is removed.");
+            done
+        }
         Err(failure) => Err(failure),
     };
-    story.step("clean up", "The server has stopped, and its folder goes.");
-    let gone = clean_up(folder);
-    drop(broom);
+    let removed = clean_up(folder);
+    drop(guard);
     let dump_bytes = done?;
-    gone?;
+    removed?;
     let demo = Demo {
         format: "phaseline.demo/1",
         identical: true,
         dump_bytes,
-        took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        took_ms: elapsed_ms(begun),
         steps: story.steps.into_inner().unwrap_or_default(),
     };
     context.output.answer(&demo, || {
         format!(
-            "\n{GOOD}DONE{GOOD:#} in {}: there and back, and the tables are byte for byte what they were ({}).",
+            "\n{GOOD}DONE{GOOD:#} in {}: migrated and rolled back; the tables are byte for byte as before ({}).",
             millis(demo.took_ms),
             bytes(dump_bytes as u64)
         )
@@ -103,16 +108,16 @@ pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure
 async fn on(story: &Story<'_>, quiet: &Context, server: Server) -> Result<usize, Failure> {
     let dumper = Dumper { binaries: server.binaries().clone(), url: server.url(EMBEDDED_DATABASE) };
     let target = Target::on(server)?;
-    story.say(&format!("  {}", versions(&target, &dumper.binaries).await?));
+    story.print(&format!("  {}", versions(&target, &dumper.binaries).await?));
     let dumped = tokio::select! {
-        done = there_and_back(story, quiet, &target, &dumper) => done,
-        () = story.context.interrupt.asked() => Err(Failure::interrupted()),
+        done = migrate_and_roll_back(story, quiet, &target, &dumper) => done,
+        () = story.context.interrupt.signalled() => Err(Failure::interrupted()),
     };
     drop(target);
     dumped
 }
 
-/// What the demo runs on, since a new release of PostgreSQL may behave in another way.
+/// The versions in use, since a new release of PostgreSQL may behave differently.
 async fn versions(target: &Target, binaries: &Binaries) -> Result<String, Failure> {
     let mut connection = target.connect("demo").await?;
     let server: String =
@@ -129,7 +134,7 @@ fn clean_up(folder: TempDir) -> Result<(), Failure> {
         .map_err(|error| Failure::unexpected(format!("{} could not be removed: {error}", path.display())))
 }
 
-async fn there_and_back(
+async fn migrate_and_roll_back(
     story: &Story<'_>,
     context: &Context,
     target: &Target,
@@ -137,79 +142,68 @@ async fn there_and_back(
 ) -> Result<usize, Failure> {
     story.step(
         "sample",
-        "A sample database as the legacy planner has it: phases have a type, Planning or Execution.",
+        "A sample of the legacy planner's database: phases have a type, Planning or Execution.",
     );
-    let options = SampleArgs { projects: 25, assignments: 1_000, seed: 1 };
+    let options = SampleOptions { projects: 25, assignments: 1_000, seed: 1 };
     sample::make(context, target, &options).await?;
     let before = dumper.dump().await?;
-    story.say(&format!(
-        "  25 projects, 1,000 assignments; pg_dump --schema=public notes down {}",
+    story.print(&format!(
+        "  25 projects, 1,000 assignments; pg_dump --schema=public prints {}",
         bytes(before.bytes.len() as u64)
     ));
 
-    story.step("plan", "Reads only: what is odd about the data, what would be written, what it would cost.");
+    story.step("plan", "Reads only: anomalies of the data, what would be written, how long it would take.");
     let plan = plan::make(context, target, &PlanOptions::default()).await?;
-    story.say(&page::plan::page(&plan, &Around { rows: 2, ..Around::default() }));
+    story.print(&page::plan::page(&plan, &PlanContext { rows: 2, ..PlanContext::default() }));
 
     story.step(
         "migrate",
-        "One transaction: every row becomes an event of the log, and the tables show timelines.",
+        "One transaction: every row becomes an event of the log, and the tables get the timeline shape.",
     );
-    let migrate_args = MigrateArgs {
-        yes: true,
-        run: RunArgs {
-            plan: None,
-            backup: None,
-            lock_timeout: 60,
-            repair: false,
-            adopt_migrated: false,
-            shared: BoundaryArgs::default(),
-        },
-        reason: ReasonArgs { reason: Some("demo".to_owned()) },
+    let options = MigrateOptions {
+        plan: PlanOptions::default(),
+        expected_digest: plan.digest,
+        lock_timeout: LOCK_TIMEOUT,
+        operator: operator(&context.global, Some("demo")),
     };
-    let migrated = migrate::carry_out(context, target, &migrate_args, plan.digest).await?;
-    story.say(&migrate::done(&migrated));
+    let migrated = migrate::carry_out(context, target, &options).await?;
+    story.print(&page::migrate::page(&migrated));
+
+    story.step("verify", "The runbook's nine checks, and every row, budget and event compared with the log.");
+    verified(story, context, target).await?;
+
+    story.step("history", "The log has actor, time and reason of every change: here of one project.");
+    show_history(story, target).await?;
+
+    story.step("rollback", "Computes the legacy tables from the log alone; there is no copy of them.");
+    let options =
+        RollbackOptions { lock_timeout: LOCK_TIMEOUT, operator: options.operator, accept_loss: None };
+    let done = rollback::carry_out(context, target, &options).await?;
+    story.print(&page::rollback::done(&done));
 
     story.step(
         "verify",
-        "The runbook's nine checks, and beyond them every row, budget and event against the log.",
+        "The runbook's four checks of the legacy shape, and every row compared with the log.",
     );
     verified(story, context, target).await?;
 
-    story.step("history", "The log knows who did what, when and why: here the timeline of one project.");
-    told(story, target).await?;
-
-    story.step("rollback", "The old tables again, computed from the log alone; no copy of them was kept.");
-    let rollback_args = RollbackArgs {
-        yes: true,
-        dry_run: false,
-        accept_loss: None,
-        lock_timeout: 60,
-        reason: migrate_args.reason,
-    };
-    let done = rollback::carry_out(context, target, &rollback_args, None).await?;
-    story.say(&page::rollback::done(&done));
-
-    story.step("verify", "The runbook's four checks of the old shape, and every row against the log.");
-    verified(story, context, target).await?;
-
-    story.step("compare", "pg_dump --schema=public once more: the same bytes as before the migration?");
+    story.step("compare", "pg_dump --schema=public again, compared with the dump from before the migration.");
     let after = dumper.dump().await?;
     if before.bytes != after.bytes {
         return Err(Failure::new(
             Exit::VerificationFailed,
             "dumps_differ",
-            "the tables are not as they were before",
+            "the tables differ from those before the migration",
         )
         .detail(first_difference(&before.bytes, &after.bytes)));
     }
-    story.say(&format!(
-        "  yes: {} before, {} after, every byte the same",
+    story.print(&format!(
+        "  {} before, {} after: identical",
         bytes(before.bytes.len() as u64),
         bytes(after.bytes.len() as u64)
     ));
     if let Some(note) = backup::left_out_note(after.options_left_out, dumper.binaries.version_of("pg_dump")) {
-        story.say(&format!("  {note}"));
+        story.print(&format!("  {note}"));
     }
     Ok(before.bytes.len())
 }
@@ -217,7 +211,7 @@ async fn there_and_back(
 async fn verified(story: &Story<'_>, context: &Context, target: &Target) -> Result<(), Failure> {
     let mut connection = target.connect("demo").await?;
     let verification = verify(&mut connection, &context.watcher()).await?;
-    story.say(&page::verify::page(&verification));
+    story.print(&page::verify::page(&verification));
     if verification.passed {
         Ok(())
     } else {
@@ -230,7 +224,7 @@ async fn verified(story: &Story<'_>, context: &Context, target: &Target) -> Resu
 }
 
 /// The history of a project that has both phases.
-async fn told(story: &Story<'_>, target: &Target) -> Result<(), Failure> {
+async fn show_history(story: &Story<'_>, target: &Target) -> Result<(), Failure> {
     let mut connection = target.connect("demo").await?;
     let project: Uuid = sqlx::query_scalar(
         "SELECT project_id FROM public.project_phases GROUP BY project_id ORDER BY count(DISTINCT name) DESC, project_id LIMIT 1",
@@ -244,11 +238,11 @@ async fn told(story: &Story<'_>, target: &Target) -> Result<(), Failure> {
     page::history::entries(&mut page, &entries);
     page.gap();
     page::timeline::phases(&mut page, &FoldedTimeline::of(&recorded).timeline);
-    story.say(&page.into_text());
+    story.print(&page.into_text());
     Ok(())
 }
 
-/// What is told while it happens, and noted down for `--json`.
+/// Prints the steps as they happen, and collects them for `--json`.
 struct Story<'a> {
     context: &'a Context,
     begun: Instant,
@@ -257,7 +251,7 @@ struct Story<'a> {
 
 impl Story<'_> {
     fn step(&self, name: &str, explanation: &str) {
-        let began_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let began_ms = elapsed_ms(self.begun);
         self.context
             .output
             .text(&format!("\n{BOLD}▶ {name}{BOLD:#}  {explanation}  {DIM}({}){DIM:#}\n", millis(began_ms)));
@@ -266,7 +260,7 @@ impl Story<'_> {
         }
     }
 
-    fn say(&self, text: &str) {
+    fn print(&self, text: &str) {
         self.context.output.text(text);
     }
 }
@@ -287,7 +281,7 @@ impl Dumper {
     }
 }
 
-/// The first line that is not the same, on both sides.
+/// The first line that differs, of both dumps.
 fn first_difference(before: &[u8], after: &[u8]) -> Vec<String> {
     let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
     let mut lines = before.lines().zip(after.lines()).enumerate();

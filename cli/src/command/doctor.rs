@@ -1,4 +1,4 @@
-//! `phaseline doctor`: what is wrong with this installation?
+//! `phaseline doctor`: checks this installation.
 
 mod log;
 mod report;
@@ -19,15 +19,15 @@ use sqlx::{Connection, PgConnection};
 
 /// Check this installation: connection, server, privileges, schema phaseline, `pg_dump`
 ///
-/// Each line says ok, warn or fail, with a remedy. Ends with 1 if something fails, with 9 if there is no database.
+/// Each line begins with ok, warn or fail, with a remedy. Exits with 1 if a check fails, with 9 without a database.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   phaseline doctor
   phaseline doctor --deep                    read every event, as verify does
-  phaseline doctor --repair                  make a damaged schema phaseline whole again from its events")]
+  phaseline doctor --repair                  rebuild a damaged schema phaseline from its events")]
 pub(crate) struct DoctorArgs {
-    /// Make everything of schema phaseline again but the events, which must be there
+    /// Rebuild everything in schema phaseline but the events, which must exist
     #[arg(long)]
     repair: bool,
     /// Read all events rather than the last 10000
@@ -37,9 +37,9 @@ pub(crate) struct DoctorArgs {
 
 pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
     let mut report = Report::new();
-    let target = match Target::find(&context.global).await {
+    let target = match Target::resolve(&context.global).await {
         Ok(target) => target,
-        // A wrong URL is not the installation's fault.
+        // A wrong URL is a usage error, not a finding.
         Err(failure) if failure.exit() == Exit::Usage => return Err(failure),
         Err(failure) => return Ok(without_database(context, report, &failure).await),
     };
@@ -54,16 +54,16 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
     }
     if args.repair {
         repair(&mut connection).await?;
-        context.output.remark("schema phaseline was made whole from its events");
+        context.output.remark("schema phaseline was rebuilt from its events");
     }
     let whose = if target.is_embedded() { ", a private server" } else { "" };
     report.ok("connection", format!("{}{whose}", target.url().place()));
     if !planted.is_empty() {
-        // Nothing else is looked at: to read it might run the code.
+        // Stops here, since further queries might run that code.
         report.fail(
             "code of others",
             planted.join("; "),
-            "Work as the role that is named, or drop what calls the function.",
+            "Connect as the named role, or drop the object that calls the function.",
         );
         context.output.answer(&report, || report.page());
         return Ok(Exit::Unexpected);
@@ -76,7 +76,7 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
     Ok(if report.passed() { Exit::Done } else { Exit::Unexpected })
 }
 
-/// Looks for copies that a rehearsal which was killed left on the server.
+/// Searches copies of killed rehearsals on the server.
 async fn copies(report: &mut Report, connection: &mut PgConnection, target: &Target) {
     match rehearse::leftovers(connection, target.program()).await {
         Ok(copies) => {
@@ -88,7 +88,7 @@ async fn copies(report: &mut Report, connection: &mut PgConnection, target: &Tar
     }
 }
 
-/// What can be said without a database.
+/// The report without a database.
 async fn without_database(context: &Context, mut report: Report, failure: &Failure) -> Exit {
     let remedy = failure.remedy_text().unwrap_or("See above.");
     report.fail("connection", crate::redact::passwords(failure.message()), remedy);
@@ -98,16 +98,16 @@ async fn without_database(context: &Context, mut report: Report, failure: &Failu
     Exit::NoDatabase
 }
 
-/// Makes everything of schema `phaseline` again but the events, in one transaction.
+/// Rebuilds everything in schema `phaseline` but the events, in one transaction.
 async fn repair(connection: &mut PgConnection) -> Result<(), Failure> {
     if !schema::installed(connection).await? {
-        return Err(Failure::refused("no_events", "there are no events (phaseline.events) to make the schema whole from")
-            .remedy("Before a first migration nothing is missing: migrate makes the schema. After one, restore a backup."));
+        return Err(Failure::refused("no_events", "there are no events (phaseline.events) to rebuild the schema from")
+            .remedy("Before the first migration nothing is missing: migrate creates the schema. After it, restore a backup."));
     }
     let mut transaction = connection.begin().await?;
     phaseline_projections::install(&mut transaction).await?;
     let found = shape::find(&mut transaction).await?;
-    // Only over tables that phaseline itself moved: over those of something else commands would make drift.
+    // Only if phaseline moved the tables: on tables that another program moved, commands would cause drift.
     let (runs, _) = phaseline_migrator::log::history::readable_runs(&mut transaction).await?;
     let migrated = runs.iter().rfind(|run| run.completed()).is_some_and(|run| run.migrated.is_some());
     let accepts = found.shape == Shape::Timelines && migrated;

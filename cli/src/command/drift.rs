@@ -1,4 +1,4 @@
-//! `phaseline drift`: where the planner's tables are not what the log says, and how they become it again.
+//! `phaseline drift`: differences between the planner's tables and the log, and their repair.
 
 use super::migrate::declined;
 use crate::context::Context;
@@ -8,7 +8,7 @@ use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::page;
-use crate::report::drift::{RepairReport, Report, Told};
+use crate::report::drift::{RemediedFinding, RepairReport, Report};
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::ProjectId;
@@ -25,13 +25,13 @@ use std::str::FromStr;
 /// The rows of a report.
 const ROWS: Rows = Rows::of("drift", "phaseline.drift.finding/1");
 
-/// Show where the tables are not what the log says, and make them what it says
+/// Show differences between the tables and the log, and repair them
 ///
-/// Every row of `project_phases` that others changed, added or deleted, field by field; projects that are gone, have other
-/// dates than their timeline, or are unknown to the log. Ends with 6 if there is anything, or if
-/// an event of the log cannot be read: then nothing can be said of that timeline's rows (see `phaseline quarantine`). With --repair the rows become
-/// what the log says, and the timelines of projects that are gone are closed; what that overwrites or deletes is written
-/// into the log first. On a terminal it asks; elsewhere --yes is needed.
+/// Lists every row of `project_phases` that others changed, added or deleted, field by field; projects that were deleted,
+/// have other dates than their timeline, or have no timeline. Exits with 6 if there is drift, or if an event cannot be
+/// read: the rows of that timeline are not compared (see `phaseline quarantine`). --repair writes the rows from the log
+/// and closes the timelines of deleted projects; it first records in the log what it overwrites or deletes. On a terminal
+/// it asks; elsewhere --yes is needed.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -43,17 +43,17 @@ pub(crate) struct DriftArgs {
     /// Only this project
     #[arg(conflicts_with = "repair")]
     project: Option<ProjectId>,
-    /// Make the rows of this project, or of all, what the log says
+    /// Repair the rows of this project, or of all
     #[arg(long, value_name = "PROJECT|all")]
     repair: Option<Whose>,
-    /// Do not ask; needed with --repair without a terminal
+    /// Confirm without asking; needed with --repair without a terminal
     #[arg(long, short, requires = "repair")]
     yes: bool,
     #[command(flatten)]
     reason: ReasonArgs,
 }
 
-/// Whose rows are repaired.
+/// The projects to repair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Whose {
     All,
@@ -74,14 +74,15 @@ impl FromStr for Whose {
 pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Failure> {
     let ask = args.repair.is_some() && !args.yes;
     if ask && !context.can_ask() {
-        return Err(Failure::usage("there is no terminal to ask on, so --yes is needed to repair")
-            .remedy("Look at `phaseline drift` first, then run: phaseline drift --repair PROJECT --yes"));
+        return Err(Failure::usage("without a terminal --yes is needed to repair").remedy(
+            "Read the output of `phaseline drift` first, then run: phaseline drift --repair PROJECT --yes",
+        ));
     }
     let project_id = match args.repair {
         Some(Whose::One(project)) => Some(project),
         _ => args.project,
     };
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("drift").await?;
     need_commands(&mut connection).await?;
     let watcher = context.watcher();
@@ -100,7 +101,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
     let mut report = Report {
         format: "phaseline.drift/1",
         project_id,
-        drift: findings.iter().map(told).collect(),
+        drift: findings.iter().map(with_remedy).collect(),
         repaired: None,
         left: findings.len() as u64,
         quarantine: quarantine(&log, project_id),
@@ -114,7 +115,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         let projects: Vec<ProjectId> = projects.into_iter().collect();
         if ask && !projects.is_empty() {
             context.output.beside(&page::drift::page(&report));
-            if !context.ask("Make these rows what the log says?").await {
+            if !context.ask("Write these rows from the log?").await {
                 return Err(declined());
             }
         }
@@ -135,7 +136,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
     Ok(if whole { Exit::Done } else { Exit::VerificationFailed })
 }
 
-/// The events for which timelines are in quarantine; of one project only, if asked.
+/// The unreadable events that put timelines into quarantine; those of the given project, if any.
 fn quarantine(log: &FoldedLog, only: Option<ProjectId>) -> Quarantine {
     match only {
         Some(project) => {
@@ -145,24 +146,24 @@ fn quarantine(log: &FoldedLog, only: Option<ProjectId>) -> Quarantine {
     }
 }
 
-/// A transaction that sees one moment and writes nothing: the log and the tables belong together.
+/// A read-only transaction with one snapshot of log and tables.
 pub(super) async fn snapshot(
     connection: &mut PgConnection,
 ) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
     connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
 }
 
-fn told(finding: &Finding) -> Told {
-    Told { finding: finding.clone(), cure: finding.remedy() }
+fn with_remedy(finding: &Finding) -> RemediedFinding {
+    RemediedFinding { finding: finding.clone(), cure: finding.remedy() }
 }
 
-/// The report after a repair: what was found of the projects that it left alone, and of the others what was set right
-/// under the locks and what is left for other cures.
+/// The report after a repair: the findings of other projects, and for the repaired ones what was repaired under the locks
+/// and what is left.
 fn after(report: Report, first: &[Finding], projects: &[ProjectId], repaired: &Repaired) -> Report {
     let alone: Vec<&Finding> =
         first.iter().filter(|finding| !projects.contains(&finding.project_id())).collect();
     let left = (alone.len() + repaired.left.len()) as u64;
-    let drift = repaired.findings.iter().chain(&repaired.left).chain(alone).map(told).collect();
+    let drift = repaired.findings.iter().chain(&repaired.left).chain(alone).map(with_remedy).collect();
     Report {
         drift,
         repaired: Some(RepairReport {

@@ -1,11 +1,11 @@
-//! `phaseline history`: who changed what, when and why.
+//! `phaseline history`: actor, change, time and reason of every event.
 
-use super::moment::MomentArgs;
+use super::as_of::AsOfArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Streamed;
-use crate::page::figures::plural;
+use crate::page::format::plural;
 use crate::page::{self, Page};
 use crate::target::Target;
 use clap::Args;
@@ -17,9 +17,9 @@ use phaseline_store::{RecordedTimeline, StoreError, schema, skip};
 use serde::Serialize;
 use sqlx::PgConnection;
 
-/// Tell a project's history: who changed what, when and why, with the value before and after
+/// Show a project's history: who changed what, when and why, with the values before and after
 ///
-/// An event that cannot be read is named among the others, and then it ends with 6; see `phaseline quarantine`.
+/// Events that cannot be read are listed among the others; then it exits with 6, see `phaseline quarantine`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -30,11 +30,11 @@ Examples:
 pub(crate) struct HistoryArgs {
     /// The project's id
     project: ProjectId,
-    /// Only what is about this phase
+    /// Only events about this phase
     #[arg(long, value_name = "ID")]
     phase: Option<PhaseId>,
     #[command(flatten)]
-    moment: MomentArgs,
+    moment: AsOfArgs,
 }
 
 const FORMAT: &str = "phaseline.history/1";
@@ -44,12 +44,12 @@ struct History {
     format: &'static str,
     project_id: ProjectId,
     phase_id: Option<PhaseId>,
-    /// The last position looked at; null for all.
+    /// The last position; null for all.
     up_to_position: Option<i64>,
     events: Vec<HistoryEntry>,
 }
 
-/// The same without its events, which have left already.
+/// The same without its events, which are printed already.
 #[derive(Serialize)]
 struct Ended {
     format: &'static str,
@@ -59,7 +59,7 @@ struct Ended {
 }
 
 pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("history").await?;
     if let Some(lines) = context.output.stream("phaseline.history.event/1") {
         return stream(&mut connection, args, lines).await;
@@ -91,20 +91,20 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
     Ok(if quarantine.is_empty() { Exit::Done } else { Exit::VerificationFailed })
 }
 
-/// Prints the events as they are read, however many they are.
+/// Prints the events while reading them, so that memory does not grow with their number.
 async fn stream(
     connection: &mut PgConnection,
     args: &HistoryArgs,
     mut lines: Streamed<'_>,
 ) -> Result<Exit, Failure> {
     let position = moment(connection, &args.moment).await?;
-    let (mut known, mut told, mut quarantined) = (false, false, false);
+    let (mut known, mut printed, mut quarantined) = (false, false, false);
     let skipped = skip::of_stream(connection, args.project.uuid()).await?;
     let mut describer = EventDescriber::new(args.phase, &skipped);
     stream::history_each(connection, args.project, position, |recorded| {
         known = true;
         if let Some(entry) = describer.describe(&recorded) {
-            told = true;
+            printed = true;
             quarantined |= entry.unreadable.is_some();
             lines.row(&entry);
         }
@@ -113,7 +113,7 @@ async fn stream(
     if !known {
         return Err(absent(connection, args.project, position, &args.moment).await?);
     }
-    if !told {
+    if !printed {
         return Err(nothing_about(args));
     }
     lines.end(&Ended {
@@ -125,26 +125,26 @@ async fn stream(
     Ok(if quarantined { Exit::VerificationFailed } else { Exit::Done })
 }
 
-/// A timeline that has a history, but none of the phase asked for.
+/// The history has no event about the requested phase.
 fn nothing_about(args: &HistoryArgs) -> Failure {
     let phase = args.phase.map_or_else(String::new, |phase| format!(" about a phase with ID {phase}"));
-    let message = format!("the history of project {} has nothing{phase}", args.project);
+    let message = format!("the history of project {} has no event{phase}", args.project);
     Failure::refused("not_found", format!("{message}{}", args.moment.words()))
 }
 
-/// The position up to which a log that is there is looked at.
-async fn moment(connection: &mut PgConnection, moment: &MomentArgs) -> Result<Option<i64>, Failure> {
+/// The position up to which an existing log is read.
+async fn moment(connection: &mut PgConnection, moment: &AsOfArgs) -> Result<Option<i64>, Failure> {
     if !schema::installed(connection).await? {
         return Err(StoreError::NotInstalled.into());
     }
     moment.position(connection).await
 }
 
-/// A project's history up to a moment, with what of it cannot be read; fails if there was none by then.
+/// A project's history up to a moment, with its unreadable events; fails without history.
 pub(super) async fn recorded(
     connection: &mut PgConnection,
     project: ProjectId,
-    moment: &MomentArgs,
+    moment: &AsOfArgs,
 ) -> Result<(Option<i64>, Vec<RecordedTimeline>), Failure> {
     let position = self::moment(connection, moment).await?;
     let recorded = stream::whole_history(connection, project, position).await?;
@@ -154,21 +154,21 @@ pub(super) async fn recorded(
     Err(absent(connection, project, position, moment).await?)
 }
 
-/// Why there is no history up to a moment.
+/// The failure for a missing history.
 async fn absent(
     connection: &mut PgConnection,
     project: ProjectId,
     position: Option<i64>,
-    moment: &MomentArgs,
+    moment: &AsOfArgs,
 ) -> Result<Failure, Failure> {
     if position.is_some() && !stream::whole_history(connection, project, None).await?.is_empty() {
-        let message = format!("the log knew nothing of project {project} yet{}", moment.words());
+        let message = format!("the log has no event of project {project}{}", moment.words());
         return Ok(Failure::refused("not_found", message));
     }
     unknown(connection, project).await
 }
 
-/// Says whether there is such a project at all, and rows that others wrote for it.
+/// The failure for a project without timeline: with rows of others, without, or unknown.
 async fn unknown(connection: &mut PgConnection, project: ProjectId) -> Result<Failure, Failure> {
     let (known, rows): (bool, bool) = match sqlx::query_as(
         "SELECT EXISTS (SELECT FROM public.projects WHERE id = $1),
@@ -179,15 +179,16 @@ async fn unknown(connection: &mut PgConnection, project: ProjectId) -> Result<Fa
     .await
     {
         Ok(found) => found,
-        // Nothing hangs on it: the role may not read the tables.
+        // The role may lack SELECT on the tables; the hint is optional.
         Err(sqlx::Error::Database(_)) => (false, false),
         Err(error) => return Err(error.into()),
     };
     let no_timeline =
         || Failure::refused("no_timeline", format!("project {project} has no timeline in the log"));
     Ok(match (known, rows) {
-        (_, true) => no_timeline()
-            .remedy(format!("Others wrote its phases. To take them in, run: phaseline adopt {project}")),
+        (_, true) => no_timeline().remedy(format!(
+            "Another program wrote its phases. To record them, run: phaseline adopt {project}"
+        )),
         (true, false) => no_timeline().remedy(format!("Run: phaseline timeline open {project}")),
         (false, false) => Failure::refused("not_found", format!("Project with ID {project} not found")),
     })

@@ -1,4 +1,4 @@
-//! `phaseline man`: the manual, made from the same description as the parser.
+//! `phaseline man`: the manual, generated from the parser's description.
 
 use crate::args::Cli;
 use crate::context::Context;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// Print the manual page, or write one for each command into a folder
 ///
-/// No database is needed.
+/// Needs no database.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -22,9 +22,9 @@ Examples:
   phaseline man --dir ~/.local/share/man/man1
   man phaseline-rollback
 
-For everybody on the machine: /usr/local/share/man/man1")]
+For all users: /usr/local/share/man/man1")]
 pub(crate) struct ManArgs {
-    /// Write a page for the program and for each of its commands here; the folder is made if it is missing
+    /// Write a page for the program and for each command to this folder; it is created if missing
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
 }
@@ -33,7 +33,7 @@ pub(crate) struct ManArgs {
 #[derive(Serialize)]
 struct Manual {
     format: &'static str,
-    /// The files that were written; empty without a folder.
+    /// The written files; empty without a folder.
     files: Vec<PathBuf>,
     /// The program's page; none with a folder.
     page: Option<String>,
@@ -63,7 +63,7 @@ pub(crate) fn run(context: &Context, args: &ManArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Writes a command's page and those of the commands below it.
+/// Writes the pages of a command and of its subcommands.
 fn write(command: &Command, folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     let file = folder.join(Man::new(command.clone()).get_filename());
     fs::write(&file, page(command)?)?;
@@ -71,9 +71,9 @@ fn write(command: &Command, folder: &Path, files: &mut Vec<PathBuf>) -> io::Resu
     command.get_subcommands().try_for_each(|below| write(below, folder, files))
 }
 
-/// A page. The help's own sections are printed as they stand: filled, their examples would run into each other.
+/// A page. The help's own sections are not filled, since their examples would run together.
 fn page(command: &Command) -> io::Result<Vec<u8>> {
-    // Without a date, which would have to be the build's; an empty word must be quoted to count as one.
+    // Without a date, since that would be the build's; an empty argument must be quoted.
     let man = Man::new(command.clone()).date("\"\"").manual("Phaseline");
     let mut page = Vec::new();
     man.render_title(&mut page)?;
@@ -87,7 +87,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     let guide = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let mut roff = Roff::default();
     for section in guide.split("\n\n") {
-        // "Examples:" and what follows; "JSON: with …" has text behind the colon.
+        // "Examples:" has its text below; "JSON: with …" has text after the colon.
         let Some((title, text)) = section.split_once(':') else { continue };
         roff.control("SH", [title.to_uppercase().as_str()]).control("nf", []);
         for line in text.strip_prefix('\n').unwrap_or(text).lines() {

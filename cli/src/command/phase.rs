@@ -1,7 +1,7 @@
 //! `phaseline phase`: commands about one phase.
 
+use super::run_command::execute;
 use super::timeline::need_log;
-use super::timeline_command::execute;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -36,12 +36,12 @@ enum Action {
     Remove(RemoveArgs),
 }
 
-/// What a change of days does to the phases beside it.
+/// The effect of a change of dates on the neighbouring phases.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum NeighboursArg {
-    /// They follow, so that every day of the project stays covered
+    /// They follow, so that the phases still cover all dates of the project
     Adjust,
-    /// They stay, and the change is refused if that leaves a gap or an overlap
+    /// They stay; a gap or an overlap refuses the change
     Refuse,
 }
 
@@ -56,12 +56,12 @@ impl From<NeighboursArg> for Neighbours {
 
 #[derive(Args, Debug)]
 struct NeighboursArgs {
-    /// What happens to the phases beside it
+    /// Effect on the neighbouring phases
     #[arg(long, value_enum, default_value = "adjust")]
     neighbours: NeighboursArg,
 }
 
-/// Add a phase to a project's timeline; the phases beside it make room
+/// Add a phase to a project's timeline; its neighbours are shortened
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -71,20 +71,20 @@ struct CreateArgs {
     project: ProjectId,
     /// The name, at most 100 characters
     name: String,
-    /// The first day
+    /// The first date
     start: NaiveDate,
-    /// The last day, inclusive
+    /// The last date, inclusive
     end: NaiveDate,
-    /// What is to be said about it, at most 500 characters
+    /// The description, at most 500 characters
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// Capital part of its budget
+    /// The capital budget
     #[arg(long, value_name = "AMOUNT", default_value = "0", allow_negative_numbers = true)]
     capital: Decimal,
-    /// Expense part of its budget
+    /// The expense budget
     #[arg(long, value_name = "AMOUNT", default_value = "0", allow_negative_numbers = true)]
     expense: Decimal,
-    /// Its id (default: a random one)
+    /// The phase's id (default: a random one)
     #[arg(long, value_name = "ID")]
     id: Option<PhaseId>,
     #[command(flatten)]
@@ -93,7 +93,7 @@ struct CreateArgs {
     reason: ReasonArgs,
 }
 
-/// Give a phase other days; the phases beside it follow
+/// Change a phase's dates; its neighbours follow
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -101,9 +101,9 @@ Example:
 struct ResizeArgs {
     /// The phase's id
     phase: PhaseId,
-    /// The first day
+    /// The first date
     start: NaiveDate,
-    /// The last day, inclusive
+    /// The last date, inclusive
     end: NaiveDate,
     #[command(flatten)]
     neighbours: NeighboursArgs,
@@ -111,7 +111,7 @@ struct ResizeArgs {
     reason: ReasonArgs,
 }
 
-/// Give a phase another name
+/// Rename a phase
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -125,7 +125,7 @@ struct RenameArgs {
     reason: ReasonArgs,
 }
 
-/// Say something else about a phase, or nothing
+/// Set or clear a phase's description
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -134,17 +134,17 @@ Examples:
 struct DescribeArgs {
     /// The phase's id
     phase: PhaseId,
-    /// The text, at most 500 characters
+    /// The description, at most 500 characters
     #[arg(required_unless_present = "clear")]
     text: Option<String>,
-    /// Take the description away
+    /// Clear the description
     #[arg(long, conflicts_with = "text")]
     clear: bool,
     #[command(flatten)]
     reason: ReasonArgs,
 }
 
-/// Give a phase another budget; the total is the sum of both parts
+/// Set a phase's budget; the total is the sum of both parts
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -152,17 +152,17 @@ Example:
 struct BudgetArgs {
     /// The phase's id
     phase: PhaseId,
-    /// Capital part
+    /// The capital budget
     #[arg(allow_negative_numbers = true)]
     capital: Decimal,
-    /// Expense part
+    /// The expense budget
     #[arg(allow_negative_numbers = true)]
     expense: Decimal,
     #[command(flatten)]
     reason: ReasonArgs,
 }
 
-/// Remove a phase; its days go to the phase before it, else to the one after
+/// Remove a phase; the phase before it gets its dates, else the phase after it
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -177,7 +177,7 @@ struct RemoveArgs {
 }
 
 impl Action {
-    /// The command, whom it is about, and why.
+    /// The subject, the command and the reason.
     fn parts(&self) -> (About, TimelineCommand, Option<&str>) {
         match self {
             Self::Create(args) => {
@@ -240,7 +240,7 @@ enum About {
 }
 
 pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("command").await?;
     need_log(&mut connection).await?;
     let (about, command, reason) = args.action.parts();
@@ -252,10 +252,10 @@ pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Fai
     execute(context, &target, project, &command, reason).await
 }
 
-/// The project that a phase belongs to, or belonged to: then the timeline itself says that the phase is gone.
+/// The project of an existing or a removed phase; the command on its timeline refuses a removed one.
 async fn project_of(connection: &mut PgConnection, phase: PhaseId) -> Result<ProjectId, Failure> {
-    // A role that may write commands has no rights on the table, but on a function that looks there.
-    let asked: bool = sqlx::query_scalar(
+    // A role that may write commands may not read the table, but may call this function.
+    let may_call: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
                          WHERE n.nspname = 'phaseline' AND p.proname = 'project_of'
                            AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE'))",
@@ -263,7 +263,7 @@ async fn project_of(connection: &mut PgConnection, phase: PhaseId) -> Result<Pro
     .fetch_one(&mut *connection)
     .await?;
     let mut live: Option<Uuid> = None;
-    if asked {
+    if may_call {
         live = sqlx::query_scalar("SELECT phaseline.project_of($1)")
             .bind(phase.uuid())
             .fetch_one(&mut *connection)

@@ -1,11 +1,11 @@
-//! `phaseline plan`: what would a migration find and do?
+//! `phaseline plan`: shows what a migration would find and do.
 
 use super::backup;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Rows;
-use crate::page::{self, plan::Around};
+use crate::page::{self, plan::PlanContext};
 use crate::target::{Target, quoted};
 use clap::{Args, ValueEnum};
 use phaseline_domain::legacy::Boundary;
@@ -14,39 +14,39 @@ use phaseline_migrator::plan::{Plan, PlanOptions, plan};
 use phaseline_migrator::progress::Progress;
 use std::path::PathBuf;
 
-/// What `migrate` can be asked to do differently; `plan` takes it too, and ends as `migrate` would.
+/// Options of `migrate`; `plan` accepts them too, and exits as `migrate` would.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunArgs {
-    /// The plan that it must be: ends with 4 if data or options are not those of this digest
+    /// The digest of the expected plan; exits with 4 if data or options differ
     #[arg(long, value_name = "DIGEST")]
     pub(crate) plan: Option<String>,
-    /// First write the whole database to this file with `pg_dump` (custom format, for `pg_restore`)
+    /// First back up the whole database to this file with `pg_dump` (custom format, for `pg_restore`)
     #[arg(long, value_name = "FILE")]
     pub(crate) backup: Option<PathBuf>,
-    /// How long to wait for the tables in all; users go on working in between
+    /// Total time to wait for the tables' locks; users can work between the attempts
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) lock_timeout: u64,
-    /// Give each project without phases a default one, without money, instead of refusing it
+    /// Give each project without phases a default phase without budget, instead of refusing it
     #[arg(long)]
     pub(crate) repair: bool,
-    /// Take over a database that the planner's own migration has moved to 92023c163a26 already: its phases go into the
-    /// log as they are. What that migration lost (types, links of assignments) stays lost
+    /// Take over a database that the planner's own migration moved to 92023c163a26: record its phases as they are. What
+    /// that migration lost (types, links of assignments) stays lost
     #[arg(long, conflicts_with = "boundary")]
     pub(crate) adopt_migrated: bool,
     #[command(flatten)]
     pub(crate) shared: BoundaryArgs,
 }
 
-/// Where the phases of a project meet.
+/// The boundary between the phases of a project.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(crate) struct BoundaryArgs {
-    /// Where the phases of a project meet that the log does not know yet; the plan says what each re-books
-    #[arg(long, value_enum, value_name = "WHERE", default_value_t = Where::Midpoint)]
-    boundary: Where,
+    /// Where the phases of a project without timeline meet; the plan shows what each choice re-books
+    #[arg(long, value_enum, value_name = "WHERE", default_value_t = BoundaryArg::Midpoint)]
+    boundary: BoundaryArg,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Where {
+enum BoundaryArg {
     /// As evenly as whole days allow, as the planner's own migration does
     #[default]
     Midpoint,
@@ -55,25 +55,25 @@ enum Where {
 }
 
 impl BoundaryArgs {
-    /// The boundary asked for.
+    /// The chosen boundary.
     pub(crate) fn boundary(self) -> Boundary {
         match self.boundary {
-            Where::Midpoint => Boundary::Midpoint,
-            Where::Fit => Boundary::Fit,
+            BoundaryArg::Midpoint => Boundary::Midpoint,
+            BoundaryArg::Fit => Boundary::Fit,
         }
     }
 
-    /// The flag that asks for it, after a space; nothing for the default.
+    /// The flag that chooses it, after a space; empty for the default.
     pub(crate) fn flag(self) -> &'static str {
         match self.boundary {
-            Where::Midpoint => "",
-            Where::Fit => " --boundary fit",
+            BoundaryArg::Midpoint => "",
+            BoundaryArg::Fit => " --boundary fit",
         }
     }
 }
 
 impl RunArgs {
-    /// What the plan is made with.
+    /// The options of the plan.
     pub(crate) fn options(&self, role: Option<String>) -> PlanOptions {
         PlanOptions {
             role,
@@ -93,15 +93,15 @@ const ROWS: [Rows; 3] = [
 
 /// Show what a migration would find and do; writes nothing
 ///
-/// Reads in one read-only snapshot; a role that may only SELECT is enough. Lists every anomaly with its rows and its
-/// remedy, and prints a digest over data and options that `migrate --plan` can be held to. Ends as `migrate` would.
+/// Reads in one read-only snapshot; needs SELECT only. Lists every anomaly with its rows and its remedy, and prints a
+/// digest of data and options for `migrate --plan`. Exits as `migrate` would.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   phaseline plan
-  phaseline plan --repair                    with a default phase for each project that has none
-  phaseline plan --boundary fit              with phases that meet where the fewest assignments change
-  phaseline plan --role migrator             check that role's privileges instead of your own
+  phaseline plan --repair                    with a default phase for each project without phases
+  phaseline plan --boundary fit              phases meet where the fewest assignments change
+  phaseline plan --role migrator             check that role's privileges
   phaseline plan --json | jq .anomalies      every row of every anomaly
   phaseline plan --output jsonl | grep plan.anomaly    the same, a line each")]
 pub(crate) struct PlanArgs {
@@ -110,10 +110,10 @@ pub(crate) struct PlanArgs {
     /// The role whose privileges are checked (default: the connected one)
     #[arg(long, value_name = "NAME")]
     pub(crate) role: Option<String>,
-    /// Means nothing here: so that `migrate`'s command line can be tried out as it stands.
+    /// Ignored: lets `migrate`'s command line be tried unchanged.
     #[arg(long, short, hide = true)]
     yes: bool,
-    /// As `--yes`.
+    /// Ignored, as `--yes`.
     #[arg(long, hide = true)]
     reason: Option<String>,
 }
@@ -122,20 +122,23 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     if let Some(file) = &args.run.backup {
         backup::refuse_existing(file)?;
     }
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let options = args.run.options(args.role.clone());
     let plan = make(context, &target, &options).await?;
     if let Some(expected) = &args.run.plan {
-        hold(&plan, expected)?;
+        ensure_expected(&plan, expected)?;
     }
     context.output.answer_rows(&plan, &ROWS, || {
         let next = next(&target, &plan, &args.run);
-        page::plan::page(&plan, &Around { place: Some(target.url().place()), next, ..Around::default() })
+        page::plan::page(
+            &plan,
+            &PlanContext { place: Some(target.url().place()), next, ..PlanContext::default() },
+        )
     });
     Ok(if plan.ready { Exit::Done } else { Exit::NotMigratable })
 }
 
-/// Makes a plan on a connection of its own.
+/// Makes a plan on a separate connection.
 pub(super) async fn make(context: &Context, target: &Target, options: &PlanOptions) -> Result<Plan, Failure> {
     let mut connection = target.connect("plan").await?;
     let watcher = context.watcher();
@@ -145,8 +148,8 @@ pub(super) async fn make(context: &Context, target: &Target, options: &PlanOptio
     Ok(plan)
 }
 
-/// Fails unless it is the expected plan. One that has no digest says for itself why.
-pub(super) fn hold(plan: &Plan, expected: &str) -> Result<(), Failure> {
+/// Fails unless it is the expected plan. A plan without digest lists its own reasons.
+pub(super) fn ensure_expected(plan: &Plan, expected: &str) -> Result<(), Failure> {
     match &plan.digest {
         Some(found) if found != expected => {
             Err(MigratorError::StalePlan { expected: expected.to_owned(), found: found.clone() }.into())

@@ -1,4 +1,4 @@
-//! `phaseline quarantine`: events that cannot be read, and how they are left out.
+//! `phaseline quarantine`: lists unreadable events and leaves them out.
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -13,10 +13,10 @@ use phaseline_migrator::progress::Progress;
 use phaseline_migrator::quarantine::{Skip, Which, list, skip};
 use uuid::Uuid;
 
-/// Show events that cannot be read, and leave them out for good
+/// List events that cannot be read, and leave them out permanently
 ///
 /// An event of an unknown type or schema version, or with a payload or metadata that cannot be read, puts its timeline into
-/// quarantine: commands on it are refused, and nothing is said of its rows. All other timelines go on.
+/// quarantine: commands on it are refused, and its rows are not checked. All other timelines are unaffected.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -35,7 +35,7 @@ enum Action {
 
 /// List the events that cannot be read, and those that are left out
 ///
-/// Reads the whole log. Ends with 6 if an event cannot be read.
+/// Reads the whole log. Exits with 6 if an event cannot be read.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -43,18 +43,18 @@ Examples:
   phaseline quarantine list --json | jq '.unreadable[].position'")]
 struct ListArgs {}
 
-/// Leave events that cannot be read out of a timeline, for good
+/// Leave events that cannot be read out of a timeline, permanently
 ///
-/// The log stays as it is: a later event marks each of them, with who did it and why. From then on the timeline is folded as
-/// if they were not there, and it takes commands again. Only events that cannot be read are left out, and a mark cannot be
-/// taken back. What the events had changed in the tables is drift then: `phaseline drift` names it.
+/// The log stays append-only: a later event, the mark, records who left the event out and why. From then on the fold of
+/// the timeline skips it, and the timeline accepts commands again. Only events that cannot be read can be left out, and a
+/// mark cannot be removed. Rows that the event's writer changed are drift then: `phaseline drift` lists them.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --position 4711 --reason 'written by a test'
   phaseline quarantine skip 6f9619ff-8b86-d011-b42d-00c04fc964ff --all --reason 'written by a test'")]
 struct SkipArgs {
-    /// The project's id; of an event of a migration's run, the run's
+    /// The project's id; for an event of a run, the run's id
     project: Uuid,
     /// The event's position in the log; may be given several times
     #[arg(long, value_name = "N", required_unless_present = "all", conflicts_with = "all")]
@@ -62,18 +62,14 @@ struct SkipArgs {
     /// All events of the project that cannot be read
     #[arg(long)]
     all: bool,
-    /// Why; it stands in the log beside who and when
-    #[arg(long, value_name = "TEXT", value_parser = said)]
+    /// The reason, recorded in the log with actor and time
+    #[arg(long, value_name = "TEXT", value_parser = non_empty)]
     reason: String,
 }
 
-/// A reason that says something.
-fn said(reason: &str) -> Result<String, String> {
-    if reason.trim().is_empty() {
-        Err("a reason must say something".to_owned())
-    } else {
-        Ok(reason.to_owned())
-    }
+/// Parses a reason.
+fn non_empty(reason: &str) -> Result<String, String> {
+    if reason.trim().is_empty() { Err("the reason is empty".to_owned()) } else { Ok(reason.to_owned()) }
 }
 
 /// The rows of a list.
@@ -83,7 +79,7 @@ const ROWS: [Rows; 2] = [
 ];
 
 pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("quarantine").await?;
     match &args.action {
         Action::List(ListArgs {}) => {
@@ -107,7 +103,7 @@ pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit
                     "these events are not left out; nothing was written",
                 )
                 .detail(reasons)
-                .remedy("See which events cannot be read: phaseline quarantine list")),
+                .remedy("List the events that cannot be read: phaseline quarantine list")),
             }
         }
     }

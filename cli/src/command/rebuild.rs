@@ -1,4 +1,4 @@
-//! `phaseline rebuild`: `project_phases` once more from the log.
+//! `phaseline rebuild`: compares `project_phases` with the whole log, and repairs it.
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -7,47 +7,47 @@ use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::page;
-use crate::report::rebuild::Report;
+use crate::report::{elapsed_ms, rebuild::Report};
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::adopt::need_commands;
 use phaseline_projections::rebuild::{RebuildOptions, rebuild};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// More connections than this are a mistake in typing rather than a wish.
+/// A larger number of connections is probably a typing error.
 const MOST_JOBS: u16 = 64;
 
-/// Fold the whole log anew and set right where the rows of phases differ
+/// Fold the whole log and repair rows of phases that differ
 ///
-/// Several connections read the log as it stood at one moment, every position of it, and `project_phases` is compared with
-/// what it amounts to. Where a row is missing or holds something else, it is written, in one short transaction, after all
-/// that others wrote meanwhile was taken in: readers never wait, commands only for that transaction. What is overwritten is
-/// written into the log first. A rebuild that is interrupted leaves the table as it was.
+/// Several connections read one snapshot of the log completely and compare its fold with `project_phases`. Rows that are
+/// missing or different are written in one short transaction, after the fold has caught up with events appended
+/// meanwhile: readers never wait, commands only for that transaction. The log first records what is overwritten. An
+/// interrupted rebuild leaves the table unchanged.
 ///
-/// Rows that the log does not have are named and left, unless --delete-unknown is given; then it ends with 6, as --check
-/// does when anything differs. Projects that are in the log, but not in `public.projects`, cannot have rows and end it with
-/// 6, too: see `phaseline drift`; so do timelines that hold an event that cannot be read, whose rows are left as they are:
-/// see `phaseline quarantine`. Rows of projects that the log does not know are no difference: see `phaseline adopt`.
+/// Unknown rows are listed and kept, unless --delete-unknown is given; then it exits with 6, as --check does for any
+/// difference. Projects of the log that are not in `public.projects` cannot have rows: exit 6, see `phaseline drift`.
+/// Timelines with an event that cannot be read keep their rows: exit 6, see `phaseline quarantine`. Rows of projects
+/// without timeline do not count: see `phaseline adopt`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  phaseline rebuild --check            is every row what the log says?
-  phaseline rebuild                    make it so
-  phaseline rebuild --jobs 8           with eight connections at once
+  phaseline rebuild --check            compare only
+  phaseline rebuild                    compare and repair
+  phaseline rebuild --jobs 8           with eight connections
   phaseline rebuild --project 6f9619ff-8b86-d011-b42d-00c04fc964ff")]
 pub(crate) struct RebuildArgs {
     /// Only compare, and write nothing
     #[arg(long)]
     check: bool,
-    /// Only this project: its stream is read, and no other
+    /// Only this project: reads its stream only
     #[arg(long, value_name = "ID")]
     project: Option<ProjectId>,
-    /// How many connections read the log at once [default: one for each core]
+    /// Number of connections that read the log [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_JOBS)), conflicts_with = "project")]
     jobs: Option<u16>,
-    /// Delete rows of known projects that the log does not have
+    /// Delete unknown rows of projects that have a timeline
     #[arg(long, conflicts_with = "check")]
     delete_unknown: bool,
     #[command(flatten)]
@@ -59,7 +59,7 @@ const ROWS: [Rows; 2] =
     [Rows::of("differences", "phaseline.rebuild.difference/1"), Rows::of("left", "phaseline.rebuild.left/1")];
 
 pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("rebuild").await?;
     need_commands(&mut connection).await?;
     let jobs = if args.project.is_some() { 1 } else { args.jobs.unwrap_or_else(cores) };
@@ -80,7 +80,7 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
     let rebuilt = rebuild(&mut connection, readers, &options, &watcher as &dyn Progress).await?;
     if let Some(project) = args.project.filter(|_| rebuilt.events == 0 && rebuilt.left.is_empty()) {
         return Err(Failure::refused("not_found", format!("the log has no timeline of project {project}"))
-            .remedy("Rows of a project that the log does not know are taken in by: phaseline adopt"));
+            .remedy("To record the rows of a project without timeline, run: phaseline adopt"));
     }
     watcher.finish();
     let report = Report {
@@ -89,14 +89,10 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
         project_id: args.project,
         jobs,
         rebuilt,
-        took_ms: millis(begun.elapsed()),
+        took_ms: elapsed_ms(begun),
     };
     context.output.answer_rows(&report, &ROWS, || page::rebuild::page(&report));
     Ok(if report.rebuilt.is_right() { Exit::Done } else { Exit::VerificationFailed })
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn cores() -> u16 {

@@ -1,10 +1,10 @@
-//! `phaseline sample`: a legacy database to try things on.
+//! `phaseline sample`: generates a legacy database.
 
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::page::Page;
-use crate::page::figures::count;
+use crate::page::format::count;
 use crate::style::{BOLD, GOOD};
 use crate::target::Target;
 use clap::Args;
@@ -12,27 +12,27 @@ use phaseline_migrator::progress::Progress;
 use phaseline_migrator::sample::{SampleCounts, SampleOptions, create};
 use serde::Serialize;
 
-/// Make an empty database a sample legacy database, to try a migration on or to rehearse one in size
+/// Fill an empty database with a sample legacy database, for tries and rehearsals in size
 ///
-/// The same options make the same database, to the byte.
+/// The same options generate the same database, byte for byte.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   phaseline sample
   phaseline sample --projects 10000 --assignments 1000000 --seed 7")]
 pub(crate) struct SampleArgs {
-    /// How many projects
+    /// Number of projects
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(crate) projects: u32,
-    /// How many assignments over all projects
+    /// Number of assignments over all projects
     #[arg(long, value_name = "M", default_value_t = 2_000)]
     pub(crate) assignments: u64,
-    /// What the choices are drawn from
+    /// Seed of the random choices
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(crate) seed: u64,
 }
 
-/// What was made.
+/// The generated rows.
 #[derive(Serialize)]
 pub(crate) struct Sample {
     format: &'static str,
@@ -62,8 +62,9 @@ impl Sample {
 }
 
 pub(crate) async fn run(context: &Context, args: &SampleArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
-    let sample = make(context, &target, args).await?;
+    let target = Target::resolve(&context.global).await?;
+    let options = SampleOptions { projects: args.projects, assignments: args.assignments, seed: args.seed };
+    let sample = make(context, &target, &options).await?;
     context.output.answer(&sample, || {
         let mut page = Page::default();
         page.entry("projects", count(sample.projects));
@@ -76,16 +77,19 @@ pub(crate) async fn run(context: &Context, args: &SampleArgs) -> Result<Exit, Fa
     Ok(Exit::Done)
 }
 
-pub(super) async fn make(context: &Context, target: &Target, args: &SampleArgs) -> Result<Sample, Failure> {
+pub(super) async fn make(
+    context: &Context,
+    target: &Target,
+    options: &SampleOptions,
+) -> Result<Sample, Failure> {
     let mut connection = target.connect("sample").await?;
-    // Its SQL relies on the settings of a plain session.
+    // The generator's SQL relies on default session settings.
     sqlx::raw_sql("RESET search_path; RESET max_parallel_workers_per_gather")
         .execute(&mut connection)
         .await?;
     let watcher = context.watcher();
-    watcher.step("making a sample legacy database", None);
-    let options = SampleOptions { projects: args.projects, assignments: args.assignments, seed: args.seed };
-    let counts = create(&mut connection, &options).await?;
+    watcher.step("generating a sample legacy database", None);
+    let counts = create(&mut connection, options).await?;
     watcher.finish();
-    Ok(Sample::new(args.seed, counts))
+    Ok(Sample::new(options.seed, counts))
 }

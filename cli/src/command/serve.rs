@@ -19,17 +19,16 @@ use tokio::net::TcpListener;
 
 /// Serve timelines over HTTP
 ///
-/// Runs until it is told to stop by SIGTERM or SIGINT: then it takes no more connections, finishes what is under way and
-/// ends with 0. It starts without a database, too; /readyz says when it is there. Its log is on stderr, a line for each
-/// request.
+/// Runs until SIGTERM or SIGINT: then it accepts no more connections, finishes open requests and exits with 0. It also
+/// starts without a database; /readyz reports when the database is ready. Its log on stderr has a line per request.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   PHASELINE_JWT_SECRET=$(cat secret) phaseline serve --listen 127.0.0.1:8080
-  phaseline serve --no-auth                  for a look on this machine: everybody may do everything
+  phaseline serve --no-auth                  for local tests: any local user may send any request
   phaseline serve --config /etc/phaseline.toml --log-format json
 
-The page /docs describes what it answers, /openapi.json the same for programs.")]
+/docs describes the routes, /openapi.json does so for programs.")]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     service: ServiceArgs,
@@ -39,21 +38,21 @@ pub(crate) struct ServeArgs {
 #[derive(Serialize)]
 struct Serving {
     format: &'static str,
-    /// Where to ask.
+    /// The URL of the service.
     listening: String,
 }
 
-/// How long the database may take to answer before the service starts without it.
+/// Time limit for the database to respond before the service starts without it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How the log looks.
+/// The log's style.
 pub(crate) fn log_style(global: &GlobalArgs, args: &ServeArgs) -> Result<Style, Failure> {
-    let format = Config::find(global, &args.service)?.log_format()?;
-    Ok(Style { format, tells_all: true })
+    let format = Config::resolve(global, &args.service)?.log_format()?;
+    Ok(Style { format, verbose: true })
 }
 
 pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Failure> {
-    let config = Config::find(&context.global, &args.service)?;
+    let config = Config::resolve(&context.global, &args.service)?;
     let mut settings = config.settings()?;
     settings.allow_superuser = context.global.allow_superuser;
     leave_files(&mut settings);
@@ -64,7 +63,7 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
     probe(&target, &settings).await?;
     refuse_planted_code(&target).await?;
     log_panics();
-    context.interrupt.stop_in_its_own_words();
+    context.interrupt.stop_silently();
     let listening = format!("http://{address}");
     let serving = Serving { format: "phaseline.serve/1", listening };
     context.output.answer(&serving, || format!("listening on {}", serving.listening));
@@ -73,19 +72,19 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
     let pool = pool::connect(target.url().options().clone(), &settings);
     let interrupt = context.interrupt.clone();
     let stop = async move {
-        interrupt.asked().await;
-        tracing::info!("stopping: requests that are under way are finished");
+        interrupt.signalled().await;
+        tracing::info!("stopping: finishing open requests");
     };
     server::serve(listener, pool, settings, stop).await;
     tracing::info!("stopped");
     Ok(Exit::Done)
 }
 
-/// How many files a process needs beside its connections: its own, and those of health checks beyond `max_clients`.
+/// File descriptors beside those of client connections: the process's own, and those of health checks beyond `max_clients`.
 const OTHER_FILES: usize = 64;
 
-/// Takes no more clients than the process may open files for: otherwise the next connection, a health check among them, would
-/// wait until another one is closed.
+/// Limits the clients to the number of files that the process may open: otherwise the next connection, even of a health
+/// check, would wait until another one is closed.
 fn leave_files(settings: &mut Settings) {
     let Some(files) = files() else { return };
     let others = OTHER_FILES + settings.max_connections as usize;
@@ -94,27 +93,27 @@ fn leave_files(settings: &mut Settings) {
         tracing::warn!(
             max_clients = settings.max_clients,
             files,
-            "this process may open {files} files only, so it takes {room} clients; raise that limit (ulimit -n, LimitNOFILE) or \
+            "this process may open {files} files only, so it accepts {room} clients; raise that limit (ulimit -n, LimitNOFILE) or \
              lower max_clients"
         );
         settings.max_clients = room;
     }
 }
 
-/// How many files this process may open; none if it may open any number, or if the system does not say.
+/// The number of files that this process may open; none if it is unlimited or unknown.
 fn files() -> Option<usize> {
     let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Takes the address. Without tokens it must be one that only this machine reaches.
+/// Binds the address. Without tokens it must be a loopback address.
 async fn listen(config: &Config, settings: &Settings) -> Result<TcpListener, Failure> {
     let (text, value) = config.listen();
     let addresses: Vec<SocketAddr> = match tokio::net::lookup_host(&text).await {
         Ok(addresses) => addresses.collect(),
         Err(error) => {
-            return Err(value.wrong(format!("{text:?} is no address: {error}")).remedy(
+            return Err(value.wrong(format!("{text:?} is not an address: {error}")).remedy(
                 "Expected an address or name with a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080.",
             ));
         }
@@ -122,14 +121,14 @@ async fn listen(config: &Config, settings: &Settings) -> Result<TcpListener, Fai
     if matches!(settings.auth, Auth::Off) {
         if let Some(open) = addresses.iter().find(|address| !address.ip().is_loopback()) {
             return Err(value
-                .wrong(format!("without tokens (no_auth) the service listens on this machine only, and {open} is open to others"))
+                .wrong(format!("without tokens (no_auth) the service may only listen on a loopback address, and {open} is not one"))
                 .remedy("Listen on 127.0.0.1 or [::1], or give the service a key: PHASELINE_JWT_SECRET, --jwt-public-key-file, --jwks-file"));
         }
-        tracing::warn!("no_auth: everybody on this machine may do everything, without a token");
+        tracing::warn!("no_auth: every local user may send any request, without a token");
     }
     TcpListener::bind(&addresses[..]).await.map_err(|error| {
         Failure::new(Exit::Unexpected, "cannot_listen", format!("cannot listen on {text}: {error}")).remedy(
-            "Another program may have the port: choose another one by --listen; port 0 takes a free one.",
+            "Another program may use the port: choose another one with --listen; port 0 chooses a free one.",
         )
     })
 }
@@ -141,11 +140,11 @@ async fn target(context: &Context, config: &Config) -> Result<Target, Failure> {
             let target = Target::of_url(text, &format!("{}: database_url", path.display()))?;
             Ok(target.allowing_superuser(context.global.allow_superuser))
         }
-        _ => Target::find(&context.global).await,
+        _ => Target::resolve(&context.global).await,
     }
 }
 
-/// Refuses to start where code of others would have this login's rights. A database that is down is not checked.
+/// Refuses to start where code of others would run with this login's rights. A database that is down is not checked.
 async fn refuse_planted_code(target: &Target) -> Result<(), Failure> {
     let mut connection = match tokio::time::timeout(PATIENCE, target.connect_to_any("serve")).await {
         Ok(Ok(connection)) => connection,
@@ -155,8 +154,8 @@ async fn refuse_planted_code(target: &Target) -> Result<(), Failure> {
     Ok(refuse_foreign_code_for_commands(&mut connection).await?)
 }
 
-/// Refuses what will not mend itself: a wrong password or name, a role that the login may not take. A database that is down
-/// is waited for by serving.
+/// Refuses errors that need an operator: a wrong password or name, a role that the login may not set. If the database is
+/// down, the service starts and waits for it.
 async fn probe(target: &Target, settings: &Settings) -> Result<(), Failure> {
     let options = target.url().options();
     let Err(error) = pool::probe(options, settings, PATIENCE).await else { return Ok(()) };
@@ -169,29 +168,29 @@ async fn probe(target: &Target, settings: &Settings) -> Result<(), Failure> {
     match &*code {
         "42501" => {
             let login = options.get_username().replace('"', "\"\"");
-            Err(Failure::refused("role_denied", format!("the login {login} may not take the role {role}")).remedy(format!(
+            Err(Failure::refused("role_denied", format!("the login {login} may not set the role {role}")).remedy(format!(
                 "As an administrator of the database: GRANT {role} TO \"{login}\"; or name another role by --role, or none."
             )))
         }
         "28P01" | "28000" | "3D000" => Err(Failure::no_connection(&target.url().place(), &error)),
         "22023" => {
-            tracing::warn!(role, "there is no such role in the database; `phaseline migrate` creates it");
+            tracing::warn!(role, "the role does not exist in the database; `phaseline migrate` creates it");
             Ok(())
         }
         _ => {
-            tracing::warn!(%error, database = target.url().place(), "the database does not answer; serving begins without it");
+            tracing::warn!(%error, database = target.url().place(), "the database does not respond; the service starts without it");
             Ok(())
         }
     }
 }
 
-/// A panic becomes a line in the log, in the log's form.
+/// Logs a panic in the log's format.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         let payload = panic.payload();
         let text = payload.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("without a word");
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
         tracing::error!(place, "panic: {text}");
     }));
 }

@@ -1,4 +1,4 @@
-//! `phaseline status`: where does the database stand?
+//! `phaseline status`: the state of the database.
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -12,16 +12,16 @@ use phaseline_migrator::status::status;
 /// The rows of a status.
 const ROWS: Rows = Rows::of("runs", "phaseline.status.run/1");
 
-/// Show where the database stands: shape, revision, log, runs, and who is at it now
+/// Show the state of the database: shape, revision, log, runs, and a run in progress
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   phaseline status
-  phaseline status --json | jq -r .log.hash  note it down: nobody can alter the log behind it unseen")]
+  phaseline status --json | jq -r .log.hash  note it down: it reveals later changes of the log")]
 pub(crate) struct StatusArgs {}
 
 pub(crate) async fn run(context: &Context, _: &StatusArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("status").await?;
     let status = status(&mut connection).await?;
     context.output.answer_rows(&status, &[ROWS], || page::status::page(&status));

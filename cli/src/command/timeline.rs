@@ -1,8 +1,8 @@
-//! `phaseline timeline`: a project's timeline as a whole.
+//! `phaseline timeline`: shows, opens and reschedules a project's timeline.
 
+use super::as_of::AsOfArgs;
 use super::history::recorded;
-use super::moment::MomentArgs;
-use super::timeline_command::execute;
+use super::run_command::execute;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -49,16 +49,16 @@ struct ShowArgs {
     /// The project's id
     project: ProjectId,
     #[command(flatten)]
-    moment: MomentArgs,
+    moment: AsOfArgs,
 }
 
-/// Open the timeline of a project that has none: one "Default Phase" over its dates
+/// Open the timeline of a project without phases: one "Default Phase" over its dates
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
   phaseline timeline open 6f9619ff-8b86-d011-b42d-00c04fc964ff --reason 'new project'")]
 struct OpenArgs {
-    /// The project's id; its dates are taken from its row in public.projects
+    /// The project's id; its dates come from its row in public.projects
     project: ProjectId,
     #[command(flatten)]
     reason: ReasonArgs,
@@ -69,17 +69,17 @@ struct OpenArgs {
 #[command(after_help = "\
 Examples:
   phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff 2026-01-01 2026-12-31 --reason 'late start'
-  phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff --from-table  others changed public.projects")]
+  phaseline timeline reschedule 6f9619ff-8b86-d011-b42d-00c04fc964ff --from-table  after another program changed public.projects")]
 struct RescheduleArgs {
     /// The project's id
     project: ProjectId,
-    /// The first day
+    /// The first date
     #[arg(required_unless_present = "from_table", conflicts_with = "from_table")]
     start: Option<NaiveDate>,
-    /// The last day, inclusive
+    /// The last date, inclusive
     #[arg(required_unless_present = "from_table", conflicts_with = "from_table")]
     end: Option<NaiveDate>,
-    /// Take the dates that the project's row in public.projects has now
+    /// Use the current dates of the project's row in public.projects
     #[arg(long)]
     from_table: bool,
     #[command(flatten)]
@@ -87,7 +87,7 @@ struct RescheduleArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: &TimelineArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     match &args.action {
         Action::Show(args) => show(context, &target, args).await,
         Action::Open(args) => open(context, &target, args).await,
@@ -95,7 +95,7 @@ pub(crate) async fn run(context: &Context, args: &TimelineArgs) -> Result<Exit, 
     }
 }
 
-/// Fails in words if there is no log yet.
+/// Fails if there is no log yet.
 pub(super) async fn need_log(connection: &mut PgConnection) -> Result<(), Failure> {
     if schema::installed(connection).await? { Ok(()) } else { Err(StoreError::NotInstalled.into()) }
 }
@@ -109,7 +109,7 @@ struct Shown {
     project_id: ProjectId,
     start_date: Option<NaiveDate>,
     end_date: Option<NaiveDate>,
-    /// The stream's version and the position of its last event, at the moment looked at.
+    /// The stream's version and the position of its last event, at the requested moment.
     version: i64,
     position: i64,
     phases: Vec<PhaseRow>,
@@ -136,7 +136,7 @@ async fn show(context: &Context, target: &Target, args: &ShowArgs) -> Result<Exi
     context.output.answer_rows(&shown, &[ROWS], || {
         let mut page = Page::default();
         let days = range.map_or_else(
-            || ": closed, the project is gone".to_owned(),
+            || ": closed, the project was deleted".to_owned(),
             |range| format!(": {range}, {} days", range.days()),
         );
         page.line(format_args!("Timeline of project {}{}{days}", args.project, args.moment.words())).gap();
@@ -172,7 +172,7 @@ async fn open(context: &Context, target: &Target, args: &OpenArgs) -> Result<Exi
     execute(context, target, project_id, &command, args.reason.reason.as_deref()).await
 }
 
-/// What the planner's tables say about a project that is there.
+/// The rows of an existing project in the planner's tables.
 async fn in_tables(connection: &mut PgConnection, project: ProjectId) -> Result<Unadopted, Failure> {
     let (found, _) = adopt::read_unadopted(connection, project).await?.ok_or(StoreError::NotAccepting)?;
     if found.is_in_projects() {
@@ -182,11 +182,11 @@ async fn in_tables(connection: &mut PgConnection, project: ProjectId) -> Result<
     }
 }
 
-/// The days that its row in `public.projects` says.
+/// The dates of its row in `public.projects`.
 fn dates(project: &Unadopted) -> Result<DateRange, Failure> {
     project.range().map_err(|reasons| {
-        Failure::refused("project_dates", format!("project {} has no days to cover", project.project_id))
+        Failure::refused("project_dates", format!("project {} has no valid dates", project.project_id))
             .detail(reasons)
-            .remedy("Give the project both dates in public.projects.")
+            .remedy("Set both dates of the project in public.projects.")
     })
 }

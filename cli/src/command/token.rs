@@ -1,4 +1,4 @@
-//! `phaseline token`: a token to try the service with.
+//! `phaseline token`: signs a token for development.
 
 use crate::config::{Config, FileArgs, ServiceArgs, duration, unfit};
 use crate::context::Context;
@@ -12,9 +12,8 @@ use serde::Serialize;
 
 /// Print a token for the HTTP service, for development
 ///
-/// It is signed by HS256 with the secret that serve would be told: `PHASELINE_JWT_SECRET`, or the file that
-/// `--jwt-secret-file`, `PHASELINE_JWT_SECRET_FILE` or the file of settings names. In production tokens come from whoever
-/// knows the users. No database is needed.
+/// Signs with HS256 and the service's secret: `PHASELINE_JWT_SECRET`, or the file of `--jwt-secret-file`,
+/// `PHASELINE_JWT_SECRET_FILE` or the settings file. In production an identity provider issues tokens. Needs no database.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -22,23 +21,23 @@ Examples:
   phaseline token --subject ada --scope 'phases:read phases:write'
   curl -H \"Authorization: Bearer $(phaseline token --subject ada --scope phases:read --quiet)\" …")]
 pub(crate) struct TokenArgs {
-    /// Whose it is: who stands in the log
+    /// The subject (sub): the actor recorded in the log
     #[arg(long, value_name = "NAME")]
     subject: String,
-    /// What it may do, of phases:read, phases:write and history:read (default: what the service gives to tokens that do
-    /// not say)
+    /// The scopes, of phases:read, phases:write and history:read (default: the service's default for tokens without
+    /// scope)
     #[arg(long, value_name = "SCOPES")]
     scope: Option<String>,
-    /// Limit it to these projects
+    /// Limit the token to these projects
     #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
     projects: Option<Vec<ProjectId>>,
-    /// How long it is valid, such as 30m or 8h
+    /// Validity, such as 30m or 8h
     #[arg(long, value_name = "TIME", default_value = "1h")]
     expires: String,
-    /// Whom it is for (aud)
+    /// The audience (aud)
     #[arg(long, value_name = "NAME")]
     audience: Option<String>,
-    /// Who issues it (iss)
+    /// The issuer (iss)
     #[arg(long, value_name = "NAME")]
     issuer: Option<String>,
     /// A file with the secret
@@ -54,7 +53,7 @@ struct Token<'a> {
     format: &'static str,
     token: &'a str,
     subject: &'a str,
-    /// None if the token does not say.
+    /// None if the token has no scope.
     scope: Option<String>,
     /// None if it is not limited.
     projects: Option<&'a [ProjectId]>,
@@ -65,7 +64,7 @@ struct Token<'a> {
 
 pub(crate) fn run(context: &Context, args: &TokenArgs) -> Result<Exit, Failure> {
     if args.subject.trim().is_empty() {
-        return Err(Failure::usage("--subject: a token must be somebody's"));
+        return Err(Failure::usage("--subject: a token needs a subject"));
     }
     let scopes: Option<ScopeSet> =
         args.scope.as_deref().map(str::parse).transpose().map_err(
@@ -79,10 +78,10 @@ pub(crate) fn run(context: &Context, args: &TokenArgs) -> Result<Exit, Failure> 
         audience: args.audience.clone(),
         issuer: args.issuer.clone(),
     };
-    let told = ServiceArgs::of_secret(args.file.clone(), args.jwt_secret_file.clone());
-    let Some((secret, value)) = Config::find(&context.global, &told)?.secret()? else {
+    let flags = ServiceArgs::of_secret(args.file.clone(), args.jwt_secret_file.clone());
+    let Some((secret, value)) = Config::resolve(&context.global, &flags)?.secret()? else {
         return Err(Failure::usage("there is no secret to sign with").remedy(
-            "Set PHASELINE_JWT_SECRET to that of the service, or name its file: --jwt-secret-file FILE",
+            "Set PHASELINE_JWT_SECRET to the service's secret, or use its file: --jwt-secret-file FILE",
         ));
     };
     let token = request.sign(&secret).map_err(|error| unfit(&value, &error))?;
@@ -96,7 +95,7 @@ pub(crate) fn run(context: &Context, args: &TokenArgs) -> Result<Exit, Failure> 
         audience: request.audience.as_deref(),
         issuer: request.issuer.as_deref(),
     };
-    context.output.remark("This token is for development: whoever has the secret can make any token.");
+    context.output.remark("This token is for development: the secret can sign any token.");
     context.output.answer(&answer, || token.clone());
     Ok(Exit::Done)
 }

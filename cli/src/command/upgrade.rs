@@ -1,4 +1,4 @@
-//! `phaseline upgrade`: an older schema `phaseline` becomes this program's.
+//! `phaseline upgrade`: upgrades schema `phaseline` to this program's version.
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -14,19 +14,18 @@ use phaseline_store::schema::{self, version::VERSION};
 use serde::Serialize;
 use sqlx::PgConnection;
 
-/// Bring the log's schema to this program's version
+/// Upgrade the log's schema to this program's version
 ///
-/// For the time after a newer phaseline was installed. Tables, functions and rights of schema `phaseline` are made anew
-/// in one transaction that commands and runs wait for; events, the planner's tables and whether commands are taken stay as
-/// they are. A migration or a rollback does it, too. A schema that is newer than the program is refused by every command
-/// (exit 3).
+/// Use it after installing a newer phaseline. It recreates tables, functions and grants of schema `phaseline` in one
+/// transaction, which blocks commands and runs. Events, the planner's tables and the shape do not change. A migration or
+/// a rollback upgrades the schema, too. Every command refuses a schema that is newer than the program (exit 3).
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   phaseline upgrade --check                  exit 0 if the schema is this program's, 3 if it must be upgraded
   phaseline upgrade")]
 pub(crate) struct UpgradeArgs {
-    /// Only say whether it is needed: ends with 3 if it is
+    /// Only check whether it is needed: exits with 3 if it is
     #[arg(long)]
     check: bool,
 }
@@ -35,18 +34,18 @@ pub(crate) struct UpgradeArgs {
 #[derive(Serialize)]
 struct Upgrade {
     format: &'static str,
-    /// The version before; none if there is no log.
+    /// The schema's version before; none without a log.
     version: Option<u32>,
-    /// The version that this program makes.
+    /// The version that this program creates.
     program: u32,
-    /// Whether the schema is this program's now. A database without a log has nothing to upgrade.
+    /// Whether the schema has the program's version now; true without a log.
     current: bool,
-    /// Whether anything was done.
+    /// Whether it was upgraded.
     upgraded: bool,
 }
 
 pub(crate) async fn run(context: &Context, args: &UpgradeArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("upgrade").await?;
     let version = schema::version(&mut connection).await?;
     let current = version.is_none() || schema::whole(&mut connection).await?;
@@ -91,7 +90,7 @@ async fn carry_out(connection: &mut PgConnection) -> Result<(), Failure> {
 fn page(upgrade: &Upgrade) -> String {
     let mut page = Page::default();
     let Some(version) = upgrade.version else {
-        page.line("  This database has no log yet; migrate makes it.");
+        page.line("  This database has no log yet; migrate creates it.");
         return page.into_text();
     };
     page.entry("schema's version", version);

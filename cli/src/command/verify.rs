@@ -1,4 +1,4 @@
-//! `phaseline verify`: is everything as it must be?
+//! `phaseline verify`: checks tables and log.
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -9,13 +9,13 @@ use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::verify::verify;
 
-/// What is not as it must be, a row each.
+/// The details of failed checks, a row each.
 const ROWS: Rows = Rows::within("checks", "details", &["number", "title"], "phaseline.verify.detail/1");
 
-/// Check that everything is as it must be, in either shape; writes nothing
+/// Check the tables and the log, in either shape; writes nothing
 ///
-/// The runbook's checks in the runbook's layout, each with its figure, and beyond them the ones that compare with the
-/// log: every row, every budget to the cent, every position, the whole hash chain. Ends with 6 if one fails.
+/// The runbook's checks in the runbook's layout, and beyond them checks against the log: every row, every budget to the
+/// cent, every position, the whole hash chain. Exits with 6 if one fails.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -24,7 +24,7 @@ Examples:
 pub(crate) struct VerifyArgs {}
 
 pub(crate) async fn run(context: &Context, _: &VerifyArgs) -> Result<Exit, Failure> {
-    let target = Target::find(&context.global).await?;
+    let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("verify").await?;
     let watcher = context.watcher();
     let verification = verify(&mut connection, &watcher).await?;

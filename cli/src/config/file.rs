@@ -1,5 +1,4 @@
-//! The file of settings. What it does not know it refuses, by line: a setting that was misspelt would be a setting that was
-//! not made.
+//! The settings file. Unknown settings are refused with their line, since a misspelt setting would have no effect.
 
 use super::key;
 use crate::failure::Failure;
@@ -22,26 +21,26 @@ pub(super) fn read(path: &Path) -> Result<HashMap<&'static str, String>, Failure
     for (name, value) in table.get_ref() {
         let line = at(name.span().start);
         let name = name.get_ref().as_ref();
-        let Some(key) = key::find(name) else {
-            return Err(wrong(format!("line {line}: there is no setting {name:?}")).remedy(known()));
+        let Some(key) = key::by_name(name) else {
+            return Err(wrong(format!("line {line}: unknown setting {name:?}")).remedy(known()));
         };
         if key.secret {
-            return Err(wrong(format!("line {line}: {name} is not taken from a file of settings")).remedy(
+            return Err(wrong(format!("line {line}: {name} is not allowed in a settings file")).remedy(
                 format!(
-                    "Put it into a file of its own and name that in {name}_file, or set {}.",
+                    "Put it into a separate file and name that file in {name}_file, or set {}.",
                     key.variable
                 ),
             ));
         }
         let value = text_of(value).ok_or_else(|| {
-            wrong(format!("line {line}: {name} is neither text nor a number nor true or false"))
+            wrong(format!("line {line}: {name} is neither text, a number, nor true or false"))
         })?;
         values.insert(key.name, value);
     }
     Ok(values)
 }
 
-/// A value as it would stand on a command line; a list of texts is one with spaces between them.
+/// A value as on a command line; a list of texts is joined by spaces.
 fn text_of(value: &Spanned<DeValue<'_>>) -> Option<String> {
     Some(match value.get_ref() {
         DeValue::String(text) => text.clone().into_owned(),
@@ -58,5 +57,5 @@ fn text_of(value: &Spanned<DeValue<'_>>) -> Option<String> {
 
 fn known() -> String {
     let names: Vec<&str> = super::KEYS.iter().filter(|key| !key.secret).map(|key| key.name).collect();
-    format!("Known are: {}.", names.join(", "))
+    format!("Known settings: {}.", names.join(", "))
 }

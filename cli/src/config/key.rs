@@ -1,15 +1,15 @@
-//! The names of what can be said.
+//! The names of the settings.
 
-/// Something that can be said.
+/// A setting.
 #[derive(Debug)]
 pub(crate) struct Key {
     /// Its name, as in the file.
     pub(crate) name: &'static str,
     /// The environment variable.
     pub(crate) variable: &'static str,
-    /// What holds if nobody says it.
+    /// The default.
     pub(crate) default: Option<&'static str>,
-    /// Whether the value is never shown; such a one stands in no file of settings.
+    /// Whether the value is never shown, and not allowed in a settings file.
     pub(crate) secret: bool,
 }
 
@@ -17,7 +17,7 @@ const fn key(name: &'static str, variable: &'static str, default: Option<&'stati
     Key { name, variable, default, secret: false }
 }
 
-/// All of them, in the order in which they are shown.
+/// All settings, in the order in which they are shown.
 pub(crate) const KEYS: [Key; 21] = [
     key("listen", "PHASELINE_LISTEN", Some("127.0.0.1:8080")),
     key("database_url", "DATABASE_URL", None),
@@ -42,7 +42,7 @@ pub(crate) const KEYS: [Key; 21] = [
     key("cache_timelines", "PHASELINE_CACHE_TIMELINES", Some("10000")),
 ];
 
-/// The one of this name.
-pub(super) fn find(name: &str) -> Option<&'static Key> {
+/// The setting of this name.
+pub(super) fn by_name(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }

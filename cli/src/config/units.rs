@@ -1,8 +1,8 @@
-//! Times and sizes with their units.
+//! Durations and sizes with units.
 
 use std::time::Duration;
 
-/// A time: `500ms`, `30s`, `5m`, `1h`; a number alone is seconds.
+/// A duration: `500ms`, `30s`, `5m`, `1h`; a number alone is seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
     let number: u64 = number.parse().map_err(|_| expected_time(text))?;
@@ -17,13 +17,13 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn expected_time(text: &str) -> String {
-    format!("{text:?} is no time: expected a number from 1 with ms, s, m or h, such as 30s")
+    format!("{text:?} is not a time: expected a number from 1 with ms, s, m or h, such as 30s")
 }
 
 /// A size in bytes: `64KiB`, `1MiB`; a number alone is bytes.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
     let expected =
-        || format!("{text:?} is no size: expected a number from 1 with B, KiB or MiB, such as 1MiB");
+        || format!("{text:?} is not a size: expected a number from 1 with B, KiB or MiB, such as 1MiB");
     let (number, unit) = split(text);
     let number: usize = number.parse().map_err(|_| expected())?;
     let factor = match unit {
@@ -35,7 +35,7 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
     number.checked_mul(factor).filter(|size| *size > 0).ok_or_else(expected)
 }
 
-/// The digits, and what stands behind them.
+/// The digits, and the unit after them.
 fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
     let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_and_sizes_have_units_and_are_never_nothing() {
+    fn times_and_sizes_have_units_and_are_positive() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("30"), duration("30 s"));
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));

@@ -1,4 +1,4 @@
-//! The values, each with its origin, and what the service makes of them.
+//! The settings' values with their origins, and the service's settings parsed from them.
 
 use super::key::{self, KEYS, Key};
 use super::{FILE_VARIABLE, ServiceArgs, file, units};
@@ -10,7 +10,7 @@ use phaseline_api::settings::Settings;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Flag,
@@ -30,28 +30,28 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A value and where it comes from.
+/// A value and its origin.
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
     pub(crate) key: &'static Key,
-    /// None if nobody says it and there is no default.
+    /// None if it is not set and has no default.
     pub(crate) text: Option<String>,
     pub(crate) origin: Origin,
 }
 
 impl Value {
-    /// As it may be shown.
+    /// The value as it may be shown.
     pub(crate) fn shown(&self) -> Option<String> {
         self.text.as_deref().map(|text| match self.key.name {
             _ if self.key.secret => "(set)".to_owned(),
-            // Who knows where its password stands.
-            "database_url" if !text.contains("://") => "(set, but no URL)".to_owned(),
+            // Without ://, the place of a password is unknown.
+            "database_url" if !text.contains("://") => "(set, but not a URL)".to_owned(),
             "database_url" => redact::passwords(text),
             _ => text.to_owned(),
         })
     }
 
-    /// This value is wrong, and this is where it stands.
+    /// A usage error for this value, with its origin.
     pub(crate) fn wrong(&self, what: impl fmt::Display) -> Failure {
         let name = self.key.name;
         Failure::usage(match &self.origin {
@@ -67,14 +67,14 @@ impl Value {
     }
 }
 
-/// All values.
+/// All settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) file: Option<PathBuf>,
     pub(crate) values: Vec<Value>,
 }
 
-/// What log lines look like.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum LogFormat {
     #[default]
@@ -83,8 +83,8 @@ pub(crate) enum LogFormat {
 }
 
 impl Config {
-    /// Takes the values from where they are. None is read yet, but the file must be one that is understood.
-    pub(crate) fn find(global: &GlobalArgs, args: &ServiceArgs) -> Result<Self, Failure> {
+    /// Collects the values. They are not parsed yet, but the file must be valid.
+    pub(crate) fn resolve(global: &GlobalArgs, args: &ServiceArgs) -> Result<Self, Failure> {
         let named = args.file.file.clone().or_else(|| variable(FILE_VARIABLE).map(PathBuf::from));
         let in_file = named.as_deref().map(file::read).transpose()?.unwrap_or_default();
         let values = KEYS.iter().map(|key| {
@@ -107,7 +107,7 @@ impl Config {
         Ok(config)
     }
 
-    /// A folder of the private server's, named nearer than the URL, leaves no URL.
+    /// A private server's folder with a closer origin than the URL overrides the URL.
     fn choose_database(&mut self, global: &GlobalArgs) {
         let url = self.get("database_url");
         let folder = if global.data_dir.is_some() {
@@ -121,7 +121,7 @@ impl Config {
         self.replace("database_url", None, folder);
     }
 
-    /// There is one secret: a flag wins over the environment, and that over the file. Two in one place cannot both be meant.
+    /// There is one secret: a flag overrides the environment, which overrides the file. Two of one origin are an error.
     fn choose_secret(&mut self) -> Result<(), Failure> {
         let (secret, file) = (self.get("jwt_secret"), self.get("jwt_secret_file"));
         if secret.text.is_none() || file.text.is_none() {
@@ -153,19 +153,19 @@ impl Config {
     pub(crate) fn get(&self, name: &str) -> Value {
         let found = self.values.iter().find(|value| value.key.name == name).cloned();
         found.unwrap_or(Value {
-            key: key::find(name).unwrap_or(&KEYS[0]),
+            key: key::by_name(name).unwrap_or(&KEYS[0]),
             text: None,
             origin: Origin::Default,
         })
     }
 
-    /// Where to listen.
+    /// The address to listen on.
     pub(crate) fn listen(&self) -> (String, Value) {
         let value = self.get("listen");
         (value.text.clone().unwrap_or_default(), value)
     }
 
-    /// What log lines look like.
+    /// The format of log lines.
     pub(crate) fn log_format(&self) -> Result<LogFormat, Failure> {
         self.get("log_format").parsed(|text| match text {
             "text" => Ok(LogFormat::Text),
@@ -174,7 +174,7 @@ impl Config {
         })
     }
 
-    /// Whether everybody may do everything.
+    /// Whether requests need no token.
     pub(crate) fn no_auth(&self) -> Result<bool, Failure> {
         self.get("no_auth").parsed(|text| match text {
             "true" | "1" => Ok(true),
@@ -183,18 +183,18 @@ impl Config {
         })
     }
 
-    /// The secret of HS256 tokens, if one is set, with the value that says it.
+    /// The secret of HS256 tokens, if one is set, with its value.
     pub(crate) fn secret(&self) -> Result<Option<(Vec<u8>, Value)>, Failure> {
         let (secret, file) = (self.get("jwt_secret"), self.get("jwt_secret_file"));
         if let Some(text) = &secret.text {
             return Ok(Some((text.clone().into_bytes(), secret)));
         }
         let Some(text) = contents(&file)? else { return Ok(None) };
-        // Editors end a file with a line's end.
+        // Editors end a file with a line break.
         Ok(Some((text.trim_end_matches(['\r', '\n']).as_bytes().to_vec(), file)))
     }
 
-    /// Everything but where to listen, the database and the log, checked.
+    /// The checked settings, but for address, database and log.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
         let auth = if self.no_auth()? {
             Auth::Off
@@ -202,7 +202,7 @@ impl Config {
             Auth::Tokens { keys: self.keys()?, rules: self.rules()? }
         };
         let role = self.get("role").parsed(|text| match text.trim() {
-            "" => Err("a role's name is missing; none keeps the rights of the login".to_owned()),
+            "" => Err("the role's name is empty; none keeps the rights of the login".to_owned()),
             "none" => Ok(None),
             role => Ok(Some(role.to_owned())),
         })?;
@@ -225,7 +225,7 @@ impl Config {
         })
     }
 
-    /// Whether every value can be used, as far as that can be said without reading the keys.
+    /// Checks every value, without reading the keys.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         self.log_format()?;
         self.no_auth()?;
@@ -260,25 +260,25 @@ impl Config {
             keys.add_key_set(&json).map_err(|error| unfit(&set, &error))?;
         }
         if keys.is_empty() {
-            return Err(Failure::usage("there is no key to check tokens by, so nobody could ask anything").remedy(format!(
+            return Err(Failure::usage("there is no key to verify tokens, so every request would be refused").remedy(format!(
                 "Set PHASELINE_JWT_SECRET (at least {SHORTEST_SECRET} bytes), --jwt-secret-file, --jwt-public-key-file or \
-                 --jwks-file; or, for this machine only, --no-auth."
+                 --jwks-file; or, on this machine only, --no-auth."
             )));
         }
         Ok(keys)
     }
 }
 
-/// Says why a key cannot be used, and of a short secret what makes a long one.
+/// The error for an unusable key; for a short secret with a command that makes a long one.
 pub(crate) fn unfit(value: &Value, error: &KeyError) -> Failure {
     let failure = value.wrong(error);
     match error {
-        KeyError::ShortSecret { .. } => failure.remedy("Make one, for example by: openssl rand -base64 48"),
+        KeyError::ShortSecret { .. } => failure.remedy("Generate one, for example: openssl rand -base64 48"),
         _ => failure,
     }
 }
 
-/// The contents of the file that a value names.
+/// Reads the file that a value names.
 fn contents(value: &Value) -> Result<Option<String>, Failure> {
     let Some(path) = &value.text else { return Ok(None) };
     std::fs::read_to_string(Path::new(path))
@@ -288,13 +288,13 @@ fn contents(value: &Value) -> Result<Option<String>, Failure> {
 
 fn number(text: &str) -> Result<u32, String> {
     let parsed = text.trim().replace('_', "").parse().ok().filter(|number| *number > 0);
-    parsed.ok_or_else(|| format!("{text:?} is no number from 1 to {}", u32::MAX))
+    parsed.ok_or_else(|| format!("{text:?} is not a number from 1 to {}", u32::MAX))
 }
 
 /// The variable with the private server's folder.
 const DATA_DIR: &str = "PHASELINE_DATA_DIR";
 
-/// An environment variable that says something.
+/// A non-empty environment variable.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }

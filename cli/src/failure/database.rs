@@ -1,4 +1,4 @@
-//! What PostgreSQL and the connection to it can say, in our codes.
+//! Maps errors of PostgreSQL and of the connection to failures.
 
 use super::Failure;
 use crate::exit::Exit;
@@ -34,7 +34,7 @@ impl Failure {
         Self::refused("older_schema", text).remedy("Run: phaseline upgrade")
     }
 
-    /// An error on a connection that was there: one that could not be made is [`Failure::no_connection`].
+    /// An error on an open connection; a failed connection attempt is [`Failure::no_connection`].
     fn of_database(error: &sqlx::Error) -> Self {
         let Some(database) = error.as_database_error() else {
             return match error {
@@ -45,23 +45,22 @@ impl Failure {
                 other => Self::unexpected(other.to_string()),
             };
         };
-        let text = told(error);
+        let text = message_of(error);
         let code = database.code().unwrap_or_default();
         let failure = match &*code {
             "42501" => Self::refused("missing_privilege", text).remedy(
                 "Grant the privilege, or connect as another role. `phaseline plan` lists what is missing.",
             ),
-            "25006" => Self::refused("read_only", text).remedy(
-                "This server takes no writes (a standby, or read-only by default): connect to the primary.",
-            ),
+            "25006" => Self::refused("read_only", text)
+                .remedy("This server is read-only (a standby, or by default): connect to the primary."),
             "PL004" => Self::refused("foreign_code", text),
             "PL001" | "PL003" => Self::refused("conflicting_row", text).remedy("Run: phaseline drift"),
             "23503" | "23505" => Self::refused("conflicting_row", text),
             "53100" | "53200" => Self::new(Exit::Unexpected, "out_of_space", text)
-                .remedy("Make room on the server, then run it again."),
+                .remedy("Free space on the server, then run the same command again."),
             "57014" => Self::new(Exit::Interrupted, "cancelled", text).remedy("Run the same command again."),
             "55P03" | "40001" | "40P01" => Self::new(Exit::Interrupted, "busy", text)
-                .remedy("Somebody else was in the way; run the same command again."),
+                .remedy("Another session conflicted; run the same command again."),
             "57P01" | "57P02" | "57P03" | "57P05" => Self::lost(&text),
             class if class.starts_with("08") => Self::lost(&text),
             _ => Self::unexpected(text),
@@ -69,7 +68,7 @@ impl Failure {
         failure.with_server_code(&code)
     }
 
-    /// The connection broke while a command was under way.
+    /// The connection broke during a command.
     fn lost(what: &str) -> Self {
         Self::new(
             Exit::Interrupted,
@@ -77,12 +76,12 @@ impl Failure {
             format!("the connection to the database was lost: {what}"),
         )
         .remedy(
-            "PostgreSQL undoes what was not committed. `phaseline status` shows where the database stands; \
+            "PostgreSQL rolls back what was not committed. `phaseline status` shows the state of the database; \
                  then run the same command again.",
         )
     }
 
-    /// No connection could be made. `place` says where to, without the password.
+    /// A failed connection attempt. `place` is its target, without the password.
     pub(crate) fn no_connection(place: &str, error: &sqlx::Error) -> Self {
         let code = error
             .as_database_error()
@@ -90,21 +89,21 @@ impl Failure {
             .unwrap_or_default()
             .into_owned();
         let (name, remedy) = match code.as_str() {
-            "3D000" => ("no_such_database", "Check the database's name: psql -l lists those that there are."),
+            "3D000" => ("no_such_database", "Check the database's name: psql -l lists the existing ones."),
             "28P01" | "28000" => ("not_admitted", "Check user, password and the server's pg_hba.conf."),
             "53300" | "53400" => {
                 ("too_many_connections", "Wait for connections to end, or raise max_connections.")
             }
             "57P03" => ("starting_up", "The server is starting up or shutting down; try again."),
-            _ => ("no_database", "Check that the server runs and is reachable there, and the URL."),
+            _ => ("no_database", "Check that the server runs and is reachable, and check the URL."),
         };
-        let message = format!("cannot connect to {place}: {}", told(error));
+        let message = format!("cannot connect to {place}: {}", message_of(error));
         Self::new(Exit::NoDatabase, name, message).remedy(remedy)
     }
 }
 
-/// What the error says: of one of PostgreSQL's, the message with detail and hint.
-fn told(error: &sqlx::Error) -> String {
+/// The error's message; for PostgreSQL's errors with detail and hint.
+fn message_of(error: &sqlx::Error) -> String {
     let Some(database) = error.as_database_error() else { return error.to_string() };
     let mut text = database.message().to_owned();
     if let Some(postgres) = database.try_downcast_ref::<PgDatabaseError>() {
@@ -134,40 +133,40 @@ impl From<StoreError> for Failure {
             )
             .remedy("Run: phaseline plan"),
             StoreError::NewerSchema { .. } => Self::refused("newer_schema", text)
-                .remedy("Use the phaseline that upgraded this database, or a later one. An older one would not know what it does."),
+                .remedy("Use the phaseline that upgraded this database, or a later one. An older one does not know the newer schema."),
             StoreError::ForeignCode(_) => Self::refused("foreign_code", text)
-                .remedy("Run it as the role that is named, or drop what calls the function, and create it again afterwards."),
+                .remedy("Run it as the named role, or drop the object that calls the function and create it again afterwards."),
             StoreError::ExcessRights(found) => Self::excess_rights(text, &found),
             StoreError::OlderSchema { .. } => Self::older_schema(text),
             StoreError::NotAccepting => Self::refused(
                 "legacy_shape",
-                "the database is in the legacy shape, in which timelines take no commands",
+                "the database is in the legacy shape, in which timelines accept no commands",
             )
             .remedy("Run: phaseline migrate"),
             StoreError::Unadoptable { project, reasons } => Self::refused(
                 "not_adoptable",
                 format!(
-                    "the log does not know project {project} yet, and cannot take in what others wrote into project_phases"
+                    "project {project} has no timeline, and its rows in project_phases cannot be adopted"
                 ),
             )
             .detail(reasons)
-            .remedy("Correct these rows where they were written, then run the same command again."),
+            .remedy("Correct these rows in the program that wrote them, then run the same command again."),
             StoreError::Quarantined { project, quarantine } => Self::new(
                 Exit::VerificationFailed,
                 "timeline_quarantined",
                 format!("the timeline of project {project} is in quarantine; nothing was written"),
             )
             .detail(page::quarantine::details(&quarantine))
-            .remedy(page::quarantine::way_out(&quarantine)),
+            .remedy(page::quarantine::remedy(&quarantine)),
             StoreError::Unreadable(event) => {
                 let mut quarantine = Quarantine::default();
                 quarantine.add(*event);
                 Self::new(Exit::VerificationFailed, "event_unreadable", format!("{text}; nothing was written"))
-                    .remedy(page::quarantine::way_out(&quarantine))
+                    .remedy(page::quarantine::remedy(&quarantine))
             }
             StoreError::VersionGap { .. } | StoreError::PositionGap { .. } => {
                 Self::new(Exit::VerificationFailed, "log_damaged", text)
-                    .remedy("Run: phaseline verify, which names everything that is wrong with the log")
+                    .remedy("Run: phaseline verify, which lists everything that is wrong with the log")
             }
             StoreError::Conflict { .. } | StoreError::Busy(_) => {
                 Self::new(Exit::Interrupted, "busy", text).remedy("Run the same command again.")
@@ -175,7 +174,7 @@ impl From<StoreError> for Failure {
             StoreError::UnknownProject(_) => Self::refused("not_found", text),
             StoreError::KeyReused => Self::refused("key_reused", text),
             StoreError::OutcomeUnknown(_) => Self::new(Exit::NoDatabase, "outcome_unknown", text)
-                .remedy("Look at the project's history, or run the same command again: it changes nothing that is so already."),
+                .remedy("Check the project's history, or run the same command again: it does not repeat a change that was committed."),
             _ => Self::unexpected(text),
         }
     }
@@ -186,7 +185,7 @@ impl From<ExecuteError> for Failure {
         match error {
             ExecuteError::Store(error) => error.into(),
             stale @ ExecuteError::Stale { .. } => Self::refused("stale", stale.to_string())
-                .remedy("Look at what changed, then give the command again."),
+                .remedy("Check what changed, then run the command again."),
             ExecuteError::Refused(refusal) => {
                 let message = match refusal.violations() {
                     [only] => format!("refused by rule {}: {}", only.rule, only.message),

@@ -1,4 +1,4 @@
-//! What can go wrong with the private server, in our codes.
+//! Maps the private server's errors to failures.
 
 use super::Failure;
 use crate::exit::Exit;
@@ -11,7 +11,7 @@ impl From<EmbeddedError> for Failure {
             EmbeddedError::NoBinaries { .. } => Self::new(Exit::NoDatabase, "no_postgres", text),
             EmbeddedError::ForeignFolder(_) | EmbeddedError::FolderName(_) | EmbeddedError::NoHome => {
                 Self::new(Exit::Usage, "data_dir", text)
-                    .remedy("Name a folder with --data-dir, or give --database-url.")
+                    .remedy("Use another folder with --data-dir, or a database with --database-url.")
             }
             EmbeddedError::BadUrl => Self::usage(text),
             _ => Self::new(Exit::NoDatabase, "embedded_server", text),

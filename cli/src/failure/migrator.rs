@@ -1,9 +1,9 @@
-//! Why the migrator did not do it, in our codes.
+//! Maps the migrator's errors to failures.
 
 use super::Failure;
 use crate::exit::Exit;
 use crate::page;
-use crate::page::plan::Around;
+use crate::page::plan::PlanContext;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::definition::DefinitionError;
 use phaseline_migrator::sample::SampleError;
@@ -15,18 +15,18 @@ impl From<MigratorError> for Failure {
             MigratorError::Database(error) | MigratorError::Definition(DefinitionError::Database(error)) => error.into(),
             MigratorError::Store(error) => error.into(),
             MigratorError::Ddl { statement, source } => {
-                Self::from(source).detail([format!("everything was undone; the statement was: {statement}")])
+                Self::from(source).detail([format!("everything was rolled back; the statement was: {statement}")])
             }
             MigratorError::Refused(plan) => Self::refused("not_migratable", text)
-                .remedy("See each anomaly's remedy in the plan, then run: phaseline plan")
-                .plan(&plan, page::plan::page(&plan, &Around::default())),
+                .remedy("Apply each anomaly's remedy in the plan, then run: phaseline plan")
+                .plan(&plan, page::plan::page(&plan, &PlanContext::default())),
             MigratorError::RollbackRefused(plan) => Self::refused("rollback_refused", text)
-                .remedy("See what is in the way in the plan, then run: phaseline rollback --dry-run")
+                .remedy("Apply the remedies in the plan, then run: phaseline rollback --dry-run")
                 .plan(&plan, page::rollback::page(&plan)),
             MigratorError::WouldLose { plan, .. } => Self::new(Exit::WouldLose, "would_lose", text)
                 .remedy(match &plan.loss.digest {
                     Some(digest) => format!(
-                        "Stay with the new shape, or go on without what is named: phaseline rollback --accept-loss {digest}"
+                        "Keep the timeline shape, or accept the loss: phaseline rollback --accept-loss {digest}"
                     ),
                     None => "Nothing would be lost now; run: phaseline rollback".to_owned(),
                 })
@@ -34,7 +34,7 @@ impl From<MigratorError> for Failure {
             MigratorError::WrongShape(_) => Self::refused("wrong_shape", text)
                 .remedy("`phaseline status` shows which tables and which revision were found."),
             MigratorError::LogIncomplete(_) => Self::refused("log_incomplete", text)
-                .remedy("Restore schema phaseline from a backup; without its events there is nothing to go back to."),
+                .remedy("Restore schema phaseline from a backup; a rollback needs its events."),
             MigratorError::StalePlan { expected, found } => Self::new(
                 Exit::StalePlan,
                 "stale_plan",
@@ -42,10 +42,10 @@ impl From<MigratorError> for Failure {
             )
             .remedy("Run: phaseline plan"),
             MigratorError::Locked { .. } => {
-                Self::new(Exit::Locked, "locked", text).remedy("Wait for that run; `phaseline status` shows it.")
+                Self::new(Exit::Locked, "locked", text).remedy("Wait until that run ends; `phaseline status` shows it.")
             }
             MigratorError::LockTimeout { .. } => Self::new(Exit::Interrupted, "lock_timeout", text).remedy(
-                "Let those transactions end (or end them: SELECT pg_terminate_backend(PID)), or wait longer with \
+                "Wait until those transactions end, or end them (SELECT pg_terminate_backend(PID)), or wait longer with \
                  --lock-timeout SECONDS; then run the same command again.",
             ),
             MigratorError::Interrupted => {

@@ -1,20 +1,20 @@
 //! `--output jsonl`: an answer of many rows as one object a line.
 //!
 //! Each row has a `format` of its own. The last line is the command's object without its rows, with `"kind":"end"` and
-//! their number, so that a reader notices an answer that was cut off. An error's object comes in its place.
+//! their number, so that a reader notices a truncated answer. After an error the error's object takes its place.
 
 use super::{Form, Output};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// Where an answer has its rows.
+/// The place of rows in an answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows {
-    /// Each row's format.
+    /// The format of each row.
     format: &'static str,
     /// The array that holds them.
     field: &'static str,
-    /// If `field` is an object, or an array of them, that holds the rows: where.
+    /// The nested array, if `field` is an object or an array of objects.
     nested: Option<Nested>,
 }
 
@@ -23,17 +23,17 @@ pub(crate) struct Rows {
 pub(crate) struct Nested {
     /// The array in each object.
     field: &'static str,
-    /// What each row takes along of its object.
+    /// The fields that each row copies from its object.
     with: &'static [&'static str],
 }
 
 impl Rows {
-    /// The elements of an array.
+    /// Rows are the elements of an array.
     pub(crate) const fn of(field: &'static str, format: &'static str) -> Self {
         Self { format, field, nested: None }
     }
 
-    /// The elements of the array `nested` in each object of `field`, with some of that object's own fields.
+    /// Rows are the elements of the array `nested` in each object of `field`, with some of that object's own fields.
     pub(crate) const fn within(
         field: &'static str,
         nested: &'static str,
@@ -74,7 +74,7 @@ fn elements(array: Option<Value>) -> impl Iterator<Item = Value> {
     }
 }
 
-/// A row's fields; one that is no object is a text under `detail`.
+/// A row's fields; a row that is not an object becomes the field `detail`.
 fn row_of(row: Value, mut with: Map<String, Value>) -> Map<String, Value> {
     match row {
         Value::Object(fields) => with.extend(fields),
@@ -95,14 +95,14 @@ struct Line<'a, T> {
     fields: T,
 }
 
-/// What marks the last line.
+/// Marks the last line.
 #[derive(Serialize)]
 struct End {
     kind: &'static str,
     rows: u64,
 }
 
-/// Rows that leave as they come.
+/// Prints rows as they are produced.
 #[derive(Debug)]
 pub(crate) struct Streamed<'a> {
     output: &'a Output,
@@ -111,13 +111,13 @@ pub(crate) struct Streamed<'a> {
 }
 
 impl Streamed<'_> {
-    /// One more.
+    /// Prints a row.
     pub(crate) fn row(&mut self, fields: &impl Serialize) {
         self.rows += 1;
         self.output.object(&Line { format: self.format, end: None, fields });
     }
 
-    /// The end: the answer without its rows.
+    /// Prints the end: the answer without its rows.
     pub(crate) fn end(self, answer: &impl Serialize) {
         match serde_json::to_value(answer) {
             Ok(Value::Object(answer)) => self.output.end_of_rows(answer, self.rows),
@@ -128,7 +128,7 @@ impl Streamed<'_> {
 }
 
 impl Output {
-    /// The answer of a command with rows: the text, one object, or its rows line by line and what is left of it.
+    /// Prints the answer of a command with rows: the text, one object, or its rows line by line and then the rest.
     pub(crate) fn answer_rows(&self, object: &impl Serialize, rows: &[Rows], text: impl FnOnce() -> String) {
         if self.form() != Form::Jsonl {
             return self.answer(object, text);
@@ -148,7 +148,7 @@ impl Output {
         self.end_of_rows(answer, count);
     }
 
-    /// Rows of this format that leave as they come, with `--output jsonl`.
+    /// A printer of rows of this format; only with `--output jsonl`.
     pub(crate) fn stream(&self, format: &'static str) -> Option<Streamed<'_>> {
         (self.form() == Form::Jsonl).then_some(Streamed { output: self, format, rows: 0 })
     }

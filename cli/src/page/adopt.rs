@@ -1,6 +1,6 @@
-//! What was adopted.
+//! The result of `adopt`.
 
-use super::figures::{count, plural};
+use super::format::{count, plural};
 use super::{Page, quarantine};
 use crate::report::adopt::Adoption;
 use crate::style::{BAD, BOLD, GOOD};
@@ -9,11 +9,11 @@ use crate::style::{BAD, BOLD, GOOD};
 pub(crate) fn page(adoption: &Adoption) -> String {
     let mut page = Page::default();
     for project in &adoption.known {
-        page.line(format_args!("  project {project}: in the log already"));
+        page.line(format_args!("  project {project}: has a timeline already"));
     }
     for adopted in &adoption.projects {
         let phases = plural(adopted.phases, "phase");
-        let supplied = if adopted.supplied { ", supplied: it had none" } else { "" };
+        let supplied = if adopted.supplied { " supplied" } else { "" };
         page.line(format_args!("  project {}: {phases}{supplied}", adopted.project_id));
     }
     if !adoption.projects.is_empty() || !adoption.known.is_empty() {
@@ -27,10 +27,10 @@ pub(crate) fn page(adoption: &Adoption) -> String {
             count(position.unsigned_abs())
         )),
         None if adoption.projects.is_empty() && !adoption.quarantine.is_empty() => page.line(format_args!(
-            "{BAD}NOTHING ADOPTED{BAD:#}. Timelines in quarantine were left alone; the log knows all others."
+            "{BAD}NOTHING ADOPTED{BAD:#}. Timelines in quarantine were skipped; all other projects have a timeline."
         )),
         None if adoption.projects.is_empty() => page.line(format_args!(
-            "{GOOD}NOTHING TO ADOPT{GOOD:#}. The log knows every project that was asked for."
+            "{GOOD}NOTHING TO ADOPT{GOOD:#}. Every requested project has a timeline."
         )),
         None => {
             page.line(format_args!("{GOOD}READY{GOOD:#}. {projects} to be adopted; nothing was written."))

@@ -1,6 +1,6 @@
-//! Drift, finding by finding, under what cures it.
+//! Drift: findings, grouped by remedy.
 
-use super::figures::{count, plural};
+use super::format::{count, plural};
 use super::{Page, clean, quarantine};
 use crate::report::drift::Report;
 use crate::style::{BAD, BOLD, GOOD};
@@ -10,17 +10,17 @@ use phaseline_projections::drift::Remedy;
 pub(crate) fn page(report: &Report) -> String {
     let mut page = Page::default();
     for cure in [Remedy::Repair, Remedy::Adopt, Remedy::AdoptRepair, Remedy::Reschedule] {
-        let of_it: Vec<_> = report.drift.iter().filter(|told| told.cure == cure).collect();
-        if of_it.is_empty() {
+        let findings: Vec<_> = report.drift.iter().filter(|found| found.cure == cure).collect();
+        if findings.is_empty() {
             continue;
         }
         let repaired = cure == Remedy::Repair && report.repaired.is_some();
-        page.heading(if repaired { "Set right, as the log says" } else { title(cure) });
-        for told in of_it {
-            page.line(format_args!("  {}", clean(&told.finding.to_string())));
+        page.heading(if repaired { "Repaired" } else { title(cure) });
+        for found in findings {
+            page.line(format_args!("  {}", clean(&found.finding.to_string())));
         }
         if !repaired {
-            page.line(format_args!("  What to do: {BOLD}{}{BOLD:#}", command(cure)));
+            page.line(format_args!("  Remedy: {BOLD}{}{BOLD:#}", command(cure)));
         }
     }
     if let Some(repaired) = report.repaired.as_ref().filter(|repaired| repaired.repair_id.is_some()) {
@@ -45,9 +45,9 @@ pub(crate) fn page(report: &Report) -> String {
             page.line(format_args!("{BAD}{but}{BAD:#}. Timelines in quarantine were not compared."))
         }
         (0, true) => page.line(format_args!("{GOOD}REPAIRED{GOOD:#}. What was overwritten is in the log.")),
-        (0, false) => page.line(format_args!("{GOOD}NO DRIFT{GOOD:#}. The tables are what the log says.")),
+        (0, false) => page.line(format_args!("{GOOD}NO DRIFT{GOOD:#}. The tables equal the log.")),
         (left, _) => {
-            let still = if repaired { " left, which a repair does not cure" } else { "" };
+            let still = if repaired { " left, which a repair does not remedy" } else { "" };
             page.line(format_args!("{BAD}DRIFT{BAD:#}. {}{still}.", plural(left, "difference")))
         }
     };
@@ -56,10 +56,10 @@ pub(crate) fn page(report: &Report) -> String {
 
 const fn title(cure: Remedy) -> &'static str {
     match cure {
-        Remedy::Repair => "Not what the log says",
-        Remedy::Adopt => "Written by others for projects that the log does not know",
+        Remedy::Repair => "Rows that differ from the log",
+        Remedy::Adopt => "Rows of projects without timeline",
         Remedy::AdoptRepair => "Projects without a phase",
-        Remedy::Reschedule => "Projects whose dates others changed",
+        Remedy::Reschedule => "Projects whose dates differ from their timeline",
     }
 }
 

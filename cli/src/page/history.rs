@@ -1,6 +1,6 @@
 //! The history of a timeline, event by event.
 
-use super::figures::moment;
+use super::format::moment;
 use super::{Page, clean};
 use crate::style::{BOLD, DIM};
 use phaseline_projections::HistoryEntry;
@@ -28,7 +28,7 @@ fn entry(page: &mut Page, entry: &HistoryEntry) {
         let value = |side: &Option<String>| {
             side.as_deref().map_or_else(|| "none".to_owned(), |text| clean(text).into_owned())
         };
-        // A value that comes into being is in the sentence already, as far as it says something.
+        // The sentence already has the values of a new phase, but for its description.
         if change.before.is_some() {
             page.line(format_args!(
                 "      {}: {} → {}",

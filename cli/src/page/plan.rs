@@ -1,46 +1,46 @@
-//! A plan, for an operator at night: the verdict first and last, in between everything to act on.
+//! A plan: the verdict first and last, between them everything to act on.
 
 mod boundary;
 
-use super::figures::{bytes, count, money, span};
+use super::format::{bytes, count, money, span};
 use super::{Page, clean};
 use crate::style::{BAD, BOLD, DIM, GOOD, NOTE};
 use phaseline_migrator::anomaly::Anomaly;
 use phaseline_migrator::plan::Plan;
 use std::time::Duration;
 
-/// How many rows of an anomaly that is carried over are listed; of a refused one all are.
+/// Number of listed rows of an anomaly that is carried over; a refused one lists all.
 pub(super) const ROWS_SHOWN: usize = 10;
 
-/// What is said around a plan.
+/// The context of a plan's page.
 #[derive(Clone, Debug)]
-pub(crate) struct Around {
-    /// The database that it is about.
+pub(crate) struct PlanContext {
+    /// The plan's database.
     pub(crate) place: Option<String>,
     /// The command that carries it out.
     pub(crate) next: Option<String>,
-    /// How many rows of an anomaly that is carried over are listed.
+    /// Number of listed rows of an anomaly that is carried over.
     pub(crate) rows: usize,
 }
 
-impl Default for Around {
+impl Default for PlanContext {
     fn default() -> Self {
         Self { place: None, next: None, rows: ROWS_SHOWN }
     }
 }
 
 /// The plan as text.
-pub(crate) fn page(plan: &Plan, around: &Around) -> String {
+pub(crate) fn page(plan: &Plan, context: &PlanContext) -> String {
     let mut page = Page::default();
     page.line(verdict(plan)).gap();
-    if let Some(place) = &around.place {
+    if let Some(place) = &context.place {
         page.entry("plan for", clean(place));
     }
     let revision =
         plan.revision.as_deref().map_or_else(|| "no single revision".to_owned(), |r| format!("revision {r}"));
     page.entry("shape", format_args!("{}, {}", plan.shape, clean(&revision)));
     if plan.already_migrated() && plan.ready {
-        page.gap().line("The database is in the new shape already; there is nothing to do.");
+        page.gap().line("The database is in the timeline shape already; there is nothing to do.");
         page.gap().line(verdict(plan));
         return page.into_text();
     }
@@ -48,13 +48,13 @@ pub(crate) fn page(plan: &Plan, around: &Around) -> String {
         figures(&mut page, plan);
     }
     if let Some(boundaries) = &plan.boundary {
-        boundary::boundaries(&mut page, boundaries, around.rows);
+        boundary::boundaries(&mut page, boundaries, context.rows);
     }
-    changed_projects(&mut page, plan, around.rows);
-    anomalies(&mut page, plan, around.rows);
+    changed_projects(&mut page, plan, context.rows);
+    anomalies(&mut page, plan, context.rows);
     page.heading("Privileges");
     if plan.missing_privileges.is_empty() {
-        page.line(if plan.digest.is_some() { "  nothing is missing" } else { "  not looked at, see above" });
+        page.line(if plan.digest.is_some() { "  nothing is missing" } else { "  not checked, see above" });
     }
     for missing in &plan.missing_privileges {
         page.line(format_args!("  {BAD}missing{BAD:#}: {}", clean(missing)));
@@ -68,9 +68,9 @@ pub(crate) fn page(plan: &Plan, around: &Around) -> String {
     if let Some(digest) = &plan.digest {
         page.gap().entry("digest", digest);
     }
-    match &around.next {
+    match &context.next {
         Some(next) if plan.ready => page.entry("next", format_args!("{BOLD}{next}{BOLD:#}")),
-        _ if !plan.ready => page.entry("next", "remedy what is refused or missing above, then plan again"),
+        _ if !plan.ready => page.entry("next", "remedy what is refused or missing, then plan again"),
         _ => &mut page,
     };
     page.gap().line(verdict(plan));
@@ -97,24 +97,26 @@ fn figures(page: &mut Page, plan: &Plan) {
     if counts.timelines_continued > 0 {
         page.entry(
             "timelines continued",
-            format_args!(
-                "{} (in the log, with all that was edited there)",
-                count(counts.timelines_continued)
-            ),
+            format_args!("{} (from the log, with their edits)", count(counts.timelines_continued)),
         );
     }
-    for (name, number, what) in [
-        ("timelines changed", counts.timelines_changed, "in the log, and changed in the old tables since"),
-        ("timelines closed", counts.timelines_closed, "their projects are gone"),
+    for (name, number, note) in [
+        (
+            "timelines changed",
+            counts.timelines_changed,
+            "from the log, and changed in the legacy tables since",
+        ),
+        ("timelines closed", counts.timelines_closed, "their projects were deleted"),
         ("phases supplied", counts.phases_supplied, "for projects without phases"),
     ] {
         if number > 0 {
-            page.entry(name, format_args!("{} ({what})", count(number)));
+            page.entry(name, format_args!("{} ({note})", count(number)));
         }
     }
     page.entry("events on timelines", count(counts.timeline_events));
-    let links = format!("{} (old phases of {} assignments)", count(counts.link_events), count(counts.links));
-    page.entry("events that keep links", links);
+    let links =
+        format!("{} (legacy phases of {} assignments)", count(counts.link_events), count(counts.links));
+    page.entry("link events", links);
     page.entry("rows of project_phases", count(counts.phases + counts.phases_supplied));
 
     let (before, after) = (&plan.budgets_before, &plan.budgets_after);
@@ -135,31 +137,31 @@ fn figures(page: &mut Page, plan: &Plan) {
 
     let by_date = &plan.assignments_by_date;
     if plan.takeover {
-        page.heading("Assignments, whose phase is the one of their date already");
+        page.heading("Assignments (the phase follows from their date)");
         page.entry("in a phase", count(by_date.kept));
     } else {
-        page.heading("Assignments, whose phase is the one of their date from then on");
+        page.heading("Assignments (from then on the phase follows from their date)");
         page.entry("keep their phase", count(by_date.kept));
-        page.entry("change it", count(by_date.changed));
+        page.entry("change their phase", count(by_date.changed));
     }
     page.entry("outside every phase", count(by_date.outside));
 
     let estimate = &plan.estimate;
     let seconds = |seconds: f64| span(Duration::try_from_secs_f64(seconds).unwrap_or_default());
-    page.heading("To expect (a guide, not a promise)");
+    page.heading("Estimate");
     page.entry("space", bytes(estimate.space_bytes));
     page.entry("time", seconds(estimate.seconds));
-    page.entry("of it, tables locked", format_args!("{} (readers wait)", seconds(estimate.lock_seconds)));
+    page.entry("tables locked", format_args!("{} (readers wait)", seconds(estimate.lock_seconds)));
 }
 
-/// The projects whose timelines come from the log, and what the old tables change of them. That a timeline comes from the
-/// log as it stands is only counted: there may be thousands.
+/// The projects whose timelines continue from the log, with changes from the legacy tables. Unchanged ones are only
+/// counted: there may be thousands.
 fn changed_projects(page: &mut Page, plan: &Plan, limit: usize) {
     let changed: Vec<_> = plan.projects.iter().filter(|project| !project.changes.is_empty()).collect();
     if changed.is_empty() {
         return;
     }
-    page.heading("Changed since the rollback, and taken over into the log's timelines");
+    page.heading("Changed since the rollback, and taken over into the timelines");
     for project in changed.iter().take(limit) {
         page.line(format_args!("  project {}", project.project_id));
         for change in &project.changes {
@@ -177,8 +179,8 @@ fn changed_projects(page: &mut Page, plan: &Plan, limit: usize) {
 fn anomalies(page: &mut Page, plan: &Plan, rows: usize) {
     let refused = plan.anomalies.iter().filter(|anomaly| anomaly.refused).count();
     page.heading(format_args!(
-        "Anomalies: {refused} {} refused, {} carried over as they are",
-        if refused == 1 { "kind is" } else { "kinds are" },
+        "Anomalies: {refused} {} refused, {} carried over",
+        if refused == 1 { "kind" } else { "kinds" },
         plan.anomalies.len() - refused
     ));
     if plan.anomalies.is_empty() {
@@ -206,5 +208,5 @@ pub(super) fn anomaly(page: &mut Page, anomaly: &Anomaly, limit: usize) {
             count((rows.len() - shown) as u64)
         ));
     }
-    page.line(format_args!("    What to do: {}", anomaly.remedy));
+    page.line(format_args!("    Remedy: {}", anomaly.remedy));
 }

@@ -1,16 +1,16 @@
-//! Events that cannot be read, and the way out.
+//! Events that cannot be read, and their remedy.
 
-use super::figures::{count, moment, plural};
+use super::format::{count, moment, plural};
 use super::{Page, clean};
 use crate::report::quarantine::Skipped;
 use crate::style::{BAD, BOLD, GOOD};
 use phaseline_migrator::quarantine::QuarantineList;
 use phaseline_store::{Quarantine, SkippedEvent, UnreadableEvent};
 
-/// How many events are shown; the rest is in `--json`.
+/// Number of shown events; `--json` has all.
 const SHOWN: usize = 20;
 
-/// The events that cannot be read under a heading of their own, with what to do; nothing if there is none.
+/// The unreadable events with heading and remedy; nothing if there are none.
 pub(crate) fn listed(page: &mut Page, quarantine: &Quarantine) {
     if quarantine.is_empty() {
         return;
@@ -19,10 +19,10 @@ pub(crate) fn listed(page: &mut Page, quarantine: &Quarantine) {
     for detail in details(quarantine) {
         page.line(format_args!("  {}", clean(&detail)));
     }
-    page.line(format_args!("  What to do: {BOLD}{}{BOLD:#}", way_out(quarantine))).gap();
+    page.line(format_args!("  Remedy: {BOLD}{}{BOLD:#}", remedy(quarantine))).gap();
 }
 
-/// The first events, a line each, and how many more there are.
+/// The first events, a line each, and the number of the others.
 pub(crate) fn details(quarantine: &Quarantine) -> Vec<String> {
     let mut lines: Vec<String> =
         quarantine.events.iter().take(SHOWN).map(|event| clean(&event.to_string()).into_owned()).collect();
@@ -33,24 +33,24 @@ pub(crate) fn details(quarantine: &Quarantine) -> Vec<String> {
     lines
 }
 
-/// What gets the first of them, and with it all others, out of quarantine.
-pub(crate) fn way_out(quarantine: &Quarantine) -> String {
+/// The remedy for the first event; the others follow one by one.
+pub(crate) fn remedy(quarantine: &Quarantine) -> String {
     match quarantine.events.iter().find(|event| !event.damage) {
         Some(event) => format!(
             "phaseline quarantine skip {} --position {} --reason TEXT",
             event.stream_id, event.position
         ),
-        None => "restore the database from a backup; phaseline verify says more".to_owned(),
+        None => "restore the database from a backup; phaseline verify has details".to_owned(),
     }
 }
 
-/// What cannot be read, and what is left out.
+/// The list of unreadable and left out events.
 pub(crate) fn list(found: &QuarantineList) -> String {
     let mut page = Page::default();
     let quarantine = Quarantine { events: found.unreadable.clone(), count: found.unreadable_count };
     listed(&mut page, &quarantine);
     if !found.skipped.is_empty() {
-        page.heading("Left out for good");
+        page.heading("Left out");
         for mark in &found.skipped {
             skipped(&mut page, mark);
         }
@@ -87,14 +87,14 @@ fn skipped(page: &mut Page, mark: &SkippedEvent) {
     ));
 }
 
-/// What was left out.
+/// The result of `skip`.
 pub(crate) fn skip(done: &Skipped) -> String {
     let mut page = Page::default();
     for mark in &done.skipped {
         skipped(&mut page, mark);
     }
     page.gap().line(format_args!(
-        "{GOOD}LEFT OUT{GOOD:#}. {}; the log is otherwise as it was. Next: {BOLD}phaseline drift{BOLD:#}",
+        "{GOOD}LEFT OUT{GOOD:#}. {}. Next: {BOLD}phaseline drift{BOLD:#}",
         plural(done.skipped.len() as u64, "event")
     ));
     page.into_text()

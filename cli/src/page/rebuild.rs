@@ -1,12 +1,12 @@
-//! What a rebuild found and did.
+//! The result of a rebuild.
 
-use super::figures::{count, millis, plural};
+use super::format::{count, millis, plural};
 use super::{Page, clean, quarantine};
 use crate::report::rebuild::Report;
 use crate::style::{BAD, GOOD};
 use phaseline_projections::drift::Drift;
 
-/// How many differences are shown; the rest is in `--json`.
+/// Number of shown differences; `--json` has all.
 const SHOWN: usize = 20;
 
 /// The report as text, the verdict last.
@@ -32,45 +32,54 @@ pub(crate) fn page(report: &Report) -> String {
         page.entry("repair", id);
     }
     page.entry("took", millis(report.took_ms));
-    let set_right = rebuilt.repair_id().is_some();
-    if set_right {
-        list(&mut page, "Set right, as the log says", rebuilt.repaired_rows());
+    let repaired = rebuilt.repair_id().is_some();
+    if repaired {
+        list(&mut page, "Repaired", rebuilt.repaired_rows());
     }
     list(
         &mut page,
-        if set_right || !report.check { "Not in the log, and left" } else { "Not what the log says" },
+        if repaired || !report.check {
+            "Unknown to the log, and kept"
+        } else {
+            "Rows that differ from the log"
+        },
         rebuilt.left.iter(),
     );
     page.gap();
     if !rebuilt.gone.is_empty() {
         page.line(format_args!(
-            "{} of the log {} not in public.projects, so that no row can be written: phaseline drift",
+            "{} of the log {} not in public.projects and can have no rows: see phaseline drift",
             plural(rebuilt.gone.len() as u64, "project"),
             if rebuilt.gone.len() == 1 { "is" } else { "are" }
         ));
     }
     if rebuilt.unadopted > 0 {
         page.line(format_args!(
-            "{} of projects that the log does not know: phaseline adopt",
+            "{} of projects without timeline: see phaseline adopt",
             plural(rebuilt.unadopted, "row")
         ));
     }
     quarantine::listed(&mut page, &rebuilt.quarantine);
-    match (rebuilt.left.len() as u64, set_right) {
+    match (rebuilt.left.len() as u64, repaired) {
         (0, _) if !rebuilt.quarantine.is_empty() => {
-            let written = if set_right { "REBUILT, BUT NOT ALL" } else { "UP TO DATE, BUT NOT ALL" };
-            page.line(format_args!("{BAD}{written}{BAD:#}. The rows of timelines in quarantine were left as they are."))
+            let written = if repaired { "REBUILT, BUT NOT ALL" } else { "UP TO DATE, BUT NOT ALL" };
+            page.line(format_args!(
+                "{BAD}{written}{BAD:#}. The rows of timelines in quarantine were not changed."
+            ))
         }
         (0, _) if !rebuilt.gone.is_empty() => {
-            page.line(format_args!("{BAD}DIFFERENT{BAD:#}. All rows that can be written are what the log says."))
+            page.line(format_args!("{BAD}DIFFERENT{BAD:#}. All rows that can be written equal the log."))
         }
         (0, true) => page.line(format_args!("{GOOD}REBUILT{GOOD:#}. What was overwritten is in the log.")),
-        (0, false) => page.line(format_args!("{GOOD}UP TO DATE{GOOD:#}. project_phases is what the log says; nothing was written.")),
-        (left, _) if report.check => {
-            page.line(format_args!("{BAD}DIFFERENT{BAD:#}. {}; nothing was written.", plural(left, "difference")))
-        }
+        (0, false) => page.line(format_args!(
+            "{GOOD}UP TO DATE{GOOD:#}. project_phases equals the log; nothing was written."
+        )),
+        (left, _) if report.check => page.line(format_args!(
+            "{BAD}DIFFERENT{BAD:#}. {}; nothing was written.",
+            plural(left, "difference")
+        )),
         (left, _) => page.line(format_args!(
-            "{BAD}DIFFERENT{BAD:#}. {} left that the log does not have; --delete-unknown deletes what is there.",
+            "{BAD}DIFFERENT{BAD:#}. {} unknown to the log left; --delete-unknown deletes existing ones.",
             plural(left, "row")
         )),
     };

@@ -1,12 +1,11 @@
-//! What a rehearsal found, for an operator who decides about the real run.
+//! The result of a rehearsal.
 
-use super::figures::{bytes, millis};
+use super::format::{bytes, millis};
 use super::{Page, clean, verify};
-use crate::report::rehearse::{Difference, Failed, First, Method, Rehearsal};
+use crate::report::rehearse::{Difference, Direction, Failed, Method, Rehearsal};
 use crate::style::{BAD, BOLD, GOOD};
 
-/// The report as text, the verdict first and last; `program` begins the command that comes next.
-/// `flags` are those that the real run needs as well.
+/// The report as text, the verdict first and last; `program` begins the next command, and `flags` are its options.
 pub(crate) fn page(report: &Rehearsal, program: &str, flags: &str) -> String {
     let mut page = Page::default();
     page.line(verdict(report)).gap();
@@ -16,7 +15,7 @@ pub(crate) fn page(report: &Rehearsal, program: &str, flags: &str) -> String {
         Method::Dump => "by dump and restore",
     };
     let now = match (report.dropped, report.kept) {
-        (true, _) => "dropped again".to_owned(),
+        (true, _) => "dropped".to_owned(),
         (_, true) => format!("{BOLD}kept{BOLD:#}"),
         _ => format!("{BAD}NOT DROPPED{BAD:#}"),
     };
@@ -26,7 +25,7 @@ pub(crate) fn page(report: &Rehearsal, program: &str, flags: &str) -> String {
     for (name, size) in [
         ("copy", report.copy_bytes),
         ("after the migration", report.migrated_bytes),
-        ("of it, log at the end", report.log_bytes),
+        ("log at the end", report.log_bytes),
         ("dump compared", report.dump_bytes),
     ] {
         if let Some(size) = size {
@@ -42,10 +41,10 @@ pub(crate) fn page(report: &Rehearsal, program: &str, flags: &str) -> String {
             None => page.entry(step.name, millis(step.took_ms)),
         };
     }
-    page.entry("in all", millis(report.took_ms));
+    page.entry("total", millis(report.took_ms));
 
     if let Some(verification) = &report.verification {
-        page.heading("The verification that failed").line(verify::page(verification));
+        page.heading("Failed verification").line(verify::page(verification));
     }
     if let Some(difference) = &report.difference {
         self::difference(&mut page, difference);
@@ -66,16 +65,16 @@ pub(crate) fn page(report: &Rehearsal, program: &str, flags: &str) -> String {
 
 fn verdict(report: &Rehearsal) -> String {
     let way = match report.first {
-        First::Migrate => "there and back",
-        First::Rollback => "back and there again",
+        Direction::Migrate => "migrated and rolled back",
+        Direction::Rollback => "rolled back and migrated",
     };
     match report.failed {
-        None => format!("{GOOD}REHEARSED{GOOD:#}: {way} on a copy, and every byte is what it was"),
+        None => format!("{GOOD}REHEARSED{GOOD:#}: {way} on a copy, byte for byte as before"),
         Some(Failed::Verification) => {
             format!("{BAD}REHEARSAL FAILED{BAD:#}: a verification failed on the copy")
         }
         Some(Failed::Dumps) => {
-            format!("{BAD}REHEARSAL FAILED{BAD:#}: {way}, and the copy is not what it was")
+            format!("{BAD}REHEARSAL FAILED{BAD:#}: {way}, and the copy differs from before")
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What a rollback would do or has done.
+//! The plan and the result of a rollback.
 
-use super::figures::{count, millis, moment, plural};
+use super::format::{count, millis, moment, plural};
 use super::plan::{ROWS_SHOWN, anomaly};
 use super::{Page, clean};
 use crate::style::{BAD, BOLD, DIM, GOOD};
@@ -12,15 +12,15 @@ pub(crate) fn page(plan: &RollbackPlan) -> String {
     page.line(verdict(plan)).gap();
     page.entry("shape", plan.shape);
     if plan.already {
-        page.gap().line("The database is in the old shape already; there is nothing to do.");
+        page.gap().line("The database is in the legacy shape already; there is nothing to do.");
         page.gap().line(verdict(plan));
         return page.into_text();
     }
-    page.entry("changes since", format_args!("{} (events on timelines)", count(plan.edits.len() as u64)));
-    page.entry("phases that come back", count(plan.phases));
-    page.entry("links that come back", count(plan.links));
+    page.entry("edits since", format_args!("{} (events on timelines)", count(plan.edits.len() as u64)));
+    page.entry("phases to restore", count(plan.phases));
+    page.entry("links to restore", count(plan.links));
     if !plan.anomalies.is_empty() {
-        page.heading("In the way");
+        page.heading("Refused");
         for found in &plan.anomalies {
             anomaly(&mut page, found, ROWS_SHOWN);
         }
@@ -35,7 +35,7 @@ pub(crate) fn page(plan: &RollbackPlan) -> String {
         loss(&mut page, &plan.loss);
     }
     if !plan.going.is_empty() {
-        page.heading("Made since on columns that go, and going with them");
+        page.heading("Created since on columns that are dropped, and dropped with them");
         for going in &plan.going {
             page.line(format_args!("  {}", clean(going)));
         }
@@ -46,7 +46,7 @@ pub(crate) fn page(plan: &RollbackPlan) -> String {
 
 fn loss(page: &mut Page, loss: &Loss) {
     let items = loss.items.len() as u64;
-    page.heading(format_args!("{} that the old schema cannot hold", plural(items, "value")));
+    page.heading(format_args!("{} that the legacy shape cannot hold", plural(items, "value")));
     for of_project in loss.items.chunk_by(|a, b| a.project_id == b.project_id) {
         let Some(first) = of_project.first() else { continue };
         page.line(format_args!("  project {}", first.project_id));
@@ -58,7 +58,7 @@ fn loss(page: &mut Page, loss: &Loss) {
                 let by = match (item.position, item.recorded_at) {
                     (Some(position), Some(at)) => format!(
                         "; by {}, {} {DIM}(position {position}){DIM:#}",
-                        clean(item.actor.as_deref().unwrap_or("somebody unnamed")),
+                        clean(item.actor.as_deref().unwrap_or("unknown")),
                         moment(at)
                     ),
                     _ => "; the log has no event for it yet".to_owned(),
@@ -67,11 +67,11 @@ fn loss(page: &mut Page, loss: &Loss) {
             }
         }
     }
-    page.line("  The log keeps what events said, and the next migration brings it back. What no event says is written down");
-    page.line("  with the rollback's record. Budgets are carried over as they are now.");
+    page.line("  The log keeps values of events, and the next migration restores them. The record of the rollback keeps values");
+    page.line("  without events. Budgets are carried over as they are now.");
     if let Some(digest) = &loss.digest {
         page.gap().entry("digest of the loss", digest);
-        page.entry("to go on", format_args!("{BOLD}phaseline rollback --accept-loss {digest}{BOLD:#}"));
+        page.entry("to accept it", format_args!("{BOLD}phaseline rollback --accept-loss {digest}{BOLD:#}"));
     }
 }
 
@@ -87,17 +87,20 @@ fn verdict(plan: &RollbackPlan) -> String {
     }
 }
 
-/// What a rollback did.
+/// The result of a rollback.
 pub(crate) fn done(done: &RolledBack) -> String {
     let mut page = Page::default();
     if let Some(completed) = &done.completed {
         page.entry("phases", count(completed.phases));
         page.entry("assignments", count(completed.assignments));
-        page.entry("with the link of the log", count(completed.links_restored));
-        page.entry("by their date", format_args!("{} (without such a link)", count(completed.links_by_date)));
+        page.entry("links restored from log", count(completed.links_restored));
         page.entry(
-            "to their first phase",
-            format_args!("{} (without one, in no phase)", count(completed.links_first_phase)),
+            "assigned by date",
+            format_args!("{} (without link in the log)", count(completed.links_by_date)),
+        );
+        page.entry(
+            "assigned to first phase",
+            format_args!("{} (without link, outside every phase)", count(completed.links_first_phase)),
         );
         if let Some(digest) = &completed.accepted_loss {
             page.entry("accepted loss", digest);

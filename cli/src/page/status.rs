@@ -1,12 +1,12 @@
-//! Where a database stands.
+//! The state of a database.
 
-use super::figures::{count, moment};
+use super::format::{count, moment};
 use super::{Page, clean};
 use crate::style::{BAD, DIM, NOTE};
 use phaseline_migrator::status::{RunStatus, Status};
 use phaseline_store::schema::version::VERSION;
 
-/// From which age on a snapshot is told, in seconds; with `--json` it is told at any. A younger one slows nobody.
+/// Minimum age in seconds of a reported snapshot: a younger one slows nothing. `--json` always has it.
 const NOTABLE: f64 = 10.0;
 
 /// The status as text.
@@ -35,7 +35,7 @@ pub(crate) fn page(status: &Status) -> String {
             match (log.log_id, log.accepts_commands) {
                 (Some(id), Some(accepts)) => {
                     page.entry("log's id", format_args!("{DIM}{id}{DIM:#}"));
-                    page.entry("takes commands", if accepts { "yes" } else { "no, the old shape is live" });
+                    page.entry("accepts commands", if accepts { "yes" } else { "no, in the legacy shape" });
                 }
                 _ => {
                     page.entry("log's head", format_args!("{BAD}damaged{BAD:#}; run: phaseline doctor"));
@@ -51,7 +51,7 @@ pub(crate) fn page(status: &Status) -> String {
         page.entry(
             "oldest snapshot",
             format_args!(
-                "{NOTE}held for {age:.0} s{NOTE:#}; while it is held, rows that change often get slower"
+                "{NOTE}held for {age:.0} s{NOTE:#}; until it ends, rows that change often get slower"
             ),
         );
     }
@@ -69,7 +69,7 @@ fn run(page: &mut Page, run: &RunStatus) {
         "  {}  {} by {} on {}: {}",
         moment(run.ended_at),
         run.direction,
-        clean(run.actor.as_deref().unwrap_or("somebody unnamed")),
+        clean(run.actor.as_deref().unwrap_or("unknown")),
         clean(&run.host),
         run.outcome
     ));

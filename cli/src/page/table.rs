@@ -1,6 +1,6 @@
 //! A table of text: columns as wide as their widest cell.
 
-/// How a column stands.
+/// The alignment of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Align {
     Left,

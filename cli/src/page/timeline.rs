@@ -1,6 +1,6 @@
 //! A timeline as a table of phases.
 
-use super::figures::{count, money};
+use super::format::{count, money};
 use super::table::{self, Align};
 use super::{Page, clean};
 use phaseline_domain::Timeline;

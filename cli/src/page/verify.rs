@@ -1,6 +1,6 @@
-//! A verification in the layout of the users' runbook, so that whoever knows that one can read this one.
+//! A verification in the layout of the users' runbook.
 
-use super::figures::plural;
+use super::format::plural;
 use super::{Page, clean};
 use crate::style::{BAD, BOLD, GOOD};
 use phaseline_migrator::shape::Shape;

@@ -6,13 +6,13 @@ use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// A bar while a step is under way, a line when it is done.
+/// A bar during a step, a line when it is done.
 #[derive(Debug)]
 pub(super) struct Bar {
     state: Mutex<Option<(Step, ProgressBar)>>,
 }
 
-/// Without colours, so that `NO_COLOR` needs no word here.
+/// Without colours, so that `NO_COLOR` needs no handling here.
 fn style(total: Option<u64>) -> ProgressStyle {
     let template = match total {
         Some(_) => "{spinner} {msg} [{bar:30}] {percent} % of {human_len}, {rate}, {eta} left",
@@ -66,7 +66,7 @@ impl Bar {
 }
 
 impl Drop for Bar {
-    /// The step that failed leaves no torn line behind.
+    /// Clears the bar of a failed step.
     fn drop(&mut self) {
         if let Some((_, bar)) = self.state.lock().unwrap_or_else(PoisonError::into_inner).take() {
             bar.finish_and_clear();

@@ -1,12 +1,12 @@
-//! Progress where there is no terminal: one line per step, and now and then one during a long step, so that somebody
-//! who follows a log file knows that it goes on.
+//! Progress without a terminal: one line per step, and one from time to time during a long step, for readers of a log
+//! file.
 
 use super::Step;
 use crate::output::Output;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How often a long step says that it goes on.
+/// Interval of lines during a long step.
 const EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
@@ -24,7 +24,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     step: Option<Step>,
-    /// Counts steps, so that the reporter notices a new one.
+    /// Counts steps, so that the reporter detects a new one.
     number: u64,
     ended: bool,
 }

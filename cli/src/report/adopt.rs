@@ -9,14 +9,14 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub(crate) struct Adoption {
     pub(crate) format: &'static str,
-    /// Whether nothing was written because only a look was asked for.
+    /// Whether it was a dry run, which writes nothing.
     pub(crate) dry_run: bool,
-    /// What was adopted, or would be.
+    /// The adopted projects; in a dry run those to adopt.
     pub(crate) projects: Vec<Adopted>,
-    /// Projects that were named and that the log knows already.
+    /// Given projects that have a timeline already.
     pub(crate) known: Vec<ProjectId>,
     /// The log's last position; none if nothing was written.
     pub(crate) position: Option<i64>,
-    /// The events for which timelines are in quarantine: whether their rows are in the log, nobody knows.
+    /// The unreadable events that put timelines into quarantine: it is unknown whether the log has their rows.
     pub(crate) quarantine: Quarantine,
 }

@@ -9,27 +9,27 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub(crate) struct Report {
     pub(crate) format: &'static str,
-    /// The project looked at; none for all.
+    /// The compared project; none for all.
     pub(crate) project_id: Option<ProjectId>,
-    /// What was found.
-    pub(crate) drift: Vec<Told>,
-    /// What was repaired; none if that was not asked for.
+    /// The findings.
+    pub(crate) drift: Vec<RemediedFinding>,
+    /// The repair; none without --repair.
     pub(crate) repaired: Option<RepairReport>,
-    /// What is left.
+    /// Number of findings left.
     pub(crate) left: u64,
-    /// The events for which timelines are in quarantine: nothing can be said of their rows.
+    /// The unreadable events that put timelines into quarantine: their rows are not compared.
     pub(crate) quarantine: Quarantine,
 }
 
-/// A finding, and what cures it.
+/// A finding with its remedy.
 #[derive(Clone, Serialize)]
-pub(crate) struct Told {
+pub(crate) struct RemediedFinding {
     #[serde(flatten)]
     pub(crate) finding: Finding,
     pub(crate) cure: Remedy,
 }
 
-/// A repair in figures.
+/// The result of a repair.
 #[derive(Serialize)]
 pub(crate) struct RepairReport {
     pub(crate) repair_id: Option<String>,

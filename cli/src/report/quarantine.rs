@@ -7,6 +7,6 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub(crate) struct Skipped {
     pub(crate) format: &'static str,
-    /// The events that are left out from now on.
+    /// The events that are left out now.
     pub(crate) skipped: Vec<SkippedEvent>,
 }

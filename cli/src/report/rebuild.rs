@@ -8,11 +8,11 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub(crate) struct Report {
     pub(crate) format: &'static str,
-    /// Only compared.
+    /// Whether it only compared.
     pub(crate) check: bool,
-    /// The project, if it was only one.
+    /// The project; none for all.
     pub(crate) project_id: Option<ProjectId>,
-    /// Connections that read the log.
+    /// Number of connections that read the log.
     pub(crate) jobs: u16,
     #[serde(flatten)]
     pub(crate) rebuilt: Rebuilt,

@@ -1,53 +1,54 @@
-//! What a rehearsal found: `phaseline.rehearse/1`.
+//! What `phaseline rehearse` prints: `phaseline.rehearse/1`.
 
+use super::elapsed_ms;
 use phaseline_migrator::verify::Verification;
 use serde::Serialize;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// The report; it fills while the rehearsal goes on.
+/// The report; the steps fill it.
 #[derive(Serialize)]
 pub(crate) struct Rehearsal {
     pub(crate) format: &'static str,
-    /// Whether it came back to where it started, through verifications that passed.
+    /// Whether the dumps are identical and the verifications passed.
     pub(crate) passed: bool,
-    /// What did not pass.
+    /// The failed check.
     pub(crate) failed: Option<Failed>,
-    /// The database that was rehearsed for.
+    /// The rehearsed database.
     pub(crate) database: String,
-    /// Which way was first.
-    pub(crate) first: First,
-    /// The plan's digest, if the database is to be migrated and the copy has the same.
+    /// The first direction.
+    pub(crate) first: Direction,
+    /// The plan's digest, if the database is in the legacy shape and the copy has the same digest.
     pub(crate) digest: Option<String>,
     pub(crate) method: Method,
     /// The copy's name.
     pub(crate) copy: String,
-    /// The copy is there still, because that was asked for.
+    /// Whether the copy was kept on request.
     pub(crate) kept: bool,
     pub(crate) dropped: bool,
     /// The database's size.
     pub(crate) database_bytes: u64,
     /// The copy's size before the first step.
     pub(crate) copy_bytes: Option<u64>,
-    /// The copy's size after the migration: what is to be reckoned with.
+    /// The copy's size after the migration.
     pub(crate) migrated_bytes: Option<u64>,
     /// The size of schema `phaseline`, at the end.
     pub(crate) log_bytes: Option<u64>,
-    /// The size of the dump that was compared.
+    /// The size of the compared dump.
     pub(crate) dump_bytes: Option<u64>,
-    /// Whether the dumps are the same, byte for byte; none if it did not get so far.
+    /// Whether the dumps are identical; none if they were not compared.
     pub(crate) identical: Option<bool>,
     pub(crate) migrate_locked_ms: Option<u64>,
     pub(crate) rollback_locked_ms: Option<u64>,
     pub(crate) took_ms: u64,
     pub(crate) steps: Vec<Step>,
-    /// The verification that failed.
+    /// The failed verification.
     pub(crate) verification: Option<Verification>,
-    /// Where the dumps differ first.
+    /// The first difference of the dumps.
     pub(crate) difference: Option<Difference>,
     pub(crate) notes: Vec<String>,
 }
 
-/// What did not pass.
+/// The failed check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Failed {
@@ -57,15 +58,15 @@ pub(crate) enum Failed {
     Dumps,
 }
 
-/// Which way is first: the one that the database has before it.
+/// The direction of a run; the first one leaves the database's current shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum First {
+pub(crate) enum Direction {
     Migrate,
     Rollback,
 }
 
-/// How the database was copied.
+/// The method by which the database was copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Method {
@@ -77,25 +78,25 @@ pub(crate) enum Method {
 pub(crate) struct Step {
     pub(crate) name: &'static str,
     pub(crate) took_ms: u64,
-    /// How long the tables could not be read.
+    /// Milliseconds in which the tables could not be read.
     pub(crate) locked_ms: Option<u64>,
 }
 
-/// Where two dumps differ first.
+/// The first difference of two dumps.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Difference {
     /// The line's number, from 1, without the lines that are not compared.
     pub(crate) line: u64,
-    /// What the dump says it is part of.
+    /// The object of the dump that contains the line.
     pub(crate) within: Option<String>,
-    /// The lines from there on, a few of them.
+    /// The first lines from there on.
     pub(crate) before: Vec<String>,
     pub(crate) after: Vec<String>,
 }
 
 impl Rehearsal {
-    /// An empty report on a copy of `database`, which has so many `bytes`.
-    pub(crate) fn of(database: &str, bytes: u64, first: First, copy: &str, method: Method) -> Self {
+    /// An empty report on a copy of `database` of this size.
+    pub(crate) fn of(database: &str, bytes: u64, first: Direction, copy: &str, method: Method) -> Self {
         Self {
             format: "phaseline.rehearse/1",
             passed: false,
@@ -123,17 +124,13 @@ impl Rehearsal {
         }
     }
 
-    /// Notes down a step that is done.
+    /// Records a completed step.
     pub(crate) fn step(&mut self, name: &'static str, begun: Instant, locked_ms: Option<u64>) {
-        self.steps.push(Step { name, took_ms: millis(begun.elapsed()), locked_ms });
+        self.steps.push(Step { name, took_ms: elapsed_ms(begun), locked_ms });
     }
 
-    /// Whether the copy is a whole one.
+    /// Whether the copy is complete.
     pub(crate) fn whole(&self) -> bool {
         self.copy_bytes.is_some()
     }
-}
-
-pub(crate) fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

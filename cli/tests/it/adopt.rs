@@ -1,4 +1,4 @@
-//! Projects that the planner's backend made by itself: adopted by their first command, or by `phaseline adopt`.
+//! Projects of the planner's backend: adopted by their first command, or by `phaseline adopt`.
 
 use crate::program::{legacy, migrated, on, run};
 use phaseline_embedded::testing::TestDatabase;
@@ -79,7 +79,7 @@ fn a_role_that_may_only_write_commands_adopts_by_its_first_command() {
 }
 
 #[test]
-fn rows_that_are_no_timeline_are_refused_with_every_reason_by_command_and_by_adopt() {
+fn rows_that_are_not_a_timeline_are_refused_with_every_reason() {
     let database = with_project();
     add_project(&database, BARE);
     add_phase(&database, BARE, "9f9619ff-8b86-4011-b42d-00c04fc964ff", "2025-03-01");
@@ -95,7 +95,7 @@ fn rows_that_are_no_timeline_are_refused_with_every_reason_by_command_and_by_ado
         &["adopt", "--repair"],
     ] {
         let refused = on(&database, arguments).ends_with(3);
-        for told in ["(V2)", "(V6)", "Phase name cannot be empty", "what to do", BARE] {
+        for told in ["(V2)", "(V6)", "Phase name cannot be empty", "hint", BARE] {
             assert!(refused.stderr.contains(told), "{arguments:?}: {told}: {}", refused.stderr);
         }
         let error =
@@ -108,7 +108,7 @@ fn rows_that_are_no_timeline_are_refused_with_every_reason_by_command_and_by_ado
 }
 
 #[test]
-fn all_that_the_log_does_not_know_is_adopted_at_once_and_the_second_time_nothing() {
+fn all_projects_without_timeline_are_adopted_once() {
     let database = with_project();
     add_project(&database, BARE);
     let refused = on(&database, &["adopt"]).ends_with(3);
@@ -127,7 +127,7 @@ fn all_that_the_log_does_not_know_is_adopted_at_once_and_the_second_time_nothing
     };
     let stood = rows();
     let done = on(&database, &["adopt", "--repair", "--reason", "weekly", "--actor", "ada"]).ends_with(0);
-    assert!(done.stdout.contains("ADOPTED") && done.stdout.contains("it had none"), "{}", done.stdout);
+    assert!(done.stdout.contains("ADOPTED") && done.stdout.contains("1 phase supplied"), "{}", done.stdout);
     assert_eq!(rows(), stood);
     let history = on(&database, &["history", BARE]).ends_with(0).stdout;
     for told in
@@ -137,7 +137,7 @@ fn all_that_the_log_does_not_know_is_adopted_at_once_and_the_second_time_nothing
     }
     on(&database, &["verify"]).ends_with(0);
     let again = on(&database, &["adopt", PROJECT]).ends_with(0);
-    assert!(again.stdout.contains("in the log already"), "{}", again.stdout);
+    assert!(again.stdout.contains("has a timeline already"), "{}", again.stdout);
     assert!(on(&database, &["adopt"]).ends_with(0).stdout.contains("NOTHING TO ADOPT"));
     let nobody = "aaaaaaaa-8b86-4011-b42d-00c04fc964ff";
     let missing = on(&database, &["adopt", nobody, PROJECT]).ends_with(3);
@@ -149,7 +149,7 @@ fn dates_that_others_changed_are_taken_over_from_the_table() {
     let database = with_project();
     on(&database, &["adopt"]).ends_with(0);
     let nothing = on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).ends_with(0);
-    assert!(nothing.stdout.contains("Nothing to do"), "{}", nothing.stdout);
+    assert!(nothing.stdout.contains("Nothing to change"), "{}", nothing.stdout);
     database.psql(&format!("UPDATE projects SET start_date = '2024-12-24' WHERE id = '{PROJECT}'"));
     on(&database, &["drift", PROJECT]).ends_with(6);
     on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).ends_with(0);
@@ -168,7 +168,7 @@ fn dates_that_others_changed_are_taken_over_from_the_table() {
 }
 
 #[test]
-fn the_old_shape_and_a_database_without_a_log_are_refused_in_words() {
+fn the_legacy_shape_and_a_missing_log_are_refused() {
     let database = legacy();
     for command in ["adopt", "drift"] {
         let never = on(&database, &[command]).ends_with(3);

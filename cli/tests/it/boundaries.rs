@@ -59,7 +59,7 @@ pub(crate) fn edited_ground() -> Ground {
     })
 }
 
-/// What the run asks if nobody disturbs it.
+/// The statements of an undisturbed run.
 pub(crate) fn boundaries(ground: &Ground, way: Way) -> Vec<Boundary> {
     let database = ground.database(way);
     let wire = Wire::counting(database.url());
@@ -81,7 +81,7 @@ pub(crate) fn run_until(ground: &Ground, way: Way, wire: &Wire, stop: Stop) -> (
     (child, wire.stopped_at().unwrap())
 }
 
-/// Does it for every stop, several at once, and says what each left and how long all took.
+/// Runs every stop, several at once, and prints the outcomes and the duration.
 pub(crate) fn at_each(stops: &[Stop], stop_at: impl Fn(Stop) -> Left + Sync) -> Vec<(Stop, Left)> {
     let begun = Instant::now();
     let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -107,8 +107,8 @@ pub(crate) fn at_each(stops: &[Stop], stop_at: impl Fn(Stop) -> Left + Sync) -> 
     found
 }
 
-/// Fails unless exactly the runs that were stopped behind their commit are done, and the others are told as killed from
-/// the moment on when it stands in the log that they began.
+/// Fails unless exactly the runs that were stopped behind their commit are done, and the others are reported as killed once
+/// the log has their start.
 pub(crate) fn assert_told(boundaries: &[Boundary], found: &[(Stop, Left)]) {
     let commits: Vec<_> = boundaries.iter().filter(|at| at.what == "COMMIT").map(|at| at.number).collect();
     let [begun, done] = commits[..] else {

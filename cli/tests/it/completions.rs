@@ -53,6 +53,6 @@ fn bash_completes_a_command_and_an_option() {
 }
 
 #[test]
-fn a_shell_that_is_not_known_is_a_usage_error_that_lists_them() {
+fn an_unknown_shell_is_a_usage_error_that_lists_all() {
     assert!(run(&["completions", "csh"]).ends_with(2).stderr.contains("powershell"));
 }

@@ -1,4 +1,4 @@
-//! `config show`: each setting, and who said it last.
+//! `config show`: each setting and its origin.
 
 use crate::program::{Ran, phaseline, run};
 use serde_json::Value;
@@ -24,7 +24,7 @@ fn told(object: &Value, key: &str) -> (Option<String>, String) {
 }
 
 #[test]
-fn a_flag_wins_over_the_environment_and_that_over_the_file_and_that_over_the_default() {
+fn a_flag_overrides_the_environment_the_file_and_the_default() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(
         folder.path(),
@@ -75,16 +75,13 @@ fn secrets_are_only_said_to_be_set() {
 }
 
 #[test]
-fn the_file_may_not_have_what_is_not_known_and_the_line_is_named() {
+fn unknown_settings_in_the_file_are_refused_with_their_line() {
     let folder = tempfile::tempdir().unwrap();
     for (text, named) in [
-        (
-            "listen = \"127.0.0.1:1\"\n\nmax_conections = 3\n",
-            "line 3: there is no setting \"max_conections\"",
-        ),
-        ("[server]\nlisten = \"127.0.0.1:1\"\n", "line 1: there is no setting \"server\""),
-        ("\njwt_secret = \"x\"\n", "line 2: jwt_secret is not taken from a file of settings"),
-        ("body_limit = 1.5\n", "line 1: body_limit is neither text nor a number"),
+        ("listen = \"127.0.0.1:1\"\n\nmax_conections = 3\n", "line 3: unknown setting \"max_conections\""),
+        ("[server]\nlisten = \"127.0.0.1:1\"\n", "line 1: unknown setting \"server\""),
+        ("\njwt_secret = \"x\"\n", "line 2: jwt_secret is not allowed in a settings file"),
+        ("body_limit = 1.5\n", "line 1: body_limit is neither text, a number"),
         ("role = \"a\"\nrole = \"b\"\n", "line 2: "),
         ("listen = \"127.0.0.1:1\"\nrole = \n", "line 2: "),
     ] {

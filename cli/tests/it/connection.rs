@@ -1,4 +1,4 @@
-//! Where the database is, and what happens if it is not.
+//! Connections: URLs, the private server, unreachable databases.
 
 use crate::program::{Ran, legacy, on, password, phaseline, run};
 use phaseline_embedded::testing::TestCluster;
@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 fn a_wrong_url_is_a_usage_error_that_names_what_is_wrong_but_no_password() {
     for (url, named) in [
         ("mysql://me:hunter2@h/d", "mysql"),
-        ("host=localhost password=hunter2", "no URL"),
+        ("host=localhost password=hunter2", "not a URL"),
         ("postgres://me:hunter2@h:54x/d", "54x"),
         ("postgres://me:hun/ter2@h/d", "%2F"),
         ("postgres://me:hunter2@h/d?sslmode=perhaps", "perhaps"),
@@ -51,7 +51,7 @@ fn no_server_no_database_and_a_wrong_password_end_with_9() {
 }
 
 #[test]
-fn without_a_url_and_without_postgresql_it_ends_with_9_and_says_how_to_install_it() {
+fn without_url_and_postgresql_it_exits_with_9_and_an_install_hint() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = phaseline(&["status", "--data-dir"]);
     command.arg(folder.path().join("data")).env(phaseline_embedded::BINDIR_VARIABLE, folder.path());
@@ -60,7 +60,7 @@ fn without_a_url_and_without_postgresql_it_ends_with_9_and_says_how_to_install_i
 }
 
 #[test]
-fn without_a_url_a_private_server_is_started_keeps_the_data_and_ends_with_the_program() {
+fn without_a_url_a_private_server_keeps_the_data_and_stops_at_exit() {
     let folder = tempfile::Builder::new().prefix("phaseline-cli-").tempdir().unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     let data = folder.path().join("data");
@@ -77,7 +77,7 @@ fn without_a_url_a_private_server_is_started_keeps_the_data_and_ends_with_the_pr
 }
 
 #[test]
-fn what_stands_on_the_command_line_wins_over_the_environment() {
+fn the_command_line_overrides_the_environment() {
     let database = legacy();
     let mut command = phaseline(&["status", "--json", "--database-url", database.url()]);
     command.env("DATABASE_URL", "postgres://me@127.0.0.1:1/d").env("PHASELINE_DATA_DIR", "/nowhere");
@@ -99,7 +99,7 @@ fn the_next_command_names_the_database_again_without_its_password() {
 }
 
 #[test]
-fn a_role_that_may_only_read_can_plan_and_is_told_what_it_lacks() {
+fn a_role_that_may_only_read_can_plan_and_sees_what_it_lacks() {
     let database = legacy();
     let role = format!("reader_of_{}", database.name());
     database.psql(&format!(

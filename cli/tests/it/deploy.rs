@@ -1,4 +1,4 @@
-//! The files in `deploy/`: their command lines are ones that the program takes, and systemd takes its own.
+//! The files in `deploy/`: the program accepts their command lines, and systemd accepts its units.
 
 use crate::program::{phaseline, run};
 use std::fs;
@@ -18,7 +18,7 @@ fn arguments(line: &str) -> Option<Vec<String>> {
     Some(words.collect())
 }
 
-/// Every command line of ours, with the file that it stands in.
+/// Every command line of phaseline with its file.
 fn command_lines() -> Vec<(&'static str, Vec<String>)> {
     let mut lines = Vec::new();
     for line in deploy("phaseline.service").lines().filter(|line| line.starts_with("ExecStart=")) {
@@ -57,9 +57,9 @@ fn every_command_line_is_one_that_the_program_takes() {
     run(&command.iter().map(String::as_str).collect::<Vec<_>>()).ends_with(0);
 }
 
-/// A command line can be read by everybody on the machine, a layer of an image by everybody who has it.
+/// All local users can read a command line, and all users of an image its layers.
 #[test]
-fn no_connection_stands_in_a_unit_or_an_image_and_neither_runs_as_root() {
+fn units_and_images_contain_no_connection_and_do_not_run_as_root() {
     for file in ["phaseline.service", "phaseline.timer", "Containerfile"] {
         let text = deploy(file);
         for secret in ["postgres://", "--database-url", "PGPASSWORD", "Environment=DATABASE_URL"] {

@@ -1,10 +1,10 @@
-//! The doctor finds what is wrong with an installation, and can make the log's schema whole.
+//! `doctor` detects faults of an installation, and can repair the log's schema.
 
 use crate::program::{legacy, migrated, on, project_and_phase};
 use phaseline_embedded::testing::TestCluster;
 
 #[test]
-fn a_healthy_installation_is_well_before_and_after_the_migration() {
+fn a_healthy_installation_passes_before_and_after_the_migration() {
     for database in [legacy(), migrated()] {
         let report = on(&database, &["doctor"]).ends_with(0).stdout;
         assert!(report.ends_with("\nHEALTHY\n") && !report.contains("fail"), "{report}");
@@ -14,7 +14,7 @@ fn a_healthy_installation_is_well_before_and_after_the_migration() {
 }
 
 #[test]
-fn a_damaged_log_is_named_with_its_remedy_and_repaired_from_the_events_alone() {
+fn a_damaged_schema_is_reported_and_repaired_from_the_events() {
     let database = migrated();
     database.psql(
         "DROP TABLE phaseline.head, phaseline._sqlx_migrations; DROP VIEW phaseline.postgres_es_events;
@@ -54,7 +54,7 @@ fn each_thing_that_is_missing_alone_is_made_again() {
 fn a_head_that_does_not_know_the_shape_is_found() {
     let database = migrated();
     database.psql("UPDATE phaseline.head SET accepts_commands = false");
-    assert!(on(&database, &["doctor"]).ends_with(1).stdout.contains("takes no commands"));
+    assert!(on(&database, &["doctor"]).ends_with(1).stdout.contains("refuses commands"));
     on(&database, &["doctor", "--repair"]).ends_with(0);
 }
 
@@ -89,7 +89,7 @@ fn a_repair_does_not_open_the_log_over_tables_that_something_else_moved() {
 
 /// An owner can switch the append-only log off in ways that leave every name in its place.
 #[test]
-fn a_function_that_was_emptied_or_replaced_and_a_rule_are_named_and_the_log_is_not_called_append_only() {
+fn replaced_functions_and_rules_make_doctor_fail() {
     let database = migrated();
     database.psql(
         "CREATE OR REPLACE FUNCTION phaseline.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'begin return null; end';
@@ -109,7 +109,7 @@ fn a_function_that_was_emptied_or_replaced_and_a_rule_are_named_and_the_log_is_n
     database.psql("CREATE RULE quiet AS ON INSERT TO phaseline.events DO INSTEAD NOTHING");
     let report = on(&database, &["doctor", "--repair"]).ends_with(1).stdout;
     assert!(report.contains("fail  append-only       rule quiet on phaseline.events"), "{report}");
-    assert!(report.contains("drop what this program does not make"), "{report}");
+    assert!(report.contains("drop objects that this program does not create"), "{report}");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_damaged_event_is_found_at_the_end_of_the_log_and_with_deep_anywhere() {
     for flags in [&["doctor"][..], &["doctor", "--deep"]] {
         let report = on(&database, flags).ends_with(1).stdout;
         assert!(report.contains("fail  log's events      event at position 5"), "{report}");
-        assert!(report.contains("phaseline verify names everything"), "{report}");
+        assert!(report.contains("phaseline verify lists everything"), "{report}");
     }
 }
 

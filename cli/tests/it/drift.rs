@@ -1,4 +1,4 @@
-//! `phaseline drift`: what others changed in the tables is named, and set right on request.
+//! `phaseline drift`: lists changes by other programs, and repairs them on request.
 
 use crate::adopt::{add_phase, add_project};
 use crate::program::{migrated, on, project_and_phase};
@@ -6,7 +6,7 @@ use crate::program::{migrated, on, project_and_phase};
 const STRANGER: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
 
 #[test]
-fn without_drift_it_ends_with_0_and_with_any_with_6_and_names_it_with_its_cure() {
+fn drift_exits_with_6_and_lists_findings_with_their_remedies() {
     let database = migrated();
     assert!(on(&database, &["drift"]).ends_with(0).stdout.contains("NO DRIFT"));
     let (project, phase) = project_and_phase(&database);
@@ -33,7 +33,7 @@ fn without_drift_it_ends_with_0_and_with_any_with_6_and_names_it_with_its_cure()
 }
 
 #[test]
-fn a_repair_needs_a_yes_touches_only_whom_it_is_asked_for_and_is_in_the_log() {
+fn a_repair_needs_yes_changes_only_the_given_project_and_is_logged() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
     let other = database.psql(&format!(
@@ -74,7 +74,7 @@ fn a_repair_needs_a_yes_touches_only_whom_it_is_asked_for_and_is_in_the_log() {
 }
 
 #[test]
-fn a_timeline_whose_project_is_gone_is_closed_and_its_history_stays() {
+fn the_timeline_of_a_deleted_project_is_closed_and_its_history_stays() {
     let database = migrated();
     add_project(&database, STRANGER);
     on(&database, &["timeline", "open", STRANGER]).ends_with(0);
@@ -86,7 +86,7 @@ fn a_timeline_whose_project_is_gone_is_closed_and_its_history_stays() {
     on(&database, &["drift", "--repair", STRANGER, "--yes"]).ends_with(0);
     on(&database, &["drift"]).ends_with(0);
     let shown = on(&database, &["timeline", "show", STRANGER]).ends_with(0).stdout;
-    assert!(shown.contains("closed, the project is gone"), "{shown}");
+    assert!(shown.contains("closed, the project was deleted"), "{shown}");
     let history = on(&database, &["history", STRANGER]).ends_with(0).stdout;
     assert!(history.contains("timeline closed") && history.contains("timeline opened"), "{history}");
     on(&database, &["verify"]).ends_with(0);

@@ -1,4 +1,4 @@
-//! Commands to timelines, and what the log then tells.
+//! Commands on timelines, and their history.
 
 use crate::program::{legacy, migrated, on, project_and_phase, run};
 use phaseline_embedded::testing::TestDatabase;
@@ -10,7 +10,7 @@ fn row(database: &TestDatabase, phase: &str, columns: &str) -> String {
 }
 
 #[test]
-fn each_command_changes_the_table_and_the_history_says_who_and_why() {
+fn each_command_changes_the_table_and_history_has_actor_and_reason() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
     let who = ["--actor", "grace", "--reason", "second offer"];
@@ -79,7 +79,7 @@ fn the_past_is_shown_as_it_was() {
 }
 
 #[test]
-fn what_a_rule_refuses_ends_with_3_and_every_rule_is_named() {
+fn a_refusal_by_rules_exits_with_3_and_lists_every_rule() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
     let before = database.dump(&[]);
@@ -96,7 +96,7 @@ fn what_a_rule_refuses_ends_with_3_and_every_rule_is_named() {
 }
 
 #[test]
-fn a_phase_or_project_that_is_not_there_is_said_not_to_be_found() {
+fn a_missing_phase_or_project_is_not_found() {
     let database = migrated();
     let missing = on(&database, &["phase", "rename", NOBODY, "x"]).ends_with(3);
     assert!(missing.stderr.contains(&format!("Phase with ID {NOBODY} not found")), "{}", missing.stderr);
@@ -170,9 +170,9 @@ fn a_role_that_may_write_commands_and_no_more_can_write_them() {
     assert_eq!(name.trim(), "By the clerk");
 }
 
-/// A name, a description or a reason may turn the line around that it stands in, or look like another one.
+/// A name, a description or a reason may reverse the text of its line, or look like another one.
 #[test]
-fn what_cannot_be_seen_is_written_out_and_no_name_consists_of_it() {
+fn invisible_characters_are_escaped_and_no_name_consists_of_them() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
     let refused = on(&database, &["phase", "rename", &phase, "\u{200b}\u{2066}"]).ends_with(3).stderr;

@@ -1,10 +1,10 @@
-//! Each exit code means what the documentation says.
+//! Exit codes have their documented meanings.
 
 use crate::program::{legacy, migrated, on, project_and_phase, run};
 use phaseline_embedded::testing::TestCluster;
 
 #[test]
-fn all_the_way_there_and_back_ends_with_0_and_leaves_the_tables_as_they_were() {
+fn a_round_trip_exits_with_0_and_leaves_the_tables_unchanged() {
     let database = legacy();
     let before = database.dump(&["--schema=public"]);
     let plan = on(&database, &["plan"]).ends_with(0);
@@ -24,7 +24,7 @@ fn all_the_way_there_and_back_ends_with_0_and_leaves_the_tables_as_they_were() {
 }
 
 #[test]
-fn a_database_in_the_wanted_shape_already_is_said_to_be_and_ends_with_0() {
+fn a_database_in_the_wanted_shape_exits_with_0() {
     let database = migrated();
     let again = on(&database, &["migrate", "--yes"]).ends_with(0);
     assert!(again.stdout.contains("ALREADY MIGRATED"), "{}", again.stdout);
@@ -35,7 +35,7 @@ fn a_database_in_the_wanted_shape_already_is_said_to_be_and_ends_with_0() {
 }
 
 #[test]
-fn without_a_terminal_and_without_yes_it_is_a_usage_error_that_writes_nothing() {
+fn without_a_terminal_and_yes_it_is_a_usage_error_and_writes_nothing() {
     let database = legacy();
     let before = database.dump(&[]);
     let refused = on(&database, &["migrate"]).ends_with(2);
@@ -46,7 +46,7 @@ fn without_a_terminal_and_without_yes_it_is_a_usage_error_that_writes_nothing() 
 }
 
 #[test]
-fn what_cannot_be_migrated_ends_with_3_names_every_row_and_is_not_touched() {
+fn unmigratable_data_exits_with_3_lists_every_row_and_stays() {
     let database = legacy();
     database.psql("UPDATE project_phases SET created_at = 'infinity'");
     let ids = database.psql("SELECT id FROM project_phases");
@@ -63,7 +63,7 @@ fn what_cannot_be_migrated_ends_with_3_names_every_row_and_is_not_touched() {
 }
 
 #[test]
-fn a_database_that_is_not_the_planners_ends_with_3() {
+fn a_database_without_the_planners_tables_exits_with_3() {
     let database = TestCluster::shared().database();
     let before = database.dump(&[]);
     for arguments in [&["plan"][..], &["migrate", "--yes"], &["rollback", "--yes"], &["verify"]] {
@@ -111,7 +111,7 @@ fn a_rollback_over_edits_ends_with_7_and_names_them() {
     {
         assert!(refused.stdout.contains(named), "{named}: {}", refused.stdout);
     }
-    // A dry run did what it was asked to.
+    // A dry run over edits succeeds.
     let dry = on(&database, &["rollback", "--dry-run"]).ends_with(0);
     assert!(dry.stdout.starts_with("WOULD LOSE DATA\n"), "{}", dry.stdout);
     assert!(database.dump(&["--schema=public"]) == before);
@@ -138,7 +138,7 @@ fn a_rollback_over_edits_ends_with_7_and_names_them() {
 }
 
 #[test]
-fn a_repair_gives_phases_to_projects_without_and_goes_without_loss() {
+fn repair_supplies_phases_and_a_rollback_removes_them_without_loss() {
     let database = legacy();
     let project = database.psql("SELECT id FROM projects ORDER BY id LIMIT 1").trim().to_owned();
     database.psql(&format!(
@@ -168,7 +168,7 @@ fn a_repair_gives_phases_to_projects_without_and_goes_without_loss() {
 }
 
 #[test]
-fn tables_that_cannot_be_locked_in_time_end_with_8_and_name_who_holds_them() {
+fn tables_that_cannot_be_locked_exit_with_8_and_name_the_holder() {
     let database = legacy();
     let before = database.dump(&["--schema=public"]);
     let holder = crate::signals::Holder::of(&database, "project_phases");

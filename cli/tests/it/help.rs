@@ -1,4 +1,4 @@
-//! Help: every command explains itself by an example.
+//! Help: every command has an example.
 
 use crate::program::run;
 
@@ -36,6 +36,6 @@ fn every_command_shows_an_example_of_itself() {
 }
 
 #[test]
-fn nothing_but_help_is_shown_without_a_command_and_it_is_a_usage_error() {
+fn without_a_command_it_shows_help_and_exits_as_a_usage_error() {
     assert!(run(&[]).ends_with(2).stderr.contains("Usage: phaseline"));
 }

@@ -1,4 +1,4 @@
-//! `--output jsonl`: the rows of an answer line by line, and an end that says how many there were.
+//! `--output jsonl`: the rows of an answer line by line, and an end with their number.
 
 use crate::json::documented;
 use crate::program::{Ran, legacy, migrated, on, project_and_phase, run};

@@ -1,4 +1,4 @@
-//! The program as its users meet it: run as a process, judged by what it prints and how it ends.
+//! Tests of the program as a process: its output and exit codes.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -8,22 +8,22 @@
 
 mod adopt;
 mod boundaries;
+mod boundary_fit;
 mod completions;
+mod concurrent_clients;
 mod config;
 mod connection;
-mod crowd;
-mod cuts;
+mod cut_connections;
 mod demo;
 mod deploy;
 mod doctor;
 mod drift;
 mod edits;
 mod exit_codes;
-mod fit;
 mod help;
 mod json;
 mod jsonl;
-mod kills;
+mod killed_runs;
 mod man;
 mod migrate;
 mod older_pg_dump;

@@ -31,7 +31,7 @@ fn rendered(page: &Path) -> Option<String> {
 }
 
 #[test]
-fn there_is_a_page_for_every_command_and_examples_stand_line_by_line() {
+fn every_command_has_a_page_with_examples_line_by_line() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("share/man1");
     let written = run(&["man", "--dir", folder.to_str().unwrap()]).ends_with(0).stdout;

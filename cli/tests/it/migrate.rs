@@ -20,14 +20,14 @@ fn a_backup_is_whole_private_and_made_before_anything_is_touched() {
 }
 
 #[test]
-fn a_backup_never_overwrites_and_one_that_cannot_be_written_stops_the_migration() {
+fn a_backup_never_overwrites_and_a_failed_one_stops_the_migration() {
     let (database, folder) = (legacy(), tempfile::tempdir().unwrap());
     let before = database.dump(&[]);
     let file = folder.path().join("before.dump");
     fs::write(&file, "precious").unwrap();
     for command in [&["migrate", "--yes"][..], &["plan"]] {
         let arguments = [command, &["--backup", file.to_str().unwrap()]].concat();
-        assert!(on(&database, &arguments).ends_with(2).stderr.contains("exists already"));
+        assert!(on(&database, &arguments).ends_with(2).stderr.contains("exists and is not overwritten"));
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
     let nowhere = folder.path().join("none/before.dump");

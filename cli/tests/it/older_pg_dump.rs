@@ -1,4 +1,4 @@
-//! Client programs that are older than the server: what they print in excess is left out and reported.
+//! Client programs that are older than the server: their extra output is ignored and reported.
 
 use crate::program::{Ran, legacy, on, phaseline};
 use phaseline_embedded::testing::{TestDatabase, older_minor};
@@ -23,7 +23,7 @@ fn versions_columns(database: &TestDatabase) -> bool {
 }
 
 #[test]
-fn a_rehearsal_leaves_out_what_the_server_keeps_and_says_so() {
+fn a_rehearsal_ignores_reserved_options_and_reports_that() {
     let database = legacy();
     let Some(older) = older_minor(database.cluster().binaries()) else { return };
     for method in ["dump", "template"] {
@@ -40,7 +40,7 @@ fn a_rehearsal_leaves_out_what_the_server_keeps_and_says_so() {
 }
 
 #[test]
-fn doctor_and_backup_say_that_the_client_is_older() {
+fn doctor_and_backup_warn_of_an_older_client() {
     let database = legacy();
     let binaries = database.cluster().binaries();
     let Some(older) = older_minor(binaries) else { return };
@@ -49,7 +49,7 @@ fn doctor_and_backup_say_that_the_client_is_older() {
 
     let doctor = with_older(&database, &older, &["doctor", "--quiet"]).stdout;
     let line = doctor.lines().find(|line| line.contains(" pg_dump ")).unwrap();
-    assert!(line.contains(&format!("version {theirs}, the server's is {server}")), "{line}");
+    assert!(line.contains(&format!("version {theirs}, the server is {server}")), "{line}");
     assert_eq!(line.trim_start().starts_with("warn"), is_older, "{doctor}");
     // Before the first version of a column nothing shows that the client is older, but its number.
     let upgraded = legacy();
@@ -60,7 +60,7 @@ fn doctor_and_backup_say_that_the_client_is_older() {
     let line = doctor.lines().find(|line| line.contains(" pg_dump ")).unwrap();
     assert_eq!(line.trim_start().starts_with("warn"), theirs.minor < server.minor, "{line}");
     let own = on(&database, &["doctor", "--quiet"]).stdout;
-    assert!(own.contains(&format!("version {server}, the server's is {server}")), "{own}");
+    assert!(own.contains(&format!("version {server}, the server is {server}")), "{own}");
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("before.dump");

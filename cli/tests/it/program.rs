@@ -34,7 +34,7 @@ impl Ran {
         self
     }
 
-    /// The one object that stands alone on stdout, of this format.
+    /// The only object on stdout, of this format.
     #[track_caller]
     pub(crate) fn object(&self, format: &str) -> serde_json::Value {
         let object: serde_json::Value =
@@ -117,7 +117,7 @@ pub(crate) fn project_and_phase(database: &TestDatabase) -> (String, String) {
     (project.to_owned(), phase.to_owned())
 }
 
-/// Waits until it is so. Generously: a slow machine is no failure.
+/// Waits until the condition holds, with a generous limit for slow machines.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let patience = Instant::now() + Duration::from_secs(60);

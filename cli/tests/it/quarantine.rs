@@ -1,4 +1,4 @@
-//! An event that cannot be read, at the command line: which command says what, how it ends, and the way out.
+//! An unreadable event: output and exit codes of each command, and the remedy.
 
 use crate::adopt::add_project;
 use crate::program::{Ran, migrated, on};
@@ -16,9 +16,9 @@ fn two(database: &TestDatabase) -> [(String, String); 2] {
     [(); 2].map(|()| pairs.next().map(|(project, phase)| (project.to_owned(), phase.to_owned())).unwrap())
 }
 
-/// Fails unless an answer names the event, says what to do, and does not send back to the command that gave it.
+/// Fails unless the output names the event and has a remedy that is not the same command.
 #[track_caller]
-fn assert_named(ran: &Ran, command: &str, bad: Bad, position: i64, victim: &str) {
+fn assert_reported(ran: &Ran, command: &str, bad: Bad, position: i64, victim: &str) {
     let text = format!("{}{}", ran.stdout, ran.stderr);
     let place = format!("position {position} ");
     let way_out = format!("phaseline quarantine skip {victim} --position {position} --reason TEXT");
@@ -26,7 +26,7 @@ fn assert_named(ran: &Ran, command: &str, bad: Bad, position: i64, victim: &str)
     for part in [place.as_str(), event_type, fault, victim, way_out.as_str()] {
         assert!(text.contains(part), "{command}: {bad:?}: {part} is not in\n{text}");
     }
-    for told in text.lines().filter(|line| line.contains("what to do") || line.contains("What to do")) {
+    for told in text.lines().filter(|line| line.contains("hint") || line.contains("Remedy")) {
         let itself = format!("phaseline {}", command.split(" --").next().unwrap());
         let told = told.replace("phaseline drift --repair", "");
         assert!(!told.contains(&itself), "{command} sends back to itself: {told}");
@@ -45,7 +45,7 @@ fn each_command_goes_on_past_the_event_names_it_and_ends_with_6() {
         ));
         let named = |args: &[&str], code: i32| {
             let ran = on(&database, args).ends_with(code);
-            assert_named(&ran, &args.join(" "), bad, position, &victim);
+            assert_reported(&ran, &args.join(" "), bad, position, &victim);
             ran
         };
 
@@ -94,7 +94,7 @@ fn each_command_goes_on_past_the_event_names_it_and_ends_with_6() {
 }
 
 #[test]
-fn the_way_out_needs_a_reason_is_in_the_log_and_frees_the_timeline() {
+fn skipping_an_event_needs_a_reason_and_frees_the_timeline() {
     let database = migrated();
     let [(victim, phase), _] = two(&database);
     let position = plant_now(database.url(), victim.parse().unwrap(), Bad::Type).to_string();
@@ -126,7 +126,7 @@ fn the_way_out_needs_a_reason_is_in_the_log_and_frees_the_timeline() {
 }
 
 #[test]
-fn all_of_a_projects_events_are_left_out_at_once() {
+fn all_unreadable_events_of_a_project_are_left_out_together() {
     let database = migrated();
     let [(victim, _), (other, _)] = two(&database);
     for bad in Bad::ALL {

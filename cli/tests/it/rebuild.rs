@@ -1,4 +1,4 @@
-//! `phaseline rebuild`: what it says, how it ends, and what it leaves when it is stopped.
+//! `phaseline rebuild`: output, exit codes, and its state after an interruption.
 
 use crate::boundaries::at_each;
 use crate::program::{Ran, eventually, legacy, migrated, on, phaseline, run, signal};
@@ -27,7 +27,7 @@ fn position(database: &TestDatabase) -> u64 {
 }
 
 #[test]
-fn a_check_writes_nothing_and_ends_with_6_where_anything_differs_and_a_rebuild_sets_it_right() {
+fn a_check_writes_nothing_and_exits_with_6_and_a_rebuild_repairs() {
     let database = migrated();
     let good = database.dump(&["--schema=public", "--table=project_phases"]);
     let rows = || database.psql("SELECT ph::text FROM project_phases ph ORDER BY id");
@@ -37,7 +37,7 @@ fn a_check_writes_nothing_and_ends_with_6_where_anything_differs_and_a_rebuild_s
         [&["rebuild"][..], &["rebuild", "--check"], &["rebuild", "--delete-unknown", "--jobs", "3"]]
     {
         let right = on(&database, arguments).ends_with(0);
-        assert!(right.stdout.contains("UP TO DATE. project_phases is what the log says"), "{}", right.stdout);
+        assert!(right.stdout.contains("UP TO DATE. project_phases equals the log"), "{}", right.stdout);
     }
     assert!(
         database.dump(&[]) == before && good == database.dump(&["--schema=public", "--table=project_phases"])
@@ -47,7 +47,7 @@ fn a_check_writes_nothing_and_ends_with_6_where_anything_differs_and_a_rebuild_s
     let damaged = database.dump(&[]);
     let checked = on(&database, &["rebuild", "--check"]).ends_with(6).stdout;
     for told in [
-        "Not what the log says",
+        "Rows that differ from the log",
         "name is by\\u{1b}hand in project_phases",
         "in the log, but not in project_phases",
         STRANGER,
@@ -83,7 +83,7 @@ fn a_check_writes_nothing_and_ends_with_6_where_anything_differs_and_a_rebuild_s
 
     let told = on(&database, &["rebuild"]).ends_with(6).stdout;
     assert!(
-        told.contains("Not in the log, and left") && told.contains("1 row left that the log does not have"),
+        told.contains("Unknown to the log, and kept") && told.contains("1 row unknown to the log left"),
         "{told}"
     );
     let done = on(&database, &["rebuild", "--delete-unknown"]).ends_with(0).stdout;
@@ -94,7 +94,7 @@ fn a_check_writes_nothing_and_ends_with_6_where_anything_differs_and_a_rebuild_s
 }
 
 #[test]
-fn one_project_alone_is_rebuilt_and_one_that_is_nowhere_ends_with_3() {
+fn one_project_is_rebuilt_and_an_unknown_one_exits_with_3() {
     let database = migrated();
     let projects = database.psql("SELECT DISTINCT project_id FROM project_phases ORDER BY 1 LIMIT 2");
     let (one, other) = projects.trim().split_once('\n').unwrap();
@@ -132,12 +132,12 @@ fn one_project_alone_is_rebuilt_and_one_that_is_nowhere_ends_with_3() {
 }
 
 #[test]
-fn rows_and_projects_that_others_made_or_took_away_are_told_with_what_to_do() {
+fn rows_and_projects_of_others_are_listed_with_their_remedies() {
     let database = migrated();
     crate::adopt::add_project(&database, STRANGER);
     crate::adopt::add_phase(&database, STRANGER, "6f9619ff-8b86-4011-b42d-00c04fc964aa", "2025-01-01");
     let told = on(&database, &["rebuild"]).ends_with(0).stdout;
-    assert!(told.contains("1 row of projects that the log does not know: phaseline adopt"), "{told}");
+    assert!(told.contains("1 row of projects without timeline: see phaseline adopt"), "{told}");
     on(&database, &["adopt"]).ends_with(0);
     database.psql(&format!(
         "DELETE FROM project_phases WHERE project_id = '{STRANGER}'; DELETE FROM projects WHERE id = '{STRANGER}'"
@@ -152,7 +152,7 @@ fn rows_and_projects_that_others_made_or_took_away_are_told_with_what_to_do() {
 }
 
 #[test]
-fn without_a_log_in_the_old_shape_or_over_a_damaged_log_it_is_refused_and_writes_nothing() {
+fn a_rebuild_without_an_intact_log_in_the_timeline_shape_is_refused() {
     let empty = TestCluster::shared().database();
     let refused = on(&empty, &["rebuild", "--json"]).ends_with(3).object("phaseline.error/1");
     assert_eq!(refused["code"], "no_log");
@@ -238,7 +238,7 @@ fn command(url: &str) -> Command {
 /// After one of so many stops it is run again: where all is as before, it is run as before.
 const ONE_AGAIN_OF: usize = 4;
 
-/// What a rebuild asks that nobody disturbs, and the table before and after it.
+/// The statements of an undisturbed rebuild, and the table before and after it.
 struct Course {
     boundaries: Vec<Boundary>,
     before: String,
@@ -288,7 +288,7 @@ impl Course {
     }
 }
 
-/// What stands there, in lines.
+/// The table as lines.
 fn told(stands: &str) -> Vec<&str> {
     stands.lines().collect()
 }

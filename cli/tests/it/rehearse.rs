@@ -1,4 +1,4 @@
-//! Rehearsals: all of it happens on a copy, which is gone afterwards, and the database is as it was.
+//! Rehearsals: all steps run on a copy, which is dropped afterwards; the database is unchanged.
 
 mod cut_short;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 const FORMAT: &str = "phaseline.rehearse/1";
 
-/// Asks the server from another database, so that nobody is connected to this one.
+/// Queries the server from another database, so that this one has no connections.
 fn beside(database: &TestDatabase, sql: &str) -> String {
     database.cluster().binaries().psql(&database.cluster().url("postgres"), sql).unwrap()
 }
@@ -30,7 +30,7 @@ fn notes(report: &Value) -> String {
 }
 
 #[test]
-fn a_database_that_nobody_uses_is_copied_as_a_template_and_stays_as_it_is() {
+fn an_unused_database_is_copied_as_a_template_and_stays_unchanged() {
     let database = legacy();
     let before = database.dump(&[]);
     let plan = on(&database, &["plan", "--json"]).object("phaseline.plan/1");
@@ -63,7 +63,7 @@ fn a_database_that_nobody_uses_is_copied_as_a_template_and_stays_as_it_is() {
 }
 
 #[test]
-fn beside_users_it_is_copied_by_a_dump_and_the_report_names_who_was_in_the_way() {
+fn beside_users_it_copies_by_a_dump_and_reports_the_connections() {
     let database = legacy();
     database.psql(
         "COMMENT ON TABLE public.programs IS 'a comment'; GRANT SELECT ON public.programs TO PUBLIC;
@@ -84,7 +84,7 @@ fn beside_users_it_is_copied_by_a_dump_and_the_report_names_who_was_in_the_way()
         refused.stderr.contains("planner-web") && refused.stderr.contains("--method dump"),
         "{refused:?}"
     );
-    // Of a copy that is kept all is as in the database, but for the log that it has by now; and nobody else is let in.
+    // A kept copy equals the database, but for its log; other roles cannot connect.
     let kept = on(&database, &["rehearse", "--keep", "--json"]).ends_with(0).object(FORMAT);
     drop(user);
     let copy = kept["copy"].as_str().unwrap();
@@ -115,7 +115,7 @@ fn named(cluster: &TestCluster, name: &str, sql: &str) -> String {
 }
 
 #[test]
-fn odd_names_settings_and_grants_are_carried_over_and_nobody_else_is_let_in() {
+fn odd_names_settings_and_grants_are_copied_but_not_connect() {
     let cluster = TestCluster::shared();
     let admin = cluster.database();
     let name = "Pläne & \"Mehr\" 100% 'x'/y ä";
@@ -169,7 +169,7 @@ fn odd_names_settings_and_grants_are_carried_over_and_nobody_else_is_let_in() {
 }
 
 #[test]
-fn a_role_that_is_no_superuser_needs_createdb_and_the_tables() {
+fn a_role_that_is_not_a_superuser_needs_createdb_and_the_tables() {
     let database = legacy();
     let role = format!("rehearser_of_{}", database.name());
     let name = database.name();
@@ -197,7 +197,7 @@ fn a_role_that_is_no_superuser_needs_createdb_and_the_tables() {
             .object(FORMAT);
         assert_eq!((&report["identical"], &report["dropped"]), (&true.into(), &true.into()), "{report}");
     }
-    // Of somebody else's database nobody may make a copy by its files.
+    // A database of another owner cannot be copied as a template.
     database.psql(&format!(
         "ALTER DATABASE {name} OWNER TO postgres; GRANT CREATE ON DATABASE {name} TO {role};
          GRANT CREATE ON SCHEMA public TO {role}"
@@ -212,7 +212,7 @@ fn a_role_that_is_no_superuser_needs_createdb_and_the_tables() {
 }
 
 #[test]
-fn what_cannot_be_migrated_ends_with_3_and_is_not_even_copied() {
+fn unmigratable_data_exits_with_3_and_is_not_copied() {
     let database = legacy();
     database.psql("UPDATE project_phases SET created_at = 'infinity'");
     let before = database.dump(&[]);
@@ -227,7 +227,7 @@ fn what_cannot_be_migrated_ends_with_3_and_is_not_even_copied() {
 }
 
 #[test]
-fn a_migrated_database_goes_back_and_there_again_and_edits_are_named_with_7() {
+fn a_migrated_database_is_rolled_back_first_and_edits_exit_with_7() {
     let database = migrated();
     let before = database.dump(&[]);
     let report = on(&database, &["rehearse", "--json"]).ends_with(0).object(FORMAT);
@@ -304,7 +304,7 @@ fn nothing_is_left_on_the_server_not_even_the_roles() {
     let cluster = TestCluster::start(TestOptions::default());
     let database = cluster.database();
     run(&["sample", "--projects", "5", "--assignments", "40", "--database-url", database.url()]);
-    // Not ours to drop, though nobody uses it.
+    // Another owner's copy may not be dropped, even without connections.
     database.psql("CREATE ROLE phaseline_reader");
     let all = || {
         database.psql(

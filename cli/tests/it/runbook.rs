@@ -1,15 +1,15 @@
-//! The runbook, the tour and the README show what the program does: every command in their ```` ```console ```` blocks is run,
-//! and what it prints must be what they say.
+//! Runs every command in the ```` ```console ```` blocks of the runbook's pages, troubleshooting, the tour and the README, and
+//! compares its output with theirs.
 //!
-//! - `$ ` begins a command, `> ` continues it; what follows is its output, stdout and stderr as they come.
-//! - A command that does not end with 0 must be followed by `$ echo $?`.
-//! - `<!-- database: ARGUMENTS -->` starts anew with a database of `phaseline sample ARGUMENTS`; `private` instead of
-//!   arguments with none at all, so that phaseline runs its own.
-//! - `<!-- run: COMMAND -->`, or the lines of `<!-- run` … `-->`, are run unseen.
-//! - Ids and hashes may be others than the document's, but the same ones each time, in later commands too; times,
-//!   sizes, versions, ports and process ids may be any. See [`masks`].
+//! - `$ ` begins a command, `> ` continues it; its output follows, stdout and stderr together.
+//! - A command that fails must be followed by `$ echo $?`.
+//! - `<!-- database: ARGUMENTS -->` starts with a new database of `phaseline sample ARGUMENTS`; `private` instead of
+//!   arguments with none, so that phaseline runs its own server.
+//! - `<!-- run: COMMAND -->`, or the lines of `<!-- run` … `-->`, run without being shown, and must succeed.
+//! - Ids and hashes may differ from the document's, but consistently, in later commands too; times, sizes, versions, ports
+//!   and process ids may be any. See [`masks`].
 //!
-//! `PHASELINE_BLESS=1 cargo test -p phaseline --test it runbook` writes what the program prints into the documents.
+//! `PHASELINE_BLESS=1 cargo test -p phaseline --test it runbook` writes the program's output into the documents.
 
 mod document;
 mod masks;
@@ -23,8 +23,28 @@ use std::fs;
 use std::path::PathBuf;
 
 #[test]
-fn the_runbook_shows_what_the_program_prints() {
-    check("docs/runbook.md");
+fn the_page_on_migrating_shows_what_the_program_prints() {
+    check("docs/runbook/migrate.md");
+}
+
+#[test]
+fn the_page_on_special_cases_shows_what_the_program_prints() {
+    check("docs/runbook/special-cases.md");
+}
+
+#[test]
+fn the_page_on_rolling_back_shows_what_the_program_prints() {
+    check("docs/runbook/rollback.md");
+}
+
+#[test]
+fn the_page_afterwards_shows_what_the_program_prints() {
+    check("docs/runbook/afterwards.md");
+}
+
+#[test]
+fn the_page_on_troubleshooting_shows_what_the_program_prints() {
+    check("docs/troubleshooting.md");
 }
 
 #[test]
@@ -41,11 +61,15 @@ fn check(name: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(name);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut document = Document::parse(&text);
-    // Durable, as an operator's server is: the document shows what phaseline says about that.
+    // Durable, as an operator's server: `doctor` prints that.
     let cluster = TestCluster::start(TestOptions::durable());
     let bless = std::env::var_os("PHASELINE_BLESS").is_some();
-    let wrong = run(&cluster, &mut document);
+    let (wrong, names) = run(&cluster, &mut document);
     if bless {
+        if !wrong.is_empty() {
+            // Otherwise commands would keep ids that no output has any more.
+            document.rename_ids(&names);
+        }
         fs::write(&path, document.text()).unwrap();
     } else {
         assert!(
@@ -56,8 +80,8 @@ fn check(name: &str) {
     }
 }
 
-/// Runs all of it. What is not as the document says is noted down in words, and written into the document.
-fn run(cluster: &TestCluster, document: &mut Document) -> Vec<String> {
+/// Runs all commands. Describes each difference, and writes the output into the document.
+fn run(cluster: &TestCluster, document: &mut Document) -> (Vec<String>, Names) {
     let (mut shell, mut names, mut wrong) = (None, Names::default(), Vec::new());
     // A command that failed, and the line where `echo $?` must follow.
     let mut unexplained = None;
@@ -75,12 +99,12 @@ fn run(cluster: &TestCluster, document: &mut Document) -> Vec<String> {
         match item {
             Item::Database { arguments, .. } => shell = Some(Shell::start(cluster, arguments)),
             Item::Hidden { command, .. } => {
-                let ran = shell.as_mut().unwrap().run(&names.of_today(command));
+                let ran = shell.as_mut().unwrap().run(&names.translate(command));
                 assert_eq!(ran.status, 0, "line {line}: {command}\n{}", ran.output.join("\n"));
             }
             Item::Command { command, output, .. } => {
-                let today = names.of_today(command);
-                let ran = shell.as_mut().unwrap().run(&today);
+                let translated = names.translate(command);
+                let ran = shell.as_mut().unwrap().run(&translated);
                 unexplained = (ran.status != 0).then_some(line);
                 if let Err(why) = names.compare(output, &ran.output) {
                     wrong.push(format!(
@@ -89,14 +113,14 @@ fn run(cluster: &TestCluster, document: &mut Document) -> Vec<String> {
                         ran.status,
                         ran.output.join("\n")
                     ));
-                    *command = today;
+                    *command = translated;
                     *output = ran.output;
                 }
             }
             Item::Text(_) => {}
         }
     }
-    wrong
+    (wrong, names)
 }
 
 #[test]
@@ -116,11 +140,11 @@ fn a_line_is_compared_without_what_differs_from_run_to_run() {
 }
 
 #[test]
-fn an_id_stands_for_one_id_throughout() {
+fn an_id_of_the_page_maps_to_one_id() {
     let (one, other) = ("1663d77b-214c-44eb-ac41-1b65d4a027b6", "e01243af-1661-46ec-a4fc-696277020192");
     let lines = |id: &str| vec![format!("phase {id}, done")];
     let mut names = Names::default();
     assert_eq!(names.compare(&lines(one), &lines(other)), Ok(()));
-    assert_eq!(names.of_today(&format!("show {one}")), format!("show {other}"));
+    assert_eq!(names.translate(&format!("show {one}")), format!("show {other}"));
     assert!(names.compare(&lines(one), &lines(one)).is_err());
 }

@@ -1,4 +1,4 @@
-//! `serve`, as its users start and stop it.
+//! `serve`: start, stop and refusals.
 
 use crate::program::{Ran, eventually, legacy, migrated, phaseline, run, signal};
 use crate::token::SECRET;
@@ -85,7 +85,7 @@ impl Drop for Served {
 }
 
 #[test]
-fn it_says_where_it_listens_and_a_signal_ends_it_with_0() {
+fn it_prints_its_address_and_a_signal_ends_it_with_0() {
     let database = migrated();
     for name in ["TERM", "INT"] {
         let served = Served::on(database.url(), &[]);
@@ -118,19 +118,19 @@ fn without_a_database_of_its_own_it_uses_the_private_server() {
 }
 
 #[test]
-fn without_tokens_it_listens_on_this_machine_only_and_without_keys_not_at_all() {
+fn without_tokens_it_listens_on_loopback_and_without_keys_not_at_all() {
     let on =
         |args: &[&str]| run(&[&["serve", "--database-url", "postgres://me@127.0.0.1:1/d"], args].concat());
     for open in ["0.0.0.0:0", "[::]:0"] {
         let ran = on(&["--no-auth", "--listen", open]).ends_with(2);
-        assert!(ran.stderr.contains("listens on this machine only"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("may only listen on a loopback address"), "{}", ran.stderr);
     }
     let ran = on(&["--listen", "127.0.0.1:0"]).ends_with(2);
     for named in ["PHASELINE_JWT_SECRET", "--jwt-public-key-file", "--jwks-file", "--no-auth"] {
         assert!(ran.stderr.contains(named), "{named}: {}", ran.stderr);
     }
     let ran = on(&["--no-auth", "--listen", "nowhere"]).ends_with(2);
-    assert!(ran.stderr.contains("--listen: \"nowhere\" is no address"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--listen: \"nowhere\" is not an address"), "{}", ran.stderr);
 
     let database = migrated();
     let served = Served::start(&["--no-auth"], |command| {
@@ -142,7 +142,7 @@ fn without_tokens_it_listens_on_this_machine_only_and_without_keys_not_at_all() 
 }
 
 #[test]
-fn a_port_that_somebody_has_is_an_error_that_says_so() {
+fn a_port_in_use_is_an_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let ran = run(&["serve", "--no-auth", "--listen", &address, "--json"]).ends_with(1);
@@ -167,11 +167,11 @@ fn it_starts_while_the_database_is_down_and_is_ready_when_that_is_up() {
     let password = database.url().split_once("postgres:").unwrap().1.to_owned();
     let password = password.split_once("postgres:").unwrap().1.split_once('@').unwrap().0.to_owned();
     let ran = served.stop("TERM").ends_with(0);
-    assert!(ran.stderr.contains("does not answer") && !ran.stderr.contains(&password), "{}", ran.stderr);
+    assert!(ran.stderr.contains("does not respond") && !ran.stderr.contains(&password), "{}", ran.stderr);
 }
 
 #[test]
-fn a_role_that_the_login_may_not_take_is_refused_with_the_grant_and_none_keeps_the_logins_own() {
+fn a_role_that_the_login_may_not_set_is_refused_with_the_grant() {
     let database = migrated();
     database.psql("CREATE ROLE cli_test_stranger LOGIN PASSWORD 'stranger'");
     let (_, place) = database.url().split_once('@').unwrap();

@@ -1,4 +1,4 @@
-//! Signals, and other runs: whoever waits can be stopped, and nothing is half done.
+//! Signals, and other runs: waiting runs can be stopped, and leave nothing half done.
 
 use crate::program::{Ran, eventually, legacy, migrated, on, phaseline, signal};
 use phaseline_embedded::testing::TestDatabase;
@@ -80,7 +80,7 @@ impl Running {
 }
 
 #[test]
-fn a_signal_while_waiting_for_the_tables_ends_with_8_and_the_same_command_can_be_run_again() {
+fn a_signal_while_waiting_for_the_tables_exits_with_8() {
     for name in ["INT", "TERM", "HUP"] {
         let database = legacy();
         let before = database.dump(&["--schema=public"]);
@@ -112,7 +112,7 @@ fn a_second_signal_ends_at_once_and_nothing_stays_locked() {
 }
 
 #[test]
-fn a_second_run_ends_with_5_and_says_who_the_first_one_is() {
+fn a_second_run_exits_with_5_and_names_the_first() {
     let database = legacy();
     let holder = Holder::of(&database, "project_phases");
     let first = Running::start(&database, &["migrate", "--yes", "--actor", "ada@night"]);

@@ -86,7 +86,7 @@ fn every_command_refuses_a_superusers_login_on_tables_of_another() {
 }
 
 #[test]
-fn the_owner_works_and_a_superuser_whom_a_flag_or_the_environment_allows() {
+fn the_owner_may_work_and_a_superuser_with_the_flag() {
     let database = legacy();
     let role = give_to_planner(&database);
     on(&database, &["plan", "--allow-superuser"]).ends_with(0);

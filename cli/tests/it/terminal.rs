@@ -1,4 +1,4 @@
-//! On a terminal the program asks. `script` is the terminal.
+//! Questions on a terminal, which `script` provides.
 
 use crate::program::{legacy, on, phaseline};
 use phaseline_embedded::testing::TestDatabase;

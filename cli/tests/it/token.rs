@@ -1,4 +1,4 @@
-//! `token`: signed with the service's secret, wherever that is named.
+//! `token`: signed with the service's secret from each of its origins.
 
 use crate::config::file;
 use crate::program::{Ran, phaseline, run};
@@ -12,7 +12,7 @@ pub(crate) fn token(args: &[&str]) -> Ran {
 }
 
 #[test]
-fn a_token_stands_alone_on_stdout_and_stderr_says_what_it_is_for() {
+fn stdout_has_the_token_alone_and_stderr_the_warning() {
     let ran = token(&["--subject", "ada", "--scope", "phases:read"]).ends_with(0);
     assert_eq!((ran.stdout.lines().count(), ran.stdout.trim().split('.').count()), (1, 3), "{ran:?}");
     assert!(ran.stderr.contains("for development"), "{ran:?}");
@@ -48,7 +48,7 @@ fn its_object_says_what_is_in_it() {
 }
 
 #[test]
-fn the_secret_is_taken_from_where_the_service_takes_it_and_needs_its_length() {
+fn the_token_secret_comes_from_the_services_settings_and_is_checked() {
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("secret");
     std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
@@ -79,7 +79,7 @@ fn the_secret_is_taken_from_where_the_service_takes_it_and_needs_its_length() {
 }
 
 #[test]
-fn what_no_service_would_understand_is_refused() {
+fn invalid_settings_are_refused_everywhere() {
     for (args, named) in [
         (&["--subject", " "][..], "--subject"),
         (&["--subject", "ada", "--scope", "phases:all"], "phases:all"),

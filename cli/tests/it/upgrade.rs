@@ -1,4 +1,4 @@
-//! A log's schema of another version: a newer one is refused by every command, an older one is upgraded.
+//! A log's schema of another version: every command refuses a newer one, and an older one is upgraded.
 
 use crate::program::{Ran, eventually, migrated, on, phaseline, project_and_phase};
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
@@ -13,7 +13,7 @@ fn newer(database: &TestDatabase) {
     ));
 }
 
-/// Makes the schema one of the first version: it does not say its version, and a function of it is another.
+/// Turns the schema into one of the first version: without a version, and with another function.
 fn older(database: &TestDatabase) {
     database.psql(
         "COMMENT ON SCHEMA phaseline IS 'Phaseline''s log. Installed: 0123456789abcdef';
@@ -134,7 +134,7 @@ fn a_log_of_version_3_is_read_as_it_is_and_written_after_an_upgrade_only() {
 }
 
 #[test]
-fn an_upgrade_keeps_the_events_of_version_3_and_their_keys_and_later_events_have_a_login() {
+fn an_upgrade_keeps_events_and_keys_and_later_events_have_a_login() {
     let database = of_version_3();
     let (project, phase) = project_and_phase(&database);
     let events =
@@ -218,7 +218,7 @@ fn the_steps_that_are_missing_are_made_up_for() {
 }
 
 #[test]
-fn without_a_log_there_is_nothing_to_upgrade_and_a_damaged_one_is_for_the_doctor() {
+fn without_a_log_there_is_nothing_to_upgrade_and_damage_is_refused() {
     let empty = TestCluster::shared().database();
     let nothing = on(&empty, &["upgrade", "--check", "--json"]).ends_with(0).object("phaseline.upgrade/1");
     assert_eq!((&nothing["version"], &nothing["current"]), (&serde_json::Value::Null, &true.into()));
@@ -230,7 +230,7 @@ fn without_a_log_there_is_nothing_to_upgrade_and_a_damaged_one_is_for_the_doctor
     assert!(on(&database, &["upgrade"]).ends_with(3).stderr.contains("phaseline doctor --repair"));
 }
 
-/// An upgrade waits until whoever writes has committed: its functions are not exchanged under a command.
+/// An upgrade waits until writers have committed: it does not replace functions during a command.
 #[test]
 fn an_upgrade_waits_for_the_head_of_the_log() {
     let database = migrated();

@@ -1,4 +1,4 @@
-//! Schema `phaseline`: is all of it there?
+//! Checks of schema `phaseline`.
 
 use super::Report;
 use phaseline_migrator::shape::{self, Shape};
@@ -6,17 +6,21 @@ use phaseline_store::schema::{self, Difference, version::VERSION};
 use phaseline_store::{StoreError, chain};
 use sqlx::{FromRow, PgConnection};
 
-const REPAIR: &str = "phaseline doctor --repair makes it again from the events.";
-const FOREIGN: &str = "Find out who changed it, and drop what this program does not make; where columns or constraints are missing, \
+const REPAIR: &str = "phaseline doctor --repair rebuilds it from the events.";
+const FOREIGN: &str = "Find out who changed it, and drop objects that this program does not create; if columns or constraints are missing, \
                        restore a backup. Then: phaseline doctor --repair";
 
-/// How many events are looked at unless all are to be.
+/// Number of events read without --deep.
 const LOOKED_AT: i64 = 10_000;
 
 pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, deep: bool) {
     let version = match schema::version(connection).await {
         Err(error @ StoreError::NewerSchema { .. }) => {
-            return report.fail("log's schema", error.to_string(), "An older program does nothing here.");
+            return report.fail(
+                "log's schema",
+                error.to_string(),
+                "Use the newer phaseline: an older program refuses this schema.",
+            );
         }
         Err(error) => return report.unchecked("log's schema", error),
         Ok(version) => version,
@@ -27,12 +31,12 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, de
         Ok(false) if shape == Shape::Timelines => {
             return report.fail(
                 "log",
-                "the tables are in the new shape, but there is no log (phaseline.events)",
+                "the tables are in the timeline shape, but there is no log (phaseline.events)",
                 "If phaseline migrated this database: restore schema phaseline from a backup. If the planner's own \
                  migration did: phaseline cannot roll it back.",
             );
         }
-        Ok(false) => return report.ok("log", "none yet; migrate makes it"),
+        Ok(false) => return report.ok("log", "none yet; migrate creates it"),
         Err(error) => return report.unchecked("log", error),
     }
     match version {
@@ -47,13 +51,13 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, de
     head(report, connection, shape).await;
     match missing_roles(connection).await {
         Ok(missing) if missing.is_empty() => {
-            report.ok("roles", "phaseline_writer, phaseline_reader and phaseline_auditor are there");
+            report.ok("roles", "phaseline_writer, phaseline_reader and phaseline_auditor exist");
         }
         Ok(missing) => report.warn(
             "roles",
             format!("missing: {}; phaseline works without them", missing.join(", ")),
             format!(
-                "An administrator makes them (psql): {}; then run: phaseline doctor --repair",
+                "An administrator can create them (psql): {}; then run: phaseline doctor --repair",
                 missing.iter().map(|role| format!("CREATE ROLE {role}")).collect::<Vec<_>>().join("; ")
             ),
         ),
@@ -61,8 +65,7 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, de
     }
 }
 
-/// Whether everything in the schema is what this program installs. What touches the table of events has a line of its own: it
-/// decides whether they can be changed.
+/// Compares the schema with what this program installs. Objects that guard the table of events have a separate line.
 async fn definitions(report: &mut Report, connection: &mut PgConnection) {
     let differences = match phaseline_projections::schema_differences(connection).await {
         Ok(differences) => differences,
@@ -73,7 +76,7 @@ async fn definitions(report: &mut Report, connection: &mut PgConnection) {
     };
     let (events, others): (Vec<&Difference>, Vec<&Difference>) = differences.iter().partition(touches_events);
     let good =
-        format!("version {VERSION}; tables, functions, triggers and rights are as this program makes them");
+        format!("version {VERSION}; tables, functions, triggers and grants are as installed by this program");
     for (check, found, good) in [
         ("log's schema", others, good.as_str()),
         ("append-only", events, "events cannot be changed, not by replication either"),
@@ -88,10 +91,10 @@ async fn definitions(report: &mut Report, connection: &mut PgConnection) {
     }
 }
 
-/// What guards the events.
+/// The objects that guard the events.
 const EVENTS: [&str; 3] = ["events", "events_append_only", "refuse_change"];
 
-/// The last events, or all of them: they fit their hashes, can be read, and were not recorded in the future.
+/// The last events, or all: hashes, readability, and no timestamps in the future.
 async fn events(report: &mut Report, connection: &mut PgConnection, deep: bool) {
     let end = match chain::inspect_end(connection, if deep { i64::MAX } else { LOOKED_AT }).await {
         Ok(end) => end,
@@ -100,26 +103,26 @@ async fn events(report: &mut Report, connection: &mut PgConnection, deep: bool) 
     let all = end.events == end.position.unsigned_abs();
     match end.damage.as_slice() {
         [] if all => {
-            report.ok("log's events", format!("all {} fit their hashes and can be read", end.events))
+            report.ok("log's events", format!("all {} match their hashes and can be read", end.events))
         }
         [] => report.ok(
             "log's events",
-            format!("the last {} of {} fit their hashes; --deep reads all", end.events, end.position),
+            format!("the last {} of {} match their hashes; --deep reads all", end.events, end.position),
         ),
         [first, more @ ..] => {
             let more = if more.is_empty() { String::new() } else { format!(", and {} more", more.len()) };
             report.fail(
                 "log's events",
                 format!("{first}{more}"),
-                "phaseline verify names everything that is wrong with the log.",
+                "phaseline verify lists everything that is wrong with the log.",
             );
         }
     }
     match chain::seconds_ahead(connection).await {
         Ok(ahead) if ahead > chain::TOLERATED_SECONDS_AHEAD => report.warn(
             "clock",
-            format!("the last event was recorded {ahead:.0} s ahead of the database's clock: the clock had jumped ahead"),
-            "Until the clock is there all events get that time, and --as-of cannot tell them apart. Nothing is lost.",
+            format!("the last event was recorded {ahead:.0} s ahead of the database's clock: the clock was wrong then"),
+            "Until the clock reaches that time, all events get it, and --as-of cannot distinguish them. Nothing is lost.",
         ),
         Ok(_) => {}
         Err(error) => report.unchecked("clock", error),
@@ -131,13 +134,13 @@ struct Head {
     accepts_commands: bool,
 }
 
-/// The head's one row: without it nobody can append, and it must know which shape is live.
+/// The head's row: appending needs it, and it must agree with the shape.
 async fn head(report: &mut Report, connection: &mut PgConnection, shape: Shape) {
     let exists = sqlx::query_scalar("SELECT pg_catalog.to_regclass('phaseline.head') IS NOT NULL")
         .fetch_one(&mut *connection);
     match exists.await {
         Ok(true) => {}
-        Ok(false) => return, // Named among the missing tables.
+        Ok(false) => return, // Listed among the missing tables.
         Err(error) => return report.unchecked("log's head", error),
     }
     let head: Result<Option<Head>, _> =
@@ -153,23 +156,27 @@ async fn head(report: &mut Report, connection: &mut PgConnection, shape: Shape) 
         Err(error) => report.unchecked("log's head", error),
         Ok(Some(head)) if shape == Shape::Timelines && !migrated && !head.accepts_commands => report.fail(
             "log's head",
-            "no commands are taken: something else than phaseline moved the tables",
+            "commands are refused: another program migrated the tables",
             "phaseline plan --adopt-migrated shows how to take them over.",
         ),
         Ok(None) => {
             report.fail("log's head", "phaseline.head has no row, so nothing can be appended", REPAIR)
         }
         Ok(Some(head)) if shape != Shape::Unknown && head.accepts_commands != (shape == Shape::Timelines) => {
-            let takes = if head.accepts_commands { "takes" } else { "takes no" };
-            report.fail("log's head", format!("the log {takes} commands, but the shape is {shape}"), REPAIR);
+            let accepts = if head.accepts_commands { "accepts" } else { "refuses" };
+            report.fail(
+                "log's head",
+                format!("the log {accepts} commands, but the shape is {shape}"),
+                REPAIR,
+            );
         }
         Ok(Some(head)) => {
             let takes = if head.accepts_commands {
-                "commands are taken"
+                "commands are accepted"
             } else {
-                "no commands, the old shape is live"
+                "commands are refused in the legacy shape"
             };
-            report.ok("log's head", format!("there; {takes}"));
+            report.ok("log's head", format!("exists; {takes}"));
         }
     }
 }

@@ -1,11 +1,11 @@
-//! What the doctor found, line by line.
+//! The report of `doctor`.
 
-use crate::page::figures::plural;
+use crate::page::format::plural;
 use crate::page::{Page, clean};
 use crate::style::{BAD, GOOD, NOTE};
 use serde::Serialize;
 
-/// How a check came out.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Verdict {
@@ -43,7 +43,7 @@ impl Report {
         self.checks.push(Line { check, verdict: Verdict::Ok, text: text.into(), remedy: None });
     }
 
-    /// Worth a look, but nothing that stops anybody.
+    /// Adds a finding that prevents nothing.
     pub(super) fn warn(&mut self, check: &'static str, text: impl Into<String>, remedy: impl Into<String>) {
         self.checks.push(Line {
             check,
@@ -63,7 +63,7 @@ impl Report {
         });
     }
 
-    /// A check that could not be made.
+    /// Adds a check that could not be made.
     pub(super) fn unchecked(&mut self, check: &'static str, error: impl std::fmt::Display) {
         self.fail(check, format!("could not be checked: {error}"), "Connect as a role that may read it.");
     }

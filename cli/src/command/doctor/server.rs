@@ -1,4 +1,4 @@
-//! The server, and PostgreSQL's programs on this machine.
+//! Checks of the server, and of PostgreSQL's programs on this machine.
 
 use super::Report;
 use crate::command::backup;
@@ -38,7 +38,7 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, ta
             "server version",
             format!("PostgreSQL {}, newer than {NEWEST_MAJOR_VERSION}", server.version),
             format!(
-                "This program knows PostgreSQL {OLDEST_MAJOR_VERSION} to {NEWEST_MAJOR_VERSION}: rehearse before you migrate."
+                "This program is tested with PostgreSQL {OLDEST_MAJOR_VERSION} to {NEWEST_MAJOR_VERSION}: rehearse before you migrate."
             ),
         );
     } else if version.major >= OLDEST_MAJOR_VERSION {
@@ -51,7 +51,7 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, ta
         );
     }
     if server.recovering {
-        report.fail("primary", "this server is a standby and takes no writes", "Connect to the primary.");
+        report.fail("primary", "this server is a standby and read-only", "Connect to the primary.");
     }
     let settings = [
         ("fsync", &server.fsync),
@@ -72,14 +72,14 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, ta
     if server.encoding != "UTF8" {
         report.warn(
             "encoding",
-            format!("the database is in {}, so not every name can be kept", server.encoding),
-            "A new database in UTF8 takes every name.",
+            format!("the database's encoding is {}, which cannot hold every name", server.encoding),
+            "A new database in UTF8 can hold every name.",
         );
     }
     check_programs(report, Some((version, target.url())), target.binaries(version.major)).await;
 }
 
-/// Looks for `pg_dump`, which reads servers of its own major version and older ones; `database` is what it would read.
+/// Checks `pg_dump`, which reads servers of its own major version and older ones; `database` is the one to read.
 pub(super) async fn check_programs(
     report: &mut Report,
     database: Option<(Version, &DatabaseUrl)>,
@@ -98,17 +98,17 @@ pub(super) async fn check_programs(
         let text = if program.is_file() {
             format!("{} does not run", program.display())
         } else {
-            format!("there is none in {}", binaries.bindir().display())
+            format!("pg_dump is missing in {}", binaries.bindir().display())
         };
         return report.warn("pg_dump", text, format!("Install PostgreSQL's client programs. {for_backup}"));
     };
     let Some((server, url)) = database else {
         return report.ok("pg_dump", format!("{}, version {version}", program.display()));
     };
-    let text = format!("{}, version {version}, the server's is {server}", program.display());
+    let text = format!("{}, version {version}, the server is {server}", program.display());
     if version.major < server.major {
         let remedy = format!(
-            "It does not read this server. Install the client programs of PostgreSQL {}.",
+            "It cannot read this server. Install the client programs of PostgreSQL {}.",
             server.major
         );
         return report.warn("pg_dump", text, remedy);
@@ -117,16 +117,16 @@ pub(super) async fn check_programs(
     match backup::prints_servers_own(&binaries, url).await {
         Ok(false) if is_older_minor => report.warn(
             "pg_dump",
-            format!("{text}; it is older than the server and may print options that the server keeps for itself"),
+            format!("{text}; it is older than the server and may print options that the server reserves"),
             "Upgrade the client programs.",
         ),
         Ok(true) => report.warn(
             "pg_dump",
-            format!("{text}; it is older than the server and prints options that the server keeps for itself"),
-            "Upgrade the client programs. Where phaseline compares dumps it leaves these options out, but a backup \
+            format!("{text}; it is older than the server and prints options that the server reserves"),
+            "Upgrade the client programs. phaseline ignores these options when it compares dumps, but a backup \
              has them, and servers from before November 2026 refuse them.",
         ),
-        // A role that may not read the table that was tried need not be able to.
+        // The role need not be able to read the table of this probe.
         Ok(false) | Err(_) => report.ok("pg_dump", text),
     }
 }

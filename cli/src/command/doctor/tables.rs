@@ -1,11 +1,11 @@
-//! The planner's tables: their shape, and what the role may do with them.
+//! Checks of the planner's tables: shape and privileges.
 
 use super::Report;
 use phaseline_migrator::shape::{self, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_migrator::{MigratorError, definition, status};
 use sqlx::{Connection, PgConnection};
 
-/// Where tables are built before they take their place: in a transaction, so nobody ever sees it.
+/// The schema where runs build tables: inside a transaction, so other sessions never see it.
 const SHADOW: &str = "phaseline_shadow";
 
 pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
@@ -22,7 +22,7 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
                 None => report.fail(
                     "shape",
                     format!("{}; missing: {}", found.shape, found.missing.join(", ")),
-                    "Connect to the planner's database, or make a sample in an empty one: phaseline sample",
+                    "Connect to the planner's database, or fill an empty one with a sample: phaseline sample",
                 ),
                 Some(expected) if found.revision() == Some(expected) => {
                     report.ok("shape", format!("{}, revision {expected}", found.shape));
@@ -30,7 +30,7 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
                 Some(expected) => report.fail(
                     "shape",
                     format!("{}, but alembic_version holds {revisions}, not {expected}", found.shape),
-                    "Find out who changed tables or revision; restore a backup, or set the revision that the tables have.",
+                    "Find out who changed tables or revision; restore a backup, or set the revision of the tables.",
                 ),
             }
             found.shape
@@ -48,7 +48,7 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
             Ok(missing) => report.warn(
                 "privileges",
                 format!("this role may not migrate or roll back: {}", missing.join("; ")),
-                "Grant them, or migrate as the tables' owner. Plan, verify and status only need SELECT.",
+                "Grant them, or migrate as the tables' owner. Plan, verify and status need SELECT only.",
             ),
             Err(error) => report.unchecked("privileges", error),
         }
@@ -69,16 +69,18 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
     {
         Ok(true) => report.fail(
             "leftovers",
-            format!("there is a schema {SHADOW}, which no run of phaseline leaves behind"),
-            format!("Look at what is in it, then: DROP SCHEMA {SHADOW} CASCADE"),
+            format!("schema {SHADOW} exists, which no run of phaseline leaves behind"),
+            format!("Check its contents, then run: DROP SCHEMA {SHADOW} CASCADE"),
         ),
         Ok(false) => {}
         Err(error) => report.unchecked("leftovers", error),
     }
     match status::status(connection).await {
         Ok(status) => match status.running {
-            Some(holder) => report.warn("runs", format!("one is under way: {holder}"), "Wait for it."),
-            None => report.ok("runs", "none is under way"),
+            Some(holder) => {
+                report.warn("runs", format!("one is in progress: {holder}"), "Wait until it ends.")
+            }
+            None => report.ok("runs", "none in progress"),
         },
         Err(error) => report.unchecked("runs", error),
     }

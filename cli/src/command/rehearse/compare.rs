@@ -1,4 +1,4 @@
-//! Compares two dumps of the copy. The first goes to a file, which has no name; the second is only read past it.
+//! Compares two dumps of the copy. The first goes to an unnamed temporary file; the second is streamed and compared.
 
 use super::programs::{Programs, ended};
 use crate::database_url::DatabaseUrl;
@@ -11,10 +11,10 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Seek, SeekFrom};
 use std::process::Stdio;
 use tokio::process::Child;
 
-/// How many lines of either side are shown.
+/// Number of lines shown of either dump.
 const LINES: usize = 3;
 
-/// How much of a line is shown.
+/// Length shown of a line.
 const SHOWN: usize = 200;
 
 /// The dump before the first step.
@@ -37,7 +37,7 @@ impl Before {
         Ok(Self { file, bytes })
     }
 
-    /// Compares it with the copy as it is now, but for the options that the server keeps for itself.
+    /// Compares it with a new dump of the copy, ignoring options that the server reserves.
     pub(super) async fn compare(self, programs: &Programs, url: &DatabaseUrl) -> Result<Compared, Failure> {
         let mut child = programs.dump(url, Stdio::piped())?;
         let now = output_of(&mut child)?;
@@ -66,25 +66,25 @@ fn no_room(error: &io::Error) -> Failure {
     let folder = std::env::temp_dir();
     let code = if error.kind() == ErrorKind::StorageFull { "out_of_space" } else { "unexpected" };
     Failure::new(Exit::Unexpected, code, format!("no temporary file in {}: {error}", folder.display()))
-        .remedy("Name a folder with room for a dump of the database in TMPDIR.")
+        .remedy("Set TMPDIR to a folder with space for a dump of the database.")
 }
 
-/// What a comparison found.
+/// The result of a comparison.
 pub(super) struct Compared {
     /// Where the dumps differ first.
     pub(super) difference: Option<Difference>,
-    /// How many of the server's own options were left out of the dump after.
+    /// Number of the server's reserved options that were ignored in the second dump.
     pub(super) options_left_out: u64,
 }
 
-/// Reads both to their ends, so that whoever writes one of them can end well.
+/// Reads both to their ends, so that the writing process does not fail with a broken pipe.
 fn compared(before: impl BufRead, after: impl BufRead) -> io::Result<Compared> {
     let (mut before, mut after) = (DumpLines::new(before), DumpLines::new(after));
     let difference = difference(&mut before, &mut after)?;
     Ok(Compared { difference, options_left_out: after.options_left_out() })
 }
 
-/// Where they differ first.
+/// The first difference.
 fn difference(
     before: &mut DumpLines<impl BufRead>,
     after: &mut DumpLines<impl BufRead>,
@@ -127,7 +127,7 @@ fn named(line: &[u8]) -> Option<String> {
     Some(name.split("; Owner:").next().unwrap_or(name).trim_end().to_owned())
 }
 
-/// The part of a line where it differs.
+/// The differing part of a line.
 fn excerpt(line: &[u8], at: usize) -> String {
     let text = |part: &[u8]| String::from_utf8_lossy(part).trim_end_matches('\n').to_owned();
     let begin = if line.len() <= SHOWN { 0 } else { at.min(line.len()).saturating_sub(SHOWN / 2) };
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_keeps_for_itself_is_not_compared_and_is_counted() {
+    fn reserved_options_are_not_compared_but_counted() {
         let column = |version: &str| format!("a;\nALTER TABLE ONLY t ALTER COLUMN c SET ({version});\nb;\n");
         let found = compared(b"a;\nb;\n".as_slice(), column("pg_attver=1").as_bytes()).unwrap();
         assert_eq!((found.difference, found.options_left_out), (None, 1));

@@ -1,13 +1,13 @@
-//! The copy: made beside the database, and dropped. Only what was made here is ever dropped here.
+//! The copy: created on the same server, and dropped. Only databases created here are dropped here.
 
 use super::leftovers::mark;
 use super::source::Source;
 use super::sql::{identifier, literal};
-use super::{Way, settings};
+use super::{CopyMethod, settings};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::page::figures::bytes;
+use crate::page::format::bytes;
 use crate::report::rehearse::Method;
 use crate::target::Target;
 use phaseline_migrator::progress::Progress;
@@ -15,17 +15,17 @@ use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// The database from which others are made and dropped: a template must have no connections, not even ours.
+/// The database from which copies are created and dropped: a template must have no connections, not even ours.
 pub(super) struct Admin {
     target: Target,
-    /// It is the very database that is to be copied, for want of another that lets us in.
+    /// Whether it is the database to copy, since no other one accepts this role.
     is_source: bool,
 }
 
 impl Admin {
-    /// Finds a database that lets us in.
+    /// Chooses a database that accepts this role.
     pub(super) async fn of(target: &Target) -> Result<Self, Failure> {
-        // Without a server this is where it shows.
+        // Fails here without a server.
         let mut connection = target.connect("rehearse").await?;
         let source: String =
             sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut connection).await?;
@@ -45,32 +45,32 @@ impl Admin {
     }
 }
 
-/// A copy that is there.
+/// An existing copy.
 pub(super) struct Copy {
     name: String,
-    /// What it is to the server, whoever may rename it.
+    /// Identifies it on the server, even if it is renamed.
     oid: Option<i64>,
     admin: Target,
     target: Target,
-    /// How a suggested command begins.
+    /// The start of a suggested command.
     program: String,
 }
 
-/// What became of it.
+/// The outcome of the copy.
 #[derive(Debug)]
-pub(super) enum Left {
+pub(super) enum CopyOutcome {
     Dropped,
     Kept,
     Stuck(Failure),
 }
 
-/// Makes it: a whole one as a template, an empty one for a dump. Also says why it is a dump, if it was to be either.
+/// Creates it: a complete one from the template, or an empty one for a dump. Also returns why `auto` chose a dump.
 pub(super) async fn make(
     context: &Context,
     target: &Target,
     admin: &Admin,
     source: &Source,
-    way: Way,
+    way: CopyMethod,
 ) -> Result<(Copy, Method, Option<String>), Failure> {
     let mut connection = admin.connect().await?;
     let name = free_name(&source.name);
@@ -82,13 +82,13 @@ pub(super) async fn make(
         program: target.program().to_owned(),
     };
     let mut why = None;
-    if way != Way::Dump {
+    if way != CopyMethod::Dump {
         match as_template(context, admin, &mut connection, source, &name).await {
             Ok(()) => {
                 let oid = oid_of(&mut connection, &name).await.ok().flatten();
                 return Ok((made(oid), Method::Template, None));
             }
-            Err(refusal) if way == Way::Auto && refusal.may_dump => {
+            Err(refusal) if way == CopyMethod::Auto && refusal.may_dump => {
                 why = Some(format!("copied by a dump, since {}", refusal.failure.message()));
             }
             Err(refusal) => return Err(refusal.failure),
@@ -115,7 +115,7 @@ fn owner(source: &Source) -> String {
     }
 }
 
-/// The database's name with something that nobody else has, within PostgreSQL's 63 bytes.
+/// The database's name with a random suffix, within PostgreSQL's 63 bytes.
 fn free_name(source: &str) -> String {
     let mut end = source.len().min(44);
     while !source.is_char_boundary(end) {
@@ -126,7 +126,7 @@ fn free_name(source: &str) -> String {
     format!("{}_rehearsal_{random:08x}", &source[..end])
 }
 
-/// Why it cannot be copied as a template, and whether a dump may do.
+/// Why it cannot be copied as a template, and whether a dump is an alternative.
 struct Refusal {
     failure: Failure,
     may_dump: bool,
@@ -138,11 +138,11 @@ impl From<Failure> for Refusal {
     }
 }
 
-/// From this size on the files are copied as they are, between two checkpoints; smaller ones go through the server's
-/// log, which disturbs nobody. So PostgreSQL advises; its log would else grow by the whole database.
+/// From this size on the server copies files between two checkpoints, as PostgreSQL recommends: its WAL would otherwise
+/// grow by the whole database. Smaller databases go through the WAL, which disturbs no other session.
 const COPY_FILES_FROM: u64 = 1 << 30;
 
-/// How often is looked whether anybody is connected.
+/// Number of checks for connections.
 const LOOKS: u32 = 4;
 
 async fn as_template(
@@ -156,15 +156,15 @@ async fn as_template(
         failure: Failure::new(
             Exit::Interrupted,
             "database_in_use",
-            format!("{:?} cannot be copied as a template while anybody is connected: {who}", source.name),
+            format!("{:?} cannot be copied as a template while it has connections: {who}", source.name),
         )
         .remedy("End those connections, or copy it with --method dump."),
         may_dump: true,
     };
     if admin.is_source {
-        return Err(in_use("no other database lets this role in, so it is ourselves".to_owned()));
+        return Err(in_use("this session itself, since no other database accepts this role".to_owned()));
     }
-    // A connection that was just closed is there for a moment yet.
+    // A connection that was just closed still exists for a moment.
     for look in 1.. {
         match others(connection, source).await? {
             Some(who) if look == LOOKS => return Err(in_use(who)),
@@ -174,7 +174,7 @@ async fn as_template(
     }
     let watcher = context.watcher();
     watcher.step(
-        &format!("copying {} as a template; whoever connects meanwhile waits", bytes(source.bytes)),
+        &format!("copying {} as a template; new connections wait meanwhile", bytes(source.bytes)),
         None,
     );
     let strategy = if source.bytes >= COPY_FILES_FROM { " STRATEGY file_copy" } else { "" };
@@ -188,8 +188,8 @@ async fn as_template(
         tokio::pin!(creating);
         tokio::select! {
             created = &mut creating => created,
-            () = context.interrupt.asked() => {
-                // Dropped, the connection would leave the server at work. Asked, it stops and tidies up.
+            () = context.interrupt.signalled() => {
+                // Without a cancel request the server would continue after the connection is dropped.
                 if let Ok(mut other) = admin.connect().await {
                     let _ = sqlx::query("SELECT pg_catalog.pg_cancel_backend($1)").bind(process).execute(&mut other).await;
                 }
@@ -205,10 +205,10 @@ async fn as_template(
         return Err(Failure::interrupted().into());
     }
     match failure.server_code() {
-        Some("55006") => {
-            Err(in_use(others(connection, source).await?.unwrap_or_else(|| "somebody was".to_owned())))
-        }
-        // Whatever the server has against this way, a dump may do, unless the server itself is the matter.
+        Some("55006") => Err(in_use(
+            others(connection, source).await?.unwrap_or_else(|| "a session was connected".to_owned()),
+        )),
+        // A dump is an alternative to any refusal of this method, but not to errors of the server itself.
         Some(code) if !["25006", "42P04", "57", "53"].iter().any(|class| code.starts_with(class)) => {
             Err(Refusal { failure, may_dump: true })
         }
@@ -216,7 +216,7 @@ async fn as_template(
     }
 }
 
-/// Who is connected to the database besides ourselves; workers of the server's own give way.
+/// Other connections to the database; the server's own workers end by themselves.
 async fn others(connection: &mut PgConnection, source: &Source) -> Result<Option<String>, Failure> {
     let found: Vec<(i32, String, String)> = sqlx::query_as(
         "SELECT a.pid, coalesce(a.usename::text, '?'), coalesce(nullif(a.application_name, ''), a.backend_type, '?')
@@ -247,7 +247,7 @@ async fn others(connection: &mut PgConnection, source: &Source) -> Result<Option
     Ok((!words.is_empty()).then(|| words.join(", ")))
 }
 
-/// `CREATE DATABASE`, with nobody let in yet.
+/// `CREATE DATABASE`, without connections allowed yet.
 async fn create(
     admin: &Admin,
     connection: &mut PgConnection,
@@ -261,9 +261,9 @@ async fn create(
     if answered {
         return Err(failure);
     }
-    // Nobody can tell whether it was made; what is not known to be ours is not dropped.
+    // It is unknown whether the database was created, so it is not dropped.
     Err(failure.detail([format!(
-        "the copy {name:?} may be there or not; if it is, drop it from database {}: DROP DATABASE {}",
+        "the copy {name:?} may exist; if so, drop it from database {}: DROP DATABASE {}",
         admin_name(admin),
         identifier(name)
     )]))
@@ -276,7 +276,7 @@ async fn oid_of(connection: &mut PgConnection, name: &str) -> Result<Option<i64>
         .await
 }
 
-/// How often dropping is tried.
+/// Number of attempts to drop.
 const TRIES: u32 = 3;
 
 impl Copy {
@@ -293,7 +293,7 @@ impl Copy {
         format!("{} rehearse --drop {}", self.program, crate::target::quoted(&self.name))
     }
 
-    /// Marks it as a rehearsal's, and lets us in, but nobody else: a copy must not show what the database hides.
+    /// Marks it as a rehearsal's and allows connections of this role only: a copy must not disclose data of the database.
     pub(super) async fn open(&self, context: &Context, source: &Source) -> Result<Vec<String>, Failure> {
         let mut connection = self.admin.connect("rehearse").await?;
         let copy = identifier(&self.name);
@@ -307,7 +307,7 @@ impl Copy {
         let traits = &source.traits;
         if !traits.owner_fits {
             notes.push(format!(
-                "the copy is owned by this role: it may not make databases of {:?}",
+                "the copy is owned by this role, which may not create databases of {:?}",
                 traits.owner
             ));
         }
@@ -317,27 +317,27 @@ impl Copy {
             ));
         }
         if let Some(limit) = traits.connection_limit() {
-            notes.push(format!("the database takes {limit} connections at most; the copy takes any"));
+            notes.push(format!("the database is limited to {limit} connections; the copy is not"));
         }
         Ok(notes)
     }
 
-    /// Sets it as the database is set. Returns what could not be.
+    /// Copies the database's grants and settings. Returns those that failed.
     pub(super) async fn set_up(&self, source: &Source) -> Result<Vec<String>, Failure> {
         let mut connection = self.admin.connect("rehearse").await?;
         settings::copy(&mut connection, &source.name, &self.name).await
     }
 
-    /// Drops it, or not.
-    pub(super) async fn end(&self, keep: bool) -> Left {
+    /// Drops or keeps it.
+    pub(super) async fn end(&self, keep: bool) -> CopyOutcome {
         if keep {
-            return Left::Kept;
+            return CopyOutcome::Kept;
         }
         let mut tries = 1;
         loop {
             match self.remove().await {
-                Ok(()) => return Left::Dropped,
-                Err(failure) if tries == TRIES => return Left::Stuck(failure),
+                Ok(()) => return CopyOutcome::Dropped,
+                Err(failure) if tries == TRIES => return CopyOutcome::Stuck(failure),
                 Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
             }
             tries += 1;
@@ -348,9 +348,9 @@ impl Copy {
         let mut connection = self.admin.connect("rehearse").await?;
         let Some(found) = oid_of(&mut connection, &self.name).await? else { return Ok(()) };
         if self.oid.is_some_and(|ours| ours != found) {
-            return Err(Failure::unexpected("a database that is not ours has its name now"));
+            return Err(Failure::unexpected("another database has its name now"));
         }
-        // By force: what was cut short may still be connected for a moment.
+        // By force: cancelled connections may still exist for a moment.
         sqlx::raw_sql(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(&self.name)))
             .execute(&mut connection)
             .await?;

@@ -1,4 +1,4 @@
-//! Copies of rehearsals that were killed, or kept: named, and dropped if that is asked for.
+//! Copies of killed rehearsals, and kept copies: lists them, and drops them on request.
 
 use super::copy::Admin;
 use super::sql::identifier;
@@ -6,17 +6,17 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::operator;
-use crate::page::figures::{bytes, moment};
+use crate::page::format::{bytes, moment};
 use crate::style::GOOD;
 use crate::target::quoted;
 use chrono::Utc;
 use serde::Serialize;
 use sqlx::{FromRow, PgConnection};
 
-/// How the comment of every copy begins.
+/// The start of every copy's comment.
 const MARK: &str = "phaseline rehearsal of ";
 
-/// The comment of a copy: whose it is.
+/// The comment of a copy: its owner.
 pub(super) fn mark(context: &Context, source: &str) -> String {
     let operator = operator(&context.global, None);
     format!(
@@ -28,17 +28,17 @@ pub(super) fn mark(context: &Context, source: &str) -> String {
     )
 }
 
-/// A copy that a rehearsal made.
+/// A copy of a rehearsal.
 #[derive(FromRow)]
 struct Found {
     name: String,
-    /// Its mark; none if its rehearsal did not come so far.
+    /// Its mark; none if its rehearsal ended before setting it.
     mark: Option<String>,
-    /// How many are connected. A rehearsal under way always is.
+    /// Number of connections. A running rehearsal always has one.
     connected: i64,
 }
 
-/// All copies on the server. One without a mark is told by its name and by letting nobody in yet.
+/// All copies on the server. Copies without a mark have a rehearsal's name and allow no connections.
 const FIND: &str = "
     SELECT d.datname::text AS name, m.mark,
            (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid
@@ -49,7 +49,7 @@ const FIND: &str = "
         OR m.mark IS NULL AND NOT d.datallowconn AND d.datname ~ '_rehearsal_[0-9a-f]{8}$'
      ORDER BY d.datname";
 
-/// The copies that nobody uses, each in words and with the command that drops it, which begins with `program`.
+/// The copies without connections: a description, and the command that drops it, which begins with `program`.
 pub(crate) async fn leftovers(
     connection: &mut PgConnection,
     program: &str,
@@ -57,16 +57,16 @@ pub(crate) async fn leftovers(
     let found: Vec<Found> = sqlx::query_as(FIND).bind(MARK).fetch_all(&mut *connection).await?;
     let mut words = Vec::new();
     for copy in found.iter().filter(|copy| copy.connected == 0) {
-        // It may be gone by now, or not ours to measure.
+        // It may be dropped by now, or this role may not read its size.
         let size: Option<i64> = sqlx::query_scalar("SELECT pg_catalog.pg_database_size($1)")
             .bind(&copy.name)
             .fetch_one(&mut *connection)
             .await
             .ok();
         let size = size.map_or_else(String::new, |size| format!(", {}", bytes(size.unsigned_abs())));
-        let mark = copy.mark.as_deref().unwrap_or("killed while it was made");
+        let mark = copy.mark.as_deref().unwrap_or("killed while it was copied");
         words.push((
-            format!("left by an earlier rehearsal, or kept: database {:?}{size} ({mark})", copy.name),
+            format!("left behind by an earlier rehearsal, or kept: database {:?}{size} ({mark})", copy.name),
             format!("{program} rehearse --drop {}", quoted(&copy.name)),
         ));
     }
@@ -80,26 +80,26 @@ struct Dropped<'a> {
     database: &'a str,
 }
 
-/// Drops a copy, if it is one and nobody uses it.
+/// Drops a copy without connections; refuses other databases.
 pub(super) async fn drop(context: &Context, admin: &Admin, name: &str) -> Result<Exit, Failure> {
     let mut connection = admin.connect().await?;
     let found: Vec<Found> = sqlx::query_as(FIND).bind(MARK).fetch_all(&mut connection).await?;
     let Some(copy) = found.iter().find(|copy| copy.name == name) else {
         return Err(Failure::refused(
             "not_a_copy",
-            format!("there is no database {name:?} that a rehearsal made; nothing was dropped"),
+            format!("{name:?} is not a copy of a rehearsal; nothing was dropped"),
         ));
     };
     if copy.connected > 0 {
         return Err(Failure::new(
             Exit::Locked,
             "copy_in_use",
-            format!("somebody is connected to {name:?}, perhaps its rehearsal; nothing was dropped"),
+            format!("{name:?} has connections, perhaps of its rehearsal; nothing was dropped"),
         )
         .detail(copy.mark.clone())
         .remedy("Wait for that rehearsal, or end those connections."));
     }
-    // Not by force: somebody may have connected just now.
+    // Not by force: a session may have connected just now.
     sqlx::raw_sql(&format!("DROP DATABASE {}", identifier(name))).execute(&mut connection).await?;
     context.output.answer(&Dropped { format: "phaseline.dropped/1", database: name }, || {
         format!("{GOOD}DROPPED{GOOD:#}: {}", crate::page::clean(name))

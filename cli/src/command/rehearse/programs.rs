@@ -1,4 +1,4 @@
-//! PostgreSQL's programs, at work on the database and on its copy.
+//! Runs PostgreSQL's programs on the database and on its copy.
 
 use crate::database_url::DatabaseUrl;
 use crate::exit::Exit;
@@ -14,37 +14,37 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// Those that can read the server.
-    pub(super) fn find(target: &Target, server_version: u32) -> Result<Self, Failure> {
+    /// Locates programs that can read the server.
+    pub(super) fn locate(target: &Target, server_version: u32) -> Result<Self, Failure> {
         let binaries = target.binaries(server_version)?;
         for name in ["pg_dump", "pg_restore"] {
             let program = binaries.program(name);
             if !program.is_file() {
-                return Err(not_run(name, &format!("there is no {}", program.display())));
+                return Err(not_run(name, &format!("{} is missing", program.display())));
             }
         }
         Ok(Self { binaries })
     }
 
-    /// The version that `pg_dump` says it is of.
+    /// The version of `pg_dump`.
     pub(super) fn pg_dump_version(&self) -> Option<Version> {
         self.binaries.version_of("pg_dump")
     }
 
     fn command(&self, name: &str, url: &DatabaseUrl) -> Command {
         let mut command = Command::new(self.binaries.program(name));
-        // Some messages are searched for known words.
+        // `failed` searches messages for known words.
         command.env("LC_ALL", "C").arg("--no-password").arg("--dbname").arg(url.bare());
         if let Some(password) = url.password() {
             command.env("PGPASSWORD", password);
         }
-        // Ctrl-C is ours to hear: a program that it ends would look like one that failed.
+        // Only phaseline handles Ctrl-C: a program that it ends would seem to have failed.
         command.process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }
 
-    /// Pipes the one into the other. What a copy must not do is left out: subscriptions would connect to somewhere.
+    /// Pipes a dump into a restore. Leaves out subscriptions, which would connect to other servers.
     pub(super) async fn copy(
         &self,
         from: &DatabaseUrl,
@@ -66,11 +66,11 @@ impl Programs {
         let (Some(mut from), Some(mut to)) = (from, to) else {
             return Err(Failure::unexpected("pg_dump and pg_restore have no pipe between them"));
         };
-        // Through our hands, so that both end should we be killed.
+        // Through this process, so that both programs end if it is killed.
         let piping = tokio::task::spawn_blocking(move || std::io::copy(&mut from, &mut to));
         let (dumped, restored, _) = tokio::join!(dump.wait_with_output(), restore.wait_with_output(), piping);
-        // The one that fails first leaves the other with half a pipe: a dump that failed is named first, unless it was
-        // only that nobody read it.
+        // The first failure breaks the pipe of the other program: report a failed dump first, unless its error is the
+        // broken pipe.
         let (dumped, restored) = (
             dumped.map_err(|error| not_run("pg_dump", &error.to_string()))?,
             restored.map_err(|error| not_run("pg_restore", &error.to_string()))?,
@@ -86,7 +86,7 @@ impl Programs {
         ended(dumped.status, "pg_dump", &dumped.stderr)
     }
 
-    /// Starts a dump, as text, of everything but the log. Two of one state are the same.
+    /// Starts a text dump of everything but the log. Two dumps of one state are identical.
     pub(super) fn dump(&self, url: &DatabaseUrl, into: Stdio) -> Result<Child, Failure> {
         let mut command = self.command("pg_dump", url);
         command.args(["--exclude-schema=phaseline", "--no-subscriptions"]);
@@ -103,7 +103,7 @@ fn spawn(command: &mut Command, name: &str) -> Result<Child, Failure> {
 
 fn not_run(name: &str, error: &str) -> Failure {
     Failure::new(Exit::NoDatabase, "no_pg_dump", format!("{name} cannot be run: {error}"))
-        .remedy("Install PostgreSQL's client programs, or name their folder in PHASELINE_PG_BINDIR.")
+        .remedy("Install PostgreSQL's client programs, or set PHASELINE_PG_BINDIR to their folder.")
 }
 
 /// Fails unless the program succeeded.
@@ -112,27 +112,28 @@ pub(super) fn ended(status: ExitStatus, name: &str, stderr: &[u8]) -> Result<(),
 }
 
 fn failed(name: &str, status: ExitStatus, stderr: &[u8]) -> Failure {
-    let said = String::from_utf8_lossy(stderr).trim().to_owned();
-    let message = format!("{name} failed ({status}): {said}");
-    if said.contains("No space left on device") {
+    let text = String::from_utf8_lossy(stderr).trim().to_owned();
+    let message = format!("{name} failed ({status}): {text}");
+    if text.contains("No space left on device") {
         return Failure::new(Exit::Unexpected, "out_of_space", message).remedy(
-            "Make room where the text says, then rehearse again; the copy takes as much as the database.",
+            "Free space where the message says, then rehearse again; the copy needs as much as the database.",
         );
     }
-    if said.contains("no password supplied") {
+    if text.contains("no password supplied") {
         return Failure::new(Exit::NoDatabase, "not_admitted", message)
-            .remedy("The copy has a name of its own: a line in ~/.pgpass must be for every database (*).");
+            .remedy("The copy has another name than the database: the line in ~/.pgpass must match every database (*).");
     }
-    if said.contains("permission denied")
-        || said.contains("must be owner")
-        || said.contains("must be superuser")
+    if text.contains("permission denied")
+        || text.contains("must be owner")
+        || text.contains("must be superuser")
     {
-        return Failure::refused("missing_privilege", message)
-            .remedy("Rehearse as the role that owns what is named there, or as a superuser; or with --method template.");
+        return Failure::refused("missing_privilege", message).remedy(
+            "Rehearse as the owner of the named object, or as a superuser; or with --method template.",
+        );
     }
-    if said.contains("timeout") && said.contains("LOCK TABLE") {
+    if text.contains("timeout") && text.contains("LOCK TABLE") {
         return Failure::new(Exit::Interrupted, "lock_timeout", message).remedy(
-            "Somebody holds a table; rehearse again later, or wait longer with --lock-timeout SECONDS.",
+            "Another session holds a table; rehearse again later, or wait longer with --lock-timeout SECONDS.",
         );
     }
     Failure::unexpected(message)

@@ -1,4 +1,4 @@
-//! The log's roles. They belong to the server and not to a database, so a migration on a copy makes them too.
+//! The log's roles. They belong to the server, not to a database, so a migration of a copy creates them too.
 
 use super::copy::Admin;
 use super::sql::identifier;
@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 const ROLES: [&str; 4] = ["phaseline_owner", "phaseline_writer", "phaseline_reader", "phaseline_auditor"];
 
-/// Those of them that there are.
+/// The existing ones.
 pub(super) async fn present(connection: &mut PgConnection) -> Result<Vec<String>, Failure> {
     Ok(sqlx::query_scalar("SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname = ANY ($1)")
         .bind(ROLES.map(String::from).to_vec())
@@ -15,18 +15,18 @@ pub(super) async fn present(connection: &mut PgConnection) -> Result<Vec<String>
         .await?)
 }
 
-/// Drops those that were not there before, unless somebody uses them by now: a role on which anything depends, in any
-/// database, cannot be dropped. Returns a note if some are left.
+/// Drops those that did not exist before. A role with dependent objects in any database cannot be dropped. Returns a note
+/// if some are left.
 pub(super) async fn drop_new(admin: &Admin, before: &[String]) -> Option<String> {
     let left = match try_to(admin, before).await {
         Ok(left) => left,
         Err(failure) => {
-            return Some(format!("whether roles are left could not be seen: {}", failure.message()));
+            return Some(format!("roles left behind could not be checked: {}", failure.message()));
         }
     };
     (!left.is_empty()).then(|| {
         format!(
-            "made by the rehearsal and left, since they are in use or may not be dropped: {}",
+            "created by the rehearsal and left behind, since they are in use or may not be dropped: {}",
             left.join(", ")
         )
     })
@@ -39,7 +39,7 @@ async fn try_to(admin: &Admin, before: &[String]) -> Result<Vec<String>, Failure
         if before.contains(&role) {
             continue;
         }
-        // Nobody is kept waiting for this, nor does a member lose anything by it.
+        // Roles with members are kept, and the lock timeout keeps other sessions from waiting.
         let members: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
                              WHERE m.roleid = (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = $1)

@@ -1,11 +1,10 @@
-//! What `CREATE DATABASE` leaves out: grants on the database, and settings by `ALTER DATABASE … SET`.
+//! Copies what `CREATE DATABASE` leaves out: grants on the database, and settings by `ALTER DATABASE … SET`.
 
 use super::sql::{identifier, literal};
 use crate::failure::Failure;
 use sqlx::{Connection, PgConnection};
 
-/// Grants on the copy what is granted on the database, but for CONNECT: nobody else is let in. Returns what could not
-/// be granted.
+/// Copies the grants on the database, but not CONNECT: other roles cannot connect. Returns the grants that failed.
 pub(super) async fn grants(
     connection: &mut PgConnection,
     source: &str,
@@ -36,7 +35,7 @@ pub(super) async fn grants(
     Ok(notes)
 }
 
-/// Sets on the copy what is set on the database, for all and for single roles. Returns what could not be set.
+/// Copies the database's settings, for all roles and for single ones. Returns the settings that failed.
 pub(super) async fn copy(
     connection: &mut PgConnection,
     source: &str,
@@ -71,7 +70,7 @@ pub(super) async fn copy(
     Ok(notes)
 }
 
-/// Some values are lists whose parts are quoted, each in its own way; the server is asked to copy what it made of them.
+/// Some values are lists with quoted parts; `FROM CURRENT` copies the value as the server parsed it.
 async fn set(connection: &mut PgConnection, whose: &str, name: &str, value: &str) -> Result<(), sqlx::Error> {
     let parts: Vec<String> = name.split('.').map(identifier).collect();
     let mut transaction = connection.begin().await?;

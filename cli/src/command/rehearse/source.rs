@@ -1,11 +1,11 @@
-//! The database that is rehearsed for. It is only read here, and by `pg_dump`.
+//! The database to rehearse. Only this module and `pg_dump` read it.
 
 use super::copy::Admin;
 use super::roles;
 use crate::command::rollback;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::report::rehearse::First;
+use crate::report::rehearse::Direction;
 use crate::target::Target;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::plan::{Plan, PlanOptions};
@@ -14,30 +14,30 @@ use phaseline_migrator::rollback::plan as rollback_plan;
 use serde_json::Value;
 use sqlx::{Connection, FromRow, PgConnection};
 
-/// What a copy has to be like, and what is to be expected.
+/// Properties of the database for its copy.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) name: String,
     /// The server's major version.
     pub(super) server_version: u32,
     pub(super) bytes: u64,
-    pub(super) first: First,
-    /// The migration's plan; none if the database is migrated already.
+    pub(super) first: Direction,
+    /// The migration's plan; none if the database is migrated.
     pub(super) plan: Option<Plan>,
-    /// The server processes that are or were ours.
+    /// Server processes of this program.
     pub(super) own: Vec<i32>,
-    /// Those of the log's roles that the server has.
+    /// The log's roles that exist on the server.
     pub(super) roles: Vec<String>,
     pub(super) traits: Traits,
 }
 
-/// What `CREATE DATABASE` has to be told.
+/// Options for `CREATE DATABASE`.
 #[derive(Debug, FromRow)]
 pub(super) struct Traits {
-    /// Its row of `pg_database`: some columns have other names in other versions.
+    /// Its row of `pg_database`; some column names depend on the server's version.
     row: Value,
     pub(super) owner: String,
-    /// Whether a database of this owner can be made, and dropped again.
+    /// Whether this role can create and drop databases of this owner.
     pub(super) owner_fits: bool,
     encoding: String,
     tablespace: String,
@@ -48,24 +48,24 @@ pub(super) struct Traits {
 }
 
 impl Source {
-    /// The room that the migration takes beyond the database's.
-    pub(super) fn room(&self) -> Option<u64> {
+    /// The space that the migration needs beyond the database's size.
+    pub(super) fn migration_space(&self) -> Option<u64> {
         self.plan.as_ref().map(|plan| plan.estimate.space_bytes)
     }
 }
 
 impl Traits {
-    /// A column of `pg_database` that is a text.
+    /// A text column of `pg_database`.
     fn text(&self, column: &str) -> Option<&str> {
         self.row.get(column).and_then(Value::as_str)
     }
 
-    /// How many connections it takes; none if any.
+    /// Its connection limit; none if unlimited.
     pub(super) fn connection_limit(&self) -> Option<i64> {
         self.row.get("datconnlimit").and_then(Value::as_i64).filter(|limit| *limit >= 0)
     }
 
-    /// The tablespace, unless it is the usual one.
+    /// The tablespace, unless it is the default.
     pub(super) fn tablespace(&self) -> Option<(&str, bool)> {
         (self.tablespace != "pg_default").then_some((self.tablespace.as_str(), self.tablespace_fits))
     }
@@ -98,11 +98,11 @@ impl Traits {
     }
 }
 
-/// Looks at it, on connections that are closed again.
+/// Inspects it, on connections that are closed afterwards.
 ///
 /// # Errors
-/// What the real run would be refused for, so that no copy is made in vain; also a role that may make no databases.
-pub(super) async fn look(
+/// Fails as the real run would, before copying; also if the role may not create databases.
+pub(super) async fn inspect(
     context: &Context,
     target: &Target,
     admin: &Admin,
@@ -122,7 +122,7 @@ pub(super) async fn look(
             format!("role {} may not create databases, so there is nothing to rehearse on", traits.me),
         )
         .remedy(format!(
-            "Let it (ALTER ROLE {} CREATEDB), or rehearse as another role, or restore a backup on another server and \
+            "Grant it (ALTER ROLE {} CREATEDB), or rehearse as another role, or restore a backup on another server and \
              migrate there.",
             super::sql::identifier(&traits.me)
         )));
@@ -136,9 +136,9 @@ pub(super) async fn look(
         if !back.ready {
             return Err(rollback::refused(back, None).into());
         }
-        (First::Rollback, None)
+        (Direction::Rollback, None)
     } else {
-        (First::Migrate, Some(plan))
+        (Direction::Migrate, Some(plan))
     };
     watcher.finish();
     // A template must have no connections.
@@ -159,7 +159,7 @@ pub(super) async fn look(
 }
 
 async fn traits(connection: &mut PgConnection, name: &str) -> Result<Traits, Failure> {
-    // To give a database away one must be able to become its owner, to drop it one must have the owner's rights.
+    // Creating for another owner needs SET ROLE to it; dropping needs the owner's rights.
     Ok(sqlx::query_as(
         "SELECT to_jsonb(d) AS row, o.rolname::text AS owner,
                 pg_has_role(d.datdba, 'USAGE') AND pg_has_role(d.datdba,

@@ -1,4 +1,4 @@
-//! Names and texts in statements that take no parameters.
+//! Quoting for statements without parameters.
 
 /// A name as an identifier.
 pub(super) fn identifier(name: &str) -> String {

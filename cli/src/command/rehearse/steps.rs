@@ -5,20 +5,20 @@ use super::compare::Before;
 use super::copy::Copy;
 use super::programs::Programs;
 use super::source::Source;
-use crate::command::backup;
-use crate::command::migrate::{self, MigrateArgs};
-use crate::command::plan::{self, RunArgs};
-use crate::command::rollback::{self, RollbackArgs};
+use crate::command::{backup, migrate, plan, rollback};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::options::ReasonArgs;
-use crate::page::figures::bytes;
-use crate::report::rehearse::{Failed, First, Method, Rehearsal};
+use crate::operator::operator;
+use crate::page::format::bytes;
+use crate::report::rehearse::{Direction, Failed, Method, Rehearsal};
 use crate::target::Target;
 use phaseline_migrator::MigratorError;
+use phaseline_migrator::migrate::MigrateOptions;
 use phaseline_migrator::progress::Progress;
+use phaseline_migrator::rollback::RollbackOptions;
+use phaseline_migrator::run::Operator;
 use phaseline_migrator::verify::verify;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(super) struct Steps<'a> {
     pub(super) context: &'a Context,
@@ -30,11 +30,11 @@ pub(super) struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    /// All of them. A verification that fails and dumps that differ end them, and stand in the report.
+    /// All steps. A failed verification or different dumps end them; the report has the reason.
     pub(super) async fn go(&self, report: &mut Rehearsal, copying: Instant) -> Result<(), Failure> {
         report.notes.extend(self.copy.open(self.context, self.source).await?);
         let on = self.copy.target();
-        // Whoever looks for copies that were left sees by this connection that this one is in use.
+        // This connection marks the copy as in use for a search of leftovers.
         let _in_use = on.connect("rehearsal").await?;
         if report.method == Method::Dump {
             self.fill(report).await?;
@@ -51,7 +51,7 @@ impl Steps<'_> {
         report.dump_bytes = Some(before.bytes);
         report.step("dump", begun, None);
 
-        let through = self.there_and_back(report).await?;
+        let through = self.both_directions(report).await?;
         report.log_bytes = Some(self.size(LOG).await?);
         if through {
             self.compare(report, before).await?;
@@ -59,16 +59,16 @@ impl Steps<'_> {
         Ok(())
     }
 
-    /// Both ways, each with its verification. Returns whether all passed.
-    async fn there_and_back(&self, report: &mut Rehearsal) -> Result<bool, Failure> {
-        let ways = match report.first {
-            First::Migrate => [First::Migrate, First::Rollback],
-            First::Rollback => [First::Rollback, First::Migrate],
+    /// Both directions, each with its verification. Returns whether all passed.
+    async fn both_directions(&self, report: &mut Rehearsal) -> Result<bool, Failure> {
+        let directions = match report.first {
+            Direction::Migrate => [Direction::Migrate, Direction::Rollback],
+            Direction::Rollback => [Direction::Rollback, Direction::Migrate],
         };
-        for way in ways {
-            match way {
-                First::Migrate => self.migrate(report).await?,
-                First::Rollback => self.roll_back(report).await?,
+        for direction in directions {
+            match direction {
+                Direction::Migrate => self.migrate(report).await?,
+                Direction::Rollback => self.roll_back(report).await?,
             }
             if !self.verify(report).await? {
                 return Ok(false);
@@ -84,24 +84,24 @@ impl Steps<'_> {
         watcher.step(&format!("copying {} by a dump", bytes(self.source.bytes)), None);
         let to = self.copy.target();
         self.programs.copy(self.target.url(), to.url(), self.args.lock_timeout).await?;
-        // A restored database has no statistics, and would be slower for it.
+        // A restored database has no statistics, and would be slower.
         let mut connection = to.connect("rehearse").await?;
         if let Err(error) = sqlx::raw_sql("ANALYZE").execute(&mut connection).await {
             let error = Failure::from(error);
             report
                 .notes
-                .push(format!("the copy has no statistics, so times may be worse: {}", error.message()));
+                .push(format!("the copy has no statistics, so steps may be slower: {}", error.message()));
         }
         watcher.finish();
         report.notes.push(
-            "the copy was restored, so it is less bloated than the database: times may be better".to_owned(),
+            "the copy was restored, so it is less bloated than the database: steps may be faster".to_owned(),
         );
         Ok(())
     }
 
-    /// A restore makes every table of the database with the rights of this role, and so carries out the expressions of their checks, indexes
-    /// and generated columns. A role with the rights of a superuser does that only where all of them belong to superusers or to itself; a
-    /// copy by template carries out none.
+    /// A restore creates every table of the database with the rights of this role, and so runs the expressions of checks, indexes and
+    /// generated columns. A role with a superuser's rights requires that all of them belong to superusers or to itself; a copy by
+    /// template runs none.
     async fn refuse_planted_code(&self) -> Result<(), Failure> {
         let mut connection = self.target.connect("rehearse").await?;
         let others: Vec<String> = sqlx::query_scalar(
@@ -135,8 +135,8 @@ impl Steps<'_> {
         let text =
             format!("a copy by a dump may run code of others with this role's rights: {}", others.join(", "));
         Err(Failure::refused("foreign_code", text).remedy(
-            "Use --method template while nobody is connected, or rehearse as a role that is no superuser (with CREATEDB). If you trust \
-             every role that may create objects in this database: --allow-superuser",
+            "Use --method template without other connections, or rehearse as a role that is not a superuser (with CREATEDB). If all roles \
+             that may create objects in this database are trusted: --allow-superuser",
         ))
     }
 
@@ -153,25 +153,19 @@ impl Steps<'_> {
                 report.digest.clone_from(&plan.digest);
             } else {
                 report.notes.push(
-                    "the copy is not what was planned with a moment before: somebody wrote to the database meanwhile"
+                    "the copy does not have the planned digest: the database was changed meanwhile"
                         .to_owned(),
                 );
             }
         }
         let begun = Instant::now();
-        let args = MigrateArgs {
-            yes: true,
-            run: RunArgs {
-                plan: None,
-                backup: None,
-                lock_timeout: self.args.lock_timeout,
-                repair: self.args.repair,
-                adopt_migrated: false,
-                shared: self.args.shared,
-            },
-            reason: reason(),
+        let options = MigrateOptions {
+            plan: self.args.plan_options(),
+            expected_digest: plan.digest,
+            lock_timeout: self.lock_timeout(),
+            operator: self.operator(),
         };
-        let done = migrate::carry_out(self.context, on, &args, plan.digest).await?;
+        let done = migrate::carry_out(self.context, on, &options).await?;
         report.step("migrate", begun, Some(done.locked_ms));
         report.migrate_locked_ms = Some(done.locked_ms);
         report.migrated_bytes = Some(self.size(DATABASE).await?);
@@ -180,14 +174,12 @@ impl Steps<'_> {
 
     async fn roll_back(&self, report: &mut Rehearsal) -> Result<(), Failure> {
         let begun = Instant::now();
-        let args = RollbackArgs {
-            yes: true,
-            dry_run: false,
+        let options = RollbackOptions {
+            lock_timeout: self.lock_timeout(),
+            operator: self.operator(),
             accept_loss: None,
-            lock_timeout: self.args.lock_timeout,
-            reason: reason(),
         };
-        let done = rollback::carry_out(self.context, self.copy.target(), &args, None).await?;
+        let done = rollback::carry_out(self.context, self.copy.target(), &options).await?;
         report.step("rollback", begun, Some(done.locked_ms));
         report.rollback_locked_ms = Some(done.locked_ms);
         Ok(())
@@ -226,6 +218,15 @@ impl Steps<'_> {
         Ok(())
     }
 
+    fn lock_timeout(&self) -> Duration {
+        Duration::from_secs(self.args.lock_timeout)
+    }
+
+    /// The operator recorded in the copy's log.
+    fn operator(&self) -> Operator {
+        operator(&self.context.global, Some("rehearsal"))
+    }
+
     /// A size of the copy.
     async fn size(&self, sql: &str) -> Result<u64, Failure> {
         let mut connection = self.copy.target().connect("rehearse").await?;
@@ -234,12 +235,7 @@ impl Steps<'_> {
     }
 }
 
-/// Stands in the copy's log.
-fn reason() -> ReasonArgs {
-    ReasonArgs { reason: Some("rehearsal".to_owned()) }
-}
-
-/// The size of all of it.
+/// The size of the database.
 const DATABASE: &str = "SELECT pg_catalog.pg_database_size(current_database())";
 
 /// The size of schema `phaseline`.

@@ -1,13 +1,13 @@
-//! What each boundary between phases re-books, side by side.
+//! The two boundaries between phases compared.
 
 use crate::page::Page;
-use crate::page::figures::{count, money, plural};
+use crate::page::format::{count, money, plural};
 use crate::page::table::{Align, lines};
 use crate::style::DIM;
 use phaseline_domain::legacy::Boundary;
 use phaseline_migrator::plan::{Boundaries, ProjectRebooked, Rebooked};
 
-/// The table of both boundaries in all, then the projects where they re-book most, at most so many.
+/// The totals of both boundaries, then the projects where they re-book most, up to a limit.
 pub(super) fn boundaries(page: &mut Page, found: &Boundaries, limit: usize) {
     page.heading("What each --boundary re-books");
     let row = |boundary: Boundary, by: &Rebooked| {
@@ -35,13 +35,13 @@ pub(super) fn boundaries(page: &mut Page, found: &Boundaries, limit: usize) {
     if found.from_log > 0 {
         let log = plural(found.from_log, "timeline");
         page.line(format_args!(
-            "  The log has {log} already: neither boundary moves their days. It decides {}.",
+            "  The boundary applies to {}; {log} from the log keep their dates.",
             plural(found.decides, "project")
         ));
     }
     if found.without_percentage > 0 {
         let without = plural(found.without_percentage, "assignment");
-        page.line(format_args!("  Without {without} that have no percentage to count person-days with."));
+        page.line(format_args!("  Person-days exclude {without} without percentage."));
     }
     projects(page, found, limit);
 }

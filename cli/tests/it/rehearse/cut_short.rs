@@ -1,4 +1,4 @@
-//! Rehearsals that do not come to their end: the copy goes with them, or is named.
+//! Interrupted rehearsals: the copy is dropped, or reported.
 
 use super::{FORMAT, beside, copies, notes, on_copies};
 use crate::program::{eventually, legacy, on, signal};
@@ -31,15 +31,15 @@ fn a_signal_ends_with_8_and_leaves_no_copy_wherever_it_is() {
         signal(name, run.id());
         let ran = run.end().ends_with(8);
         let said = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(said.contains("the copy was dropped") && said.contains("is as it was"), "{said}");
+        assert!(said.contains("the copy was dropped") && said.contains("is unchanged"), "{said}");
         assert_eq!(copies(&database), "", "{name}");
     }
     assert!(database.dump(&[]) == before);
-    // While the dump waits for a table that somebody holds.
+    // While the dump waits for a locked table.
     let database = legacy();
     let user = Holder::on(&database, "BEGIN; LOCK TABLE public.programs");
     let run = Running::start(&database, &["rehearse"]);
-    eventually("it copies", || !copies(&database).is_empty() && run.has_said("the copy takes"));
+    eventually("it copies", || !copies(&database).is_empty() && run.has_said("the copy needs"));
     signal("TERM", run.id());
     run.end().ends_with(8);
     assert_eq!(copies(&database), "");
@@ -51,13 +51,13 @@ fn a_signal_ends_with_8_and_leaves_no_copy_wherever_it_is() {
 }
 
 #[test]
-fn the_copy_of_a_killed_rehearsal_is_named_later_and_dropped_when_asked() {
+fn the_copy_of_a_killed_rehearsal_is_listed_and_dropped_on_request() {
     let database = legacy();
     on_copies(&database, "PERFORM pg_sleep(600)");
     let run = Running::start(&database, &["rehearse", "--method", "template", "--actor", "ada@desk"]);
     eventually("it sleeps", || copy_sleeps(&database));
     let copy = copies(&database);
-    // While it is under way it is nobody's leftover.
+    // A running rehearsal is not a leftover.
     assert!(!on(&database, &["doctor"]).stdout.contains(&copy));
     let refused = on(&database, &["rehearse", "--drop", &copy]).ends_with(5);
     assert!(refused.stderr.contains("ada@desk"), "{}", refused.stderr);
@@ -69,7 +69,7 @@ fn the_copy_of_a_killed_rehearsal_is_named_later_and_dropped_when_asked() {
     database.psql("DROP INDEX public.on_copies");
     let report = on(&database, &["rehearse", "--json"]).ends_with(0).object(FORMAT);
     assert!(notes(&report).contains(&copy), "{report}");
-    assert_eq!(copies(&database), copy, "not dropped without being asked");
+    assert_eq!(copies(&database), copy, "dropped without request");
     // Nothing else is dropped.
     for other in [database.name(), "postgres", "no_such_database"] {
         let refused = on(&database, &["rehearse", "--drop", other]).ends_with(3);
@@ -80,7 +80,7 @@ fn the_copy_of_a_killed_rehearsal_is_named_later_and_dropped_when_asked() {
 }
 
 #[test]
-fn a_copy_that_cannot_be_dropped_is_named_loudly_with_the_command_to_do_it() {
+fn a_copy_that_cannot_be_dropped_is_reported_with_the_command() {
     let database = legacy();
     on_copies(&database, "PERFORM pg_sleep(600)");
     let run = Running::start(&database, &["rehearse", "--method", "template", "--quiet"]);

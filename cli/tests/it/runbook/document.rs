@@ -1,21 +1,23 @@
-//! A document's commands, and the document with them.
+//! Parses a document into its commands and their outputs.
 
-/// A document in pieces.
+use super::masks::Names;
+
+/// A parsed document.
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) items: Vec<Item>,
 }
 
-/// A piece; `line` is where it begins.
+/// A part of a document; `line` is its first.
 #[derive(Debug)]
 pub(super) enum Item {
-    /// A line that is nothing to run.
+    /// A line without a command.
     Text(String),
     /// `<!-- database: ARGUMENTS -->`
     Database { line: usize, arguments: String },
-    /// `<!-- run: COMMAND -->`; `text` is all of it.
+    /// `<!-- run: COMMAND -->`; `text` is the whole comment.
     Hidden { line: usize, command: String, text: String },
-    /// A command in a `console` block and what it prints.
+    /// A command in a `console` block and its output.
     Command { line: usize, command: String, output: Vec<String> },
 }
 
@@ -63,6 +65,16 @@ impl Document {
         }
         assert!(!console, "a console block does not end");
         Self { items }
+    }
+
+    /// Replaces the document's ids by those of this run, but for hidden commands, whose ids are fixed.
+    pub(super) fn rename_ids(&mut self, names: &Names) {
+        for item in &mut self.items {
+            if let Item::Command { command, output, .. } = item {
+                *command = names.translate(command);
+                output.iter_mut().for_each(|line| *line = names.translate(line));
+            }
+        }
     }
 
     pub(super) fn text(&self) -> String {

@@ -1,8 +1,8 @@
-//! What differs from run to run, and what must not.
+//! Masks the parts of a line that differ between runs, and maps ids.
 
 use std::collections::BTreeMap;
 
-/// A line without what differs.
+/// A masked line.
 #[derive(Debug)]
 pub(super) struct Masked {
     pub(super) text: String,
@@ -10,17 +10,17 @@ pub(super) struct Masked {
     ids: Vec<String>,
 }
 
-/// What the document's ids and hashes are today.
+/// The ids and hashes of this run for those of the document.
 #[derive(Debug, Default)]
 pub(super) struct Names(BTreeMap<String, String>);
 
 impl Names {
-    /// The document's command with today's ids.
-    pub(super) fn of_today(&self, command: &str) -> String {
+    /// The text with the ids of this run.
+    pub(super) fn translate(&self, command: &str) -> String {
         self.0.iter().fold(command.to_owned(), |command, (name, today)| command.replace(name, today))
     }
 
-    /// Fails if these lines are not the document's, or an id is not the one that it was before.
+    /// Fails if the lines differ, or if an id maps to another one than before.
     pub(super) fn compare(&mut self, document: &[String], program: &[String]) -> Result<(), String> {
         let halves = |lines: &[String]| -> (Vec<String>, Vec<String>) {
             let lines: Vec<_> = lines.iter().map(|line| masked(line)).collect();
@@ -50,7 +50,7 @@ impl Names {
 }
 
 /// The line with `<id>` for ids and hashes and `<any>` for times, sizes, versions, ports and process ids. A line with one
-/// of the latter is compared without its spacing, which their lengths move about.
+/// of the latter is compared without its spacing, which depends on their lengths.
 pub(super) fn masked(line: &str) -> Masked {
     let words: Vec<Word<'_>> = line.split_whitespace().map(Word::of).collect();
     let ids: Vec<String> =
@@ -64,7 +64,7 @@ pub(super) fn masked(line: &str) -> Masked {
             0 => (word.core, word),
             reach => ("<any>", &words[index + reach - 1]),
         };
-        // A bracket that was opened in between is closed there.
+        // Drops the closing bracket of one that was opened in between.
         let opened = words[index..index + reach.max(1)].iter().skip(1).any(|word| word.lead == "(");
         let trail = if opened { last.trail.trim_start_matches(')') } else { last.trail };
         shown.push(format!("{}{core}{trail}", word.lead));
@@ -79,7 +79,7 @@ pub(super) fn masked(line: &str) -> Masked {
     Masked { text, ids }
 }
 
-/// How many of these words differ from run to run.
+/// The number of leading words that differ between runs.
 fn differing(words: &[Word<'_>], before: &str) -> usize {
     let word = |index: usize| words.get(index).map_or("", |word| word.core);
     let is_number = word(0).starts_with(|first: char| first.is_ascii_digit());
@@ -88,7 +88,7 @@ fn differing(words: &[Word<'_>], before: &str) -> usize {
     } else if is_number && matches!(word(1), "ms" | "s" | "min" | "B" | "kB" | "MB") {
         2
     } else if is_number && before == "PostgreSQL" {
-        // The vendor may say more: (Debian 15.18-0+deb12u1).
+        // The vendor may add a version: (Debian 15.18-0+deb12u1).
         if words.get(1).is_some_and(|word| word.lead == "(") { 3 } else { 1 }
     } else if word(0).ends_with("/pg_dump") && word(1) == "version" {
         words.len()

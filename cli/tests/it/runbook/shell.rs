@@ -11,34 +11,34 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Longer than any command takes.
+/// Time limit of a command.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Ends a command's output; the status follows.
+/// Marks the end of a command's output; the status follows.
 const END: &str = "-- end of the command:";
 
-/// One shell for all commands of a section: `cd`, variables and `$?` are as a person has them.
+/// One shell for all commands of a section, so that `cd`, variables and `$?` persist.
 pub(super) struct Shell {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<String>,
-    /// What the document calls otherwise.
+    /// Texts of this run and their names in the document.
     renamed: Vec<(String, &'static str)>,
     _folder: TempDir,
     _database: Option<TestDatabase>,
 }
 
-/// What a command printed, and how it ended.
+/// A command's output and status.
 pub(super) struct Ran {
     pub(super) output: Vec<String>,
     pub(super) status: i32,
 }
 
 impl Shell {
-    /// With a database of `phaseline sample ARGUMENTS`; with none if they are `private`.
+    /// Starts with a database of `phaseline sample ARGUMENTS`; without one if they are `private`.
     pub(super) fn start(cluster: &TestCluster, arguments: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // The private server runs as somebody else if we are root.
+        // As root, the private server runs as another user.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         let program = Path::new(env!("CARGO_BIN_EXE_phaseline")).parent().unwrap().display().to_string();
         let path =
@@ -89,9 +89,9 @@ impl Shell {
     }
 
     pub(super) fn run(&mut self, command: &str) -> Ran {
-        // A group needs more than a comment.
+        // A group must not be empty.
         let command = if command.starts_with('#') { "true" } else { command };
-        // What reads from stdin would read the next command.
+        // Without /dev/null, a command could read the next one from stdin.
         writeln!(
             self.stdin,
             "{{ {command}\n}} </dev/null\nstatus=$?\nprintf '\\n%s %s\\n' '{END}' $status\n(exit $status)"
@@ -103,7 +103,7 @@ impl Shell {
             let line = self.lines.recv_timeout(PATIENCE.saturating_sub(begun.elapsed()));
             let line = line.unwrap_or_else(|error| panic!("{error}: {command}\n{}", output.join("\n")));
             if let Some(status) = line.strip_prefix(END) {
-                // The line break before the end, or the one that the output lacks.
+                // The line break before the end mark.
                 output.pop_if(|last| last.is_empty());
                 return Ran { output, status: status.trim().parse().unwrap() };
             }
@@ -114,7 +114,7 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        // With it whatever it runs in the background.
+        // The group includes background processes.
         let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.child.id())]).status();
         let _ = self.child.wait();
     }

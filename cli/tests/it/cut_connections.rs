@@ -28,7 +28,7 @@ fn cut_at_boundaries(way: Way) {
         let ran = Ran::of(child.wait_with_output().unwrap());
         // With the first statement it is still about to connect.
         let (code, named) = match stop.number() {
-            1 => (9, ["cannot connect to database", "what to do"]),
+            1 => (9, ["cannot connect to database", "hint"]),
             _ => (8, ["the connection to the database was lost", "phaseline status"]),
         };
         let ran = ran.ends_with(code);

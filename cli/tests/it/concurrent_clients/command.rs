@@ -1,4 +1,4 @@
-//! What a writer asks for: lists, resizes, new phases and removals, of which some must be refused.
+//! A writer's commands: lists, resizes, new phases and removals, some of them invalid.
 
 use chrono::{Days, NaiveDate};
 use phaseline_tests::chance::Chance;
@@ -32,7 +32,7 @@ pub(crate) struct Command {
 /// More phases than these are not made.
 const MANY: usize = 7;
 
-/// Commands by how often they are asked for.
+/// Commands by frequency.
 const KINDS: [(u64, Kind); 6] = [
     (22, Kind::List),
     (16, Kind::WrongList),

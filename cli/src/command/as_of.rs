@@ -1,4 +1,4 @@
-//! `--as-of` and `--at`: which moment of the log is meant.
+//! `--as-of` and `--at`: select a moment of the log.
 
 use crate::failure::Failure;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
@@ -6,18 +6,18 @@ use clap::Args;
 use phaseline_store::{read, schema};
 use sqlx::PgConnection;
 
-/// The moment to look at; now, if none is given.
+/// The selected moment; default: now.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct MomentArgs {
-    /// As it was at this time: 2026-01-31T12:00:00Z, 2026-01-31T12:00 (UTC), or 2026-01-31 (the end of that day, UTC)
+pub(crate) struct AsOfArgs {
+    /// The state at this time: 2026-01-31T12:00:00Z, 2026-01-31T12:00 (UTC), or 2026-01-31 (the end of that day, UTC)
     #[arg(long, value_name = "TIME", value_parser = time)]
     as_of: Option<DateTime<Utc>>,
-    /// As it was after the event at this position of the log
+    /// The state after the event at this position of the log
     #[arg(long, value_name = "POSITION", conflicts_with = "as_of", value_parser = clap::value_parser!(i64).range(1..))]
     at: Option<i64>,
 }
 
-/// Reads a time. A whole day means its end: what was done on that day belongs to it.
+/// Parses a time. A date means the end of that day, so that its changes are included.
 fn time(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(time.to_utc());
@@ -33,8 +33,8 @@ fn time(text: &str) -> Result<DateTime<Utc>, String> {
     })
 }
 
-impl MomentArgs {
-    /// The last position to look at; none for now.
+impl AsOfArgs {
+    /// The last position to read; none for now.
     pub(super) async fn position(&self, connection: &mut PgConnection) -> Result<Option<i64>, Failure> {
         if let Some(time) = self.as_of {
             return Ok(Some(read::position_at(connection, time).await?));
@@ -49,7 +49,7 @@ impl MomentArgs {
         Ok(self.at)
     }
 
-    /// The moment in words, to follow a heading; empty for now.
+    /// The moment as text after a heading; empty for now.
     pub(super) fn words(&self) -> String {
         match (self.as_of, self.at) {
             (Some(time), _) => format!(", as of {}", time.format("%Y-%m-%d %H:%M:%S UTC")),

@@ -1,4 +1,4 @@
-//! `--boundary`: what the page says of both, which one is carried out, and that the flag is handed on.
+//! `--boundary`: the page's comparison, the boundary carried out, and the flag in suggested commands.
 
 use crate::program::{legacy, on};
 
@@ -10,7 +10,7 @@ fn line(page: &str, boundary: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_page_says_what_both_re_book_and_which_was_chosen() {
+fn the_page_shows_both_boundaries_and_the_chosen_one() {
     let database = legacy();
     let (midpoint, fit) = (on(&database, &["plan"]), on(&database, &["plan", "--boundary", "fit"]));
     let object = on(&database, &["plan", "--json"]).ends_with(0).object("phaseline.plan/1");
@@ -48,7 +48,7 @@ fn at_most_ten_projects_are_named() {
 }
 
 #[test]
-fn the_command_that_comes_next_carries_the_flag_and_does_what_was_planned() {
+fn the_suggested_command_has_the_flag_and_carries_out_the_plan() {
     let database = legacy();
     let page = on(&database, &["plan", "--boundary", "fit"]).ends_with(0).stdout;
     let next = page.lines().find_map(|line| line.trim_start().strip_prefix("next")).unwrap().trim();
@@ -75,7 +75,7 @@ fn a_rehearsal_hands_it_on() {
 }
 
 #[test]
-fn a_takeover_takes_no_boundary_since_its_phases_have_their_days() {
+fn a_takeover_accepts_no_boundary() {
     let database = legacy();
     for command in ["plan", "migrate"] {
         let ran = on(&database, &[command, "--adopt-migrated", "--boundary", "fit"]).ends_with(2);

@@ -1,4 +1,4 @@
-//! Gives one command to one timeline and tells what came of it.
+//! Executes one command on one timeline and prints the result.
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -13,12 +13,12 @@ use phaseline_projections::{FoldedTimeline, HistoryEntry, PhaseRow, ProjectPhase
 use phaseline_store::{TimelineStore, stream};
 use serde::Serialize;
 
-/// What a command led to.
+/// The result of a command.
 #[derive(Serialize)]
 struct Commanded {
     format: &'static str,
     project_id: ProjectId,
-    /// Whether anything changed; a command that asks for what is there already changes nothing.
+    /// Whether anything changed; a command for the current state changes nothing.
     changed: bool,
     version: i64,
     position: i64,
@@ -26,7 +26,7 @@ struct Commanded {
     phases: Vec<PhaseRow>,
 }
 
-/// Executes the command and answers with its events and the timeline as it is now.
+/// Executes the command and prints its events and the resulting timeline.
 pub(super) async fn execute(
     context: &Context,
     target: &Target,
@@ -37,7 +37,7 @@ pub(super) async fn execute(
     let pool = target.pool().await?;
     let store = TimelineStore::new(pool.clone(), ProjectPhases);
     let committed = store.execute(project, command, metadata(&context.global, reason)).await?;
-    // Told from the log, so that it reads as `history` will tell it.
+    // Read from the log, so that the text equals that of `history`.
     let mut connection = pool.acquire().await?;
     let recorded = stream::history(&mut connection, project, Some(committed.position)).await?;
     drop(connection);
@@ -46,7 +46,7 @@ pub(super) async fn execute(
     let events = events.split_off(events.len().saturating_sub(committed.events.len()));
     let mut folded = FoldedTimeline::of(&recorded);
     if events.is_empty() {
-        // A project that would have been adopted, had the command changed anything: its rows are what they are.
+        // Without a change the project is not adopted: show its rows as they are.
         for event in &committed.adoption {
             folded.apply(event, NaiveDateTime::default());
         }
@@ -65,7 +65,7 @@ pub(super) async fn execute(
         if commanded.changed {
             page::history::entries(&mut page, &commanded.events);
         } else {
-            page.line("  Nothing to do: it is so already.");
+            page.line("  Nothing to change: the timeline has these values already.");
         }
         page.gap();
         page::timeline::phases(&mut page, &committed.after.timeline);

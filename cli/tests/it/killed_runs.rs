@@ -8,7 +8,7 @@ use phaseline_tests::aftermath::{Ground, Way, is_thorough};
 use phaseline_tests::wire::{Boundary, Stop, Wire};
 use std::time::Instant;
 
-/// Before every statement, and after those that end a transaction: "done, and the client never heard of it".
+/// Before every statement, and after those that end a transaction: committed, but not acknowledged.
 fn stops(boundaries: &[Boundary]) -> Vec<Stop> {
     let before = boundaries.iter().filter(|at| is_thorough() || !at.is_preparation());
     let after = boundaries.iter().filter(|at| at.ends_transaction());

@@ -1,5 +1,5 @@
 //! Many clients at once, on two servers over one database, one of which is killed and comes back. Clients that got no answer
-//! ask again with the same key, at the other server. In the end everything that somebody was told is done is in the log, once,
+//! ask again with the same key, at the other server. In the end every acknowledged command is in the log, once,
 //! and nothing else is.
 
 mod audit;
@@ -14,7 +14,7 @@ use phaseline_embedded::testing::TestDatabase;
 use phaseline_tests::http::Client;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
-use writer::{Told, Writer};
+use writer::{Response, Writer};
 
 /// How many ask at a time.
 const WRITERS: u64 = 8;
@@ -55,21 +55,21 @@ fn stop(served: Served) {
     assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
 }
 
-/// Asks once more for what was refused after an answer had been lost: the first request may have been under way then. Now
+/// Repeats commands that were refused after a lost response: the first request may have been in progress then. Now
 /// nothing is, so what comes is the end of it.
-async fn settle(writers: &mut [Writer], told: &mut [Vec<Told>]) {
-    for (writer, told) in writers.iter_mut().zip(told) {
-        for doubtful in told.iter_mut().filter(|told| told.is_doubtful()) {
-            *doubtful = writer.tell(doubtful.command.clone(), false).await.settled();
+async fn settle(writers: &mut [Writer], responses: &mut [Vec<Response>]) {
+    for (writer, responses) in writers.iter_mut().zip(responses) {
+        for doubtful in responses.iter_mut().filter(|response| response.is_doubtful()) {
+            *doubtful = writer.execute(doubtful.command.clone(), false).await.settled();
         }
     }
 }
 
-/// Asks once more for some of what was done: the answer is the first one again.
-async fn repeat(writers: &mut [Writer], told: &[Vec<Told>]) {
-    for (writer, told) in writers.iter_mut().zip(told) {
-        for done in told.iter().filter(|told| told.is_done()).step_by(23) {
-            let again = writer.tell(done.command.clone(), false).await;
+/// Repeats some committed commands: the response is the first one again.
+async fn repeat(writers: &mut [Writer], responses: &[Vec<Response>]) {
+    for (writer, responses) in writers.iter_mut().zip(responses) {
+        for done in responses.iter().filter(|response| response.is_done()).step_by(23) {
+            let again = writer.execute(done.command.clone(), false).await;
             assert_eq!((again.status, again.place), (done.status, done.place), "{:?}", done.command);
             assert!(again.is_replayed, "{:?}", done.command);
         }
@@ -77,7 +77,7 @@ async fn repeat(writers: &mut [Writer], told: &[Vec<Told>]) {
 }
 
 #[test]
-fn a_crowd_on_two_servers_one_of_them_killed_loses_nothing_and_does_nothing_twice() {
+fn two_services_one_killed_lose_and_repeat_no_command() {
     let database = migrated();
     let mut audit = Audit::begin(&database, PROJECTS);
     let servers = Servers::default();
@@ -106,9 +106,9 @@ fn a_crowd_on_two_servers_one_of_them_killed_loses_nothing_and_does_nothing_twic
     let first = serve(&database);
     servers.put(0, Some(&first));
 
-    let (mut writers, mut told): (Vec<Writer>, Vec<Vec<Told>>) =
+    let (mut writers, mut responses): (Vec<Writer>, Vec<Vec<Response>>) =
         writers.into_iter().map(|writer| runtime.block_on(writer).unwrap()).unzip();
-    // What clients gave up may still be under way: in a server until that is stopped, in the database until nobody is there.
+    // Abandoned requests may still run: in a service until it stops, in the database until its sessions end.
     stop(first);
     stop(second);
     eventually("nothing is under way", || {
@@ -118,15 +118,15 @@ fn a_crowd_on_two_servers_one_of_them_killed_loses_nothing_and_does_nothing_twic
     let third = serve(&database);
     servers.put(0, Some(&third));
     servers.put(1, Some(&third));
-    runtime.block_on(settle(&mut writers, &mut told));
+    runtime.block_on(settle(&mut writers, &mut responses));
     audit.note_position();
-    runtime.block_on(repeat(&mut writers, &told));
+    runtime.block_on(repeat(&mut writers, &responses));
     stop(third);
 
-    let told: Vec<Told> = told.into_iter().flatten().collect();
-    eprintln!("{}", writer::summary(&writers, &told));
-    writer::assert_plenty(&writers, &told);
-    runtime.block_on(audit.everything_is_there_once(&told));
+    let responses: Vec<Response> = responses.into_iter().flatten().collect();
+    eprintln!("{}", writer::summary(&writers, &responses));
+    writer::assert_plenty(&writers, &responses);
+    runtime.block_on(audit.everything_is_there_once(&responses));
     audit.timelines_cover_their_projects();
     assert!(on(&database, &["drift"]).ends_with(0).stdout.contains("NO DRIFT"));
     on(&database, &["verify"]).ends_with(0);

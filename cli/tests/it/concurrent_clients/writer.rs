@@ -1,4 +1,4 @@
-//! One client of many: it looks, asks for a change, and asks again until it is answered.
+//! One client: it reads, sends a command, and repeats it until it gets a response.
 
 use super::Servers;
 use super::command::{Command, Project};
@@ -16,22 +16,22 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What may be answered at all.
 const STATUSES: [u16; 7] = [200, 201, 404, 409, 412, 422, 503];
 
-/// What a command was told in the end.
+/// The final response to a command.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct Response {
     pub(crate) command: Command,
     pub(crate) subject: String,
     pub(crate) status: u16,
     /// Version and position, as the headers have them.
     pub(crate) place: Option<(i64, i64)>,
     pub(crate) is_replayed: bool,
-    /// How often it was asked without being told, this time.
+    /// Number of requests without response, this time.
     lost: u64,
-    /// Whether it was refused after an answer had been lost, and asked once more at the end.
+    /// Whether it was refused after a lost response, and repeated at the end.
     is_settled: bool,
 }
 
-impl Told {
+impl Response {
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.status, 200 | 201)
     }
@@ -79,22 +79,22 @@ impl Writer {
     }
 
     /// Asks for one change after the other. None is left unanswered.
-    pub(crate) async fn work(mut self, until: Instant) -> (Self, Vec<Told>) {
+    pub(crate) async fn work(mut self, until: Instant) -> (Self, Vec<Response>) {
         let mut told = Vec::new();
         while Instant::now() < until {
             let project = self.chance.one_of(&self.projects).unwrap();
-            let (phases, version) = self.look(&project).await;
+            let (phases, version) = self.read_phases(&project).await;
             self.commands += 1;
             let key = format!("{}-{}", self.subject, self.commands);
             let command = project.command(&mut self.chance, key, &phases, version);
-            told.push(self.tell(command, true).await);
+            told.push(self.execute(command, true).await);
             tokio::time::sleep(Duration::from_millis(self.chance.below(20))).await;
         }
         (self, told)
     }
 
-    /// A project's phases, which cover it, at a version that is no older than one that this client was told.
-    async fn look(&mut self, project: &Project) -> (Vec<Value>, i64) {
+    /// A project's phases, which cover it, at a version that is not older than the last one that this client saw.
+    async fn read_phases(&mut self, project: &Project) -> (Vec<Value>, i64) {
         let path = format!("/api/v1/projects/{}/phases", project.id);
         let mut place = self.chance.below(2) as usize;
         loop {
@@ -112,7 +112,7 @@ impl Writer {
     }
 
     /// Asks for a change until there is an answer. One in a hurry does not always wait for it, or asks both servers at once.
-    pub(crate) async fn tell(&mut self, command: Command, is_hasty: bool) -> Told {
+    pub(crate) async fn execute(&mut self, command: Command, is_hasty: bool) -> Response {
         let mut lost = 0;
         let mut place = self.chance.below(2) as usize;
         loop {
@@ -134,7 +134,7 @@ impl Writer {
                 place = self.elsewhere(place).await;
                 continue;
             };
-            let told = Told {
+            let told = Response {
                 subject: self.subject.clone(),
                 status: answer.status,
                 place: placed(&answer),
@@ -175,7 +175,7 @@ impl Writer {
         })
     }
 
-    fn check(&mut self, told: &Told, answer: &Answer) {
+    fn check(&mut self, told: &Response, answer: &Answer) {
         let (version, _) = told.place.unwrap_or_else(|| panic!("no version and position: {answer:?}"));
         let body = answer.json();
         let phases = body.as_array().or_else(|| body["phases"].as_array());
@@ -189,7 +189,7 @@ impl Writer {
     #[track_caller]
     fn reaches(&mut self, project: Uuid, version: i64) {
         let known = self.reached.entry(project).or_default();
-        assert!(version >= *known, "version {version} was told after {known}");
+        assert!(version >= *known, "version {version} was returned after {known}");
         *known = version;
     }
 
@@ -257,35 +257,36 @@ fn placed(answer: &Answer) -> Option<(i64, i64)> {
 }
 
 /// What happened, in a line.
-pub(crate) fn summary(writers: &[Writer], told: &[Told]) -> String {
+pub(crate) fn summary(writers: &[Writer], told: &[Response]) -> String {
     let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
     for (status, count) in writers.iter().flat_map(|writer| writer.statuses.lock().unwrap().clone()) {
         *statuses.entry(status).or_default() += count;
     }
-    let count = |is: fn(&Told) -> bool| told.iter().filter(|told| is(told)).count();
+    let count = |is: fn(&Response) -> bool| told.iter().filter(|told| is(told)).count();
     format!(
-        "{} commands, {} done ({} of them told again), {} lost an answer; {} of these were refused then and asked once more at the \
+        "{} commands, {} done ({} of them replayed), {} lost a response; {} of these were refused then and repeated at the \
          end, {} of which turned out to be done; statuses {statuses:?}",
         told.len(),
-        count(Told::is_done),
+        count(Response::is_done),
         count(|told| told.is_done() && told.is_replayed),
-        count(Told::has_lost_an_answer),
+        count(Response::has_lost_an_answer),
         count(|told| told.is_settled),
         count(|told| told.is_settled && told.is_replayed),
     )
 }
 
 /// Fails unless there was plenty of what the test is about.
-pub(crate) fn assert_plenty(writers: &[Writer], told: &[Told]) {
-    let share =
-        |is: fn(&Told) -> bool| told.iter().filter(|told| is(told)).count() as f64 / told.len().max(1) as f64;
+pub(crate) fn assert_plenty(writers: &[Writer], told: &[Response]) {
+    let share = |is: fn(&Response) -> bool| {
+        told.iter().filter(|told| is(told)).count() as f64 / told.len().max(1) as f64
+    };
     let shares = [
-        ("done", share(Told::is_done), 0.3),
+        ("done", share(Response::is_done), 0.3),
         ("refused by a rule", share(|told| told.status == 422), 0.1),
         ("refused for its version", share(|told| told.status == 412), 0.02),
         ("of what is not there", share(|told| told.status == 404), 0.005),
-        ("without an answer at first", share(Told::has_lost_an_answer), 0.02),
-        ("told again", share(|told| told.is_done() && told.is_replayed), 0.001),
+        ("without an answer at first", share(Response::has_lost_an_answer), 0.02),
+        ("replayed", share(|told| told.is_done() && told.is_replayed), 0.001),
     ];
     for (what, share, least) in shares {
         assert!(share >= least, "{what}: {share:.4} of all; {}", summary(writers, told));

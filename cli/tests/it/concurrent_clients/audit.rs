@@ -1,7 +1,7 @@
-//! What stands in the log and in the tables in the end, compared with what clients were told.
+//! Compares the final log and tables with the responses of the clients.
 
 use super::command::Project;
-use super::writer::Told;
+use super::writer::Response;
 use phaseline_embedded::testing::TestDatabase;
 use serde_json::{Value, json};
 use sqlx::{Connection, FromRow, PgConnection};
@@ -17,7 +17,7 @@ pub(crate) struct Audit<'a> {
     ended_at: i64,
 }
 
-/// An event as it stands in the log.
+/// An event of the log.
 #[derive(Debug, FromRow)]
 struct Event {
     position: i64,
@@ -77,9 +77,9 @@ impl<'a> Audit<'a> {
         self.ended_at = self.position();
     }
 
-    /// Each command that was told to be done has one key, and its events stand in the log once and together; there is no other
+    /// Each acknowledged command has one key, and the log has its events once and together; there is no other
     /// key, and no other event.
-    pub(crate) async fn everything_is_there_once(&self, told: &[Told]) {
+    pub(crate) async fn everything_is_there_once(&self, told: &[Response]) {
         assert_eq!(self.position(), self.ended_at, "requests that were asked again wrote something");
         let mut connection = PgConnection::connect(self.database.url()).await.unwrap();
         let keys: Vec<Key> =
@@ -98,7 +98,7 @@ impl<'a> Audit<'a> {
         let distinct: HashSet<Uuid> = events.iter().map(|event| event.event_id).collect();
         assert_eq!(distinct.len(), events.len(), "ids of events");
 
-        let done: Vec<&Told> = told.iter().filter(|told| told.is_done()).collect();
+        let done: Vec<&Response> = told.iter().filter(|told| told.is_done()).collect();
         assert_eq!(keys.len(), done.len(), "keys, and commands that were done");
         let keys: HashMap<(&str, &str), &Key> =
             keys.iter().map(|key| ((key.scope.as_str(), key.key.as_str()), key)).collect();
@@ -127,7 +127,7 @@ impl<'a> Audit<'a> {
             .iter()
             .filter(|event| event.position > self.began_at && !claimed.contains(&event.position))
             .collect();
-        assert!(unclaimed.is_empty(), "of no command that was told to be done: {unclaimed:#?}");
+        assert!(unclaimed.is_empty(), "of no acknowledged command: {unclaimed:#?}");
         assert!(claimed.iter().all(|position| *position > self.began_at));
     }
 

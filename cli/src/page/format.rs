@@ -1,4 +1,4 @@
-//! Figures as people read them.
+//! Formats numbers, sizes, durations and timestamps for people.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -37,7 +37,7 @@ pub(crate) fn bytes(number: u64) -> String {
     format!("{amount:.1} TB")
 }
 
-/// A span of time: `300 ms`, `1.2 s`, `2 min 05 s`, `1 h 02 min`.
+/// A duration: `300 ms`, `1.2 s`, `2 min 05 s`, `1 h 02 min`.
 pub(crate) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -48,12 +48,12 @@ pub(crate) fn span(duration: Duration) -> String {
     }
 }
 
-/// A span given in milliseconds.
+/// A duration in milliseconds.
 pub(crate) fn millis(milliseconds: u64) -> String {
     span(Duration::from_millis(milliseconds))
 }
 
-/// A moment, to the second.
+/// A timestamp, to the second.
 pub(crate) fn moment(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
