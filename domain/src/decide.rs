@@ -44,9 +44,9 @@ pub fn decide(timeline: &Timeline, command: &TimelineCommand) -> Result<Vec<Time
             describe(timeline, *phase_id, description.as_deref())
         }
         TimelineCommand::BudgetPhase { phase_id, capital_budget, expense_budget, total_budget } => {
-            let asked =
+            let requested =
                 DraftBudget { capital: *capital_budget, expense: *expense_budget, total: *total_budget };
-            budget(timeline, *phase_id, asked)
+            budget(timeline, *phase_id, requested)
         }
         TimelineCommand::ChangePhase { phase_id, changes, neighbours } => {
             change(timeline, *phase_id, changes, *neighbours)
@@ -110,11 +110,11 @@ fn reschedule(timeline: &Timeline, start: NaiveDate, end: NaiveDate) -> Result<V
 
 fn create(
     timeline: &Timeline,
-    asked: &PhaseDraft,
+    requested: &PhaseDraft,
     neighbours: Neighbours,
 ) -> Result<Vec<TimelineEvent>, Refusal> {
-    let invisible = phase::name_is_visible(Some(asked.id), &asked.name);
-    match days::create(timeline, asked, neighbours) {
+    let invisible = phase::name_is_visible(Some(requested.id), &requested.name);
+    match days::create(timeline, requested, neighbours) {
         Ok(events) => Refusal::unless_empty(invisible).map(|()| events),
         Err(refusal) if refusal.breaks(Rule::TimelineOpen) => Err(refusal),
         Err(refusal) => {
@@ -125,31 +125,32 @@ fn create(
 }
 
 /// The one phase's name. One that cannot be seen is refused, unless the phase has it already, from the planner's times.
-fn rename(timeline: &Timeline, phase_id: PhaseId, asked: &str) -> Result<Vec<TimelineEvent>, Refusal> {
+fn rename(timeline: &Timeline, phase_id: PhaseId, requested: &str) -> Result<Vec<TimelineEvent>, Refusal> {
     request::is_open(timeline)?;
     let phase = request::has_phase(timeline, phase_id)?;
-    let invisible = phase::name_is_visible(Some(phase_id), asked).filter(|_| phase.name.as_str() != asked);
-    Refusal::unless_empty(phase::of_name(Some(phase_id), asked).into_iter().chain(invisible))?;
-    renamed(phase, asked)
+    let invisible =
+        phase::name_is_visible(Some(phase_id), requested).filter(|_| phase.name.as_str() != requested);
+    Refusal::unless_empty(phase::of_name(Some(phase_id), requested).into_iter().chain(invisible))?;
+    renamed(phase, requested)
 }
 
 /// The name of a phase whose draft in a list has been found good.
-fn renamed(phase: &Phase, asked: &str) -> Result<Vec<TimelineEvent>, Refusal> {
-    let (phase_id, name) = (phase.id, name(phase.id, asked)?);
+fn renamed(phase: &Phase, requested: &str) -> Result<Vec<TimelineEvent>, Refusal> {
+    let (phase_id, name) = (phase.id, name(phase.id, requested)?);
     Ok(if phase.name == name { Vec::new() } else { vec![PhaseRenamed { phase_id, name }.into()] })
 }
 
 fn describe(
     timeline: &Timeline,
     phase_id: PhaseId,
-    asked: Option<&str>,
+    requested: Option<&str>,
 ) -> Result<Vec<TimelineEvent>, Refusal> {
     request::is_open(timeline)?;
     let phase = request::has_phase(timeline, phase_id)?;
-    if let Some(text) = asked {
+    if let Some(text) = requested {
         Refusal::unless_empty(phase::of_description(Some(phase_id), text))?;
     }
-    let description = description(phase_id, asked)?;
+    let description = description(phase_id, requested)?;
     Ok(if phase.description == description {
         Vec::new()
     } else {
@@ -157,11 +158,15 @@ fn describe(
     })
 }
 
-fn budget(timeline: &Timeline, phase_id: PhaseId, asked: DraftBudget) -> Result<Vec<TimelineEvent>, Refusal> {
+fn budget(
+    timeline: &Timeline,
+    phase_id: PhaseId,
+    requested: DraftBudget,
+) -> Result<Vec<TimelineEvent>, Refusal> {
     request::is_open(timeline)?;
     let phase = request::has_phase(timeline, phase_id)?;
-    Refusal::unless_empty(phase::of_budget(Some(phase_id), asked))?;
-    let budget = money(phase_id, asked.capital, asked.expense)?;
+    Refusal::unless_empty(phase::of_budget(Some(phase_id), requested))?;
+    let budget = money(phase_id, requested.capital, requested.expense)?;
     Ok(if phase.budget == budget { Vec::new() } else { vec![PhaseBudgeted { phase_id, budget }.into()] })
 }
 
@@ -183,20 +188,20 @@ fn change(
     let range =
         (changes.start_date.unwrap_or(phase.range.start()), changes.end_date.unwrap_or(phase.range.end()));
     take(days::resize(timeline, phase_id, range, neighbours));
-    if let Some(asked) = &changes.name {
-        take(rename(timeline, phase_id, asked));
+    if let Some(requested) = &changes.name {
+        take(rename(timeline, phase_id, requested));
     }
-    if let Some(asked) = &changes.description {
-        take(describe(timeline, phase_id, asked.as_deref()));
+    if let Some(requested) = &changes.description {
+        take(describe(timeline, phase_id, requested.as_deref()));
     }
     if changes.capital_budget.is_some() || changes.expense_budget.is_some() || changes.total_budget.is_some()
     {
-        let asked = DraftBudget {
+        let requested = DraftBudget {
             capital: changes.capital_budget.unwrap_or(phase.budget.capital().amount()),
             expense: changes.expense_budget.unwrap_or(phase.budget.expense().amount()),
             total: changes.total_budget,
         };
-        take(budget(timeline, phase_id, asked));
+        take(budget(timeline, phase_id, requested));
     }
     Refusal::unless_empty(broken)?;
     Ok(events)

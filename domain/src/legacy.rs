@@ -3,12 +3,12 @@
 //! The legacy planner knew two kinds of phase and gave them no dates. The rules here are those of the planner's own
 //! migration `92023c163a26` where that is right, extended to the cases in which it fails.
 
-mod again;
 mod fit;
+mod remigrate;
 
 pub use crate::legacy_type::{LegacyPhaseType, UnknownPhaseType};
-pub use again::{DoesNotFit, again, supply};
 pub use fit::{Boundary, fit};
+pub use remigrate::{DoesNotFit, remigrate, supply};
 
 use crate::event::{LegacyPhaseAdopted, TimelineOpened};
 use crate::{Budget, DateRange, InvalidValue, PhaseId, PhaseName, ProjectId, TimelineEvent};

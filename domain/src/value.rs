@@ -11,9 +11,9 @@ pub enum InvalidValue {
     /// The start lies after the end.
     #[error("start date {start} is after end date {end}")]
     DatesReversed {
-        /// The first day asked for.
+        /// The requested first day.
         start: NaiveDate,
-        /// The last day asked for.
+        /// The requested last day.
         end: NaiveDate,
     },
     /// A date before year 1 or after year 9999, which ISO text and the planner's own client cannot carry.

@@ -122,7 +122,7 @@ impl<'a> LiveTable<'a> {
                 list(&phases.collect::<Vec<_>>())
             )
         });
-        let asked = |project: ProjectId| only.is_none_or(|only| only.contains(&project));
+        let requested = |project: ProjectId| only.is_none_or(|only| only.contains(&project));
         let mut folded: HashMap<PhaseId, (FoldedRow<'a>, Seen)> =
             log.timelines.values().flat_map(FoldedRow::of).map(|row| (row.id(), (row, Seen::No))).collect();
         let mut others = Vec::new();
@@ -136,7 +136,9 @@ impl<'a> LiveTable<'a> {
             };
             let stands_under = row.nullable_uuid(PROJECT_ID)?.unwrap_or_default();
             let known = folded.get_mut(&id.into());
-            if !asked(stands_under.into()) && !known.as_ref().is_some_and(|(row, _)| asked(row.project_id)) {
+            if !requested(stands_under.into())
+                && !known.as_ref().is_some_and(|(row, _)| requested(row.project_id))
+            {
                 return Ok(());
             }
             match known {
@@ -177,7 +179,7 @@ impl<'a> LiveTable<'a> {
 /// that are `gone` can have no rows: there the log must change.
 fn differences(
     log: &FoldedLog,
-    asked: impl Fn(&ProjectId) -> bool,
+    requested: impl Fn(&ProjectId) -> bool,
     gone: impl Fn(&ProjectId) -> bool,
     table: LiveTable<'_>,
 ) -> Vec<Drift> {
@@ -198,7 +200,7 @@ fn differences(
                     row: Some(live),
                 })),
             },
-            None if asked(&row.project_id) => drift.push(Drift {
+            None if requested(&row.project_id) => drift.push(Drift {
                 project_id: row.project_id,
                 phase_id: row.id(),
                 kind: DriftKind::Missing,
@@ -209,7 +211,8 @@ fn differences(
     }
     // A row of a timeline in quarantine may be under any project; it is not known yet whether it is right.
     let held = log.quarantined_phases();
-    let strays = live.into_values().flatten().filter(|row| asked(&row.project_id) && !held.contains(&row.id));
+    let strays =
+        live.into_values().flatten().filter(|row| requested(&row.project_id) && !held.contains(&row.id));
     drift.extend(strays.map(|row| {
         let known = log.knows(row.project_id);
         Drift {

@@ -83,7 +83,7 @@ fn change(field: &'static str, before: Option<String>, after: Option<String>) ->
     FieldChange { field, before, after }
 }
 
-/// A timeline's history, oldest first; of one phase only if asked. `skipped` are the marks on its events.
+/// A timeline's history, oldest first; of one phase only if requested. `skipped` are the marks on its events.
 pub fn entries(
     history: &[RecordedTimeline],
     skipped: &[SkippedEvent],
@@ -102,7 +102,7 @@ pub struct EventDescriber {
 }
 
 impl EventDescriber {
-    /// For a history from its beginning; of one phase only if asked. `skipped` are the marks on its events.
+    /// For a history from its beginning; of one phase only if requested. `skipped` are the marks on its events.
     pub fn new(of_phase: Option<PhaseId>, skipped: &[SkippedEvent]) -> Self {
         let skipped = skipped.iter().map(|mark| (mark.position, mark.clone())).collect();
         Self { folded: FoldedTimeline::default(), of_phase, skipped }
@@ -119,7 +119,7 @@ impl EventDescriber {
     /// it is always described.
     pub fn describe(&mut self, recorded: &RecordedTimeline) -> Option<HistoryEntry> {
         match &recorded.content {
-            Content::Event(event) => self.tell_event(&recorded.recorded, event),
+            Content::Event(event) => self.describe_readable(&recorded.recorded, event),
             Content::Unreadable(event) => {
                 let words = format!("cannot be read, so the timeline is in quarantine: {}", event.fault);
                 let unreadable = Some(event.fault.clone());
@@ -141,21 +141,21 @@ impl EventDescriber {
         }
     }
 
-    fn tell_event(&mut self, recorded: &RecordedEvent, event: &TimelineEvent) -> Option<HistoryEntry> {
+    fn describe_readable(&mut self, recorded: &RecordedEvent, event: &TimelineEvent) -> Option<HistoryEntry> {
         let phase_id = event.phase_id();
-        let told = self.of_phase.is_none() || self.of_phase == phase_id;
+        let concerned = self.of_phase.is_none() || self.of_phase == phase_id;
         // What the event does not change needs no copy: timelines can be long.
-        let phase = phase_id.filter(|_| told).and_then(|id| self.folded.timeline.phase(id)).cloned();
+        let phase = phase_id.filter(|_| concerned).and_then(|id| self.folded.timeline.phase(id)).cloned();
         let before = Before { range: self.folded.timeline.range(), phase };
         self.folded.apply(event, recorded.recorded_at.naive_utc());
-        if !told {
+        if !concerned {
             return None;
         }
         let folded = &self.folded;
         let name = |phase: &Phase| phase.name.as_str().to_owned();
         let named = before.phase.as_ref().map(name);
         let phase_name = named.or_else(|| phase_id.and_then(|id| folded.timeline.phase(id)).map(name));
-        let (words, changes) = tell(event, &before, folded);
+        let (words, changes) = describe_event(event, &before, folded);
         Some(HistoryEntry { phase_id, phase_name, changes, ..untold(recorded, words) })
     }
 }
@@ -185,7 +185,11 @@ struct Before {
     phase: Option<Phase>,
 }
 
-fn tell(event: &TimelineEvent, before: &Before, after: &FoldedTimeline) -> (String, Vec<FieldChange>) {
+fn describe_event(
+    event: &TimelineEvent,
+    before: &Before,
+    after: &FoldedTimeline,
+) -> (String, Vec<FieldChange>) {
     let phase = before.phase.as_ref();
     let name = phase.map_or_else(String::new, |phase| phase.name.as_str().to_owned());
     match event {

@@ -133,8 +133,8 @@ pub async fn rebuild(
     let gone = gone(&found);
     let (unadopted, differences): (Vec<Drift>, Vec<Drift>) =
         found.into_iter().filter_map(row).partition(|drift| drift.kind == DriftKind::UnknownProject);
-    let asked = |project: &ProjectId| options.project.is_none_or(|only| only == *project);
-    let folded = || log.timelines.iter().filter(|(project, _)| asked(project)).map(|(_, folded)| folded);
+    let requested = |project: &ProjectId| options.project.is_none_or(|only| only == *project);
+    let folded = || log.timelines.iter().filter(|(project, _)| requested(project)).map(|(_, folded)| folded);
     let mut rebuilt = Rebuilt {
         position: log.position,
         events: match options.project {
@@ -160,8 +160,8 @@ pub async fn rebuild(
         progress.step("writing what differs", None);
         let projects: Vec<ProjectId> = projects.into_iter().collect();
         let found: BTreeSet<PhaseId> = rebuilt.differences.iter().map(|drift| drift.phase_id).collect();
-        // Of another project only the row that stands under the one that was asked for.
-        let concerns = |drift: &Drift| asked(&drift.project_id) || found.contains(&drift.phase_id);
+        // Of another project only the row that stands under the one that was requested.
+        let concerns = |drift: &Drift| requested(&drift.project_id) || found.contains(&drift.phase_id);
         let ours = |finding: &Finding| matches!(finding, Finding::Row(drift) if concerns(drift) && is_ours(drift, options));
         let repaired = repair_where(connection, &mut log, &projects, &options.metadata, ours).await?;
         rebuilt.add(repaired, concerns);
@@ -230,7 +230,7 @@ impl Rebuilt {
     }
 }
 
-/// The events for which timelines are in quarantine; of one project only, if asked.
+/// The events for which timelines are in quarantine; of one project only, if requested.
 fn quarantine(log: &FoldedLog, only: Option<ProjectId>) -> Quarantine {
     match only {
         Some(project) => {

@@ -89,11 +89,11 @@ pub(crate) async fn repair_where(
         return Ok(Repaired { position: log.position, left, caught_up, looked_at, ..Repaired::default() });
     }
     let repair_id = Uuid::now_v7();
-    let work = Work::of(&findings, log);
-    record(connection, log, repair_id, &findings, &work.closed, metadata).await?;
-    let deleted = row_writer::delete(connection, &work.deleted).await?;
-    let updated = row_writer::update(connection, &work.updated).await?;
-    let inserted = project_phases::insert(connection, &work.inserted).await?;
+    let writes = Writes::of(&findings, log);
+    record(connection, log, repair_id, &findings, &writes.closed, metadata).await?;
+    let deleted = row_writer::delete(connection, &writes.deleted).await?;
+    let updated = row_writer::update(connection, &writes.updated).await?;
+    let inserted = project_phases::insert(connection, &writes.inserted).await?;
     // Rows that others added since the comparison are kept.
     let key = |finding: &Finding| match finding {
         Finding::Row(drift) => (drift.project_id, Some(drift.phase_id)),
@@ -118,7 +118,7 @@ pub(crate) async fn repair_where(
         inserted,
         updated,
         deleted,
-        closed: work.closed.len() as u64,
+        closed: writes.closed.len() as u64,
         findings,
         left,
         caught_up,
@@ -137,41 +137,41 @@ fn phases_of(log: &FoldedLog, projects: &[ProjectId]) -> Vec<PhaseId> {
 
 /// What is to be written.
 #[derive(Debug, Default)]
-struct Work {
+struct Writes {
     deleted: Vec<PhaseId>,
     updated: Vec<PhaseRow>,
     inserted: Vec<PhaseRow>,
     closed: Vec<ProjectId>,
 }
 
-impl Work {
+impl Writes {
     fn of(findings: &[Finding], log: &FoldedLog) -> Self {
-        let mut work = Self::default();
+        let mut writes = Self::default();
         let (mut missing, mut differing) = (BTreeSet::new(), BTreeSet::new());
         for finding in findings {
             match finding {
                 Finding::Project(drift) => {
                     if let ProjectDriftKind::ProjectGone { rows } = &drift.kind {
-                        work.closed.push(drift.project_id);
-                        work.deleted.extend(rows.iter().map(|row| row.id));
+                        writes.closed.push(drift.project_id);
+                        writes.deleted.extend(rows.iter().map(|row| row.id));
                     }
                 }
                 Finding::Row(drift) => match drift.kind {
                     DriftKind::Missing => drop(missing.insert((drift.project_id, drift.phase_id))),
                     DriftKind::Field { .. } => drop(differing.insert((drift.project_id, drift.phase_id))),
-                    DriftKind::Unknown => work.deleted.push(drift.phase_id),
+                    DriftKind::Unknown => writes.deleted.push(drift.phase_id),
                     DriftKind::UnknownProject => {}
                     // Rows with the same id cannot be told apart: all are deleted, and the right one is inserted.
                     DriftKind::Duplicate => {
-                        work.deleted.push(drift.phase_id);
+                        writes.deleted.push(drift.phase_id);
                         missing.insert((drift.project_id, drift.phase_id));
                     }
                 },
             }
         }
-        work.inserted = rows_of(log, &missing);
-        work.updated = rows_of(log, &differing);
-        work
+        writes.inserted = rows_of(log, &missing);
+        writes.updated = rows_of(log, &differing);
+        writes
     }
 }
 

@@ -154,16 +154,16 @@ impl Committer {
 
     /// Appends the prepared commands, answers each, and returns the version that each project has reached.
     async fn append(&mut self, mut prepared: Vec<Prepared>) -> HashMap<ProjectId, i64> {
-        let mut done = Done::default();
+        let mut results = Results::default();
         if prepared.is_empty() {
-            return done.reached;
+            return results.reached;
         }
         let began = Instant::now();
         let deadline = Deadline::latest(prepared.iter().map(|one| one.job.request.deadline));
         let error = match self.append_batch(&prepared, deadline).await {
             Ok(result) => {
-                self.answer(&mut prepared, result, &mut done).await;
-                return done.reached;
+                self.answer(&mut prepared, result, &mut results).await;
+                return results.reached;
             }
             Err(error) => error,
         };
@@ -183,14 +183,14 @@ impl Committer {
             }
             BatchError::OneCommand(error) => match &mut prepared[..] {
                 [only] => only.job.answer(failed(error)),
-                _ => self.append_one_by_one(prepared, &mut done).await,
+                _ => self.append_one_by_one(prepared, &mut results).await,
             },
         }
-        done.reached
+        results.reached
     }
 
     /// Appends each command in a transaction of its own, so that the others do not fail with the one that is at fault.
-    async fn append_one_by_one(&mut self, prepared: Vec<Prepared>, done: &mut Done) {
+    async fn append_one_by_one(&mut self, prepared: Vec<Prepared>, results: &mut Results) {
         // Projects of which a command failed: those after it were decided on what it would have led to, and the version that
         // they expect may be another writer's by now.
         let mut failed_projects = HashSet::new();
@@ -218,7 +218,7 @@ impl Committer {
                     if !matches!(result.verdicts[..], [Verdict::Appended(_)]) {
                         failed_projects.insert(project);
                     }
-                    self.answer(std::slice::from_mut(&mut one), result, done).await;
+                    self.answer(std::slice::from_mut(&mut one), result, results).await;
                 }
                 Err(error) => {
                     failed_projects.insert(project);
@@ -279,7 +279,7 @@ impl Committer {
 
     /// Answers each command by its verdict, and updates the cache. The answers are sent last: each wakes a task, which must find
     /// the cache up to date.
-    async fn answer(&self, prepared: &mut [Prepared], appending: BatchResult, done: &mut Done) {
+    async fn answer(&self, prepared: &mut [Prepared], appending: BatchResult, results: &mut Results) {
         if let Some(json) = &appending.row_locations {
             self.cache.keep_row_locations(json);
         }
@@ -296,14 +296,14 @@ impl Committer {
                     actual,
                 })),
                 Verdict::Appended(appended) => {
-                    done.reached.insert(project, appended.version);
-                    let committed = one.committed(done.timelines.get(&project), appended).await;
-                    done.timelines.insert(project, Arc::clone(&committed.after));
+                    results.reached.insert(project, appended.version);
+                    let committed = one.committed(results.timelines.get(&project), appended).await;
+                    results.timelines.insert(project, Arc::clone(&committed.after));
                     Ok(Outcome::Committed(committed))
                 }
             });
         }
-        for (project, state) in done.timelines.iter().filter(|(_, state)| state.version > 0) {
+        for (project, state) in results.timelines.iter().filter(|(_, state)| state.version > 0) {
             self.cache.keep(*project, Arc::clone(state));
         }
         for (one, outcome) in prepared.iter_mut().zip(outcomes) {
@@ -354,7 +354,7 @@ impl Prepared {
 
 /// The results of the appended commands of a batch.
 #[derive(Default)]
-struct Done {
+struct Results {
     /// The last timeline of each project.
     timelines: HashMap<ProjectId, Arc<FoldedTimeline>>,
     /// The version that each project has reached.

@@ -88,13 +88,13 @@ impl<P: InlineProjection> cqrs_es::EventStore<Timeline> for TimelineStore<P> {
         let project = project_of(aggregate_id)?;
         let mut connection = self.connection().await.map_err(to_cqrs)?;
         let history = history(&mut connection, project, None).await.map_err(to_cqrs)?;
-        let told = |event: RecordedTimeline| match event.content {
+        let readable = |event: RecordedTimeline| match event.content {
             Content::Event(happened) => {
                 Some(envelope(project, event.recorded.version, happened, event.recorded.metadata))
             }
             Content::Skipped | Content::Unreadable(_) => None,
         };
-        Ok(history.into_iter().filter_map(told).collect())
+        Ok(history.into_iter().filter_map(readable).collect())
     }
 
     /// The timeline as the next command finds it; one that the log does not know is adopted, which the commit records.

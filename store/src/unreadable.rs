@@ -227,14 +227,14 @@ impl StreamReader {
 
     fn event(self, recorded: &RecordedEvent) -> Result<TimelineEvent, String> {
         debug_assert_eq!(recorded.stream_id, stream_of(self.project).id, "an event of another stream");
-        let told = |error: StoredEventError| error.to_string();
+        let message = |error: StoredEventError| error.to_string();
         let event =
             TimelineEvent::from_stored(&recorded.event_type, recorded.schema_version, &recorded.payload)
-                .map_err(told)?;
+                .map_err(message)?;
         if let Some(error) = &recorded.metadata_error {
             return Err(metadata_fault(error));
         }
-        event.belongs_to(self.project, self.open).map_err(told)?;
+        event.belongs_to(self.project, self.open).map_err(message)?;
         Ok(event)
     }
 }

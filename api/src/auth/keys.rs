@@ -198,16 +198,16 @@ pub(super) struct Claims {
     #[serde(default)]
     pub(super) sub: String,
     /// One issuer (RFC 7519, 4.1.1): a list of them is refused, even if one is the right one.
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "non_null")]
     pub(super) iss: Option<String>,
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "non_null")]
     pub(super) scope: Option<Words>,
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "non_null")]
     pub(super) projects: Option<Vec<uuid::Uuid>>,
 }
 
 /// A present claim has a value: reading `null` as absent would grant more.
-fn said<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+fn non_null<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)

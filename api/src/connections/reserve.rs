@@ -32,7 +32,7 @@ pub(super) struct Reserve {
 struct Open {
     task: AbortHandle,
     /// Whether a request arrived.
-    asked: Arc<AtomicBool>,
+    used: Arc<AtomicBool>,
 }
 
 impl Reserve {
@@ -47,14 +47,14 @@ impl Reserve {
     pub(super) fn serve(&mut self, stream: TokioIo<Timed>, counted: Counted, all: &GracefulShutdown) {
         self.open.retain(|open| !open.task.is_finished());
         if self.open.len() >= PLACES {
-            let silent = self.open.iter().position(|open| !open.asked.load(Ordering::Relaxed));
+            let silent = self.open.iter().position(|open| !open.used.load(Ordering::Relaxed));
             let Some(silent) = silent.and_then(|at| self.open.remove(at)) else { return };
             silent.task.abort();
         }
-        let asked = Arc::new(AtomicBool::new(false));
-        let (router, has_asked) = (TowerToHyperService::new(self.router.clone()), Arc::clone(&asked));
+        let used = Arc::new(AtomicBool::new(false));
+        let (router, has_request) = (TowerToHyperService::new(self.router.clone()), Arc::clone(&used));
         let service = service_fn(move |request| {
-            has_asked.store(true, Ordering::Relaxed);
+            has_request.store(true, Ordering::Relaxed);
             router.call(request)
         });
         let connection = all.watch(self.builder.serve_connection(stream, service));
@@ -64,6 +64,6 @@ impl Reserve {
             }
             drop(counted);
         });
-        self.open.push_back(Open { task: task.abort_handle(), asked });
+        self.open.push_back(Open { task: task.abort_handle(), used });
     }
 }

@@ -13,12 +13,12 @@ use std::collections::HashMap;
 
 pub(super) fn create(
     timeline: &Timeline,
-    asked: &PhaseDraft,
+    requested: &PhaseDraft,
     neighbours: Neighbours,
 ) -> Result<Vec<TimelineEvent>, Refusal> {
     let project = request::is_open(timeline)?;
-    let new = Draft::from(asked);
-    if let Some(taken) = request::is_fresh(timeline, asked.id) {
+    let new = Draft::from(requested);
+    if let Some(taken) = request::is_fresh(timeline, requested.id) {
         let mut broken = vec![taken];
         broken.extend(phase::violations(project, &new));
         Refusal::unless_empty(broken)?;
@@ -47,7 +47,7 @@ pub(super) fn create(
     let all: Vec<Draft<'_>> = drafts.iter().copied().chain([new]).collect();
     Refusal::unless_empty(rule::validate(project, &all))?;
     let mut events = resized(timeline.phases(), &drafts)?;
-    events.push(created(asked)?);
+    events.push(created(requested)?);
     Ok(events)
 }
 
@@ -64,24 +64,25 @@ pub(super) fn resize(
     }
     let mut drafts: Vec<Draft<'_>> = timeline.phases().iter().map(Draft::from).collect();
     let at = position(timeline, phase_id);
-    let asked = Draft { start_date: start, end_date: end, ..Draft::from(phase) };
+    let requested = Draft { start_date: start, end_date: end, ..Draft::from(phase) };
     if let Some(draft) = drafts.get_mut(at) {
-        *draft = asked;
+        *draft = requested;
     }
 
     if neighbours == Neighbours::Adjust {
         let mut broken = Vec::new();
         if at == 0 {
-            broken.extend(set::starts_with_project(project, &asked));
+            broken.extend(set::starts_with_project(project, &requested));
         }
         if at + 1 == drafts.len() {
-            broken.extend(set::ends_with_project(project, &asked));
+            broken.extend(set::ends_with_project(project, &requested));
         }
-        let own = phase::of_days(project, &asked);
+        let own = phase::of_days(project, &requested);
         if own.is_empty() {
             let others = drafts.iter().enumerate().filter(|(i, _)| *i != at);
-            broken
-                .extend(others.filter_map(|(i, other)| in_the_way(&asked, other, i + 1 == at, i == at + 1)));
+            broken.extend(
+                others.filter_map(|(i, other)| in_the_way(&requested, other, i + 1 == at, i == at + 1)),
+            );
         }
         broken.extend(own);
         Refusal::unless_empty(broken)?;
@@ -151,33 +152,34 @@ pub(super) fn reorder(timeline: &Timeline, order: &[PhaseId]) -> Result<Vec<Time
     resized(timeline.phases(), &drafts)
 }
 
-/// V5, if the other phase cannot make room for the asked days by giving up days at one of the edges that it may give.
+/// V5, if the other phase cannot make room for the requested days by giving up days at one of the edges that it may give.
 fn in_the_way(
-    asked: &Draft<'_>,
+    requested: &Draft<'_>,
     other: &Draft<'_>,
     may_give_last: bool,
     may_give_first: bool,
 ) -> Option<Violation> {
-    if (may_give_last && gives_last_days(other, asked)) || (may_give_first && gives_first_days(other, asked))
+    if (may_give_last && gives_last_days(other, requested))
+        || (may_give_first && gives_first_days(other, requested))
     {
         return None;
     }
-    let (a, b) = if other.place() <= asked.place() { (other, asked) } else { (asked, other) };
+    let (a, b) = if other.place() <= requested.place() { (other, requested) } else { (requested, other) };
     set::no_overlap(a, b)
 }
 
 /// Whether the other phase makes room by ending earlier.
-fn gives_last_days(other: &Draft<'_>, asked: &Draft<'_>) -> bool {
-    other.start_date < asked.start_date
-        && asked.start_date <= other.end_date
-        && other.end_date <= asked.end_date
+fn gives_last_days(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
+    other.start_date < requested.start_date
+        && requested.start_date <= other.end_date
+        && other.end_date <= requested.end_date
 }
 
 /// Whether the other phase makes room by starting later.
-fn gives_first_days(other: &Draft<'_>, asked: &Draft<'_>) -> bool {
-    asked.start_date <= other.start_date
-        && other.start_date <= asked.end_date
-        && asked.end_date < other.end_date
+fn gives_first_days(other: &Draft<'_>, requested: &Draft<'_>) -> bool {
+    requested.start_date <= other.start_date
+        && other.start_date <= requested.end_date
+        && requested.end_date < other.end_date
 }
 
 fn position(timeline: &Timeline, id: PhaseId) -> usize {

@@ -8,29 +8,29 @@ use std::collections::HashSet;
 
 pub(super) fn all(timeline: &Timeline, phases: &[ReplacementPhase]) -> Result<Vec<TimelineEvent>, Refusal> {
     let project = request::is_open(timeline)?;
-    let mut asked = Vec::with_capacity(phases.len());
+    let mut requested = Vec::with_capacity(phases.len());
     let mut broken = Vec::new();
     for phase in phases {
         match phase {
             ReplacementPhase::Existing(draft) => {
                 broken.extend(request::has_phase(timeline, draft.id).err());
-                asked.push(draft);
+                requested.push(draft);
             }
             ReplacementPhase::New(draft) => {
                 broken.extend(request::is_fresh(timeline, draft.id));
-                asked.push(draft);
+                requested.push(draft);
             }
         }
     }
-    asked.sort_by_key(|draft| Draft::from(*draft).place());
-    let drafts: Vec<Draft<'_>> = asked.iter().map(|draft| Draft::from(*draft)).collect();
+    requested.sort_by_key(|draft| Draft::from(*draft).place());
+    let drafts: Vec<Draft<'_>> = requested.iter().map(|draft| Draft::from(*draft)).collect();
     broken.extend(rule::validate(project, &drafts));
     Refusal::unless_empty(broken)?;
 
-    let kept: HashSet<PhaseId> = asked.iter().map(|draft| draft.id).collect();
+    let kept: HashSet<PhaseId> = requested.iter().map(|draft| draft.id).collect();
     let gone = timeline.phases().iter().map(|phase| phase.id).filter(|id| !kept.contains(id));
     let mut events: Vec<TimelineEvent> = gone.map(|phase_id| PhaseRemoved { phase_id }.into()).collect();
-    for draft in asked {
+    for draft in requested {
         match timeline.phase(draft.id) {
             Some(phase) => events.extend(changed(timeline, phase, draft)?),
             None => events.push(created(draft)?),
@@ -47,13 +47,13 @@ fn changed(timeline: &Timeline, phase: &Phase, draft: &PhaseDraft) -> Result<Vec
     if range != phase.range {
         events.push(PhaseResized { phase_id, range }.into());
     }
-    let asked = DraftBudget {
+    let requested = DraftBudget {
         capital: draft.capital_budget,
         expense: draft.expense_budget,
         total: Some(draft.total_budget),
     };
     events.extend(renamed(phase, &draft.name)?);
     events.extend(describe(timeline, phase_id, draft.description.as_deref())?);
-    events.extend(budget(timeline, phase_id, asked)?);
+    events.extend(budget(timeline, phase_id, requested)?);
     Ok(events)
 }

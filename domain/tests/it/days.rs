@@ -17,7 +17,7 @@ fn remove(n: u128, neighbours: Neighbours) -> TimelineCommand {
 }
 
 /// Rule and phase of each violation.
-fn told(refusal: &Refusal) -> Vec<(Rule, Option<u128>)> {
+fn broken_rules(refusal: &Refusal) -> Vec<(Rule, Option<u128>)> {
     broken(refusal).into_iter().map(|(rule, _, _, n)| (rule, n)).collect()
 }
 
@@ -62,14 +62,14 @@ fn a_new_phase_swallows_no_other() {
     let swallows = refusal(three_phases(), create("New", "03-15", "10-15", Adjust));
     assert_eq!(broken(&swallows), [(Rule::NoOverlap, "timeline", message, Some(9))]);
     let just_so = refusal(three_phases(), create("New", "04-01", "09-30", Adjust));
-    assert_eq!(told(&just_so), [(Rule::NoOverlap, Some(2))]);
+    assert_eq!(broken_rules(&just_so), [(Rule::NoOverlap, Some(2))]);
 }
 
 #[test]
 fn a_new_phase_names_each_phase_in_its_way_and_what_else_is_wrong() {
     let refusal = refusal(three_phases(), create("", "01-01", "10-31", Adjust));
     assert_eq!(
-        told(&refusal),
+        broken_rules(&refusal),
         [(Rule::NoOverlap, Some(1)), (Rule::NoOverlap, Some(9)), (Rule::NameNotEmpty, Some(9))]
     );
 }
@@ -77,15 +77,15 @@ fn a_new_phase_names_each_phase_in_its_way_and_what_else_is_wrong() {
 #[test]
 fn a_new_phase_stays_within_the_project() {
     let early = refusal(three_phases(), create("New", "2023-12-15", "01-15", Adjust));
-    assert_eq!(told(&early), [(Rule::StartsWithinProject, Some(9))]);
+    assert_eq!(broken_rules(&early), [(Rule::StartsWithinProject, Some(9))]);
     let reversed = refusal(three_phases(), create("New", "06-15", "06-01", Adjust));
-    assert_eq!(told(&reversed), [(Rule::DatesInOrder, Some(9))]);
+    assert_eq!(broken_rules(&reversed), [(Rule::DatesInOrder, Some(9))]);
 }
 
 #[test]
 fn without_adjusting_a_new_phase_must_fit() {
     let refusal = refusal(three_phases(), create("New", "09-01", "09-30", Refuse));
-    assert_eq!(told(&refusal), [(Rule::NoOverlap, Some(2))]);
+    assert_eq!(broken_rules(&refusal), [(Rule::NoOverlap, Some(2))]);
     given(with_a_gap())
         .when(create("New", "04-01", "09-30", Refuse))
         .then_expect_events(vec![created(9, "New", "04-01", "09-30")]);
@@ -135,9 +135,9 @@ fn a_growing_phase_swallows_no_other() {
 #[test]
 fn a_phase_does_not_move_into_another() {
     let inside = refusal(three_phases(), resize(2, "02-01", "02-29", Adjust));
-    assert_eq!(told(&inside), [(Rule::NoOverlap, Some(1))]);
+    assert_eq!(broken_rules(&inside), [(Rule::NoOverlap, Some(1))]);
     let past_its_neighbour = refusal(three_phases(), resize(1, "01-01", "12-30", Adjust));
-    assert_eq!(told(&past_its_neighbour), [(Rule::NoOverlap, Some(1)), (Rule::NoOverlap, Some(1))]);
+    assert_eq!(broken_rules(&past_its_neighbour), [(Rule::NoOverlap, Some(1)), (Rule::NoOverlap, Some(1))]);
 }
 
 #[test]
@@ -165,20 +165,23 @@ fn the_outer_edges_stay_with_the_project() {
     let earlier = refusal(three_phases(), resize(3, "10-01", "12-30", Adjust));
     assert_eq!(broken(&earlier), [(Rule::EndsWithProject, "end_date", v3, Some(3))]);
     let beyond = refusal(three_phases(), resize(3, "10-01", "2025-01-01", Adjust));
-    assert_eq!(told(&beyond), [(Rule::EndsWithProject, Some(3)), (Rule::EndsWithinProject, Some(3))]);
+    assert_eq!(broken_rules(&beyond), [(Rule::EndsWithProject, Some(3)), (Rule::EndsWithinProject, Some(3))]);
 }
 
 #[test]
 fn the_only_phase_cannot_be_resized() {
     let alone = vec![opened(), created(1, "Only", "01-01", "12-31")];
     let refusal = refusal(alone, resize(1, "02-01", "11-30", Adjust));
-    assert_eq!(told(&refusal), [(Rule::StartsWithProject, Some(1)), (Rule::EndsWithProject, Some(1))]);
+    assert_eq!(
+        broken_rules(&refusal),
+        [(Rule::StartsWithProject, Some(1)), (Rule::EndsWithProject, Some(1))]
+    );
 }
 
 #[test]
 fn without_adjusting_a_resize_must_fit() {
     let grown = refusal(three_phases(), resize(2, "03-31", "09-30", Refuse));
-    assert_eq!(told(&grown), [(Rule::NoOverlap, Some(1))]);
+    assert_eq!(broken_rules(&grown), [(Rule::NoOverlap, Some(1))]);
     let shrunk = refusal(three_phases(), resize(2, "04-02", "09-30", Refuse));
     let gap = "Gap detected between 'Discovery' (ends 2024-03-31) and 'Build' (starts 2024-04-02)";
     assert_eq!(broken(&shrunk), [(Rule::NoGap, "timeline", gap, Some(1))]);

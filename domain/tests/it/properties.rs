@@ -40,7 +40,7 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// The command again, now that it has been carried out: what it created is there.
-fn again(command: TimelineCommand) -> Option<TimelineCommand> {
+fn repeated(command: TimelineCommand) -> Option<TimelineCommand> {
     match command {
         TimelineCommand::Open { .. }
         | TimelineCommand::CreatePhase { .. }
@@ -139,7 +139,7 @@ proptest! {
     #[test]
     fn the_same_command_again_changes_nothing(steps in steps()) {
         play(steps, |_, command, outcome, after| {
-            if let (Ok(_), Some(again)) = (outcome, again(command.clone())) {
+            if let (Ok(_), Some(again)) = (outcome, repeated(command.clone())) {
                 assert_eq!(decide(after, &again), Ok(vec![]), "{command:?}");
             }
         });

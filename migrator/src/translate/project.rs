@@ -180,7 +180,7 @@ fn again(
             }
         }
     }
-    let events = legacy::again(&folded.timeline, &recorded, range, rows)?;
+    let events = legacy::remigrate(&folded.timeline, &recorded, range, rows)?;
     Ok((if events.is_empty() { Source::Log } else { Source::LogAndTables }, events))
 }
 

@@ -125,10 +125,11 @@ pub async fn find_drift(
     refuse_foreign_code(connection, Access::Read).await?;
     let only: Option<HashSet<ProjectId>> = only.map(|only| only.iter().copied().collect());
     let dates = project_dates(connection, only.as_ref()).await?;
-    let asked = |project: &ProjectId| {
+    let requested = |project: &ProjectId| {
         only.as_ref().is_none_or(|only| only.contains(project)) && !log.quarantined.contains_key(project)
     };
-    let gone = |project: &ProjectId| asked(project) && log.knows(*project) && !dates.contains_key(project);
+    let gone =
+        |project: &ProjectId| requested(project) && log.knows(*project) && !dates.contains_key(project);
     let mut live = LiveTable::read(connection, log, only.as_ref(), &gone).await?;
 
     let with_rows: HashSet<ProjectId> = live.others.iter().map(|row| row.project_id).collect();
@@ -137,15 +138,15 @@ pub async fn find_drift(
     for row in live.others.extract_if(.., |row| gone(&row.project_id)) {
         left.entry(row.project_id).or_default().push(row);
     }
-    let away = gone_holders(connection, &live, asked).await?;
+    let away = gone_holders(connection, &live, requested).await?;
     let rows = differences(
         log,
-        |project| asked(project) && !gone(project),
+        |project| requested(project) && !gone(project),
         |project| gone(project) || away.contains(project),
         live,
     );
     let mut findings: Vec<Finding> = rows.into_iter().map(Finding::Row).collect();
-    for (project_id, folded) in log.timelines.iter().filter(|(project, _)| asked(project)) {
+    for (project_id, folded) in log.timelines.iter().filter(|(project, _)| requested(project)) {
         let Some(range) = folded.timeline.range() else { continue };
         let kind = match dates.get(project_id) {
             None => {
@@ -173,15 +174,15 @@ pub async fn find_drift(
     Ok(findings)
 }
 
-/// Projects that were not asked for and are gone, to which rows belong that stand under those that were.
+/// Projects that were not requested and are gone, to which rows belong that stand under those that were.
 async fn gone_holders(
     connection: &mut PgConnection,
     live: &LiveTable<'_>,
-    asked: impl Fn(&ProjectId) -> bool,
+    requested: impl Fn(&ProjectId) -> bool,
 ) -> Result<HashSet<ProjectId>, StoreError> {
     let holder = |row: &LiveRow| live.folded.get(&row.id).map(|(folded, _)| folded.project_id);
     let mut holders: HashSet<ProjectId> =
-        live.others.iter().filter_map(holder).filter(|project| !asked(project)).collect();
+        live.others.iter().filter_map(holder).filter(|project| !requested(project)).collect();
     if !holders.is_empty() {
         let there = project_dates(connection, Some(&holders)).await?;
         holders.retain(|project| !there.contains_key(project));

@@ -87,8 +87,8 @@ impl Decider {
         {
             return Ok(Decision::NoEffect(NoEffect::Stale { expected }, on(state)));
         }
-        let asked = decided(&state.timeline, job.request.opening.as_ref(), &job.request.command);
-        let decided = match asked {
+        let outcome = decided(&state.timeline, job.request.opening.as_ref(), &job.request.command);
+        let decided = match outcome {
             Err(refusal) => return Ok(Decision::NoEffect(NoEffect::Refused(refusal), on(state))),
             // Without events in the log, a repeated request could not be answered from it: no key is stored.
             Ok(decided) if decided.is_empty() && (job.request.key.is_none() || state.version == 0) => {

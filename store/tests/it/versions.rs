@@ -10,7 +10,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 /// Makes the schema say another version.
-fn say(database: &TestDatabase, version: u32) {
+fn set_version(database: &TestDatabase, version: u32) {
     database.psql(&format!(
         "DO $$ BEGIN EXECUTE format('COMMENT ON SCHEMA phaseline IS %L', regexp_replace(
              obj_description('phaseline'::regnamespace), 'schema version [0-9]+', 'schema version {version}')); END $$"
@@ -49,7 +49,7 @@ async fn an_installation_records_its_version_and_older_ones_did_not() {
 #[tokio::test]
 async fn a_newer_schema_is_refused_by_everybody_and_stays_as_it_is() {
     let database = log().await;
-    say(&database, VERSION + 1);
+    set_version(&database, VERSION + 1);
     let before = database.dump(&["--schema=phaseline"]);
     let mut connection = connect(&database).await;
     let words = format!(
@@ -79,7 +79,7 @@ async fn a_store_takes_no_command_over_a_newer_schema_and_asks_once() {
         range: DateRange::new("2026-01-01".parse().unwrap(), "2026-01-31".parse().unwrap()).unwrap(),
         default_phase_id: PhaseId::from(Uuid::from_u128(2)),
     };
-    say(&database, VERSION + 1);
+    set_version(&database, VERSION + 1);
     let refusing = TimelineStore::new(pool.clone(), Nothing);
     let newer = |error: &StoreError| matches!(error, StoreError::NewerSchema { .. });
     match refusing.execute(project, &open, Metadata::default()).await {
@@ -90,9 +90,9 @@ async fn a_store_takes_no_command_over_a_newer_schema_and_asks_once() {
     assert_eq!(database.psql("SELECT count(*) FROM phaseline.events").trim(), "0");
 
     // Once it was found to be known it is not asked again, nor by a clone.
-    say(&database, VERSION);
+    set_version(&database, VERSION);
     assert!(refusing.history(project).await.unwrap().is_empty());
-    say(&database, VERSION + 1);
+    set_version(&database, VERSION + 1);
     assert!(refusing.clone().history(project).await.unwrap().is_empty());
     pool.close().await;
 }

@@ -116,7 +116,7 @@ fn bad_cursor() -> Problem {
 mod tests {
     use super::*;
 
-    fn asked(cursor: &str) -> HashMap<String, String> {
+    fn query_with(cursor: &str) -> HashMap<String, String> {
         HashMap::from([("cursor".to_owned(), cursor.to_owned())])
     }
 
@@ -125,7 +125,7 @@ mod tests {
         let (log, subject, other) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
         let page = Page::of(&HashMap::new(), log, subject).unwrap();
         assert_eq!((page.limit, page.order, page.after), (LIMIT, Order::Ascending, None));
-        let query = asked(&page.cursor(7));
+        let query = query_with(&page.cursor(7));
         assert_eq!(Page::of(&query, log, subject).unwrap().after, Some(7));
         assert_eq!(Page::of(&query, other, subject).unwrap_err().code(), "bad_cursor");
         assert_eq!(Page::of(&query, log, other).unwrap_err().code(), "bad_cursor");

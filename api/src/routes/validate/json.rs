@@ -28,7 +28,7 @@ pub(crate) fn read(body: &[u8], max_phases: usize) -> Result<Value, FieldErrors>
     read.map_err(|error| {
         reader.excess.take().unwrap_or_else(|| {
             let at = offset(body, error.line(), error.column());
-            FieldErrors::one(&JsonPath::BODY.entry(at), "json_invalid", told(&error))
+            FieldErrors::one(&JsonPath::BODY.entry(at), "json_invalid", message(&error))
         })
     })
 }
@@ -149,7 +149,7 @@ impl<'de> Visitor<'de> for At<'_> {
 const TWICE: &str = "a name appears twice in an object";
 
 /// The message for an error: the planner's own, except for a duplicate name.
-fn told(error: &serde_json::Error) -> String {
+fn message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     if text.starts_with(TWICE) {
         format!("JSON decode error: {text}")

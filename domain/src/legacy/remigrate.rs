@@ -56,7 +56,7 @@ impl Work {
 ///   those of the row after it.
 /// - A row that differs is recorded as it is now.
 /// - If no phase stays, the rows found share the days as at a first migration.
-pub fn again(
+pub fn remigrate(
     timeline: &Timeline,
     recorded: &[LegacyPhase],
     range: DateRange,
