@@ -1,4 +1,4 @@
--- The original's way down, after its rows.
+-- The original's rollback, after its rows.
 ALTER TABLE project_phases ALTER COLUMN phase_type SET NOT NULL;
 ALTER TABLE resource_assignments ALTER COLUMN project_phase_id SET NOT NULL;
 ALTER TABLE resource_assignments ADD CONSTRAINT resource_assignments_project_phase_id_fkey

@@ -1,4 +1,4 @@
-//! Databases in the new shape with a long log, and a `project_phases` that is right.
+//! Databases in the timeline shape with a long log, and a `project_phases` that is right.
 
 use crate::error::{BenchError, Result};
 use crate::events::{Events, Made, Project};

@@ -77,7 +77,7 @@ pub enum Untranslatable {
     Value(#[from] InvalidValue),
 }
 
-/// The adopted phases of one project: each with the days ([`split`]) and the name that the new shape gives it, in order.
+/// The adopted phases of one project: each with the days ([`split`]) and the name that the timeline shape gives it, in order.
 pub fn adopt(
     range: DateRange,
     mut phases: Vec<LegacyPhase>,

@@ -5,7 +5,7 @@ use crate::{Budget, DateRange, Description, PhaseId, PhaseName, ProjectId, Timel
 use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
-/// What a phase's row in the old table says, kept because the new shape has no place for it.
+/// What a phase's row in the old table says, kept because the timeline shape has no place for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegacyOrigin {
     /// Its `phase_type`.
@@ -33,7 +33,7 @@ pub struct Phase {
     pub budget: Budget,
     /// What its row in the old table says, if it has one.
     pub legacy: Option<LegacyOrigin>,
-    /// Whether a repair made it and nobody has touched it since: the old shape leaves it out.
+    /// Whether a repair made it and nobody has touched it since: the legacy shape leaves it out.
     #[serde(default)]
     pub supplied: bool,
 }

@@ -68,8 +68,8 @@ codes! {
         "Take its phases over as they are: --adopt-migrated.";
     /// What was changed in the old tables does not fit the timeline that the log has.
     RulesBroken, "rules_broken", true,
-        "What was changed in the old tables since the rollback breaks a rule of the timeline that the log has.",
-        "Correct the project's dates or phases in the old tables. Or give it its former dates, migrate, shape its phases by \
+        "What was changed in the legacy tables since the rollback breaks a rule of the timeline that the log has.",
+        "Correct the project's dates or phases in the legacy tables. Or give it its former dates, migrate, shape its phases by \
          commands, and reschedule it then.";
     /// A row that others wrote cannot be taken into the log.
     Unadoptable, "unadoptable", true,
@@ -150,7 +150,7 @@ codes! {
         "Nothing, if they were deleted on purpose; the log keeps their history.";
     /// A link that the log has otherwise.
     LinkChanged, "assignment_link_changed", false,
-        "Assignments that point at another phase than the log says: the old table wins.",
+        "Assignments that point at another phase than the log says: the legacy table wins.",
         "Nothing, if people changed them. If all of them differ, something else restored the table: find out what.";
     /// A repair gives a project its phase.
     ProjectRepaired, "project_repaired", false,

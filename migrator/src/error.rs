@@ -59,7 +59,7 @@ pub enum MigratorError {
         /// Who was in the way at the last attempt.
         blockers: String,
     },
-    /// The rollback would lose what the old schema cannot hold.
+    /// The rollback would lose what the legacy schema cannot hold.
     #[error("{}; nothing was written", would_lose(.plan, .accepted.as_deref()))]
     WouldLose {
         /// What was found.
@@ -77,7 +77,7 @@ pub enum MigratorError {
     #[error("rows did not come in heap order, so their order cannot be kept; nothing was written")]
     HeapOrder,
     /// The log lacks what a rollback needs.
-    #[error("the log cannot bring the old tables back: {0}")]
+    #[error("the log cannot restore the legacy tables: {0}")]
     LogIncomplete(String),
     /// Something was not as it must be after the work, which was undone.
     #[error("self-check failed, everything was undone: {0}")]
@@ -90,7 +90,7 @@ pub enum MigratorError {
 fn would_lose(plan: &RollbackPlan, accepted: Option<&str>) -> String {
     let found = plan.loss.digest.as_deref().unwrap_or("none");
     match accepted {
-        None => "the rollback would lose what the old schema cannot hold".to_owned(),
+        None => "the rollback would lose what the legacy schema cannot hold".to_owned(),
         Some(accepted) => {
             format!("the loss that was accepted is {accepted}, the one that there is now is {found}")
         }

@@ -1,4 +1,4 @@
-//! The way up: legacy rows into the log, the new projection in place of the old one. One transaction: the database is
+//! Migration: legacy rows into the log, the new projection in place of the old one. One transaction: the database is
 //! in the legacy shape or in the timeline shape, never between them.
 //!
 //! All that takes long happens while users read and write: the events are copied into the log, the new table is built
@@ -146,7 +146,7 @@ async fn carry_out(
     if log_changed(connection, run, prepared.log.position).await? {
         return Ok(Attempt::Changed("the log".to_owned()));
     }
-    let NewShape { mut definition, recorded } = new_shape(&prepared)?;
+    let TimelineShape { mut definition, recorded } = timeline_shape(&prepared)?;
     let rows = import::import(connection, &prepared, &recorded, options, run).await?;
 
     run.step("building the new project_phases", None);
@@ -176,17 +176,17 @@ async fn carry_out(
 }
 
 /// The new `project_phases`, and what the log keeps of the old tables' definitions.
-struct NewShape {
+struct TimelineShape {
     definition: TableDefinition,
     recorded: LegacySchemaRecorded,
 }
 
-fn new_shape(prepared: &Prepared) -> Result<NewShape, MigratorError> {
+fn timeline_shape(prepared: &Prepared) -> Result<TimelineShape, MigratorError> {
     let (mut definition, phase_type) = new_phases(&prepared.phases)?;
     let project_phase_id = prepared.assignments.clone().detach_column("project_phase_id")?;
     definition.forget_keys_of(&project_phase_id);
     let added_options = definition.hot_update_options();
-    Ok(NewShape {
+    Ok(TimelineShape {
         definition,
         recorded: LegacySchemaRecorded { phase_type, project_phase_id, added_options },
     })

@@ -1,4 +1,4 @@
-//! The way down: the old shape, computed from the log. One transaction, like the way up; what takes long happens while
+//! Rollback: the legacy shape, computed from the log. One transaction, like a migration; what takes long happens while
 //! users read and write, and what they change meanwhile is brought in under the lock.
 
 mod assignments;
@@ -57,7 +57,7 @@ pub async fn plan(connection: &mut PgConnection) -> Result<RollbackPlan, Migrato
 /// Rolls back.
 ///
 /// # Errors
-/// After any error nothing was written: [`MigratorError::WouldLose`] naming what the old schema cannot hold,
+/// After any error nothing was written: [`MigratorError::WouldLose`] naming what the legacy schema cannot hold,
 /// [`MigratorError::RollbackRefused`], [`MigratorError::Locked`], [`MigratorError::LockTimeout`], the database's own.
 pub async fn rollback(
     database: &Database,
@@ -142,7 +142,7 @@ async fn carry_out(
     prepared: Prepared,
     hold: Hold,
 ) -> Result<Attempt<RolledBack>, MigratorError> {
-    run.step("building the old project_phases", None);
+    run.step("building the legacy project_phases", None);
     sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
     build_phases(connection, &prepared).await?;
     run.check_interrupt()?;

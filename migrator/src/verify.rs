@@ -4,9 +4,9 @@
 
 mod checks;
 mod fitness;
+mod legacy_shape;
 mod log;
-mod new_shape;
-mod old_shape;
+mod timeline_shape;
 
 use crate::database;
 use crate::error::MigratorError;
@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::shape::{self, Shape};
 pub use checks::{Check, CheckGroup, CheckLine, Verification};
 use checks::{Checks, has_column};
-pub(crate) use fitness::missing_of_new_shape;
+pub(crate) use fitness::missing_of_timeline_shape;
 use phaseline_projections::{Access, refuse_foreign_code};
 use phaseline_store::{Quarantine, chain, schema};
 use sqlx::PgConnection;
@@ -53,8 +53,8 @@ pub async fn verify(
         }
     }
     match shape {
-        Shape::Timelines => new_shape::verify(&mut transaction, &found, &mut checks, progress).await?,
-        Shape::Legacy => old_shape::verify(&mut transaction, &found, &mut checks, progress).await?,
+        Shape::Timelines => timeline_shape::verify(&mut transaction, &found, &mut checks, progress).await?,
+        Shape::Legacy => legacy_shape::verify(&mut transaction, &found, &mut checks, progress).await?,
         Shape::Unknown => {
             return Err(MigratorError::WrongShape(format!(
                 "the database is in neither shape, so there is nothing to verify{}",

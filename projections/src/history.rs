@@ -225,7 +225,7 @@ fn describe_event(
         ),
         TimelineEvent::LegacyRowRecorded(e) => (
             format!(
-                "the old table's row of phase '{name}' recorded ({}), budget {}",
+                "the legacy row of phase '{name}' recorded ({}), budget {}",
                 e.phase_type,
                 e.budget.total()
             ),

@@ -1,4 +1,4 @@
-//! `project_phases` in its old shape: what the legacy planner reads.
+//! `project_phases` in its legacy shape: what the legacy planner reads.
 
 use crate::FoldedTimeline;
 use chrono::NaiveDateTime;

@@ -2,7 +2,7 @@
 //!
 //! - [`adopt`] finds rows of other programs that the log does not know, and adopts them.
 //! - [`fold`] folds the log into timelines with their timestamps.
-//! - [`project_phases`] is the table that the users' backend reads, in its new shape.
+//! - [`project_phases`] is the table that the users' backend reads, in its timeline shape.
 //! - [`legacy_phases`] is the same table as the legacy planner had it.
 //! - [`inline`] keeps `project_phases` in the transaction of each append.
 //! - [`history`] describes a timeline's events.

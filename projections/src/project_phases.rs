@@ -1,4 +1,4 @@
-//! `project_phases` in its new shape: what the users' backend reads.
+//! `project_phases` in its timeline shape: what the users' backend reads.
 
 use crate::{FoldedTimeline, PhaseTimestamps};
 use chrono::{NaiveDate, NaiveDateTime};

@@ -103,7 +103,7 @@ impl Serialize for Rebuilt {
 /// somebody else damages after the snapshot, in a project that was right on it, is found by the next rebuild.
 ///
 /// # Errors
-/// [`StoreError::NotAccepting`] if the old shape is live; [`StoreError::PositionGap`] if the log is damaged;
+/// [`StoreError::NotAccepting`] if the legacy shape is live; [`StoreError::PositionGap`] if the log is damaged;
 /// [`StoreError::SelfCheck`] if something changes what is written; the
 /// database's own. Then nothing was written.
 pub async fn rebuild(

@@ -16,7 +16,7 @@ const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '30s'";
 /// projects, the head, the rows. Must run inside a transaction at READ COMMITTED.
 ///
 /// # Errors
-/// [`StoreError::NotAccepting`] if the old shape is live.
+/// [`StoreError::NotAccepting`] if the legacy shape is live.
 pub(crate) async fn lock(
     connection: &mut PgConnection,
     projects: &[ProjectId],

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// Which way a run goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// Into the new shape.
+    /// Into the timeline shape.
     Migrate,
     /// Back.
     Rollback,
@@ -70,18 +70,18 @@ const PLACES: &str = "
 /// that a rollback is known to bring back from.
 const ONE_BACK_OF: usize = 4;
 
-/// Whether every boundary of a run is wanted, those too over which nothing is done, and every way back.
+/// Whether every boundary of a run is wanted, those too over which nothing is done, and every rollback.
 pub fn is_thorough() -> bool {
     std::env::var_os("PHASELINE_EVERY_BOUNDARY").is_some()
 }
 
 impl Ground {
-    /// A legacy database that `build` makes at a URL, migrated for the way back.
+    /// A legacy database that `build` makes at a URL, migrated for the rollback.
     pub fn new(cluster: &TestCluster, name: &'static str, build: impl Fn(&str)) -> Self {
         Self::edited(cluster, name, build, |_| ())
     }
 
-    /// The same with edits in the new shape, which the way back loses.
+    /// The same with edits in the timeline shape, which the rollback loses.
     pub fn edited(
         cluster: &TestCluster,
         name: &'static str,
@@ -104,7 +104,7 @@ impl Ground {
         if loss.is_none() {
             assert_same_dump(&legacy.dump, &back);
         }
-        // After edits the way back leaves what it can, and always the same.
+        // After edits the rollback leaves what it can, and always the same.
         let legacy = Look { dump: back, ..legacy };
         let checks = AtomicUsize::new(0);
         Self { cluster: cluster.clone(), name, legacy, timelines, loss, checks }
@@ -115,7 +115,7 @@ impl Ground {
         self.cluster.database_from(&template(self.name, way))
     }
 
-    /// What has to be accepted for the way back; nothing if nothing is lost.
+    /// What has to be accepted for the rollback; none if nothing is lost.
     pub fn loss(&self) -> Option<&str> {
         self.loss.as_deref()
     }
@@ -170,9 +170,9 @@ impl Ground {
     async fn back(&self, url: &str) -> Result<(), String> {
         self.run(url, Way::Rollback, &Silent)
             .await
-            .map_err(|error| format!("the way back: {error}\n{error:#?}"))?;
-        verified(url, "after the way back").await?;
-        same(&self.legacy.dump, url, "after the way back")
+            .map_err(|error| format!("the rollback: {error}\n{error:#?}"))?;
+        verified(url, "after the rollback").await?;
+        same(&self.legacy.dump, url, "after the rollback")
     }
 
     /// The shape, with everything that belongs to it, and what the status says.

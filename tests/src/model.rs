@@ -25,7 +25,7 @@ mod command;
 mod days;
 mod edit;
 mod migration;
-mod new_shape;
+mod timeline_shape;
 mod picture;
 mod rollback;
 mod timeline;
@@ -131,7 +131,7 @@ pub struct Assignment {
     pub project: Uuid,
     /// `assignment_date`
     pub date: NaiveDate,
-    /// `project_phase_id`; none in the new shape, which has no such column.
+    /// `project_phase_id`; none in the timeline shape, which has no such column.
     pub phase: Option<Uuid>,
     /// All other columns, as text: nobody changes them.
     pub rest: String,
@@ -144,9 +144,9 @@ pub struct Model {
     pub shape: Shape,
     /// The rows of `projects`, as far as timelines care.
     pub projects: BTreeMap<Uuid, Days>,
-    /// The rows of `project_phases` in heap order; none in the new shape.
+    /// The rows of `project_phases` in heap order; none in the timeline shape.
     pub old_rows: Vec<OldRow>,
-    /// The rows of `project_phases` by id; none in the old shape.
+    /// The rows of `project_phases` by id; none in the legacy shape.
     pub new_rows: BTreeMap<Uuid, NewRow>,
     /// The rows of `resource_assignments` in heap order.
     pub assignments: Vec<Assignment>,

@@ -24,15 +24,15 @@ const ASSIGNMENTS: &str = "id, resource_id, project_id, assignment_date, allocat
                            capital_percentage, expense_percentage, created_at, updated_at";
 
 /// What stands in the tables, and in which columns.
-pub(super) async fn new_shape(url: &str) -> Result<String> {
+pub(super) async fn timeline_shape(url: &str) -> Result<String> {
     let mut connection = connect(url).await?;
     let phases = digest(&mut connection, NEW_PHASES, "public.project_phases").await?;
     let assignments = digest(&mut connection, ASSIGNMENTS, "public.resource_assignments").await?;
     Ok(format!("{phases}, {assignments}, {}", structure(&mut connection).await?))
 }
 
-/// The same in the old shape.
-pub(super) async fn old_shape(url: &str) -> Result<String> {
+/// The same in the legacy shape.
+pub(super) async fn legacy_shape(url: &str) -> Result<String> {
     let mut connection = connect(url).await?;
     let phases = digest(&mut connection, OLD_PHASES, "public.project_phases").await?;
     let columns = format!("{ASSIGNMENTS}, project_phase_id");
@@ -117,10 +117,10 @@ async fn ours(bench: &Bench, template: &TestDatabase, side: &mut Side) -> Result
     let (up, down) = (Steps::default(), Steps::default());
     side.up.go(url, ours_up(url, &up)).await?;
     side.up.steps = up.summary();
-    side.came_to.0 = new_shape(url).await?;
+    side.came_to.0 = timeline_shape(url).await?;
     side.down.go(url, rolled_back(url, &down)).await?;
     side.down.steps = down.summary();
-    side.came_to.1 = old_shape(url).await?;
+    side.came_to.1 = legacy_shape(url).await?;
     Ok(())
 }
 
@@ -128,15 +128,15 @@ async fn theirs(bench: &Bench, template: &TestDatabase, side: &mut Side) -> Resu
     let database = bench.copy(template);
     let url = database.url();
     side.up.go(url, script(url, UP)).await?;
-    side.came_to.0 = new_shape(url).await?;
+    side.came_to.0 = timeline_shape(url).await?;
     side.down.go(url, script(url, DOWN)).await?;
-    side.came_to.1 = old_shape(url).await?;
+    side.came_to.1 = legacy_shape(url).await?;
     Ok(())
 }
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
     let template = legacy(bench, bench.sizes.legacy, "SELECT").await?;
-    let before = old_shape(template.url()).await?;
+    let before = legacy_shape(template.url()).await?;
     let (mut our_side, mut their_side) = (Side::default(), Side::default());
     for round in 0..bench.rounds {
         if round % 2 == 0 {
@@ -146,7 +146,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
         if round % 2 == 1 {
             ours(bench, &template, &mut our_side).await?;
         }
-        same("migrate", "both tables in the new shape", &our_side.came_to.0, &their_side.came_to.0)?;
+        same("migrate", "both tables in the timeline shape", &our_side.came_to.0, &their_side.came_to.0)?;
         same("rollback", "both tables before and after (ours)", &before, &our_side.came_to.1)?;
         same("rollback", "both tables before and after (theirs)", &before, &their_side.came_to.1)?;
     }

@@ -1,6 +1,6 @@
 //! Migration and rollback beside the original's own algorithm: a statement a row, from a client, in one transaction.
 
-use super::migrate::{legacy, new_shape, old_shape, ours_up};
+use super::migrate::{legacy, legacy_shape, ours_up, timeline_shape};
 use crate::child::rolled_back;
 use crate::error::{BenchError, Result, same};
 use crate::measure::{Figures, Outcome, timed};
@@ -145,7 +145,7 @@ async fn round(
     let url = database.url();
     settle(&mut connect(url).await?).await?;
     side.up.0.push(timed(up(url)).await?.1.as_secs_f64());
-    side.came_to = new_shape(url).await?;
+    side.came_to = timeline_shape(url).await?;
     settle(&mut connect(url).await?).await?;
     side.down.0.push(timed(down(url)).await?.1.as_secs_f64());
     side.linked = linked(url).await?;
@@ -154,7 +154,7 @@ async fn round(
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
     let template = legacy(bench, bench.sizes.original, TIDY).await?;
-    let before = old_shape(template.url()).await?;
+    let before = legacy_shape(template.url()).await?;
     let (mut ours, mut theirs) = (Side::default(), Side::default());
     for at in 0..bench.rounds {
         if at % 2 == 1 {
@@ -165,13 +165,13 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
             "rollback-original",
             "both tables before and after (ours)",
             &before,
-            &old_shape(database.url()).await?,
+            &legacy_shape(database.url()).await?,
         )?;
         drop(database);
         if at % 2 == 0 {
             round(bench, &template, &mut theirs, up, down).await?;
         }
-        same("migrate-original", "both tables in the new shape", &ours.came_to, &theirs.came_to)?;
+        same("migrate-original", "both tables in the timeline shape", &ours.came_to, &theirs.came_to)?;
         same("rollback-original", "linked assignments", &ours.linked, &theirs.linked)?;
     }
     let (projects, assignments) = bench.sizes.original;

@@ -15,7 +15,7 @@ const COMPARE: &str = include_str!("../../sql/compare.sql");
 const RESTORE: &str = include_str!("../../sql/restore.sql");
 const COLUMNS: &str = "project_id, capital_budget, expense_budget, total_budget, id, created_at, updated_at, name, \
                        start_date, end_date, description";
-/// The new shape has nothing that refers to this table.
+/// The timeline shape has nothing that refers to this table.
 const LOSE: &str = "TRUNCATE public.project_phases";
 
 /// In which state the table is when a rebuild begins.

@@ -40,7 +40,7 @@ pub(crate) fn small_ground() -> Ground {
     })
 }
 
-/// The same, whose new shape was edited: one phase was renamed and given another budget, another one was added.
+/// The same, whose timeline shape was edited: one phase was renamed and given another budget, another one was added.
 pub(crate) fn edited_ground() -> Ground {
     let build = |url: &str| load(url, LegacyDatabase::from_seed(SEED).statements());
     Ground::edited(TestCluster::shared(), "edited", build, |url| {

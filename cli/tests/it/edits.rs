@@ -142,7 +142,7 @@ fn a_timeline_is_opened_with_the_projects_own_dates() {
 }
 
 #[test]
-fn the_old_shape_takes_no_commands() {
+fn the_legacy_shape_takes_no_commands() {
     let database = legacy();
     let (phase, project) = (database.psql("SELECT min(id::text) FROM project_phases"), NOBODY);
     let never = on(&database, &["phase", "rename", &phase, "x"]).ends_with(3);

@@ -1,4 +1,4 @@
-//! Names that must be free before the new shape, or the old one, can take them.
+//! Names that must be free before the timeline shape, or the old one, can take them.
 
 use sqlx::PgConnection;
 

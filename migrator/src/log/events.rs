@@ -52,7 +52,7 @@ pub struct RunStarted {
     pub options: serde_json::Value,
 }
 
-/// What of the old tables' definitions the new shape has no place for: all that a rollback needs beside the rows.
+/// What of the old tables' definitions the timeline shape has no place for: all that a rollback needs beside the rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LegacySchemaRecorded {
     /// `project_phases.phase_type`.
@@ -64,7 +64,7 @@ pub struct LegacySchemaRecorded {
     pub added_options: Vec<String>,
 }
 
-/// The database is in the new shape.
+/// The database is in the timeline shape.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MigrationCompleted {
     /// Rows and events.

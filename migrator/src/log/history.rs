@@ -18,7 +18,7 @@ pub struct Run {
     pub started: RunStarted,
     /// Who ran it, and why.
     pub metadata: Metadata,
-    /// What the new shape had no place for; a migration's only.
+    /// What the timeline shape had no place for; a migration's only.
     pub legacy_schema: Option<LegacySchemaRecorded>,
     /// What came of a migration.
     pub migrated: Option<MigrationCompleted>,

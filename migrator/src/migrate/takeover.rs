@@ -1,4 +1,4 @@
-//! Takes over a database that the planner's own migration moved to the new shape: its phases go into the log as they
+//! Takes over a database that the planner's own migration moved to the timeline shape: its phases go into the log as they
 //! are, under the tables' lock, and nothing else is touched.
 
 use super::judgement::{ensure_ready, migrated};

@@ -1,4 +1,4 @@
-//! Plans to take over a database that the planner's own migration moved to the new shape: its phases go into the log as they
+//! Plans to take over a database that the planner's own migration moved to the timeline shape: its phases go into the log as they
 //! are. The old phase types and the assignments' links are lost with that migration; nothing here can bring them back.
 
 use super::dependents::note_owners;
@@ -11,7 +11,7 @@ use crate::log;
 use crate::log::history::{Run, runs};
 use crate::report::{BudgetSums, ByDate, Plan, PlanOptions, ProjectPlan, Source};
 use crate::shape::Found;
-use crate::verify::missing_of_new_shape;
+use crate::verify::missing_of_timeline_shape;
 use phaseline_domain::event::{PhaseRemoved, TimelineClosed, TimelineRescheduled};
 use phaseline_domain::legacy::{self, LegacyPhaseType};
 use phaseline_domain::{Description, PhaseId, ProjectId, TimelineEvent};
@@ -140,7 +140,7 @@ async fn by_date(connection: &mut PgConnection) -> Result<ByDate, sqlx::Error> {
     Ok(ByDate { kept: kept.unsigned_abs(), changed: 0, outside: outside.unsigned_abs() })
 }
 
-/// Whether something else than phaseline brought the database into the new shape, in words. None if phaseline did, or if
+/// Whether something else than phaseline brought the database into the timeline shape, in words. None if phaseline did, or if
 /// this role may not look.
 pub(crate) async fn foreign(connection: &mut PgConnection) -> Result<Option<String>, MigratorError> {
     if !schema::installed(connection).await? {
@@ -159,7 +159,7 @@ pub(crate) async fn foreign(connection: &mut PgConnection) -> Result<Option<Stri
     })
 }
 
-/// Inspects a database in the new shape inside the caller's transaction. `plan` has what is known already.
+/// Inspects a database in the timeline shape inside the caller's transaction. `plan` has what is known already.
 pub(crate) async fn prepare_takeover(
     connection: &mut PgConnection,
     options: &PlanOptions,
@@ -173,7 +173,7 @@ pub(crate) async fn prepare_takeover(
         log = FoldedLog::read(connection, None).await?;
     }
     let table = definition::capture(connection, "public", "project_phases").await?;
-    for wrong in table.iter().flat_map(missing_of_new_shape) {
+    for wrong in table.iter().flat_map(missing_of_timeline_shape) {
         findings.note(Code::NotThePlanners, "table", "project_phases", wrong);
     }
     if findings.refused() {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 pub struct Migrated {
     /// `phaseline.migrate/1`
     pub format: &'static str,
-    /// The database was in the new shape already, and nothing was done.
+    /// The database was in the timeline shape already, and nothing was done.
     pub already: bool,
     /// The run's id in the log; none if nothing was done.
     pub run: Option<Uuid>,

@@ -11,7 +11,7 @@ pub struct PlanOptions {
     pub role: Option<String>,
     /// Give projects without phases a default one instead of refusing them.
     pub repair: bool,
-    /// Take over a database that the planner's own migration moved to the new shape.
+    /// Take over a database that the planner's own migration moved to the timeline shape.
     pub adopt_migrated: bool,
     /// Where the phases of a project meet. Ignored by a takeover: its phases have dates already.
     pub boundary: Boundary,

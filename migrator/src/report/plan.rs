@@ -14,7 +14,7 @@ pub enum Source {
     Tables,
     /// From the log: the old tables are as the rollback left them.
     Log,
-    /// From the log, with what was changed in the old tables since.
+    /// From the log, with what was changed in the legacy tables since.
     LogAndTables,
     /// A repair supplies a default phase.
     Repair,

@@ -33,7 +33,7 @@ pub struct RollbackPlan {
     pub format: &'static str,
     /// The shape found.
     pub shape: Shape,
-    /// The database is in the old shape already.
+    /// The database is in the legacy shape already.
     pub already: bool,
     /// Whether `rollback` would go ahead.
     pub ready: bool,
@@ -75,7 +75,7 @@ impl RollbackPlan {
     }
 }
 
-/// What came back; the log keeps it as the event that the database is in the old shape again.
+/// What came back; the log keeps it as the event that the database is in the legacy shape again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RollbackCompleted {
     /// Rows of `project_phases` that came back.

@@ -139,7 +139,7 @@ pub(super) async fn build(
     hold: Hold,
 ) -> Result<Built, BuildError> {
     let [_, assignments] = &prepared.old;
-    run.step("building the old resource_assignments", Some(prepared.links.phase_of.len() as u64));
+    run.step("building the legacy resource_assignments", Some(prepared.links.phase_of.len() as u64));
     ddl::run(connection, &assignments.create_in(SHADOW)).await?;
     let built = if hold == Hold::Nothing && binary_io(connection).await? {
         stream(connection, run, prepared).await?
@@ -149,7 +149,7 @@ pub(super) async fn build(
         built
     };
     run.check_interrupt()?;
-    run.step("indexing the old resource_assignments", None);
+    run.step("indexing the legacy resource_assignments", None);
     for statement in assignments.index_in(SHADOW) {
         ddl::run(connection, &[statement]).await?;
         run.check_interrupt()?;

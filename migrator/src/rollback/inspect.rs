@@ -72,8 +72,8 @@ pub(super) fn last_migration(runs: Vec<Run>) -> Result<(Run, LegacySchemaRecorde
         .ok_or_else(|| MigratorError::LogIncomplete("it holds no migration".to_owned()))?;
     if last.rolled_back.is_some() {
         return Err(MigratorError::WrongShape(
-            "the log's last run is a rollback, but the tables are in the new shape: something else moved them. \
-             `phaseline migrate --adopt-migrated` takes them over, and then there is a way back"
+            "the log's last run is a rollback, but the tables are in the timeline shape: something else moved them. \
+             `phaseline migrate --adopt-migrated` takes them over, and then a rollback is possible"
                 .to_owned(),
         ));
     }
@@ -167,7 +167,7 @@ async fn ensure_log(connection: &mut PgConnection) -> Result<(), MigratorError> 
     }
     Err(MigratorError::WrongShape(
         "there is no log: this database was migrated by something else. `phaseline migrate --adopt-migrated` takes \
-         it over, and then there is a way back"
+         it over, and then a rollback is possible"
             .to_owned(),
     ))
 }

@@ -1,4 +1,4 @@
-//! Computes what the old schema cannot hold: field by field, with the rule that is used instead.
+//! Computes what the legacy schema cannot hold: field by field, with the rule that is used instead.
 
 use crate::log::link_events::FoldedLinks;
 use crate::report::{Loss, LossItem};
@@ -21,13 +21,13 @@ struct ChangedBy {
 /// What is known of a phase beside what the fold knows.
 #[derive(Clone, Debug, Default)]
 struct Origin {
-    /// Name and days that its old row gave it; none for a phase that was born in the new system.
+    /// Name and dates that its legacy row gave it; none for a phase that was created later.
     adopted: Option<(PhaseName, DateRange)>,
     born: Option<ChangedBy>,
     name: Option<ChangedBy>,
     dates: Option<ChangedBy>,
     description: Option<ChangedBy>,
-    /// Whether this very rollback gives it its old row.
+    /// Whether this rollback gives it its legacy row.
     given: bool,
 }
 
@@ -198,7 +198,7 @@ fn of_drift(drift: &Drift) -> LossItem {
     item(drift.project_id, drift.phase_id, field, value, None, &instead)
 }
 
-/// What a rollback to this state of the log loses. `log` is the fold that the old tables are computed from, `comes_back`
+/// What a rollback to this state of the log loses. `log` is the fold that the legacy tables are computed from, `comes_back`
 /// says which phases do, `dangling` counts assignments whose phase does not come back.
 pub(super) fn loss(
     ledger: &EditHistory,

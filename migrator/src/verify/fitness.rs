@@ -39,10 +39,13 @@ pub(super) async fn check_fit(
     }
     match migrated {
         Some(true) if shape == Shape::Legacy => {
-            wrong.push("the log's last run is a migration, but the tables are in the old shape".to_owned());
+            wrong
+                .push("the log's last run is a migration, but the tables are in the legacy shape".to_owned());
         }
         Some(false) if shape == Shape::Timelines => {
-            wrong.push("the log's last run is a rollback, but the tables are in the new shape".to_owned());
+            wrong.push(
+                "the log's last run is a rollback, but the tables are in the timeline shape".to_owned(),
+            );
         }
         None => wrong.push(
             "the log holds no completed run: its end is missing, or it is another database's".to_owned(),
@@ -120,13 +123,13 @@ pub(super) async fn check_new_definition(
     checks.beyond(
         "Checking what the migration added to project_phases is there...",
         "Columns, keys, date check and date indexes are there".to_owned(),
-        missing_of_new_shape(&phases),
+        missing_of_timeline_shape(&phases),
     );
     Ok(())
 }
 
-/// What `project_phases` lacks of its new shape, in words.
-pub(crate) fn missing_of_new_shape(phases: &TableDefinition) -> Vec<String> {
+/// What `project_phases` lacks of its timeline shape, in words.
+pub(crate) fn missing_of_timeline_shape(phases: &TableDefinition) -> Vec<String> {
     let mut wrong = Vec::new();
     let wanted = [
         ("name", "character varying(100)", true),

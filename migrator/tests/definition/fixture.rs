@@ -87,7 +87,7 @@ pub(crate) struct Kept {
     pub(crate) assignments: DetachedColumn,
 }
 
-/// The old shape to the new one, in one transaction. Returns what the way down needs, as JSON.
+/// The legacy shape to the new one, in one transaction. Returns what the rollback needs, as JSON.
 pub(crate) async fn up(conn: &mut PgConnection) -> String {
     let mut tx = conn.begin().await.unwrap();
     keep_rows(&mut tx).await;
@@ -127,7 +127,7 @@ pub(crate) async fn up(conn: &mut PgConnection) -> String {
     serde_json::to_string(&kept).unwrap()
 }
 
-/// The new shape back to the old one, from today's catalogue and what was kept.
+/// The timeline shape back to the old one, from today's catalogue and what was kept.
 pub(crate) async fn down(conn: &mut PgConnection, kept: &str) {
     let kept: Kept = serde_json::from_str(kept).unwrap();
     let mut tx = conn.begin().await.unwrap();
@@ -184,7 +184,7 @@ pub(crate) async fn rebuild(conn: &mut PgConnection) {
     tx.commit().await.unwrap();
 }
 
-/// The rows as they are, for the way down: not the module's matter.
+/// The rows as they are, for the rollback: not the module's matter.
 async fn keep_rows(conn: &mut PgConnection) {
     for table in ["project_phases", "resource_assignments"] {
         let copy = format!(

@@ -19,7 +19,7 @@ async fn up_and_down_is_the_same_file() {
     }
 }
 
-/// What DBAs do to the new shape that the old one can hold.
+/// What DBAs do to the timeline shape that the old one can hold.
 const SINCE: &str = r#"
     COMMENT ON TABLE project_phases IS 'another';
     COMMENT ON COLUMN resource_assignments.id IS 'new';
@@ -61,7 +61,7 @@ async fn what_a_dba_adds_in_between_survives() {
 }
 
 #[tokio::test]
-async fn the_new_shape_is_as_the_planner_expects_it() {
+async fn the_timeline_shape_is_as_the_planner_expects_it() {
     let fixture = Fixture::bare();
     up(&mut fixture.connect().await).await;
     let dump = fixture.database.dump(&["--schema=public", "--schema-only"]);

@@ -18,9 +18,9 @@ pub enum Edit {
         project: Uuid,
         /// Its dates.
         days: Days,
-        /// In the old shape.
+        /// In the legacy shape.
         old_rows: Vec<OldRow>,
-        /// In the new shape.
+        /// In the timeline shape.
         new_rows: Vec<NewRow>,
     },
     /// A project goes, with all that refers to it.
@@ -46,7 +46,7 @@ pub enum Edit {
     ChangeNewRow(NewRow),
     /// A row of the new `project_phases` goes.
     DeleteNewRow(Uuid),
-    /// An assignment; `phase` in the old shape only.
+    /// An assignment; `phase` in the legacy shape only.
     InsertAssignment {
         /// `id`
         id: Uuid,

@@ -1,4 +1,4 @@
-//! The way up, the first time and every time again.
+//! Migration, the first one and later ones.
 
 use super::timeline::{Change, Row};
 use super::{Budget, Days, Model, OldRow, Phase, Shape, Timeline};

@@ -1,4 +1,4 @@
-//! The new shape: the table as the log's projection, and what others do to it.
+//! The timeline shape: the table as the log's projection, and what others do to it.
 
 use super::migration::supplied;
 use super::{MigrationTimes, Model, NewRow, Phase, Shape, Timeline};

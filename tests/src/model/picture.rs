@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 pub struct Picture {
     /// The rows of `projects` by id.
     pub projects: Vec<String>,
-    /// The rows of `project_phases`: in the old shape in heap order, in the new one by id.
+    /// The rows of `project_phases`: in the legacy shape in heap order, in the new one by id.
     pub phases: Vec<String>,
     /// The rows of `resource_assignments` in heap order.
     pub assignments: Vec<String>,

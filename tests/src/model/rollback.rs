@@ -1,11 +1,11 @@
-//! The way down.
+//! Rollback.
 
 use super::timeline::Row;
 use super::{Kind, Model, OldRow, Phase, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// Something that the old shape cannot hold: a field of a phase.
+/// Something that the legacy shape cannot hold: a field of a phase.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Loss {

@@ -55,9 +55,9 @@ pub struct Phase {
     pub budget: Budget,
     /// `created_at`, in both shapes.
     pub created_at: NaiveDateTime,
-    /// `updated_at` in the new shape.
+    /// `updated_at` in the timeline shape.
     pub updated_at: NaiveDateTime,
-    /// `updated_at` in the old shape.
+    /// `updated_at` in the legacy shape.
     pub old_updated_at: NaiveDateTime,
     /// Its row in the old table, if it has one there.
     pub row: Option<Row>,

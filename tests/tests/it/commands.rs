@@ -9,7 +9,7 @@ use phaseline_tests::wire::{Stop, Wire};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// A database in the new shape, and one phase of each project.
+/// A database in the timeline shape, and one phase of each project.
 async fn ground(seed: u64) -> (TestDatabase, Vec<(ProjectId, PhaseId)>) {
     let database = sample(4, 20, seed);
     migrated(database.url()).await;

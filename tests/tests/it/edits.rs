@@ -1,4 +1,4 @@
-//! After new-style edits a rollback loses nothing silently: it names what the old schema cannot hold.
+//! After new-style edits a rollback loses nothing silently: it names what the legacy schema cannot hold.
 
 use crate::support::{assert_verified, handle, migrated, operator, sample, store, try_rollback, verified};
 use phaseline_domain::{Neighbours, PhaseId, ProjectId, TimelineCommand};
@@ -164,7 +164,7 @@ async fn rescheduling_a_project_moves_its_row_and_its_phases_in_one_transaction(
 }
 
 #[tokio::test]
-async fn the_log_takes_no_command_while_the_old_shape_is_live() {
+async fn the_log_takes_no_command_while_the_legacy_shape_is_live() {
     let database = sample(3, 10, 26);
     migrated(database.url()).await;
     let (project, phase_id) = first_phase(&database);

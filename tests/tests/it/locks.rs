@@ -323,7 +323,7 @@ async fn a_run_that_is_asked_to_stop_leaves_nothing() {
 
 /// A connection that is lost in the middle is a rolled back transaction: the database is as it was.
 #[tokio::test]
-async fn a_lost_connection_leaves_the_old_shape() {
+async fn a_lost_connection_leaves_the_legacy_shape() {
     let database = sample(4, 10, 49);
     let before = dump(database.url());
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'phaseline migrate%'

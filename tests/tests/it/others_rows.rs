@@ -14,8 +14,8 @@ use phaseline_store::{ExecuteError, Metadata, StoreError};
 use phaseline_tests::roles::url_as;
 use std::collections::HashMap;
 
-/// A database in the new shape.
-async fn new_shape(seed: u64) -> TestDatabase {
+/// A database in the timeline shape.
+async fn timeline_shape(seed: u64) -> TestDatabase {
     let database = sample(4, 20, seed);
     migrated(database.url()).await;
     database
@@ -91,7 +91,7 @@ async fn until_somebody_waits(database: &TestDatabase, sessions: usize) {
 
 #[tokio::test]
 async fn the_first_command_adopts_the_rows_and_the_history_shows_it() {
-    let database = new_shape(71).await;
+    let database = timeline_shape(71).await;
     let (project, first, second) = theirs(&database, 1);
     let (before, untouched) = (row(&database, first), row(&database, second));
     let store = store(database.url()).await;
@@ -118,7 +118,7 @@ async fn the_first_command_adopts_the_rows_and_the_history_shows_it() {
 
 #[tokio::test]
 async fn first_commands_at_once_adopt_once() {
-    let database = new_shape(72).await;
+    let database = timeline_shape(72).await;
     let (project, first, _) = theirs(&database, 1);
     let store = store(database.url()).await;
     let tasks: Vec<_> = (0..8)
@@ -140,7 +140,7 @@ async fn first_commands_at_once_adopt_once() {
 
 #[tokio::test]
 async fn a_row_that_changes_between_the_look_and_the_append_is_adopted_as_it_is_then() {
-    let database = new_shape(73).await;
+    let database = timeline_shape(73).await;
     let (project, first, second) = theirs(&database, 1);
     let mut backend = handle(database.url()).connect("backend").await.unwrap();
     let change = format!(
@@ -160,7 +160,7 @@ async fn a_row_that_changes_between_the_look_and_the_append_is_adopted_as_it_is_
 
 #[tokio::test]
 async fn a_project_without_rows_that_gets_one_while_its_timeline_is_opened_is_adopted_instead() {
-    let database = new_shape(74).await;
+    let database = timeline_shape(74).await;
     let project: ProjectId = id(10);
     add_project(&database, project);
     let mut head = handle(database.url()).connect("head").await.unwrap();
@@ -180,7 +180,7 @@ async fn a_project_without_rows_that_gets_one_while_its_timeline_is_opened_is_ad
 
 #[tokio::test]
 async fn a_command_that_is_refused_or_changes_nothing_adopts_nothing() {
-    let database = new_shape(75).await;
+    let database = timeline_shape(75).await;
     let (project, first, _) = theirs(&database, 1);
     let before = database.dump(&[]);
     let store = store(database.url()).await;
@@ -195,7 +195,7 @@ async fn a_command_that_is_refused_or_changes_nothing_adopts_nothing() {
 
 #[tokio::test]
 async fn whoever_may_write_commands_and_nothing_else_can_adopt() {
-    let database = new_shape(76).await;
+    let database = timeline_shape(76).await;
     let (project, first, _) = theirs(&database, 1);
     database.psql(
         "DO $$ BEGIN CREATE ROLE phaseline_test_clerk LOGIN PASSWORD 'clerk' IN ROLE phaseline_writer;
@@ -211,7 +211,7 @@ async fn whoever_may_write_commands_and_nothing_else_can_adopt() {
 
 #[tokio::test]
 async fn the_framework_of_cqrs_es_adopts_too() {
-    let database = new_shape(77).await;
+    let database = timeline_shape(77).await;
     let (project, first, second) = theirs(&database, 1);
     let untouched = row(&database, second);
     let store = store(database.url()).await;
@@ -238,7 +238,7 @@ async fn the_framework_of_cqrs_es_adopts_too() {
 
 #[tokio::test]
 async fn a_phase_that_the_log_has_in_another_project_is_not_adopted_twice() {
-    let database = new_shape(78).await;
+    let database = timeline_shape(78).await;
     let (project, first, second) = theirs(&database, 1);
     store(database.url()).await.execute(project, &rename(first, "Ours"), by("ed")).await.unwrap();
     let (other, of_other, _) = theirs(&database, 2);

@@ -261,7 +261,7 @@ async fn a_mark_survives_a_rollback_and_the_next_migration() {
 }
 
 #[tokio::test]
-async fn in_the_old_shape_the_next_migration_refuses_until_the_event_is_left_out() {
+async fn in_the_legacy_shape_the_next_migration_refuses_until_the_event_is_left_out() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     rolled_back(database.url()).await;

@@ -31,8 +31,8 @@ async fn connections(database: &TestDatabase, count: usize) -> Vec<PgConnection>
     connections
 }
 
-/// A database in the new shape, nothing done to it: cloned from a template that is made once per process.
-fn new_shape(projects: u32) -> TestDatabase {
+/// A database in the timeline shape, nothing done to it: cloned from a template that is made once per process.
+fn timeline_shape(projects: u32) -> TestDatabase {
     let cluster = TestCluster::shared();
     let template = format!("rebuild_{projects}");
     cluster.template(&template, |url| {
@@ -126,7 +126,7 @@ async fn several_write(database: &TestDatabase, seed: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_parallel_fold_is_the_serial_one_and_the_inline_projection() {
     for seed in [401, 402] {
-        let database = new_shape(5);
+        let database = timeline_shape(5);
         several_write(&database, seed).await;
         // A repair's events lie between those of the timelines, as links and runs do.
         database.psql("UPDATE public.project_phases SET name = name || '?', description = NULL");
@@ -154,7 +154,7 @@ async fn the_parallel_fold_is_the_serial_one_and_the_inline_projection() {
 
 #[tokio::test]
 async fn a_rebuild_of_a_table_that_is_right_writes_nothing() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     several_write(&database, 410).await;
     let (before, rows) = (database.dump(&[]), places(&database));
     for options in [RebuildOptions::default(), deleting(), check(), only(projects(&database)[0])] {
@@ -173,7 +173,7 @@ async fn a_rebuild_of_a_table_that_is_right_writes_nothing() {
 /// More projects than are asked for by name, and more missing rows than are listed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_that_was_emptied_comes_back_and_its_missing_rows_are_counted_instead_of_listed() {
-    let database = new_shape(1_100);
+    let database = timeline_shape(1_100);
     let good = rows(&database);
     let all = good.lines().count() as u64;
     assert!(all > 1_100);
@@ -214,8 +214,8 @@ async fn a_table_that_was_emptied_comes_back_and_its_missing_rows_are_counted_in
 }
 
 #[tokio::test]
-async fn the_old_shape_is_refused() {
-    let database = new_shape(5);
+async fn the_legacy_shape_is_refused() {
+    let database = timeline_shape(5);
     crate::support::rolled_back(database.url()).await;
     let before = database.dump(&[]);
     for options in [RebuildOptions::default(), check()] {
@@ -227,7 +227,7 @@ async fn the_old_shape_is_refused() {
 
 #[tokio::test]
 async fn what_a_trigger_changes_again_undoes_the_rebuild() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     database.psql(
         "UPDATE public.project_phases SET name = 'by hand';
          CREATE FUNCTION public.meddle() RETURNS trigger LANGUAGE plpgsql AS

@@ -1,4 +1,4 @@
-//! A database that the planner's own migration moved to the new shape is taken over as it is.
+//! A database that the planner's own migration moved to the timeline shape is taken over as it is.
 
 use crate::support::{
     assert_verified, handle, migrate_options, operator, plan_of, sample, try_migrate, verified,

@@ -102,7 +102,7 @@ async fn whatever_is_changed_in_the_schema_is_named_by_verify_and_repaired_where
                 }
                 drop if drop.contains("CONSTRAINT a ") => "ALTER TABLE phaseline.events DROP CONSTRAINT a",
                 drop if drop.contains("INHERITS") => "DROP TABLE public.a",
-                other => panic!("no way back from {other}"),
+                other => panic!("no rollback of {other}"),
             });
         }
         let mut connection = handle(template.url()).connect("test").await.expect("connect");

@@ -7,7 +7,7 @@ use phaseline_tests::dump::{assert_same_dump, dump};
 use phaseline_tests::model::{Budget, Days, Edit, Kind, OldRow};
 use uuid::Uuid;
 
-/// Migrated, edited in the new shape (names of [`SPRING`]'s phases, 20 + 80 days) and rolled back.
+/// Migrated, edited in the timeline shape (names of [`SPRING`]'s phases, 20 + 80 days) and rolled back.
 async fn rolled_back() -> TestDatabase {
     let database = scene();
     up(&database).await;

@@ -117,7 +117,7 @@ pub(super) fn old_rows(database: &TestDatabase) -> String {
     )
 }
 
-/// A project's phases in the new shape: name and days.
+/// A project's phases in the timeline shape: name and days.
 pub(super) fn phases(database: &TestDatabase, project: Uuid) -> Vec<String> {
     let rows = database.psql(&format!(
         "SELECT name, start_date, end_date FROM public.project_phases WHERE project_id = '{project}' ORDER BY start_date"
@@ -133,7 +133,7 @@ pub(super) fn value(database: &TestDatabase, phase: Uuid, column: &str) -> Strin
         .to_owned()
 }
 
-/// The phase that an assignment points at in the old shape.
+/// The phase that an assignment points at in the legacy shape.
 pub(super) fn link(database: &TestDatabase, assignment: u128) -> Uuid {
     let assignment = id(assignment);
     let sql = format!("SELECT project_phase_id FROM public.resource_assignments WHERE id = '{assignment}'");

@@ -1,4 +1,4 @@
-//! What is newer than what a run has read: assignments on the way up, rows that make a rollback begin anew.
+//! What is newer than what a run has read: assignments during a migration, rows that make a rollback start again.
 
 use super::Meanwhile;
 use crate::support::{assert_verified, handle, migrate_options, migrated, operator, rolled_back, sample};

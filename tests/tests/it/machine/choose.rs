@@ -27,12 +27,12 @@ impl Chooser {
     /// The next step; none if this choice has nothing to work on.
     pub(crate) fn next(&mut self, model: &Model) -> Option<Step> {
         match model.shape {
-            Shape::Old => self.in_old_shape(model),
-            Shape::New => self.in_new_shape(model),
+            Shape::Old => self.in_legacy_shape(model),
+            Shape::New => self.in_timeline_shape(model),
         }
     }
 
-    fn in_old_shape(&mut self, model: &Model) -> Option<Step> {
+    fn in_legacy_shape(&mut self, model: &Model) -> Option<Step> {
         let first_time = model.log.is_empty();
         let chance = &mut self.chance;
         let wants_edit = chance.hits(if first_time { 20 } else { 62 });
@@ -59,7 +59,7 @@ impl Chooser {
         Some(Step::Migrate { repair, kill })
     }
 
-    fn in_new_shape(&mut self, model: &Model) -> Option<Step> {
+    fn in_timeline_shape(&mut self, model: &Model) -> Option<Step> {
         let chance = &mut self.chance;
         if let Some(project) = chance.one_of(&model.unadoptable())
             && chance.hits(50)

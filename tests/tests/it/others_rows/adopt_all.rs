@@ -1,6 +1,6 @@
 //! Adoption of everything at once, and of projects whose timelines were closed.
 
-use super::{add_phase, add_project, by, event_types, folded, id, new_shape, rename, row, theirs};
+use super::{add_phase, add_project, by, event_types, folded, id, rename, row, theirs, timeline_shape};
 use crate::support::{assert_verified, handle, store};
 use phaseline_domain::{DateRange, ProjectId, Rule, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
@@ -27,7 +27,7 @@ fn table(database: &TestDatabase) -> String {
 #[tokio::test]
 async fn adopted_projects_fold_to_the_table_as_it_stood_to_the_byte() {
     for seed in 91..95_u64 {
-        let database = new_shape(seed).await;
+        let database = timeline_shape(seed).await;
         // Odd but good: fractions of every length, names and descriptions of every kind, one-day phases.
         for number in 1..=6_u128 {
             let project = id(number * 100);
@@ -60,7 +60,7 @@ async fn adopted_projects_fold_to_the_table_as_it_stood_to_the_byte() {
 
 #[tokio::test]
 async fn if_one_cannot_be_adopted_nothing_is_and_a_repair_supplies_phases() {
-    let database = new_shape(96).await;
+    let database = timeline_shape(96).await;
     let (good, first, _) = theirs(&database, 1);
     let bare: ProjectId = id(50);
     add_project(&database, bare);
@@ -91,7 +91,7 @@ async fn if_one_cannot_be_adopted_nothing_is_and_a_repair_supplies_phases() {
 
 #[tokio::test]
 async fn a_project_that_a_command_adopts_meanwhile_is_not_adopted_again() {
-    let database = new_shape(97).await;
+    let database = timeline_shape(97).await;
     let (project, first, _) = theirs(&database, 1);
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let mut log = folded(&database).await;
@@ -105,7 +105,7 @@ async fn a_project_that_a_command_adopts_meanwhile_is_not_adopted_again() {
 
 #[tokio::test]
 async fn a_closed_timeline_goes_on_where_it_ended_when_its_project_comes_back() {
-    let database = new_shape(98).await;
+    let database = timeline_shape(98).await;
     let (project, first, second) = theirs(&database, 1);
     let store = store(database.url()).await;
     store.execute(project, &rename(first, "Ours"), by("cy")).await.unwrap();

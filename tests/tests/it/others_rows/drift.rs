@@ -1,6 +1,8 @@
 //! Drift of every kind is found, and a repair makes the tables what the log says, with what it takes away in the log.
 
-use super::{add_phase, add_project, by, folded, id, new_shape, rename, row, theirs, until_somebody_waits};
+use super::{
+    add_phase, add_project, by, folded, id, rename, row, theirs, timeline_shape, until_somebody_waits,
+};
 use crate::support::{assert_verified, handle, store};
 use phaseline_domain::{PhaseId, ProjectId, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
@@ -136,7 +138,7 @@ async fn after_drift_of_every_kind_a_repair_of_all_leaves_none_and_everything_ve
 
 #[tokio::test]
 async fn dates_that_others_gave_a_project_are_drift_that_a_repair_leaves_alone() {
-    let database = new_shape(110).await;
+    let database = timeline_shape(110).await;
     let (project, _) = projects(&database)[0].clone();
     database.psql(&format!("UPDATE public.projects SET end_date = 'infinity' WHERE id = '{project}'"));
     let findings = found(&database).await;
@@ -153,7 +155,7 @@ async fn dates_that_others_gave_a_project_are_drift_that_a_repair_leaves_alone()
 
 #[tokio::test]
 async fn a_command_between_the_look_and_the_lock_is_not_overwritten() {
-    let database = new_shape(111).await;
+    let database = timeline_shape(111).await;
     let (project, phases) = projects(&database)[0].clone();
     database.psql(&format!("UPDATE public.project_phases SET name = 'by hand' WHERE id = '{}'", phases[0]));
     let mut stale = folded(&database).await;
@@ -182,7 +184,7 @@ async fn a_command_between_the_look_and_the_lock_is_not_overwritten() {
 
 #[tokio::test]
 async fn commands_and_the_backend_beside_a_repair_lose_nothing() {
-    let database = new_shape(112).await;
+    let database = timeline_shape(112).await;
     let (project, phases) = projects(&database)[0].clone();
     let phase = phases[0];
     database.psql(&format!("UPDATE public.project_phases SET name = 'by hand' WHERE id = '{phase}'"));
@@ -215,7 +217,7 @@ async fn commands_and_the_backend_beside_a_repair_lose_nothing() {
 
 #[tokio::test]
 async fn what_a_trigger_changes_again_is_not_called_repaired() {
-    let database = new_shape(113).await;
+    let database = timeline_shape(113).await;
     let (project, phases) = projects(&database)[0].clone();
     database.psql(&format!(
         "UPDATE public.project_phases SET name = 'by hand' WHERE id = '{}';

@@ -1,6 +1,6 @@
 //! Whatever stands in the tables is read and named; nothing of it is adopted.
 
-use super::{add_phase, add_project, by, id, new_shape, rename, theirs};
+use super::{add_phase, add_project, by, id, rename, theirs, timeline_shape};
 use crate::support::{handle, store};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::adopt;
@@ -74,7 +74,7 @@ const LOOSEN: &str = "
 
 #[tokio::test]
 async fn every_oddity_is_named_by_command_and_by_search_in_any_session_and_nothing_is_written() {
-    let database = new_shape(81).await;
+    let database = timeline_shape(81).await;
     database.psql(LOOSEN);
     for (number, (statement, said)) in (1_u128..).zip(ODDITIES) {
         let (project, first, second) = theirs(&database, number);
@@ -113,7 +113,7 @@ async fn every_oddity_is_named_by_command_and_by_search_in_any_session_and_nothi
 
 #[tokio::test]
 async fn a_row_without_a_project_is_reported_and_a_project_without_rows_is_bare() {
-    let database = new_shape(82).await;
+    let database = timeline_shape(82).await;
     database.psql(LOOSEN);
     let bare: ProjectId = id(500);
     add_project(&database, bare);

@@ -1,7 +1,7 @@
 //! Commands and hands at work while it is rebuilt.
 
 use super::{
-    assert_no_drift, connection, connections, deleting, in_a_thread, new_shape, rebuilt, rows, serial,
+    assert_no_drift, connection, connections, deleting, in_a_thread, rebuilt, rows, serial, timeline_shape,
     try_rebuild,
 };
 use crate::projection::{projects, write};
@@ -53,7 +53,7 @@ fn execute(url: &str, project: ProjectId, command: TimelineCommand) {
 /// and recorded; in one that did not, it is found by the next rebuild.
 #[tokio::test]
 async fn what_happens_between_the_comparison_and_the_lock_counts_or_waits_for_the_next_rebuild() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     let text = database.psql(
         "SELECT project_id, min(id::text), max(id::text) FROM public.project_phases
           GROUP BY 1 HAVING count(*) = 2 ORDER BY 1 LIMIT 2",
@@ -92,7 +92,7 @@ async fn what_happens_between_the_comparison_and_the_lock_counts_or_waits_for_th
 
 #[tokio::test]
 async fn what_somebody_else_has_set_right_by_then_is_not_written_again() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     let good = rows(&database);
     database.psql(
         "CREATE TABLE public.kept AS SELECT * FROM public.project_phases; DELETE FROM public.project_phases",
@@ -109,7 +109,7 @@ async fn what_somebody_else_has_set_right_by_then_is_not_written_again() {
 /// A row that somebody adds while the differences are written is no failure of the writing: it is named and left.
 #[tokio::test]
 async fn a_row_that_comes_while_it_writes_is_left_and_the_rest_is_right() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     let good = rows(&database);
     database.psql(
         "UPDATE public.project_phases SET name = 'by hand' WHERE id = (SELECT min(id::text)::uuid FROM public.project_phases);
@@ -129,7 +129,7 @@ async fn a_row_that_comes_while_it_writes_is_left_and_the_rest_is_right() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn beside_writers_and_hands_no_command_is_lost_and_the_last_rebuild_leaves_the_fold() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     let (store, projects) = (store(database.url()).await, projects(&database));
     let over = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> =

@@ -1,7 +1,7 @@
 //! Every column by hand, and rows that are missing: found, written down, set right.
 
 use super::{
-    assert_no_drift, by_ann, check, new_shape, places, position, rebuilt, recorded, rows, several_write,
+    assert_no_drift, by_ann, check, places, position, rebuilt, recorded, rows, several_write, timeline_shape,
 };
 use crate::support::assert_verified;
 use phaseline_projections::drift::DriftKind;
@@ -42,7 +42,7 @@ const BY_HAND: &[(&str, &[&str])] = &[
 
 #[tokio::test]
 async fn every_column_that_was_changed_by_hand_is_named_recorded_and_set_right() {
-    let database = new_shape(16);
+    let database = timeline_shape(16);
     several_write(&database, 420).await;
     database.psql(LOOSEN);
     let seen: BTreeSet<&str> = BY_HAND.iter().flat_map(|(_, columns)| *columns).copied().collect();
@@ -100,7 +100,7 @@ async fn every_column_that_was_changed_by_hand_is_named_recorded_and_set_right()
 
 #[tokio::test]
 async fn missing_rows_come_back_with_their_ids_and_times() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     several_write(&database, 421).await;
     let good = rows(&database);
     let all = good.lines().count() as u64;
@@ -122,7 +122,7 @@ async fn missing_rows_come_back_with_their_ids_and_times() {
 
 #[tokio::test]
 async fn views_grants_keys_and_comments_of_the_users_stay() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     database.psql(
         "CREATE VIEW public.totals AS SELECT project_id, sum(total_budget) FROM project_phases GROUP BY 1;
          CREATE TABLE public.notes (phase uuid REFERENCES project_phases (id) DEFERRABLE, text text);

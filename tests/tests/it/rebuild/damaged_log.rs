@@ -1,6 +1,6 @@
 //! A log that is damaged is not folded into anything.
 
-use super::{check, connection, new_shape, only, places, try_rebuild};
+use super::{check, connection, only, places, timeline_shape, try_rebuild};
 use crate::projection::projects;
 use phaseline_migrator::progress::Silent;
 use phaseline_projections::FoldedLog;
@@ -26,7 +26,7 @@ async fn a_damaged_log_is_refused_by_name_and_the_table_stays() {
         ),
     ];
     for (statement, named) in cases {
-        let database = new_shape(5);
+        let database = timeline_shape(5);
         database.psql(&format!("{OPEN} {statement}; UPDATE public.project_phases SET name = 'by hand'"));
         let (before, log) = (places(&database), database.psql("SELECT count(*) FROM phaseline.events"));
         for options in [RebuildOptions::default(), check()] {
@@ -56,7 +56,7 @@ async fn a_projects_stream_that_lacks_an_event_is_refused() {
         }),
     ];
     for (statement, named) in cases {
-        let database = new_shape(5);
+        let database = timeline_shape(5);
         let project = projects(&database)[0];
         let last = database.psql(&format!(
             "SELECT max(position) FROM phaseline.events WHERE stream_id = '{project}' AND stream_type = 'Timeline'"
@@ -76,7 +76,7 @@ async fn a_projects_stream_that_lacks_an_event_is_refused() {
 
 #[tokio::test]
 async fn what_is_missing_behind_the_snapshot_is_noticed_under_the_lock() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     database.psql("UPDATE public.project_phases SET name = 'by hand'");
     let before = places(&database);
     let damage = super::beside::AtWriting::new(|| {

@@ -1,6 +1,8 @@
 //! Rows that the log does not have, and projects that are not what they were.
 
-use super::{assert_no_drift, check, deleting, new_shape, only, places, position, rebuilt, recorded, rows};
+use super::{
+    assert_no_drift, check, deleting, only, places, position, rebuilt, recorded, rows, timeline_shape,
+};
 use phaseline_domain::ProjectId;
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_projections::drift::DriftKind;
@@ -32,7 +34,7 @@ fn insert(database: &TestDatabase, project: &str, phase: &str) {
 
 #[tokio::test]
 async fn rows_that_the_log_does_not_have_stay_unless_they_are_to_go_and_then_they_are_kept_in_it() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     let good = rows(&database);
     let [(project, phases), (other, _)] = two(&database);
     insert(&database, &project, UNKNOWN);
@@ -65,7 +67,7 @@ async fn rows_that_the_log_does_not_have_stay_unless_they_are_to_go_and_then_the
 
 #[tokio::test]
 async fn a_phase_whose_id_was_changed_comes_back_beside_the_row_that_is_left() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     let good = rows(&database);
     let [(_, phases), _] = two(&database);
     database.psql(&format!("UPDATE public.project_phases SET id = '{UNKNOWN}' WHERE id = '{}'", phases[0]));
@@ -77,7 +79,7 @@ async fn a_phase_whose_id_was_changed_comes_back_beside_the_row_that_is_left() {
 
 #[tokio::test]
 async fn rows_of_projects_that_the_log_does_not_know_are_counted_and_never_touched() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     database.psql(&format!(
         "INSERT INTO public.projects SELECT program_id, 'new', 'b', 'm', 't', '2025-01-01', '2025-12-31', 'CC-7', NULL,
                 '{STRANGER}', now(), now() FROM public.projects LIMIT 1"
@@ -95,7 +97,7 @@ async fn rows_of_projects_that_the_log_does_not_know_are_counted_and_never_touch
 
 #[tokio::test]
 async fn a_project_that_is_gone_is_named_and_the_others_are_rebuilt() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     let [(gone, phases), (project, _)] = two(&database);
     database.psql(&format!(
         "UPDATE public.project_phases SET name = 'by hand' WHERE project_id <> '{gone}';
@@ -120,7 +122,7 @@ async fn a_project_that_is_gone_is_named_and_the_others_are_rebuilt() {
 
 #[tokio::test]
 async fn rows_that_were_moved_to_another_project_go_back_whichever_of_the_two_is_asked_for() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     let good = rows(&database);
     let [(project, _), (other, phases)] = two(&database);
     let moved = || {
@@ -152,7 +154,7 @@ async fn rows_that_were_moved_to_another_project_go_back_whichever_of_the_two_is
 
 #[tokio::test]
 async fn of_two_projects_that_differ_only_the_one_that_is_asked_for_is_written() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     let [(project, _), (other, _)] = two(&database);
     database.psql(&format!(
         "UPDATE public.project_phases SET name = 'by hand' WHERE project_id IN ('{project}', '{other}')"
@@ -178,7 +180,7 @@ async fn of_two_projects_that_differ_only_the_one_that_is_asked_for_is_written()
 /// all that stood there is in the log.
 #[tokio::test]
 async fn a_phase_that_stands_twice_stands_once_again() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     let good = rows(&database);
     database.psql("ALTER TABLE public.project_phases DROP CONSTRAINT project_phases_pkey CASCADE");
     let phase = database.psql("SELECT min(id::text) FROM public.project_phases").trim().to_owned();
@@ -232,7 +234,7 @@ async fn a_phase_that_stands_twice_stands_once_again() {
 
 #[tokio::test]
 async fn a_row_without_an_id_is_left_even_if_unknown_ones_are_to_go() {
-    let database = new_shape(5);
+    let database = timeline_shape(5);
     database.psql(
         "ALTER TABLE public.project_phases DROP CONSTRAINT project_phases_pkey CASCADE;
          ALTER TABLE public.project_phases ALTER id DROP NOT NULL;

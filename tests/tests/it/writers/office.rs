@@ -20,9 +20,9 @@ pub(super) enum Worker {
     Redates,
     /// Cancels bookings.
     Deletes,
-    /// Moves projects' ends, as long as the old shape is there.
+    /// Moves projects' ends, as long as the legacy shape is there.
     Moves,
-    /// Gives phases money by SQL, as long as the old shape is there.
+    /// Gives phases money by SQL, as long as the legacy shape is there.
     Budgets,
     /// Gives commands to a timeline.
     Commands,

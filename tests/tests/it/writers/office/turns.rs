@@ -156,7 +156,7 @@ impl Desk {
         let store = store(&self.url).await;
         match store.execute(project.parse::<ProjectId>().unwrap(), &command, Metadata::default()).await {
             Ok(committed) if renames => {
-                // The old shape has no name: the log keeps it.
+                // The legacy shape has no name: the log keeps it.
                 let query = format!(
                     "SELECT payload::json ->> 'name' FROM phaseline.events WHERE position = {}",
                     committed.position

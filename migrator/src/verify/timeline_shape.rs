@@ -1,4 +1,4 @@
-//! The new shape: the runbook's nine checks, and whether the table is what the log says.
+//! The timeline shape: the runbook's nine checks, and whether the table is what the log says.
 
 use super::checks::{Checks, has_column};
 use super::fitness::{check_fit, check_new_definition, completed_runs};
@@ -92,7 +92,7 @@ async fn check_required_fields(
     Ok(())
 }
 
-/// The columns of the old shape are gone.
+/// The columns of the legacy shape are gone.
 async fn check_dropped_columns(
     connection: &mut PgConnection,
     checks: &mut Checks,

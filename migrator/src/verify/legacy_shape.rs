@@ -1,4 +1,4 @@
-//! The old shape: the runbook's four checks, and whether every row is what the log says it was.
+//! The legacy shape: the runbook's four checks, and whether every row is what the log says it was.
 
 use super::checks::{CheckGroup, CheckLine, Checks, has_column};
 use super::fitness::{check_fit, check_old_definition, completed_runs};
