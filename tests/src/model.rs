@@ -25,10 +25,10 @@ mod command;
 mod days;
 mod edit;
 mod migration;
-mod timeline_shape;
 mod picture;
 mod rollback;
 mod timeline;
+mod timeline_shape;
 
 use chrono::{NaiveDate, NaiveDateTime};
 pub use command::Refused;
