@@ -144,11 +144,7 @@ async fn unreadable_of(connection: &mut PgConnection, id: Uuid) -> Result<Vec<Un
 
 /// Why an event is not among those that can be left out.
 async fn why_not(connection: &mut PgConnection, id: Uuid, position: i64) -> Result<String, StoreError> {
-    let holder: Option<Uuid> =
-        sqlx::query_scalar("SELECT stream_id FROM phaseline.events WHERE position = $1")
-            .bind(position)
-            .fetch_optional(&mut *connection)
-            .await?;
+    let holder = read::stream_id_at(connection, position).await?;
     let marks = skip::of_stream(connection, id).await?;
     Ok(match holder {
         None => format!("position {position}: the log has no event there"),

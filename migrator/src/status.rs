@@ -134,9 +134,7 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorErr
     let mut oldest_snapshot_seconds = None;
     if schema::installed(connection).await? {
         let tip = schema::tip(connection).await?;
-        let head: bool = sqlx::query_scalar("SELECT to_regclass('phaseline.head') IS NOT NULL")
-            .fetch_one(&mut *connection)
-            .await?;
+        let head = schema::has_head_table(connection).await?;
         let (mut log_id, mut accepts_commands) = (None, None);
         if head {
             log_id = schema::log_id(connection).await.ok();

@@ -1,4 +1,5 @@
-//! The inline projection: the rows that one command changes, written in the transaction that appends its events.
+//! The inline projection: the rows that one command changes, written in the transaction that appends its events. The SQL function
+//! `phaseline.project_inline` (`sql/schema/project_inline.sql`) writes them; here is only what installs it.
 
 use crate::adopt;
 use phaseline_domain::ProjectId;

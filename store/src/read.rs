@@ -5,6 +5,7 @@ use crate::{Metadata, Pace, RawEvent, RecordedEvent, StoreError, StreamId};
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 const COLUMNS: &str = "position, stream_type, stream_id, version, event_id, event_type, schema_version, \
                        payload, metadata, salt, recorded_at, hash, login";
@@ -161,6 +162,14 @@ pub async fn stream_from(
         pace.pause().await;
     }
     Ok(())
+}
+
+/// The id of the stream that has the event at a position; none if the log has no such position.
+pub async fn stream_id_at(connection: &mut PgConnection, position: i64) -> Result<Option<Uuid>, StoreError> {
+    Ok(sqlx::query_scalar("SELECT stream_id FROM phaseline.events WHERE position = $1")
+        .bind(position)
+        .fetch_optional(connection)
+        .await?)
 }
 
 /// All events of one stream type in order of position; for types of few events, such as runs.

@@ -218,12 +218,19 @@ pub async fn tip(connection: &mut PgConnection) -> Result<Tip, StoreError> {
     })
 }
 
+/// The statement that locks the log's head until the end of the transaction.
+pub const LOCK_HEAD: &str = "SELECT 1 FROM phaseline.head WHERE id = 1 FOR UPDATE";
+
+/// Whether the table of the log's head exists.
+pub async fn has_head_table(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar("SELECT pg_catalog.to_regclass('phaseline.head') IS NOT NULL")
+        .fetch_one(connection)
+        .await?)
+}
+
 /// Takes the lock that orders all writers, for the rest of the transaction.
 pub async fn lock_head(connection: &mut PgConnection) -> Result<(), StoreError> {
-    sqlx::query("SELECT 1 FROM phaseline.head WHERE id = 1 FOR UPDATE")
-        .fetch_optional(connection)
-        .await?
-        .ok_or(StoreError::NotInstalled)?;
+    sqlx::query(LOCK_HEAD).fetch_optional(connection).await?.ok_or(StoreError::NotInstalled)?;
     Ok(())
 }
 

@@ -203,7 +203,7 @@ impl IntoResponses for ReadWithBodyErrors {
 impl IntoResponses for WriteErrors {
     fn responses() -> Responses {
         let mut all = ReadWithBodyErrors::responses();
-        all.insert("412".to_owned(), stale(&Body::Problem));
+        all.insert("412".to_owned(), stale_response(&Body::Problem));
         all
     }
 }
@@ -246,7 +246,7 @@ impl IntoResponses for PlannerWriteErrors {
         let conflict =
             refusal("The project has no timeline, or its rows cannot be adopted.", &Body::Detail, &[]);
         all.insert("409".to_owned(), conflict);
-        all.insert("412".to_owned(), stale(&Body::Planner(&["Stale"])));
+        all.insert("412".to_owned(), stale_response(&Body::Planner(&["Stale"])));
         let rules = [(
             "X-Error-Code",
             "`VALIDATION_FAILED`, `INVALID_BUDGET` or `NO_PHASES`, if rules refuse the request.",
@@ -289,7 +289,7 @@ fn with_body(body: impl Fn() -> Body) -> Responses {
     ])
 }
 
-fn stale(body: &Body) -> RefOr<Response> {
+fn stale_response(body: &Body) -> RefOr<Response> {
     let headers = [
         ("ETag", "The timeline's current version."),
         ("Phaseline-Position", "The position of the timeline's last event."),

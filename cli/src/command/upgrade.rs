@@ -75,10 +75,7 @@ async fn carry_out(connection: &mut PgConnection) -> Result<(), Failure> {
         )
         .remedy("Run: phaseline doctor --repair")
     };
-    let head: bool = sqlx::query_scalar("SELECT pg_catalog.to_regclass('phaseline.head') IS NOT NULL")
-        .fetch_one(&mut *connection)
-        .await?;
-    if !head {
+    if !schema::has_head_table(connection).await? {
         return Err(damaged());
     }
     upgrade(connection).await.map_err(|error| match error {

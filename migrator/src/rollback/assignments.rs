@@ -54,7 +54,7 @@ impl<'a> LinkResolver<'a> {
     }
 
     /// The phase, and how it was found if the log does not have it. None if the project has no phase at all.
-    fn phase(
+    fn phase_for_assignment(
         &self,
         assignment: AssignmentId,
         project: ProjectId,
@@ -89,7 +89,7 @@ impl Built {
         let project = ProjectId::from(row.nullable_uuid(1)?.unwrap_or_default());
         // A date that no calendar has, such as infinity, is on no phase's day.
         let date = row.date(2).ok();
-        let Some((phase, by)) = resolver.phase(assignment, project, date) else {
+        let Some((phase, by)) = resolver.phase_for_assignment(assignment, project, date) else {
             return Ok(None);
         };
         self.assigned.extend(by.map(|by| AssignedLink { project, phase, assignment, by }));

@@ -187,7 +187,7 @@ pub(crate) async fn lock_tables(
             names.push(table.to_sql());
         }
     }
-    let head = if head == Head::Too { "SELECT 1 FROM phaseline.head WHERE id = 1 FOR UPDATE; " } else { "" };
+    let head = if head == Head::Too { format!("{}; ", schema::LOCK_HEAD) } else { String::new() };
     let statement = format!("{head}LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", "));
     let me: i32 =
         sqlx::query_scalar("SELECT pg_catalog.pg_backend_pid()").fetch_one(&mut *connection).await?;

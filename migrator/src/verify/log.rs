@@ -39,7 +39,12 @@ impl Ledger {
             TimelineEvent::DefaultPhaseSupplied(e) => (e.phase_id, Some(Budget::ZERO)),
             TimelineEvent::PhaseRemoved(e) => (e.phase_id, None),
             TimelineEvent::TimelineClosed(_) => return self.close(project),
-            _ => return,
+            // Without money.
+            TimelineEvent::TimelineOpened(_)
+            | TimelineEvent::TimelineRescheduled(_)
+            | TimelineEvent::PhaseRenamed(_)
+            | TimelineEvent::PhaseResized(_)
+            | TimelineEvent::PhaseDescribed(_) => return,
         };
         let old = match new {
             Some(budget) => self.phases.insert((project, id), budget),

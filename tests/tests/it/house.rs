@@ -74,6 +74,14 @@ fn sql_is_where_it_belongs() {
         mentions("api/src", &["SELECT ", "INSERT ", "UPDATE "], &["api/src/health.rs"]),
         Vec::<String>::new()
     );
+    let log: Vec<String> = ["events", "head", "idempotency_keys"]
+        .iter()
+        .flat_map(|table| ["FROM", "JOIN", "INTO", "UPDATE"].map(|verb| format!("{verb} phaseline.{table}")))
+        .collect();
+    let log: Vec<&str> = log.iter().map(String::as_str).collect();
+    for folder in ["api/src", "cli/src", "migrator/src", "projections/src"] {
+        assert_eq!(mentions(folder, &log, &[]), Vec::<String>::new(), "only store names the log's columns");
+    }
 }
 
 #[test]

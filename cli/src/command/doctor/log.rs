@@ -4,7 +4,7 @@ use super::Report;
 use phaseline_migrator::shape::{self, Shape};
 use phaseline_store::schema::{self, Difference, version::VERSION};
 use phaseline_store::{StoreError, chain};
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 
 const REPAIR: &str = "phaseline doctor --repair rebuilds it from the events.";
 const FOREIGN: &str = "Find out who changed it, and drop objects that this program does not create; if columns or constraints are missing, \
@@ -129,53 +129,40 @@ async fn events(report: &mut Report, connection: &mut PgConnection, deep: bool) 
     }
 }
 
-#[derive(FromRow)]
-struct Head {
-    accepts_commands: bool,
-}
-
 /// The head's row: appending needs it, and it must agree with the shape.
 async fn head(report: &mut Report, connection: &mut PgConnection, shape: Shape) {
-    let exists = sqlx::query_scalar("SELECT pg_catalog.to_regclass('phaseline.head') IS NOT NULL")
-        .fetch_one(&mut *connection);
-    match exists.await {
+    match schema::has_head_table(connection).await {
         Ok(true) => {}
         Ok(false) => return, // Listed among the missing tables.
         Err(error) => return report.unchecked("log's head", error),
     }
-    let head: Result<Option<Head>, _> =
-        sqlx::query_as("SELECT accepts_commands FROM phaseline.head WHERE id = 1")
-            .fetch_optional(&mut *connection)
-            .await;
+    let accepts = schema::accepts_commands(connection).await;
     let runs = phaseline_migrator::log::history::readable_runs(connection)
         .await
         .map(|(runs, _)| runs)
         .unwrap_or_default();
     let migrated = runs.iter().rfind(|run| run.completed()).is_some_and(|run| run.migrated.is_some());
-    match head {
+    match accepts {
+        Err(StoreError::NotInstalled) => {
+            report.fail("log's head", "phaseline.head has no row, so nothing can be appended", REPAIR);
+        }
         Err(error) => report.unchecked("log's head", error),
-        Ok(Some(head)) if shape == Shape::Timelines && !migrated && !head.accepts_commands => report.fail(
+        Ok(false) if shape == Shape::Timelines && !migrated => report.fail(
             "log's head",
             "commands are refused: another program migrated the tables",
             "phaseline plan --adopt-migrated shows how to take them over.",
         ),
-        Ok(None) => {
-            report.fail("log's head", "phaseline.head has no row, so nothing can be appended", REPAIR)
-        }
-        Ok(Some(head)) if shape != Shape::Unknown && head.accepts_commands != (shape == Shape::Timelines) => {
-            let accepts = if head.accepts_commands { "accepts" } else { "refuses" };
+        Ok(accepts) if shape != Shape::Unknown && accepts != (shape == Shape::Timelines) => {
+            let accepts = if accepts { "accepts" } else { "refuses" };
             report.fail(
                 "log's head",
                 format!("the log {accepts} commands, but the shape is {shape}"),
                 REPAIR,
             );
         }
-        Ok(Some(head)) => {
-            let takes = if head.accepts_commands {
-                "commands are accepted"
-            } else {
-                "commands are refused in the legacy shape"
-            };
+        Ok(accepts) => {
+            let takes =
+                if accepts { "commands are accepted" } else { "commands are refused in the legacy shape" };
             report.ok("log's head", format!("exists; {takes}"));
         }
     }
