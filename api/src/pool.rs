@@ -5,7 +5,9 @@ use phaseline_projections::{refuse_excess_rights, refuse_foreign_code_for_comman
 use phaseline_store::StoreError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
 
 /// The name in `pg_stat_activity`.
 const APPLICATION: &str = "phaseline serve";
@@ -16,14 +18,16 @@ const IDLE: Duration = Duration::from_secs(1);
 /// A pool that connects on demand: the service also starts while the database is down.
 pub fn connect(options: PgConnectOptions, settings: &Settings) -> PgPool {
     let connection_settings = ConnectionSettings::new(settings);
+    let used = connection_settings.clone();
     PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.acquire_timeout.min(settings.request_timeout))
         // A test before each use would be a round trip. But a connection that was idle for a while may be dead, as all are after
         // a restart of the server, and would fail its request.
         .test_before_acquire(false)
-        .before_acquire(|connection, kept| {
-            Box::pin(async move { Ok(kept.idle_for < IDLE || connection.ping().await.is_ok()) })
+        .before_acquire(move |connection, kept| {
+            let settings = used.clone();
+            Box::pin(async move { is_usable(connection, kept.idle_for, &settings).await })
         })
         .after_connect(move |connection, _| {
             let settings = connection_settings.clone();
@@ -32,18 +36,64 @@ pub fn connect(options: PgConnectOptions, settings: &Settings) -> PgPool {
         .connect_lazy_with(options.application_name(APPLICATION))
 }
 
-/// Sets up a new connection, and refuses one in which code of others would have the login's rights: here rather than at the start only,
-/// since the database may not have been there then.
+/// The check that no code of others would have the login's rights, for all connections of a pool: made by the first one, and again by
+/// one that is used when it is no longer valid, since tables, owners and the database itself may be others by then.
+#[derive(Debug)]
+struct RightsCheck {
+    valid: Duration,
+    allow_superuser: bool,
+    /// When it last passed. The lock is held during a check, so that a burst of connections makes one.
+    passed: Mutex<Option<Instant>>,
+}
+
+impl RightsCheck {
+    /// Makes the check if it is due, on a connection with the login's own role.
+    async fn ensure(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let mut passed = self.passed.lock().await;
+        if passed.is_some_and(|at| at.elapsed() < self.valid) {
+            return Ok(());
+        }
+        *passed = None;
+        if !self.allow_superuser {
+            refuse_excess_rights(connection).await.map_err(refused)?;
+        }
+        refuse_foreign_code_for_commands(connection).await.map_err(refused)?;
+        *passed = Some(Instant::now());
+        Ok(())
+    }
+
+    async fn is_due(&self) -> bool {
+        self.passed.lock().await.is_none_or(|at| at.elapsed() >= self.valid)
+    }
+}
+
+/// Sets up a new connection.
 async fn prepare(connection: &mut PgConnection, settings: &ConnectionSettings) -> Result<(), sqlx::Error> {
     connection.execute(settings.greeting.as_str()).await?;
-    if !settings.allow_superuser {
-        refuse_excess_rights(connection).await.map_err(refused)?;
-    }
-    refuse_foreign_code_for_commands(connection).await.map_err(refused)?;
+    settings.check.ensure(connection).await?;
     if let Some(set_role) = &settings.set_role {
         connection.execute(set_role.as_str()).await?;
     }
     Ok(())
+}
+
+/// Whether a connection of the pool can be used: alive, and with a check of rights that is still valid.
+async fn is_usable(
+    connection: &mut PgConnection,
+    idle: Duration,
+    settings: &ConnectionSettings,
+) -> Result<bool, sqlx::Error> {
+    if idle >= IDLE && connection.ping().await.is_err() {
+        return Ok(false);
+    }
+    if settings.check.is_due().await {
+        connection.execute("RESET ROLE").await?;
+        settings.check.ensure(connection).await?;
+        if let Some(set_role) = &settings.set_role {
+            connection.execute(set_role.as_str()).await?;
+        }
+    }
+    Ok(true)
 }
 
 /// The pool passes on errors of sqlx only.
@@ -58,16 +108,20 @@ fn refused(error: StoreError) -> sqlx::Error {
 #[derive(Clone)]
 struct ConnectionSettings {
     greeting: String,
-    /// Whether the rights of the login are not compared with those of the tables' owners.
-    allow_superuser: bool,
     set_role: Option<String>,
+    check: Arc<RightsCheck>,
 }
 
 impl ConnectionSettings {
     fn new(settings: &Settings) -> Self {
         let set_role =
             settings.role.as_ref().map(|role| format!("SET ROLE \"{}\"", role.replace('"', "\"\"")));
-        Self { greeting: greeting(settings), allow_superuser: settings.allow_superuser, set_role }
+        let check = RightsCheck {
+            valid: settings.rights_check_valid,
+            allow_superuser: settings.allow_superuser,
+            passed: Mutex::default(),
+        };
+        Self { greeting: greeting(settings), set_role, check: Arc::new(check) }
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Settings {
     pub role: Option<String>,
     /// Whether the login may have more rights than the owners of the planner's tables.
     pub allow_superuser: bool,
+    /// How long a check of rights is valid for all connections; each costs some milliseconds.
+    pub rights_check_valid: Duration,
     /// Upper bound on connections to the database.
     pub max_connections: u32,
     /// How long a request waits for a connection to the database.
@@ -50,6 +52,7 @@ impl Default for Settings {
             auth: Auth::default(),
             role: Some(DEFAULT_ROLE.to_owned()),
             allow_superuser: false,
+            rights_check_valid: Duration::from_secs(60),
             max_connections: 16,
             acquire_timeout: Duration::from_secs(3),
             lock_timeout: Duration::from_secs(5),

@@ -72,6 +72,11 @@ impl Failure {
         Self::new(Exit::NotMigratable, code, message)
     }
 
+    /// The answer to a question was not yes.
+    pub(crate) fn declined() -> Self {
+        Self::new(Exit::Interrupted, "declined", "not confirmed; nothing was written")
+    }
+
     /// An unexpected error.
     pub(crate) fn unexpected(message: impl Into<String>) -> Self {
         Self::new(Exit::Unexpected, "unexpected", message)

@@ -1,7 +1,9 @@
 //! Options that several commands share.
 
 use crate::output::Form;
-use clap::Args;
+use clap::{Args, ValueEnum};
+use phaseline_domain::legacy::Boundary;
+use phaseline_migrator::plan::PlanOptions;
 use std::path::PathBuf;
 
 /// Options of every command.
@@ -60,4 +62,74 @@ pub(crate) struct ReasonArgs {
     /// The reason, recorded in the log with actor and time
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
+}
+
+/// Options of `migrate`; `plan` accepts them too, and exits as `migrate` would.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunArgs {
+    /// The digest of the expected plan; exits with 4 if data or options differ
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) plan: Option<String>,
+    /// First back up the whole database to this file with `pg_dump` (custom format, for `pg_restore`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backup: Option<PathBuf>,
+    /// Total time to wait for the tables' locks; users can work between the attempts
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) lock_timeout: u64,
+    /// Give each project without phases a default phase without budget, instead of refusing it
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Take over a database that the planner's own migration moved to 92023c163a26: record its phases as they are. What
+    /// that migration lost (types, links of assignments) stays lost
+    #[arg(long, conflicts_with = "boundary")]
+    pub(crate) adopt_migrated: bool,
+    #[command(flatten)]
+    pub(crate) shared: BoundaryArgs,
+}
+
+/// The boundary between the phases of a project.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct BoundaryArgs {
+    /// Where the phases of a project without timeline meet; the plan shows what each choice re-books
+    #[arg(long, value_enum, value_name = "WHERE", default_value_t = BoundaryArg::Midpoint)]
+    boundary: BoundaryArg,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum BoundaryArg {
+    /// As evenly as whole days allow, as the planner's own migration does
+    #[default]
+    Midpoint,
+    /// Where the fewest assignments change their phase
+    Fit,
+}
+
+impl BoundaryArgs {
+    /// The chosen boundary.
+    pub(crate) fn boundary(self) -> Boundary {
+        match self.boundary {
+            BoundaryArg::Midpoint => Boundary::Midpoint,
+            BoundaryArg::Fit => Boundary::Fit,
+        }
+    }
+
+    /// The flag that chooses it, after a space; empty for the default.
+    pub(crate) fn flag(self) -> &'static str {
+        match self.boundary {
+            BoundaryArg::Midpoint => "",
+            BoundaryArg::Fit => " --boundary fit",
+        }
+    }
+}
+
+impl RunArgs {
+    /// The options of the plan.
+    pub(crate) fn options(&self, role: Option<String>) -> PlanOptions {
+        PlanOptions {
+            role,
+            repair: self.repair,
+            adopt_migrated: self.adopt_migrated,
+            boundary: self.shared.boundary(),
+        }
+    }
 }

@@ -45,14 +45,14 @@ codes! {
     /// A table differs from the planner's.
     NotThePlanners, "not_the_planners_tables", true,
         "The tables are not as the planner's revision 976e6adbac6f leaves them.",
-        "Bring the tables to that revision; columns that others added to project_phases must go elsewhere first.";
+        "Bring the tables to that revision; move added columns of project_phases to another table first.";
     /// `alembic_version` holds something else.
     WrongRevision, "wrong_revision", true,
         "The planner's own migrations are not at 976e6adbac6f (exactly one row in alembic_version).",
         "Run the planner's migrations up to 976e6adbac6f, no further: alembic upgrade 976e6adbac6f.";
     /// Something hangs on the tables that cannot be carried over.
     Obstacle, "obstacle", true,
-        "Something hangs on the tables that would be lost or broken when they are rebuilt.",
+        "Objects depend on the tables and would be lost or broken by the rebuild.",
         "See each one.";
     /// The log of an earlier migration may not be read.
     LogUnreadable, "log_unreadable", true,
@@ -60,20 +60,20 @@ codes! {
         "Grant the role phaseline_reader, or use another role.";
     /// A project has no start or no end.
     ProjectDatesNull, "project_dates_null", true,
-        "Projects without a start or an end date: there are no days for phases to cover.",
+        "Projects without a start or an end date: phases would have no dates.",
         "Give each of them both dates.";
     /// The original migration was here first.
     MigratedByTheOriginal, "migrated_by_the_original", true,
-        "The planner's own migration moved this database to 92023c163a26: there is no log, and what it lost is lost.",
+        "The planner's own migration moved this database to 92023c163a26: there is no log; types and links that it dropped cannot be restored.",
         "Take its phases over as they are: --adopt-migrated.";
     /// What was changed in the old tables does not fit the timeline that the log has.
     RulesBroken, "rules_broken", true,
-        "What was changed in the legacy tables since the rollback breaks a rule of the timeline that the log has.",
+        "Changes in the legacy tables since the rollback break a rule of the timeline in the log.",
         "Correct the project's dates or phases in the legacy tables. Or give it its former dates, migrate, shape its phases by \
          commands, and reschedule it then.";
     /// A row that others wrote cannot be taken into the log.
     Unadoptable, "unadoptable", true,
-        "Phases that others wrote into project_phases break the rules of a timeline, so the log cannot take them.",
+        "Phases that others wrote into project_phases break the rules of a timeline, so they cannot be adopted.",
         "Correct the rows, or remove them. Rows of phases that the log has elsewhere: phaseline drift --repair PROJECT.";
     /// The log's chain of hashes is broken.
     LogDamaged, "log_damaged", true,
@@ -82,11 +82,11 @@ codes! {
     /// An event cannot be read, so its timeline is not known.
     EventUnreadable, "event_unreadable", true,
         "Events of the log cannot be read: the timelines that they belong to are in quarantine.",
-        "Leave each of them out for good: phaseline quarantine skip PROJECT --position N --reason TEXT. Or use the phaseline \
+        "Skip each event permanently: phaseline quarantine skip PROJECT --position N --reason TEXT. Or use the phaseline \
          that wrote them.";
     /// A project starts or ends at infinity.
     ProjectDatesInfinite, "project_dates_infinite", true,
-        "Projects with an infinite date: phases cannot share endless days.",
+        "Projects with an infinite date: an infinite range cannot be divided among phases.",
         "Give each of them finite dates.";
     /// A project's date is BC or after 9999.
     ProjectDatesOutOfRange, "project_dates_out_of_range", true,
@@ -142,15 +142,15 @@ codes! {
         "Give the assignment a phase that exists.";
     /// A row breaks a foreign key that must be made again.
     ForeignKeyOrphan, "foreign_key_orphan", true,
-        "Rows that break a foreign key which the migration or the rollback has to make again.",
+        "Rows that break a foreign key which the run recreates.",
         "Delete the row, or restore what it points at.";
     /// A project that the log knows is gone.
     ProjectGone, "project_gone", false,
-        "Projects that the log knows are gone: their timelines are closed.",
+        "Projects with a timeline were deleted: their timelines are closed.",
         "Nothing, if they were deleted on purpose; the log keeps their history.";
     /// A link that the log has otherwise.
     LinkChanged, "assignment_link_changed", false,
-        "Assignments that point at another phase than the log says: the legacy table wins.",
+        "Assignments that refer to another phase than the log: the table's value is used.",
         "Nothing, if people changed them. If all of them differ, something else restored the table: find out what.";
     /// A repair gives a project its phase.
     ProjectRepaired, "project_repaired", false,
@@ -162,8 +162,8 @@ codes! {
         "Nothing. The original migration fails here.";
     /// A phase to which the fitted boundary leaves one day.
     PhaseOfOneDay, "phase_of_one_day", false,
-        "Projects of which one phase gets a single day, because hardly anybody is assigned to it when it would be its turn.",
-        "Nothing, if that is meant; `phaseline phase resize` gives it days later. Or plan with --boundary midpoint.";
+        "Projects of which one phase gets a single day, because few assignments fall on its dates.",
+        "Nothing, if intended; `phaseline phase resize` gives it days later. Or plan with --boundary midpoint.";
     /// An assignment outside its project's days.
     AssignmentOutside, "assignment_outside_project", false,
         "Assignments dated outside their project: after the migration they belong to no phase.",

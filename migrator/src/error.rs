@@ -77,7 +77,7 @@ pub enum MigratorError {
     #[error("rows did not come in heap order, so their order cannot be kept; nothing was written")]
     HeapOrder,
     /// The log lacks what a rollback needs.
-    #[error("the log cannot restore the legacy tables: {0}")]
+    #[error("the log is incomplete, so a rollback is not possible: {0}")]
     LogIncomplete(String),
     /// Something was not as it must be after the work, which was undone.
     #[error("self-check failed, everything was undone: {0}")]
@@ -92,7 +92,7 @@ fn would_lose(plan: &RollbackPlan, accepted: Option<&str>) -> String {
     match accepted {
         None => "the rollback would lose what the legacy schema cannot hold".to_owned(),
         Some(accepted) => {
-            format!("the loss that was accepted is {accepted}, the one that there is now is {found}")
+            format!("the loss that was accepted is {accepted}, the current loss is {found}")
         }
     }
 }

@@ -76,7 +76,7 @@ async fn foreign_migration(
     session: &mut RunSession<'_>,
     options: &PlanOptions,
 ) -> Result<Option<Takeover>, MigratorError> {
-    session.run.step("looking whether something else has migrated it", None);
+    session.run.step("checking for a migration by another program", None);
     let mut snapshot = database::read_only(&mut session.connection).await?;
     let found = shape::find(&mut snapshot).await?;
     if found.shape != shape::Shape::Timelines {
@@ -161,7 +161,7 @@ async fn carry_out(
         match changed(connection, &prepared, options).await? {
             Changed::Nothing => {}
             Changed::Assignments(found) => {
-                run.progress().note("resource_assignments changed meanwhile; what is newer is taken in");
+                run.progress().note("resource_assignments changed during the run; newer rows are copied");
                 newer = found;
             }
             Changed::More(what) => return Ok(Attempt::Changed(what)),

@@ -48,7 +48,7 @@ pub(crate) struct Prepared {
     pub log: FoldedLog,
     /// Each project's last version in the stream of its links.
     pub link_versions: HashMap<ProjectId, i64>,
-    pub watch: TableFingerprints,
+    pub fingerprints: TableFingerprints,
 }
 
 /// What comes out of an inspection.
@@ -127,7 +127,7 @@ pub(crate) async fn prepare(
         return Ok(Inspection::Report(Box::new(plan)));
     }
 
-    let watch = TableFingerprints::take(connection).await?;
+    let fingerprints = TableFingerprints::take(connection).await?;
     let phases = capture_table(connection, "project_phases").await?;
     let assignments = capture_table(connection, "resource_assignments").await?;
     note_dependents(connection, &mut findings, &mut plan).await?;
@@ -184,11 +184,11 @@ pub(crate) async fn prepare(
         assignments,
         log,
         link_versions: links.versions,
-        watch,
+        fingerprints,
     })))
 }
 
-const NO_PERCENTAGES: &str = "public.resource_assignments: allocation_percentage is missing, is no numeric, or may not be \
+const NO_PERCENTAGES: &str = "public.resource_assignments: allocation_percentage is missing, is not numeric, or may not be \
      read; person-days are not counted";
 
 /// What earlier migrations left in the log; nothing in a database that was never migrated.

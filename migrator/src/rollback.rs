@@ -164,7 +164,7 @@ async fn carry_out(
     }
 
     run.step("cutting over", None);
-    let now = prepared.watch.recheck(connection, "resource_assignments").await?;
+    let now = prepared.fingerprints.recheck(connection, "resource_assignments").await?;
     if now.changed {
         match assignments::catch_up(connection, &prepared, &mut built, now.rows).await {
             Err(BuildError::AssignmentWithoutPhase) => {

@@ -188,7 +188,7 @@ fn summarize(run: Run, unended: RunOutcome) -> RunStatus {
             Some(failed) => failed.error.clone(),
             None if unended == RunOutcome::Killed => {
                 format!(
-                    "process {} on {} ended without a word; it changed nothing",
+                    "process {} on {} ended without recording an end; it changed nothing",
                     run.started.pid, run.started.host
                 )
             }

@@ -8,8 +8,8 @@ WITH tables AS (
 ),
 log_owner AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.rolname = 'phaseline_owner')
 -- Commands refuse triggers and foreign keys of others on a superuser's table (refuse_foreign_triggers); other writers do not.
-SELECT format('%s has the privilege %s on public.%I, and whoever writes there runs its code, %I, a superuser, among others: REVOKE %2$s '
-           || 'ON public.%3$I FROM %1$s, or give the table to a role that is no superuser',
+SELECT format('%s has the privilege %s on public.%I, and every role that writes there runs its code, including superuser %I: REVOKE %2$s '
+           || 'ON public.%3$I FROM %1$s, or give the table to a role that is not a superuser',
            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.rolname) END, a.privilege_type, t.relname, t.owner) AS danger,
        false AS refused
   FROM tables t

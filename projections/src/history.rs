@@ -237,7 +237,7 @@ fn describe_event(
         ),
         TimelineEvent::PhaseAdopted(e) => (
             format!(
-                "phase '{}' adopted as others wrote it, {}, budget {}",
+                "phase '{}' adopted with the values found, {}, budget {}",
                 e.name,
                 e.range,
                 e.budget.total()

@@ -18,7 +18,7 @@ thing AS (
     UNION ALL
     SELECT format('function phaseline.%I', p.proname), p.proowner
       FROM pg_catalog.pg_proc p WHERE p.pronamespace IN (SELECT oid FROM schema))
-SELECT format('%s belongs to role %I, which has no say over this database', what, pg_catalog.pg_get_userbyid(owner))
+SELECT format('%s belongs to role %I, which has no rights on this database', what, pg_catalog.pg_get_userbyid(owner))
   FROM thing WHERE owner NOT IN (SELECT oid FROM trusted)
 UNION ALL
 SELECT 'table phaseline.events is not Phaseline''s: it has other columns'

@@ -10,6 +10,19 @@ use uuid::Uuid;
 const COLUMNS: &str = "position, stream_type, stream_id, version, event_id, event_type, schema_version, \
                        payload, metadata, salt, recorded_at, hash, login";
 
+/// Whether the table of events has all columns of this program's version.
+pub async fn has_all_columns(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let columns: Vec<&str> = COLUMNS.split(", ").collect();
+    let found: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM pg_catalog.pg_attribute a
+          WHERE a.attrelid = 'phaseline.events'::regclass AND a.attname = ANY ($1) AND NOT a.attisdropped",
+    )
+    .bind(&columns)
+    .fetch_one(connection)
+    .await?;
+    Ok(usize::try_from(found).is_ok_and(|found| found == columns.len()))
+}
+
 /// The query over events, such that `login` is NULL where the table has no such column yet: a log can be read before it is
 /// upgraded. A name that the inner query does not have is resolved in the outer one.
 fn with_login(query: &str) -> String {

@@ -155,6 +155,24 @@ async fn a_superuser_is_refused_where_the_tables_belong_to_another_role() {
     becomes_ready(&service.client).await;
 }
 
+/// The connections of the pool are checked again, new or not.
+#[tokio::test]
+async fn a_change_of_owners_is_noticed_by_a_running_service() {
+    let database = migrated();
+    let owner = format!("owner_of_{}", database.name());
+    let often = Settings {
+        acquire_timeout: Duration::from_millis(300),
+        rights_check_valid: Duration::ZERO,
+        ..settings()
+    };
+    let service = Service::over(&database, often).await;
+    becomes_ready(&service.client).await;
+    database.psql(&format!("CREATE ROLE {owner}; ALTER TABLE projects OWNER TO {owner}"));
+    assert_eq!(reason(&service.client).await, "excess_rights");
+    database.psql("ALTER TABLE projects OWNER TO postgres");
+    becomes_ready(&service.client).await;
+}
+
 #[tokio::test]
 async fn metrics_include_pool_log_and_oldest_snapshot_if_readable() {
     let database = migrated();

@@ -1,6 +1,5 @@
 //! `phaseline drift`: differences between the planner's tables and the log, and their repair.
 
-use super::migrate::declined;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -116,7 +115,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         if ask && !projects.is_empty() {
             context.output.beside(&page::drift::page(&report));
             if !context.ask("Write these rows from the log?").await {
-                return Err(declined());
+                return Err(Failure::declined());
             }
         }
         let repaired = if projects.is_empty() {

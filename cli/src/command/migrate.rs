@@ -1,12 +1,13 @@
 //! `phaseline migrate`: records the legacy rows in the log and builds the timeline tables.
 
 use super::backup;
-use super::plan::{self, RunArgs};
+use super::plan;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::operator;
 use crate::options::ReasonArgs;
+use crate::options::RunArgs;
 use crate::page::{self, plan::PlanContext};
 use crate::target::Target;
 use clap::Args;
@@ -65,7 +66,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
                 let around = PlanContext { place: Some(target.url().place()), ..PlanContext::default() };
                 context.output.beside(&page::plan::page(&plan, &around));
                 if !context.ask("Migrate now?").await {
-                    return Err(declined());
+                    return Err(Failure::declined());
                 }
                 // Only the confirmed plan is carried out.
                 expected = expected.or(plan.digest);
@@ -87,11 +88,6 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
     let migrated = carry_out(context, &target, &options).await?;
     context.output.answer(&migrated, || page::migrate::page(&migrated));
     Ok(Exit::Done)
-}
-
-/// The question was not answered with yes.
-pub(super) fn declined() -> Failure {
-    Failure::new(Exit::Interrupted, "declined", "not confirmed; nothing was written")
 }
 
 /// Migrates with progress; a first signal stops the run at its next safe point.

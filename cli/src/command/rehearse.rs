@@ -1,5 +1,6 @@
 //! `phaseline rehearse`: migrates and rolls back a copy of the database.
 
+mod admin;
 mod compare;
 mod copy;
 mod leftovers;
@@ -10,16 +11,17 @@ mod source;
 mod sql;
 mod steps;
 
-use super::plan::BoundaryArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::options::BoundaryArgs;
 use crate::page::{self, format::bytes};
 use crate::report::{elapsed_ms, rehearse::Rehearsal};
 use crate::style::BAD;
 use crate::target::Target;
+use admin::Admin;
 use clap::{Args, ValueEnum};
-use copy::{Admin, Copy, CopyOutcome};
+use copy::{Copy, CopyOutcome};
 pub(super) use leftovers::leftovers;
 use phaseline_migrator::plan::PlanOptions;
 use programs::Programs;

@@ -1,6 +1,5 @@
 //! `phaseline rollback`: computes the legacy tables from the log.
 
-use super::migrate::declined;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -80,7 +79,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
                 None => "Roll back now?",
             };
             if !context.ask(question).await {
-                return Err(declined());
+                return Err(Failure::declined());
             }
             // Only the confirmed loss is accepted.
             accepted = lost;

@@ -49,12 +49,12 @@ fn a_phase_command_adopts_and_its_answer_and_the_history_show_it() {
     assert_eq!(nothing["phases"][0]["created_at"], "2024-12-01T00:00:00");
 
     let done = on(&database, &["phase", "rename", PHASE, "Design", "--reason", "clearer"]).ends_with(0);
-    for told in ["timeline opened", "adopted as others wrote it", "renamed to 'Design'", "version 3"] {
+    for told in ["timeline opened", "adopted with the values found", "renamed to 'Design'", "version 3"] {
         assert!(done.stdout.contains(told), "{told}: {}", done.stdout);
     }
     let history = on(&database, &["history", PROJECT]).ends_with(0).stdout;
     assert!(
-        history.contains("adopted as others wrote it, 2025-01-01 to 2025-12-31, budget 3.00"),
+        history.contains("adopted with the values found, 2025-01-01 to 2025-12-31, budget 3.00"),
         "{history}"
     );
     assert_eq!(history.matches("why: clearer").count(), 3, "{history}");

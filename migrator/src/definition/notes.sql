@@ -20,7 +20,7 @@ WHERE $4 AND p.puballtables
 UNION ALL
 -- Bodies in plain text have no recorded dependencies. A trigger function need not name its table.
 SELECT pg_describe_object('pg_catalog.pg_proc'::regclass, f.oid, 0),
-    format('its body names the column %I, which goes; look whether it still works', col)
+    format('its body names the column %I, which is dropped; check that it still works', col)
 FROM t
 CROSS JOIN unnest($3::text[]) col
 JOIN pg_catalog.pg_proc f ON f.prosrc ~ ('\m' || regexp_replace(col, '([^[:alnum:]_])', '\\\1', 'g') || '\M')

@@ -245,23 +245,23 @@ fn owned(names: &[&str]) -> Vec<String> {
 fn explain(kind: &str, object: &str, going_columns: &[&str]) -> (String, String) {
     let drop_first =
         || format!("keep the definition of the {object}, drop it, and create it again afterwards");
-    let rebuilt = "the table is built again, and this would go with the old one";
+    let rebuilt = "it would be dropped with the old table when the table is rebuilt";
     let going = going_columns.join(" or ");
-    let uses = format!("it uses {going}, which goes");
-    let computed = format!("it is computed from {going}, which goes");
-    let refers = format!("it refers to {going}, which goes");
-    let unguarded = format!("while {going} is gone nothing keeps the referenced rows from going too");
+    let uses = format!("it uses {going}, which is dropped");
+    let computed = format!("it is computed from {going}, which is dropped");
+    let refers = format!("it refers to {going}, which is dropped");
+    let unguarded = format!("without {going} nothing prevents deleting the referenced rows");
     let (reason, remedy): (&str, String) = match kind {
-        "view" | "materialized view" => ("it reads the table, which is built again", drop_first()),
-        "rule" => ("rules are not carried over to the table that is built again", drop_first()),
-        "function" => ("its body or its signature is bound to the table, which is built again", drop_first()),
+        "view" | "materialized view" => ("it reads the table, which is rebuilt", drop_first()),
+        "rule" => ("rules are not carried over to the rebuilt table", drop_first()),
+        "function" => ("its body or its signature is bound to the table, which is rebuilt", drop_first()),
         "row type" => (
-            "it uses the table's row type, which becomes another type when the table is built again",
+            "it uses the table's row type, which becomes another type when the table is rebuilt",
             "use a type of its own there, or drop it".into(),
         ),
         "sequence" => (rebuilt, format!("ALTER {} OWNED BY NONE", object.replacen("sequence", "SEQUENCE", 1))),
         "identity column" => (
-            "its sequence would go with the old table",
+            "its sequence would be dropped with the old table",
             "ALTER TABLE .. ALTER COLUMN .. DROP IDENTITY, with a sequence of its own as default if it needs one".into(),
         ),
         "foreign trigger" => ("another table's constraint trigger names this table", drop_first()),
@@ -275,7 +275,7 @@ fn explain(kind: &str, object: &str, going_columns: &[&str]) -> (String, String)
             ("only an ordinary table can be migrated", "make it an ordinary table first".into())
         }
         "unlogged table" => (
-            "a crash empties it, and the log would contradict it ever after",
+            "a crash empties it, and then it would differ from the log",
             "ALTER TABLE .. SET LOGGED".into(),
         ),
         "temporary table" => ("a temporary table ends with its session", "make it an ordinary table first".into()),
@@ -289,7 +289,7 @@ fn explain(kind: &str, object: &str, going_columns: &[&str]) -> (String, String)
             "SECURITY LABEL .. IS NULL, and set it again afterwards".into(),
         ),
         "subscription" => (
-            "the table receives rows by logical replication, and would stop to when it is built again",
+            "the table receives rows by logical replication, and would not receive them after the rebuild",
             format!("take the table out of the publication that the {object} follows"),
         ),
         "added column" => (
@@ -308,7 +308,7 @@ fn explain(kind: &str, object: &str, going_columns: &[&str]) -> (String, String)
         ),
         "key to column" => (&refers, "drop it, and add it again afterwards".into()),
         "grantor" => (
-            "its grantor has the owner's rights by now, so that a new grant would bear the owner's name",
+            "its grantor is now a member of the owner, so a new grant would name the owner as grantor",
             "revoke it, and grant it as the owner".into(),
         ),
         _ => ("it depends on the table in a way that is not carried over", drop_first()),

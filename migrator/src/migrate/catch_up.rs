@@ -43,7 +43,7 @@ pub(super) async fn changed(
     options: &MigrateOptions,
 ) -> Result<Changed, MigratorError> {
     let mut newer = None;
-    let tables = prepared.watch.changed(connection).await?;
+    let tables = prepared.fingerprints.changed(connection).await?;
     if let [("resource_assignments", now)] = tables.as_slice()
         && options.expected_digest.is_none()
         && let Some(links) = self::newer(connection, prepared).await?
@@ -66,7 +66,7 @@ pub(super) async fn changed(
         return Ok(Changed::More("alembic_version".to_owned()));
     }
     if !definition::obstacles(connection, &REBUILT).await?.is_empty() {
-        return Ok(Changed::More("what hangs on the tables".to_owned()));
+        return Ok(Changed::More("dependent objects".to_owned()));
     }
     Ok(newer.map_or(Changed::Nothing, Changed::Assignments))
 }
@@ -78,7 +78,7 @@ async fn newer(connection: &mut PgConnection, prepared: &Prepared) -> Result<Opt
         .iter()
         .flat_map(|project| project.phases.iter().map(|(phase, _)| (*phase, project.project)))
         .collect();
-    let ids = prepared.watch.newer_assignments(connection).await?;
+    let ids = prepared.fingerprints.newer_assignments(connection).await?;
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
     let query = format!(
         "SELECT t.id, t.resource_id, t.project_id, t.project_phase_id, t.assignment_date

@@ -137,7 +137,12 @@ pub(super) async fn check_structure(
         } else {
             Code::NotThePlanners
         };
-        findings.note(code, "table", format!("public.{table}"), "does not exist, or is no ordinary table");
+        findings.note(
+            code,
+            "table",
+            format!("public.{table}"),
+            "does not exist, or is not an ordinary table",
+        );
     }
     if found.missing.len() == shape::TABLES.len() {
         return Ok(());

@@ -313,7 +313,7 @@ pub(super) async fn catch_up(
     built: &mut Built,
     rows: u64,
 ) -> Result<(), BuildError> {
-    let newer = prepared.watch.newer_assignments(connection).await?;
+    let newer = prepared.fingerprints.newer_assignments(connection).await?;
     let newer = format!("= ANY ({})", uuids(&newer));
     delete(connection, built, &format!("s.id {newer}")).await?;
     copy_rows(connection, prepared, built, &format!("t.id {newer}")).await?;

@@ -53,7 +53,7 @@ pub(super) struct Prepared {
     pub comes_back: HashSet<PhaseId>,
     pub current: [TableDefinition; 2],
     pub old: [TableDefinition; 2],
-    pub watch: TableFingerprints,
+    pub fingerprints: TableFingerprints,
 }
 
 /// What comes out of an inspection.
@@ -72,7 +72,7 @@ pub(super) fn last_migration(runs: Vec<Run>) -> Result<(Run, LegacySchemaRecorde
         .ok_or_else(|| MigratorError::LogIncomplete("it holds no migration".to_owned()))?;
     if last.rolled_back.is_some() {
         return Err(MigratorError::WrongShape(
-            "the log's last run is a rollback, but the tables are in the timeline shape: something else moved them. \
+            "the log's last run is a rollback, but the tables are in the timeline shape: another program migrated them. \
              `phaseline migrate --adopt-migrated` takes them over, and then a rollback is possible"
                 .to_owned(),
         ));
@@ -100,7 +100,7 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection,
     }
     ensure_log(connection).await?;
     refuse_foreign_code(connection, Access::Read).await?;
-    let watch = TableFingerprints::take(connection).await?;
+    let fingerprints = TableFingerprints::take(connection).await?;
     let (migration, legacy_schema) = last_migration(history::runs(connection).await?)?;
 
     let LogRead { log, links, edit_history, edits } = read_log(connection, &migration, &mut findings).await?;
@@ -146,7 +146,7 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection,
         comes_back,
         current,
         old,
-        watch,
+        fingerprints,
     })))
 }
 
@@ -166,7 +166,7 @@ async fn ensure_log(connection: &mut PgConnection) -> Result<(), MigratorError> 
         return Ok(());
     }
     Err(MigratorError::WrongShape(
-        "there is no log: this database was migrated by something else. `phaseline migrate --adopt-migrated` takes \
+        "there is no log: this database was migrated by another program. `phaseline migrate --adopt-migrated` takes \
          it over, and then a rollback is possible"
             .to_owned(),
     ))

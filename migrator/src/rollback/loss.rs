@@ -50,7 +50,7 @@ impl EditHistory {
     }
 
     /// Takes an event that is about to be written; `log` is the fold before it.
-    pub(super) fn foresee(&mut self, project: ProjectId, event: &TimelineEvent, log: &FoldedLog) {
+    pub(super) fn apply_unrecorded(&mut self, project: ProjectId, event: &TimelineEvent, log: &FoldedLog) {
         let timeline = log.timelines.get(&project).map(|folded| &folded.timeline);
         self.note(project, event, None, false, timeline);
     }

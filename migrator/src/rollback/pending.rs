@@ -59,7 +59,7 @@ impl Predicted {
     }
 
     fn add(&mut self, project: ProjectId, event: TimelineEvent, adopted: bool) {
-        self.edit_history.foresee(project, &event, &self.log);
+        self.edit_history.apply_unrecorded(project, &event, &self.log);
         let folded = self.log.timelines.entry(project).or_default();
         let version = folded.version;
         // None of these events takes its time from the log.

@@ -61,7 +61,7 @@ pub(super) async fn changed(
     if projects_changed(connection, prepared).await? {
         return Ok(Some("projects".to_owned()));
     }
-    if prepared.watch.recheck(connection, "project_phases").await?.changed {
+    if prepared.fingerprints.recheck(connection, "project_phases").await?.changed {
         return Ok(Some("project_phases".to_owned()));
     }
     for before in &prepared.current {
@@ -73,7 +73,7 @@ pub(super) async fn changed(
         return Ok(Some("alembic_version".to_owned()));
     }
     if !definition::obstacles(connection, &REBUILT).await?.is_empty() {
-        return Ok(Some("what hangs on the tables".to_owned()));
+        return Ok(Some("dependent objects".to_owned()));
     }
     Ok(None)
 }

@@ -60,7 +60,7 @@ pub(crate) async fn lock_run(
             return Err(MigratorError::Locked { holder });
         }
         if !announced && patience == GRACE_OF_THE_DEAD {
-            progress.note("another run's process is gone; waiting for the server to let its lock go");
+            progress.note("the process of another run has ended; waiting for the server to release its lock");
             announced = true;
         }
         if progress.interrupted() {
@@ -76,10 +76,10 @@ pub(crate) async fn release_run(connection: &mut PgConnection) {
     let _ = sqlx::query("SELECT pg_catalog.pg_advisory_unlock($1)").bind(RUN_KEY).execute(connection).await;
 }
 
-/// Locks the log's head within `limit`; `asker` sees who is in the way.
+/// Locks the log's head within `limit`; `observer` sees what blocks it.
 pub(crate) async fn lock_head(
     connection: &mut PgConnection,
-    asker: &mut PgConnection,
+    observer: &mut PgConnection,
     limit: Duration,
 ) -> Result<(), MigratorError> {
     let me: i32 =
@@ -90,7 +90,7 @@ pub(crate) async fn lock_head(
     let mut seen = String::new();
     let watching = async {
         loop {
-            if let Ok(found) = blockers(asker, me).await
+            if let Ok(found) = blockers(observer, me).await
                 && !found.is_empty()
             {
                 seen = found;

@@ -85,7 +85,7 @@ pub(super) async fn check_fit(
         }
         let log_id = schema::log_id(connection).await.ok();
         if log_id != reading.log_id {
-            wrong.push("phaseline.head bears another log's id than the log's first event".to_owned());
+            wrong.push("phaseline.head has another log's id than the log's first event".to_owned());
         }
     }
     checks.beyond(

@@ -27,7 +27,7 @@ pub(super) async fn verify(
     let runs = completed_runs(connection).await?;
     if runs.is_empty() && reading.folded.timelines.is_empty() {
         checks.notes.push(
-            "This database was never migrated: a run was begun, and did not come to its end. There is nothing in the \
+            "This database was never migrated: a run began and did not finish. There is nothing in the \
              log to compare with."
                 .to_owned(),
         );
@@ -110,7 +110,7 @@ fn phases(tables: &LegacyTables, reading: &LogReading, checks: &mut Checks) {
         };
         wrong.extend(differing_fields(raw, &row).into_iter().map(|what| format!("phase {}: {what}", raw.id)));
         if row.ordinal < last {
-            wrong.push(format!("phase {}: comes after rows that it came before", raw.id));
+            wrong.push(format!("phase {}: has another position in the table", raw.id));
         }
         last = last.max(row.ordinal);
     }
@@ -119,7 +119,7 @@ fn phases(tables: &LegacyTables, reading: &LogReading, checks: &mut Checks) {
     missing.sort();
     wrong.extend(missing);
     checks.beyond(
-        "Checking every row of project_phases is what the log says it was...",
+        "Checking every row of project_phases equals the log...",
         format!("Every row equals the log, in the order it had ({count} phases)"),
         wrong,
     );

@@ -19,7 +19,7 @@ use super::checks::Checks;
 /// Budgets added up event by event: what was imported plus what later events changed. Kept apart from the fold, so
 /// that one can check the other.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct BudgetLedger {
     phases: HashMap<(ProjectId, PhaseId), Budget>,
     pub sums: HashMap<ProjectId, [Decimal; 3]>,
 }
@@ -28,7 +28,7 @@ fn parts(budget: Budget) -> [Decimal; 3] {
     [budget.capital(), budget.expense(), budget.total()].map(Money::amount)
 }
 
-impl Ledger {
+impl BudgetLedger {
     fn see(&mut self, project: ProjectId, event: &TimelineEvent) {
         let (id, new) = match event {
             TimelineEvent::PhaseCreated(e) => (e.phase_id, Some(e.budget)),
@@ -69,7 +69,7 @@ impl Ledger {
 pub(super) struct LogReading {
     pub folded: FoldedLog,
     pub links: FoldedLinks,
-    pub ledger: Ledger,
+    pub ledger: BudgetLedger,
     pub inspector: Inspector,
     pub events: u64,
     /// Events that cannot be read, of timelines and other streams.
@@ -91,7 +91,7 @@ pub(super) async fn read_log(
     let mut reading = LogReading {
         folded: FoldedLog::begin(connection).await?,
         links: FoldedLinks::default(),
-        ledger: Ledger::default(),
+        ledger: BudgetLedger::default(),
         inspector: Inspector::default(),
         events: 0,
         unreadable: Quarantine::default(),

@@ -31,7 +31,7 @@ pub(super) async fn verify(
             "Checking the log...",
             String::new(),
             vec![
-                "there is none: this database was migrated by something else. `phaseline migrate --adopt-migrated` \
+                "there is none: this database was migrated by another program. `phaseline migrate --adopt-migrated` \
                  takes it over"
                     .to_owned(),
             ],

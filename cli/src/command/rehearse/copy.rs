@@ -1,5 +1,6 @@
 //! The copy: created on the same server, and dropped. Only databases created here are dropped here.
 
+use super::admin::Admin;
 use super::leftovers::mark;
 use super::source::Source;
 use super::sql::{identifier, literal};
@@ -11,39 +12,9 @@ use crate::page::format::bytes;
 use crate::report::rehearse::Method;
 use crate::target::Target;
 use phaseline_migrator::progress::Progress;
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use std::time::Duration;
 use uuid::Uuid;
-
-/// The database from which copies are created and dropped: a template must have no connections, not even ours.
-pub(super) struct Admin {
-    target: Target,
-    /// Whether it is the database to copy, since no other one accepts this role.
-    is_source: bool,
-}
-
-impl Admin {
-    /// Chooses a database that accepts this role.
-    pub(super) async fn of(target: &Target) -> Result<Self, Failure> {
-        // Fails here without a server.
-        let mut connection = target.connect("rehearse").await?;
-        let source: String =
-            sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut connection).await?;
-        connection.close().await?;
-        for name in ["postgres", "template1"].into_iter().filter(|name| *name != source) {
-            let other = target.beside(name);
-            if let Ok(connection) = other.connect("rehearse").await {
-                connection.close().await?;
-                return Ok(Self { target: other, is_source: false });
-            }
-        }
-        Ok(Self { target: target.beside(&source), is_source: true })
-    }
-
-    pub(super) async fn connect(&self) -> Result<PgConnection, Failure> {
-        self.target.connect("rehearse").await
-    }
-}
 
 /// An existing copy.
 pub(super) struct Copy {
@@ -78,7 +49,7 @@ pub(super) async fn make(
         target: target.beside(&name),
         name: name.clone(),
         oid,
-        admin: target.beside(admin_name(admin)),
+        admin: target.beside(admin.name()),
         program: target.program().to_owned(),
     };
     let mut why = None;
@@ -101,10 +72,6 @@ pub(super) async fn make(
     create(admin, &mut connection, &name, &format!("TEMPLATE template0{options}")).await?;
     let oid = oid_of(&mut connection, &name).await.ok().flatten();
     Ok((made(oid), Method::Dump, why))
-}
-
-fn admin_name(admin: &Admin) -> &str {
-    admin.target.url().options().get_database().unwrap_or("postgres")
 }
 
 fn owner(source: &Source) -> String {
@@ -264,7 +231,7 @@ async fn create(
     // It is unknown whether the database was created, so it is not dropped.
     Err(failure.detail([format!(
         "the copy {name:?} may exist; if so, drop it from database {}: DROP DATABASE {}",
-        admin_name(admin),
+        admin.name(),
         identifier(name)
     )]))
 }

@@ -1,6 +1,6 @@
 //! Copies of killed rehearsals, and kept copies: lists them, and drops them on request.
 
-use super::copy::Admin;
+use super::admin::Admin;
 use super::sql::identifier;
 use crate::context::Context;
 use crate::exit::Exit;

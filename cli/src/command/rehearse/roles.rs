@@ -1,6 +1,6 @@
 //! The log's roles. They belong to the server, not to a database, so a migration of a copy creates them too.
 
-use super::copy::Admin;
+use super::admin::Admin;
 use super::sql::identifier;
 use crate::failure::Failure;
 use sqlx::PgConnection;

@@ -1,6 +1,6 @@
 //! The database to rehearse. Only this module and `pg_dump` read it.
 
-use super::copy::Admin;
+use super::admin::Admin;
 use super::roles;
 use crate::command::rollback;
 use crate::context::Context;
