@@ -58,7 +58,7 @@ objects (turn, name, owner) AS (
     SELECT 4, format('database %I', d.datname), d.datdba FROM database d
 )
 SELECT a.actor, a.rank = 2 AS is_superuser, a.turn = 0 AS is_login, r.rolname::text AS owner,
-       string_agg(DISTINCT o.name, ', ') AS objects
+       string_agg(DISTINCT o.name, ', ') AS objects, min(o.turn) AS relation
   FROM actors a
  CROSS JOIN objects o
   JOIN ranks r ON r.oid = o.owner AND r.rank < a.rank AND r.oid <> a.oid

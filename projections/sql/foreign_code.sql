@@ -166,4 +166,17 @@ SELECT format('writes to %s go on into %s, which belongs to %I and would have th
          WHERE t.written) w
   -- Nobody can log in as phaseline_owner, so its rules are others' work: doctor and verify name them.
   JOIN untrusted o ON o.oid = w.owner AND o.rolname <> 'phaseline_owner'
+UNION ALL
+-- A trigger's condition and arguments are code, too, and the catalogue does not know who made it.
+SELECT format('trigger %I on %s may be of %s, who has TRIGGER there, and would have the rights of %I: REVOKE TRIGGER ON %2$s FROM %3$s, or work as %5$I',
+           g.tgname, t.oid::regclass, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END,
+           runner.rolname, pg_catalog.pg_get_userbyid(t.relowner))
+  FROM runner, tables t
+  JOIN pg_catalog.pg_class k ON k.oid = t.oid
+  JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+ CROSS JOIN LATERAL pg_catalog.aclexplode(k.relacl) a
+  LEFT JOIN pg_catalog.pg_roles grantee ON grantee.oid = a.grantee
+ WHERE NOT $3 AND t.written AND NOT t.ours AND t.relname IN ('projects', 'project_phases') AND a.privilege_type = 'TRIGGER'
+   AND grantee.rolsuper IS NOT TRUE AND a.grantee NOT IN (runner.oid, t.relowner)
+   AND EXISTS (SELECT FROM pg_catalog.pg_roles me WHERE me.oid = runner.oid AND me.rolsuper)
 ORDER BY 1

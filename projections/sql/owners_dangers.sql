@@ -7,7 +7,7 @@ WITH tables AS (
      WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname IN ('projects', 'project_phases', 'resource_assignments')
 ),
 log_owner AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.rolname = 'phaseline_owner')
--- Commands refuse triggers and foreign keys of others on a superuser's table (refuse_foreign_triggers); other writers do not.
+-- Commands refuse triggers and foreign keys of others on a powerful owner's table (refuse_foreign_triggers); other writers do not.
 SELECT format('%s has the privilege %s on public.%I, and every role that writes there runs its code, including superuser %I: REVOKE %2$s '
            || 'ON public.%3$I FROM %1$s, or give the table to a role that is not a superuser',
            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.rolname) END, a.privilege_type, t.relname, t.owner) AS danger,

@@ -1,7 +1,7 @@
 //! A role with the rights of a superuser that meets objects of a role without them: refused. PostgreSQL runs code of a table's owner in
 //! the session of whoever reads it, in more ways than can be looked for. See `docs/security.md`.
 
-use phaseline_store::{ExcessRights, StoreError};
+use phaseline_store::{ExcessRights, Relation, StoreError};
 use sqlx::PgConnection;
 
 /// Fails if the session's login, or the owner of one of the planner's tables, has the rights of a superuser (or CREATEROLE, or the
@@ -11,8 +11,14 @@ use sqlx::PgConnection;
 /// # Errors
 /// [`StoreError::ExcessRights`] with both roles.
 pub async fn refuse_excess_rights(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let found: Option<(String, bool, bool, String, String)> =
+    let found: Option<(String, bool, bool, String, String, i32)> =
         sqlx::query_as(include_str!("../sql/excess_rights.sql")).fetch_optional(connection).await?;
-    let Some((actor, is_superuser, is_login, owner, objects)) = found else { return Ok(()) };
-    Err(StoreError::ExcessRights(Box::new(ExcessRights { actor, is_superuser, is_login, owner, objects })))
+    let Some((actor, is_superuser, is_login, owner, objects, relation)) = found else { return Ok(()) };
+    let relation = match relation {
+        0 | 1 => Relation::Own,
+        2 => Relation::Connected,
+        _ => Relation::Container,
+    };
+    let found = ExcessRights { actor, is_superuser, is_login, owner, objects, relation };
+    Err(StoreError::ExcessRights(Box::new(found)))
 }

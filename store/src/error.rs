@@ -19,6 +19,19 @@ pub struct ExcessRights {
     pub owner: String,
     /// What belongs to that one, as SQL.
     pub objects: String,
+    /// What the objects are.
+    pub relation: Relation,
+}
+
+/// What objects have to do with the planner's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// The tables themselves, or the log.
+    Own,
+    /// Tables that foreign keys or inheritance connect with them.
+    Connected,
+    /// The schema or the database that they are in.
+    Container,
 }
 
 impl fmt::Display for ExcessRights {

@@ -42,7 +42,7 @@ pub mod timeline;
 pub mod unreadable;
 
 pub use append::{Append, Appended, Earlier, IdempotencyKey, RowLocation, append};
-pub use error::{ExcessRights, StoreError};
+pub use error::{ExcessRights, Relation, StoreError};
 pub use event::{Metadata, NewEvent, RawEvent, RecordedEvent, StreamId};
 pub use folded::{FoldedTimeline, PhaseTimestamps};
 pub use import::{Import, Imported};

@@ -45,6 +45,11 @@ impl CommandHealth {
                 "the last command failed: the database takes no writes; connect to the primary, or reset \
                  default_transaction_read_only",
             ),
+            "PL004" => (
+                "foreign_code",
+                "the last command failed: code of another role on the planner's tables would run with their owner's rights; the \
+                 service's log names it with the remedy",
+            ),
             class if class.starts_with("42") => (
                 "commands_fail",
                 "the last command failed: a function, a table or a privilege of schema phaseline is missing; run: phaseline doctor",

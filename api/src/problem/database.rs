@@ -124,8 +124,17 @@ impl Problem {
                      lists the differences",
                 );
             }
-            // A constraint or a trigger of another role; PL004 is a trigger that would get the rights of a superuser.
-            (_, class) if class.starts_with("23") || class == "P0001" || class == "PL004" => {
+            (_, "PL004") => {
+                tracing::error!(%error, sqlstate = &*code, "code of another role would run with the rights of the tables' owner");
+                return unavailable(
+                    "foreign_code",
+                    "Foreign code",
+                    "code of another role on the planner's tables would run with their owner's rights; nothing was written. The service's \
+                     log names it with the remedy, under this request's id",
+                );
+            }
+            // A constraint or a trigger of another role.
+            (_, class) if class.starts_with("23") || class == "P0001" => {
                 tracing::warn!(%error, sqlstate = &*code, "the database refuses a change");
                 return conflict(
                     "refused_by_database",

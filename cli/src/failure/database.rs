@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::exit::Exit;
 use crate::page;
-use phaseline_store::{ExcessRights, ExecuteError, Quarantine, StoreError};
+use phaseline_store::{ExcessRights, ExecuteError, Quarantine, Relation, StoreError};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
 
@@ -15,15 +15,25 @@ impl From<sqlx::Error> for Failure {
 
 impl Failure {
     fn excess_rights(text: String, found: &ExcessRights) -> Self {
-        let ExcessRights { is_login, owner, objects, .. } = found;
-        let remedy = if owner == "phaseline_owner" {
-            "phaseline_owner must not have a login or members: ALTER ROLE phaseline_owner NOLOGIN; REVOKE phaseline_owner FROM ...".to_owned()
-        } else if *is_login {
-            format!("Connect as {owner}, or as a role that has the rights of {owner} and no more.")
-        } else {
-            format!(
-                "Give that table to {owner} as well (ALTER TABLE .. OWNER TO {owner}), or {objects} to the table's owner."
-            )
+        let ExcessRights { actor, is_login, owner, objects, relation, .. } = found;
+        let remedy = match relation {
+            _ if owner == "phaseline_owner" => {
+                "phaseline_owner must not have a login or members: ALTER ROLE phaseline_owner NOLOGIN; REVOKE phaseline_owner FROM ..."
+                    .to_owned()
+            }
+            Relation::Connected => format!(
+                "Drop the foreign key or the inheritance that connects {objects}, and REVOKE REFERENCES from {owner}; or give {objects} \
+                 to the owner of the planner's tables."
+            ),
+            Relation::Container => format!(
+                "Give {objects} and the planner's tables to one owner (ALTER .. OWNER TO ..), best to one without these rights."
+            ),
+            Relation::Own if *is_login => {
+                format!("Connect as {owner}, or as a role that has the rights of {owner} and no more.")
+            }
+            Relation::Own => format!(
+                "Give all of the planner's tables to one owner, best to {owner} (ALTER TABLE .. OWNER TO {owner}): {actor} has more rights."
+            ),
         };
         Self::refused("excess_rights", text).remedy(format!(
             "{remedy} If you trust every role that may create objects in this database: --allow-superuser"

@@ -31,21 +31,18 @@ DECLARE
     written bigint;
     rows_at text;
 BEGIN
-    -- Only a superuser's table needs a look at the code of others, and only a superuser reads pg_authid. The function that looks costs
-    -- more than all the rest, so it is called if there is anything to find: triggers, or PostgreSQL's own of foreign keys that refer to
-    -- the table.
-    IF has_table_privilege('pg_catalog.pg_authid', 'SELECT') THEN
-        LOCK TABLE public.project_phases IN ROW EXCLUSIVE MODE;
-        IF EXISTS (SELECT FROM pg_trigger g
-                    WHERE g.tgrelid = 'public.project_phases'::regclass AND g.tgenabled <> 'D'
-                      AND (NOT g.tgisinternal
-                           OR g.tgfoid <> ALL (ARRAY['"RI_FKey_check_ins"', '"RI_FKey_check_upd"']::regproc[]))) THEN
-            PERFORM phaseline.refuse_foreign_triggers('public.project_phases');
-        END IF;
-        -- What triggers of that table defer runs below.
-        IF opened THEN
-            PERFORM phaseline.refuse_foreign_triggers('public.projects');
-        END IF;
+    -- A powerful owner's rights must not run code of others. The function that looks costs more than all the rest, so it is called if there
+    -- is anything to find: triggers, or PostgreSQL's own of foreign keys that refer to the table.
+    LOCK TABLE public.project_phases IN ROW EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM pg_trigger g
+                WHERE g.tgrelid = 'public.project_phases'::regclass AND g.tgenabled <> 'D'
+                  AND (NOT g.tgisinternal
+                       OR g.tgfoid <> ALL (ARRAY['"RI_FKey_check_ins"', '"RI_FKey_check_upd"']::regproc[]))) THEN
+        PERFORM phaseline.refuse_foreign_triggers('public.project_phases');
+    END IF;
+    -- What triggers of that table defer runs below.
+    IF opened THEN
+        PERFORM phaseline.refuse_foreign_triggers('public.projects');
     END IF;
     -- A command that comes alone and changes one row where it is, as most do. Where that row is not found, what follows says why.
     IF NOT dated AND NOT with_places AND cardinality(event_types) = 1 THEN

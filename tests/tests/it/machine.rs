@@ -20,8 +20,16 @@ use std::collections::BTreeMap;
 use world::World;
 
 /// Furniture that would refuse what the machine writes.
-const IN_THE_WAY: [&str; 5] =
-    ["a check that old rows break", "refer", "a foreign key of their own", "unique", "exclusion"];
+const IN_THE_WAY: [&str; 7] = [
+    "a check that old rows break",
+    "refer",
+    "a foreign key of their own",
+    "unique",
+    "exclusion",
+    // Commands are refused where a superuser's table and one of another role meet.
+    "another owner",
+    "an owner with an odd name",
+];
 
 /// Failing sequences that are told in full.
 const FAILURES_SHOWN: usize = 5;

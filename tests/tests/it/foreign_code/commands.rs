@@ -95,8 +95,9 @@ async fn commands_refuse_triggers_of_others_on_a_superusers_table() {
     let store = store(&planner.url_of(writer)).await;
     let rename =
         |name: &str| TimelineCommand::RenamePhase { phase_id: phase.parse().unwrap(), name: name.to_owned() };
-    let is_refused =
-        |result: Result<(), String>| result.err().is_some_and(|error| error.contains("a superuser, code of"));
+    let is_refused = |result: Result<(), String>| {
+        result.err().is_some_and(|error| error.contains("a powerful role, code of"))
+    };
     planner.plant("CREATE DOMAIN planted_domain AS text CHECK (public.plant_in(value) <> '')");
     for (when, function, refused) in [
         ("", "plant_trigger", true),
@@ -161,6 +162,33 @@ async fn commands_refuse_tables_of_two_owners_of_whom_one_is_a_superuser() {
         TimelineCommand::Reschedule { start_date: start.parse().unwrap(), end_date: end.parse().unwrap() };
     let result = store.execute(project.parse().unwrap(), &command, Metadata::default()).await;
     let error = result.map(drop).unwrap_err().to_string();
-    assert!(error.contains("a superuser, code of") && error.contains(role), "{error}");
+    assert!(error.contains("a powerful role, code of") && error.contains(role), "{error}");
     planner.assert_nothing_gained("a command");
+}
+
+/// A role that makes roles, as the main login of a managed database, counts like a superuser.
+#[tokio::test]
+async fn commands_refuse_triggers_of_others_on_a_table_of_a_role_that_makes_roles() {
+    let planner = Planner::new().await;
+    let (role, writer) = (&planner.role, &planner.writer);
+    try_migrate(planner.database.url()).await.unwrap();
+    planner.database.psql(&format!(
+        "ALTER ROLE {role} CREATEROLE; GRANT phaseline_writer TO {writer};
+         GRANT CREATE ON SCHEMA public TO {writer}; GRANT TRIGGER ON project_phases TO {writer}"
+    ));
+    let planted = "CREATE FUNCTION public.theirs() RETURNS trigger LANGUAGE plpgsql AS
+                       'BEGIN CREATE ROLE made_by_a_trigger; RETURN new; END';
+                   CREATE TRIGGER theirs BEFORE UPDATE ON public.project_phases FOR EACH ROW EXECUTE FUNCTION public.theirs()";
+    planner.database.cluster().binaries().psql(&planner.url_of(writer), planted).unwrap();
+    let row = planner.database.psql("SELECT project_id, id FROM project_phases LIMIT 1");
+    let [project, phase] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
+    let store = store(&planner.url_of(writer)).await;
+    let rename =
+        TimelineCommand::RenamePhase { phase_id: phase.parse().unwrap(), name: "Renamed".to_owned() };
+    let result = store.execute(project.parse().unwrap(), &rename, Metadata::default()).await;
+    let error = result.map(drop).unwrap_err().to_string();
+    assert!(error.contains("a powerful role, code of") && error.contains(writer), "{error}");
+    // Without these rights it is the owner's own affair.
+    planner.database.psql(&format!("ALTER ROLE {role} NOCREATEROLE; DROP TRIGGER theirs ON project_phases"));
+    store.execute(project.parse().unwrap(), &rename, Metadata::default()).await.unwrap();
 }

@@ -217,3 +217,31 @@ async fn writes_of_a_superuser_stop_at_defaults_casts_cascades_rules_and_childre
         assert_eq!(foreign_code(&mut owner, None, access).await.unwrap(), Vec::<String>::new(), "{carrier}");
     }
 }
+
+/// A trigger runs PostgreSQL's own function, and its condition a check of a domain that no list of functions has.
+#[tokio::test]
+async fn repairs_of_a_superuser_refuse_triggers_while_others_may_create_them() {
+    let planner = Planner::new().await;
+    let role = &planner.role;
+    planner.database.psql(&format!(
+        "DO $$ DECLARE t record; BEGIN
+             FOR t IN SELECT oid::regclass AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+             LOOP EXECUTE format('ALTER TABLE %s OWNER TO postgres', t.name); END LOOP; END $$;
+         GRANT TRIGGER ON project_phases TO {role}"
+    ));
+    planner.plant(
+        "CREATE DOMAIN planted_domain AS text CHECK (public.plant_in(value) <> '');
+         CREATE TRIGGER planted BEFORE UPDATE ON project_phases FOR EACH ROW
+             WHEN ((new.id::text)::public.planted_domain IS NOT NULL) EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    );
+    let mut superuser = handle(planner.database.url()).connect("test").await.unwrap();
+    let found = foreign_code(&mut superuser, None, Access::Write).await.unwrap();
+    assert!(
+        found.iter().any(|text| text.contains(&format!("REVOKE TRIGGER ON project_phases FROM {role}"))
+            || text.contains(&format!("REVOKE TRIGGER ON public.project_phases FROM {role}"))),
+        "{found:?}"
+    );
+    planner.database.psql(&format!("REVOKE TRIGGER ON project_phases FROM {role}"));
+    let found = foreign_code(&mut superuser, None, Access::Write).await.unwrap();
+    assert_eq!(found, Vec::<String>::new());
+}
