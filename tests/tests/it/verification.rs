@@ -139,7 +139,7 @@ async fn every_check_of_the_legacy_shape_fails_when_its_matter_is_broken() {
         ),
         (
             "UPDATE public.project_phases SET id = id WHERE ctid = (SELECT min(ctid) FROM public.project_phases)".to_owned(),
-            &["stands behind rows"],
+            &["has another position in the table"],
         ),
         (
             "UPDATE public.resource_assignments ra SET project_phase_id =
@@ -163,7 +163,7 @@ async fn every_check_of_the_legacy_shape_fails_when_its_matter_is_broken() {
             "DELETE FROM public.actuals; DELETE FROM public.resource_assignments
               WHERE id IN (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 3)"
                 .to_owned(),
-            &["57 assignments stand where the rollback left 60"],
+            &["57 assignments, the rollback left 60"],
         ),
         (
             "ALTER TABLE public.resource_assignments DROP CONSTRAINT resource_assignments_project_phase_id_fkey".to_owned(),

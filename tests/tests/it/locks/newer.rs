@@ -38,7 +38,7 @@ async fn newer_assignments_keep_their_phases_again_and_again() {
             assert_eq!(counts.links, 60 + 5, "all that was read, and what was newer, no more");
         }
         let notes = meanwhile.notes.into_inner().unwrap();
-        assert!(matches!(notes.as_slice(), [note] if note.contains("is taken in")), "{notes:?}");
+        assert!(matches!(notes.as_slice(), [note] if note.contains("newer rows are copied")), "{notes:?}");
         assert_verified(database.url()).await;
         rolled_back(database.url()).await;
         assert_verified(database.url()).await;
