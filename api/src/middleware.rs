@@ -143,7 +143,7 @@ async fn trace_request(State(app): State<AppState>, request: Request, next: Next
     response
 }
 
-/// A method's name for metrics: one of a fixed set, whatever a client sends.
+/// A method's name for metrics: one of a fixed set; a client cannot add to it.
 fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,17 +1,15 @@
 -- Where a role with the rights of a superuser meets what belongs to a role without them, whose code it would run: one row, or none.
 -- Such a role is the session's login, or the owner of a table, with whose rights the functions of schema phaseline run.
 --   rank 2: a superuser, or a member of one
---   rank 1: CREATEROLE, which gives itself the rights of other roles, or the server's files and programs; or a member of such a role
+--   rank 1: another powerful role: {is_powerful} is written by powerful.rs
 WITH ranks AS (
-    SELECT r.oid, r.rolname,
-           CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles s WHERE s.rolsuper AND pg_catalog.pg_has_role(r.oid, s.oid, 'MEMBER'))
+    SELECT any_role.oid, any_role.rolname,
+           CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles s
+                              WHERE s.rolsuper AND pg_catalog.pg_has_role(any_role.oid, s.oid, 'MEMBER'))
                 THEN 2
-                WHEN EXISTS (SELECT FROM pg_catalog.pg_roles s
-                              WHERE (s.rolcreaterole OR s.rolname IN ('pg_execute_server_program', 'pg_write_server_files',
-                                                                      'pg_read_server_files'))
-                                AND pg_catalog.pg_has_role(r.oid, s.oid, 'MEMBER'))
+                WHEN {is_powerful}
                 THEN 1 ELSE 0 END AS rank
-      FROM pg_catalog.pg_roles r
+      FROM pg_catalog.pg_roles any_role
 ),
 planner AS (
     SELECT c.oid, format('public.%I', c.relname) AS name, c.relowner

@@ -178,5 +178,6 @@ SELECT format('trigger %I on %s may be of %s, who has TRIGGER there, and would h
   LEFT JOIN pg_catalog.pg_roles grantee ON grantee.oid = a.grantee
  WHERE NOT $3 AND t.written AND NOT t.ours AND t.relname IN ('projects', 'project_phases') AND a.privilege_type = 'TRIGGER'
    AND grantee.rolsuper IS NOT TRUE AND a.grantee NOT IN (runner.oid, t.relowner)
-   AND EXISTS (SELECT FROM pg_catalog.pg_roles me WHERE me.oid = runner.oid AND me.rolsuper)
+   -- Of other owners' tables it is the owner's affair.
+   AND {is_powerful}
 ORDER BY 1

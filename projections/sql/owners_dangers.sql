@@ -1,6 +1,6 @@
 -- What is dangerous about who owns what: one sentence each, and whether nothing may be migrated like that.
 WITH tables AS (
-    SELECT c.oid, c.relname, c.relacl, o.rolname AS owner, o.rolsuper
+    SELECT c.oid, c.relname, c.relacl, o.oid AS owner_oid, o.rolname AS owner, o.rolsuper
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
@@ -8,14 +8,14 @@ WITH tables AS (
 ),
 log_owner AS (SELECT r.* FROM pg_catalog.pg_roles r WHERE r.rolname = 'phaseline_owner')
 -- Commands refuse triggers and foreign keys of others on a powerful owner's table (refuse_foreign_triggers); other writers do not.
-SELECT format('%s has the privilege %s on public.%I, and every role that writes there runs its code, including superuser %I: REVOKE %2$s '
-           || 'ON public.%3$I FROM %1$s, or give the table to a role that is not a superuser',
+SELECT format('%s has the privilege %s on public.%I, and every role that writes there runs its code, including %I, a powerful role: REVOKE %2$s '
+           || 'ON public.%3$I FROM %1$s, or give the table to a role that is not powerful',
            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(g.rolname) END, a.privilege_type, t.relname, t.owner) AS danger,
        false AS refused
   FROM tables t
  CROSS JOIN LATERAL pg_catalog.aclexplode(t.relacl) a
   LEFT JOIN pg_catalog.pg_roles g ON g.oid = a.grantee
- WHERE t.rolsuper AND a.privilege_type IN ('TRIGGER', 'REFERENCES') AND g.rolsuper IS NOT TRUE
+ WHERE {is_powerful} AND a.privilege_type IN ('TRIGGER', 'REFERENCES') AND g.rolsuper IS NOT TRUE AND a.grantee <> t.owner_oid
 UNION ALL
 -- Then the log belongs, or will belong, to whoever installs it.
 SELECT 'role phaseline_owner can log in, make roles or do anything, so the log does not belong to it: '

@@ -1,6 +1,7 @@
 //! A role with the rights of a superuser that meets objects of a role without them: refused. PostgreSQL runs code of a table's owner in
-//! the session of whoever reads it, in more ways than can be looked for. See `docs/security.md`.
+//! the session of a role that reads it, in more ways than can be detected. See `docs/security.md`.
 
+use crate::powerful::is_powerful;
 use phaseline_store::{ExcessRights, Relation, StoreError};
 use sqlx::PgConnection;
 
@@ -11,8 +12,10 @@ use sqlx::PgConnection;
 /// # Errors
 /// [`StoreError::ExcessRights`] with both roles.
 pub async fn refuse_excess_rights(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let query =
+        include_str!("../sql/excess_rights.sql").replace("{is_powerful}", &is_powerful("any_role.oid"));
     let found: Option<(String, bool, bool, String, String, i32)> =
-        sqlx::query_as(include_str!("../sql/excess_rights.sql")).fetch_optional(connection).await?;
+        sqlx::query_as(&query).fetch_optional(connection).await?;
     let Some((actor, is_superuser, is_login, owner, objects, relation)) = found else { return Ok(()) };
     let relation = match relation {
         0 | 1 => Relation::Own,

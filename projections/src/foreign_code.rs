@@ -4,6 +4,7 @@
 //! a table, or writes its rows, would run them as a superuser. So a run checks first, and refuses functions that are neither a
 //! superuser's nor its own: see `docs/security.md`.
 
+use crate::powerful::is_powerful;
 use phaseline_store::StoreError;
 use sqlx::PgConnection;
 
@@ -51,39 +52,38 @@ async fn find(
         Access::Build => "build",
         Access::Write => "write",
     };
-    Ok(sqlx::query_scalar(include_str!("../sql/foreign_code.sql"))
-        .bind(role)
-        .bind(access)
-        .bind(own_tables_only)
-        .fetch_all(connection)
-        .await?)
+    let query = include_str!("../sql/foreign_code.sql").replace("{is_powerful}", &is_powerful("runner.oid"));
+    Ok(sqlx::query_scalar(&query).bind(role).bind(access).bind(own_tables_only).fetch_all(connection).await?)
 }
 
 /// The check for sessions that call functions of schema `phaseline`. Code that the tables' owner wrote runs with the owner's rights, but
-/// it can defer a trigger to the end of the transaction, where it has the session's rights. So a superuser's session is checked as
-/// repairs are. Where a superuser owns a table, code of others there would have that one's rights.
+/// it can defer a trigger to the end of the transaction, where it has the session's rights. So a powerful login's session is checked
+/// as repairs are. Where a powerful role owns a table, code of others there would have that one's rights.
 ///
 /// # Errors
 /// [`StoreError::ForeignCode`] with everything that was found.
 pub async fn refuse_foreign_code_for_commands(connection: &mut PgConnection) -> Result<(), StoreError> {
     refuse_foreign_code(connection, Access::Call).await?;
-    let is_superuser: bool =
-        sqlx::query_scalar("SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user")
-            .fetch_one(&mut *connection)
-            .await?;
-    if is_superuser {
+    let login = is_powerful("login.oid");
+    let is_powerful_login: bool = sqlx::query_scalar(&format!(
+        "SELECT {login} FROM pg_catalog.pg_roles login WHERE login.rolname = session_user"
+    ))
+    .fetch_one(&mut *connection)
+    .await?;
+    if is_powerful_login {
         refuse_foreign_code(connection, Access::Write).await?;
     }
-    let superusers: Vec<String> = sqlx::query_scalar(
-        "SELECT DISTINCT r.rolname::text
+    let owners: Vec<String> = sqlx::query_scalar(&format!(
+        "SELECT DISTINCT pg_catalog.pg_get_userbyid(c.relowner)::text
            FROM pg_catalog.pg_class c
            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-           JOIN pg_catalog.pg_roles r ON r.oid = c.relowner AND r.rolsuper
-          WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname IN ('projects', 'project_phases', 'resource_assignments')",
-    )
+          WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname IN ('projects', 'project_phases', 'resource_assignments')
+            AND {}",
+        is_powerful("c.relowner")
+    ))
     .fetch_all(&mut *connection)
     .await?;
-    for owner in superusers {
+    for owner in owners {
         let found = foreign_code_of_owner(connection, &owner).await?;
         if !found.is_empty() {
             return Err(StoreError::ForeignCode(found.join("; ")));

@@ -22,6 +22,7 @@ pub mod legacy_phases;
 pub mod live_row;
 mod owners;
 pub mod planner_view;
+mod powerful;
 pub mod project_phases;
 pub mod rebuild;
 pub mod repair;
@@ -35,6 +36,7 @@ pub use inline::ProjectPhases;
 pub use legacy_phases::LegacyPhaseRow;
 pub use owners::{Misowned, Owner, Ownership, misowned, ownership};
 pub use phaseline_store::{FoldedTimeline, PhaseTimestamps};
+pub use powerful::is_powerful;
 pub use project_phases::PhaseRow;
 
 use phaseline_store::StoreError;

@@ -2,6 +2,7 @@
 
 use crate::excess_rights::refuse_excess_rights;
 use crate::foreign_code::foreign_code_of_owner;
+use crate::powerful::is_powerful;
 use phaseline_store::StoreError;
 use sqlx::{FromRow, PgConnection};
 use std::fmt;
@@ -82,8 +83,9 @@ impl fmt::Display for Ownership {
 pub async fn ownership(connection: &mut PgConnection) -> Result<Ownership, StoreError> {
     let owners: Vec<Owner> =
         sqlx::query_as(include_str!("../sql/owners.sql")).fetch_all(&mut *connection).await?;
-    let found: Vec<(String, bool)> =
-        sqlx::query_as(include_str!("../sql/owners_dangers.sql")).fetch_all(&mut *connection).await?;
+    let dangers =
+        include_str!("../sql/owners_dangers.sql").replace("{is_powerful}", &is_powerful("t.owner_oid"));
+    let found: Vec<(String, bool)> = sqlx::query_as(&dangers).fetch_all(&mut *connection).await?;
     let mut refused: Vec<String> =
         found.iter().filter(|(_, refused)| *refused).map(|(danger, _)| danger.clone()).collect();
     let mut dangers: Vec<String> = found.into_iter().map(|(danger, _)| danger).collect();

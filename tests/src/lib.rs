@@ -6,6 +6,7 @@
 //! - [`refusals`] is what neither a plan nor a migration may pass over.
 //! - [`wire`] stops a client at any of its statements, [`aftermath`] checks what must hold then.
 //! - [`planted`] puts events into a log that cannot be read.
+//! - [`owners`] gives the planner's tables to a role.
 //! - [`http`] asks the HTTP service.
 //! - [`script`] runs statements, [`dump`] compares databases, [`roles`] are the roles that all of them use, [`chance`] is
 //!   what a seed decides.
@@ -23,6 +24,7 @@ pub mod furniture;
 pub mod http;
 pub mod legacy;
 pub mod model;
+pub mod owners;
 pub mod planted;
 pub mod refusals;
 pub mod roles;

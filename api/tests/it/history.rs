@@ -134,8 +134,8 @@ async fn hidden_histories_stay_hidden_and_deleted_ones_stay_readable() {
         ..fixture
     };
     let path = format!("/phases/{phase}/history");
-    let told = fixture.get(&path).send().await.is(200).json();
-    assert_eq!(told["entries"].as_array().unwrap().last().unwrap()["event_type"], "PhaseRemoved");
+    let response = fixture.get(&path).send().await.is(200).json();
+    assert_eq!(response["entries"].as_array().unwrap().last().unwrap()["event_type"], "PhaseRemoved");
     let reader = fixture.service.token("phases:read phases:write");
     fixture.service.client.get(&format!("/api/v1{path}")).bearer(&reader).send().await.is(403);
     let elsewhere = token(&json!({ "sub": "eve", "exp": in_seconds(600), "scope": "history:read",
@@ -181,13 +181,14 @@ async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
         times.sort();
         times[times.len() / 2]
     };
-    let (mut times, mut told, mut current) = ([Vec::new(), Vec::new(), Vec::new()], Vec::new(), Vec::new());
+    let (mut times, mut response, mut current) =
+        ([Vec::new(), Vec::new(), Vec::new()], Vec::new(), Vec::new());
     for _ in 0..25 {
         let unknown = Uuid::new_v4().to_string();
         for (times, phase) in times.iter_mut().zip([&hidden, &removed, &unknown]) {
             let (took, text, names) = ask(phase).await;
             times.push(took);
-            told.push((text, names));
+            response.push((text, names));
         }
         // This one asks for what is there now, and never reads the log.
         let began = std::time::Instant::now();
@@ -195,8 +196,8 @@ async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
         fixture.service.client.get(&path).bearer(&eve).send().await.is(404);
         current.push(began.elapsed());
     }
-    told.dedup();
-    assert_eq!(told.len(), 1, "{told:?}");
+    response.dedup();
+    assert_eq!(response.len(), 1, "{response:?}");
     let [hidden, removed, unknown] = times.map(median);
     let current = median(current);
     // It was 100 times as long.

@@ -140,7 +140,7 @@ async fn twenty_at_once_are_one() {
     assert_eq!(fixture.events().await, events + 2);
 }
 
-/// Of a project that the log does not know nothing can be told again from the log.
+/// Of a project that the log does not know nothing can be response again from the log.
 #[tokio::test]
 async fn a_repeated_no_op_on_an_unadopted_project_gets_the_same_response() {
     let fixture = ServiceFixture::start().await;

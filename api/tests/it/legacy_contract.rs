@@ -169,14 +169,14 @@ async fn assignments_are_those_of_the_phases_days_by_date() {
         .await;
     let rows: Value = serde_json::from_str(&rows).unwrap();
     let answer = fixture.get(&format!("/phases/{id}/assignments")).send().await.is(200).json();
-    let mut told = answer.as_array().unwrap().clone();
-    assert!(!told.is_empty());
-    for assignment in &mut told {
+    let mut response = answer.as_array().unwrap().clone();
+    assert!(!response.is_empty());
+    for assignment in &mut response {
         let assignment = assignment.as_object_mut().unwrap();
         assert!(assignment.remove("created_at").unwrap().is_string());
         assert!(assignment.remove("updated_at").unwrap().is_string());
     }
-    assert_eq!(json!(told), rows);
+    assert_eq!(json!(response), rows);
 }
 
 #[tokio::test]
@@ -250,9 +250,9 @@ async fn rows_that_no_phase_could_have_are_shown_as_they_stand() {
     let assignments = fixture.get(&format!("/phases/{id}/assignments")).send().await.is(200).json();
     assert_eq!(assignments[0]["assignment_date"], "infinity");
     // A command goes by the log, and counts what can be counted.
-    let told =
+    let response =
         fixture.patch(&format!("/phases/{id}"), &json!({ "name": "Named" })).send().await.is(200).json();
-    assert_eq!(told["phase"]["assignment_count"], 0);
+    assert_eq!(response["phase"]["assignment_count"], 0);
     let preview = json!({ "change": { "phase_id": id, "name": "A" } });
     let said =
         fixture.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();

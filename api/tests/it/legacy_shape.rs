@@ -28,9 +28,9 @@ async fn all_errors_of_a_body_are_listed_at_once() {
     ]});
     let answer =
         fixture.post(&format!("/projects/{project}/phases/batch"), &body).send().await.is(422).json();
-    let told = faults(&answer);
+    let response = faults(&answer);
     let kinds: Vec<(&str, &str)> =
-        told.iter().map(|(field, _, kind)| (field.as_str(), kind.as_str())).collect();
+        response.iter().map(|(field, _, kind)| (field.as_str(), kind.as_str())).collect();
     assert_eq!(
         kinds,
         [
@@ -54,7 +54,7 @@ async fn all_errors_of_a_body_are_listed_at_once() {
             ("body -> phases -> 3 -> start_date", "date_from_datetime_parsing"),
         ]
     );
-    let message = |at: usize| told[at].1.as_str();
+    let message = |at: usize| response[at].1.as_str();
     assert_eq!(message(0), "Field required");
     assert!(message(6).starts_with("Input should be a valid UUID, "), "{}", message(6));
     assert_eq!(message(7), "Input should be a valid string");
@@ -79,8 +79,8 @@ async fn bodies_of_wrong_types_have_distinct_errors() {
         (&check, json!({}), "body", "list_type"),
         (&check, json!([1]), "body -> 0", "model_attributes_type"),
     ] {
-        let told = faults(&fixture.post(path, &body).send().await.is(422).json());
-        assert_eq!((told[0].0.as_str(), told[0].2.as_str()), (field, kind), "{body}");
+        let response = faults(&fixture.post(path, &body).send().await.is(422).json());
+        assert_eq!((response[0].0.as_str(), response[0].2.as_str()), (field, kind), "{body}");
     }
     let no_json = fixture.post(&batch, &json!({})).body("{\"phases\": [}").send().await.is(422).json();
     assert_eq!(faults(&no_json), [("body -> 12".into(), "JSON decode error".into(), "json_invalid".into())]);
@@ -99,10 +99,10 @@ async fn an_invalid_id_in_the_path_is_reported_like_a_member() {
         ("/phases/x", "path -> phase_id"),
         ("/phases/x/assignments", "path -> phase_id"),
     ] {
-        let told = faults(&fixture.get(path).send().await.is(422).json());
-        assert_eq!((told[0].0.as_str(), told[0].2.as_str()), (field, "uuid_parsing"), "{path}");
+        let response = faults(&fixture.get(path).send().await.is(422).json());
+        assert_eq!((response[0].0.as_str(), response[0].2.as_str()), (field, "uuid_parsing"), "{path}");
     }
-    let told = faults(&fixture.post("/projects/x/phases/batch", &json!({})).send().await.is(422).json());
-    let fields: Vec<&str> = told.iter().map(|(field, ..)| field.as_str()).collect();
+    let response = faults(&fixture.post("/projects/x/phases/batch", &json!({})).send().await.is(422).json());
+    let fields: Vec<&str> = response.iter().map(|(field, ..)| field.as_str()).collect();
     assert_eq!(fields, ["path -> project_id", "body -> phases"]);
 }

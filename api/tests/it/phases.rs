@@ -17,15 +17,15 @@ async fn a_new_phase_takes_its_days_from_its_neighbours() {
     let body = json!({ "name": "Review", "start_date": start, "end_date": day(&json!(start), 4),
         "capital_budget": "10.50", "expense_budget": 1 });
     let answer = fixture.post(&format!("/projects/{project}/phases"), &body).send().await.is(201);
-    let told = answer.json();
-    assert_eq!(answer.header("location"), format!("/api/v1/phases/{}", id(&told["phase"])));
-    assert_eq!(told["phase"]["total_budget"], "11.50");
-    assert_eq!(answer.header("etag"), format!("\"{}\"", told["phase"]["version"]));
-    assert_eq!(fixture.phases(&project).await, *told["phases"].as_array().unwrap());
+    let response = answer.json();
+    assert_eq!(answer.header("location"), format!("/api/v1/phases/{}", id(&response["phase"])));
+    assert_eq!(response["phase"]["total_budget"], "11.50");
+    assert_eq!(answer.header("etag"), format!("\"{}\"", response["phase"]["version"]));
+    assert_eq!(fixture.phases(&project).await, *response["phases"].as_array().unwrap());
     let found =
         fixture.service.client.get(answer.header("location")).bearer(&fixture.token).send().await.is(200);
-    assert_eq!(found.json(), told["phase"]);
-    assert_eq!(told["phases"][0]["end_date"], day(&json!(start), -1));
+    assert_eq!(found.json(), response["phase"]);
+    assert_eq!(response["phases"][0]["end_date"], day(&json!(start), -1));
 
     let stay = json!({ "name": "X", "start_date": start, "end_date": start, "neighbours": "refuse" });
     let refused = fixture.post(&format!("/projects/{project}/phases"), &stay).send().await.is(422);
@@ -90,15 +90,15 @@ async fn a_change_touches_what_it_names_and_all_of_it_or_nothing() {
     let path = format!("/phases/{}", id(&before[0]));
     let end = day(&before[0]["end_date"], -3);
     let body = json!({ "description": "What it is for", "end_date": end, "capital_budget": "7" });
-    let told = fixture.patch(&path, &body).send().await.is(200).json();
-    assert_eq!(told["phase"]["name"], before[0]["name"]);
-    assert_eq!(told["phase"]["description"], "What it is for");
-    assert_eq!(told["phase"]["capital_budget"], "7.00");
-    assert_eq!(told["phase"]["expense_budget"], before[0]["expense_budget"]);
-    assert_eq!(told["phases"][1]["start_date"], day(&json!(end), 1));
-    assert_eq!(fixture.phases(&project).await, *told["phases"].as_array().unwrap());
-    let told = fixture.patch(&path, &json!({ "description": null })).send().await.is(200).json();
-    assert_eq!(told["phase"]["description"], Value::Null);
+    let response = fixture.patch(&path, &body).send().await.is(200).json();
+    assert_eq!(response["phase"]["name"], before[0]["name"]);
+    assert_eq!(response["phase"]["description"], "What it is for");
+    assert_eq!(response["phase"]["capital_budget"], "7.00");
+    assert_eq!(response["phase"]["expense_budget"], before[0]["expense_budget"]);
+    assert_eq!(response["phases"][1]["start_date"], day(&json!(end), 1));
+    assert_eq!(fixture.phases(&project).await, *response["phases"].as_array().unwrap());
+    let response = fixture.patch(&path, &json!({ "description": null })).send().await.is(200).json();
+    assert_eq!(response["phase"]["description"], Value::Null);
 
     let events = fixture.events().await;
     let wrong =
@@ -142,10 +142,10 @@ async fn phases_change_places_and_keep_their_lengths() {
     let before = fixture.phases(&project).await;
     let order: Vec<&Value> = before.iter().rev().map(|phase| &phase["id"]).collect();
     let path = format!("/projects/{project}/phases/reorder");
-    let told = fixture.post(&path, &json!({ "phases": order })).send().await.is(200).json();
-    let ids: Vec<&Value> = told["phases"].as_array().unwrap().iter().map(|phase| &phase["id"]).collect();
+    let response = fixture.post(&path, &json!({ "phases": order })).send().await.is(200).json();
+    let ids: Vec<&Value> = response["phases"].as_array().unwrap().iter().map(|phase| &phase["id"]).collect();
     assert_eq!(ids, order);
-    assert_eq!(fixture.phases(&project).await, *told["phases"].as_array().unwrap());
+    assert_eq!(fixture.phases(&project).await, *response["phases"].as_array().unwrap());
     let refused = fixture.post(&path, &json!({ "phases": [order[0]] })).send().await.is(422).json();
     assert_eq!(refused["errors"][0]["rule"], "V25");
     let refused =

@@ -94,7 +94,7 @@ async fn missing_server_resources_are_reported_until_a_command_succeeds() {
         assert_eq!(reason(&fixture.service.client).await, code);
         assert_eq!(fixture.events().await, events);
 
-        // A batch of several is told the same.
+        // A batch of several is response the same.
         let project = fixture.project().await;
         let phases = fixture.phases(&project).await;
         let asks = phases.iter().map(|phase| {

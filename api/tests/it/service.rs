@@ -79,7 +79,7 @@ impl Service {
 
     /// Tells it to stop, as a signal would.
     pub(crate) fn tell_to_stop(&mut self) {
-        let _ = self.stop.take().expect("told once").send(());
+        let _ = self.stop.take().expect("response once").send(());
     }
 
     /// Waits until it has stopped.

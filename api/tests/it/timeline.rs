@@ -78,7 +78,7 @@ async fn a_preview_predicts_the_effects_of_the_command() {
     let cut = json!({ "end_date": day(&first["end_date"], -9) });
     let create = json!({ "name": "Between", "start_date": day(&first["end_date"], -12),
         "end_date": day(&first["end_date"], 8) });
-    // A phase that is to be created has no id yet; all else of it is as told.
+    // A phase that is to be created has no id yet; all else of it is as response.
     let path_of_preview = on("timeline/preview");
     let said = fixture.post(&path_of_preview, &json!({ "create": create })).send().await.is(200).json();
     let made = fixture.post(&on("phases"), &create).send().await.is(201).json();
@@ -120,11 +120,11 @@ async fn a_preview_predicts_the_effects_of_the_command() {
         command.send().await.is(status);
         let (after, stands) = (places(&fixture, &project).await, fixture.phases(&project).await);
 
-        for (told, stands) in [(&said["before"], &stood), (&said["after"], &stands)] {
-            let told = told.as_array().unwrap();
-            assert_eq!(told.len(), stands.len());
-            for (told, stands) in told.iter().zip(stands) {
-                for (name, value) in told.as_object().unwrap() {
+        for (response, stands) in [(&said["before"], &stood), (&said["after"], &stands)] {
+            let response = response.as_array().unwrap();
+            assert_eq!(response.len(), stands.len());
+            for (response, stands) in response.iter().zip(stands) {
+                for (name, value) in response.as_object().unwrap() {
                     assert_eq!(value, &stands[name], "{name} after {asked}");
                 }
             }
@@ -164,7 +164,7 @@ async fn a_preview_predicts_the_effects_of_the_command() {
             let (from, to) = (of(&stood, &phase["id"]), of(&stands, &phase["id"]));
             match moved.iter().find(|moved| moved["phase_id"] == phase["id"]) {
                 Some(moved) => assert_eq!((&moved["from"], &moved["to"]), (&from, &to)),
-                None => assert_eq!(from, to, "a move that was not told"),
+                None => assert_eq!(from, to, "a move that was not response"),
             }
         }
     }

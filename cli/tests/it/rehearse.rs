@@ -5,6 +5,7 @@ mod cut_short;
 use crate::program::{Ran, legacy, migrated, on, phaseline, project_and_phase, run};
 use crate::signals::Holder;
 use phaseline_embedded::testing::{TestCluster, TestDatabase, TestOptions};
+use phaseline_tests::owners::give_schema;
 use serde_json::Value;
 
 const FORMAT: &str = "phaseline.rehearse/1";
@@ -176,14 +177,7 @@ fn a_role_that_is_not_a_superuser_needs_createdb_and_the_tables() {
     database.psql(&format!(
         "CREATE ROLE {role} LOGIN CREATEROLE PASSWORD 'rehearser'; ALTER DATABASE {name} OWNER TO {role}"
     ));
-    database.psql(&format!(
-        "DO $$ DECLARE t record; BEGIN
-           FOR t IN SELECT c.oid::regclass AS name FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
-           LOOP EXECUTE format('ALTER TABLE %s OWNER TO {role}', t.name); END LOOP;
-           FOR t IN SELECT y.oid::regtype AS name FROM pg_type y WHERE y.typnamespace = 'public'::regnamespace AND y.typtype = 'e'
-           LOOP EXECUTE format('ALTER TYPE %s OWNER TO {role}', t.name); END LOOP;
-         END $$"
-    ));
+    give_schema(&database, "public", &role);
     let url = format!("postgres://{role}:rehearser@127.0.0.1:{}/{name}", database.cluster().port());
     let refused = run(&["rehearse", "--database-url", &url]).ends_with(3);
     assert!(

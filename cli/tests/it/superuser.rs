@@ -2,26 +2,14 @@
 
 use crate::program::{Ran, legacy, on, phaseline, project_and_phase};
 use phaseline_embedded::testing::TestDatabase;
+use phaseline_tests::owners::{give_schema, make_planner, url_of};
 use std::time::Duration;
 
-/// Gives all tables of schema `public` to a new role that is no superuser.
+/// Gives all of the planner's to a new role that is not a superuser.
 fn give_to_planner(database: &TestDatabase) -> String {
     let role = format!("owner_of_{}", database.name());
-    database.psql(&format!(
-        "CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT CREATE ON DATABASE {} TO {role}; GRANT CREATE, USAGE ON SCHEMA public TO {role};
-         DO $$ DECLARE t record; BEGIN
-             FOR t IN SELECT oid::regclass AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-             LOOP EXECUTE format('ALTER TABLE %s OWNER TO {role}', t.name); END LOOP;
-         END $$;
-         ALTER TYPE phasetype OWNER TO {role}",
-        database.name()
-    ));
+    make_planner(database, &role);
     role
-}
-
-fn url_of(database: &TestDatabase, role: &str) -> String {
-    let (_, host) = database.url().rsplit_once('@').unwrap();
-    format!("postgres://{role}:x@{host}")
 }
 
 fn as_role(url: &str, arguments: &[&str]) -> Ran {
@@ -159,10 +147,7 @@ fn a_superusers_tables_do_not_meet_what_belongs_to_others() {
         let database = legacy();
         let role = format!("other_of_{}", database.name());
         let sql = format!(
-            "CREATE ROLE ROLE; CREATE SCHEMA ROLE AUTHORIZATION ROLE; CREATE TABLE ROLE.target (id uuid); {sql};
-             DO $$ DECLARE t record; BEGIN
-                 FOR t IN SELECT c.oid::regclass AS name FROM pg_class c WHERE c.relnamespace = 'ROLE'::regnamespace AND c.relkind = 'r'
-                 LOOP EXECUTE format('ALTER TABLE %s OWNER TO ROLE', t.name); END LOOP; END $$"
+            "CREATE ROLE ROLE; CREATE SCHEMA ROLE AUTHORIZATION ROLE; CREATE TABLE ROLE.target (id uuid); {sql}"
         );
         database.psql(
             &sql.replace("DATABASE_NAME", database.name())
@@ -170,6 +155,7 @@ fn a_superusers_tables_do_not_meet_what_belongs_to_others() {
                 .replace("ROLE", &role)
                 .replace(&format!("CREATE {role} "), "CREATE ROLE "),
         );
+        give_schema(&database, &role, &role);
         let refused = on(&database, &["plan"]).ends_with(3);
         assert!(
             refused.stderr.contains(named) && refused.stderr.contains(&role),

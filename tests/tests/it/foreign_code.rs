@@ -12,6 +12,7 @@ use phaseline_projections::{
     refuse_foreign_code_for_commands, repair,
 };
 use phaseline_store::{Metadata, StoreError};
+use phaseline_tests::owners::{self as planner_owners, give_schema, make_planner};
 use sqlx::{Connection, PgConnection};
 
 mod commands;
@@ -50,24 +51,15 @@ impl Planner {
         sample::create(&mut connection, &options).await.unwrap();
         connection.close().await.unwrap();
         let (role, writer) = (format!("planner_{}", database.name()), format!("writer_{}", database.name()));
-        database.psql(&format!(
-            "CREATE ROLE {role} LOGIN PASSWORD 'x'; CREATE ROLE {writer} LOGIN PASSWORD 'x';
-             GRANT CREATE ON DATABASE {} TO {role}; GRANT CREATE, USAGE ON SCHEMA public TO {role};
-             DO $$ DECLARE t record; BEGIN
-                 FOR t IN SELECT oid::regclass AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-                 LOOP EXECUTE format('ALTER TABLE %s OWNER TO {role}', t.name); END LOOP;
-             END $$;
-             ALTER TYPE phasetype OWNER TO {role}",
-            database.name()
-        ));
+        make_planner(&database, &role);
+        database.psql(&format!("CREATE ROLE {writer} LOGIN PASSWORD 'x'"));
         let planner = Self { database, role, writer };
         planner.plant(&PLANT.replace("ROLE_NAME", &planner.role));
         planner
     }
 
     pub(crate) fn url_of(&self, role: &str) -> String {
-        let (_, host) = self.database.url().rsplit_once('@').unwrap();
-        format!("postgres://{role}:x@{host}")
+        planner_owners::url_of(&self.database, role)
     }
 
     /// Runs SQL as the owner of the tables, in a session of its own.

@@ -77,8 +77,8 @@ async fn a_row_that_changes_between_plan_and_lock_is_not_missed() {
         let notes = meanwhile.notes.into_inner().unwrap();
         // Newer assignments are taken in at once, everything else is done again under the lock.
         let only_assignments = sql.contains("INTO public.resource_assignments") || sql.starts_with("DELETE");
-        let told = if only_assignments { "newer rows are copied" } else { "starting again" };
-        assert!(matches!(notes.as_slice(), [note] if note.contains(told)), "{sql}: {notes:?}");
+        let expected = if only_assignments { "newer rows are copied" } else { "starting again" };
+        assert!(matches!(notes.as_slice(), [note] if note.contains(expected)), "{sql}: {notes:?}");
         assert_verified(database.url()).await;
         let expected = sample(6, 60, 41);
         expected.psql(sql);

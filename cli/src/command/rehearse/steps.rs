@@ -18,6 +18,7 @@ use phaseline_migrator::progress::Progress;
 use phaseline_migrator::rollback::RollbackOptions;
 use phaseline_migrator::run::Operator;
 use phaseline_migrator::verify::verify;
+use phaseline_projections::is_powerful;
 use std::time::{Duration, Instant};
 
 pub(super) struct Steps<'a> {
@@ -104,14 +105,9 @@ impl Steps<'_> {
     /// template runs none.
     async fn refuse_planted_code(&self) -> Result<(), Failure> {
         let mut connection = self.target.connect("rehearse").await?;
-        let others: Vec<String> = sqlx::query_scalar(
+        let query = format!(
             "WITH me AS (
-                 SELECT r.oid FROM pg_catalog.pg_roles r
-                  WHERE r.rolname = session_user
-                    AND EXISTS (SELECT FROM pg_catalog.pg_roles s
-                                 WHERE (s.rolsuper OR s.rolcreaterole OR s.rolname IN ('pg_execute_server_program',
-                                            'pg_write_server_files', 'pg_read_server_files'))
-                                   AND pg_catalog.pg_has_role(r.oid, s.oid, 'MEMBER'))),
+                 SELECT login.oid FROM pg_catalog.pg_roles login WHERE login.rolname = session_user AND {}),
              objects AS (
                  SELECT 'pg_catalog.pg_class'::regclass AS catalogue, c.oid, c.relowner AS owner, c.relnamespace AS namespace
                    FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -126,9 +122,9 @@ impl Steps<'_> {
                JOIN pg_catalog.pg_namespace n ON n.oid = o.namespace AND n.nspname NOT LIKE 'pg\\_t%'
               WHERE o.oid >= 16384 AND NOT r.rolsuper AND r.rolname <> 'phaseline_owner' AND r.oid <> me.oid
               ORDER BY 1 LIMIT 5",
-        )
-        .fetch_all(&mut connection)
-        .await?;
+            is_powerful("login.oid")
+        );
+        let others: Vec<String> = sqlx::query_scalar(&query).fetch_all(&mut connection).await?;
         if others.is_empty() || self.context.global.allow_superuser {
             return Ok(());
         }

@@ -71,12 +71,8 @@ async fn what_a_caller_or_an_owner_defers_never_runs_with_the_rights_of_another(
 async fn commands_refuse_triggers_of_others_on_a_superusers_table() {
     let planner = Planner::new().await;
     let (role, writer) = (&planner.role, &planner.writer);
-    planner.database.psql(&format!(
-        "DO $$ DECLARE t record; BEGIN
-             FOR t IN SELECT oid::regclass AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-             LOOP EXECUTE format('ALTER TABLE %s OWNER TO postgres', t.name); END LOOP; END $$;
-         GRANT TRIGGER ON project_phases, projects TO {role}"
-    ));
+    give_schema(&planner.database, "public", "postgres");
+    planner.database.psql(&format!("GRANT TRIGGER ON project_phases, projects TO {role}"));
     let trigger = |table: &str, when: &str, function: &str| {
         format!(
             "CREATE TRIGGER planted BEFORE UPDATE ON {table} FOR EACH ROW {when} EXECUTE FUNCTION {function}()"

@@ -223,12 +223,8 @@ async fn writes_of_a_superuser_stop_at_defaults_casts_cascades_rules_and_childre
 async fn repairs_of_a_superuser_refuse_triggers_while_others_may_create_them() {
     let planner = Planner::new().await;
     let role = &planner.role;
-    planner.database.psql(&format!(
-        "DO $$ DECLARE t record; BEGIN
-             FOR t IN SELECT oid::regclass AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-             LOOP EXECUTE format('ALTER TABLE %s OWNER TO postgres', t.name); END LOOP; END $$;
-         GRANT TRIGGER ON project_phases TO {role}"
-    ));
+    give_schema(&planner.database, "public", "postgres");
+    planner.database.psql(&format!("GRANT TRIGGER ON project_phases TO {role}"));
     planner.plant(
         "CREATE DOMAIN planted_domain AS text CHECK (public.plant_in(value) <> '');
          CREATE TRIGGER planted BEFORE UPDATE ON project_phases FOR EACH ROW
