@@ -122,27 +122,24 @@ async fn attempt(
         }
     };
     run.check_interrupt()?;
-    let done = carry_out(&mut transaction, run, *prepared, options, hold).await?;
-    if let Attempt::Done(_) = done {
-        run.check_interrupt()?;
-        transaction.commit().await?;
-    }
-    Ok(match done {
-        Attempt::Done(migrated) => {
-            Attempt::Done(Migrated { took_ms: run.took_ms(), locked_ms: run.locked_ms(), ..migrated })
+    match carry_out(&mut transaction, run, *prepared, options, hold).await? {
+        Attempt::Changed(what) => Ok(Attempt::Changed(what)),
+        Attempt::Done((plan, position)) => {
+            run.check_interrupt()?;
+            transaction.commit().await?;
+            Ok(Attempt::Done(migrated(plan, run, position)))
         }
-        changed @ Attempt::Changed(_) => changed,
-    })
+    }
 }
 
-/// The steps of a migration, all but the commit.
+/// The steps of a migration, all but the commit. Returns the plan as carried out, and the log's last position.
 async fn carry_out(
     connection: &mut PgConnection,
     run: &mut RunContext<'_>,
     prepared: Prepared,
     options: &MigrateOptions,
     hold: Hold,
-) -> Result<Attempt<Migrated>, MigratorError> {
+) -> Result<Attempt<(Plan, i64)>, MigratorError> {
     if log_changed(connection, run, prepared.log.position).await? {
         return Ok(Attempt::Changed("the log".to_owned()));
     }
@@ -171,8 +168,7 @@ async fn carry_out(
 
     run.step("cutting over", None);
     cut_over::cut_over(connection, &definition, &recorded.project_phase_id, &prepared.plan).await?;
-    let plan = Plan { counts, ..prepared.plan };
-    Ok(Attempt::Done(migrated(plan, run, position)))
+    Ok(Attempt::Done((Plan { counts, ..prepared.plan }, position)))
 }
 
 /// The new `project_phases`, and what the log keeps of the old tables' definitions.

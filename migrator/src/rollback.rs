@@ -14,6 +14,7 @@ use crate::definition::{self, QualifiedName, TableDefinition};
 use crate::error::MigratorError;
 use crate::log::events::Direction;
 use crate::progress::Progress;
+use crate::report::RollbackCompleted;
 pub use crate::report::{Edit, Loss, LossItem, RollbackPlan, RolledBack};
 use crate::run::Operator;
 use crate::run::cut_over::{SHADOW, with_own_tables};
@@ -122,26 +123,30 @@ async fn attempt(
             }
         }
     };
-    let done = carry_out(&mut transaction, run, *prepared, hold).await?;
-    if let Attempt::Done(_) = done {
-        run.check_interrupt()?;
-        transaction.commit().await?;
-    }
-    Ok(match done {
-        Attempt::Done(done) => {
-            Attempt::Done(RolledBack { took_ms: run.took_ms(), locked_ms: run.locked_ms(), ..done })
+    match carry_out(&mut transaction, run, *prepared, hold).await? {
+        Attempt::Changed(what) => Ok(Attempt::Changed(what)),
+        Attempt::Done((plan, completed)) => {
+            run.check_interrupt()?;
+            transaction.commit().await?;
+            Ok(Attempt::Done(RolledBack {
+                plan,
+                dry_run: false,
+                run: run.id(),
+                completed: Some(completed),
+                took_ms: run.took_ms(),
+                locked_ms: run.locked_ms(),
+            }))
         }
-        changed @ Attempt::Changed(_) => changed,
-    })
+    }
 }
 
-/// The steps of a rollback, all but the commit.
+/// The steps of a rollback, all but the commit. Returns the plan that was carried out, and what came back.
 async fn carry_out(
     connection: &mut PgConnection,
     run: &mut RunContext<'_>,
     prepared: Prepared,
     hold: Hold,
-) -> Result<Attempt<RolledBack>, MigratorError> {
+) -> Result<Attempt<(RollbackPlan, RollbackCompleted)>, MigratorError> {
     run.step("building the legacy project_phases", None);
     sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
     build_phases(connection, &prepared).await?;
@@ -177,14 +182,7 @@ async fn carry_out(
     check_built(connection, &prepared.plan, built.rows(), now.rows).await?;
     let completed = record::record(connection, &prepared, run.journal()?, &built).await?;
     cut_over::cut_over(connection, &prepared).await?;
-    Ok(Attempt::Done(RolledBack {
-        plan: prepared.plan,
-        dry_run: false,
-        run: run.id(),
-        completed: Some(completed),
-        took_ms: run.took_ms(),
-        locked_ms: run.locked_ms(),
-    }))
+    Ok(Attempt::Done((prepared.plan, completed)))
 }
 
 /// Begins the transaction of an attempt.
