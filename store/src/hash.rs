@@ -1,7 +1,7 @@
 //! The hash that makes the log tamper-evident. `docs/events.md` has the format in words, with test vectors.
 //!
 //! `content` covers what an event says and which login wrote it; `chain` ties it to its position, its time and the event
-//! before it. For commands the database computes both (`sql/schema/read_events.sql`, `append.sql`). Every part is prefixed with
+//! before it. For commands the database computes both (`sql/schema/check_events.sql`, `append.sql`). Every part is prefixed with
 //! its length, so no two different events hash the same bytes.
 
 use chrono::{DateTime, Utc};

@@ -29,7 +29,7 @@ const MADE: [&str; 9] = [
 /// Functions, triggers, views, roles and grants, one file each; run at every installation: each statement replaces the object.
 const FUNCTIONS: &str = concat!(
     include_str!("../sql/schema/rare_payload.sql"),
-    include_str!("../sql/schema/read_events.sql"),
+    include_str!("../sql/schema/check_events.sql"),
     include_str!("../sql/schema/refuse_event.sql"),
     include_str!("../sql/schema/append.sql"),
     include_str!("../sql/schema/refuse_change.sql"),

@@ -3,6 +3,7 @@
 use crate::fixture::ServiceFixture;
 use crate::service::{self, in_seconds, token};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// All entries, walked by the links of the answers.
@@ -86,7 +87,7 @@ async fn a_walk_is_not_disturbed_by_what_is_changed_meanwhile() {
     rename(&fixture, &project, 2).await;
     let cursor = first["next_cursor"].as_str().unwrap();
     let second = fixture
-        .get(&format!("/projects/{project}/history?limit=500&cursor={cursor}"))
+        .get(&format!("/projects/{project}/history?limit=100&cursor={cursor}"))
         .send()
         .await
         .is(200)
@@ -205,4 +206,43 @@ async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
         assert!(unknown < took * 4 && took < unknown * 4, "{hidden:?} {removed:?} {unknown:?}");
     }
     assert!(unknown < current * 10, "{unknown:?}, where {current:?} are enough without the log");
+}
+
+#[tokio::test]
+async fn readers_of_a_long_history_do_not_delay_other_reads() {
+    let fixture = ServiceFixture::start().await;
+    let (project, other) = (fixture.project().await, fixture.projects(2).await.swap_remove(1));
+    // A history of 2 000 renames, which nothing verifies: the chain need not fit.
+    fixture.sql(&format!(
+        "INSERT INTO phaseline.events
+         SELECT tip.position + n, 'Timeline', '{project}', last.version + n, gen_random_uuid(), 'PhaseRenamed', 1,
+                json_build_object('phase_id', phase.id, 'name', 'Name ' || n), '{{}}', '', tip.recorded_at, tip.hash
+           FROM (SELECT position, recorded_at, hash FROM phaseline.events ORDER BY position DESC LIMIT 1) tip,
+                (SELECT max(version) AS version FROM phaseline.events WHERE stream_type = 'Timeline' AND stream_id = '{project}') last,
+                (SELECT id FROM public.project_phases WHERE project_id = '{project}' ORDER BY start_date LIMIT 1) phase,
+                generate_series(1, 2000) n;
+         ANALYZE phaseline.events"
+    ))
+    .await;
+    let fixture = std::sync::Arc::new(fixture);
+    let began = Instant::now();
+    let mut readers = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let (fixture, path) = (fixture.clone(), format!("/projects/{project}/history?limit=100"));
+        readers.spawn(async move { walk(&fixture, &path).await.len() });
+    }
+    let mut longest = Duration::ZERO;
+    let mut reads = 0;
+    while !readers.is_empty() {
+        let began = Instant::now();
+        fixture.get(&format!("/projects/{other}/timeline")).send().await.is(200);
+        longest = longest.max(began.elapsed());
+        reads += 1;
+        while let Some(read) = readers.try_join_next() {
+            assert!(read.unwrap() > 2_000, "a reader reaches the end of the history");
+        }
+    }
+    let took = began.elapsed();
+    // Each reader fetches 20 pages. A service that handled a history as one piece would let the other read wait for all of them.
+    assert!(longest < took / 4, "the longest of {reads} reads took {longest:?}, all histories {took:?}");
 }

@@ -114,7 +114,21 @@ BEGIN
           FROM phaseline.merged_events(event_types, projects, payloads, places) m;
         events_json := '[' || array_to_string(payloads, ',') || ']';
     END IF;
-    IF NOT dated THEN
+    IF NOT dated AND NOT with_places THEN
+        UPDATE public.project_phases ph
+           SET capital_budget = coalesce(s.capital_budget, ph.capital_budget),
+               expense_budget = coalesce(s.expense_budget, ph.expense_budget),
+               total_budget = coalesce(s.capital_budget + s.expense_budget, ph.total_budget),
+               updated_at = utc, name = coalesce(s.name, ph.name),
+               description = CASE WHEN coalesce(s.described, s.event_type = 'PhaseDescribed') THEN s.description
+                                  ELSE ph.description END
+          FROM ROWS FROM (jsonb_to_recordset(events_json::jsonb) AS (phase_id uuid, described boolean, name text, description text,
+                   capital_budget numeric, expense_budget numeric), unnest(event_types), unnest(projects))
+               AS s (phase_id, described, name, description, capital_budget, expense_budget, event_type, project)
+         WHERE ph.id = s.phase_id AND ph.project_id IS NOT DISTINCT FROM s.project;
+        GET DIAGNOSTICS written = ROW_COUNT;
+        offered := cardinality(event_types);
+    ELSIF NOT dated THEN
         -- The comparisons with IS NOT DISTINCT FROM have no index, so that the row is looked for at its place.
         WITH found AS (
             UPDATE public.project_phases ph

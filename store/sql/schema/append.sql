@@ -45,6 +45,7 @@ DECLARE
     events        constant integer := coalesce(cardinality(event_ids), 0);
     command_dims  constant text := coalesce(array_dims(command_stream_id), '[]');
     event_dims    constant text := coalesce(array_dims(event_ids), '[]');
+    single        constant boolean := commands = events AND 1 = ALL (command_events);
     opening       constant boolean := coalesce('TimelineOpened' = ANY (event_types), false);
     -- Actor, reason and ids of a request, which the service bounds by the size of a request's head.
     most_metadata constant integer := 65536;
@@ -66,9 +67,13 @@ DECLARE
     broken        boolean;
     before        bigint;
     contents      bytea[];
+    content       bytea;
     distinct_ids  bigint;
+    distinct_streams bigint;
     phases        bigint;
     runs          integer := 0;
+    -- How many commands need a verdict of their own.
+    judged        integer := commands;
     row_places    tid[];
     -- One element for each event offered; the positions, versions and hashes of refused commands' events stay NULL.
     streams       uuid[];
@@ -140,8 +145,7 @@ BEGIN
             most_metadata, most_events USING ERRCODE = 'PL002', HINT = hint;
     END IF;
     IF 0 > ANY (command_events) OR 0 > ANY (command_expected)
-        OR NOT (commands = events AND 1 = ALL (command_events))
-           AND events <> (SELECT coalesce(sum(n), 0) FROM unnest(command_events) AS n) THEN
+        OR NOT single AND events <> (SELECT coalesce(sum(n), 0) FROM unnest(command_events) AS n) THEN
         RAISE EXCEPTION 'a number of events or an expected version is negative, or the numbers do not add up to % events',
             events USING ERRCODE = 'PL002', HINT = hint;
     END IF;
@@ -159,7 +163,7 @@ BEGIN
 
     IF events = 0 THEN
         NULL;
-    ELSIF commands = events AND 1 = ALL (command_events) THEN
+    ELSIF single THEN
         streams := command_stream_id;
         metadata := command_metadata;
         event_version := ARRAY(SELECT v + 1 FROM unnest(command_expected) AS v);
@@ -172,8 +176,9 @@ BEGIN
     END IF;
     IF events > 0 THEN
         BEGIN
-            SELECT r.contents, r.distinct_ids, r.distinct_phases INTO contents, distinct_ids, phases
-              FROM phaseline.read_events(streams, event_version, event_ids, event_types, event_schema_versions,
+            SELECT r.contents, r.distinct_streams, r.distinct_ids, r.distinct_phases
+              INTO contents, distinct_streams, distinct_ids, phases
+              FROM phaseline.check_events(streams, event_version, event_ids, event_types, event_schema_versions,
                        event_payloads, metadata, event_salts, writer) r;
             row_places := event_places::tid[];
         EXCEPTION WHEN data_exception OR program_limit_exceeded THEN contents := NULL;
@@ -264,12 +269,24 @@ BEGIN
     time_part := long_follows || int8send((extract(epoch FROM at) * 1000000)::bigint) || hash_follows;
 
     before := tip;
-    IF events > 1 THEN
+    IF distinct_streams = commands AND single AND actuals = command_expected AND 0 < ALL (command_expected)
+        AND NOT (opening OR has_marks) AND command_key IS NULL AND command_witness IS NULL THEN
+        -- Most batches: one event each for open timelines, all as expected. They skip the loop below, which spends its time on verdicts.
+        FOREACH content IN ARRAY contents LOOP
+            tip := tip + 1;
+            tip_hash := sha256(chain_tag || tip_hash || long_follows || int8send(tip) || time_part || content);
+            hashes := hashes || tip_hash;
+        END LOOP;
+        positions := ARRAY(SELECT generate_series(before + 1, tip));
+        RETURN QUERY SELECT n::integer, 'appended'::text, v, before + n, at, 0, NULL::text
+            FROM unnest(event_version) WITH ORDINALITY AS e (v, n);
+        judged := 0;
+    ELSIF events > 1 THEN
         positions := array_fill(NULL::bigint, ARRAY[events]);
         hashes := array_fill(NULL::bytea, ARRAY[events]);
     END IF;
 
-    FOR i IN 1 .. commands LOOP
+    FOR i IN 1 .. judged LOOP
         IF i = 1 OR command_stream_id[i] <> command_stream_id[i - 1] THEN
             runs := runs + 1;
             actual := actuals[i];
@@ -354,7 +371,7 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 
-    IF commands > 1 AND runs > (SELECT count(DISTINCT s) FROM unnest(command_stream_id) AS s) THEN
+    IF runs > 1 AND runs > (SELECT count(DISTINCT s) FROM unnest(command_stream_id) AS s) THEN
         RAISE EXCEPTION 'the commands for one stream are not adjacent' USING ERRCODE = 'PL002', HINT = hint;
     END IF;
     IF tip > before THEN

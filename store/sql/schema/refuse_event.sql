@@ -8,7 +8,7 @@ DECLARE
     readable boolean;
 BEGIN
     BEGIN
-        readable := (SELECT r.contents[1] IS NOT NULL FROM phaseline.read_events(ARRAY[stream], ARRAY[version], ARRAY[id],
+        readable := (SELECT r.contents[1] IS NOT NULL FROM phaseline.check_events(ARRAY[stream], ARRAY[version], ARRAY[id],
             ARRAY[type], ARRAY[schema_version], ARRAY[payload], ARRAY[metadata], ARRAY[salt], '') r);
         IF readable THEN
             RETURN;
@@ -19,7 +19,7 @@ BEGIN
         wrong := 'its salt has ' || octet_length(salt) || ' bytes instead of 16';
     ELSE
         BEGIN
-            IF (SELECT r.contents[1] IS NOT NULL FROM phaseline.read_events(ARRAY[stream], ARRAY[version], ARRAY[id],
+            IF (SELECT r.contents[1] IS NOT NULL FROM phaseline.check_events(ARRAY[stream], ARRAY[version], ARRAY[id],
                     ARRAY[type], ARRAY[schema_version], ARRAY[payload], ARRAY['{}'], ARRAY[salt], '') r) THEN
                 wrong := 'its metadata is not a flat object of strings as the program writes it';
             END IF;

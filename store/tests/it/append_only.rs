@@ -50,7 +50,7 @@ async fn the_roles_may_do_their_own_and_no_more() {
             "DELETE FROM phaseline.idempotency_keys",
             "INSERT INTO phaseline.idempotency_keys VALUES ('', '', '', gen_random_uuid(), 1, 1, now())",
             "SELECT phaseline.project_inline(NULL, NULL, NULL, NULL, NULL, NULL, false, now())",
-            "SELECT phaseline.read_events(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '')",
+            "SELECT phaseline.check_events(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '')",
         ] {
             let message = refused(&mut connection, statement).await;
             assert!(

@@ -13,8 +13,8 @@ use sqlx::PgConnection;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// Whether a command can cause the event. A new event has to be placed here; if a command can cause it, `read_events` in
-/// `store/sql/schema/read_events.sql` needs a line for it, and `projections/sql/schema/project_inline.sql` has to know what it does to rows.
+/// Whether a command can cause the event. A new event has to be placed here; if a command can cause it, `check_events` in
+/// `store/sql/schema/check_events.sql` needs a line for it, and `projections/sql/schema/project_inline.sql` has to know what it does to rows.
 const fn is_a_commands(event: &TimelineEvent) -> bool {
     match event {
         TimelineEvent::TimelineOpened(_)
@@ -139,7 +139,7 @@ async fn contents(
     connection: &mut PgConnection,
     events: &[(&str, i32, &str)],
 ) -> Result<Vec<Option<Vec<u8>>>, sqlx::Error> {
-    sqlx::query_scalar("SELECT contents FROM phaseline.read_events($1, $2, $3, $4, $5, $6, $7, $8, 'ann')")
+    sqlx::query_scalar("SELECT contents FROM phaseline.check_events($1, $2, $3, $4, $5, $6, $7, $8, 'ann')")
         .bind(vec![PROJECT; events.len()])
         .bind(vec![3_i64; events.len()])
         .bind(vec![Uuid::max(); events.len()])
@@ -182,7 +182,7 @@ async fn the_database_knows_the_events_that_commands_cause_and_no_others() {
         assert_eq!(
             found[0].is_some(),
             is_a_commands(event),
-            "{name} {version}: see is_a_commands and the CASE in store/sql/schema/read_events.sql"
+            "{name} {version}: see is_a_commands and the CASE in store/sql/schema/check_events.sql"
         );
         for (name, version) in
             [(name, version + 1), (name, 0), ("PhaseExploded", version), (&name.to_lowercase(), 1)]

@@ -1,16 +1,18 @@
 -- Checks events and computes what the log and the projection need of them, in one pass:
 --   contents  the content hash of each event (docs/events.md), NULL for one that no command writes
---   distinct_ids, distinct_phases  how many event ids and phases there are; a single event counts as one of each
+--   distinct_streams, distinct_ids, distinct_phases  how many streams, event ids and phases there are; a single event counts as
+--                                                    one of each
 -- An event is what a command writes if its payload and metadata are, byte for byte, what the program would write: they are
 -- parsed, written again, and compared. So nothing passes that the program reads otherwise than the database: no unknown
 -- type or field, no duplicate key, no \u0000, no number for a string, no date outside the calendar of the program.
 -- A new type of event needs its line in the CASE, or in rare_payload, and what it does to rows in projections/sql/schema/project_inline.sql; the test
 -- store/tests/it/command_events.rs compares the CASE with phaseline_domain::TimelineEvent.
 -- Text that is no JSON raises an error of class 22 or 54. The caller sees to generic plans.
-CREATE OR REPLACE FUNCTION phaseline.read_events(
+DROP FUNCTION IF EXISTS phaseline.read_events(uuid[], bigint[], uuid[], text[], integer[], text[], text[], bytea[], text);
+CREATE OR REPLACE FUNCTION phaseline.check_events(
     streams uuid[], versions bigint[], ids uuid[], types text[], schema_versions integer[], payloads text[],
     metadata text[], salts bytea[], login text,
-    OUT contents bytea[], OUT distinct_ids bigint, OUT distinct_phases bigint
+    OUT contents bytea[], OUT distinct_streams bigint, OUT distinct_ids bigint, OUT distinct_phases bigint
 ) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- Fixed parts of what is hashed: lengths and tags, as decode() because session settings change what a literal of bytes means.
@@ -25,9 +27,13 @@ DECLARE
     thirty_two   constant bytea := decode('00000020', 'hex');
     login_part   constant bytea := int4send(octet_length(convert_to(login, 'UTF8'))) || convert_to(login, 'UTF8');
 BEGIN
+    IF 1 <> ANY (schema_versions) THEN
+        contents := array_fill(NULL::bytea, ARRAY[cardinality(ids)]);
+        RETURN;
+    END IF;
     -- No aggregate: to set one up would take as long as the work on a command that comes alone.
     contents := ARRAY(SELECT CASE WHEN
-               e.payload = CASE WHEN e.schema_version = 1 THEN CASE e.event_type
+               e.payload = CASE e.event_type
                    WHEN 'PhaseRenamed' THEN
                        '{"phase_id":"' || e.phase_id || '","name":' || to_json(e.name) || '}'
                    WHEN 'PhaseBudgeted' THEN
@@ -42,7 +48,7 @@ BEGIN
                    ELSE
                        phaseline.rare_payload(e.event_type, e.stream, e.phase_id, e.name, e.start_date, e.end_date,
                            e.description, e.capital_budget, e.expense_budget, e.created_at, e.updated_at)
-               END END
+               END
                -- What the domain's values hold (domain/src/value.rs): PhaseName, Description, DateRange, Money, Budget. A
                -- name needs a character that is no white space; most begin with one in ASCII.
                AND (e.name IS NULL OR char_length(e.name) <= 100
@@ -67,24 +73,26 @@ BEGIN
                    || login_part)
            END
       FROM ROWS FROM (
-               json_to_recordset(('[' || array_to_string(payloads, ',') || ']')::json)
+               jsonb_to_recordset(('[' || array_to_string(payloads, ',') || ']')::jsonb)
                    AS (phase_id uuid, name text, start_date date, end_date date, description text,
                        capital_budget numeric(15,2), expense_budget numeric(15,2), created_at timestamp,
                        updated_at timestamp),
-               json_to_recordset(('[' || array_to_string(metadata, ',') || ']')::json)
+               jsonb_to_recordset(('[' || array_to_string(metadata, ',') || ']')::jsonb)
                    AS (actor text, reason text, source text, command_id text, correlation_id text, request_id text,
                        trace_id text),
-               unnest(streams), unnest(versions), unnest(ids), unnest(types), unnest(schema_versions), unnest(payloads),
+               unnest(streams), unnest(versions), unnest(ids), unnest(types), unnest(payloads),
                unnest(metadata), unnest(salts))
            AS e (phase_id, name, start_date, end_date, description, capital_budget, expense_budget, created_at, updated_at,
                  actor, reason, source, command_id, correlation_id, request_id, trace_id,
-                 stream, version, id, event_type, schema_version, payload, metadata, salt));
+                 stream, version, id, event_type, payload, metadata, salt));
     IF cardinality(ids) = 1 THEN
+        distinct_streams := 1;
         distinct_ids := 1;
         distinct_phases := 1;
     ELSE
         -- In what the program writes the phase comes first.
-        SELECT count(DISTINCT e.id), count(DISTINCT substr(e.payload, 14, 36)) FILTER (WHERE e.payload LIKE '{"phase_id":"%')
-          INTO distinct_ids, distinct_phases FROM unnest(ids, payloads) AS e (id, payload);
+        SELECT count(DISTINCT e.stream), count(DISTINCT e.id),
+               count(DISTINCT substr(e.payload, 14, 36)) FILTER (WHERE e.payload LIKE '{"phase_id":"%')
+          INTO distinct_streams, distinct_ids, distinct_phases FROM unnest(streams, ids, payloads) AS e (stream, id, payload);
     END IF;
 END $$;
