@@ -9,8 +9,8 @@ use crate::state::AppState;
 use crate::work::{LARGE, aside_if};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::planner_view::{self, AssignmentDays, ProjectView};
-use phaseline_store::StoreError;
 use phaseline_store::stream::holders;
+use phaseline_store::{SqlState, StoreError};
 
 /// A project with its phases as responses show them.
 pub(crate) type CurrentProject = ProjectView<PhaseResponse>;
@@ -106,9 +106,8 @@ pub(crate) async fn assignment_days(
 
 /// The problem that an error of these functions is. A function that does not exist belongs to a newer schema.
 pub(crate) fn problem(error: sqlx::Error) -> Box<Problem> {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    Box::new(match code.as_deref() {
-        Some("42883") => unavailable(
+    Box::new(match SqlState::of(&error) {
+        Some(SqlState::UndefinedFunction) => unavailable(
             "older_schema",
             "Older schema",
             "the database's schema phaseline is older than this service; run: phaseline upgrade",

@@ -96,6 +96,34 @@ fn pages_and_reports_of_the_program_import_no_command() {
     assert_eq!(knows_the_parser, expected);
 }
 
+/// Whether a literal is a SQLSTATE, or the class of one: of PostgreSQL or of schema phaseline.
+fn is_sqlstate(literal: &str) -> bool {
+    let classes = ["08", "22", "23", "25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "P0", "PL"];
+    literal.len() == 5
+        && literal.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+        && literal.bytes().any(|byte| byte.is_ascii_digit())
+        && classes.iter().any(|class| literal.starts_with(class))
+}
+
+#[test]
+fn one_file_interprets_sqlstates() {
+    let mut guilty = Vec::new();
+    for folder in ["domain/src", "store/src", "projections/src", "migrator/src", "api/src", "cli/src"] {
+        for path in files(&root().join(folder), "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+            for line in lines {
+                if line.split('"').any(is_sqlstate) || line.contains("DatabaseError::code") {
+                    guilty.push(relative(&path));
+                }
+            }
+        }
+    }
+    guilty.dedup();
+    assert_eq!(guilty, ["store/src/sqlstate.rs"], "match on the variants of phaseline_store::SqlState");
+}
+
 /// The anchor that a heading gets.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
