@@ -1,14 +1,14 @@
 //! `phaseline adopt`: records rows of `project_phases` that other programs wrote.
 
-use super::drift::snapshot;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::log_reads::snapshot;
 use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
-use crate::page;
-use crate::page::format::plural;
+use crate::render;
+use crate::render::format::plural;
 use crate::report::adopt::Adoption;
 use crate::target::Target;
 use clap::Args;
@@ -83,7 +83,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
         adoption.projects = taken.plan.adopted;
     }
     watcher.finish();
-    context.output.answer_rows(&adoption, &[ROWS], || page::adopt::page(&adoption));
+    context.output.answer_rows(&adoption, &[ROWS], || render::adopt::page(&adoption));
     Ok(if adoption.quarantine.is_empty() { Exit::Done } else { Exit::VerificationFailed })
 }
 

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::operator::operator;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
-use crate::page;
+use crate::render;
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::MigratorError;
@@ -64,7 +64,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         if args.dry_run {
             // A dry run reports a loss as success, but exits as the rollback would for what it refuses.
             let is_refused = is_refused(&plan);
-            let text = page::rollback::page(&plan);
+            let text = render::rollback::page(&plan);
             context.output.answer_rows(&dry_run(plan), &ROWS, || text);
             return Ok(if is_refused { Exit::NotMigratable } else { Exit::Done });
         }
@@ -73,7 +73,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
             return Err(refused(plan, args.accept_loss.clone()).into());
         }
         if !plan.already {
-            context.output.beside(&page::rollback::page(&plan));
+            context.output.beside(&render::rollback::page(&plan));
             let question = match &lost {
                 Some(_) => "Roll back now, and lose what the legacy shape cannot hold?",
                 None => "Roll back now?",
@@ -93,7 +93,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
     };
     let done = carry_out(context, &target, &options).await?;
     context.output.answer_rows(&done, &ROWS, || {
-        if done.plan.already { page::rollback::page(&done.plan) } else { page::rollback::done(&done) }
+        if done.plan.already { render::rollback::page(&done.plan) } else { render::rollback::done(&done) }
     });
     Ok(Exit::Done)
 }

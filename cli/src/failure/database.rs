@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::exit::Exit;
-use crate::page;
+use crate::render;
 use phaseline_store::{ExcessRights, ExecuteError, Quarantine, Relation, SqlState, StoreError};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
@@ -175,13 +175,13 @@ impl From<StoreError> for Failure {
                 "timeline_quarantined",
                 format!("the timeline of project {project} is in quarantine; nothing was written"),
             )
-            .detail(page::quarantine::details(&quarantine))
-            .remedy(page::quarantine::remedy(&quarantine)),
+            .detail(render::quarantine::details(&quarantine))
+            .remedy(render::quarantine::remedy(&quarantine)),
             StoreError::Unreadable(event) => {
                 let mut quarantine = Quarantine::default();
                 quarantine.add(*event);
                 Self::new(Exit::VerificationFailed, "event_unreadable", format!("{text}; nothing was written"))
-                    .remedy(page::quarantine::remedy(&quarantine))
+                    .remedy(render::quarantine::remedy(&quarantine))
             }
             StoreError::VersionGap { .. } | StoreError::PositionGap { .. } => {
                 Self::new(Exit::VerificationFailed, "log_damaged", text)

@@ -86,7 +86,7 @@ fn sql_is_where_it_belongs() {
 
 #[test]
 fn pages_and_reports_of_the_program_import_no_command() {
-    for folder in ["cli/src/page", "cli/src/report"] {
+    for folder in ["cli/src/render", "cli/src/report"] {
         assert_eq!(mentions(folder, &["crate::command"], &[]), Vec::<String>::new());
     }
     // The parser is known to main, to the dispatcher, and to what is made from it.

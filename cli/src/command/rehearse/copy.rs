@@ -1,14 +1,15 @@
 //! The copy: created on the same server, and dropped. Only databases created here are dropped here.
 
 use super::admin::Admin;
+use super::args::CopyMethod;
 use super::leftovers::mark;
+use super::settings;
 use super::source::Source;
 use super::sql::{identifier, literal};
-use super::{CopyMethod, settings};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::page::format::bytes;
+use crate::render::format::bytes;
 use crate::report::rehearse::Method;
 use crate::target::Target;
 use phaseline_migrator::progress::Progress;
