@@ -5,18 +5,11 @@ use crate::failure::Failure;
 use phaseline_domain::ProjectId;
 use phaseline_projections::planner_view::{ProjectPresence, presence_of};
 use phaseline_store::{RecordedTimeline, StoreError, schema, stream};
-use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use sqlx::PgConnection;
 
 /// Fails if there is no log yet.
 pub(crate) async fn need_log(connection: &mut PgConnection) -> Result<(), Failure> {
     if schema::installed(connection).await? { Ok(()) } else { Err(StoreError::NotInstalled.into()) }
-}
-
-/// A read-only transaction with one snapshot of log and tables.
-pub(crate) async fn snapshot(
-    connection: &mut PgConnection,
-) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
-    connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
 }
 
 /// The position up to which an existing log is read.

@@ -29,7 +29,7 @@ use crate::shape;
 use catch_up::{Changed, Newer, changed};
 use judgement::{Judgement, already_migrated, judge, migrated};
 pub use options::MigrateOptions;
-use phaseline_store::schema;
+use phaseline_store::{read, schema};
 use sqlx::PgConnection;
 
 /// Attempts that lock nothing while they read and build.
@@ -77,7 +77,7 @@ async fn foreign_migration(
     options: &PlanOptions,
 ) -> Result<Option<Takeover>, MigratorError> {
     session.run.step("checking for a migration by another program", None);
-    let mut snapshot = database::read_only(&mut session.connection).await?;
+    let mut snapshot = read::snapshot(&mut session.connection).await?;
     let found = shape::find(&mut snapshot).await?;
     if found.shape != shape::Shape::Timelines {
         return Ok(None);
@@ -98,7 +98,7 @@ async fn attempt(
     run.step("reading the legacy tables", None);
     let mut ready = None;
     if hold == Hold::Nothing {
-        let mut snapshot = database::read_only(connection).await?;
+        let mut snapshot = read::snapshot(connection).await?;
         let inspection = prepare(&mut snapshot, &options.plan).await?;
         snapshot.rollback().await?;
         let prepared = match judge(inspection, options)? {

@@ -22,6 +22,7 @@ use crate::run::lock::Head;
 use crate::run::session::{Attempt, Hold, RunContext, RunParameters, RunSession};
 use assignments::BuildError;
 use inspect::{Inspection, Prepared, inspect};
+use phaseline_store::read;
 use phases::{build_phases, changed, check_built};
 use sqlx::{PgConnection, Postgres, Transaction};
 use std::time::Duration;
@@ -46,7 +47,7 @@ const ASSIGNMENT_WITHOUT_PHASE: &str = "the assignments of a project without pha
 
 /// What a rollback would do, in a transaction of its own that is rolled back.
 pub async fn plan(connection: &mut PgConnection) -> Result<RollbackPlan, MigratorError> {
-    let mut transaction = database::read_only(connection).await?;
+    let mut transaction = read::snapshot(connection).await?;
     let inspection = inspect(&mut transaction).await?;
     transaction.rollback().await?;
     Ok(match inspection {
@@ -98,7 +99,7 @@ async fn attempt(
     let mut ready = None;
     if hold == Hold::Nothing {
         // One moment: log and tables, read one after the other, would seem to differ beside a command.
-        let mut snapshot = database::read_only(connection).await?;
+        let mut snapshot = read::snapshot(connection).await?;
         let inspection = inspect(&mut snapshot).await?;
         snapshot.rollback().await?;
         match judge(inspection, options)? {
@@ -130,7 +131,6 @@ async fn attempt(
             transaction.commit().await?;
             Ok(Attempt::Done(RolledBack {
                 plan,
-                dry_run: false,
                 run: run.id(),
                 completed: Some(completed),
                 took_ms: run.took_ms(),
@@ -248,12 +248,5 @@ fn ensure_ready(plan: &RollbackPlan, options: &RollbackOptions) -> Result<(), Mi
 }
 
 fn already_rolled_back(plan: Box<RollbackPlan>, run: &RunContext<'_>) -> RolledBack {
-    RolledBack {
-        plan: *plan,
-        dry_run: false,
-        run: None,
-        completed: None,
-        took_ms: run.took_ms(),
-        locked_ms: 0,
-    }
+    RolledBack { plan: *plan, run: None, completed: None, took_ms: run.took_ms(), locked_ms: 0 }
 }

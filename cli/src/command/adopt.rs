@@ -3,7 +3,6 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::log_reads::snapshot;
 use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
@@ -16,7 +15,7 @@ use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::FoldedLog;
 use phaseline_projections::adopt::{Plan, Refused, adopt_all, need_commands};
-use phaseline_store::Quarantine;
+use phaseline_store::{Quarantine, read};
 
 /// Record the phases of projects without timeline in the log
 ///
@@ -55,7 +54,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
     let watcher = context.watcher();
     watcher.step("reading the log", None);
     let only = Some(args.projects.as_slice()).filter(|only| !only.is_empty());
-    let mut reading = snapshot(&mut connection).await?;
+    let mut reading = read::snapshot(&mut connection).await?;
     let mut log = FoldedLog::read(&mut reading, None).await?;
     watcher.step("searching projects without timeline", None);
     let plan = Plan::make(&mut reading, &log, only, args.repair).await?;

@@ -3,7 +3,6 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::log_reads::snapshot;
 use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
@@ -17,7 +16,7 @@ use phaseline_projections::FoldedLog;
 use phaseline_projections::adopt::need_commands;
 use phaseline_projections::drift::{Finding, Remedy, find_drift};
 use phaseline_projections::repair::{Repaired, repair};
-use phaseline_store::Quarantine;
+use phaseline_store::{Quarantine, read};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
@@ -86,7 +85,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
     need_commands(&mut connection).await?;
     let watcher = context.watcher();
     watcher.step("reading the log", None);
-    let mut reading = snapshot(&mut connection).await?;
+    let mut reading = read::snapshot(&mut connection).await?;
     let mut log = FoldedLog::read(&mut reading, None).await?;
     watcher.step("comparing with the log", None);
     let only = project_id.map(|project| [project]);

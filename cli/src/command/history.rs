@@ -13,8 +13,8 @@ use clap::Args;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::HistoryEntry;
 use phaseline_projections::history::{EventDescriber, entries};
-use phaseline_store::stream::{self, quarantine_of};
 use phaseline_store::skip;
+use phaseline_store::stream::{self, quarantine_of};
 use serde::Serialize;
 use sqlx::PgConnection;
 

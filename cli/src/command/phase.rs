@@ -55,6 +55,14 @@ impl From<NeighboursArg> for Neighbours {
 }
 
 #[derive(Args, Debug)]
+struct DatesArgs {
+    /// The first date
+    start: NaiveDate,
+    /// The last date, inclusive
+    end: NaiveDate,
+}
+
+#[derive(Args, Debug)]
 struct NeighboursArgs {
     /// Effect on the neighbouring phases
     #[arg(long, value_enum, default_value = "adjust")]
@@ -71,10 +79,8 @@ struct CreateArgs {
     project: ProjectId,
     /// The name, at most 100 characters
     name: String,
-    /// The first date
-    start: NaiveDate,
-    /// The last date, inclusive
-    end: NaiveDate,
+    #[command(flatten)]
+    dates: DatesArgs,
     /// The description, at most 500 characters
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
@@ -101,10 +107,8 @@ Example:
 struct ResizeArgs {
     /// The phase's id
     phase: PhaseId,
-    /// The first date
-    start: NaiveDate,
-    /// The last date, inclusive
-    end: NaiveDate,
+    #[command(flatten)]
+    dates: DatesArgs,
     #[command(flatten)]
     neighbours: NeighboursArgs,
     #[command(flatten)]
@@ -184,8 +188,8 @@ impl Action {
                 let phase = PhaseDraft {
                     id: args.id.unwrap_or_else(PhaseId::random),
                     name: args.name.clone(),
-                    start_date: args.start,
-                    end_date: args.end,
+                    start_date: args.dates.start,
+                    end_date: args.dates.end,
                     description: args.description.clone(),
                     capital_budget: args.capital,
                     expense_budget: args.expense,
@@ -201,8 +205,8 @@ impl Action {
             Self::Resize(args) => {
                 let command = TimelineCommand::ResizePhase {
                     phase_id: args.phase,
-                    start_date: args.start,
-                    end_date: args.end,
+                    start_date: args.dates.start,
+                    end_date: args.dates.end,
                     neighbours: args.neighbours.neighbours.into(),
                 };
                 (About::Phase(args.phase), command, args.reason.reason.as_deref())
