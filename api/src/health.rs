@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use phaseline_store::{StoreError, schema};
+use phaseline_store::{SqlState, StoreError, schema};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use std::time::Duration;
@@ -93,8 +93,10 @@ async fn reasons(app: &AppState) -> Vec<Reason> {
         Ok(Err(StoreError::NotInstalled)) => {
             vec![Reason::new("log_damaged", "phaseline.head has no row; run: phaseline doctor")]
         }
-        Ok(Err(error)) if error.sqlstate().as_deref() == Some("55P03") => vec![locked("phaseline.head")],
-        Ok(Err(error)) if error.sqlstate().as_deref() == Some("42883") => {
+        Ok(Err(error)) if error.sqlstate() == Some(SqlState::LockNotAvailable) => {
+            vec![locked("phaseline.head")]
+        }
+        Ok(Err(error)) if error.sqlstate() == Some(SqlState::UndefinedFunction) => {
             vec![Reason::new(
                 "commands_fail",
                 "a function of schema phaseline is missing; run: phaseline doctor",
@@ -178,13 +180,12 @@ async fn probe_directly(app: &AppState) -> Reason {
                 };
                 return Reason::new(code, refused.to_string());
             }
-            let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
             let role = app.settings.role.as_deref().unwrap_or_default();
-            match code.as_deref() {
-                Some("22023" | "42704") => {
+            match SqlState::of(&error) {
+                Some(SqlState::InvalidParameter | SqlState::UndefinedObject) => {
                     Reason::new("no_role", format!("the database has no role {role}; run: phaseline migrate"))
                 }
-                Some("42501") => Reason::new(
+                Some(SqlState::InsufficientPrivilege) => Reason::new(
                     "role_denied",
                     format!("the service's login is not a member of the role {role}"),
                 ),

@@ -1,8 +1,6 @@
 //! The commands, one file each.
 
 pub(crate) mod adopt;
-pub(crate) mod as_of;
-pub(crate) mod backup;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
@@ -17,7 +15,6 @@ pub(crate) mod quarantine;
 pub(crate) mod rebuild;
 pub(crate) mod rehearse;
 pub(crate) mod rollback;
-pub(crate) mod run_command;
 pub(crate) mod sample;
 pub(crate) mod serve;
 pub(crate) mod status;

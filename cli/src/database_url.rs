@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::redact;
+use phaseline_embedded::{percent_decode, percent_encode};
 use sqlx::postgres::PgConnectOptions;
 use std::str::FromStr;
 
@@ -55,7 +56,7 @@ impl DatabaseUrl {
                 wrong(redact::passwords(&cause))
             })?;
         let password = user_info.and_then(|user| user.split_once(':')).map(|(_, password)| password);
-        let password = match password.map(decoded) {
+        let password = match password.map(percent_decode) {
             Some(None) => {
                 return Err(wrong(
                     "the password has a % that is not followed by two hexadecimal digits".to_owned(),
@@ -75,7 +76,7 @@ impl DatabaseUrl {
     pub(crate) fn with_password(&self) -> String {
         match &self.password {
             // The user's name is encoded, so the first @ ends it.
-            Some(password) => self.bare.replacen('@', &format!(":{}@", encoded(password)), 1),
+            Some(password) => self.bare.replacen('@', &format!(":{}@", percent_encode(password)), 1),
             None => self.bare.clone(),
         }
     }
@@ -86,7 +87,7 @@ impl DatabaseUrl {
         let mark = if self.bare.contains('?') { '&' } else { '?' };
         Self {
             options: self.options.clone().database(database),
-            bare: format!("{}{mark}dbname={}", self.bare, encoded(database)),
+            bare: format!("{}{mark}dbname={}", self.bare, percent_encode(database)),
             password: self.password.clone(),
         }
     }
@@ -132,35 +133,6 @@ fn with_user_behind(scheme: &str, user_info: Option<&str>, host: &str, tail: &st
 fn port_of(host: &str) -> Option<&str> {
     let after = host.rfind(']').map_or(host, |end| &host[end + 1..]);
     after.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.is_empty())
-}
-
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
-}
-
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        if *first == b'%' {
-            let [high, low, after @ ..] = tail else { return None };
-            let hex = |digit: u8| char::from(digit).to_digit(16);
-            bytes.push(u8::try_from(hex(*high)? * 16 + hex(*low)?).ok()?);
-            rest = after;
-        } else {
-            bytes.push(*first);
-            rest = tail;
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

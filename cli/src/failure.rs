@@ -6,6 +6,7 @@ mod migrator;
 
 use crate::exit::Exit;
 use crate::redact::passwords;
+use phaseline_store::SqlState;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -25,8 +26,8 @@ struct Particulars {
     plan: Option<Box<RawValue>>,
     /// The same as text.
     report: Option<String>,
-    /// The SQLSTATE, if the error is the server's.
-    server_code: Option<String>,
+    /// The server's error by meaning, if it is one.
+    sqlstate: Option<SqlState>,
 }
 
 /// `phaseline.error/1`
@@ -58,7 +59,7 @@ impl Failure {
             remedy: None,
             plan: None,
             report: None,
-            server_code: None,
+            sqlstate: None,
         }))
     }
 
@@ -110,16 +111,15 @@ impl Failure {
         self
     }
 
-    /// Adds the SQLSTATE.
     #[must_use]
-    fn with_server_code(mut self, code: &str) -> Self {
-        self.0.server_code = Some(code.to_owned());
+    fn with_sqlstate(mut self, sqlstate: SqlState) -> Self {
+        self.0.sqlstate = Some(sqlstate);
         self
     }
 
-    /// The SQLSTATE, if the error is the server's.
-    pub(crate) fn server_code(&self) -> Option<&str> {
-        self.0.server_code.as_deref()
+    /// The server's error by meaning, if it is one.
+    pub(crate) fn sqlstate(&self) -> Option<SqlState> {
+        self.0.sqlstate
     }
 
     pub(crate) fn exit(&self) -> Exit {

@@ -1,26 +1,32 @@
 //! The program `phaseline`: commands, progress, exit codes.
 //!
-//! - [`args`] is the command line, [`command`] has the commands, [`page`] the text that they print.
+//! - [`args`] is the command line, [`command`] has the commands, [`render`] the text that they print.
+//! - [`execute`] runs one command on a timeline, [`log_reads`] has the reads of the log that several commands need.
 //! - [`exit`] has the exit codes; [`failure`] maps every error to one of them, with a remedy.
 //! - [`output`] writes to stdout and stderr, [`progress`] shows a run, [`interrupt`] handles signals.
 //! - [`config`] has the HTTP service's settings and their origins.
 //! - [`target`] resolves the database: the given one, or a private server's.
 
 mod args;
+mod as_of;
+mod backup;
 mod command;
 mod config;
 mod context;
 mod database_url;
+mod execute;
 mod exit;
 mod failure;
 mod interrupt;
+mod log_reads;
 mod logging;
 mod operator;
 mod options;
 mod output;
-mod page;
 mod progress;
 mod redact;
+mod rehearsal_copies;
+mod render;
 mod report;
 mod style;
 mod target;

@@ -8,8 +8,8 @@ mod rows;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::page::clean_lines;
 use crate::redact;
+use crate::render::clean_lines;
 use crate::style::{BAD, BOLD};
 use clap::ValueEnum;
 pub(crate) use rows::{Rows, Streamed};

@@ -103,7 +103,7 @@ impl Step {
 
     /// The line of a completed step.
     fn done_line(&self) -> String {
-        use crate::page::format::{count, span};
+        use crate::render::format::{count, span};
         let took = span(self.begun.elapsed());
         match self.total {
             Some(total) => format!("{} … {} done in {took}", self.name, count(total)),
@@ -114,7 +114,7 @@ impl Step {
     /// The line of a step in progress.
     #[expect(clippy::cast_precision_loss, reason = "a rate to look at")]
     fn under_way_line(&self) -> String {
-        use crate::page::format::{count, span};
+        use crate::render::format::{count, span};
         let elapsed = span(self.begun.elapsed());
         let Some(total) = self.total.filter(|total| *total > 0 && self.done > 0) else {
             return format!("{} … {elapsed} so far", self.name);

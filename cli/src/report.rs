@@ -5,6 +5,7 @@ pub(crate) mod drift;
 pub(crate) mod quarantine;
 pub(crate) mod rebuild;
 pub(crate) mod rehearse;
+pub(crate) mod rollback;
 
 use std::time::Instant;
 

@@ -38,4 +38,5 @@ pub use binaries::{BINDIR_VARIABLE, Binaries, NEWEST_MAJOR_VERSION, OLDEST_MAJOR
 pub use dump::{Dump, DumpLines};
 pub use error::EmbeddedError;
 pub use server::{Server, default_data_dir};
+pub use url::{percent_decode, percent_encode};
 pub use version::Version;

@@ -6,7 +6,7 @@ use crate::EmbeddedError;
 
 /// The URL of a database on a loopback server.
 pub(crate) fn loopback(password: &str, port: u16, database: &str) -> String {
-    format!("postgres://postgres:{}@127.0.0.1:{port}/{}", encode(password), encode(database))
+    format!("postgres://postgres:{}@127.0.0.1:{port}/{}", percent_encode(password), percent_encode(database))
 }
 
 /// A URL without its password, and the password. The one goes into a command line, which every local
@@ -29,11 +29,12 @@ pub(crate) fn split(url: &str) -> Result<Split, EmbeddedError> {
     let Some((user, password)) = user_info.split_once(':') else {
         return Ok(Split { bare: url.to_owned(), password: None });
     };
-    let password = decode(password).ok_or(EmbeddedError::BadUrl)?;
+    let password = percent_decode(password).ok_or(EmbeddedError::BadUrl)?;
     Ok(Split { bare: format!("{scheme}://{user}@{host}{tail}"), password: Some(password) })
 }
 
-fn encode(text: &str) -> String {
+/// Text for any part of a URL: every byte but letters, digits and `-._~` is escaped.
+pub fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -45,7 +46,8 @@ fn encode(text: &str) -> String {
     encoded
 }
 
-fn decode(text: &str) -> Option<String> {
+/// The text of a part of a URL; none if an escape is not two hexadecimal digits, or the bytes are not UTF-8.
+pub fn percent_decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

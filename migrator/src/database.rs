@@ -66,13 +66,6 @@ impl Database {
     }
 }
 
-/// Starts a transaction that sees one moment and can write nothing, not even by mistake.
-pub(crate) async fn read_only(
-    connection: &mut PgConnection,
-) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
-    connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
-}
-
 /// Starts a transaction whose every statement sees what was committed before it: under a lock, statements must not
 /// look at a moment before the lock.
 pub(crate) async fn read_write(

@@ -14,7 +14,7 @@ mod options;
 mod shadow;
 mod takeover;
 
-use crate::database::{self, Database};
+use crate::database::Database;
 use crate::definition::{self, TableDefinition};
 use crate::error::MigratorError;
 use crate::log::events::{Direction, LegacySchemaRecorded};
@@ -22,18 +22,16 @@ use crate::plan::{Inspection, Prepared, Takeover, new_phases, prepare};
 use crate::progress::Progress;
 pub use crate::report::Migrated;
 use crate::report::{Plan, PlanOptions};
+use crate::run::attempts::{Beginning, Judgement, RunSteps, run_attempts};
 use crate::run::cut_over::with_own_tables;
 use crate::run::lock::Head;
 use crate::run::session::{Attempt, Hold, RunContext, RunParameters, RunSession};
 use crate::shape;
 use catch_up::{Changed, Newer, changed};
-use judgement::{Judgement, already_migrated, judge, migrated};
+use judgement::{judge, migrated};
 pub use options::MigrateOptions;
-use phaseline_store::schema;
+use phaseline_store::{read, schema};
 use sqlx::PgConnection;
-
-/// Attempts that lock nothing while they read and build.
-const UNLOCKED_ATTEMPTS: u32 = 1;
 
 /// Migrates.
 ///
@@ -62,13 +60,7 @@ async fn migrate_in(
     {
         return takeover::take_over(session, &found, options).await;
     }
-    let mut hold = Hold::Nothing;
-    loop {
-        match attempt(session, options, hold).await? {
-            Attempt::Done(migrated) => return Ok(migrated),
-            Attempt::Changed(what) => hold = session.run.after_change(&what, hold, UNLOCKED_ATTEMPTS)?,
-        }
-    }
+    run_attempts(session, &Migration { options }).await
 }
 
 /// What there is to take over, if something else has migrated the database.
@@ -77,7 +69,7 @@ async fn foreign_migration(
     options: &PlanOptions,
 ) -> Result<Option<Takeover>, MigratorError> {
     session.run.step("checking for a migration by another program", None);
-    let mut snapshot = database::read_only(&mut session.connection).await?;
+    let mut snapshot = read::snapshot(&mut session.connection).await?;
     let found = shape::find(&mut snapshot).await?;
     if found.shape != shape::Shape::Timelines {
         return Ok(None);
@@ -87,88 +79,87 @@ async fn foreign_migration(
     Ok(if let Inspection::Takeover(takeover) = inspection { Some(*takeover) } else { None })
 }
 
-/// One attempt; unless it is done, its transaction is rolled back.
-async fn attempt(
-    session: &mut RunSession<'_>,
-    options: &MigrateOptions,
-    hold: Hold,
-) -> Result<Attempt<Migrated>, MigratorError> {
-    let RunSession { connection, run } = session;
-    run.start_attempt();
-    run.step("reading the legacy tables", None);
-    let mut ready = None;
-    if hold == Hold::Nothing {
-        let mut snapshot = database::read_only(connection).await?;
-        let inspection = prepare(&mut snapshot, &options.plan).await?;
-        snapshot.rollback().await?;
-        let prepared = match judge(inspection, options)? {
-            Judgement::AlreadyMigrated(plan) => return Ok(Attempt::Done(already_migrated(plan, run))),
-            Judgement::Ready(prepared) => prepared,
-        };
-        run.check_interrupt()?;
-        let plan_options = serde_json::to_value(&prepared.plan.options)?;
-        run.start_journal(connection, prepared.plan.digest.clone(), plan_options).await?;
-        ready = Some(prepared);
-    }
-    let mut transaction = database::read_write(connection).await?;
-    let prepared = match ready {
-        Some(prepared) => prepared,
-        None => {
-            lock_before_reading(&mut transaction, run).await?;
-            match judge(prepare(&mut transaction, &options.plan).await?, options)? {
-                Judgement::AlreadyMigrated(plan) => return Ok(Attempt::Done(already_migrated(plan, run))),
-                Judgement::Ready(prepared) => prepared,
-            }
-        }
-    };
-    run.check_interrupt()?;
-    match carry_out(&mut transaction, run, *prepared, options, hold).await? {
-        Attempt::Changed(what) => Ok(Attempt::Changed(what)),
-        Attempt::Done((plan, position)) => {
-            run.check_interrupt()?;
-            transaction.commit().await?;
-            Ok(Attempt::Done(migrated(plan, run, position)))
-        }
-    }
+/// The steps of a migration.
+struct Migration<'a> {
+    options: &'a MigrateOptions,
 }
 
-/// The steps of a migration, all but the commit. Returns the plan as carried out, and the log's last position.
-async fn carry_out(
-    connection: &mut PgConnection,
-    run: &mut RunContext<'_>,
-    prepared: Prepared,
-    options: &MigrateOptions,
-    hold: Hold,
-) -> Result<Attempt<(Plan, i64)>, MigratorError> {
-    if log_changed(connection, run, prepared.log.position).await? {
-        return Ok(Attempt::Changed("the log".to_owned()));
+impl RunSteps for Migration<'_> {
+    type Prepared = Prepared;
+    /// The plan as carried out, and the log's last position.
+    type Carried = (Plan, i64);
+    type Report = Migrated;
+
+    const UNLOCKED_ATTEMPTS: u32 = 1;
+    const READING: &'static str = "reading the legacy tables";
+    const SETTINGS: Option<&'static str> = None;
+
+    async fn inspect(
+        &self,
+        connection: &mut PgConnection,
+        run: &RunContext<'_>,
+    ) -> Result<Judgement<Prepared, Migrated>, MigratorError> {
+        judge(prepare(connection, &self.options.plan).await?, self.options, run)
     }
-    let TimelineShape { mut definition, recorded } = timeline_shape(&prepared)?;
-    let rows = import::import(connection, &prepared, &recorded, options, run).await?;
 
-    run.step("building the new project_phases", None);
-    shadow::build(connection, &definition, &recorded.added_options, &rows).await?;
-    definition.options.extend(recorded.added_options);
-    run.check_interrupt()?;
+    fn beginning(&self, prepared: &Prepared) -> Result<Beginning, MigratorError> {
+        let Plan { digest, options, .. } = &prepared.plan;
+        Ok(Beginning { plan_digest: digest.clone(), options: serde_json::to_value(options)? })
+    }
 
-    let mut newer = Newer::default();
-    if hold == Hold::Nothing {
-        run.step("locking the tables", None);
-        run.lock_tables(connection, &with_own_tables(prepared.phases.tied_tables()), Head::Not).await?;
-        match changed(connection, &prepared, options).await? {
-            Changed::Nothing => {}
-            Changed::Assignments(found) => {
-                run.progress().note("resource_assignments changed during the run; newer rows are copied");
-                newer = found;
-            }
-            Changed::More(what) => return Ok(Attempt::Changed(what)),
+    /// What there is to lock is looked up first; if tables are missing, nothing is locked and the plan will say so.
+    async fn lock_before_reading(
+        &self,
+        connection: &mut PgConnection,
+        run: &mut RunContext<'_>,
+    ) -> Result<(), MigratorError> {
+        let Some(phases) = definition::capture(connection, "public", "project_phases").await? else {
+            return Ok(());
+        };
+        run.lock_tables(connection, &with_own_tables(phases.tied_tables()), Head::Not).await
+    }
+
+    async fn carry_out(
+        &self,
+        connection: &mut PgConnection,
+        run: &mut RunContext<'_>,
+        prepared: Prepared,
+        hold: Hold,
+    ) -> Result<Attempt<(Plan, i64)>, MigratorError> {
+        if log_changed(connection, run, prepared.log.position).await? {
+            return Ok(Attempt::Changed("the log".to_owned()));
         }
-    }
-    let (position, counts) = import::complete(connection, &prepared, newer, run.journal()?).await?;
+        let TimelineShape { mut definition, recorded } = timeline_shape(&prepared)?;
+        let rows = import::import(connection, &prepared, &recorded, self.options, run).await?;
 
-    run.step("cutting over", None);
-    cut_over::cut_over(connection, &definition, &recorded.project_phase_id, &prepared.plan).await?;
-    Ok(Attempt::Done((Plan { counts, ..prepared.plan }, position)))
+        run.step("building the new project_phases", None);
+        shadow::build(connection, &definition, &recorded.added_options, &rows).await?;
+        definition.options.extend(recorded.added_options);
+        run.check_interrupt()?;
+
+        let mut newer = Newer::default();
+        if hold == Hold::Nothing {
+            run.step("locking the tables", None);
+            run.lock_tables(connection, &with_own_tables(prepared.phases.tied_tables()), Head::Not).await?;
+            match changed(connection, &prepared, self.options).await? {
+                Changed::Nothing => {}
+                Changed::Assignments(found) => {
+                    run.progress().note("resource_assignments changed during the run; newer rows are copied");
+                    newer = found;
+                }
+                Changed::More(what) => return Ok(Attempt::Changed(what)),
+            }
+        }
+        let (position, counts) = import::complete(connection, &prepared, newer, run.journal()?).await?;
+
+        run.step("cutting over", None);
+        cut_over::cut_over(connection, &definition, &recorded.project_phase_id, &prepared.plan).await?;
+        Ok(Attempt::Done((Plan { counts, ..prepared.plan }, position)))
+    }
+
+    fn report(&self, (plan, position): (Plan, i64), run: &RunContext<'_>) -> Migrated {
+        migrated(plan, run, position)
+    }
 }
 
 /// The new `project_phases`, and what the log keeps of the old tables' definitions.
@@ -197,16 +188,4 @@ async fn log_changed(
     let tip = schema::tip(connection).await?.position;
     let journal = run.journal()?;
     Ok(tip != journal.position || (known != journal.after && known != journal.position))
-}
-
-/// Locks everything before anything is read. What there is to lock is looked up first; if tables are missing, nothing
-/// is locked and the plan will say so.
-async fn lock_before_reading(
-    connection: &mut PgConnection,
-    run: &mut RunContext<'_>,
-) -> Result<(), MigratorError> {
-    let Some(phases) = definition::capture(connection, "public", "project_phases").await? else {
-        return Ok(());
-    };
-    run.lock_tables(connection, &with_own_tables(phases.tied_tables()), Head::Not).await
 }

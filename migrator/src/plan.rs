@@ -28,7 +28,7 @@ pub(crate) use dependents::{REBUILT, note_intruders, note_obstacles};
 use dependents::{note_dependents, note_owners, note_triggers};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::{Access, FoldedLog, foreign_code};
-use phaseline_store::{Quarantine, StoreError, chain::Inspector};
+use phaseline_store::{Quarantine, StoreError, chain::Inspector, read};
 pub(crate) use privileges::missing_run_privileges;
 use row_checks::{note_bad_timestamps, note_orphans};
 use sha2::{Digest, Sha256};
@@ -67,7 +67,7 @@ pub(crate) enum Inspection {
 /// # Errors
 /// The database's own, such as a table that the role may not read, or row security that would hide rows from it.
 pub async fn plan(connection: &mut PgConnection, options: &PlanOptions) -> Result<Plan, MigratorError> {
-    let mut transaction = database::read_only(connection).await?;
+    let mut transaction = read::snapshot(connection).await?;
     let inspection = prepare(&mut transaction, options).await?;
     transaction.rollback().await?;
     Ok(match inspection {

@@ -36,7 +36,7 @@ pub async fn list(
     connection: &mut PgConnection,
     progress: &dyn Progress,
 ) -> Result<QuarantineList, MigratorError> {
-    let mut transaction = database::read_only(connection).await?;
+    let mut transaction = read::snapshot(connection).await?;
     let found = unreadable_events(&mut transaction, progress).await?.ok_or(StoreError::NotInstalled)?;
     let marks = read::of_type(&mut transaction, skip::SKIPPED_EVENTS).await?;
     transaction.rollback().await?;

@@ -1,5 +1,6 @@
 //! The frame that migrate, rollback and takeover share: who runs, the locks, the journal, and the swap's common steps.
 
+pub(crate) mod attempts;
 pub(crate) mod cut_over;
 mod journal;
 pub(crate) mod lock;

@@ -1,6 +1,5 @@
 //! The state of a database: its shape, its log, its runs.
 
-use crate::database;
 use crate::error::MigratorError;
 use crate::log::events::{Direction, FailureKind};
 use crate::log::history::{self, Run};
@@ -8,7 +7,7 @@ use crate::run::lock;
 use crate::shape::{self, Shape};
 use chrono::{DateTime, Utc};
 use phaseline_projections::{Access, refuse_foreign_code};
-use phaseline_store::schema;
+use phaseline_store::{read, schema};
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -120,7 +119,7 @@ pub struct Status {
 
 /// Reads the status in one snapshot. SELECT on `alembic_version` and on the log suffice.
 pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorError> {
-    let mut transaction = database::read_only(connection).await?;
+    let mut transaction = read::snapshot(connection).await?;
     let connection = &mut *transaction;
     let (database, server_version): (String, String) =
         sqlx::query_as("SELECT current_database()::text, current_setting('server_version')")

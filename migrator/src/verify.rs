@@ -8,7 +8,6 @@ mod legacy_shape;
 mod log;
 mod timeline_shape;
 
-use crate::database;
 use crate::error::MigratorError;
 use crate::progress::Progress;
 use crate::shape::{self, Shape};
@@ -29,7 +28,7 @@ pub async fn verify(
     connection: &mut PgConnection,
     progress: &dyn Progress,
 ) -> Result<Verification, MigratorError> {
-    let mut transaction = database::read_only(connection).await?;
+    let mut transaction = read::snapshot(connection).await?;
     refuse_foreign_code(&mut transaction, Access::Read).await?;
     let found = shape::find(&mut transaction).await?;
     let mut checks = Checks::default();

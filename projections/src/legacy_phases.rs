@@ -1,8 +1,11 @@
 //! `project_phases` in its legacy shape: what the legacy planner reads.
 
 use crate::FoldedTimeline;
+use crate::project_phases::write_shared;
 use chrono::NaiveDateTime;
 use phaseline_domain::{PhaseId, ProjectId, legacy::LegacyPhaseType};
+use phaseline_store::StoreError;
+use phaseline_store::copy::Sink;
 use rust_decimal::Decimal;
 
 /// One row; the fields are the old table's columns, in its order.
@@ -51,4 +54,23 @@ pub fn rows(folded: &FoldedTimeline) -> Vec<LegacyPhaseRow> {
             })
         })
         .collect()
+}
+
+/// Loads rows into a new table of these columns by COPY; `table` is trusted SQL text. See [`Sink::open_new`].
+pub async fn load_new(
+    connection: &mut sqlx::PgConnection,
+    table: &str,
+    rows: &[LegacyPhaseRow],
+) -> Result<u64, StoreError> {
+    let mut sink = Sink::open_new(connection, &format!("{table} ({COLUMNS})")).await?;
+    for row in rows {
+        sink.row(8, |fields| {
+            fields.uuid(row.project_id.uuid());
+            fields.text(row.phase_type.label());
+            let budget = [row.capital_budget, row.expense_budget, row.total_budget];
+            write_shared(fields, budget, row.id, [row.created_at, row.updated_at]);
+        })
+        .await?;
+    }
+    sink.finish().await
 }

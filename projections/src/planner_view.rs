@@ -8,8 +8,9 @@ pub use assignment_days::AssignmentDays;
 
 use chrono::NaiveDate;
 use phaseline_domain::{DateRange, PhaseId, ProjectId};
+use phaseline_store::{StoreError, stream};
 use serde::Deserialize;
-use sqlx::{FromRow, PgPool};
+use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -105,10 +106,51 @@ pub fn parse<P>(
 }
 
 /// The project of a phase that is in the table.
-pub async fn project_of(pool: &PgPool, phase: PhaseId) -> Result<Option<ProjectId>, sqlx::Error> {
+pub async fn project_of(
+    executor: impl PgExecutor<'_>,
+    phase: PhaseId,
+) -> Result<Option<ProjectId>, sqlx::Error> {
     let project: Option<Uuid> =
-        sqlx::query_scalar("SELECT phaseline.project_of($1)").bind(phase.uuid()).fetch_one(pool).await?;
+        sqlx::query_scalar("SELECT phaseline.project_of($1)").bind(phase.uuid()).fetch_one(executor).await?;
     Ok(project.map(ProjectId::from))
+}
+
+/// The project of a present or past phase, among those that are visible: of its row in the table, else one whose timeline has or
+/// had it. A missing phase and an invisible one cause the same queries, so that the time reveals no more than the result.
+pub async fn past_project_of(
+    connection: &mut PgConnection,
+    phase: PhaseId,
+    is_visible: impl Fn(ProjectId) -> bool,
+) -> Result<Option<ProjectId>, StoreError> {
+    let current = project_of(&mut *connection, phase).await?;
+    if let Some(project) = current.filter(|project| is_visible(*project)) {
+        return Ok(Some(project));
+    }
+    let holders = stream::holders(connection, &[phase]).await?;
+    Ok(holders.into_iter().find(|project| is_visible(*project)))
+}
+
+/// Whether the planner's tables have a project, and phases of a project. Needs SELECT on both tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
+pub struct ProjectPresence {
+    /// `public.projects` has its row.
+    pub is_in_projects: bool,
+    /// `public.project_phases` has rows of it.
+    pub has_phases: bool,
+}
+
+/// Reads the tables themselves, for a role that may.
+pub async fn presence_of(
+    connection: &mut PgConnection,
+    project: ProjectId,
+) -> Result<ProjectPresence, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT EXISTS (SELECT FROM public.projects WHERE id = $1) AS is_in_projects,
+                EXISTS (SELECT FROM public.project_phases WHERE project_id = $1) AS has_phases",
+    )
+    .bind(project.uuid())
+    .fetch_one(connection)
+    .await
 }
 
 /// Assignment counts per day of these projects; those without assignments are left out.

@@ -4,7 +4,7 @@ use crate::{FoldedTimeline, PhaseTimestamps};
 use chrono::{NaiveDate, NaiveDateTime};
 use phaseline_domain::{Phase, PhaseId, ProjectId};
 use phaseline_store::StoreError;
-use phaseline_store::copy::{Row, Sink};
+use phaseline_store::copy::{Row, RowWriter, Sink};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
@@ -154,12 +154,8 @@ async fn load(mut sink: Sink<'_>, rows: &[PhaseRow]) -> Result<u64, StoreError> 
     for row in rows {
         sink.row(11, |fields| {
             fields.uuid(row.project_id.uuid());
-            fields.numeric(row.capital_budget);
-            fields.numeric(row.expense_budget);
-            fields.numeric(row.total_budget);
-            fields.uuid(row.id.uuid());
-            fields.timestamp(row.created_at);
-            fields.timestamp(row.updated_at);
+            let budget = [row.capital_budget, row.expense_budget, row.total_budget];
+            write_shared(fields, budget, row.id, [row.created_at, row.updated_at]);
             fields.text(&row.name);
             fields.date(row.start_date);
             fields.date(row.end_date);
@@ -168,4 +164,20 @@ async fn load(mut sink: Sink<'_>, rows: &[PhaseRow]) -> Result<u64, StoreError> 
         .await?;
     }
     sink.finish().await
+}
+
+/// Writes the columns that follow each other in both shapes of the table.
+pub(crate) fn write_shared(
+    fields: &mut RowWriter,
+    budget: [Decimal; 3],
+    id: PhaseId,
+    created_and_updated_at: [NaiveDateTime; 2],
+) {
+    for amount in budget {
+        fields.numeric(amount);
+    }
+    fields.uuid(id.uuid());
+    for timestamp in created_and_updated_at {
+        fields.timestamp(timestamp);
+    }
 }

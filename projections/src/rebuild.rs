@@ -11,7 +11,7 @@ use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::progress::Progress;
 use phaseline_store::{Metadata, Quarantine, StoreError, parallel, read, schema, skip, stream};
 use serde::{Serialize, Serializer};
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -112,8 +112,7 @@ pub async fn rebuild(
     options: &RebuildOptions,
     progress: &dyn Progress,
 ) -> Result<Rebuilt, StoreError> {
-    let mut snapshot =
-        connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+    let mut snapshot = read::snapshot(connection).await?;
     if !schema::accepts_commands(&mut snapshot).await? {
         return Err(StoreError::NotAccepting);
     }

@@ -1,8 +1,7 @@
 //! Appends the events of commands together with their inline projection, in one call of one database function.
 
 use crate::schema::version;
-use crate::sqlstate::is_missing_function;
-use crate::{Metadata, NewEvent, StoreError, StreamId};
+use crate::{Metadata, NewEvent, SqlState, StoreError, StreamId};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use std::borrow::Borrow;
@@ -190,7 +189,7 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
     {
         Ok(rows) => rows,
         // A missing function may mean an older schema.
-        Err(error) if is_missing_function(&error) => {
+        Err(error) if error.sqlstate() == Some(SqlState::UndefinedFunction) => {
             version::refuse_older(connection).await?;
             return Err(error);
         }

@@ -2,7 +2,6 @@
 
 use crate::{Quarantine, StreamId, UnreadableEvent};
 use phaseline_domain::ProjectId;
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -194,14 +193,6 @@ impl StoreError {
         match self {
             Self::Shared(shared) => shared.cause(),
             other => other,
-        }
-    }
-
-    /// PostgreSQL's own code, if it is PostgreSQL's error.
-    pub fn sqlstate(&self) -> Option<Cow<'_, str>> {
-        match self.cause() {
-            Self::Database(error) => error.as_database_error()?.code(),
-            _ => None,
         }
     }
 }

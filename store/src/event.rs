@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, fmt};
 use uuid::Uuid;
 
+/// The stream type of timelines.
+pub const TIMELINE: &str = "Timeline";
+
 /// Names a stream: what kind of thing it is about, and which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId {

@@ -50,6 +50,7 @@ pub use pace::Pace;
 pub use projection::{Adoption, InlineProjection, UnadoptedProject};
 pub use request::{Committed, ExecuteError, Preview, Request};
 pub use skip::SkippedEvent;
+pub use sqlstate::SqlState;
 pub use stream::RecordedTimeline;
 pub use timeline::TimelineStore;
 pub use unreadable::{Content, Quarantine, UnreadableEvent};

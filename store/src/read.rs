@@ -4,11 +4,16 @@ use crate::copy::{self, CopyError, Row};
 use crate::{Metadata, Pace, RawEvent, RecordedEvent, StoreError, StreamId};
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 const COLUMNS: &str = "position, stream_type, stream_id, version, event_id, event_type, schema_version, \
                        payload, metadata, salt, recorded_at, hash, login";
+
+/// Begins a transaction in which log and tables are read as of one moment, and nothing can be written.
+pub async fn snapshot(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+}
 
 /// Whether the table of events has all columns of this program's version.
 pub async fn has_all_columns(connection: &mut PgConnection) -> Result<bool, StoreError> {

@@ -1,14 +1,12 @@
 //! The streams of timelines: reads one project's events, and finds the projects that have a phase.
 
+pub use crate::event::TIMELINE;
 use crate::unreadable::StreamReader;
 use crate::{Content, Quarantine, RecordedEvent, StoreError, StreamId, UnreadableEvent, read, skip};
 use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineEvent};
 use sqlx::PgConnection;
 use std::collections::HashSet;
 use uuid::Uuid;
-
-/// The stream type of timelines.
-pub const TIMELINE: &str = "Timeline";
 
 /// The stream of a project's timeline.
 pub fn stream_of(project: ProjectId) -> StreamId {

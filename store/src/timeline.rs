@@ -4,9 +4,8 @@ use crate::batcher::Batcher;
 use crate::cache::{self, TimelineCache};
 use crate::commit::{self, Committer, Job, LoadedTimeline, Outcome};
 use crate::projection::{Adoption, InlineProjection};
-use crate::sqlstate::is_missing_table;
 use crate::stream::{RecordedTimeline, held_elsewhere, history_each};
-use crate::{Content, FoldedTimeline, Quarantine, StoreError, schema};
+use crate::{Content, FoldedTimeline, Quarantine, SqlState, StoreError, schema};
 use chrono::NaiveDateTime;
 use phaseline_domain::{PhaseId, ProjectId};
 use sqlx::pool::PoolConnection;
@@ -144,7 +143,9 @@ impl<P: InlineProjection> TimelineStore<P> {
             }
         });
         match read.await {
-            Err(StoreError::Database(error)) if is_missing_table(&error) => {
+            Err(StoreError::Database(error))
+                if SqlState::of(&error).is_some_and(SqlState::is_missing_log) =>
+            {
                 return Err(StoreError::NotInstalled);
             }
             read => read?,

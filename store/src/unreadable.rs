@@ -2,7 +2,7 @@
 //! cannot have happened where it stands. The timeline that holds one is in quarantine until a mark leaves the event out
 //! ([`crate::skip`]); all other timelines go on (`docs/decisions/quarantine.md`).
 
-use crate::stream::{TIMELINE, stream_of};
+use crate::event::TIMELINE;
 use crate::{Metadata, RawEvent, RecordedEvent};
 use phaseline_domain::{ProjectId, StoredEventError, TimelineEvent};
 use serde::Serialize;
@@ -226,7 +226,7 @@ impl StreamReader {
     }
 
     fn event(self, recorded: &RecordedEvent) -> Result<TimelineEvent, String> {
-        debug_assert_eq!(recorded.stream_id, stream_of(self.project).id, "an event of another stream");
+        debug_assert_eq!(recorded.stream_id, self.project.uuid(), "an event of another stream");
         let message = |error: StoredEventError| error.to_string();
         let event =
             TimelineEvent::from_stored(&recorded.event_type, recorded.schema_version, &recorded.payload)

@@ -1,7 +1,7 @@
 //! The outcome of the last command: a condition that checks of the database cannot find.
 
 use super::Reason;
-use phaseline_store::StoreError;
+use phaseline_store::{SqlState, StoreError};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,27 +30,27 @@ impl CommandHealth {
 
     /// A command failed. Locks and lost connections are not kept: the readiness check finds them.
     pub(crate) fn failed(&self, error: &StoreError) {
-        let sqlstate = error.sqlstate();
-        let (code, message) = match sqlstate.as_deref().unwrap_or_default() {
-            "53100" => (
+        let Some(sqlstate) = error.sqlstate() else { return };
+        let (code, message) = match sqlstate {
+            SqlState::DiskFull => (
                 "disk_full",
                 "the last command failed: the disk of the database server is full; free disk space there",
             ),
-            class if class.starts_with("53") || class.starts_with("58") => (
+            state if state.is_out_of_resources() || state == SqlState::SystemError => (
                 "out_of_resources",
                 "the last command failed: the database server is out of memory, or cannot access its files; the service's log has the cause",
             ),
-            "25006" => (
+            SqlState::ReadOnly => (
                 "read_only",
                 "the last command failed: the database takes no writes; connect to the primary, or reset \
                  default_transaction_read_only",
             ),
-            "PL004" => (
+            SqlState::ForeignCode => (
                 "foreign_code",
                 "the last command failed: code of another role on the planner's tables would run with their owner's rights; the \
                  service's log names it with the remedy",
             ),
-            class if class.starts_with("42") => (
+            state if state.is_schema_mismatch() => (
                 "commands_fail",
                 "the last command failed: a function, a table or a privilege of schema phaseline is missing; run: phaseline doctor",
             ),

@@ -2,7 +2,7 @@
 
 use super::{FieldError, Problem, conflict, internal, unavailable};
 use axum::http::StatusCode;
-use phaseline_store::StoreError;
+use phaseline_store::{SqlState, StoreError};
 use sqlx::migrate::MigrateError;
 
 impl Problem {
@@ -80,43 +80,47 @@ impl Problem {
 
     /// The problem for an error of the database, or of the connection to it.
     pub fn of_sqlx(error: &sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
-        let problem = match (error, &*code) {
+        let code = SqlState::code_of(error).unwrap_or_default();
+        let problem = match (error, SqlState::of_code(&code)) {
             (sqlx::Error::PoolTimedOut, _) => unavailable(
                 "no_connection",
                 "Database not available",
                 "timed out waiting for a connection to the database: it is unreachable, or all connections are in use",
             ),
             (sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed, _)
-            | (_, "57P01" | "57P02" | "57P03" | "57P05" | "53300") => unreachable(),
-            (_, "53100") => unavailable(
+            | (
+                _,
+                SqlState::ConnectionFailure
+                | SqlState::SessionTerminated
+                | SqlState::CannotConnectNow
+                | SqlState::TooManyConnections,
+            ) => unreachable(),
+            (_, SqlState::DiskFull) => unavailable(
                 "disk_full",
                 "Disk full",
                 "the disk of the database server is full; nothing was written. Free disk space on the server, then send the same \
                  request again",
             ),
-            (_, class) if class.starts_with("53") || class.starts_with("58") => unavailable(
+            (_, state) if state.is_out_of_resources() || state == SqlState::SystemError => unavailable(
                 "out_of_resources",
                 "Out of resources",
                 "the database server is out of memory, or cannot access its files; nothing was written. The service's log has the \
                  cause, under this request's id",
             ),
-            (_, "55P03" | "40001" | "40P01") => busy(),
-            (_, "57014") => unavailable(
+            (_, SqlState::LockNotAvailable | SqlState::SerializationFailure | SqlState::Deadlock) => busy(),
+            (_, SqlState::QueryCancelled) => unavailable(
                 "statement_timeout",
                 "Statement timeout",
                 "the database cancelled the statement because it took too long; nothing was written",
             ),
-            (_, "25006") => unavailable(
+            (_, SqlState::ReadOnly) => unavailable(
                 "read_only",
                 "Database is read-only",
                 "the database accepts no writes: it is a standby, or read-only; nothing was written. Connect the service to the \
                  primary, or reset default_transaction_read_only",
             ),
-            (_, "42P01" | "3F000") => not_migrated(),
-            (_, class) if class.starts_with("08") => unreachable(),
-            // Raised by phaseline.project_inline.
-            (_, "PL001" | "PL003") => {
+            (_, SqlState::UndefinedTable | SqlState::UndefinedSchema) => not_migrated(),
+            (_, SqlState::ConflictingRow | SqlState::DriftedRows) => {
                 return conflict(
                     "drifted",
                     "Drifted",
@@ -124,7 +128,7 @@ impl Problem {
                      lists the differences",
                 );
             }
-            (_, "PL004") => {
+            (_, SqlState::ForeignCode) => {
                 tracing::error!(%error, sqlstate = &*code, "code of another role would run with the rights of the tables' owner");
                 return unavailable(
                     "foreign_code",
@@ -134,7 +138,13 @@ impl Problem {
                 );
             }
             // A constraint or a trigger of another role.
-            (_, class) if class.starts_with("23") || class == "P0001" => {
+            (
+                _,
+                SqlState::ForeignKeyViolation
+                | SqlState::UniqueViolation
+                | SqlState::ConstraintViolation
+                | SqlState::RaisedException,
+            ) => {
                 tracing::warn!(%error, sqlstate = &*code, "the database refuses a change");
                 return conflict(
                     "refused_by_database",

@@ -13,7 +13,7 @@ use crate::work::{MANY, aside_if};
 use axum::http::StatusCode;
 use phaseline_domain::{PhaseId, ProjectId, Refusal, Rule, TimelineCommand, Violation};
 use phaseline_projections::planner_view::AssignmentDays;
-use phaseline_store::{Committed, ExecuteError, Request, StoreError};
+use phaseline_store::{Committed, ExecuteError, Request, SqlState, StoreError};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -157,16 +157,17 @@ pub(crate) fn store_failure(
         StoreError::Database(error) => error.as_database_error(),
         _ => None,
     };
-    let code = database.and_then(sqlx::error::DatabaseError::code);
     let constraint = database.and_then(sqlx::error::DatabaseError::constraint);
-    match (error.cause(), code.as_deref()) {
+    match (error.cause(), error.sqlstate()) {
         (StoreError::UnknownProject(project), _) => no_project(*project),
         // The project was deleted while the command was executed.
-        (_, Some("23503")) if constraint.is_none_or(|name| name == "project_phases_project_id_fkey") => {
+        (_, Some(SqlState::ForeignKeyViolation))
+            if constraint.is_none_or(|name| name == "project_phases_project_id_fkey") =>
+        {
             no_project(project)
         }
         // Another project has a phase of that id; the caller may have no access to it.
-        (_, Some("PL001")) if created.is_some() => {
+        (_, Some(SqlState::ConflictingRow)) if created.is_some() => {
             let id = created.unwrap_or_else(PhaseId::random);
             let refusal = Refusal::from(Violation {
                 rule: Rule::PhaseIdUnused,

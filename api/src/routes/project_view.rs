@@ -9,8 +9,7 @@ use crate::state::AppState;
 use crate::work::{LARGE, aside_if};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::planner_view::{self, AssignmentDays, ProjectView};
-use phaseline_store::StoreError;
-use phaseline_store::stream::holders;
+use phaseline_store::{SqlState, StoreError};
 
 /// A project with its phases as responses show them.
 pub(crate) type CurrentProject = ProjectView<PhaseResponse>;
@@ -66,12 +65,15 @@ pub(crate) async fn past_project_of(
     caller: &Caller,
     phase: PhaseId,
 ) -> Result<Option<ProjectId>, Box<Problem>> {
-    if let Some(project) = project_of(app, caller, phase).await? {
-        return Ok(Some(project));
+    let may_see = |project| caller.may_see(project);
+    if let Some(remembered) = app.store.remembered_project_of(phase).filter(|project| may_see(*project)) {
+        return Ok(Some(remembered));
     }
     let mut connection = app.pool.acquire().await.map_err(problem)?;
-    let holders = holders(&mut connection, &[phase]).await.map_err(|error| Problem::of_store(&error))?;
-    Ok(holders.into_iter().find(|project| caller.may_see(*project)))
+    planner_view::past_project_of(&mut connection, phase, may_see).await.map_err(|error| match error {
+        StoreError::Database(error) => problem(error),
+        error => Box::new(Problem::of_store(&error)),
+    })
 }
 
 /// The project of a phase with all its rows; none if the phase does not exist, or the caller may not see its project. The cache may
@@ -106,9 +108,8 @@ pub(crate) async fn assignment_days(
 
 /// The problem that an error of these functions is. A function that does not exist belongs to a newer schema.
 pub(crate) fn problem(error: sqlx::Error) -> Box<Problem> {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    Box::new(match code.as_deref() {
-        Some("42883") => unavailable(
+    Box::new(match SqlState::of(&error) {
+        Some(SqlState::UndefinedFunction) => unavailable(
             "older_schema",
             "Older schema",
             "the database's schema phaseline is older than this service; run: phaseline upgrade",

@@ -1,14 +1,13 @@
 //! `phaseline adopt`: records rows of `project_phases` that other programs wrote.
 
-use super::drift::snapshot;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
-use crate::page;
-use crate::page::format::plural;
+use crate::render;
+use crate::render::format::plural;
 use crate::report::adopt::Adoption;
 use crate::target::Target;
 use clap::Args;
@@ -16,7 +15,7 @@ use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::FoldedLog;
 use phaseline_projections::adopt::{Plan, Refused, adopt_all, need_commands};
-use phaseline_store::Quarantine;
+use phaseline_store::{Quarantine, read};
 
 /// Record the phases of projects without timeline in the log
 ///
@@ -55,7 +54,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
     let watcher = context.watcher();
     watcher.step("reading the log", None);
     let only = Some(args.projects.as_slice()).filter(|only| !only.is_empty());
-    let mut reading = snapshot(&mut connection).await?;
+    let mut reading = read::snapshot(&mut connection).await?;
     let mut log = FoldedLog::read(&mut reading, None).await?;
     watcher.step("searching projects without timeline", None);
     let plan = Plan::make(&mut reading, &log, only, args.repair).await?;
@@ -83,7 +82,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
         adoption.projects = taken.plan.adopted;
     }
     watcher.finish();
-    context.output.answer_rows(&adoption, &[ROWS], || page::adopt::page(&adoption));
+    context.output.answer_rows(&adoption, &[ROWS], || render::adopt::page(&adoption));
     Ok(if adoption.quarantine.is_empty() { Exit::Done } else { Exit::VerificationFailed })
 }
 

@@ -4,8 +4,8 @@ use crate::config::{Config, ServiceArgs};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::page::Page;
-use crate::page::table::{Align, lines};
+use crate::render::Page;
+use crate::render::table::{Align, lines};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -82,7 +82,7 @@ fn page(shown: &Shown) -> String {
                 Some("") => "(empty)",
                 Some(text) => text,
             };
-            vec![value.key.to_owned(), crate::page::clean(text).into_owned(), value.origin.clone()]
+            vec![value.key.to_owned(), crate::render::clean(text).into_owned(), value.origin.clone()]
         })
         .collect();
     let mut page = Page::default();

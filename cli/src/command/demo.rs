@@ -2,32 +2,33 @@
 
 mod cleanup_guard;
 
-use super::{backup, migrate, plan, rollback, sample};
+use super::{migrate, plan, rollback, sample};
+use crate::backup;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::operator;
-use crate::page::format::{bytes, millis, plural};
-use crate::page::{self, Page, plan::PlanContext};
+use crate::render::format::{bytes, millis, plural};
+use crate::render::{self, Page, plan::PlanContext};
 use crate::report::elapsed_ms;
 use crate::style::{BOLD, DIM, GOOD};
 use crate::target::{self, EMBEDDED_DATABASE, Target};
 use clap::Args;
 use cleanup_guard::CleanupGuard;
-use phaseline_domain::ProjectId;
 use phaseline_embedded::{Binaries, Dump, Server};
 use phaseline_migrator::migrate::MigrateOptions;
 use phaseline_migrator::plan::PlanOptions;
 use phaseline_migrator::rollback::RollbackOptions;
 use phaseline_migrator::sample::SampleOptions;
 use phaseline_migrator::verify::verify;
-use phaseline_projections::{FoldedTimeline, history};
+use phaseline_projections::{FoldedLog, FoldedTimeline, history};
 use phaseline_store::stream;
 use serde::Serialize;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use uuid::Uuid;
 
 /// Migrate a sample and roll it back: plan, migrate, verify, history, rollback, verify
 ///
@@ -154,7 +155,7 @@ async fn migrate_and_roll_back(
 
     story.step("plan", "Reads only: anomalies of the data, what would be written, how long it would take.");
     let plan = plan::make(context, target, &PlanOptions::default()).await?;
-    story.print(&page::plan::page(&plan, &PlanContext { rows: 2, ..PlanContext::default() }));
+    story.print(&render::plan::page(&plan, &PlanContext { rows: 2, ..PlanContext::default() }));
 
     story.step(
         "migrate",
@@ -167,7 +168,7 @@ async fn migrate_and_roll_back(
         operator: operator(&context.global, Some("demo")),
     };
     let migrated = migrate::carry_out(context, target, &options).await?;
-    story.print(&page::migrate::page(&migrated));
+    story.print(&render::migrate::page(&migrated));
 
     story.step("verify", "The runbook's nine checks, and every row, budget and event compared with the log.");
     verified(story, context, target).await?;
@@ -179,7 +180,7 @@ async fn migrate_and_roll_back(
     let options =
         RollbackOptions { lock_timeout: LOCK_TIMEOUT, operator: options.operator, accept_loss: None };
     let done = rollback::carry_out(context, target, &options).await?;
-    story.print(&page::rollback::done(&done));
+    story.print(&render::rollback::done(&done));
 
     story.step(
         "verify",
@@ -211,7 +212,7 @@ async fn migrate_and_roll_back(
 async fn verified(story: &Story<'_>, context: &Context, target: &Target) -> Result<(), Failure> {
     let mut connection = target.connect("demo").await?;
     let verification = verify(&mut connection, &context.watcher()).await?;
-    story.print(&page::verify::page(&verification));
+    story.print(&render::verify::page(&verification));
     if verification.passed {
         Ok(())
     } else {
@@ -226,18 +227,22 @@ async fn verified(story: &Story<'_>, context: &Context, target: &Target) -> Resu
 /// The history of a project that has both phases.
 async fn show_history(story: &Story<'_>, target: &Target) -> Result<(), Failure> {
     let mut connection = target.connect("demo").await?;
-    let project: Uuid = sqlx::query_scalar(
-        "SELECT project_id FROM public.project_phases GROUP BY project_id ORDER BY count(DISTINCT name) DESC, project_id LIMIT 1",
-    )
-    .fetch_one(&mut connection)
-    .await?;
-    let recorded = stream::history(&mut connection, ProjectId::from(project), None).await?;
+    let log = FoldedLog::read(&mut connection, None).await?;
+    let names = |folded: &FoldedTimeline| {
+        folded.timeline.phases().iter().map(|phase| phase.name.as_str()).collect::<BTreeSet<_>>().len()
+    };
+    let Some((&project, _)) =
+        log.timelines.iter().max_by_key(|(project, folded)| (names(folded), Reverse(**project)))
+    else {
+        return Err(Failure::unexpected("the sample has no project"));
+    };
+    let recorded = stream::history(&mut connection, project, None).await?;
     let entries = history::entries(&recorded, &[], None);
     let mut page = Page::default();
     page.line(format_args!("Project {project}: {}", plural(entries.len() as u64, "event"))).gap();
-    page::history::entries(&mut page, &entries);
+    render::history::entries(&mut page, &entries);
     page.gap();
-    page::timeline::phases(&mut page, &FoldedTimeline::of(&recorded).timeline);
+    render::timeline::phases(&mut page, &FoldedTimeline::of(&recorded).timeline);
     story.print(&page.into_text());
     Ok(())
 }

@@ -5,10 +5,10 @@ mod report;
 mod server;
 mod tables;
 
-use super::rehearse;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::rehearsal_copies;
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::shape::{self, Shape};
@@ -78,7 +78,7 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
 
 /// Searches copies of killed rehearsals on the server.
 async fn copies(report: &mut Report, connection: &mut PgConnection, target: &Target) {
-    match rehearse::leftovers(connection, target.program()).await {
+    match rehearsal_copies::leftovers(connection, target.program()).await {
         Ok(copies) => {
             for (copy, remedy) in copies {
                 report.warn("rehearsals", copy, remedy);

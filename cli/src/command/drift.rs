@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
-use crate::page;
+use crate::render;
 use crate::report::drift::{RemediedFinding, RepairReport, Report};
 use crate::target::Target;
 use clap::Args;
@@ -16,8 +16,7 @@ use phaseline_projections::FoldedLog;
 use phaseline_projections::adopt::need_commands;
 use phaseline_projections::drift::{Finding, Remedy, find_drift};
 use phaseline_projections::repair::{Repaired, repair};
-use phaseline_store::Quarantine;
-use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use phaseline_store::{Quarantine, read};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
@@ -86,7 +85,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
     need_commands(&mut connection).await?;
     let watcher = context.watcher();
     watcher.step("reading the log", None);
-    let mut reading = snapshot(&mut connection).await?;
+    let mut reading = read::snapshot(&mut connection).await?;
     let mut log = FoldedLog::read(&mut reading, None).await?;
     watcher.step("comparing with the log", None);
     let only = project_id.map(|project| [project]);
@@ -113,7 +112,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
             .collect();
         let projects: Vec<ProjectId> = projects.into_iter().collect();
         if ask && !projects.is_empty() {
-            context.output.beside(&page::drift::page(&report));
+            context.output.beside(&render::drift::page(&report));
             if !context.ask("Write these rows from the log?").await {
                 return Err(Failure::declined());
             }
@@ -130,7 +129,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         report = after(report, &findings, &projects, &repaired);
         report.quarantine = quarantine(&log, project_id);
     }
-    context.output.answer_rows(&report, &[ROWS], || page::drift::page(&report));
+    context.output.answer_rows(&report, &[ROWS], || render::drift::page(&report));
     let whole = report.left == 0 && report.quarantine.is_empty();
     Ok(if whole { Exit::Done } else { Exit::VerificationFailed })
 }
@@ -143,13 +142,6 @@ fn quarantine(log: &FoldedLog, only: Option<ProjectId>) -> Quarantine {
         }
         None => log.unreadable(),
     }
-}
-
-/// A read-only transaction with one snapshot of log and tables.
-pub(super) async fn snapshot(
-    connection: &mut PgConnection,
-) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
-    connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
 }
 
 fn with_remedy(finding: &Finding) -> RemediedFinding {

@@ -1,19 +1,20 @@
 //! `phaseline history`: actor, change, time and reason of every event.
 
-use super::as_of::AsOfArgs;
+use crate::as_of::AsOfArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::log_reads::{absent, moment, recorded};
 use crate::output::Streamed;
-use crate::page::format::plural;
-use crate::page::{self, Page};
+use crate::render::format::plural;
+use crate::render::{self, Page};
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::HistoryEntry;
 use phaseline_projections::history::{EventDescriber, entries};
+use phaseline_store::skip;
 use phaseline_store::stream::{self, quarantine_of};
-use phaseline_store::{RecordedTimeline, StoreError, schema, skip};
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -84,8 +85,8 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
             args.phase.map_or_else(|| format!("project {}", args.project), |phase| format!("phase {phase}"));
         let events = plural(history.events.len() as u64, "event");
         page.line(format_args!("History of {of}{}: {events}, oldest first", args.moment.words())).gap();
-        page::history::entries(&mut page, &history.events);
-        page::quarantine::listed(&mut page, &quarantine);
+        render::history::entries(&mut page, &history.events);
+        render::quarantine::listed(&mut page, &quarantine);
         page.into_text()
     });
     Ok(if quarantine.is_empty() { Exit::Done } else { Exit::VerificationFailed })
@@ -130,66 +131,4 @@ fn nothing_about(args: &HistoryArgs) -> Failure {
     let phase = args.phase.map_or_else(String::new, |phase| format!(" about a phase with ID {phase}"));
     let message = format!("the history of project {} has no event{phase}", args.project);
     Failure::refused("not_found", format!("{message}{}", args.moment.words()))
-}
-
-/// The position up to which an existing log is read.
-async fn moment(connection: &mut PgConnection, moment: &AsOfArgs) -> Result<Option<i64>, Failure> {
-    if !schema::installed(connection).await? {
-        return Err(StoreError::NotInstalled.into());
-    }
-    moment.position(connection).await
-}
-
-/// A project's history up to a moment, with its unreadable events; fails without history.
-pub(super) async fn recorded(
-    connection: &mut PgConnection,
-    project: ProjectId,
-    moment: &AsOfArgs,
-) -> Result<(Option<i64>, Vec<RecordedTimeline>), Failure> {
-    let position = self::moment(connection, moment).await?;
-    let recorded = stream::whole_history(connection, project, position).await?;
-    if !recorded.is_empty() {
-        return Ok((position, recorded));
-    }
-    Err(absent(connection, project, position, moment).await?)
-}
-
-/// The failure for a missing history.
-async fn absent(
-    connection: &mut PgConnection,
-    project: ProjectId,
-    position: Option<i64>,
-    moment: &AsOfArgs,
-) -> Result<Failure, Failure> {
-    if position.is_some() && !stream::whole_history(connection, project, None).await?.is_empty() {
-        let message = format!("the log has no event of project {project}{}", moment.words());
-        return Ok(Failure::refused("not_found", message));
-    }
-    unknown(connection, project).await
-}
-
-/// The failure for a project without timeline: with rows of others, without, or unknown.
-async fn unknown(connection: &mut PgConnection, project: ProjectId) -> Result<Failure, Failure> {
-    let (known, rows): (bool, bool) = match sqlx::query_as(
-        "SELECT EXISTS (SELECT FROM public.projects WHERE id = $1),
-                EXISTS (SELECT FROM public.project_phases WHERE project_id = $1)",
-    )
-    .bind(project.uuid())
-    .fetch_one(connection)
-    .await
-    {
-        Ok(found) => found,
-        // The role may lack SELECT on the tables; the hint is optional.
-        Err(sqlx::Error::Database(_)) => (false, false),
-        Err(error) => return Err(error.into()),
-    };
-    let no_timeline =
-        || Failure::refused("no_timeline", format!("project {project} has no timeline in the log"));
-    Ok(match (known, rows) {
-        (_, true) => no_timeline().remedy(format!(
-            "Another program wrote its phases. To record them, run: phaseline adopt {project}"
-        )),
-        (true, false) => no_timeline().remedy(format!("Run: phaseline timeline open {project}")),
-        (false, false) => Failure::refused("not_found", format!("Project with ID {project} not found")),
-    })
 }

@@ -1,14 +1,14 @@
 //! `phaseline migrate`: records the legacy rows in the log and builds the timeline tables.
 
-use super::backup;
 use super::plan;
+use crate::backup;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::operator;
 use crate::options::ReasonArgs;
 use crate::options::RunArgs;
-use crate::page::{self, plan::PlanContext};
+use crate::render::{self, plan::PlanContext};
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::MigratorError;
@@ -64,7 +64,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
         if !plan.already_migrated() {
             if ask {
                 let around = PlanContext { place: Some(target.url().place()), ..PlanContext::default() };
-                context.output.beside(&page::plan::page(&plan, &around));
+                context.output.beside(&render::plan::page(&plan, &around));
                 if !context.ask("Migrate now?").await {
                     return Err(Failure::declined());
                 }
@@ -86,7 +86,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
         operator: operator(&context.global, args.reason.reason.as_deref()),
     };
     let migrated = carry_out(context, &target, &options).await?;
-    context.output.answer(&migrated, || page::migrate::page(&migrated));
+    context.output.answer(&migrated, || render::migrate::page(&migrated));
     Ok(Exit::Done)
 }
 

@@ -1,19 +1,19 @@
 //! `phaseline phase`: commands about one phase.
 
-use super::run_command::execute;
-use super::timeline::need_log;
 use crate::context::Context;
+use crate::execute::execute;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::log_reads::need_log;
 use crate::options::ReasonArgs;
 use crate::target::Target;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
 use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, TimelineCommand};
-use phaseline_store::{StoreError, read, stream::TIMELINE, unreadable};
+use phaseline_projections::planner_view;
+use phaseline_store::{SqlState, stream};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 /// Create, resize, rename, describe, budget or remove a phase
 #[derive(Args, Debug)]
@@ -55,6 +55,14 @@ impl From<NeighboursArg> for Neighbours {
 }
 
 #[derive(Args, Debug)]
+struct DatesArgs {
+    /// The first date
+    start: NaiveDate,
+    /// The last date, inclusive
+    end: NaiveDate,
+}
+
+#[derive(Args, Debug)]
 struct NeighboursArgs {
     /// Effect on the neighbouring phases
     #[arg(long, value_enum, default_value = "adjust")]
@@ -71,10 +79,8 @@ struct CreateArgs {
     project: ProjectId,
     /// The name, at most 100 characters
     name: String,
-    /// The first date
-    start: NaiveDate,
-    /// The last date, inclusive
-    end: NaiveDate,
+    #[command(flatten)]
+    dates: DatesArgs,
     /// The description, at most 500 characters
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
@@ -101,10 +107,8 @@ Example:
 struct ResizeArgs {
     /// The phase's id
     phase: PhaseId,
-    /// The first date
-    start: NaiveDate,
-    /// The last date, inclusive
-    end: NaiveDate,
+    #[command(flatten)]
+    dates: DatesArgs,
     #[command(flatten)]
     neighbours: NeighboursArgs,
     #[command(flatten)]
@@ -184,8 +188,8 @@ impl Action {
                 let phase = PhaseDraft {
                     id: args.id.unwrap_or_else(PhaseId::random),
                     name: args.name.clone(),
-                    start_date: args.start,
-                    end_date: args.end,
+                    start_date: args.dates.start,
+                    end_date: args.dates.end,
                     description: args.description.clone(),
                     capital_budget: args.capital,
                     expense_budget: args.expense,
@@ -201,8 +205,8 @@ impl Action {
             Self::Resize(args) => {
                 let command = TimelineCommand::ResizePhase {
                     phase_id: args.phase,
-                    start_date: args.start,
-                    end_date: args.end,
+                    start_date: args.dates.start,
+                    end_date: args.dates.end,
                     neighbours: args.neighbours.neighbours.into(),
                 };
                 (About::Phase(args.phase), command, args.reason.reason.as_deref())
@@ -254,35 +258,17 @@ pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Fai
 
 /// The project of an existing or a removed phase; the command on its timeline refuses a removed one.
 async fn project_of(connection: &mut PgConnection, phase: PhaseId) -> Result<ProjectId, Failure> {
-    // A role that may write commands may not read the table, but may call this function.
-    let may_call: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-                         WHERE n.nspname = 'phaseline' AND p.proname = 'project_of'
-                           AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE'))",
-    )
-    .fetch_one(&mut *connection)
-    .await?;
-    let mut live: Option<Uuid> = None;
-    if may_call {
-        live = sqlx::query_scalar("SELECT phaseline.project_of($1)")
-            .bind(phase.uuid())
-            .fetch_one(&mut *connection)
-            .await?;
-    }
-    if let Some(project) = live {
-        return Ok(project.into());
-    }
-    let mut found = None;
-    read::scan(connection, None, |event| {
-        if found.is_none()
-            && event.stream_type == TIMELINE
-            && unreadable::decode(event.into(), event.payload, event.metadata)
-                .is_ok_and(|event| event.phase_id() == Some(phase))
+    let found = match planner_view::past_project_of(connection, phase, |_| true).await {
+        // A role may read the log without the right to call phaseline.project_of, which an older schema lacks.
+        Err(error)
+            if matches!(
+                error.sqlstate(),
+                Some(SqlState::InsufficientPrivilege | SqlState::UndefinedFunction)
+            ) =>
         {
-            found = Some(event.stream_id.into());
+            stream::holders(connection, &[phase]).await?.first().copied()
         }
-        Ok::<_, StoreError>(())
-    })
-    .await?;
+        found => found?,
+    };
     found.ok_or_else(|| Failure::refused("not_found", format!("Phase with ID {phase} not found")))
 }

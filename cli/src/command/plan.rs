@@ -1,12 +1,12 @@
 //! `phaseline plan`: shows what a migration would find and do.
 
-use super::backup;
+use crate::backup;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::options::RunArgs;
 use crate::output::Rows;
-use crate::page::{self, plan::PlanContext};
+use crate::render::{self, plan::PlanContext};
 use crate::target::{Target, quoted};
 use clap::Args;
 use phaseline_migrator::MigratorError;
@@ -59,7 +59,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     }
     context.output.answer_rows(&plan, &ROWS, || {
         let next = next(&target, &plan, &args.run);
-        page::plan::page(
+        render::plan::page(
             &plan,
             &PlanContext { place: Some(target.url().place()), next, ..PlanContext::default() },
         )

@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::metadata;
 use crate::output::Rows;
-use crate::page;
+use crate::render;
 use crate::report::quarantine::Skipped;
 use crate::target::Target;
 use clap::{Args, Subcommand};
@@ -86,7 +86,7 @@ pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit
             let watcher = context.watcher();
             let found = list(&mut connection, &watcher as &dyn Progress).await?;
             watcher.finish();
-            context.output.answer_rows(&found, &ROWS, || page::quarantine::list(&found));
+            context.output.answer_rows(&found, &ROWS, || render::quarantine::list(&found));
             Ok(if found.unreadable_count == 0 { Exit::Done } else { Exit::VerificationFailed })
         }
         Action::Skip(args) => {
@@ -95,7 +95,7 @@ pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit
             match skip(&mut connection, args.project, &which, &metadata).await? {
                 Skip::Done(skipped) => {
                     let done = Skipped { format: "phaseline.quarantine.skip/1", skipped };
-                    context.output.answer(&done, || page::quarantine::skip(&done));
+                    context.output.answer(&done, || render::quarantine::skip(&done));
                     Ok(Exit::Done)
                 }
                 Skip::Refused(reasons) => Err(Failure::refused(

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
-use crate::page;
+use crate::render;
 use crate::report::{elapsed_ms, rebuild::Report};
 use crate::target::Target;
 use clap::Args;
@@ -91,7 +91,7 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
         rebuilt,
         took_ms: elapsed_ms(begun),
     };
-    context.output.answer_rows(&report, &ROWS, || page::rebuild::page(&report));
+    context.output.answer_rows(&report, &ROWS, || render::rebuild::page(&report));
     Ok(if report.rebuilt.is_right() { Exit::Done } else { Exit::VerificationFailed })
 }
 

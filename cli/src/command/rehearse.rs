@@ -1,6 +1,7 @@
 //! `phaseline rehearse`: migrates and rolls back a copy of the database.
 
 mod admin;
+mod args;
 mod compare;
 mod copy;
 mod leftovers;
@@ -14,80 +15,18 @@ mod steps;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::options::BoundaryArgs;
-use crate::page::{self, format::bytes};
+use crate::rehearsal_copies;
+use crate::render::{self, format::bytes};
 use crate::report::{elapsed_ms, rehearse::Rehearsal};
 use crate::style::BAD;
 use crate::target::Target;
 use admin::Admin;
-use clap::{Args, ValueEnum};
+pub(crate) use args::RehearseArgs;
 use copy::{Copy, CopyOutcome};
-pub(super) use leftovers::leftovers;
-use phaseline_migrator::plan::PlanOptions;
 use programs::Programs;
 use source::Source;
 use std::time::Instant;
 use steps::Steps;
-
-/// Rehearse on a copy of the database: migrate, verify, roll back, verify, compare
-///
-/// Copies the database on the same server, migrates the copy, verifies it, rolls it back, verifies it again, compares the
-/// dumps of `pg_dump` before and after, and always drops the copy. It only reads the database itself. Durations, sizes
-/// and locked times are those of the real run on this server, without other users. A migrated database is rolled back
-/// first and migrated again. Exits as the real run would: 3 if it is not migratable, 6 if a verification fails or the
-/// dumps differ, 7 if the rollback would lose data.
-///
-/// The copy needs as much space as the database, on the server; the compared dump needs space in TMPDIR, on this machine.
-/// Other roles cannot connect to the copy. Effects of the planner's triggers outside the database happen here too.
-///
-/// `template` copies the database's files: fast, and the copy is as bloated as the original. It needs a database without
-/// connections, and new connections wait until it is copied. `dump` pipes `pg_dump` into `pg_restore`, beside other
-/// users. `auto` uses `template` unless others are connected, or the server refuses it to this role.
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  phaseline rehearse
-  phaseline rehearse --method dump           beside users, without blocking connections
-  phaseline rehearse --keep                  keep the copy to inspect it
-  phaseline rehearse --drop NAME             drop a copy that was kept or left behind
-  phaseline rehearse --json | jq '.steps[] | {name, took_ms, locked_ms}'")]
-pub(crate) struct RehearseArgs {
-    /// How to copy the database
-    #[arg(long, value_enum, default_value_t = CopyMethod::Auto)]
-    method: CopyMethod,
-    /// Keep the copy, if it was completed; its name is printed
-    #[arg(long)]
-    keep: bool,
-    /// Give each project without phases a default phase, as in migrate
-    #[arg(long)]
-    repair: bool,
-    #[command(flatten)]
-    shared: BoundaryArgs,
-    /// Total time to wait for the tables' locks, as in migrate and rollback
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    lock_timeout: u64,
-    /// Only drop this copy, which must have a rehearsal's mark and no connections
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["method", "keep", "repair", "boundary", "lock_timeout"])]
-    drop: Option<String>,
-}
-
-impl RehearseArgs {
-    /// The options of the plans, of the database and of the copy.
-    fn plan_options(&self) -> PlanOptions {
-        PlanOptions { repair: self.repair, boundary: self.shared.boundary(), ..PlanOptions::default() }
-    }
-}
-
-/// The method to copy the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CopyMethod {
-    /// As a template; if that is not possible, by a dump
-    Auto,
-    /// CREATE DATABASE … TEMPLATE: needs a database without connections
-    Template,
-    /// `pg_dump` and `pg_restore`: beside users
-    Dump,
-}
 
 pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, Failure> {
     let target = Target::resolve(&context.global).await?;
@@ -98,7 +37,7 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
     let begun = Instant::now();
     let source = source::inspect(context, &target, &admin, &args.plan_options()).await?;
     let programs = Programs::locate(&target, source.server_version)?;
-    let leftovers = leftovers::leftovers(&mut admin.connect().await?, target.program()).await?;
+    let leftovers = rehearsal_copies::leftovers(&mut admin.connect().await?, target.program()).await?;
     let leftovers: Vec<String> =
         leftovers.into_iter().map(|(copy, remedy)| format!("{copy}; to drop it: {remedy}")).collect();
     for leftover in &leftovers {
@@ -158,7 +97,7 @@ fn answer(
     report.passed = report.failed.is_none();
     report.took_ms = elapsed_ms(begun);
     let flags = format!("{}{}", if args.repair { " --repair" } else { "" }, args.shared.flag());
-    context.output.answer(&report, || page::rehearse::page(&report, program, &flags));
+    context.output.answer(&report, || render::rehearse::page(&report, program, &flags));
     if report.failed.is_some() {
         return Exit::VerificationFailed;
     }

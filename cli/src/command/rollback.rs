@@ -6,7 +6,8 @@ use crate::failure::Failure;
 use crate::operator::operator;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
-use crate::page;
+use crate::render;
+use crate::report::rollback::Report;
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::MigratorError;
@@ -63,17 +64,15 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         let plan = rollback::plan(&mut connection).await?;
         if args.dry_run {
             // A dry run reports a loss as success, but exits as the rollback would for what it refuses.
-            let is_refused = is_refused(&plan);
-            let text = page::rollback::page(&plan);
-            context.output.answer_rows(&dry_run(plan), &ROWS, || text);
-            return Ok(if is_refused { Exit::NotMigratable } else { Exit::Done });
+            context.output.answer_rows(&Report::of_plan(&plan), &ROWS, || render::rollback::page(&plan));
+            return Ok(if is_refused(&plan) { Exit::NotMigratable } else { Exit::Done });
         }
         let lost = plan.loss.digest.clone();
         if is_refused(&plan) || args.accept_loss.is_some() && args.accept_loss != lost {
             return Err(refused(plan, args.accept_loss.clone()).into());
         }
         if !plan.already {
-            context.output.beside(&page::rollback::page(&plan));
+            context.output.beside(&render::rollback::page(&plan));
             let question = match &lost {
                 Some(_) => "Roll back now, and lose what the legacy shape cannot hold?",
                 None => "Roll back now?",
@@ -92,8 +91,8 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         accept_loss: accepted,
     };
     let done = carry_out(context, &target, &options).await?;
-    context.output.answer_rows(&done, &ROWS, || {
-        if done.plan.already { page::rollback::page(&done.plan) } else { page::rollback::done(&done) }
+    context.output.answer_rows(&Report::of(&done), &ROWS, || {
+        if done.plan.already { render::rollback::page(&done.plan) } else { render::rollback::done(&done) }
     });
     Ok(Exit::Done)
 }
@@ -122,8 +121,4 @@ pub(super) fn refused(plan: RollbackPlan, accepted: Option<String>) -> MigratorE
 
 fn is_refused(plan: &RollbackPlan) -> bool {
     plan.anomalies.iter().any(|anomaly| anomaly.refused) || !plan.missing_privileges.is_empty()
-}
-
-fn dry_run(plan: RollbackPlan) -> RolledBack {
-    RolledBack { plan, dry_run: true, run: None, completed: None, took_ms: 0, locked_ms: 0 }
 }

@@ -3,8 +3,8 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::page::Page;
-use crate::page::format::count;
+use crate::render::Page;
+use crate::render::format::count;
 use crate::style::{BOLD, GOOD};
 use crate::target::Target;
 use clap::Args;

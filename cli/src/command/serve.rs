@@ -12,6 +12,7 @@ use phaseline_api::auth::Auth;
 use phaseline_api::settings::Settings;
 use phaseline_api::{pool, server};
 use phaseline_projections::refuse_foreign_code_for_commands;
+use phaseline_store::SqlState;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -163,17 +164,18 @@ async fn probe(target: &Target, settings: &Settings) -> Result<(), Failure> {
         // Code of others would have the login's rights: `refuse_planted_code` reports it.
         return Ok(());
     }
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
     let role = settings.role.as_deref().unwrap_or_default();
-    match &*code {
-        "42501" => {
+    match SqlState::of(&error) {
+        Some(SqlState::InsufficientPrivilege) => {
             let login = options.get_username().replace('"', "\"\"");
             Err(Failure::refused("role_denied", format!("the login {login} may not set the role {role}")).remedy(format!(
                 "As an administrator of the database: GRANT {role} TO \"{login}\"; or name another role by --role, or none."
             )))
         }
-        "28P01" | "28000" | "3D000" => Err(Failure::no_connection(&target.url().place(), &error)),
-        "22023" => {
+        Some(SqlState::NotAdmitted | SqlState::UndefinedDatabase) => {
+            Err(Failure::no_connection(&target.url().place(), &error))
+        }
+        Some(SqlState::InvalidParameter) => {
             tracing::warn!(role, "the role does not exist in the database; `phaseline migrate` creates it");
             Ok(())
         }

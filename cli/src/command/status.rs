@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Rows;
-use crate::page;
+use crate::render;
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::status::status;
@@ -24,6 +24,6 @@ pub(crate) async fn run(context: &Context, _: &StatusArgs) -> Result<Exit, Failu
     let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("status").await?;
     let status = status(&mut connection).await?;
-    context.output.answer_rows(&status, &[ROWS], || page::status::page(&status));
+    context.output.answer_rows(&status, &[ROWS], || render::status::page(&status));
     Ok(Exit::Done)
 }

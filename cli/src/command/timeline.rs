@@ -1,22 +1,22 @@
 //! `phaseline timeline`: shows, opens and reschedules a project's timeline.
 
-use super::as_of::AsOfArgs;
-use super::history::recorded;
-use super::run_command::execute;
+use crate::as_of::AsOfArgs;
 use crate::context::Context;
+use crate::execute::execute;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::log_reads::{need_log, recorded};
 use crate::options::ReasonArgs;
 use crate::output::Rows;
-use crate::page::{self, Page};
+use crate::render::{self, Page};
 use crate::target::Target;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
 use phaseline_projections::adopt::{self, Unadopted};
 use phaseline_projections::{FoldedTimeline, PhaseRow, project_phases};
+use phaseline_store::StoreError;
 use phaseline_store::stream::quarantine_of;
-use phaseline_store::{StoreError, schema};
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -95,11 +95,6 @@ pub(crate) async fn run(context: &Context, args: &TimelineArgs) -> Result<Exit, 
     }
 }
 
-/// Fails if there is no log yet.
-pub(super) async fn need_log(connection: &mut PgConnection) -> Result<(), Failure> {
-    if schema::installed(connection).await? { Ok(()) } else { Err(StoreError::NotInstalled.into()) }
-}
-
 /// The rows of a timeline.
 const ROWS: Rows = Rows::of("phases", "phaseline.timeline.phase/1");
 
@@ -140,7 +135,7 @@ async fn show(context: &Context, target: &Target, args: &ShowArgs) -> Result<Exi
             |range| format!(": {range}, {} days", range.days()),
         );
         page.line(format_args!("Timeline of project {}{}{days}", args.project, args.moment.words())).gap();
-        page::timeline::phases(&mut page, &folded.timeline);
+        render::timeline::phases(&mut page, &folded.timeline);
         page.gap().line(format_args!("Version {}, position {} of the log.", folded.version, folded.position));
         page.into_text()
     });

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::page::Page;
+use crate::render::Page;
 use crate::style::{GOOD, NOTE};
 use crate::target::Target;
 use clap::Args;

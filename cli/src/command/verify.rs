@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Rows;
-use crate::page;
+use crate::render;
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::verify::verify;
@@ -29,6 +29,6 @@ pub(crate) async fn run(context: &Context, _: &VerifyArgs) -> Result<Exit, Failu
     let watcher = context.watcher();
     let verification = verify(&mut connection, &watcher).await?;
     watcher.finish();
-    context.output.answer_rows(&verification, &[ROWS], || page::verify::page(&verification));
+    context.output.answer_rows(&verification, &[ROWS], || render::verify::page(&verification));
     Ok(if verification.passed { Exit::Done } else { Exit::VerificationFailed })
 }

@@ -2,8 +2,8 @@
 
 use super::Failure;
 use crate::exit::Exit;
-use crate::page;
-use phaseline_store::{ExcessRights, ExecuteError, Quarantine, Relation, StoreError};
+use crate::render;
+use phaseline_store::{ExcessRights, ExecuteError, Quarantine, Relation, SqlState, StoreError};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
 
@@ -46,7 +46,7 @@ impl Failure {
 
     /// An error on an open connection; a failed connection attempt is [`Failure::no_connection`].
     fn of_database(error: &sqlx::Error) -> Self {
-        let Some(database) = error.as_database_error() else {
+        let Some(sqlstate) = SqlState::of(error) else {
             return match error {
                 sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)
@@ -56,26 +56,34 @@ impl Failure {
             };
         };
         let text = message_of(error);
-        let code = database.code().unwrap_or_default();
-        let failure = match &*code {
-            "42501" => Self::refused("missing_privilege", text).remedy(
+        let failure = match sqlstate {
+            SqlState::InsufficientPrivilege => Self::refused("missing_privilege", text).remedy(
                 "Grant the privilege, or connect as another role. `phaseline plan` lists what is missing.",
             ),
-            "25006" => Self::refused("read_only", text)
+            SqlState::ReadOnly => Self::refused("read_only", text)
                 .remedy("This server is read-only (a standby, or by default): connect to the primary."),
-            "PL004" => Self::refused("foreign_code", text),
-            "PL001" | "PL003" => Self::refused("conflicting_row", text).remedy("Run: phaseline drift"),
-            "23503" | "23505" => Self::refused("conflicting_row", text),
-            "53100" | "53200" => Self::new(Exit::Unexpected, "out_of_space", text)
+            SqlState::ForeignCode => Self::refused("foreign_code", text),
+            SqlState::ConflictingRow | SqlState::DriftedRows => {
+                Self::refused("conflicting_row", text).remedy("Run: phaseline drift")
+            }
+            SqlState::ForeignKeyViolation | SqlState::UniqueViolation => {
+                Self::refused("conflicting_row", text)
+            }
+            SqlState::DiskFull | SqlState::OutOfMemory => Self::new(Exit::Unexpected, "out_of_space", text)
                 .remedy("Free space on the server, then run the same command again."),
-            "57014" => Self::new(Exit::Interrupted, "cancelled", text).remedy("Run the same command again."),
-            "55P03" | "40001" | "40P01" => Self::new(Exit::Interrupted, "busy", text)
-                .remedy("Another session conflicted; run the same command again."),
-            "57P01" | "57P02" | "57P03" | "57P05" => Self::lost(&text),
-            class if class.starts_with("08") => Self::lost(&text),
+            SqlState::QueryCancelled => {
+                Self::new(Exit::Interrupted, "cancelled", text).remedy("Run the same command again.")
+            }
+            SqlState::LockNotAvailable | SqlState::SerializationFailure | SqlState::Deadlock => {
+                Self::new(Exit::Interrupted, "busy", text)
+                    .remedy("Another session conflicted; run the same command again.")
+            }
+            SqlState::SessionTerminated | SqlState::CannotConnectNow | SqlState::ConnectionFailure => {
+                Self::lost(&text)
+            }
             _ => Self::unexpected(text),
         };
-        failure.with_server_code(&code)
+        failure.with_sqlstate(sqlstate)
     }
 
     /// The connection broke during a command.
@@ -93,18 +101,19 @@ impl Failure {
 
     /// A failed connection attempt. `place` is its target, without the password.
     pub(crate) fn no_connection(place: &str, error: &sqlx::Error) -> Self {
-        let code = error
-            .as_database_error()
-            .and_then(sqlx::error::DatabaseError::code)
-            .unwrap_or_default()
-            .into_owned();
-        let (name, remedy) = match code.as_str() {
-            "3D000" => ("no_such_database", "Check the database's name: psql -l lists the existing ones."),
-            "28P01" | "28000" => ("not_admitted", "Check user, password and the server's pg_hba.conf."),
-            "53300" | "53400" => {
+        let (name, remedy) = match SqlState::of(error) {
+            Some(SqlState::UndefinedDatabase) => {
+                ("no_such_database", "Check the database's name: psql -l lists the existing ones.")
+            }
+            Some(SqlState::NotAdmitted) => {
+                ("not_admitted", "Check user, password and the server's pg_hba.conf.")
+            }
+            Some(SqlState::TooManyConnections | SqlState::ConfigurationLimit) => {
                 ("too_many_connections", "Wait for connections to end, or raise max_connections.")
             }
-            "57P03" => ("starting_up", "The server is starting up or shutting down; try again."),
+            Some(SqlState::CannotConnectNow) => {
+                ("starting_up", "The server is starting up or shutting down; try again.")
+            }
             _ => ("no_database", "Check that the server runs and is reachable, and check the URL."),
         };
         let message = format!("cannot connect to {place}: {}", message_of(error));
@@ -166,13 +175,13 @@ impl From<StoreError> for Failure {
                 "timeline_quarantined",
                 format!("the timeline of project {project} is in quarantine; nothing was written"),
             )
-            .detail(page::quarantine::details(&quarantine))
-            .remedy(page::quarantine::remedy(&quarantine)),
+            .detail(render::quarantine::details(&quarantine))
+            .remedy(render::quarantine::remedy(&quarantine)),
             StoreError::Unreadable(event) => {
                 let mut quarantine = Quarantine::default();
                 quarantine.add(*event);
                 Self::new(Exit::VerificationFailed, "event_unreadable", format!("{text}; nothing was written"))
-                    .remedy(page::quarantine::remedy(&quarantine))
+                    .remedy(render::quarantine::remedy(&quarantine))
             }
             StoreError::VersionGap { .. } | StoreError::PositionGap { .. } => {
                 Self::new(Exit::VerificationFailed, "log_damaged", text)

@@ -2,8 +2,8 @@
 
 use super::Failure;
 use crate::exit::Exit;
-use crate::page;
-use crate::page::plan::PlanContext;
+use crate::render;
+use crate::render::plan::PlanContext;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::definition::DefinitionError;
 use phaseline_migrator::sample::SampleError;
@@ -19,10 +19,10 @@ impl From<MigratorError> for Failure {
             }
             MigratorError::Refused(plan) => Self::refused("not_migratable", text)
                 .remedy("Apply each anomaly's remedy in the plan, then run: phaseline plan")
-                .plan(&plan, page::plan::page(&plan, &PlanContext::default())),
+                .plan(&plan, render::plan::page(&plan, &PlanContext::default())),
             MigratorError::RollbackRefused(plan) => Self::refused("rollback_refused", text)
                 .remedy("Apply the remedies in the plan, then run: phaseline rollback --dry-run")
-                .plan(&plan, page::rollback::page(&plan)),
+                .plan(&plan, render::rollback::page(&plan)),
             MigratorError::WouldLose { plan, .. } => Self::new(Exit::WouldLose, "would_lose", text)
                 .remedy(match &plan.loss.digest {
                     Some(digest) => format!(
@@ -30,7 +30,7 @@ impl From<MigratorError> for Failure {
                     ),
                     None => "Nothing would be lost now; run: phaseline rollback".to_owned(),
                 })
-                .plan(&plan, page::rollback::page(&plan)),
+                .plan(&plan, render::rollback::page(&plan)),
             MigratorError::WrongShape(_) => Self::refused("wrong_shape", text)
                 .remedy("`phaseline status` shows which tables and which revision were found."),
             MigratorError::LogIncomplete(_) => Self::refused("log_incomplete", text)

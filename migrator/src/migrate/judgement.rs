@@ -4,18 +4,17 @@ use super::options::MigrateOptions;
 use crate::error::MigratorError;
 use crate::plan::{Inspection, Prepared};
 use crate::report::{Migrated, Plan};
+use crate::run::attempts::Judgement;
 use crate::run::session::RunContext;
 
-/// What an inspection means for the run.
-pub(super) enum Judgement {
-    AlreadyMigrated(Box<Plan>),
-    Ready(Box<Prepared>),
-}
-
-pub(super) fn judge(inspection: Inspection, options: &MigrateOptions) -> Result<Judgement, MigratorError> {
+pub(super) fn judge(
+    inspection: Inspection,
+    options: &MigrateOptions,
+    run: &RunContext<'_>,
+) -> Result<Judgement<Prepared, Migrated>, MigratorError> {
     match inspection {
         Inspection::Report(plan) if plan.already_migrated() && plan.ready => {
-            Ok(Judgement::AlreadyMigrated(plan))
+            Ok(Judgement::Already(already_migrated(plan, run)))
         }
         Inspection::Report(plan) => Err(MigratorError::Refused(plan)),
         Inspection::Takeover(takeover) => Err(MigratorError::Refused(Box::new(takeover.plan))),
@@ -36,7 +35,7 @@ pub(super) fn ensure_ready(plan: &Plan, options: &MigrateOptions) -> Result<(), 
     if plan.ready { Ok(()) } else { Err(MigratorError::Refused(Box::new(plan.clone()))) }
 }
 
-pub(super) fn already_migrated(plan: Box<Plan>, run: &RunContext<'_>) -> Migrated {
+fn already_migrated(plan: Box<Plan>, run: &RunContext<'_>) -> Migrated {
     Migrated {
         format: "phaseline.migrate/1",
         already: true,

@@ -97,13 +97,10 @@ pub struct RollbackCompleted {
 }
 
 /// What a rollback did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct RolledBack {
-    /// The plan that was carried out, or would be.
-    #[serde(flatten)]
+    /// The plan that was carried out.
     pub plan: RollbackPlan,
-    /// Nothing was written: it was a dry run.
-    pub dry_run: bool,
     /// The run's id in the log; none if nothing was done.
     pub run: Option<Uuid>,
     /// What came back.

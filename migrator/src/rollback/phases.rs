@@ -10,7 +10,7 @@ use crate::run::cut_over::SHADOW;
 use crate::shape::{self, TIMELINE_REVISION};
 use phaseline_domain::{ProjectId, TimelineEvent};
 use phaseline_projections::{Access, adopt, legacy_phases, refuse_foreign_code};
-use phaseline_store::{copy::Sink, schema};
+use phaseline_store::schema;
 use sqlx::PgConnection;
 
 /// The old `project_phases`: the fold's rows, in the order in which they stood.
@@ -22,22 +22,7 @@ pub(super) async fn build_phases(
     ddl::run(connection, &phases.create_in(SHADOW)).await?;
     let mut rows: Vec<_> = prepared.log.timelines.values().flat_map(legacy_phases::rows).collect();
     rows.sort_by_key(|row| row.ordinal);
-    let target = format!("{SHADOW}.project_phases ({})", legacy_phases::COLUMNS);
-    let mut sink = Sink::open_new(connection, &target).await?;
-    for row in rows {
-        sink.row(8, |fields| {
-            fields.uuid(row.project_id.uuid());
-            fields.text(row.phase_type.label());
-            fields.numeric(row.capital_budget);
-            fields.numeric(row.expense_budget);
-            fields.numeric(row.total_budget);
-            fields.uuid(row.id.uuid());
-            fields.timestamp(row.created_at);
-            fields.timestamp(row.updated_at);
-        })
-        .await?;
-    }
-    sink.finish().await?;
+    legacy_phases::load_new(connection, &format!("{SHADOW}.project_phases"), &rows).await?;
     ddl::run(connection, &phases.index_in(SHADOW)).await?;
     refuse_foreign_code(connection, Access::Build).await?;
     ddl::run(connection, &phases.validate_in(SHADOW)).await?;

@@ -4,7 +4,7 @@ use super::operator::Operator;
 use crate::definition::QualifiedName;
 use crate::error::MigratorError;
 use crate::progress::Progress;
-use phaseline_store::{StoreError, schema};
+use phaseline_store::{SqlState, StoreError, schema};
 use sqlx::PgConnection;
 use std::time::{Duration, Instant};
 
@@ -104,14 +104,16 @@ pub(crate) async fn lock_head(
     };
     match locked {
         Ok(()) => Ok(()),
-        Err(StoreError::Database(error)) if is_lock_timeout(&error) => Err(MigratorError::LockTimeout {
-            waited_seconds: limit.as_secs(),
-            blockers: if seen.is_empty() {
-                "no session that stayed long enough to be seen".to_owned()
-            } else {
-                seen
-            },
-        }),
+        Err(StoreError::Database(error)) if SqlState::of(&error) == Some(SqlState::LockNotAvailable) => {
+            Err(MigratorError::LockTimeout {
+                waited_seconds: limit.as_secs(),
+                blockers: if seen.is_empty() {
+                    "no session that stayed long enough to be seen".to_owned()
+                } else {
+                    seen
+                },
+            })
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -223,7 +225,9 @@ pub(crate) async fn lock_tables(
                 .await?;
                 return Ok(Instant::now());
             }
-            Err(error) if is_lock_timeout(&error) || is_deadlock(&error) => {
+            Err(error)
+                if matches!(SqlState::of(&error), Some(SqlState::LockNotAvailable | SqlState::Deadlock)) =>
+            {
                 sqlx::raw_sql("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
                     .execute(&mut *connection)
                     .await?;
@@ -263,16 +267,4 @@ async fn blockers(watcher: &mut PgConnection, pid: i32) -> Result<String, sqlx::
     .fetch_all(watcher)
     .await?;
     Ok(blockers.join("; "))
-}
-
-fn code(error: &sqlx::Error) -> Option<String> {
-    error.as_database_error().and_then(|error| error.code()).map(std::borrow::Cow::into_owned)
-}
-
-fn is_lock_timeout(error: &sqlx::Error) -> bool {
-    code(error).as_deref() == Some("55P03")
-}
-
-fn is_deadlock(error: &sqlx::Error) -> bool {
-    code(error).as_deref() == Some("40P01")
 }

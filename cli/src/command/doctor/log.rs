@@ -1,6 +1,6 @@
 //! Checks of schema `phaseline`.
 
-use super::Report;
+use super::report::Report;
 use phaseline_migrator::shape::{self, Shape};
 use phaseline_store::schema::{self, Difference, version::VERSION};
 use phaseline_store::{StoreError, chain};

@@ -1,7 +1,7 @@
 //! The report of `doctor`.
 
-use crate::page::format::plural;
-use crate::page::{Page, clean};
+use crate::render::format::plural;
+use crate::render::{Page, clean};
 use crate::style::{BAD, GOOD, NOTE};
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! Checks of the server, and of PostgreSQL's programs on this machine.
 
-use super::Report;
-use crate::command::backup;
+use super::report::Report;
+use crate::backup;
 use crate::database_url::DatabaseUrl;
 use crate::failure::Failure;
 use crate::target::Target;

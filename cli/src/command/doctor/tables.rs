@@ -1,6 +1,6 @@
 //! Checks of the planner's tables: shape and privileges.
 
-use super::Report;
+use super::report::Report;
 use phaseline_migrator::shape::{self, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_migrator::{MigratorError, definition, status};
 use sqlx::{Connection, PgConnection};

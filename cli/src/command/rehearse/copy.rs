@@ -1,17 +1,19 @@
 //! The copy: created on the same server, and dropped. Only databases created here are dropped here.
 
 use super::admin::Admin;
+use super::args::CopyMethod;
 use super::leftovers::mark;
+use super::settings;
 use super::source::Source;
 use super::sql::{identifier, literal};
-use super::{CopyMethod, settings};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::page::format::bytes;
+use crate::render::format::bytes;
 use crate::report::rehearse::Method;
 use crate::target::Target;
 use phaseline_migrator::progress::Progress;
+use phaseline_store::SqlState;
 use sqlx::PgConnection;
 use std::time::Duration;
 use uuid::Uuid;
@@ -171,15 +173,14 @@ async fn as_template(
     if context.interrupt.requested() {
         return Err(Failure::interrupted().into());
     }
-    match failure.server_code() {
-        Some("55006") => Err(in_use(
+    match failure.sqlstate() {
+        Some(SqlState::ObjectInUse) => Err(in_use(
             others(connection, source).await?.unwrap_or_else(|| "a session was connected".to_owned()),
         )),
         // A dump is an alternative to any refusal of this method, but not to errors of the server itself.
-        Some(code) if !["25006", "42P04", "57", "53"].iter().any(|class| code.starts_with(class)) => {
-            Err(Refusal { failure, may_dump: true })
-        }
-        _ => Err(failure.into()),
+        Some(SqlState::ReadOnly | SqlState::DuplicateDatabase) | None => Err(failure.into()),
+        Some(state) if state.is_intervention() || state.is_out_of_resources() => Err(failure.into()),
+        Some(_) => Err(Refusal { failure, may_dump: true }),
     }
 }
 

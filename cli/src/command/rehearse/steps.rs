@@ -1,15 +1,16 @@
 //! The steps on the copy.
 
-use super::RehearseArgs;
+use super::args::RehearseArgs;
 use super::compare::Before;
 use super::copy::Copy;
 use super::programs::Programs;
 use super::source::Source;
-use crate::command::{backup, migrate, plan, rollback};
+use crate::backup;
+use crate::command::{migrate, plan, rollback};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::operator::operator;
-use crate::page::format::bytes;
+use crate::render::format::bytes;
 use crate::report::rehearse::{Direction, Failed, Method, Rehearsal};
 use crate::target::Target;
 use phaseline_migrator::MigratorError;

@@ -1,8 +1,8 @@
 //! The two boundaries between phases compared.
 
-use crate::page::Page;
-use crate::page::format::{count, money, plural};
-use crate::page::table::{Align, lines};
+use crate::render::Page;
+use crate::render::format::{count, money, plural};
+use crate::render::table::{Align, lines};
 use crate::style::DIM;
 use phaseline_domain::legacy::Boundary;
 use phaseline_migrator::plan::{Boundaries, ProjectRebooked, Rebooked};

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::operator::metadata;
-use crate::page::{self, Page};
+use crate::render::{self, Page};
 use crate::style::GOOD;
 use crate::target::Target;
 use chrono::NaiveDateTime;
@@ -27,7 +27,7 @@ struct Commanded {
 }
 
 /// Executes the command and prints its events and the resulting timeline.
-pub(super) async fn execute(
+pub(crate) async fn execute(
     context: &Context,
     target: &Target,
     project: ProjectId,
@@ -63,12 +63,12 @@ pub(super) async fn execute(
     context.output.answer(&commanded, || {
         let mut page = Page::default();
         if commanded.changed {
-            page::history::entries(&mut page, &commanded.events);
+            render::history::entries(&mut page, &commanded.events);
         } else {
             page.line("  Nothing to change: the timeline has these values already.");
         }
         page.gap();
-        page::timeline::phases(&mut page, &committed.after.timeline);
+        render::timeline::phases(&mut page, &committed.after.timeline);
         page.gap().line(format_args!(
             "{GOOD}DONE{GOOD:#}. Project {project} is at version {}, position {} of the log.",
             commanded.version, commanded.position

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::database_url::DatabaseUrl;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::page::format::{bytes, plural};
+use crate::render::format::{bytes, plural};
 use crate::target::Target;
 use phaseline_embedded::{Binaries, Version};
 use phaseline_migrator::progress::Progress;
@@ -17,7 +17,7 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 /// Fails if the file exists: an older backup must not be lost.
-pub(super) fn refuse_existing(file: &Path) -> Result<(), Failure> {
+pub(crate) fn refuse_existing(file: &Path) -> Result<(), Failure> {
     // Also finds a dangling symbolic link.
     match fs::symlink_metadata(file) {
         Ok(_) => Err(exists(file)),
@@ -34,7 +34,7 @@ fn exists(file: &Path) -> Failure {
 }
 
 /// Dumps the database. The file appears complete or not at all.
-pub(super) async fn write(context: &Context, target: &Target, file: &Path) -> Result<(), Failure> {
+pub(crate) async fn write(context: &Context, target: &Target, file: &Path) -> Result<(), Failure> {
     let version = server_version(target).await?;
     let binaries = target.binaries(version)?;
     let partial = Partial::create(file)?;
@@ -87,7 +87,7 @@ async fn server_version(target: &Target) -> Result<u32, Failure> {
 }
 
 /// Whether this `pg_dump` prints options that the server reserves.
-pub(super) async fn prints_servers_own(binaries: &Binaries, url: &DatabaseUrl) -> Result<bool, Failure> {
+pub(crate) async fn prints_servers_own(binaries: &Binaries, url: &DatabaseUrl) -> Result<bool, Failure> {
     let (binaries, url) = (binaries.clone(), url.with_password());
     tokio::task::spawn_blocking(move || binaries.pg_dump_prints_servers_own(&url))
         .await
@@ -96,7 +96,7 @@ pub(super) async fn prints_servers_own(binaries: &Binaries, url: &DatabaseUrl) -
 }
 
 /// The note on a comparison of two dumps that ignored `options` reserved by the server in each.
-pub(super) fn left_out_note(options: u64, pg_dump: Option<Version>) -> Option<String> {
+pub(crate) fn left_out_note(options: u64, pg_dump: Option<Version>) -> Option<String> {
     let version = pg_dump.map_or_else(String::new, |version| format!(" {version}"));
     (options > 0).then(|| {
         format!(

@@ -35,7 +35,7 @@ fn time(text: &str) -> Result<DateTime<Utc>, String> {
 
 impl AsOfArgs {
     /// The last position to read; none for now.
-    pub(super) async fn position(&self, connection: &mut PgConnection) -> Result<Option<i64>, Failure> {
+    pub(crate) async fn position(&self, connection: &mut PgConnection) -> Result<Option<i64>, Failure> {
         if let Some(time) = self.as_of {
             return Ok(Some(read::position_at(connection, time).await?));
         }
@@ -50,7 +50,7 @@ impl AsOfArgs {
     }
 
     /// The moment as text after a heading; empty for now.
-    pub(super) fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         match (self.as_of, self.at) {
             (Some(time), _) => format!(", as of {}", time.format("%Y-%m-%d %H:%M:%S UTC")),
             (None, Some(position)) => format!(", as of position {position}"),

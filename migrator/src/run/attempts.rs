@@ -1,0 +1,130 @@
+//! The attempts of a run. A migration and a rollback differ in their steps only.
+
+use super::session::{Attempt, Hold, RunContext, RunSession};
+use crate::database;
+use crate::error::MigratorError;
+use phaseline_store::read;
+use sqlx::PgConnection;
+
+/// What an inspection means for a run.
+pub(crate) enum Judgement<Prepared, Report> {
+    /// The database has the shape already.
+    Already(Report),
+    Ready(Box<Prepared>),
+}
+
+/// What the journal records of a run's beginning.
+pub(crate) struct Beginning {
+    pub plan_digest: Option<String>,
+    pub options: serde_json::Value,
+}
+
+/// The steps of one direction.
+pub(crate) trait RunSteps {
+    /// What an inspection found, and the steps need.
+    type Prepared;
+    /// What the steps did.
+    type Carried;
+    /// The run's result.
+    type Report;
+
+    /// Attempts that lock nothing while they read and build.
+    const UNLOCKED_ATTEMPTS: u32;
+    /// The first step.
+    const READING: &'static str;
+    /// Settings of the transaction that writes, as SQL.
+    const SETTINGS: Option<&'static str>;
+
+    /// Reads the database, and fails if the run must not go ahead.
+    async fn inspect(
+        &self,
+        connection: &mut PgConnection,
+        run: &RunContext<'_>,
+    ) -> Result<Judgement<Self::Prepared, Self::Report>, MigratorError>;
+
+    /// What the journal records before anything else is written.
+    fn beginning(&self, prepared: &Self::Prepared) -> Result<Beginning, MigratorError>;
+
+    /// Locks everything before anything is read.
+    async fn lock_before_reading(
+        &self,
+        connection: &mut PgConnection,
+        run: &mut RunContext<'_>,
+    ) -> Result<(), MigratorError>;
+
+    /// All steps but the commit.
+    async fn carry_out(
+        &self,
+        connection: &mut PgConnection,
+        run: &mut RunContext<'_>,
+        prepared: Self::Prepared,
+        hold: Hold,
+    ) -> Result<Attempt<Self::Carried>, MigratorError>;
+
+    /// The result, after the commit.
+    fn report(&self, carried: Self::Carried, run: &RunContext<'_>) -> Self::Report;
+}
+
+/// Repeats the attempt until nothing else changed meanwhile that cannot be brought in.
+pub(crate) async fn run_attempts<S: RunSteps>(
+    session: &mut RunSession<'_>,
+    steps: &S,
+) -> Result<S::Report, MigratorError> {
+    let mut hold = Hold::Nothing;
+    loop {
+        match attempt(session, steps, hold).await? {
+            Attempt::Done(report) => return Ok(report),
+            Attempt::Changed(what) => hold = session.run.after_change(&what, hold, S::UNLOCKED_ATTEMPTS)?,
+        }
+    }
+}
+
+/// One attempt; unless it is done, its transaction is rolled back.
+async fn attempt<S: RunSteps>(
+    session: &mut RunSession<'_>,
+    steps: &S,
+    hold: Hold,
+) -> Result<Attempt<S::Report>, MigratorError> {
+    let RunSession { connection, run } = session;
+    run.start_attempt();
+    run.step(S::READING, None);
+    let mut ready = None;
+    if hold == Hold::Nothing {
+        // One moment: log and tables, read one after the other, would seem to differ beside a command.
+        let mut snapshot = read::snapshot(connection).await?;
+        let judgement = steps.inspect(&mut snapshot, run).await?;
+        snapshot.rollback().await?;
+        let prepared = match judgement {
+            Judgement::Already(report) => return Ok(Attempt::Done(report)),
+            Judgement::Ready(prepared) => prepared,
+        };
+        run.check_interrupt()?;
+        // What is missing of the log's schema is made again by this: the events alone are enough.
+        let Beginning { plan_digest, options } = steps.beginning(&prepared)?;
+        run.start_journal(connection, plan_digest, options).await?;
+        ready = Some(prepared);
+    }
+    let mut transaction = database::read_write(connection).await?;
+    if let Some(settings) = S::SETTINGS {
+        sqlx::raw_sql(settings).execute(&mut *transaction).await?;
+    }
+    let prepared = match ready {
+        Some(prepared) => prepared,
+        None => {
+            steps.lock_before_reading(&mut transaction, run).await?;
+            match steps.inspect(&mut transaction, run).await? {
+                Judgement::Already(report) => return Ok(Attempt::Done(report)),
+                Judgement::Ready(prepared) => prepared,
+            }
+        }
+    };
+    run.check_interrupt()?;
+    match steps.carry_out(&mut transaction, run, *prepared, hold).await? {
+        Attempt::Changed(what) => Ok(Attempt::Changed(what)),
+        Attempt::Done(carried) => {
+            run.check_interrupt()?;
+            transaction.commit().await?;
+            Ok(Attempt::Done(steps.report(carried, run)))
+        }
+    }
+}
