@@ -1,5 +1,4 @@
--- Placeholders for the inline projection and for the locks on the projects that events refer to. The crate projections replaces
--- both.
+-- Placeholder for the inline projection: refuses every append until the crate projections replaces it.
 DROP FUNCTION IF EXISTS phaseline.project_inline(uuid, json, timestamptz);
 
 DROP FUNCTION IF EXISTS phaseline.project_inline(uuid[], text[], timestamptz);
@@ -13,8 +12,5 @@ BEGIN
         BEGIN
             RAISE EXCEPTION 'no inline projection is installed';
         END $f$;
-    END IF;
-    IF to_regprocedure('phaseline.lock_projects(uuid[])') IS NULL THEN
-        CREATE FUNCTION phaseline.lock_projects(projects uuid[]) RETURNS void LANGUAGE sql AS '';
     END IF;
 END $$;
