@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
-use crate::home::Home;
+use crate::data_dir::DataDir;
 use crate::{Binaries, EmbeddedError, process};
 
 /// What no configuration file may change: nobody reaches the server but over loopback, with the password.
@@ -26,7 +26,7 @@ const STOP_SECONDS: &str = "300";
 pub(crate) struct Cluster {
     pub(crate) binaries: Binaries,
     pub(crate) account: Account,
-    pub(crate) home: Home,
+    pub(crate) home: DataDir,
 }
 
 /// How a server is stopped.
@@ -151,7 +151,7 @@ impl Cluster {
     }
 
     /// The major version that made the cluster, if there is one.
-    pub(crate) fn version_of(home: &Home) -> Result<Option<String>, EmbeddedError> {
+    pub(crate) fn version_of(home: &DataDir) -> Result<Option<String>, EmbeddedError> {
         let path: PathBuf = home.cluster().join("PG_VERSION");
         if !home.cluster().exists() {
             return Ok(None);

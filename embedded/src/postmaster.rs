@@ -22,7 +22,7 @@ pub(crate) enum Postmaster {
 /// Reads `postmaster.pid`. That its process lives proves nothing: the number may have gone to another
 /// process since a crash or a reboot, even to another PostgreSQL, and PostgreSQL itself would then refuse to
 /// start for ever. So the process has to be one that names this cluster on its command line.
-pub(crate) fn look(cluster: &Path) -> Result<Postmaster, EmbeddedError> {
+pub(crate) fn read(cluster: &Path) -> Result<Postmaster, EmbeddedError> {
     let path = cluster.join("postmaster.pid");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,

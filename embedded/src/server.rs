@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 
 use crate::account::{self, Account};
 use crate::cluster::{self, Cluster, Stop};
+use crate::data_dir::DataDir;
 use crate::guard::LeaveGuard;
-use crate::home::Home;
 use crate::locks::{ClientLock, Locks};
 use crate::postmaster::{self, Postmaster};
 use crate::{Binaries, EmbeddedError, psql, url};
 
 /// A committed transaction survives a power cut. Said on the command line, so that no configuration file
 /// takes it back.
-const DURABLE: [(&str, &str); 3] =
+const DURABLE_SETTINGS: [(&str, &str); 3] =
     [("fsync", "on"), ("synchronous_commit", "on"), ("full_page_writes", "on")];
 
 /// How long to wait for a server that somebody else starts or stops.
-const PATIENCE: Duration = Duration::from_secs(600);
+const START_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A private, durable PostgreSQL server on 127.0.0.1, in a data folder of its own.
 ///
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Nobody can connect without the password, which only the server's user (and root) can read. Started by
 /// root, the server runs as the user `postgres`, or else `nobody`.
 pub struct Server {
-    seat: Seat,
+    handle: ServerHandle,
     password: String,
     port: u16,
 }
@@ -44,8 +44,8 @@ impl Server {
     /// major version that is not installed, or when it holds something else.
     pub fn start(data_dir: &Path) -> Result<Self, EmbeddedError> {
         let binaries = Binaries::find()?;
-        let account = Account::detect(&Home::cluster_in(data_dir))?;
-        let home = Home::prepare(data_dir, &account)?;
+        let account = Account::detect(&DataDir::cluster_in(data_dir))?;
+        let home = DataDir::prepare(data_dir, &account)?;
         let locks = Locks::in_folder(home.path());
         locks.create(&account)?;
         let held = locks.start()?;
@@ -55,10 +55,10 @@ impl Server {
         let client = locks.join(&held)?;
         // Before the server starts: if we are killed while it does, the guard stops it.
         let guard = LeaveGuard::spawn(&cluster, &locks)?;
-        let seat = Seat { cluster, client, guard };
-        let port = seat.bring_up()?;
+        let handle = ServerHandle { cluster, client, guard };
+        let port = handle.start_if_stopped()?;
         drop(held);
-        Ok(Self { seat, password, port })
+        Ok(Self { handle, password, port })
     }
 
     /// The URL of a database on this server, password included: `postgres://postgres:...@127.0.0.1:port/name`.
@@ -73,12 +73,12 @@ impl Server {
 
     /// The data folder.
     pub fn data_dir(&self) -> &Path {
-        self.seat.cluster.home.path()
+        self.handle.cluster.home.path()
     }
 
     /// The programs of this server's version.
     pub fn binaries(&self) -> &Binaries {
-        &self.seat.cluster.binaries
+        &self.handle.cluster.binaries
     }
 
     /// Makes the database unless there is one of this name.
@@ -113,24 +113,24 @@ impl fmt::Debug for Server {
 }
 
 /// The right to use the server; who gives back the last one stops it.
-struct Seat {
+struct ServerHandle {
     cluster: Cluster,
     client: ClientLock,
     guard: Option<LeaveGuard>,
 }
 
-impl Seat {
+impl ServerHandle {
     /// The port of the server, which is started if none runs.
-    fn bring_up(&self) -> Result<u16, EmbeddedError> {
-        let patience = Instant::now() + PATIENCE;
+    fn start_if_stopped(&self) -> Result<u16, EmbeddedError> {
+        let patience = Instant::now() + START_TIMEOUT;
         let cluster = &self.cluster;
         cluster.init(true)?;
         loop {
-            match postmaster::look(&cluster.home.cluster())? {
+            match postmaster::read(&cluster.home.cluster())? {
                 Postmaster::Ready(port) => return Ok(port),
                 Postmaster::Stale => cluster.remove_stale_pid_file()?,
                 Postmaster::Gone => {
-                    let port = cluster.start(cluster.home.last_port(), &DURABLE)?;
+                    let port = cluster.start(cluster.home.last_port(), &DURABLE_SETTINGS)?;
                     cluster.home.remember_port(port)?;
                     return Ok(port);
                 }
@@ -142,7 +142,7 @@ impl Seat {
                         data_dir: cluster.home.path().to_owned(),
                         reason: format!(
                             "a server that runs there is not ready after {} s",
-                            PATIENCE.as_secs()
+                            START_TIMEOUT.as_secs()
                         ),
                         tail: cluster::tail(&log, 0),
                         log,
@@ -153,10 +153,10 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for ServerHandle {
     fn drop(&mut self) {
         let left =
-            self.client.leave().and_then(|last| match postmaster::look(&self.cluster.home.cluster())? {
+            self.client.leave().and_then(|last| match postmaster::read(&self.cluster.home.cluster())? {
                 Postmaster::Ready(_) | Postmaster::Busy if last => self.cluster.stop(Stop::Fast),
                 _ => Ok(()),
             });
@@ -168,7 +168,7 @@ impl Drop for Seat {
 }
 
 /// The programs of the version that made the data, if there is data.
-fn matching(found: Binaries, home: &Home) -> Result<Binaries, EmbeddedError> {
+fn matching(found: Binaries, home: &DataDir) -> Result<Binaries, EmbeddedError> {
     let Some(theirs) = Cluster::version_of(home)? else {
         return Ok(found);
     };
@@ -192,7 +192,7 @@ fn matching(found: Binaries, home: &Home) -> Result<Binaries, EmbeddedError> {
 /// # Errors
 /// [`EmbeddedError::NoHome`].
 pub fn default_data_dir() -> Result<PathBuf, EmbeddedError> {
-    if account::we_are_root()? {
+    if account::is_root()? {
         return Ok(PathBuf::from("/var/lib/phaseline"));
     }
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -21,8 +21,8 @@ pub use options::TestOptions;
 
 use crate::account::Account;
 use crate::cluster::{Cluster, Stop};
+use crate::data_dir::DataDir;
 use crate::guard::EndGuard;
-use crate::home::Home;
 use crate::{Binaries, EmbeddedError, Version, psql, url};
 
 /// How a template is copied. Copying its files, with a checkpoint before and after, takes 30 ms in memory
@@ -225,8 +225,8 @@ impl Inner {
         let temporary = options.folder();
         let folder = tempfile::Builder::new().prefix("phaseline-test-").tempdir_in(&temporary);
         let folder = folder.map_err(EmbeddedError::io("make a folder in", temporary))?;
-        let account = Account::detect(&Home::cluster_in(folder.path()))?;
-        let home = Home::prepare(folder.path(), &account)?;
+        let account = Account::detect(&DataDir::cluster_in(folder.path()))?;
+        let home = DataDir::prepare(folder.path(), &account)?;
         let cluster = Cluster { binaries, account, home };
         let guard = EndGuard::spawn(&cluster)?;
         // From here on the guard removes it.

@@ -34,46 +34,46 @@ impl Client {
     }
 
     /// Asks for a path, its query included.
-    pub fn get(&self, path: &str) -> Ask<'_> {
-        self.ask(Method::GET, path)
+    pub fn get(&self, path: &str) -> RequestBuilder<'_> {
+        self.request(Method::GET, path)
     }
 
     /// Posts to a path.
-    pub fn post(&self, path: &str) -> Ask<'_> {
-        self.ask(Method::POST, path)
+    pub fn post(&self, path: &str) -> RequestBuilder<'_> {
+        self.request(Method::POST, path)
     }
 
     /// Patches what is at a path.
-    pub fn patch(&self, path: &str) -> Ask<'_> {
-        self.ask(Method::PATCH, path)
+    pub fn patch(&self, path: &str) -> RequestBuilder<'_> {
+        self.request(Method::PATCH, path)
     }
 
     /// Replaces what is at a path.
-    pub fn put(&self, path: &str) -> Ask<'_> {
-        self.ask(Method::PUT, path)
+    pub fn put(&self, path: &str) -> RequestBuilder<'_> {
+        self.request(Method::PUT, path)
     }
 
     /// Deletes what is at a path.
-    pub fn delete(&self, path: &str) -> Ask<'_> {
-        self.ask(Method::DELETE, path)
+    pub fn delete(&self, path: &str) -> RequestBuilder<'_> {
+        self.request(Method::DELETE, path)
     }
 
     /// Asks by any method.
-    pub fn ask(&self, method: Method, path: &str) -> Ask<'_> {
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder<'_> {
         let uri = format!("http://{}{path}", self.address);
-        Ask { client: self, request: Request::builder().method(method).uri(uri), body: Vec::new() }
+        RequestBuilder { client: self, request: Request::builder().method(method).uri(uri), body: Vec::new() }
     }
 }
 
 /// A request that is being put together.
 #[derive(Debug)]
-pub struct Ask<'a> {
+pub struct RequestBuilder<'a> {
     client: &'a Client,
     request: ::http::request::Builder,
     body: Vec<u8>,
 }
 
-impl Ask<'_> {
+impl RequestBuilder<'_> {
     /// With a token.
     #[must_use]
     pub fn bearer(self, token: &str) -> Self {
@@ -104,23 +104,23 @@ impl Ask<'_> {
     ///
     /// # Panics
     /// If there is no answer.
-    pub async fn send(self) -> Answer {
+    pub async fn send(self) -> HttpResponse {
         let uri = self.request.uri_ref().map(ToString::to_string);
         self.try_send().await.unwrap_or_else(|error| panic!("{uri:?}: {error}"))
     }
 
     /// Sends it; an error if the connection did not hold until the whole answer was there.
-    pub async fn try_send(self) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    pub async fn try_send(self) -> Result<HttpResponse, Box<dyn std::error::Error + Send + Sync>> {
         let request = self.request.body(Full::new(std::io::Cursor::new(self.body)))?;
         let (head, body) = self.client.client.request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes().to_vec();
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+        Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body })
     }
 }
 
 /// What the service answered.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct HttpResponse {
     /// The status.
     pub status: u16,
     /// The headers.
@@ -129,7 +129,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpResponse {
     /// The body as JSON.
     ///
     /// # Panics

@@ -1,7 +1,7 @@
 //! Tokens: what is taken, and every reason for which one is refused.
 
-use crate::keys::{self, Ed25519, RSA_PUBLIC};
 use crate::service::{EVERYTHING, SECRET, Service, in_seconds, migrated, settings, token};
+use crate::test_keys::{self, Ed25519, RSA_PUBLIC};
 use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
@@ -12,7 +12,7 @@ use phaseline_api::auth::{Auth, Caller, Denied, KeyError, Keys, Scope, TokenRequ
 use phaseline_api::settings::Settings;
 use phaseline_api::state::AppState;
 use phaseline_domain::ProjectId;
-use phaseline_tests::http::Answer;
+use phaseline_tests::http::HttpResponse;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -57,13 +57,13 @@ fn by_secret(rules: TokenRules) -> Settings {
     by(keys, rules)
 }
 
-async fn ask(service: &Service, token: &str) -> Answer {
+async fn ask(service: &Service, token: &str) -> HttpResponse {
     service.client.get("/who").bearer(token).send().await
 }
 
 /// Fails unless this token is refused with 401, for this reason.
 #[track_caller]
-fn assert_refused(answer: &Answer, code: &str, reason: &str) {
+fn assert_refused(answer: &HttpResponse, code: &str, reason: &str) {
     assert_eq!(answer.status, 401, "{}", answer.text());
     assert_eq!(answer.header("content-type"), "application/problem+json");
     let challenge = answer.header("www-authenticate");
@@ -221,7 +221,7 @@ async fn public_keys_of_both_kinds_check_tokens_and_the_algorithm_is_the_keys() 
     let ed25519 = Ed25519::new();
     for (pem, algorithm, signing) in [
         (ed25519.public_pem(), Algorithm::EdDSA, ed25519.signing()),
-        (RSA_PUBLIC.to_owned(), Algorithm::RS256, keys::rsa_signing()),
+        (RSA_PUBLIC.to_owned(), Algorithm::RS256, test_keys::rsa_signing()),
     ] {
         let mut keys = Keys::default();
         keys.add_public_key(&pem).unwrap();
@@ -251,12 +251,12 @@ async fn public_keys_of_both_kinds_check_tokens_and_the_algorithm_is_the_keys() 
                 "not signed by a key of this service",
             );
         }
-        for unsigned in [keys::unsigned(&good(), "none"), keys::unsigned(&good(), "None")] {
+        for unsigned in [test_keys::unsigned(&good(), "none"), test_keys::unsigned(&good(), "None")] {
             assert_refused(&ask(&service, &unsigned).await, "token_invalid", "not a JSON Web Token");
         }
         // A token that was signed, with other claims in it.
         let [head, _, signature] = signed.split('.').collect::<Vec<_>>()[..] else { panic!("{signed}") };
-        let altered = format!("{head}.{}.{signature}", keys::encoded(&with("sub", json!("eve"))));
+        let altered = format!("{head}.{}.{signature}", test_keys::encoded(&with("sub", json!("eve"))));
         assert_refused(
             &ask(&service, &altered).await,
             "token_invalid",
@@ -271,9 +271,9 @@ async fn a_key_set_checks_by_the_named_key_only() {
     let set = json!({ "keys": [
         one.jwk("one"),
         two.jwk("two"),
-        keys::rsa_jwk("three"),
+        test_keys::rsa_jwk("three"),
         { "kty": "oct", "kid": "secret", "k": "c2VjcmV0LXRoYXQtaXMtbG9uZy1lbm91Z2gtZm9yLWhzMjU2" },
-        { "kty": "RSA", "use": "enc", "kid": "enc", "n": keys::rsa_jwk("x")["n"], "e": "AQAB" },
+        { "kty": "RSA", "use": "enc", "kid": "enc", "n": test_keys::rsa_jwk("x")["n"], "e": "AQAB" },
     ]});
     let mut known = Keys::default();
     known.add_key_set(&set.to_string()).unwrap();
@@ -285,7 +285,7 @@ async fn a_key_set_checks_by_the_named_key_only() {
     let signed = |key: &EncodingKey, algorithm, kid: Option<&str>| {
         encode(&Header { kid: kid.map(str::to_owned), ..Header::new(algorithm) }, &good(), key).unwrap()
     };
-    let rsa = keys::rsa_signing();
+    let rsa = test_keys::rsa_signing();
     for (token, taken) in [
         (signed(&one.signing(), Algorithm::EdDSA, Some("one")), true),
         (signed(&two.signing(), Algorithm::EdDSA, Some("two")), true),
@@ -314,7 +314,7 @@ fn keys_that_are_none_are_refused_by_reason() {
     let mut keys = Keys::default();
     assert_eq!(keys.add_secret(&[7; 31]), Err(KeyError::ShortSecret { found: 31 }));
     assert_eq!(keys.add_secret(&[7; 32]), Ok(()));
-    assert_eq!(keys.add_public_key(keys::RSA_PRIVATE), Err(KeyError::PrivateKey));
+    assert_eq!(keys.add_public_key(test_keys::RSA_PRIVATE), Err(KeyError::PrivateKey));
     assert_eq!(keys.add_public_key("nonsense"), Err(KeyError::NoPublicKey));
     assert!(matches!(keys.add_key_set("{}"), Err(KeyError::NoKeySet(_))));
     assert_eq!(keys.add_key_set(r#"{"keys":[]}"#), Err(KeyError::NoKeyInSet));

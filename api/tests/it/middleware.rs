@@ -156,7 +156,7 @@ async fn a_shutdown_finishes_requests_in_flight_and_accepts_no_more() {
     let under_way = tokio::spawn(async move { client.get("/sleeps").send().await });
     let address = service.client.address();
     tokio::time::sleep(Duration::from_millis(100)).await;
-    service.tell_to_stop();
+    service.request_shutdown();
     assert_eq!(under_way.await.unwrap().is(200).text(), "slept");
     tokio::time::timeout(Duration::from_secs(60), service.stopped()).await.expect("it stops");
     assert!(Client::new(address).get("/id").try_send().await.is_err());
@@ -170,7 +170,7 @@ async fn a_shutdown_cancels_requests_beyond_the_timeout() {
     let client = service.client.clone();
     let under_way = tokio::spawn(async move { client.get("/forever").try_send().await });
     tokio::time::sleep(Duration::from_millis(100)).await;
-    service.tell_to_stop();
+    service.request_shutdown();
     tokio::time::timeout(Duration::from_secs(45), service.stopped()).await.expect("it stops");
     assert!(!under_way.is_finished(), "it did not wait for an answer");
 }
@@ -290,7 +290,7 @@ async fn requests_are_counted_by_route_and_not_by_what_clients_make_up() {
         service.client.get(path).send().await;
     }
     let brewed = http::Method::from_bytes(b"BREW").unwrap();
-    service.client.ask(brewed, "/livez").send().await.is(405);
+    service.client.request(brewed, "/livez").send().await.is(405);
     let text = service.client.get("/metrics").send().await.is(200).text();
     for line in [
         "phaseline_http_requests_total{method=\"GET\",route=\"/livez\",status=\"200\"} 2",

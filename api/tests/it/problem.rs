@@ -11,7 +11,7 @@ use phaseline_api::state::AppState;
 use phaseline_domain::ProjectId;
 use phaseline_embedded::testing::{TestCluster, TestOptions};
 use phaseline_store::StoreError;
-use phaseline_tests::http::Answer;
+use phaseline_tests::http::HttpResponse;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
@@ -52,7 +52,7 @@ fn a_conflict() -> impl IntoResponse {
 
 /// Fails unless this is an answer that asks to come again later.
 #[track_caller]
-fn assert_later(answer: &Answer, code: &str) {
+fn assert_later(answer: &HttpResponse, code: &str) {
     assert_eq!((answer.status, &answer.json()["code"]), (503, &json!(code)), "{}", answer.text());
     assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
     assert_eq!(answer.header("content-type"), "application/problem+json");

@@ -4,7 +4,7 @@ use crate::fixture::ServiceFixture;
 use phaseline_migrator::Database;
 use phaseline_migrator::quarantine::{Skip, Which, skip};
 use phaseline_store::Metadata;
-use phaseline_tests::planted::{Bad, plant};
+use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable};
 use serde_json::json;
 
 async fn skip_all(fixture: &ServiceFixture, project: &str) {
@@ -21,7 +21,7 @@ async fn skip_all(fixture: &ServiceFixture, project: &str) {
 
 #[tokio::test]
 async fn commands_on_a_timeline_in_quarantine_are_refused_and_reads_say_so() {
-    for bad in Bad::ALL {
+    for bad in UnreadableEvent::ALL {
         let fixture = ServiceFixture::start().await;
         let projects = fixture.projects(2).await;
         let (victim, other) = (&projects[0], &projects[1]);
@@ -29,7 +29,7 @@ async fn commands_on_a_timeline_in_quarantine_are_refused_and_reads_say_so() {
         let phase = phases[0]["id"].as_str().unwrap();
         // The service remembers the timeline from before.
         fixture.patch(&format!("/phases/{phase}"), &json!({ "name": "before" })).send().await.is(200);
-        let position = plant(fixture.database.url(), victim.parse().unwrap(), bad).await;
+        let position = insert_unreadable(fixture.database.url(), victim.parse().unwrap(), bad).await;
         let [event_type, fault] = bad.named();
         let rows = fixture.table().await;
         let events = fixture.events().await;
@@ -107,7 +107,7 @@ async fn commands_on_a_timeline_in_quarantine_are_refused_and_reads_say_so() {
 async fn a_project_is_adopted_while_another_timeline_is_in_quarantine() {
     let fixture = ServiceFixture::start().await;
     let victim = fixture.project().await;
-    plant(fixture.database.url(), victim.parse().unwrap(), Bad::Nul).await;
+    insert_unreadable(fixture.database.url(), victim.parse().unwrap(), UnreadableEvent::Nul).await;
     let made = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
     fixture.copy_project(&victim, made).await;
     let phase = fixture.phases(made).await[0]["id"].as_str().unwrap().to_owned();

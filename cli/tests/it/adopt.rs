@@ -49,8 +49,8 @@ fn a_phase_command_adopts_and_its_answer_and_the_history_show_it() {
     assert_eq!(nothing["phases"][0]["created_at"], "2024-12-01T00:00:00");
 
     let done = on(&database, &["phase", "rename", PHASE, "Design", "--reason", "clearer"]).ends_with(0);
-    for told in ["timeline opened", "adopted with the values found", "renamed to 'Design'", "version 3"] {
-        assert!(done.stdout.contains(told), "{told}: {}", done.stdout);
+    for expected in ["timeline opened", "adopted with the values found", "renamed to 'Design'", "version 3"] {
+        assert!(done.stdout.contains(expected), "{expected}: {}", done.stdout);
     }
     let history = on(&database, &["history", PROJECT]).ends_with(0).stdout;
     assert!(
@@ -95,8 +95,8 @@ fn rows_that_are_not_a_timeline_are_refused_with_every_reason() {
         &["adopt", "--repair"],
     ] {
         let refused = on(&database, arguments).ends_with(3);
-        for told in ["(V2)", "(V6)", "Phase name cannot be empty", "hint", BARE] {
-            assert!(refused.stderr.contains(told), "{arguments:?}: {told}: {}", refused.stderr);
+        for expected in ["(V2)", "(V6)", "Phase name cannot be empty", "hint", BARE] {
+            assert!(refused.stderr.contains(expected), "{arguments:?}: {expected}: {}", refused.stderr);
         }
         let error =
             on(&database, &[arguments, &["--json"]].concat()).ends_with(3).object("phaseline.error/1");
@@ -130,10 +130,10 @@ fn all_projects_without_timeline_are_adopted_once() {
     assert!(done.stdout.contains("ADOPTED") && done.stdout.contains("1 phase supplied"), "{}", done.stdout);
     assert_eq!(rows(), stood);
     let history = on(&database, &["history", BARE]).ends_with(0).stdout;
-    for told in
+    for expected in
         ["by ada (cli)", "why: repair: the project had no phase (weekly)", "phase 'Default Phase' supplied"]
     {
-        assert!(history.contains(told), "{told}: {history}");
+        assert!(history.contains(expected), "{expected}: {history}");
     }
     on(&database, &["verify"]).ends_with(0);
     let again = on(&database, &["adopt", PROJECT]).ends_with(0);

@@ -20,8 +20,8 @@ fn the_page_shows_both_boundaries_and_the_chosen_one() {
         assert_eq!(own[0], format!("{chosen} (chosen)"));
         assert_eq!(otherwise[0], other);
         for (name, cells) in [(chosen, own), (other, otherwise)] {
-            let told = &object["boundary"][name];
-            assert_eq!(cells[1..3], [told["kept"].to_string(), told["changed"].to_string()], "{page}");
+            let counts = &object["boundary"][name];
+            assert_eq!(cells[1..3], [counts["kept"].to_string(), counts["changed"].to_string()], "{page}");
         }
     }
     let worst = object["boundary"]["projects"][0]["project_id"].as_str().unwrap();
@@ -54,8 +54,8 @@ fn the_suggested_command_has_the_flag_and_carries_out_the_plan() {
     let next = page.lines().find_map(|line| line.trim_start().strip_prefix("next")).unwrap().trim();
     assert!(next.ends_with(" --boundary fit"), "{next}");
     let arguments: Vec<&str> = next.split_whitespace().skip_while(|word| *word != "migrate").collect();
-    let told = on(&database, &["migrate", "--boundary", "fit"]).ends_with(2).stderr;
-    assert!(told.contains("migrate --yes --plan DIGEST --boundary fit"), "{told}");
+    let refusal = on(&database, &["migrate", "--boundary", "fit"]).ends_with(2).stderr;
+    assert!(refusal.contains("migrate --yes --plan DIGEST --boundary fit"), "{refusal}");
     let without: Vec<&str> = arguments[..3].to_vec();
     on(&database, &[&without[..], &["--yes"]].concat()).ends_with(4);
     let done = on(&database, &[&arguments[..], &["--yes", "--json"]].concat()).ends_with(0);

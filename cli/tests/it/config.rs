@@ -17,7 +17,7 @@ fn show(args: &[&str], variables: &[(&str, &str)]) -> Ran {
 }
 
 /// What a setting is, and where it comes from.
-fn told(object: &Value, key: &str) -> (Option<String>, String) {
+fn value_and_origin(object: &Value, key: &str) -> (Option<String>, String) {
     let values = object["values"].as_array().unwrap();
     let value = values.iter().find(|value| value["key"] == key).unwrap();
     (value["value"].as_str().map(str::to_owned), value["origin"].as_str().unwrap().to_owned())
@@ -49,13 +49,13 @@ fn a_flag_overrides_the_environment_the_file_and_the_default() {
         ("shutdown_timeout", Some("20s"), "default"),
         ("audience", None, "default"),
     ] {
-        assert_eq!(told(&object, key), (value.map(str::to_owned), origin.to_owned()), "{key}");
+        assert_eq!(value_and_origin(&object, key), (value.map(str::to_owned), origin.to_owned()), "{key}");
     }
     // --config wins over PHASELINE_CONFIG.
     let other = folder.path().join("other.toml");
     std::fs::write(&other, "body_limit = 9").unwrap();
     let object = show(&["--config", other.to_str().unwrap(), "--json"], &variables);
-    let (value, _) = told(&object.ends_with(0).object("phaseline.config/1"), "body_limit");
+    let (value, _) = value_and_origin(&object.ends_with(0).object("phaseline.config/1"), "body_limit");
     assert_eq!(value.as_deref(), Some("9"));
 }
 

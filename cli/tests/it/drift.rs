@@ -13,7 +13,7 @@ fn drift_exits_with_6_and_lists_findings_with_their_remedies() {
     database.psql(&format!("UPDATE project_phases SET name = e'by\\u001bhand' WHERE id = '{phase}'"));
     add_project(&database, STRANGER);
     let found = on(&database, &["drift"]).ends_with(6).stdout;
-    for told in [
+    for expected in [
         &format!(
             "phase {phase} of project {project}: name is by\\u{{1b}}hand in project_phases, Planning in the log"
         ),
@@ -22,7 +22,7 @@ fn drift_exits_with_6_and_lists_findings_with_their_remedies() {
         "phaseline adopt --repair",
         "DRIFT. 2 differences.",
     ] {
-        assert!(found.contains(told), "{told}: {found}");
+        assert!(found.contains(expected), "{expected}: {found}");
     }
     on(&database, &["drift", &project]).ends_with(6);
     let other = database

@@ -38,7 +38,7 @@ fn each_command_changes_the_table_and_history_has_actor_and_reason() {
     assert_eq!(row(&database, NOBODY, "count(*)"), "0");
 
     let history = on(&database, &["history", &project]).ends_with(0).stdout;
-    for told in [
+    for expected in [
         "phase 'Planning' renamed to 'Design'",
         "name: Planning → Design",
         "by grace (cli)",
@@ -48,7 +48,7 @@ fn each_command_changes_the_table_and_history_has_actor_and_reason() {
         "phase 'Testing' created",
         "phase 'Testing' removed",
     ] {
-        assert!(history.contains(told), "{told}: {history}");
+        assert!(history.contains(expected), "{expected}: {history}");
     }
     let of_phase = on(&database, &["history", &project, "--phase", NOBODY]).ends_with(0).stdout;
     assert!(of_phase.contains("Testing") && !of_phase.contains("renamed"), "{of_phase}");
@@ -186,17 +186,17 @@ fn invisible_characters_are_escaped_and_no_name_consists_of_them() {
     on(&database, &["phase", "describe", &phase, "two\u{2028}lines"]).ends_with(0);
     assert_eq!(row(&database, &phase, "name"), odd, "it is kept as it was given");
     let shown = on(&database, &["timeline", "show", &project]).ends_with(0).stdout;
-    let told = on(&database, &["history", &project]).ends_with(0).stdout;
+    let history = on(&database, &["history", &project]).ends_with(0).stdout;
     let again = on(&database, &["phase", "resize", &phase, "2001-01-01", "2001-01-02"]).ends_with(3).stderr;
     for (text, written) in [
         (&shown, "pay \\u{202e}100\\u{200b}"),
         (&shown, "two\\u{2028}lines"),
-        (&told, "w\\u{2067}hy"),
+        (&history, "w\\u{2067}hy"),
         (&again, "pay \\u{202e}100\\u{200b}"),
     ] {
         assert!(text.contains(written), "{written}: {text}");
     }
-    for text in [&shown, &told, &again] {
+    for text in [&shown, &history, &again] {
         assert!(!text.contains(['\u{202e}', '\u{200b}', '\u{2028}', '\u{2067}']), "{text}");
     }
 }

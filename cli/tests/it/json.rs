@@ -2,7 +2,7 @@
 
 use crate::program::{Ran, legacy, migrated, on, phaseline, project_and_phase, run};
 use phaseline_embedded::testing::TestCluster;
-use phaseline_tests::planted::{Bad, plant_now};
+use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable_blocking};
 
 #[test]
 fn every_command_prints_one_object_of_its_format() {
@@ -123,7 +123,9 @@ fn the_document_lists_the_fields_of_every_format() {
         on(&database, &["rebuild", "--json"]).object("phaseline.rebuild/1"),
         on(&database, &["quarantine", "list", "--json"]).object("phaseline.quarantine/1"),
         {
-            let position = plant_now(database.url(), project.parse().unwrap(), Bad::Type).to_string();
+            let position =
+                insert_unreadable_blocking(database.url(), project.parse().unwrap(), UnreadableEvent::Type)
+                    .to_string();
             let skip =
                 ["quarantine", "skip", &project, "--position", &position, "--reason", "test", "--json"];
             on(&database, &skip).object("phaseline.quarantine.skip/1")

@@ -3,7 +3,7 @@
 use crate::adopt::add_project;
 use crate::program::{Ran, migrated, on};
 use phaseline_embedded::testing::TestDatabase;
-use phaseline_tests::planted::{Bad, plant_now};
+use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable_blocking};
 
 const STRANGER: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
 
@@ -18,7 +18,7 @@ fn two(database: &TestDatabase) -> [(String, String); 2] {
 
 /// Fails unless the output names the event and has a remedy that is not the same command.
 #[track_caller]
-fn assert_reported(ran: &Ran, command: &str, bad: Bad, position: i64, victim: &str) {
+fn assert_reported(ran: &Ran, command: &str, bad: UnreadableEvent, position: i64, victim: &str) {
     let text = format!("{}{}", ran.stdout, ran.stderr);
     let place = format!("position {position} ");
     let way_out = format!("phaseline quarantine skip {victim} --position {position} --reason TEXT");
@@ -26,19 +26,19 @@ fn assert_reported(ran: &Ran, command: &str, bad: Bad, position: i64, victim: &s
     for part in [place.as_str(), event_type, fault, victim, way_out.as_str()] {
         assert!(text.contains(part), "{command}: {bad:?}: {part} is not in\n{text}");
     }
-    for told in text.lines().filter(|line| line.contains("hint") || line.contains("Remedy")) {
+    for remedy in text.lines().filter(|line| line.contains("hint") || line.contains("Remedy")) {
         let itself = format!("phaseline {}", command.split(" --").next().unwrap());
-        let told = told.replace("phaseline drift --repair", "");
-        assert!(!told.contains(&itself), "{command} sends back to itself: {told}");
+        let remedy = remedy.replace("phaseline drift --repair", "");
+        assert!(!remedy.contains(&itself), "{command} sends back to itself: {remedy}");
     }
 }
 
 #[test]
 fn each_command_goes_on_past_the_event_names_it_and_ends_with_6() {
-    for bad in Bad::ALL {
+    for bad in UnreadableEvent::ALL {
         let database = migrated();
         let [(victim, phase), (other, foreign)] = two(&database);
-        let position = plant_now(database.url(), victim.parse().unwrap(), bad);
+        let position = insert_unreadable_blocking(database.url(), victim.parse().unwrap(), bad);
         add_project(&database, STRANGER);
         database.psql(&format!(
             "UPDATE project_phases SET name = 'by hand' WHERE id IN ('{phase}', '{foreign}')"
@@ -97,7 +97,8 @@ fn each_command_goes_on_past_the_event_names_it_and_ends_with_6() {
 fn skipping_an_event_needs_a_reason_and_frees_the_timeline() {
     let database = migrated();
     let [(victim, phase), _] = two(&database);
-    let position = plant_now(database.url(), victim.parse().unwrap(), Bad::Type).to_string();
+    let position = insert_unreadable_blocking(database.url(), victim.parse().unwrap(), UnreadableEvent::Type)
+        .to_string();
     let skip = ["quarantine", "skip", &victim, "--position", &position];
     on(&database, &skip).ends_with(2);
     on(&database, &[&skip[..], &["--reason", "  "]].concat()).ends_with(2);
@@ -129,10 +130,10 @@ fn skipping_an_event_needs_a_reason_and_frees_the_timeline() {
 fn all_unreadable_events_of_a_project_are_left_out_together() {
     let database = migrated();
     let [(victim, _), (other, _)] = two(&database);
-    for bad in Bad::ALL {
-        plant_now(database.url(), victim.parse().unwrap(), bad);
+    for bad in UnreadableEvent::ALL {
+        insert_unreadable_blocking(database.url(), victim.parse().unwrap(), bad);
     }
-    plant_now(database.url(), other.parse().unwrap(), Bad::Type);
+    insert_unreadable_blocking(database.url(), other.parse().unwrap(), UnreadableEvent::Type);
     let listed = on(&database, &["quarantine", "list", "--output", "jsonl"]).ends_with(6).stdout;
     assert_eq!(listed.matches("phaseline.quarantine.unreadable/1").count(), 7, "{listed}");
     let skip = ["quarantine", "skip", &victim, "--all", "--reason", "tests"];

@@ -4,8 +4,8 @@ use crate::boundaries::at_each;
 use crate::program::{Ran, eventually, legacy, migrated, on, phaseline, run, signal};
 use crate::signals::{Holder, Running};
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
-use phaseline_tests::aftermath::{Left, is_thorough};
-use phaseline_tests::wire::{Boundary, Stop, Wire};
+use phaseline_tests::crash_recovery::{StoppedRun, is_thorough};
+use phaseline_tests::protocol_proxy::{Boundary, ProtocolProxy, Stop};
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ const DAMAGE: &str = "
             'Theirs', start_date, end_date, NULL FROM project_phases LIMIT 1";
 
 /// The rows and how far the log goes.
-const STANDS: &str = "SELECT (SELECT string_agg(ph::text, E'\\n' ORDER BY id) FROM public.project_phases ph),
+const TABLE_STATE: &str =
+    "SELECT (SELECT string_agg(ph::text, E'\\n' ORDER BY id) FROM public.project_phases ph),
                              (SELECT max(position) FROM phaseline.events)";
 
 fn position(database: &TestDatabase) -> u64 {
@@ -46,14 +47,14 @@ fn a_check_writes_nothing_and_exits_with_6_and_a_rebuild_repairs() {
     database.psql(DAMAGE);
     let damaged = database.dump(&[]);
     let checked = on(&database, &["rebuild", "--check"]).ends_with(6).stdout;
-    for told in [
+    for expected in [
         "Rows that differ from the log",
         "name is by\\u{1b}hand in project_phases",
         "in the log, but not in project_phases",
         STRANGER,
         "DIFFERENT. 3 differences; nothing was written.",
     ] {
-        assert!(checked.contains(told), "{told}: {checked}");
+        assert!(checked.contains(expected), "{expected}: {checked}");
     }
     assert!(database.dump(&[]) == damaged, "a check wrote");
 
@@ -81,10 +82,10 @@ fn a_check_writes_nothing_and_exits_with_6_and_a_rebuild_repairs() {
     assert!(recorded.starts_with(left["repair_id"].as_str().unwrap()), "{recorded}");
     assert!(recorded.contains("|ada|by hand|cli|") && recorded.contains("hand\""), "{recorded}");
 
-    let told = on(&database, &["rebuild"]).ends_with(6).stdout;
+    let page = on(&database, &["rebuild"]).ends_with(6).stdout;
     assert!(
-        told.contains("Unknown to the log, and kept") && told.contains("1 row unknown to the log left"),
-        "{told}"
+        page.contains("Unknown to the log, and kept") && page.contains("1 row unknown to the log left"),
+        "{page}"
     );
     let done = on(&database, &["rebuild", "--delete-unknown"]).ends_with(0).stdout;
     assert!(done.contains("REBUILT. What was overwritten is in the log."), "{done}");
@@ -136,16 +137,16 @@ fn rows_and_projects_of_others_are_listed_with_their_remedies() {
     let database = migrated();
     crate::adopt::add_project(&database, STRANGER);
     crate::adopt::add_phase(&database, STRANGER, "6f9619ff-8b86-4011-b42d-00c04fc964aa", "2025-01-01");
-    let told = on(&database, &["rebuild"]).ends_with(0).stdout;
-    assert!(told.contains("1 row of projects without timeline: see phaseline adopt"), "{told}");
+    let page = on(&database, &["rebuild"]).ends_with(0).stdout;
+    assert!(page.contains("1 row of projects without timeline: see phaseline adopt"), "{page}");
     on(&database, &["adopt"]).ends_with(0);
     database.psql(&format!(
         "DELETE FROM project_phases WHERE project_id = '{STRANGER}'; DELETE FROM projects WHERE id = '{STRANGER}'"
     ));
     for arguments in [&["rebuild"][..], &["rebuild", "--check"]] {
-        let told = on(&database, arguments).ends_with(6).stdout;
-        assert!(told.contains("1 project of the log is not in public.projects"), "{told}");
-        assert!(told.contains("DIFFERENT."), "{told}");
+        let page = on(&database, arguments).ends_with(6).stdout;
+        assert!(page.contains("1 project of the log is not in public.projects"), "{page}");
+        assert!(page.contains("DIFFERENT."), "{page}");
     }
     on(&database, &["drift", "--repair", STRANGER, "--yes"]).ends_with(0);
     on(&database, &["rebuild", "--check"]).ends_with(0);
@@ -192,7 +193,7 @@ fn a_signal_wherever_it_waits_ends_with_8_and_leaves_nothing() {
         ("DO $$ BEGIN PERFORM FROM phaseline.head FOR UPDATE; END $$", "INT"),
     ] {
         let database = damaged();
-        let before = database.psql(STANDS);
+        let before = database.psql(TABLE_STATE);
         let holder = Holder::on(&database, &format!("BEGIN; {waits_for}"));
         let run = Running::start(&database, &["rebuild", "--jobs", "2"]);
         eventually("it waits", || database.psql(WAITING).trim() != "0");
@@ -200,8 +201,8 @@ fn a_signal_wherever_it_waits_ends_with_8_and_leaves_nothing() {
         let ran = run.end().ends_with(8);
         assert!(ran.stderr.contains("interrupted"), "{waits_for}: {}", ran.stderr);
         drop(holder);
-        everybody_is_gone(&database);
-        assert_eq!(database.psql(STANDS), before, "{waits_for}");
+        wait_for_disconnects(&database);
+        assert_eq!(database.psql(TABLE_STATE), before, "{waits_for}");
         on(&database, &["rebuild", "--delete-unknown"]).ends_with(0);
     }
 }
@@ -209,7 +210,7 @@ fn a_signal_wherever_it_waits_ends_with_8_and_leaves_nothing() {
 const WAITING: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
-fn everybody_is_gone(database: &TestDatabase) {
+fn wait_for_disconnects(database: &TestDatabase) {
     eventually("the server has noticed", || {
         let others = "SELECT count(*) FROM pg_stat_activity
                        WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -248,11 +249,11 @@ struct Course {
 impl Course {
     fn run() -> Self {
         let database = damaged();
-        let before = database.psql(STANDS);
-        let wire = Wire::counting(database.url());
-        Ran::of(command(wire.url()).output().unwrap()).ends_with(0);
-        let boundaries = wire.boundaries();
-        let after = database.psql(STANDS);
+        let before = database.psql(TABLE_STATE);
+        let proxy = ProtocolProxy::counting(database.url());
+        Ran::of(command(proxy.url()).output().unwrap()).ends_with(0);
+        let boundaries = proxy.boundaries();
+        let after = database.psql(TABLE_STATE);
         let [_] = boundaries.iter().filter(|at| at.what == "COMMIT").collect::<Vec<_>>()[..] else {
             panic!("a rebuild commits once: {boundaries:#?}")
         };
@@ -267,40 +268,40 @@ impl Course {
 
     /// Fails unless the table is as before, or rebuilt if the run was stopped behind its commit; and, now and then, unless
     /// the next run makes it right.
-    fn check(&self, database: &TestDatabase, stop: Stop, at: &Boundary) -> Left {
-        everybody_is_gone(database);
+    fn check(&self, database: &TestDatabase, stop: Stop, at: &Boundary) -> StoppedRun {
+        wait_for_disconnects(database);
         let is_done = match stop {
             Stop::Before(number) => number > self.commit(),
             Stop::After(number) => number >= self.commit(),
         };
         let expected = if is_done { &self.after } else { &self.before };
-        assert_eq!(told(&database.psql(STANDS)), told(expected), "{stop:?}: {}", at.what);
+        assert_eq!(state_lines(&database.psql(TABLE_STATE)), state_lines(expected), "{stop:?}: {}", at.what);
         if is_done || is_thorough() || stop.number().is_multiple_of(ONE_AGAIN_OF) {
             Ran::of(command(database.url()).output().unwrap()).ends_with(0);
             assert_eq!(
-                told(&database.psql(STANDS)),
-                told(&self.after),
+                state_lines(&database.psql(TABLE_STATE)),
+                state_lines(&self.after),
                 "the run after {stop:?}: {}",
                 at.what
             );
         }
-        Left { is_done, killed: 0, failed: 0 }
+        StoppedRun { is_done, killed: 0, failed: 0 }
     }
 }
 
 /// The table as lines.
-fn told(stands: &str) -> Vec<&str> {
-    stands.lines().collect()
+fn state_lines(state: &str) -> Vec<&str> {
+    state.lines().collect()
 }
 
-fn run_until(wire: &Wire, stop: Stop) -> (Child, Boundary) {
-    let mut child = command(wire.url()).spawn().unwrap();
-    while !wire.wait(Duration::from_millis(10)) {
-        if child.try_wait().unwrap().is_some() && !wire.has_stopped() {
+fn run_until(proxy: &ProtocolProxy, stop: Stop) -> (Child, Boundary) {
+    let mut child = command(proxy.url()).spawn().unwrap();
+    while !proxy.wait(Duration::from_millis(10)) {
+        if child.try_wait().unwrap().is_some() && !proxy.has_stopped() {
             panic!("it ended before it came to {stop:?}: {:?}", child.wait_with_output());
         }
     }
-    (child, wire.stopped_at().unwrap())
+    (child, proxy.stopped_at().unwrap())
 }
 
 #[test]
@@ -317,11 +318,11 @@ fn a_rebuild_killed_at_any_statement_leaves_the_table_as_it_was_or_right() {
         asked.map(|at| Stop::Before(at.number)).chain(ended.map(|at| Stop::After(at.number))).collect();
     let found = at_each(&stops, |stop| {
         let database = damaged();
-        let wire = Wire::stopping(database.url(), stop);
-        let (mut child, at) = run_until(&wire, stop);
+        let proxy = ProtocolProxy::stopping(database.url(), stop);
+        let (mut child, at) = run_until(&proxy, stop);
         child.kill().unwrap();
         child.wait().unwrap();
-        drop(wire);
+        drop(proxy);
         course.check(&database, stop, &at)
     });
     assert!(found.iter().any(|(_, left)| left.is_done) && found.iter().any(|(_, left)| !left.is_done));
@@ -340,11 +341,11 @@ fn a_rebuild_whose_connections_are_cut_ends_with_8_and_can_be_run_again() {
     let stops: Vec<Stop> = some.flat_map(|at| [Stop::Before(at.number), Stop::After(at.number)]).collect();
     at_each(&stops, |stop| {
         let database = damaged();
-        let wire = Wire::stopping(database.url(), stop);
-        let (child, at) = run_until(&wire, stop);
-        wire.cut();
+        let proxy = ProtocolProxy::stopping(database.url(), stop);
+        let (child, at) = run_until(&proxy, stop);
+        proxy.cut();
         let ran = Ran::of(child.wait_with_output().unwrap());
-        let first = wire.boundaries().iter().find(|other| other.connection == at.connection).unwrap().number;
+        let first = proxy.boundaries().iter().find(|other| other.connection == at.connection).unwrap().number;
         // With a connection's first statement it is still about to connect.
         let code = if at.number == first { 9 } else { 8 };
         assert_eq!(ran.code, Some(code), "cut {stop:?}, {}: {ran:#?}", at.what);

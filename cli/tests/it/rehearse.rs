@@ -1,6 +1,6 @@
 //! Rehearsals: all steps run on a copy, which is dropped afterwards; the database is unchanged.
 
-mod cut_short;
+mod interrupted;
 
 use crate::program::{Ran, legacy, migrated, on, phaseline, project_and_phase, run};
 use crate::signals::Holder;

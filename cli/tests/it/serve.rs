@@ -3,7 +3,7 @@
 use crate::program::{Ran, eventually, legacy, migrated, phaseline, run, signal};
 use crate::token::SECRET;
 use phaseline_embedded::testing::{TestCluster, TestOptions};
-use phaseline_tests::http::{Answer, Client};
+use phaseline_tests::http::{Client, HttpResponse};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
@@ -56,7 +56,7 @@ impl Served {
         })
     }
 
-    fn get(&self, path: &str) -> Answer {
+    fn get(&self, path: &str) -> HttpResponse {
         self.runtime.block_on(self.client.get(path).send())
     }
 

@@ -4,17 +4,17 @@ use std::path::Path;
 
 use phaseline_embedded::{BINDIR_VARIABLE, Binaries};
 
+use crate::child_process::{self, ChildProcess};
 use crate::probe;
-use crate::role::{self, Other};
 
 /// What a process finds that has this `PATH` and this override.
 fn found_with(path: &str, bindir: Option<&Path>) -> String {
-    let mut command = role::command("find", Path::new(""));
+    let mut command = child_process::command("find", Path::new(""));
     command.env("PATH", path).env_remove(BINDIR_VARIABLE);
     if let Some(bindir) = bindir {
         command.env(BINDIR_VARIABLE, bindir);
     }
-    Other::run(&mut command).hear().unwrap()
+    ChildProcess::run(&mut command).read_line().unwrap()
 }
 
 /// A folder with programs that only say their version.

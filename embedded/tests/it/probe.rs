@@ -34,12 +34,12 @@ pub(crate) fn postmaster(data_dir: &Path) -> Option<u32> {
 }
 
 /// Whether a process lives; one that has ended and is waited for by nobody does not.
-pub(crate) fn lives(process: u32) -> bool {
+pub(crate) fn is_alive(process: u32) -> bool {
     fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|line| !line.is_empty())
 }
 
 /// Whether somebody listens there.
-pub(crate) fn listens(address: &str, port: u16) -> bool {
+pub(crate) fn is_listening(address: &str, port: u16) -> bool {
     let address: SocketAddr = format!("{address}:{port}").parse().unwrap();
     TcpStream::connect_timeout(&address, Duration::from_secs(5)).is_ok()
 }
@@ -50,6 +50,6 @@ pub(crate) fn signal(name: &str, target: &str) {
     assert!(status.success(), "kill -s {name} -- {target}");
 }
 
-pub(crate) fn we_are_root() -> bool {
+pub(crate) fn is_root() -> bool {
     String::from_utf8(Command::new("id").arg("-u").output().unwrap().stdout).unwrap().trim() == "0"
 }

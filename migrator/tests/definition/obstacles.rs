@@ -52,7 +52,7 @@ pub(crate) fn sorted(mut expected: Vec<&str>) -> Vec<&str> {
 
 #[tokio::test]
 async fn the_planners_tables_and_all_that_can_be_carried_over_raise_no_obstacle() {
-    for fixture in [Fixture::bare(), Fixture::decorated()] {
+    for fixture in [Fixture::bare(), Fixture::with_objects()] {
         assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, Vec::<String>::new());
     }
 }

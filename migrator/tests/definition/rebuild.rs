@@ -12,7 +12,7 @@ async fn a_bare_table_built_anew_dumps_the_same() {
 
 #[tokio::test]
 async fn all_that_hangs_on_a_table_comes_back() {
-    let fixture = Fixture::decorated();
+    let fixture = Fixture::with_objects();
     let before = fixture.dumps();
     let mut conn = fixture.connect().await;
     rebuild(&mut conn).await;

@@ -1,6 +1,6 @@
 //! What `phaseline.append` refuses of a writer, and what it makes sure of itself.
 
-use crate::support::{command, connect, log, stream};
+use crate::fixture::{command, connect, log, stream};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::append::{self as appending, Verdict};
 use phaseline_store::{Append, IdempotencyKey, append, read, schema};

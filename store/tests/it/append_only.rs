@@ -1,6 +1,6 @@
 //! Nobody changes the log: not its owner by mistake, not a role that may write commands.
 
-use crate::support::{command, connect, log, stream};
+use crate::fixture::{command, connect, log, stream};
 use phaseline_store::append;
 use sqlx::{Connection, PgConnection};
 

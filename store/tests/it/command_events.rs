@@ -1,6 +1,6 @@
 //! The events that `phaseline.append` takes: those that commands cause, as the program writes them, and nothing else.
 
-use crate::support::{connect, log};
+use crate::fixture::{connect, log};
 use chrono::{Days, NaiveDate, NaiveDateTime, TimeDelta};
 use phaseline_domain::event::*;
 use phaseline_domain::legacy::LegacyPhaseType;

@@ -1,6 +1,6 @@
 //! The chain: what `docs/events.md` says is what is computed, in Rust and in the database, and no change passes unseen.
 
-use crate::support::{command, connect, log, stream};
+use crate::fixture::{command, connect, log, stream};
 use chrono::DateTime;
 use phaseline_store::chain::{self, Break};
 use phaseline_store::{append, hash};

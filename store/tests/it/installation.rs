@@ -1,6 +1,6 @@
 //! The schema is made once, made whole again, and stays in its place.
 
-use crate::support::{command, connect, log, stream};
+use crate::fixture::{command, connect, log, stream};
 use phaseline_embedded::testing::TestCluster;
 use phaseline_store::{append, schema};
 

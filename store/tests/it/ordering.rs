@@ -1,6 +1,6 @@
 //! Positions are gapless and in commit order; a conflict of one command touches no other.
 
-use crate::support::{command, connect, log, stream};
+use crate::fixture::{command, connect, log, stream};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::{Import, NewEvent, StoreError, append, chain, read, schema};
 use sqlx::Connection;

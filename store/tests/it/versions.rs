@@ -1,6 +1,6 @@
 //! The schema says its version: a newer one is refused, an older one is brought up to date.
 
-use crate::support::{connect, log};
+use crate::fixture::{connect, log};
 use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::schema::{self, version::VERSION};

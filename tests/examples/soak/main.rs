@@ -11,8 +11,8 @@
 )]
 
 mod clients;
-mod figures;
 mod part;
+mod statistics;
 
 use part::Part;
 use phaseline_embedded::testing::{TestCluster, TestOptions};

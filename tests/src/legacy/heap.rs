@@ -109,7 +109,7 @@ impl HeapMove {
             Self::VacuumFull => vec!["VACUUM FULL public.resource_assignments".to_owned()],
             Self::Cluster => {
                 let index = "ix_resource_assignments_resource_date";
-                // Unmarked again: whether a table says what it is clustered by is furniture.
+                // Unmarked again: whether a table says what it is clustered by is objects.
                 vec![
                     format!("CLUSTER public.resource_assignments USING {index}"),
                     "ALTER TABLE public.resource_assignments SET WITHOUT CLUSTER".to_owned(),

@@ -62,7 +62,7 @@ impl Model {
 
 /// A timeline with the one phase that a repair supplies.
 pub(super) fn supplied(id: Uuid, days: Days, at: NaiveDateTime) -> Timeline {
-    let phase = Phase { supplied: true, ..Phase::born(id, "Default Phase", days, None, Budget::ZERO, at) };
+    let phase = Phase { supplied: true, ..Phase::created(id, "Default Phase", days, None, Budget::ZERO, at) };
     Timeline::new(days, vec![phase])
 }
 

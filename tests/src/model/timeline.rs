@@ -71,7 +71,7 @@ pub struct Phase {
 
 impl Phase {
     /// A phase that never was in the old table.
-    pub(super) fn born(
+    pub(super) fn created(
         id: Uuid,
         name: &str,
         days: Days,
@@ -101,7 +101,7 @@ impl Phase {
         Self {
             updated_at: row.updated_at,
             old_updated_at: row.updated_at,
-            ..Self::born(row.id, &row.name, row.days, description, row.budget, row.created_at)
+            ..Self::created(row.id, &row.name, row.days, description, row.budget, row.created_at)
         }
     }
 
@@ -113,7 +113,7 @@ impl Phase {
             old_updated_at: row.updated_at,
             row: Some(Row { kind: row.kind, place }),
             given: Some(Given { name: name.to_owned(), days }),
-            ..Self::born(row.id, name, days, None, row.budget, row.created_at)
+            ..Self::created(row.id, name, days, None, row.budget, row.created_at)
         }
     }
 

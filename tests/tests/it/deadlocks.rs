@@ -1,10 +1,10 @@
 //! Whoever is in a run's way: the run waits or names him, nobody is sacrificed to a deadlock, and everybody else goes
 //! on in between.
 
-mod others;
+mod concurrent_statements;
 
-use crate::support::{assert_verified, handle, migrate_options, migrated, operator, rolled_back, sample};
-use others::{Attempts, Others};
+use crate::fixture::{assert_verified, handle, migrate_options, migrated, operator, rolled_back, sample};
+use concurrent_statements::{Attempts, ConcurrentStatements};
 use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineCommand, decide};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::MigratorError;
@@ -13,7 +13,7 @@ use phaseline_migrator::progress::Progress;
 use phaseline_migrator::rollback::{RollbackOptions, rollback};
 use phaseline_store::stream::{self, stream_of};
 use phaseline_store::{Append, Metadata, NewEvent, append};
-use phaseline_tests::aftermath::Way;
+use phaseline_tests::crash_recovery::Direction;
 use phaseline_tests::dump::{assert_same_dump, dump};
 use sqlx::{Connection, Executor, PgConnection};
 use std::time::Duration;
@@ -24,10 +24,10 @@ const SHORT: Duration = Duration::from_secs(4);
 const LONG: Duration = Duration::from_secs(600);
 
 /// A database that this way starts from, with a log either way.
-async fn ground(way: Way, seed: u64) -> TestDatabase {
+async fn fixture(direction: Direction, seed: u64) -> TestDatabase {
     let database = sample(6, 60, seed);
     migrated(database.url()).await;
-    if way == Way::Migrate {
+    if direction == Direction::Migrate {
         rolled_back(database.url()).await;
     }
     database
@@ -35,18 +35,18 @@ async fn ground(way: Way, seed: u64) -> TestDatabase {
 
 async fn run(
     database: &TestDatabase,
-    way: Way,
+    direction: Direction,
     lock_timeout: Duration,
     progress: &dyn Progress,
 ) -> Result<(), MigratorError> {
     // The run itself looks for no deadlock: were there one, somebody else would be sacrificed to it.
     let database = handle(&format!("{}?options=-c%20deadlock_timeout%3D1h", database.url()));
-    match way {
-        Way::Migrate => {
+    match direction {
+        Direction::Migrate => {
             let options = phaseline_migrator::migrate::MigrateOptions { lock_timeout, ..migrate_options() };
             migrate(&database, &options, progress).await.map(|_| ())
         }
-        Way::Rollback => {
+        Direction::Rollback => {
             let options = RollbackOptions { lock_timeout, operator: operator(), accept_loss: None };
             rollback(&database, &options, progress).await.map(|_| ())
         }
@@ -64,11 +64,11 @@ async fn foreign(database: &TestDatabase, sql: &str) -> PgConnection {
 /// A row of `projects`, held by a transaction that has nothing else.
 const HOLDS_A_PROJECT: &str = "SELECT 1 FROM public.projects WHERE id = (SELECT id FROM public.projects ORDER BY id LIMIT 1) FOR UPDATE";
 
-async fn a_held_project_is_named(way: Way, seed: u64) {
-    let database = ground(way, seed).await;
+async fn a_held_project_is_named(direction: Direction, seed: u64) {
+    let database = fixture(direction, seed).await;
     let before = dump(database.url());
     let mut holder = foreign(&database, HOLDS_A_PROJECT).await;
-    let others = Others::new(
+    let others = ConcurrentStatements::new(
         &database,
         &[
             "SELECT count(*) FROM public.project_phases",
@@ -80,13 +80,15 @@ async fn a_held_project_is_named(way: Way, seed: u64) {
     let attempts = Attempts::of(Some(&others));
     let (result, ()) = tokio::join!(
         async {
-            let result = run(&database, way, SHORT, &attempts).await;
+            let result = run(&database, direction, SHORT, &attempts).await;
             others.stop();
             result
         },
         others.work()
     );
-    let Err(MigratorError::LockTimeout { blockers, .. }) = result else { panic!("{way:?}: {result:?}") };
+    let Err(MigratorError::LockTimeout { blockers, .. }) = result else {
+        panic!("{direction:?}: {result:?}")
+    };
     assert!(blockers.contains("somebody else"), "{blockers}");
     // Between two attempts everybody comes further, but for a machine that stands still now and then.
     let seen = attempts.seen();
@@ -100,7 +102,7 @@ async fn a_held_project_is_named(way: Way, seed: u64) {
     // The row that the others wrote has moved; all else is as it was.
     assert_eq!(sorted(&before), sorted(&dump(database.url())));
     assert_verified(database.url()).await;
-    run(&database, way, LONG, &Attempts::of(None)).await.unwrap();
+    run(&database, direction, LONG, &Attempts::of(None)).await.unwrap();
     assert_verified(database.url()).await;
 }
 
@@ -112,21 +114,21 @@ fn sorted(dump: &str) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_migration_behind_a_held_project_names_the_holder_and_others_go_on() {
-    a_held_project_is_named(Way::Migrate, 70).await;
+    a_held_project_is_named(Direction::Migrate, 70).await;
 }
 
 #[tokio::test]
 async fn a_rollback_behind_a_held_project_names_the_holder_and_others_go_on() {
-    a_held_project_is_named(Way::Rollback, 71).await;
+    a_held_project_is_named(Direction::Rollback, 71).await;
 }
 
 #[tokio::test]
 async fn a_run_behind_a_held_project_goes_on_when_the_holder_does() {
-    for way in [Way::Migrate, Way::Rollback] {
-        let database = ground(way, 72).await;
+    for direction in [Direction::Migrate, Direction::Rollback] {
+        let database = fixture(direction, 72).await;
         let mut holder = foreign(&database, HOLDS_A_PROJECT).await;
         let attempts = Attempts::of(None);
-        let (result, ()) = tokio::join!(run(&database, way, LONG, &attempts), async {
+        let (result, ()) = tokio::join!(run(&database, direction, LONG, &attempts), async {
             until(|| attempts.is_waiting()).await;
             // What the holder still wants is his.
             holder
@@ -175,9 +177,9 @@ async fn stalled_command(database: &TestDatabase, amount: i64) -> PgConnection {
 
 #[tokio::test]
 async fn a_rollback_behind_a_command_that_stalls_names_it() {
-    let database = ground(Way::Rollback, 73).await;
+    let database = fixture(Direction::Rollback, 73).await;
     let holder = stalled_command(&database, 4711).await;
-    let result = run(&database, Way::Rollback, SHORT, &Attempts::of(None)).await;
+    let result = run(&database, Direction::Rollback, SHORT, &Attempts::of(None)).await;
     let Err(MigratorError::LockTimeout { blockers, .. }) = result else { panic!("{result:?}") };
     assert!(blockers.contains("somebody else"), "{blockers}");
     holder.close().await.unwrap();
@@ -186,10 +188,10 @@ async fn a_rollback_behind_a_command_that_stalls_names_it() {
 
 #[tokio::test]
 async fn a_command_that_stalled_and_is_done_in_the_end_is_not_lost_by_a_rollback() {
-    let database = ground(Way::Rollback, 74).await;
+    let database = fixture(Direction::Rollback, 74).await;
     let mut holder = stalled_command(&database, 4711).await;
     let attempts = Attempts::of(None);
-    let (result, ()) = tokio::join!(run(&database, Way::Rollback, LONG, &attempts), async {
+    let (result, ()) = tokio::join!(run(&database, Direction::Rollback, LONG, &attempts), async {
         until(|| is_waited_for(&database)).await;
         holder.execute("COMMIT").await.unwrap();
     });
@@ -208,15 +210,17 @@ fn is_waited_for(database: &TestDatabase) -> bool {
 
 #[tokio::test]
 async fn a_run_behind_somebody_who_holds_the_head_names_him_or_goes_on_when_he_does() {
-    for way in [Way::Migrate, Way::Rollback] {
-        let database = ground(way, 75).await;
+    for direction in [Direction::Migrate, Direction::Rollback] {
+        let database = fixture(direction, 75).await;
         let head = "SELECT 1 FROM phaseline.head FOR UPDATE";
         let mut holder = foreign(&database, head).await;
-        let result = run(&database, way, SHORT, &Attempts::of(None)).await;
-        let Err(MigratorError::LockTimeout { blockers, .. }) = result else { panic!("{way:?}: {result:?}") };
-        assert!(blockers.contains("somebody else"), "{way:?}: {blockers}");
+        let result = run(&database, direction, SHORT, &Attempts::of(None)).await;
+        let Err(MigratorError::LockTimeout { blockers, .. }) = result else {
+            panic!("{direction:?}: {result:?}")
+        };
+        assert!(blockers.contains("somebody else"), "{direction:?}: {blockers}");
         let attempts = Attempts::of(None);
-        let (result, ()) = tokio::join!(run(&database, way, LONG, &attempts), async {
+        let (result, ()) = tokio::join!(run(&database, direction, LONG, &attempts), async {
             until(|| is_waited_for(&database)).await;
             holder.execute("COMMIT").await.unwrap();
         });
@@ -228,13 +232,13 @@ async fn a_run_behind_somebody_who_holds_the_head_names_him_or_goes_on_when_he_d
 /// Everybody waits for everybody, but the run gives way first.
 #[tokio::test]
 async fn somebody_who_holds_one_table_gets_the_other_although_a_run_wants_both() {
-    for way in [Way::Migrate, Way::Rollback] {
-        let database = ground(way, 78).await;
+    for direction in [Direction::Migrate, Direction::Rollback] {
+        let database = fixture(direction, 78).await;
         let held = "UPDATE public.resource_assignments SET updated_at = updated_at
                      WHERE id = (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 1)";
         let mut holder = foreign(&database, held).await;
         let attempts = Attempts::of(None);
-        let (result, ()) = tokio::join!(run(&database, way, LONG, &attempts), async {
+        let (result, ()) = tokio::join!(run(&database, direction, LONG, &attempts), async {
             for _ in 0..3 {
                 until(|| is_waited_for(&database)).await;
                 holder.execute("SELECT count(*) FROM public.project_phases").await.unwrap();
@@ -257,13 +261,17 @@ async fn transactions_in_any_order_of_tables_are_never_sacrificed() {
         "SELECT 1 FROM public.projects ORDER BY id LIMIT 1 FOR KEY SHARE",
         "SELECT count(*) FROM public.resources",
     ];
-    for way in [Way::Migrate, Way::Rollback] {
-        let database = ground(way, 76).await;
+    for direction in [Direction::Migrate, Direction::Rollback] {
+        let database = fixture(direction, 76).await;
         // Two of each, in opposite orders; the rows of one are not the other's, for that would be their own deadlock.
         let [assignments, phases, project, resources] = writes;
         let last = |write: &str| write.replace("ORDER BY id LIMIT 1", "ORDER BY id DESC LIMIT 1");
         // Under a rollback nobody writes phases by SQL: there it would be drift.
-        let phases = if way == Way::Migrate { phases } else { "SELECT count(*) FROM public.project_phases" };
+        let phases = if direction == Direction::Migrate {
+            phases
+        } else {
+            "SELECT count(*) FROM public.project_phases"
+        };
         let orders = [
             format!("BEGIN; {assignments}; {phases}; {project}; COMMIT"),
             format!("BEGIN; {}; {}; {resources}; COMMIT", last(phases), last(assignments)),
@@ -274,12 +282,12 @@ async fn transactions_in_any_order_of_tables_are_never_sacrificed() {
             format!("BEGIN; {resources} FOR SHARE; COMMIT", resources = "SELECT 1 FROM public.resources"),
         ];
         let orders: Vec<&str> = orders.iter().map(String::as_str).collect();
-        let others = Others::new(&database, &orders);
+        let others = ConcurrentStatements::new(&database, &orders);
         let mut reader = foreign(&database, "SELECT count(*) FROM public.resource_assignments").await;
         let attempts = Attempts::of(Some(&others));
         let (result, (), ()) = tokio::join!(
             async {
-                let result = run(&database, way, LONG, &attempts).await;
+                let result = run(&database, direction, LONG, &attempts).await;
                 others.stop();
                 result
             },
@@ -305,10 +313,10 @@ async fn an_open_snapshot_keeps_no_run_waiting_and_makes_none_start_anew() {
         .await
         .unwrap();
     for _ in 0..2 {
-        for way in [Way::Migrate, Way::Rollback] {
+        for direction in [Direction::Migrate, Direction::Rollback] {
             let attempts = Attempts::of(None);
-            run(&database, way, LONG, &attempts).await.unwrap();
-            assert_eq!(attempts.notes(), Vec::<String>::new(), "{way:?}");
+            run(&database, direction, LONG, &attempts).await.unwrap();
+            assert_eq!(attempts.notes(), Vec::<String>::new(), "{direction:?}");
             assert_verified(database.url()).await;
         }
         assert_same_dump(&before, &dump(database.url()));

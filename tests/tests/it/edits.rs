@@ -1,6 +1,6 @@
 //! After new-style edits a rollback loses nothing silently: it names what the legacy schema cannot hold.
 
-use crate::support::{assert_verified, handle, migrated, operator, sample, store, try_rollback, verified};
+use crate::fixture::{assert_verified, handle, migrated, operator, sample, store, try_rollback, verified};
 use phaseline_domain::{Neighbours, PhaseId, ProjectId, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::MigratorError;
@@ -217,7 +217,7 @@ async fn a_project_that_is_gone_is_named_and_its_timeline_closed_when_it_is_migr
         "DELETE FROM public.actuals WHERE project_id = '{gone}'; DELETE FROM public.project_phases WHERE project_id = '{gone}';
          DELETE FROM public.projects WHERE id = '{gone}'"
     ));
-    let plan = crate::support::plan_of(database.url()).await;
+    let plan = crate::fixture::plan_of(database.url()).await;
     let anomaly =
         plan.anomalies.iter().find(|anomaly| anomaly.code.name() == "project_gone").expect("it is named");
     assert_eq!(anomaly.rows[0].id, gone);

@@ -1,7 +1,7 @@
 //! Code that the owner of the planner's tables planted there never runs with the rights of another: not with those of a superuser
 //! who migrates, rolls back or repairs, and not with those of our functions.
 
-use crate::support::{handle, planner_sql, store, try_migrate, try_rollback};
+use crate::fixture::{handle, planner_sql, store, try_migrate, try_rollback};
 use phaseline_domain::TimelineCommand;
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_migrator::MigratorError;
@@ -28,7 +28,7 @@ pub(crate) struct Planner {
 
 /// Makes whoever runs it give the planner's role all rights, in whatever way it can.
 const PLANT: &str = "
-    CREATE FUNCTION public.plant() RETURNS boolean LANGUAGE plpgsql AS $$
+    CREATE FUNCTION public.plant_code() RETURNS boolean LANGUAGE plpgsql AS $$
     DECLARE attempt text;
     BEGIN
         FOREACH attempt IN ARRAY ARRAY['RESET ROLE', 'RESET SESSION AUTHORIZATION', 'ALTER ROLE ROLE_NAME SUPERUSER',
@@ -38,9 +38,9 @@ const PLANT: &str = "
         END LOOP;
         RETURN true;
     END $$;
-    CREATE FUNCTION public.plant_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM public.plant(); RETURN new; END';
+    CREATE FUNCTION public.plant_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM public.plant_code(); RETURN new; END';
     CREATE FUNCTION public.plant_in(anyelement) RETURNS anyelement LANGUAGE plpgsql IMMUTABLE AS
-        'BEGIN PERFORM public.plant(); RETURN $1; END';
+        'BEGIN PERFORM public.plant_code(); RETURN $1; END';
     CREATE TABLE public.loot (who text); GRANT INSERT ON public.loot TO PUBLIC;";
 
 impl Planner {
@@ -54,7 +54,7 @@ impl Planner {
         make_planner(&database, &role);
         database.psql(&format!("CREATE ROLE {writer} LOGIN PASSWORD 'x'"));
         let planner = Self { database, role, writer };
-        planner.plant(&PLANT.replace("ROLE_NAME", &planner.role));
+        planner.plant_code(&PLANT.replace("ROLE_NAME", &planner.role));
         planner
     }
 
@@ -63,7 +63,7 @@ impl Planner {
     }
 
     /// Runs SQL as the owner of the tables, in a session of its own.
-    pub(crate) fn plant(&self, sql: &str) {
+    pub(crate) fn plant_code(&self, sql: &str) {
         self.database.cluster().binaries().psql(&self.url_of(&self.role), sql).unwrap();
     }
 

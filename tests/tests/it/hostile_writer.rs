@@ -3,13 +3,13 @@
 
 mod arguments;
 
-use crate::support::{assert_verified, handle, migrated, sample};
+use crate::fixture::{assert_verified, handle, migrated, sample};
 use arguments::{Arguments, Known};
 use phaseline_domain::{PhaseId, ProjectId, Timeline};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_projections::{FoldedLog, ProjectPhases, drift};
 use phaseline_store::{InlineProjection, RecordedTimeline, chain, stream};
-use phaseline_tests::chance::Chance;
+use phaseline_tests::random::SeededRandom;
 use phaseline_tests::roles::url_as;
 use sqlx::{Connection, PgConnection};
 use std::collections::BTreeMap;
@@ -75,10 +75,10 @@ async fn whatever_a_writer_passes_the_log_stays_whole_and_the_rows_are_its_fold(
         (0..3).for_each(|number| unadopted(&database, number));
         let mut connection = writer(&database).await;
         let mut owner = handle(database.url()).connect("test").await.unwrap();
-        let mut chance = Chance::new(seed);
+        let mut random = SeededRandom::new(seed);
         let mut now = known(&mut owner).await;
         for call in 0..300 {
-            let arguments = Arguments::by_chance(&mut chance, &now);
+            let arguments = Arguments::by_chance(&mut random, &now);
             let answer = arguments.call(&mut connection).await;
             let wrote =
                 matches!(&answer, Ok(verdicts) if verdicts.iter().any(|verdict| verdict == "appended"));

@@ -1,9 +1,9 @@
 //! Who waits for whom: runs keep each other out, readers and writers wait for the swap alone, a change in between is
 //! never missed.
 
-mod newer;
+mod changes_during_run;
 
-use crate::support::{
+use crate::fixture::{
     assert_verified, handle, migrate_options, migrated, rolled_back, sample, try_migrate, try_rollback,
 };
 use phaseline_embedded::testing::TestDatabase;
@@ -93,7 +93,7 @@ async fn a_row_that_changes_between_plan_and_lock_is_not_missed() {
 async fn a_plan_that_is_stale_by_the_time_of_the_lock_stops_the_run() {
     let database = sample(6, 60, 42);
     let mut options = migrate_options();
-    options.expected_digest = crate::support::plan_of(database.url()).await.digest;
+    options.expected_digest = crate::fixture::plan_of(database.url()).await.digest;
     for sql in [
         "UPDATE public.project_phases SET expense_budget = expense_budget + 1, total_budget = total_budget + 1",
         // The plan stands for every assignment too.
@@ -102,7 +102,7 @@ async fn a_plan_that_is_stale_by_the_time_of_the_lock_stops_the_run() {
         let meanwhile = Meanwhile::new(&database, "locking the tables", sql);
         let result = migrate(&handle(database.url()), &options, &meanwhile).await;
         assert!(matches!(result, Err(MigratorError::StalePlan { .. })), "{result:?}");
-        options.expected_digest = crate::support::plan_of(database.url()).await.digest;
+        options.expected_digest = crate::fixture::plan_of(database.url()).await.digest;
     }
     assert_eq!(outcomes(&database).await, ["refused", "refused"]);
 }
@@ -121,7 +121,7 @@ async fn assignments_that_change_while_a_rollback_is_prepared_are_brought_in() {
     let meanwhile = Meanwhile::new(&database, "locking the tables", sql);
     let options = phaseline_migrator::rollback::RollbackOptions {
         lock_timeout: Duration::from_secs(60),
-        operator: crate::support::operator(),
+        operator: crate::fixture::operator(),
         accept_loss: None,
     };
     phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await.unwrap();
@@ -145,7 +145,7 @@ async fn an_edit_that_arrives_while_a_rollback_is_prepared_is_not_lost() {
     );
     let options = phaseline_migrator::rollback::RollbackOptions {
         lock_timeout: Duration::from_secs(60),
-        operator: crate::support::operator(),
+        operator: crate::fixture::operator(),
         accept_loss: None,
     };
     let result = phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await;
@@ -165,7 +165,7 @@ async fn a_rollback_beside_commands_that_never_stop_comes_through() {
         .map(|line| line.split_once('|').unwrap())
         .map(|(phase, project)| (phase.to_owned(), project.to_owned()))
         .collect();
-    let store = crate::support::store(database.url()).await;
+    let store = crate::fixture::store(database.url()).await;
     let writing = busy.iter().map(|(phase, project)| {
         let store = store.clone();
         async move {
@@ -386,7 +386,7 @@ async fn commands_go_on_while_a_rollback_is_prepared() {
     let meanwhile = Meanwhile::new(&database, "locking the tables", append);
     let options = phaseline_migrator::rollback::RollbackOptions {
         lock_timeout: Duration::from_secs(60),
-        operator: crate::support::operator(),
+        operator: crate::fixture::operator(),
         accept_loss: None,
     };
     let result = phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await;

@@ -1,9 +1,9 @@
 //! One event that cannot be read stops nothing but its own timeline, and a later mark leaves it out for good.
 
-mod chance;
 mod damage;
+mod random_events;
 
-use crate::support::{
+use crate::fixture::{
     assert_verified, handle, migrated, rolled_back, sample, store, try_migrate, try_rollback, verified,
 };
 use phaseline_domain::{ProjectId, Timeline, TimelineCommand};
@@ -17,7 +17,7 @@ use phaseline_projections::{FoldedLog, drift, history};
 use phaseline_store::{
     Append, ExecuteError, Metadata, NewEvent, StoreError, append, parallel, skip as marks, stream,
 };
-use phaseline_tests::planted::{Bad, plant, plant_event};
+use phaseline_tests::unreadable_events::{UnreadableEvent, insert_event, insert_unreadable};
 use sqlx::{Connection, PgConnection};
 
 /// The projects of a database, by id.
@@ -102,12 +102,12 @@ async fn rename_first(database: &TestDatabase, project: ProjectId, name: &str) -
 
 #[tokio::test]
 async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone() {
-    for bad in Bad::ALL {
+    for bad in UnreadableEvent::ALL {
         let database = sample(6, 60, 61);
         migrated(database.url()).await;
         let all = projects(&database);
         let (victim, drifted) = (all[2], all[4]);
-        let position = plant(database.url(), victim.uuid(), bad).await;
+        let position = insert_unreadable(database.url(), victim.uuid(), bad).await;
         let [event_type, fault] = bad.named();
         let names = |text: &str| {
             let position = format!("position {position} ");
@@ -191,12 +191,12 @@ async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone()
 
 #[tokio::test]
 async fn what_is_left_out_is_for_every_reader_as_if_it_were_not_there() {
-    for bad in Bad::ALL {
+    for bad in UnreadableEvent::ALL {
         let database = sample(6, 60, 61);
         migrated(database.url()).await;
         let victim = projects(&database)[2];
         let before = folded(&database, 7).await.timelines[&victim].clone();
-        let position = plant(database.url(), victim.uuid(), bad).await;
+        let position = insert_unreadable(database.url(), victim.uuid(), bad).await;
         assert_eq!(skip_all(&database, victim).await, 1, "{bad:?}");
 
         assert_verified(database.url()).await;
@@ -244,7 +244,7 @@ async fn a_mark_survives_a_rollback_and_the_next_migration() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     let victim = projects(&database)[2];
-    let position = plant(database.url(), victim.uuid(), Bad::Type).await;
+    let position = insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Type).await;
     skip_all(&database, victim).await;
     let fold = folded(&database, 7).await.timelines[&victim].clone();
     rolled_back(database.url()).await;
@@ -266,7 +266,7 @@ async fn in_the_legacy_shape_the_next_migration_refuses_until_the_event_is_left_
     migrated(database.url()).await;
     rolled_back(database.url()).await;
     let victim = projects(&database)[2];
-    let position = plant(database.url(), victim.uuid(), Bad::Nul).await;
+    let position = insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Nul).await;
     let found = verified(database.url()).await;
     let failed: Vec<_> = found.checks.iter().filter(|check| !check.passed).collect();
     assert!(failed.len() == 1 && failed[0].title.contains("can be read"), "{failed:#?}");
@@ -296,9 +296,9 @@ async fn a_timeline_whose_opening_cannot_be_read_starts_again_from_its_rows() {
     ));
     // What follows an opening that cannot be read has no timeline to happen to.
     let opened = NewEvent::new("TimelineOpened", 7, "{}".to_owned());
-    plant_event(database.url(), made.uuid(), &opened, "{}").await;
+    insert_event(database.url(), made.uuid(), &opened, "{}").await;
     let removed = format!(r#"{{"phase_id":"{made}"}}"#);
-    plant_event(database.url(), made.uuid(), &NewEvent::new("PhaseRemoved", 1, removed), "{}").await;
+    insert_event(database.url(), made.uuid(), &NewEvent::new("PhaseRemoved", 1, removed), "{}").await;
     let found = folded(&database, 3).await.unreadable();
     assert_eq!(found.count, 2);
     assert!(found.events[1].fault.contains("the timeline is not open"), "{found:?}");
@@ -330,7 +330,7 @@ async fn only_what_cannot_be_read_is_left_out_and_all_of_it_or_nothing() {
     migrated(database.url()).await;
     let all = projects(&database);
     let (victim, other) = (all[2], all[3]);
-    let bad = plant(database.url(), victim.uuid(), Bad::Type).await;
+    let bad = insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Type).await;
     let good: i64 = database
         .psql(&format!("SELECT min(position) FROM phaseline.events WHERE stream_id = '{victim}'"))
         .parse()

@@ -1,4 +1,4 @@
-use crate::support::{assert_verified, database_from, migrated, plan_of, planner_sql, rolled_back};
+use crate::fixture::{assert_verified, database_from, migrated, plan_of, planner_sql, rolled_back};
 use phaseline_tests::dump::{assert_same_dump, dump};
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! A rebuild makes `project_phases` what the log says: the parallel fold is the serial one and the inline projection,
 //! whatever was done to the rows, and whoever works beside it.
 
-mod beside;
+mod concurrent_changes;
 mod damage;
 mod damaged_log;
-mod rows_of_others;
+mod foreign_rows;
 
+use crate::fixture::{assert_verified, handle, migrated, store};
 use crate::projection::{projects, write};
-use crate::support::{assert_verified, handle, migrated, store};
 use phaseline_domain::ProjectId;
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_migrator::progress::{Progress, Silent};
@@ -216,7 +216,7 @@ async fn a_table_that_was_emptied_comes_back_and_its_missing_rows_are_counted_in
 #[tokio::test]
 async fn the_legacy_shape_is_refused() {
     let database = timeline_shape(5);
-    crate::support::rolled_back(database.url()).await;
+    crate::fixture::rolled_back(database.url()).await;
     let before = database.dump(&[]);
     for options in [RebuildOptions::default(), check()] {
         let refused = try_rebuild(&database, &options, &Silent).await;

@@ -1,6 +1,6 @@
 //! Refused means untouched: everything is named, not a byte is written, not even the schema `phaseline`.
 
-use crate::support::{handle, migrate_options, plan_of};
+use crate::fixture::{handle, migrate_options, plan_of};
 use phaseline_embedded::testing::TestCluster;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::migrate::migrate;
@@ -8,7 +8,7 @@ use phaseline_migrator::plan::Plan;
 use phaseline_migrator::progress::Silent;
 use phaseline_tests::refusals::{self, RefusalCase};
 use phaseline_tests::roles::url_as;
-use phaseline_tests::{refusals::ground, script::load};
+use phaseline_tests::{refusals::base_database, script::load};
 
 fn named(plan: &Plan) -> String {
     let anomalies = plan.anomalies.iter().flat_map(|anomaly| {
@@ -19,7 +19,7 @@ fn named(plan: &Plan) -> String {
 
 async fn check(case: &RefusalCase) -> Result<(), String> {
     let cluster = TestCluster::shared();
-    cluster.template("refusal_ground", |url| load(url, ground()));
+    cluster.template("refusal_ground", |url| load(url, base_database()));
     let database = cluster.database_from("refusal_ground");
     load(database.url(), &case.statements);
     let url = case.role.map_or_else(|| database.url().to_owned(), |role| url_as(database.url(), role));
@@ -77,7 +77,7 @@ async fn an_empty_database_is_refused_and_stays_empty() {
     let plan = plan_of(database.url()).await;
     assert!(!plan.ready);
     assert_eq!(plan.anomalies[0].code.name(), "no_planner_tables");
-    let Err(MigratorError::Refused(_)) = crate::support::try_migrate(database.url()).await else {
+    let Err(MigratorError::Refused(_)) = crate::fixture::try_migrate(database.url()).await else {
         panic!("migrated an empty database")
     };
     assert_eq!(database.psql("SELECT count(*) FROM pg_namespace WHERE nspname ~ 'phaseline'").trim(), "0");
@@ -85,7 +85,7 @@ async fn an_empty_database_is_refused_and_stays_empty() {
 
 #[tokio::test]
 async fn many_anomalies_are_named_all_at_once() {
-    let database = crate::support::sample(8, 40, 9);
+    let database = crate::fixture::sample(8, 40, 9);
     database.psql(
         "ALTER TABLE public.projects DROP CONSTRAINT check_project_dates;
          ALTER TABLE public.projects ALTER end_date DROP NOT NULL;

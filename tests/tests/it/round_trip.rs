@@ -1,6 +1,6 @@
 //! Lossless: without edits in between, `pg_dump` after `migrate` and `rollback` is the dump before.
 
-use crate::support::{assert_verified, migrated, plan_of, rolled_back, sample};
+use crate::fixture::{assert_verified, migrated, plan_of, rolled_back, sample};
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_tests::dump::{assert_same_dump, dump, state};
 use phaseline_tests::legacy::LegacyDatabase;
@@ -21,7 +21,7 @@ async fn round_trip(seed: u64) {
     let database = TestCluster::shared().database();
     load(database.url(), legacy.statements());
     let (before, whole) = (dump(database.url()), whole_dump(&database));
-    eprintln!("seed {seed}: {:?}", legacy.furniture.iter().map(|piece| piece.name).collect::<Vec<_>>());
+    eprintln!("seed {seed}: {:?}", legacy.objects.iter().map(|piece| piece.name).collect::<Vec<_>>());
     for _ in 0..2 {
         migrated(database.url()).await;
         assert_verified(database.url()).await;
@@ -62,7 +62,7 @@ async fn generated_databases_come_back_byte_for_byte_fourth_share() {
 #[tokio::test]
 async fn all_furniture_at_once_comes_back() {
     let mut legacy = LegacyDatabase::from_seed(1);
-    legacy.furniture = phaseline_tests::furniture::all();
+    legacy.objects = phaseline_tests::table_objects::all();
     let database = TestCluster::shared().database();
     load(database.url(), legacy.statements());
     let (before, whole) = (dump(database.url()), whole_dump(&database));

@@ -1,6 +1,6 @@
 //! A plan needs SELECT and nothing else, writes nothing, and says what the role lacks.
 
-use crate::support::{plan_of, sample};
+use crate::fixture::{plan_of, sample};
 use phaseline_tests::roles::url_as;
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A database that the planner's own migration moved to the timeline shape is taken over as it is.
 
-use crate::support::{
+use crate::fixture::{
     assert_verified, handle, migrate_options, operator, plan_of, sample, try_migrate, verified,
 };
 use phaseline_embedded::testing::TestDatabase;
@@ -110,11 +110,11 @@ async fn it_can_be_rolled_back_as_far_as_anything_is_left() {
 async fn what_the_log_has_from_before_is_not_lost_again() {
     let database = sample(6, 90, 66);
     let before = dump(database.url());
-    crate::support::migrated(database.url()).await;
-    crate::support::rolled_back(database.url()).await;
+    crate::fixture::migrated(database.url()).await;
+    crate::fixture::rolled_back(database.url()).await;
     assert_same_dump(&before, &dump(database.url()));
     database.psql(ORIGINAL);
-    let result = crate::support::try_rollback(database.url()).await;
+    let result = crate::fixture::try_rollback(database.url()).await;
     assert!(
         matches!(&result, Err(MigratorError::WrongShape(text)) if text.contains("--adopt-migrated")),
         "{result:?}"

@@ -1,6 +1,6 @@
 //! Whoever owns schema `phaseline` can change what guards the log; what it is compared with are this program's own scripts.
 
-use crate::support::{assert_verified, handle, migrated, sample, verified};
+use crate::fixture::{assert_verified, handle, migrated, sample, verified};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::schema;
 

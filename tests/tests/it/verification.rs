@@ -1,6 +1,6 @@
 //! A verification that cannot fail proves nothing: each check fails when what it checks is broken, and says where.
 
-use crate::support::{assert_verified, migrated, rolled_back, sample, verified};
+use crate::fixture::{assert_verified, migrated, rolled_back, sample, verified};
 
 /// Breaks one thing in a database of its own and returns the titles of the checks that failed, with their details.
 async fn failures(back: bool, statement: &str) -> String {

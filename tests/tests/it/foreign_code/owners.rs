@@ -19,7 +19,7 @@ async fn nothing_of_the_log_belongs_to_a_superuser_who_is_not_the_owner_of_the_t
     assert_eq!(planner.database.psql(owners), planner.role);
     // Where a superuser owns the tables, the log belongs to a role that is none.
     let Some(path) = planner_sql() else { return };
-    let database = crate::support::database_from(&std::fs::read_to_string(path).unwrap());
+    let database = crate::fixture::database_from(&std::fs::read_to_string(path).unwrap());
     try_migrate(database.url()).await.unwrap();
     let of_log = "SELECT string_agg(DISTINCT pg_get_userbyid(owner), ' ') FROM (
         SELECT relowner AS owner FROM pg_class WHERE relnamespace = 'phaseline'::regnamespace

@@ -24,25 +24,25 @@ async fn functions_of_constraints_columns_types_and_casts_stop_a_superuser_and_n
         (
             "a cast",
             "CREATE FUNCTION plant_cast(phasetype) RETURNS text LANGUAGE plpgsql AS
-                'BEGIN PERFORM public.plant(); RETURN ''PLANNING''; END';
+                'BEGIN PERFORM public.plant_code(); RETURN ''PLANNING''; END';
              CREATE CAST (phasetype AS text) WITH FUNCTION plant_cast(phasetype)",
         ),
         (
             "an operator",
             "CREATE FUNCTION plant_op(uuid, uuid) RETURNS boolean LANGUAGE plpgsql AS
-                'BEGIN RETURN public.plant(); END';
+                'BEGIN RETURN public.plant_code(); END';
              CREATE OPERATOR public.=== (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = plant_op);
              ALTER TABLE project_phases ADD CHECK (id OPERATOR(public.===) id)",
         ),
         (
             "PostgreSQL's own function that carries out a text",
-            "ALTER TABLE project_phases ADD CHECK (query_to_xml('SELECT public.plant()', false, false, '') IS NOT NULL) NOT VALID;
+            "ALTER TABLE project_phases ADD CHECK (query_to_xml('SELECT public.plant_code()', false, false, '') IS NOT NULL) NOT VALID;
              ALTER TABLE project_phases ADD COLUMN plant int; ALTER TABLE project_phases DROP COLUMN plant",
         ),
     ] {
         let planner = Planner::new().await;
-        planner.plant(sql);
-        planner.plant("TRUNCATE loot");
+        planner.plant_code(sql);
+        planner.plant_code("TRUNCATE loot");
         if carrier.starts_with("PostgreSQL") {
             let Err(MigratorError::Refused(plan)) = try_migrate(planner.database.url()).await else {
                 panic!("{carrier}");
@@ -68,13 +68,13 @@ async fn functions_of_constraints_columns_types_and_casts_stop_a_superuser_and_n
 #[tokio::test]
 async fn functions_of_indexes_and_statistics_run_as_the_owner_of_the_table_in_both_directions() {
     let planner = Planner::new().await;
-    planner.plant(
+    planner.plant_code(
         "CREATE INDEX planted_phases ON project_phases (plant_in(id)) WHERE plant_in(total_budget) >= 0;
          CREATE INDEX planted_assignments ON resource_assignments (plant_in(id));
          CREATE STATISTICS planted ON (plant_in(total_budget)), id FROM project_phases;
          ALTER TABLE project_phases ALTER COLUMN created_at SET DEFAULT plant_in(now()::timestamp);
          ALTER TABLE project_phases ENABLE ROW LEVEL SECURITY;
-         CREATE POLICY planted ON project_phases USING (plant()) WITH CHECK (plant());
+         CREATE POLICY planted ON project_phases USING (insert_unreadable()) WITH CHECK (insert_unreadable());
          CREATE TRIGGER planted BEFORE INSERT OR UPDATE ON project_phases FOR EACH ROW EXECUTE FUNCTION plant_trigger();
          TRUNCATE loot",
     );
@@ -90,10 +90,10 @@ async fn functions_of_indexes_and_statistics_run_as_the_owner_of_the_table_in_bo
 async fn a_superuser_neither_repairs_nor_adopts_nor_reads_past_code_of_others() {
     let planner = Planner::new().await;
     try_migrate(planner.database.url()).await.unwrap();
-    planner.plant(
+    planner.plant_code(
         "CREATE TRIGGER planted BEFORE INSERT OR UPDATE ON project_phases FOR EACH ROW EXECUTE FUNCTION plant_trigger()",
     );
-    planner.plant("UPDATE project_phases SET name = 'drifted'; TRUNCATE loot");
+    planner.plant_code("UPDATE project_phases SET name = 'drifted'; TRUNCATE loot");
     let mut connection = handle(planner.database.url()).connect("test").await.unwrap();
     let foreign = |result: Result<(), StoreError>, what: &str| {
         assert!(matches!(result, Err(StoreError::ForeignCode(_))), "{what}: {result:?}");
@@ -109,14 +109,14 @@ async fn a_superuser_neither_repairs_nor_adopts_nor_reads_past_code_of_others() 
     foreign(taken, "the adoption");
 
     // A type with a cast: even reading would call it.
-    planner.plant(
+    planner.plant_code(
         "CREATE TYPE planted AS ENUM ('drifted'); CREATE FUNCTION plant_cast(planted) RETURNS text LANGUAGE plpgsql AS
-             'BEGIN PERFORM public.plant(); RETURN ''x''; END';
+             'BEGIN PERFORM public.plant_code(); RETURN ''x''; END';
          CREATE CAST (planted AS text) WITH FUNCTION plant_cast(planted);
          DROP TRIGGER planted ON project_phases;
          ALTER TABLE project_phases ALTER COLUMN name TYPE planted USING 'drifted'",
     );
-    planner.plant("TRUNCATE loot");
+    planner.plant_code("TRUNCATE loot");
     foreign(drift::compare_rows(&mut connection, &log).await.map(drop), "the comparison");
     let verified =
         phaseline_migrator::verify::verify(&mut connection, &phaseline_migrator::progress::Silent).await;
@@ -131,13 +131,13 @@ async fn nobody_reads_or_writes_past_code_of_others_in_the_places_of_ours() {
         (
             "a view in the place of a table",
             "ALTER TABLE alembic_version RENAME TO kept;
-             CREATE VIEW alembic_version AS SELECT version_num FROM kept WHERE public.plant()",
+             CREATE VIEW alembic_version AS SELECT version_num FROM kept WHERE public.plant_code()",
             "public.alembic_version is not a table",
         ),
         (
             "a view in the place of the log's head",
             "ALTER TABLE phaseline.head RENAME TO kept;
-             CREATE VIEW phaseline.head AS SELECT * FROM phaseline.kept WHERE public.plant()",
+             CREATE VIEW phaseline.head AS SELECT * FROM phaseline.kept WHERE public.plant_code()",
             "phaseline.head is not a table",
         ),
         (
@@ -145,8 +145,8 @@ async fn nobody_reads_or_writes_past_code_of_others_in_the_places_of_ours() {
             "CREATE TRIGGER zz BEFORE INSERT ON phaseline.events FOR EACH ROW EXECUTE FUNCTION public.plant_trigger()",
             "trigger zz on table phaseline.events",
         ),
-        ("a check of the log", "ALTER TABLE phaseline.events ADD CHECK (public.plant()) NOT VALID", "on table phaseline.events"),
-        ("a default of the log", "ALTER TABLE phaseline.events ADD extra text DEFAULT public.plant()::text", "phaseline.events"),
+        ("a check of the log", "ALTER TABLE phaseline.events ADD CHECK (public.plant_code()) NOT VALID", "on table phaseline.events"),
+        ("a default of the log", "ALTER TABLE phaseline.events ADD extra text DEFAULT public.plant_code()::text", "phaseline.events"),
         (
             "an index of the log",
             "CREATE INDEX planted ON phaseline.events ((public.plant_in(event_id)))",
@@ -160,14 +160,14 @@ async fn nobody_reads_or_writes_past_code_of_others_in_the_places_of_ours() {
         (
             "a function of ours that was replaced",
             "CREATE OR REPLACE FUNCTION phaseline.project_of(phase uuid) RETURNS uuid LANGUAGE plpgsql SECURITY INVOKER AS
-                 'BEGIN PERFORM public.plant(); RETURN NULL; END'",
+                 'BEGIN PERFORM public.plant_code(); RETURN NULL; END'",
             "function phaseline.project_of(uuid) belongs to",
         ),
     ] {
         let planner = Planner::new().await;
         try_migrate(planner.database.url()).await.unwrap();
-        planner.plant(sql);
-        planner.plant("TRUNCATE loot");
+        planner.plant_code(sql);
+        planner.plant_code("TRUNCATE loot");
         let mut superuser = handle(planner.database.url()).connect("test").await.unwrap();
         let refused = refuse_foreign_code(&mut superuser, Access::Call).await.unwrap_err().to_string();
         assert!(refused.contains(named), "{carrier}: {refused}");
@@ -186,11 +186,11 @@ async fn nobody_reads_or_writes_past_code_of_others_in_the_places_of_ours() {
 #[tokio::test]
 async fn writes_of_a_superuser_stop_at_defaults_casts_cascades_rules_and_children() {
     for (carrier, sql, access) in [
-        ("a default", "ALTER TABLE project_phases ADD extra text DEFAULT public.plant()::text", Access::Write),
+        ("a default", "ALTER TABLE project_phases ADD extra text DEFAULT public.plant_code()::text", Access::Write),
         (
             "the cast of a foreign key",
             "CREATE TYPE ty AS (a text);
-             CREATE FUNCTION ty_in(ty) RETURNS uuid LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM public.plant(); RETURN NULL; END';
+             CREATE FUNCTION ty_in(ty) RETURNS uuid LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM public.plant_code(); RETURN NULL; END';
              CREATE CAST (ty AS uuid) WITH FUNCTION ty_in(ty) AS IMPLICIT;
              CREATE TABLE refers (id uuid PRIMARY KEY, phase ty REFERENCES project_phases)",
             Access::Build,
@@ -209,7 +209,7 @@ async fn writes_of_a_superuser_stop_at_defaults_casts_cascades_rules_and_childre
         ("a child", "CREATE TABLE child () INHERITS (project_phases)", Access::Write),
     ] {
         let planner = Planner::new().await;
-        planner.plant(sql);
+        planner.plant_code(sql);
         let mut superuser = handle(planner.database.url()).connect("test").await.unwrap();
         let found = foreign_code(&mut superuser, None, access).await.unwrap();
         assert!(!found.is_empty(), "{carrier}");
@@ -225,7 +225,7 @@ async fn repairs_of_a_superuser_refuse_triggers_while_others_may_create_them() {
     let role = &planner.role;
     give_schema(&planner.database, "public", "postgres");
     planner.database.psql(&format!("GRANT TRIGGER ON project_phases TO {role}"));
-    planner.plant(
+    planner.plant_code(
         "CREATE DOMAIN planted_domain AS text CHECK (public.plant_in(value) <> '');
          CREATE TRIGGER planted BEFORE UPDATE ON project_phases FOR EACH ROW
              WHEN ((new.id::text)::public.planted_domain IS NOT NULL) EXECUTE FUNCTION suppress_redundant_updates_trigger()",

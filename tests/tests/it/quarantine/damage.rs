@@ -1,13 +1,13 @@
 //! Damage of the log, and events of other streams, beside what cannot be read of a timeline.
 
 use super::{by, connect, projects, skip_all};
-use crate::support::{assert_verified, migrated, rolled_back, sample, try_rollback, verified};
+use crate::fixture::{assert_verified, migrated, rolled_back, sample, try_rollback, verified};
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::progress::Silent;
 use phaseline_migrator::quarantine::{Which, list, skip};
 use phaseline_projections::FoldedLog;
 use phaseline_store::{NewEvent, StoreError};
-use phaseline_tests::planted::{Bad, plant};
+use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable};
 use sqlx::Connection;
 
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn a_damaged_chain_is_named_as_damage_beside_what_cannot_be_read() {
     let database = sample(40, 60, 61);
     migrated(database.url()).await;
     let victim = projects(&database)[2];
-    plant(database.url(), victim.uuid(), Bad::Type).await;
+    insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Type).await;
     database.psql(
         "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
          UPDATE phaseline.events SET metadata = '{}' WHERE stream_type = 'Timeline';
@@ -52,7 +52,7 @@ async fn a_version_out_of_turn_is_damage_and_no_mark_helps() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     let victim = projects(&database)[2];
-    plant(database.url(), victim.uuid(), Bad::Type).await;
+    insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Type).await;
     database.psql(&format!(
         "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
          UPDATE phaseline.events SET version = version + 5

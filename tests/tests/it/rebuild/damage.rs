@@ -3,7 +3,7 @@
 use super::{
     assert_no_drift, by_ann, check, places, position, rebuilt, recorded, rows, several_write, timeline_shape,
 };
-use crate::support::assert_verified;
+use crate::fixture::assert_verified;
 use phaseline_projections::drift::DriftKind;
 use phaseline_projections::project_phases::COLUMNS;
 use phaseline_projections::rebuild::RebuildOptions;

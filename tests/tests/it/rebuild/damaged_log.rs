@@ -79,7 +79,7 @@ async fn what_is_missing_behind_the_snapshot_is_noticed_under_the_lock() {
     let database = timeline_shape(5);
     database.psql("UPDATE public.project_phases SET name = 'by hand'");
     let before = places(&database);
-    let damage = super::beside::AtWriting::new(|| {
+    let damage = super::concurrent_changes::AtWriting::new(|| {
         database.psql(&format!(
             "{OPEN} INSERT INTO phaseline.events SELECT position + 2, stream_type, gen_random_uuid(), 1, gen_random_uuid(),
                     event_type, schema_version, payload, metadata, salt, recorded_at, hash
