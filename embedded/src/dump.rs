@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn names_may_look_like_anything() {
+    fn names_may_contain_any_syntax() {
         let text = "ALTER TABLE ONLY public.\"t\n SET (pg_x=1);\n\" ALTER COLUMN \"a SET (\"\"\n\" SET (pg_attver=5);\n\
             ALTER TABLE ONLY public.\"t\n\" ALTER COLUMN a SET (pg_attver=5, n_distinct=2);\n";
         let expected = "ALTER TABLE ONLY public.\"t\n\" ALTER COLUMN a SET (n_distinct=2);\n";

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_and_servers_say_the_same_version_in_different_forms() {
+    fn program_and_server_versions_are_parsed_alike() {
         let version = Version { major: 15, minor: 20 };
         assert_eq!(Version::of_server(150_020), version);
         for text in [

@@ -42,7 +42,7 @@ mod tests {
     use phaseline_embedded::testing::TestCluster;
 
     #[test]
-    fn sessions_that_make_the_roles_at_the_same_time_do_not_disturb_each_other() {
+    fn concurrent_sessions_can_create_the_roles() {
         let databases: Vec<_> = (0..8).map(|_| TestCluster::shared().database()).collect();
         std::thread::scope(|scope| {
             for database in &databases {

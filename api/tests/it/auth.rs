@@ -107,7 +107,7 @@ async fn a_token_identifies_the_caller_and_its_permissions() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_believed_is_refused_with_its_reason() {
+async fn invalid_tokens_are_refused_with_the_reason() {
     let service = service(by_secret(TokenRules::default())).await;
     let missing = service.client.get("/who").send().await;
     assert_refused(&missing, "token_missing", "Authorization: Bearer");
@@ -310,7 +310,7 @@ async fn a_key_set_checks_by_the_named_key_only() {
 }
 
 #[test]
-fn keys_that_are_none_are_refused_by_reason() {
+fn invalid_keys_are_refused_with_the_reason() {
     let mut keys = Keys::default();
     assert_eq!(keys.add_secret(&[7; 31]), Err(KeyError::ShortSecret { found: 31 }));
     assert_eq!(keys.add_secret(&[7; 32]), Ok(()));
@@ -376,7 +376,7 @@ async fn health_metrics_and_descriptions_need_no_token() {
 
 /// The subject stands in the log for ever, and a NUL in it could not even be read there.
 #[tokio::test]
-async fn a_subject_that_cannot_stand_in_the_log_is_refused() {
+async fn a_subject_that_cannot_be_logged_is_refused() {
     let service = service(settings()).await;
     let odd = [
         "a\u{0}b",

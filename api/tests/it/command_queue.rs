@@ -35,7 +35,7 @@ async fn first_phases(fixture: &ServiceFixture) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn commands_in_line_behind_the_head_wait_for_it_twice_at_most() {
+async fn queued_commands_wait_for_the_head_at_most_twice() {
     let fixture = ServiceFixture::start().await;
     let service =
         Service::over(&fixture.database, Settings { lock_timeout: Duration::from_secs(2), ..settings() })
@@ -57,7 +57,7 @@ async fn commands_in_line_behind_the_head_wait_for_it_twice_at_most() {
 }
 
 #[tokio::test]
-async fn what_was_given_up_while_it_waited_is_not_carried_out_later() {
+async fn a_command_timed_out_in_the_queue_is_not_executed_later() {
     let fixture = ServiceFixture::start().await;
     let quick = Settings { request_timeout: Duration::from_secs(1), ..settings() };
     let service = Service::over(&fixture.database, quick).await;

@@ -52,7 +52,7 @@ async fn idle_connections_beyond_the_limit_leave_room_for_health_checks() {
 }
 
 #[tokio::test]
-async fn connections_that_are_there_are_served_however_many_come() {
+async fn existing_connections_are_served_beyond_the_limit() {
     let fixture = ServiceFixture::start().await;
     let service = Service::over(&fixture.database, Settings { max_clients: 2, ..settings() }).await;
     let fixture = ServiceFixture { service, ..fixture };

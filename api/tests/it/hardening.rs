@@ -60,7 +60,7 @@ async fn without_tokens_a_page_of_another_site_can_neither_write_nor_read() {
 
 /// With tokens a page of another site has nothing to send along; a front end on another host is one.
 #[tokio::test]
-async fn with_tokens_any_origin_may_ask() {
+async fn with_tokens_requests_of_any_origin_are_allowed() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     let ask = fixture.get(&format!("/projects/{project}/phases"));
@@ -138,7 +138,7 @@ async fn every_response_forbids_caching_sniffing_and_framing() {
 }
 
 #[tokio::test]
-async fn the_page_is_kept_compressed_and_unpacked_for_those_who_want_it_so() {
+async fn the_page_is_stored_compressed_and_unpacked_on_request() {
     let service = Service::start().await;
     for path in ["/docs/", "/docs/swagger-ui-bundle.js", "/docs/swagger-initializer.js", "/openapi.json"] {
         let plain = service.client.get(path).send().await.is(200);
@@ -180,7 +180,7 @@ async fn the_page_is_kept_compressed_and_unpacked_for_those_who_want_it_so() {
 }
 
 #[tokio::test]
-async fn a_body_that_can_be_read_in_two_ways_is_refused() {
+async fn an_ambiguous_body_is_refused() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
@@ -294,7 +294,7 @@ async fn a_key_belongs_to_a_subject_of_one_issuer_and_to_one_project() {
 
 /// Such a change costs a caller nothing, and would fill the table of keys with rows.
 #[tokio::test]
-async fn keys_of_changes_that_changed_nothing_are_kept_up_to_a_bound() {
+async fn idempotency_keys_of_no_ops_are_kept_up_to_a_limit() {
     let fixture = ServiceFixture::start().await;
     fixture.sql(
         "INSERT INTO phaseline.idempotency_keys (scope, key, login, fingerprint, stream_id, version, events, recorded_at)

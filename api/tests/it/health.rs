@@ -74,7 +74,7 @@ async fn a_database_that_takes_no_writes_is_named() {
 }
 
 #[tokio::test]
-async fn a_role_that_is_not_there_or_not_to_be_had_is_named() {
+async fn a_missing_or_unavailable_role_is_named() {
     let database = migrated();
     let impatient = Settings { acquire_timeout: Duration::from_millis(300), ..settings() };
     let wanting = |role: &str| Settings { role: Some(role.to_owned()), ..impatient.clone() };

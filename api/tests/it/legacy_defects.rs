@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 #[tokio::test]
-async fn defect_1_a_batch_that_fails_leaves_every_phase_as_it_was() {
+async fn defect_1_a_failed_batch_changes_no_phase() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     let (before, events) = (fixture.table().await, fixture.events().await);
@@ -113,7 +113,7 @@ async fn defect_4_concurrent_batches_all_succeed_and_leave_a_timeline() {
 }
 
 #[tokio::test]
-async fn defect_5_who_may_not_write_or_not_there_changes_nothing() {
+async fn defect_5_callers_without_permission_change_nothing() {
     let fixture = ServiceFixture::start().await;
     let projects = fixture.projects(2).await;
     let project = &projects[0];

@@ -148,7 +148,7 @@ async fn status_without_body(fixture: &ServiceFixture, method: &str, path: &str,
 }
 
 #[tokio::test]
-async fn who_has_no_right_to_it_is_refused_before_the_body_is_there() {
+async fn callers_without_permission_are_refused_before_the_body() {
     let fixture = ServiceFixture::start().await;
     let (project, other) = (fixture.project().await, fixture.projects(2).await.swap_remove(1));
     let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
@@ -173,7 +173,7 @@ async fn who_has_no_right_to_it_is_refused_before_the_body_is_there() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_still_sending_sees_its_refusal_and_may_go_on() {
+async fn a_client_still_sending_reads_the_refusal_and_keeps_the_connection() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     let body = list("{}", 300_000);

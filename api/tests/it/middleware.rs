@@ -73,7 +73,7 @@ async fn a_sane_id_of_the_clients_is_kept_and_any_other_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_route_that_panics_is_answered_with_a_problem_and_the_service_goes_on() {
+async fn a_panicking_route_returns_a_problem_and_the_service_continues() {
     let service = service(settings()).await;
     for _ in 0..3 {
         let answer = service.client.get("/panics/7").header("x-request-id", "mine").send().await.is(500);
@@ -87,7 +87,7 @@ async fn a_route_that_panics_is_answered_with_a_problem_and_the_service_goes_on(
 }
 
 #[tokio::test]
-async fn what_is_not_there_or_takes_another_method_is_a_problem() {
+async fn missing_routes_and_wrong_methods_return_a_problem() {
     let service = service(settings()).await;
     let answer = service.client.get("/nowhere?x=1").send().await.is(404);
     assert_eq!(answer.header("content-type"), "application/problem+json");
@@ -284,7 +284,7 @@ async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
 }
 
 #[tokio::test]
-async fn requests_are_counted_by_route_and_not_by_what_clients_make_up() {
+async fn requests_are_counted_by_route_and_not_by_path() {
     let service = Service::start().await;
     for path in ["/livez", "/livez", "/made-up-1", "/made-up-2"] {
         service.client.get(path).send().await;

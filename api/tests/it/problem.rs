@@ -135,7 +135,7 @@ async fn all_connections_in_use_is_503() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_not_there_takes_nothing_or_is_newer_is_503() {
+async fn a_missing_closed_or_newer_log_is_503() {
     drop(migrated());
     let database = legacy();
     let service = Service::of_routes(database.url(), settings(), routes()).await;
@@ -156,7 +156,7 @@ async fn a_log_that_is_not_there_takes_nothing_or_is_newer_is_503() {
 
 /// Requests go on while the server crashes and comes back: each is answered, with what was asked for or with 503 and a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_restarted_under_load_costs_503_and_then_all_is_well() {
+async fn a_server_restart_under_load_returns_503_until_it_is_back() {
     let cluster = TestCluster::start(TestOptions::default());
     let database = cluster.database();
     crate::service::build(database.url(), true);

@@ -20,7 +20,7 @@ async fn skip_all(fixture: &ServiceFixture, project: &str) {
 }
 
 #[tokio::test]
-async fn commands_on_a_timeline_in_quarantine_are_refused_and_reads_say_so() {
+async fn commands_in_quarantine_are_refused_and_reads_report_it() {
     for bad in UnreadableEvent::ALL {
         let fixture = ServiceFixture::start().await;
         let projects = fixture.projects(2).await;

@@ -48,7 +48,7 @@ async fn a_lock_that_blocks_every_command_is_reported_while_it_is_held() {
 }
 
 #[tokio::test]
-async fn looking_whether_commands_can_be_carried_out_writes_nothing() {
+async fn the_readiness_check_writes_nothing() {
     let fixture = ServiceFixture::start().await;
     fixture.service.client.get("/readyz").send().await.is(200);
     // A row that was locked by a transaction that came to its end bears its id.

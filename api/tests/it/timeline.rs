@@ -7,7 +7,7 @@ use uuid::Uuid;
 const MADE: &str = "7c1c4f5e-5b62-4f0c-8a30-3d0b6f1f9c21";
 
 #[tokio::test]
-async fn a_project_gets_a_timeline_and_then_other_days() {
+async fn a_timeline_is_opened_and_then_rescheduled() {
     let fixture = ServiceFixture::start().await;
     fixture.make_project(MADE, "'2030-01-01', '2030-03-31'").await;
     let path = format!("/projects/{MADE}/timeline");
@@ -30,7 +30,7 @@ async fn a_project_gets_a_timeline_and_then_other_days() {
 }
 
 #[tokio::test]
-async fn a_project_that_the_backend_made_is_adopted_with_other_days() {
+async fn a_project_of_the_backend_is_adopted_and_rescheduled() {
     let fixture = ServiceFixture::start().await;
     fixture.copy_project(&fixture.project().await, MADE).await;
     let path = format!("/projects/{MADE}/timeline");

@@ -36,7 +36,7 @@ fn with_project() -> TestDatabase {
 }
 
 #[test]
-fn a_phase_command_adopts_and_its_answer_and_the_history_show_it() {
+fn a_phase_command_adopts_and_its_output_and_the_history_show_it() {
     let database = with_project();
     let shown = on(&database, &["timeline", "show", PROJECT]).ends_with(3);
     assert!(shown.stderr.contains(&format!("phaseline adopt {PROJECT}")), "{}", shown.stderr);
@@ -145,7 +145,7 @@ fn all_projects_without_timeline_are_adopted_once() {
 }
 
 #[test]
-fn dates_that_others_changed_are_taken_over_from_the_table() {
+fn changed_project_dates_are_read_from_the_table() {
     let database = with_project();
     on(&database, &["adopt"]).ends_with(0);
     let nothing = on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).ends_with(0);

@@ -66,7 +66,7 @@ fn the_suggested_command_has_the_flag_and_carries_out_the_plan() {
 }
 
 #[test]
-fn a_rehearsal_hands_it_on() {
+fn a_rehearsal_passes_the_boundary_to_its_steps() {
     let database = legacy();
     let plan = on(&database, &["plan", "--boundary", "fit", "--json"]).object("phaseline.plan/1");
     let ran = on(&database, &["rehearse", "--boundary", "fit"]).ends_with(0).stdout;

@@ -60,7 +60,7 @@ fn a_flag_overrides_the_environment_the_file_and_the_default() {
 }
 
 #[test]
-fn secrets_are_only_said_to_be_set() {
+fn secrets_are_shown_as_set_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "database_url = \"postgres://me:hidden-1@db.example/planner\"");
     let secret = "hidden-2-and-long-enough-for-any-algorithm";
@@ -95,7 +95,7 @@ fn unknown_settings_in_the_file_are_refused_with_their_line() {
 }
 
 #[test]
-fn a_wrong_value_names_where_it_stands() {
+fn a_wrong_value_names_its_origin() {
     let folder = tempfile::tempdir().unwrap();
     for (key, wrong) in [
         ("max_connections", "many"),
@@ -127,7 +127,7 @@ fn a_wrong_value_names_where_it_stands() {
 }
 
 #[test]
-fn every_variable_stands_in_the_help() {
+fn the_help_lists_every_variable() {
     let help = run(&["--help"]).ends_with(0).stdout;
     let object = run(&["config", "show", "--json"]).ends_with(0).object("phaseline.config/1");
     for value in object["values"].as_array().unwrap() {

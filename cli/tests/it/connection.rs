@@ -99,7 +99,7 @@ fn the_next_command_names_the_database_again_without_its_password() {
 }
 
 #[test]
-fn a_role_that_may_only_read_can_plan_and_sees_what_it_lacks() {
+fn a_read_only_role_can_plan_and_sees_missing_privileges() {
     let database = legacy();
     let role = format!("reader_of_{}", database.name());
     database.psql(&format!(

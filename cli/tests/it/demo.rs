@@ -32,7 +32,7 @@ fn nothing_left(folder: &Path) -> bool {
 }
 
 #[test]
-fn the_demo_shows_the_whole_way_and_leaves_nothing() {
+fn the_demo_runs_every_step_and_leaves_nothing() {
     let folder = folder();
     let ran = Ran::of(demo(folder.path(), &[]).output().unwrap()).ends_with(0);
     for shown in [

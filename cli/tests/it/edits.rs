@@ -56,7 +56,7 @@ fn each_command_changes_the_table_and_history_has_actor_and_reason() {
 }
 
 #[test]
-fn the_past_is_shown_as_it_was() {
+fn a_past_timeline_is_shown_unchanged() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
     let status = on(&database, &["status", "--json"]).object("phaseline.status/1");
@@ -156,7 +156,7 @@ fn the_legacy_shape_takes_no_commands() {
 }
 
 #[test]
-fn a_role_that_may_write_commands_and_no_more_can_write_them() {
+fn a_role_with_command_privileges_only_can_write_commands() {
     let database = migrated();
     let (_, phase) = project_and_phase(&database);
     database.psql(

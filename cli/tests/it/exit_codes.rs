@@ -35,7 +35,7 @@ fn a_database_in_the_wanted_shape_exits_with_0() {
 }
 
 #[test]
-fn without_a_terminal_and_yes_it_is_a_usage_error_and_writes_nothing() {
+fn without_terminal_and_yes_a_run_is_a_usage_error() {
     let database = legacy();
     let before = database.dump(&[]);
     let refused = on(&database, &["migrate"]).ends_with(2);

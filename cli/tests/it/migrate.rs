@@ -48,7 +48,7 @@ fn no_backup_is_made_where_there_is_nothing_to_migrate() {
 }
 
 #[test]
-fn who_and_why_stand_in_the_status() {
+fn the_status_shows_actor_and_reason() {
     let database = legacy();
     on(&database, &["migrate", "--yes", "--actor", "ada", "--reason", "change 4711"]).ends_with(0);
     let status = on(&database, &["status"]).ends_with(0).stdout;

@@ -34,7 +34,7 @@ fn assert_reported(ran: &Ran, command: &str, bad: UnreadableEvent, position: i64
 }
 
 #[test]
-fn each_command_goes_on_past_the_event_names_it_and_ends_with_6() {
+fn each_command_skips_the_event_names_it_and_exits_with_6() {
     for bad in UnreadableEvent::ALL {
         let database = migrated();
         let [(victim, phase), (other, foreign)] = two(&database);

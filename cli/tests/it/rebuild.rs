@@ -186,7 +186,7 @@ fn a_rebuild_without_an_intact_log_in_the_timeline_shape_is_refused() {
 }
 
 #[test]
-fn a_signal_wherever_it_waits_ends_with_8_and_leaves_nothing() {
+fn a_signal_during_any_wait_exits_with_8_and_leaves_nothing() {
     for (waits_for, name) in [
         ("LOCK TABLE phaseline.events", "INT"),
         ("LOCK TABLE public.project_phases", "TERM"),
@@ -305,7 +305,7 @@ fn run_until(proxy: &ProtocolProxy, stop: Stop) -> (Child, Boundary) {
 }
 
 #[test]
-fn a_rebuild_killed_at_any_statement_leaves_the_table_as_it_was_or_right() {
+fn a_rebuild_killed_at_any_statement_is_undone_or_complete() {
     let course = Course::run();
     // Of what comes before anything is written, and of the readers, some.
     let begun = course.boundaries.iter().rfind(|at| at.what.starts_with("BEGIN")).unwrap().number;

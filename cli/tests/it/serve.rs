@@ -85,7 +85,7 @@ impl Drop for Served {
 }
 
 #[test]
-fn it_prints_its_address_and_a_signal_ends_it_with_0() {
+fn the_service_prints_its_address_and_a_signal_exits_with_0() {
     let database = migrated();
     for name in ["TERM", "INT"] {
         let served = Served::on(database.url(), &[]);
@@ -107,7 +107,7 @@ fn it_prints_its_address_and_a_signal_ends_it_with_0() {
 }
 
 #[test]
-fn without_a_database_of_its_own_it_uses_the_private_server() {
+fn without_a_database_url_it_uses_the_private_server() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let data = data.to_str().unwrap();
@@ -150,7 +150,7 @@ fn a_port_in_use_is_an_error() {
 }
 
 #[test]
-fn it_starts_while_the_database_is_down_and_is_ready_when_that_is_up() {
+fn it_starts_without_database_and_is_ready_when_it_is_up() {
     let cluster = TestCluster::start(TestOptions::default());
     let database = cluster.database();
     for args in [&["sample", "--projects", "2", "--assignments", "9"][..], &["migrate", "--yes"]] {

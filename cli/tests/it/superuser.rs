@@ -112,7 +112,7 @@ fn the_owner_may_work_and_a_superuser_with_the_flag() {
 }
 
 #[test]
-fn neither_a_role_that_the_database_sets_nor_the_alembic_table_hides_it() {
+fn a_default_role_or_alembic_owner_does_not_hide_a_superuser() {
     let database = legacy();
     let role = format!("owner_of_{}", database.name());
     database
@@ -126,7 +126,7 @@ fn neither_a_role_that_the_database_sets_nor_the_alembic_table_hides_it() {
 
 /// What a superuser's tables are connected with, and what they lie in, belongs to superusers, too.
 #[test]
-fn a_superusers_tables_do_not_meet_what_belongs_to_others() {
+fn a_superusers_tables_with_objects_of_others_are_refused() {
     for (what, sql, named) in [
         (
             "a table that refers",
@@ -201,7 +201,7 @@ fn members_of_powerful_roles_count_as_these() {
 
 /// PostgreSQL's own functions suffice for harm, so any table of a role with fewer rights counts.
 #[test]
-fn a_superuser_restores_no_copy_with_tables_of_others() {
+fn a_superuser_restores_no_copy_with_foreign_tables() {
     let database = legacy();
     let role = format!("other_of_{}", database.name());
     database.psql(&format!(

@@ -22,7 +22,7 @@ fn on_a_terminal(database: &TestDatabase, command: &str, answer: &str) -> (Optio
 }
 
 #[test]
-fn a_migration_shows_its_plan_and_asks_and_only_yes_is_yes() {
+fn a_migration_shows_its_plan_and_only_yes_confirms_it() {
     let database = legacy();
     let before = database.dump(&[]);
     let (code, shown) = on_a_terminal(&database, "migrate", "n\n");

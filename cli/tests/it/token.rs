@@ -20,7 +20,7 @@ fn stdout_has_the_token_alone_and_stderr_the_warning() {
 }
 
 #[test]
-fn its_object_says_what_is_in_it() {
+fn the_json_object_lists_the_claims() {
     let id = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
     let object = token(&[
         "--subject",

@@ -83,7 +83,7 @@ fn every_command_refuses_a_newer_schema_and_writes_nothing() {
 }
 
 #[test]
-fn an_older_schema_is_named_and_upgraded_and_the_log_goes_on() {
+fn an_older_schema_is_named_and_upgraded_and_stays_writable() {
     let database = migrated();
     let (_, phase) = project_and_phase(&database);
     let events = || database.psql("SELECT e::text FROM phaseline.events e ORDER BY position");
@@ -111,7 +111,7 @@ fn an_older_schema_is_named_and_upgraded_and_the_log_goes_on() {
 }
 
 #[test]
-fn a_log_of_version_3_is_read_as_it_is_and_written_after_an_upgrade_only() {
+fn a_log_of_version_3_is_readable_and_writable_after_an_upgrade_only() {
     let database = of_version_3();
     let (project, phase) = project_and_phase(&database);
     let before = database.dump(&["--schema=phaseline"]);
@@ -169,7 +169,7 @@ fn an_upgrade_keeps_events_and_keys_and_later_events_have_a_login() {
 }
 
 #[test]
-fn a_rollback_brings_a_log_of_version_3_up_to_date_by_itself() {
+fn a_rollback_upgrades_a_log_of_version_3() {
     let database = of_version_3();
     let edits = on(&database, &["rollback", "--yes", "--json"]).ends_with(7).stdout;
     let digest = edits.split_once("\"digest\":\"").unwrap().1.split_once('"').unwrap().0;
@@ -191,7 +191,7 @@ fn a_run_upgrades_by_itself() {
 
 /// A log whose tables are of the first step only gets the others, and keeps its events.
 #[test]
-fn the_steps_that_are_missing_are_made_up_for() {
+fn an_upgrade_runs_every_missing_step() {
     let database = migrated();
     older(&database);
     database.psql(

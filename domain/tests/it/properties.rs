@@ -238,7 +238,7 @@ proptest! {
 
 /// The properties say little if chance refuses, or accepts, nearly everything.
 #[test]
-fn chance_is_neither_too_kind_nor_too_harsh() {
+fn random_commands_are_accepted_and_refused_in_balance() {
     let mut runner = proptest::test_runner::TestRunner::new(reproducible());
     let (mut accepted, mut refused, mut most_phases) = (0_u32, 0_u32, 0_usize);
     for _ in 0..256 {

@@ -63,7 +63,7 @@ fn a_folder_without_pg_ctl_is_not_taken() {
 }
 
 #[test]
-fn path_goes_before_the_folders_of_the_distribution() {
+fn path_has_precedence_over_the_distributions_folders() {
     let folder = installation("17.1");
     let found = found_with(&format!("/bin:{}", folder.path().display()), None);
     assert_eq!(found, format!("17 in {}", folder.path().display()));
@@ -81,7 +81,7 @@ fn links_to_the_server_lead_to_its_client_programs() {
 }
 
 #[test]
-fn an_installation_outside_of_path_is_found_where_the_distribution_puts_it() {
+fn the_distributions_installation_is_found_outside_of_path() {
     if !Path::new("/usr/lib/postgresql").exists() {
         return;
     }

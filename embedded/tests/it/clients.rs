@@ -23,7 +23,7 @@ fn a_dump_in_another_format_needs_no_restrict_key() {
 }
 
 #[test]
-fn a_file_of_sql_stops_at_its_first_error_and_says_where() {
+fn an_sql_file_stops_at_its_first_error_and_names_the_line() {
     let database = TestCluster::shared().database();
     let folder = probe::folder();
     let file = folder.path().join("load.sql");

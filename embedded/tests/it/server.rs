@@ -15,7 +15,7 @@ fn show(server: &Server, setting: &str) -> String {
 }
 
 #[test]
-fn a_server_is_durable_even_if_its_configuration_file_says_otherwise() {
+fn a_server_is_durable_despite_its_configuration_file() {
     let folder = probe::folder();
     drop(Server::start(folder.path()).unwrap());
     let file = folder.path().join("cluster/postgresql.conf");
@@ -172,7 +172,7 @@ fn a_folder_name_that_a_shell_would_read_is_refused() {
 }
 
 #[test]
-fn a_lost_password_is_said_to_be_lost() {
+fn a_lost_password_is_reported() {
     let folder = probe::folder();
     drop(Server::start(folder.path()).unwrap());
     fs::remove_file(folder.path().join("password")).unwrap();
@@ -200,7 +200,7 @@ fn a_parent_that_the_server_may_not_enter_is_named() {
 }
 
 #[test]
-fn a_cluster_half_made_by_a_killed_process_is_made_anew() {
+fn an_unfinished_cluster_of_a_killed_process_is_recreated() {
     let folder = probe::folder();
     fs::write(folder.path().join("start.lock"), "").unwrap();
     fs::create_dir(folder.path().join("init-1")).unwrap();
@@ -211,7 +211,7 @@ fn a_cluster_half_made_by_a_killed_process_is_made_anew() {
 }
 
 #[test]
-fn what_the_environment_says_about_the_users_database_is_not_for_ours() {
+fn the_private_server_ignores_the_environments_database() {
     let folder = probe::folder();
     for what in ["hold", "hold a test cluster"] {
         let mut command = child_process::command(what, folder.path());
@@ -224,7 +224,7 @@ fn what_the_environment_says_about_the_users_database_is_not_for_ours() {
 }
 
 #[test]
-fn data_goes_to_where_data_goes() {
+fn the_default_folder_follows_the_conventions() {
     let mut command = child_process::command("default folder", Path::new(""));
     command.env("XDG_DATA_HOME", "/x/y");
     let said = ChildProcess::run(&mut command).read_line().unwrap();

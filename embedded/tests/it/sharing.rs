@@ -143,7 +143,7 @@ fn slow_to_stop() -> TempDir {
 }
 
 #[test]
-fn processes_that_come_go_and_are_killed_always_find_a_server_and_leave_none() {
+fn processes_share_a_server_and_the_last_stops_it_even_if_killed() {
     let folder = probe::folder();
     let mut others: Vec<ChildProcess> = (0..6)
         .map(|_| ChildProcess::run(&mut child_process::command("come and go", folder.path())))

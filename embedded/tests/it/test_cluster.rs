@@ -22,7 +22,7 @@ fn folder_of(url: &str) -> PathBuf {
 }
 
 #[test]
-fn a_test_database_is_dropped_even_while_somebody_is_connected() {
+fn a_test_database_is_dropped_despite_connections() {
     let cluster = TestCluster::shared();
     let database = cluster.database();
     let name = database.name().to_owned();
@@ -48,7 +48,7 @@ fn test_databases_do_not_see_each_other() {
 }
 
 #[test]
-fn a_template_is_built_once_and_copied_by_all_who_wait_for_it() {
+fn a_template_is_built_once_for_concurrent_callers() {
     let cluster = TestCluster::shared();
     let built = AtomicU32::new(0);
     thread::scope(|scope| {
@@ -104,7 +104,7 @@ fn a_template_whose_building_failed_is_built_again() {
 }
 
 #[test]
-fn a_crashed_cluster_comes_back_on_its_port_with_its_data() {
+fn a_crashed_cluster_restarts_on_its_port_with_its_data() {
     let cluster = TestCluster::start(TestOptions::default().setting("work_mem", "5MB"));
     let database = cluster.database();
     database.psql("CREATE TABLE t AS SELECT 1 AS a");
@@ -118,7 +118,7 @@ fn a_crashed_cluster_comes_back_on_its_port_with_its_data() {
 }
 
 #[test]
-fn a_cluster_of_ones_own_goes_with_its_last_handle() {
+fn a_separate_cluster_is_removed_with_its_last_handle() {
     let cluster = TestCluster::start(TestOptions::durable());
     assert_eq!(cluster.binaries().psql(&cluster.url("postgres"), "SHOW fsync").unwrap(), "on");
     let folder = folder_of(&cluster.url("postgres"));
@@ -152,7 +152,7 @@ fn a_test_cluster_is_swept_away_with_its_process_however_that_ends() {
 }
 
 #[test]
-fn a_test_cluster_takes_publications_and_prepared_transactions_and_many_connections() {
+fn a_test_cluster_allows_publications_2pc_and_many_connections() {
     let database = TestCluster::shared().database();
     let output = Command::new(database.cluster().binaries().program("psql"))
         .args(["-X", "-d", database.url(), "-c", "CREATE PUBLICATION p FOR ALL TABLES"])

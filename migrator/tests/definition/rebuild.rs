@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, assert_same_dumps, rebuild};
 
 #[tokio::test]
-async fn a_bare_table_built_anew_dumps_the_same() {
+async fn a_rebuilt_table_without_objects_has_the_same_dump() {
     let fixture = Fixture::bare();
     let before = fixture.dumps();
     rebuild(&mut fixture.connect().await).await;
@@ -11,7 +11,7 @@ async fn a_bare_table_built_anew_dumps_the_same() {
 }
 
 #[tokio::test]
-async fn all_that_hangs_on_a_table_comes_back() {
+async fn a_rebuilt_table_keeps_all_its_objects() {
     let fixture = Fixture::with_objects();
     let before = fixture.dumps();
     let mut conn = fixture.connect().await;

@@ -6,7 +6,7 @@ use sqlx::Connection;
 use crate::fixture::{Fixture, Kept, assert_same_dumps, definition_of, migrate, roll_back};
 
 #[tokio::test]
-async fn up_and_down_is_the_same_file() {
+async fn a_round_trip_keeps_the_dump() {
     for fixture in [Fixture::bare(), Fixture::with_objects()] {
         let before = fixture.dumps();
         let mut conn = fixture.connect().await;
@@ -61,7 +61,7 @@ async fn what_a_dba_adds_in_between_survives() {
 }
 
 #[tokio::test]
-async fn the_timeline_shape_is_as_the_planner_expects_it() {
+async fn the_timeline_shape_matches_the_planners_schema() {
     let fixture = Fixture::bare();
     migrate(&mut fixture.connect().await).await;
     let dump = fixture.database.dump(&["--schema=public", "--schema-only"]);
@@ -106,7 +106,7 @@ async fn a_name_given_away_in_between_is_refused() {
 }
 
 #[tokio::test]
-async fn a_column_comes_back_behind_the_nearest_one_that_is_still_there() {
+async fn a_column_is_restored_behind_the_nearest_existing_one() {
     let fixture = Fixture::bare();
     let mut conn = fixture.connect().await;
     let mut tx = conn.begin().await.unwrap();

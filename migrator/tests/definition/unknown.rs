@@ -8,7 +8,7 @@ use crate::fixture::{Fixture, assert_same_dumps, definition_of, migrate, rebuild
 
 /// Options and codes that a newer PostgreSQL may bring, put into the catalogue by hand.
 #[tokio::test]
-async fn what_this_program_does_not_know_is_refused_by_name_and_what_the_server_keeps_is_not() {
+async fn unknown_objects_are_refused_and_server_maintained_ones_are_not() {
     let fixture = Fixture::with_objects();
     let before = fixture.dumps();
     // The server's own do not stand in the way, wherever they are, and are no part of the definition.
@@ -190,7 +190,7 @@ async fn every_option_of_the_server_is_carried_over() {
 
 /// Since 18 NOT NULL is a constraint; only the plain one is carried over.
 #[tokio::test]
-async fn a_not_null_that_says_more_and_a_virtual_column_are_refused_by_name() {
+async fn unknown_not_null_forms_and_virtual_columns_are_refused() {
     let fixture = Fixture::bare();
     if fixture.database.psql("SHOW server_version_num").parse::<u32>().unwrap() < 180_000 {
         eprintln!("SKIPPED: before PostgreSQL 18 NOT NULL has no name");

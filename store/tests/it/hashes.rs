@@ -90,7 +90,7 @@ async fn the_stored_chain_is_the_documented_one() {
 }
 
 #[tokio::test]
-async fn every_kind_of_tampering_is_found() {
+async fn every_kind_of_tampering_is_detected() {
     type Expected = fn(&Break) -> bool;
     let attempts: [(&str, &str, Expected); 9] = [
         ("payload", "UPDATE phaseline.events SET payload = '{\"n\":9}' WHERE position = 3", |b| {

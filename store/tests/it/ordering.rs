@@ -152,7 +152,7 @@ async fn each_command_of_a_batch_gets_its_own_verdict() {
 }
 
 #[tokio::test]
-async fn of_two_writers_who_saw_the_same_version_one_loses() {
+async fn of_two_writers_with_the_same_version_one_fails() {
     let database = log().await;
     let (mut a, mut b) = (connect(&database).await, connect(&database).await);
     let (one, other) = ([command(stream(1), 0, 1)], [command(stream(1), 0, 1)]);
@@ -182,7 +182,7 @@ async fn time_never_falls_even_when_the_clock_does() {
 }
 
 #[tokio::test]
-async fn an_import_goes_on_where_the_log_ended_and_is_chained() {
+async fn an_import_continues_the_positions_and_the_chain() {
     let database = log().await;
     let mut connection = connect(&database).await;
     for round in 0..2_i64 {

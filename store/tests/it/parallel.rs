@@ -96,7 +96,7 @@ async fn every_entry_comes_once_in_order_for_any_readers_and_chunk_size() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_missing_position_is_named_wherever_it_is() {
+async fn a_missing_position_is_named_in_any_chunk() {
     let database = mixed().await;
     let up_to = last_position(&database).await;
     database.psql("ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only");

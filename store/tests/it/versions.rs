@@ -47,7 +47,7 @@ async fn an_installation_records_its_version_and_older_ones_did_not() {
 
 /// A role without any right on the log must be told, too, rather than that it has no right.
 #[tokio::test]
-async fn a_newer_schema_is_refused_by_everybody_and_stays_as_it_is() {
+async fn every_function_refuses_a_newer_schema_and_leaves_it_unchanged() {
     let database = log().await;
     set_version(&database, VERSION + 1);
     let before = database.dump(&["--schema=phaseline"]);
@@ -70,7 +70,7 @@ async fn a_newer_schema_is_refused_by_everybody_and_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_store_takes_no_command_over_a_newer_schema_and_asks_once() {
+async fn a_store_refuses_commands_on_a_newer_schema_and_checks_once() {
     let database = log().await;
     let pool = PgPool::connect(database.url()).await.unwrap();
     let project = ProjectId::from(Uuid::from_u128(1));

@@ -79,7 +79,7 @@ fn days_are_shared_with_the_longer_shares_first() {
 }
 
 #[test]
-fn up_and_down_is_where_it_began() {
+fn a_round_trip_restores_the_rows() {
     let before = legacy();
     let mut model = before.clone();
     migrate(&mut model, 50);
@@ -92,7 +92,7 @@ fn up_and_down_is_where_it_began() {
 }
 
 #[test]
-fn edits_survive_a_trip() {
+fn edits_survive_a_round_trip() {
     let mut model = legacy();
     migrate(&mut model, 50);
     command(&mut model, 60, &rename(1, "Discovery"));
@@ -126,7 +126,7 @@ fn a_name_that_is_the_given_one_again_is_no_loss() {
 }
 
 #[test]
-fn a_row_that_is_gone_leaves_its_days_to_its_neighbour() {
+fn a_deleted_row_leaves_its_dates_to_a_neighbour() {
     let mut model = legacy();
     migrate(&mut model, 50);
     model.roll_back();
@@ -139,7 +139,7 @@ fn a_row_that_is_gone_leaves_its_days_to_its_neighbour() {
 }
 
 #[test]
-fn a_new_row_takes_half_of_the_days_of_the_row_before_it_or_after_it() {
+fn a_new_row_takes_half_of_a_neighbours_dates() {
     let mut model = legacy();
     migrate(&mut model, 50);
     model.roll_back();
@@ -179,7 +179,7 @@ fn updated_at_is_the_rows_only_if_the_row_has_another_one() {
 }
 
 #[test]
-fn a_supplied_phase_goes_unsaid_until_somebody_needs_or_touches_it() {
+fn a_supplied_phase_is_no_loss_until_it_is_needed_or_edited() {
     let mut model = legacy();
     model.old_rows.retain(|row| row.project != OTHER);
     let times = MigrationTimes { at: at(50), supplied: [(OTHER, phase(9))].into() };

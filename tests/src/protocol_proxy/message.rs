@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_found_however_the_stream_is_cut_up() {
+    fn messages_are_read_from_chunks_of_any_size() {
         let stream = [message(b'Q', b"SELECT 1\0"), message(b'X', b""), message(b'd', &[7; 300])].concat();
         for size in [1, 2, 5, 7, 14, 1000] {
             let (mut reader, mut kinds, mut passed) = (Reader::default(), Vec::new(), Vec::new());
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn statements_are_told_however_they_are_sent() {
+    fn statements_are_recognised_in_both_protocols() {
         let mut frontend = Frontend::default();
         assert_eq!(frontend.boundary(b'Q', b"SELECT\n  1\0").unwrap(), "SELECT 1");
         assert_eq!(frontend.boundary(b'P', b"s1\0SELECT $1\0\0\0"), None);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn first_messages_are_told_apart() {
+    fn startup_messages_are_distinguished() {
         for (code, startup) in [
             (TLS, Startup::Encryption),
             (GSS, Startup::Encryption),

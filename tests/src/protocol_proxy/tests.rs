@@ -57,7 +57,7 @@ async fn every_statement_is_counted_once_over_all_connections_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_stopped_before_a_statement_has_done_all_up_to_it_and_after_it_that_too() {
+async fn a_client_is_stopped_before_or_after_the_chosen_statement() {
     let rows_by_boundary = [0, 0, 0, 0, 0, 0, 3, 4];
     for number in 1..=7 {
         for (stop, rows) in [
@@ -98,7 +98,7 @@ async fn gone(database: &TestDatabase) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn once_stopped_nothing_passes_on_any_connection_until_it_is_cut() {
+async fn a_stopped_proxy_forwards_nothing_on_any_connection() {
     let database = database();
     let proxy = ProtocolProxy::stopping(database.url(), Stop::Before(2));
     let (mut first, mut second) = (connect(&proxy).await, connect(&proxy).await);

@@ -37,7 +37,7 @@ fn cases_have_names_of_their_own_and_name_what_they_are_about() {
 }
 
 #[test]
-fn what_is_missing_is_missing_and_what_is_there_is_there() {
+fn ids_of_the_base_database_exist_or_are_missing_as_documented() {
     let database = loaded_base_database();
     let count = |table: &str, name: &str| {
         database.psql(&format!("SELECT count(*) FROM {table} WHERE id = '{}'", id(name)))

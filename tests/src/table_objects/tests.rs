@@ -28,7 +28,7 @@ fn with_objects(objects: &[&TableObject]) -> TestDatabase {
 }
 
 #[test]
-fn every_piece_stands_for_itself_and_shows() {
+fn every_object_is_independent_and_visible_in_the_dump() {
     let bare = state(with_objects(&[]).url());
     let shown = |object: &&TableObject| state(with_objects(&[object]).url()) != bare;
     let hidden: Vec<_> =
@@ -38,7 +38,7 @@ fn every_piece_stands_for_itself_and_shows() {
 }
 
 #[test]
-fn all_pieces_stand_together_in_any_order() {
+fn all_objects_are_compatible_in_any_order() {
     let objects = all();
     with_objects(&objects);
     let reversed: Vec<_> = objects.iter().rev().copied().collect();
@@ -49,7 +49,7 @@ fn all_pieces_stand_together_in_any_order() {
 }
 
 #[test]
-fn no_trigger_fires_before_somebody_writes() {
+fn no_trigger_fires_before_a_write() {
     let database = with_objects(&all());
     assert_eq!(database.psql("SELECT count(*) FROM dba_fired"), "0");
     database.psql("UPDATE project_phases SET created_at = created_at WHERE false");
@@ -57,7 +57,7 @@ fn no_trigger_fires_before_somebody_writes() {
 }
 
 #[test]
-fn pieces_have_names_of_their_own() {
+fn object_names_are_unique() {
     let names: HashSet<_> = all().iter().map(|object| object.name).collect();
     assert_eq!(names.len(), all().len());
     assert!(NOT_SHOWN.iter().all(|name| names.contains(name)));

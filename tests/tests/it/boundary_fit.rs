@@ -125,14 +125,14 @@ async fn assert_both_ways(make: impl Fn() -> TestDatabase) -> Boundaries {
 }
 
 #[tokio::test]
-async fn what_the_plan_says_of_both_boundaries_is_what_a_sample_shows_and_both_come_back() {
+async fn both_boundaries_match_their_plans_and_round_trip_on_a_sample() {
     let found = assert_both_ways(|| sample(12, 600, 7)).await;
     assert!(found.fit.changed < found.midpoint.changed, "{found:?}");
     assert!(found.midpoint.person_days_changed > Decimal::ZERO, "{found:?}");
 }
 
 #[tokio::test]
-async fn what_the_plan_says_of_both_boundaries_is_what_generated_databases_show_and_both_come_back() {
+async fn both_boundaries_match_their_plans_on_generated_databases() {
     for seed in 0..6 {
         eprintln!("seed {seed}");
         assert_both_ways(|| {
@@ -145,7 +145,7 @@ async fn what_the_plan_says_of_both_boundaries_is_what_generated_databases_show_
 }
 
 #[tokio::test]
-async fn of_the_real_planner_database_fit_leaves_few_assignments_outside_their_phase() {
+async fn fit_keeps_most_assignments_of_the_real_planner_database() {
     let Some(path) = planner_sql() else { return };
     let sql = std::fs::read_to_string(path).unwrap();
     let found = assert_both_ways(|| database_from(&sql)).await;
@@ -162,7 +162,7 @@ async fn of_the_real_planner_database_fit_leaves_few_assignments_outside_their_p
 }
 
 #[tokio::test]
-async fn a_project_that_the_log_knows_keeps_its_days_whatever_the_boundary() {
+async fn a_logged_project_keeps_its_dates_under_any_boundary() {
     let database = sample(8, 240, 5);
     let days =
         "SELECT string_agg(concat(id, start_date, end_date), ' ' ORDER BY id) FROM public.project_phases";
@@ -189,7 +189,7 @@ async fn a_project_that_the_log_knows_keeps_its_days_whatever_the_boundary() {
 }
 
 #[tokio::test]
-async fn the_boundary_is_part_of_the_plans_digest_and_stands_in_the_log() {
+async fn the_boundary_is_part_of_the_digest_and_of_the_log() {
     let database = sample(4, 40, 5);
     let by_midpoint = plan_by(&database, Boundary::Midpoint).await.digest;
     assert_ne!(by_midpoint, plan_by(&database, Boundary::Fit).await.digest);
@@ -207,7 +207,7 @@ async fn the_boundary_is_part_of_the_plans_digest_and_stands_in_the_log() {
 }
 
 #[tokio::test]
-async fn assignments_without_a_percentage_are_left_out_of_person_days_and_counted() {
+async fn assignments_without_percentage_are_counted_separately() {
     let database = sample(8, 240, 5);
     let whole = plan_by(&database, Boundary::Midpoint).await;
     assert_eq!(boundaries(&whole).without_percentage, 0);

@@ -68,7 +68,7 @@ fn crates_depend_downwards_only() {
 }
 
 #[test]
-fn sql_is_where_it_belongs() {
+fn only_the_listed_crates_contain_sql() {
     assert_eq!(mentions("domain/src", &["sqlx", "SELECT "], &[]), Vec::<String>::new());
     assert_eq!(
         mentions("api/src", &["SELECT ", "INSERT ", "UPDATE "], &["api/src/health.rs"]),

@@ -63,7 +63,7 @@ fn count(database: &TestDatabase, what: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn commands_that_come_together_share_transactions_and_have_their_own_verdicts() {
+async fn concurrent_commands_share_transactions_with_separate_verdicts() {
     let (database, targets) = fixture(111).await;
     let store = store(database.url()).await;
     let before = count(&database, "phaseline.events");
@@ -102,7 +102,7 @@ async fn commands_that_come_together_share_transactions_and_have_their_own_verdi
 }
 
 #[tokio::test]
-async fn a_phase_that_is_created_removed_and_created_again_together_is_a_new_row() {
+async fn a_phase_recreated_within_a_batch_is_a_new_row() {
     let (database, targets) = fixture(112).await;
     let store = store(database.url()).await;
     let (project, _) = targets[0];
@@ -143,7 +143,7 @@ async fn a_phase_that_is_created_removed_and_created_again_together_is_a_new_row
 }
 
 #[tokio::test]
-async fn what_another_process_wrote_is_seen_before_anything_is_refused_or_left_undone() {
+async fn writes_of_other_processes_are_read_before_a_refusal_or_no_op() {
     let (database, targets) = fixture(113).await;
     let (ours, other) = (store(database.url()).await, store(database.url()).await);
     let (project, phase) = targets[0];
@@ -203,7 +203,7 @@ fn same_answer(one: &Committed, other: &Committed) {
 }
 
 #[tokio::test]
-async fn a_request_that_comes_again_under_its_key_gets_its_first_answer_and_writes_nothing() {
+async fn a_repeated_key_returns_the_first_response_and_writes_nothing() {
     let (database, targets) = fixture(115).await;
     let (ours, other) = (store(database.url()).await, store(database.url()).await);
     let (project, phase) = targets[0];
@@ -283,7 +283,7 @@ async fn one_request_sent_many_times_at_once_is_carried_out_once() {
 
 /// Somebody took a phase's id for a row of another project: that fails, and nothing else does.
 #[tokio::test]
-async fn one_command_whose_rows_are_in_the_way_does_not_fail_the_others() {
+async fn a_command_with_conflicting_rows_does_not_fail_its_batch() {
     let (database, targets) = fixture(117).await;
     let store = store(database.url()).await;
     let (taken, range) = {
@@ -319,7 +319,7 @@ async fn one_command_whose_rows_are_in_the_way_does_not_fail_the_others() {
 
 /// Tried one by one, commands have times of their own, and what one creates keeps its time when the next one changes it.
 #[tokio::test]
-async fn a_phase_that_is_created_and_changed_beside_a_command_that_fails_keeps_its_time() {
+async fn a_phase_keeps_its_timestamp_beside_a_failing_command() {
     let (database, targets) = fixture(121).await;
     let store = store(database.url()).await;
     let mut last_days = Vec::new();
@@ -349,7 +349,7 @@ async fn a_phase_that_is_created_and_changed_beside_a_command_that_fails_keeps_i
 }
 
 #[tokio::test]
-async fn old_string_literals_do_not_matter() {
+async fn commands_work_without_standard_conforming_strings() {
     let (database, targets) = fixture(122).await;
     database.psql(
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET standard_conforming_strings = off', current_database()); END $$",
@@ -363,7 +363,7 @@ async fn old_string_literals_do_not_matter() {
 
 /// The connection is lost at each of the statements in turn, before or after the server has done it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_is_lost_while_commands_are_written_loses_and_doubles_nothing() {
+async fn a_lost_connection_loses_and_duplicates_no_command() {
     let (database, targets) = fixture(118).await;
     let mut cut = 0;
     for number in 1..40 {
@@ -433,7 +433,7 @@ async fn count_of_boundaries(database: &TestDatabase, targets: &[(ProjectId, Pha
 
 /// The head is held while a row is waited for: not for long, and not once for each command.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_that_somebody_holds_holds_up_nobody_else() {
+async fn a_locked_row_blocks_only_its_own_command() {
     let (database, targets) = fixture(120).await;
     let store = store(database.url()).await;
     let ((held, phase), (other, of_other)) = (targets[0], targets[1]);
@@ -472,7 +472,7 @@ async fn a_row_that_somebody_holds_holds_up_nobody_else() {
 
 /// The same for a project's row, which new phases refer to.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_project_that_somebody_holds_holds_up_nobody_else() {
+async fn a_locked_project_blocks_only_its_own_commands() {
     let (database, targets) = fixture(123).await;
     let store = store(database.url()).await;
     let ((held, phase), (other, of_other)) = (targets[0], targets[1]);

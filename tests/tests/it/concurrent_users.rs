@@ -41,7 +41,7 @@ fn links(database: &TestDatabase, ids: &[String]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nothing_that_somebody_was_told_is_done_is_missing_after_migration_and_rollback() {
+async fn acknowledged_writes_survive_migration_and_rollback() {
     let database = sample(12, 600, 60);
     let load = BackendLoad::new(&database);
     let (untouched, redated) = (load.untouched().to_vec(), load.to_redate().to_vec());

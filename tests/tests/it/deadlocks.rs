@@ -113,17 +113,17 @@ fn sorted(dump: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_migration_behind_a_held_project_names_the_holder_and_others_go_on() {
+async fn a_migration_names_the_holder_of_a_project_and_others_continue() {
     a_held_project_is_named(Direction::Migrate, 70).await;
 }
 
 #[tokio::test]
-async fn a_rollback_behind_a_held_project_names_the_holder_and_others_go_on() {
+async fn a_rollback_names_the_holder_of_a_project_and_others_continue() {
     a_held_project_is_named(Direction::Rollback, 71).await;
 }
 
 #[tokio::test]
-async fn a_run_behind_a_held_project_goes_on_when_the_holder_does() {
+async fn a_run_continues_when_a_held_project_is_released() {
     for direction in [Direction::Migrate, Direction::Rollback] {
         let database = fixture(direction, 72).await;
         let mut holder = foreign(&database, HOLDS_A_PROJECT).await;
@@ -187,7 +187,7 @@ async fn a_rollback_behind_a_command_that_stalls_names_it() {
 }
 
 #[tokio::test]
-async fn a_command_that_stalled_and_is_done_in_the_end_is_not_lost_by_a_rollback() {
+async fn a_stalled_command_that_commits_is_not_lost_by_a_rollback() {
     let database = fixture(Direction::Rollback, 74).await;
     let mut holder = stalled_command(&database, 4711).await;
     let attempts = Attempts::of(None);
@@ -209,7 +209,7 @@ fn is_waited_for(database: &TestDatabase) -> bool {
 }
 
 #[tokio::test]
-async fn a_run_behind_somebody_who_holds_the_head_names_him_or_goes_on_when_he_does() {
+async fn a_run_names_the_holder_of_the_head_or_waits_for_it() {
     for direction in [Direction::Migrate, Direction::Rollback] {
         let database = fixture(direction, 75).await;
         let head = "SELECT 1 FROM phaseline.head FOR UPDATE";
@@ -231,7 +231,7 @@ async fn a_run_behind_somebody_who_holds_the_head_names_him_or_goes_on_when_he_d
 
 /// Everybody waits for everybody, but the run gives way first.
 #[tokio::test]
-async fn somebody_who_holds_one_table_gets_the_other_although_a_run_wants_both() {
+async fn a_holder_of_one_table_gets_the_other_despite_a_waiting_run() {
     for direction in [Direction::Migrate, Direction::Rollback] {
         let database = fixture(direction, 78).await;
         let held = "UPDATE public.resource_assignments SET updated_at = updated_at
@@ -254,7 +254,7 @@ async fn somebody_who_holds_one_table_gets_the_other_although_a_run_wants_both()
 /// Transactions that take the tables in every order, while a run tries to get all of them at once, time and again:
 /// somebody who reads the last of its tables lets it come that far and no further.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn transactions_in_any_order_of_tables_are_never_sacrificed() {
+async fn transactions_in_any_table_order_are_never_deadlock_victims() {
     let writes = [
         "UPDATE public.resource_assignments SET updated_at = updated_at WHERE id = (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 1)",
         "UPDATE public.project_phases SET updated_at = updated_at WHERE id = (SELECT id FROM public.project_phases ORDER BY id LIMIT 1)",
@@ -304,7 +304,7 @@ async fn transactions_in_any_order_of_tables_are_never_sacrificed() {
 
 /// A transaction that keeps its snapshot and has looked at none of the tables is in nobody's way.
 #[tokio::test]
-async fn an_open_snapshot_keeps_no_run_waiting_and_makes_none_start_anew() {
+async fn an_open_snapshot_neither_blocks_nor_restarts_a_run() {
     let database = sample(6, 60, 77);
     let before = dump(database.url());
     let mut snapshot = PgConnection::connect(database.url()).await.unwrap();

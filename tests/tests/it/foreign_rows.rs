@@ -139,7 +139,7 @@ async fn first_commands_at_once_adopt_once() {
 }
 
 #[tokio::test]
-async fn a_row_that_changes_between_the_look_and_the_append_is_adopted_as_it_is_then() {
+async fn a_row_changed_before_the_append_is_adopted_with_its_new_values() {
     let database = timeline_shape(73).await;
     let (project, first, second) = theirs(&database, 1);
     let mut backend = handle(database.url()).connect("backend").await.unwrap();
@@ -159,7 +159,7 @@ async fn a_row_that_changes_between_the_look_and_the_append_is_adopted_as_it_is_
 }
 
 #[tokio::test]
-async fn a_project_without_rows_that_gets_one_while_its_timeline_is_opened_is_adopted_instead() {
+async fn a_row_added_while_a_timeline_is_opened_is_adopted() {
     let database = timeline_shape(74).await;
     let project: ProjectId = id(10);
     add_project(&database, project);
@@ -194,7 +194,7 @@ async fn a_command_that_is_refused_or_changes_nothing_adopts_nothing() {
 }
 
 #[tokio::test]
-async fn whoever_may_write_commands_and_nothing_else_can_adopt() {
+async fn a_role_with_command_privileges_only_can_adopt() {
     let database = timeline_shape(76).await;
     let (project, first, _) = theirs(&database, 1);
     database.psql(

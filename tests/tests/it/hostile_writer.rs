@@ -67,7 +67,7 @@ fn unadopted(database: &TestDatabase, number: u32) {
 }
 
 #[tokio::test]
-async fn whatever_a_writer_passes_the_log_stays_whole_and_the_rows_are_its_fold() {
+async fn any_arguments_leave_a_valid_log_and_rows_equal_to_its_fold() {
     let mut answers: BTreeMap<String, usize> = BTreeMap::new();
     for seed in 0..4_u64 {
         let database = sample(4, 10, 300 + seed);

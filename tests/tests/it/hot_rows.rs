@@ -93,7 +93,7 @@ async fn rows_that_change_stay_on_their_pages() {
 
 /// No search by id while a snapshot is held, and searches again when it is gone.
 #[tokio::test]
-async fn while_a_snapshot_is_held_rows_are_found_by_their_places() {
+async fn during_a_snapshot_rows_are_found_by_location() {
     let database = fixture(4, 132);
     migrated(database.url()).await;
     let targets = phases(&database);
@@ -136,7 +136,7 @@ async fn while_a_snapshot_is_held_rows_are_found_by_their_places() {
 
 /// Places that others made wrong while they were remembered.
 #[tokio::test]
-async fn rows_that_others_moved_are_found_again_while_a_snapshot_is_held() {
+async fn moved_rows_are_found_by_id_during_a_snapshot() {
     let database = fixture(4, 133);
     migrated(database.url()).await;
     let targets = phases(&database);
@@ -161,7 +161,7 @@ async fn rows_that_others_moved_are_found_again_while_a_snapshot_is_held() {
 
 /// The new table leaves room on its pages, unless its owner said how much; the old one is what it was.
 #[tokio::test]
-async fn the_new_table_has_room_on_its_pages_and_the_old_one_comes_back_without() {
+async fn the_migrated_table_has_a_fillfactor_and_the_restored_one_has_none() {
     let options = |database: &TestDatabase| {
         database
             .psql("SELECT reloptions FROM pg_class WHERE oid = 'public.project_phases'::regclass")
@@ -188,7 +188,7 @@ async fn the_new_table_has_room_on_its_pages_and_the_old_one_comes_back_without(
 
 /// A snapshot, or an id of a transaction that has none just now: both keep dead versions.
 #[tokio::test]
-async fn whoever_keeps_dead_versions_is_the_oldest_snapshot() {
+async fn only_sessions_that_keep_dead_versions_count_as_oldest_snapshot() {
     let database = fixture(4, 135);
     migrated(database.url()).await;
     let mut own = handle(database.url()).connect("test").await.unwrap();

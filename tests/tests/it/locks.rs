@@ -207,7 +207,7 @@ async fn a_rollback_beside_commands_that_never_stop_comes_through() {
 }
 
 #[tokio::test]
-async fn a_second_run_is_told_who_holds_the_lock() {
+async fn a_second_run_names_the_holder_of_the_lock() {
     let database = sample(4, 10, 45);
     let mut reader = connect(&database).await;
     let mut open = reader.begin().await.unwrap();
@@ -238,7 +238,7 @@ async fn a_second_run_is_told_who_holds_the_lock() {
 }
 
 #[tokio::test]
-async fn the_wait_for_the_tables_ends_and_names_who_is_in_the_way() {
+async fn the_lock_timeout_names_the_blocking_sessions() {
     let database = sample(4, 10, 46);
     let before = dump(database.url());
     let mut reader = connect(&database).await;
@@ -260,7 +260,7 @@ async fn the_wait_for_the_tables_ends_and_names_who_is_in_the_way() {
 
 /// Between the attempts others go on: while a run waits behind one open transaction, readers are let through.
 #[tokio::test]
-async fn readers_go_on_while_a_run_waits_for_the_tables() {
+async fn readers_continue_while_a_run_waits_for_the_tables() {
     let database = sample(4, 10, 47);
     let mut reader = connect(&database).await;
     let mut open = reader.begin().await.unwrap();
@@ -289,7 +289,7 @@ async fn readers_go_on_while_a_run_waits_for_the_tables() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_asked_to_stop_leaves_nothing() {
+async fn an_interrupted_run_leaves_nothing() {
     struct Stop(AtomicUsize, usize);
     impl Progress for Stop {
         fn step(&self, _name: &str, _total: Option<u64>) {}
@@ -370,7 +370,7 @@ async fn an_old_transaction_in_another_database_changes_nothing() {
 
 /// A command that comes while a rollback is prepared is done at once, and then the rollback names it.
 #[tokio::test]
-async fn commands_go_on_while_a_rollback_is_prepared() {
+async fn commands_continue_while_a_rollback_is_prepared() {
     let database = sample(6, 60, 51);
     migrated(database.url()).await;
     let row = database.psql("SELECT project_id, id FROM public.project_phases ORDER BY id LIMIT 1");

@@ -74,7 +74,7 @@ fn fill(cluster: &TestCluster) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_cluster_that_was_upgraded_in_place_goes_there_and_back() {
+async fn a_round_trip_works_after_a_minor_upgrade() {
     let Some(older) = older_minor(newest()) else { return };
     let mut cluster = TestCluster::start(TestOptions::default().binaries(&older));
     let urls = fill(&cluster);
@@ -107,7 +107,7 @@ async fn a_cluster_that_was_upgraded_in_place_goes_there_and_back() {
 
 /// By the client programs of the server that it is dumped from, and by the newest.
 #[tokio::test]
-async fn a_database_that_was_dumped_from_one_minor_version_goes_there_and_back_on_the_other() {
+async fn a_round_trip_works_on_a_dump_of_another_minor_version() {
     let Some(older) = older_minor(newest()) else { return };
     let old = TestCluster::start(TestOptions::default().binaries(&older));
     let new = TestCluster::start(TestOptions::default());
@@ -127,7 +127,7 @@ async fn a_database_that_was_dumped_from_one_minor_version_goes_there_and_back_o
 
 /// An older `pg_dump` prints the versions of a newer server's columns.
 #[tokio::test]
-async fn an_older_pg_dump_shows_no_difference_and_says_what_it_left_out() {
+async fn an_older_pg_dump_shows_no_difference_and_counts_omitted_options() {
     let Some(older) = older_minor(newest()) else { return };
     let mut legacy = LegacyDatabase::from_seed(1);
     legacy.objects = phaseline_tests::table_objects::all();
@@ -148,7 +148,7 @@ async fn an_older_pg_dump_shows_no_difference_and_says_what_it_left_out() {
 
 /// What an upgrade in place leaves, where no older version is at hand: columns without a version beside those that have one.
 #[tokio::test]
-async fn columns_without_a_version_beside_others_come_back() {
+async fn columns_with_and_without_a_version_are_restored() {
     let mut legacy = LegacyDatabase::from_seed(3);
     legacy.objects = phaseline_tests::table_objects::all();
     let database = TestCluster::shared().database();

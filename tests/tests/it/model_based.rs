@@ -181,11 +181,11 @@ async fn share(part: u64) {
 }
 
 #[tokio::test]
-async fn a_database_is_what_the_model_says_after_every_step_first_share() {
+async fn the_database_matches_the_model_after_every_step_first_share() {
     share(0).await;
 }
 
 #[tokio::test]
-async fn a_database_is_what_the_model_says_after_every_step_second_share() {
+async fn the_database_matches_the_model_after_every_step_second_share() {
     share(1).await;
 }

@@ -190,7 +190,7 @@ async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone()
 }
 
 #[tokio::test]
-async fn what_is_left_out_is_for_every_reader_as_if_it_were_not_there() {
+async fn every_reader_ignores_a_skipped_event() {
     for bad in UnreadableEvent::ALL {
         let database = sample(6, 60, 61);
         migrated(database.url()).await;
@@ -261,7 +261,7 @@ async fn a_mark_survives_a_rollback_and_the_next_migration() {
 }
 
 #[tokio::test]
-async fn in_the_legacy_shape_the_next_migration_refuses_until_the_event_is_left_out() {
+async fn a_migration_refuses_an_unreadable_event_until_it_is_skipped() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     rolled_back(database.url()).await;
@@ -325,7 +325,7 @@ async fn a_timeline_whose_opening_cannot_be_read_starts_again_from_its_rows() {
 }
 
 #[tokio::test]
-async fn only_what_cannot_be_read_is_left_out_and_all_of_it_or_nothing() {
+async fn only_unreadable_events_are_skipped_and_all_or_none() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     let all = projects(&database);

@@ -172,7 +172,7 @@ async fn a_rebuild_of_a_table_that_is_right_writes_nothing() {
 
 /// More projects than are asked for by name, and more missing rows than are listed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_table_that_was_emptied_comes_back_and_its_missing_rows_are_counted_instead_of_listed() {
+async fn an_emptied_table_is_rebuilt_and_its_missing_rows_are_counted() {
     let database = timeline_shape(1_100);
     let good = rows(&database);
     let all = good.lines().count() as u64;

@@ -57,17 +57,17 @@ async fn share(part: usize) {
 }
 
 #[tokio::test]
-async fn what_cannot_be_carried_is_refused_by_name_and_nothing_is_written_first_third() {
+async fn every_refusal_case_is_named_and_nothing_is_written_first_third() {
     share(0).await;
 }
 
 #[tokio::test]
-async fn what_cannot_be_carried_is_refused_by_name_and_nothing_is_written_second_third() {
+async fn every_refusal_case_is_named_and_nothing_is_written_second_third() {
     share(1).await;
 }
 
 #[tokio::test]
-async fn what_cannot_be_carried_is_refused_by_name_and_nothing_is_written_last_third() {
+async fn every_refusal_case_is_named_and_nothing_is_written_last_third() {
     share(2).await;
 }
 

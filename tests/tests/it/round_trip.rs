@@ -40,27 +40,27 @@ async fn share(part: u64) {
 }
 
 #[tokio::test]
-async fn generated_databases_come_back_byte_for_byte_first_share() {
+async fn generated_databases_survive_a_round_trip_first_share() {
     share(0).await;
 }
 
 #[tokio::test]
-async fn generated_databases_come_back_byte_for_byte_second_share() {
+async fn generated_databases_survive_a_round_trip_second_share() {
     share(1).await;
 }
 
 #[tokio::test]
-async fn generated_databases_come_back_byte_for_byte_third_share() {
+async fn generated_databases_survive_a_round_trip_third_share() {
     share(2).await;
 }
 
 #[tokio::test]
-async fn generated_databases_come_back_byte_for_byte_fourth_share() {
+async fn generated_databases_survive_a_round_trip_fourth_share() {
     share(3).await;
 }
 
 #[tokio::test]
-async fn all_furniture_at_once_comes_back() {
+async fn all_table_objects_survive_a_round_trip() {
     let mut legacy = LegacyDatabase::from_seed(1);
     legacy.objects = phaseline_tests::table_objects::all();
     let database = TestCluster::shared().database();
@@ -73,7 +73,7 @@ async fn all_furniture_at_once_comes_back() {
 }
 
 #[tokio::test]
-async fn planner_tables_without_rows_migrate_and_come_back() {
+async fn empty_planner_tables_survive_a_round_trip() {
     let mut legacy = LegacyDatabase::from_seed(2).bare();
     legacy.projects.clear();
     legacy.assignments.clear();
@@ -107,7 +107,7 @@ const ALL_BUT_EVENTS: &str = "
     END $$";
 
 #[tokio::test]
-async fn the_old_tables_come_back_from_the_events_alone() {
+async fn the_legacy_tables_are_restored_from_the_events_alone() {
     let database = TestCluster::shared().database();
     load(database.url(), LegacyDatabase::from_seed(3).statements());
     let before = dump(database.url());
@@ -141,7 +141,7 @@ async fn no_copy_of_the_old_tables_is_kept() {
 }
 
 #[tokio::test]
-async fn what_somebody_adds_before_or_after_the_migration_stays() {
+async fn objects_added_before_or_after_the_migration_stay() {
     let database = sample(6, 60, 11);
     database.psql("CREATE INDEX added_before ON public.project_phases (expense_budget DESC)");
     let before = dump(database.url());
@@ -190,7 +190,7 @@ async fn assignments_made_since_get_the_phase_of_their_date_and_are_counted() {
 
 /// Types without a binary form cannot be copied in binary: then the database itself copies the rows.
 #[tokio::test]
-async fn a_column_whose_type_has_no_binary_form_comes_back() {
+async fn a_column_type_without_binary_format_is_restored() {
     let database = sample(6, 60, 47);
     database.psql(
         "CREATE TYPE public.plain;

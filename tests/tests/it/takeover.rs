@@ -47,7 +47,7 @@ fn options(repair: bool) -> MigrateOptions {
 }
 
 #[tokio::test]
-async fn a_plan_says_who_was_here_and_what_to_do() {
+async fn a_plan_recognises_the_original_migration_and_names_the_remedy() {
     let database = moved(4, 40, 61);
     let plan = plan_of(database.url()).await;
     assert!(!plan.ready && !plan.already_migrated());
@@ -81,7 +81,7 @@ async fn its_phases_become_facts_as_they_are_and_the_tables_stay() {
 
 /// What that migration lost stays lost: types come from names, links from dates; everything else is as it was.
 #[tokio::test]
-async fn it_can_be_rolled_back_as_far_as_anything_is_left() {
+async fn a_takeover_can_be_rolled_back_as_far_as_data_remain() {
     let original = sample(5, 60, 63);
     let database = moved(5, 60, 63);
     migrate(&handle(database.url()), &options(false), &Silent).await.unwrap();

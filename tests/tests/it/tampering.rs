@@ -66,7 +66,7 @@ const TAMPERING: [(&str, &str, bool); 24] = [
 ];
 
 #[tokio::test]
-async fn what_an_installation_makes_is_what_the_scripts_say() {
+async fn an_installation_matches_its_scripts() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     assert_eq!(differences(&database).await, []);
@@ -75,7 +75,7 @@ async fn what_an_installation_makes_is_what_the_scripts_say() {
 }
 
 #[tokio::test]
-async fn whatever_is_changed_in_the_schema_is_named_by_verify_and_repaired_where_that_can_be() {
+async fn schema_changes_are_named_by_verify_and_repaired_where_possible() {
     let template = sample(6, 60, 61);
     migrated(template.url()).await;
     for (statement, named, repairable) in TAMPERING {

@@ -17,7 +17,7 @@ fn copy_sleeps(database: &TestDatabase) -> bool {
 }
 
 #[test]
-fn a_signal_ends_with_8_and_leaves_no_copy_wherever_it_is() {
+fn a_signal_in_any_step_exits_with_8_and_leaves_no_copy() {
     // In the middle of a statement on the copy.
     let database = legacy();
     on_copies(&database, "PERFORM pg_sleep(600)");

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn triggers_that_commands_fire_run_as_the_owner_of_their_table_at_once_and_at_the_end() {
+async fn command_triggers_run_as_table_owner_immediate_and_deferred() {
     let planner = Planner::new().await;
     try_migrate(planner.database.url()).await.unwrap();
     planner.plant_code(
@@ -68,7 +68,7 @@ async fn what_a_caller_or_an_owner_defers_never_runs_with_the_rights_of_another(
 
 /// Who may put triggers on a superuser's table gets none of the superuser's rights by commands.
 #[tokio::test]
-async fn commands_refuse_triggers_of_others_on_a_superusers_table() {
+async fn commands_refuse_foreign_triggers_on_a_superusers_table() {
     let planner = Planner::new().await;
     let (role, writer) = (&planner.role, &planner.writer);
     give_schema(&planner.database, "public", "postgres");
@@ -97,7 +97,7 @@ async fn commands_refuse_triggers_of_others_on_a_superusers_table() {
     planner.plant_code("CREATE DOMAIN planted_domain AS text CHECK (public.plant_in(value) <> '')");
     for (when, function, refused) in [
         ("", "plant_trigger", true),
-        ("WHEN (public.plant_code())", "harmless", true),
+        ("WHEN (public.plant())", "harmless", true),
         ("WHEN ((new.id::text)::public.planted_domain IS NOT NULL)", "harmless", true),
         ("", "harmless", true),
     ] {
@@ -148,7 +148,7 @@ async fn commands_refuse_tables_of_two_owners_of_whom_one_is_a_superuser() {
         "CREATE TABLE later (n int);
          CREATE FUNCTION plant_later() RETURNS trigger LANGUAGE plpgsql AS
              'BEGIN SET CONSTRAINTS ALL DEFERRED; IF (SELECT count(*) FROM public.later) < 2 THEN INSERT INTO public.later VALUES (2); END IF;
-                    PERFORM public.plant_code(); RETURN NULL; END';
+                    PERFORM public.plant(); RETURN NULL; END';
          CREATE CONSTRAINT TRIGGER later AFTER INSERT ON later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION plant_later();
          CREATE FUNCTION to_later() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.later VALUES (1); RETURN new; END';
          CREATE TRIGGER to_later BEFORE UPDATE ON projects FOR EACH ROW EXECUTE FUNCTION to_later()",
@@ -164,7 +164,7 @@ async fn commands_refuse_tables_of_two_owners_of_whom_one_is_a_superuser() {
 
 /// A role that makes roles, as the main login of a managed database, counts like a superuser.
 #[tokio::test]
-async fn commands_refuse_triggers_of_others_on_a_table_of_a_role_that_makes_roles() {
+async fn commands_refuse_foreign_triggers_on_a_createrole_owners_table() {
     let planner = Planner::new().await;
     let (role, writer) = (&planner.role, &planner.writer);
     try_migrate(planner.database.url()).await.unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn nothing_of_the_log_belongs_to_a_superuser_who_is_not_the_owner_of_the_tables() {
+async fn the_log_belongs_to_the_tables_owner_not_to_a_superuser() {
     let planner = Planner::new().await;
     planner.database.psql("ALTER TABLE resource_assignments OWNER TO postgres");
     try_migrate(planner.database.url()).await.unwrap();

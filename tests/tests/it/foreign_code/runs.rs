@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn functions_of_constraints_columns_types_and_casts_stop_a_superuser_and_not_their_owner() {
+async fn functions_of_table_definitions_stop_a_superuser_not_their_owner() {
     for (carrier, sql) in [
         ("a check", "ALTER TABLE project_phases ADD CHECK (plant_in(id) IS NOT NULL)"),
         ("a check of assignments", "ALTER TABLE resource_assignments ADD CHECK (plant_in(id) IS NOT NULL)"),
@@ -24,19 +24,19 @@ async fn functions_of_constraints_columns_types_and_casts_stop_a_superuser_and_n
         (
             "a cast",
             "CREATE FUNCTION plant_cast(phasetype) RETURNS text LANGUAGE plpgsql AS
-                'BEGIN PERFORM public.plant_code(); RETURN ''PLANNING''; END';
+                'BEGIN PERFORM public.plant(); RETURN ''PLANNING''; END';
              CREATE CAST (phasetype AS text) WITH FUNCTION plant_cast(phasetype)",
         ),
         (
             "an operator",
             "CREATE FUNCTION plant_op(uuid, uuid) RETURNS boolean LANGUAGE plpgsql AS
-                'BEGIN RETURN public.plant_code(); END';
+                'BEGIN RETURN public.plant(); END';
              CREATE OPERATOR public.=== (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = plant_op);
              ALTER TABLE project_phases ADD CHECK (id OPERATOR(public.===) id)",
         ),
         (
             "PostgreSQL's own function that carries out a text",
-            "ALTER TABLE project_phases ADD CHECK (query_to_xml('SELECT public.plant_code()', false, false, '') IS NOT NULL) NOT VALID;
+            "ALTER TABLE project_phases ADD CHECK (query_to_xml('SELECT public.plant()', false, false, '') IS NOT NULL) NOT VALID;
              ALTER TABLE project_phases ADD COLUMN plant int; ALTER TABLE project_phases DROP COLUMN plant",
         ),
     ] {
@@ -66,7 +66,7 @@ async fn functions_of_constraints_columns_types_and_casts_stop_a_superuser_and_n
 }
 
 #[tokio::test]
-async fn functions_of_indexes_and_statistics_run_as_the_owner_of_the_table_in_both_directions() {
+async fn functions_of_indexes_and_statistics_run_as_the_table_owner() {
     let planner = Planner::new().await;
     planner.plant_code(
         "CREATE INDEX planted_phases ON project_phases (plant_in(id)) WHERE plant_in(total_budget) >= 0;
@@ -74,7 +74,7 @@ async fn functions_of_indexes_and_statistics_run_as_the_owner_of_the_table_in_bo
          CREATE STATISTICS planted ON (plant_in(total_budget)), id FROM project_phases;
          ALTER TABLE project_phases ALTER COLUMN created_at SET DEFAULT plant_in(now()::timestamp);
          ALTER TABLE project_phases ENABLE ROW LEVEL SECURITY;
-         CREATE POLICY planted ON project_phases USING (insert_unreadable()) WITH CHECK (insert_unreadable());
+         CREATE POLICY planted ON project_phases USING (plant()) WITH CHECK (plant());
          CREATE TRIGGER planted BEFORE INSERT OR UPDATE ON project_phases FOR EACH ROW EXECUTE FUNCTION plant_trigger();
          TRUNCATE loot",
     );
@@ -87,7 +87,7 @@ async fn functions_of_indexes_and_statistics_run_as_the_owner_of_the_table_in_bo
 }
 
 #[tokio::test]
-async fn a_superuser_neither_repairs_nor_adopts_nor_reads_past_code_of_others() {
+async fn foreign_code_stops_a_superusers_repair_adoption_and_reads() {
     let planner = Planner::new().await;
     try_migrate(planner.database.url()).await.unwrap();
     planner.plant_code(
@@ -111,7 +111,7 @@ async fn a_superuser_neither_repairs_nor_adopts_nor_reads_past_code_of_others() 
     // A type with a cast: even reading would call it.
     planner.plant_code(
         "CREATE TYPE planted AS ENUM ('drifted'); CREATE FUNCTION plant_cast(planted) RETURNS text LANGUAGE plpgsql AS
-             'BEGIN PERFORM public.plant_code(); RETURN ''x''; END';
+             'BEGIN PERFORM public.plant(); RETURN ''x''; END';
          CREATE CAST (planted AS text) WITH FUNCTION plant_cast(planted);
          DROP TRIGGER planted ON project_phases;
          ALTER TABLE project_phases ALTER COLUMN name TYPE planted USING 'drifted'",
@@ -126,18 +126,18 @@ async fn a_superuser_neither_repairs_nor_adopts_nor_reads_past_code_of_others() 
 
 /// Views in the place of tables, code on the log's own tables, functions of ours that were replaced.
 #[tokio::test]
-async fn nobody_reads_or_writes_past_code_of_others_in_the_places_of_ours() {
+async fn foreign_code_in_place_of_our_functions_is_refused() {
     for (carrier, sql, named) in [
         (
             "a view in the place of a table",
             "ALTER TABLE alembic_version RENAME TO kept;
-             CREATE VIEW alembic_version AS SELECT version_num FROM kept WHERE public.plant_code()",
+             CREATE VIEW alembic_version AS SELECT version_num FROM kept WHERE public.plant()",
             "public.alembic_version is not a table",
         ),
         (
             "a view in the place of the log's head",
             "ALTER TABLE phaseline.head RENAME TO kept;
-             CREATE VIEW phaseline.head AS SELECT * FROM phaseline.kept WHERE public.plant_code()",
+             CREATE VIEW phaseline.head AS SELECT * FROM phaseline.kept WHERE public.plant()",
             "phaseline.head is not a table",
         ),
         (
@@ -145,8 +145,8 @@ async fn nobody_reads_or_writes_past_code_of_others_in_the_places_of_ours() {
             "CREATE TRIGGER zz BEFORE INSERT ON phaseline.events FOR EACH ROW EXECUTE FUNCTION public.plant_trigger()",
             "trigger zz on table phaseline.events",
         ),
-        ("a check of the log", "ALTER TABLE phaseline.events ADD CHECK (public.plant_code()) NOT VALID", "on table phaseline.events"),
-        ("a default of the log", "ALTER TABLE phaseline.events ADD extra text DEFAULT public.plant_code()::text", "phaseline.events"),
+        ("a check of the log", "ALTER TABLE phaseline.events ADD CHECK (public.plant()) NOT VALID", "on table phaseline.events"),
+        ("a default of the log", "ALTER TABLE phaseline.events ADD extra text DEFAULT public.plant()::text", "phaseline.events"),
         (
             "an index of the log",
             "CREATE INDEX planted ON phaseline.events ((public.plant_in(event_id)))",
@@ -160,7 +160,7 @@ async fn nobody_reads_or_writes_past_code_of_others_in_the_places_of_ours() {
         (
             "a function of ours that was replaced",
             "CREATE OR REPLACE FUNCTION phaseline.project_of(phase uuid) RETURNS uuid LANGUAGE plpgsql SECURITY INVOKER AS
-                 'BEGIN PERFORM public.plant_code(); RETURN NULL; END'",
+                 'BEGIN PERFORM public.plant(); RETURN NULL; END'",
             "function phaseline.project_of(uuid) belongs to",
         ),
     ] {
@@ -184,13 +184,13 @@ async fn nobody_reads_or_writes_past_code_of_others_in_the_places_of_ours() {
 
 /// Carriers that only writes to the planner's tables set off.
 #[tokio::test]
-async fn writes_of_a_superuser_stop_at_defaults_casts_cascades_rules_and_children() {
+async fn a_superusers_writes_stop_at_defaults_casts_rules_and_children() {
     for (carrier, sql, access) in [
-        ("a default", "ALTER TABLE project_phases ADD extra text DEFAULT public.plant_code()::text", Access::Write),
+        ("a default", "ALTER TABLE project_phases ADD extra text DEFAULT public.plant()::text", Access::Write),
         (
             "the cast of a foreign key",
             "CREATE TYPE ty AS (a text);
-             CREATE FUNCTION ty_in(ty) RETURNS uuid LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM public.plant_code(); RETURN NULL; END';
+             CREATE FUNCTION ty_in(ty) RETURNS uuid LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM public.plant(); RETURN NULL; END';
              CREATE CAST (ty AS uuid) WITH FUNCTION ty_in(ty) AS IMPLICIT;
              CREATE TABLE refers (id uuid PRIMARY KEY, phase ty REFERENCES project_phases)",
             Access::Build,
@@ -220,7 +220,7 @@ async fn writes_of_a_superuser_stop_at_defaults_casts_cascades_rules_and_childre
 
 /// A trigger runs PostgreSQL's own function, and its condition a check of a domain that no list of functions has.
 #[tokio::test]
-async fn repairs_of_a_superuser_refuse_triggers_while_others_may_create_them() {
+async fn a_superusers_repair_refuses_triggers_others_can_create() {
     let planner = Planner::new().await;
     let role = &planner.role;
     give_schema(&planner.database, "public", "postgres");

@@ -25,7 +25,7 @@ fn table(database: &TestDatabase) -> String {
 }
 
 #[tokio::test]
-async fn adopted_projects_fold_to_the_table_as_it_stood_to_the_byte() {
+async fn adopted_projects_fold_to_identical_rows() {
     for seed in 91..95_u64 {
         let database = timeline_shape(seed).await;
         // Odd but good: fractions of every length, names and descriptions of every kind, one-day phases.
@@ -104,7 +104,7 @@ async fn a_project_that_a_command_adopts_meanwhile_is_not_adopted_again() {
 }
 
 #[tokio::test]
-async fn a_closed_timeline_goes_on_where_it_ended_when_its_project_comes_back() {
+async fn a_closed_timeline_continues_when_its_project_is_restored() {
     let database = timeline_shape(98).await;
     let (project, first, second) = theirs(&database, 1);
     let store = store(database.url()).await;

@@ -88,7 +88,7 @@ fn spoil(database: &TestDatabase, seed: usize) {
 }
 
 #[tokio::test]
-async fn after_drift_of_every_kind_a_repair_of_all_leaves_none_and_everything_verifies() {
+async fn a_repair_removes_drift_of_every_kind_and_verifies() {
     for seed in 0..7_usize {
         let database = crate::fixture::sample(9, 0, 200 + seed as u64);
         crate::fixture::migrated(database.url()).await;
@@ -137,7 +137,7 @@ async fn after_drift_of_every_kind_a_repair_of_all_leaves_none_and_everything_ve
 }
 
 #[tokio::test]
-async fn dates_that_others_gave_a_project_are_drift_that_a_repair_leaves_alone() {
+async fn changed_project_dates_are_drift_that_a_repair_keeps() {
     let database = timeline_shape(110).await;
     let (project, _) = projects(&database)[0].clone();
     database.psql(&format!("UPDATE public.projects SET end_date = 'infinity' WHERE id = '{project}'"));
@@ -154,7 +154,7 @@ async fn dates_that_others_gave_a_project_are_drift_that_a_repair_leaves_alone()
 }
 
 #[tokio::test]
-async fn a_command_between_the_look_and_the_lock_is_not_overwritten() {
+async fn a_command_between_comparison_and_lock_is_not_overwritten() {
     let database = timeline_shape(111).await;
     let (project, phases) = projects(&database)[0].clone();
     database.psql(&format!("UPDATE public.project_phases SET name = 'by hand' WHERE id = '{}'", phases[0]));

@@ -73,7 +73,7 @@ const LOOSEN: &str = "
     ALTER TABLE projects ALTER start_date DROP NOT NULL, ALTER end_date DROP NOT NULL, DROP CONSTRAINT check_project_dates";
 
 #[tokio::test]
-async fn every_oddity_is_named_by_command_and_by_search_in_any_session_and_nothing_is_written() {
+async fn every_invalid_row_is_named_and_nothing_is_written() {
     let database = timeline_shape(81).await;
     database.psql(LOOSEN);
     for (number, (statement, said)) in (1_u128..).zip(ODDITIES) {

@@ -62,7 +62,7 @@ async fn newer_assignments_keep_their_phases_again_and_again() {
 /// Something that cannot be brought in makes a rollback begin anew with nothing held; only when that has happened three
 /// times does it hold the tables from the start.
 #[tokio::test]
-async fn a_rollback_begins_anew_three_times_before_it_holds_the_tables() {
+async fn a_rollback_restarts_three_times_before_it_locks_the_tables() {
     for (times, told) in [(1, &["again"][..]), (3, &["again", "again", "again with the tables locked"])] {
         let database = sample(6, 60, 48);
         migrated(database.url()).await;

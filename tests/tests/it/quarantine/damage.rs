@@ -72,7 +72,7 @@ async fn a_version_out_of_turn_is_damage_and_no_mark_helps() {
 }
 
 #[tokio::test]
-async fn events_of_other_streams_that_cannot_be_read_are_named_and_can_be_left_out() {
+async fn unreadable_events_of_other_streams_are_named_and_skippable() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     let run =

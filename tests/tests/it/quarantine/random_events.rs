@@ -8,7 +8,7 @@ use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable};
 use std::collections::BTreeSet;
 
 #[tokio::test]
-async fn whatever_is_planted_wherever_all_other_projects_are_as_before() {
+async fn unreadable_events_affect_no_other_project() {
     for seed in 0..6 {
         let mut random = SeededRandom::new(seed);
         let database = sample(12, 80, 7);

@@ -52,7 +52,7 @@ fn execute(url: &str, project: ProjectId, command: TimelineCommand) {
 /// What is promised, moment by moment: a command counts; in a project that differed, what somebody did last is set right
 /// and recorded; in one that did not, it is found by the next rebuild.
 #[tokio::test]
-async fn what_happens_between_the_comparison_and_the_lock_counts_or_waits_for_the_next_rebuild() {
+async fn changes_before_the_lock_are_included_or_left_to_the_next_rebuild() {
     let database = timeline_shape(5);
     let text = database.psql(
         "SELECT project_id, min(id::text), max(id::text) FROM public.project_phases
@@ -91,7 +91,7 @@ async fn what_happens_between_the_comparison_and_the_lock_counts_or_waits_for_th
 }
 
 #[tokio::test]
-async fn what_somebody_else_has_set_right_by_then_is_not_written_again() {
+async fn rows_repaired_concurrently_are_not_written_again() {
     let database = timeline_shape(5);
     let good = rows(&database);
     database.psql(
@@ -108,7 +108,7 @@ async fn what_somebody_else_has_set_right_by_then_is_not_written_again() {
 
 /// A row that somebody adds while the differences are written is no failure of the writing: it is named and left.
 #[tokio::test]
-async fn a_row_that_comes_while_it_writes_is_left_and_the_rest_is_right() {
+async fn a_row_added_during_the_write_stays_and_the_rest_is_rebuilt() {
     let database = timeline_shape(5);
     let good = rows(&database);
     database.psql(
@@ -128,7 +128,7 @@ async fn a_row_that_comes_while_it_writes_is_left_and_the_rest_is_right() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn beside_writers_and_hands_no_command_is_lost_and_the_last_rebuild_leaves_the_fold() {
+async fn concurrent_commands_and_edits_lose_nothing_and_end_in_the_fold() {
     let database = timeline_shape(5);
     let (store, projects) = (store(database.url()).await, projects(&database));
     let over = Arc::new(AtomicBool::new(false));

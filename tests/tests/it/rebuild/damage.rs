@@ -41,7 +41,7 @@ const BY_HAND: &[(&str, &[&str])] = &[
 ];
 
 #[tokio::test]
-async fn every_column_that_was_changed_by_hand_is_named_recorded_and_set_right() {
+async fn every_changed_column_is_named_recorded_and_rebuilt() {
     let database = timeline_shape(16);
     several_write(&database, 420).await;
     database.psql(LOOSEN);
@@ -99,7 +99,7 @@ async fn every_column_that_was_changed_by_hand_is_named_recorded_and_set_right()
 }
 
 #[tokio::test]
-async fn missing_rows_come_back_with_their_ids_and_times() {
+async fn missing_rows_are_rebuilt_with_ids_and_timestamps() {
     let database = timeline_shape(5);
     several_write(&database, 421).await;
     let good = rows(&database);

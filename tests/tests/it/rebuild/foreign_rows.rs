@@ -33,7 +33,7 @@ fn insert(database: &TestDatabase, project: &str, phase: &str) {
 }
 
 #[tokio::test]
-async fn rows_that_the_log_does_not_have_stay_unless_they_are_to_go_and_then_they_are_kept_in_it() {
+async fn unknown_rows_stay_unless_deletion_is_requested_and_are_recorded() {
     let database = timeline_shape(5);
     let good = rows(&database);
     let [(project, phases), (other, _)] = two(&database);
@@ -66,7 +66,7 @@ async fn rows_that_the_log_does_not_have_stay_unless_they_are_to_go_and_then_the
 }
 
 #[tokio::test]
-async fn a_phase_whose_id_was_changed_comes_back_beside_the_row_that_is_left() {
+async fn a_phase_with_a_changed_id_is_rebuilt_beside_the_changed_row() {
     let database = timeline_shape(5);
     let good = rows(&database);
     let [(_, phases), _] = two(&database);
@@ -78,7 +78,7 @@ async fn a_phase_whose_id_was_changed_comes_back_beside_the_row_that_is_left() {
 }
 
 #[tokio::test]
-async fn rows_of_projects_that_the_log_does_not_know_are_counted_and_never_touched() {
+async fn rows_of_unknown_projects_are_counted_and_unchanged() {
     let database = timeline_shape(5);
     database.psql(&format!(
         "INSERT INTO public.projects SELECT program_id, 'new', 'b', 'm', 't', '2025-01-01', '2025-12-31', 'CC-7', NULL,
@@ -96,7 +96,7 @@ async fn rows_of_projects_that_the_log_does_not_know_are_counted_and_never_touch
 }
 
 #[tokio::test]
-async fn a_project_that_is_gone_is_named_and_the_others_are_rebuilt() {
+async fn a_deleted_project_is_named_and_the_others_are_rebuilt() {
     let database = timeline_shape(5);
     let [(gone, phases), (project, _)] = two(&database);
     database.psql(&format!(
@@ -121,7 +121,7 @@ async fn a_project_that_is_gone_is_named_and_the_others_are_rebuilt() {
 }
 
 #[tokio::test]
-async fn rows_that_were_moved_to_another_project_go_back_whichever_of_the_two_is_asked_for() {
+async fn a_rebuild_of_either_project_returns_moved_rows() {
     let database = timeline_shape(5);
     let good = rows(&database);
     let [(project, _), (other, phases)] = two(&database);
@@ -153,7 +153,7 @@ async fn rows_that_were_moved_to_another_project_go_back_whichever_of_the_two_is
 }
 
 #[tokio::test]
-async fn of_two_projects_that_differ_only_the_one_that_is_asked_for_is_written() {
+async fn only_the_requested_project_is_rebuilt() {
     let database = timeline_shape(5);
     let [(project, _), (other, _)] = two(&database);
     database.psql(&format!(
@@ -179,7 +179,7 @@ async fn of_two_projects_that_differ_only_the_one_that_is_asked_for_is_written()
 /// Without its primary key the table can have a phase twice: whichever row comes first, one that is right is left, and
 /// all that stood there is in the log.
 #[tokio::test]
-async fn a_phase_that_stands_twice_stands_once_again() {
+async fn a_duplicated_phase_is_reduced_to_one_row() {
     let database = timeline_shape(5);
     let good = rows(&database);
     database.psql("ALTER TABLE public.project_phases DROP CONSTRAINT project_phases_pkey CASCADE");
@@ -233,7 +233,7 @@ async fn a_phase_that_stands_twice_stands_once_again() {
 }
 
 #[tokio::test]
-async fn a_row_without_an_id_is_left_even_if_unknown_ones_are_to_go() {
+async fn a_row_without_id_stays_despite_requested_deletion() {
     let database = timeline_shape(5);
     database.psql(
         "ALTER TABLE public.project_phases DROP CONSTRAINT project_phases_pkey CASCADE;

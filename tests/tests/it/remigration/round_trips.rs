@@ -46,7 +46,7 @@ async fn edit_everything(database: &phaseline_embedded::testing::TestDatabase) {
 }
 
 #[tokio::test]
-async fn every_edit_is_back_with_its_ids_and_times_after_each_trip() {
+async fn every_edit_is_restored_with_ids_and_timestamps() {
     let database = known_database();
     migrate_again(&database).await;
     edit_everything(&database).await;
@@ -63,7 +63,7 @@ async fn every_edit_is_back_with_its_ids_and_times_after_each_trip() {
 }
 
 #[tokio::test]
-async fn edits_made_between_trips_are_all_there_in_the_end() {
+async fn edits_between_round_trips_are_all_kept() {
     let database = known_database();
     migrate_again(&database).await;
     command(&database, SPRING, &[rename(SPRING_PLANNING, "First")]).await;
@@ -85,7 +85,7 @@ async fn edits_made_between_trips_are_all_there_in_the_end() {
 }
 
 #[tokio::test]
-async fn a_born_phase_has_the_type_of_its_name_and_a_legacy_phase_the_one_it_came_with() {
+async fn a_created_phase_gets_its_type_by_name_and_a_legacy_one_keeps_it() {
     let database = known_database();
     migrate_again(&database).await;
     command(
@@ -120,7 +120,7 @@ async fn a_born_phase_has_the_type_of_its_name_and_a_legacy_phase_the_one_it_cam
 }
 
 #[tokio::test]
-async fn four_phases_go_down_and_up_and_down() {
+async fn four_phases_survive_two_rollbacks() {
     let database = known_database();
     migrate_again(&database).await;
     command(
@@ -148,7 +148,7 @@ async fn four_phases_go_down_and_up_and_down() {
 }
 
 #[tokio::test]
-async fn budgets_go_down_with_the_time_of_their_change_and_are_no_loss() {
+async fn budgets_are_rolled_back_with_their_timestamp_and_are_no_loss() {
     let database = known_database();
     let before = old_rows(&database);
     migrate_again(&database).await;
@@ -251,7 +251,7 @@ async fn a_digest_is_the_same_as_long_as_the_loss_is() {
 }
 
 #[tokio::test]
-async fn a_project_that_the_backend_made_since_goes_down_and_comes_up() {
+async fn a_project_of_the_backend_survives_a_round_trip() {
     let database = known_database();
     migrate_again(&database).await;
     let autumn = days("2024-10-01", "2024-10-31");
@@ -280,7 +280,7 @@ async fn a_project_that_the_backend_made_since_goes_down_and_comes_up() {
 }
 
 #[tokio::test]
-async fn a_project_that_is_gone_takes_its_timeline_with_it() {
+async fn a_deleted_project_closes_its_timeline() {
     let database = known_database();
     migrate_again(&database).await;
     command(&database, SPRING, &[rename(SPRING_PLANNING, "Discovery")]).await;
@@ -294,7 +294,7 @@ async fn a_project_that_is_gone_takes_its_timeline_with_it() {
 }
 
 #[tokio::test]
-async fn a_project_that_comes_back_under_its_id_is_one_that_the_log_does_not_know() {
+async fn a_project_recreated_under_its_id_is_new_to_the_log() {
     let database = known_database();
     migrate_again(&database).await;
     database.psql(&Edit::DeleteProject(SUMMER).sql(Shape::New));

@@ -41,7 +41,7 @@ async fn if_nothing_is_different_the_log_gains_no_event_of_a_timeline() {
 }
 
 #[tokio::test]
-async fn rule_1_other_rows_altogether_share_the_days_as_at_first() {
+async fn rule_1_entirely_new_rows_share_the_dates_evenly() {
     let database = rolled_back().await;
     edit_old(&database, &Edit::InsertOldRow(row(SPRING, id(17), Kind::Execution, "2023-08-01")));
     edit_old(&database, &Edit::InsertOldRow(row(SPRING, id(18), Kind::Planning, "2023-08-02")));
@@ -81,7 +81,7 @@ async fn rule_1_a_project_without_rows_is_refused_or_given_a_default_phase() {
 }
 
 #[tokio::test]
-async fn rule_1_a_supplied_phase_that_nobody_touched_follows_its_project() {
+async fn rule_1_an_unedited_supplied_phase_follows_its_project() {
     let database = rolled_back().await;
     edit_old(&database, &delete(SUMMER_EXECUTION, SPRING_PLANNING));
     try_migrate(&database, true).await.unwrap();
@@ -98,7 +98,7 @@ async fn rule_1_a_supplied_phase_that_nobody_touched_follows_its_project() {
 }
 
 #[tokio::test]
-async fn a_supplied_phase_that_an_assignment_needs_goes_down_as_a_loss() {
+async fn a_supplied_phase_needed_by_an_assignment_is_a_loss() {
     let database = rolled_back().await;
     edit_old(&database, &delete(SUMMER_EXECUTION, SPRING_PLANNING));
     try_migrate(&database, true).await.unwrap();
@@ -119,7 +119,7 @@ async fn a_supplied_phase_that_an_assignment_needs_goes_down_as_a_loss() {
 }
 
 #[tokio::test]
-async fn rule_2_days_of_a_phase_whose_row_is_gone_go_to_the_one_before_it() {
+async fn rule_2_dates_of_a_deleted_row_go_to_the_phase_before_it() {
     let database = rolled_back().await;
     let before = value(&database, SPRING_PLANNING, "updated_at");
     edit_old(&database, &delete(SPRING_EXECUTION, SPRING_PLANNING));
@@ -132,7 +132,7 @@ async fn rule_2_days_of_a_phase_whose_row_is_gone_go_to_the_one_before_it() {
 }
 
 #[tokio::test]
-async fn rule_2_the_first_phases_days_go_to_the_one_after_it() {
+async fn rule_2_dates_of_the_first_phase_go_to_the_one_after_it() {
     let database = rolled_back().await;
     edit_old(&database, &delete(SPRING_PLANNING, SPRING_EXECUTION));
     migrate_again(&database).await;
@@ -159,7 +159,7 @@ async fn rule_3_dates_that_leave_a_phase_without_days_are_refused() {
 }
 
 #[tokio::test]
-async fn rule_4_a_new_row_takes_the_later_half_of_the_row_before_it() {
+async fn rule_4_a_new_row_takes_the_later_half_of_the_row_before() {
     let database = rolled_back().await;
     // Between Planning and Execution; then behind Execution.
     edit_old(&database, &Edit::InsertOldRow(row(SPRING, id(17), Kind::Planning, "2023-08-01")));
@@ -182,7 +182,7 @@ async fn rule_4_a_new_row_takes_the_later_half_of_the_row_before_it() {
 }
 
 #[tokio::test]
-async fn rule_4_with_no_row_before_it_a_new_row_takes_the_first_half_of_the_row_after_it() {
+async fn rule_4_a_new_first_row_takes_the_first_half_of_the_row_after() {
     let database = rolled_back().await;
     edit_old(&database, &Edit::InsertOldRow(row(SUMMER, id(27), Kind::Planning, "2023-08-01")));
     edit_old(&database, &Edit::MoveProject(SUMMER, days("2024-06-01", "2024-06-09")));
@@ -194,7 +194,7 @@ async fn rule_4_with_no_row_before_it_a_new_row_takes_the_first_half_of_the_row_
 }
 
 #[tokio::test]
-async fn rule_4_new_rows_take_of_each_other_and_are_refused_when_no_day_is_left() {
+async fn rule_4_new_rows_share_and_are_refused_when_no_date_is_left() {
     let database = rolled_back().await;
     edit_old(&database, &Edit::InsertOldRow(row(WEEKEND, id(37), Kind::Planning, "2023-08-01")));
     assert_eq!(refused(&database).await, [("more_phases_than_days".to_owned(), vec![WEEKEND.to_string()])]);
@@ -244,7 +244,7 @@ async fn rule_5_a_time_that_the_old_planner_set_is_the_newer_one() {
 }
 
 #[tokio::test]
-async fn rule_5_rows_that_only_changed_places_come_back_in_their_new_places() {
+async fn rule_5_reordered_rows_keep_their_new_order() {
     let database = rolled_back().await;
     for phase in [SUMMER_EXECUTION, WEEKEND_PLANNING, SPRING_PLANNING] {
         edit_old(&database, &Edit::TouchOldRow(phase));
@@ -257,7 +257,7 @@ async fn rule_5_rows_that_only_changed_places_come_back_in_their_new_places() {
 }
 
 #[tokio::test]
-async fn rule_6_links_are_what_the_old_table_said_last() {
+async fn rule_6_links_are_the_latest_of_the_legacy_table() {
     let database = rolled_back().await;
     edit_old(&database, &Edit::LinkAssignment(id(101), WEEKEND_EXECUTION));
     let date = day("2024-06-07");
@@ -286,7 +286,7 @@ async fn a_phase_in_another_project_leaves_one_timeline_and_enters_the_other() {
 }
 
 #[tokio::test]
-async fn a_new_project_is_taken_in_as_at_first_and_a_gone_one_is_closed() {
+async fn a_new_project_is_migrated_and_a_deleted_one_is_closed() {
     let database = rolled_back().await;
     let autumn: Days = days("2024-10-01", "2024-10-03");
     let rows = vec![
