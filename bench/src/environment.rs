@@ -1,4 +1,4 @@
-//! What it was measured on.
+//! The machine and server that figures were measured on.
 
 use crate::error::Result;
 use crate::server::{Bench, connect};
@@ -22,7 +22,7 @@ const SETTINGS: [&str; 11] = [
     "jit",
 ];
 
-/// What it was measured on.
+/// The machine and server that figures were measured on.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Environment {
     cpu: String,
@@ -37,7 +37,7 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Asks the system and the server.
+    /// Queries the system and the server.
     pub(crate) async fn detect(bench: &Bench) -> Result<Self> {
         let database = bench.empty();
         let mut connection = connect(database.url()).await?;
@@ -70,7 +70,7 @@ impl Environment {
     }
 }
 
-/// What a file of the system says of a name.
+/// The value of a name in a system file.
 fn field(file: &str, name: &str, separator: char) -> Option<String> {
     let text = read_to_string(file).ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;

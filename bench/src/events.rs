@@ -33,7 +33,7 @@ const LIFECYCLE: [Step; 17] = [
     Step::Budget,
 ];
 
-/// How many projects are worked on at once in the first half of a log; in the second half, one after the other.
+/// Projects whose commands are interleaved in the first half of a log; the second half has one project after the other.
 const CONCURRENT_PROJECTS: usize = 64;
 
 #[derive(Clone, Copy)]

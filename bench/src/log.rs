@@ -114,7 +114,7 @@ pub(crate) fn operator() -> Operator {
     Operator { actor: "bench".to_owned(), host: "bench".to_owned(), reason: None }
 }
 
-/// A migration of whatever the plan is.
+/// Options of a migration without an expected digest.
 pub(crate) fn migrate_options() -> MigrateOptions {
     MigrateOptions {
         plan: PlanOptions::default(),

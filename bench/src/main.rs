@@ -1,6 +1,6 @@
 //! Benchmarks: Phaseline beside what else does the same, alternating on one durable server, with both results compared.
 //!
-//! `phaseline-bench list` lists the cases; `docs/performance.md` says what was measured.
+//! `phaseline-bench list` lists the cases; `docs/performance.md` has the results.
 
 mod args;
 mod case;

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-/// A line for whoever looks on. Nobody may be looking.
+/// Prints a line; ignores a closed stdout.
 pub(crate) fn print(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
@@ -154,7 +154,7 @@ impl Report {
         std::fs::write(file, text).map_err(BenchError::io(format!("cannot write {}", file.display())))
     }
 
-    /// The cases whose ratio is less than so much of what it must be; a ratio that is no number is.
+    /// The cases whose ratio is less than so much of what it must be; a NaN ratio counts as one.
     pub(crate) fn below(&self, factor: f64, small: bool) -> Vec<String> {
         let slow = self.outcomes.iter().filter(|outcome| {
             let ratio = outcome.ratio();

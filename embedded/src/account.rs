@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::{EmbeddedError, process};
 
-/// Who runs the server: ourselves, or, since PostgreSQL refuses root, somebody unprivileged.
+/// Who runs the server: ourselves, or, since PostgreSQL refuses root, an unprivileged user.
 #[derive(Debug, Clone)]
 pub(crate) enum Account {
     Own,
@@ -56,7 +56,7 @@ impl Account {
 
     /// Fails, naming the folder that is in the way, if this user cannot get to `wanted`.
     ///
-    /// The user is asked, rather than the mode bits, because access lists have a say too.
+    /// Tries it as that user instead of reading mode bits, because access lists count, too.
     pub(crate) fn can_reach(&self, wanted: &Path) -> Result<(), EmbeddedError> {
         let Self::Other { name, .. } = self else {
             return Ok(());

@@ -12,7 +12,7 @@ use crate::account::Account;
 use crate::data_dir::DataDir;
 use crate::{Binaries, EmbeddedError, process};
 
-/// What no configuration file may change: nobody reaches the server but over loopback, with the password.
+/// What no configuration file may change: clients reach the server over loopback only, with the password.
 /// There is no Unix socket, since its path would have to be short, and private, for no gain.
 const CLOSED: [(&str, &str); 3] =
     [("listen_addresses", "127.0.0.1"), ("unix_socket_directories", ""), ("lc_messages", "C")];
@@ -177,7 +177,7 @@ pub(crate) fn tail(log: &Path, from: u64) -> String {
     lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
-/// Whether a failed start is worth another: somebody else took the port between our choice and the
+/// Whether a failed start is worth another: another process took the port between our choice and the
 /// server's, or the last server was killed and its children have not noticed yet.
 fn will_pass(log: &str) -> bool {
     log.contains("could not bind") || log.contains("pre-existing shared memory block")

@@ -11,7 +11,7 @@ use crate::account::Account;
 const CLUSTER: &str = "cluster";
 const START_LOCK: &str = "start.lock";
 
-/// A data folder that is ours and that the server's user can get to.
+/// A data folder that belongs to us and that the server's user can access.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDir {
     path: PathBuf,
@@ -126,7 +126,7 @@ fn make_folder(path: &Path) -> Result<(), EmbeddedError> {
     }
 }
 
-/// Empty, or used by us before. Anything else may be somebody's home, and is not to change hands.
+/// Empty, or used by us before. Any other folder may belong to a user, and its owner must not change.
 fn is_ours(path: &Path) -> Result<bool, EmbeddedError> {
     if path.join(START_LOCK).exists() || path.join(CLUSTER).exists() {
         return Ok(true);

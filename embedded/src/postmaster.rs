@@ -1,4 +1,4 @@
-//! Whether a server runs in a cluster: what `postmaster.pid` says, and whether it is true.
+//! Whether a server runs in a cluster: reads `postmaster.pid` and checks its process.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::{EmbeddedError, process};
 
-/// What a cluster's `postmaster.pid` amounts to.
+/// State of a cluster according to its `postmaster.pid`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Postmaster {
     /// No server.

@@ -8,9 +8,9 @@ use crate::{Binaries, Dump, EmbeddedError, process, url};
 /// Who started the server of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ServerOrigin {
-    /// The user's, perhaps: what their environment says about it, such as `PGSSLROOTCERT`, holds.
+    /// Possibly the user: settings of the environment, such as `PGSSLROOTCERT`, apply.
     Users,
-    /// One that we started, of which that environment knows nothing.
+    /// This crate: settings of the environment do not apply.
     Ours,
 }
 
@@ -19,7 +19,7 @@ impl Binaries {
     /// Several statements run in one transaction.
     ///
     /// # Errors
-    /// [`EmbeddedError::Program`] with what `psql` said, at the first statement that fails.
+    /// [`EmbeddedError::Program`] with the output of `psql`, at the first statement that fails.
     pub fn psql(&self, url: &str, sql: &str) -> Result<String, EmbeddedError> {
         run_sql(self.psql_command(url, ServerOrigin::Users)?, sql)
     }
@@ -32,7 +32,7 @@ impl Binaries {
     /// Runs a file of SQL, up to the first statement that fails.
     ///
     /// # Errors
-    /// [`EmbeddedError::Program`] with what `psql` said, which names the line.
+    /// [`EmbeddedError::Program`] with the output of `psql`, which names the line.
     pub fn psql_file(&self, url: &str, path: &Path) -> Result<(), EmbeddedError> {
         let mut command = self.psql_command(url, ServerOrigin::Users)?;
         process::run(command.arg("-f").arg(path), &format!("running {}", path.display())).map(|_| ())
@@ -43,16 +43,16 @@ impl Binaries {
     /// what the server keeps for itself is left out (see [`Dump`]).
     ///
     /// # Errors
-    /// [`EmbeddedError::Program`] with what `pg_dump` said.
+    /// [`EmbeddedError::Program`] with the output of `pg_dump`.
     pub fn pg_dump(&self, url: &str, args: &[&str]) -> Result<Dump, EmbeddedError> {
         self.dump(self.client("pg_dump", url, ServerOrigin::Users)?, args)
     }
 
     /// Whether this `pg_dump` prints options that the server keeps for itself (see [`Dump`]), as one does that is older than
-    /// the server's release. Versions do not tell: 16.14 is older than 15.20. One table's definition is dumped to see.
+    /// the server's release. Versions do not decide it: 16.14 is older than 15.20. One table's definition is dumped to see.
     ///
     /// # Errors
-    /// [`EmbeddedError::Program`] with what `psql` or `pg_dump` said.
+    /// [`EmbeddedError::Program`] with the output of `psql` or `pg_dump`.
     pub fn pg_dump_prints_servers_own(&self, url: &str) -> Result<bool, EmbeddedError> {
         // The table as a pattern of names that matches itself alone.
         let table = run_sql(
@@ -87,7 +87,7 @@ impl Binaries {
 
     fn psql_command(&self, url: &str, origin: ServerOrigin) -> Result<Command, EmbeddedError> {
         let mut command = self.client("psql", url, origin)?;
-        // Not as it is in some psqlrc, and not as the terminal's language has it.
+        // Independent of psqlrc and of the terminal's encoding.
         command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1"]).env("PGCLIENTENCODING", "UTF8");
         Ok(command)
     }

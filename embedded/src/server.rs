@@ -19,7 +19,7 @@ use crate::{Binaries, EmbeddedError, psql, url};
 const DURABLE_SETTINGS: [(&str, &str); 3] =
     [("fsync", "on"), ("synchronous_commit", "on"), ("full_page_writes", "on")];
 
-/// How long to wait for a server that somebody else starts or stops.
+/// How long to wait for a server that another process starts or stops.
 const START_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A private, durable PostgreSQL server on 127.0.0.1, in a data folder of its own.
@@ -66,7 +66,7 @@ impl Server {
         url::loopback(&self.password, self.port, database)
     }
 
-    /// The port on 127.0.0.1. It stays the same from start to start unless somebody else took it.
+    /// The port on 127.0.0.1. It stays the same from start to start unless another process took it.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -84,7 +84,7 @@ impl Server {
     /// Makes the database unless there is one of this name.
     ///
     /// # Errors
-    /// [`EmbeddedError::Program`] with what PostgreSQL said.
+    /// [`EmbeddedError::Program`] with PostgreSQL's output.
     pub fn create_database_if_missing(&self, name: &str) -> Result<(), EmbeddedError> {
         let admin = self.url("postgres");
         let exists = || {
@@ -112,7 +112,7 @@ impl fmt::Debug for Server {
     }
 }
 
-/// The right to use the server; who gives back the last one stops it.
+/// The right to use the server; dropping the last one stops it.
 struct ServerHandle {
     cluster: Cluster,
     client: ClientLock,
@@ -134,7 +134,7 @@ impl ServerHandle {
                     cluster.home.remember_port(port)?;
                     return Ok(port);
                 }
-                // Under the start lock nobody of ours is at it; somebody uses pg_ctl, or was killed.
+                // We hold the start lock: a user runs pg_ctl, or a process of ours was killed.
                 Postmaster::Busy if Instant::now() < patience => thread::sleep(Duration::from_millis(50)),
                 Postmaster::Busy => {
                     let log = cluster.home.log();
@@ -160,7 +160,7 @@ impl Drop for ServerHandle {
                 Postmaster::Ready(_) | Postmaster::Busy if last => self.cluster.stop(Stop::Fast),
                 _ => Ok(()),
             });
-        // If that failed, the guard tries again: it goes on when the pipe closes.
+        // If that failed, the guard tries again when the pipe closes.
         if let (Ok(()), Some(guard)) = (left, self.guard.take()) {
             guard.dismiss();
         }
@@ -186,7 +186,7 @@ fn matching(found: Binaries, home: &DataDir) -> Result<Binaries, EmbeddedError> 
     })
 }
 
-/// Where the data goes if nobody says otherwise: `/var/lib/phaseline` for root, else
+/// The default data folder: `/var/lib/phaseline` for root, else
 /// `$XDG_DATA_HOME/phaseline` or `~/.local/share/phaseline`.
 ///
 /// # Errors

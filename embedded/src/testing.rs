@@ -2,7 +2,7 @@
 //!
 //! [`TestCluster::shared`] is one server per test process, [`TestCluster::database`] an empty database on
 //! it. Nothing is left behind, however the process ends.
-#![expect(clippy::panic, reason = "a test that gets no database can only fail, and should say why")]
+#![expect(clippy::panic, reason = "a test that gets no database can only fail, and should state why")]
 
 mod database;
 mod options;
@@ -200,7 +200,7 @@ fn report(line: &str) {
 /// Dumps a database of a test cluster as text; see [`Binaries::pg_dump`].
 ///
 /// # Errors
-/// [`EmbeddedError`] with what `pg_dump` said.
+/// [`EmbeddedError`] with the output of `pg_dump`.
 pub fn pg_dump(url: &str, args: &[&str]) -> Result<String, EmbeddedError> {
     let dump = TestCluster::shared().binaries().pg_dump_of_ours(url, args)?;
     Ok(String::from_utf8_lossy(&dump.bytes).into_owned())

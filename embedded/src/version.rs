@@ -1,4 +1,4 @@
-//! Versions of PostgreSQL: what a program says of itself, and what a server says.
+//! Versions of PostgreSQL, as programs and as servers report them.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! The crate against a real PostgreSQL. Tests about other processes start them: this program, run again in a role
 //! (`child_process.rs`).
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot continue fails")]
 
 #[path = "it/binaries.rs"]
 mod binaries;

@@ -1,5 +1,5 @@
-//! What must hold after a run was killed, cut off or lost its server: the database is in one shape, is verified as it
-//! stands, the next run finishes, and going back leaves the first dump. All of it in this process, for speed.
+//! Checks after a run was killed, cut off or lost its server: the database is in one shape and verifies, the next run
+//! finishes, and a rollback restores the first dump. All of it in this process, for speed.
 
 use crate::dump::{assert_same_dump, difference, state};
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
@@ -16,16 +16,16 @@ use sqlx::PgConnection;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Which way a run goes.
+/// The direction of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// Into the timeline shape.
+    /// To the timeline shape.
     Migrate,
-    /// Back.
+    /// To the legacy shape.
     Rollback,
 }
 
-/// A database that runs are stopped on: a template in each shape, and what each looks like.
+/// A database for interrupted runs: a template in each shape, and the state of each.
 #[derive(Debug)]
 pub struct RecoveryFixture {
     cluster: TestCluster,
@@ -36,26 +36,26 @@ pub struct RecoveryFixture {
     checks: AtomicUsize,
 }
 
-/// What a database looks like.
+/// The dump of a database, and the locations of its rows.
 #[derive(Debug, PartialEq, Eq)]
 struct DatabaseState {
     dump: String,
     row_locations: String,
 }
 
-/// What a run stopped behind.
+/// What an interrupted run has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoppedRun {
-    /// The shape that the run was to bring about is there.
+    /// The database has the shape that the run was to establish.
     pub is_done: bool,
-    /// Runs that the status calls killed.
+    /// Runs with the status killed.
     pub killed: usize,
-    /// Runs that the status calls failed or interrupted.
+    /// Runs with the status failed or interrupted.
     pub failed: usize,
 }
 
-/// Where every table and every row of the planner's lies and who wrote it: copies of a template agree in it until
-/// somebody writes. A dump says the same of what is in them and takes ten times as long.
+/// Location and writer of every table and row of the planner: equal in copies of a template until
+/// a session writes. Comparing dumps instead takes ten times as long.
 const ROW_LOCATIONS: &str = "
     SELECT string_agg(place, E'\\n' ORDER BY place) FROM (
         SELECT format('schema %s', nspname) FROM pg_namespace WHERE nspname <> 'phaseline'
@@ -66,17 +66,17 @@ const ROW_LOCATIONS: &str = "
         UNION ALL SELECT format('assignments %s %s %s', ctid, xmin, id) FROM public.resource_assignments
         UNION ALL SELECT format('revision %s %s', ctid, xmin) FROM public.alembic_version) AS places (place)";
 
-/// One of so many checks of a migration goes back too; for the others it is enough that the next run comes to the dump
-/// that a rollback is known to bring back from.
+/// One of so many checks of a migration rolls back, too; for the others it is enough that the next run leads to the dump
+/// from which the rollback was checked.
 const ROLLBACK_EVERY: usize = 4;
 
-/// Whether every boundary of a run is wanted, those too over which nothing is done, and every rollback.
+/// Whether every boundary of a run is checked, even those without effect, and every rollback.
 pub fn is_thorough() -> bool {
     std::env::var_os("PHASELINE_EVERY_BOUNDARY").is_some()
 }
 
 impl RecoveryFixture {
-    /// A legacy database that `build` makes at a URL, migrated for the rollback.
+    /// A legacy database that `build` creates at a URL, migrated for the rollback.
     pub fn new(cluster: &TestCluster, name: &'static str, build: impl Fn(&str)) -> Self {
         Self::edited(cluster, name, build, |_| ())
     }
@@ -104,23 +104,23 @@ impl RecoveryFixture {
         if loss.is_none() {
             assert_same_dump(&legacy.dump, &back);
         }
-        // After edits the rollback leaves what it can, and always the same.
+        // After edits the rollback restores what it can, always the same.
         let legacy = DatabaseState { dump: back, ..legacy };
         let checks = AtomicUsize::new(0);
         Self { cluster: cluster.clone(), name, legacy, timelines, loss, checks }
     }
 
-    /// A fresh one, in the shape that this way starts from.
+    /// A new copy in the shape that this direction starts from.
     pub fn database(&self, direction: Direction) -> TestDatabase {
         self.cluster.database_from(&template(self.name, direction))
     }
 
-    /// What has to be accepted for the rollback; none if nothing is lost.
+    /// The digest of the rollback's loss; none if nothing is lost.
     pub fn loss(&self) -> Option<&str> {
         self.loss.as_deref()
     }
 
-    /// A run to its end.
+    /// A complete run.
     pub async fn run(
         &self,
         url: &str,
@@ -130,7 +130,7 @@ impl RecoveryFixture {
         run(url, direction, self.loss.clone(), progress).await
     }
 
-    /// Checks all that must hold after a run that way was stopped; `when` says in the failure's message where.
+    /// Checks all invariants after a run was stopped; `when` names the moment in a failure's message.
     ///
     /// # Panics
     /// If anything does not hold.
@@ -180,7 +180,7 @@ impl RecoveryFixture {
         compare_dump(&self.legacy.dump, url, "after the rollback")
     }
 
-    /// The shape, with everything that belongs to it, and what the status says.
+    /// The shape, compared with the dump before, and the status.
     async fn inspect(&self, url: &str, direction: Direction) -> Result<StoppedRun, String> {
         let mut connection = connect(url).await?;
         let status = status(&mut connection).await.map_err(|error| format!("status: {error}"))?;

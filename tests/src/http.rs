@@ -1,4 +1,4 @@
-//! A small client of the HTTP service: connections are kept and used again.
+//! A small client of the HTTP service, which reuses connections.
 
 pub use ::http::Method;
 use ::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 /// What a body is made of: any kind of bytes that can be shared.
 type Body = Full<std::io::Cursor<Vec<u8>>>;
 
-/// Asks one service. Clones share its connections.
+/// A client of one service. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     address: SocketAddr,
@@ -28,44 +28,44 @@ impl Client {
         Self { address, client }
     }
 
-    /// Where the service is.
+    /// The service's address.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Asks for a path, its query included.
+    /// Gets a path, its query included.
     pub fn get(&self, path: &str) -> RequestBuilder<'_> {
         self.request(Method::GET, path)
     }
 
-    /// Posts to a path.
+    /// A POST to a path.
     pub fn post(&self, path: &str) -> RequestBuilder<'_> {
         self.request(Method::POST, path)
     }
 
-    /// Patches what is at a path.
+    /// A PATCH of a path.
     pub fn patch(&self, path: &str) -> RequestBuilder<'_> {
         self.request(Method::PATCH, path)
     }
 
-    /// Replaces what is at a path.
+    /// A PUT to a path.
     pub fn put(&self, path: &str) -> RequestBuilder<'_> {
         self.request(Method::PUT, path)
     }
 
-    /// Deletes what is at a path.
+    /// A DELETE of a path.
     pub fn delete(&self, path: &str) -> RequestBuilder<'_> {
         self.request(Method::DELETE, path)
     }
 
-    /// Asks by any method.
+    /// A request with any method.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder<'_> {
         let uri = format!("http://{}{path}", self.address);
         RequestBuilder { client: self, request: Request::builder().method(method).uri(uri), body: Vec::new() }
     }
 }
 
-/// A request that is being put together.
+/// A request under construction.
 #[derive(Debug)]
 pub struct RequestBuilder<'a> {
     client: &'a Client,
@@ -80,7 +80,7 @@ impl RequestBuilder<'_> {
         self.header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
     }
 
-    /// With a header more.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.request = self.request.header(name, value);
@@ -100,16 +100,16 @@ impl RequestBuilder<'_> {
         self
     }
 
-    /// Sends it, and reads the whole answer.
+    /// Sends it, and reads the whole response.
     ///
     /// # Panics
-    /// If there is no answer.
+    /// If there is no response.
     pub async fn send(self) -> HttpResponse {
         let uri = self.request.uri_ref().map(ToString::to_string);
         self.try_send().await.unwrap_or_else(|error| panic!("{uri:?}: {error}"))
     }
 
-    /// Sends it; an error if the connection did not hold until the whole answer was there.
+    /// Sends it; an error if the connection was closed before the whole response.
     pub async fn try_send(self) -> Result<HttpResponse, Box<dyn std::error::Error + Send + Sync>> {
         let request = self.request.body(Full::new(std::io::Cursor::new(self.body)))?;
         let (head, body) = self.client.client.request(request).await?.into_parts();
@@ -118,7 +118,7 @@ impl RequestBuilder<'_> {
     }
 }
 
-/// What the service answered.
+/// A response of the service.
 #[derive(Clone, Debug)]
 pub struct HttpResponse {
     /// The status.
@@ -133,7 +133,7 @@ impl HttpResponse {
     /// The body as JSON.
     ///
     /// # Panics
-    /// If it is none.
+    /// If it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -143,15 +143,15 @@ impl HttpResponse {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// A header's value; nothing if there is none.
+    /// A header's value, or empty.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Fails unless this is the status.
+    /// Fails unless the response has this status.
     ///
     /// # Panics
-    /// With the whole answer.
+    /// With the whole response.
     #[track_caller]
     pub fn is(self, status: u16) -> Self {
         let name = StatusCode::from_u16(self.status).ok();

@@ -22,7 +22,7 @@ use uuid::Uuid;
 /// Resources in every database that has assignments: few, so that they meet on the same day.
 const RESOURCES: usize = 3;
 
-/// A legacy database at revision 976e6adbac6f, all of it legal.
+/// A legacy database at revision 976e6adbac6f, all of it valid.
 #[derive(Clone, Debug)]
 pub struct LegacyDatabase {
     /// What ids are made of.
@@ -35,7 +35,7 @@ pub struct LegacyDatabase {
     pub is_scattered: bool,
     /// What leaves holes in the heap and moves rows about, after loading.
     pub moves: Vec<HeapMove>,
-    /// What administrators have hung on the tables, last.
+    /// Objects that administrators added to the tables, last.
     pub objects: Vec<&'static TableObject>,
 }
 

@@ -1,15 +1,15 @@
-//! What the end-to-end tests share: generators of whole legacy databases, of what hangs on their tables and of what
-//! a migration must refuse, and the comparison of dumps that the round trip is judged by.
+//! Shared by the end-to-end tests: generators of legacy databases, of objects on their tables and of cases that a
+//! migration must refuse, and the comparison of dumps.
 //!
-//! - [`legacy`] makes small databases of the planner's, legal and odd.
-//! - [`table_objects`] is what administrators hang on tables; a round trip brings all of it back.
-//! - [`refusals`] is what neither a plan nor a migration may pass over.
-//! - [`protocol_proxy`] stops a client at any of its statements, [`crash_recovery`] checks what must hold then.
-//! - [`unreadable_events`] puts events into a log that cannot be read.
-//! - [`owners`] gives the planner's tables to a role.
-//! - [`http`] asks the HTTP service.
-//! - [`script`] runs statements, [`dump`] compares databases, [`roles`] are the roles that all of them use, [`random`] is
-//!   what a seed decides.
+//! - [`legacy`] generates small planner databases, valid and unusual.
+//! - [`table_objects`] are objects that administrators add to tables; a round trip restores all of them.
+//! - [`refusals`] are cases that plan and migration must refuse.
+//! - [`protocol_proxy`] stops a client at any of its statements, [`crash_recovery`] checks the database afterwards.
+//! - [`unreadable_events`] inserts unreadable events into a log.
+//! - [`owners`] makes a role the owner of the planner's tables.
+//! - [`http`] is a client of the HTTP service.
+//! - [`script`] runs statements, [`dump`] compares databases, [`roles`] are the roles of all tests, [`random`] is
+//!   a seeded generator.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

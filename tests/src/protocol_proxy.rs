@@ -1,10 +1,10 @@
-//! A proxy before a test server that counts what a client asks and can stop it at any of these boundaries: the whole
+//! A proxy before a test server that counts a client's requests and can stop it at any of these boundaries: the complete
 //! crash matrix of a program is one run per boundary.
 //!
 //! A boundary is a message that makes the server do something: a simple query, the `Sync` that ends an
-//! extended-protocol statement, the end of a COPY. They are counted over all connections in the order in which they
-//! come, from 1. Once stopped, nothing passes any more in either direction; what becomes of the client (killed, or left
-//! alone with its cut connections) is the test's to decide.
+//! extended-protocol statement, the end of a COPY. They are counted over all connections in the order of
+//! arrival, from 1. Once stopped, the proxy forwards nothing in either direction; the test decides whether the client is
+//! killed or left with cut connections.
 
 mod message;
 
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 pub enum Stop {
     /// The server never gets the message.
     Before(usize),
-    /// The server has done it and said so; the client never hears of it.
+    /// The server has executed it and replied; the client never gets the reply.
     After(usize),
 }
 
@@ -36,7 +36,7 @@ impl Stop {
 /// One message that made the server do something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boundary {
-    /// Its place among all of them, from 1.
+    /// Its number among all of them, from 1.
     pub number: usize,
     /// The connection that it came on, from 0.
     pub connection: usize,
@@ -47,12 +47,12 @@ pub struct Boundary {
 }
 
 impl Boundary {
-    /// Whether the server has ended a transaction over it: here it matters whether the client hears of it.
+    /// Whether it ended a transaction: then it matters whether the client gets the reply.
     pub fn ends_transaction(&self) -> bool {
         self.in_transaction == (true, Some(false))
     }
 
-    /// Whether a statement was only prepared over it: the server has done nothing yet.
+    /// Whether it only prepared a statement: the server has executed nothing yet.
     pub fn is_preparation(&self) -> bool {
         self.what.starts_with(message::PREPARATION)
     }
@@ -119,7 +119,7 @@ impl ProtocolProxy {
         state.boundaries.get(state.stopped_at?.checked_sub(1)?).cloned()
     }
 
-    /// Waits until the client is stopped, for `patience` at most; says whether it is.
+    /// Waits until the client is stopped, for `patience` at most; returns whether it is.
     pub fn wait(&self, patience: Duration) -> bool {
         let until = Instant::now() + patience;
         let mut state = self.shared.state();
@@ -152,7 +152,7 @@ impl ProtocolProxy {
             }
             state.sockets.clear();
             drop(state);
-            // The listener looks up only for a connection.
+            // A connection wakes the listener.
             let _ = TcpStream::connect(self.address);
         }
     }
@@ -215,7 +215,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Whether a client's message may pass; `what` is told of one that is a boundary.
+    /// Whether a client's message may pass; `what` describes one that is a boundary.
     fn may_send(&self, connection: usize, what: Option<String>) -> bool {
         let mut state = self.state();
         if state.is_over() {
@@ -280,13 +280,13 @@ fn connect(shared: &Arc<Shared>, client: TcpStream, server: SocketAddr) -> io::R
     Ok(())
 }
 
-/// Whether a direction came to its end or was stopped.
+/// Whether a direction ended or was stopped.
 enum Done {
     End,
     Stopped,
 }
 
-/// Tells the other side that nothing more comes. One that was stopped is told nothing: the test decides when.
+/// Closes the other side for writing, except after a stop: then the test decides when.
 fn end(shared: &Shared, other: &TcpStream, done: io::Result<Done>) {
     if !matches!(done, Ok(Done::Stopped)) && !shared.state().is_over() {
         let _ = other.shutdown(Shutdown::Write);

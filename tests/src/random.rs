@@ -1,4 +1,4 @@
-//! Choices that come out of a seed.
+//! Seeded random choices.
 
 use uuid::Uuid;
 

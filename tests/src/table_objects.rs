@@ -1,8 +1,8 @@
-//! What administrators hang on the planner's two tables, and a round trip has to bring back as it was.
+//! Objects that administrators add to the planner's two tables, and that a round trip must restore unchanged.
 //!
-//! Each object stands for itself: any set of them, in any order, can be put into any legacy database. Pieces that
-//! speak of `phase_type` or `project_phase_id` hang on columns that are gone between the migration and its rollback.
-//! What a migration has to refuse instead is in [`crate::refusals`].
+//! Objects are independent: any set of them, in any order, can be added to any legacy database. Some depend on the columns
+//! `phase_type` and `project_phase_id`, which do not exist between migration and rollback.
+//! Cases that a migration must refuse instead are in [`crate::refusals`].
 
 mod access;
 mod columns;
@@ -15,7 +15,7 @@ mod unrelated;
 
 use proptest::prelude::*;
 
-/// One thing that an administrator did.
+/// One object or setting of an administrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableObject {
     /// The table, and what was done.
@@ -46,7 +46,7 @@ pub fn some() -> impl Strategy<Value = Vec<&'static TableObject>> {
     let all = all();
     let most = all.len();
     prop_oneof![
-        // Few objects leave each of them by itself; many meet each other.
+        // Few objects are tested separately, many in combination.
         3 => prop::sample::subsequence(all.clone(), 0..=8),
         2 => prop::sample::subsequence(all, 0..=most),
     ]

@@ -1,25 +1,25 @@
-//! Events that cannot be read, planted into a log with hashes that fit: as a superuser can who knows the format, or a newer
-//! program could.
+//! Inserts unreadable events with valid hashes into a log, as a superuser who knows the format or a newer program
+//! could.
 
 use phaseline_store::stream::stream_of;
 use phaseline_store::{Import, NewEvent, stream};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-/// What is wrong with a planted event.
+/// Kinds of unreadable events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnreadableEvent {
     /// No program knows its type.
     Type,
     /// A newer program wrote it.
     SchemaVersion,
-    /// The payload is not what the type says.
+    /// The payload does not match the type.
     Payload,
-    /// The payload holds a character that PostgreSQL cannot take out of it.
+    /// The payload has a character that PostgreSQL cannot extract.
     Nul,
     /// It cannot have happened to this timeline.
     Misplaced,
-    /// The metadata is no flat object of strings.
+    /// The metadata is not a flat object of strings.
     Metadata,
 }
 
@@ -28,7 +28,7 @@ impl UnreadableEvent {
     pub const ALL: [Self; 6] =
         [Self::Type, Self::SchemaVersion, Self::Payload, Self::Nul, Self::Misplaced, Self::Metadata];
 
-    /// What a message about it says: its type, and why it cannot be read.
+    /// The texts of a message about it: its type, and the reason.
     pub const fn named(self) -> [&'static str; 2] {
         match self {
             Self::Type => ["PhaseExploded", "unknown event type"],
@@ -66,7 +66,7 @@ impl UnreadableEvent {
     }
 }
 
-/// Appends an event to a project's timeline, and says at which position.
+/// Appends an event to a project's timeline; returns its position.
 pub async fn insert_unreadable(url: &str, project: Uuid, bad: UnreadableEvent) -> i64 {
     let (event, metadata) = bad.event();
     insert_event(url, project, &event, metadata).await

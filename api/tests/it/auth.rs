@@ -42,7 +42,7 @@ fn routes() -> axum::Router<AppState> {
         .route("/own-form", get(own_form))
 }
 
-/// A service that needs no database for what is asked here.
+/// A service that needs no database for these requests.
 async fn service(settings: Settings) -> Service {
     Service::of_routes("postgres://nobody@127.0.0.1:1/none", settings, routes()).await
 }
@@ -228,11 +228,11 @@ async fn public_keys_of_both_kinds_check_tokens_and_the_algorithm_is_the_keys() 
         let service = service(by(keys, TokenRules::default())).await;
         let signed = encode(&Header::new(algorithm), &good(), &signing).unwrap();
         assert_eq!(ask(&service, &signed).await.is(200).json()["subject"], "ada");
-        // The key's name is nobody's business where the key has none.
+        // A key without a name accepts tokens with any name.
         let named = Header { kid: Some("whatever".to_owned()), ..Header::new(algorithm) };
         ask(&service, &encode(&named, &good(), &signing).unwrap()).await.is(200);
 
-        // Whoever knows the public key, that is everybody, takes it for a secret.
+        // An attacker uses the public key as an HMAC secret.
         for secret in [pem.as_bytes(), pem.trim().as_bytes()] {
             let confused =
                 encode(&Header::new(Algorithm::HS256), &good(), &EncodingKey::from_secret(secret)).unwrap();
@@ -374,7 +374,7 @@ async fn health_metrics_and_descriptions_need_no_token() {
     }
 }
 
-/// The subject stands in the log for ever, and a NUL in it could not even be read there.
+/// The subject is stored in the log permanently; PostgreSQL cannot store a NUL in it.
 #[tokio::test]
 async fn a_subject_that_cannot_be_logged_is_refused() {
     let service = service(settings()).await;

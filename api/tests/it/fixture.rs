@@ -46,12 +46,12 @@ impl ServiceFixture {
         sqlx::raw_sql(text).execute(&mut self.admin().await).await.unwrap();
     }
 
-    /// A number that the database says.
+    /// The number that a query returns.
     pub(crate) async fn number(&self, query: &str) -> i64 {
         sqlx::query_scalar(query).fetch_one(&mut self.admin().await).await.unwrap()
     }
 
-    /// A text that the database says.
+    /// The text that a query returns.
     pub(crate) async fn text(&self, query: &str) -> String {
         sqlx::query_scalar(query).fetch_one(&mut self.admin().await).await.unwrap()
     }

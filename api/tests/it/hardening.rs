@@ -1,4 +1,4 @@
-//! Requests that mean harm, or cannot be read in one way only: each is refused, and says why.
+//! Malicious and ambiguous requests: each is refused with a reason.
 
 use crate::fixture::{ServiceFixture, new_entry};
 use crate::service::{EVERYTHING, Service, in_seconds, settings, token};
@@ -13,7 +13,7 @@ async fn open() -> Service {
     Service::with(Settings { auth: Auth::Off, ..settings() }).await
 }
 
-/// The answer to a request that is sent byte by byte as it stands.
+/// The response to a request that is sent unchanged, byte by byte.
 async fn raw(service: &Service, request: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -45,7 +45,7 @@ async fn without_tokens_a_page_of_another_site_can_neither_write_nor_read() {
         let read = service.client.get("/openapi.json").header(name, value).send().await.is(403);
         assert_eq!(read.json()["code"], "foreign_origin");
     }
-    // Programs, and pages of this machine; there is no such project.
+    // Programs, and pages of this machine; the project does not exist.
     for (name, value) in [
         ("origin", "http://localhost:3000"),
         ("origin", "http://[::1]:8080"),
@@ -158,7 +158,7 @@ async fn the_page_is_stored_compressed_and_unpacked_on_request() {
     let config = service.client.get("/docs/swagger-initializer.js").send().await.text();
     assert!(config.contains("\"/openapi.json\""), "{config}");
 
-    // To hand out what is compressed already costs less than to compress it.
+    // Serving the stored compressed form costs less than compressing it.
     let script = service.client.get("/docs/swagger-ui-bundle.js").send().await.body;
     let began = std::time::Instant::now();
     let mut encoder = flate2::write::GzEncoder::new(std::io::sink(), flate2::Compression::default());

@@ -17,7 +17,7 @@ pub(crate) async fn reason(client: &Client) -> String {
     reason["code"].as_str().unwrap().to_owned()
 }
 
-/// Waits until it is ready. Generously: a slow machine is no failure.
+/// Waits until the service is ready; the limit allows for slow machines.
 pub(crate) async fn becomes_ready(client: &Client) {
     let patience = Instant::now() + Duration::from_secs(60);
     loop {

@@ -155,7 +155,7 @@ async fn a_repeated_no_op_on_an_unadopted_project_gets_the_same_response() {
     assert_eq!(same().send().await.is(200).json(), first);
 }
 
-/// A list for a project without phases is one change: its timeline is opened with it, by one of those who ask.
+/// A list for a project without phases is one change: one of the concurrent requests opens its timeline.
 #[tokio::test]
 async fn lists_for_a_project_without_phases_that_come_together_are_all_taken() {
     let fixture = ServiceFixture::start().await;

@@ -46,7 +46,7 @@ async fn defect_2_a_required_version_prevents_lost_updates() {
     assert_eq!(answer.json()[0]["version"], version + 1);
     assert_eq!(answer.header("etag"), format!("\"{}\"", version + 1));
 
-    // At the top, in a phase, in the header: each says that it is too late.
+    // At the top, in a phase, in the header: each is refused as stale.
     let mut in_a_phase = second.clone();
     in_a_phase[1]["version"] = json!(version);
     for ask in [
@@ -64,7 +64,7 @@ async fn defect_2_a_required_version_prevents_lost_updates() {
     }
     assert_eq!(fixture.phases(&project).await[0]["name"], "By the first");
 
-    // Two versions that differ are no version.
+    // Two different versions are refused.
     let differing = json!({ "phases": in_a_phase, "version": version + 1 });
     let answer = fixture.post(&path, &differing).send().await.is(422).json();
     assert_eq!(answer["error"]["details"]["field_errors"][0]["field"], "body -> phases -> 1 -> version");

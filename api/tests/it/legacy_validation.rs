@@ -1,4 +1,4 @@
-//! What the planner's routes say of bodies and ids that cannot be read.
+//! Responses of the planner's routes to invalid bodies and ids.
 
 use crate::fixture::ServiceFixture;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What every request gets, whatever its route.
+//! What the middleware does for every request.
 
 use crate::service::{EVERYTHING, Service, settings};
 use axum::Json;
@@ -149,7 +149,7 @@ async fn a_long_response_is_compressed_for_clients_that_accept_it() {
 
 #[tokio::test]
 async fn a_shutdown_finishes_requests_in_flight_and_accepts_no_more() {
-    // Far more than anybody waits: it ends because nothing is left to do.
+    // Never reached: the service stops because no request is open.
     let patient = Settings { shutdown_timeout: Duration::from_secs(3600), ..settings() };
     let mut service = service(patient).await;
     let client = service.client.clone();
@@ -193,7 +193,7 @@ async fn a_connection_on_which_no_head_of_a_request_comes_in_full_is_closed() {
         tokio::join!(answered(&service, &whole[..25]), answered(&service, ""), answered(&service, whole));
     assert!(!half.contains(" 200 ") && !nothing.contains(" 200 "), "{half}{nothing}");
     assert!(then_nothing.starts_with("HTTP/1.1 200 "), "{then_nothing}");
-    // One that is used goes on, for longer than that.
+    // A connection in use stays open for longer than that.
     let mut raw = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
     for _ in 0..5 {
         tokio::time::sleep(Duration::from_millis(700)).await;
@@ -240,7 +240,7 @@ async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
     let _guard = tracing::subscriber::set_default(subscriber);
     let service = service(settings()).await;
     let token = service.token(EVERYTHING);
-    // Other threads may have come by the same places first, without anybody who listens; that is remembered there.
+    // Other threads may have cached the same call sites as disabled.
     for path in ["/who", "/panics/1", "/nowhere", "/broken"] {
         service.client.get(path).send().await;
     }
@@ -272,7 +272,7 @@ async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
         ]
     );
     assert!(requests.iter().all(|line| line["duration_ms"].as_f64().is_some()));
-    // What is said on the way has the request's id, too.
+    // Log lines within the request have its id, too.
     for (id, field, said) in [("r2", "panic", "on purpose, with words"), ("r5", "error", "no_such_column")] {
         let line = lines.iter().find(|line| line[field].as_str().is_some_and(|text| text.contains(said)));
         let line = line.unwrap_or_else(|| panic!("{said}: {text}"));

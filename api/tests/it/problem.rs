@@ -50,7 +50,7 @@ fn a_conflict() -> impl IntoResponse {
         .attempted(json!({ "version": 4 }))
 }
 
-/// Fails unless this is an answer that asks to come again later.
+/// Fails unless this is a 503 with `Retry-After`.
 #[track_caller]
 fn assert_later(answer: &HttpResponse, code: &str) {
     assert_eq!((answer.status, &answer.json()["code"]), (503, &json!(code)), "{}", answer.text());
@@ -154,7 +154,7 @@ async fn a_missing_closed_or_newer_log_is_503() {
     }
 }
 
-/// Requests go on while the server crashes and comes back: each is answered, with what was asked for or with 503 and a time.
+/// Requests continue while the server restarts: each response is the result, or 503 with a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_restart_under_load_returns_503_until_it_is_back() {
     let cluster = TestCluster::start(TestOptions::default());

@@ -71,7 +71,7 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
             let answer = fixture.get(&path).send().await.is(200);
             assert_eq!(answer.header("phaseline-quarantine"), marked.as_str(), "{bad:?}: {path}");
         }
-        // The history tells what can be read, and names what cannot.
+        // The history lists readable events and names unreadable ones.
         let history = fixture.get(&format!("/projects/{victim}/history?limit=500")).send().await.is(200);
         assert_eq!(history.header("phaseline-quarantine"), marked.as_str());
         let history = history.json();
@@ -81,7 +81,7 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
         assert!(last["unreadable"].as_str().unwrap().contains(fault), "{last}");
         assert_eq!(before["changes"][0]["after"], "before");
 
-        // Other projects know nothing of it.
+        // Other projects are not affected.
         let answer = fixture.get(&format!("/projects/{other}/phases")).send().await.is(200);
         assert_eq!(answer.header("phaseline-quarantine"), "");
         let foreign = fixture.phases(other).await[0]["id"].as_str().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! `/readyz` says when commands cannot be carried out, and why; and so does the answer to a command.
+//! `/readyz` reports when and why commands cannot be executed, as does the response to a command.
 
 use crate::fixture::ServiceFixture;
 use crate::health::{becomes_ready, reason};
@@ -51,7 +51,7 @@ async fn a_lock_that_blocks_every_command_is_reported_while_it_is_held() {
 async fn the_readiness_check_writes_nothing() {
     let fixture = ServiceFixture::start().await;
     fixture.service.client.get("/readyz").send().await.is(200);
-    // A row that was locked by a transaction that came to its end bears its id.
+    // A locked row keeps the id of the ended transaction.
     let locked = "SELECT count(*) FROM phaseline.head WHERE pg_xact_status(xmax::text::xid8) = 'committed'";
     assert_eq!(fixture.number(locked).await, 0);
     rename(&fixture, "Written").await.is(200);
@@ -70,7 +70,7 @@ async fn a_locked_row_of_one_project_leaves_the_service_ready() {
     fixture.service.client.get("/readyz").send().await.is(200);
 }
 
-/// Whatever the server says of itself reaches the client and the health check under its own name, and goes when a command is
+/// Server errors reach the client and the health check under their own codes, until a command is
 /// written.
 #[tokio::test]
 async fn missing_server_resources_are_reported_until_a_command_succeeds() {

@@ -99,7 +99,7 @@ impl Service {
     }
 }
 
-/// A token that says this, signed with the tests' secret.
+/// A token with these claims, signed with the tests' secret.
 pub(crate) fn token(claims: &Value) -> String {
     encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(SECRET)).unwrap()
 }

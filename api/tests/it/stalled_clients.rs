@@ -1,4 +1,4 @@
-//! Clients that ask for much and do not read it.
+//! Clients that request large responses and do not read them.
 
 use crate::fixture::ServiceFixture;
 use crate::service::{Service, settings};
@@ -50,7 +50,7 @@ fn ask(fixture: &ServiceFixture, phase: &str) -> String {
     )
 }
 
-/// Waits until the service has so many connections; the one that asks is among them.
+/// Waits until the service has so many connections, the one of this query included.
 async fn connections(fixture: &ServiceFixture, wanted: i64) {
     let mut seen = -1;
     for _ in 0..600 {
@@ -74,7 +74,7 @@ async fn a_client_that_does_not_read_its_answer_loses_its_connection() {
         raw.write_all(ask(&fixture, &phase).as_bytes()).await.unwrap();
         stalled.push(raw);
     }
-    // Small answers, asked for one behind the other, are as large together.
+    // Many small pipelined responses are as large together.
     let mut pipelined = connect(&fixture).await;
     let asks = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(400);
     pipelined.write_all(asks.as_bytes()).await.unwrap();

@@ -15,7 +15,7 @@ pub(crate) fn rsa_signing() -> EncodingKey {
     EncodingKey::from_rsa_pem(RSA_PRIVATE.as_bytes()).unwrap()
 }
 
-/// The public key as it stands in a set.
+/// The public key in a key set.
 pub(crate) fn rsa_jwk(kid: &str) -> Value {
     named(&Jwk::from_encoding_key(&rsa_signing(), Algorithm::RS256).unwrap(), kid)
 }
@@ -60,7 +60,7 @@ pub(crate) fn encoded(part: &Value) -> String {
     URL_SAFE_NO_PAD.encode(part.to_string())
 }
 
-/// A token that nobody has signed.
+/// An unsigned token.
 pub(crate) fn unsigned(claims: &Value, algorithm: &str) -> String {
     format!("{}.{}.", encoded(&json!({ "typ": "JWT", "alg": algorithm })), encoded(claims))
 }

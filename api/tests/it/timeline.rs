@@ -78,7 +78,7 @@ async fn a_preview_predicts_the_effects_of_the_command() {
     let cut = json!({ "end_date": day(&first["end_date"], -9) });
     let create = json!({ "name": "Between", "start_date": day(&first["end_date"], -12),
         "end_date": day(&first["end_date"], 8) });
-    // A phase that is to be created has no id yet; all else of it is as response.
+    // The preview of a new phase has no id; all else equals the response.
     let path_of_preview = on("timeline/preview");
     let said = fixture.post(&path_of_preview, &json!({ "create": create })).send().await.is(200).json();
     let made = fixture.post(&on("phases"), &create).send().await.is(201).json();

@@ -84,15 +84,15 @@ async fn peer(url: &str) -> (Peer, PgPool) {
     (postgres_es::postgres_cqrs(pool.clone(), queries, ()), pool)
 }
 
-/// What a crowd of clients did.
+/// Result of concurrent clients.
 pub(super) struct LoadResult {
     pub(super) rate: f64,
-    /// The time below which 99 of 100 commands were answered, in milliseconds.
+    /// The 99th percentile of the latency, in milliseconds.
     pub(super) p99: f64,
 }
 
-/// `clients` at once, each with timelines of its own, until `commands` are done in all. The commands are the same whoever
-/// carries them out.
+/// Runs `clients` concurrently, each on its own timelines, until `commands` are done in total. Both sides execute the
+/// same commands.
 pub(super) async fn run_clients<F>(
     targets: &[Target],
     clients: usize,
@@ -131,7 +131,7 @@ where
     Ok(LoadResult { rate: rate(done, time), p99 })
 }
 
-/// The same commands, given to us.
+/// The same commands, executed by Phaseline.
 pub(super) async fn ours(
     store: &TimelineStore<ProjectPhases>,
     targets: &[Target],

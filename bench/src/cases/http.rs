@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 /// phases. They cannot be measured again here.
 const ORIGINAL: [(&str, f64); 3] = [("http-validate", 6.6), ("http-list", 6.3), ("http-batch", 407.0)];
 
-/// Phases of the project that the planner's routes are asked about.
+/// Phases of the project in requests to the planner's routes.
 const PHASES: i64 = 50;
 
 /// The service in this process, with tokens, as it runs elsewhere.

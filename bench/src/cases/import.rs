@@ -11,7 +11,7 @@ use phaseline_store::schema;
 use sqlx::{Connection, PgConnection};
 
 const NAME: &str = "import";
-/// All but what is drawn anew each time: salt, time and hash.
+/// All columns except those that differ between runs: salt, time and hash.
 const COLUMNS: &str =
     "position, stream_type, stream_id, version, event_id, event_type, schema_version, payload, metadata";
 /// The raw rows go here: columns, checks, storage and indexes of the log.

@@ -1,4 +1,4 @@
-//! Migration and rollback beside SQL as a good administrator would write it, with somebody reading all the while.
+//! Migration and rollback beside SQL as a good administrator would write it, with a concurrent reader.
 
 use super::reader::Reader;
 use crate::child::rolled_back;
@@ -23,7 +23,7 @@ const OLD_PHASES: &str =
 const ASSIGNMENTS: &str = "id, resource_id, project_id, assignment_date, allocation_percentage, \
                            capital_percentage, expense_percentage, created_at, updated_at";
 
-/// What stands in the tables, and in which columns.
+/// Digest of the tables' rows and structure.
 pub(super) async fn timeline_shape(url: &str) -> Result<String> {
     let mut connection = connect(url).await?;
     let phases = digest(&mut connection, NEW_PHASES, "public.project_phases").await?;
@@ -71,7 +71,7 @@ pub(super) async fn legacy(
     Ok(database)
 }
 
-/// One way of one side: how long it took, and how long the reader waited at most.
+/// Timings of one side's migration or rollback: its duration, and the longest wait of the reader.
 #[derive(Default)]
 struct Timings {
     took: Figures,
@@ -84,7 +84,7 @@ impl Timings {
     async fn measure(&mut self, url: &str, work: impl Future<Output = Result<()>>) -> Result<()> {
         settle(&mut connect(url).await?).await?;
         let reader = Reader::start(url);
-        // The reader is there before the work begins.
+        // The reader is connected before the work begins.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let done = timed(work).await;
         self.waited.0.push(reader.longest()?.as_secs_f64());
@@ -97,7 +97,7 @@ impl Timings {
 struct Side {
     up: Timings,
     down: Timings,
-    /// What the tables held in between, and afterwards.
+    /// Digests of the tables after the migration, and after the rollback.
     digests: (String, String),
 }
 

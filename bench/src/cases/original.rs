@@ -1,4 +1,4 @@
-//! Migration and rollback beside the original's own algorithm: a statement a row, from a client, in one transaction.
+//! Migration and rollback beside the original's own algorithm: one statement per row, from a client, in one transaction.
 
 use super::migrate::{legacy, legacy_shape, our_migration, timeline_shape};
 use crate::child::rolled_back;

@@ -17,7 +17,7 @@ const WORKERS: usize = 2;
 /// With fewer statements than this the proxy has not seen the run.
 const FEWEST: usize = 60;
 
-/// Which of the generated databases: a few projects, and something that hangs on their tables.
+/// Seed of a generated database with a few projects and table objects.
 const SEED: u64 = 7;
 
 /// A run of the program; what it loses is accepted.

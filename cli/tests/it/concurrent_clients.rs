@@ -16,12 +16,12 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 use writer::{Response, Writer};
 
-/// How many ask at a time.
+/// Concurrent writers.
 const WRITERS: u64 = 8;
 /// On how many projects.
 const PROJECTS: usize = 5;
 
-/// How long it goes on: more or less on demand.
+/// Duration of the test; a variable overrides it.
 fn duration() -> Duration {
     let seconds = std::env::var("PHASELINE_CROWD_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(30))

@@ -1,4 +1,4 @@
-//! Connections that are cut in the middle of a run: it ends with 8 and says where to look, and all else is as after a
+//! Connections that are cut in the middle of a run: the program exits with 8 and names the next step; all else is as after a
 //! kill.
 
 use crate::boundaries::{assert_reported_runs, at_each, boundaries, run_until, small_fixture};
@@ -6,7 +6,7 @@ use crate::program::Ran;
 use phaseline_tests::crash_recovery::{Direction, is_thorough};
 use phaseline_tests::protocol_proxy::{Boundary, ProtocolProxy, Stop};
 
-/// One boundary of so many, unless all are asked for; those that end a transaction always.
+/// One boundary of so many, unless all are requested; those that end a transaction always.
 const ONE_OF: usize = 16;
 
 fn stops(boundaries: &[Boundary]) -> Vec<Stop> {

@@ -77,7 +77,7 @@ fn units_and_images_contain_no_connection_and_do_not_run_as_root() {
 fn systemd_understands_the_units() {
     let folder = tempfile::tempdir().unwrap();
     for file in ["phaseline.service", "phaseline.timer"] {
-        // It looks whether the program is there.
+        // systemd checks that the program exists.
         let text = deploy(file).replace("/usr/local/bin/phaseline", env!("CARGO_BIN_EXE_phaseline"));
         fs::write(folder.path().join(file), text).unwrap();
     }

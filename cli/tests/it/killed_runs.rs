@@ -58,7 +58,7 @@ fn timed_kills() -> u32 {
 }
 
 /// The next run while the server may still be busy with the dead one. It waits for the lock; where the server takes
-/// longer to notice than it waits, it says who holds it.
+/// longer to notice than the run waits, the run names the holder.
 fn next_run(fixture: &RecoveryFixture, direction: Direction, url: &str) {
     loop {
         let ran = Ran::of(command(fixture, direction, url).output().unwrap());

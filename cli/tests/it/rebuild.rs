@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const STRANGER: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
 
-/// One row by hand, one deleted, one that the log does not have.
+/// One changed row, one deleted, one unknown to the log.
 const DAMAGE: &str = "
     UPDATE project_phases SET name = e'by\\u001bhand' WHERE id = (SELECT max(id::text)::uuid FROM project_phases);
     DELETE FROM project_phases WHERE id = (SELECT min(id::text)::uuid FROM project_phases);

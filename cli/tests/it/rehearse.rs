@@ -100,7 +100,7 @@ fn beside_users_it_copies_by_a_dump_and_reports_the_connections() {
     assert!(database.dump(&[]) == before);
 }
 
-/// A sample in a database of any name and of a locale that is not the server's; dropped by hand.
+/// A sample in a database of any name and of a locale that is not the server's; the test drops it.
 fn named(cluster: &TestCluster, name: &str, sql: &str) -> String {
     let quoted = format!("\"{}\"", name.replace('"', "\"\""));
     let admin = cluster.database();

@@ -41,7 +41,7 @@ impl Drop for Holder {
     }
 }
 
-/// A run of the program whose stderr is read while it goes on.
+/// A run of the program whose stderr is read while it runs.
 pub(crate) struct Running {
     child: Child,
     stderr: Arc<Mutex<String>>,

@@ -5,7 +5,7 @@ use phaseline_embedded::testing::TestDatabase;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// Runs the program on a terminal with an answer at hand. Returns its exit code and all that the terminal showed.
+/// Runs the program on a terminal with a prepared answer. Returns its exit code and all that the terminal showed.
 fn on_a_terminal(database: &TestDatabase, command: &str, answer: &str) -> (Option<i32>, String) {
     let program = phaseline(&[]).get_program().to_str().unwrap().to_owned();
     let mut child = Command::new("script")

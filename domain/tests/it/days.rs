@@ -21,7 +21,7 @@ fn broken_rules(refusal: &Refusal) -> Vec<(Rule, Option<u128>)> {
     broken(refusal).into_iter().map(|(rule, _, _, n)| (rule, n)).collect()
 }
 
-/// Three phases, but nobody has April to September.
+/// Three phases, none of which has April to September.
 fn with_a_gap() -> Vec<TimelineEvent> {
     let mut history = three_phases();
     history.push(removed(2));

@@ -1,4 +1,4 @@
-//! What holds whatever is asked.
+//! Properties that hold for every command.
 
 use crate::fixture::*;
 use crate::random_commands::{Step, replacement, steps};
@@ -155,7 +155,7 @@ proptest! {
         });
     }
 
-    /// In the order asked for, each as long as it was.
+    /// In the requested order, each with its length.
     #[test]
     fn a_new_order_matches_the_request_and_keeps_lengths(steps in steps()) {
         play(steps, |before, command, outcome, after| {
@@ -236,7 +236,7 @@ proptest! {
     }
 }
 
-/// The properties say little if chance refuses, or accepts, nearly everything.
+/// The properties prove little if nearly all random commands are refused, or accepted.
 #[test]
 fn random_commands_are_accepted_and_refused_in_balance() {
     let mut runner = proptest::test_runner::TestRunner::new(reproducible());

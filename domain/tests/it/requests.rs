@@ -1,4 +1,4 @@
-//! The rules about what is asked of whom, and about values that cannot be stored.
+//! The rules about the target of a command, and about values that cannot be stored.
 
 use crate::fixture::*;
 use phaseline_domain::Neighbours::Adjust;

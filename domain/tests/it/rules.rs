@@ -250,7 +250,7 @@ fn v26_a_name_needs_a_visible_character_except_in_a_list() {
         let create =
             TimelineCommand::CreatePhase { phase: draft(9, &name, "02-01", "02-03"), neighbours: Adjust };
         assert!(refusal(three_phases(), create).breaks(Rule::NameVisible), "{name:?}");
-        // Of all that is wrong it is told last.
+        // It is the last of the violations.
         let late = TimelineCommand::CreatePhase {
             phase: draft(9, &name, "2023-02-01", "02-03"),
             neighbours: Adjust,

@@ -17,7 +17,7 @@ fn found_with(path: &str, bindir: Option<&Path>) -> String {
     ChildProcess::run(&mut command).read_line().unwrap()
 }
 
-/// A folder with programs that only say their version.
+/// A folder with programs that only print their version.
 fn installation(version: &str) -> tempfile::TempDir {
     let folder = probe::folder();
     for program in ["initdb", "postgres", "pg_ctl"] {

@@ -14,7 +14,7 @@ const ROLE_VARIABLE: &str = "PHASELINE_TEST_ROLE";
 const FOLDER_VARIABLE: &str = "PHASELINE_TEST_FOLDER";
 const ROUNDS: usize = 6;
 
-/// Not a test: what the other processes of the tests do.
+/// Not a test: the code of the child processes.
 #[test]
 #[ignore = "other tests run it in a process of its own"]
 fn another_process() {
@@ -71,7 +71,7 @@ fn print_marked(line: &str) {
     println!("{MARK}{}", line.replace('\n', "\\n"));
 }
 
-/// Marks our lines among those of the test harness, which may also stand before on the same line.
+/// Marks our lines among those of the test harness, which may precede them on the same line.
 const MARK: &str = "=> ";
 
 fn wait_for_line() {
@@ -107,7 +107,7 @@ impl ChildProcess {
         (other, url)
     }
 
-    /// The next thing it says, or none at its end.
+    /// The next marked line, or none at its end.
     pub(crate) fn read_line(&mut self) -> Option<String> {
         loop {
             let mut line = String::new();

@@ -45,7 +45,7 @@ fn a_password_is_in_no_error_and_on_no_command_line() {
     let error = cluster.binaries().psql(&cluster.url("missing"), "SELECT 1").unwrap_err();
     assert!(matches!(error, EmbeddedError::Program { .. }));
     assert!(!format!("{error} {error:?} {cluster:?}").contains(password));
-    // psql itself looks: its parent shell's arguments are its own.
+    // psql itself reads its parent shell's arguments.
     let line = cluster.binaries().psql(&url, r"\! tr '\0' ' ' < /proc/$PPID/cmdline").unwrap();
     assert!(line.contains("psql") && !line.contains(password), "{line}");
 }

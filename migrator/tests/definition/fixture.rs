@@ -1,4 +1,4 @@
-//! The planner's tables on a database of the test's own, and the ways up and down as the migrator goes them.
+//! The planner's tables in a database of the test, and migration and rollback as the migrator runs them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -26,7 +26,7 @@ impl Fixture {
         Self { database, prefix }
     }
 
-    /// With all that DBAs hang on tables.
+    /// With objects that administrators add to tables.
     pub(crate) fn with_objects() -> Self {
         let fixture = Self::bare();
         let database = fixture.database.name();
@@ -80,7 +80,7 @@ pub(crate) async fn definition_of(conn: &mut PgConnection, table: &str) -> Table
     capture(conn, "public", table).await.unwrap().unwrap()
 }
 
-/// What the log would keep between the ways.
+/// What the log keeps between migration and rollback.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Kept {
     pub(crate) phases: DetachedColumn,
@@ -156,7 +156,7 @@ pub(crate) async fn roll_back(conn: &mut PgConnection, kept: &str) {
     tx.commit().await.unwrap();
 }
 
-/// Both tables built anew as they are.
+/// Rebuilds both tables unchanged.
 pub(crate) async fn rebuild(conn: &mut PgConnection) {
     let mut tx = conn.begin().await.unwrap();
     let phases = definition_of(&mut tx, "project_phases").await;

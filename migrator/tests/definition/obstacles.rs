@@ -1,4 +1,4 @@
-//! Everything that the round trip cannot carry over is refused by name.
+//! Everything that a round trip cannot restore is refused by name.
 
 use phaseline_migrator::definition::{
     DefinitionError, NeededName, RebuiltTable, names_taken, notes, obstacles,

@@ -1,4 +1,4 @@
-//! Tables built anew as they are.
+//! Tables rebuilt unchanged.
 
 use crate::fixture::{Fixture, assert_same_dumps, rebuild};
 

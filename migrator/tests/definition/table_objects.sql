@@ -1,4 +1,4 @@
--- What DBAs hang on tables. ROLE stands for a prefix that makes the roles' names unique in the cluster.
+-- Objects that administrators add to tables. ROLE is replaced by a prefix that makes the roles' names unique in the cluster.
 CREATE ROLE "ROLE_owner";
 CREATE ROLE "ROLE_alice";
 CREATE ROLE "ROLE_bob";

@@ -6,12 +6,12 @@ use sqlx::Connection;
 
 use crate::fixture::{Fixture, assert_same_dumps, definition_of, migrate, rebuild, roll_back};
 
-/// Options and codes that a newer PostgreSQL may bring, put into the catalogue by hand.
+/// Options and codes that a newer PostgreSQL may bring, inserted into the catalogue.
 #[tokio::test]
 async fn unknown_objects_are_refused_and_server_maintained_ones_are_not() {
     let fixture = Fixture::with_objects();
     let before = fixture.dumps();
-    // The server's own do not stand in the way, wherever they are, and are no part of the definition.
+    // Options of the server are accepted everywhere and are not part of the definition.
     fixture.database.psql(
         "UPDATE pg_class SET reloptions = array_append(reloptions, 'pg_relver=7') WHERE relname = 'project_phases';
          UPDATE pg_class SET reloptions = array_append(reloptions, 'pg_relver=8')

@@ -241,7 +241,7 @@ async fn a_call_without_events_blocks_no_writer() {
     sqlx::raw_sql("SET lock_timeout = '2s'").execute(&mut other).await.unwrap();
     append(&mut other, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
     open.commit().await.unwrap();
-    // Nor does one that keeps a key, and it waits for nobody who writes.
+    // Nor does one that keeps a key, and it waits for no writer.
     let key = |key: &str| {
         Some(IdempotencyKey { scope: "ann".to_owned(), key: key.to_owned(), fingerprint: [1; 32] })
     };

@@ -193,7 +193,7 @@ async fn the_database_knows_the_events_that_commands_cause_and_no_others() {
     }
 }
 
-/// Of many events by chance: whatever a command can cause is taken, and its hash is the one that the program computes.
+/// Random events: `phaseline.append` accepts those that a command can cause, with the hash that the program computes.
 #[tokio::test]
 async fn every_event_of_the_program_is_accepted_and_hashed_as_documented() {
     let database = log().await;

@@ -1,4 +1,4 @@
-//! The chain: what `docs/events.md` says is what is computed, in Rust and in the database, and no change passes unseen.
+//! The chain: Rust and the database compute it as `docs/events.md` describes, and every change is detected.
 
 use crate::fixture::{command, connect, log, stream};
 use chrono::DateTime;
@@ -50,7 +50,7 @@ fn the_documents_test_vectors_are_what_is_computed() {
     }
 }
 
-/// The whole chain computed anew in the database, from the stored columns and nothing else.
+/// The whole chain recomputed in the database, from the stored columns and nothing else.
 const RECOMPUTED: &str = "
     WITH RECURSIVE part AS (
         SELECT e.*, sha256(int4send(21) || 'phaseline/metadata/v1' || int4send(octet_length(salt)) || salt

@@ -222,7 +222,7 @@ async fn a_command_behind_a_conflict_conflicts_even_at_the_expected_version() {
     let database = log().await;
     let mut connection = connect(&database).await;
     append(&mut connection, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
-    // Two are decided on version 1, the second on what the first leads to; meanwhile somebody else writes two events.
+    // Two are decided on version 1, the second on what the first leads to; meanwhile another session writes two events.
     let batch = [
         command(stream(2), 0, 1),
         command(stream(1), 1, 2),
@@ -239,6 +239,6 @@ async fn a_command_behind_a_conflict_conflicts_even_at_the_expected_version() {
         }
     }
     assert!(verdicts[1].is_err() && verdicts[2].is_err() && verdicts[3].is_err(), "{verdicts:?}");
-    // Decided anew it is appended.
+    // Decided again it is appended.
     append(&mut connection, &[command(stream(1), 3, 1)]).await.unwrap()[0].as_ref().unwrap();
 }

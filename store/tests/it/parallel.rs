@@ -1,4 +1,4 @@
-//! Several readers at once read what one reader reads, whatever the chunks; and whatever goes wrong ends the reading.
+//! Parallel readers read what one reader reads, for every chunk size; any error ends the reading.
 
 use crate::fixture::{command, connect, log, stream};
 use phaseline_embedded::testing::TestDatabase;
@@ -9,7 +9,7 @@ use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// What stands at one position, as far as folds need it.
+/// The entry at one position, as far as folds need it.
 type ReadEntry = (i64, Option<(Uuid, i64, String)>);
 
 /// A log of three timelines whose events lie between each other's and between those of other streams.
@@ -143,7 +143,7 @@ async fn an_error_of_a_reader_or_the_caller_ends_every_reader() {
     let read = read_timelines(readers, &exported, up_to, read_entry, each).await;
     assert!(matches!(&read, Err(StoreError::SelfCheck(what)) if what == "at 3"), "{read:?}");
 
-    // One of three loses its connection while the others could go on.
+    // One of three loses its connection while the others could continue.
     let mut readers = connections(&database, 3).await;
     let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut readers[1]).await.unwrap();
     let mut cut = false;

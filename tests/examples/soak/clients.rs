@@ -1,4 +1,4 @@
-//! The clients: each has a connection of its own, and asks for one change after the other. Of ten changes four are a phase's
+//! The clients: each has a connection of its own, and sends one change after the other. Of ten changes four are a phase's
 //! budget, three a phase's name, and three the project's whole list with other days and budgets.
 
 use super::statistics::Counters;

@@ -1,4 +1,4 @@
-//! One part: a database of its own, a service over it, clients, and a look every twentieth of the time.
+//! One part: a database of its own, a service over it, clients, and a sample every twentieth of the time.
 
 use super::clients::{CLIENTS, RunningClients, SECRET, projects};
 use super::statistics::{Counters, ResponseCounts};
@@ -28,7 +28,7 @@ const SAMPLES: usize = 20;
 const FIFTH: usize = SAMPLES / 5;
 /// What the rate at the end is of that at the start, at least.
 const RATE: f64 = 0.8;
-/// What the latency of 99 of 100 answers may be at the end of that at the start.
+/// Limit of p99 at the end, as a multiple of that at the start.
 const LATENCY: f64 = 1.5;
 /// What the memory may be of that after the first fifth, at most.
 const MEMORY: f64 = 1.2;
@@ -227,7 +227,7 @@ async fn snapshot_age(client: &Client) -> f64 {
     line.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(f64::NAN)
 }
 
-/// How many rows are not what the log says.
+/// Rows that differ from the log.
 async fn drift(url: &str) -> usize {
     let mut connection = PgConnection::connect(url).await.unwrap();
     let mut reading = connection.begin().await.unwrap();

@@ -1,4 +1,4 @@
-//! What is counters while clients are at work, in a memory that does not grow.
+//! Counts responses in memory of fixed size.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,14 +9,14 @@ use std::time::Duration;
 const STEPS: f64 = 16.0;
 const BUCKETS: usize = 512;
 
-/// ResponseCounts: how many, how late, and what they were. Taken out sample by sample.
+/// Responses by latency and status.
 #[derive(Debug)]
 pub(crate) struct Counters {
     by_latency: [AtomicU64; BUCKETS],
     statuses: Mutex<BTreeMap<u16, u64>>,
 }
 
-/// The answers of a while.
+/// The responses of one sample.
 #[derive(Clone, Debug)]
 pub(crate) struct ResponseCounts {
     by_latency: Vec<u64>,
@@ -36,14 +36,14 @@ impl Counters {
         *self.statuses.lock().unwrap_or_else(PoisonError::into_inner).entry(status).or_default() += 1;
     }
 
-    /// What came since this was last called.
+    /// The responses since the last call.
     pub(crate) fn take(&self) -> ResponseCounts {
         ResponseCounts {
             by_latency: self.by_latency.iter().map(|count| count.swap(0, Ordering::Relaxed)).collect(),
         }
     }
 
-    /// How often each status came since the beginning; 0 is none.
+    /// Responses per status since the beginning; 0 is a request without response.
     pub(crate) fn statuses(&self) -> BTreeMap<u16, u64> {
         self.statuses.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -54,7 +54,7 @@ impl ResponseCounts {
         self.by_latency.iter().sum()
     }
 
-    /// The latency that so many of a hundred answers did not exceed, in milliseconds.
+    /// A percentile of the latency, in milliseconds.
     pub(crate) fn percentile(&self, percent: u64) -> f64 {
         let wanted = self.count() * percent / 100;
         let mut passed = 0;
@@ -67,7 +67,7 @@ impl ResponseCounts {
         0.0
     }
 
-    /// Several of them as one.
+    /// The sum of several samples.
     pub(crate) fn merged<'a>(all: impl Iterator<Item = &'a Self>) -> Self {
         let mut sum = vec![0; BUCKETS];
         for answers in all {

@@ -1,4 +1,4 @@
-//! Days and timestamps, with the odd ones: the first and the last that four digits of a year can write.
+//! Dates and timestamps, including extremes: the first and the last with a year of four digits.
 
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use proptest::prelude::*;

@@ -17,7 +17,7 @@ pub struct Refused;
 const LARGEST: i64 = 999_999_999_999_999;
 
 impl Model {
-    /// Carries out a command that is recorded at `at`, and says whether it changes anything.
+    /// Executes a command that is recorded at `at`; returns whether it changes anything.
     ///
     /// The first command to a project that only the table knows takes the table's rows in, if it changes something.
     ///

@@ -1,4 +1,4 @@
-//! What others do to the tables by SQL: the statements, and what they come to in the model.
+//! Edits of the tables by SQL: the statements, and their effect in the model.
 
 use super::{Assignment, Budget, Days, Model, NewRow, OldRow, Shape};
 use chrono::{NaiveDate, NaiveDateTime};

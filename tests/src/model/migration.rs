@@ -28,7 +28,7 @@ impl Model {
     /// Migrates. With `repair`, projects without phases get one.
     ///
     /// # Errors
-    /// With everything that is in the way: then nothing has changed.
+    /// With every obstacle: then nothing has changed.
     pub fn migrate(&mut self, repair: bool, times: &MigrationTimes) -> Result<(), BTreeSet<Finding>> {
         let mut log = BTreeMap::new();
         let mut findings = BTreeSet::new();

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// Something that the legacy shape cannot hold: a field of a phase.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names suffice")]
 pub struct Loss {
     pub project: Uuid,
     pub phase: Uuid,
@@ -132,7 +132,7 @@ impl Model {
         ready
     }
 
-    /// Whether a phase gets a row in the old table: all do, but for those that a repair supplied and nobody needs.
+    /// Whether a phase gets a row in the old table: all but supplied phases that no assignment needs.
     fn is_restored(&self, project: Uuid, phase: &Phase) -> bool {
         let needs = |id: &Uuid| !self.links.get(id).is_some_and(|link| self.phase_exists(*link));
         let own = || self.assignments.iter().filter(|assignment| assignment.project == project);

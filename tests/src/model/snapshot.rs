@@ -71,7 +71,7 @@ impl Snapshot {
 }
 
 impl Model {
-    /// What the tables should look like.
+    /// The expected rows of the tables.
     pub fn snapshot(&self) -> Snapshot {
         let (old, new) = match self.shape {
             Shape::Old => (&self.old_rows[..], None),

@@ -1,4 +1,4 @@
-//! The model is simple enough to be read; these are the places where reading is not enough.
+//! Tests of the model's less obvious parts.
 
 use super::*;
 use phaseline_domain::{Neighbours, TimelineCommand};

@@ -31,7 +31,7 @@ pub struct Edited {
     pub description: bool,
 }
 
-/// What the old table says about a phase beyond its money and times.
+/// Columns of a phase in the old table, besides budgets and timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// `phase_type`
@@ -65,7 +65,7 @@ pub struct Phase {
     pub given: Option<Given>,
     /// What commands changed since.
     pub edited: Edited,
-    /// A repair made it, and nobody has touched it.
+    /// Supplied by a repair, and not edited since.
     pub supplied: bool,
 }
 
@@ -196,7 +196,7 @@ impl Timeline {
         timeline
     }
 
-    /// Where a phase stands.
+    /// The index of a phase.
     pub(super) fn at(&self, id: Uuid) -> Option<usize> {
         self.phases.iter().position(|phase| phase.id == id)
     }

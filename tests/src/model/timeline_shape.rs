@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 impl Model {
-    /// The rows that the log stands for.
+    /// The rows that the log folds to.
     pub(super) fn rows_of_log(&self) -> BTreeMap<Uuid, NewRow> {
         let timelines = self.log.iter();
         let rows = timelines
@@ -63,7 +63,7 @@ impl Model {
         bare.copied().collect()
     }
 
-    /// Projects whose rows the log does not know and cannot take in as they stand.
+    /// Projects whose rows the log does not know and cannot adopt unchanged.
     pub fn unadoptable(&self) -> Vec<Uuid> {
         self.unadopted().into_iter().filter(|project| !self.clone().adopt(*project)).collect()
     }
@@ -117,7 +117,7 @@ impl Model {
         self.drift().into_iter().map(|(project, ..)| project).collect()
     }
 
-    /// Makes the rows of a project what the log says; the timeline of a project that is gone is closed.
+    /// Sets the rows of a project to the log's; closes the timeline of a deleted project.
     pub fn repair_drift(&mut self, project: Uuid) {
         if !self.projects.contains_key(&project) {
             self.log.remove(&project);

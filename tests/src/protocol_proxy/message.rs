@@ -1,23 +1,23 @@
-//! As much of PostgreSQL's protocol 3 as it takes to tell statements apart.
+//! The part of PostgreSQL's protocol 3 that distinguishes statements.
 
 use std::collections::HashMap;
 use std::io::{self, Read};
 
-/// The codes that stand where a session has its protocol version.
+/// The codes that replace a session's protocol version.
 const CANCEL: u32 = 80_877_102;
 const TLS: u32 = 80_877_103;
 const GSS: u32 = 80_877_104;
 
-/// How a statement is told that is only prepared.
+/// Prefix of a statement that is only prepared.
 pub(super) const PREPARATION: &str = "prepare: ";
 
-/// The longest part of a statement that is told.
+/// Maximum length of a statement's excerpt.
 const MAX_EXCERPT: usize = 120;
 
 /// A connection's first message, which has no type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Startup {
-    /// It asks for encryption.
+    /// A request for encryption.
     Encryption,
     /// It cancels another connection's statement.
     Cancel,
@@ -79,7 +79,7 @@ impl Reader {
     }
 }
 
-/// What a client has said on one connection, as far as it explains its boundaries.
+/// The state of a client's connection, as far as it describes boundaries.
 #[derive(Debug, Default)]
 pub(super) struct Frontend {
     prepared: HashMap<Vec<u8>, String>,

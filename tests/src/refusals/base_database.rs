@@ -3,7 +3,7 @@
 use crate::roles;
 use phaseline_migrator::sample::legacy_schema;
 
-/// Short names, and the ids that they stand for.
+/// Short names and their ids.
 const IDS: &[(&str, &str)] = &[
     ("program", "10000000-0000-4000-8000-000000000001"),
     ("spring", "20000000-0000-4000-8000-000000000001"),
@@ -67,14 +67,14 @@ pub fn base_database() -> Vec<String> {
     before.into_iter().chain(ROWS.iter().map(|sql| resolve(sql))).collect()
 }
 
-/// The id that a short name stands for, such as `spring`, `summer execution` or `nobody` (who is not there).
+/// The id of a short name, such as `spring`, `summer execution` or `nobody` (a missing row).
 ///
 /// # Panics
-/// If there is no such name.
+/// If the name is unknown.
 pub fn id(name: &str) -> &'static str {
     match IDS.iter().find(|(short, _)| *short == name) {
         Some((_, id)) => id,
-        None => panic!("the base_database has no {name:?}"),
+        None => panic!("the base database has no {name:?}"),
     }
 }
 

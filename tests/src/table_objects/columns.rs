@@ -19,7 +19,7 @@ pub(super) const OBJECTS: &[TableObject] = &[
             "ALTER TABLE resource_assignments ADD COLUMN remark text",
             "ALTER TABLE resource_assignments ALTER COLUMN remark SET STORAGE EXTERNAL",
             "ALTER TABLE resource_assignments SET (toast.autovacuum_vacuum_threshold = 77)",
-            // Not by UPDATE, which would ask checks and fire triggers.
+            // Not by UPDATE, which would evaluate checks and fire triggers.
             "ALTER TABLE resource_assignments ALTER COLUMN remark TYPE text USING 'seen ' || id",
         ],
     ),

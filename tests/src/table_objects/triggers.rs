@@ -4,7 +4,7 @@
 use super::{TableObject, object};
 
 /// The table that fired triggers write into; several objects make it.
-// Triggers run with the rights of the table's owner, whoever that is.
+// Triggers run with the rights of the table's current owner.
 const FIRED_TABLE: &str =
     "CREATE TABLE IF NOT EXISTS dba_fired (what text); GRANT INSERT ON dba_fired TO PUBLIC";
 /// Writes into it.

@@ -1,4 +1,4 @@
-//! What stands beside the two tables and has nothing to do with a migration: it stays untouched.
+//! Objects beside the two tables that a migration must not touch.
 
 use super::{TableObject, object};
 

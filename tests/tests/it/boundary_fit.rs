@@ -1,4 +1,4 @@
-//! The boundary between phases: what the plan says of it is what the database counts, and either comes back.
+//! The boundary between phases: the plan's counts equal the database's, and both boundaries round-trip.
 
 use crate::fixture::{
     assert_verified, database_from, handle, migrate_options, planner_sql, rolled_back, sample,
@@ -39,7 +39,7 @@ fn boundaries(plan: &Plan) -> &Boundaries {
 const REMEMBER: &str = "CREATE SCHEMA remembered;
     CREATE TABLE remembered.links AS SELECT id, project_phase_id AS phase FROM public.resource_assignments";
 
-/// What became of the assignments, by the tables as they stand now, project by project.
+/// Rebooked assignments per project, counted in the current tables.
 const COUNTED: &str = "
     SELECT a.project_id,
            count(*) FILTER (WHERE ph.id = l.phase),
@@ -64,7 +64,7 @@ async fn counted(database: &TestDatabase) -> Vec<(Uuid, Rebooked)> {
     rows.into_iter().map(rebooked).collect()
 }
 
-/// The same without what the tables do not tell.
+/// The same without the counts that the tables do not show.
 fn bare(by: &Rebooked) -> Rebooked {
     Rebooked { one_day_phases: 0, ..*by }
 }
@@ -117,7 +117,7 @@ async fn assert_both_ways(make: impl Fn() -> TestDatabase) -> Boundaries {
         projects.sort_by_key(|project| project.project_id);
         (found.midpoint, found.fit, found.decides, projects)
     };
-    assert_eq!(same(&told[0]), same(&told[1]), "both plans tell the same of both boundaries");
+    assert_eq!(same(&told[0]), same(&told[1]), "both plans count both boundaries alike");
     let found = told.remove(0);
     assert!(found.fit.kept >= found.midpoint.kept, "{found:?}");
     assert!(found.projects.iter().all(|project| project.fit.changed <= project.midpoint.changed));

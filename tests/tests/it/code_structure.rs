@@ -1,4 +1,4 @@
-//! What `docs/architecture.md` promises about the code, held by reading the sources.
+//! Checks the invariants of `docs/architecture.md` by reading the sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -69,7 +69,7 @@ async fn concurrent_commands_share_transactions_with_separate_verdicts() {
     let before = count(&database, "phaseline.events");
     let commands = (0..120).map(|n| {
         let (project, phase) = targets[n % targets.len()];
-        // Every tenth is refused, and says so whatever it shares its transaction with.
+        // Every tenth is refused, independent of the others of its transaction.
         let name = if n % 10 == 7 { " ".to_owned() } else { format!("Name {n}") };
         let (store, request) = (store.clone(), request(project, rename(phase, &name)));
         tokio::spawn(async move { (n, project, store.submit(request).await) })
@@ -216,7 +216,7 @@ async fn a_repeated_key_returns_the_first_response_and_writes_nothing() {
         assert!(again.repeated && !first.repeated);
     }
     assert_eq!(ours.history(project).await.unwrap().len() as i64, later.version);
-    // What was asked for under a condition was met by the first; that it is not met any more is no reason to refuse.
+    // The first request met the condition; a repetition is not refused because it no longer holds.
     let asked = || Request {
         expected: Some(later.version),
         ..keyed(request(project, rename(phase, "C")), "ann", "k2", 2)
@@ -229,7 +229,7 @@ async fn a_repeated_key_returns_the_first_response_and_writes_nothing() {
     let of_another = ours.submit(keyed(request(project, rename(phase, "E")), "bob", "k1", 9)).await.unwrap();
     assert!(!of_another.repeated);
 
-    // Nothing to do is an answer, too, and stays the answer.
+    // A no-op is a response, too, and stays the response.
     let same = || keyed(request(project, rename(phase, "E")), "ann", "k3", 3);
     let first = ours.submit(same()).await.unwrap();
     assert!(first.events.is_empty());
@@ -377,7 +377,7 @@ async fn a_lost_connection_loses_and_duplicates_no_command() {
                     let name = format!("{stop:?} {n}");
                     let command = keyed(request(project, rename(phase, &name)), "ann", &name, 1);
                     tokio::spawn(async move {
-                        // As a client does that was told that the outcome is not known.
+                        // As a client does whose outcome is unknown.
                         let mut asked = 0;
                         loop {
                             asked += 1;

@@ -1,5 +1,5 @@
-//! Backend, commands and readers go on while a database is migrated and rolled back. Whoever was told that a write is
-//! done finds it afterwards; whoever was not got a clear error.
+//! Backend, commands and readers continue while a database is migrated and rolled back. Acknowledged writes exist
+//! afterwards; all others returned a clear error.
 
 mod backend_load;
 
@@ -20,8 +20,8 @@ async fn try_rollback_over_loss(url: &str) -> Result<RolledBack, MigratorError> 
     rollback(&handle(url), &options, &Silent).await
 }
 
-/// Until it is rolled back: a log that changes under it time and again makes it give up, an edit that nobody has
-/// accepted the loss of makes it stop, and it says so. The load has so many commands and no more.
+/// Repeats until it is rolled back: a log that keeps changing, or an edit whose loss is not accepted, ends an attempt with
+/// an error. The load has a limited number of commands.
 async fn rolled_back_in_the_end(url: &str) {
     loop {
         match try_rollback_over_loss(url).await {
@@ -69,7 +69,7 @@ async fn acknowledged_writes_survive_migration_and_rollback() {
     assert!(load.saw_both_shapes(), "the readers were there");
     load.assert_acknowledged_writes_exist().await;
     assert_eq!(before, (links(&database, &untouched), links(&database, &redated)));
-    // Assignments came and went after the rollback, and nothing else is other than the log says.
+    // Assignments changed after the rollback; nothing else differs from the log.
     let checks = verified(database.url()).await.checks;
     let failures: Vec<_> =
         checks.iter().filter(|check| !check.passed).flat_map(|check| &check.details).collect();

@@ -1,5 +1,5 @@
-//! Whoever is in a run's way: the run waits or names him, nobody is sacrificed to a deadlock, and everybody else goes
-//! on in between.
+//! Sessions that block a run: the run waits or names the holder, no session becomes a deadlock victim, and all others
+//! continue between attempts.
 
 mod concurrent_statements;
 
@@ -18,12 +18,12 @@ use phaseline_tests::dump::{assert_same_dump, dump};
 use sqlx::{Connection, Executor, PgConnection};
 use std::time::Duration;
 
-/// Too short for somebody who does not go away, and long enough for several attempts.
+/// Shorter than the lock is held, and long enough for several attempts.
 const SHORT: Duration = Duration::from_secs(4);
-/// As good as for ever.
+/// Practically unlimited.
 const LONG: Duration = Duration::from_secs(600);
 
-/// A database that this way starts from, with a log either way.
+/// A database in the shape that this direction starts from, with a log.
 async fn fixture(direction: Direction, seed: u64) -> TestDatabase {
     let database = sample(6, 60, seed);
     migrated(database.url()).await;
@@ -39,7 +39,7 @@ async fn run(
     lock_timeout: Duration,
     progress: &dyn Progress,
 ) -> Result<(), MigratorError> {
-    // The run itself looks for no deadlock: were there one, somebody else would be sacrificed to it.
+    // The run detects no deadlock itself: the other session would be the victim.
     let database = handle(&format!("{}?options=-c%20deadlock_timeout%3D1h", database.url()));
     match direction {
         Direction::Migrate => {
@@ -53,7 +53,7 @@ async fn run(
     }
 }
 
-/// Somebody's transaction, under a name that shows.
+/// A foreign transaction with its own application name.
 async fn foreign(database: &TestDatabase, sql: &str) -> PgConnection {
     let mut connection = PgConnection::connect(database.url()).await.unwrap();
     connection.execute("SET application_name = 'somebody else'; BEGIN").await.unwrap();
@@ -90,7 +90,7 @@ async fn a_held_project_is_named(direction: Direction, seed: u64) {
         panic!("{direction:?}: {result:?}")
     };
     assert!(blockers.contains("somebody else"), "{blockers}");
-    // Between two attempts everybody comes further, but for a machine that stands still now and then.
+    // All others progress between two attempts, except when the machine stalls.
     let seen = attempts.seen();
     assert!(seen.len() >= 3, "{seen:?}");
     for (worker, statement) in others.statements().iter().enumerate() {
@@ -130,7 +130,7 @@ async fn a_run_continues_when_a_held_project_is_released() {
         let attempts = Attempts::of(None);
         let (result, ()) = tokio::join!(run(&database, direction, LONG, &attempts), async {
             until(|| attempts.is_waiting()).await;
-            // What the holder still wants is his.
+            // The holder gets its further locks.
             holder
                 .execute("UPDATE public.project_phases SET updated_at = updated_at WHERE false; COMMIT")
                 .await
@@ -200,7 +200,7 @@ async fn a_stalled_command_that_commits_is_not_lost_by_a_rollback() {
     assert_verified(database.url()).await;
 }
 
-/// Whether somebody of the database waits for somebody else.
+/// Whether a session of the database waits for another one.
 fn is_waited_for(database: &TestDatabase) -> bool {
     database.psql(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
@@ -229,7 +229,7 @@ async fn a_run_names_the_holder_of_the_head_or_waits_for_it() {
     }
 }
 
-/// Everybody waits for everybody, but the run gives way first.
+/// A cycle of waits: the run releases its locks first.
 #[tokio::test]
 async fn a_holder_of_one_table_gets_the_other_despite_a_waiting_run() {
     for direction in [Direction::Migrate, Direction::Rollback] {
@@ -251,8 +251,8 @@ async fn a_holder_of_one_table_gets_the_other_despite_a_waiting_run() {
     }
 }
 
-/// Transactions that take the tables in every order, while a run tries to get all of them at once, time and again:
-/// somebody who reads the last of its tables lets it come that far and no further.
+/// Transactions that take the tables in every order, while a run tries to get all of them at once, repeatedly:
+/// a reader of the last table stops it there each time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn transactions_in_any_table_order_are_never_deadlock_victims() {
     let writes = [
@@ -266,7 +266,7 @@ async fn transactions_in_any_table_order_are_never_deadlock_victims() {
         // Two of each, in opposite orders; the rows of one are not the other's, for that would be their own deadlock.
         let [assignments, phases, project, resources] = writes;
         let last = |write: &str| write.replace("ORDER BY id LIMIT 1", "ORDER BY id DESC LIMIT 1");
-        // Under a rollback nobody writes phases by SQL: there it would be drift.
+        // During a rollback phases are not written by SQL: that would be drift.
         let phases = if direction == Direction::Migrate {
             phases
         } else {
@@ -302,7 +302,7 @@ async fn transactions_in_any_table_order_are_never_deadlock_victims() {
     }
 }
 
-/// A transaction that keeps its snapshot and has looked at none of the tables is in nobody's way.
+/// A transaction that keeps its snapshot and has read none of the tables blocks no session.
 #[tokio::test]
 async fn an_open_snapshot_neither_blocks_nor_restarts_a_run() {
     let database = sample(6, 60, 77);

@@ -233,7 +233,7 @@ async fn a_deleted_project_is_named_and_closed_by_the_next_migration() {
     phaseline_tests::dump::assert_same_dump(&before, &phaseline_tests::dump::dump(database.url()));
 }
 
-/// Old tables that were edited between a rollback and the next migration: what they say now is what the log gets.
+/// Legacy tables edited between a rollback and the next migration: the log gets their current rows.
 #[tokio::test]
 async fn edits_of_the_legacy_tables_are_migrated() {
     let database = sample(6, 60, 29);

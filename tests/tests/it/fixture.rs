@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: a database of their own, and the migrator's commands over it.
+//! Shared by the end-to-end tests: databases, and the migrator's commands on them.
 
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_migrator::migrate::{MigrateOptions, Migrated, migrate};
@@ -16,7 +16,7 @@ use sqlx::{Connection, PgConnection};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The real legacy database, where it is at hand. Says so when it is not.
+/// The real legacy database if it is available; prints a note otherwise.
 pub(crate) fn planner_sql() -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/legacy/planner.sql");
     if !path.exists() {
@@ -77,7 +77,7 @@ pub(crate) async fn verified(url: &str) -> Verification {
     verify(&mut connection, &Silent).await.expect("verify")
 }
 
-/// Verifies, and says what failed if something did.
+/// Verifies; fails with the failed checks.
 pub(crate) async fn assert_verified(url: &str) {
     let found = verified(url).await;
     let failed: Vec<_> = found.checks.iter().filter(|check| !check.passed).collect();

@@ -19,14 +19,14 @@ mod commands;
 mod owners;
 mod runs;
 
-/// A legacy database whose tables belong to a role that is no superuser, and can log in, as can a writer of commands.
+/// A legacy database whose tables belong to a role that is not a superuser and can log in, as can a writer of commands.
 pub(crate) struct Planner {
     database: TestDatabase,
     role: String,
     writer: String,
 }
 
-/// Makes whoever runs it give the planner's role all rights, in whatever way it can.
+/// Code that gives the planner's role all rights of its caller, by every available means.
 const PLANT: &str = "
     CREATE FUNCTION public.plant() RETURNS boolean LANGUAGE plpgsql AS $$
     DECLARE attempt text;

@@ -1,5 +1,5 @@
-//! Rows of `project_phases` that others wrote by SQL, as the planner's backend does for a new project: the project's
-//! first command adopts them.
+//! Rows of `project_phases` written by SQL, as by the planner's backend for a new project: the project's first
+//! command adopts them.
 
 mod adopt_all;
 mod drift;

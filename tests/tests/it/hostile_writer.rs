@@ -1,5 +1,5 @@
-//! A login that may write commands and nothing else calls `phaseline.append` with whatever it likes: the log stays readable
-//! and chained, and the tables stay what the log says.
+//! A login with command privileges only calls `phaseline.append` with arbitrary arguments: the log stays readable
+//! and chained, and the rows stay its fold.
 
 mod arguments;
 
@@ -104,7 +104,7 @@ async fn any_arguments_leave_a_valid_log_and_rows_equal_to_its_fold() {
         }
         assert_verified(database.url()).await;
     }
-    // Each kind of answer came, so that all of this says something.
+    // Each kind of verdict occurred.
     for (word, least) in
         [("appended", 500), ("conflict", 50), ("PL001", 10), ("PL002", 100), ("PL003", 10), ("40001", 5)]
     {
@@ -179,7 +179,7 @@ async fn rows_follow_from_events_of_their_own_project_and_cover_its_days() {
     assert_sound(&database, "a rename").await;
 }
 
-/// Of a row that others deleted the log cannot say what it is to be now: the command is refused, and a repair brings it back.
+/// A command on a row that was deleted by SQL is refused; a repair restores the row.
 #[tokio::test]
 async fn a_command_about_a_row_that_is_missing_is_refused() {
     let database = sample(4, 10, 311);

@@ -1,5 +1,5 @@
-//! Rows that change again and again: they stay on their pages, and while somebody holds an old snapshot they are found
-//! without a search.
+//! Rows that change repeatedly: they stay on their pages, and while a session holds an old snapshot they are found by
+//! location.
 
 use crate::fixture::{assert_verified, handle, migrated, sample, store};
 use phaseline_domain::{PhaseId, ProjectId, TimelineCommand};
@@ -36,7 +36,7 @@ async fn holder(database: &TestDatabase) -> PgConnection {
 }
 
 /// Of `project_phases`: versions written, those of them that stayed on their page, and searches by id; as soon as
-/// so many versions are counted, for the sessions that write say so late.
+/// so many versions are counted, since writing sessions report statistics late.
 async fn counted(database: &TestDatabase, updates: i64) -> (i64, i64, i64) {
     let began = std::time::Instant::now();
     loop {
@@ -56,7 +56,7 @@ async fn counted(database: &TestDatabase, updates: i64) -> (i64, i64, i64) {
     }
 }
 
-/// The store's session tells the statistics what it did when it writes again after a second.
+/// The store's session reports its statistics when it writes again after a second.
 async fn say_what_was_done(store: &TimelineStore<ProjectPhases>, target: (ProjectId, PhaseId)) {
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     rename(store, target, &uuid::Uuid::new_v4().to_string()).await;
@@ -101,8 +101,8 @@ async fn during_a_snapshot_rows_are_found_by_location() {
     let holder = holder(&database).await;
     rename(&store, targets[0], "Before").await;
     tokio::time::sleep(OLD).await;
-    // The snapshot is seen after the first of these; the places are told with the second.
-    for round in ["Seen", "Told"] {
+    // The first of these detects the snapshot; the second sends locations.
+    for round in ["First", "Second"] {
         for target in &targets {
             rename(&store, *target, round).await;
         }
@@ -143,7 +143,7 @@ async fn moved_rows_are_found_by_id_during_a_snapshot() {
     let store = store(database.url()).await;
     let _holder = holder(&database).await;
     tokio::time::sleep(OLD).await;
-    for name in ["Seen", "Told", "By place"] {
+    for name in ["First", "Second", "By location"] {
         for target in &targets {
             rename(&store, *target, name).await;
         }
@@ -151,7 +151,7 @@ async fn moved_rows_are_found_by_id_during_a_snapshot() {
     database.psql("UPDATE public.project_phases SET name = name");
     rename(&store, targets[0], "B").await;
     database.psql("VACUUM FULL public.project_phases");
-    // Where a row stood, another one may stand now.
+    // The location of a row may have another row now.
     for target in &targets {
         rename(&store, *target, "C").await;
     }
@@ -159,7 +159,7 @@ async fn moved_rows_are_found_by_id_during_a_snapshot() {
     assert_eq!(phases(&database).len(), targets.len());
 }
 
-/// The new table leaves room on its pages, unless its owner said how much; the old one is what it was.
+/// The migrated table gets a fillfactor, unless it had one; the restored table has its own.
 #[tokio::test]
 async fn the_migrated_table_has_a_fillfactor_and_the_restored_one_has_none() {
     let options = |database: &TestDatabase| {
@@ -178,7 +178,7 @@ async fn the_migrated_table_has_a_fillfactor_and_the_restored_one_has_none() {
         crate::fixture::rolled_back(database.url()).await;
         assert_eq!(options(&database), own);
     }
-    // What somebody sets meanwhile is kept.
+    // A value set meanwhile is kept.
     let database = fixture(4, 134);
     migrated(database.url()).await;
     database.psql("ALTER TABLE public.project_phases SET (fillfactor = 60)");

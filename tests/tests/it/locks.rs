@@ -1,4 +1,4 @@
-//! Who waits for whom: runs keep each other out, readers and writers wait for the swap alone, a change in between is
+//! Locks between sessions: runs exclude each other, readers and writers wait for the swap only, a change in between is
 //! never missed.
 
 mod changes_during_run;
@@ -20,7 +20,7 @@ async fn connect(database: &TestDatabase) -> PgConnection {
     PgConnection::connect(database.url()).await.unwrap()
 }
 
-/// Runs SQL when a step begins, by a process of its own: the run goes on only when it is done.
+/// Runs SQL by a separate process when a step begins; the run continues when it is done.
 struct Meanwhile<'a> {
     database: &'a TestDatabase,
     step: &'static str,
@@ -52,7 +52,7 @@ impl Progress for Meanwhile<'_> {
     }
 }
 
-/// What `status` says became of each run, oldest first.
+/// The outcome of each run in `status`, oldest first.
 async fn outcomes(database: &TestDatabase) -> Vec<String> {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let status = phaseline_migrator::status::status(&mut connection).await.unwrap();
@@ -96,7 +96,7 @@ async fn a_plan_that_is_stale_by_the_time_of_the_lock_stops_the_run() {
     options.expected_digest = crate::fixture::plan_of(database.url()).await.digest;
     for sql in [
         "UPDATE public.project_phases SET expense_budget = expense_budget + 1, total_budget = total_budget + 1",
-        // The plan stands for every assignment too.
+        // The plan covers every assignment, too.
         "UPDATE public.resource_assignments SET assignment_date = assignment_date + 1",
     ] {
         let meanwhile = Meanwhile::new(&database, "locking the tables", sql);
@@ -153,8 +153,8 @@ async fn an_edit_that_arrives_while_a_rollback_is_prepared_is_not_lost() {
     assert_eq!(database.psql("SELECT count(*) FROM public.project_phases WHERE name = 'edited'").trim(), "1");
 }
 
-/// Commands whose changes are no loss go on beside a rollback: it comes through all the same, names no loss that is none,
-/// and what it said yes to is in the old table.
+/// Commands whose changes are no loss continue beside a rollback: it completes, names no false loss,
+/// and the acknowledged changes are in the legacy table.
 #[tokio::test]
 async fn a_rollback_beside_commands_that_never_stop_comes_through() {
     let database = sample(6, 60, 51);
@@ -258,7 +258,7 @@ async fn the_lock_timeout_names_the_blocking_sessions() {
     migrated(database.url()).await;
 }
 
-/// Between the attempts others go on: while a run waits behind one open transaction, readers are let through.
+/// Others continue between the attempts: while a run waits behind one open transaction, readers are let through.
 #[tokio::test]
 async fn readers_continue_while_a_run_waits_for_the_tables() {
     let database = sample(4, 10, 47);
@@ -349,7 +349,7 @@ async fn a_lost_connection_leaves_the_legacy_shape() {
     migrated(database.url()).await;
 }
 
-/// An old transaction elsewhere keeps every snapshot's horizon back; it may not make rows look changed that are not.
+/// An old transaction elsewhere keeps every snapshot's horizon back; it must not make unchanged rows count as changed.
 #[tokio::test]
 async fn an_old_transaction_in_another_database_changes_nothing() {
     let other = sample(3, 5, 40);
@@ -390,6 +390,6 @@ async fn commands_continue_while_a_rollback_is_prepared() {
         accept_loss: None,
     };
     let result = phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await;
-    // The old schema has no names, and the rollback says so.
+    // The legacy schema has no names, so the rollback lists them.
     assert!(matches!(result, Err(MigratorError::WouldLose { .. })), "{result:?}");
 }

@@ -1,5 +1,5 @@
 //! Minor versions of PostgreSQL: columns that were made before the server kept a version of each column (before 15.20), and
-//! after. There and back on each, and from one to the other.
+//! after. Round trips on each, and from one to the other.
 
 use crate::fixture::{assert_verified, database_from, migrated, planner_sql, rolled_back};
 use phaseline_embedded::Binaries;
@@ -52,7 +52,7 @@ async fn there_and_back_twice(url: &str) {
     }
 }
 
-/// A database with all objects, the real planner's if it is at hand, and the same migrated already.
+/// A database with all objects, the real planner's if it is available, and the same migrated already.
 fn fill(cluster: &TestCluster) -> Vec<String> {
     let admin = cluster.url("postgres");
     let mut legacy = LegacyDatabase::from_seed(1);
@@ -146,7 +146,7 @@ async fn an_older_pg_dump_shows_no_difference_and_counts_omitted_options() {
     assert_eq!(alters(&after.0.bytes), alters(&after.1.bytes));
 }
 
-/// What an upgrade in place leaves, where no older version is at hand: columns without a version beside those that have one.
+/// The state after an upgrade in place, where no older version is available: columns without a version beside those that have one.
 #[tokio::test]
 async fn columns_with_and_without_a_version_are_restored() {
     let mut legacy = LegacyDatabase::from_seed(3);

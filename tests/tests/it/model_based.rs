@@ -1,7 +1,7 @@
-//! A random machine: sequences of everything that can happen to a database, in a real one and in a plain model of it,
-//! compared after each step.
+//! Model-based test: random sequences of migrations, rollbacks, commands and edits, in a real database and in a plain
+//! model, compared after each step.
 //!
-//! `PHASELINE_CASES=5000` runs more sequences, `PHASELINE_SEED=17` that one alone, telling each step.
+//! `PHASELINE_CASES=5000` runs more sequences, `PHASELINE_SEED=17` that one alone, and prints each step.
 
 mod adoption;
 mod random_commands;
@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 use step_generator::StepGenerator;
 use system_under_test::SystemUnderTest;
 
-/// TableObject that would refuse what the machine writes.
-const BLOCKING_ANOMALIES: [&str; 7] = [
+/// Table objects that would refuse the generated edits.
+const CONFLICTING_OBJECTS: [&str; 7] = [
     "a check that old rows break",
     "refer",
     "a foreign key of their own",
@@ -31,10 +31,10 @@ const BLOCKING_ANOMALIES: [&str; 7] = [
     "an owner with an odd name",
 ];
 
-/// Failing sequences that are told in full.
+/// Failing sequences that are printed in full.
 const FAILURES_SHOWN: usize = 5;
 
-/// What has to happen, and how often at least in a hundred sequences: a machine that only seems to run proves nothing.
+/// Minimum number of each step's outcomes in a hundred sequences, so that the test covers them.
 const MIN_OCCURRENCES: &[(&str, &str, u32)] = &[
     ("BudgetPhase", "accepted", 12),
     ("BudgetPhase", "refused", 1),
@@ -96,7 +96,7 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().and_then(|number| number.parse().ok())
 }
 
-/// How many sequences: more on demand.
+/// The number of sequences; a variable overrides it.
 fn cases() -> u64 {
     number("PHASELINE_CASES").unwrap_or(200)
 }
@@ -115,21 +115,21 @@ fn database_of(seed: u64) -> LegacyDatabase {
     if !seed.is_multiple_of(4) {
         return database.bare();
     }
-    database.objects.retain(|piece| !BLOCKING_ANOMALIES.iter().any(|words| piece.name.contains(words)));
+    database.objects.retain(|piece| !CONFLICTING_OBJECTS.iter().any(|words| piece.name.contains(words)));
     database
 }
 
 /// One sequence.
 async fn sequence(seed: u64, verbose: bool, tally: &mut Tally) -> Result<(), String> {
-    let mut chooser = StepGenerator::new(seed);
+    let mut generator = StepGenerator::new(seed);
     let mut system = SystemUnderTest::load(&database_of(seed)).await;
     let mut steps: Vec<String> = Vec::new();
-    let mut left = chooser.length();
+    let mut left = generator.length();
     let mut difference = system.compare(true).await.err();
     while left > 0 && difference.is_none() {
         left -= 1;
-        let Some(step) = chooser.next(&system.model) else { continue };
-        let thoroughly = left == 0 || chooser.random.hits(12);
+        let Some(step) = generator.next(&system.model) else { continue };
+        let thoroughly = left == 0 || generator.random.hits(12);
         steps.push(format!("{step:?}"));
         if verbose {
             eprintln!("{:>3}. {step:?}", steps.len());
@@ -171,7 +171,7 @@ async fn share(part: u64) {
         failures.len(),
         shown.collect::<String>()
     );
-    // Fewer are for looking at something.
+    // Fewer sequences are for debugging.
     let hundreds = if only.is_none() { cases() / 200 } else { 0 };
     let times = |name, outcome| u64::from(tally.get(&(name, outcome)).copied().unwrap_or_default());
     for (name, outcome, least) in MIN_OCCURRENCES {

@@ -1,5 +1,5 @@
 //! The inline projection is the fold: after random commands, refused and accepted, by several writers at once, the
-//! table is what the log says, and every timeline is whole.
+//! table is the fold of the log, and every timeline is complete.
 
 use crate::fixture::{assert_verified, migrated, sample, store};
 use chrono::{Days, NaiveDate};
@@ -110,7 +110,7 @@ pub(crate) fn projects(database: &TestDatabase) -> Vec<ProjectId> {
     ids.split_whitespace().map(|id| id.parse().unwrap()).collect()
 }
 
-/// What a writer was counts.
+/// The results of a writer's commands.
 #[derive(Debug, Default)]
 pub(crate) struct CommandCounts {
     /// Of each accepted command: the project, and its version then.
@@ -174,7 +174,7 @@ async fn after_random_commands_of_several_writers_the_table_is_the_fold() {
     }
 }
 
-/// What default privileges give to everybody's functions is not given to the log's: some of them run with their owner's
+/// Default privileges on functions are not granted on the log's: some of them run with their owner's
 /// rights.
 #[tokio::test]
 async fn default_privileges_open_none_of_the_functions() {

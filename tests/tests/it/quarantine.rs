@@ -1,4 +1,4 @@
-//! One event that cannot be read stops nothing but its own timeline, and a later mark leaves it out for good.
+//! An unreadable event stops its own timeline only, and a later mark excludes it permanently.
 
 mod damage;
 mod random_events;
@@ -124,7 +124,7 @@ async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone()
         let way_out = format!("phaseline quarantine skip {victim} --position {position} --reason TEXT");
         assert!(detail.contains(&way_out) && !detail.contains("phaseline verify"), "{bad:?}: {detail}");
 
-        // Drift of another project is found and set right; of the victim's rows nothing is said.
+        // Drift of another project is repaired; the rows of the affected project are not compared.
         database.psql(&format!(
             "UPDATE public.project_phases SET name = 'by hand' WHERE project_id IN ('{victim}', '{drifted}')"
         ));
@@ -207,7 +207,7 @@ async fn every_reader_ignores_a_skipped_event() {
         assert_eq!((after.version, after.position), (before.version + 1, position), "{bad:?}");
         assert!(rebuilt(&database, true).await.is_right(), "{bad:?}");
 
-        // Commands go on behind it; what was written before and what a service remembers agrees.
+        // Commands continue after it; earlier events and a service's cache agree.
         let service = store(database.url()).await;
         let first = rename(&before.timeline, "first");
         let done = service.execute(victim, &first, Metadata::default()).await.unwrap();

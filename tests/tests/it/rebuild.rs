@@ -1,5 +1,5 @@
-//! A rebuild makes `project_phases` what the log says: the parallel fold is the serial one and the inline projection,
-//! whatever was done to the rows, and whoever works beside it.
+//! A rebuild sets `project_phases` to the fold of the log: the parallel fold equals the serial one and the inline
+//! projection, after any change of the rows and beside concurrent sessions.
 
 mod concurrent_changes;
 mod damage;
@@ -80,7 +80,7 @@ async fn rebuilt(database: &TestDatabase, options: &RebuildOptions) -> Rebuilt {
     try_rebuild(database, options, &Silent).await.unwrap_or_else(|error| panic!("rebuild: {error}"))
 }
 
-/// Every row of the table, with where it lies and who wrote it: two are equal only if nobody wrote.
+/// Every row of the table, with where it lies and who wrote it: two are equal only if no session wrote.
 fn places(database: &TestDatabase) -> String {
     database.psql("SELECT ctid, xmin, ph::text FROM public.project_phases ph ORDER BY ctid")
 }
@@ -170,7 +170,7 @@ async fn a_rebuild_of_a_table_that_is_right_writes_nothing() {
     assert!(rows == places(&database) && before == database.dump(&[]), "something was written");
 }
 
-/// More projects than are asked for by name, and more missing rows than are listed.
+/// More projects than a query names, and more missing rows than are listed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_emptied_table_is_rebuilt_and_its_missing_rows_are_counted() {
     let database = timeline_shape(1_100);

@@ -1,5 +1,5 @@
-//! Rolled back over edits, and migrated again: the edits are back, and what was changed in the old tables meanwhile is
-//! taken in.
+//! Rollback over edits, and another migration: the edits are restored, and changes of the legacy tables are
+//! migrated.
 
 mod fixture;
 mod round_trips;

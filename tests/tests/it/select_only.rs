@@ -1,4 +1,4 @@
-//! A plan needs SELECT and nothing else, writes nothing, and says what the role lacks.
+//! A plan needs SELECT and nothing else, writes nothing, and lists missing privileges.
 
 use crate::fixture::{plan_of, sample};
 use phaseline_tests::roles::url_as;

@@ -1,5 +1,5 @@
-//! A server that crashes in the middle of a run, at every step of it and around its commit. It is durable (fsync on),
-//! and what was committed is there again.
+//! The server crashes during a run, at every step and around its commit. It is durable (fsync on),
+//! so committed data are restored.
 
 use phaseline_embedded::testing::{TestCluster, TestOptions};
 use phaseline_migrator::progress::{Progress, Silent};
@@ -10,7 +10,7 @@ use phaseline_tests::script::load;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Crashes the server at one of the moments that a run tells of: each step's beginning, and its first progress.
+/// Crashes the server at one of a run's progress calls: each step's beginning, and its first progress.
 struct Crash<'a> {
     cluster: &'a TestCluster,
     at: Option<usize>,
@@ -87,7 +87,7 @@ fn a_rollback_whose_server_crashes_at_any_step_can_be_run_again() {
     crash_at_every_step(Direction::Rollback);
 }
 
-/// The server says that it has committed, and crashes before anybody hears of it.
+/// The server commits, and crashes before the client gets the reply.
 #[test]
 fn what_was_committed_when_the_server_crashed_is_done() {
     let durable = durable();

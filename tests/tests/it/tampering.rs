@@ -1,4 +1,4 @@
-//! Whoever owns schema `phaseline` can change what guards the log; what it is compared with are this program's own scripts.
+//! The owner of schema `phaseline` can change the objects that protect the log; they are compared with the program's scripts.
 
 use crate::fixture::{assert_verified, handle, migrated, sample, verified};
 use phaseline_embedded::testing::TestDatabase;
@@ -70,7 +70,7 @@ async fn an_installation_matches_its_scripts() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     assert_eq!(differences(&database).await, []);
-    // A role may be missing where a program could not make it; what it would be granted is no difference then.
+    // A role may be missing where the program could not create it; its grants are no difference then.
     assert_verified(database.url()).await;
 }
 

@@ -1,4 +1,4 @@
-//! A verification that cannot fail proves nothing: each check fails when what it checks is broken, and says where.
+//! A verification that cannot fail proves nothing: each check fails when its invariant is broken, and names the place.
 
 use crate::fixture::{assert_verified, migrated, rolled_back, sample, verified};
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// Longer than the service takes to give a request up.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What may be answered at all.
+/// The statuses that may occur.
 const STATUSES: [u16; 7] = [200, 201, 404, 409, 412, 422, 503];
 
 /// The final response to a command.
@@ -111,7 +111,7 @@ impl Writer {
         }
     }
 
-    /// Asks for a change until there is an answer. One in a hurry does not always wait for it, or asks both servers at once.
+    /// Requests a change until it gets a response. A hasty one does not always wait for it, or sends to both servers at once.
     pub(crate) async fn execute(&mut self, command: Command, is_hasty: bool) -> Response {
         let mut lost = 0;
         let mut place = self.random.below(2) as usize;

@@ -1,5 +1,5 @@
-//! The planner's backend at work: writers that note down what they were told is done, readers that look for what may
-//! never be seen.
+//! Load of the planner's backend: writers that record acknowledged writes, readers that detect states that
+//! must not be visible.
 
 mod operations;
 
@@ -11,24 +11,24 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// Who works there.
+/// The kinds of workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Worker {
-    /// Books resources, in the form of whichever shape there is.
+    /// Inserts assignments, in the columns of the current shape.
     Inserts,
-    /// Moves bookings to another day.
+    /// Changes dates of assignments.
     Redates,
-    /// Cancels bookings.
+    /// Deletes assignments.
     Deletes,
-    /// Moves projects' ends, as long as the legacy shape is there.
+    /// Moves projects' ends, during the legacy shape.
     Moves,
-    /// Gives phases money by SQL, as long as the legacy shape is there.
+    /// Changes budgets by SQL, during the legacy shape.
     Budgets,
-    /// Gives commands to a timeline.
+    /// Executes commands.
     Commands,
     /// Reads the tables, both shapes' columns.
     Reads,
-    /// ReadsStatus for the status.
+    /// Reads the status.
     ReadsStatus,
 }
 
@@ -45,20 +45,20 @@ impl Worker {
     ];
 }
 
-/// How many commands are given in one shift: each makes a rollback under way start anew.
+/// Commands per start: each makes a rollback in progress start again.
 const COMMANDS: usize = 8;
 
 /// Between two operations of one worker, so that the run gets its share of the machine.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// What a statement of a worker came to.
+/// The result of a worker's statement.
 enum WriteResult {
     Done(Option<String>),
     /// A column of the other shape, or one that this shape demands.
     OtherShape,
 }
 
-/// The load of one database.
+/// Concurrent workers on one database.
 #[derive(Clone)]
 pub(super) struct BackendLoad {
     state: Arc<LoadState>,
@@ -73,17 +73,17 @@ struct LoadState {
     /// Resource, project and phase of an assignment to be copied.
     model: [String; 3],
     projects: Vec<String>,
-    /// A phase that SQL gives money, one that commands rename, one that commands give money.
+    /// A phase that SQL budgets, one that commands rename, one that commands budget.
     phases: [(String, String); 3],
     phase_rows: String,
     is_stopping: AtomicBool,
-    /// Turns of each worker, and whether he has gone home.
+    /// Operations of each worker, and whether it has ended.
     operations: Mutex<BTreeMap<Worker, (usize, bool)>>,
     failures: Mutex<Vec<String>>,
     seen: Mutex<[bool; 2]>,
     refused: AtomicUsize,
     number: AtomicUsize,
-    /// What must be there: a query, and its answer as it was last acknowledged.
+    /// Acknowledged writes: a query, and its expected result.
     acknowledged: Mutex<BTreeMap<String, String>>,
 }
 
@@ -137,7 +137,7 @@ impl BackendLoad {
         &self.state.redate
     }
 
-    /// Begins a shift.
+    /// Starts workers.
     pub(super) fn start(&self, workers: &[Worker]) -> Vec<JoinHandle<()>> {
         self.state.is_stopping.store(false, Ordering::SeqCst);
         *self.state.seen.lock().unwrap() = [false; 2];
@@ -149,7 +149,7 @@ impl BackendLoad {
         workers.iter().map(|worker| begin(*worker)).collect()
     }
 
-    /// Ends the shift: everybody hears what came of his last operation.
+    /// Stops the workers: each completes its last operation.
     pub(super) async fn stop(&self, workers: Vec<JoinHandle<()>>) {
         self.state.is_stopping.store(true, Ordering::SeqCst);
         for worker in workers {
@@ -157,7 +157,7 @@ impl BackendLoad {
         }
     }
 
-    /// Returns when everybody who is there has done something more, two times.
+    /// Returns when every running worker has completed two more operations.
     pub(super) async fn every_worker_advances(&self) {
         let before = self.state.operations.lock().unwrap().clone();
         loop {
@@ -185,13 +185,13 @@ impl BackendLoad {
         let failures = self.state.failures.lock().unwrap();
         assert!(
             failures.is_empty(),
-            "{} things went failures: {:#?}",
+            "{} things went wrong: {:#?}",
             failures.len(),
             &failures[..failures.len().min(10)]
         );
     }
 
-    /// Fails unless every acknowledged write is there as it was last acknowledged.
+    /// Fails unless every acknowledged write exists with its last acknowledged value.
     pub(super) async fn assert_acknowledged_writes_exist(&self) {
         let acknowledged = self.state.acknowledged.lock().unwrap().clone();
         assert!(acknowledged.len() > 20, "{acknowledged:?}");

@@ -1,4 +1,4 @@
-//! ConcurrentStatements at work while a run waits, and what of them is seen from attempt to attempt.
+//! Statements of other sessions while a run waits, and their progress per attempt.
 
 use futures_util::future::join_all;
 use phaseline_embedded::testing::TestDatabase;
@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// ConcurrentStatements at work, each statement in a transaction of its own. Nobody may see an error.
+/// Repeats statements, each in its own transaction. None may fail.
 pub(super) struct ConcurrentStatements<'a> {
     database: &'a TestDatabase,
     statements: Vec<String>,
@@ -26,7 +26,7 @@ impl<'a> ConcurrentStatements<'a> {
         }
     }
 
-    /// Until it is over, all of them beside each other.
+    /// Runs all of them concurrently until `stop`.
     pub(super) async fn work(&self) {
         let each = self.statements.iter().zip(&self.done).map(|(statement, done)| async move {
             let mut connection = PgConnection::connect(self.database.url()).await.unwrap();
@@ -48,13 +48,13 @@ impl<'a> ConcurrentStatements<'a> {
         &self.statements
     }
 
-    /// How often each was done.
+    /// Executions of each.
     pub(super) fn done(&self) -> Vec<usize> {
         self.done.iter().map(|done| done.load(Ordering::SeqCst)).collect()
     }
 }
 
-/// Looks at every attempt how far the others have come.
+/// Records the progress of the other statements at every attempt.
 pub(super) struct Attempts<'a> {
     others: Option<&'a ConcurrentStatements<'a>>,
     seen: Mutex<Vec<Vec<usize>>>,
@@ -67,7 +67,7 @@ impl<'a> Attempts<'a> {
         Self { others, seen: Mutex::default(), steps: Mutex::default(), notes: Mutex::default() }
     }
 
-    /// How far the others were at each attempt of the last step.
+    /// The executions at each attempt of the last step.
     pub(super) fn seen(&self) -> Vec<Vec<usize>> {
         self.seen.lock().unwrap().clone()
     }

@@ -120,7 +120,7 @@ async fn commands_refuse_foreign_triggers_on_a_superusers_table() {
         store.execute(project.parse().unwrap(), &rename(&name), Metadata::default()).await.unwrap();
         planner.database.psql("DROP TRIGGER planted ON project_phases");
     }
-    // Who may refer to the table has deletions read a table of theirs, with the functions of its indexes.
+    // A role that may reference the table makes deletions read a table of its own, with the functions of its indexes.
     planner.database.psql(&format!("GRANT REFERENCES, SELECT ON project_phases TO {role}"));
     for follows in ["", "ON DELETE CASCADE"] {
         planner.plant_code(&format!("CREATE TABLE refers (phase uuid REFERENCES project_phases {follows})"));

@@ -1,4 +1,4 @@
-//! Who owns the log, and what of that is dangerous.
+//! Owners of the log, and dangerous ones.
 
 use super::*;
 
@@ -13,7 +13,7 @@ async fn the_log_belongs_to_the_tables_owner_not_to_a_superuser() {
         UNION ALL SELECT proowner FROM pg_proc WHERE pronamespace = 'phaseline'::regnamespace
             AND proname NOT IN ('assignments_of', 'assignment_days', 'assignment_count')) x";
     assert_eq!(planner.database.psql(owners), planner.role);
-    // And so it stays, whoever installs again.
+    // It stays so after an installation by any role.
     let mut connection = handle(planner.database.url()).connect("test").await.unwrap();
     phaseline_projections::upgrade(&mut connection).await.unwrap();
     assert_eq!(planner.database.psql(owners), planner.role);
@@ -56,7 +56,7 @@ async fn owners_are_named_and_what_of_that_is_dangerous() {
     let others = |dangers: &[String]| {
         dangers.iter().filter(|danger| !danger.starts_with("the login")).cloned().collect::<Vec<_>>()
     };
-    // Functions of others that the owner's tables call, whoever may replace them.
+    // Foreign functions that the owner's tables call can be replaced by their owners.
     planner.database.psql(&format!(
         "GRANT CREATE ON SCHEMA public TO {writer}; GRANT TRIGGER ON public.projects TO {writer}"
     ));

@@ -1,4 +1,4 @@
-//! Migrations, rollbacks, repairs: what they would run with the operator's rights.
+//! Migrations, rollbacks, repairs: code that they would run with the operator's rights.
 
 use super::*;
 
@@ -52,7 +52,7 @@ async fn functions_of_table_definitions_stop_a_superuser_not_their_owner() {
             continue;
         }
         planner.assert_migration_refused(carrier).await;
-        // The owner's own run is no danger to anybody.
+        // A run of the owner is not dangerous.
         try_migrate(&planner.url_of(&planner.role)).await.unwrap_or_else(|error| panic!("{carrier}: {error}"));
         planner.assert_nothing_gained(carrier);
         match try_rollback(planner.database.url()).await {

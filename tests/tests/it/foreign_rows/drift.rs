@@ -1,4 +1,4 @@
-//! Drift of every kind is found, and a repair makes the tables what the log says, with what it takes away in the log.
+//! Drift of every kind is detected, and a repair sets the rows to the log's and records what it overwrites.
 
 use super::{
     add_phase, add_project, by, folded, id, rename, row, theirs, timeline_shape, until_somebody_waits,

@@ -1,4 +1,4 @@
-//! Whatever stands in the tables is read and named; nothing of it is adopted.
+//! Invalid rows are read and named, and not adopted.
 
 use super::{add_phase, add_project, by, id, rename, theirs, timeline_shape};
 use crate::fixture::{handle, store};
@@ -7,7 +7,7 @@ use phaseline_projections::adopt;
 use phaseline_store::{ExecuteError, StoreError};
 use sqlx::{Connection, PgConnection};
 
-/// What is done to the second phase's row or to the project, and what must be said of it.
+/// Changes of the second phase's row or of the project, and the texts that must name them.
 const ODDITIES: &[(&str, &[&str])] = &[
     (
         "UPDATE project_phases SET capital_budget = 'NaN', total_budget = 'NaN' WHERE id = '{phase}'",

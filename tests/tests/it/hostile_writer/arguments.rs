@@ -1,4 +1,4 @@
-//! Arguments of `phaseline.append`: such as the program sends, and such as nobody should.
+//! Valid and invalid arguments of `phaseline.append`.
 
 use chrono::Days;
 use phaseline_domain::{

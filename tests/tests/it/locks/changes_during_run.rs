@@ -1,4 +1,4 @@
-//! What is newer than what a run has read: assignments during a migration, rows that make a rollback start again.
+//! Changes after a run has read: assignments during a migration, rows that make a rollback start again.
 
 use super::Meanwhile;
 use crate::fixture::{assert_verified, handle, migrate_options, migrated, operator, rolled_back, sample};
@@ -13,7 +13,7 @@ use std::time::Duration;
 async fn newer_assignments_keep_their_phases_again_and_again() {
     let database = sample(6, 60, 46);
     let links = || database.psql("SELECT id, project_phase_id FROM public.resource_assignments ORDER BY id");
-    // An old transaction keeps the horizon back: every row looks as if it could be newer, and only some are.
+    // An old transaction keeps the horizon back: every row could be newer, and only some are.
     let mut old = PgConnection::connect(database.url()).await.unwrap();
     old.execute("BEGIN; SELECT pg_current_xact_id()").await.unwrap();
     database.psql("UPDATE public.resource_assignments SET updated_at = updated_at");
@@ -59,11 +59,11 @@ async fn newer_assignments_keep_their_phases_again_and_again() {
     );
 }
 
-/// Something that cannot be brought in makes a rollback begin anew with nothing held; only when that has happened three
-/// times does it hold the tables from the start.
+/// A change that cannot be caught up makes a rollback start again without locks; after three times it locks the tables
+/// first.
 #[tokio::test]
 async fn a_rollback_restarts_three_times_before_it_locks_the_tables() {
-    for (times, told) in [(1, &["again"][..]), (3, &["again", "again", "again with the tables locked"])] {
+    for (times, restarts) in [(1, &["again"][..]), (3, &["again", "again", "again with the tables locked"])] {
         let database = sample(6, 60, 48);
         migrated(database.url()).await;
         let mut meanwhile =
@@ -77,7 +77,7 @@ async fn a_rollback_restarts_three_times_before_it_locks_the_tables() {
         rollback(&handle(database.url()), &options, &meanwhile).await.unwrap();
         let notes = meanwhile.notes.into_inner().unwrap();
         let expected: Vec<String> =
-            told.iter().map(|how| format!("project_phases changed meanwhile; starting {how}")).collect();
+            restarts.iter().map(|how| format!("project_phases changed meanwhile; starting {how}")).collect();
         assert_eq!(notes, expected);
         assert_verified(database.url()).await;
     }

@@ -1,4 +1,4 @@
-//! What sets right where the new tables are not what the log says.
+//! Steps that adopt unknown projects and repair drift.
 
 use super::read_tables;
 use super::system_under_test::{Difference, Outcome, SystemUnderTest};
@@ -37,7 +37,7 @@ pub(super) async fn adopt(system: &mut SystemUnderTest, with_repair: bool) -> Re
     Ok(if there_is_nothing { "without effect" } else { "done" })
 }
 
-/// Makes a project's rows what the log says.
+/// Sets a project's rows to the log's.
 pub(super) async fn repair_drift(system: &mut SystemUnderTest, project: Uuid) -> Result<Outcome, Difference> {
     let mut log = folded(system).await?;
     let projects = [project.into()];

@@ -1,4 +1,4 @@
-//! Commands of every kind, to be taken and to be refused.
+//! Generates commands of every kind, valid and invalid.
 
 use chrono::{Days as Number, NaiveDate};
 use phaseline_domain::{
@@ -226,7 +226,7 @@ fn draft(random: &mut SeededRandom, model: &Model, timeline: &Timeline) -> Phase
     }
 }
 
-/// The complete list, some of it left out, changed or new, the days shared out anew; at times with a gap, or nothing.
+/// The complete list, some of it left out, changed or new, with new dates; sometimes with a gap, or empty.
 fn list(random: &mut SeededRandom, timeline: &Timeline) -> Vec<ReplacementPhase> {
     let mut drafts = Vec::new();
     for phase in &timeline.phases {

@@ -1,4 +1,4 @@
-//! SQL of others on the tables, in the shape that is live.
+//! Generates SQL edits of the tables in the current shape.
 
 use super::random_commands::shifted;
 use super::step::Step;
@@ -7,7 +7,7 @@ use phaseline_tests::model::{Budget, Days, Edit, Kind, Model, NewRow, OldRow};
 use phaseline_tests::random::SeededRandom;
 use uuid::Uuid;
 
-/// An edit of the old tables; none if there is no row for it.
+/// An edit of the old tables; none without a row for it.
 pub(crate) fn of_old_tables(random: &mut SeededRandom, model: &Model) -> Option<Step> {
     type Make = fn(&mut SeededRandom, &Model) -> Option<Edit>;
     let choices: [(u64, (&'static str, Make)); 15] = [
@@ -164,7 +164,7 @@ fn changed(
 ) -> Option<Edit> {
     let mut row = random.one_of(&model.old_rows)?;
     change(random, &mut row);
-    // The planner's backend sets updated_at with whatever it changes; a person with psql may not.
+    // The planner's backend sets updated_at with every change; a psql user may not.
     if random.hits(40) {
         row.updated_at = moment(random);
     }

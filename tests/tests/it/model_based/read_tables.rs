@@ -1,4 +1,4 @@
-//! The tables and the log, read as they are.
+//! Reads the tables and the log.
 
 use super::system_under_test::{Difference, Found, get};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
@@ -101,7 +101,7 @@ fn new_row(row: &PgRow) -> NewRow {
     }
 }
 
-/// The log's last position; 0 if there is no log.
+/// The log's last position; 0 without a log.
 pub(crate) async fn last_position(connection: &mut PgConnection) -> i64 {
     if rows(connection, "SELECT 1 WHERE to_regclass('phaseline.events') IS NOT NULL").await.is_empty() {
         return 0;
@@ -117,7 +117,7 @@ pub(crate) async fn recorded_at(connection: &mut PgConnection, behind: i64) -> V
     rows(connection, &sql).await.iter().map(|row| get(row, 0)).collect()
 }
 
-/// What only a migration's own events say.
+/// Timestamps that only a migration's events have.
 pub(crate) async fn migration_times(
     connection: &mut PgConnection,
     behind: i64,

@@ -1,4 +1,4 @@
-//! The step down: what would be lost, whether it is accepted, and what comes back.
+//! The rollback step: the loss, its acceptance, and the restored rows.
 
 use super::system_under_test::{Difference, Outcome, RunEnd, SystemUnderTest};
 use crate::fixture::{handle, operator};
@@ -38,14 +38,14 @@ pub(super) async fn step(
             return Ok("killed, and nothing had happened");
         }
         RunEnd::Killed => None,
-        RunEnd::Itself(Ok(done)) => done.completed,
-        RunEnd::Itself(Err(MigratorError::WouldLose { plan, .. })) if stuck.is_empty() && !is_accepted => {
+        RunEnd::Completed(Ok(done)) => done.completed,
+        RunEnd::Completed(Err(MigratorError::WouldLose { plan, .. })) if stuck.is_empty() && !is_accepted => {
             return compare(&expected, &plan).map(|()| "refused for its loss");
         }
-        RunEnd::Itself(Err(MigratorError::RollbackRefused(_))) if !stuck.is_empty() => {
+        RunEnd::Completed(Err(MigratorError::RollbackRefused(_))) if !stuck.is_empty() => {
             return Ok("refused for rows that cannot be adopted");
         }
-        RunEnd::Itself(Err(error)) => return Err(format!("rollback: {error}\n{error:#?}")),
+        RunEnd::Completed(Err(error)) => return Err(format!("rollback: {error}\n{error:#?}")),
     };
     if !stuck.is_empty() || !is_accepted {
         return Err(format!("rolled back without leave: {stuck:?} {expected:#?}"));

@@ -1,4 +1,4 @@
-//! One thing that happens to a database.
+//! One step of a sequence.
 
 use phaseline_domain::TimelineCommand;
 use phaseline_tests::model::{Days, Edit};
@@ -19,7 +19,7 @@ pub(crate) enum Step {
     Adopt { repair: bool },
     /// `drift --repair` of a project.
     RepairDrift(Uuid),
-    /// SQL of others. `name` says what it is about.
+    /// An SQL edit. `name` describes it.
     Edit { name: &'static str, edit: Edit },
 }
 

@@ -1,4 +1,4 @@
-//! Which step comes next: out of the seed and of what the model says is there.
+//! Chooses the next step from the seed and the model's state.
 
 use super::step::Step;
 use super::{random_commands, random_edits};

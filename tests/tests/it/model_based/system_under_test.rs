@@ -1,4 +1,4 @@
-//! The database in which the steps are taken, beside the model that says what should come of them.
+//! Executes the steps in a database and in the model of the expected result.
 
 use super::step::Step;
 use crate::fixture::{handle, migrate_options, operator};
@@ -20,10 +20,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-/// What came of a step, for the count of what really happened.
+/// The outcome of a step, for the tally.
 pub(crate) type Outcome = &'static str;
 
-/// Something that is not as the model has it.
+/// A difference between database and model.
 pub(crate) type Difference = String;
 
 /// A database and its model.
@@ -32,11 +32,11 @@ pub(crate) struct SystemUnderTest {
     pub(crate) connection: PgConnection,
     pub(crate) store: TimelineStore<ProjectPhases>,
     pub(crate) model: Model,
-    /// The old tables were edited since the last run: they are not what the log says.
+    /// The old tables were edited since the last run: they differ from the log.
     pub(crate) is_edited: bool,
 }
 
-/// A progress that wakes somebody up at a certain sign.
+/// Notifies after a number of progress calls.
 struct KillAfter {
     left: AtomicU64,
     elapsed: Notify,
@@ -62,9 +62,9 @@ impl Progress for KillAfter {
     }
 }
 
-/// What came of a run that may have been killed.
+/// The end of a run that may have been killed.
 pub(crate) enum RunEnd<T> {
-    Itself(Result<T, MigratorError>),
+    Completed(Result<T, MigratorError>),
     Killed,
 }
 
@@ -74,9 +74,9 @@ impl SystemUnderTest {
         let cluster = TestCluster::shared();
         let statements = legacy.statements();
         // The planner's empty tables are the same every time.
-        let (ground, own) = statements.split_at(3);
+        let (schema, rows) = statements.split_at(3);
         cluster.template("planner_tables", |url| {
-            script::load(url, ground.iter().cloned().chain([Edit::setup()]));
+            script::load(url, schema.iter().cloned().chain([Edit::setup()]));
         });
         let database = cluster.database_from("planner_tables");
         // Half of a run on such small tables is the planning of catalogue queries.
@@ -87,7 +87,7 @@ impl SystemUnderTest {
              ALTER DATABASE {name} SET from_collapse_limit = 1"
         ));
         let mut connection = connect(&database).await;
-        for statement in own {
+        for statement in rows {
             connection.execute(sqlx::raw_sql(statement)).await.unwrap_or_else(|e| panic!("{e}\n{statement}"));
         }
         let store = crate::fixture::store(database.url()).await;
@@ -103,7 +103,7 @@ impl SystemUnderTest {
         system
     }
 
-    /// Takes a step in the database and in the model.
+    /// Executes a step in the database and in the model.
     pub(crate) async fn take(&mut self, step: &Step) -> Result<Outcome, Difference> {
         match step {
             Step::Migrate { repair, kill } => self.migrate(*repair, *kill).await,
@@ -144,8 +144,8 @@ impl SystemUnderTest {
                 return Ok("killed, and nothing had happened");
             }
             RunEnd::Killed => "killed, and it was done already",
-            RunEnd::Itself(Ok(_)) => "done",
-            RunEnd::Itself(Err(MigratorError::Refused(plan))) => {
+            RunEnd::Completed(Ok(_)) => "done",
+            RunEnd::Completed(Err(MigratorError::Refused(plan))) => {
                 let refused = plan.anomalies.iter().filter(|anomaly| anomaly.refused);
                 let found: BTreeSet<(String, String)> = refused
                     .flat_map(|one| one.rows.iter().map(|row| (one.code.name().to_owned(), row.id.clone())))
@@ -159,7 +159,7 @@ impl SystemUnderTest {
                     Err(format!("refused for\n{found:#?}\nexpected\n{expected:#?}"))
                 };
             }
-            RunEnd::Itself(Err(error)) => return Err(format!("migrate: {error}\n{error:#?}")),
+            RunEnd::Completed(Err(error)) => return Err(format!("migrate: {error}\n{error:#?}")),
         };
         if let Err(findings) = expected {
             return Err(format!("migrated, but should have been refused for {findings:#?}"));
@@ -174,17 +174,17 @@ impl SystemUnderTest {
         super::rollback::step(self, accept, kill).await
     }
 
-    /// Runs something, and drops it in the middle if a kill_after was lit: as a process that is killed leaves it.
+    /// Runs something, and drops it after `kill` progress calls, as a killed process would leave it.
     pub(crate) async fn run_or_kill<T>(
         &mut self,
         kill: Option<u64>,
         run: impl AsyncFnOnce(&dyn Progress) -> Result<T, MigratorError>,
     ) -> RunEnd<T> {
-        let Some(signs) = kill else { return RunEnd::Itself(run(&Silent).await) };
+        let Some(signs) = kill else { return RunEnd::Completed(run(&Silent).await) };
         let kill_after = KillAfter { left: AtomicU64::new(signs), elapsed: Notify::new() };
         let ended = tokio::select! {
             biased;
-            result = run(&kill_after) => RunEnd::Itself(result),
+            result = run(&kill_after) => RunEnd::Completed(result),
             () = kill_after.elapsed.notified() => RunEnd::Killed,
         };
         if matches!(ended, RunEnd::Killed) {
@@ -208,7 +208,7 @@ impl SystemUnderTest {
         let result = self.store.execute(project.into(), command, Metadata::default()).await;
         match (expected, result) {
             (Err(_), Err(ExecuteError::Refused(_))) => Ok("refused"),
-            // A phase's id that another project has is no rule's matter: the table refuses it.
+            // No rule covers a phase id of another project: the table refuses it.
             (Err(_), Err(ExecuteError::Store(_))) => Ok("refused by the store"),
             (Ok(changes), Ok(done)) => {
                 let times = super::read_tables::recorded_at(&mut self.connection, before).await;
@@ -223,16 +223,16 @@ impl SystemUnderTest {
         }
     }
 
-    /// Everything that can be compared, compared.
+    /// Compares database and model.
     pub(crate) async fn compare(&mut self, thoroughly: bool) -> Result<(), Difference> {
         let found_shape = super::read_tables::shape(&mut self.connection).await;
         if found_shape != self.model.shape {
             return Err(format!("the shape is {found_shape:?}, expected {:?}", self.model.shape));
         }
         let found = super::read_tables::read(&mut self.connection, self.model.shape).await;
-        let picture =
+        let snapshot =
             Snapshot::of(&found.projects, &found.old_rows, found.new_rows.values(), &found.assignments);
-        if let Some(difference) = self.model.snapshot().difference(&picture) {
+        if let Some(difference) = self.model.snapshot().difference(&snapshot) {
             return Err(difference);
         }
         if self.model.shape == Shape::New {
@@ -269,7 +269,7 @@ async fn connect(database: &TestDatabase) -> PgConnection {
     connection
 }
 
-/// What the tables hold.
+/// The rows of the tables.
 pub(crate) struct Found {
     pub(crate) projects: BTreeMap<Uuid, phaseline_tests::model::Days>,
     pub(crate) old_rows: Vec<phaseline_tests::model::OldRow>,
@@ -277,7 +277,7 @@ pub(crate) struct Found {
     pub(crate) assignments: Vec<phaseline_tests::model::Assignment>,
 }
 
-/// A column by its place.
+/// A column by its index.
 pub(crate) fn get<'r, T>(row: &'r sqlx::postgres::PgRow, at: usize) -> T
 where
     T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,

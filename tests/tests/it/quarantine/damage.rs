@@ -59,7 +59,7 @@ async fn a_version_out_of_turn_is_damage_and_no_mark_helps() {
           WHERE position = (SELECT max(position) FROM phaseline.events WHERE stream_id = '{victim}');
          ALTER TABLE phaseline.events ENABLE ALWAYS TRIGGER events_append_only"
     ));
-    // Verification goes on; nothing is folded into rows.
+    // Verification continues; nothing is folded into rows.
     let found = verified(database.url()).await;
     let failed: Vec<_> =
         found.checks.iter().filter(|check| !check.passed).map(|check| &check.title).collect();

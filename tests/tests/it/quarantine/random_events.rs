@@ -1,4 +1,4 @@
-//! Events that cannot be read, by chance, in streams by chance: all other projects are as without them.
+//! Random unreadable events in random streams: all other projects are unaffected.
 
 use super::{connect, folded, projects, skip_all};
 use crate::fixture::{assert_verified, migrated, sample};

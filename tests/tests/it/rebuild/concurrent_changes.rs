@@ -1,4 +1,4 @@
-//! Commands and hands at work while it is rebuilt.
+//! Commands and SQL edits during a rebuild.
 
 use super::{
     assert_no_drift, connection, connections, deleting, in_a_thread, rebuilt, rows, serial, timeline_shape,
@@ -13,7 +13,7 @@ use phaseline_store::Metadata;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What hands do meanwhile, to any row.
+/// Concurrent SQL edits of random rows.
 const BY_HAND: [&str; 4] = [
     "UPDATE public.project_phases SET name = 'by hand' WHERE id = (SELECT id FROM public.project_phases ORDER BY random() LIMIT 1)",
     "DELETE FROM public.project_phases WHERE id = (SELECT id FROM public.project_phases ORDER BY random() LIMIT 1)",
@@ -49,8 +49,8 @@ fn execute(url: &str, project: ProjectId, command: TimelineCommand) {
     });
 }
 
-/// What is promised, moment by moment: a command counts; in a project that differed, what somebody did last is set right
-/// and recorded; in one that did not, it is found by the next rebuild.
+/// Guarantees at each moment: a command counts; in a project that differed, the last edit is repaired
+/// and recorded; in one that did not, the next rebuild detects it.
 #[tokio::test]
 async fn changes_before_the_lock_are_included_or_left_to_the_next_rebuild() {
     let database = timeline_shape(5);
@@ -106,7 +106,7 @@ async fn rows_repaired_concurrently_are_not_written_again() {
     assert_eq!((before, good), (super::position(&database), rows(&database)));
 }
 
-/// A row that somebody adds while the differences are written is no failure of the writing: it is named and left.
+/// A row added while the differences are written is no error: it is named and kept.
 #[tokio::test]
 async fn a_row_added_during_the_write_stays_and_the_rest_is_rebuilt() {
     let database = timeline_shape(5);
@@ -164,7 +164,7 @@ async fn concurrent_commands_and_edits_lose_nothing_and_end_in_the_fold() {
     let last = rebuilt(&database, &deleting()).await;
     assert!(last.is_right(), "{last:?}");
     let log = serial(&database).await;
-    // One writer alone may have bad luck: rows that the hand holds refuse its commands.
+    // One writer alone may have bad luck: rows that the edit locks refuse its commands.
     let mut accepted = 0;
     for writer in writers {
         for (project, version) in writer.await.unwrap().accepted {

@@ -1,4 +1,4 @@
-//! Every column by hand, and rows that are missing: found, written down, set right.
+//! Edits of every column, and missing rows: detected, recorded, repaired.
 
 use super::{
     assert_no_drift, by_ann, check, places, position, rebuilt, recorded, rows, several_write, timeline_shape,
@@ -9,7 +9,7 @@ use phaseline_projections::project_phases::COLUMNS;
 use phaseline_projections::rebuild::RebuildOptions;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// So that everything can be written by hand.
+/// Drops what refuses such edits.
 const LOOSEN: &str = "
     ALTER TABLE project_phases ALTER name DROP NOT NULL, ALTER start_date DROP NOT NULL, ALTER end_date DROP NOT NULL,
         ALTER created_at DROP NOT NULL, ALTER updated_at DROP NOT NULL, ALTER project_id DROP NOT NULL,

@@ -1,4 +1,4 @@
-//! A log that is damaged is not folded into anything.
+//! A damaged log is not folded.
 
 use super::{check, connection, only, places, timeline_shape, try_rebuild};
 use crate::projection::projects;
@@ -40,7 +40,7 @@ async fn a_damaged_log_is_refused_by_name_and_the_table_stays() {
     }
 }
 
-/// One project's stream that lacks its last event looks whole: what shows it is the log.
+/// One project's stream that lacks its last event looks complete: only the whole log shows it.
 #[tokio::test]
 async fn a_projects_stream_that_lacks_an_event_is_refused() {
     type Named = fn(&StoreError) -> bool;

@@ -1,4 +1,4 @@
-//! Rows that the log does not have, and projects that are not what they were.
+//! Rows unknown to the log, and projects that were deleted or changed.
 
 use super::{
     assert_no_drift, check, deleting, only, places, position, rebuilt, recorded, rows, timeline_shape,
@@ -24,7 +24,7 @@ fn two(database: &TestDatabase) -> [(String, Vec<String>); 2] {
     text.lines().map(one).collect::<Vec<_>>().try_into().unwrap()
 }
 
-/// A row that somebody wrote under a project.
+/// Inserts a row of a project.
 fn insert(database: &TestDatabase, project: &str, phase: &str) {
     database.psql(&format!(
         "INSERT INTO public.project_phases SELECT '{project}', 1.50, 0, 1.50, '{phase}', '2025-01-02 03:04:05.06',
@@ -142,7 +142,7 @@ async fn a_rebuild_of_either_project_returns_moved_rows() {
         assert_eq!((done.updated(), done.deleted(), done.is_right()), (1, 0, true), "{options:?}: {done:?}");
         assert!(good == rows(&database), "{options:?}");
     }
-    // The rest of the project that it came from was not asked for.
+    // The rest of its previous project was not requested.
     moved();
     database.psql(&format!("UPDATE public.project_phases SET name = 'too' WHERE id = '{}'", phases[1]));
     let done = rebuilt(&database, &only(project.parse().unwrap())).await;
@@ -176,8 +176,8 @@ async fn only_the_requested_project_is_rebuilt() {
     assert_no_drift(&database).await;
 }
 
-/// Without its primary key the table can have a phase twice: whichever row comes first, one that is right is left, and
-/// all that stood there is in the log.
+/// Without its primary key the table can have a phase twice: in any order, one correct row stays, and
+/// the log records both.
 #[tokio::test]
 async fn a_duplicated_phase_is_reduced_to_one_row() {
     let database = timeline_shape(5);

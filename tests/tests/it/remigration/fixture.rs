@@ -1,4 +1,4 @@
-//! A small legacy database whose every row is known, and what the tests do with it.
+//! A small legacy database with known rows, and shortcuts of the tests.
 
 use crate::fixture::{handle, migrate_options, operator, store};
 use chrono::{NaiveDate, NaiveDateTime};
@@ -28,7 +28,7 @@ pub(super) const WEEKEND: Uuid = id(3);
 pub(super) const WEEKEND_PLANNING: Uuid = id(31);
 pub(super) const WEEKEND_EXECUTION: Uuid = id(32);
 
-/// An id that is easily told from others.
+/// An easily recognised id.
 pub(super) const fn id(number: u128) -> Uuid {
     Uuid::from_u128(0x5ce0_0000_0000_4000_8000_0000_0000_0000 | number)
 }
@@ -104,7 +104,7 @@ pub(super) fn edit_old(database: &TestDatabase, edit: &Edit) {
     database.psql(&edit.sql(Shape::Old));
 }
 
-/// The new table, every column of it.
+/// Every column of the new table.
 pub(super) fn new_rows(database: &TestDatabase) -> String {
     database.psql("SELECT * FROM public.project_phases ORDER BY id")
 }
@@ -220,7 +220,7 @@ pub(super) async fn try_roll_back(
     rollback(&handle(database.url()), &options, &Silent).await
 }
 
-/// Rolls back whatever is lost.
+/// Rolls back with any loss accepted.
 pub(super) async fn roll_back(database: &TestDatabase) -> RolledBack {
     let digest = dry_run(database).await.loss.digest;
     try_roll_back(database, digest).await.unwrap_or_else(|error| panic!("{error}\n{error:#?}"))

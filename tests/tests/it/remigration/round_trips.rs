@@ -1,4 +1,4 @@
-//! Edits go down with a loss report and come up again, whole.
+//! Edits are rolled back with a loss report and restored completely by the next migration.
 
 use super::fixture::*;
 use crate::fixture::assert_verified;

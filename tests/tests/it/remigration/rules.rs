@@ -1,4 +1,4 @@
-//! What the old tables say when a database is migrated again, rule by rule. Names and descriptions are the log's.
+//! Changes of the legacy tables at another migration, rule by rule. Names and descriptions are the log's.
 
 use super::fixture::*;
 use crate::fixture::assert_verified;

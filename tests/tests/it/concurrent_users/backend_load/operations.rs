@@ -1,4 +1,4 @@
-//! One turn of each worker.
+//! One operation of each worker.
 
 use super::{COMMANDS, LoadState, PAUSE, Worker, WriteResult};
 use crate::fixture::store;
@@ -141,7 +141,7 @@ impl LoadState {
         true
     }
 
-    /// Renames one phase and gives another one money, turn by turn, as long as there are commands left.
+    /// Renames one phase and budgets another one, alternately, as long as commands are left.
     async fn command(&self, number: usize, left: &mut usize) -> bool {
         let renames = number.is_multiple_of(2);
         let (project, phase) = if renames { &self.phases[1] } else { &self.phases[2] };
@@ -175,7 +175,7 @@ impl LoadState {
             Err(ExecuteError::Store(StoreError::NotAccepting | StoreError::NotInstalled)) => {
                 self.refused.fetch_add(1, Ordering::SeqCst);
             }
-            // Before the very first migration there is no log to ask.
+            // Before the first migration the log does not exist.
             Err(ExecuteError::Store(StoreError::Database(error)))
                 if error.to_string().contains("phaseline.events") =>
             {
@@ -220,7 +220,7 @@ impl LoadState {
         true
     }
 
-    /// One snapshot is of one shape.
+    /// Every snapshot has one shape.
     async fn read_status(&self, connection: &mut PgConnection) -> bool {
         match status(connection).await {
             Ok(status) if status.shape == Shape::Unknown => {
