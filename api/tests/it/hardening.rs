@@ -257,7 +257,7 @@ async fn a_row_with_such_a_name_is_adopted() {
     assert_eq!(fixture.phases(project).await[0]["name"], "\u{200b}");
 }
 
-fn of(claims: &Value) -> String {
+fn token_of(claims: &Value) -> String {
     let mut all = json!({ "sub": "ada", "exp": in_seconds(600), "scope": EVERYTHING });
     for (name, value) in claims.as_object().unwrap() {
         all[name] = value.clone();
@@ -277,16 +277,16 @@ async fn a_key_belongs_to_a_subject_of_one_issuer_and_to_one_project() {
         let ask = fixture.service.client.patch(path).bearer(token).header("idempotency-key", "k");
         ask.json(&json!({ "name": name })).send().await
     };
-    let here = of(&json!({ "iss": "https://here.example" }));
-    let there = of(&json!({ "iss": "https://there.example" }));
+    let here = token_of(&json!({ "iss": "https://here.example" }));
+    let there = token_of(&json!({ "iss": "https://there.example" }));
     rename(&here, &one, "A").await.is(200);
     assert_eq!(rename(&here, &one, "A").await.is(200).header("idempotent-replayed"), "true");
     rename(&here, &one, "B").await.is(422);
-    for other in [&there, &of(&json!({}))] {
+    for other in [&there, &token_of(&json!({}))] {
         assert_eq!(rename(other, &one, "B").await.is(200).header("idempotent-replayed"), "");
     }
     // A caller who is limited to the second project learns nothing of the key that was used on the first.
-    let limited = of(&json!({ "iss": "https://here.example", "projects": [projects[1]] }));
+    let limited = token_of(&json!({ "iss": "https://here.example", "projects": [projects[1]] }));
     assert_eq!(rename(&limited, &two, "C").await.is(200).header("idempotent-replayed"), "");
     assert_eq!(rename(&limited, &two, "C").await.is(200).header("idempotent-replayed"), "true");
     assert_eq!(rename(&here, &two, "C").await.is(200).header("idempotent-replayed"), "true");

@@ -176,9 +176,9 @@ async fn a_shutdown_cancels_requests_beyond_the_timeout() {
 }
 
 /// What comes on a connection until it is closed, if this is sent.
-async fn answered(service: &Service, said: &str) -> String {
+async fn answered(service: &Service, request: &str) -> String {
     let mut raw = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
-    raw.write_all(said.as_bytes()).await.unwrap();
+    raw.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     let closed = tokio::time::timeout(Duration::from_secs(60), raw.read_to_string(&mut answer)).await;
     closed.expect("it is closed").unwrap();
@@ -204,11 +204,11 @@ async fn a_connection_on_which_no_head_of_a_request_comes_in_full_is_closed() {
     }
 }
 
-/// Log lines, kept.
+/// Log lines, log.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
+struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Kept {
+impl Write for LogBuffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         Ok(bytes.len())
@@ -219,7 +219,7 @@ impl Write for Kept {
     }
 }
 
-impl<'a> MakeWriter<'a> for Kept {
+impl<'a> MakeWriter<'a> for LogBuffer {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
@@ -230,12 +230,12 @@ impl<'a> MakeWriter<'a> for Kept {
 /// One thread: the subscriber is this thread's.
 #[tokio::test(flavor = "current_thread")]
 async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
-    let kept = Kept::default();
+    let log = LogBuffer::default();
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_max_level(tracing::Level::TRACE)
-        .with_writer(kept.clone())
+        .with_writer(log.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let service = service(settings()).await;
@@ -245,13 +245,13 @@ async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
         service.client.get(path).send().await;
     }
     tracing::callsite::rebuild_interest_cache();
-    kept.0.lock().unwrap().clear();
+    log.0.lock().unwrap().clear();
     service.client.get("/who?secret=1").bearer(&token).header("x-request-id", "r1").send().await.is(200);
     service.client.get("/panics/secret-1").header("x-request-id", "r2").send().await.is(500);
     service.client.get("/secret-1").header("x-request-id", "r3").send().await.is(404);
     service.client.get("/who").bearer("secret-1").header("x-request-id", "r4").send().await.is(401);
     service.client.get("/broken").header("x-request-id", "r5").send().await.is(500);
-    let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let requests: Vec<&Value> =
         lines.iter().filter(|line| line["target"] == "phaseline_api::request").collect();
@@ -273,9 +273,11 @@ async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
     );
     assert!(requests.iter().all(|line| line["duration_ms"].as_f64().is_some()));
     // Log lines within the request have its id, too.
-    for (id, field, said) in [("r2", "panic", "on purpose, with words"), ("r5", "error", "no_such_column")] {
-        let line = lines.iter().find(|line| line[field].as_str().is_some_and(|text| text.contains(said)));
-        let line = line.unwrap_or_else(|| panic!("{said}: {text}"));
+    for (id, field, expected) in
+        [("r2", "panic", "on purpose, with words"), ("r5", "error", "no_such_column")]
+    {
+        let line = lines.iter().find(|line| line[field].as_str().is_some_and(|text| text.contains(expected)));
+        let line = line.unwrap_or_else(|| panic!("{expected}: {text}"));
         assert_eq!((&line["level"], &line["span"]["request_id"]), (&json!("ERROR"), &json!(id)));
     }
     let ours = lines.iter().filter(|line| line["target"].as_str().unwrap().starts_with("phaseline"));

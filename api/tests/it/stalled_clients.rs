@@ -42,7 +42,7 @@ async fn connect(fixture: &ServiceFixture) -> TcpStream {
     socket.connect(fixture.service.client.address()).await.unwrap()
 }
 
-fn ask(fixture: &ServiceFixture, phase: &str) -> String {
+fn request_text(fixture: &ServiceFixture, phase: &str) -> String {
     format!(
         "GET /api/v1/phases/{phase}/assignments HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
          Authorization: Bearer {}\r\n\r\n",
@@ -71,7 +71,7 @@ async fn a_client_that_does_not_read_its_answer_loses_its_connection() {
     let mut stalled = Vec::new();
     for _ in 0..5 {
         let mut raw = connect(&fixture).await;
-        raw.write_all(ask(&fixture, &phase).as_bytes()).await.unwrap();
+        raw.write_all(request_text(&fixture, &phase).as_bytes()).await.unwrap();
         stalled.push(raw);
     }
     // Many small pipelined responses are as large together.
@@ -91,7 +91,7 @@ async fn a_client_that_does_not_read_its_answer_loses_its_connection() {
 async fn a_client_that_pauses_while_it_reads_gets_everything() {
     let (fixture, phase) = fixture().await;
     let mut raw = connect(&fixture).await;
-    raw.write_all(ask(&fixture, &phase).as_bytes()).await.unwrap();
+    raw.write_all(request_text(&fixture, &phase).as_bytes()).await.unwrap();
     let (mut answer, mut part) = (Vec::new(), vec![0; 1 << 20]);
     loop {
         let mut length = 0;

@@ -17,10 +17,10 @@ pub(crate) fn rsa_signing() -> EncodingKey {
 
 /// The public key in a key set.
 pub(crate) fn rsa_jwk(kid: &str) -> Value {
-    named(&Jwk::from_encoding_key(&rsa_signing(), Algorithm::RS256).unwrap(), kid)
+    with_key_id(&Jwk::from_encoding_key(&rsa_signing(), Algorithm::RS256).unwrap(), kid)
 }
 
-fn named(jwk: &Jwk, kid: &str) -> Value {
+fn with_key_id(jwk: &Jwk, kid: &str) -> Value {
     let mut jwk = serde_json::to_value(jwk).unwrap();
     jwk["kid"] = json!(kid);
     jwk
@@ -44,7 +44,7 @@ impl Ed25519 {
     }
 
     pub(crate) fn jwk(&self, kid: &str) -> Value {
-        named(&Jwk::from_encoding_key(&self.signing(), Algorithm::EdDSA).unwrap(), kid)
+        with_key_id(&Jwk::from_encoding_key(&self.signing(), Algorithm::EdDSA).unwrap(), kid)
     }
 
     pub(crate) fn public_pem(&self) -> String {

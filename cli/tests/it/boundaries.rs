@@ -1,6 +1,6 @@
 //! Finds the boundaries of a run by a proxy, and stops one run at each of them.
 
-use crate::program::{Ran, phaseline};
+use crate::program::{ProgramOutput, phaseline};
 use phaseline_embedded::testing::TestCluster;
 use phaseline_tests::crash_recovery::{Direction, RecoveryFixture, StoppedRun};
 use phaseline_tests::legacy::LegacyDatabase;
@@ -54,7 +54,7 @@ pub(crate) fn edited_fixture() -> RecoveryFixture {
             vec!["create", project, "Acceptance", end, end, "--expense", "100"],
         ] {
             let mut command = phaseline(&[&["phase"][..], &arguments].concat());
-            Ran::of(command.env("DATABASE_URL", url).output().unwrap()).ends_with(0);
+            ProgramOutput::of(command.env("DATABASE_URL", url).output().unwrap()).exits_with(0);
         }
     })
 }

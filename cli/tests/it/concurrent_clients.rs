@@ -7,7 +7,7 @@ mod command;
 mod writer;
 
 use crate::program::{eventually, migrated, on};
-use crate::serve::Served;
+use crate::serve::ServiceProcess;
 use crate::token::token;
 use audit::Audit;
 use phaseline_embedded::testing::TestDatabase;
@@ -36,22 +36,22 @@ impl Servers {
         self.0[place].read().unwrap().clone()
     }
 
-    fn put(&self, place: usize, served: Option<&Served>) {
-        *self.0[place].write().unwrap() = served.map(|served| Client::new(served.client.address()));
+    fn put(&self, place: usize, service: Option<&ServiceProcess>) {
+        *self.0[place].write().unwrap() = service.map(|service| Client::new(service.client.address()));
     }
 }
 
-fn serve(database: &TestDatabase) -> Served {
-    let served = Served::start(&[], |command| {
+fn serve(database: &TestDatabase) -> ServiceProcess {
+    let service = ServiceProcess::start(&[], |command| {
         command.env("DATABASE_URL", database.url()).env("PHASELINE_LOG", "warn");
     });
-    served.becomes_ready();
-    served
+    service.becomes_ready();
+    service
 }
 
 /// Stops a server as an operator would.
-fn stop(served: Served) {
-    let ran = served.stop("TERM").ends_with(0);
+fn stop(service: ServiceProcess) {
+    let ran = service.stop("TERM").exits_with(0);
     assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
 }
 
@@ -125,14 +125,14 @@ fn two_services_one_killed_lose_and_repeat_no_command() {
 
     let responses: Vec<Response> = responses.into_iter().flatten().collect();
     eprintln!("{}", writer::summary(&writers, &responses));
-    writer::assert_plenty(&writers, &responses);
-    runtime.block_on(audit.everything_is_there_once(&responses));
-    audit.timelines_cover_their_projects();
-    assert!(on(&database, &["drift"]).ends_with(0).stdout.contains("NO DRIFT"));
-    on(&database, &["verify"]).ends_with(0);
+    writer::assert_coverage(&writers, &responses);
+    runtime.block_on(audit.assert_each_command_once(&responses));
+    audit.assert_timelines_cover_projects();
+    assert!(on(&database, &["drift"]).exits_with(0).stdout.contains("NO DRIFT"));
+    on(&database, &["verify"]).exits_with(0);
 }
 
 fn token_of(subject: &str) -> String {
     let args = ["--subject", subject, "--scope", "phases:read phases:write", "--quiet"];
-    token(&args).ends_with(0).stdout.trim().to_owned()
+    token(&args).exits_with(0).stdout.trim().to_owned()
 }

@@ -2,7 +2,7 @@
 //! kill.
 
 use crate::boundaries::{assert_reported_runs, at_each, boundaries, run_until, small_fixture};
-use crate::program::Ran;
+use crate::program::ProgramOutput;
 use phaseline_tests::crash_recovery::{Direction, is_thorough};
 use phaseline_tests::protocol_proxy::{Boundary, ProtocolProxy, Stop};
 
@@ -25,13 +25,13 @@ fn cut_at_boundaries(direction: Direction) {
         let proxy = ProtocolProxy::stopping(database.url(), stop);
         let (child, at) = run_until(&fixture, direction, &proxy, stop);
         proxy.cut();
-        let ran = Ran::of(child.wait_with_output().unwrap());
+        let ran = ProgramOutput::of(child.wait_with_output().unwrap());
         // With the first statement it is still about to connect.
         let (code, named) = match stop.number() {
             1 => (9, ["cannot connect to database", "hint"]),
             _ => (8, ["the connection to the database was lost", "phaseline status"]),
         };
-        let ran = ran.ends_with(code);
+        let ran = ran.exits_with(code);
         for named in named {
             assert!(ran.stderr.contains(named), "cut {stop:?}, {}: {}", at.what, ran.stderr);
         }

@@ -54,7 +54,7 @@ fn every_command_line_is_one_that_the_program_takes() {
     let container = deploy("Containerfile");
     let command = container.lines().find_map(|line| line.strip_prefix("CMD ")).unwrap();
     let command: Vec<String> = serde_json::from_str(command).unwrap();
-    run(&command.iter().map(String::as_str).collect::<Vec<_>>()).ends_with(0);
+    run(&command.iter().map(String::as_str).collect::<Vec<_>>()).exits_with(0);
 }
 
 /// All local users can read a command line, and all users of an image its layers.

@@ -4,7 +4,7 @@
 use crate::boundaries::{
     assert_reported_runs, at_each, boundaries, command, edited_fixture, run_until, small_fixture,
 };
-use crate::program::{Ran, run};
+use crate::program::{ProgramOutput, run};
 use phaseline_embedded::testing::TestCluster;
 use phaseline_tests::crash_recovery::{Direction, RecoveryFixture, is_thorough};
 use phaseline_tests::protocol_proxy::{Boundary, ProtocolProxy, Stop};
@@ -61,9 +61,9 @@ fn timed_kills() -> u32 {
 /// longer to notice than the run waits, the run names the holder.
 fn next_run(fixture: &RecoveryFixture, direction: Direction, url: &str) {
     loop {
-        let ran = Ran::of(command(fixture, direction, url).output().unwrap());
+        let ran = ProgramOutput::of(command(fixture, direction, url).output().unwrap());
         if ran.code != Some(5) {
-            ran.ends_with(0);
+            ran.exits_with(0);
             return;
         }
         assert!(ran.stderr.contains("another run holds the lock"), "{ran:#?}");
@@ -74,11 +74,11 @@ fn next_run(fixture: &RecoveryFixture, direction: Direction, url: &str) {
 fn kill_at_times_all_over(direction: Direction) {
     let fixture = RecoveryFixture::new(TestCluster::shared(), "larger", |url| {
         let size = ["--projects", "200", "--assignments", "20000", "--seed", "5"];
-        run(&[&["sample", "--database-url", url][..], &size].concat()).ends_with(0);
+        run(&[&["sample", "--database-url", url][..], &size].concat()).exits_with(0);
     });
     let clean = fixture.database(direction);
     let begun = Instant::now();
-    Ran::of(command(&fixture, direction, clean.url()).output().unwrap()).ends_with(0);
+    ProgramOutput::of(command(&fixture, direction, clean.url()).output().unwrap()).exits_with(0);
     let duration = begun.elapsed();
     let (mut in_time, mut late, mut pace) = (0, 0, 1.0);
     while in_time < timed_kills() {

@@ -1,7 +1,7 @@
 //! `phaseline rebuild`: output, exit codes, and its state after an interruption.
 
 use crate::boundaries::at_each;
-use crate::program::{Ran, eventually, legacy, migrated, on, phaseline, run, signal};
+use crate::program::{ProgramOutput, eventually, legacy, migrated, on, phaseline, run, signal};
 use crate::signals::{Holder, Running};
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_tests::crash_recovery::{StoppedRun, is_thorough};
@@ -37,7 +37,7 @@ fn a_check_writes_nothing_and_exits_with_6_and_a_rebuild_repairs() {
     for arguments in
         [&["rebuild"][..], &["rebuild", "--check"], &["rebuild", "--delete-unknown", "--jobs", "3"]]
     {
-        let right = on(&database, arguments).ends_with(0);
+        let right = on(&database, arguments).exits_with(0);
         assert!(right.stdout.contains("UP TO DATE. project_phases equals the log"), "{}", right.stdout);
     }
     assert!(
@@ -46,7 +46,7 @@ fn a_check_writes_nothing_and_exits_with_6_and_a_rebuild_repairs() {
 
     database.psql(DAMAGE);
     let damaged = database.dump(&[]);
-    let checked = on(&database, &["rebuild", "--check"]).ends_with(6).stdout;
+    let checked = on(&database, &["rebuild", "--check"]).exits_with(6).stdout;
     for expected in [
         "Rows that differ from the log",
         "name is by\\u{1b}hand in project_phases",
@@ -60,7 +60,7 @@ fn a_check_writes_nothing_and_exits_with_6_and_a_rebuild_repairs() {
 
     let last = position(&database);
     let arguments = ["rebuild", "--jobs", "2", "--actor", "ada", "--reason", "by hand", "--json"];
-    let left = on(&database, &arguments).ends_with(6).object("phaseline.rebuild/1");
+    let left = on(&database, &arguments).exits_with(6).object("phaseline.rebuild/1");
     assert_eq!((&left["inserted"], &left["updated"], &left["deleted"]), (&1.into(), &1.into(), &0.into()));
     assert_eq!(
         (&left["jobs"], &left["check"], &left["project_id"]),
@@ -82,16 +82,16 @@ fn a_check_writes_nothing_and_exits_with_6_and_a_rebuild_repairs() {
     assert!(recorded.starts_with(left["repair_id"].as_str().unwrap()), "{recorded}");
     assert!(recorded.contains("|ada|by hand|cli|") && recorded.contains("hand\""), "{recorded}");
 
-    let page = on(&database, &["rebuild"]).ends_with(6).stdout;
+    let page = on(&database, &["rebuild"]).exits_with(6).stdout;
     assert!(
         page.contains("Unknown to the log, and kept") && page.contains("1 row unknown to the log left"),
         "{page}"
     );
-    let done = on(&database, &["rebuild", "--delete-unknown"]).ends_with(0).stdout;
+    let done = on(&database, &["rebuild", "--delete-unknown"]).exits_with(0).stdout;
     assert!(done.contains("REBUILT. What was overwritten is in the log."), "{done}");
     assert_eq!(rows(), stood);
-    on(&database, &["drift"]).ends_with(0);
-    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["drift"]).exits_with(0);
+    on(&database, &["verify"]).exits_with(0);
 }
 
 #[test]
@@ -106,15 +106,15 @@ fn one_project_is_rebuilt_and_an_unknown_one_exits_with_3() {
     };
     let before = of_other();
     let done =
-        on(&database, &["rebuild", "--project", one, "--json"]).ends_with(0).object("phaseline.rebuild/1");
+        on(&database, &["rebuild", "--project", one, "--json"]).exits_with(0).object("phaseline.rebuild/1");
     assert_eq!((&done["project_id"], &done["projects"]), (&one.into(), &1.into()));
     assert_eq!(done["updated"], done["phases"]);
     assert_eq!(before, of_other());
-    on(&database, &["rebuild", "--project", one, "--check"]).ends_with(0);
-    on(&database, &["rebuild", "--project", other, "--check"]).ends_with(6);
+    on(&database, &["rebuild", "--project", one, "--check"]).exits_with(0);
+    on(&database, &["rebuild", "--project", other, "--check"]).exits_with(6);
 
     let before = database.dump(&[]);
-    let nobody = on(&database, &["rebuild", "--project", STRANGER]).ends_with(3);
+    let nobody = on(&database, &["rebuild", "--project", STRANGER]).exits_with(3);
     assert!(
         nobody.stderr.contains(STRANGER) && nobody.stderr.contains("phaseline adopt"),
         "{}",
@@ -127,7 +127,7 @@ fn one_project_is_rebuilt_and_an_unknown_one_exits_with_3() {
         &["rebuild", "--project", one, "--jobs", "2"],
         &["rebuild", "--check", "--delete-unknown"],
     ] {
-        on(&database, wrong).ends_with(2);
+        on(&database, wrong).exits_with(2);
     }
     assert!(before == database.dump(&[]), "something was written");
 }
@@ -137,33 +137,33 @@ fn rows_and_projects_of_others_are_listed_with_their_remedies() {
     let database = migrated();
     crate::adopt::add_project(&database, STRANGER);
     crate::adopt::add_phase(&database, STRANGER, "6f9619ff-8b86-4011-b42d-00c04fc964aa", "2025-01-01");
-    let page = on(&database, &["rebuild"]).ends_with(0).stdout;
+    let page = on(&database, &["rebuild"]).exits_with(0).stdout;
     assert!(page.contains("1 row of projects without timeline: see phaseline adopt"), "{page}");
-    on(&database, &["adopt"]).ends_with(0);
+    on(&database, &["adopt"]).exits_with(0);
     database.psql(&format!(
         "DELETE FROM project_phases WHERE project_id = '{STRANGER}'; DELETE FROM projects WHERE id = '{STRANGER}'"
     ));
     for arguments in [&["rebuild"][..], &["rebuild", "--check"]] {
-        let page = on(&database, arguments).ends_with(6).stdout;
+        let page = on(&database, arguments).exits_with(6).stdout;
         assert!(page.contains("1 project of the log is not in public.projects"), "{page}");
         assert!(page.contains("DIFFERENT."), "{page}");
     }
-    on(&database, &["drift", "--repair", STRANGER, "--yes"]).ends_with(0);
-    on(&database, &["rebuild", "--check"]).ends_with(0);
+    on(&database, &["drift", "--repair", STRANGER, "--yes"]).exits_with(0);
+    on(&database, &["rebuild", "--check"]).exits_with(0);
 }
 
 #[test]
 fn a_rebuild_without_an_intact_log_in_the_timeline_shape_is_refused() {
     let empty = TestCluster::shared().database();
-    let refused = on(&empty, &["rebuild", "--json"]).ends_with(3).object("phaseline.error/1");
+    let refused = on(&empty, &["rebuild", "--json"]).exits_with(3).object("phaseline.error/1");
     assert_eq!(refused["code"], "no_log");
     let database = legacy();
-    on(&database, &["rebuild"]).ends_with(3);
+    on(&database, &["rebuild"]).exits_with(3);
     let database = migrated();
-    on(&database, &["rollback", "--yes"]).ends_with(0);
+    on(&database, &["rollback", "--yes"]).exits_with(0);
     let before = database.dump(&[]);
     for arguments in [&["rebuild", "--json"][..], &["rebuild", "--check", "--json"]] {
-        let refused = on(&database, arguments).ends_with(3).object("phaseline.error/1");
+        let refused = on(&database, arguments).exits_with(3).object("phaseline.error/1");
         assert_eq!(refused["code"], "legacy_shape");
     }
     assert!(before == database.dump(&[]));
@@ -178,7 +178,7 @@ fn a_rebuild_without_an_intact_log_in_the_timeline_shape_is_refused() {
         ));
         let before = database.dump(&[]);
         for arguments in [&["rebuild", "--json"][..], &["rebuild", "--check", "--json"]] {
-            let refused = on(&database, arguments).ends_with(6).object("phaseline.error/1");
+            let refused = on(&database, arguments).exits_with(6).object("phaseline.error/1");
             assert_eq!(refused["code"], "log_damaged", "{damage}");
         }
         assert!(before == database.dump(&[]), "{damage}: something was written");
@@ -198,12 +198,12 @@ fn a_signal_during_any_wait_exits_with_8_and_leaves_nothing() {
         let run = Running::start(&database, &["rebuild", "--jobs", "2"]);
         eventually("it waits", || database.psql(WAITING).trim() != "0");
         signal(name, run.id());
-        let ran = run.end().ends_with(8);
+        let ran = run.end().exits_with(8);
         assert!(ran.stderr.contains("interrupted"), "{waits_for}: {}", ran.stderr);
         drop(holder);
         wait_for_disconnects(&database);
         assert_eq!(database.psql(TABLE_STATE), before, "{waits_for}");
-        on(&database, &["rebuild", "--delete-unknown"]).ends_with(0);
+        on(&database, &["rebuild", "--delete-unknown"]).exits_with(0);
     }
 }
 
@@ -223,8 +223,8 @@ fn damaged() -> TestDatabase {
     let cluster = TestCluster::shared();
     cluster.template("cli_rebuild", |url| {
         let size = ["--projects", "8", "--assignments", "20", "--seed", "3"];
-        run(&[&["sample", "--database-url", url][..], &size].concat()).ends_with(0);
-        run(&["migrate", "--yes", "--database-url", url]).ends_with(0);
+        run(&[&["sample", "--database-url", url][..], &size].concat()).exits_with(0);
+        run(&["migrate", "--yes", "--database-url", url]).exits_with(0);
         cluster.binaries().psql(url, DAMAGE).unwrap();
     });
     cluster.database_from("cli_rebuild")
@@ -237,21 +237,21 @@ fn command(url: &str) -> Command {
 }
 
 /// After one of so many stops it is run again: where all is as before, it is run as before.
-const ONE_AGAIN_OF: usize = 4;
+const REPEAT_EVERY: usize = 4;
 
 /// The statements of an undisturbed rebuild, and the table before and after it.
-struct Course {
+struct UndisturbedRebuild {
     boundaries: Vec<Boundary>,
     before: String,
     after: String,
 }
 
-impl Course {
+impl UndisturbedRebuild {
     fn run() -> Self {
         let database = damaged();
         let before = database.psql(TABLE_STATE);
         let proxy = ProtocolProxy::counting(database.url());
-        Ran::of(command(proxy.url()).output().unwrap()).ends_with(0);
+        ProgramOutput::of(command(proxy.url()).output().unwrap()).exits_with(0);
         let boundaries = proxy.boundaries();
         let after = database.psql(TABLE_STATE);
         let [_] = boundaries.iter().filter(|at| at.what == "COMMIT").collect::<Vec<_>>()[..] else {
@@ -276,8 +276,8 @@ impl Course {
         };
         let expected = if is_done { &self.after } else { &self.before };
         assert_eq!(state_lines(&database.psql(TABLE_STATE)), state_lines(expected), "{stop:?}: {}", at.what);
-        if is_done || is_thorough() || stop.number().is_multiple_of(ONE_AGAIN_OF) {
-            Ran::of(command(database.url()).output().unwrap()).ends_with(0);
+        if is_done || is_thorough() || stop.number().is_multiple_of(REPEAT_EVERY) {
+            ProgramOutput::of(command(database.url()).output().unwrap()).exits_with(0);
             assert_eq!(
                 state_lines(&database.psql(TABLE_STATE)),
                 state_lines(&self.after),
@@ -306,14 +306,14 @@ fn run_until(proxy: &ProtocolProxy, stop: Stop) -> (Child, Boundary) {
 
 #[test]
 fn a_rebuild_killed_at_any_statement_is_undone_or_complete() {
-    let course = Course::run();
+    let undisturbed = UndisturbedRebuild::run();
     // Of what comes before anything is written, and of the readers, some.
-    let begun = course.boundaries.iter().rfind(|at| at.what.starts_with("BEGIN")).unwrap().number;
+    let begun = undisturbed.boundaries.iter().rfind(|at| at.what.starts_with("BEGIN")).unwrap().number;
     let matters = |at: &&Boundary| {
         is_thorough() || !at.is_preparation() && (at.number >= begun || at.number.is_multiple_of(3))
     };
-    let asked = course.boundaries.iter().filter(matters);
-    let ended = course.boundaries.iter().filter(|at| at.ends_transaction());
+    let asked = undisturbed.boundaries.iter().filter(matters);
+    let ended = undisturbed.boundaries.iter().filter(|at| at.ends_transaction());
     let stops: Vec<Stop> =
         asked.map(|at| Stop::Before(at.number)).chain(ended.map(|at| Stop::After(at.number))).collect();
     let found = at_each(&stops, |stop| {
@@ -323,7 +323,7 @@ fn a_rebuild_killed_at_any_statement_is_undone_or_complete() {
         child.kill().unwrap();
         child.wait().unwrap();
         drop(proxy);
-        course.check(&database, stop, &at)
+        undisturbed.check(&database, stop, &at)
     });
     assert!(found.iter().any(|(_, left)| left.is_done) && found.iter().any(|(_, left)| !left.is_done));
 }
@@ -331,8 +331,8 @@ fn a_rebuild_killed_at_any_statement_is_undone_or_complete() {
 /// All connections at once; and by the server, the one that compares and writes.
 #[test]
 fn a_rebuild_whose_connections_are_cut_ends_with_8_and_can_be_run_again() {
-    let course = Course::run();
-    let some = course.boundaries.iter().filter(|at| {
+    let undisturbed = UndisturbedRebuild::run();
+    let some = undisturbed.boundaries.iter().filter(|at| {
         is_thorough()
             || at.what == "COMMIT"
             || at.what.starts_with("COPY (SELECT position")
@@ -344,12 +344,12 @@ fn a_rebuild_whose_connections_are_cut_ends_with_8_and_can_be_run_again() {
         let proxy = ProtocolProxy::stopping(database.url(), stop);
         let (child, at) = run_until(&proxy, stop);
         proxy.cut();
-        let ran = Ran::of(child.wait_with_output().unwrap());
+        let ran = ProgramOutput::of(child.wait_with_output().unwrap());
         let first = proxy.boundaries().iter().find(|other| other.connection == at.connection).unwrap().number;
         // With a connection's first statement it is still about to connect.
         let code = if at.number == first { 9 } else { 8 };
         assert_eq!(ran.code, Some(code), "cut {stop:?}, {}: {ran:#?}", at.what);
-        course.check(&database, stop, &at)
+        undisturbed.check(&database, stop, &at)
     });
 
     let database = damaged();
@@ -361,7 +361,7 @@ fn a_rebuild_whose_connections_are_cut_ends_with_8_and_can_be_run_again() {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                     WHERE datname = current_database() AND wait_event_type = 'Lock'",
     );
-    let ran = run.end().ends_with(8);
+    let ran = run.end().exits_with(8);
     assert!(ran.stderr.contains("the connection to the database was lost"), "{}", ran.stderr);
     drop(holder);
     assert_eq!(position(&database), before);

@@ -35,5 +35,5 @@ fn a_migration_shows_its_plan_and_only_yes_confirms_it() {
     let (code, shown) = on_a_terminal(&database, "rollback", "y\n");
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains("Roll back now? [y/N]") && shown.contains("ROLLED BACK"), "{shown}");
-    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["verify"]).exits_with(0);
 }

@@ -16,17 +16,18 @@ use rust_decimal::Decimal;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-fn by(boundary: Boundary) -> PlanOptions {
+fn plan_options(boundary: Boundary) -> PlanOptions {
     PlanOptions { boundary, ..PlanOptions::default() }
 }
 
 async fn plan_by(database: &TestDatabase, boundary: Boundary) -> Plan {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
-    plan(&mut connection, &by(boundary)).await.unwrap()
+    plan(&mut connection, &plan_options(boundary)).await.unwrap()
 }
 
 async fn migrated_by(database: &TestDatabase, boundary: Boundary) -> Migrated {
-    let options = phaseline_migrator::migrate::MigrateOptions { plan: by(boundary), ..migrate_options() };
+    let options =
+        phaseline_migrator::migrate::MigrateOptions { plan: plan_options(boundary), ..migrate_options() };
     let done = migrate(&handle(database.url()), &options, &Silent).await;
     done.unwrap_or_else(|error| panic!("{error}\n{error:#?}"))
 }
@@ -36,11 +37,11 @@ fn boundaries(plan: &Plan) -> &Boundaries {
 }
 
 /// Remembers the links of a database in the legacy shape.
-const REMEMBER: &str = "CREATE SCHEMA remembered;
+const SAVE_LINKS: &str = "CREATE SCHEMA remembered;
     CREATE TABLE remembered.links AS SELECT id, project_phase_id AS phase FROM public.resource_assignments";
 
 /// Rebooked assignments per project, counted in the current tables.
-const COUNTED: &str = "
+const COUNT_REBOOKED: &str = "
     SELECT a.project_id,
            count(*) FILTER (WHERE ph.id = l.phase),
            count(*) FILTER (WHERE ph.id <> l.phase),
@@ -52,10 +53,10 @@ const COUNTED: &str = "
         ON ph.project_id = a.project_id AND a.assignment_date BETWEEN ph.start_date AND ph.end_date
      GROUP BY a.project_id ORDER BY a.project_id";
 
-async fn counted(database: &TestDatabase) -> Vec<(Uuid, Rebooked)> {
+async fn count_rebooked(database: &TestDatabase) -> Vec<(Uuid, Rebooked)> {
     let mut connection = PgConnection::connect(database.url()).await.unwrap();
     let rows: Vec<(Uuid, i64, i64, i64, Decimal)> =
-        sqlx::query_as(COUNTED).fetch_all(&mut connection).await.unwrap();
+        sqlx::query_as(COUNT_REBOOKED).fetch_all(&mut connection).await.unwrap();
     let rebooked = |(id, kept, changed, outside, person_days): (Uuid, i64, i64, i64, Decimal)| {
         let [kept, changed, outside] = [kept, changed, outside].map(i64::unsigned_abs);
         let person_days_changed = person_days.normalize();
@@ -65,7 +66,7 @@ async fn counted(database: &TestDatabase) -> Vec<(Uuid, Rebooked)> {
 }
 
 /// The same without the counts that the tables do not show.
-fn bare(by: &Rebooked) -> Rebooked {
+fn comparable(by: &Rebooked) -> Rebooked {
     Rebooked { one_day_phases: 0, ..*by }
 }
 
@@ -86,16 +87,16 @@ async fn assert_both_ways(make: impl Fn() -> TestDatabase) -> Boundaries {
     let mut told = Vec::new();
     for boundary in [Boundary::Midpoint, Boundary::Fit] {
         let database = make();
-        database.psql(REMEMBER);
+        database.psql(SAVE_LINKS);
         let before = dump(database.url());
         let plan = plan_by(&database, boundary).await;
         let found = boundaries(&plan).clone();
         assert_eq!(found.chosen, boundary);
         assert_eq!(migrated_by(&database, boundary).await.plan.digest, plan.digest);
         assert_verified(database.url()).await;
-        let counted = counted(&database).await;
+        let counted = count_rebooked(&database).await;
         let chosen = if boundary == Boundary::Fit { &found.fit } else { &found.midpoint };
-        assert_eq!(bare(chosen), sum(&counted), "{boundary} in all");
+        assert_eq!(comparable(chosen), sum(&counted), "{boundary} in all");
         let by_date = plan.assignments_by_date;
         assert_eq!(
             (by_date.kept, by_date.changed, by_date.outside),
@@ -103,7 +104,9 @@ async fn assert_both_ways(make: impl Fn() -> TestDatabase) -> Boundaries {
         );
         for (id, counted) in &counted {
             match found.projects.iter().find(|project| project.project_id.uuid() == *id) {
-                Some(project) => assert_eq!(bare(project.by(boundary)), *counted, "{boundary}, project {id}"),
+                Some(project) => {
+                    assert_eq!(comparable(project.by(boundary)), *counted, "{boundary}, project {id}")
+                }
                 None => assert_eq!(counted.changed, 0, "{boundary}: project {id} is not named"),
             }
         }
@@ -175,7 +178,7 @@ async fn a_logged_project_keeps_its_dates_under_any_boundary() {
     let found = boundaries(&plan);
     assert_eq!((found.decides, found.from_log), (0, 8));
     assert_eq!(found.midpoint, found.fit, "neither decides anything");
-    assert_eq!(bare(&found.midpoint), bare(&boundaries(&first.plan).fit));
+    assert_eq!(comparable(&found.midpoint), comparable(&boundaries(&first.plan).fit));
     assert_eq!(plan.counts.timelines_continued, 8);
     migrated_by(&database, Boundary::Midpoint).await;
     assert_verified(database.url()).await;
@@ -194,7 +197,7 @@ async fn the_boundary_is_part_of_the_digest_and_of_the_log() {
     let by_midpoint = plan_by(&database, Boundary::Midpoint).await.digest;
     assert_ne!(by_midpoint, plan_by(&database, Boundary::Fit).await.digest);
     let options = phaseline_migrator::migrate::MigrateOptions {
-        plan: by(Boundary::Fit),
+        plan: plan_options(Boundary::Fit),
         expected_digest: by_midpoint,
         ..migrate_options()
     };
@@ -219,12 +222,12 @@ async fn assignments_without_percentage_are_counted_separately() {
                 (VALUES (1, NULL), (2, 'NaN'::numeric)) v (n, p)
           WHERE r.id = a.id AND r.n = v.n",
     );
-    database.psql(REMEMBER);
+    database.psql(SAVE_LINKS);
     let plan = plan_by(&database, Boundary::Midpoint).await;
     assert_eq!(boundaries(&plan).without_percentage, 2);
     database.psql("UPDATE public.resource_assignments SET allocation_percentage = 0 WHERE allocation_percentage = 'NaN'");
     migrated_by(&database, Boundary::Midpoint).await;
-    assert_eq!(bare(&boundaries(&plan).midpoint), sum(&counted(&database).await));
+    assert_eq!(comparable(&boundaries(&plan).midpoint), sum(&count_rebooked(&database).await));
     rolled_back(database.url()).await;
 
     for change in ["ALTER allocation_percentage TYPE float8", "DROP allocation_percentage CASCADE"] {

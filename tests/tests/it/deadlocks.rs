@@ -54,7 +54,7 @@ async fn run(
 }
 
 /// A foreign transaction with its own application name.
-async fn foreign(database: &TestDatabase, sql: &str) -> PgConnection {
+async fn foreign_transaction(database: &TestDatabase, sql: &str) -> PgConnection {
     let mut connection = PgConnection::connect(database.url()).await.unwrap();
     connection.execute("SET application_name = 'somebody else'; BEGIN").await.unwrap();
     connection.execute(sql).await.unwrap();
@@ -67,7 +67,7 @@ const HOLDS_A_PROJECT: &str = "SELECT 1 FROM public.projects WHERE id = (SELECT 
 async fn a_held_project_is_named(direction: Direction, seed: u64) {
     let database = fixture(direction, seed).await;
     let before = dump(database.url());
-    let mut holder = foreign(&database, HOLDS_A_PROJECT).await;
+    let mut holder = foreign_transaction(&database, HOLDS_A_PROJECT).await;
     let others = ConcurrentStatements::new(
         &database,
         &[
@@ -126,10 +126,10 @@ async fn a_rollback_names_the_holder_of_a_project_and_others_continue() {
 async fn a_run_continues_when_a_held_project_is_released() {
     for direction in [Direction::Migrate, Direction::Rollback] {
         let database = fixture(direction, 72).await;
-        let mut holder = foreign(&database, HOLDS_A_PROJECT).await;
+        let mut holder = foreign_transaction(&database, HOLDS_A_PROJECT).await;
         let attempts = Attempts::of(None);
         let (result, ()) = tokio::join!(run(&database, direction, LONG, &attempts), async {
-            until(|| attempts.is_waiting()).await;
+            wait_until(|| attempts.is_waiting()).await;
             // The holder gets its further locks.
             holder
                 .execute("UPDATE public.project_phases SET updated_at = updated_at WHERE false; COMMIT")
@@ -141,7 +141,7 @@ async fn a_run_continues_when_a_held_project_is_released() {
     }
 }
 
-async fn until(mut so: impl FnMut() -> bool) {
+async fn wait_until(mut so: impl FnMut() -> bool) {
     while !so() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -152,7 +152,7 @@ async fn stalled_command(database: &TestDatabase, amount: i64) -> PgConnection {
     let row = database.psql("SELECT project_id, id FROM public.project_phases ORDER BY id LIMIT 1");
     let (project, phase) = row.split_once('|').unwrap();
     let (project, phase_id): (ProjectId, PhaseId) = (project.parse().unwrap(), phase.parse().unwrap());
-    let mut connection = foreign(database, "SELECT 1").await;
+    let mut connection = foreign_transaction(database, "SELECT 1").await;
     let history = stream::history(&mut connection, project, None).await.unwrap();
     let timeline = Timeline::fold(history.iter().filter_map(phaseline_store::RecordedTimeline::event));
     let command = TimelineCommand::BudgetPhase {
@@ -192,7 +192,7 @@ async fn a_stalled_command_that_commits_is_not_lost_by_a_rollback() {
     let mut holder = stalled_command(&database, 4711).await;
     let attempts = Attempts::of(None);
     let (result, ()) = tokio::join!(run(&database, Direction::Rollback, LONG, &attempts), async {
-        until(|| is_waited_for(&database)).await;
+        wait_until(|| is_waited_for(&database)).await;
         holder.execute("COMMIT").await.unwrap();
     });
     result.unwrap();
@@ -213,7 +213,7 @@ async fn a_run_names_the_holder_of_the_head_or_waits_for_it() {
     for direction in [Direction::Migrate, Direction::Rollback] {
         let database = fixture(direction, 75).await;
         let head = "SELECT 1 FROM phaseline.head FOR UPDATE";
-        let mut holder = foreign(&database, head).await;
+        let mut holder = foreign_transaction(&database, head).await;
         let result = run(&database, direction, SHORT, &Attempts::of(None)).await;
         let Err(MigratorError::LockTimeout { blockers, .. }) = result else {
             panic!("{direction:?}: {result:?}")
@@ -221,7 +221,7 @@ async fn a_run_names_the_holder_of_the_head_or_waits_for_it() {
         assert!(blockers.contains("somebody else"), "{direction:?}: {blockers}");
         let attempts = Attempts::of(None);
         let (result, ()) = tokio::join!(run(&database, direction, LONG, &attempts), async {
-            until(|| is_waited_for(&database)).await;
+            wait_until(|| is_waited_for(&database)).await;
             holder.execute("COMMIT").await.unwrap();
         });
         result.unwrap();
@@ -236,11 +236,11 @@ async fn a_holder_of_one_table_gets_the_other_despite_a_waiting_run() {
         let database = fixture(direction, 78).await;
         let held = "UPDATE public.resource_assignments SET updated_at = updated_at
                      WHERE id = (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 1)";
-        let mut holder = foreign(&database, held).await;
+        let mut holder = foreign_transaction(&database, held).await;
         let attempts = Attempts::of(None);
         let (result, ()) = tokio::join!(run(&database, direction, LONG, &attempts), async {
             for _ in 0..3 {
-                until(|| is_waited_for(&database)).await;
+                wait_until(|| is_waited_for(&database)).await;
                 holder.execute("SELECT count(*) FROM public.project_phases").await.unwrap();
                 holder.execute("SELECT 1 FROM public.projects FOR KEY SHARE").await.unwrap();
             }
@@ -283,7 +283,8 @@ async fn transactions_in_any_table_order_are_never_deadlock_victims() {
         ];
         let orders: Vec<&str> = orders.iter().map(String::as_str).collect();
         let others = ConcurrentStatements::new(&database, &orders);
-        let mut reader = foreign(&database, "SELECT count(*) FROM public.resource_assignments").await;
+        let mut reader =
+            foreign_transaction(&database, "SELECT count(*) FROM public.resource_assignments").await;
         let attempts = Attempts::of(Some(&others));
         let (result, (), ()) = tokio::join!(
             async {
@@ -293,7 +294,7 @@ async fn transactions_in_any_table_order_are_never_deadlock_victims() {
             },
             others.work(),
             async {
-                until(|| attempts.has_begun("locking the tables") && attempts.seen().len() >= 5).await;
+                wait_until(|| attempts.has_begun("locking the tables") && attempts.seen().len() >= 5).await;
                 reader.execute("COMMIT").await.unwrap();
             }
         );

@@ -45,7 +45,7 @@ fn add_phase(database: &TestDatabase, project: ProjectId, phase: PhaseId, start:
 }
 
 /// A project with two phases.
-fn theirs(database: &TestDatabase, number: u128) -> (ProjectId, PhaseId, PhaseId) {
+fn backend_project(database: &TestDatabase, number: u128) -> (ProjectId, PhaseId, PhaseId) {
     let (project, first, second) = (id(number * 10), id(number * 10 + 1), id(number * 10 + 2));
     add_project(database, project);
     add_phase(database, project, first, "2025-01-01", "2025-06-30");
@@ -61,7 +61,7 @@ fn rename(phase_id: PhaseId, name: &str) -> TimelineCommand {
     TimelineCommand::RenamePhase { phase_id, name: name.to_owned() }
 }
 
-fn by(actor: &str) -> Metadata {
+fn metadata_of(actor: &str) -> Metadata {
     Metadata { actor: Some(actor.to_owned()), reason: Some("why".to_owned()), ..Metadata::default() }
 }
 
@@ -76,7 +76,7 @@ async fn folded(database: &TestDatabase) -> FoldedLog {
 }
 
 /// Waits until a session waits for a lock of another one.
-async fn until_somebody_waits(database: &TestDatabase, sessions: usize) {
+async fn wait_for_blocked_sessions(database: &TestDatabase, sessions: usize) {
     for _ in 0..2000 {
         let waiting = database.psql(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
@@ -92,16 +92,16 @@ async fn until_somebody_waits(database: &TestDatabase, sessions: usize) {
 #[tokio::test]
 async fn the_first_command_adopts_the_rows_and_the_history_shows_it() {
     let database = timeline_shape(71).await;
-    let (project, first, second) = theirs(&database, 1);
+    let (project, first, second) = backend_project(&database, 1);
     let (before, untouched) = (row(&database, first), row(&database, second));
     let store = store(database.url()).await;
-    let done = store.execute(project, &rename(first, "Ours"), by("ann@desk")).await.unwrap();
+    let done = store.execute(project, &rename(first, "Ours"), metadata_of("ann@desk")).await.unwrap();
 
     let types = ["TimelineOpened", "PhaseAdopted", "PhaseAdopted", "PhaseRenamed"];
     assert_eq!(event_types(&database, project).await, types);
     assert_eq!((done.events.len(), done.adoption.len(), done.version), (4, 3, 4));
     for event in store.history(project).await.unwrap() {
-        assert_eq!(event.recorded.metadata, by("ann@desk"), "all of it is one save");
+        assert_eq!(event.recorded.metadata, metadata_of("ann@desk"), "all of it is one save");
         assert_eq!(event.recorded.recorded_at, store.history(project).await.unwrap()[0].recorded.recorded_at);
     }
     assert_eq!(row(&database, second), untouched, "nobody asked to change that one");
@@ -119,7 +119,7 @@ async fn the_first_command_adopts_the_rows_and_the_history_shows_it() {
 #[tokio::test]
 async fn first_commands_at_once_adopt_once() {
     let database = timeline_shape(72).await;
-    let (project, first, _) = theirs(&database, 1);
+    let (project, first, _) = backend_project(&database, 1);
     let store = store(database.url()).await;
     let tasks: Vec<_> = (0..8)
         .map(|n| {
@@ -141,15 +141,16 @@ async fn first_commands_at_once_adopt_once() {
 #[tokio::test]
 async fn a_row_changed_before_the_append_is_adopted_with_its_new_values() {
     let database = timeline_shape(73).await;
-    let (project, first, second) = theirs(&database, 1);
+    let (project, first, second) = backend_project(&database, 1);
     let mut backend = handle(database.url()).connect("backend").await.unwrap();
     let change = format!(
         "BEGIN; UPDATE public.project_phases SET name = 'late', updated_at = '2025-03-03' WHERE id = '{second}'"
     );
     sqlx::raw_sql(&change).execute(&mut backend).await.unwrap();
     let store = store(database.url()).await;
-    let command = tokio::spawn(async move { store.execute(project, &rename(first, "Ours"), by("bo")).await });
-    until_somebody_waits(&database, 1).await;
+    let command =
+        tokio::spawn(async move { store.execute(project, &rename(first, "Ours"), metadata_of("bo")).await });
+    wait_for_blocked_sessions(&database, 1).await;
     sqlx::raw_sql("COMMIT").execute(&mut backend).await.unwrap();
     let done = command.await.unwrap().unwrap();
     let name = done.after.timeline.phase(second).map(|phase| phase.name.to_string());
@@ -168,8 +169,8 @@ async fn a_row_added_while_a_timeline_is_opened_is_adopted() {
     let store = store(database.url()).await;
     let range = DateRange::new("2025-01-01".parse().unwrap(), "2025-12-31".parse().unwrap()).unwrap();
     let open = TimelineCommand::Open { project_id: project, range, default_phase_id: id(19) };
-    let command = tokio::spawn(async move { store.execute(project, &open, by("cy")).await });
-    until_somebody_waits(&database, 1).await;
+    let command = tokio::spawn(async move { store.execute(project, &open, metadata_of("cy")).await });
+    wait_for_blocked_sessions(&database, 1).await;
     add_phase(&database, project, id(11), "2025-01-01", "2025-12-31");
     sqlx::raw_sql("COMMIT").execute(&mut head).await.unwrap();
     let Err(ExecuteError::Refused(refusal)) = command.await.unwrap() else { panic!("opened beside the row") };
@@ -181,14 +182,14 @@ async fn a_row_added_while_a_timeline_is_opened_is_adopted() {
 #[tokio::test]
 async fn a_command_that_is_refused_or_changes_nothing_adopts_nothing() {
     let database = timeline_shape(75).await;
-    let (project, first, _) = theirs(&database, 1);
+    let (project, first, _) = backend_project(&database, 1);
     let before = database.dump(&[]);
     let store = store(database.url()).await;
-    let same = store.execute(project, &rename(first, "Theirs 'é'"), by("di")).await.unwrap();
+    let same = store.execute(project, &rename(first, "Theirs 'é'"), metadata_of("di")).await.unwrap();
     assert!(same.events.is_empty() && same.after.timeline.phases().len() == 2);
-    let refused = store.execute(project, &rename(first, " "), by("di")).await;
+    let refused = store.execute(project, &rename(first, " "), metadata_of("di")).await;
     assert!(matches!(refused, Err(ExecuteError::Refused(_))), "{refused:?}");
-    let nobody = store.execute(id(99), &rename(first, "x"), by("di")).await;
+    let nobody = store.execute(id(99), &rename(first, "x"), metadata_of("di")).await;
     assert!(matches!(nobody, Err(ExecuteError::Store(StoreError::UnknownProject(_)))), "{nobody:?}");
     assert!(before == database.dump(&[]), "something was written");
 }
@@ -196,7 +197,7 @@ async fn a_command_that_is_refused_or_changes_nothing_adopts_nothing() {
 #[tokio::test]
 async fn a_role_with_command_privileges_only_can_adopt() {
     let database = timeline_shape(76).await;
-    let (project, first, _) = theirs(&database, 1);
+    let (project, first, _) = backend_project(&database, 1);
     database.psql(
         "DO $$ BEGIN CREATE ROLE phaseline_test_clerk LOGIN PASSWORD 'clerk' IN ROLE phaseline_writer;
              EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
@@ -205,14 +206,14 @@ async fn a_role_with_command_privileges_only_can_adopt() {
     let mut clerk = handle(&url).connect("test").await.unwrap();
     let looked = sqlx::query("SELECT 1 FROM public.project_phases").execute(&mut clerk).await;
     assert!(looked.is_err(), "the role was meant to have no rights on the planner's tables");
-    store(&url).await.execute(project, &rename(first, "By the clerk"), by("clerk")).await.unwrap();
+    store(&url).await.execute(project, &rename(first, "By the clerk"), metadata_of("clerk")).await.unwrap();
     assert_verified(database.url()).await;
 }
 
 #[tokio::test]
 async fn the_framework_of_cqrs_es_adopts_too() {
     let database = timeline_shape(77).await;
-    let (project, first, second) = theirs(&database, 1);
+    let (project, first, second) = backend_project(&database, 1);
     let untouched = row(&database, second);
     let store = store(database.url()).await;
     let mut context = store.load_aggregate(&project.to_string()).await.unwrap();
@@ -226,7 +227,7 @@ async fn the_framework_of_cqrs_es_adopts_too() {
     assert_eq!(row(&database, second), untouched);
     assert_verified(database.url()).await;
 
-    let (project, first, _) = theirs(&database, 2);
+    let (project, first, _) = backend_project(&database, 2);
     let context = store.load_aggregate(&project.to_string()).await.unwrap();
     let renamed =
         phaseline_domain::event::PhaseRenamed { phase_id: first, name: "x".to_owned().try_into().unwrap() };
@@ -239,16 +240,16 @@ async fn the_framework_of_cqrs_es_adopts_too() {
 #[tokio::test]
 async fn a_phase_that_the_log_has_in_another_project_is_not_adopted_twice() {
     let database = timeline_shape(78).await;
-    let (project, first, second) = theirs(&database, 1);
-    store(database.url()).await.execute(project, &rename(first, "Ours"), by("ed")).await.unwrap();
-    let (other, of_other, _) = theirs(&database, 2);
+    let (project, first, second) = backend_project(&database, 1);
+    store(database.url()).await.execute(project, &rename(first, "Ours"), metadata_of("ed")).await.unwrap();
+    let (other, of_other, _) = backend_project(&database, 2);
     database.psql(&format!(
         "DELETE FROM public.project_phases WHERE id = '{of_other}';
          UPDATE public.project_phases SET project_id = '{other}', start_date = '2025-01-01', end_date = '2025-06-30'
           WHERE id = '{second}'"
     ));
     let before = database.dump(&[]);
-    let moved = store(database.url()).await.execute(other, &rename(second, "x"), by("ed")).await;
+    let moved = store(database.url()).await.execute(other, &rename(second, "x"), metadata_of("ed")).await;
     let Err(ExecuteError::Store(StoreError::Unadoptable { reasons, .. })) = moved else {
         panic!("{moved:?}")
     };

@@ -37,7 +37,7 @@ async fn holder(database: &TestDatabase) -> PgConnection {
 
 /// Of `project_phases`: versions written, those of them that stayed on their page, and searches by id; as soon as
 /// so many versions are counted, since writing sessions report statistics late.
-async fn counted(database: &TestDatabase, updates: i64) -> (i64, i64, i64) {
+async fn count_updates(database: &TestDatabase, updates: i64) -> (i64, i64, i64) {
     let began = std::time::Instant::now();
     loop {
         let row = database.psql(
@@ -57,7 +57,7 @@ async fn counted(database: &TestDatabase, updates: i64) -> (i64, i64, i64) {
 }
 
 /// The store's session reports its statistics when it writes again after a second.
-async fn say_what_was_done(store: &TimelineStore<ProjectPhases>, target: (ProjectId, PhaseId)) {
+async fn report_statistics(store: &TimelineStore<ProjectPhases>, target: (ProjectId, PhaseId)) {
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     rename(store, target, &uuid::Uuid::new_v4().to_string()).await;
 }
@@ -77,15 +77,15 @@ async fn rows_that_change_stay_on_their_pages() {
     let targets = phases(&database);
     assert!(targets.len() > 100, "{} phases fit on one page", targets.len());
     let store = store(database.url()).await;
-    let (before, hot_before, _) = counted(&database, 0).await;
+    let (before, hot_before, _) = count_updates(&database, 0).await;
     for round in 0..10 {
         for target in &targets {
             rename(&store, *target, &format!("Round {round}")).await;
         }
     }
     let written = 10 * i64::try_from(targets.len()).unwrap();
-    say_what_was_done(&store, targets[0]).await;
-    let (after, hot_after, _) = counted(&database, before + written).await;
+    report_statistics(&store, targets[0]).await;
+    let (after, hot_after, _) = count_updates(&database, before + written).await;
     let (updated, hot) = (after - before, hot_after - hot_before);
     assert!(hot * 10 > updated * 9, "{hot} of {updated} versions stayed on their page");
     assert_no_drift(&database).await;
@@ -108,16 +108,16 @@ async fn during_a_snapshot_rows_are_found_by_location() {
         }
     }
     let settled = i64::try_from(targets.len()).unwrap() * 2 + 1;
-    say_what_was_done(&store, targets[0]).await;
-    let (before, _, searches_before) = counted(&database, settled + 1).await;
+    report_statistics(&store, targets[0]).await;
+    let (before, _, searches_before) = count_updates(&database, settled + 1).await;
     for round in 0..20 {
         for target in &targets {
             rename(&store, *target, &format!("Round {round}")).await;
         }
     }
-    say_what_was_done(&store, targets[0]).await;
+    report_statistics(&store, targets[0]).await;
     let written = i64::try_from(targets.len()).unwrap() * 20;
-    let (after, _, searches_after) = counted(&database, before + written).await;
+    let (after, _, searches_after) = count_updates(&database, before + written).await;
     let searches = searches_after - searches_before;
     assert!(searches * 20 < after - before, "{searches} searches for {} versions", after - before);
 
@@ -127,9 +127,9 @@ async fn during_a_snapshot_rows_are_found_by_location() {
     for target in &targets {
         rename(&store, *target, "After").await;
     }
-    say_what_was_done(&store, targets[0]).await;
+    report_statistics(&store, targets[0]).await;
     let released = i64::try_from(targets.len()).unwrap();
-    let (_, _, searches_now) = counted(&database, after + released).await;
+    let (_, _, searches_now) = count_updates(&database, after + released).await;
     assert!(searches_now - searches_after >= released, "{} searches", searches_now - searches_after);
     assert_no_drift(&database).await;
 }

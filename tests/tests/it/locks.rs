@@ -21,7 +21,7 @@ async fn connect(database: &TestDatabase) -> PgConnection {
 }
 
 /// Runs SQL by a separate process when a step begins; the run continues when it is done.
-struct Meanwhile<'a> {
+struct SqlAtStep<'a> {
     database: &'a TestDatabase,
     step: &'static str,
     sql: &'static str,
@@ -29,13 +29,13 @@ struct Meanwhile<'a> {
     notes: Mutex<Vec<String>>,
 }
 
-impl<'a> Meanwhile<'a> {
+impl<'a> SqlAtStep<'a> {
     fn new(database: &'a TestDatabase, step: &'static str, sql: &'static str) -> Self {
         Self { database, step, sql, times: AtomicUsize::new(1), notes: Mutex::default() }
     }
 }
 
-impl Progress for Meanwhile<'_> {
+impl Progress for SqlAtStep<'_> {
     fn step(&self, name: &str, _total: Option<u64>) {
         if name == self.step
             && self
@@ -71,7 +71,7 @@ async fn a_row_that_changes_between_plan_and_lock_is_not_missed() {
         "CREATE INDEX made_meanwhile ON public.project_phases (expense_budget)",
     ] {
         let database = sample(6, 60, 41);
-        let meanwhile = Meanwhile::new(&database, "locking the tables", sql);
+        let meanwhile = SqlAtStep::new(&database, "locking the tables", sql);
         let done = migrate(&handle(database.url()), &migrate_options(), &meanwhile).await.unwrap();
         assert!(done.run.is_some());
         let notes = meanwhile.notes.into_inner().unwrap();
@@ -99,7 +99,7 @@ async fn a_plan_that_is_stale_by_the_time_of_the_lock_stops_the_run() {
         // The plan covers every assignment, too.
         "UPDATE public.resource_assignments SET assignment_date = assignment_date + 1",
     ] {
-        let meanwhile = Meanwhile::new(&database, "locking the tables", sql);
+        let meanwhile = SqlAtStep::new(&database, "locking the tables", sql);
         let result = migrate(&handle(database.url()), &options, &meanwhile).await;
         assert!(matches!(result, Err(MigratorError::StalePlan { .. })), "{result:?}");
         options.expected_digest = crate::fixture::plan_of(database.url()).await.digest;
@@ -118,7 +118,7 @@ async fn assignments_that_change_while_a_rollback_is_prepared_are_brought_in() {
          WHERE id IN (SELECT id FROM public.resource_assignments ORDER BY id DESC LIMIT 5);
         INSERT INTO public.resource_assignments SELECT resource_id, project_id, assignment_date,
                66, 50, 50, gen_random_uuid(), now(), now() FROM public.resource_assignments LIMIT 4";
-    let meanwhile = Meanwhile::new(&database, "locking the tables", sql);
+    let meanwhile = SqlAtStep::new(&database, "locking the tables", sql);
     let options = phaseline_migrator::rollback::RollbackOptions {
         lock_timeout: Duration::from_secs(60),
         operator: crate::fixture::operator(),
@@ -138,7 +138,7 @@ async fn assignments_that_change_while_a_rollback_is_prepared_are_brought_in() {
 async fn an_edit_that_arrives_while_a_rollback_is_prepared_is_not_lost() {
     let database = sample(6, 60, 44);
     migrated(database.url()).await;
-    let meanwhile = Meanwhile::new(
+    let meanwhile = SqlAtStep::new(
         &database,
         "locking the tables",
         "UPDATE public.project_phases SET name = 'edited' WHERE id = (SELECT min(id::text)::uuid FROM public.project_phases)",
@@ -334,7 +334,7 @@ async fn a_lost_connection_leaves_the_legacy_shape() {
         "building the new project_phases",
         "cutting over",
     ] {
-        let meanwhile = Meanwhile::new(&database, step, kill);
+        let meanwhile = SqlAtStep::new(&database, step, kill);
         let result = migrate(&handle(database.url()), &migrate_options(), &meanwhile).await;
         assert!(
             matches!(
@@ -359,7 +359,7 @@ async fn an_old_transaction_in_another_database_changes_nothing() {
     let database = sample(6, 60, 50);
     database.psql("UPDATE public.resource_assignments SET allocation_percentage = allocation_percentage");
     let before = dump(database.url());
-    let quiet = Meanwhile::new(&database, "no such step", "");
+    let quiet = SqlAtStep::new(&database, "no such step", "");
     let done = migrate(&handle(database.url()), &migrate_options(), &quiet).await.unwrap();
     assert!(done.run.is_some());
     rolled_back(database.url()).await;
@@ -383,7 +383,7 @@ async fn commands_continue_while_a_rollback_is_prepared() {
             ARRAY['{{\"phase_id\":\"{phase}\",\"name\":\"By hand\"}}'], ARRAY[uuid_send(gen_random_uuid())])"
     );
     let append: &'static str = Box::leak(append.into_boxed_str());
-    let meanwhile = Meanwhile::new(&database, "locking the tables", append);
+    let meanwhile = SqlAtStep::new(&database, "locking the tables", append);
     let options = phaseline_migrator::rollback::RollbackOptions {
         lock_timeout: Duration::from_secs(60),
         operator: crate::fixture::operator(),

@@ -41,7 +41,7 @@ fn dump(binaries: &Binaries, url: &str) -> String {
     text.split_inclusive('\n').filter(|line| !line.starts_with("-- Dumped from database version ")).collect()
 }
 
-async fn there_and_back_twice(url: &str) {
+async fn two_round_trips(url: &str) {
     let before = dump(newest(), url);
     for _ in 0..2 {
         migrated(url).await;
@@ -98,10 +98,10 @@ async fn a_round_trip_works_after_a_minor_upgrade() {
     }
     for url in &urls {
         assert_eq!(newest().psql(url, VERSIONED).unwrap(), "0");
-        there_and_back_twice(url).await;
+        two_round_trips(url).await;
         // The rebuilt tables are as the newer server makes them, like those of a new database on it.
         assert_eq!(newest().psql(url, VERSIONED).unwrap() == "0", !versions_columns());
-        there_and_back_twice(url).await;
+        two_round_trips(url).await;
     }
 }
 
@@ -119,7 +119,7 @@ async fn a_round_trip_works_on_a_dump_of_another_minor_version() {
                 let restored = to.database();
                 load(restored.url(), [phaseline_tests::roles::create()]);
                 newest().psql_file(restored.url(), file.path()).unwrap();
-                there_and_back_twice(restored.url()).await;
+                two_round_trips(restored.url()).await;
             }
         }
     }
@@ -159,8 +159,8 @@ async fn columns_with_and_without_a_version_are_restored() {
           WHERE attrelid IN ('public.project_phases'::regclass, 'public.resource_assignments'::regclass)
             AND attnum % 2 = 0 AND attoptions IS NOT NULL",
     );
-    there_and_back_twice(database.url()).await;
+    two_round_trips(database.url()).await;
     if let Some(path) = planner_sql() {
-        there_and_back_twice(database_from(&fs::read_to_string(path).unwrap()).url()).await;
+        two_round_trips(database_from(&fs::read_to_string(path).unwrap()).url()).await;
     }
 }

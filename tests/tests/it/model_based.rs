@@ -153,7 +153,7 @@ async fn sequence(seed: u64, verbose: bool, tally: &mut Tally) -> Result<(), Str
 }
 
 /// One of two shares of the seeds, so that they run beside each other.
-async fn share(part: u64) {
+async fn run_part(part: u64) {
     let mut tally = Tally::new();
     let only = number("PHASELINE_SEED");
     let seeds = only.map_or(0..cases(), |seed| seed..seed + 1);
@@ -182,10 +182,10 @@ async fn share(part: u64) {
 
 #[tokio::test]
 async fn the_database_matches_the_model_after_every_step_first_share() {
-    share(0).await;
+    run_part(0).await;
 }
 
 #[tokio::test]
 async fn the_database_matches_the_model_after_every_step_second_share() {
-    share(1).await;
+    run_part(1).await;
 }

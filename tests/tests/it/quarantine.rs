@@ -30,14 +30,15 @@ pub(crate) async fn connect(database: &TestDatabase) -> PgConnection {
     handle(database.url()).connect("test").await.unwrap()
 }
 
-fn by(actor: &str, reason: &str) -> Metadata {
+fn metadata_of(actor: &str, reason: &str) -> Metadata {
     Metadata { actor: Some(actor.to_owned()), reason: Some(reason.to_owned()), ..Metadata::default() }
 }
 
 /// Leaves out everything of a project that cannot be read.
 pub(crate) async fn skip_all(database: &TestDatabase, project: ProjectId) -> usize {
     let mut connection = connect(database).await;
-    match skip(&mut connection, project.uuid(), &Which::All, &by("admin", "planted")).await.unwrap() {
+    match skip(&mut connection, project.uuid(), &Which::All, &metadata_of("admin", "planted")).await.unwrap()
+    {
         Skip::Done(skipped) => skipped.len(),
         Skip::Refused(reasons) => panic!("{reasons:?}"),
     }
@@ -345,17 +346,23 @@ async fn only_unreadable_events_are_skipped_and_all_or_none() {
     let cases = [(good, "nothing is wrong"), (elsewhere, "belongs to"), (999_999, "no event there")];
     for (position, why) in cases {
         let which = Which::At(vec![bad, position]);
-        match skip(&mut connection, victim.uuid(), &which, &by("admin", "x")).await.unwrap() {
+        match skip(&mut connection, victim.uuid(), &which, &metadata_of("admin", "x")).await.unwrap() {
             Skip::Refused(reasons) => assert!(reasons.len() == 1 && reasons[0].contains(why), "{reasons:?}"),
             Skip::Done(done) => panic!("{done:?}"),
         }
     }
     assert_eq!(events(), before);
-    match skip(&mut connection, victim.uuid(), &Which::At(vec![bad]), &by("admin", "x")).await.unwrap() {
+    match skip(&mut connection, victim.uuid(), &Which::At(vec![bad]), &metadata_of("admin", "x"))
+        .await
+        .unwrap()
+    {
         Skip::Done(done) => assert_eq!(done.len(), 1),
         Skip::Refused(reasons) => panic!("{reasons:?}"),
     }
-    match skip(&mut connection, victim.uuid(), &Which::At(vec![bad]), &by("admin", "x")).await.unwrap() {
+    match skip(&mut connection, victim.uuid(), &Which::At(vec![bad]), &metadata_of("admin", "x"))
+        .await
+        .unwrap()
+    {
         Skip::Refused(reasons) => assert!(reasons[0].contains("left out already"), "{reasons:?}"),
         Skip::Done(done) => panic!("{done:?}"),
     }

@@ -10,7 +10,7 @@ use phaseline_tests::refusals::{self, RefusalCase};
 use phaseline_tests::roles::url_as;
 use phaseline_tests::{refusals::base_database, script::load};
 
-fn named(plan: &Plan) -> String {
+fn named_texts(plan: &Plan) -> String {
     let anomalies = plan.anomalies.iter().flat_map(|anomaly| {
         anomaly.rows.iter().map(|row| format!("{} {} {}", row.table, row.id, row.detail))
     });
@@ -28,14 +28,14 @@ async fn check(case: &RefusalCase) -> Result<(), String> {
     if plan.ready {
         return Err(format!("{}: the plan is ready", case.name));
     }
-    let text = named(&plan);
+    let text = named_texts(&plan);
     for name in &case.must_name {
         if !text.contains(name.as_str()) {
             return Err(format!("{}: does not name {name}:\n{text}", case.name));
         }
     }
     match migrate(&handle(&url), &migrate_options(), &Silent).await {
-        Err(MigratorError::Refused(refused)) if named(&refused) == text => {}
+        Err(MigratorError::Refused(refused)) if named_texts(&refused) == text => {}
         other => return Err(format!("{}: migrate says {other:?}", case.name)),
     }
     if before != database.dump(&[]) {
@@ -44,7 +44,7 @@ async fn check(case: &RefusalCase) -> Result<(), String> {
     Ok(())
 }
 
-async fn share(part: usize) {
+async fn check_part(part: usize) {
     let mut failures = Vec::new();
     for (index, case) in refusals::all().iter().enumerate() {
         if index % 3 == part
@@ -58,17 +58,17 @@ async fn share(part: usize) {
 
 #[tokio::test]
 async fn every_refusal_case_is_named_and_nothing_is_written_first_third() {
-    share(0).await;
+    check_part(0).await;
 }
 
 #[tokio::test]
 async fn every_refusal_case_is_named_and_nothing_is_written_second_third() {
-    share(1).await;
+    check_part(1).await;
 }
 
 #[tokio::test]
 async fn every_refusal_case_is_named_and_nothing_is_written_last_third() {
-    share(2).await;
+    check_part(2).await;
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn many_anomalies_are_named_all_at_once() {
          CREATE VIEW public.report AS SELECT * FROM public.project_phases",
     );
     let plan = plan_of(database.url()).await;
-    let text = named(&plan);
+    let text = named_texts(&plan);
     for id in database.psql("SELECT id FROM public.projects ORDER BY id LIMIT 3").split_whitespace() {
         assert!(text.contains(id), "{id} in\n{text}");
     }

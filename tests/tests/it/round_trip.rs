@@ -33,7 +33,7 @@ async fn round_trip(seed: u64) {
 }
 
 /// One of four shares of the seeds, so that they run beside each other.
-async fn share(part: u64) {
+async fn run_part(part: u64) {
     for seed in (0..cases()).filter(|seed| seed % 4 == part) {
         round_trip(seed).await;
     }
@@ -41,22 +41,22 @@ async fn share(part: u64) {
 
 #[tokio::test]
 async fn generated_databases_survive_a_round_trip_first_share() {
-    share(0).await;
+    run_part(0).await;
 }
 
 #[tokio::test]
 async fn generated_databases_survive_a_round_trip_second_share() {
-    share(1).await;
+    run_part(1).await;
 }
 
 #[tokio::test]
 async fn generated_databases_survive_a_round_trip_third_share() {
-    share(2).await;
+    run_part(2).await;
 }
 
 #[tokio::test]
 async fn generated_databases_survive_a_round_trip_fourth_share() {
-    share(3).await;
+    run_part(3).await;
 }
 
 #[tokio::test]

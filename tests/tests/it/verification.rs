@@ -21,7 +21,7 @@ async fn failures(back: bool, statement: &str) -> String {
         .collect()
 }
 
-async fn each(back: bool, cases: &[(&str, &[&str])]) {
+async fn assert_each_fails(back: bool, cases: &[(&str, &[&str])]) {
     for (statement, expected) in cases {
         let text = failures(back, statement).await;
         for part in *expected {
@@ -114,7 +114,7 @@ async fn every_check_of_the_timeline_shape_can_fail() {
         ("ALTER TABLE public.project_phases DROP CONSTRAINT project_phases_pkey".to_owned(), &["primary key on id"]),
     ];
     let cases: Vec<(&str, &[&str])> = cases.iter().map(|(sql, expected)| (sql.as_str(), *expected)).collect();
-    each(false, &cases).await;
+    assert_each_fails(false, &cases).await;
 }
 
 #[tokio::test]
@@ -178,5 +178,5 @@ async fn every_check_of_the_legacy_shape_can_fail() {
         ),
     ];
     let cases: Vec<(&str, &[&str])> = cases.iter().map(|(sql, expected)| (sql.as_str(), *expected)).collect();
-    each(true, &cases).await;
+    assert_each_fails(true, &cases).await;
 }

@@ -79,7 +79,7 @@ impl<'a> Audit<'a> {
 
     /// Each acknowledged command has one key, and the log has its events once and together; there is no other
     /// key, and no other event.
-    pub(crate) async fn everything_is_there_once(&self, responses: &[Response]) {
+    pub(crate) async fn assert_each_command_once(&self, responses: &[Response]) {
         assert_eq!(self.position(), self.ended_at, "requests that were asked again wrote something");
         let mut connection = PgConnection::connect(self.database.url()).await.unwrap();
         let keys: Vec<Key> =
@@ -135,7 +135,7 @@ impl<'a> Audit<'a> {
     }
 
     /// The phases of each project cover its days, each day once.
-    pub(crate) fn timelines_cover_their_projects(&self) {
+    pub(crate) fn assert_timelines_cover_projects(&self) {
         for project in &*self.projects {
             let rows = self.database.psql(&format!(
                 "SELECT start_date, end_date FROM project_phases WHERE project_id = '{}'",

@@ -89,7 +89,7 @@ impl Project {
             Kind::List | Kind::WrongList => {
                 let mut list = self.list(random, phases);
                 if matches!(kind, Kind::WrongList) {
-                    self.spoil(random, &mut list);
+                    self.corrupt(random, &mut list);
                 }
                 (Method::POST, of_project("/batch"), Some(json!({ "phases": list })))
             }
@@ -142,7 +142,7 @@ impl Project {
     }
 
     /// Makes a list that must be refused.
-    fn spoil(&self, random: &mut SeededRandom, list: &mut Vec<Value>) {
+    fn corrupt(&self, random: &mut SeededRandom, list: &mut Vec<Value>) {
         let at = random.below(list.len() as u64) as usize;
         match random.below(6) {
             0 => list.clear(),

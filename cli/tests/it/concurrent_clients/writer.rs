@@ -41,7 +41,7 @@ impl Response {
         Self { is_settled: true, ..self }
     }
 
-    fn has_lost_an_answer(&self) -> bool {
+    fn has_lost_a_response(&self) -> bool {
         self.lost > 0 || self.is_settled
     }
 
@@ -103,20 +103,20 @@ impl Writer {
                 let answer = answer.is(200);
                 let phases = answer.json().as_array().unwrap().clone();
                 project.is_covered_by(&phases);
-                let (version, _) = placed(&answer).unwrap();
-                self.reaches(project.id, version);
+                let (version, _) = version_and_position(&answer).unwrap();
+                self.update_version(project.id, version);
                 return (phases, version);
             }
-            place = self.elsewhere(place).await;
+            place = self.other_server(place).await;
         }
     }
 
     /// Requests a change until it gets a response. A hasty one does not always wait for it, or sends to both servers at once.
-    pub(crate) async fn execute(&mut self, command: Command, is_hasty: bool) -> Response {
+    pub(crate) async fn execute(&mut self, command: Command, is_impatient: bool) -> Response {
         let mut lost = 0;
         let mut place = self.random.below(2) as usize;
         loop {
-            let direction = if is_hasty { self.random.below(100) } else { 100 };
+            let direction = if is_impatient { self.random.below(100) } else { 100 };
             let answer = match direction {
                 0..6 => {
                     let patience = Duration::from_micros(self.random.below(6_000));
@@ -125,19 +125,19 @@ impl Writer {
                 6..12 => {
                     let (here, there) =
                         tokio::join!(self.send(place, None, &command), self.send(1 - place, None, &command));
-                    self.one_of_two(here, there, &mut lost)
+                    self.merge_responses(here, there, &mut lost)
                 }
                 _ => self.send(place, None, &command).await,
             };
             let Some(answer) = answer else {
                 lost += 1;
-                place = self.elsewhere(place).await;
+                place = self.other_server(place).await;
                 continue;
             };
             let response = Response {
                 subject: self.subject.clone(),
                 status: answer.status,
-                place: placed(&answer),
+                place: version_and_position(&answer),
                 is_replayed: is_replay(&answer),
                 lost,
                 is_settled: false,
@@ -152,7 +152,7 @@ impl Writer {
 
     /// What both servers answered to the same request: if both say that it is done, they say the same. One may have refused it
     /// before the other had done it.
-    fn one_of_two(
+    fn merge_responses(
         &self,
         here: Option<HttpResponse>,
         there: Option<HttpResponse>,
@@ -165,7 +165,10 @@ impl Writer {
         };
         let is_done = |answer: &HttpResponse| matches!(answer.status, 200 | 201);
         if is_done(&here) && is_done(&there) {
-            assert_eq!((here.status, placed(&here)), (there.status, placed(&there)));
+            assert_eq!(
+                (here.status, version_and_position(&here)),
+                (there.status, version_and_position(&there))
+            );
             assert!(
                 [&here, &there].iter().any(|answer| is_replay(answer)),
                 "both did it: {here:?} {there:?}"
@@ -187,12 +190,12 @@ impl Writer {
         let project = self.projects.iter().find(|project| project.id == response.command.project).unwrap();
         project.is_covered_by(phases.unwrap());
         if !response.is_replayed {
-            self.reaches(response.command.project, version);
+            self.update_version(response.command.project, version);
         }
     }
 
     #[track_caller]
-    fn reaches(&mut self, project: Uuid, version: i64) {
+    fn update_version(&mut self, project: Uuid, version: i64) {
         let known = self.reached.entry(project).or_default();
         assert!(version >= *known, "version {version} was returned after {known}");
         *known = version;
@@ -250,7 +253,7 @@ impl Writer {
     }
 
     /// The other server, after a moment: both may be busy.
-    async fn elsewhere(&mut self, place: usize) -> usize {
+    async fn other_server(&mut self, place: usize) -> usize {
         tokio::time::sleep(Duration::from_millis(self.random.below(10))).await;
         1 - place
     }
@@ -261,7 +264,7 @@ fn is_replay(answer: &HttpResponse) -> bool {
 }
 
 /// Version and position as the headers have them.
-fn placed(answer: &HttpResponse) -> Option<(i64, i64)> {
+fn version_and_position(answer: &HttpResponse) -> Option<(i64, i64)> {
     let version = answer.header("etag").trim_matches('"').parse().ok()?;
     Some((version, answer.header("phaseline-position").parse().ok()?))
 }
@@ -279,14 +282,14 @@ pub(crate) fn summary(writers: &[Writer], responses: &[Response]) -> String {
         responses.len(),
         count(Response::is_done),
         count(|response| response.is_done() && response.is_replayed),
-        count(Response::has_lost_an_answer),
+        count(Response::has_lost_a_response),
         count(|response| response.is_settled),
         count(|response| response.is_settled && response.is_replayed),
     )
 }
 
 /// Fails unless there was plenty of what the test is about.
-pub(crate) fn assert_plenty(writers: &[Writer], responses: &[Response]) {
+pub(crate) fn assert_coverage(writers: &[Writer], responses: &[Response]) {
     let share = |is: fn(&Response) -> bool| {
         responses.iter().filter(|response| is(response)).count() as f64 / responses.len().max(1) as f64
     };
@@ -295,7 +298,7 @@ pub(crate) fn assert_plenty(writers: &[Writer], responses: &[Response]) {
         ("refused by a rule", share(|response| response.status == 422), 0.1),
         ("refused for its version", share(|response| response.status == 412), 0.02),
         ("of what is not there", share(|response| response.status == 404), 0.005),
-        ("without an answer at first", share(Response::has_lost_an_answer), 0.02),
+        ("without an answer at first", share(Response::has_lost_a_response), 0.02),
         ("replayed", share(|response| response.is_done() && response.is_replayed), 0.001),
     ];
     for (what, share, least) in shares {

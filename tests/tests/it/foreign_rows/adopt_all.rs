@@ -1,6 +1,9 @@
 //! Adoption of everything at once, and of projects whose timelines were closed.
 
-use super::{add_phase, add_project, by, event_types, folded, id, rename, row, theirs, timeline_shape};
+use super::{
+    add_phase, add_project, backend_project, event_types, folded, id, metadata_of, rename, row,
+    timeline_shape,
+};
 use crate::fixture::{assert_verified, handle, store};
 use phaseline_domain::{DateRange, ProjectId, Rule, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
@@ -16,7 +19,7 @@ async fn plan(database: &TestDatabase, only: Option<&[ProjectId]>, repair: bool)
 async fn adopt(database: &TestDatabase, plan: &Plan, repair: bool) -> AdoptionResult {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let mut log = folded(database).await;
-    adopt_all(&mut connection, &mut log, plan, repair, &by("ann@desk")).await.unwrap()
+    adopt_all(&mut connection, &mut log, plan, repair, &metadata_of("ann@desk")).await.unwrap()
 }
 
 /// The table's rows as text, to the byte.
@@ -61,7 +64,7 @@ async fn adopted_projects_fold_to_identical_rows() {
 #[tokio::test]
 async fn if_one_cannot_be_adopted_nothing_is_and_a_repair_supplies_phases() {
     let database = timeline_shape(96).await;
-    let (good, first, _) = theirs(&database, 1);
+    let (good, first, _) = backend_project(&database, 1);
     let bare: ProjectId = id(50);
     add_project(&database, bare);
     let all = plan(&database, None, false).await;
@@ -92,11 +95,11 @@ async fn if_one_cannot_be_adopted_nothing_is_and_a_repair_supplies_phases() {
 #[tokio::test]
 async fn a_project_that_a_command_adopts_meanwhile_is_not_adopted_again() {
     let database = timeline_shape(97).await;
-    let (project, first, _) = theirs(&database, 1);
+    let (project, first, _) = backend_project(&database, 1);
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let mut log = folded(&database).await;
     let plan = Plan::make(&mut connection, &log, None, false).await.unwrap();
-    store(database.url()).await.execute(project, &rename(first, "Ours"), by("bo")).await.unwrap();
+    store(database.url()).await.execute(project, &rename(first, "Ours"), metadata_of("bo")).await.unwrap();
     let taken = adopt_all(&mut connection, &mut log, &plan, false, &Metadata::default()).await.unwrap();
     assert!(taken.plan.adopted.is_empty() && taken.plan.refused.is_empty());
     assert_eq!(event_types(&database, project).await.len(), 4);
@@ -106,17 +109,17 @@ async fn a_project_that_a_command_adopts_meanwhile_is_not_adopted_again() {
 #[tokio::test]
 async fn a_closed_timeline_continues_when_its_project_is_restored() {
     let database = timeline_shape(98).await;
-    let (project, first, second) = theirs(&database, 1);
+    let (project, first, second) = backend_project(&database, 1);
     let store = store(database.url()).await;
-    store.execute(project, &rename(first, "Ours"), by("cy")).await.unwrap();
+    store.execute(project, &rename(first, "Ours"), metadata_of("cy")).await.unwrap();
     database.psql(&format!(
         "DELETE FROM public.project_phases WHERE project_id = '{project}'; DELETE FROM public.projects WHERE id = '{project}'"
     ));
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let mut log = folded(&database).await;
-    let repaired = repair(&mut connection, &mut log, &[project], &by("cy")).await.unwrap();
+    let repaired = repair(&mut connection, &mut log, &[project], &metadata_of("cy")).await.unwrap();
     assert_eq!((repaired.closed, repaired.left.len()), (1, 0));
-    let closed = store.execute(project, &rename(first, "x"), by("cy")).await;
+    let closed = store.execute(project, &rename(first, "x"), metadata_of("cy")).await;
     assert!(
         matches!(closed, Err(ExecuteError::Store(phaseline_store::StoreError::UnknownProject(_)))),
         "{closed:?}"
@@ -128,11 +131,11 @@ async fn a_closed_timeline_continues_when_its_project_is_restored() {
     let untouched = row(&database, second);
     let range = DateRange::new("2025-01-01".parse().unwrap(), "2025-12-31".parse().unwrap()).unwrap();
     let open = TimelineCommand::Open { project_id: project, range, default_phase_id: id(7) };
-    let refused = store.execute(project, &open, by("cy")).await;
+    let refused = store.execute(project, &open, metadata_of("cy")).await;
     let Err(ExecuteError::Refused(refusal)) = refused else { panic!("{refused:?}") };
     assert!(refusal.breaks(Rule::OpenedOnce), "{refusal}");
     assert_eq!(row(&database, second), untouched);
-    let done = store.execute(project, &rename(second, "Back"), by("cy")).await.unwrap();
+    let done = store.execute(project, &rename(second, "Back"), metadata_of("cy")).await.unwrap();
     assert_eq!((done.version, done.after.timeline.phases().len()), (8, 1));
     let types = event_types(&database, project).await;
     assert_eq!(types[4..], ["TimelineClosed", "TimelineOpened", "PhaseAdopted", "PhaseRenamed"]);

@@ -1,7 +1,8 @@
 //! Drift of every kind is detected, and a repair sets the rows to the log's and records what it overwrites.
 
 use super::{
-    add_phase, add_project, by, folded, id, rename, row, theirs, timeline_shape, until_somebody_waits,
+    add_phase, add_project, backend_project, folded, id, metadata_of, rename, row, timeline_shape,
+    wait_for_blocked_sessions,
 };
 use crate::fixture::{assert_verified, handle, store};
 use phaseline_domain::{PhaseId, ProjectId, TimelineCommand};
@@ -53,7 +54,7 @@ fn kinds(findings: &[Finding]) -> BTreeSet<String> {
 }
 
 /// One wrong thing of each kind, picked by the seed.
-fn spoil(database: &TestDatabase, seed: usize) {
+fn cause_drift(database: &TestDatabase, seed: usize) {
     let all = projects(database);
     let pick = |n: usize| &all[(seed + n) % all.len()];
     let ((changed, of_changed), (grown, _), (shrunk, of_shrunk)) = (pick(0), pick(1), pick(2));
@@ -84,7 +85,7 @@ fn spoil(database: &TestDatabase, seed: usize) {
     assert_ne!(shrunk, grown);
     add_phase(database, *grown, id(700), "2025-01-01", "2025-01-02");
     add_project(database, id(710));
-    theirs(database, 72);
+    backend_project(database, 72);
 }
 
 #[tokio::test]
@@ -94,7 +95,7 @@ async fn a_repair_removes_drift_of_every_kind_and_verifies() {
         crate::fixture::migrated(database.url()).await;
         assert_eq!(found(&database).await, []);
         let good = database.psql("SELECT ph::text FROM public.project_phases ph ORDER BY id");
-        spoil(&database, seed);
+        cause_drift(&database, seed);
         let findings = found(&database).await;
         let found_kinds = kinds(&findings);
         for kind in ["Missing", "Unknown", "UnknownProject", "project_id", "Gone", "Bare"] {
@@ -105,10 +106,10 @@ async fn a_repair_removes_drift_of_every_kind_and_verifies() {
         let mut log = folded(&database).await;
         let plan = Plan::make(&mut connection, &log, None, true).await.unwrap();
         assert!(plan.refused.is_empty(), "{:?}", plan.refused);
-        adopt_all(&mut connection, &mut log, &plan, true, &by("ann")).await.unwrap();
+        adopt_all(&mut connection, &mut log, &plan, true, &metadata_of("ann")).await.unwrap();
         let all: BTreeSet<ProjectId> = findings.iter().map(Finding::project_id).collect();
         let all: Vec<ProjectId> = all.into_iter().collect();
-        let repaired = repair(&mut connection, &mut log, &all, &by("ann")).await.unwrap();
+        let repaired = repair(&mut connection, &mut log, &all, &metadata_of("ann")).await.unwrap();
         assert_eq!((repaired.inserted, repaired.closed, repaired.left.len()), (1, 1, 0), "seed {seed}");
         assert!(repaired.updated >= 2 && repaired.deleted >= 1);
         assert_eq!(found(&database).await, [], "seed {seed}");
@@ -124,7 +125,7 @@ async fn a_repair_removes_drift_of_every_kind_and_verifies() {
         // All that was overwritten or deleted is in the log.
         let recorded = read::of_type(&mut connection, DRIFT_REPAIR).await.unwrap();
         assert_eq!(recorded.len(), 1);
-        assert_eq!(recorded[0].metadata, by("ann"));
+        assert_eq!(recorded[0].metadata, metadata_of("ann"));
         let payload: serde_json::Value = serde_json::from_str(&recorded[0].payload).unwrap();
         let differences = payload["differences"].as_array().unwrap();
         assert_eq!(differences.len(), repaired.findings.len());
@@ -165,13 +166,13 @@ async fn a_command_between_comparison_and_lock_is_not_overwritten() {
         expense_budget: 0.into(),
         total_budget: None,
     };
-    store(database.url()).await.execute(project, &budget, by("bo")).await.unwrap();
+    store(database.url()).await.execute(project, &budget, metadata_of("bo")).await.unwrap();
     database.psql(&format!(
         "UPDATE public.project_phases SET description = 'by hand' WHERE id = '{}'",
         phases[0]
     ));
     let mut connection = connection(&database).await;
-    let repaired = repair(&mut connection, &mut stale, &[project], &by("cy")).await.unwrap();
+    let repaired = repair(&mut connection, &mut stale, &[project], &metadata_of("cy")).await.unwrap();
     assert_eq!(
         kinds(&repaired.findings),
         BTreeSet::from(["description".to_owned(), "name".to_owned()]),
@@ -194,15 +195,15 @@ async fn commands_and_the_backend_beside_a_repair_lose_nothing() {
 
     let (mut repairer, mut log) = (connection(&database).await, folded(&database).await);
     let store = store(database.url()).await;
-    let why = by("di");
+    let why = metadata_of("di");
     let (repaired, command, ()) = tokio::join!(
         repair(&mut repairer, &mut log, std::slice::from_ref(&project), &why),
         async {
-            until_somebody_waits(&database, 1).await;
-            store.execute(project, &rename(phase, "By command"), by("ed")).await
+            wait_for_blocked_sessions(&database, 1).await;
+            store.execute(project, &rename(phase, "By command"), metadata_of("ed")).await
         },
         async {
-            until_somebody_waits(&database, 2).await;
+            wait_for_blocked_sessions(&database, 2).await;
             sqlx::raw_sql("COMMIT").execute(&mut backend).await.unwrap();
         }
     );

@@ -1,6 +1,6 @@
 //! Invalid rows are read and named, and not adopted.
 
-use super::{add_phase, add_project, by, id, rename, theirs, timeline_shape};
+use super::{add_phase, add_project, backend_project, id, metadata_of, rename, timeline_shape};
 use crate::fixture::{handle, store};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::adopt;
@@ -8,7 +8,7 @@ use phaseline_store::{ExecuteError, StoreError};
 use sqlx::{Connection, PgConnection};
 
 /// Changes of the second phase's row or of the project, and the texts that must name them.
-const ODDITIES: &[(&str, &[&str])] = &[
+const INVALID_ROWS: &[(&str, &[&str])] = &[
     (
         "UPDATE project_phases SET capital_budget = 'NaN', total_budget = 'NaN' WHERE id = '{phase}'",
         &["capital_budget is NaN", "total_budget is NaN"],
@@ -65,7 +65,7 @@ const ODDITIES: &[(&str, &[&str])] = &[
     ("DELETE FROM projects WHERE id = '{project}'", &["the project is not in public.projects"]),
 ];
 
-const LOOSEN: &str = "
+const DROP_CONSTRAINTS: &str = "
     ALTER TABLE project_phases ALTER name DROP NOT NULL, ALTER start_date DROP NOT NULL, ALTER end_date DROP NOT NULL,
         ALTER created_at DROP NOT NULL, DROP CONSTRAINT check_budget_sum, DROP CONSTRAINT check_capital_budget_positive,
         DROP CONSTRAINT check_total_budget_positive, DROP CONSTRAINT check_phase_dates,
@@ -75,15 +75,15 @@ const LOOSEN: &str = "
 #[tokio::test]
 async fn every_invalid_row_is_named_and_nothing_is_written() {
     let database = timeline_shape(81).await;
-    database.psql(LOOSEN);
-    for (number, (statement, said)) in (1_u128..).zip(ODDITIES) {
-        let (project, first, second) = theirs(&database, number);
+    database.psql(DROP_CONSTRAINTS);
+    for (number, (statement, said)) in (1_u128..).zip(INVALID_ROWS) {
+        let (project, first, second) = backend_project(&database, number);
         database.psql(
             &statement.replace("{phase}", &second.to_string()).replace("{project}", &project.to_string()),
         );
         let before = database.dump(&["--schema=phaseline"]);
         let store = store(database.url()).await;
-        let refused = store.execute(project, &rename(first, "Ours"), by("ann")).await;
+        let refused = store.execute(project, &rename(first, "Ours"), metadata_of("ann")).await;
         let Err(ExecuteError::Store(StoreError::Unadoptable { reasons, .. })) = refused else {
             panic!("{statement}: {refused:?}")
         };
@@ -108,16 +108,16 @@ async fn every_invalid_row_is_named_and_nothing_is_written() {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let log = super::folded(&database).await;
     let all = adopt::find_unadopted(&mut connection, None, |project| log.knows(project)).await.unwrap();
-    assert_eq!(all.len(), ODDITIES.len(), "not one is left out");
+    assert_eq!(all.len(), INVALID_ROWS.len(), "not one is left out");
 }
 
 #[tokio::test]
 async fn a_row_without_a_project_is_reported_and_a_project_without_rows_is_bare() {
     let database = timeline_shape(82).await;
-    database.psql(LOOSEN);
+    database.psql(DROP_CONSTRAINTS);
     let bare: ProjectId = id(500);
     add_project(&database, bare);
-    let (_, _, second) = theirs(&database, 1);
+    let (_, _, second) = backend_project(&database, 1);
     database.psql(&format!("UPDATE project_phases SET project_id = NULL WHERE id = '{second}'"));
     let orphan: PhaseId = id(600);
     add_phase(&database, id(601), orphan, "2025-01-01", "2025-12-31");

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// A project as it is.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct ProjectState {
     pub(super) project: ProjectId,
     pub(super) version: i64,
     pub(super) timeline: Timeline,
@@ -47,7 +47,7 @@ fn push<T>(list: &mut List<T>, value: T) {
 
 impl Arguments {
     /// One command with one event, as the program sends it.
-    pub(super) fn one(known: &Known, event_type: &str, payload: String) -> Self {
+    pub(super) fn one(known: &ProjectState, event_type: &str, payload: String) -> Self {
         let mut arguments = Self::default();
         arguments.command(known.project.uuid(), known.version, &[(event_type.to_owned(), payload)]);
         arguments
@@ -69,7 +69,7 @@ impl Arguments {
     }
 
     /// Up to four commands, mostly such that they could be right, and then something is spoiled.
-    pub(super) fn by_chance(random: &mut SeededRandom, known: &[Known]) -> Self {
+    pub(super) fn random(random: &mut SeededRandom, known: &[ProjectState]) -> Self {
         let mut arguments = Self::default();
         let mut now = known.to_vec();
         let mut last: Option<usize> = None;
@@ -98,12 +98,12 @@ impl Arguments {
             }
         }
         if random.hits(25) {
-            (0..=random.below(2)).for_each(|_| arguments.spoil(random));
+            (0..=random.below(2)).for_each(|_| arguments.corrupt(random));
         }
         arguments
     }
 
-    fn spoil(&mut self, random: &mut SeededRandom) {
+    fn corrupt(&mut self, random: &mut SeededRandom) {
         let odd = [
             "",
             "{}",
@@ -230,7 +230,7 @@ fn change<T: Clone>(random: &mut SeededRandom, list: &mut List<T>, new: impl Fn(
 }
 
 /// Events for the project: what a command leads to, or any others of phases that are there or not.
-fn events(random: &mut SeededRandom, known: &[Known], at: usize) -> Vec<TimelineEvent> {
+fn events(random: &mut SeededRandom, known: &[ProjectState], at: usize) -> Vec<TimelineEvent> {
     let one = &known[at];
     if random.hits(8) {
         return Vec::new();
@@ -264,7 +264,7 @@ fn events(random: &mut SeededRandom, known: &[Known], at: usize) -> Vec<Timeline
     events
 }
 
-fn command(random: &mut SeededRandom, known: &Known) -> Option<TimelineCommand> {
+fn command(random: &mut SeededRandom, known: &ProjectState) -> Option<TimelineCommand> {
     let timeline = &known.timeline;
     let Some(range) = timeline.range() else {
         let range =

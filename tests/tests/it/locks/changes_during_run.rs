@@ -1,6 +1,6 @@
 //! Changes after a run has read: assignments during a migration, rows that make a rollback start again.
 
-use super::Meanwhile;
+use super::SqlAtStep;
 use crate::fixture::{assert_verified, handle, migrate_options, migrated, operator, rolled_back, sample};
 use phaseline_migrator::migrate::migrate;
 use phaseline_migrator::rollback::{RollbackOptions, rollback};
@@ -18,7 +18,7 @@ async fn newer_assignments_keep_their_phases_again_and_again() {
     old.execute("BEGIN; SELECT pg_current_xact_id()").await.unwrap();
     database.psql("UPDATE public.resource_assignments SET updated_at = updated_at");
     for round in 0..3 {
-        let meanwhile = Meanwhile::new(
+        let meanwhile = SqlAtStep::new(
             &database,
             "locking the tables",
             "INSERT INTO public.resource_assignments SELECT resource_id, project_id, project_phase_id, assignment_date,
@@ -47,7 +47,7 @@ async fn newer_assignments_keep_their_phases_again_and_again() {
     let foreign = "UPDATE public.resource_assignments ra SET project_phase_id =
             (SELECT ph.id FROM public.project_phases ph WHERE ph.project_id <> ra.project_id ORDER BY ph.id LIMIT 1)
         WHERE id = (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 1)";
-    let meanwhile = Meanwhile::new(&database, "locking the tables", foreign);
+    let meanwhile = SqlAtStep::new(&database, "locking the tables", foreign);
     let done = migrate(&handle(database.url()), &migrate_options(), &meanwhile).await.unwrap();
     let notes = meanwhile.notes.into_inner().unwrap();
     assert!(matches!(notes.as_slice(), [note] if note.contains("starting again")), "{notes:?}");
@@ -67,7 +67,7 @@ async fn a_rollback_restarts_three_times_before_it_locks_the_tables() {
         let database = sample(6, 60, 48);
         migrated(database.url()).await;
         let mut meanwhile =
-            Meanwhile::new(&database, "locking the tables", "UPDATE public.project_phases SET name = name");
+            SqlAtStep::new(&database, "locking the tables", "UPDATE public.project_phases SET name = name");
         meanwhile.times = times.into();
         let options = RollbackOptions {
             lock_timeout: Duration::from_secs(60),

@@ -1,6 +1,6 @@
 //! Damage of the log, and events of other streams, beside what cannot be read of a timeline.
 
-use super::{by, connect, projects, skip_all};
+use super::{connect, metadata_of, projects, skip_all};
 use crate::fixture::{assert_verified, migrated, rolled_back, sample, try_rollback, verified};
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::progress::Silent;
@@ -67,7 +67,8 @@ async fn a_version_out_of_turn_is_damage_and_no_mark_helps() {
     let is_gap = |error: &StoreError| matches!(error, StoreError::VersionGap { .. });
     let mut connection = connect(&database).await;
     assert!(FoldedLog::read(&mut connection, None).await.as_ref().is_err_and(is_gap));
-    let skipped = skip(&mut connect(&database).await, victim.uuid(), &Which::All, &by("admin", "x")).await;
+    let skipped =
+        skip(&mut connect(&database).await, victim.uuid(), &Which::All, &metadata_of("admin", "x")).await;
     assert!(matches!(&skipped, Err(MigratorError::Store(error)) if is_gap(error)), "{skipped:?}");
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Concurrent SQL edits of random rows.
-const BY_HAND: [&str; 4] = [
+const EDITS: [&str; 4] = [
     "UPDATE public.project_phases SET name = 'by hand' WHERE id = (SELECT id FROM public.project_phases ORDER BY random() LIMIT 1)",
     "DELETE FROM public.project_phases WHERE id = (SELECT id FROM public.project_phases ORDER BY random() LIMIT 1)",
     "UPDATE public.project_phases SET created_at = 'infinity' WHERE id = (SELECT id FROM public.project_phases ORDER BY random() LIMIT 1)",
@@ -23,15 +23,15 @@ const BY_HAND: [&str; 4] = [
 ];
 
 /// Does something between the comparison and the lock.
-pub(super) struct AtWriting<F>(F);
+pub(super) struct OnWriteStep<F>(F);
 
-impl<F: Fn() + Sync> AtWriting<F> {
+impl<F: Fn() + Sync> OnWriteStep<F> {
     pub(super) const fn new(what: F) -> Self {
         Self(what)
     }
 }
 
-impl<F: Fn() + Sync> Progress for AtWriting<F> {
+impl<F: Fn() + Sync> Progress for OnWriteStep<F> {
     fn step(&self, name: &str, _total: Option<u64>) {
         if name == "writing what differs" {
             (self.0)();
@@ -62,7 +62,7 @@ async fn changes_before_the_lock_are_included_or_left_to_the_next_rebuild() {
     let (project, first, second, elsewhere) = (pairs[0][0], pairs[0][1], pairs[0][2], pairs[1][1]);
     let untouched = rows(&database);
     database.psql(&format!("UPDATE public.project_phases SET name = 'by hand' WHERE id = '{first}'"));
-    let between = AtWriting::new(|| {
+    let between = OnWriteStep::new(|| {
         let phase_id: PhaseId = first.parse().unwrap();
         let command = TimelineCommand::RenamePhase { phase_id, name: "By command".to_owned() };
         execute(database.url(), project.parse().unwrap(), command);
@@ -97,7 +97,7 @@ async fn rows_repaired_concurrently_are_not_written_again() {
     database.psql(
         "CREATE TABLE public.kept AS SELECT * FROM public.project_phases; DELETE FROM public.project_phases",
     );
-    let faster = AtWriting::new(|| {
+    let faster = OnWriteStep::new(|| {
         database.psql("INSERT INTO public.project_phases SELECT * FROM public.kept");
     });
     let before = super::position(&database);
@@ -139,7 +139,7 @@ async fn concurrent_commands_and_edits_lose_nothing_and_end_in_the_fold() {
         tokio::spawn(async move {
             let mut done = 0;
             while !over.load(Ordering::SeqCst) {
-                sqlx::query(BY_HAND[done % BY_HAND.len()]).execute(&mut hand).await.unwrap();
+                sqlx::query(EDITS[done % EDITS.len()]).execute(&mut hand).await.unwrap();
                 done += 1;
                 tokio::time::sleep(std::time::Duration::from_millis(3)).await;
             }

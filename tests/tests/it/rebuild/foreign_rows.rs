@@ -1,7 +1,7 @@
 //! Rows unknown to the log, and projects that were deleted or changed.
 
 use super::{
-    assert_no_drift, check, deleting, only, places, position, rebuilt, recorded, rows, timeline_shape,
+    assert_no_drift, check, deleting, only, position, rebuilt, recorded, row_locations, rows, timeline_shape,
 };
 use phaseline_domain::ProjectId;
 use phaseline_embedded::testing::TestDatabase;
@@ -12,7 +12,7 @@ const UNKNOWN: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
 const STRANGER: &str = "6f9619ff-8b86-4011-b42d-00c04fc964aa";
 
 /// Two projects with two phases each, by id.
-fn two(database: &TestDatabase) -> [(String, Vec<String>); 2] {
+fn two_projects(database: &TestDatabase) -> [(String, Vec<String>); 2] {
     let text = database.psql(
         "SELECT project_id, string_agg(id::text, ' ' ORDER BY start_date) FROM public.project_phases
           GROUP BY 1 HAVING count(*) = 2 ORDER BY 1 LIMIT 2",
@@ -36,7 +36,7 @@ fn insert(database: &TestDatabase, project: &str, phase: &str) {
 async fn unknown_rows_stay_unless_deletion_is_requested_and_are_recorded() {
     let database = timeline_shape(5);
     let good = rows(&database);
-    let [(project, phases), (other, _)] = two(&database);
+    let [(project, phases), (other, _)] = two_projects(&database);
     insert(&database, &project, UNKNOWN);
     database.psql(&format!("UPDATE public.project_phases SET name = 'by hand' WHERE id = '{}'", phases[0]));
     let done = rebuilt(&database, &RebuildOptions::default()).await;
@@ -47,12 +47,12 @@ async fn unknown_rows_stay_unless_deletion_is_requested_and_are_recorded() {
     assert!(rows(&database).contains(UNKNOWN));
 
     // Left alone it is nothing to write.
-    let (before, last) = (places(&database), position(&database));
+    let (before, last) = (row_locations(&database), position(&database));
     let again = rebuilt(&database, &RebuildOptions::default()).await;
     assert!(!again.is_right() && again.repair_id().is_none());
     let elsewhere = rebuilt(&database, &only(other.parse().unwrap())).await;
     assert!(elsewhere.is_right());
-    assert!(before == places(&database) && last == position(&database));
+    assert!(before == row_locations(&database) && last == position(&database));
 
     let done = rebuilt(&database, &deleting()).await;
     assert_eq!((done.inserted(), done.updated(), done.deleted(), done.is_right()), (0, 0, 1, true));
@@ -69,7 +69,7 @@ async fn unknown_rows_stay_unless_deletion_is_requested_and_are_recorded() {
 async fn a_phase_with_a_changed_id_is_rebuilt_beside_the_changed_row() {
     let database = timeline_shape(5);
     let good = rows(&database);
-    let [(_, phases), _] = two(&database);
+    let [(_, phases), _] = two_projects(&database);
     database.psql(&format!("UPDATE public.project_phases SET id = '{UNKNOWN}' WHERE id = '{}'", phases[0]));
     let done = rebuilt(&database, &RebuildOptions::default()).await;
     assert_eq!((done.inserted(), done.deleted(), done.left.len()), (1, 0, 1));
@@ -98,7 +98,7 @@ async fn rows_of_unknown_projects_are_counted_and_unchanged() {
 #[tokio::test]
 async fn a_deleted_project_is_named_and_the_others_are_rebuilt() {
     let database = timeline_shape(5);
-    let [(gone, phases), (project, _)] = two(&database);
+    let [(gone, phases), (project, _)] = two_projects(&database);
     database.psql(&format!(
         "UPDATE public.project_phases SET name = 'by hand' WHERE project_id <> '{gone}';
          SET session_replication_role = replica; DELETE FROM public.projects WHERE id = '{gone}';
@@ -124,7 +124,7 @@ async fn a_deleted_project_is_named_and_the_others_are_rebuilt() {
 async fn a_rebuild_of_either_project_returns_moved_rows() {
     let database = timeline_shape(5);
     let good = rows(&database);
-    let [(project, _), (other, phases)] = two(&database);
+    let [(project, _), (other, phases)] = two_projects(&database);
     let moved = || {
         database.psql(&format!(
             "UPDATE public.project_phases SET project_id = '{project}', name = 'moved' WHERE id = '{}'",
@@ -155,7 +155,7 @@ async fn a_rebuild_of_either_project_returns_moved_rows() {
 #[tokio::test]
 async fn only_the_requested_project_is_rebuilt() {
     let database = timeline_shape(5);
-    let [(project, _), (other, _)] = two(&database);
+    let [(project, _), (other, _)] = two_projects(&database);
     database.psql(&format!(
         "UPDATE public.project_phases SET name = 'by hand' WHERE project_id IN ('{project}', '{other}')"
     ));
