@@ -1,4 +1,4 @@
-//! Where the time of one run of ours goes, step by step.
+//! The time of each step of a run of Phaseline.
 
 use phaseline_migrator::progress::Progress;
 use std::sync::{Mutex, PoisonError};

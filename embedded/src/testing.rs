@@ -208,12 +208,12 @@ pub fn pg_dump(url: &str, args: &[&str]) -> Result<String, EmbeddedError> {
 
 /// Says on which server the tests of this process run, once for each folder of programs.
 fn announce(binaries: &Binaries) {
-    static SAID: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    if said.iter().any(|folder| folder == binaries.bindir()) {
+    static ANNOUNCED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut announced = ANNOUNCED.lock().unwrap_or_else(PoisonError::into_inner);
+    if announced.iter().any(|folder| folder == binaries.bindir()) {
         return;
     }
-    said.push(binaries.bindir().to_owned());
+    announced.push(binaries.bindir().to_owned());
     let version =
         binaries.version_of("postgres").map_or_else(|| "?".to_owned(), |version| version.to_string());
     report(&format!("tests run on PostgreSQL {version}, {}", binaries.bindir().display()));

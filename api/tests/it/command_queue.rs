@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 
 /// Renames the first phase of each project; all at once.
 async fn rename_all(fixture: &ServiceFixture, phases: &[String]) -> Vec<(HttpResponse, Duration)> {
-    let mut asked = Vec::new();
+    let mut requests = Vec::new();
     for (n, phase) in phases.iter().enumerate() {
         let (client, token) = (fixture.service.client.clone(), fixture.token.clone());
         let (path, body) = (format!("/api/v1/phases/{phase}"), json!({ "name": format!("Later {n}") }));
-        asked.push(tokio::spawn(async move {
+        requests.push(tokio::spawn(async move {
             let began = Instant::now();
             let answer = client.patch(&path).bearer(&token).json(&body).send().await;
             (answer, began.elapsed())
         }));
     }
     let mut answers = Vec::new();
-    for one in asked {
-        answers.push(one.await.unwrap());
+    for request in requests {
+        answers.push(request.await.unwrap());
     }
     answers
 }

@@ -210,9 +210,9 @@ async fn an_ambiguous_body_is_refused() {
     let batch = format!("/projects/{project}/phases/batch");
     let list = r#"{"phases":[{"name":"A","name":"B"}]}"#;
     let refused = fixture.post(&batch, &Value::Null).body(list).send().await.is(422).json();
-    let said = &refused["error"]["details"]["field_errors"][0];
-    assert_eq!(said["type"], "json_invalid", "{refused}");
-    assert!(said["message"].as_str().unwrap().contains("appears twice"), "{refused}");
+    let verdict = &refused["error"]["details"]["field_errors"][0];
+    assert_eq!(verdict["type"], "json_invalid", "{refused}");
+    assert!(verdict["message"].as_str().unwrap().contains("appears twice"), "{refused}");
     assert_eq!(fixture.events().await, events);
 }
 
@@ -239,9 +239,13 @@ async fn a_name_that_cannot_be_seen_is_taken_from_the_planner_only() {
         assert_eq!(problem["errors"][0]["rule"], "V26", "{problem}");
     }
     let preview = json!({ "change": { "phase_id": listed[1]["id"], "name": "\u{feff}" } });
-    let said =
+    let verdict =
         fixture.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();
-    assert_eq!((&said["valid"], &said["errors"][0]["rule"]), (&json!(false), &json!("V26")), "{said}");
+    assert_eq!(
+        (&verdict["valid"], &verdict["errors"][0]["rule"]),
+        (&json!(false), &json!("V26")),
+        "{verdict}"
+    );
 }
 
 /// Rows that others wrote are taken in with the names that they have, and come back with them.

@@ -253,10 +253,10 @@ async fn invalid_rows_are_listed_unchanged() {
     let response =
         fixture.patch(&format!("/phases/{id}"), &json!({ "name": "Named" })).send().await.is(200).json();
     assert_eq!(response["phase"]["assignment_count"], 0);
-    let preview = json!({ "change": { "phase_id": id, "name": "A" } });
-    let said =
-        fixture.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();
-    assert_eq!(said["assignments"]["outside_before"], said["assignments"]["total"]);
+    let change = json!({ "change": { "phase_id": id, "name": "A" } });
+    let preview =
+        fixture.post(&format!("/projects/{project}/timeline/preview"), &change).send().await.is(200).json();
+    assert_eq!(preview["assignments"]["outside_before"], preview["assignments"]["total"]);
     fixture.sql("UPDATE projects SET end_date = 'infinity'").await;
     fixture.get(&format!("/projects/{project}/timeline")).send().await.is(200);
     let check =

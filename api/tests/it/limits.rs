@@ -1,5 +1,5 @@
-//! Requests that ask for more than they are worth: bodies of 1 MiB with nothing but faults, lists without end, work for projects
-//! that the caller has no right to.
+//! Expensive requests: bodies of 1 MiB full of errors, very long lists, work for projects that the caller has no right
+//! to.
 
 use crate::fixture::{ServiceFixture, day, new_entry};
 use crate::service::{self, Service, in_seconds, settings, token};

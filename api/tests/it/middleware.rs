@@ -255,14 +255,14 @@ async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let requests: Vec<&Value> =
         lines.iter().filter(|line| line["target"] == "phaseline_api::request").collect();
-    let told: Vec<_> = requests
+    let summaries: Vec<_> = requests
         .iter()
         .map(|line| {
             json!([line["request_id"], line["method"], line["path"], line["status"], line["subject"]])
         })
         .collect();
     assert_eq!(
-        told,
+        summaries,
         [
             json!(["r1", "GET", "/who", 200, "ada"]),
             json!(["r2", "GET", "/panics/{which}", 500, null]),

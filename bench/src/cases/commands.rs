@@ -29,7 +29,7 @@ const PROJECTS: u32 = 1_000;
 /// Over how many commands to the hot timeline a rate is taken.
 const WINDOW: u64 = 100;
 
-/// One timeline and a phase of it.
+/// A timeline and one of its phases.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target {
     pub(super) project: ProjectId,
@@ -265,8 +265,8 @@ fn pgbench(bench: &Bench, clients: usize, commands: u64) -> Result<f64> {
     let text = String::from_utf8_lossy(&output.stdout);
     let rows = database.psql("SELECT count(*) FROM one");
     if rows.trim() != (commands / clients as u64 * clients as u64).to_string() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(BenchError::Failed(format!("pgbench inserted {} rows: {text}{said}", rows.trim())));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(BenchError::Failed(format!("pgbench inserted {} rows: {text}{stderr}", rows.trim())));
     }
     let tps = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
     tps.ok_or_else(|| BenchError::Failed(format!("pgbench says no rate: {text}")))
@@ -285,7 +285,7 @@ pub(super) async fn hot(bench: &Bench) -> Result<Vec<Outcome>> {
         ours(&our_store, &one, 1, WINDOW / 2, 1).await?;
         early.0.push(ours(&our_store, &one, 1, WINDOW, WINDOW / 2 + 1).await?.rate);
         ours(&our_store, &one, 1, commands - WINDOW / 2 * 5, WINDOW / 2 * 3 + 1).await?;
-        // The peer goes on where the stream has all events but those of the last window.
+        // The peer continues where the stream has all events but those of the last window.
         let beside = events_of(bench, database.url(), &projects).await?;
         replay(beside.url()).await?;
         let (peer, pool) = peer(beside.url()).await;

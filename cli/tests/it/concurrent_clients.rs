@@ -1,5 +1,5 @@
-//! Many clients at once, on two servers over one database, one of which is killed and comes back. Clients that got no answer
-//! ask again with the same key, at the other server. In the end every acknowledged command is in the log, once,
+//! Many clients at once, on two servers over one database, one of which is killed and comes back. Clients without a response
+//! repeat the request with the same key, at the other server. In the end every acknowledged command is in the log, once,
 //! and nothing else is.
 
 mod audit;
@@ -56,7 +56,7 @@ fn stop(service: ServiceProcess) {
 }
 
 /// Repeats commands that were refused after a lost response: the first request may have been in progress then. Now
-/// nothing is, so what comes is the end of it.
+/// nothing is, so the response is final.
 async fn settle(writers: &mut [Writer], responses: &mut [Vec<Response>]) {
     for (writer, responses) in writers.iter_mut().zip(responses) {
         for doubtful in responses.iter_mut().filter(|response| response.is_doubtful()) {

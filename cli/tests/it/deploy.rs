@@ -48,8 +48,8 @@ fn every_command_line_is_one_that_the_program_takes() {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let mut command = phaseline(&arguments);
         let ran = command.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/planner").output().unwrap();
-        let said = String::from_utf8_lossy(&ran.stderr);
-        assert_eq!(ran.status.code(), Some(9), "{file}: phaseline {arguments:?}: {said}");
+        let message = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(9), "{file}: phaseline {arguments:?}: {message}");
     }
     let container = deploy("Containerfile");
     let command = container.lines().find_map(|line| line.strip_prefix("CMD ")).unwrap();
@@ -89,6 +89,6 @@ fn systemd_understands_the_units() {
         eprintln!("skipped: there is no systemd-analyze");
         return;
     };
-    let said = String::from_utf8_lossy(&verified.stderr);
-    assert!(verified.status.success() && !said.contains("phaseline."), "{said}");
+    let message = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success() && !message.contains("phaseline."), "{message}");
 }

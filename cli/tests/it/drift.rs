@@ -47,8 +47,8 @@ fn a_repair_needs_yes_changes_only_the_given_project_and_is_logged() {
     ));
     add_phase(&database, &project, STRANGER, "2025-01-01");
     let before = database.dump(&[]);
-    let asked = on(&database, &["drift", "--repair", "all"]).exits_with(2);
-    assert!(asked.stderr.contains("--yes"), "{}", asked.stderr);
+    let refused_all = on(&database, &["drift", "--repair", "all"]).exits_with(2);
+    assert!(refused_all.stderr.contains("--yes"), "{}", refused_all.stderr);
     on(&database, &["drift", "--repair", "everybody", "--yes"]).exits_with(2);
     on(&database, &["drift", &project, "--repair", "all", "--yes"]).exits_with(2);
     assert!(database.dump(&[]) == before);

@@ -30,10 +30,10 @@ fn a_rehearsal_ignores_reserved_options_and_reports_that() {
         let args = ["rehearse", "--json", "--method", method];
         let report = with_older(&database, &older, &args).exits_with(0).object("phaseline.rehearse/1");
         let notes = report["notes"].to_string();
-        let said = notes
+        let note = notes
             .contains(&format!("pg_dump {} is older than the server and printed ", version(&older)))
             && notes.contains("(pg_attver)");
-        assert_eq!(said, versions_columns(&database), "{notes}");
+        assert_eq!(note, versions_columns(&database), "{notes}");
         let own = on(&database, &args).exits_with(0).object("phaseline.rehearse/1");
         assert!(!own["notes"].to_string().contains("pg_attver"), "{own}");
     }
@@ -67,7 +67,7 @@ fn doctor_and_backup_warn_of_an_older_client() {
     // A warning, so that --quiet does not take it away.
     let args = ["migrate", "--yes", "--quiet", "--backup", file.to_str().unwrap()];
     let ran = with_older(&database, &older, &args).exits_with(0);
-    let said =
+    let note =
         ran.stderr.contains(&format!("pg_dump {theirs} is older than the server: the backup has options"));
-    assert_eq!(said, is_older, "{}", ran.stderr);
+    assert_eq!(note, is_older, "{}", ran.stderr);
 }

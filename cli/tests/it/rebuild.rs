@@ -312,10 +312,10 @@ fn a_rebuild_killed_at_any_statement_is_undone_or_complete() {
     let matters = |at: &&Boundary| {
         is_thorough() || !at.is_preparation() && (at.number >= begun || at.number.is_multiple_of(3))
     };
-    let asked = undisturbed.boundaries.iter().filter(matters);
+    let chosen = undisturbed.boundaries.iter().filter(matters);
     let ended = undisturbed.boundaries.iter().filter(|at| at.ends_transaction());
     let stops: Vec<Stop> =
-        asked.map(|at| Stop::Before(at.number)).chain(ended.map(|at| Stop::After(at.number))).collect();
+        chosen.map(|at| Stop::Before(at.number)).chain(ended.map(|at| Stop::After(at.number))).collect();
     let found = at_each(&stops, |stop| {
         let database = damaged();
         let proxy = ProtocolProxy::stopping(database.url(), stop);

@@ -101,7 +101,7 @@ fn the_owner_may_work_and_a_superuser_with_the_flag() {
         "{}",
         status.stdout
     );
-    // A member with no more rights is no danger; one who makes roles is.
+    // A member without further rights is not dangerous; one with CREATEROLE is.
     let member = format!("member_of_{}", database.name());
     database.psql(&format!("CREATE ROLE {member} LOGIN PASSWORD 'x'; GRANT {role} TO {member}"));
     as_role(&url_of(&database, &member), &["verify"]).exits_with(0);

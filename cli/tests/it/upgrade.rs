@@ -63,16 +63,16 @@ fn every_command_refuses_a_newer_schema_and_writes_nothing() {
         &["upgrade"],
         &["upgrade", "--check"],
     ] {
-        let said = on(&database, args).exits_with(3);
+        let refused = on(&database, args).exits_with(3);
         let words = format!(
             "the schema of Phaseline in this database is version {}, this program knows up to {VERSION}: use a newer phaseline",
             VERSION + 1
         );
-        let (said_there, nothing_there) = match args.contains(&"jsonl") {
-            true => (&said.stdout, &said.stderr),
-            false => (&said.stderr, &said.stdout),
+        let (message, other_stream) = match args.contains(&"jsonl") {
+            true => (&refused.stdout, &refused.stderr),
+            false => (&refused.stderr, &refused.stdout),
         };
-        assert!(said_there.contains(&words) && nothing_there.is_empty(), "{args:?}: {said:#?}");
+        assert!(message.contains(&words) && other_stream.is_empty(), "{args:?}: {refused:#?}");
     }
     assert_eq!(before, database.dump(&[]));
     assert!(!std::path::Path::new(&backup).exists());

@@ -190,15 +190,15 @@ proptest! {
     fn a_replaced_list_matches_the_request(steps in steps()) {
         play(steps, |_, command, outcome, after| {
             if let (TimelineCommand::ReplaceAll { phases }, Ok(_)) = (command, outcome) {
-                let mut asked: Vec<Draft<'_>> = phases
+                let mut requested: Vec<Draft<'_>> = phases
                     .iter()
                     .map(|phase| match phase {
                         ReplacementPhase::Existing(draft) | ReplacementPhase::New(draft) => Draft::from(draft),
                     })
                     .collect();
-                asked.sort_by_key(|draft| draft.start_date);
+                requested.sort_by_key(|draft| draft.start_date);
                 let found: Vec<Draft<'_>> = after.phases().iter().map(Draft::from).collect();
-                assert_eq!(found, asked);
+                assert_eq!(found, requested);
             }
         });
     }

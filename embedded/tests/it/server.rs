@@ -227,8 +227,8 @@ fn the_private_server_ignores_the_environments_database() {
 fn the_default_folder_follows_the_conventions() {
     let mut command = child_process::command("default folder", Path::new(""));
     command.env("XDG_DATA_HOME", "/x/y");
-    let said = ChildProcess::run(&mut command).read_line().unwrap();
-    assert_eq!(said, if probe::is_root() { "/var/lib/phaseline" } else { "/x/y/phaseline" });
+    let printed = ChildProcess::run(&mut command).read_line().unwrap();
+    assert_eq!(printed, if probe::is_root() { "/var/lib/phaseline" } else { "/x/y/phaseline" });
 }
 
 #[test]

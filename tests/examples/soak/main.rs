@@ -27,8 +27,10 @@ const PARTS: [Part; 3] = [
 ];
 
 fn seconds() -> Duration {
-    let said = std::env::var("PHASELINE_SOAK_SECONDS").ok();
-    Duration::from_secs(said.map_or(600, |said| said.parse().expect("PHASELINE_SOAK_SECONDS is a number")))
+    let variable = std::env::var("PHASELINE_SOAK_SECONDS").ok();
+    Duration::from_secs(
+        variable.map_or(600, |variable| variable.parse().expect("PHASELINE_SOAK_SECONDS is a number")),
+    )
 }
 
 #[tokio::main]

@@ -104,10 +104,10 @@ impl Timeline {
             }
             TimelineCommand::ResizePhase { phase_id, start_date, end_date, neighbours } => {
                 let at = place(phase_id.uuid())?;
-                let asked = Days::new(*start_date, *end_date);
-                if asked != self.phases[at].days {
+                let requested = Days::new(*start_date, *end_date);
+                if requested != self.phases[at].days {
                     require(*neighbours == Neighbours::Adjust)?;
-                    require(self.resize(at, real(asked.first, asked.last)?, change))?;
+                    require(self.resize(at, real(requested.first, requested.last)?, change))?;
                 }
             }
             TimelineCommand::RenamePhase { phase_id, name } => {
@@ -134,15 +134,15 @@ impl Timeline {
                 let at = place(phase_id.uuid())?;
                 let mut after = self.clone();
                 let phase = &self.phases[at];
-                let asked = Days::new(
+                let requested = Days::new(
                     changes.start_date.unwrap_or(phase.days.first),
                     changes.end_date.unwrap_or(phase.days.last),
                 );
                 let mut one = |command| after.apply(&command, change);
                 one(TimelineCommand::ResizePhase {
                     phase_id: *phase_id,
-                    start_date: asked.first,
-                    end_date: asked.last,
+                    start_date: requested.first,
+                    end_date: requested.last,
                     neighbours: *neighbours,
                 })?;
                 if let Some(name) = changes.name.clone() {
@@ -183,10 +183,10 @@ impl Timeline {
         Ok(())
     }
 
-    fn replace(&mut self, asked: &[ReplacementPhase], change: Change) -> Result<(), Refused> {
+    fn replace(&mut self, requested: &[ReplacementPhase], change: Change) -> Result<(), Refused> {
         let mut phases = Vec::new();
         let mut ids = BTreeSet::new();
-        for one in asked {
+        for one in requested {
             let (ReplacementPhase::Existing(draft) | ReplacementPhase::New(draft)) = one;
             let standing = self.at(draft.id.uuid());
             require(ids.insert(draft.id))?;

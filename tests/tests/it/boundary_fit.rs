@@ -84,7 +84,7 @@ fn sum(counted: &[(Uuid, Rebooked)]) -> Rebooked {
 
 /// Plans, migrates and rolls back copies of a database by each boundary, and holds the plan to what is there afterwards.
 async fn assert_both_ways(make: impl Fn() -> TestDatabase) -> Boundaries {
-    let mut told = Vec::new();
+    let mut counts = Vec::new();
     for boundary in [Boundary::Midpoint, Boundary::Fit] {
         let database = make();
         database.psql(SAVE_LINKS);
@@ -113,15 +113,15 @@ async fn assert_both_ways(make: impl Fn() -> TestDatabase) -> Boundaries {
         rolled_back(database.url()).await;
         assert_verified(database.url()).await;
         assert_same_dump(&before, &dump(database.url()));
-        told.push(found);
+        counts.push(found);
     }
     let same = |found: &Boundaries| {
         let mut projects: Vec<ProjectRebooked> = found.projects.clone();
         projects.sort_by_key(|project| project.project_id);
         (found.midpoint, found.fit, found.decides, projects)
     };
-    assert_eq!(same(&told[0]), same(&told[1]), "both plans count both boundaries alike");
-    let found = told.remove(0);
+    assert_eq!(same(&counts[0]), same(&counts[1]), "both plans count both boundaries alike");
+    let found = counts.remove(0);
     assert!(found.fit.kept >= found.midpoint.kept, "{found:?}");
     assert!(found.projects.iter().all(|project| project.fit.changed <= project.midpoint.changed));
     found

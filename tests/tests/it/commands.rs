@@ -207,22 +207,22 @@ async fn a_repeated_key_returns_the_first_response_and_writes_nothing() {
     let (database, targets) = fixture(115).await;
     let (ours, other) = (store(database.url()).await, store(database.url()).await);
     let (project, phase) = targets[0];
-    let asked = || keyed(request(project, rename(phase, "A")), "ann", "k1", 1);
-    let first = ours.submit(asked()).await.unwrap();
+    let keyed_request = || keyed(request(project, rename(phase, "A")), "ann", "k1", 1);
+    let first = ours.submit(keyed_request()).await.unwrap();
     let later = other.submit(request(project, rename(phase, "B"))).await.unwrap();
     for store in [&ours, &other] {
-        let again = store.submit(asked()).await.unwrap();
+        let again = store.submit(keyed_request()).await.unwrap();
         same_answer(&first, &again);
         assert!(again.repeated && !first.repeated);
     }
     assert_eq!(ours.history(project).await.unwrap().len() as i64, later.version);
     // The first request met the condition; a repetition is not refused because it no longer holds.
-    let asked = || Request {
+    let conditional_request = || Request {
         expected: Some(later.version),
         ..keyed(request(project, rename(phase, "C")), "ann", "k2", 2)
     };
-    let first = ours.submit(asked()).await.unwrap();
-    same_answer(&first, &ours.submit(asked()).await.unwrap());
+    let first = ours.submit(conditional_request()).await.unwrap();
+    same_answer(&first, &ours.submit(conditional_request()).await.unwrap());
 
     let reused = ours.submit(keyed(request(project, rename(phase, "D")), "ann", "k1", 9)).await;
     assert!(matches!(reused, Err(ExecuteError::Store(StoreError::KeyReused))), "{reused:?}");
@@ -251,8 +251,8 @@ async fn a_repeated_key_returns_the_first_response_and_writes_nothing() {
 
     // After a day the key is of no use.
     database.psql("UPDATE phaseline.idempotency_keys SET recorded_at = recorded_at - interval '25 hours' WHERE key = 'k1' AND scope = 'ann'");
-    let anew = ours.submit(keyed(request(project, rename(phase, "A")), "ann", "k1", 1)).await.unwrap();
-    assert!(!anew.repeated && anew.events.len() == 1);
+    let repeated = ours.submit(keyed(request(project, rename(phase, "A")), "ann", "k1", 1)).await.unwrap();
+    assert!(!repeated.repeated && repeated.events.len() == 1);
     database.psql("UPDATE phaseline.idempotency_keys SET recorded_at = recorded_at - interval '25 hours' WHERE scope = 'ann'");
     assert_eq!(database.psql("SELECT phaseline.forget_idempotency_keys()").trim(), "3");
     assert_eq!(count(&database, "phaseline.idempotency_keys"), 1);
@@ -378,14 +378,14 @@ async fn a_lost_connection_loses_and_duplicates_no_command() {
                     let command = keyed(request(project, rename(phase, &name)), "ann", &name, 1);
                     tokio::spawn(async move {
                         // As a client does whose outcome is unknown.
-                        let mut asked = 0;
+                        let mut attempts = 0;
                         loop {
-                            asked += 1;
+                            attempts += 1;
                             match store.submit(command.clone()).await {
                                 Ok(done) => return done,
                                 Err(ExecuteError::Store(
                                     StoreError::OutcomeUnknown(_) | StoreError::Database(_),
-                                )) if asked < 20 => {}
+                                )) if attempts < 20 => {}
                                 Err(other) => panic!("{stop:?}: {other}"),
                             }
                         }

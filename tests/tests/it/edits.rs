@@ -96,9 +96,9 @@ async fn a_project_that_the_planner_made_since_is_named_and_is_no_failure() {
     let plan = refused(&database).await;
     let of_new: Vec<_> =
         plan.loss.items.iter().filter(|item| item.project_id.to_string().ends_with("beef")).collect();
-    let told: Vec<_> = of_new.iter().map(|item| (item.field.as_str(), item.instead.as_str())).collect();
+    let losses: Vec<_> = of_new.iter().map(|item| (item.field.as_str(), item.instead.as_str())).collect();
     assert_eq!(
-        told,
+        losses,
         [("dates", "none: the old schema has no dates for phases"), ("name", "EXECUTION, by its name")]
     );
     assert_eq!(plan.loss.items.len(), 2, "{:?}", plan.loss.items);

@@ -199,9 +199,9 @@ async fn a_rollback_beside_commands_that_never_stop_comes_through() {
     assert!(done.completed.unwrap().accepted_loss.is_none());
     for (phase, acknowledged) in told {
         assert!(acknowledged > 0);
-        let stands = database
+        let current = database
             .psql(&format!("SELECT capital_budget::int FROM public.project_phases WHERE id = '{phase}'"));
-        assert_eq!(stands.trim(), acknowledged.to_string());
+        assert_eq!(current.trim(), acknowledged.to_string());
     }
     assert_verified(database.url()).await;
 }

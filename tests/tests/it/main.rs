@@ -5,7 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "tests say what they expect by panicking"
+    reason = "tests fail by panicking"
 )]
 
 mod boundary_fit;

@@ -150,7 +150,7 @@ impl Writer {
         }
     }
 
-    /// What both servers answered to the same request: if both say that it is done, they say the same. One may have refused it
+    /// Merges the responses of both servers to the same request: if both executed it, they are equal. One may have refused it
     /// before the other had done it.
     fn merge_responses(
         &self,

@@ -30,8 +30,8 @@ fn a_signal_in_any_step_exits_with_8_and_leaves_no_copy() {
         eventually("it sleeps", || copy_sleeps(&database));
         signal(name, run.id());
         let ran = run.end().exits_with(8);
-        let said = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(said.contains("the copy was dropped") && said.contains("is unchanged"), "{said}");
+        let output = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(output.contains("the copy was dropped") && output.contains("is unchanged"), "{output}");
         assert_eq!(list_copies(&database), "", "{name}");
     }
     assert!(database.dump(&[]) == before);

@@ -76,7 +76,7 @@ const DROP_CONSTRAINTS: &str = "
 async fn every_invalid_row_is_named_and_nothing_is_written() {
     let database = timeline_shape(81).await;
     database.psql(DROP_CONSTRAINTS);
-    for (number, (statement, said)) in (1_u128..).zip(INVALID_ROWS) {
+    for (number, (statement, expected)) in (1_u128..).zip(INVALID_ROWS) {
         let (project, first, second) = backend_project(&database, number);
         database.psql(
             &statement.replace("{phase}", &second.to_string()).replace("{project}", &project.to_string()),
@@ -87,7 +87,7 @@ async fn every_invalid_row_is_named_and_nothing_is_written() {
         let Err(ExecuteError::Store(StoreError::Unadoptable { reasons, .. })) = refused else {
             panic!("{statement}: {refused:?}")
         };
-        for text in *said {
+        for text in *expected {
             assert!(reasons.iter().any(|reason| reason.contains(text)), "{statement}: {text}: {reasons:?}");
         }
         assert!(before == database.dump(&["--schema=phaseline"]), "something was written");

@@ -73,14 +73,14 @@ async fn changes_before_the_lock_are_included_or_left_to_the_next_rebuild() {
     let done = try_rebuild(&database, &RebuildOptions::default(), &between).await.unwrap();
     assert_eq!((done.caught_up(), done.updated(), done.differences.len()), (1, 1, 1), "{done:?}");
     assert_eq!(done.differences[0].phase_id.to_string(), second, "the command had set the other one right");
-    let stands = |phase: &str| {
+    let current_row = |phase: &str| {
         let row = format!(
             "SELECT name, coalesce(description, '-') FROM public.project_phases WHERE id = '{phase}'"
         );
         database.psql(&row).trim().to_owned()
     };
-    assert_eq!(stands(first), "By command|-");
-    assert!(stands(second).ends_with("|-") && stands(elsewhere).ends_with("|late"));
+    assert_eq!(current_row(first), "By command|-");
+    assert!(current_row(second).ends_with("|-") && current_row(elsewhere).ends_with("|late"));
     let next = rebuilt(&database, &RebuildOptions::default()).await;
     assert_eq!((next.updated(), next.differences[0].phase_id.to_string().as_str()), (1, elsewhere));
     for line in untouched.lines().filter(|line| !line.contains(first)) {
