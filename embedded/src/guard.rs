@@ -68,7 +68,7 @@ impl LeaveGuard {
         let Some(flock) = flock() else { return Ok(None) };
         let mut command = shell(LEAVE);
         command.args([&locks.clients, &flock, &cluster.binaries.program("pg_ctl")]);
-        command.arg(cluster.home.cluster()).stdout(Stdio::null());
+        command.arg(cluster.data_dir.cluster()).stdout(Stdio::null());
         let (child, pipe) = spawn(&mut command, &cluster.account)?;
         Ok(Some(Self { child, pipe }))
     }
@@ -93,10 +93,10 @@ impl EndGuard {
     /// the server is stopped by its user and the folder is removed by ours.
     pub(crate) fn spawn(cluster: &Cluster) -> Result<Self, EmbeddedError> {
         let mut end = shell(END);
-        end.arg(cluster.binaries.program("pg_ctl")).arg(cluster.home.cluster()).stdout(Stdio::piped());
+        end.arg(cluster.binaries.program("pg_ctl")).arg(cluster.data_dir.cluster()).stdout(Stdio::piped());
         let (mut ending, pipe) = spawn(&mut end, &cluster.account)?;
         let mut remove = shell(REMOVE);
-        remove.arg(cluster.home.path()).stdout(Stdio::null());
+        remove.arg(cluster.data_dir.path()).stdout(Stdio::null());
         remove.stdin(ending.stdout.take().map_or_else(Stdio::null, Stdio::from));
         let removing = remove.spawn().map_err(failed)?;
         Ok(Self { pipe: Some(pipe), children: [ending, removing] })

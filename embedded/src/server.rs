@@ -45,13 +45,13 @@ impl Server {
     pub fn start(data_dir: &Path) -> Result<Self, EmbeddedError> {
         let binaries = Binaries::find()?;
         let account = Account::detect(&DataDir::cluster_in(data_dir))?;
-        let home = DataDir::prepare(data_dir, &account)?;
-        let locks = Locks::in_folder(home.path());
+        let data_dir = DataDir::prepare(data_dir, &account)?;
+        let locks = Locks::in_folder(data_dir.path());
         locks.create(&account)?;
         let held = locks.start()?;
-        let binaries = matching(binaries, &home)?;
-        let cluster = Cluster { binaries, account, home };
-        let password = cluster.home.password(&cluster.account)?;
+        let binaries = matching(binaries, &data_dir)?;
+        let cluster = Cluster { binaries, account, data_dir };
+        let password = cluster.data_dir.password(&cluster.account)?;
         let client = locks.join(&held)?;
         // Before the server starts: if we are killed while it does, the guard stops it.
         let guard = LeaveGuard::spawn(&cluster, &locks)?;
@@ -73,7 +73,7 @@ impl Server {
 
     /// The data folder.
     pub fn data_dir(&self) -> &Path {
-        self.handle.cluster.home.path()
+        self.handle.cluster.data_dir.path()
     }
 
     /// The programs of this server's version.
@@ -126,20 +126,20 @@ impl ServerHandle {
         let cluster = &self.cluster;
         cluster.init(true)?;
         loop {
-            match postmaster::read(&cluster.home.cluster())? {
+            match postmaster::read(&cluster.data_dir.cluster())? {
                 Postmaster::Ready(port) => return Ok(port),
                 Postmaster::Stale => cluster.remove_stale_pid_file()?,
                 Postmaster::Gone => {
-                    let port = cluster.start(cluster.home.last_port(), &DURABLE_SETTINGS)?;
-                    cluster.home.remember_port(port)?;
+                    let port = cluster.start(cluster.data_dir.last_port(), &DURABLE_SETTINGS)?;
+                    cluster.data_dir.remember_port(port)?;
                     return Ok(port);
                 }
                 // We hold the start lock: a user runs pg_ctl, or a process of ours was killed.
                 Postmaster::Busy if Instant::now() < patience => thread::sleep(Duration::from_millis(50)),
                 Postmaster::Busy => {
-                    let log = cluster.home.log();
+                    let log = cluster.data_dir.log();
                     return Err(EmbeddedError::Start {
-                        data_dir: cluster.home.path().to_owned(),
+                        data_dir: cluster.data_dir.path().to_owned(),
                         reason: format!(
                             "a server that runs there is not ready after {} s",
                             START_TIMEOUT.as_secs()
@@ -156,7 +156,7 @@ impl ServerHandle {
 impl Drop for ServerHandle {
     fn drop(&mut self) {
         let left =
-            self.client.leave().and_then(|last| match postmaster::read(&self.cluster.home.cluster())? {
+            self.client.leave().and_then(|last| match postmaster::read(&self.cluster.data_dir.cluster())? {
                 Postmaster::Ready(_) | Postmaster::Busy if last => self.cluster.stop(Stop::Fast),
                 _ => Ok(()),
             });
@@ -168,8 +168,8 @@ impl Drop for ServerHandle {
 }
 
 /// The programs of the version that made the data, if there is data.
-fn matching(found: Binaries, home: &DataDir) -> Result<Binaries, EmbeddedError> {
-    let Some(theirs) = Cluster::version_of(home)? else {
+fn matching(found: Binaries, data_dir: &DataDir) -> Result<Binaries, EmbeddedError> {
+    let Some(theirs) = Cluster::version_of(data_dir)? else {
         return Ok(found);
     };
     let version: Option<u32> = theirs.parse().ok();
@@ -178,7 +178,7 @@ fn matching(found: Binaries, home: &DataDir) -> Result<Binaries, EmbeddedError> 
     }
     version.and_then(|version| Binaries::find_version(version).ok()).ok_or_else(|| {
         EmbeddedError::OtherVersion {
-            data_dir: home.path().to_owned(),
+            data_dir: data_dir.path().to_owned(),
             theirs,
             ours: found.major_version(),
             bindir: found.bindir().to_owned(),

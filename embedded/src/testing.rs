@@ -226,12 +226,12 @@ impl Inner {
         let folder = tempfile::Builder::new().prefix("phaseline-test-").tempdir_in(&temporary);
         let folder = folder.map_err(EmbeddedError::io("make a folder in", temporary))?;
         let account = Account::detect(&DataDir::cluster_in(folder.path()))?;
-        let home = DataDir::prepare(folder.path(), &account)?;
-        let cluster = Cluster { binaries, account, home };
+        let data_dir = DataDir::prepare(folder.path(), &account)?;
+        let cluster = Cluster { binaries, account, data_dir };
         let guard = EndGuard::spawn(&cluster)?;
         // From here on the guard removes it.
         let _ = folder.keep();
-        let password = cluster.home.password(&cluster.account)?;
+        let password = cluster.data_dir.password(&cluster.account)?;
         cluster.init(false)?;
         let port = cluster.start(None, &options.pairs())?;
         announce(&cluster.binaries);
