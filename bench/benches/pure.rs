@@ -16,7 +16,7 @@ mod events;
 
 use chrono::{DateTime, Utc};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use events::{Events, Made};
+use events::{Events, GeneratedEvent};
 use phaseline_domain::{Timeline, TimelineEvent};
 use phaseline_store::hash;
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ use uuid::Uuid;
 /// Enough that they do not all stay in the caches of the processor.
 const EVENTS: u64 = 50_000;
 
-fn decoded(made: &Made) -> TimelineEvent {
+fn decoded(made: &GeneratedEvent) -> TimelineEvent {
     let event = &made.event;
     TimelineEvent::from_stored(event.event_type, event.schema_version, &event.payload).unwrap()
 }

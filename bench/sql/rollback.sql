@@ -1,4 +1,4 @@
--- The rollback as a good administrator would write it: both tables written anew, once, with their columns in the old
+-- The rollback as a good administrator would write it: both tables rewritten once, with their columns in the old
 -- order; indexes when the rows are in. An UPDATE of every row would leave every row twice and fill eight indexes row
 -- by row.
 BEGIN;

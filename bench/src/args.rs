@@ -7,14 +7,14 @@ use crate::server::Sizes;
 use clap::Parser;
 use std::path::PathBuf;
 
-/// Events in a log unless asked otherwise.
+/// Default number of events in a log.
 const EVENTS: u64 = 1_000_000;
 /// The same with `--small`: at fewer, what every run costs is most of what is measured.
 const FEW_EVENTS: u64 = 100_000;
 
 /// Benchmarks of Phaseline beside what else does the same.
 ///
-/// Every case runs both sides alternately on one durable PostgreSQL server of its own, and fails if they come to
+/// Every case runs both sides alternately on one durable PostgreSQL server of its own, and fails if they have
 /// different results.
 #[derive(Debug, Parser)]
 #[command(name = "phaseline-bench", version, max_term_width = 100)]
@@ -53,7 +53,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// The cases asked for, in the order in which they run.
+    /// The requested cases, in the order in which they run.
     pub(crate) fn wanted(&self) -> Result<Vec<&'static Case>> {
         let unknown = self.cases.iter().find(|name| *name != "all" && find(name).is_none());
         if let Some(name) = unknown {

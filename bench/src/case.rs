@@ -57,7 +57,7 @@ pub(crate) struct Case {
     pub(crate) at_least: f64,
     /// The ratio that is aimed at.
     pub(crate) aim: f64,
-    /// The ratio to be had at small sizes in the profile of the tests: what every run of ours costs (catalogues,
+    /// The wanted ratio at small sizes in the profile of the tests: the fixed costs of each run of Phaseline (catalogues,
     /// journal, locks: half a second for a migration) outweighs what a row costs, and our own code is not optimised. Found
     /// by running them.
     small: Option<f64>,

@@ -2,7 +2,7 @@
 
 use crate::error::{BenchError, Result};
 use crate::log::{migrate_options, operator};
-use crate::report::say;
+use crate::report::print;
 use crate::server::handle;
 use phaseline_migrator::migrate::migrate;
 use phaseline_migrator::progress::{Progress, Silent};
@@ -51,7 +51,7 @@ pub(crate) async fn work(work: Work) -> Result<()> {
     let status = std::fs::read_to_string("/proc/self/status")
         .map_err(BenchError::io("cannot read /proc/self/status, which tells the peak memory"))?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    say(peak.trim().trim_end_matches("kB").trim());
+    print(peak.trim().trim_end_matches("kB").trim());
     Ok(())
 }
 

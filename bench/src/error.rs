@@ -23,7 +23,7 @@ pub(crate) enum BenchError {
     /// The log.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A COPY answer that is not what the format says.
+    /// A COPY response in an unexpected format.
     #[error("COPY: {0}")]
     Copy(#[from] CopyError),
     /// The migration or its verification.
@@ -54,7 +54,7 @@ impl BenchError {
     }
 }
 
-/// Fails unless both sides came to the same.
+/// Fails unless both sides have the same result.
 pub(crate) fn same<T: PartialEq + std::fmt::Display>(
     case: &'static str,
     what: &str,

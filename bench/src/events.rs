@@ -13,7 +13,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// What happens to each project, in this order.
-const LIFE: [Step; 17] = [
+const LIFECYCLE: [Step; 17] = [
     Step::Open,
     Step::Create,
     Step::Budget,
@@ -33,8 +33,8 @@ const LIFE: [Step; 17] = [
     Step::Budget,
 ];
 
-/// How many projects are worked on at once in the first half of a log; in the second half, one after the other.
-const AT_ONCE: usize = 64;
+/// Projects whose commands are interleaved in the first half of a log; the second half has one project after the other.
+const CONCURRENT_PROJECTS: usize = 64;
 
 #[derive(Clone, Copy)]
 enum Step {
@@ -49,9 +49,9 @@ enum Step {
 
 /// Numbers from a seed (SplitMix64): the same on every machine.
 #[derive(Debug)]
-pub(crate) struct Chance(u64);
+pub(crate) struct SeededRandom(u64);
 
-impl Chance {
+impl SeededRandom {
     pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -85,7 +85,7 @@ impl Chance {
 
 /// One event on its way into the log.
 #[derive(Clone, Debug)]
-pub(crate) struct Made {
+pub(crate) struct GeneratedEvent {
     pub(crate) stream: StreamId,
     pub(crate) version: i64,
     pub(crate) event: NewEvent,
@@ -100,7 +100,7 @@ pub(crate) struct Project {
     pub(crate) range: DateRange,
 }
 
-struct Under {
+struct ActiveProject {
     project: Project,
     timeline: Timeline,
     version: i64,
@@ -109,11 +109,11 @@ struct Under {
 
 /// The source of a log's events.
 pub(crate) struct Events {
-    chance: Chance,
+    random: SeededRandom,
     wanted: u64,
     made: u64,
-    under_way: Vec<Under>,
-    ready: VecDeque<Made>,
+    active: Vec<ActiveProject>,
+    ready: VecDeque<GeneratedEvent>,
     /// The projects begun so far.
     pub(crate) projects: Vec<Project>,
 }
@@ -122,17 +122,17 @@ impl Events {
     /// Events of `seed`, `wanted` of them; the last command may add one more.
     pub(crate) fn new(seed: u64, wanted: u64) -> Self {
         Self {
-            chance: Chance::new(seed),
+            random: SeededRandom::new(seed),
             wanted,
             made: 0,
-            under_way: Vec::new(),
+            active: Vec::new(),
             ready: VecDeque::new(),
             projects: Vec::new(),
         }
     }
 
     /// The next event; none at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<Made>> {
+    pub(crate) fn next(&mut self) -> Result<Option<GeneratedEvent>> {
         while self.ready.is_empty() {
             if self.made >= self.wanted {
                 return Ok(None);
@@ -143,7 +143,7 @@ impl Events {
     }
 
     /// All that are left.
-    pub(crate) fn all(&mut self) -> Result<Vec<Made>> {
+    pub(crate) fn all(&mut self) -> Result<Vec<GeneratedEvent>> {
         let mut all = Vec::with_capacity(usize::try_from(self.wanted).unwrap_or_default() + 1);
         while let Some(made) = self.next()? {
             all.push(made);
@@ -152,20 +152,20 @@ impl Events {
     }
 
     fn command(&mut self) -> Result<()> {
-        let at_once = if self.made < self.wanted / 2 { AT_ONCE } else { 1 };
-        while self.under_way.len() < at_once {
+        let at_once = if self.made < self.wanted / 2 { CONCURRENT_PROJECTS } else { 1 };
+        while self.active.len() < at_once {
             let project = self.project()?;
             self.projects.push(project);
-            self.under_way.push(Under { project, timeline: Timeline::default(), version: 0, step: 0 });
+            self.active.push(ActiveProject { project, timeline: Timeline::default(), version: 0, step: 0 });
         }
-        let place = if at_once == 1 { 0 } else { self.chance.place(self.under_way.len()) };
-        let Some(under) = self.under_way.get_mut(place) else { return Ok(()) };
-        let step = LIFE.get(under.step).copied().unwrap_or(Step::Budget);
-        let command = ask(&mut self.chance, step, under);
+        let place = if at_once == 1 { 0 } else { self.random.place(self.active.len()) };
+        let Some(under) = self.active.get_mut(place) else { return Ok(()) };
+        let step = LIFECYCLE.get(under.step).copied().unwrap_or(Step::Budget);
+        let command = ask(&mut self.random, step, under);
         let metadata = Metadata {
-            actor: Some(format!("planner{}", self.chance.below(40))),
+            actor: Some(format!("planner{}", self.random.below(40))),
             source: Some("api".to_owned()),
-            command_id: Some(self.chance.uuid().to_string()),
+            command_id: Some(self.random.uuid().to_string()),
             ..Metadata::default()
         };
         let metadata: Arc<str> = metadata.to_json()?.into();
@@ -173,7 +173,7 @@ impl Events {
             under.timeline.evolve(&event);
             under.version += 1;
             self.made += 1;
-            self.ready.push_back(Made {
+            self.ready.push_back(GeneratedEvent {
                 stream: stream_of(under.project.id),
                 version: under.version,
                 event: NewEvent::timeline(&event)?,
@@ -181,46 +181,46 @@ impl Events {
             });
         }
         under.step += 1;
-        if under.step >= LIFE.len() {
-            self.under_way.swap_remove(place);
+        if under.step >= LIFECYCLE.len() {
+            self.active.swap_remove(place);
         }
         Ok(())
     }
 
     fn project(&mut self) -> Result<Project> {
         let epoch = NaiveDate::from_ymd_opt(2024, 1, 1).unwrap_or_default();
-        let start = epoch + Days::new(self.chance.below(700));
-        let end = start + Days::new(250 + self.chance.below(500));
+        let start = epoch + Days::new(self.random.below(700));
+        let end = start + Days::new(250 + self.random.below(500));
         let range = DateRange::new(start, end)
             .map_err(|error| crate::error::BenchError::Failed(format!("generated project: {error}")))?;
-        Ok(Project { id: self.chance.uuid().into(), range })
+        Ok(Project { id: self.random.uuid().into(), range })
     }
 }
 
 const NAMES: [&str; 8] =
     ["Discovery", "Design", "Build", "Pilot", "Rollout", "Acceptance", "Hand-over", "Warranty"];
 
-fn name(chance: &mut Chance) -> String {
-    let word = NAMES.get(chance.place(NAMES.len())).copied().unwrap_or("Build");
-    format!("{word} {}", chance.below(1_000_000))
+fn name(random: &mut SeededRandom) -> String {
+    let word = NAMES.get(random.place(NAMES.len())).copied().unwrap_or("Build");
+    format!("{word} {}", random.below(1_000_000))
 }
 
-fn text(chance: &mut Chance) -> String {
-    format!("Agreed in meeting {}, to be reviewed by team {}", chance.below(1_000_000), chance.below(100))
+fn text(random: &mut SeededRandom) -> String {
+    format!("Agreed in meeting {}, to be reviewed by team {}", random.below(1_000_000), random.below(100))
 }
 
-fn ask(chance: &mut Chance, step: Step, under: &Under) -> TimelineCommand {
+fn ask(random: &mut SeededRandom, step: Step, under: &ActiveProject) -> TimelineCommand {
     let phases = under.timeline.phases();
-    let Some(some) = phases.get(chance.place(phases.len())).filter(|_| !matches!(step, Step::Open)) else {
+    let Some(some) = phases.get(random.place(phases.len())).filter(|_| !matches!(step, Step::Open)) else {
         let Project { id, range } = under.project;
-        return TimelineCommand::Open { project_id: id, range, default_phase_id: chance.uuid().into() };
+        return TimelineCommand::Open { project_id: id, range, default_phase_id: random.uuid().into() };
     };
     match step {
-        Step::Create => create(chance, longest(phases, some)),
-        Step::Rename => TimelineCommand::RenamePhase { phase_id: some.id, name: name(chance) },
+        Step::Create => create(random, longest(phases, some)),
+        Step::Rename => TimelineCommand::RenamePhase { phase_id: some.id, name: name(random) },
         Step::Describe => {
-            let taken_away = some.description.is_some() && chance.below(4) == 0;
-            let description = (!taken_away).then(|| text(chance));
+            let taken_away = some.description.is_some() && random.below(4) == 0;
+            let description = (!taken_away).then(|| text(random));
             TimelineCommand::DescribePhase { phase_id: some.id, description }
         }
         // The last day of the first phase goes to the second; it has many, for no phase is shorter than a month.
@@ -230,15 +230,15 @@ fn ask(chance: &mut Chance, step: Step, under: &Under) -> TimelineCommand {
             TimelineCommand::ResizePhase {
                 phase_id,
                 start_date: range.start(),
-                end_date: range.end() - Days::new(1 + chance.below(5)),
+                end_date: range.end() - Days::new(1 + random.below(5)),
                 neighbours: Neighbours::Adjust,
             }
         }
         Step::Remove => TimelineCommand::RemovePhase { phase_id: some.id, neighbours: Neighbours::Adjust },
         Step::Open | Step::Budget => TimelineCommand::BudgetPhase {
             phase_id: some.id,
-            capital_budget: chance.amount(),
-            expense_budget: chance.amount(),
+            capital_budget: random.amount(),
+            expense_budget: random.amount(),
             total_budget: None,
         },
     }
@@ -249,16 +249,16 @@ fn longest<'a>(phases: &'a [Phase], some: &'a Phase) -> &'a Phase {
 }
 
 /// A phase over the last third of another one.
-fn create(chance: &mut Chance, of: &Phase) -> TimelineCommand {
+fn create(random: &mut SeededRandom, of: &Phase) -> TimelineCommand {
     let third = u64::try_from(of.range.days() / 3).unwrap_or_default();
-    let (capital_budget, expense_budget) = (chance.amount(), chance.amount());
+    let (capital_budget, expense_budget) = (random.amount(), random.amount());
     TimelineCommand::CreatePhase {
         phase: PhaseDraft {
-            id: PhaseId::from(chance.uuid()),
-            name: name(chance),
+            id: PhaseId::from(random.uuid()),
+            name: name(random),
             start_date: of.range.end() - Days::new(third),
             end_date: of.range.end(),
-            description: (chance.below(2) == 0).then(|| text(chance)),
+            description: (random.below(2) == 0).then(|| text(random)),
             capital_budget,
             expense_budget,
             total_budget: capital_budget + expense_budget,

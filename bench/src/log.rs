@@ -1,7 +1,7 @@
 //! Databases in the timeline shape with a long log, and a `project_phases` that is right.
 
 use crate::error::{BenchError, Result};
-use crate::events::{Events, Made, Project};
+use crate::events::{Events, GeneratedEvent, Project};
 use crate::server::{Bench, connect, handle, number, run};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::migrate::{MigrateOptions, migrate};
@@ -75,7 +75,7 @@ impl Log {
 }
 
 /// Imports events in one transaction.
-pub(crate) async fn import(connection: &mut PgConnection, events: &[Made]) -> Result<u64> {
+pub(crate) async fn import(connection: &mut PgConnection, events: &[GeneratedEvent]) -> Result<u64> {
     let mut transaction = connection.begin().await?;
     let mut import = Import::begin(&mut transaction).await?;
     for made in events {
@@ -114,7 +114,7 @@ pub(crate) fn operator() -> Operator {
     Operator { actor: "bench".to_owned(), host: "bench".to_owned(), reason: None }
 }
 
-/// A migration of whatever the plan is.
+/// Options of a migration without an expected digest.
 pub(crate) fn migrate_options() -> MigrateOptions {
     MigrateOptions {
         plan: PlanOptions::default(),

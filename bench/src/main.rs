@@ -1,15 +1,15 @@
 //! Benchmarks: Phaseline beside what else does the same, alternating on one durable server, with both results compared.
 //!
-//! `phaseline-bench list` lists the cases; `docs/performance.md` says what was measured.
+//! `phaseline-bench list` lists the cases; `docs/performance.md` has the results.
 
 mod args;
 mod case;
 mod cases;
 mod child;
+mod environment;
 mod error;
 mod events;
 mod log;
-mod machine;
 mod measure;
 mod report;
 mod server;
@@ -24,7 +24,7 @@ async fn main() -> ExitCode {
     match run(args::Args::parse()).await {
         Ok(code) => code,
         Err(error) => {
-            report::complain(&format!("error: {error}"));
+            report::print_error(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -41,8 +41,8 @@ async fn run(args: args::Args) -> Result<ExitCode> {
     }
     let wanted = args.wanted()?;
     let bench = server::Bench::start(args.sizes(), args.rounds);
-    let machine = machine::Machine::look(&bench).await?;
-    report::say(&machine.to_string());
+    let machine = environment::Environment::detect(&bench).await?;
+    report::print(&machine.to_string());
     let outcomes = cases::run(&bench, &wanted).await?;
     let report = report::Report { machine, outcomes };
     if let Some(file) = &args.json {
@@ -53,7 +53,7 @@ async fn run(args: args::Args) -> Result<ExitCode> {
     }
     let slow = args.enforce.map(|factor| report.below(factor, args.small)).unwrap_or_default();
     for text in &slow {
-        report::complain(text);
+        report::print_error(text);
     }
     Ok(if slow.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,4 +1,4 @@
-//! Rounds of two sides, one after the other, and what they come to.
+//! Alternating rounds of two sides, and their results.
 
 use crate::case::{Better, Case, find};
 use crate::error::{BenchError, Result};
@@ -58,7 +58,7 @@ impl Outcome {
         })
     }
 
-    /// Larger is better, whatever the unit.
+    /// Larger is better for every unit.
     pub(crate) fn ratio(&self) -> f64 {
         match self.case.better {
             Better::More => self.ours.median() / self.theirs.median(),

@@ -1,27 +1,27 @@
 //! What is printed and written down.
 
 use crate::case::CASES;
+use crate::environment::Environment;
 use crate::error::{BenchError, Result};
-use crate::machine::Machine;
 use crate::measure::{Figures, Outcome};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-/// A line for whoever looks on. Nobody may be looking.
-pub(crate) fn say(text: &str) {
+/// Prints a line; ignores a closed stdout.
+pub(crate) fn print(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
 /// A line on the error output.
-pub(crate) fn complain(text: &str) {
+pub(crate) fn print_error(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Lists the cases.
 pub(crate) fn list() {
     for case in &CASES {
-        say(&format!(
+        print(&format!(
             "{:20} {} / {}; {}, at least {}, aim {}",
             case.name, case.ours, case.theirs, case.unit, case.at_least, case.aim
         ));
@@ -61,7 +61,7 @@ pub(crate) fn outcome(outcome: &Outcome) {
         r if r >= case.at_least => "enough",
         _ => "TOO LITTLE",
     };
-    say(&format!(
+    print(&format!(
         "{:20} ratio {:>7}  (at least {}, aim {}: {verdict})\n  ours    {:<34} {} {}\n  theirs  {:<34} {} {}\n  size {}; checked: {}{}",
         case.name,
         figure(ratio),
@@ -82,7 +82,7 @@ pub(crate) fn outcome(outcome: &Outcome) {
 /// All of a run.
 #[derive(Debug)]
 pub(crate) struct Report {
-    pub(crate) machine: Machine,
+    pub(crate) machine: Environment,
     pub(crate) outcomes: Vec<Outcome>,
 }
 
@@ -154,7 +154,7 @@ impl Report {
         std::fs::write(file, text).map_err(BenchError::io(format!("cannot write {}", file.display())))
     }
 
-    /// The cases whose ratio is less than so much of what it must be; a ratio that is no number is.
+    /// The cases whose ratio is less than so much of what it must be; a NaN ratio counts as one.
     pub(crate) fn below(&self, factor: f64, small: bool) -> Vec<String> {
         let slow = self.outcomes.iter().filter(|outcome| {
             let ratio = outcome.ratio();

@@ -75,7 +75,7 @@ impl Bench {
         self.cluster.database()
     }
 
-    /// A copy; nobody may be connected to the original.
+    /// A copy; no session may be connected to the original.
     pub(crate) fn copy(&self, of: &TestDatabase) -> TestDatabase {
         self.cluster.database_from(of.name())
     }
@@ -97,7 +97,7 @@ pub(crate) async fn run(connection: &mut PgConnection, sql: &str) -> Result<()> 
     Ok(())
 }
 
-/// Writes out what others left to write, so that whoever is timed next does not pay for it.
+/// Runs a checkpoint, so that the next measurement does not include earlier writes.
 pub(crate) async fn settle(connection: &mut PgConnection) -> Result<()> {
     run(connection, "CHECKPOINT").await
 }

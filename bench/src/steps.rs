@@ -1,4 +1,4 @@
-//! Where the time of one run of ours goes, step by step.
+//! The time of each step of a run of Phaseline.
 
 use phaseline_migrator::progress::Progress;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,7 @@ use std::time::Instant;
 pub(crate) struct Steps(Mutex<Vec<(String, Instant)>>);
 
 impl Steps {
-    /// "folding the log 1.20 s, comparing 0.31 s"; to be asked as soon as the run has ended.
+    /// "folding the log 1.20 s, comparing 0.31 s"; call it as soon as the run has ended.
     pub(crate) fn summary(&self) -> String {
         let ended = Instant::now();
         let steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);

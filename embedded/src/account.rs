@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::{EmbeddedError, process};
 
-/// Who runs the server: ourselves, or, since PostgreSQL refuses root, somebody unprivileged.
+/// Who runs the server: ourselves, or, since PostgreSQL refuses root, an unprivileged user.
 #[derive(Debug, Clone)]
 pub(crate) enum Account {
     Own,
@@ -19,7 +19,7 @@ impl Account {
     /// Ourselves, unless we are root: then the owner of the cluster if there is one already, or else
     /// `postgres`, or else `nobody`.
     pub(crate) fn detect(cluster: &Path) -> Result<Self, EmbeddedError> {
-        if !we_are_root()? {
+        if !is_root()? {
             return Ok(Self::Own);
         }
         let path = Path::new("/etc/passwd");
@@ -56,7 +56,7 @@ impl Account {
 
     /// Fails, naming the folder that is in the way, if this user cannot get to `wanted`.
     ///
-    /// The user is asked, rather than the mode bits, because access lists have a say too.
+    /// Tries it as that user instead of reading mode bits, because access lists count, too.
     pub(crate) fn can_reach(&self, wanted: &Path) -> Result<(), EmbeddedError> {
         let Self::Other { name, .. } = self else {
             return Ok(());
@@ -79,7 +79,7 @@ impl Account {
 }
 
 /// Whether this process is root: a new file belongs to the effective user, on any Unix.
-pub(crate) fn we_are_root() -> Result<bool, EmbeddedError> {
+pub(crate) fn is_root() -> Result<bool, EmbeddedError> {
     let temporary = std::env::temp_dir();
     let file = tempfile::tempfile().map_err(EmbeddedError::io("make a temporary file in", &temporary))?;
     let metadata = file.metadata().map_err(EmbeddedError::io("look at a temporary file in", &temporary))?;

@@ -27,10 +27,10 @@ pub struct Binaries {
 
 impl Binaries {
     /// Finds PostgreSQL: in `PHASELINE_PG_BINDIR` alone if that is set, or else in the folders of `PATH`,
-    /// then where `pg_config` says, then where distributions put it, the newest version first.
+    /// then the folder that `pg_config` names, then where distributions put it, the newest version first.
     ///
     /// # Errors
-    /// [`EmbeddedError::NoBinaries`], whose message is one line and says how to install it.
+    /// [`EmbeddedError::NoBinaries`], whose one-line message names the command that installs it.
     pub fn find() -> Result<Self, EmbeddedError> {
         search::find(|_| true)
     }
@@ -75,13 +75,13 @@ impl Binaries {
         search::in_path(name).unwrap_or(own)
     }
 
-    /// The version that a program such as `pg_dump` says it is of; `None` if it cannot be run. It need not be the server's:
+    /// The version that a program such as `pg_dump` reports; `None` if it cannot be run. It need not be the server's:
     /// see [`Binaries::program`].
     pub fn version_of(&self, program: &str) -> Option<Version> {
         version_of(&self.program(program))
     }
 
-    /// Whether this `pg_dump` can be told the key that it prints (since 15.14, 16.10 and 17.6).
+    /// Whether this `pg_dump` accepts the key that it prints as an option (since 15.14, 16.10 and 17.6).
     /// Without it two dumps of one database differ.
     pub fn pg_dump_knows_restrict_key(&self) -> bool {
         *self.knows_restrict_key.get_or_init(|| {

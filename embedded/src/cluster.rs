@@ -9,10 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
-use crate::home::Home;
+use crate::data_dir::DataDir;
 use crate::{Binaries, EmbeddedError, process};
 
-/// What no configuration file may change: nobody reaches the server but over loopback, with the password.
+/// What no configuration file may change: clients reach the server over loopback only, with the password.
 /// There is no Unix socket, since its path would have to be short, and private, for no gain.
 const CLOSED: [(&str, &str); 3] =
     [("listen_addresses", "127.0.0.1"), ("unix_socket_directories", ""), ("lc_messages", "C")];
@@ -26,7 +26,7 @@ const STOP_SECONDS: &str = "300";
 pub(crate) struct Cluster {
     pub(crate) binaries: Binaries,
     pub(crate) account: Account,
-    pub(crate) home: Home,
+    pub(crate) data_dir: DataDir,
 }
 
 /// How a server is stopped.
@@ -41,13 +41,13 @@ pub(crate) enum Stop {
 impl Cluster {
     /// Makes the cluster unless it is there. It appears whole or not at all: it is made under another name.
     pub(crate) fn init(&self, sync: bool) -> Result<(), EmbeddedError> {
-        let cluster = self.home.cluster();
+        let cluster = self.data_dir.cluster();
         if cluster.exists() {
             return Ok(());
         }
         self.account.can_reach(self.binaries.bindir())?;
         self.remove_unfinished();
-        let unfinished = self.home.path().join(format!("init-{}", std::process::id()));
+        let unfinished = self.data_dir.path().join(format!("init-{}", std::process::id()));
         // `C` orders by bytes, everywhere the same; `C.UTF-8` knows which letters are upper and lower case.
         let result = self.initdb(&unfinished, &["--lc-collate=C", "--lc-ctype=C.UTF-8"], sync);
         match result {
@@ -57,8 +57,10 @@ impl Cluster {
             result => result?,
         }
         fs::rename(&unfinished, &cluster).map_err(EmbeddedError::io("rename", &unfinished))?;
-        let home = self.home.path();
-        fs::File::open(home).and_then(|home| home.sync_all()).map_err(EmbeddedError::io("sync", home))
+        let data_dir = self.data_dir.path();
+        fs::File::open(data_dir)
+            .and_then(|folder| folder.sync_all())
+            .map_err(EmbeddedError::io("sync", data_dir))
     }
 
     fn initdb(&self, folder: &Path, locale: &[&str], sync: bool) -> Result<(), EmbeddedError> {
@@ -68,7 +70,7 @@ impl Cluster {
             .args(["--no-instructions", "-D"])
             .arg(folder)
             .arg("--pwfile")
-            .arg(self.home.password_file())
+            .arg(self.data_dir.password_file())
             .args(locale);
         if !sync {
             command.arg("--no-sync");
@@ -79,7 +81,7 @@ impl Cluster {
     /// Removes what an `initdb` left that was killed. Only called by who holds the start lock. What cannot be
     /// removed, since that `initdb` is just ending, is left for the next time.
     fn remove_unfinished(&self) {
-        for entry in fs::read_dir(self.home.path()).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(self.data_dir.path()).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with("init-") {
                 let _ = fs::remove_dir_all(entry.path());
             }
@@ -112,22 +114,22 @@ impl Cluster {
 
     /// Starts the server on this port or fails.
     pub(crate) fn start_on(&self, port: u16, settings: &[(&str, &str)]) -> Result<(), EmbeddedError> {
-        self.home.ready_log(&self.account)?;
-        let log = self.home.log();
+        self.data_dir.ready_log(&self.account)?;
+        let log = self.data_dir.log();
         let before = fs::metadata(&log).map_or(0, |metadata| metadata.len());
         let mut options = format!("-c port={port}");
         for (name, value) in settings.iter().chain(&CLOSED) {
             options.push_str(&format!(" -c '{name}={value}'"));
         }
         let mut command = process::private(&self.binaries.program("pg_ctl"));
-        command.args(["start", "-w", "-s", "-t", START_SECONDS, "-D"]).arg(self.home.cluster());
+        command.args(["start", "-w", "-s", "-t", START_SECONDS, "-D"]).arg(self.data_dir.cluster());
         command.arg("-l").arg(&log).arg("-o").arg(options);
         process::run(self.account.run_by(&mut command), "starting the server").map(|_| ()).map_err(|error| {
             let EmbeddedError::Program { stderr, .. } = error else {
                 return error;
             };
             let tail = tail(&log, before);
-            EmbeddedError::Start { data_dir: self.home.path().to_owned(), reason: stderr, log, tail }
+            EmbeddedError::Start { data_dir: self.data_dir.path().to_owned(), reason: stderr, log, tail }
         })
     }
 
@@ -138,7 +140,7 @@ impl Cluster {
             Stop::Immediate => "immediate",
         };
         let mut command = process::private(&self.binaries.program("pg_ctl"));
-        command.args(["stop", "-w", "-s", "-t", STOP_SECONDS, "-m", mode, "-D"]).arg(self.home.cluster());
+        command.args(["stop", "-w", "-s", "-t", STOP_SECONDS, "-m", mode, "-D"]).arg(self.data_dir.cluster());
         // In a group of its own: a second Ctrl-C of an impatient user is not to interrupt it.
         command.process_group(0);
         process::run(self.account.run_by(&mut command), "stopping the server").map(|_| ())
@@ -146,14 +148,14 @@ impl Cluster {
 
     /// Removes the file that a crashed server left.
     pub(crate) fn remove_stale_pid_file(&self) -> Result<(), EmbeddedError> {
-        let path = self.home.cluster().join("postmaster.pid");
+        let path = self.data_dir.cluster().join("postmaster.pid");
         fs::remove_file(&path).map_err(EmbeddedError::io("remove", path))
     }
 
     /// The major version that made the cluster, if there is one.
-    pub(crate) fn version_of(home: &Home) -> Result<Option<String>, EmbeddedError> {
-        let path: PathBuf = home.cluster().join("PG_VERSION");
-        if !home.cluster().exists() {
+    pub(crate) fn version_of(data_dir: &DataDir) -> Result<Option<String>, EmbeddedError> {
+        let path: PathBuf = data_dir.cluster().join("PG_VERSION");
+        if !data_dir.cluster().exists() {
             return Ok(None);
         }
         let version = fs::read_to_string(&path).map_err(EmbeddedError::io("read", path))?;
@@ -177,7 +179,7 @@ pub(crate) fn tail(log: &Path, from: u64) -> String {
     lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
-/// Whether a failed start is worth another: somebody else took the port between our choice and the
+/// Whether a failed start is worth another: another process took the port between our choice and the
 /// server's, or the last server was killed and its children have not noticed yet.
 fn will_pass(log: &str) -> bool {
     log.contains("could not bind") || log.contains("pre-existing shared memory block")

@@ -182,7 +182,7 @@ fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii()
 }
 
-/// Where the options stand in `ALTER TABLE ONLY t ALTER COLUMN c SET (n_distinct=5, pg_attver=7);`.
+/// Range of the options in `ALTER TABLE ONLY t ALTER COLUMN c SET (n_distinct=5, pg_attver=7);`.
 fn column_options(statement: &[u8]) -> Option<Range<usize>> {
     const SET: &[u8] = b" SET (";
     let end = statement.len().checked_sub(b");\n".len())?;
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn names_may_look_like_anything() {
+    fn names_may_contain_any_syntax() {
         let text = "ALTER TABLE ONLY public.\"t\n SET (pg_x=1);\n\" ALTER COLUMN \"a SET (\"\"\n\" SET (pg_attver=5);\n\
             ALTER TABLE ONLY public.\"t\n\" ALTER COLUMN a SET (pg_attver=5, n_distinct=2);\n";
         let expected = "ALTER TABLE ONLY public.\"t\n\" ALTER COLUMN a SET (n_distinct=2);\n";

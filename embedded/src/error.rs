@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// What went wrong with a private server or one of PostgreSQL's programs. Every message says what
+/// Errors of a private server or of PostgreSQL's programs. Every message states what
 /// happened, where, and what to do.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -80,7 +80,7 @@ pub enum EmbeddedError {
     Start {
         /// The data folder.
         data_dir: PathBuf,
-        /// What `pg_ctl` said, or how long was waited.
+        /// The output of `pg_ctl`, or the time waited.
         reason: String,
         /// The log file.
         log: PathBuf,
@@ -104,7 +104,7 @@ pub enum EmbeddedError {
         doing: String,
         /// How it ended.
         status: String,
-        /// What it said.
+        /// Its error output.
         stderr: String,
     },
     /// A file or folder could not be read or written.
@@ -126,7 +126,7 @@ pub enum EmbeddedError {
 }
 
 impl EmbeddedError {
-    /// For `map_err`: says which path an I/O error is about.
+    /// For `map_err`: adds the path to an I/O error.
     pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { doing, path, source }

@@ -1,8 +1,8 @@
-//! What stops a server whose users were killed.
+//! Stops a server whose users were killed.
 //!
 //! A destructor does not run after `kill -9`, nor for a `static`. So a small shell process holds the reading
-//! end of a pipe of ours: when we end, in whatever way, the kernel closes the writing end, and the shell
-//! goes on. It is in a process group of its own and ignores the signals of a terminal, for a Ctrl-C that
+//! end of a pipe: when our process ends in any way, the kernel closes the writing end, and the shell
+//! continues. It is in a process group of its own and ignores the signals of a terminal, for a Ctrl-C that
 //! ends us is not to end it.
 
 use std::env;
@@ -20,7 +20,7 @@ const SHELL: &str = "/bin/sh";
 
 /// Leaves a shared server as `Server`'s destructor would, by the protocol in `locks.rs`. It tries more than
 /// once: our process may not have closed its lock file yet when it has closed the pipe, and a `pg_ctl start`
-/// of ours may outlive us and be only just bringing the server up.
+/// of ours may outlive us and still be starting the server.
 const LEAVE: &str = r#"
 trap '' HUP INT QUIT TERM
 IFS= read -r word
@@ -62,13 +62,13 @@ pub(crate) struct LeaveGuard {
 }
 
 impl LeaveGuard {
-    /// None without util-linux' (or busybox') `flock`: then a server whose users were killed goes on until
+    /// None without util-linux' (or busybox') `flock`: then a server whose users were killed runs until
     /// the next user ends.
     pub(crate) fn spawn(cluster: &Cluster, locks: &Locks) -> Result<Option<Self>, EmbeddedError> {
         let Some(flock) = flock() else { return Ok(None) };
         let mut command = shell(LEAVE);
         command.args([&locks.clients, &flock, &cluster.binaries.program("pg_ctl")]);
-        command.arg(cluster.home.cluster()).stdout(Stdio::null());
+        command.arg(cluster.data_dir.cluster()).stdout(Stdio::null());
         let (child, pipe) = spawn(&mut command, &cluster.account)?;
         Ok(Some(Self { child, pipe }))
     }
@@ -93,10 +93,10 @@ impl EndGuard {
     /// the server is stopped by its user and the folder is removed by ours.
     pub(crate) fn spawn(cluster: &Cluster) -> Result<Self, EmbeddedError> {
         let mut end = shell(END);
-        end.arg(cluster.binaries.program("pg_ctl")).arg(cluster.home.cluster()).stdout(Stdio::piped());
+        end.arg(cluster.binaries.program("pg_ctl")).arg(cluster.data_dir.cluster()).stdout(Stdio::piped());
         let (mut ending, pipe) = spawn(&mut end, &cluster.account)?;
         let mut remove = shell(REMOVE);
-        remove.arg(cluster.home.path()).stdout(Stdio::null());
+        remove.arg(cluster.data_dir.path()).stdout(Stdio::null());
         remove.stdin(ending.stdout.take().map_or_else(Stdio::null, Stdio::from));
         let removing = remove.spawn().map_err(failed)?;
         Ok(Self { pipe: Some(pipe), children: [ending, removing] })

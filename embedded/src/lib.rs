@@ -21,10 +21,10 @@
 mod account;
 mod binaries;
 mod cluster;
+mod data_dir;
 mod dump;
 mod error;
 mod guard;
-mod home;
 mod locks;
 mod postmaster;
 mod process;

@@ -1,12 +1,12 @@
 //! The two locks that let many processes share one server.
 //!
-//! - The *start lock* is held, alone, by whoever starts or joins the server.
-//! - The *clients lock* is held, shared, by every user of the server for as long as they live, and alone by
-//!   whoever stops it.
+//! - The *start lock* is held exclusively by a process that starts or joins the server.
+//! - The *clients lock* is held, shared, by every user of the server for its lifetime, and exclusively by
+//!   the process that stops it.
 //!
 //! To join: take the start lock, wait for a share of the clients lock, start the server unless it runs, let
 //! the start lock go. To leave: give the share back and try for the whole clients lock. Who gets it was the
-//! last, and holds it until the server has stopped: nobody joins a server that is about to stop.
+//! last, and holds it until the server has stopped: no process joins a server that is about to stop.
 //!
 //! The kernel lets locks go with their process, and both are `flock`s, which belong to an open file and not
 //! to a process: two users in one process count as two. std opens files close-on-exec, so the server itself
@@ -43,7 +43,7 @@ impl Locks {
         Self { start: folder.join("start.lock"), clients: folder.join("clients.lock") }
     }
 
-    /// Makes the files, readable for nobody but `account`: who can open one can hold everybody up.
+    /// Makes the files, readable for `account` only: a process that can open one can block all others.
     pub(crate) fn create(&self, account: &Account) -> Result<(), EmbeddedError> {
         for path in [&self.start, &self.clients] {
             open(path)?;
@@ -59,8 +59,8 @@ impl Locks {
         Ok(StartLock(file))
     }
 
-    /// Takes a share of the clients lock, which waits for whoever is stopping the server. The start lock is
-    /// asked for because the server may only be started under both.
+    /// Takes a share of the clients lock, which waits for a process that is stopping the server. The start lock is
+    /// required because the server may only be started under both.
     pub(crate) fn join(&self, _held: &StartLock) -> Result<ClientLock, EmbeddedError> {
         let file = open(&self.clients)?;
         uninterrupted(|| file.lock_shared()).map_err(EmbeddedError::io("lock", &self.clients))?;
@@ -69,7 +69,7 @@ impl Locks {
 }
 
 impl ClientLock {
-    /// Gives the share back. True if no other user is left; then nobody can join until this is dropped.
+    /// Releases the share. True if no other user is left; then no process can join until this is dropped.
     pub(crate) fn leave(&self) -> Result<bool, EmbeddedError> {
         self.file.unlock().map_err(EmbeddedError::io("unlock", &self.path))?;
         match self.file.try_lock() {

@@ -1,4 +1,4 @@
-//! Whether a server runs in a cluster: what `postmaster.pid` says, and whether it is true.
+//! Whether a server runs in a cluster: reads `postmaster.pid` and checks its process.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::{EmbeddedError, process};
 
-/// What a cluster's `postmaster.pid` amounts to.
+/// State of a cluster according to its `postmaster.pid`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Postmaster {
     /// No server.
@@ -22,7 +22,7 @@ pub(crate) enum Postmaster {
 /// Reads `postmaster.pid`. That its process lives proves nothing: the number may have gone to another
 /// process since a crash or a reboot, even to another PostgreSQL, and PostgreSQL itself would then refuse to
 /// start for ever. So the process has to be one that names this cluster on its command line.
-pub(crate) fn look(cluster: &Path) -> Result<Postmaster, EmbeddedError> {
+pub(crate) fn read(cluster: &Path) -> Result<Postmaster, EmbeddedError> {
     let path = cluster.join("postmaster.pid");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,

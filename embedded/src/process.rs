@@ -15,7 +15,7 @@ pub(crate) fn private(program: &Path) -> Command {
     command
 }
 
-/// What the user's environment says about *their* database (`PGSSLMODE`, `PGOPTIONS`, `PGDATA`, ...) is not
+/// Settings of the user's environment (`PGSSLMODE`, `PGOPTIONS`, `PGDATA`, ...) are for the user's database, not
 /// for ours.
 pub(crate) fn forget_database(command: &mut Command) {
     for (name, _) in env::vars_os() {

@@ -1,16 +1,16 @@
-//! What is asked of a server through PostgreSQL's client programs.
+//! Queries and dumps through PostgreSQL's client programs.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::{Binaries, Dump, EmbeddedError, process, url};
 
-/// Whose server a URL leads to.
+/// Who started the server of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    /// The user's, perhaps: what their environment says about it, such as `PGSSLROOTCERT`, holds.
+enum ServerOrigin {
+    /// Possibly the user: settings of the environment, such as `PGSSLROOTCERT`, apply.
     Users,
-    /// One that we started, of which that environment knows nothing.
+    /// This crate: settings of the environment do not apply.
     Ours,
 }
 
@@ -19,22 +19,22 @@ impl Binaries {
     /// Several statements run in one transaction.
     ///
     /// # Errors
-    /// [`EmbeddedError::Program`] with what `psql` said, at the first statement that fails.
+    /// [`EmbeddedError::Program`] with the output of `psql`, at the first statement that fails.
     pub fn psql(&self, url: &str, sql: &str) -> Result<String, EmbeddedError> {
-        run_sql(self.psql_command(url, Whose::Users)?, sql)
+        run_sql(self.psql_command(url, ServerOrigin::Users)?, sql)
     }
 
     /// As [`Binaries::psql`], on a server that we started.
     pub(crate) fn psql_on_ours(&self, url: &str, sql: &str) -> Result<String, EmbeddedError> {
-        run_sql(self.psql_command(url, Whose::Ours)?, sql)
+        run_sql(self.psql_command(url, ServerOrigin::Ours)?, sql)
     }
 
     /// Runs a file of SQL, up to the first statement that fails.
     ///
     /// # Errors
-    /// [`EmbeddedError::Program`] with what `psql` said, which names the line.
+    /// [`EmbeddedError::Program`] with the output of `psql`, which names the line.
     pub fn psql_file(&self, url: &str, path: &Path) -> Result<(), EmbeddedError> {
-        let mut command = self.psql_command(url, Whose::Users)?;
+        let mut command = self.psql_command(url, ServerOrigin::Users)?;
         process::run(command.arg("-f").arg(path), &format!("running {}", path.display())).map(|_| ())
     }
 
@@ -43,20 +43,20 @@ impl Binaries {
     /// what the server keeps for itself is left out (see [`Dump`]).
     ///
     /// # Errors
-    /// [`EmbeddedError::Program`] with what `pg_dump` said.
+    /// [`EmbeddedError::Program`] with the output of `pg_dump`.
     pub fn pg_dump(&self, url: &str, args: &[&str]) -> Result<Dump, EmbeddedError> {
-        self.dump(self.client("pg_dump", url, Whose::Users)?, args)
+        self.dump(self.client("pg_dump", url, ServerOrigin::Users)?, args)
     }
 
     /// Whether this `pg_dump` prints options that the server keeps for itself (see [`Dump`]), as one does that is older than
-    /// the server's release. Versions do not tell: 16.14 is older than 15.20. One table's definition is dumped to see.
+    /// the server's release. Versions do not decide it: 16.14 is older than 15.20. One table's definition is dumped to see.
     ///
     /// # Errors
-    /// [`EmbeddedError::Program`] with what `psql` or `pg_dump` said.
+    /// [`EmbeddedError::Program`] with the output of `psql` or `pg_dump`.
     pub fn pg_dump_prints_servers_own(&self, url: &str) -> Result<bool, EmbeddedError> {
         // The table as a pattern of names that matches itself alone.
         let table = run_sql(
-            self.psql_command(url, Whose::Users)?,
+            self.psql_command(url, ServerOrigin::Users)?,
             "SELECT pg_catalog.format('%s.%s', pg_catalog.quote_ident(n.nspname), pg_catalog.quote_ident(c.relname))
                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
               WHERE c.relkind = 'r' AND n.nspname !~ '[^a-z_]' AND c.relname !~ '[^a-z_]' AND n.nspname !~ '^pg_'
@@ -73,7 +73,7 @@ impl Binaries {
 
     /// As [`Binaries::pg_dump`], of a server that we started.
     pub(crate) fn pg_dump_of_ours(&self, url: &str, args: &[&str]) -> Result<Dump, EmbeddedError> {
-        self.dump(self.client("pg_dump", url, Whose::Ours)?, args)
+        self.dump(self.client("pg_dump", url, ServerOrigin::Ours)?, args)
     }
 
     fn dump(&self, mut command: Command, args: &[&str]) -> Result<Dump, EmbeddedError> {
@@ -85,17 +85,17 @@ impl Binaries {
         Ok(if plain { Dump::of_text(&bytes) } else { Dump { bytes, options_left_out: 0 } })
     }
 
-    fn psql_command(&self, url: &str, whose: Whose) -> Result<Command, EmbeddedError> {
-        let mut command = self.client("psql", url, whose)?;
-        // Not as it is in some psqlrc, and not as the terminal's language has it.
+    fn psql_command(&self, url: &str, origin: ServerOrigin) -> Result<Command, EmbeddedError> {
+        let mut command = self.client("psql", url, origin)?;
+        // Independent of psqlrc and of the terminal's encoding.
         command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1"]).env("PGCLIENTENCODING", "UTF8");
         Ok(command)
     }
 
-    fn client(&self, program: &str, url: &str, whose: Whose) -> Result<Command, EmbeddedError> {
+    fn client(&self, program: &str, url: &str, origin: ServerOrigin) -> Result<Command, EmbeddedError> {
         let url::Split { bare, password } = url::split(url)?;
         let mut command = Command::new(self.program(program));
-        if whose == Whose::Ours {
+        if origin == ServerOrigin::Ours {
             process::forget_database(&mut command);
         }
         command.arg("-w").arg("-d").arg(bare).stdin(Stdio::null());

@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 
 use crate::account::{self, Account};
 use crate::cluster::{self, Cluster, Stop};
+use crate::data_dir::DataDir;
 use crate::guard::LeaveGuard;
-use crate::home::Home;
 use crate::locks::{ClientLock, Locks};
 use crate::postmaster::{self, Postmaster};
 use crate::{Binaries, EmbeddedError, psql, url};
 
 /// A committed transaction survives a power cut. Said on the command line, so that no configuration file
 /// takes it back.
-const DURABLE: [(&str, &str); 3] =
+const DURABLE_SETTINGS: [(&str, &str); 3] =
     [("fsync", "on"), ("synchronous_commit", "on"), ("full_page_writes", "on")];
 
-/// How long to wait for a server that somebody else starts or stops.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long to wait for a server that another process starts or stops.
+const START_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A private, durable PostgreSQL server on 127.0.0.1, in a data folder of its own.
 ///
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Nobody can connect without the password, which only the server's user (and root) can read. Started by
 /// root, the server runs as the user `postgres`, or else `nobody`.
 pub struct Server {
-    seat: Seat,
+    handle: ServerHandle,
     password: String,
     port: u16,
 }
@@ -44,21 +44,21 @@ impl Server {
     /// major version that is not installed, or when it holds something else.
     pub fn start(data_dir: &Path) -> Result<Self, EmbeddedError> {
         let binaries = Binaries::find()?;
-        let account = Account::detect(&Home::cluster_in(data_dir))?;
-        let home = Home::prepare(data_dir, &account)?;
-        let locks = Locks::in_folder(home.path());
+        let account = Account::detect(&DataDir::cluster_in(data_dir))?;
+        let data_dir = DataDir::prepare(data_dir, &account)?;
+        let locks = Locks::in_folder(data_dir.path());
         locks.create(&account)?;
         let held = locks.start()?;
-        let binaries = matching(binaries, &home)?;
-        let cluster = Cluster { binaries, account, home };
-        let password = cluster.home.password(&cluster.account)?;
+        let binaries = matching(binaries, &data_dir)?;
+        let cluster = Cluster { binaries, account, data_dir };
+        let password = cluster.data_dir.password(&cluster.account)?;
         let client = locks.join(&held)?;
         // Before the server starts: if we are killed while it does, the guard stops it.
         let guard = LeaveGuard::spawn(&cluster, &locks)?;
-        let seat = Seat { cluster, client, guard };
-        let port = seat.bring_up()?;
+        let handle = ServerHandle { cluster, client, guard };
+        let port = handle.start_if_stopped()?;
         drop(held);
-        Ok(Self { seat, password, port })
+        Ok(Self { handle, password, port })
     }
 
     /// The URL of a database on this server, password included: `postgres://postgres:...@127.0.0.1:port/name`.
@@ -66,25 +66,25 @@ impl Server {
         url::loopback(&self.password, self.port, database)
     }
 
-    /// The port on 127.0.0.1. It stays the same from start to start unless somebody else took it.
+    /// The port on 127.0.0.1. It stays the same from start to start unless another process took it.
     pub fn port(&self) -> u16 {
         self.port
     }
 
     /// The data folder.
     pub fn data_dir(&self) -> &Path {
-        self.seat.cluster.home.path()
+        self.handle.cluster.data_dir.path()
     }
 
     /// The programs of this server's version.
     pub fn binaries(&self) -> &Binaries {
-        &self.seat.cluster.binaries
+        &self.handle.cluster.binaries
     }
 
     /// Makes the database unless there is one of this name.
     ///
     /// # Errors
-    /// [`EmbeddedError::Program`] with what PostgreSQL said.
+    /// [`EmbeddedError::Program`] with PostgreSQL's output.
     pub fn create_database_if_missing(&self, name: &str) -> Result<(), EmbeddedError> {
         let admin = self.url("postgres");
         let exists = || {
@@ -112,37 +112,37 @@ impl fmt::Debug for Server {
     }
 }
 
-/// The right to use the server; who gives back the last one stops it.
-struct Seat {
+/// The right to use the server; dropping the last one stops it.
+struct ServerHandle {
     cluster: Cluster,
     client: ClientLock,
     guard: Option<LeaveGuard>,
 }
 
-impl Seat {
+impl ServerHandle {
     /// The port of the server, which is started if none runs.
-    fn bring_up(&self) -> Result<u16, EmbeddedError> {
-        let patience = Instant::now() + PATIENCE;
+    fn start_if_stopped(&self) -> Result<u16, EmbeddedError> {
+        let patience = Instant::now() + START_TIMEOUT;
         let cluster = &self.cluster;
         cluster.init(true)?;
         loop {
-            match postmaster::look(&cluster.home.cluster())? {
+            match postmaster::read(&cluster.data_dir.cluster())? {
                 Postmaster::Ready(port) => return Ok(port),
                 Postmaster::Stale => cluster.remove_stale_pid_file()?,
                 Postmaster::Gone => {
-                    let port = cluster.start(cluster.home.last_port(), &DURABLE)?;
-                    cluster.home.remember_port(port)?;
+                    let port = cluster.start(cluster.data_dir.last_port(), &DURABLE_SETTINGS)?;
+                    cluster.data_dir.remember_port(port)?;
                     return Ok(port);
                 }
-                // Under the start lock nobody of ours is at it; somebody uses pg_ctl, or was killed.
+                // We hold the start lock: a user runs pg_ctl, or a process of ours was killed.
                 Postmaster::Busy if Instant::now() < patience => thread::sleep(Duration::from_millis(50)),
                 Postmaster::Busy => {
-                    let log = cluster.home.log();
+                    let log = cluster.data_dir.log();
                     return Err(EmbeddedError::Start {
-                        data_dir: cluster.home.path().to_owned(),
+                        data_dir: cluster.data_dir.path().to_owned(),
                         reason: format!(
                             "a server that runs there is not ready after {} s",
-                            PATIENCE.as_secs()
+                            START_TIMEOUT.as_secs()
                         ),
                         tail: cluster::tail(&log, 0),
                         log,
@@ -153,14 +153,14 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for ServerHandle {
     fn drop(&mut self) {
         let left =
-            self.client.leave().and_then(|last| match postmaster::look(&self.cluster.home.cluster())? {
+            self.client.leave().and_then(|last| match postmaster::read(&self.cluster.data_dir.cluster())? {
                 Postmaster::Ready(_) | Postmaster::Busy if last => self.cluster.stop(Stop::Fast),
                 _ => Ok(()),
             });
-        // If that failed, the guard tries again: it goes on when the pipe closes.
+        // If that failed, the guard tries again when the pipe closes.
         if let (Ok(()), Some(guard)) = (left, self.guard.take()) {
             guard.dismiss();
         }
@@ -168,8 +168,8 @@ impl Drop for Seat {
 }
 
 /// The programs of the version that made the data, if there is data.
-fn matching(found: Binaries, home: &Home) -> Result<Binaries, EmbeddedError> {
-    let Some(theirs) = Cluster::version_of(home)? else {
+fn matching(found: Binaries, data_dir: &DataDir) -> Result<Binaries, EmbeddedError> {
+    let Some(theirs) = Cluster::version_of(data_dir)? else {
         return Ok(found);
     };
     let version: Option<u32> = theirs.parse().ok();
@@ -178,7 +178,7 @@ fn matching(found: Binaries, home: &Home) -> Result<Binaries, EmbeddedError> {
     }
     version.and_then(|version| Binaries::find_version(version).ok()).ok_or_else(|| {
         EmbeddedError::OtherVersion {
-            data_dir: home.path().to_owned(),
+            data_dir: data_dir.path().to_owned(),
             theirs,
             ours: found.major_version(),
             bindir: found.bindir().to_owned(),
@@ -186,13 +186,13 @@ fn matching(found: Binaries, home: &Home) -> Result<Binaries, EmbeddedError> {
     })
 }
 
-/// Where the data goes if nobody says otherwise: `/var/lib/phaseline` for root, else
+/// The default data folder: `/var/lib/phaseline` for root, else
 /// `$XDG_DATA_HOME/phaseline` or `~/.local/share/phaseline`.
 ///
 /// # Errors
 /// [`EmbeddedError::NoHome`].
 pub fn default_data_dir() -> Result<PathBuf, EmbeddedError> {
-    if account::we_are_root()? {
+    if account::is_root()? {
         return Ok(PathBuf::from("/var/lib/phaseline"));
     }
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -2,7 +2,7 @@
 //!
 //! [`TestCluster::shared`] is one server per test process, [`TestCluster::database`] an empty database on
 //! it. Nothing is left behind, however the process ends.
-#![expect(clippy::panic, reason = "a test that gets no database can only fail, and should say why")]
+#![expect(clippy::panic, reason = "a test that gets no database can only fail, and should state why")]
 
 mod database;
 mod options;
@@ -21,8 +21,8 @@ pub use options::TestOptions;
 
 use crate::account::Account;
 use crate::cluster::{Cluster, Stop};
+use crate::data_dir::DataDir;
 use crate::guard::EndGuard;
-use crate::home::Home;
 use crate::{Binaries, EmbeddedError, Version, psql, url};
 
 /// How a template is copied. Copying its files, with a checkpoint before and after, takes 30 ms in memory
@@ -200,7 +200,7 @@ fn report(line: &str) {
 /// Dumps a database of a test cluster as text; see [`Binaries::pg_dump`].
 ///
 /// # Errors
-/// [`EmbeddedError`] with what `pg_dump` said.
+/// [`EmbeddedError`] with the output of `pg_dump`.
 pub fn pg_dump(url: &str, args: &[&str]) -> Result<String, EmbeddedError> {
     let dump = TestCluster::shared().binaries().pg_dump_of_ours(url, args)?;
     Ok(String::from_utf8_lossy(&dump.bytes).into_owned())
@@ -208,12 +208,12 @@ pub fn pg_dump(url: &str, args: &[&str]) -> Result<String, EmbeddedError> {
 
 /// Says on which server the tests of this process run, once for each folder of programs.
 fn announce(binaries: &Binaries) {
-    static SAID: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    if said.iter().any(|folder| folder == binaries.bindir()) {
+    static ANNOUNCED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut announced = ANNOUNCED.lock().unwrap_or_else(PoisonError::into_inner);
+    if announced.iter().any(|folder| folder == binaries.bindir()) {
         return;
     }
-    said.push(binaries.bindir().to_owned());
+    announced.push(binaries.bindir().to_owned());
     let version =
         binaries.version_of("postgres").map_or_else(|| "?".to_owned(), |version| version.to_string());
     report(&format!("tests run on PostgreSQL {version}, {}", binaries.bindir().display()));
@@ -225,13 +225,13 @@ impl Inner {
         let temporary = options.folder();
         let folder = tempfile::Builder::new().prefix("phaseline-test-").tempdir_in(&temporary);
         let folder = folder.map_err(EmbeddedError::io("make a folder in", temporary))?;
-        let account = Account::detect(&Home::cluster_in(folder.path()))?;
-        let home = Home::prepare(folder.path(), &account)?;
-        let cluster = Cluster { binaries, account, home };
+        let account = Account::detect(&DataDir::cluster_in(folder.path()))?;
+        let data_dir = DataDir::prepare(folder.path(), &account)?;
+        let cluster = Cluster { binaries, account, data_dir };
         let guard = EndGuard::spawn(&cluster)?;
         // From here on the guard removes it.
         let _ = folder.keep();
-        let password = cluster.home.password(&cluster.account)?;
+        let password = cluster.data_dir.password(&cluster.account)?;
         cluster.init(false)?;
         let port = cluster.start(None, &options.pairs())?;
         announce(&cluster.binaries);

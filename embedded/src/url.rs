@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_postgres_url_is_refused_without_showing_it() {
+    fn an_invalid_url_is_refused_without_showing_it() {
         for url in ["host=localhost password=secret", "mysql://a:secret@h/d", "postgres://a:%zz@h/d"] {
             assert!(!split(url).unwrap_err().to_string().contains("secret"));
         }

@@ -1,4 +1,4 @@
-//! Versions of PostgreSQL: what a program says of itself, and what a server says.
+//! Versions of PostgreSQL, as programs and as servers report them.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_and_servers_say_the_same_version_in_different_forms() {
+    fn program_and_server_versions_are_parsed_alike() {
         let version = Version { major: 15, minor: 20 };
         assert_eq!(Version::of_server(150_020), version);
         for text in [

@@ -1,19 +1,19 @@
-//! The crate against a real PostgreSQL. What a test says about other processes it tries with other
-//! processes: this program, run again in a role (`role.rs`).
+//! The crate against a real PostgreSQL. Tests about other processes start them: this program, run again in a role
+//! (`child_process.rs`).
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot continue fails")]
 
 #[path = "it/binaries.rs"]
 mod binaries;
+#[path = "it/child_process.rs"]
+mod child_process;
 #[path = "it/clients.rs"]
 mod clients;
 #[path = "it/probe.rs"]
 mod probe;
-#[path = "it/role.rs"]
-mod role;
 #[path = "it/server.rs"]
 mod server;
 #[path = "it/sharing.rs"]
 mod sharing;
-#[path = "it/throwaway.rs"]
-mod throwaway;
+#[path = "it/test_cluster.rs"]
+mod test_cluster;

@@ -1,5 +1,5 @@
 //! The definition of a table: captured, transformed and replayed on a real server, judged by `pg_dump`.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "tests say what they expect by panicking")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
 #[path = "definition/fixture.rs"]
 mod fixture;

@@ -1,6 +1,6 @@
-//! Migrates a large sample database there and back, and says what it took: time, locks, the longest wait of a reader,
-//! memory. Run by `make scale`; takes the number of projects and of assignments. With
-//! `PHASELINE_SCALE_WRITER=1` somebody updates an assignment fifty times a second while it migrates.
+//! Migrates a large sample database and rolls it back; prints time, locks, the longest wait of a reader and
+//! memory. Run by `make scale`; arguments: the numbers of projects and assignments. With
+//! `PHASELINE_SCALE_WRITER=1` a writer updates an assignment fifty times a second meanwhile.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -43,7 +43,7 @@ fn steps() -> Steps {
     Steps(Mutex::new((Instant::now(), String::new())))
 }
 
-/// Reads both tables again and again; returns the longest time that an answer took.
+/// Reads both tables repeatedly; returns the longest wait.
 fn reader(url: &str, stop: Arc<AtomicBool>) -> std::thread::JoinHandle<Duration> {
     let url = url.to_owned();
     std::thread::spawn(move || {

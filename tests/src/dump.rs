@@ -1,4 +1,4 @@
-//! The judge of a round trip: `pg_dump` before and after, byte for byte.
+//! Compares `pg_dump` before and after a round trip, byte for byte.
 
 use phaseline_embedded::testing::{TestCluster, pg_dump};
 
@@ -10,7 +10,7 @@ const LINES_SHOWN: usize = 12;
 /// The schema `public`, definitions and rows, as `pg_dump` writes it. Two dumps of one state are equal.
 ///
 /// # Panics
-/// With what `pg_dump` said, if it fails.
+/// With the output of `pg_dump`, if it fails.
 #[track_caller]
 pub fn dump(url: &str) -> String {
     match pg_dump(url, &["--schema=public"]) {
@@ -43,7 +43,7 @@ const BESIDE_THE_DUMP: &str = "
 /// [`dump`], and what it leaves out of the same tables, as comments at the end.
 ///
 /// # Panics
-/// With what `pg_dump` or `psql` said, if one fails.
+/// With the output of `pg_dump` or `psql`, if one fails.
 #[track_caller]
 pub fn state(url: &str) -> String {
     match TestCluster::shared().binaries().psql(url, BESIDE_THE_DUMP) {
@@ -74,7 +74,7 @@ pub fn difference(before: &str, after: &str) -> Option<String> {
     let (rest_before, rest_after) = (&before[start..], &after[start..]);
     let end = rest_before.iter().rev().zip(rest_after.iter().rev()).take_while(|(a, b)| a == b).count();
     let mut text = String::new();
-    // A row of data says little without the name of its table.
+    // A row of data needs the name of its table.
     if let Some((at, copy)) = before[..start].iter().enumerate().rfind(|(_, line)| line.starts_with("COPY "))
         && !before[at..start].contains(&"\\.")
     {

@@ -1,4 +1,4 @@
-//! A small client of the HTTP service: connections are kept and used again.
+//! A small client of the HTTP service, which reuses connections.
 
 pub use ::http::Method;
 use ::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 /// What a body is made of: any kind of bytes that can be shared.
 type Body = Full<std::io::Cursor<Vec<u8>>>;
 
-/// Asks one service. Clones share its connections.
+/// A client of one service. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     address: SocketAddr,
@@ -28,59 +28,59 @@ impl Client {
         Self { address, client }
     }
 
-    /// Where the service is.
+    /// The service's address.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Asks for a path, its query included.
-    pub fn get(&self, path: &str) -> Ask<'_> {
-        self.ask(Method::GET, path)
+    /// Gets a path, its query included.
+    pub fn get(&self, path: &str) -> RequestBuilder<'_> {
+        self.request(Method::GET, path)
     }
 
-    /// Posts to a path.
-    pub fn post(&self, path: &str) -> Ask<'_> {
-        self.ask(Method::POST, path)
+    /// A POST to a path.
+    pub fn post(&self, path: &str) -> RequestBuilder<'_> {
+        self.request(Method::POST, path)
     }
 
-    /// Patches what is at a path.
-    pub fn patch(&self, path: &str) -> Ask<'_> {
-        self.ask(Method::PATCH, path)
+    /// A PATCH of a path.
+    pub fn patch(&self, path: &str) -> RequestBuilder<'_> {
+        self.request(Method::PATCH, path)
     }
 
-    /// Replaces what is at a path.
-    pub fn put(&self, path: &str) -> Ask<'_> {
-        self.ask(Method::PUT, path)
+    /// A PUT to a path.
+    pub fn put(&self, path: &str) -> RequestBuilder<'_> {
+        self.request(Method::PUT, path)
     }
 
-    /// Deletes what is at a path.
-    pub fn delete(&self, path: &str) -> Ask<'_> {
-        self.ask(Method::DELETE, path)
+    /// A DELETE of a path.
+    pub fn delete(&self, path: &str) -> RequestBuilder<'_> {
+        self.request(Method::DELETE, path)
     }
 
-    /// Asks by any method.
-    pub fn ask(&self, method: Method, path: &str) -> Ask<'_> {
+    /// A request with any method.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder<'_> {
         let uri = format!("http://{}{path}", self.address);
-        Ask { client: self, request: Request::builder().method(method).uri(uri), body: Vec::new() }
+        RequestBuilder { client: self, request: Request::builder().method(method).uri(uri), body: Vec::new() }
     }
 }
 
-/// A request that is being put together.
+/// A request under construction.
 #[derive(Debug)]
-pub struct Ask<'a> {
+pub struct RequestBuilder<'a> {
     client: &'a Client,
     request: ::http::request::Builder,
     body: Vec<u8>,
 }
 
-impl Ask<'_> {
+impl RequestBuilder<'_> {
     /// With a token.
     #[must_use]
     pub fn bearer(self, token: &str) -> Self {
         self.header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
     }
 
-    /// With a header more.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.request = self.request.header(name, value);
@@ -100,27 +100,27 @@ impl Ask<'_> {
         self
     }
 
-    /// Sends it, and reads the whole answer.
+    /// Sends it, and reads the whole response.
     ///
     /// # Panics
-    /// If there is no answer.
-    pub async fn send(self) -> Answer {
+    /// If there is no response.
+    pub async fn send(self) -> HttpResponse {
         let uri = self.request.uri_ref().map(ToString::to_string);
         self.try_send().await.unwrap_or_else(|error| panic!("{uri:?}: {error}"))
     }
 
-    /// Sends it; an error if the connection did not hold until the whole answer was there.
-    pub async fn try_send(self) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    /// Sends it; an error if the connection was closed before the whole response.
+    pub async fn try_send(self) -> Result<HttpResponse, Box<dyn std::error::Error + Send + Sync>> {
         let request = self.request.body(Full::new(std::io::Cursor::new(self.body)))?;
         let (head, body) = self.client.client.request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes().to_vec();
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+        Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body })
     }
 }
 
-/// What the service answered.
+/// A response of the service.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct HttpResponse {
     /// The status.
     pub status: u16,
     /// The headers.
@@ -129,11 +129,11 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpResponse {
     /// The body as JSON.
     ///
     /// # Panics
-    /// If it is none.
+    /// If it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -143,15 +143,15 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// A header's value; nothing if there is none.
+    /// A header's value, or empty.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Fails unless this is the status.
+    /// Fails unless the response has this status.
     ///
     /// # Panics
-    /// With the whole answer.
+    /// With the whole response.
     #[track_caller]
     pub fn is(self, status: u16) -> Self {
         let name = StatusCode::from_u16(self.status).ok();

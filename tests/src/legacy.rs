@@ -4,12 +4,12 @@
 //! are run one by one ([`crate::script::load`]), for some of them vacuum.
 
 mod assignment;
+mod dates;
 mod heap;
-mod moment;
 mod project;
 
-use crate::furniture::{self, Furniture};
 use crate::roles;
+use crate::table_objects::{self, TableObject};
 pub use assignment::{Day, LegacyAssignment};
 pub use heap::HeapMove;
 use phaseline_migrator::sample::legacy_schema;
@@ -22,7 +22,7 @@ use uuid::Uuid;
 /// Resources in every database that has assignments: few, so that they meet on the same day.
 const RESOURCES: usize = 3;
 
-/// A legacy database at revision 976e6adbac6f, all of it legal.
+/// A legacy database at revision 976e6adbac6f, all of it valid.
 #[derive(Clone, Debug)]
 pub struct LegacyDatabase {
     /// What ids are made of.
@@ -35,8 +35,8 @@ pub struct LegacyDatabase {
     pub is_scattered: bool,
     /// What leaves holes in the heap and moves rows about, after loading.
     pub moves: Vec<HeapMove>,
-    /// What administrators have hung on the tables, last.
-    pub furniture: Vec<&'static Furniture>,
+    /// Objects that administrators added to the tables, last.
+    pub objects: Vec<&'static TableObject>,
 }
 
 impl LegacyDatabase {
@@ -49,10 +49,10 @@ impl LegacyDatabase {
         databases().new_tree(&mut runner).expect("no value is ever rejected").current()
     }
 
-    /// The same without furniture, for tests that are about rows.
+    /// The same without objects, for tests that are about rows.
     #[must_use]
     pub fn bare(mut self) -> Self {
-        self.furniture.clear();
+        self.objects.clear();
         self
     }
 
@@ -63,8 +63,7 @@ impl LegacyDatabase {
         statements.extend(project::inserts(self));
         statements.extend(assignment::inserts(self));
         statements.extend(self.moves.iter().flat_map(|heap_move| heap_move.statements(self)));
-        statements
-            .extend(self.furniture.iter().flat_map(|piece| piece.statements).map(|&sql| sql.to_owned()));
+        statements.extend(self.objects.iter().flat_map(|piece| piece.statements).map(|&sql| sql.to_owned()));
         statements
     }
 
@@ -125,13 +124,13 @@ fn databases_of(project: BoxedStrategy<LegacyProject>) -> impl Strategy<Value = 
         8 => prop::collection::vec(assignment::assignments(), 0..=60),
     ];
     let moves = prop::collection::vec(heap::moves(), 0..=12);
-    let furniture = prop_oneof![1 => Just(Vec::new()), 4 => furniture::some()];
-    (any::<u64>(), projects, assignments, any::<bool>(), moves, furniture).prop_map(
-        |(salt, projects, mut assignments, is_scattered, moves, furniture)| {
+    let objects = prop_oneof![1 => Just(Vec::new()), 4 => table_objects::some()];
+    (any::<u64>(), projects, assignments, any::<bool>(), moves, objects).prop_map(
+        |(salt, projects, mut assignments, is_scattered, moves, objects)| {
             if projects.iter().all(|project| project.phases.is_empty()) {
                 assignments.clear();
             }
-            LegacyDatabase { salt, projects, assignments, is_scattered, moves, furniture }
+            LegacyDatabase { salt, projects, assignments, is_scattered, moves, objects }
         },
     )
 }

@@ -1,15 +1,15 @@
-//! What the end-to-end tests share: generators of whole legacy databases, of what hangs on their tables and of what
-//! a migration must refuse, and the comparison of dumps that the round trip is judged by.
+//! Shared by the end-to-end tests: generators of legacy databases, of objects on their tables and of cases that a
+//! migration must refuse, and the comparison of dumps.
 //!
-//! - [`legacy`] makes small databases of the planner's, legal and odd.
-//! - [`furniture`] is what administrators hang on tables; a round trip brings all of it back.
-//! - [`refusals`] is what neither a plan nor a migration may pass over.
-//! - [`wire`] stops a client at any of its statements, [`aftermath`] checks what must hold then.
-//! - [`planted`] puts events into a log that cannot be read.
-//! - [`owners`] gives the planner's tables to a role.
-//! - [`http`] asks the HTTP service.
-//! - [`script`] runs statements, [`dump`] compares databases, [`roles`] are the roles that all of them use, [`chance`] is
-//!   what a seed decides.
+//! - [`legacy`] generates small planner databases, valid and unusual.
+//! - [`table_objects`] are objects that administrators add to tables; a round trip restores all of them.
+//! - [`refusals`] are cases that plan and migration must refuse.
+//! - [`protocol_proxy`] stops a client at any of its statements, [`crash_recovery`] checks the database afterwards.
+//! - [`unreadable_events`] inserts unreadable events into a log.
+//! - [`owners`] makes a role the owner of the planner's tables.
+//! - [`http`] is a client of the HTTP service.
+//! - [`script`] runs statements, [`dump`] compares databases, [`roles`] are the roles of all tests, [`random`] is
+//!   a seeded generator.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,16 +17,16 @@
     reason = "only tests use it, and a test that cannot be set up can only fail"
 )]
 
-pub mod aftermath;
-pub mod chance;
+pub mod crash_recovery;
 pub mod dump;
-pub mod furniture;
 pub mod http;
 pub mod legacy;
 pub mod model;
 pub mod owners;
-pub mod planted;
+pub mod protocol_proxy;
+pub mod random;
 pub mod refusals;
 pub mod roles;
 pub mod script;
-pub mod wire;
+pub mod table_objects;
+pub mod unreadable_events;

@@ -1,32 +1,31 @@
 //! A plain model of a database that Phaseline migrates, edits and rolls back: what should be there, in loops over
-//! vectors, written from what was promised and not from the code that keeps it. The random machine does everything
+//! vectors, written from the guarantees and not from the code. The model-based test executes everything
 //! twice, here and in a real database, and compares.
 //!
 //! The model knows the rows of `projects`, of `project_phases` in the shape that is live, of `resource_assignments`,
 //! what the log knows of each timeline, and the links that the log keeps. It knows no events, positions or ordinals.
 //!
-//! Two things are nobody's promise, so the model is told them: the time at which something was recorded, and the order
-//! in which PostgreSQL leaves the rows of a heap after an `UPDATE` or an `INSERT` ([`Model::observe`]). The order after
-//! a rollback is a promise.
+//! Two things are not guaranteed, so the model reads them from the database: the time at which something was recorded, and
+//! the order of heap rows after an `UPDATE` or an `INSERT` ([`Model::observe`]). The order after a rollback is guaranteed.
 //!
-//! Where what was promised leaves room, the model takes the side of whoever looks at the tables:
+//! Where the guarantees leave room, the model follows what the tables show:
 //!
 //! - A phase whose name and days never came from the old table (it was created, adopted from the new table or supplied)
 //!   is a loss at every rollback, also after it got a row in the old table: that row cannot hold its name either.
 //! - A field that was edited once is a loss as long as it is not what the migration gave, also if a migration changed
-//!   it once more (its neighbour was removed from the old table, say).
-//! - Dates of a project that the backend moved without a word to the log are no loss: a rollback leaves `projects` alone.
+//!   it once more (for example because its neighbour was removed from the old table).
+//! - Project dates that the backend changed without an event are no loss: a rollback leaves `projects` alone.
 //! - An assignment of a legacy phase that is gone with its project has lost its link, as with a phase that was removed.
-//! - A supplied phase that nobody touched follows its project's dates at the next migration, without being touched; its
+//! - An unedited supplied phase follows its project's dates at the next migration, and stays unedited; its
 //!   `created_at` stays.
-//! - A supplied phase is needed by every assignment of its project that has no standing phase, whenever it was made.
+//! - A supplied phase is needed by every assignment of its project without an existing phase.
 
 mod command;
 mod days;
 mod edit;
 mod migration;
-mod picture;
 mod rollback;
+mod snapshot;
 mod timeline;
 mod timeline_shape;
 
@@ -35,8 +34,8 @@ pub use command::Refused;
 pub use days::Days;
 pub use edit::Edit;
 pub use migration::{Finding, MigrationTimes};
-pub use picture::Picture;
 pub use rollback::{LinkCounts, Loss};
+pub use snapshot::Snapshot;
 use std::collections::BTreeMap;
 pub use timeline::{Edited, Given, Phase, Row, Timeline};
 use uuid::Uuid;
@@ -133,7 +132,7 @@ pub struct Assignment {
     pub date: NaiveDate,
     /// `project_phase_id`; none in the timeline shape, which has no such column.
     pub phase: Option<Uuid>,
-    /// All other columns, as text: nobody changes them.
+    /// All other columns, as text: they never change.
     pub rest: String,
 }
 
@@ -152,11 +151,11 @@ pub struct Model {
     pub assignments: Vec<Assignment>,
     /// The open timelines of the log, by project.
     pub log: BTreeMap<Uuid, Timeline>,
-    /// The phase that the log says each assignment pointed at.
+    /// The phase of each assignment according to the log.
     pub links: BTreeMap<Uuid, Uuid>,
     /// The project in which each phase of the old table was seen last.
     pub homes: BTreeMap<Uuid, Uuid>,
-    /// Projects that were deleted: somebody may bring one back.
+    /// Projects that were deleted and may be inserted again.
     pub deleted: Vec<Uuid>,
 }
 

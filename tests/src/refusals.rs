@@ -1,25 +1,25 @@
-//! What a migration must refuse: rows and objects that it cannot carry there and back. Each case is a small legacy
-//! database ([`ground`]) and what happened to it; a plan has to find it, and to name what it found.
+//! Cases that a migration must refuse: rows and objects that a round trip cannot restore. Each case is a small legacy
+//! database ([`base_database()`]) and changes to it; the plan must detect and name them.
 //!
 //! Not here: security labels, which need a provider that no plain server has.
 
+mod base_database;
 mod dates;
 mod dependents;
-mod ground;
 mod orphans;
 mod revision;
 mod rows;
 mod shape;
 mod table_parts;
 
-pub use ground::{ground, id};
+pub use base_database::{base_database, id};
 
 /// A legacy database that must not be migrated as it is.
 #[derive(Clone, Debug)]
 pub struct RefusalCase {
     /// What is wrong, in words; no two are alike.
     pub name: &'static str,
-    /// What to run on the [`ground`], in order, each in a transaction of its own.
+    /// Statements for the [`base_database()`], in order, each in its own transaction.
     pub statements: Vec<String>,
     /// The ids and objects that the refusal has to name, every one of them.
     pub must_name: Vec<String>,
@@ -55,9 +55,9 @@ pub fn all() -> Vec<RefusalCase> {
     .concat()
 }
 
-/// A case; `<short names>` in it stand for the ground's ids.
+/// A case; `<short names>` in it are replaced by ids of the base database.
 fn case(name: &'static str, statements: &[&str], must_name: &[&str]) -> RefusalCase {
-    let resolve = |texts: &[&str]| texts.iter().map(|text| ground::resolve(text)).collect();
+    let resolve = |texts: &[&str]| texts.iter().map(|text| base_database::resolve(text)).collect();
     RefusalCase {
         name,
         statements: resolve(statements),

@@ -1,8 +1,8 @@
 //! The roles that own, grant and read in generated databases.
 //!
-//! Roles belong to the cluster, and tests run in parallel on one: so there is a fixed set, made by whoever comes
-//! first, never altered, never granted to each other and never dropped. They cannot log in; a test that acts as one of
-//! them says `SET ROLE`, or [`url_as`] for programs that take a URL.
+//! Roles belong to the cluster, and tests run in parallel on one: so there is a fixed set, created by the
+//! first test, never altered, never granted to each other and never dropped. They cannot log in; a test that acts as one of
+//! them uses `SET ROLE`, or [`url_as`] for programs that take a URL.
 
 /// Owns tables instead of the planner's role.
 pub const OWNER: &str = "phaseline_test_owner";
@@ -15,7 +15,7 @@ pub const OPERATOR: &str = "phaseline_test_operator";
 /// Has a name that needs quoting; as SQL, so with its quotes doubled.
 pub const ODD: &str = r#""phaseline ""test"" Rôle""#;
 
-/// The statement that makes all of them, whatever other sessions do at the same time. An advisory lock would not do:
+/// The statement that makes all of them, safe for concurrent sessions. An advisory lock would not suffice:
 /// it holds within one database only.
 pub fn create() -> String {
     let attempts = [OWNER, GRANTOR, READER, OPERATOR, ODD].map(|role| {
@@ -42,7 +42,7 @@ mod tests {
     use phaseline_embedded::testing::TestCluster;
 
     #[test]
-    fn sessions_that_make_the_roles_at_the_same_time_do_not_disturb_each_other() {
+    fn concurrent_sessions_can_create_the_roles() {
         let databases: Vec<_> = (0..8).map(|_| TestCluster::shared().database()).collect();
         std::thread::scope(|scope| {
             for database in &databases {

@@ -6,7 +6,7 @@ use std::io::Write as _;
 /// Runs the statements in one session of `psql`, each committed by itself, so that `VACUUM` may be among them.
 ///
 /// # Panics
-/// At the first statement that fails, with what `psql` said.
+/// At the first statement that fails, with the output of `psql`.
 #[track_caller]
 pub fn load<S: AsRef<str>>(url: &str, statements: impl IntoIterator<Item = S>) {
     let mut file = tempfile::Builder::new().suffix(".sql").tempfile().expect("a temporary file");

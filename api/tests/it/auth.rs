@@ -1,7 +1,7 @@
 //! Tokens: what is taken, and every reason for which one is refused.
 
-use crate::keys::{self, Ed25519, RSA_PUBLIC};
 use crate::service::{EVERYTHING, SECRET, Service, in_seconds, migrated, settings, token};
+use crate::test_keys::{self, Ed25519, RSA_PUBLIC};
 use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
@@ -12,7 +12,7 @@ use phaseline_api::auth::{Auth, Caller, Denied, KeyError, Keys, Scope, TokenRequ
 use phaseline_api::settings::Settings;
 use phaseline_api::state::AppState;
 use phaseline_domain::ProjectId;
-use phaseline_tests::http::Answer;
+use phaseline_tests::http::HttpResponse;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -42,28 +42,28 @@ fn routes() -> axum::Router<AppState> {
         .route("/own-form", get(own_form))
 }
 
-/// A service that needs no database for what is asked here.
+/// A service that needs no database for these requests.
 async fn service(settings: Settings) -> Service {
     Service::of_routes("postgres://nobody@127.0.0.1:1/none", settings, routes()).await
 }
 
-fn by(keys: Keys, rules: TokenRules) -> Settings {
+fn settings_with_keys(keys: Keys, rules: TokenRules) -> Settings {
     Settings { auth: Auth::Tokens { keys, rules }, ..Settings::default() }
 }
 
-fn by_secret(rules: TokenRules) -> Settings {
+fn settings_with_secret(rules: TokenRules) -> Settings {
     let mut keys = Keys::default();
     keys.add_secret(SECRET).unwrap();
-    by(keys, rules)
+    settings_with_keys(keys, rules)
 }
 
-async fn ask(service: &Service, token: &str) -> Answer {
+async fn request_with_token(service: &Service, token: &str) -> HttpResponse {
     service.client.get("/who").bearer(token).send().await
 }
 
 /// Fails unless this token is refused with 401, for this reason.
 #[track_caller]
-fn assert_refused(answer: &Answer, code: &str, reason: &str) {
+fn assert_refused(answer: &HttpResponse, code: &str, reason: &str) {
     assert_eq!(answer.status, 401, "{}", answer.text());
     assert_eq!(answer.header("content-type"), "application/problem+json");
     let challenge = answer.header("www-authenticate");
@@ -73,64 +73,72 @@ fn assert_refused(answer: &Answer, code: &str, reason: &str) {
     assert!(problem["detail"].as_str().unwrap().contains(reason), "{problem}");
 }
 
-fn good() -> Value {
+fn valid_claims() -> Value {
     json!({ "sub": "ada", "exp": in_seconds(600), "scope": "phases:read history:read" })
 }
 
 /// The good token's claims with one of them changed, or taken out.
-fn with(name: &str, value: Value) -> Value {
-    let mut claims = good();
+fn claims_with(name: &str, value: Value) -> Value {
+    let mut claims = valid_claims();
     claims[name] = value;
     claims
 }
 
-fn without(name: &str) -> Value {
-    let mut claims = good();
+fn claims_without(name: &str) -> Value {
+    let mut claims = valid_claims();
     claims.as_object_mut().unwrap().remove(name);
     claims
 }
 
 #[tokio::test]
 async fn a_token_identifies_the_caller_and_its_permissions() {
-    let service = service(by_secret(TokenRules::default())).await;
-    let all = ask(&service, &token(&good())).await.is(200).json();
+    let service = service(settings_with_secret(TokenRules::default())).await;
+    let all = request_with_token(&service, &token(&valid_claims())).await.is(200).json();
     assert_eq!(all, json!({ "subject": "ada", "scope": "phases:read history:read", "projects": null }));
-    let list = with("scope", json!(["phases:write", "profile"]));
-    assert_eq!(ask(&service, &token(&list)).await.is(200).json()["scope"], "phases:write");
+    let list = claims_with("scope", json!(["phases:write", "profile"]));
+    assert_eq!(request_with_token(&service, &token(&list)).await.is(200).json()["scope"], "phases:write");
     let id = Uuid::new_v4().to_string();
-    let limited = ask(&service, &token(&with("projects", json!([id])))).await.is(200).json();
+    let limited =
+        request_with_token(&service, &token(&claims_with("projects", json!([id])))).await.is(200).json();
     assert_eq!(limited["projects"], json!([id]));
-    let lower = service.client.get("/who").header("authorization", &format!("bearer {}", token(&good())));
+    let lower =
+        service.client.get("/who").header("authorization", &format!("bearer {}", token(&valid_claims())));
     lower.send().await.is(200);
     // Clocks are never quite the same.
-    ask(&service, &token(&with("exp", json!(in_seconds(-5))))).await.is(200);
+    request_with_token(&service, &token(&claims_with("exp", json!(in_seconds(-5))))).await.is(200);
 }
 
 #[tokio::test]
-async fn what_cannot_be_believed_is_refused_with_its_reason() {
-    let service = service(by_secret(TokenRules::default())).await;
+async fn invalid_tokens_are_refused_with_the_reason() {
+    let service = service(settings_with_secret(TokenRules::default())).await;
     let missing = service.client.get("/who").send().await;
     assert_refused(&missing, "token_missing", "Authorization: Bearer");
     assert_eq!(missing.header("www-authenticate"), "Bearer realm=\"phaseline\"");
     let basic = service.client.get("/who").header("authorization", "Basic YTpi").send().await;
     assert_refused(&basic, "token_missing", "Bearer");
-    let twice = service.client.get("/who").bearer(&token(&good())).bearer(&token(&good())).send().await;
+    let twice = service
+        .client
+        .get("/who")
+        .bearer(&token(&valid_claims()))
+        .bearer(&token(&valid_claims()))
+        .send()
+        .await;
     assert_refused(&twice, "token_invalid", "several");
 
-    let expired = ask(&service, &token(&with("exp", json!(in_seconds(-120))))).await;
+    let expired = request_with_token(&service, &token(&claims_with("exp", json!(in_seconds(-120))))).await;
     assert_refused(&expired, "token_expired", "expired");
     assert!(expired.header("www-authenticate").contains("error=\"invalid_token\""));
     for (claims, reason) in [
-        (without("exp"), "exp"),
-        (without("sub"), "sub"),
-        (with("sub", json!(" ")), "sub"),
-        (with("nbf", json!(in_seconds(600))), "nbf"),
-        (with("projects", json!("all")), "wrong type"),
-        (with("projects", Value::Null), "wrong type"),
-        (with("projects", json!(["7"])), "wrong type"),
-        (with("scope", Value::Null), "wrong type"),
+        (claims_without("exp"), "exp"),
+        (claims_without("sub"), "sub"),
+        (claims_with("sub", json!(" ")), "sub"),
+        (claims_with("nbf", json!(in_seconds(600))), "nbf"),
+        (claims_with("projects", json!("all")), "wrong type"),
+        (claims_with("projects", Value::Null), "wrong type"),
+        (claims_with("projects", json!(["7"])), "wrong type"),
+        (claims_with("scope", Value::Null), "wrong type"),
     ] {
-        assert_refused(&ask(&service, &token(&claims)).await, "token_invalid", reason);
+        assert_refused(&request_with_token(&service, &token(&claims)).await, "token_invalid", reason);
     }
     for nonsense in ["", "x", "a.b.c", "\u{7f}"] {
         let header = format!("Bearer {nonsense}");
@@ -139,25 +147,29 @@ async fn what_cannot_be_believed_is_refused_with_its_reason() {
         assert_eq!(answer.status, 401, "{nonsense:?}");
     }
     let other = EncodingKey::from_secret(b"another secret, also long enough for HS256");
-    let forged = encode(&Header::new(Algorithm::HS256), &good(), &other).unwrap();
-    assert_refused(&ask(&service, &forged).await, "token_invalid", "not signed by a key of this service");
+    let forged = encode(&Header::new(Algorithm::HS256), &valid_claims(), &other).unwrap();
+    assert_refused(
+        &request_with_token(&service, &forged).await,
+        "token_invalid",
+        "not signed by a key of this service",
+    );
 }
 
 #[tokio::test]
 async fn audience_and_issuer_are_needed_once_they_are_configured() {
-    let free = service(by_secret(TokenRules::default())).await;
-    ask(&free, &token(&with("aud", json!("somebody else")))).await.is(200);
+    let free = service(settings_with_secret(TokenRules::default())).await;
+    request_with_token(&free, &token(&claims_with("aud", json!("somebody else")))).await.is(200);
 
     let rules = TokenRules {
         audience: Some("phaseline".to_owned()),
         issuer: Some("https://id.example".to_owned()),
         ..TokenRules::default()
     };
-    let service = service(by_secret(rules)).await;
-    let mut claims = good();
+    let service = service(settings_with_secret(rules)).await;
+    let mut claims = valid_claims();
     claims["aud"] = json!(["planner", "phaseline"]);
     claims["iss"] = json!("https://id.example");
-    ask(&service, &token(&claims)).await.is(200);
+    request_with_token(&service, &token(&claims)).await.is(200);
     for (name, value, reason) in [
         ("aud", Some(json!("planner")), "another audience"),
         ("aud", None, "no audience"),
@@ -169,39 +181,48 @@ async fn audience_and_issuer_are_needed_once_they_are_configured() {
             Some(value) => wrong[name] = value,
             None => drop(wrong.as_object_mut().unwrap().remove(name)),
         }
-        assert_refused(&ask(&service, &token(&wrong)).await, "token_invalid", reason);
+        assert_refused(&request_with_token(&service, &token(&wrong)).await, "token_invalid", reason);
     }
 }
 
 #[tokio::test]
 async fn a_token_without_scope_may_do_what_is_configured_and_nothing_else() {
-    let nothing = service(by_secret(TokenRules::default())).await;
-    assert_eq!(ask(&nothing, &token(&without("scope"))).await.is(200).json()["scope"], "");
+    let nothing = service(settings_with_secret(TokenRules::default())).await;
+    assert_eq!(
+        request_with_token(&nothing, &token(&claims_without("scope"))).await.is(200).json()["scope"],
+        ""
+    );
     let rules = TokenRules { default_scopes: "phases:read".parse().unwrap(), ..TokenRules::default() };
-    let reading = service(by_secret(rules)).await;
-    assert_eq!(ask(&reading, &token(&without("scope"))).await.is(200).json()["scope"], "phases:read");
-    assert_eq!(ask(&reading, &token(&with("scope", json!("")))).await.is(200).json()["scope"], "");
+    let reading = service(settings_with_secret(rules)).await;
+    assert_eq!(
+        request_with_token(&reading, &token(&claims_without("scope"))).await.is(200).json()["scope"],
+        "phases:read"
+    );
+    assert_eq!(
+        request_with_token(&reading, &token(&claims_with("scope", json!("")))).await.is(200).json()["scope"],
+        ""
+    );
 }
 
 #[tokio::test]
 async fn what_lacks_a_scope_or_a_project_is_refused_with_403() {
-    let service = service(by_secret(TokenRules::default())).await;
+    let service = service(settings_with_secret(TokenRules::default())).await;
     let (mine, other) = (Uuid::new_v4(), Uuid::new_v4());
     let write = |project: Uuid, claims: Value| {
         let ask = service.client.get(&format!("/write/{project}")).bearer(&token(&claims));
         async move { ask.send().await }
     };
-    let reader = write(mine, good()).await.is(403);
+    let reader = write(mine, valid_claims()).await.is(403);
     assert_eq!(reader.json()["code"], "scope_missing");
     assert!(
         reader.header("www-authenticate").contains("error=\"insufficient_scope\", scope=\"phases:write\"")
     );
     let writer = |projects: Value| {
-        let mut claims = with("scope", json!("phases:write"));
+        let mut claims = claims_with("scope", json!("phases:write"));
         claims["projects"] = projects;
         claims
     };
-    write(mine, with("scope", json!("phases:write"))).await.is(200);
+    write(mine, claims_with("scope", json!("phases:write"))).await.is(200);
     write(mine, writer(json!([mine]))).await.is(200);
     for projects in [json!([other]), json!([])] {
         assert_eq!(write(mine, writer(projects)).await.is(403).json()["code"], "project_denied");
@@ -210,10 +231,13 @@ async fn what_lacks_a_scope_or_a_project_is_refused_with_403() {
 
 #[tokio::test]
 async fn a_route_may_give_a_refusal_a_form_of_its_own() {
-    let service = service(by_secret(TokenRules::default())).await;
+    let service = service(settings_with_secret(TokenRules::default())).await;
     let answer = service.client.get("/own-form").send().await.is(401);
     assert_eq!(answer.json(), json!({ "detail": Denied::Missing.to_string() }));
-    assert_eq!(service.client.get("/own-form").bearer(&token(&good())).send().await.is(200).text(), "ada");
+    assert_eq!(
+        service.client.get("/own-form").bearer(&token(&valid_claims())).send().await.is(200).text(),
+        "ada"
+    );
 }
 
 #[tokio::test]
@@ -221,44 +245,51 @@ async fn public_keys_of_both_kinds_check_tokens_and_the_algorithm_is_the_keys() 
     let ed25519 = Ed25519::new();
     for (pem, algorithm, signing) in [
         (ed25519.public_pem(), Algorithm::EdDSA, ed25519.signing()),
-        (RSA_PUBLIC.to_owned(), Algorithm::RS256, keys::rsa_signing()),
+        (RSA_PUBLIC.to_owned(), Algorithm::RS256, test_keys::rsa_signing()),
     ] {
         let mut keys = Keys::default();
         keys.add_public_key(&pem).unwrap();
-        let service = service(by(keys, TokenRules::default())).await;
-        let signed = encode(&Header::new(algorithm), &good(), &signing).unwrap();
-        assert_eq!(ask(&service, &signed).await.is(200).json()["subject"], "ada");
-        // The key's name is nobody's business where the key has none.
+        let service = service(settings_with_keys(keys, TokenRules::default())).await;
+        let signed = encode(&Header::new(algorithm), &valid_claims(), &signing).unwrap();
+        assert_eq!(request_with_token(&service, &signed).await.is(200).json()["subject"], "ada");
+        // A key without a name accepts tokens with any name.
         let named = Header { kid: Some("whatever".to_owned()), ..Header::new(algorithm) };
-        ask(&service, &encode(&named, &good(), &signing).unwrap()).await.is(200);
+        request_with_token(&service, &encode(&named, &valid_claims(), &signing).unwrap()).await.is(200);
 
-        // Whoever knows the public key, that is everybody, takes it for a secret.
+        // An attacker uses the public key as an HMAC secret.
         for secret in [pem.as_bytes(), pem.trim().as_bytes()] {
             let confused =
-                encode(&Header::new(Algorithm::HS256), &good(), &EncodingKey::from_secret(secret)).unwrap();
+                encode(&Header::new(Algorithm::HS256), &valid_claims(), &EncodingKey::from_secret(secret))
+                    .unwrap();
             assert_refused(
-                &ask(&service, &confused).await,
+                &request_with_token(&service, &confused).await,
                 "token_invalid",
                 "not signed by a key of this service",
             );
         }
         // Of the same family, and not what the key is for.
         if algorithm == Algorithm::RS256 {
-            let other = encode(&Header::new(Algorithm::RS512), &good(), &signing).unwrap();
+            let other = encode(&Header::new(Algorithm::RS512), &valid_claims(), &signing).unwrap();
             assert_refused(
-                &ask(&service, &other).await,
+                &request_with_token(&service, &other).await,
                 "token_invalid",
                 "not signed by a key of this service",
             );
         }
-        for unsigned in [keys::unsigned(&good(), "none"), keys::unsigned(&good(), "None")] {
-            assert_refused(&ask(&service, &unsigned).await, "token_invalid", "not a JSON Web Token");
+        for unsigned in
+            [test_keys::unsigned(&valid_claims(), "none"), test_keys::unsigned(&valid_claims(), "None")]
+        {
+            assert_refused(
+                &request_with_token(&service, &unsigned).await,
+                "token_invalid",
+                "not a JSON Web Token",
+            );
         }
         // A token that was signed, with other claims in it.
         let [head, _, signature] = signed.split('.').collect::<Vec<_>>()[..] else { panic!("{signed}") };
-        let altered = format!("{head}.{}.{signature}", keys::encoded(&with("sub", json!("eve"))));
+        let altered = format!("{head}.{}.{signature}", test_keys::encoded(&claims_with("sub", json!("eve"))));
         assert_refused(
-            &ask(&service, &altered).await,
+            &request_with_token(&service, &altered).await,
             "token_invalid",
             "not signed by a key of this service",
         );
@@ -271,9 +302,9 @@ async fn a_key_set_checks_by_the_named_key_only() {
     let set = json!({ "keys": [
         one.jwk("one"),
         two.jwk("two"),
-        keys::rsa_jwk("three"),
+        test_keys::rsa_jwk("three"),
         { "kty": "oct", "kid": "secret", "k": "c2VjcmV0LXRoYXQtaXMtbG9uZy1lbm91Z2gtZm9yLWhzMjU2" },
-        { "kty": "RSA", "use": "enc", "kid": "enc", "n": keys::rsa_jwk("x")["n"], "e": "AQAB" },
+        { "kty": "RSA", "use": "enc", "kid": "enc", "n": test_keys::rsa_jwk("x")["n"], "e": "AQAB" },
     ]});
     let mut known = Keys::default();
     known.add_key_set(&set.to_string()).unwrap();
@@ -281,11 +312,12 @@ async fn a_key_set_checks_by_the_named_key_only() {
         format!("{known:?}"),
         r#"[(EdDSA, Some("one")), (EdDSA, Some("two")), (RS256, Some("three"))]"#
     );
-    let service = service(by(known, TokenRules::default())).await;
+    let service = service(settings_with_keys(known, TokenRules::default())).await;
     let signed = |key: &EncodingKey, algorithm, kid: Option<&str>| {
-        encode(&Header { kid: kid.map(str::to_owned), ..Header::new(algorithm) }, &good(), key).unwrap()
+        encode(&Header { kid: kid.map(str::to_owned), ..Header::new(algorithm) }, &valid_claims(), key)
+            .unwrap()
     };
-    let rsa = keys::rsa_signing();
+    let rsa = test_keys::rsa_signing();
     for (token, taken) in [
         (signed(&one.signing(), Algorithm::EdDSA, Some("one")), true),
         (signed(&two.signing(), Algorithm::EdDSA, Some("two")), true),
@@ -304,17 +336,17 @@ async fn a_key_set_checks_by_the_named_key_only() {
             false,
         ),
     ] {
-        let answer = ask(&service, &token).await;
+        let answer = request_with_token(&service, &token).await;
         assert_eq!(answer.status, if taken { 200 } else { 401 }, "{token}: {}", answer.text());
     }
 }
 
 #[test]
-fn keys_that_are_none_are_refused_by_reason() {
+fn invalid_keys_are_refused_with_the_reason() {
     let mut keys = Keys::default();
     assert_eq!(keys.add_secret(&[7; 31]), Err(KeyError::ShortSecret { found: 31 }));
     assert_eq!(keys.add_secret(&[7; 32]), Ok(()));
-    assert_eq!(keys.add_public_key(keys::RSA_PRIVATE), Err(KeyError::PrivateKey));
+    assert_eq!(keys.add_public_key(test_keys::RSA_PRIVATE), Err(KeyError::PrivateKey));
     assert_eq!(keys.add_public_key("nonsense"), Err(KeyError::NoPublicKey));
     assert!(matches!(keys.add_key_set("{}"), Err(KeyError::NoKeySet(_))));
     assert_eq!(keys.add_key_set(r#"{"keys":[]}"#), Err(KeyError::NoKeyInSet));
@@ -324,7 +356,7 @@ fn keys_that_are_none_are_refused_by_reason() {
 async fn without_keys_all_are_refused_and_with_tokens_off_all_are_allowed() {
     let closed = service(Settings::default()).await;
     assert_refused(
-        &ask(&closed, &token(&good())).await,
+        &request_with_token(&closed, &token(&valid_claims())).await,
         "token_invalid",
         "not signed by a key of this service",
     );
@@ -347,7 +379,7 @@ async fn a_signed_token_has_the_requested_claims() {
         issuer: Some("here".to_owned()),
         ..TokenRules::default()
     };
-    let service = service(by_secret(rules)).await;
+    let service = service(settings_with_secret(rules)).await;
     let project = ProjectId::random();
     let request = TokenRequest {
         subject: "grace".to_owned(),
@@ -357,7 +389,7 @@ async fn a_signed_token_has_the_requested_claims() {
         audience: Some("phaseline".to_owned()),
         issuer: Some("here".to_owned()),
     };
-    let found = ask(&service, &request.sign(SECRET).unwrap()).await.is(200).json();
+    let found = request_with_token(&service, &request.sign(SECRET).unwrap()).await.is(200).json();
     assert_eq!(
         found,
         json!({ "subject": "grace", "scope": "history:read", "projects": [project.to_string()] })
@@ -374,9 +406,9 @@ async fn health_metrics_and_descriptions_need_no_token() {
     }
 }
 
-/// The subject stands in the log for ever, and a NUL in it could not even be read there.
+/// The subject is stored in the log permanently; PostgreSQL cannot store a NUL in it.
 #[tokio::test]
-async fn a_subject_that_cannot_stand_in_the_log_is_refused() {
+async fn a_subject_that_cannot_be_logged_is_refused() {
     let service = service(settings()).await;
     let odd = [
         "a\u{0}b",
@@ -399,38 +431,52 @@ async fn a_subject_that_cannot_stand_in_the_log_is_refused() {
 /// RFC 7515, 4.1.11: an extension that must be understood, and is not, ends it.
 #[tokio::test]
 async fn a_token_with_critical_extensions_is_refused() {
-    let service = service(by_secret(TokenRules::default())).await;
+    let service = service(settings_with_secret(TokenRules::default())).await;
     let key = EncodingKey::from_secret(SECRET);
     let signed = |header: &Value| {
         let encode = |value: &Value| base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
-        let message = format!("{}.{}", encode(header), encode(&good()));
+        let message = format!("{}.{}", encode(header), encode(&valid_claims()));
         let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
         format!("{message}.{signature}")
     };
-    ask(&service, &signed(&json!({ "alg": "HS256" }))).await.is(200);
+    request_with_token(&service, &signed(&json!({ "alg": "HS256" }))).await.is(200);
     for crit in [json!(["exp"]), json!(["b64"]), json!([]), json!(null), json!("exp")] {
-        let answer = ask(&service, &signed(&json!({ "alg": "HS256", "crit": crit, "b64": true }))).await;
+        let answer =
+            request_with_token(&service, &signed(&json!({ "alg": "HS256", "crit": crit, "b64": true })))
+                .await;
         assert_eq!((answer.status, &answer.json()["code"]), (401, &json!("token_invalid")), "{crit}");
     }
-    let named = ask(&service, &signed(&json!({ "alg": "HS256", "crit": ["exp"] }))).await;
+    let named = request_with_token(&service, &signed(&json!({ "alg": "HS256", "crit": ["exp"] }))).await;
     assert_refused(&named, "token_invalid", "extensions (crit)");
 }
 
 #[tokio::test]
 async fn an_issuer_is_one_text_and_times_are_numbers() {
     let rules = TokenRules { issuer: Some("https://id.example".to_owned()), ..TokenRules::default() };
-    let strict = service(by_secret(rules)).await;
-    let free = service(by_secret(TokenRules::default())).await;
-    ask(&strict, &token(&with("iss", json!("https://id.example")))).await.is(200);
-    let list = token(&with("iss", json!(["https://evil.example", "https://id.example"])));
+    let strict = service(settings_with_secret(rules)).await;
+    let free = service(settings_with_secret(TokenRules::default())).await;
+    request_with_token(&strict, &token(&claims_with("iss", json!("https://id.example")))).await.is(200);
+    let list = token(&claims_with("iss", json!(["https://evil.example", "https://id.example"])));
     for service in [&strict, &free] {
-        assert_refused(&ask(service, &list).await, "token_invalid", "wrong type");
+        assert_refused(&request_with_token(service, &list).await, "token_invalid", "wrong type");
     }
     for (claim, reason) in [("nbf", "start (nbf) is not a timestamp"), ("exp", "no expiry (exp)")] {
-        assert_refused(&ask(&free, &token(&with(claim, json!("tomorrow")))).await, "token_invalid", reason);
-        assert_refused(&ask(&free, &token(&with(claim, json!([1])))).await, "token_invalid", "wrong type");
+        assert_refused(
+            &request_with_token(&free, &token(&claims_with(claim, json!("tomorrow")))).await,
+            "token_invalid",
+            reason,
+        );
+        assert_refused(
+            &request_with_token(&free, &token(&claims_with(claim, json!([1])))).await,
+            "token_invalid",
+            "wrong type",
+        );
     }
     for odd in ["a\u{202e}".to_owned(), "é".repeat(128)] {
-        assert_refused(&ask(&free, &token(&with("iss", json!(odd)))).await, "token_invalid", "issuer (iss)");
+        assert_refused(
+            &request_with_token(&free, &token(&claims_with("iss", json!(odd)))).await,
+            "token_invalid",
+            "issuer (iss)",
+        );
     }
 }

@@ -36,7 +36,7 @@ async fn every_route_needs_its_scope_and_its_project() {
     let elsewhere = json!({ "sub": "eve", "exp": in_seconds(600), "scope": service::EVERYTHING,
         "projects": [Uuid::new_v4()] });
     for (method, path, body, scope) in routes {
-        let ask = || fixture.service.client.ask(method.clone(), &path).json(body);
+        let ask = || fixture.service.client.request(method.clone(), &path).json(body);
         ask().send().await.is(401);
         let others: Vec<&str> = service::EVERYTHING.split(' ').filter(|other| *other != scope).collect();
         let lacking = ask().bearer(&fixture.service.token(&others.join(" "))).send().await.is(403);

@@ -52,7 +52,7 @@ async fn idle_connections_beyond_the_limit_leave_room_for_health_checks() {
 }
 
 #[tokio::test]
-async fn connections_that_are_there_are_served_however_many_come() {
+async fn existing_connections_are_served_beyond_the_limit() {
     let fixture = ServiceFixture::start().await;
     let service = Service::over(&fixture.database, Settings { max_clients: 2, ..settings() }).await;
     let fixture = ServiceFixture { service, ..fixture };
@@ -72,7 +72,7 @@ async fn a_request_head_may_hold_a_long_token_but_not_more_than_the_limit() {
     fixture.service.client.get("/livez").header("x-long", &long).send().await.is(200);
     let mut raw = TcpStream::connect(fixture.service.client.address()).await.unwrap();
     let head = format!("GET /livez HTTP/1.1\r\nHost: localhost\r\nx-long: {}", "x".repeat(390_000));
-    // The service closes the connection before all of it is there.
+    // The service closes the connection before it has read the whole request.
     let _ = raw.write_all(head.as_bytes()).await;
     let mut answer = Vec::new();
     let _ = tokio::time::timeout(Duration::from_secs(60), raw.read_to_end(&mut answer))

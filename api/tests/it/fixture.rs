@@ -2,7 +2,7 @@
 
 use crate::service::{self, Service, migrated, settings};
 use phaseline_embedded::testing::TestDatabase;
-use phaseline_tests::http::{Answer, Ask};
+use phaseline_tests::http::{HttpResponse, RequestBuilder};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
@@ -46,12 +46,12 @@ impl ServiceFixture {
         sqlx::raw_sql(text).execute(&mut self.admin().await).await.unwrap();
     }
 
-    /// A number that the database says.
+    /// The number that a query returns.
     pub(crate) async fn number(&self, query: &str) -> i64 {
         sqlx::query_scalar(query).fetch_one(&mut self.admin().await).await.unwrap()
     }
 
-    /// A text that the database says.
+    /// The text that a query returns.
     pub(crate) async fn text(&self, query: &str) -> String {
         sqlx::query_scalar(query).fetch_one(&mut self.admin().await).await.unwrap()
     }
@@ -75,23 +75,23 @@ impl ServiceFixture {
         self.projects(2).await.swap_remove(0)
     }
 
-    pub(crate) fn get(&self, path: &str) -> Ask<'_> {
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder<'_> {
         self.service.client.get(&format!("/api/v1{path}")).bearer(&self.token)
     }
 
-    pub(crate) fn post(&self, path: &str, body: &Value) -> Ask<'_> {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> RequestBuilder<'_> {
         self.service.client.post(&format!("/api/v1{path}")).bearer(&self.token).json(body)
     }
 
-    pub(crate) fn patch(&self, path: &str, body: &Value) -> Ask<'_> {
+    pub(crate) fn patch(&self, path: &str, body: &Value) -> RequestBuilder<'_> {
         self.service.client.patch(&format!("/api/v1{path}")).bearer(&self.token).json(body)
     }
 
-    pub(crate) fn put(&self, path: &str, body: &Value) -> Ask<'_> {
+    pub(crate) fn put(&self, path: &str, body: &Value) -> RequestBuilder<'_> {
         self.service.client.put(&format!("/api/v1{path}")).bearer(&self.token).json(body)
     }
 
-    pub(crate) fn delete(&self, path: &str) -> Ask<'_> {
+    pub(crate) fn delete(&self, path: &str) -> RequestBuilder<'_> {
         self.service.client.delete(&format!("/api/v1{path}")).bearer(&self.token)
     }
 
@@ -107,7 +107,7 @@ impl ServiceFixture {
     }
 
     /// Sends a batch.
-    pub(crate) async fn batch(&self, project: &str, phases: &[Value]) -> Answer {
+    pub(crate) async fn batch(&self, project: &str, phases: &[Value]) -> HttpResponse {
         self.post(&format!("/projects/{project}/phases/batch"), &json!({ "phases": phases })).send().await
     }
 
@@ -138,7 +138,7 @@ impl ServiceFixture {
     }
 
     /// A batch whose body is a text.
-    pub(crate) fn batch_of_text(&self, project: &str, body: String) -> Ask<'_> {
+    pub(crate) fn batch_of_text(&self, project: &str, body: String) -> RequestBuilder<'_> {
         self.post(&format!("/projects/{project}/phases/batch"), &Value::Null).body(body)
     }
 

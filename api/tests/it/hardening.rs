@@ -1,4 +1,4 @@
-//! Requests that mean harm, or cannot be read in one way only: each is refused, and says why.
+//! Malicious and ambiguous requests: each is refused with a reason.
 
 use crate::fixture::{ServiceFixture, new_entry};
 use crate::service::{EVERYTHING, Service, in_seconds, settings, token};
@@ -13,7 +13,7 @@ async fn open() -> Service {
     Service::with(Settings { auth: Auth::Off, ..settings() }).await
 }
 
-/// The answer to a request that is sent byte by byte as it stands.
+/// The response to a request that is sent unchanged, byte by byte.
 async fn raw(service: &Service, request: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -45,7 +45,7 @@ async fn without_tokens_a_page_of_another_site_can_neither_write_nor_read() {
         let read = service.client.get("/openapi.json").header(name, value).send().await.is(403);
         assert_eq!(read.json()["code"], "foreign_origin");
     }
-    // Programs, and pages of this machine; there is no such project.
+    // Programs, and pages of this machine; the project does not exist.
     for (name, value) in [
         ("origin", "http://localhost:3000"),
         ("origin", "http://[::1]:8080"),
@@ -60,7 +60,7 @@ async fn without_tokens_a_page_of_another_site_can_neither_write_nor_read() {
 
 /// With tokens a page of another site has nothing to send along; a front end on another host is one.
 #[tokio::test]
-async fn with_tokens_any_origin_may_ask() {
+async fn with_tokens_requests_of_any_origin_are_allowed() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     let ask = fixture.get(&format!("/projects/{project}/phases"));
@@ -138,7 +138,7 @@ async fn every_response_forbids_caching_sniffing_and_framing() {
 }
 
 #[tokio::test]
-async fn the_page_is_kept_compressed_and_unpacked_for_those_who_want_it_so() {
+async fn the_page_is_stored_compressed_and_unpacked_on_request() {
     let service = Service::start().await;
     for path in ["/docs/", "/docs/swagger-ui-bundle.js", "/docs/swagger-initializer.js", "/openapi.json"] {
         let plain = service.client.get(path).send().await.is(200);
@@ -158,7 +158,7 @@ async fn the_page_is_kept_compressed_and_unpacked_for_those_who_want_it_so() {
     let config = service.client.get("/docs/swagger-initializer.js").send().await.text();
     assert!(config.contains("\"/openapi.json\""), "{config}");
 
-    // To hand out what is compressed already costs less than to compress it.
+    // Serving the stored compressed form costs less than compressing it.
     let script = service.client.get("/docs/swagger-ui-bundle.js").send().await.body;
     let began = std::time::Instant::now();
     let mut encoder = flate2::write::GzEncoder::new(std::io::sink(), flate2::Compression::default());
@@ -180,7 +180,7 @@ async fn the_page_is_kept_compressed_and_unpacked_for_those_who_want_it_so() {
 }
 
 #[tokio::test]
-async fn a_body_that_can_be_read_in_two_ways_is_refused() {
+async fn an_ambiguous_body_is_refused() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
@@ -210,9 +210,9 @@ async fn a_body_that_can_be_read_in_two_ways_is_refused() {
     let batch = format!("/projects/{project}/phases/batch");
     let list = r#"{"phases":[{"name":"A","name":"B"}]}"#;
     let refused = fixture.post(&batch, &Value::Null).body(list).send().await.is(422).json();
-    let said = &refused["error"]["details"]["field_errors"][0];
-    assert_eq!(said["type"], "json_invalid", "{refused}");
-    assert!(said["message"].as_str().unwrap().contains("appears twice"), "{refused}");
+    let verdict = &refused["error"]["details"]["field_errors"][0];
+    assert_eq!(verdict["type"], "json_invalid", "{refused}");
+    assert!(verdict["message"].as_str().unwrap().contains("appears twice"), "{refused}");
     assert_eq!(fixture.events().await, events);
 }
 
@@ -239,9 +239,13 @@ async fn a_name_that_cannot_be_seen_is_taken_from_the_planner_only() {
         assert_eq!(problem["errors"][0]["rule"], "V26", "{problem}");
     }
     let preview = json!({ "change": { "phase_id": listed[1]["id"], "name": "\u{feff}" } });
-    let said =
+    let verdict =
         fixture.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();
-    assert_eq!((&said["valid"], &said["errors"][0]["rule"]), (&json!(false), &json!("V26")), "{said}");
+    assert_eq!(
+        (&verdict["valid"], &verdict["errors"][0]["rule"]),
+        (&json!(false), &json!("V26")),
+        "{verdict}"
+    );
 }
 
 /// Rows that others wrote are taken in with the names that they have, and come back with them.
@@ -257,7 +261,7 @@ async fn a_row_with_such_a_name_is_adopted() {
     assert_eq!(fixture.phases(project).await[0]["name"], "\u{200b}");
 }
 
-fn of(claims: &Value) -> String {
+fn token_of(claims: &Value) -> String {
     let mut all = json!({ "sub": "ada", "exp": in_seconds(600), "scope": EVERYTHING });
     for (name, value) in claims.as_object().unwrap() {
         all[name] = value.clone();
@@ -277,16 +281,16 @@ async fn a_key_belongs_to_a_subject_of_one_issuer_and_to_one_project() {
         let ask = fixture.service.client.patch(path).bearer(token).header("idempotency-key", "k");
         ask.json(&json!({ "name": name })).send().await
     };
-    let here = of(&json!({ "iss": "https://here.example" }));
-    let there = of(&json!({ "iss": "https://there.example" }));
+    let here = token_of(&json!({ "iss": "https://here.example" }));
+    let there = token_of(&json!({ "iss": "https://there.example" }));
     rename(&here, &one, "A").await.is(200);
     assert_eq!(rename(&here, &one, "A").await.is(200).header("idempotent-replayed"), "true");
     rename(&here, &one, "B").await.is(422);
-    for other in [&there, &of(&json!({}))] {
+    for other in [&there, &token_of(&json!({}))] {
         assert_eq!(rename(other, &one, "B").await.is(200).header("idempotent-replayed"), "");
     }
     // A caller who is limited to the second project learns nothing of the key that was used on the first.
-    let limited = of(&json!({ "iss": "https://here.example", "projects": [projects[1]] }));
+    let limited = token_of(&json!({ "iss": "https://here.example", "projects": [projects[1]] }));
     assert_eq!(rename(&limited, &two, "C").await.is(200).header("idempotent-replayed"), "");
     assert_eq!(rename(&limited, &two, "C").await.is(200).header("idempotent-replayed"), "true");
     assert_eq!(rename(&here, &two, "C").await.is(200).header("idempotent-replayed"), "true");
@@ -294,7 +298,7 @@ async fn a_key_belongs_to_a_subject_of_one_issuer_and_to_one_project() {
 
 /// Such a change costs a caller nothing, and would fill the table of keys with rows.
 #[tokio::test]
-async fn keys_of_changes_that_changed_nothing_are_kept_up_to_a_bound() {
+async fn idempotency_keys_of_no_ops_are_kept_up_to_a_limit() {
     let fixture = ServiceFixture::start().await;
     fixture.sql(
         "INSERT INTO phaseline.idempotency_keys (scope, key, login, fingerprint, stream_id, version, events, recorded_at)

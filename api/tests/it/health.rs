@@ -17,7 +17,7 @@ pub(crate) async fn reason(client: &Client) -> String {
     reason["code"].as_str().unwrap().to_owned()
 }
 
-/// Waits until it is ready. Generously: a slow machine is no failure.
+/// Waits until the service is ready; the limit allows for slow machines.
 pub(crate) async fn becomes_ready(client: &Client) {
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
@@ -74,7 +74,7 @@ async fn a_database_that_takes_no_writes_is_named() {
 }
 
 #[tokio::test]
-async fn a_role_that_is_not_there_or_not_to_be_had_is_named() {
+async fn a_missing_or_unavailable_role_is_named() {
     let database = migrated();
     let impatient = Settings { acquire_timeout: Duration::from_millis(300), ..settings() };
     let wanting = |role: &str| Settings { role: Some(role.to_owned()), ..impatient.clone() };

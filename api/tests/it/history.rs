@@ -129,7 +129,7 @@ async fn hidden_histories_stay_hidden_and_deleted_ones_stay_readable() {
     let project = fixture.project().await;
     let phase = fixture.phases(&project).await[1]["id"].as_str().unwrap().to_owned();
     fixture.delete(&format!("/phases/{phase}")).send().await.is(200);
-    // Another service remembers nothing of it.
+    // Another service has nothing in its cache.
     let fixture = ServiceFixture {
         service: service::Service::over(&fixture.database, service::settings()).await,
         ..fixture
@@ -191,7 +191,7 @@ async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
             times.push(took);
             response.push((text, names));
         }
-        // This one asks for what is there now, and never reads the log.
+        // This route reads the current rows and never the log.
         let began = std::time::Instant::now();
         let path = format!("/api/v1/phases/{unknown}");
         fixture.service.client.get(&path).bearer(&eve).send().await.is(404);

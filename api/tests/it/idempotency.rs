@@ -155,7 +155,7 @@ async fn a_repeated_no_op_on_an_unadopted_project_gets_the_same_response() {
     assert_eq!(same().send().await.is(200).json(), first);
 }
 
-/// A list for a project without phases is one change: its timeline is opened with it, by one of those who ask.
+/// A list for a project without phases is one change: one of the concurrent requests opens its timeline.
 #[tokio::test]
 async fn lists_for_a_project_without_phases_that_come_together_are_all_taken() {
     let fixture = ServiceFixture::start().await;
@@ -165,10 +165,14 @@ async fn lists_for_a_project_without_phases_that_come_together_are_all_taken() {
         |name: &str| json!({ "phases": [crate::fixture::new_entry(name, "2030-01-01", "2030-03-31")] });
     let batch = format!("/projects/{project}/phases/batch");
     fixture.post(&batch, &list("x")).header("if-match", "*").send().await.is(412);
-    let preview = json!({ "replace": list("One") });
-    let said =
-        fixture.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();
-    assert_eq!((&said["valid"], &said["after"][0]["name"]), (&json!(true), &json!("One")), "{said}");
+    let replacement = json!({ "replace": list("One") });
+    let preview = fixture
+        .post(&format!("/projects/{project}/timeline/preview"), &replacement)
+        .send()
+        .await
+        .is(200)
+        .json();
+    assert_eq!((&preview["valid"], &preview["after"][0]["name"]), (&json!(true), &json!("One")), "{preview}");
     let asks: Vec<_> = (0..6).map(|n| (n, list(&format!("List {n}")))).collect();
     let answers =
         futures_util::future::join_all(asks.iter().map(|(_, list)| fixture.post(&batch, list).send())).await;

@@ -47,7 +47,7 @@ async fn the_list_has_each_phase_in_full_by_start_date() {
 }
 
 #[tokio::test]
-async fn a_batch_is_answered_in_its_own_order_and_the_list_shows_it_by_date() {
+async fn a_batch_response_keeps_its_order_and_the_list_is_by_date() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     let entries = fixture.entries(&project).await;
@@ -122,7 +122,7 @@ async fn refusals_name_the_kind_of_rule() {
 }
 
 #[tokio::test]
-async fn a_check_tells_what_a_batch_would_be_refused_for_and_writes_nothing() {
+async fn validation_lists_the_errors_of_a_batch_and_writes_nothing() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     let events = fixture.events().await;
@@ -215,7 +215,7 @@ async fn rows_of_other_programs_are_listed_and_adopted_by_the_first_batch() {
 }
 
 #[tokio::test]
-async fn before_the_migration_every_route_requires_it() {
+async fn every_route_requires_the_migration() {
     let fixture = ServiceFixture::over(legacy()).await;
     let id = "7c1c4f5e-5b62-4f0c-8a30-3d0b6f1f9c12";
     let answers = [
@@ -231,7 +231,7 @@ async fn before_the_migration_every_route_requires_it() {
 }
 
 #[tokio::test]
-async fn rows_that_no_phase_could_have_are_shown_as_they_stand() {
+async fn invalid_rows_are_listed_unchanged() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     let id = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
@@ -253,10 +253,10 @@ async fn rows_that_no_phase_could_have_are_shown_as_they_stand() {
     let response =
         fixture.patch(&format!("/phases/{id}"), &json!({ "name": "Named" })).send().await.is(200).json();
     assert_eq!(response["phase"]["assignment_count"], 0);
-    let preview = json!({ "change": { "phase_id": id, "name": "A" } });
-    let said =
-        fixture.post(&format!("/projects/{project}/timeline/preview"), &preview).send().await.is(200).json();
-    assert_eq!(said["assignments"]["outside_before"], said["assignments"]["total"]);
+    let change = json!({ "change": { "phase_id": id, "name": "A" } });
+    let preview =
+        fixture.post(&format!("/projects/{project}/timeline/preview"), &change).send().await.is(200).json();
+    assert_eq!(preview["assignments"]["outside_before"], preview["assignments"]["total"]);
     fixture.sql("UPDATE projects SET end_date = 'infinity'").await;
     fixture.get(&format!("/projects/{project}/timeline")).send().await.is(200);
     let check =

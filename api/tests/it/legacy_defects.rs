@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 #[tokio::test]
-async fn defect_1_a_batch_that_fails_leaves_every_phase_as_it_was() {
+async fn defect_1_a_failed_batch_changes_no_phase() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     let (before, events) = (fixture.table().await, fixture.events().await);
@@ -46,7 +46,7 @@ async fn defect_2_a_required_version_prevents_lost_updates() {
     assert_eq!(answer.json()[0]["version"], version + 1);
     assert_eq!(answer.header("etag"), format!("\"{}\"", version + 1));
 
-    // At the top, in a phase, in the header: each says that it is too late.
+    // At the top, in a phase, in the header: each is refused as stale.
     let mut in_a_phase = second.clone();
     in_a_phase[1]["version"] = json!(version);
     for ask in [
@@ -64,7 +64,7 @@ async fn defect_2_a_required_version_prevents_lost_updates() {
     }
     assert_eq!(fixture.phases(&project).await[0]["name"], "By the first");
 
-    // Two versions that differ are no version.
+    // Two different versions are refused.
     let differing = json!({ "phases": in_a_phase, "version": version + 1 });
     let answer = fixture.post(&path, &differing).send().await.is(422).json();
     assert_eq!(answer["error"]["details"]["field_errors"][0]["field"], "body -> phases -> 1 -> version");
@@ -113,7 +113,7 @@ async fn defect_4_concurrent_batches_all_succeed_and_leave_a_timeline() {
 }
 
 #[tokio::test]
-async fn defect_5_who_may_not_write_or_not_there_changes_nothing() {
+async fn defect_5_callers_without_permission_change_nothing() {
     let fixture = ServiceFixture::start().await;
     let projects = fixture.projects(2).await;
     let project = &projects[0];

@@ -4,12 +4,12 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "tests say what they expect by panicking"
+    reason = "tests fail by panicking"
 )]
 
 mod auth;
 mod authz;
-mod bounds;
+mod command_queue;
 mod connection_limit;
 mod fixture;
 mod foreign_functions;
@@ -17,18 +17,18 @@ mod hardening;
 mod health;
 mod history;
 mod idempotency;
-mod keys;
 mod legacy_contract;
 mod legacy_defects;
-mod legacy_shape;
+mod legacy_validation;
+mod limits;
 mod middleware;
 mod openapi;
 mod phases;
 mod problem;
 mod quarantine;
-mod queue;
-mod ready;
+mod readiness;
 mod service;
-mod stalled;
+mod stalled_clients;
+mod test_keys;
 mod timeline;
 mod two_services;

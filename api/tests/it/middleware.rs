@@ -1,4 +1,4 @@
-//! What every request gets, whatever its route.
+//! What the middleware does for every request.
 
 use crate::service::{EVERYTHING, Service, settings};
 use axum::Json;
@@ -73,7 +73,7 @@ async fn a_sane_id_of_the_clients_is_kept_and_any_other_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_route_that_panics_is_answered_with_a_problem_and_the_service_goes_on() {
+async fn a_panicking_route_returns_a_problem_and_the_service_continues() {
     let service = service(settings()).await;
     for _ in 0..3 {
         let answer = service.client.get("/panics/7").header("x-request-id", "mine").send().await.is(500);
@@ -87,7 +87,7 @@ async fn a_route_that_panics_is_answered_with_a_problem_and_the_service_goes_on(
 }
 
 #[tokio::test]
-async fn what_is_not_there_or_takes_another_method_is_a_problem() {
+async fn missing_routes_and_wrong_methods_return_a_problem() {
     let service = service(settings()).await;
     let answer = service.client.get("/nowhere?x=1").send().await.is(404);
     assert_eq!(answer.header("content-type"), "application/problem+json");
@@ -149,14 +149,14 @@ async fn a_long_response_is_compressed_for_clients_that_accept_it() {
 
 #[tokio::test]
 async fn a_shutdown_finishes_requests_in_flight_and_accepts_no_more() {
-    // Far more than anybody waits: it ends because nothing is left to do.
+    // Never reached: the service stops because no request is open.
     let patient = Settings { shutdown_timeout: Duration::from_secs(3600), ..settings() };
     let mut service = service(patient).await;
     let client = service.client.clone();
     let under_way = tokio::spawn(async move { client.get("/sleeps").send().await });
     let address = service.client.address();
     tokio::time::sleep(Duration::from_millis(100)).await;
-    service.tell_to_stop();
+    service.request_shutdown();
     assert_eq!(under_way.await.unwrap().is(200).text(), "slept");
     tokio::time::timeout(Duration::from_secs(60), service.stopped()).await.expect("it stops");
     assert!(Client::new(address).get("/id").try_send().await.is_err());
@@ -170,15 +170,15 @@ async fn a_shutdown_cancels_requests_beyond_the_timeout() {
     let client = service.client.clone();
     let under_way = tokio::spawn(async move { client.get("/forever").try_send().await });
     tokio::time::sleep(Duration::from_millis(100)).await;
-    service.tell_to_stop();
+    service.request_shutdown();
     tokio::time::timeout(Duration::from_secs(45), service.stopped()).await.expect("it stops");
     assert!(!under_way.is_finished(), "it did not wait for an answer");
 }
 
 /// What comes on a connection until it is closed, if this is sent.
-async fn answered(service: &Service, said: &str) -> String {
+async fn answered(service: &Service, request: &str) -> String {
     let mut raw = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
-    raw.write_all(said.as_bytes()).await.unwrap();
+    raw.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     let closed = tokio::time::timeout(Duration::from_secs(60), raw.read_to_string(&mut answer)).await;
     closed.expect("it is closed").unwrap();
@@ -193,7 +193,7 @@ async fn a_connection_on_which_no_head_of_a_request_comes_in_full_is_closed() {
         tokio::join!(answered(&service, &whole[..25]), answered(&service, ""), answered(&service, whole));
     assert!(!half.contains(" 200 ") && !nothing.contains(" 200 "), "{half}{nothing}");
     assert!(then_nothing.starts_with("HTTP/1.1 200 "), "{then_nothing}");
-    // One that is used goes on, for longer than that.
+    // A connection in use stays open for longer than that.
     let mut raw = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
     for _ in 0..5 {
         tokio::time::sleep(Duration::from_millis(700)).await;
@@ -204,11 +204,11 @@ async fn a_connection_on_which_no_head_of_a_request_comes_in_full_is_closed() {
     }
 }
 
-/// Log lines, kept.
+/// Log lines, log.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
+struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Kept {
+impl Write for LogBuffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         Ok(bytes.len())
@@ -219,7 +219,7 @@ impl Write for Kept {
     }
 }
 
-impl<'a> MakeWriter<'a> for Kept {
+impl<'a> MakeWriter<'a> for LogBuffer {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
@@ -230,39 +230,39 @@ impl<'a> MakeWriter<'a> for Kept {
 /// One thread: the subscriber is this thread's.
 #[tokio::test(flavor = "current_thread")]
 async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
-    let kept = Kept::default();
+    let log = LogBuffer::default();
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_max_level(tracing::Level::TRACE)
-        .with_writer(kept.clone())
+        .with_writer(log.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let service = service(settings()).await;
     let token = service.token(EVERYTHING);
-    // Other threads may have come by the same places first, without anybody who listens; that is remembered there.
+    // Other threads may have cached the same call sites as disabled.
     for path in ["/who", "/panics/1", "/nowhere", "/broken"] {
         service.client.get(path).send().await;
     }
     tracing::callsite::rebuild_interest_cache();
-    kept.0.lock().unwrap().clear();
+    log.0.lock().unwrap().clear();
     service.client.get("/who?secret=1").bearer(&token).header("x-request-id", "r1").send().await.is(200);
     service.client.get("/panics/secret-1").header("x-request-id", "r2").send().await.is(500);
     service.client.get("/secret-1").header("x-request-id", "r3").send().await.is(404);
     service.client.get("/who").bearer("secret-1").header("x-request-id", "r4").send().await.is(401);
     service.client.get("/broken").header("x-request-id", "r5").send().await.is(500);
-    let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let requests: Vec<&Value> =
         lines.iter().filter(|line| line["target"] == "phaseline_api::request").collect();
-    let told: Vec<_> = requests
+    let summaries: Vec<_> = requests
         .iter()
         .map(|line| {
             json!([line["request_id"], line["method"], line["path"], line["status"], line["subject"]])
         })
         .collect();
     assert_eq!(
-        told,
+        summaries,
         [
             json!(["r1", "GET", "/who", 200, "ada"]),
             json!(["r2", "GET", "/panics/{which}", 500, null]),
@@ -272,10 +272,12 @@ async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
         ]
     );
     assert!(requests.iter().all(|line| line["duration_ms"].as_f64().is_some()));
-    // What is said on the way has the request's id, too.
-    for (id, field, said) in [("r2", "panic", "on purpose, with words"), ("r5", "error", "no_such_column")] {
-        let line = lines.iter().find(|line| line[field].as_str().is_some_and(|text| text.contains(said)));
-        let line = line.unwrap_or_else(|| panic!("{said}: {text}"));
+    // Log lines within the request have its id, too.
+    for (id, field, expected) in
+        [("r2", "panic", "on purpose, with words"), ("r5", "error", "no_such_column")]
+    {
+        let line = lines.iter().find(|line| line[field].as_str().is_some_and(|text| text.contains(expected)));
+        let line = line.unwrap_or_else(|| panic!("{expected}: {text}"));
         assert_eq!((&line["level"], &line["span"]["request_id"]), (&json!("ERROR"), &json!(id)));
     }
     let ours = lines.iter().filter(|line| line["target"].as_str().unwrap().starts_with("phaseline"));
@@ -284,13 +286,13 @@ async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
 }
 
 #[tokio::test]
-async fn requests_are_counted_by_route_and_not_by_what_clients_make_up() {
+async fn requests_are_counted_by_route_and_not_by_path() {
     let service = Service::start().await;
     for path in ["/livez", "/livez", "/made-up-1", "/made-up-2"] {
         service.client.get(path).send().await;
     }
     let brewed = http::Method::from_bytes(b"BREW").unwrap();
-    service.client.ask(brewed, "/livez").send().await.is(405);
+    service.client.request(brewed, "/livez").send().await.is(405);
     let text = service.client.get("/metrics").send().await.is(200).text();
     for line in [
         "phaseline_http_requests_total{method=\"GET\",route=\"/livez\",status=\"200\"} 2",

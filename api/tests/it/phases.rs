@@ -83,7 +83,7 @@ async fn what_the_database_refuses_is_a_conflict_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_change_touches_what_it_names_and_all_of_it_or_nothing() {
+async fn a_change_writes_all_of_its_fields_or_none() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     let before = fixture.phases(&project).await;
@@ -115,7 +115,7 @@ async fn a_change_touches_what_it_names_and_all_of_it_or_nothing() {
 }
 
 #[tokio::test]
-async fn a_removed_phase_leaves_its_days_to_a_neighbour_and_is_gone() {
+async fn a_removed_phase_leaves_its_dates_to_a_neighbour() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     let before = fixture.phases(&project).await;
@@ -195,7 +195,7 @@ async fn headers_that_cannot_be_kept_are_refused() {
 }
 
 #[tokio::test]
-async fn a_phase_that_others_moved_to_another_project_is_found_there() {
+async fn a_phase_moved_to_another_project_is_found_there() {
     let fixture = ServiceFixture::start().await;
     let projects = fixture.projects(2).await;
     let phase = fixture.phases(&projects[0]).await.swap_remove(1);

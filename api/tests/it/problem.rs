@@ -11,7 +11,7 @@ use phaseline_api::state::AppState;
 use phaseline_domain::ProjectId;
 use phaseline_embedded::testing::{TestCluster, TestOptions};
 use phaseline_store::StoreError;
-use phaseline_tests::http::Answer;
+use phaseline_tests::http::HttpResponse;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
@@ -50,9 +50,9 @@ fn a_conflict() -> impl IntoResponse {
         .attempted(json!({ "version": 4 }))
 }
 
-/// Fails unless this is an answer that asks to come again later.
+/// Fails unless this is a 503 with `Retry-After`.
 #[track_caller]
-fn assert_later(answer: &Answer, code: &str) {
+fn assert_later(answer: &HttpResponse, code: &str) {
     assert_eq!((answer.status, &answer.json()["code"]), (503, &json!(code)), "{}", answer.text());
     assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
     assert_eq!(answer.header("content-type"), "application/problem+json");
@@ -135,7 +135,7 @@ async fn all_connections_in_use_is_503() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_not_there_takes_nothing_or_is_newer_is_503() {
+async fn a_missing_closed_or_newer_log_is_503() {
     drop(migrated());
     let database = legacy();
     let service = Service::of_routes(database.url(), settings(), routes()).await;
@@ -154,9 +154,9 @@ async fn a_log_that_is_not_there_takes_nothing_or_is_newer_is_503() {
     }
 }
 
-/// Requests go on while the server crashes and comes back: each is answered, with what was asked for or with 503 and a time.
+/// Requests continue while the server restarts: each response is the result, or 503 with a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_restarted_under_load_costs_503_and_then_all_is_well() {
+async fn a_server_restart_under_load_returns_503_until_it_is_back() {
     let cluster = TestCluster::start(TestOptions::default());
     let database = cluster.database();
     crate::service::build(database.url(), true);

@@ -4,7 +4,7 @@ use crate::fixture::ServiceFixture;
 use phaseline_migrator::Database;
 use phaseline_migrator::quarantine::{Skip, Which, skip};
 use phaseline_store::Metadata;
-use phaseline_tests::planted::{Bad, plant};
+use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable};
 use serde_json::json;
 
 async fn skip_all(fixture: &ServiceFixture, project: &str) {
@@ -20,8 +20,8 @@ async fn skip_all(fixture: &ServiceFixture, project: &str) {
 }
 
 #[tokio::test]
-async fn commands_on_a_timeline_in_quarantine_are_refused_and_reads_say_so() {
-    for bad in Bad::ALL {
+async fn commands_in_quarantine_are_refused_and_reads_report_it() {
+    for bad in UnreadableEvent::ALL {
         let fixture = ServiceFixture::start().await;
         let projects = fixture.projects(2).await;
         let (victim, other) = (&projects[0], &projects[1]);
@@ -29,7 +29,7 @@ async fn commands_on_a_timeline_in_quarantine_are_refused_and_reads_say_so() {
         let phase = phases[0]["id"].as_str().unwrap();
         // The service remembers the timeline from before.
         fixture.patch(&format!("/phases/{phase}"), &json!({ "name": "before" })).send().await.is(200);
-        let position = plant(fixture.database.url(), victim.parse().unwrap(), bad).await;
+        let position = insert_unreadable(fixture.database.url(), victim.parse().unwrap(), bad).await;
         let [event_type, fault] = bad.named();
         let rows = fixture.table().await;
         let events = fixture.events().await;
@@ -71,7 +71,7 @@ async fn commands_on_a_timeline_in_quarantine_are_refused_and_reads_say_so() {
             let answer = fixture.get(&path).send().await.is(200);
             assert_eq!(answer.header("phaseline-quarantine"), marked.as_str(), "{bad:?}: {path}");
         }
-        // The history tells what can be read, and names what cannot.
+        // The history lists readable events and names unreadable ones.
         let history = fixture.get(&format!("/projects/{victim}/history?limit=500")).send().await.is(200);
         assert_eq!(history.header("phaseline-quarantine"), marked.as_str());
         let history = history.json();
@@ -81,7 +81,7 @@ async fn commands_on_a_timeline_in_quarantine_are_refused_and_reads_say_so() {
         assert!(last["unreadable"].as_str().unwrap().contains(fault), "{last}");
         assert_eq!(before["changes"][0]["after"], "before");
 
-        // Other projects know nothing of it.
+        // Other projects are not affected.
         let answer = fixture.get(&format!("/projects/{other}/phases")).send().await.is(200);
         assert_eq!(answer.header("phaseline-quarantine"), "");
         let foreign = fixture.phases(other).await[0]["id"].as_str().unwrap().to_owned();
@@ -107,7 +107,7 @@ async fn commands_on_a_timeline_in_quarantine_are_refused_and_reads_say_so() {
 async fn a_project_is_adopted_while_another_timeline_is_in_quarantine() {
     let fixture = ServiceFixture::start().await;
     let victim = fixture.project().await;
-    plant(fixture.database.url(), victim.parse().unwrap(), Bad::Nul).await;
+    insert_unreadable(fixture.database.url(), victim.parse().unwrap(), UnreadableEvent::Nul).await;
     let made = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
     fixture.copy_project(&victim, made).await;
     let phase = fixture.phases(made).await[0]["id"].as_str().unwrap().to_owned();

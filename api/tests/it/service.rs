@@ -78,7 +78,7 @@ impl Service {
     }
 
     /// Tells it to stop, as a signal would.
-    pub(crate) fn tell_to_stop(&mut self) {
+    pub(crate) fn request_shutdown(&mut self) {
         let _ = self.stop.take().expect("response once").send(());
     }
 
@@ -89,7 +89,7 @@ impl Service {
 
     /// Stops it, and waits until that is done.
     pub(crate) async fn stopped_now(mut self) {
-        self.tell_to_stop();
+        self.request_shutdown();
         self.stopped().await;
     }
 
@@ -99,7 +99,7 @@ impl Service {
     }
 }
 
-/// A token that says this, signed with the tests' secret.
+/// A token with these claims, signed with the tests' secret.
 pub(crate) fn token(claims: &Value) -> String {
     encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(SECRET)).unwrap()
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 const MADE: &str = "7c1c4f5e-5b62-4f0c-8a30-3d0b6f1f9c21";
 
 #[tokio::test]
-async fn a_project_gets_a_timeline_and_then_other_days() {
+async fn a_timeline_is_opened_and_then_rescheduled() {
     let fixture = ServiceFixture::start().await;
     fixture.make_project(MADE, "'2030-01-01', '2030-03-31'").await;
     let path = format!("/projects/{MADE}/timeline");
@@ -30,7 +30,7 @@ async fn a_project_gets_a_timeline_and_then_other_days() {
 }
 
 #[tokio::test]
-async fn a_project_that_the_backend_made_is_adopted_with_other_days() {
+async fn a_project_of_the_backend_is_adopted_and_rescheduled() {
     let fixture = ServiceFixture::start().await;
     fixture.copy_project(&fixture.project().await, MADE).await;
     let path = format!("/projects/{MADE}/timeline");
@@ -78,9 +78,9 @@ async fn a_preview_predicts_the_effects_of_the_command() {
     let cut = json!({ "end_date": day(&first["end_date"], -9) });
     let create = json!({ "name": "Between", "start_date": day(&first["end_date"], -12),
         "end_date": day(&first["end_date"], 8) });
-    // A phase that is to be created has no id yet; all else of it is as response.
+    // The preview of a new phase has no id; all else equals the response.
     let path_of_preview = on("timeline/preview");
-    let said = fixture.post(&path_of_preview, &json!({ "create": create })).send().await.is(200).json();
+    let preview = fixture.post(&path_of_preview, &json!({ "create": create })).send().await.is(200).json();
     let made = fixture.post(&on("phases"), &create).send().await.is(201).json();
     let without_id = |phases: &Value| -> Vec<Value> {
         let each = phases.as_array().unwrap().iter();
@@ -89,7 +89,7 @@ async fn a_preview_predicts_the_effects_of_the_command() {
         })
         .collect()
     };
-    assert_eq!(without_id(&said["after"]), without_id(&made["phases"]));
+    assert_eq!(without_id(&preview["after"]), without_id(&made["phases"]));
     let create = made["phase"].clone();
     let days = json!({ "start_date": day(&first["start_date"], 12), "end_date": second["end_date"] });
     let order = json!({ "phases": [second["id"], create["id"], first["id"]] });
@@ -109,23 +109,23 @@ async fn a_preview_predicts_the_effects_of_the_command() {
         (json!({ "replace": list }), fixture.post(&on("phases/batch"), &list), 200),
     ];
     let mut moved_at_all = 0;
-    for (asked, command, status) in steps {
-        let (before, stood, events) =
+    for (body, command, status) in steps {
+        let (before, phases_before, events) =
             (places(&fixture, &project).await, fixture.phases(&project).await, fixture.events().await);
         let reader = fixture.service.token("phases:read");
         let ask = fixture.service.client.post(&format!("/api/v1/projects/{project}/timeline/preview"));
-        let said = ask.bearer(&reader).json(&asked).send().await.is(200).json();
-        assert_eq!(said["valid"], true, "{asked} {said}");
+        let preview = ask.bearer(&reader).json(&body).send().await.is(200).json();
+        assert_eq!(preview["valid"], true, "{body} {preview}");
         assert_eq!(fixture.events().await, events, "a preview writes nothing");
         command.send().await.is(status);
-        let (after, stands) = (places(&fixture, &project).await, fixture.phases(&project).await);
+        let (after, phases_after) = (places(&fixture, &project).await, fixture.phases(&project).await);
 
-        for (response, stands) in [(&said["before"], &stood), (&said["after"], &stands)] {
+        for (response, phases) in [(&preview["before"], &phases_before), (&preview["after"], &phases_after)] {
             let response = response.as_array().unwrap();
-            assert_eq!(response.len(), stands.len());
-            for (response, stands) in response.iter().zip(stands) {
+            assert_eq!(response.len(), phases.len());
+            for (response, phase) in response.iter().zip(phases) {
                 for (name, value) in response.as_object().unwrap() {
-                    assert_eq!(value, &stands[name], "{name} after {asked}");
+                    assert_eq!(value, &phase[name], "{name} after {body}");
                 }
             }
         }
@@ -133,11 +133,11 @@ async fn a_preview_predicts_the_effects_of_the_command() {
             |places: &[(String, Option<String>)]| places.iter().filter(|(_, phase)| phase.is_none()).count();
         let changed: Vec<_> =
             before.iter().zip(&after).filter(|(before, after)| before.1 != after.1).collect();
-        let assignments = &said["assignments"];
+        let assignments = &preview["assignments"];
         assert_eq!(assignments["total"], before.len());
         assert_eq!(assignments["outside_before"], outside(&before));
         assert_eq!(assignments["outside_after"], outside(&after));
-        assert_eq!(assignments["changed"], changed.len(), "{asked}");
+        assert_eq!(assignments["changed"], changed.len(), "{body}");
         let mut counted = 0;
         for group in assignments["moves"].as_array().unwrap() {
             let of_group: Vec<&str> = changed
@@ -159,9 +159,9 @@ async fn a_preview_predicts_the_effects_of_the_command() {
         let of = |phases: &[Value], id: &Value| {
             phases.iter().find(|phase| phase["id"] == *id).map_or(Value::Null, range)
         };
-        let moved = said["moved"].as_array().unwrap();
-        for phase in stood.iter().chain(&stands) {
-            let (from, to) = (of(&stood, &phase["id"]), of(&stands, &phase["id"]));
+        let moved = preview["moved"].as_array().unwrap();
+        for phase in phases_before.iter().chain(&phases_after) {
+            let (from, to) = (of(&phases_before, &phase["id"]), of(&phases_after, &phase["id"]));
             match moved.iter().find(|moved| moved["phase_id"] == phase["id"]) {
                 Some(moved) => assert_eq!((&moved["from"], &moved["to"]), (&from, &to)),
                 None => assert_eq!(from, to, "a move that was not response"),
@@ -177,11 +177,11 @@ async fn a_preview_of_a_refused_command_has_the_reasons_and_no_changes() {
     let project = fixture.project().await;
     let path = format!("/projects/{project}/timeline/preview");
     let gap = json!({ "replace": { "phases": [new_entry("A", "2030-01-01", "2030-01-02")] } });
-    let said = fixture.post(&path, &gap).send().await.is(200).json();
-    assert_eq!(said["valid"], false);
-    assert_eq!(said["errors"][0]["rule"], "V2");
-    assert_eq!((&said["after"], &said["moved"]), (&said["before"], &json!([])));
-    assert_eq!(said["assignments"]["changed"], 0);
+    let preview = fixture.post(&path, &gap).send().await.is(200).json();
+    assert_eq!(preview["valid"], false);
+    assert_eq!(preview["errors"][0]["rule"], "V2");
+    assert_eq!((&preview["after"], &preview["moved"]), (&preview["before"], &json!([])));
+    assert_eq!(preview["assignments"]["changed"], 0);
     let unknown = json!({ "delete": { "phase_id": Uuid::new_v4() } });
     assert_eq!(fixture.post(&path, &unknown).send().await.is(200).json()["errors"][0]["rule"], "V18");
     for odd in [json!({}), json!({ "rename": {} }), json!({ "reorder": { "phases": [] }, "delete": {} })] {
@@ -198,7 +198,8 @@ async fn a_preview_of_days_for_a_project_without_a_timeline_opens_one() {
     let fixture = ServiceFixture::start().await;
     fixture.make_project(MADE, "'2030-01-01', '2030-03-31'").await;
     let days = json!({ "reschedule": { "start_date": "2030-01-01", "end_date": "2030-06-30" } });
-    let said = fixture.post(&format!("/projects/{MADE}/timeline/preview"), &days).send().await.is(200).json();
-    assert_eq!(said["valid"], true);
-    assert_eq!(said["moved"][0]["from"], Value::Null);
+    let preview =
+        fixture.post(&format!("/projects/{MADE}/timeline/preview"), &days).send().await.is(200).json();
+    assert_eq!(preview["valid"], true);
+    assert_eq!(preview["moved"][0]["from"], Value::Null);
 }

@@ -1,4 +1,4 @@
-//! Two services on one database: what one writes the other sees at once, whatever it remembers.
+//! Two services on one database: each sees the other's writes at once, despite its cache.
 
 use crate::fixture::ServiceFixture;
 use crate::service::{Service, settings};

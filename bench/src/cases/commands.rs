@@ -29,20 +29,20 @@ const PROJECTS: u32 = 1_000;
 /// Over how many commands to the hot timeline a rate is taken.
 const WINDOW: u64 = 100;
 
-/// One timeline and a phase of it.
+/// A timeline and one of its phases.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Aim {
+pub(super) struct Target {
     pub(super) project: ProjectId,
     pub(super) phase: PhaseId,
 }
 
 /// The command number `n`: names and budgets in turn, each time another.
-pub(super) fn command(aim: Aim, n: u64) -> TimelineCommand {
+pub(super) fn command(target: Target, n: u64) -> TimelineCommand {
     if n.is_multiple_of(2) {
-        TimelineCommand::RenamePhase { phase_id: aim.phase, name: format!("Phase {n}") }
+        TimelineCommand::RenamePhase { phase_id: target.phase, name: format!("Phase {n}") }
     } else {
         TimelineCommand::BudgetPhase {
-            phase_id: aim.phase,
+            phase_id: target.phase,
             capital_budget: Decimal::from(n),
             expense_budget: Decimal::ONE,
             total_budget: None,
@@ -51,7 +51,7 @@ pub(super) fn command(aim: Aim, n: u64) -> TimelineCommand {
 }
 
 /// A migrated database, and the timelines in it.
-pub(super) async fn ground(bench: &Bench) -> Result<(TestDatabase, Vec<Aim>)> {
+pub(super) async fn fixture(bench: &Bench) -> Result<(TestDatabase, Vec<Target>)> {
     let database = bench.empty();
     let mut connection = connect(database.url()).await?;
     let options = SampleOptions { projects: PROJECTS, assignments: u64::from(PROJECTS), seed: 1 };
@@ -63,8 +63,9 @@ pub(super) async fn ground(bench: &Bench) -> Result<(TestDatabase, Vec<Aim>)> {
     )
     .fetch_all(&mut connection)
     .await?;
-    let aims = found.into_iter().map(|(project, phase)| Aim { project: project.into(), phase: phase.into() });
-    Ok((database, aims.collect()))
+    let targets =
+        found.into_iter().map(|(project, phase)| Target { project: project.into(), phase: phase.into() });
+    Ok((database, targets.collect()))
 }
 
 /// Our store, with connections as the service has them.
@@ -83,36 +84,36 @@ async fn peer(url: &str) -> (Peer, PgPool) {
     (postgres_es::postgres_cqrs(pool.clone(), queries, ()), pool)
 }
 
-/// What a crowd of clients did.
-pub(super) struct Crowd {
+/// Result of concurrent clients.
+pub(super) struct LoadResult {
     pub(super) rate: f64,
-    /// The time below which 99 of 100 commands were answered, in milliseconds.
+    /// The 99th percentile of the latency, in milliseconds.
     pub(super) p99: f64,
 }
 
-/// `clients` at once, each with timelines of its own, until `commands` are done in all. The commands are the same whoever
-/// carries them out.
-pub(super) async fn crowd<F>(
-    aims: &[Aim],
+/// Runs `clients` concurrently, each on its own timelines, until `commands` are done in total. Both sides execute the
+/// same commands.
+pub(super) async fn run_clients<F>(
+    targets: &[Target],
     clients: usize,
     commands: u64,
     first: u64,
-    execute: impl Fn(Aim, u64) -> F + Clone + Send + 'static,
-) -> Result<Crowd>
+    execute: impl Fn(Target, u64) -> F + Clone + Send + 'static,
+) -> Result<LoadResult>
 where
     F: Future<Output = Result<()>> + Send,
 {
     let begun = Instant::now();
     let mut running = tokio::task::JoinSet::new();
     for client in 0..clients {
-        let own: Vec<Aim> = aims.iter().skip(client).step_by(clients).copied().collect();
+        let own: Vec<Target> = targets.iter().skip(client).step_by(clients).copied().collect();
         let execute = execute.clone();
         let share = commands / clients as u64;
         running.spawn(async move {
             let mut took = Vec::new();
-            for (n, aim) in (first..first + share).zip(own.iter().cycle()) {
+            for (n, target) in (first..first + share).zip(own.iter().cycle()) {
                 let begun = Instant::now();
-                execute(*aim, n).await?;
+                execute(*target, n).await?;
                 took.push(begun.elapsed());
             }
             Ok::<_, BenchError>(took)
@@ -127,22 +128,22 @@ where
     took.sort_unstable();
     let at = took.len() * 99 / 100;
     let p99 = took.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0);
-    Ok(Crowd { rate: rate(done, time), p99 })
+    Ok(LoadResult { rate: rate(done, time), p99 })
 }
 
-/// The same commands, given to us.
+/// The same commands, executed by Phaseline.
 pub(super) async fn ours(
     store: &TimelineStore<ProjectPhases>,
-    aims: &[Aim],
+    targets: &[Target],
     clients: usize,
     commands: u64,
     first: u64,
-) -> Result<Crowd> {
+) -> Result<LoadResult> {
     let store = store.clone();
-    crowd(aims, clients, commands, first, move |aim, n| {
+    run_clients(targets, clients, commands, first, move |target, n| {
         let store = store.clone();
         async move {
-            let done = store.execute(aim.project, &command(aim, n), metadata()).await;
+            let done = store.execute(target.project, &command(target, n), metadata()).await;
             done.map(|_| ()).map_err(|error| BenchError::Failed(error.to_string()))
         }
     })
@@ -153,13 +154,20 @@ pub(super) fn metadata() -> Metadata {
     Metadata { actor: Some("bench".to_owned()), source: Some("bench".to_owned()), ..Metadata::default() }
 }
 
-async fn theirs(peer: &Arc<Peer>, aims: &[Aim], clients: usize, commands: u64, first: u64) -> Result<Crowd> {
+async fn theirs(
+    peer: &Arc<Peer>,
+    targets: &[Target],
+    clients: usize,
+    commands: u64,
+    first: u64,
+) -> Result<LoadResult> {
     let peer = Arc::clone(peer);
-    crowd(aims, clients, commands, first, move |aim, n| {
+    run_clients(targets, clients, commands, first, move |target, n| {
         let peer = Arc::clone(&peer);
         async move {
             let metadata = metadata().into_map();
-            let done = peer.execute_with_metadata(&aim.project.to_string(), command(aim, n), metadata).await;
+            let done =
+                peer.execute_with_metadata(&target.project.to_string(), command(target, n), metadata).await;
             done.map_err(|error| BenchError::Failed(format!("postgres-es: {error}")))
         }
     })
@@ -167,8 +175,8 @@ async fn theirs(peer: &Arc<Peer>, aims: &[Aim], clients: usize, commands: u64, f
 }
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
-    let (database, aims) = ground(bench).await?;
-    let projects: Vec<String> = aims.iter().map(|aim| aim.project.to_string()).collect();
+    let (database, targets) = fixture(bench).await?;
+    let projects: Vec<String> = targets.iter().map(|target| target.project.to_string()).collect();
     let beside = events_of(bench, database.url(), &projects).await?;
     replay(beside.url()).await?;
     let (our_store, our_pool) = store(database.url()).await?;
@@ -186,14 +194,14 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
             bench.rounds,
             async || {
                 settle(&mut connect(database.url()).await?).await?;
-                let crowd = ours(&our_store, &aims, clients, commands, our_first).await?;
+                let crowd = ours(&our_store, &targets, clients, commands, our_first).await?;
                 our_first += commands;
                 our_p99.0.push(crowd.p99);
                 Ok(crowd.rate)
             },
             async || {
                 settle(&mut connect(beside.url()).await?).await?;
-                let crowd = theirs(&their_peer, &aims, clients, commands, their_first).await?;
+                let crowd = theirs(&their_peer, &targets, clients, commands, their_first).await?;
                 their_first += commands;
                 their_p99.0.push(crowd.p99);
                 Ok(crowd.rate)
@@ -257,8 +265,8 @@ fn pgbench(bench: &Bench, clients: usize, commands: u64) -> Result<f64> {
     let text = String::from_utf8_lossy(&output.stdout);
     let rows = database.psql("SELECT count(*) FROM one");
     if rows.trim() != (commands / clients as u64 * clients as u64).to_string() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(BenchError::Failed(format!("pgbench inserted {} rows: {text}{said}", rows.trim())));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(BenchError::Failed(format!("pgbench inserted {} rows: {text}{stderr}", rows.trim())));
     }
     let tps = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
     tps.ok_or_else(|| BenchError::Failed(format!("pgbench says no rate: {text}")))
@@ -266,18 +274,18 @@ fn pgbench(bench: &Bench, clients: usize, commands: u64) -> Result<f64> {
 
 /// Many commands on one timeline, one after the other: how fast the last of them are.
 pub(super) async fn hot(bench: &Bench) -> Result<Vec<Outcome>> {
-    let (database, aims) = ground(bench).await?;
+    let (database, targets) = fixture(bench).await?;
     let (our_store, our_pool) = store(database.url()).await?;
     let (mut early, mut late, mut their_late) = (Figures::default(), Figures::default(), Figures::default());
     let commands = bench.sizes.hot;
-    for aim in aims.iter().copied().take(usize::try_from(bench.rounds).unwrap_or(1)) {
-        let one = [aim];
-        let projects = [aim.project.to_string()];
+    for target in targets.iter().copied().take(usize::try_from(bench.rounds).unwrap_or(1)) {
+        let one = [target];
+        let projects = [target.project.to_string()];
         settle(&mut connect(database.url()).await?).await?;
         ours(&our_store, &one, 1, WINDOW / 2, 1).await?;
         early.0.push(ours(&our_store, &one, 1, WINDOW, WINDOW / 2 + 1).await?.rate);
         ours(&our_store, &one, 1, commands - WINDOW / 2 * 5, WINDOW / 2 * 3 + 1).await?;
-        // The peer goes on where the stream has all events but those of the last window.
+        // The peer continues where the stream has all events but those of the last window.
         let beside = events_of(bench, database.url(), &projects).await?;
         replay(beside.url()).await?;
         let (peer, pool) = peer(beside.url()).await;

@@ -1,7 +1,7 @@
 //! The service over real sockets: commands beside the same calls in process, and the planner's own routes beside the times
 //! of the original service.
 
-use super::commands::{Aim, Crowd, crowd, ground, metadata, store};
+use super::commands::{LoadResult, Target, fixture, metadata, run_clients, store};
 use crate::error::{BenchError, Result};
 use crate::measure::{Figures, Outcome, alternate};
 use crate::server::{Bench, connect, settle};
@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 /// phases. They cannot be measured again here.
 const ORIGINAL: [(&str, f64); 3] = [("http-validate", 6.6), ("http-list", 6.3), ("http-batch", 407.0)];
 
-/// Phases of the project that the planner's routes are asked about.
+/// Phases of the project in requests to the planner's routes.
 const PHASES: i64 = 50;
 
 /// The service in this process, with tokens, as it runs elsewhere.
@@ -63,14 +63,20 @@ impl Service {
         self.serving.await.map_err(|error| BenchError::Failed(error.to_string()))
     }
 
-    /// The commands of a crowd, each a PATCH of a phase.
-    async fn crowd(&self, aims: &[Aim], clients: usize, commands: u64, first: u64) -> Result<Crowd> {
+    /// The commands of concurrent clients, each a PATCH of a phase.
+    async fn run_clients(
+        &self,
+        targets: &[Target],
+        clients: usize,
+        commands: u64,
+        first: u64,
+    ) -> Result<LoadResult> {
         let (client, token) = (self.client.clone(), self.token.clone());
-        crowd(aims, clients, commands, first, move |aim, n| {
+        run_clients(targets, clients, commands, first, move |target, n| {
             let (client, token) = (client.clone(), token.clone());
             async move {
                 let body = json!({ "name": format!("Phase {n}"), "capital_budget": n.to_string() });
-                let path = format!("/api/v1/phases/{}", aim.phase);
+                let path = format!("/api/v1/phases/{}", target.phase);
                 let answer = client.patch(&path).bearer(&token).json(&body).send().await;
                 expect(answer.status, &answer.body)
             }
@@ -108,7 +114,7 @@ fn expect(status: u16, body: &[u8]) -> Result<()> {
 }
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
-    let (database, aims) = ground(bench).await?;
+    let (database, targets) = fixture(bench).await?;
     let service = Service::start(database.url()).await?;
     let (store, own_pool) = store(database.url()).await?;
     let commands = bench.sizes.commands * 8;
@@ -118,13 +124,13 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
         async || {
             settle(&mut connect(database.url()).await?).await?;
             first += commands;
-            Ok(service.crowd(&aims, 64, commands, first).await?.rate)
+            Ok(service.run_clients(&targets, 64, commands, first).await?.rate)
         },
         async || {
             settle(&mut connect(database.url()).await?).await?;
             own_first += commands;
             let store = store.clone();
-            let done = crowd(&aims, 64, commands, own_first, move |aim, n| {
+            let done = run_clients(&targets, 64, commands, own_first, move |target, n| {
                 let store = store.clone();
                 async move {
                     let changes = PhaseChanges {
@@ -133,11 +139,11 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
                         ..PhaseChanges::default()
                     };
                     let command = TimelineCommand::ChangePhase {
-                        phase_id: aim.phase,
+                        phase_id: target.phase,
                         changes,
                         neighbours: Neighbours::Adjust,
                     };
-                    let done = store.submit(Request::new(aim.project, command, metadata())).await;
+                    let done = store.submit(Request::new(target.project, command, metadata())).await;
                     done.map(|_| ()).map_err(|error| BenchError::Failed(error.to_string()))
                 }
             });
@@ -146,21 +152,21 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
     )
     .await?;
     own_pool.close().await;
-    let size = format!("{} timelines, {commands} commands a round, two events each", aims.len());
+    let size = format!("{} timelines, {commands} commands a round, two events each", targets.len());
     let mut outcomes = vec![Outcome {
         ours: through,
         theirs: in_process,
         ..Outcome::of("http-64", size, "every answer is 200")?
     }];
-    outcomes.extend(planner(bench, &service, &aims).await?);
+    outcomes.extend(planner(bench, &service, &targets).await?);
     service.stop().await?;
     Ok(outcomes)
 }
 
 /// The planner's routes, about a project of 50 phases.
-async fn planner(bench: &Bench, service: &Service, aims: &[Aim]) -> Result<Vec<Outcome>> {
-    let aim = aims.first().ok_or_else(|| BenchError::Failed("no timeline".to_owned()))?;
-    let phases = format!("/api/v1/projects/{}/phases", aim.project);
+async fn planner(bench: &Bench, service: &Service, targets: &[Target]) -> Result<Vec<Outcome>> {
+    let target = targets.first().ok_or_else(|| BenchError::Failed("no timeline".to_owned()))?;
+    let phases = format!("/api/v1/projects/{}/phases", target.project);
     let answer = service.client.get(&phases).bearer(&service.token).send().await;
     expect(answer.status, &answer.body)?;
     let listed = answer.json();

@@ -1,7 +1,7 @@
 //! Import beside COPY of the same rows, finished and in memory, into a table with the same indexes.
 
 use crate::error::{Result, same};
-use crate::events::{Events, Made};
+use crate::events::{Events, GeneratedEvent};
 use crate::log::import;
 use crate::measure::{Outcome, alternate, rate, timed};
 use crate::server::{Bench, connect, digest, run as execute, settle};
@@ -11,7 +11,7 @@ use phaseline_store::schema;
 use sqlx::{Connection, PgConnection};
 
 const NAME: &str = "import";
-/// All but what is drawn anew each time: salt, time and hash.
+/// All columns except those that differ between runs: salt, time and hash.
 const COLUMNS: &str =
     "position, stream_type, stream_id, version, event_id, event_type, schema_version, payload, metadata";
 /// The raw rows go here: columns, checks, storage and indexes of the log.
@@ -54,7 +54,7 @@ async fn with_log(bench: &Bench) -> Result<(TestDatabase, PgConnection)> {
 }
 
 /// The log's rows as binary COPY data, hashes and all, and in pieces as COPY sends them.
-async fn finished_rows(bench: &Bench, events: &[Made]) -> Result<Vec<Vec<u8>>> {
+async fn finished_rows(bench: &Bench, events: &[GeneratedEvent]) -> Result<Vec<Vec<u8>>> {
     /// As large as those of the import.
     const PIECE: usize = phaseline_store::copy::Sink::PIECE;
     let (_database, mut connection) = with_log(bench).await?;

@@ -1,4 +1,4 @@
-//! Migration and rollback beside SQL as a good administrator would write it, with somebody reading all the while.
+//! Migration and rollback beside SQL as a good administrator would write it, with a concurrent reader.
 
 use super::reader::Reader;
 use crate::child::rolled_back;
@@ -23,7 +23,7 @@ const OLD_PHASES: &str =
 const ASSIGNMENTS: &str = "id, resource_id, project_id, assignment_date, allocation_percentage, \
                            capital_percentage, expense_percentage, created_at, updated_at";
 
-/// What stands in the tables, and in which columns.
+/// Digest of the tables' rows and structure.
 pub(super) async fn timeline_shape(url: &str) -> Result<String> {
     let mut connection = connect(url).await?;
     let phases = digest(&mut connection, NEW_PHASES, "public.project_phases").await?;
@@ -71,20 +71,20 @@ pub(super) async fn legacy(
     Ok(database)
 }
 
-/// One way of one side: how long it took, and how long the reader waited at most.
+/// Timings of one side's migration or rollback: its duration, and the longest wait of the reader.
 #[derive(Default)]
-struct Way {
+struct Timings {
     took: Figures,
     waited: Figures,
     /// Where the time of the last run went.
     steps: String,
 }
 
-impl Way {
-    async fn go(&mut self, url: &str, work: impl Future<Output = Result<()>>) -> Result<()> {
+impl Timings {
+    async fn measure(&mut self, url: &str, work: impl Future<Output = Result<()>>) -> Result<()> {
         settle(&mut connect(url).await?).await?;
         let reader = Reader::start(url);
-        // The reader is there before the work begins.
+        // The reader is connected before the work begins.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let done = timed(work).await;
         self.waited.0.push(reader.longest()?.as_secs_f64());
@@ -95,13 +95,13 @@ impl Way {
 
 #[derive(Default)]
 struct Side {
-    up: Way,
-    down: Way,
-    /// What the tables held in between, and afterwards.
-    came_to: (String, String),
+    up: Timings,
+    down: Timings,
+    /// Digests of the tables after the migration, and after the rollback.
+    digests: (String, String),
 }
 
-pub(super) async fn ours_up(url: &str, progress: &dyn Progress) -> Result<()> {
+pub(super) async fn our_migration(url: &str, progress: &dyn Progress) -> Result<()> {
     migrate(&handle(url)?, &migrate_options(), progress).await?;
     Ok(())
 }
@@ -115,22 +115,22 @@ async fn ours(bench: &Bench, template: &TestDatabase, side: &mut Side) -> Result
     let database = bench.copy(template);
     let url = database.url();
     let (up, down) = (Steps::default(), Steps::default());
-    side.up.go(url, ours_up(url, &up)).await?;
+    side.up.measure(url, our_migration(url, &up)).await?;
     side.up.steps = up.summary();
-    side.came_to.0 = timeline_shape(url).await?;
-    side.down.go(url, rolled_back(url, &down)).await?;
+    side.digests.0 = timeline_shape(url).await?;
+    side.down.measure(url, rolled_back(url, &down)).await?;
     side.down.steps = down.summary();
-    side.came_to.1 = legacy_shape(url).await?;
+    side.digests.1 = legacy_shape(url).await?;
     Ok(())
 }
 
 async fn theirs(bench: &Bench, template: &TestDatabase, side: &mut Side) -> Result<()> {
     let database = bench.copy(template);
     let url = database.url();
-    side.up.go(url, script(url, UP)).await?;
-    side.came_to.0 = timeline_shape(url).await?;
-    side.down.go(url, script(url, DOWN)).await?;
-    side.came_to.1 = legacy_shape(url).await?;
+    side.up.measure(url, script(url, UP)).await?;
+    side.digests.0 = timeline_shape(url).await?;
+    side.down.measure(url, script(url, DOWN)).await?;
+    side.digests.1 = legacy_shape(url).await?;
     Ok(())
 }
 
@@ -146,9 +146,9 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
         if round % 2 == 1 {
             ours(bench, &template, &mut our_side).await?;
         }
-        same("migrate", "both tables in the timeline shape", &our_side.came_to.0, &their_side.came_to.0)?;
-        same("rollback", "both tables before and after (ours)", &before, &our_side.came_to.1)?;
-        same("rollback", "both tables before and after (theirs)", &before, &their_side.came_to.1)?;
+        same("migrate", "both tables in the timeline shape", &our_side.digests.0, &their_side.digests.0)?;
+        same("rollback", "both tables before and after (ours)", &before, &our_side.digests.1)?;
+        same("rollback", "both tables before and after (theirs)", &before, &their_side.digests.1)?;
     }
     let (projects, assignments) = bench.sizes.legacy;
     let size = format!("{projects} projects, {assignments} assignments");

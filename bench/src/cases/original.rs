@@ -1,6 +1,6 @@
-//! Migration and rollback beside the original's own algorithm: a statement a row, from a client, in one transaction.
+//! Migration and rollback beside the original's own algorithm: one statement per row, from a client, in one transaction.
 
-use super::migrate::{legacy, legacy_shape, ours_up, timeline_shape};
+use super::migrate::{legacy, legacy_shape, our_migration, timeline_shape};
 use crate::child::rolled_back;
 use crate::error::{BenchError, Result, same};
 use crate::measure::{Figures, Outcome, timed};
@@ -119,7 +119,7 @@ async fn linked(url: &str) -> Result<i64> {
 }
 
 async fn our_up(url: &str) -> Result<()> {
-    ours_up(url, &Silent).await
+    our_migration(url, &Silent).await
 }
 
 async fn our_down(url: &str) -> Result<()> {

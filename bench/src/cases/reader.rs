@@ -1,4 +1,4 @@
-//! Somebody who reads the tables all the while, and notes the longest that an answer took.
+//! A concurrent reader of the tables, which records its longest wait.
 
 use crate::error::{BenchError, Result};
 use crate::server::{connect, run};

@@ -37,7 +37,7 @@ async fn rows(connection: &mut PgConnection) -> Result<String> {
     digest(connection, COLUMNS, "public.project_phases").await
 }
 
-/// One rebuild of ours: events a second; where the time went is noted.
+/// Events per second of one rebuild by Phaseline; records the time of each step.
 pub(super) async fn ours(log: &Log, table: Table, note: &mut Option<String>) -> Result<f64> {
     let mut connection = connect(log.url()).await?;
     prepare(&mut connection, table).await?;

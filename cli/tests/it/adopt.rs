@@ -36,29 +36,29 @@ fn with_project() -> TestDatabase {
 }
 
 #[test]
-fn a_phase_command_adopts_and_its_answer_and_the_history_show_it() {
+fn a_phase_command_adopts_and_its_output_and_the_history_show_it() {
     let database = with_project();
-    let shown = on(&database, &["timeline", "show", PROJECT]).ends_with(3);
+    let shown = on(&database, &["timeline", "show", PROJECT]).exits_with(3);
     assert!(shown.stderr.contains(&format!("phaseline adopt {PROJECT}")), "{}", shown.stderr);
-    let opened = on(&database, &["timeline", "open", PROJECT]).ends_with(3);
+    let opened = on(&database, &["timeline", "open", PROJECT]).exits_with(3);
     assert!(opened.stderr.contains("V17"), "{}", opened.stderr);
 
-    let nothing = on(&database, &["phase", "rename", PHASE, "Default Phase", "--json"]).ends_with(0);
+    let nothing = on(&database, &["phase", "rename", PHASE, "Default Phase", "--json"]).exits_with(0);
     let nothing = nothing.object("phaseline.command/1");
     assert_eq!((&nothing["changed"], &nothing["version"]), (&false.into(), &0.into()));
     assert_eq!(nothing["phases"][0]["created_at"], "2024-12-01T00:00:00");
 
-    let done = on(&database, &["phase", "rename", PHASE, "Design", "--reason", "clearer"]).ends_with(0);
-    for told in ["timeline opened", "adopted with the values found", "renamed to 'Design'", "version 3"] {
-        assert!(done.stdout.contains(told), "{told}: {}", done.stdout);
+    let done = on(&database, &["phase", "rename", PHASE, "Design", "--reason", "clearer"]).exits_with(0);
+    for expected in ["timeline opened", "adopted with the values found", "renamed to 'Design'", "version 3"] {
+        assert!(done.stdout.contains(expected), "{expected}: {}", done.stdout);
     }
-    let history = on(&database, &["history", PROJECT]).ends_with(0).stdout;
+    let history = on(&database, &["history", PROJECT]).exits_with(0).stdout;
     assert!(
         history.contains("adopted with the values found, 2025-01-01 to 2025-12-31, budget 3.00"),
         "{history}"
     );
     assert_eq!(history.matches("why: clearer").count(), 3, "{history}");
-    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["verify"]).exits_with(0);
 }
 
 #[test]
@@ -71,11 +71,11 @@ fn a_role_that_may_only_write_commands_adopts_by_its_first_command() {
     );
     let (_, place) = database.url().split_once('@').unwrap();
     let url = format!("postgres://phaseline_test_clerk:clerk@{place}");
-    run(&["--database-url", &url, "phase", "rename", PHASE, "By the clerk"]).ends_with(0);
-    run(&["--database-url", &url, "timeline", "open", BARE]).ends_with(0);
+    run(&["--database-url", &url, "phase", "rename", PHASE, "By the clerk"]).exits_with(0);
+    run(&["--database-url", &url, "timeline", "open", BARE]).exits_with(0);
     database.psql(&format!("UPDATE projects SET end_date = '2026-01-31' WHERE id = '{PROJECT}'"));
-    run(&["--database-url", &url, "timeline", "reschedule", PROJECT, "--from-table"]).ends_with(0);
-    on(&database, &["verify"]).ends_with(0);
+    run(&["--database-url", &url, "timeline", "reschedule", PROJECT, "--from-table"]).exits_with(0);
+    on(&database, &["verify"]).exits_with(0);
 }
 
 #[test]
@@ -94,27 +94,27 @@ fn rows_that_are_not_a_timeline_are_refused_with_every_reason() {
         &["adopt", BARE, PROJECT],
         &["adopt", "--repair"],
     ] {
-        let refused = on(&database, arguments).ends_with(3);
-        for told in ["(V2)", "(V6)", "Phase name cannot be empty", "hint", BARE] {
-            assert!(refused.stderr.contains(told), "{arguments:?}: {told}: {}", refused.stderr);
+        let refused = on(&database, arguments).exits_with(3);
+        for expected in ["(V2)", "(V6)", "Phase name cannot be empty", "hint", BARE] {
+            assert!(refused.stderr.contains(expected), "{arguments:?}: {expected}: {}", refused.stderr);
         }
         let error =
-            on(&database, &[arguments, &["--json"]].concat()).ends_with(3).object("phaseline.error/1");
+            on(&database, &[arguments, &["--json"]].concat()).exits_with(3).object("phaseline.error/1");
         assert_eq!(error["code"], "not_adoptable");
         assert_eq!(error["details"].as_array().unwrap().len(), 2, "{error}");
     }
     assert!(database.dump(&[]) == before);
-    on(&database, &["adopt", PROJECT]).ends_with(0);
+    on(&database, &["adopt", PROJECT]).exits_with(0);
 }
 
 #[test]
 fn all_projects_without_timeline_are_adopted_once() {
     let database = with_project();
     add_project(&database, BARE);
-    let refused = on(&database, &["adopt"]).ends_with(3);
+    let refused = on(&database, &["adopt"]).exits_with(3);
     assert!(refused.stderr.contains("adopt --repair") && refused.stderr.contains(BARE), "{}", refused.stderr);
     let before = database.dump(&[]);
-    let dry = on(&database, &["adopt", "--repair", "--dry-run", "--json"]).ends_with(0);
+    let dry = on(&database, &["adopt", "--repair", "--dry-run", "--json"]).exits_with(0);
     let dry = dry.object("phaseline.adopt/1");
     assert_eq!((&dry["dry_run"], &dry["position"]), (&true.into(), &serde_json::Value::Null));
     assert_eq!(dry["projects"].as_array().unwrap().len(), 2);
@@ -126,44 +126,44 @@ fn all_projects_without_timeline_are_adopted_once() {
             .psql(&format!("SELECT ph::text FROM project_phases ph WHERE project_id <> '{BARE}' ORDER BY id"))
     };
     let stood = rows();
-    let done = on(&database, &["adopt", "--repair", "--reason", "weekly", "--actor", "ada"]).ends_with(0);
+    let done = on(&database, &["adopt", "--repair", "--reason", "weekly", "--actor", "ada"]).exits_with(0);
     assert!(done.stdout.contains("ADOPTED") && done.stdout.contains("1 phase supplied"), "{}", done.stdout);
     assert_eq!(rows(), stood);
-    let history = on(&database, &["history", BARE]).ends_with(0).stdout;
-    for told in
+    let history = on(&database, &["history", BARE]).exits_with(0).stdout;
+    for expected in
         ["by ada (cli)", "why: repair: the project had no phase (weekly)", "phase 'Default Phase' supplied"]
     {
-        assert!(history.contains(told), "{told}: {history}");
+        assert!(history.contains(expected), "{expected}: {history}");
     }
-    on(&database, &["verify"]).ends_with(0);
-    let again = on(&database, &["adopt", PROJECT]).ends_with(0);
+    on(&database, &["verify"]).exits_with(0);
+    let again = on(&database, &["adopt", PROJECT]).exits_with(0);
     assert!(again.stdout.contains("has a timeline already"), "{}", again.stdout);
-    assert!(on(&database, &["adopt"]).ends_with(0).stdout.contains("NOTHING TO ADOPT"));
+    assert!(on(&database, &["adopt"]).exits_with(0).stdout.contains("NOTHING TO ADOPT"));
     let nobody = "aaaaaaaa-8b86-4011-b42d-00c04fc964ff";
-    let missing = on(&database, &["adopt", nobody, PROJECT]).ends_with(3);
+    let missing = on(&database, &["adopt", nobody, PROJECT]).exits_with(3);
     assert!(missing.stderr.contains(&format!("Project with ID {nobody} not found")), "{}", missing.stderr);
 }
 
 #[test]
-fn dates_that_others_changed_are_taken_over_from_the_table() {
+fn changed_project_dates_are_read_from_the_table() {
     let database = with_project();
-    on(&database, &["adopt"]).ends_with(0);
-    let nothing = on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).ends_with(0);
+    on(&database, &["adopt"]).exits_with(0);
+    let nothing = on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).exits_with(0);
     assert!(nothing.stdout.contains("Nothing to change"), "{}", nothing.stdout);
     database.psql(&format!("UPDATE projects SET start_date = '2024-12-24' WHERE id = '{PROJECT}'"));
-    on(&database, &["drift", PROJECT]).ends_with(6);
-    on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).ends_with(0);
+    on(&database, &["drift", PROJECT]).exits_with(6);
+    on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).exits_with(0);
     let dates =
         database.psql(&format!("SELECT start_date, end_date FROM project_phases WHERE id = '{PHASE}'"));
     assert_eq!(dates, "2024-12-24|2025-12-31");
-    on(&database, &["drift", PROJECT]).ends_with(0);
-    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["drift", PROJECT]).exits_with(0);
+    on(&database, &["verify"]).exits_with(0);
 
     database.psql(&format!("UPDATE projects SET end_date = 'infinity' WHERE id = '{PROJECT}'"));
-    let refused = on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).ends_with(3);
+    let refused = on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).exits_with(3);
     assert!(refused.stderr.contains("end_date in public.projects is infinity"), "{}", refused.stderr);
     for wrong in [&["2025-01-01"][..], &[], &["2025-01-01", "2025-02-01", "--from-table"]] {
-        on(&database, &[&["timeline", "reschedule", PROJECT], wrong].concat()).ends_with(2);
+        on(&database, &[&["timeline", "reschedule", PROJECT], wrong].concat()).exits_with(2);
     }
 }
 
@@ -171,13 +171,13 @@ fn dates_that_others_changed_are_taken_over_from_the_table() {
 fn the_legacy_shape_and_a_missing_log_are_refused() {
     let database = legacy();
     for command in ["adopt", "drift"] {
-        let never = on(&database, &[command]).ends_with(3);
+        let never = on(&database, &[command]).exits_with(3);
         assert!(never.stderr.contains("phaseline plan"), "{}", never.stderr);
     }
     let database = migrated();
-    on(&database, &["rollback", "--yes"]).ends_with(0);
+    on(&database, &["rollback", "--yes"]).exits_with(0);
     for command in [&["adopt"][..], &["drift"], &["drift", "--repair", "all", "--yes"]] {
-        let closed = on(&database, command).ends_with(3);
+        let closed = on(&database, command).exits_with(3);
         assert!(closed.stderr.contains("legacy shape"), "{}", closed.stderr);
     }
 }

@@ -1,11 +1,11 @@
 //! Finds the boundaries of a run by a proxy, and stops one run at each of them.
 
-use crate::program::{Ran, phaseline};
+use crate::program::{ProgramOutput, phaseline};
 use phaseline_embedded::testing::TestCluster;
-use phaseline_tests::aftermath::{Ground, Left, Way};
+use phaseline_tests::crash_recovery::{Direction, RecoveryFixture, StoppedRun};
 use phaseline_tests::legacy::LegacyDatabase;
+use phaseline_tests::protocol_proxy::{Boundary, ProtocolProxy, Stop};
 use phaseline_tests::script::load;
-use phaseline_tests::wire::{Boundary, Stop, Wire};
 use std::process::{Child, Command};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,33 +17,33 @@ const WORKERS: usize = 2;
 /// With fewer statements than this the proxy has not seen the run.
 const FEWEST: usize = 60;
 
-/// Which of the generated databases: a few projects, and something that hangs on their tables.
+/// Seed of a generated database with a few projects and table objects.
 const SEED: u64 = 7;
 
 /// A run of the program; what it loses is accepted.
-pub(crate) fn command(ground: &Ground, way: Way, url: &str) -> Command {
-    let mut command = match way {
-        Way::Migrate => phaseline(&["migrate", "--yes"]),
-        Way::Rollback => phaseline(&["rollback", "--yes"]),
+pub(crate) fn command(fixture: &RecoveryFixture, direction: Direction, url: &str) -> Command {
+    let mut command = match direction {
+        Direction::Migrate => phaseline(&["migrate", "--yes"]),
+        Direction::Rollback => phaseline(&["rollback", "--yes"]),
     };
-    if let (Way::Rollback, Some(loss)) = (way, ground.loss()) {
+    if let (Direction::Rollback, Some(loss)) = (direction, fixture.loss()) {
         command.args(["--accept-loss", loss]);
     }
     command.env("DATABASE_URL", url);
     command
 }
 
-/// A small database with odd rows and furniture.
-pub(crate) fn small_ground() -> Ground {
-    Ground::new(TestCluster::shared(), "small", |url| {
+/// A small database with odd rows and objects.
+pub(crate) fn small_fixture() -> RecoveryFixture {
+    RecoveryFixture::new(TestCluster::shared(), "small", |url| {
         load(url, LegacyDatabase::from_seed(SEED).statements());
     })
 }
 
 /// The same, whose timeline shape was edited: one phase was renamed and given another budget, another one was added.
-pub(crate) fn edited_ground() -> Ground {
+pub(crate) fn edited_fixture() -> RecoveryFixture {
     let build = |url: &str| load(url, LegacyDatabase::from_seed(SEED).statements());
-    Ground::edited(TestCluster::shared(), "edited", build, |url| {
+    RecoveryFixture::edited(TestCluster::shared(), "edited", build, |url| {
         let first = "SELECT id, project_id, end_date FROM project_phases
                       WHERE start_date < end_date ORDER BY id LIMIT 1";
         let row = TestCluster::shared().binaries().psql(url, first).unwrap();
@@ -54,35 +54,43 @@ pub(crate) fn edited_ground() -> Ground {
             vec!["create", project, "Acceptance", end, end, "--expense", "100"],
         ] {
             let mut command = phaseline(&[&["phase"][..], &arguments].concat());
-            Ran::of(command.env("DATABASE_URL", url).output().unwrap()).ends_with(0);
+            ProgramOutput::of(command.env("DATABASE_URL", url).output().unwrap()).exits_with(0);
         }
     })
 }
 
 /// The statements of an undisturbed run.
-pub(crate) fn boundaries(ground: &Ground, way: Way) -> Vec<Boundary> {
-    let database = ground.database(way);
-    let wire = Wire::counting(database.url());
-    let output = command(ground, way, wire.url()).output().unwrap();
+pub(crate) fn boundaries(fixture: &RecoveryFixture, direction: Direction) -> Vec<Boundary> {
+    let database = fixture.database(direction);
+    let proxy = ProtocolProxy::counting(database.url());
+    let output = command(fixture, direction, proxy.url()).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    let boundaries = wire.boundaries();
+    let boundaries = proxy.boundaries();
     assert!(boundaries.len() >= FEWEST, "{boundaries:#?}");
     boundaries
 }
 
 /// Starts a run and waits until it is stopped. Fails if it ends before.
-pub(crate) fn run_until(ground: &Ground, way: Way, wire: &Wire, stop: Stop) -> (Child, Boundary) {
-    let mut child = command(ground, way, wire.url()).spawn().unwrap();
-    while !wire.wait(Duration::from_millis(20)) {
-        if child.try_wait().unwrap().is_some() && !wire.has_stopped() {
-            panic!("{way:?} ended before it came to {stop:?}: {:?}", child.wait_with_output());
+pub(crate) fn run_until(
+    fixture: &RecoveryFixture,
+    direction: Direction,
+    proxy: &ProtocolProxy,
+    stop: Stop,
+) -> (Child, Boundary) {
+    let mut child = command(fixture, direction, proxy.url()).spawn().unwrap();
+    while !proxy.wait(Duration::from_millis(20)) {
+        if child.try_wait().unwrap().is_some() && !proxy.has_stopped() {
+            panic!("{direction:?} ended before it came to {stop:?}: {:?}", child.wait_with_output());
         }
     }
-    (child, wire.stopped_at().unwrap())
+    (child, proxy.stopped_at().unwrap())
 }
 
 /// Runs every stop, several at once, and prints the outcomes and the duration.
-pub(crate) fn at_each(stops: &[Stop], stop_at: impl Fn(Stop) -> Left + Sync) -> Vec<(Stop, Left)> {
+pub(crate) fn at_each(
+    stops: &[Stop],
+    stop_at: impl Fn(Stop) -> StoppedRun + Sync,
+) -> Vec<(Stop, StoppedRun)> {
     let begun = Instant::now();
     let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -109,7 +117,7 @@ pub(crate) fn at_each(stops: &[Stop], stop_at: impl Fn(Stop) -> Left + Sync) -> 
 
 /// Fails unless exactly the runs that were stopped behind their commit are done, and the others are reported as killed once
 /// the log has their start.
-pub(crate) fn assert_told(boundaries: &[Boundary], found: &[(Stop, Left)]) {
+pub(crate) fn assert_reported_runs(boundaries: &[Boundary], found: &[(Stop, StoppedRun)]) {
     let commits: Vec<_> = boundaries.iter().filter(|at| at.what == "COMMIT").map(|at| at.number).collect();
     let [begun, done] = commits[..] else {
         panic!("a run commits that it begins and what it did: {commits:?}")
@@ -119,7 +127,7 @@ pub(crate) fn assert_told(boundaries: &[Boundary], found: &[(Stop, Left)]) {
             Stop::Before(number) => number > commit,
             Stop::After(number) => number >= commit,
         };
-        let expected = Left {
+        let expected = StoppedRun {
             is_done: is_behind(done),
             killed: usize::from(is_behind(begun) && !is_behind(done)),
             failed: 0,

@@ -13,15 +13,15 @@ fn line(page: &str, boundary: &str) -> Vec<String> {
 fn the_page_shows_both_boundaries_and_the_chosen_one() {
     let database = legacy();
     let (midpoint, fit) = (on(&database, &["plan"]), on(&database, &["plan", "--boundary", "fit"]));
-    let object = on(&database, &["plan", "--json"]).ends_with(0).object("phaseline.plan/1");
+    let object = on(&database, &["plan", "--json"]).exits_with(0).object("phaseline.plan/1");
     for (ran, chosen, other) in [(&midpoint, "midpoint", "fit"), (&fit, "fit", "midpoint")] {
         let page = &ran.stdout;
         let (own, otherwise) = (line(page, chosen), line(page, other));
         assert_eq!(own[0], format!("{chosen} (chosen)"));
         assert_eq!(otherwise[0], other);
         for (name, cells) in [(chosen, own), (other, otherwise)] {
-            let told = &object["boundary"][name];
-            assert_eq!(cells[1..3], [told["kept"].to_string(), told["changed"].to_string()], "{page}");
+            let counts = &object["boundary"][name];
+            assert_eq!(cells[1..3], [counts["kept"].to_string(), counts["changed"].to_string()], "{page}");
         }
     }
     let worst = object["boundary"]["projects"][0]["project_id"].as_str().unwrap();
@@ -31,8 +31,8 @@ fn the_page_shows_both_boundaries_and_the_chosen_one() {
 #[test]
 fn at_most_ten_projects_are_named() {
     let database = phaseline_embedded::testing::TestCluster::shared().database();
-    on(&database, &["sample", "--projects", "40", "--assignments", "900"]).ends_with(0);
-    let object = on(&database, &["plan", "--json"]).ends_with(0).object("phaseline.plan/1");
+    on(&database, &["sample", "--projects", "40", "--assignments", "900"]).exits_with(0);
+    let object = on(&database, &["plan", "--json"]).exits_with(0).object("phaseline.plan/1");
     let projects = object["boundary"]["projects"].as_array().unwrap();
     assert!(projects.len() > 10);
     let changed: Vec<u64> = projects.iter().map(|one| one["midpoint"]["changed"].as_u64().unwrap()).collect();
@@ -50,26 +50,26 @@ fn at_most_ten_projects_are_named() {
 #[test]
 fn the_suggested_command_has_the_flag_and_carries_out_the_plan() {
     let database = legacy();
-    let page = on(&database, &["plan", "--boundary", "fit"]).ends_with(0).stdout;
+    let page = on(&database, &["plan", "--boundary", "fit"]).exits_with(0).stdout;
     let next = page.lines().find_map(|line| line.trim_start().strip_prefix("next")).unwrap().trim();
     assert!(next.ends_with(" --boundary fit"), "{next}");
     let arguments: Vec<&str> = next.split_whitespace().skip_while(|word| *word != "migrate").collect();
-    let told = on(&database, &["migrate", "--boundary", "fit"]).ends_with(2).stderr;
-    assert!(told.contains("migrate --yes --plan DIGEST --boundary fit"), "{told}");
+    let refusal = on(&database, &["migrate", "--boundary", "fit"]).exits_with(2).stderr;
+    assert!(refusal.contains("migrate --yes --plan DIGEST --boundary fit"), "{refusal}");
     let without: Vec<&str> = arguments[..3].to_vec();
-    on(&database, &[&without[..], &["--yes"]].concat()).ends_with(4);
-    let done = on(&database, &[&arguments[..], &["--yes", "--json"]].concat()).ends_with(0);
+    on(&database, &[&without[..], &["--yes"]].concat()).exits_with(4);
+    let done = on(&database, &[&arguments[..], &["--yes", "--json"]].concat()).exits_with(0);
     let done = done.object("phaseline.migrate/1");
     assert_eq!(done["plan"]["boundary"]["chosen"], "fit");
     assert_eq!(done["plan"]["options"]["boundary"], "fit");
-    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["verify"]).exits_with(0);
 }
 
 #[test]
-fn a_rehearsal_hands_it_on() {
+fn a_rehearsal_passes_the_boundary_to_its_steps() {
     let database = legacy();
     let plan = on(&database, &["plan", "--boundary", "fit", "--json"]).object("phaseline.plan/1");
-    let ran = on(&database, &["rehearse", "--boundary", "fit"]).ends_with(0).stdout;
+    let ran = on(&database, &["rehearse", "--boundary", "fit"]).exits_with(0).stdout;
     let next = format!("migrate --plan {} --boundary fit", plan["digest"].as_str().unwrap());
     assert!(ran.contains(&next), "{ran}");
 }
@@ -78,7 +78,7 @@ fn a_rehearsal_hands_it_on() {
 fn a_takeover_accepts_no_boundary() {
     let database = legacy();
     for command in ["plan", "migrate"] {
-        let ran = on(&database, &[command, "--adopt-migrated", "--boundary", "fit"]).ends_with(2);
+        let ran = on(&database, &[command, "--adopt-migrated", "--boundary", "fit"]).exits_with(2);
         assert!(ran.stderr.contains("--boundary"), "{}", ran.stderr);
     }
 }

@@ -10,7 +10,7 @@ fn every_command_and_global_option_is_in_the_completions_of_every_shell() {
     let program = commands(&run(&["--help"]).stdout);
     assert!(program.contains(&"rollback".to_owned()), "{program:?}");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = run(&["completions", shell]).ends_with(0).stdout;
+        let script = run(&["completions", shell]).exits_with(0).stdout;
         for command in &program {
             assert!(script.contains(command.as_str()), "{shell}: {command}");
         }
@@ -18,13 +18,13 @@ fn every_command_and_global_option_is_in_the_completions_of_every_shell() {
             assert!(script.contains(nested), "{shell}: {nested}");
         }
     }
-    let object = run(&["completions", "fish", "--json"]).ends_with(0).object("phaseline.completions/1");
+    let object = run(&["completions", "fish", "--json"]).exits_with(0).object("phaseline.completions/1");
     assert_eq!(object["shell"], "fish");
 }
 
 #[test]
 fn bash_completes_a_command_and_an_option() {
-    let script = run(&["completions", "bash"]).ends_with(0).stdout;
+    let script = run(&["completions", "bash"]).exits_with(0).stdout;
     if Command::new("bash").arg("--version").stdout(Stdio::null()).status().is_err() {
         eprintln!("skipped: there is no bash");
         return;
@@ -54,5 +54,5 @@ fn bash_completes_a_command_and_an_option() {
 
 #[test]
 fn an_unknown_shell_is_a_usage_error_that_lists_all() {
-    assert!(run(&["completions", "csh"]).ends_with(2).stderr.contains("powershell"));
+    assert!(run(&["completions", "csh"]).exits_with(2).stderr.contains("powershell"));
 }

@@ -1,5 +1,5 @@
-//! Many clients at once, on two servers over one database, one of which is killed and comes back. Clients that got no answer
-//! ask again with the same key, at the other server. In the end every acknowledged command is in the log, once,
+//! Many clients at once, on two servers over one database, one of which is killed and comes back. Clients without a response
+//! repeat the request with the same key, at the other server. In the end every acknowledged command is in the log, once,
 //! and nothing else is.
 
 mod audit;
@@ -7,7 +7,7 @@ mod command;
 mod writer;
 
 use crate::program::{eventually, migrated, on};
-use crate::serve::Served;
+use crate::serve::ServiceProcess;
 use crate::token::token;
 use audit::Audit;
 use phaseline_embedded::testing::TestDatabase;
@@ -16,12 +16,12 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 use writer::{Response, Writer};
 
-/// How many ask at a time.
+/// Concurrent writers.
 const WRITERS: u64 = 8;
 /// On how many projects.
 const PROJECTS: usize = 5;
 
-/// How long it goes on: more or less on demand.
+/// Duration of the test; a variable overrides it.
 fn duration() -> Duration {
     let seconds = std::env::var("PHASELINE_CROWD_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(30))
@@ -36,27 +36,27 @@ impl Servers {
         self.0[place].read().unwrap().clone()
     }
 
-    fn put(&self, place: usize, served: Option<&Served>) {
-        *self.0[place].write().unwrap() = served.map(|served| Client::new(served.client.address()));
+    fn put(&self, place: usize, service: Option<&ServiceProcess>) {
+        *self.0[place].write().unwrap() = service.map(|service| Client::new(service.client.address()));
     }
 }
 
-fn serve(database: &TestDatabase) -> Served {
-    let served = Served::start(&[], |command| {
+fn serve(database: &TestDatabase) -> ServiceProcess {
+    let service = ServiceProcess::start(&[], |command| {
         command.env("DATABASE_URL", database.url()).env("PHASELINE_LOG", "warn");
     });
-    served.becomes_ready();
-    served
+    service.becomes_ready();
+    service
 }
 
 /// Stops a server as an operator would.
-fn stop(served: Served) {
-    let ran = served.stop("TERM").ends_with(0);
+fn stop(service: ServiceProcess) {
+    let ran = service.stop("TERM").exits_with(0);
     assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
 }
 
 /// Repeats commands that were refused after a lost response: the first request may have been in progress then. Now
-/// nothing is, so what comes is the end of it.
+/// nothing is, so the response is final.
 async fn settle(writers: &mut [Writer], responses: &mut [Vec<Response>]) {
     for (writer, responses) in writers.iter_mut().zip(responses) {
         for doubtful in responses.iter_mut().filter(|response| response.is_doubtful()) {
@@ -125,14 +125,14 @@ fn two_services_one_killed_lose_and_repeat_no_command() {
 
     let responses: Vec<Response> = responses.into_iter().flatten().collect();
     eprintln!("{}", writer::summary(&writers, &responses));
-    writer::assert_plenty(&writers, &responses);
-    runtime.block_on(audit.everything_is_there_once(&responses));
-    audit.timelines_cover_their_projects();
-    assert!(on(&database, &["drift"]).ends_with(0).stdout.contains("NO DRIFT"));
-    on(&database, &["verify"]).ends_with(0);
+    writer::assert_coverage(&writers, &responses);
+    runtime.block_on(audit.assert_each_command_once(&responses));
+    audit.assert_timelines_cover_projects();
+    assert!(on(&database, &["drift"]).exits_with(0).stdout.contains("NO DRIFT"));
+    on(&database, &["verify"]).exits_with(0);
 }
 
 fn token_of(subject: &str) -> String {
     let args = ["--subject", subject, "--scope", "phases:read phases:write", "--quiet"];
-    token(&args).ends_with(0).stdout.trim().to_owned()
+    token(&args).exits_with(0).stdout.trim().to_owned()
 }

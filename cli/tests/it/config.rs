@@ -1,6 +1,6 @@
 //! `config show`: each setting and its origin.
 
-use crate::program::{Ran, phaseline, run};
+use crate::program::{ProgramOutput, phaseline, run};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -11,13 +11,13 @@ pub(crate) fn file(folder: &Path, text: &str) -> PathBuf {
     path
 }
 
-fn show(args: &[&str], variables: &[(&str, &str)]) -> Ran {
+fn show(args: &[&str], variables: &[(&str, &str)]) -> ProgramOutput {
     let mut command = phaseline(&[&["config", "show"], args].concat());
-    Ran::of(command.envs(variables.iter().copied()).output().unwrap())
+    ProgramOutput::of(command.envs(variables.iter().copied()).output().unwrap())
 }
 
 /// What a setting is, and where it comes from.
-fn told(object: &Value, key: &str) -> (Option<String>, String) {
+fn value_and_origin(object: &Value, key: &str) -> (Option<String>, String) {
     let values = object["values"].as_array().unwrap();
     let value = values.iter().find(|value| value["key"] == key).unwrap();
     (value["value"].as_str().map(str::to_owned), value["origin"].as_str().unwrap().to_owned())
@@ -35,7 +35,7 @@ fn a_flag_overrides_the_environment_the_file_and_the_default() {
     let variables =
         [("PHASELINE_CONFIG", path), ("PHASELINE_LISTEN", "127.0.0.1:2"), ("PHASELINE_MAX_CONNECTIONS", "2")];
     let object = show(&["--listen", "127.0.0.1:3", "--json"], &variables);
-    let object = object.ends_with(0).object("phaseline.config/1");
+    let object = object.exits_with(0).object("phaseline.config/1");
     assert_eq!(object["file"], path);
     let from_file = format!("file {path}");
     for (key, value, origin) in [
@@ -49,27 +49,27 @@ fn a_flag_overrides_the_environment_the_file_and_the_default() {
         ("shutdown_timeout", Some("20s"), "default"),
         ("audience", None, "default"),
     ] {
-        assert_eq!(told(&object, key), (value.map(str::to_owned), origin.to_owned()), "{key}");
+        assert_eq!(value_and_origin(&object, key), (value.map(str::to_owned), origin.to_owned()), "{key}");
     }
     // --config wins over PHASELINE_CONFIG.
     let other = folder.path().join("other.toml");
     std::fs::write(&other, "body_limit = 9").unwrap();
     let object = show(&["--config", other.to_str().unwrap(), "--json"], &variables);
-    let (value, _) = told(&object.ends_with(0).object("phaseline.config/1"), "body_limit");
+    let (value, _) = value_and_origin(&object.exits_with(0).object("phaseline.config/1"), "body_limit");
     assert_eq!(value.as_deref(), Some("9"));
 }
 
 #[test]
-fn secrets_are_only_said_to_be_set() {
+fn secrets_are_shown_as_set_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "database_url = \"postgres://me:hidden-1@db.example/planner\"");
     let secret = "hidden-2-and-long-enough-for-any-algorithm";
     for form in [&[][..], &["--json"]] {
         let args = [&["--config", path.to_str().unwrap()][..], form].concat();
-        let ran = show(&args, &[("PHASELINE_JWT_SECRET", secret)]).ends_with(0);
+        let ran = show(&args, &[("PHASELINE_JWT_SECRET", secret)]).exits_with(0);
         assert!(!ran.stdout.contains("hidden"), "{}", ran.stdout);
         assert!(ran.stdout.contains("(set)") && ran.stdout.contains("db.example"), "{}", ran.stdout);
-        let ran = show(&args, &[("DATABASE_URL", "host=h password=hidden-3")]).ends_with(0);
+        let ran = show(&args, &[("DATABASE_URL", "host=h password=hidden-3")]).exits_with(0);
         assert!(!ran.stdout.contains("hidden"), "{}", ran.stdout);
     }
 }
@@ -86,16 +86,16 @@ fn unknown_settings_in_the_file_are_refused_with_their_line() {
         ("listen = \"127.0.0.1:1\"\nrole = \n", "line 2: "),
     ] {
         let path = file(folder.path(), text);
-        let ran = run(&["config", "show", "--config", path.to_str().unwrap()]).ends_with(2);
+        let ran = run(&["config", "show", "--config", path.to_str().unwrap()]).exits_with(2);
         assert!(ran.stderr.contains(&format!("{}: {named}", path.display())), "{named}: {}", ran.stderr);
     }
     let nowhere = folder.path().join("nowhere.toml");
-    let ran = run(&["config", "show", "--config", nowhere.to_str().unwrap()]).ends_with(2);
+    let ran = run(&["config", "show", "--config", nowhere.to_str().unwrap()]).exits_with(2);
     assert!(ran.stderr.contains("nowhere.toml: the file cannot be read"), "{}", ran.stderr);
 }
 
 #[test]
-fn a_wrong_value_names_where_it_stands() {
+fn a_wrong_value_names_its_origin() {
     let folder = tempfile::tempdir().unwrap();
     for (key, wrong) in [
         ("max_connections", "many"),
@@ -113,23 +113,23 @@ fn a_wrong_value_names_where_it_stands() {
         ("default_scopes", "phases:read phases:all"),
     ] {
         let path = file(folder.path(), &format!("{key} = \"{wrong}\""));
-        let in_file = run(&["config", "show", "--config", path.to_str().unwrap()]).ends_with(2);
+        let in_file = run(&["config", "show", "--config", path.to_str().unwrap()]).exits_with(2);
         assert!(in_file.stderr.contains(&format!("{}: {key}: ", path.display())), "{}", in_file.stderr);
         let variable = format!("PHASELINE_{}", key.to_uppercase());
-        let in_environment = show(&[], &[(&variable, wrong)]).ends_with(2);
+        let in_environment = show(&[], &[(&variable, wrong)]).exits_with(2);
         assert!(in_environment.stderr.contains(&format!("{variable}: ")), "{}", in_environment.stderr);
         if key != "no_auth" {
             let flag = format!("--{}", key.replace('_', "-"));
-            let ran = run(&["config", "show", &format!("{flag}={wrong}")]).ends_with(2);
+            let ran = run(&["config", "show", &format!("{flag}={wrong}")]).exits_with(2);
             assert!(ran.stderr.contains(&format!("{flag}: ")), "{}", ran.stderr);
         }
     }
 }
 
 #[test]
-fn every_variable_stands_in_the_help() {
-    let help = run(&["--help"]).ends_with(0).stdout;
-    let object = run(&["config", "show", "--json"]).ends_with(0).object("phaseline.config/1");
+fn the_help_lists_every_variable() {
+    let help = run(&["--help"]).exits_with(0).stdout;
+    let object = run(&["config", "show", "--json"]).exits_with(0).object("phaseline.config/1");
     for value in object["values"].as_array().unwrap() {
         let key = value["key"].as_str().unwrap();
         let variable = match key {
@@ -149,12 +149,12 @@ fn every_variable_stands_in_the_help() {
 #[test]
 fn the_document_has_every_setting_with_its_names_and_default() {
     let document = include_str!("../../../docs/service.md");
-    let object = run(&["config", "show", "--json"]).ends_with(0).object("phaseline.config/1");
+    let object = run(&["config", "show", "--json"]).exits_with(0).object("phaseline.config/1");
     let values = object["values"].as_array().unwrap();
     let rows =
         document.lines().filter(|line| line.contains("| `PHASELINE_") || line.contains("| `DATABASE_URL`"));
     assert_eq!(rows.count(), values.len());
-    let help = run(&["serve", "--help"]).ends_with(0).stdout;
+    let help = run(&["serve", "--help"]).exits_with(0).stdout;
     for value in values {
         let key = value["key"].as_str().unwrap();
         let row = document.lines().find(|line| line.starts_with(&format!("| `{key}` |"))).expect(key);

@@ -1,6 +1,6 @@
 //! Connections: URLs, the private server, unreachable databases.
 
-use crate::program::{Ran, legacy, on, password, phaseline, run};
+use crate::program::{ProgramOutput, legacy, on, password, phaseline, run};
 use phaseline_embedded::testing::TestCluster;
 use std::os::unix::fs::PermissionsExt;
 
@@ -15,19 +15,21 @@ fn a_wrong_url_is_a_usage_error_that_names_what_is_wrong_but_no_password() {
     ] {
         for json in [false, true] {
             let mut command = phaseline(&["status", "--database-url", url]);
-            let ran = Ran::of(command.args(json.then_some("--json")).output().unwrap()).ends_with(2);
+            let ran =
+                ProgramOutput::of(command.args(json.then_some("--json")).output().unwrap()).exits_with(2);
             let text = format!("{}{}", ran.stdout, ran.stderr);
             assert!(text.contains(named) && text.contains("--database-url"), "{url}: {text}");
             assert!(!text.contains("hunter2") && !text.contains("ter2@"), "{url}: {text}");
         }
-        let ran = Ran::of(phaseline(&["status"]).env("DATABASE_URL", url).output().unwrap()).ends_with(2);
+        let ran = ProgramOutput::of(phaseline(&["status"]).env("DATABASE_URL", url).output().unwrap())
+            .exits_with(2);
         assert!(ran.stderr.contains("DATABASE_URL"), "{}", ran.stderr);
     }
 }
 
 #[test]
 fn a_url_in_the_wrong_place_does_not_show_its_password() {
-    let ran = run(&["plan", "postgres://me:hunter2@h/d"]).ends_with(2);
+    let ran = run(&["plan", "postgres://me:hunter2@h/d"]).exits_with(2);
     assert!(ran.stderr.contains("unexpected argument") && !ran.stderr.contains("hunter2"), "{}", ran.stderr);
 }
 
@@ -42,11 +44,11 @@ fn no_server_no_database_and_a_wrong_password_end_with_9() {
         ("postgres://me:hunter2@/d?host=/nowhere".to_owned(), "/nowhere"),
     ] {
         for command in ["plan", "verify", "status", "doctor"] {
-            let ran = run(&[command, "--database-url", &url]).ends_with(9);
+            let ran = run(&[command, "--database-url", &url]).exits_with(9);
             let text = format!("{}{}", ran.stdout, ran.stderr);
             assert!(text.contains(named) && !text.contains("hunter2"), "{command}: {text}");
         }
-        run(&["migrate", "--yes", "--database-url", &url]).ends_with(9);
+        run(&["migrate", "--yes", "--database-url", &url]).exits_with(9);
     }
 }
 
@@ -55,7 +57,7 @@ fn without_url_and_postgresql_it_exits_with_9_and_an_install_hint() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = phaseline(&["status", "--data-dir"]);
     command.arg(folder.path().join("data")).env(phaseline_embedded::BINDIR_VARIABLE, folder.path());
-    let ran = Ran::of(command.output().unwrap()).ends_with(9);
+    let ran = ProgramOutput::of(command.output().unwrap()).exits_with(9);
     assert!(ran.stderr.contains("install") && ran.stderr.lines().count() == 1, "{}", ran.stderr);
 }
 
@@ -65,13 +67,14 @@ fn without_a_url_a_private_server_keeps_the_data_and_stops_at_exit() {
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     let data = folder.path().join("data");
     let on = |arguments: &[&str]| {
-        Ran::of(phaseline(arguments).env("PHASELINE_DATA_DIR", &data).output().unwrap()).ends_with(0)
+        ProgramOutput::of(phaseline(arguments).env("PHASELINE_DATA_DIR", &data).output().unwrap())
+            .exits_with(0)
     };
     on(&["sample", "--projects", "2", "--assignments", "9"]);
     assert!(!data.join("cluster/postmaster.pid").exists());
     on(&["migrate", "--yes"]);
     assert!(on(&["doctor"]).stdout.contains("a private server"));
-    let status = run(&["status", "--json", "--data-dir", data.to_str().unwrap()]).ends_with(0);
+    let status = run(&["status", "--json", "--data-dir", data.to_str().unwrap()]).exits_with(0);
     assert_eq!(status.object("phaseline.status/1")["shape"], "timelines");
     assert!(!data.join("cluster/postmaster.pid").exists());
 }
@@ -81,25 +84,25 @@ fn the_command_line_overrides_the_environment() {
     let database = legacy();
     let mut command = phaseline(&["status", "--json", "--database-url", database.url()]);
     command.env("DATABASE_URL", "postgres://me@127.0.0.1:1/d").env("PHASELINE_DATA_DIR", "/nowhere");
-    let status = Ran::of(command.output().unwrap()).ends_with(0).object("phaseline.status/1");
+    let status = ProgramOutput::of(command.output().unwrap()).exits_with(0).object("phaseline.status/1");
     assert_eq!(status["database"], database.name());
 }
 
 #[test]
 fn the_next_command_names_the_database_again_without_its_password() {
     let database = legacy();
-    let plan = run(&["plan", "--database-url", database.url()]).ends_with(0);
+    let plan = run(&["plan", "--database-url", database.url()]).exits_with(0);
     let next = plan.stdout.lines().find(|line| line.trim_start().starts_with("next")).unwrap();
     let (_, command) = next.split_once("phaseline ").unwrap();
     assert!(next.contains("PGPASSWORD=") && command.contains(database.name()), "{next}");
     // It is exact: the password given beside it, it runs.
     let words: Vec<&str> = command.split_whitespace().chain(["--yes"]).collect();
     let ran = phaseline(&words).env("PGPASSWORD", password()).output().unwrap();
-    Ran::of(ran).ends_with(0);
+    ProgramOutput::of(ran).exits_with(0);
 }
 
 #[test]
-fn a_role_that_may_only_read_can_plan_and_sees_what_it_lacks() {
+fn a_read_only_role_can_plan_and_sees_missing_privileges() {
     let database = legacy();
     let role = format!("reader_of_{}", database.name());
     database.psql(&format!(
@@ -108,11 +111,11 @@ fn a_role_that_may_only_read_can_plan_and_sees_what_it_lacks() {
     ));
     let port = database.cluster().port();
     let url = format!("postgres://{role}:reader@127.0.0.1:{port}/{}", database.name());
-    let plan = run(&["plan", "--database-url", &url]).ends_with(3);
+    let plan = run(&["plan", "--database-url", &url]).exits_with(3);
     assert!(plan.stdout.contains("missing: "), "{}", plan.stdout);
-    run(&["plan", "--role", "postgres", "--database-url", &url]).ends_with(0);
-    run(&["migrate", "--yes", "--database-url", &url]).ends_with(3);
-    let same = on(&database, &["plan", "--role", &role]).ends_with(3);
+    run(&["plan", "--role", "postgres", "--database-url", &url]).exits_with(0);
+    run(&["migrate", "--yes", "--database-url", &url]).exits_with(3);
+    let same = on(&database, &["plan", "--role", &role]).exits_with(3);
     assert!(same.stdout.contains("missing: "), "{}", same.stdout);
     database.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }

@@ -1,6 +1,6 @@
 //! The demo always stops its server and removes its files.
 
-use crate::program::{Ran, eventually, phaseline, signal};
+use crate::program::{ProgramOutput, eventually, phaseline, signal};
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -32,9 +32,9 @@ fn nothing_left(folder: &Path) -> bool {
 }
 
 #[test]
-fn the_demo_shows_the_whole_way_and_leaves_nothing() {
+fn the_demo_runs_every_step_and_leaves_nothing() {
     let folder = folder();
-    let ran = Ran::of(demo(folder.path(), &[]).output().unwrap()).ends_with(0);
+    let ran = ProgramOutput::of(demo(folder.path(), &[]).output().unwrap()).exits_with(0);
     for shown in [
         "▶ plan",
         "READY",
@@ -50,8 +50,9 @@ fn the_demo_shows_the_whole_way_and_leaves_nothing() {
         assert!(ran.stdout.contains(shown), "{shown}: {}", ran.stdout);
     }
     assert!(nothing_left(folder.path()));
-    let object =
-        Ran::of(demo(folder.path(), &["--json"]).output().unwrap()).ends_with(0).object("phaseline.demo/1");
+    let object = ProgramOutput::of(demo(folder.path(), &["--json"]).output().unwrap())
+        .exits_with(0)
+        .object("phaseline.demo/1");
     assert_eq!(object["identical"], true);
 }
 
@@ -76,7 +77,7 @@ fn a_demo_without_postgresql_ends_with_9_and_leaves_nothing() {
     let folder = folder();
     let mut command = demo(folder.path(), &[]);
     command.env(phaseline_embedded::BINDIR_VARIABLE, folder.path());
-    let ran = Ran::of(command.output().unwrap()).ends_with(9);
+    let ran = ProgramOutput::of(command.output().unwrap()).exits_with(9);
     assert!(!ran.stdout.contains("has stopped"), "no server was started: {}", ran.stdout);
     assert!(nothing_left(folder.path()));
 }
@@ -86,6 +87,6 @@ fn a_closed_pipe_is_not_a_failure() {
     let folder = folder();
     let mut child = demo(folder.path(), &[]).spawn().unwrap();
     drop(child.stdout.take());
-    let ran = Ran::of(child.wait_with_output().unwrap()).ends_with(0);
+    let ran = ProgramOutput::of(child.wait_with_output().unwrap()).exits_with(0);
     assert_eq!(ran.stderr, "");
 }

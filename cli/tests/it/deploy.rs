@@ -48,13 +48,13 @@ fn every_command_line_is_one_that_the_program_takes() {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let mut command = phaseline(&arguments);
         let ran = command.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/planner").output().unwrap();
-        let said = String::from_utf8_lossy(&ran.stderr);
-        assert_eq!(ran.status.code(), Some(9), "{file}: phaseline {arguments:?}: {said}");
+        let message = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(9), "{file}: phaseline {arguments:?}: {message}");
     }
     let container = deploy("Containerfile");
     let command = container.lines().find_map(|line| line.strip_prefix("CMD ")).unwrap();
     let command: Vec<String> = serde_json::from_str(command).unwrap();
-    run(&command.iter().map(String::as_str).collect::<Vec<_>>()).ends_with(0);
+    run(&command.iter().map(String::as_str).collect::<Vec<_>>()).exits_with(0);
 }
 
 /// All local users can read a command line, and all users of an image its layers.
@@ -77,7 +77,7 @@ fn units_and_images_contain_no_connection_and_do_not_run_as_root() {
 fn systemd_understands_the_units() {
     let folder = tempfile::tempdir().unwrap();
     for file in ["phaseline.service", "phaseline.timer"] {
-        // It looks whether the program is there.
+        // systemd checks that the program exists.
         let text = deploy(file).replace("/usr/local/bin/phaseline", env!("CARGO_BIN_EXE_phaseline"));
         fs::write(folder.path().join(file), text).unwrap();
     }
@@ -89,6 +89,6 @@ fn systemd_understands_the_units() {
         eprintln!("skipped: there is no systemd-analyze");
         return;
     };
-    let said = String::from_utf8_lossy(&verified.stderr);
-    assert!(verified.status.success() && !said.contains("phaseline."), "{said}");
+    let message = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success() && !message.contains("phaseline."), "{message}");
 }

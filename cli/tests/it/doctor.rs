@@ -6,7 +6,7 @@ use phaseline_embedded::testing::TestCluster;
 #[test]
 fn a_healthy_installation_passes_before_and_after_the_migration() {
     for database in [legacy(), migrated()] {
-        let report = on(&database, &["doctor"]).ends_with(0).stdout;
+        let report = on(&database, &["doctor"]).exits_with(0).stdout;
         assert!(report.ends_with("\nHEALTHY\n") && !report.contains("fail"), "{report}");
         // The test cluster does not wait for the disk, which is worth a warning.
         assert!(report.contains("warn  durability") && report.contains("fsync"), "{report}");
@@ -21,16 +21,16 @@ fn a_damaged_schema_is_reported_and_repaired_from_the_events() {
          DROP FUNCTION phaseline.append; DROP FUNCTION phaseline.project_inline;
          ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only",
     );
-    let report = on(&database, &["doctor"]).ends_with(1).stdout;
+    let report = on(&database, &["doctor"]).exits_with(1).stdout;
     for named in
         ["phaseline.head", "phaseline.append", "project_inline", "postgres_es_events", "ALWAYS", "--repair"]
     {
         assert!(report.contains(named), "{named}: {report}");
     }
-    on(&database, &["doctor", "--repair"]).ends_with(0);
-    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["doctor", "--repair"]).exits_with(0);
+    on(&database, &["verify"]).exits_with(0);
     let (_, phase) = project_and_phase(&database);
-    on(&database, &["phase", "rename", &phase, "Design"]).ends_with(0);
+    on(&database, &["phase", "rename", &phase, "Design"]).exits_with(0);
 }
 
 #[test]
@@ -43,10 +43,10 @@ fn each_thing_that_is_missing_alone_is_made_again() {
         "TABLE phaseline._sqlx_migrations",
     ] {
         database.psql(&format!("DROP {lost}"));
-        on(&database, &["upgrade", "--check"]).ends_with(3);
-        on(&database, &["doctor", "--repair"]).ends_with(0);
-        on(&database, &["doctor"]).ends_with(0);
-        on(&database, &["upgrade", "--check"]).ends_with(0);
+        on(&database, &["upgrade", "--check"]).exits_with(3);
+        on(&database, &["doctor", "--repair"]).exits_with(0);
+        on(&database, &["doctor"]).exits_with(0);
+        on(&database, &["upgrade", "--check"]).exits_with(0);
     }
 }
 
@@ -54,26 +54,26 @@ fn each_thing_that_is_missing_alone_is_made_again() {
 fn a_head_that_does_not_know_the_shape_is_found() {
     let database = migrated();
     database.psql("UPDATE phaseline.head SET accepts_commands = false");
-    assert!(on(&database, &["doctor"]).ends_with(1).stdout.contains("refuses commands"));
-    on(&database, &["doctor", "--repair"]).ends_with(0);
+    assert!(on(&database, &["doctor"]).exits_with(1).stdout.contains("refuses commands"));
+    on(&database, &["doctor", "--repair"]).exits_with(0);
 }
 
 #[test]
 fn without_events_there_is_nothing_to_repair_from() {
     let database = migrated();
     database.psql("DROP SCHEMA phaseline CASCADE");
-    let report = on(&database, &["doctor"]).ends_with(1).stdout;
+    let report = on(&database, &["doctor"]).exits_with(1).stdout;
     assert!(report.contains("backup"), "{report}");
-    on(&database, &["doctor", "--repair"]).ends_with(3);
+    on(&database, &["doctor", "--repair"]).exits_with(3);
     let empty = TestCluster::shared().database();
-    assert!(on(&empty, &["doctor"]).ends_with(1).stdout.contains("phaseline sample"));
+    assert!(on(&empty, &["doctor"]).exits_with(1).stdout.contains("phaseline sample"));
 }
 
 /// Tables that something else moved after a rollback are none that commands may work on: a repair leaves the log closed.
 #[test]
 fn a_repair_does_not_open_the_log_over_tables_that_something_else_moved() {
     let database = migrated();
-    on(&database, &["rollback", "--yes"]).ends_with(0);
+    on(&database, &["rollback", "--yes"]).exits_with(0);
     database.psql(
         "ALTER TABLE project_phases ADD COLUMN name varchar(100), ADD COLUMN start_date date, ADD COLUMN end_date date,
             ADD COLUMN description varchar(500);
@@ -83,7 +83,7 @@ fn a_repair_does_not_open_the_log_over_tables_that_something_else_moved() {
     );
     on(&database, &["doctor", "--repair"]);
     assert_eq!(database.psql("SELECT accepts_commands FROM phaseline.head").trim(), "f");
-    let plan = on(&database, &["plan"]).ends_with(3);
+    let plan = on(&database, &["plan"]).exits_with(3);
     assert!(plan.stdout.contains("--adopt-migrated"), "{}", plan.stdout);
 }
 
@@ -95,19 +95,19 @@ fn replaced_functions_and_rules_make_doctor_fail() {
         "CREATE OR REPLACE FUNCTION phaseline.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'begin return null; end';
          ALTER FUNCTION phaseline.append SECURITY INVOKER",
     );
-    let report = on(&database, &["doctor"]).ends_with(1).stdout;
+    let report = on(&database, &["doctor"]).exits_with(1).stdout;
     assert!(
         report.contains("fail  append-only       function phaseline.refuse_change has another body"),
         "{report}"
     );
     assert!(report.contains("function phaseline.append has another SECURITY"), "{report}");
-    let verified = on(&database, &["verify"]).ends_with(6).stdout;
+    let verified = on(&database, &["verify"]).exits_with(6).stdout;
     assert!(verified.contains("function phaseline.refuse_change has another body"), "{verified}");
-    on(&database, &["doctor", "--repair"]).ends_with(0);
-    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["doctor", "--repair"]).exits_with(0);
+    on(&database, &["verify"]).exits_with(0);
 
     database.psql("CREATE RULE quiet AS ON INSERT TO phaseline.events DO INSTEAD NOTHING");
-    let report = on(&database, &["doctor", "--repair"]).ends_with(1).stdout;
+    let report = on(&database, &["doctor", "--repair"]).exits_with(1).stdout;
     assert!(report.contains("fail  append-only       rule quiet on phaseline.events"), "{report}");
     assert!(report.contains("drop objects that this program does not create"), "{report}");
 }
@@ -115,7 +115,7 @@ fn replaced_functions_and_rules_make_doctor_fail() {
 #[test]
 fn a_damaged_event_is_found_at_the_end_of_the_log_and_with_deep_anywhere() {
     let database = migrated();
-    let report = on(&database, &["doctor"]).ends_with(0).stdout;
+    let report = on(&database, &["doctor"]).exits_with(0).stdout;
     assert!(report.contains("ok    log's events      all "), "{report}");
     database.psql(
         "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
@@ -123,7 +123,7 @@ fn a_damaged_event_is_found_at_the_end_of_the_log_and_with_deep_anywhere() {
          ALTER TABLE phaseline.events ENABLE ALWAYS TRIGGER events_append_only",
     );
     for flags in [&["doctor"][..], &["doctor", "--deep"]] {
-        let report = on(&database, flags).ends_with(1).stdout;
+        let report = on(&database, flags).exits_with(1).stdout;
         assert!(report.contains("fail  log's events      event at position 5"), "{report}");
         assert!(report.contains("phaseline verify lists everything"), "{report}");
     }
@@ -132,13 +132,13 @@ fn a_damaged_event_is_found_at_the_end_of_the_log_and_with_deep_anywhere() {
 #[test]
 fn a_clock_that_jumped_ahead_is_a_warning() {
     let database = migrated();
-    assert!(!on(&database, &["doctor"]).ends_with(0).stdout.contains("clock"));
+    assert!(!on(&database, &["doctor"]).exits_with(0).stdout.contains("clock"));
     database.psql(
         "INSERT INTO phaseline.events SELECT position + 1, stream_type, stream_id, version + 1, gen_random_uuid(), event_type,
                 schema_version, payload, metadata, salt, now() + interval '2 days',
                 phaseline.chain_hash(hash, position + 1, now() + interval '2 days', sha256(''))
            FROM phaseline.events ORDER BY position DESC LIMIT 1",
     );
-    let report = on(&database, &["doctor"]).ends_with(1).stdout;
+    let report = on(&database, &["doctor"]).exits_with(1).stdout;
     assert!(report.contains("warn  clock") && report.contains("ahead of the database's clock"), "{report}");
 }

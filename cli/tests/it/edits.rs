@@ -14,7 +14,7 @@ fn each_command_changes_the_table_and_history_has_actor_and_reason() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
     let who = ["--actor", "grace", "--reason", "second offer"];
-    let run = |arguments: &[&str]| on(&database, &[arguments, &who].concat()).ends_with(0);
+    let run = |arguments: &[&str]| on(&database, &[arguments, &who].concat()).exits_with(0);
 
     run(&["phase", "rename", &phase, "Design"]);
     assert_eq!(row(&database, &phase, "name"), "Design");
@@ -37,8 +37,8 @@ fn each_command_changes_the_table_and_history_has_actor_and_reason() {
     run(&["phase", "remove", NOBODY]);
     assert_eq!(row(&database, NOBODY, "count(*)"), "0");
 
-    let history = on(&database, &["history", &project]).ends_with(0).stdout;
-    for told in [
+    let history = on(&database, &["history", &project]).exits_with(0).stdout;
+    for expected in [
         "phase 'Planning' renamed to 'Design'",
         "name: Planning → Design",
         "by grace (cli)",
@@ -48,34 +48,34 @@ fn each_command_changes_the_table_and_history_has_actor_and_reason() {
         "phase 'Testing' created",
         "phase 'Testing' removed",
     ] {
-        assert!(history.contains(told), "{told}: {history}");
+        assert!(history.contains(expected), "{expected}: {history}");
     }
-    let of_phase = on(&database, &["history", &project, "--phase", NOBODY]).ends_with(0).stdout;
+    let of_phase = on(&database, &["history", &project, "--phase", NOBODY]).exits_with(0).stdout;
     assert!(of_phase.contains("Testing") && !of_phase.contains("renamed"), "{of_phase}");
-    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["verify"]).exits_with(0);
 }
 
 #[test]
-fn the_past_is_shown_as_it_was() {
+fn a_past_timeline_is_shown_unchanged() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
     let status = on(&database, &["status", "--json"]).object("phaseline.status/1");
     let (position, time) =
         (status["log"]["position"].to_string(), status["log"]["recorded_at"].as_str().unwrap());
-    on(&database, &["phase", "rename", &phase, "Design"]).ends_with(0);
+    on(&database, &["phase", "rename", &phase, "Design"]).exits_with(0);
     for moment in [["--at", &position], ["--as-of", time]] {
         let then =
-            on(&database, &[&["timeline", "show", &project][..], &moment].concat()).ends_with(0).stdout;
+            on(&database, &[&["timeline", "show", &project][..], &moment].concat()).exits_with(0).stdout;
         assert!(then.contains("Planning") && !then.contains("Design"), "{then}");
-        let then = on(&database, &[&["history", &project][..], &moment].concat()).ends_with(0).stdout;
+        let then = on(&database, &[&["history", &project][..], &moment].concat()).exits_with(0).stdout;
         assert!(!then.contains("renamed"), "{then}");
     }
     let today = database.psql("SELECT (now() AT TIME ZONE 'UTC')::date");
-    let now = on(&database, &["timeline", "show", &project, "--as-of", &today]).ends_with(0).stdout;
+    let now = on(&database, &["timeline", "show", &project, "--as-of", &today]).exits_with(0).stdout;
     assert!(now.contains("Design"), "a day means its end: {now}");
-    on(&database, &["timeline", "show", &project, "--as-of", "2001-01-01"]).ends_with(3);
-    on(&database, &["timeline", "show", &project, "--at", "999999"]).ends_with(3);
-    on(&database, &["timeline", "show", &project, "--at", "0"]).ends_with(2);
+    on(&database, &["timeline", "show", &project, "--as-of", "2001-01-01"]).exits_with(3);
+    on(&database, &["timeline", "show", &project, "--at", "999999"]).exits_with(3);
+    on(&database, &["timeline", "show", &project, "--at", "0"]).exits_with(2);
 }
 
 #[test]
@@ -83,26 +83,26 @@ fn a_refusal_by_rules_exits_with_3_and_lists_every_rule() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
     let before = database.dump(&[]);
-    let refused = on(&database, &["phase", "rename", &phase, "  "]).ends_with(3);
+    let refused = on(&database, &["phase", "rename", &phase, "  "]).exits_with(3);
     assert!(refused.stderr.contains("V6"), "{}", refused.stderr);
-    let refused = on(&database, &["phase", "create", &project, "", "2020-01-02", "2020-01-01"]).ends_with(3);
+    let refused = on(&database, &["phase", "create", &project, "", "2020-01-02", "2020-01-01"]).exits_with(3);
     assert!(refused.stderr.contains("V6") && refused.stderr.contains("V8"), "{}", refused.stderr);
-    let refused = on(&database, &["phase", "budget", &phase, "-1", "0"]).ends_with(3);
+    let refused = on(&database, &["phase", "budget", &phase, "-1", "0"]).exits_with(3);
     assert!(refused.stderr.contains("V12"), "{}", refused.stderr);
     let end = row(&database, &phase, "end_date - 1, start_date");
     let (end, start) = end.split_once('|').unwrap();
-    on(&database, &["phase", "resize", &phase, start, end, "--neighbours", "refuse"]).ends_with(3);
+    on(&database, &["phase", "resize", &phase, start, end, "--neighbours", "refuse"]).exits_with(3);
     assert!(database.dump(&[]) == before);
 }
 
 #[test]
 fn a_missing_phase_or_project_is_not_found() {
     let database = migrated();
-    let missing = on(&database, &["phase", "rename", NOBODY, "x"]).ends_with(3);
+    let missing = on(&database, &["phase", "rename", NOBODY, "x"]).exits_with(3);
     assert!(missing.stderr.contains(&format!("Phase with ID {NOBODY} not found")), "{}", missing.stderr);
     for arguments in [&["history", NOBODY][..], &["timeline", "show", NOBODY], &["timeline", "open", NOBODY]]
     {
-        let missing = on(&database, arguments).ends_with(3);
+        let missing = on(&database, arguments).exits_with(3);
         assert!(
             missing.stderr.contains(&format!("Project with ID {NOBODY} not found")),
             "{}",
@@ -111,8 +111,8 @@ fn a_missing_phase_or_project_is_not_found() {
     }
     // A phase that was removed is looked for where it was.
     let (_, phase) = project_and_phase(&database);
-    on(&database, &["phase", "remove", &phase]).ends_with(0);
-    let missing = on(&database, &["phase", "rename", &phase, "x"]).ends_with(3);
+    on(&database, &["phase", "remove", &phase]).exits_with(0);
+    let missing = on(&database, &["phase", "rename", &phase, "x"]).exits_with(3);
     assert!(missing.stderr.contains(&format!("Phase with ID {phase} not found")), "{}", missing.stderr);
 }
 
@@ -127,9 +127,9 @@ fn a_timeline_is_opened_with_the_projects_own_dates() {
         "INSERT INTO projects (id, cost_center_code, {others})
          SELECT '{NOBODY}', 'CC-NEW', {others} FROM projects ORDER BY id LIMIT 1"
     ));
-    let shown = on(&database, &["timeline", "show", NOBODY]).ends_with(3);
+    let shown = on(&database, &["timeline", "show", NOBODY]).exits_with(3);
     assert!(shown.stderr.contains("timeline open"), "{}", shown.stderr);
-    on(&database, &["timeline", "open", NOBODY]).ends_with(0);
+    on(&database, &["timeline", "open", NOBODY]).exits_with(0);
     assert_eq!(
         database.psql(&format!(
             "SELECT ph.name, ph.start_date = p.start_date, ph.end_date = p.end_date
@@ -137,7 +137,7 @@ fn a_timeline_is_opened_with_the_projects_own_dates() {
         )),
         "Default Phase|t|t"
     );
-    let twice = on(&database, &["timeline", "open", NOBODY]).ends_with(3);
+    let twice = on(&database, &["timeline", "open", NOBODY]).exits_with(3);
     assert!(twice.stderr.contains("V17"), "{}", twice.stderr);
 }
 
@@ -145,18 +145,18 @@ fn a_timeline_is_opened_with_the_projects_own_dates() {
 fn the_legacy_shape_takes_no_commands() {
     let database = legacy();
     let (phase, project) = (database.psql("SELECT min(id::text) FROM project_phases"), NOBODY);
-    let never = on(&database, &["phase", "rename", &phase, "x"]).ends_with(3);
+    let never = on(&database, &["phase", "rename", &phase, "x"]).exits_with(3);
     assert!(never.stderr.contains("phaseline plan"), "{}", never.stderr);
-    on(&database, &["history", project]).ends_with(3);
+    on(&database, &["history", project]).exits_with(3);
     let database = migrated();
-    on(&database, &["rollback", "--yes"]).ends_with(0);
+    on(&database, &["rollback", "--yes"]).exits_with(0);
     let phase = database.psql("SELECT min(id::text) FROM project_phases");
-    let closed = on(&database, &["phase", "rename", &phase, "x"]).ends_with(3);
+    let closed = on(&database, &["phase", "rename", &phase, "x"]).exits_with(3);
     assert!(closed.stderr.contains("legacy shape"), "{}", closed.stderr);
 }
 
 #[test]
-fn a_role_that_may_write_commands_and_no_more_can_write_them() {
+fn a_role_with_command_privileges_only_can_write_commands() {
     let database = migrated();
     let (_, phase) = project_and_phase(&database);
     database.psql(
@@ -165,7 +165,7 @@ fn a_role_that_may_write_commands_and_no_more_can_write_them() {
     );
     let (_, place) = database.url().split_once('@').unwrap();
     let url = format!("postgres://phaseline_test_clerk:clerk@{place}");
-    run(&["--database-url", &url, "phase", "rename", &phase, "By the clerk"]).ends_with(0);
+    run(&["--database-url", &url, "phase", "rename", &phase, "By the clerk"]).exits_with(0);
     let name = database.psql(&format!("SELECT name FROM public.project_phases WHERE id = '{phase}'"));
     assert_eq!(name.trim(), "By the clerk");
 }
@@ -175,28 +175,28 @@ fn a_role_that_may_write_commands_and_no_more_can_write_them() {
 fn invisible_characters_are_escaped_and_no_name_consists_of_them() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
-    let refused = on(&database, &["phase", "rename", &phase, "\u{200b}\u{2066}"]).ends_with(3).stderr;
+    let refused = on(&database, &["phase", "rename", &phase, "\u{200b}\u{2066}"]).exits_with(3).stderr;
     assert!(refused.contains("V26") && refused.contains("can be seen"), "{refused}");
     let start = row(&database, &phase, "start_date");
     let create = ["phase", "create", &project, "\u{feff}", &start, &start];
-    assert!(on(&database, &create).ends_with(3).stderr.contains("V26"));
+    assert!(on(&database, &create).exits_with(3).stderr.contains("V26"));
 
     let odd = "pay \u{202e}100\u{200b}";
-    on(&database, &["phase", "rename", &phase, odd, "--reason", "w\u{2067}hy"]).ends_with(0);
-    on(&database, &["phase", "describe", &phase, "two\u{2028}lines"]).ends_with(0);
+    on(&database, &["phase", "rename", &phase, odd, "--reason", "w\u{2067}hy"]).exits_with(0);
+    on(&database, &["phase", "describe", &phase, "two\u{2028}lines"]).exits_with(0);
     assert_eq!(row(&database, &phase, "name"), odd, "it is kept as it was given");
-    let shown = on(&database, &["timeline", "show", &project]).ends_with(0).stdout;
-    let told = on(&database, &["history", &project]).ends_with(0).stdout;
-    let again = on(&database, &["phase", "resize", &phase, "2001-01-01", "2001-01-02"]).ends_with(3).stderr;
+    let shown = on(&database, &["timeline", "show", &project]).exits_with(0).stdout;
+    let history = on(&database, &["history", &project]).exits_with(0).stdout;
+    let again = on(&database, &["phase", "resize", &phase, "2001-01-01", "2001-01-02"]).exits_with(3).stderr;
     for (text, written) in [
         (&shown, "pay \\u{202e}100\\u{200b}"),
         (&shown, "two\\u{2028}lines"),
-        (&told, "w\\u{2067}hy"),
+        (&history, "w\\u{2067}hy"),
         (&again, "pay \\u{202e}100\\u{200b}"),
     ] {
         assert!(text.contains(written), "{written}: {text}");
     }
-    for text in [&shown, &told, &again] {
+    for text in [&shown, &history, &again] {
         assert!(!text.contains(['\u{202e}', '\u{200b}', '\u{2028}', '\u{2067}']), "{text}");
     }
 }

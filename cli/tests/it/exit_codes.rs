@@ -7,15 +7,15 @@ use phaseline_embedded::testing::TestCluster;
 fn a_round_trip_exits_with_0_and_leaves_the_tables_unchanged() {
     let database = legacy();
     let before = database.dump(&["--schema=public"]);
-    let plan = on(&database, &["plan"]).ends_with(0);
+    let plan = on(&database, &["plan"]).exits_with(0);
     assert!(plan.stdout.starts_with("READY\n") && plan.stdout.ends_with("\nREADY\n"), "{}", plan.stdout);
-    let done = on(&database, &["migrate", "--yes"]).ends_with(0);
+    let done = on(&database, &["migrate", "--yes"]).exits_with(0);
     assert!(done.stdout.contains("MIGRATED"), "{}", done.stdout);
-    let verified = on(&database, &["verify"]).ends_with(0);
+    let verified = on(&database, &["verify"]).exits_with(0);
     assert!(verified.stdout.contains("\nVERIFICATION COMPLETE - ALL CHECKS PASSED\n"), "{}", verified.stdout);
-    on(&database, &["rollback", "--yes"]).ends_with(0);
+    on(&database, &["rollback", "--yes"]).exits_with(0);
     assert!(database.dump(&["--schema=public"]) == before);
-    let verified = on(&database, &["verify"]).ends_with(0);
+    let verified = on(&database, &["verify"]).exits_with(0);
     assert!(
         verified.stdout.contains("\nROLLBACK VERIFICATION COMPLETE - ALL CHECKS PASSED\n"),
         "{}",
@@ -26,23 +26,23 @@ fn a_round_trip_exits_with_0_and_leaves_the_tables_unchanged() {
 #[test]
 fn a_database_in_the_wanted_shape_exits_with_0() {
     let database = migrated();
-    let again = on(&database, &["migrate", "--yes"]).ends_with(0);
+    let again = on(&database, &["migrate", "--yes"]).exits_with(0);
     assert!(again.stdout.contains("ALREADY MIGRATED"), "{}", again.stdout);
-    assert!(on(&database, &["plan"]).ends_with(0).stdout.starts_with("ALREADY MIGRATED\n"));
-    on(&database, &["rollback", "--yes"]).ends_with(0);
-    let again = on(&database, &["rollback", "--yes"]).ends_with(0);
+    assert!(on(&database, &["plan"]).exits_with(0).stdout.starts_with("ALREADY MIGRATED\n"));
+    on(&database, &["rollback", "--yes"]).exits_with(0);
+    let again = on(&database, &["rollback", "--yes"]).exits_with(0);
     assert!(again.stdout.contains("ALREADY ROLLED BACK"), "{}", again.stdout);
 }
 
 #[test]
-fn without_a_terminal_and_yes_it_is_a_usage_error_and_writes_nothing() {
+fn without_terminal_and_yes_a_run_is_a_usage_error() {
     let database = legacy();
     let before = database.dump(&[]);
-    let refused = on(&database, &["migrate"]).ends_with(2);
+    let refused = on(&database, &["migrate"]).exits_with(2);
     assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
     assert!(database.dump(&[]) == before);
     let database = migrated();
-    assert!(on(&database, &["rollback"]).ends_with(2).stderr.contains("--yes"));
+    assert!(on(&database, &["rollback"]).exits_with(2).stderr.contains("--yes"));
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn unmigratable_data_exits_with_3_lists_every_row_and_stays() {
     let ids = database.psql("SELECT id FROM project_phases");
     let before = database.dump(&[]);
     for arguments in [&["plan"][..], &["migrate", "--yes"]] {
-        let refused = on(&database, arguments).ends_with(3);
+        let refused = on(&database, arguments).exits_with(3);
         assert!(refused.stdout.starts_with("NOT MIGRATABLE\n"), "{}", refused.stdout);
         assert!(refused.stdout.contains("REFUSED phase_timestamp"), "{}", refused.stdout);
         for id in ids.lines() {
@@ -67,26 +67,26 @@ fn a_database_without_the_planners_tables_exits_with_3() {
     let database = TestCluster::shared().database();
     let before = database.dump(&[]);
     for arguments in [&["plan"][..], &["migrate", "--yes"], &["rollback", "--yes"], &["verify"]] {
-        on(&database, arguments).ends_with(3);
+        on(&database, arguments).exits_with(3);
     }
     assert!(on(&database, &["plan"]).stdout.contains("no_planner_tables"));
-    on(&database, &["status"]).ends_with(0);
+    on(&database, &["status"]).exits_with(0);
     assert!(database.dump(&[]) == before);
 }
 
 #[test]
 fn a_digest_of_other_data_or_options_ends_with_4() {
     let database = legacy();
-    let plan = on(&database, &["plan", "--json"]).ends_with(0).object("phaseline.plan/1");
+    let plan = on(&database, &["plan", "--json"]).exits_with(0).object("phaseline.plan/1");
     let digest = plan["digest"].as_str().unwrap();
-    on(&database, &["plan", "--plan", digest, "--yes", "--lock-timeout", "5", "--reason", "r"]).ends_with(0);
+    on(&database, &["plan", "--plan", digest, "--yes", "--lock-timeout", "5", "--reason", "r"]).exits_with(0);
     database.psql("UPDATE project_phases SET created_at = created_at + interval '1 s'");
-    let stale = on(&database, &["migrate", "--yes", "--plan", digest]).ends_with(4);
+    let stale = on(&database, &["migrate", "--yes", "--plan", digest]).exits_with(4);
     assert!(stale.stderr.contains(digest) && stale.stderr.contains("phaseline plan"), "{}", stale.stderr);
-    on(&database, &["plan", "--plan", digest]).ends_with(4);
+    on(&database, &["plan", "--plan", digest]).exits_with(4);
     let digest =
         on(&database, &["plan", "--json"]).object("phaseline.plan/1")["digest"].as_str().unwrap().to_owned();
-    on(&database, &["migrate", "--yes", "--plan", &digest]).ends_with(0);
+    on(&database, &["migrate", "--yes", "--plan", &digest]).exits_with(0);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_failed_verification_ends_with_6_and_names_what_differs() {
     let database = migrated();
     let (_, phase) = project_and_phase(&database);
     database.psql(&format!("UPDATE project_phases SET name = 'by hand' WHERE id = '{phase}'"));
-    let failed = on(&database, &["verify"]).ends_with(6);
+    let failed = on(&database, &["verify"]).exits_with(6);
     assert!(failed.stdout.contains("✗ FAIL") && failed.stdout.contains(&phase), "{}", failed.stdout);
     assert!(failed.stdout.contains("\nVERIFICATION FAILED - "), "{}", failed.stdout);
 }
@@ -103,37 +103,39 @@ fn a_failed_verification_ends_with_6_and_names_what_differs() {
 fn a_rollback_over_edits_ends_with_7_and_names_them() {
     let database = migrated();
     let (_, phase) = project_and_phase(&database);
-    on(&database, &["phase", "rename", &phase, "Design", "--actor", "grace"]).ends_with(0);
+    on(&database, &["phase", "rename", &phase, "Design", "--actor", "grace"]).exits_with(0);
     let before = database.dump(&["--schema=public"]);
-    let refused = on(&database, &["rollback", "--yes"]).ends_with(7);
+    let refused = on(&database, &["rollback", "--yes"]).exits_with(7);
     for named in
         ["WOULD LOSE DATA", "name: Design", "the type of its old row", &phase, "by grace", "--accept-loss"]
     {
         assert!(refused.stdout.contains(named), "{named}: {}", refused.stdout);
     }
     // A dry run over edits succeeds.
-    let dry = on(&database, &["rollback", "--dry-run"]).ends_with(0);
+    let dry = on(&database, &["rollback", "--dry-run"]).exits_with(0);
     assert!(dry.stdout.starts_with("WOULD LOSE DATA\n"), "{}", dry.stdout);
     assert!(database.dump(&["--schema=public"]) == before);
     // Another loss than the one that was looked at is none that was accepted.
-    let dry = on(&database, &["rollback", "--dry-run", "--json"]).ends_with(0).object("phaseline.rollback/1");
+    let dry =
+        on(&database, &["rollback", "--dry-run", "--json"]).exits_with(0).object("phaseline.rollback/1");
     let digest = dry["loss"]["digest"].as_str().unwrap();
     assert_eq!(dry["loss"]["items"][0]["value"], "Design");
-    on(&database, &["phase", "describe", &phase, "not yet looked at"]).ends_with(0);
-    let refused = on(&database, &["rollback", "--yes", "--accept-loss", digest]).ends_with(7);
+    on(&database, &["phase", "describe", &phase, "not yet looked at"]).exits_with(0);
+    let refused = on(&database, &["rollback", "--yes", "--accept-loss", digest]).exits_with(7);
     assert!(
         refused.stderr.contains(&format!("the loss that was accepted is {digest}")),
         "{}",
         refused.stderr
     );
-    let dry = on(&database, &["rollback", "--dry-run", "--json"]).ends_with(0).object("phaseline.rollback/1");
+    let dry =
+        on(&database, &["rollback", "--dry-run", "--json"]).exits_with(0).object("phaseline.rollback/1");
     let digest = dry["loss"]["digest"].as_str().unwrap();
     let edited = "SELECT * FROM project_phases ORDER BY id";
     let before = database.psql(edited);
-    on(&database, &["rollback", "--yes", "--accept-loss", digest]).ends_with(0);
-    on(&database, &["verify"]).ends_with(0);
-    on(&database, &["migrate", "--yes"]).ends_with(0);
-    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["rollback", "--yes", "--accept-loss", digest]).exits_with(0);
+    on(&database, &["verify"]).exits_with(0);
+    on(&database, &["migrate", "--yes"]).exits_with(0);
+    on(&database, &["verify"]).exits_with(0);
     assert_eq!(database.psql(edited), before, "the edits are back");
 }
 
@@ -145,26 +147,26 @@ fn repair_supplies_phases_and_a_rollback_removes_them_without_loss() {
         "DELETE FROM actuals; DELETE FROM resource_assignments; DELETE FROM project_phases WHERE project_id = '{project}'"
     ));
     let before = database.dump(&["--schema=public"]);
-    let refused = on(&database, &["plan"]).ends_with(3);
+    let refused = on(&database, &["plan"]).exits_with(3);
     assert!(refused.stdout.contains("--repair"), "{}", refused.stdout);
-    on(&database, &["migrate", "--yes"]).ends_with(3);
+    on(&database, &["migrate", "--yes"]).exits_with(3);
     assert!(database.dump(&["--schema=public"]) == before);
-    let planned = on(&database, &["plan", "--repair"]).ends_with(0);
+    let planned = on(&database, &["plan", "--repair"]).exits_with(0);
     assert!(
         planned.stdout.contains("project_repaired") && planned.stdout.contains(" --repair"),
         "{}",
         planned.stdout
     );
-    on(&database, &["migrate", "--yes", "--repair"]).ends_with(0);
-    on(&database, &["verify"]).ends_with(0);
-    let history = on(&database, &["history", &project]).ends_with(0);
+    on(&database, &["migrate", "--yes", "--repair"]).exits_with(0);
+    on(&database, &["verify"]).exits_with(0);
+    let history = on(&database, &["history", &project]).exits_with(0);
     assert!(history.stdout.contains("repair: the project had no phase"), "{}", history.stdout);
-    on(&database, &["rollback", "--yes"]).ends_with(0);
-    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["rollback", "--yes"]).exits_with(0);
+    on(&database, &["verify"]).exits_with(0);
     assert!(database.dump(&["--schema=public"]) == before);
     // The log has a phase for it now.
-    on(&database, &["migrate", "--yes"]).ends_with(0);
-    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["migrate", "--yes"]).exits_with(0);
+    on(&database, &["verify"]).exits_with(0);
 }
 
 #[test]
@@ -172,20 +174,20 @@ fn tables_that_cannot_be_locked_exit_with_8_and_name_the_holder() {
     let database = legacy();
     let before = database.dump(&["--schema=public"]);
     let holder = crate::signals::Holder::of(&database, "project_phases");
-    let timeout = on(&database, &["migrate", "--yes", "--lock-timeout", "1"]).ends_with(8);
+    let timeout = on(&database, &["migrate", "--yes", "--lock-timeout", "1"]).exits_with(8);
     for named in ["could not be locked", "server process", "--lock-timeout"] {
         assert!(timeout.stderr.contains(named), "{named}: {}", timeout.stderr);
     }
     drop(holder);
     assert!(database.dump(&["--schema=public"]) == before);
-    on(&database, &["migrate", "--yes"]).ends_with(0);
+    on(&database, &["migrate", "--yes"]).exits_with(0);
 }
 
 #[test]
 fn a_wrong_command_line_ends_with_2() {
     for arguments in [&["frobnicate"][..], &["plan", "--nope"], &["history", "no-id"], &["phase", "describe"]]
     {
-        run(arguments).ends_with(2);
+        run(arguments).exits_with(2);
     }
-    run(&["--version"]).ends_with(0);
+    run(&["--version"]).exits_with(0);
 }

@@ -20,7 +20,7 @@ fn every_command_shows_an_example_of_itself() {
     while let Some(path) = paths.pop() {
         let mut arguments: Vec<&str> = path.iter().map(String::as_str).collect();
         arguments.push("--help");
-        let help = run(&arguments).ends_with(0).stdout;
+        let help = run(&arguments).exits_with(0).stdout;
         let command =
             ["phaseline"].into_iter().chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
         let (_, examples) =
@@ -37,5 +37,5 @@ fn every_command_shows_an_example_of_itself() {
 
 #[test]
 fn without_a_command_it_shows_help_and_exits_as_a_usage_error() {
-    assert!(run(&[]).ends_with(2).stderr.contains("Usage: phaseline"));
+    assert!(run(&[]).exits_with(2).stderr.contains("Usage: phaseline"));
 }

@@ -1,39 +1,40 @@
 //! `--json`: exactly one object alone on stdout, for every command and every error.
 
-use crate::program::{Ran, legacy, migrated, on, phaseline, project_and_phase, run};
+use crate::program::{ProgramOutput, legacy, migrated, on, phaseline, project_and_phase, run};
 use phaseline_embedded::testing::TestCluster;
-use phaseline_tests::planted::{Bad, plant_now};
+use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable_blocking};
 
 #[test]
 fn every_command_prints_one_object_of_its_format() {
     let empty = TestCluster::shared().database();
     on(&empty, &["sample", "--projects", "2", "--assignments", "9", "--json"])
-        .ends_with(0)
+        .exits_with(0)
         .object("phaseline.sample/1");
 
     let database = legacy();
-    let plan = on(&database, &["plan", "--json"]).ends_with(0).object("phaseline.plan/1");
+    let plan = on(&database, &["plan", "--json"]).exits_with(0).object("phaseline.plan/1");
     assert_eq!(plan["ready"], true);
-    let done = on(&database, &["migrate", "--yes", "--json"]).ends_with(0).object("phaseline.migrate/1");
+    let done = on(&database, &["migrate", "--yes", "--json"]).exits_with(0).object("phaseline.migrate/1");
     assert_eq!((&done["already"], &done["plan"]["digest"]), (&false.into(), &plan["digest"]));
     assert_eq!(on(&database, &["migrate", "--yes", "--json"]).object("phaseline.migrate/1")["already"], true);
     assert_eq!(
-        on(&database, &["verify", "--json"]).ends_with(0).object("phaseline.verify/1")["passed"],
+        on(&database, &["verify", "--json"]).exits_with(0).object("phaseline.verify/1")["passed"],
         true
     );
-    let status = on(&database, &["status", "--json"]).ends_with(0).object("phaseline.status/1");
+    let status = on(&database, &["status", "--json"]).exits_with(0).object("phaseline.status/1");
     assert_eq!(status["runs"][0]["direction"], "migrate");
-    on(&database, &["doctor", "--json"]).ends_with(0).object("phaseline.doctor/1");
+    on(&database, &["doctor", "--json"]).exits_with(0).object("phaseline.doctor/1");
 
     let (project, phase) = project_and_phase(&database);
-    on(&database, &["history", &project, "--json"]).ends_with(0).object("phaseline.history/1");
-    on(&database, &["timeline", "show", &project, "--json"]).ends_with(0).object("phaseline.timeline/1");
-    let nothing = on(&database, &["phase", "rename", &phase, "Planning", "--json"]).ends_with(0);
+    on(&database, &["history", &project, "--json"]).exits_with(0).object("phaseline.history/1");
+    on(&database, &["timeline", "show", &project, "--json"]).exits_with(0).object("phaseline.timeline/1");
+    let nothing = on(&database, &["phase", "rename", &phase, "Planning", "--json"]).exits_with(0);
     assert_eq!(nothing.object("phaseline.command/1")["changed"], false);
 
-    let dry = on(&database, &["rollback", "--dry-run", "--json"]).ends_with(0).object("phaseline.rollback/1");
+    let dry =
+        on(&database, &["rollback", "--dry-run", "--json"]).exits_with(0).object("phaseline.rollback/1");
     assert_eq!((&dry["dry_run"], &dry["run"]), (&true.into(), &serde_json::Value::Null));
-    let done = on(&database, &["rollback", "--yes", "--json"]).ends_with(0).object("phaseline.rollback/1");
+    let done = on(&database, &["rollback", "--yes", "--json"]).exits_with(0).object("phaseline.rollback/1");
     assert_eq!(done["dry_run"], false);
 }
 
@@ -41,34 +42,34 @@ fn every_command_prints_one_object_of_its_format() {
 fn errors_are_objects_too_with_code_exit_and_the_plan_that_was_refused() {
     let database = legacy();
     database.psql("UPDATE alembic_version SET version_num = 'other'");
-    let error = on(&database, &["migrate", "--yes", "--json"]).ends_with(3).object("phaseline.error/1");
+    let error = on(&database, &["migrate", "--yes", "--json"]).exits_with(3).object("phaseline.error/1");
     assert_eq!((&error["code"], &error["exit"]), (&"not_migratable".into(), &3.into()));
     assert_eq!(error["plan"]["anomalies"][0]["code"], "wrong_revision");
-    let plan = on(&database, &["plan", "--json"]).ends_with(3).object("phaseline.plan/1");
+    let plan = on(&database, &["plan", "--json"]).exits_with(3).object("phaseline.plan/1");
     assert_eq!(plan["ready"], false);
 
-    let error = on(&database, &["migrate", "--json"]).ends_with(2).object("phaseline.error/1");
+    let error = on(&database, &["migrate", "--json"]).exits_with(2).object("phaseline.error/1");
     assert_eq!(error["code"], "usage");
     for arguments in [&["plan", "--nope", "--json"][..], &["--json", "frobnicate"], &["--json"]] {
-        let error = run(arguments).ends_with(2).object("phaseline.error/1");
+        let error = run(arguments).exits_with(2).object("phaseline.error/1");
         assert_eq!(error["exit"], 2);
     }
-    let error = run(&["plan", "--json", "--database-url", "postgres://me@127.0.0.1:1/d"]).ends_with(9);
+    let error = run(&["plan", "--json", "--database-url", "postgres://me@127.0.0.1:1/d"]).exits_with(9);
     assert_eq!(error.object("phaseline.error/1")["code"], "no_database");
 
     let database = migrated();
     let (_, phase) = project_and_phase(&database);
-    on(&database, &["phase", "rename", &phase, "Design"]).ends_with(0);
-    let error = on(&database, &["rollback", "--yes", "--json"]).ends_with(7).object("phaseline.error/1");
+    on(&database, &["phase", "rename", &phase, "Design"]).exits_with(0);
+    let error = on(&database, &["rollback", "--yes", "--json"]).exits_with(7).object("phaseline.error/1");
     assert_eq!(error["plan"]["edits"][0]["event_type"], "PhaseRenamed");
 }
 
 #[test]
 fn messages_go_to_stderr_and_quiet_silences_them() {
     let database = legacy();
-    let loud = on(&database, &["migrate", "--yes", "--json"]).ends_with(0);
+    let loud = on(&database, &["migrate", "--yes", "--json"]).exits_with(0);
     assert!(loud.stderr.contains("done in"), "{}", loud.stderr);
-    let quiet = on(&database, &["rollback", "--yes", "--quiet"]).ends_with(0);
+    let quiet = on(&database, &["rollback", "--yes", "--quiet"]).exits_with(0);
     assert_eq!(quiet.stderr, "");
     assert!(quiet.stdout.contains("ROLLED BACK"));
 }
@@ -79,9 +80,9 @@ fn colours_are_for_terminals_unless_forced_and_a_log_filter_is_checked() {
     assert!(!on(&database, &["plan"]).stdout.contains('\u{1b}'));
     let forced =
         phaseline(&["plan"]).env("DATABASE_URL", database.url()).env("CLICOLOR_FORCE", "1").output().unwrap();
-    assert!(Ran::of(forced).stdout.contains('\u{1b}'));
+    assert!(ProgramOutput::of(forced).stdout.contains('\u{1b}'));
     let wrong = phaseline(&["plan"]).env("PHASELINE_LOG", "phaseline=loud").output().unwrap();
-    assert!(Ran::of(wrong).ends_with(2).stderr.contains("PHASELINE_LOG"));
+    assert!(ProgramOutput::of(wrong).exits_with(2).stderr.contains("PHASELINE_LOG"));
 }
 
 /// The fields that `docs/json.md` lists for a format.
@@ -100,16 +101,16 @@ fn the_document_lists_the_fields_of_every_format() {
     let (project, phase) = project_and_phase(&database);
     let empty = TestCluster::shared().database();
     let rehearsal =
-        on(&database, &["rehearse", "--keep", "--json"]).ends_with(0).object("phaseline.rehearse/1");
+        on(&database, &["rehearse", "--keep", "--json"]).exits_with(0).object("phaseline.rehearse/1");
     let dropped = on(&database, &["rehearse", "--drop", rehearsal["copy"].as_str().unwrap(), "--json"]);
     let token = phaseline(&["token", "--subject", "ada", "--json"])
         .env("PHASELINE_JWT_SECRET", crate::token::SECRET)
         .output()
         .unwrap();
-    let token = Ran::of(token).object("phaseline.token/1");
+    let token = ProgramOutput::of(token).object("phaseline.token/1");
     let objects = [
         rehearsal,
-        dropped.ends_with(0).object("phaseline.dropped/1"),
+        dropped.exits_with(0).object("phaseline.dropped/1"),
         plan,
         migrate,
         on(&database, &["rollback", "--dry-run", "--json"]).object("phaseline.rollback/1"),
@@ -123,7 +124,9 @@ fn the_document_lists_the_fields_of_every_format() {
         on(&database, &["rebuild", "--json"]).object("phaseline.rebuild/1"),
         on(&database, &["quarantine", "list", "--json"]).object("phaseline.quarantine/1"),
         {
-            let position = plant_now(database.url(), project.parse().unwrap(), Bad::Type).to_string();
+            let position =
+                insert_unreadable_blocking(database.url(), project.parse().unwrap(), UnreadableEvent::Type)
+                    .to_string();
             let skip =
                 ["quarantine", "skip", &project, "--position", &position, "--reason", "test", "--json"];
             on(&database, &skip).object("phaseline.quarantine.skip/1")

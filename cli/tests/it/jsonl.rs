@@ -1,20 +1,20 @@
 //! `--output jsonl`: the rows of an answer line by line, and an end with their number.
 
 use crate::json::documented;
-use crate::program::{Ran, legacy, migrated, on, project_and_phase, run};
+use crate::program::{ProgramOutput, legacy, migrated, on, project_and_phase, run};
 use phaseline_embedded::testing::TestDatabase;
 use serde_json::{Map, Value, json};
 
 /// The rows of an answer, and its end.
 #[track_caller]
-fn lines(ran: &Ran) -> (Vec<Map<String, Value>>, Map<String, Value>) {
+fn lines(ran: &ProgramOutput) -> (Vec<Map<String, Value>>, Map<String, Value>) {
     let mut lines: Vec<Map<String, Value>> =
         ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let end = lines.pop().unwrap();
     assert_eq!((&end["kind"], &end["rows"]), (&json!("end"), &json!(lines.len())), "{ran:#?}");
     for row in &lines {
         let format = row["format"].as_str().unwrap();
-        assert_eq!(sorted(row.keys().cloned()), sorted(listed(format, row)), "{format}");
+        assert_eq!(sorted(row.keys().cloned()), sorted(documented_fields(format, row)), "{format}");
     }
     (lines, end)
 }
@@ -26,7 +26,7 @@ fn sorted(names: impl IntoIterator<Item = String>) -> Vec<String> {
 }
 
 /// The fields that the document lists for a row, without those in brackets that this one does not have.
-fn listed(format: &str, row: &Map<String, Value>) -> Vec<String> {
+fn documented_fields(format: &str, row: &Map<String, Value>) -> Vec<String> {
     let fields = documented(format).into_iter();
     fields
         .filter_map(|field| match field.strip_prefix('[') {
@@ -47,7 +47,7 @@ fn without_marks(mut end: Map<String, Value>) -> Value {
 }
 
 /// Rows of one format, without it.
-fn of(rows: &[Map<String, Value>], format: &str) -> Value {
+fn object_of(rows: &[Map<String, Value>], format: &str) -> Value {
     let of = rows.iter().filter(|row| row["format"] == format).cloned().map(|mut row| {
         row.remove("format");
         Value::Object(row)
@@ -57,13 +57,13 @@ fn of(rows: &[Map<String, Value>], format: &str) -> Value {
 
 /// Both forms of an answer that must be the same.
 #[track_caller]
-fn both(
+fn json_and_jsonl(
     database: &TestDatabase,
     args: &[&str],
     code: i32,
 ) -> (Value, Vec<Map<String, Value>>, Map<String, Value>) {
-    let json = on(database, &[args, &["--output", "json"]].concat()).ends_with(code);
-    let (rows, end) = lines(&on(database, &[args, &["--output", "jsonl"]].concat()).ends_with(code));
+    let json = on(database, &[args, &["--output", "json"]].concat()).exits_with(code);
+    let (rows, end) = lines(&on(database, &[args, &["--output", "jsonl"]].concat()).exits_with(code));
     (serde_json::from_str(&json.stdout).unwrap(), rows, end)
 }
 
@@ -71,7 +71,7 @@ fn both(
 fn rows_and_end_are_the_object_of_json() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
-    on(&database, &["phase", "rename", &phase, "Design"]).ends_with(0);
+    on(&database, &["phase", "rename", &phase, "Design"]).exits_with(0);
     for (args, code, field, format) in [
         (&["history", &project][..], 0, "events", "phaseline.history.event/1"),
         (&["history", &project, "--phase", &phase], 0, "events", "phaseline.history.event/1"),
@@ -80,13 +80,17 @@ fn rows_and_end_are_the_object_of_json() {
         (&["rollback", "--dry-run"], 0, "edits", "phaseline.rollback.edit/1"),
         (&["adopt", "--dry-run"], 0, "projects", "phaseline.adopt.project/1"),
     ] {
-        let (mut json, rows, end) = both(&database, args, code);
-        assert_eq!(of(&rows, format), json.as_object_mut().unwrap().remove(field).unwrap(), "{args:?}");
+        let (mut json, rows, end) = json_and_jsonl(&database, args, code);
+        assert_eq!(
+            object_of(&rows, format),
+            json.as_object_mut().unwrap().remove(field).unwrap(),
+            "{args:?}"
+        );
         let mut end = without_marks(end);
         if args[0] == "rollback" {
             // Three more kinds of rows, one of them under `loss`.
             let items = json["loss"].as_object_mut().unwrap().remove("items").unwrap();
-            assert_eq!(of(&rows, "phaseline.rollback.loss/1"), items);
+            assert_eq!(object_of(&rows, "phaseline.rollback.loss/1"), items);
             assert!(!items.as_array().unwrap().is_empty());
             json.as_object_mut().unwrap().remove("drift");
         }
@@ -101,7 +105,7 @@ fn rows_and_end_are_the_object_of_json() {
 fn what_is_wrong_is_a_row_each() {
     let database = legacy();
     database.psql("TRUNCATE project_phases CASCADE");
-    let (json, rows, end) = both(&database, &["plan"], 3);
+    let (json, rows, end) = json_and_jsonl(&database, &["plan"], 3);
     let anomalies = json["anomalies"].as_array().unwrap();
     let wanted: Vec<Value> = anomalies
         .iter()
@@ -115,20 +119,20 @@ fn what_is_wrong_is_a_row_each() {
         })
         .collect();
     assert!(wanted.len() >= 8, "{anomalies:?}");
-    assert_eq!(of(&rows, "phaseline.plan.anomaly/1"), Value::Array(wanted));
+    assert_eq!(object_of(&rows, "phaseline.plan.anomaly/1"), Value::Array(wanted));
     assert_eq!((&end["ready"], &end["anomalies"][0]["rows"]), (&json!(false), &Value::Null));
     assert_eq!(end["anomalies"][0]["remedy"], json["anomalies"][0]["remedy"]);
 
     let database = migrated();
     let (_, phase) = project_and_phase(&database);
     database.psql(&format!("UPDATE project_phases SET name = 'by hand' WHERE id = '{phase}'"));
-    let (json, rows, _) = both(&database, &["drift"], 6);
-    assert_eq!(of(&rows, "phaseline.drift.finding/1"), json["drift"]);
-    let (json, rows, end) = both(&database, &["rebuild", "--check"], 6);
-    assert_eq!(of(&rows, "phaseline.rebuild.difference/1"), json["differences"]);
-    assert_eq!(of(&rows, "phaseline.rebuild.left/1"), json["left"]);
+    let (json, rows, _) = json_and_jsonl(&database, &["drift"], 6);
+    assert_eq!(object_of(&rows, "phaseline.drift.finding/1"), json["drift"]);
+    let (json, rows, end) = json_and_jsonl(&database, &["rebuild", "--check"], 6);
+    assert_eq!(object_of(&rows, "phaseline.rebuild.difference/1"), json["differences"]);
+    assert_eq!(object_of(&rows, "phaseline.rebuild.left/1"), json["left"]);
     assert!(rows.len() == 2 && !end.contains_key("left"), "{rows:?}");
-    let (_, rows, end) = both(&database, &["verify"], 6);
+    let (_, rows, end) = json_and_jsonl(&database, &["verify"], 6);
     let details: Vec<&str> = rows.iter().filter_map(|row| row["detail"].as_str()).collect();
     assert!(details.iter().any(|detail| detail.contains("by hand")), "{details:?}");
     assert_eq!((&end["passed"], &end["checks"][0]["title"].is_string()), (&json!(false), &true));
@@ -139,11 +143,11 @@ fn what_is_wrong_is_a_row_each() {
 fn a_project_of_a_plan_is_a_row() {
     let database = legacy();
     database.psql("TRUNCATE project_phases CASCADE");
-    let (json, rows, _) = both(&legacy(), &["plan"], 0);
-    assert_eq!(of(&rows, "phaseline.plan.boundary/1"), json["boundary"]["projects"]);
+    let (json, rows, _) = json_and_jsonl(&legacy(), &["plan"], 0);
+    assert_eq!(object_of(&rows, "phaseline.plan.boundary/1"), json["boundary"]["projects"]);
     assert!(!json["boundary"]["projects"].as_array().unwrap().is_empty());
-    let (json, rows, _) = both(&database, &["plan", "--repair"], 0);
-    assert_eq!(of(&rows, "phaseline.plan.project/1"), json["projects"]);
+    let (json, rows, _) = json_and_jsonl(&database, &["plan", "--repair"], 0);
+    assert_eq!(object_of(&rows, "phaseline.plan.project/1"), json["projects"]);
     assert!(!json["projects"].as_array().unwrap().is_empty());
 }
 
@@ -152,12 +156,12 @@ fn a_project_of_a_plan_is_a_row() {
 fn an_answer_that_breaks_off_has_rows_and_an_error_but_no_end() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
-    on(&database, &["phase", "rename", &phase, "Design"]).ends_with(0);
+    on(&database, &["phase", "rename", &phase, "Design"]).exits_with(0);
     database.psql(
         "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
          UPDATE phaseline.events SET version = version + 1 WHERE event_type = 'PhaseRenamed'",
     );
-    let ran = on(&database, &["history", &project, "--output", "jsonl"]).ends_with(6);
+    let ran = on(&database, &["history", &project, "--output", "jsonl"]).exits_with(6);
     let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let (error, rows) = lines.split_last().unwrap();
     assert!(
@@ -170,20 +174,20 @@ fn an_answer_that_breaks_off_has_rows_and_an_error_but_no_end() {
 #[test]
 fn a_command_without_rows_prints_its_one_object_and_an_error_is_one_too() {
     let database = migrated();
-    on(&database, &["doctor", "--output", "jsonl"]).ends_with(0).object("phaseline.doctor/1");
+    on(&database, &["doctor", "--output", "jsonl"]).exits_with(0).object("phaseline.doctor/1");
     let nobody = "00000000-0000-4000-8000-000000000000";
     for args in [
         &["history", nobody][..],
         &["history", &project_and_phase(&database).0, "--phase", nobody],
         &["timeline", "show", nobody],
     ] {
-        let error = on(&database, &[args, &["--output", "jsonl"]].concat()).ends_with(3);
+        let error = on(&database, &[args, &["--output", "jsonl"]].concat()).exits_with(3);
         assert_eq!(error.object("phaseline.error/1")["code"], "not_found");
     }
     for form in [&["--output", "jsonl"][..], &["--output=json"], &["--json"]] {
-        run(&[&["plan", "--nope"][..], form].concat()).ends_with(2).object("phaseline.error/1");
+        run(&[&["plan", "--nope"][..], form].concat()).exits_with(2).object("phaseline.error/1");
     }
-    let both = run(&["plan", "--json", "--output", "text"]).ends_with(2);
+    let both = run(&["plan", "--json", "--output", "text"]).exits_with(2);
     assert!(both.object("phaseline.error/1")["error"].as_str().unwrap().contains("cannot be used with"));
-    assert!(run(&["plan", "--output", "xml"]).ends_with(2).stderr.contains("jsonl"));
+    assert!(run(&["plan", "--output", "xml"]).exits_with(2).stderr.contains("jsonl"));
 }

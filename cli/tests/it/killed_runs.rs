@@ -1,11 +1,13 @@
 //! `kill -9` at every statement of a run, from both sides where it ends a transaction; and at times all over of a run
 //! over a larger database.
 
-use crate::boundaries::{assert_told, at_each, boundaries, command, edited_ground, run_until, small_ground};
-use crate::program::{Ran, run};
+use crate::boundaries::{
+    assert_reported_runs, at_each, boundaries, command, edited_fixture, run_until, small_fixture,
+};
+use crate::program::{ProgramOutput, run};
 use phaseline_embedded::testing::TestCluster;
-use phaseline_tests::aftermath::{Ground, Way, is_thorough};
-use phaseline_tests::wire::{Boundary, Stop, Wire};
+use phaseline_tests::crash_recovery::{Direction, RecoveryFixture, is_thorough};
+use phaseline_tests::protocol_proxy::{Boundary, ProtocolProxy, Stop};
 use std::time::Instant;
 
 /// Before every statement, and after those that end a transaction: committed, but not acknowledged.
@@ -15,39 +17,39 @@ fn stops(boundaries: &[Boundary]) -> Vec<Stop> {
     before.map(|at| Stop::Before(at.number)).chain(after.map(|at| Stop::After(at.number))).collect()
 }
 
-fn kill_at_every_statement(ground: &Ground, way: Way, one_of: usize) {
-    let boundaries = boundaries(ground, way);
+fn kill_at_every_statement(fixture: &RecoveryFixture, direction: Direction, one_of: usize) {
+    let boundaries = boundaries(fixture, direction);
     let mut stops = stops(&boundaries);
     if !is_thorough() {
         stops.retain(|stop| matches!(stop, Stop::After(_)) || stop.number() % one_of == 0);
     }
     let found = at_each(&stops, |stop| {
-        let database = ground.database(way);
-        let wire = Wire::stopping(database.url(), stop);
-        let (mut child, at) = run_until(ground, way, &wire, stop);
+        let database = fixture.database(direction);
+        let proxy = ProtocolProxy::stopping(database.url(), stop);
+        let (mut child, at) = run_until(fixture, direction, &proxy, stop);
         child.kill().unwrap();
         child.wait().unwrap();
-        drop(wire);
-        ground.check(&database, way, &format!("killed {stop:?}: {}", at.what))
+        drop(proxy);
+        fixture.check(&database, direction, &format!("killed {stop:?}: {}", at.what))
     });
-    assert_told(&boundaries, &found);
+    assert_reported_runs(&boundaries, &found);
 }
 
 #[test]
 fn a_migration_killed_at_any_statement_can_be_run_again() {
-    kill_at_every_statement(&small_ground(), Way::Migrate, 1);
+    kill_at_every_statement(&small_fixture(), Direction::Migrate, 1);
 }
 
 #[test]
 fn a_rollback_killed_at_any_statement_can_be_run_again() {
-    kill_at_every_statement(&small_ground(), Way::Rollback, 1);
+    kill_at_every_statement(&small_fixture(), Direction::Rollback, 1);
 }
 
 #[test]
 fn a_rollback_over_edits_killed_at_some_statements_can_be_run_again() {
-    let ground = edited_ground();
-    assert!(ground.loss().is_some());
-    kill_at_every_statement(&ground, Way::Rollback, 12);
+    let fixture = edited_fixture();
+    assert!(fixture.loss().is_some());
+    kill_at_every_statement(&fixture, Direction::Rollback, 12);
 }
 
 /// How many kills at times all over each way must have come in time: more on demand.
@@ -56,12 +58,12 @@ fn timed_kills() -> u32 {
 }
 
 /// The next run while the server may still be busy with the dead one. It waits for the lock; where the server takes
-/// longer to notice than it waits, it says who holds it.
-fn next_run(ground: &Ground, way: Way, url: &str) {
+/// longer to notice than the run waits, the run names the holder.
+fn next_run(fixture: &RecoveryFixture, direction: Direction, url: &str) {
     loop {
-        let ran = Ran::of(command(ground, way, url).output().unwrap());
+        let ran = ProgramOutput::of(command(fixture, direction, url).output().unwrap());
         if ran.code != Some(5) {
-            ran.ends_with(0);
+            ran.exits_with(0);
             return;
         }
         assert!(ran.stderr.contains("another run holds the lock"), "{ran:#?}");
@@ -69,23 +71,23 @@ fn next_run(ground: &Ground, way: Way, url: &str) {
 }
 
 /// Kills at random fractions of the time that a run takes. One that comes too late is done again, earlier.
-fn kill_at_times_all_over(way: Way) {
-    let ground = Ground::new(TestCluster::shared(), "larger", |url| {
+fn kill_at_times_all_over(direction: Direction) {
+    let fixture = RecoveryFixture::new(TestCluster::shared(), "larger", |url| {
         let size = ["--projects", "200", "--assignments", "20000", "--seed", "5"];
-        run(&[&["sample", "--database-url", url][..], &size].concat()).ends_with(0);
+        run(&[&["sample", "--database-url", url][..], &size].concat()).exits_with(0);
     });
-    let clean = ground.database(way);
+    let clean = fixture.database(direction);
     let begun = Instant::now();
-    Ran::of(command(&ground, way, clean.url()).output().unwrap()).ends_with(0);
+    ProgramOutput::of(command(&fixture, direction, clean.url()).output().unwrap()).exits_with(0);
     let duration = begun.elapsed();
     let (mut in_time, mut late, mut pace) = (0, 0, 1.0);
     while in_time < timed_kills() {
         assert!(late < 20 + timed_kills(), "{late} of {} kills came too late", late + in_time);
-        let database = ground.database(way);
+        let database = fixture.database(direction);
         // Multiples of the golden ratio: no two alike, and any number of them evenly spread.
         let fraction = (f64::from(in_time + late + 1) * 0.618_034).fract();
         let after = duration.mul_f64(pace * fraction);
-        let mut child = command(&ground, way, database.url()).spawn().unwrap();
+        let mut child = command(&fixture, direction, database.url()).spawn().unwrap();
         std::thread::sleep(after);
         let ended = child.try_wait().unwrap().is_some();
         child.kill().unwrap();
@@ -98,21 +100,21 @@ fn kill_at_times_all_over(way: Way) {
         in_time += 1;
         let when = format!("killed after {after:?} of {duration:?}");
         if in_time % 2 == 0 {
-            ground.check(&database, way, &when);
+            fixture.check(&database, direction, &when);
         } else {
-            next_run(&ground, way, database.url());
-            ground.check_finished(&database, way, &when);
+            next_run(&fixture, direction, database.url());
+            fixture.check_finished(&database, direction, &when);
         }
     }
-    eprintln!("{way:?}: {in_time} kills within {duration:?}, {late} came too late");
+    eprintln!("{direction:?}: {in_time} kills within {duration:?}, {late} came too late");
 }
 
 #[test]
 fn a_migration_killed_at_times_all_over_can_be_run_again() {
-    kill_at_times_all_over(Way::Migrate);
+    kill_at_times_all_over(Direction::Migrate);
 }
 
 #[test]
 fn a_rollback_killed_at_times_all_over_can_be_run_again() {
-    kill_at_times_all_over(Way::Rollback);
+    kill_at_times_all_over(Direction::Rollback);
 }

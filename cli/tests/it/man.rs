@@ -6,17 +6,17 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The names of the pages that there must be: the program's, and those of every command.
-fn wanted(path: &[&str]) -> Vec<String> {
-    let help = run(&[path, &["--help"]].concat()).ends_with(0).stdout;
+fn expected_pages(path: &[&str]) -> Vec<String> {
+    let help = run(&[path, &["--help"]].concat()).exits_with(0).stdout;
     let mut names = vec![[&["phaseline"], path].concat().join("-") + ".1"];
     for command in commands(&help) {
-        names.extend(wanted(&[path, &[command.as_str()]].concat()));
+        names.extend(expected_pages(&[path, &[command.as_str()]].concat()));
     }
     names
 }
 
 /// What a person reads.
-fn rendered(page: &Path) -> Option<String> {
+fn render_page(page: &Path) -> Option<String> {
     let ran = Command::new("man")
         .args(["--warnings", "-l"])
         .arg(page)
@@ -34,12 +34,12 @@ fn rendered(page: &Path) -> Option<String> {
 fn every_command_has_a_page_with_examples_line_by_line() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("share/man1");
-    let written = run(&["man", "--dir", folder.to_str().unwrap()]).ends_with(0).stdout;
+    let written = run(&["man", "--dir", folder.to_str().unwrap()]).exits_with(0).stdout;
     let mut pages: Vec<String> = std::fs::read_dir(&folder)
         .unwrap()
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .collect();
-    let mut wanted = wanted(&[]);
+    let mut wanted = expected_pages(&[]);
     wanted.sort();
     pages.sort();
     assert_eq!(pages, wanted);
@@ -48,26 +48,26 @@ fn every_command_has_a_page_with_examples_line_by_line() {
         let text = std::fs::read_to_string(folder.join(page)).unwrap();
         assert!(text.contains(".SH EXAMPLE"), "{page}");
     }
-    let Some(page) = rendered(&folder.join("phaseline-history.1")) else {
+    let Some(page) = render_page(&folder.join("phaseline-history.1")) else {
         eprintln!("not rendered: there is no man");
         return;
     };
     let example = "       phaseline history 6f9619ff-8b86-d011-b42d-00c04fc964ff --as-of 2026-01-31";
     assert!(page.lines().any(|line| line.trim() == example.trim()), "{page}");
     for page in &pages {
-        rendered(&folder.join(page));
+        render_page(&folder.join(page));
     }
 }
 
 #[test]
 fn the_page_of_the_program_goes_to_stdout_with_exit_codes_and_environment() {
-    let page = run(&["man"]).ends_with(0).stdout;
+    let page = run(&["man"]).exits_with(0).stdout;
     for part in
         [".TH phaseline 1", ".SH \"EXIT CODES\"", ".SH ENVIRONMENT", "DATABASE_URL", ".SH SUBCOMMANDS"]
     {
         assert!(page.contains(part), "{part}: {page}");
     }
-    let object = run(&["man", "--json"]).ends_with(0).object("phaseline.man/1");
+    let object = run(&["man", "--json"]).exits_with(0).object("phaseline.man/1");
     assert!(object["page"].as_str().unwrap().contains(".SH NAME"));
 }
 
@@ -75,6 +75,6 @@ fn the_page_of_the_program_goes_to_stdout_with_exit_codes_and_environment() {
 fn a_folder_that_cannot_be_written_is_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let inside = file.path().join("man1");
-    let failed = run(&["man", "--dir", inside.to_str().unwrap()]).ends_with(1);
+    let failed = run(&["man", "--dir", inside.to_str().unwrap()]).exits_with(1);
     assert!(failed.stderr.contains(inside.to_str().unwrap()), "{}", failed.stderr);
 }

@@ -10,7 +10,7 @@ fn a_backup_is_whole_private_and_made_before_anything_is_touched() {
     let (database, folder) = (legacy(), tempfile::tempdir().unwrap());
     let file = folder.path().join("before.dump");
     let path = file.to_str().unwrap();
-    on(&database, &["migrate", "--yes", "--backup", path]).ends_with(0);
+    on(&database, &["migrate", "--yes", "--backup", path]).exits_with(0);
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let restore = database.cluster().binaries().program("pg_restore");
     let restored = Command::new(restore).args(["-f", "-", path]).output().unwrap();
@@ -27,11 +27,11 @@ fn a_backup_never_overwrites_and_a_failed_one_stops_the_migration() {
     fs::write(&file, "precious").unwrap();
     for command in [&["migrate", "--yes"][..], &["plan"]] {
         let arguments = [command, &["--backup", file.to_str().unwrap()]].concat();
-        assert!(on(&database, &arguments).ends_with(2).stderr.contains("exists and is not overwritten"));
+        assert!(on(&database, &arguments).exits_with(2).stderr.contains("exists and is not overwritten"));
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
     let nowhere = folder.path().join("none/before.dump");
-    on(&database, &["migrate", "--yes", "--backup", nowhere.to_str().unwrap()]).ends_with(2);
+    on(&database, &["migrate", "--yes", "--backup", nowhere.to_str().unwrap()]).exits_with(2);
     assert!(database.dump(&[]) == before);
 }
 
@@ -40,17 +40,17 @@ fn no_backup_is_made_where_there_is_nothing_to_migrate() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("before.dump");
     let arguments = ["migrate", "--yes", "--backup", file.to_str().unwrap()];
-    on(&migrated(), &arguments).ends_with(0);
+    on(&migrated(), &arguments).exits_with(0);
     let database = legacy();
     database.psql("UPDATE alembic_version SET version_num = 'other'");
-    on(&database, &arguments).ends_with(3);
+    on(&database, &arguments).exits_with(3);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]
-fn who_and_why_stand_in_the_status() {
+fn the_status_shows_actor_and_reason() {
     let database = legacy();
-    on(&database, &["migrate", "--yes", "--actor", "ada", "--reason", "change 4711"]).ends_with(0);
-    let status = on(&database, &["status"]).ends_with(0).stdout;
+    on(&database, &["migrate", "--yes", "--actor", "ada", "--reason", "change 4711"]).exits_with(0);
+    let status = on(&database, &["status"]).exits_with(0).stdout;
     assert!(status.contains("migrate by ada on ") && status.contains("why: change 4711"), "{status}");
 }

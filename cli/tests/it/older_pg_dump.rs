@@ -1,13 +1,13 @@
 //! Client programs that are older than the server: their extra output is ignored and reported.
 
-use crate::program::{Ran, legacy, on, phaseline};
+use crate::program::{ProgramOutput, legacy, on, phaseline};
 use phaseline_embedded::testing::{TestDatabase, older_minor};
 use phaseline_embedded::{BINDIR_VARIABLE, Binaries, Version};
 
-fn with_older(database: &TestDatabase, older: &Binaries, args: &[&str]) -> Ran {
+fn with_older(database: &TestDatabase, older: &Binaries, args: &[&str]) -> ProgramOutput {
     let mut command = phaseline(args);
     command.env("DATABASE_URL", database.url()).env(BINDIR_VARIABLE, older.bindir());
-    Ran::of(command.output().unwrap())
+    ProgramOutput::of(command.output().unwrap())
 }
 
 fn version(binaries: &Binaries) -> Version {
@@ -28,13 +28,13 @@ fn a_rehearsal_ignores_reserved_options_and_reports_that() {
     let Some(older) = older_minor(database.cluster().binaries()) else { return };
     for method in ["dump", "template"] {
         let args = ["rehearse", "--json", "--method", method];
-        let report = with_older(&database, &older, &args).ends_with(0).object("phaseline.rehearse/1");
+        let report = with_older(&database, &older, &args).exits_with(0).object("phaseline.rehearse/1");
         let notes = report["notes"].to_string();
-        let said = notes
+        let note = notes
             .contains(&format!("pg_dump {} is older than the server and printed ", version(&older)))
             && notes.contains("(pg_attver)");
-        assert_eq!(said, versions_columns(&database), "{notes}");
-        let own = on(&database, &args).ends_with(0).object("phaseline.rehearse/1");
+        assert_eq!(note, versions_columns(&database), "{notes}");
+        let own = on(&database, &args).exits_with(0).object("phaseline.rehearse/1");
         assert!(!own["notes"].to_string().contains("pg_attver"), "{own}");
     }
 }
@@ -66,8 +66,8 @@ fn doctor_and_backup_warn_of_an_older_client() {
     let file = folder.path().join("before.dump");
     // A warning, so that --quiet does not take it away.
     let args = ["migrate", "--yes", "--quiet", "--backup", file.to_str().unwrap()];
-    let ran = with_older(&database, &older, &args).ends_with(0);
-    let said =
+    let ran = with_older(&database, &older, &args).exits_with(0);
+    let note =
         ran.stderr.contains(&format!("pg_dump {theirs} is older than the server: the backup has options"));
-    assert_eq!(said, is_older, "{}", ran.stderr);
+    assert_eq!(note, is_older, "{}", ran.stderr);
 }

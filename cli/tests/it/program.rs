@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 /// How a run of the program ended.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct ProgramOutput {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Ran {
+impl ProgramOutput {
     pub(crate) fn of(output: Output) -> Self {
         let ran = Self {
             code: output.status.code(),
@@ -29,7 +29,7 @@ impl Ran {
 
     /// Fails unless it ended so.
     #[track_caller]
-    pub(crate) fn ends_with(self, code: i32) -> Self {
+    pub(crate) fn exits_with(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
         self
     }
@@ -76,13 +76,13 @@ pub(crate) fn phaseline(args: &[&str]) -> Command {
 }
 
 /// Runs the program to its end.
-pub(crate) fn run(args: &[&str]) -> Ran {
-    Ran::of(phaseline(args).output().unwrap())
+pub(crate) fn run(args: &[&str]) -> ProgramOutput {
+    ProgramOutput::of(phaseline(args).output().unwrap())
 }
 
 /// Runs the program on a database.
-pub(crate) fn on(database: &TestDatabase, args: &[&str]) -> Ran {
-    Ran::of(phaseline(args).env("DATABASE_URL", database.url()).output().unwrap())
+pub(crate) fn on(database: &TestDatabase, args: &[&str]) -> ProgramOutput {
+    ProgramOutput::of(phaseline(args).env("DATABASE_URL", database.url()).output().unwrap())
 }
 
 /// A sample in the legacy shape.
@@ -97,14 +97,14 @@ pub(crate) fn migrated() -> TestDatabase {
     let cluster = TestCluster::shared();
     cluster.template("cli_migrated", |url| {
         sample(url);
-        run(&["migrate", "--yes", "--actor", "ada", "--reason", "test", "--database-url", url]).ends_with(0);
+        run(&["migrate", "--yes", "--actor", "ada", "--reason", "test", "--database-url", url]).exits_with(0);
     });
     cluster.database_from("cli_migrated")
 }
 
 fn sample(url: &str) {
     let size = ["--projects", "8", "--assignments", "120", "--seed", "3"];
-    run(&[&["sample", "--database-url", url][..], &size].concat()).ends_with(0);
+    run(&[&["sample", "--database-url", url][..], &size].concat()).exits_with(0);
 }
 
 /// A project with two phases, the first of them first.

@@ -1,17 +1,17 @@
 //! `phaseline rebuild`: output, exit codes, and its state after an interruption.
 
 use crate::boundaries::at_each;
-use crate::program::{Ran, eventually, legacy, migrated, on, phaseline, run, signal};
+use crate::program::{ProgramOutput, eventually, legacy, migrated, on, phaseline, run, signal};
 use crate::signals::{Holder, Running};
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
-use phaseline_tests::aftermath::{Left, is_thorough};
-use phaseline_tests::wire::{Boundary, Stop, Wire};
+use phaseline_tests::crash_recovery::{StoppedRun, is_thorough};
+use phaseline_tests::protocol_proxy::{Boundary, ProtocolProxy, Stop};
 use std::process::{Child, Command};
 use std::time::Duration;
 
 const STRANGER: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
 
-/// One row by hand, one deleted, one that the log does not have.
+/// One changed row, one deleted, one unknown to the log.
 const DAMAGE: &str = "
     UPDATE project_phases SET name = e'by\\u001bhand' WHERE id = (SELECT max(id::text)::uuid FROM project_phases);
     DELETE FROM project_phases WHERE id = (SELECT min(id::text)::uuid FROM project_phases);
@@ -19,7 +19,8 @@ const DAMAGE: &str = "
             'Theirs', start_date, end_date, NULL FROM project_phases LIMIT 1";
 
 /// The rows and how far the log goes.
-const STANDS: &str = "SELECT (SELECT string_agg(ph::text, E'\\n' ORDER BY id) FROM public.project_phases ph),
+const TABLE_STATE: &str =
+    "SELECT (SELECT string_agg(ph::text, E'\\n' ORDER BY id) FROM public.project_phases ph),
                              (SELECT max(position) FROM phaseline.events)";
 
 fn position(database: &TestDatabase) -> u64 {
@@ -36,7 +37,7 @@ fn a_check_writes_nothing_and_exits_with_6_and_a_rebuild_repairs() {
     for arguments in
         [&["rebuild"][..], &["rebuild", "--check"], &["rebuild", "--delete-unknown", "--jobs", "3"]]
     {
-        let right = on(&database, arguments).ends_with(0);
+        let right = on(&database, arguments).exits_with(0);
         assert!(right.stdout.contains("UP TO DATE. project_phases equals the log"), "{}", right.stdout);
     }
     assert!(
@@ -45,21 +46,21 @@ fn a_check_writes_nothing_and_exits_with_6_and_a_rebuild_repairs() {
 
     database.psql(DAMAGE);
     let damaged = database.dump(&[]);
-    let checked = on(&database, &["rebuild", "--check"]).ends_with(6).stdout;
-    for told in [
+    let checked = on(&database, &["rebuild", "--check"]).exits_with(6).stdout;
+    for expected in [
         "Rows that differ from the log",
         "name is by\\u{1b}hand in project_phases",
         "in the log, but not in project_phases",
         STRANGER,
         "DIFFERENT. 3 differences; nothing was written.",
     ] {
-        assert!(checked.contains(told), "{told}: {checked}");
+        assert!(checked.contains(expected), "{expected}: {checked}");
     }
     assert!(database.dump(&[]) == damaged, "a check wrote");
 
     let last = position(&database);
     let arguments = ["rebuild", "--jobs", "2", "--actor", "ada", "--reason", "by hand", "--json"];
-    let left = on(&database, &arguments).ends_with(6).object("phaseline.rebuild/1");
+    let left = on(&database, &arguments).exits_with(6).object("phaseline.rebuild/1");
     assert_eq!((&left["inserted"], &left["updated"], &left["deleted"]), (&1.into(), &1.into(), &0.into()));
     assert_eq!(
         (&left["jobs"], &left["check"], &left["project_id"]),
@@ -81,16 +82,16 @@ fn a_check_writes_nothing_and_exits_with_6_and_a_rebuild_repairs() {
     assert!(recorded.starts_with(left["repair_id"].as_str().unwrap()), "{recorded}");
     assert!(recorded.contains("|ada|by hand|cli|") && recorded.contains("hand\""), "{recorded}");
 
-    let told = on(&database, &["rebuild"]).ends_with(6).stdout;
+    let page = on(&database, &["rebuild"]).exits_with(6).stdout;
     assert!(
-        told.contains("Unknown to the log, and kept") && told.contains("1 row unknown to the log left"),
-        "{told}"
+        page.contains("Unknown to the log, and kept") && page.contains("1 row unknown to the log left"),
+        "{page}"
     );
-    let done = on(&database, &["rebuild", "--delete-unknown"]).ends_with(0).stdout;
+    let done = on(&database, &["rebuild", "--delete-unknown"]).exits_with(0).stdout;
     assert!(done.contains("REBUILT. What was overwritten is in the log."), "{done}");
     assert_eq!(rows(), stood);
-    on(&database, &["drift"]).ends_with(0);
-    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["drift"]).exits_with(0);
+    on(&database, &["verify"]).exits_with(0);
 }
 
 #[test]
@@ -105,15 +106,15 @@ fn one_project_is_rebuilt_and_an_unknown_one_exits_with_3() {
     };
     let before = of_other();
     let done =
-        on(&database, &["rebuild", "--project", one, "--json"]).ends_with(0).object("phaseline.rebuild/1");
+        on(&database, &["rebuild", "--project", one, "--json"]).exits_with(0).object("phaseline.rebuild/1");
     assert_eq!((&done["project_id"], &done["projects"]), (&one.into(), &1.into()));
     assert_eq!(done["updated"], done["phases"]);
     assert_eq!(before, of_other());
-    on(&database, &["rebuild", "--project", one, "--check"]).ends_with(0);
-    on(&database, &["rebuild", "--project", other, "--check"]).ends_with(6);
+    on(&database, &["rebuild", "--project", one, "--check"]).exits_with(0);
+    on(&database, &["rebuild", "--project", other, "--check"]).exits_with(6);
 
     let before = database.dump(&[]);
-    let nobody = on(&database, &["rebuild", "--project", STRANGER]).ends_with(3);
+    let nobody = on(&database, &["rebuild", "--project", STRANGER]).exits_with(3);
     assert!(
         nobody.stderr.contains(STRANGER) && nobody.stderr.contains("phaseline adopt"),
         "{}",
@@ -126,7 +127,7 @@ fn one_project_is_rebuilt_and_an_unknown_one_exits_with_3() {
         &["rebuild", "--project", one, "--jobs", "2"],
         &["rebuild", "--check", "--delete-unknown"],
     ] {
-        on(&database, wrong).ends_with(2);
+        on(&database, wrong).exits_with(2);
     }
     assert!(before == database.dump(&[]), "something was written");
 }
@@ -136,33 +137,33 @@ fn rows_and_projects_of_others_are_listed_with_their_remedies() {
     let database = migrated();
     crate::adopt::add_project(&database, STRANGER);
     crate::adopt::add_phase(&database, STRANGER, "6f9619ff-8b86-4011-b42d-00c04fc964aa", "2025-01-01");
-    let told = on(&database, &["rebuild"]).ends_with(0).stdout;
-    assert!(told.contains("1 row of projects without timeline: see phaseline adopt"), "{told}");
-    on(&database, &["adopt"]).ends_with(0);
+    let page = on(&database, &["rebuild"]).exits_with(0).stdout;
+    assert!(page.contains("1 row of projects without timeline: see phaseline adopt"), "{page}");
+    on(&database, &["adopt"]).exits_with(0);
     database.psql(&format!(
         "DELETE FROM project_phases WHERE project_id = '{STRANGER}'; DELETE FROM projects WHERE id = '{STRANGER}'"
     ));
     for arguments in [&["rebuild"][..], &["rebuild", "--check"]] {
-        let told = on(&database, arguments).ends_with(6).stdout;
-        assert!(told.contains("1 project of the log is not in public.projects"), "{told}");
-        assert!(told.contains("DIFFERENT."), "{told}");
+        let page = on(&database, arguments).exits_with(6).stdout;
+        assert!(page.contains("1 project of the log is not in public.projects"), "{page}");
+        assert!(page.contains("DIFFERENT."), "{page}");
     }
-    on(&database, &["drift", "--repair", STRANGER, "--yes"]).ends_with(0);
-    on(&database, &["rebuild", "--check"]).ends_with(0);
+    on(&database, &["drift", "--repair", STRANGER, "--yes"]).exits_with(0);
+    on(&database, &["rebuild", "--check"]).exits_with(0);
 }
 
 #[test]
 fn a_rebuild_without_an_intact_log_in_the_timeline_shape_is_refused() {
     let empty = TestCluster::shared().database();
-    let refused = on(&empty, &["rebuild", "--json"]).ends_with(3).object("phaseline.error/1");
+    let refused = on(&empty, &["rebuild", "--json"]).exits_with(3).object("phaseline.error/1");
     assert_eq!(refused["code"], "no_log");
     let database = legacy();
-    on(&database, &["rebuild"]).ends_with(3);
+    on(&database, &["rebuild"]).exits_with(3);
     let database = migrated();
-    on(&database, &["rollback", "--yes"]).ends_with(0);
+    on(&database, &["rollback", "--yes"]).exits_with(0);
     let before = database.dump(&[]);
     for arguments in [&["rebuild", "--json"][..], &["rebuild", "--check", "--json"]] {
-        let refused = on(&database, arguments).ends_with(3).object("phaseline.error/1");
+        let refused = on(&database, arguments).exits_with(3).object("phaseline.error/1");
         assert_eq!(refused["code"], "legacy_shape");
     }
     assert!(before == database.dump(&[]));
@@ -177,7 +178,7 @@ fn a_rebuild_without_an_intact_log_in_the_timeline_shape_is_refused() {
         ));
         let before = database.dump(&[]);
         for arguments in [&["rebuild", "--json"][..], &["rebuild", "--check", "--json"]] {
-            let refused = on(&database, arguments).ends_with(6).object("phaseline.error/1");
+            let refused = on(&database, arguments).exits_with(6).object("phaseline.error/1");
             assert_eq!(refused["code"], "log_damaged", "{damage}");
         }
         assert!(before == database.dump(&[]), "{damage}: something was written");
@@ -185,31 +186,31 @@ fn a_rebuild_without_an_intact_log_in_the_timeline_shape_is_refused() {
 }
 
 #[test]
-fn a_signal_wherever_it_waits_ends_with_8_and_leaves_nothing() {
+fn a_signal_during_any_wait_exits_with_8_and_leaves_nothing() {
     for (waits_for, name) in [
         ("LOCK TABLE phaseline.events", "INT"),
         ("LOCK TABLE public.project_phases", "TERM"),
         ("DO $$ BEGIN PERFORM FROM phaseline.head FOR UPDATE; END $$", "INT"),
     ] {
         let database = damaged();
-        let before = database.psql(STANDS);
+        let before = database.psql(TABLE_STATE);
         let holder = Holder::on(&database, &format!("BEGIN; {waits_for}"));
         let run = Running::start(&database, &["rebuild", "--jobs", "2"]);
         eventually("it waits", || database.psql(WAITING).trim() != "0");
         signal(name, run.id());
-        let ran = run.end().ends_with(8);
+        let ran = run.end().exits_with(8);
         assert!(ran.stderr.contains("interrupted"), "{waits_for}: {}", ran.stderr);
         drop(holder);
-        everybody_is_gone(&database);
-        assert_eq!(database.psql(STANDS), before, "{waits_for}");
-        on(&database, &["rebuild", "--delete-unknown"]).ends_with(0);
+        wait_for_disconnects(&database);
+        assert_eq!(database.psql(TABLE_STATE), before, "{waits_for}");
+        on(&database, &["rebuild", "--delete-unknown"]).exits_with(0);
     }
 }
 
 const WAITING: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
-fn everybody_is_gone(database: &TestDatabase) {
+fn wait_for_disconnects(database: &TestDatabase) {
     eventually("the server has noticed", || {
         let others = "SELECT count(*) FROM pg_stat_activity
                        WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -222,8 +223,8 @@ fn damaged() -> TestDatabase {
     let cluster = TestCluster::shared();
     cluster.template("cli_rebuild", |url| {
         let size = ["--projects", "8", "--assignments", "20", "--seed", "3"];
-        run(&[&["sample", "--database-url", url][..], &size].concat()).ends_with(0);
-        run(&["migrate", "--yes", "--database-url", url]).ends_with(0);
+        run(&[&["sample", "--database-url", url][..], &size].concat()).exits_with(0);
+        run(&["migrate", "--yes", "--database-url", url]).exits_with(0);
         cluster.binaries().psql(url, DAMAGE).unwrap();
     });
     cluster.database_from("cli_rebuild")
@@ -236,23 +237,23 @@ fn command(url: &str) -> Command {
 }
 
 /// After one of so many stops it is run again: where all is as before, it is run as before.
-const ONE_AGAIN_OF: usize = 4;
+const REPEAT_EVERY: usize = 4;
 
 /// The statements of an undisturbed rebuild, and the table before and after it.
-struct Course {
+struct UndisturbedRebuild {
     boundaries: Vec<Boundary>,
     before: String,
     after: String,
 }
 
-impl Course {
+impl UndisturbedRebuild {
     fn run() -> Self {
         let database = damaged();
-        let before = database.psql(STANDS);
-        let wire = Wire::counting(database.url());
-        Ran::of(command(wire.url()).output().unwrap()).ends_with(0);
-        let boundaries = wire.boundaries();
-        let after = database.psql(STANDS);
+        let before = database.psql(TABLE_STATE);
+        let proxy = ProtocolProxy::counting(database.url());
+        ProgramOutput::of(command(proxy.url()).output().unwrap()).exits_with(0);
+        let boundaries = proxy.boundaries();
+        let after = database.psql(TABLE_STATE);
         let [_] = boundaries.iter().filter(|at| at.what == "COMMIT").collect::<Vec<_>>()[..] else {
             panic!("a rebuild commits once: {boundaries:#?}")
         };
@@ -267,62 +268,62 @@ impl Course {
 
     /// Fails unless the table is as before, or rebuilt if the run was stopped behind its commit; and, now and then, unless
     /// the next run makes it right.
-    fn check(&self, database: &TestDatabase, stop: Stop, at: &Boundary) -> Left {
-        everybody_is_gone(database);
+    fn check(&self, database: &TestDatabase, stop: Stop, at: &Boundary) -> StoppedRun {
+        wait_for_disconnects(database);
         let is_done = match stop {
             Stop::Before(number) => number > self.commit(),
             Stop::After(number) => number >= self.commit(),
         };
         let expected = if is_done { &self.after } else { &self.before };
-        assert_eq!(told(&database.psql(STANDS)), told(expected), "{stop:?}: {}", at.what);
-        if is_done || is_thorough() || stop.number().is_multiple_of(ONE_AGAIN_OF) {
-            Ran::of(command(database.url()).output().unwrap()).ends_with(0);
+        assert_eq!(state_lines(&database.psql(TABLE_STATE)), state_lines(expected), "{stop:?}: {}", at.what);
+        if is_done || is_thorough() || stop.number().is_multiple_of(REPEAT_EVERY) {
+            ProgramOutput::of(command(database.url()).output().unwrap()).exits_with(0);
             assert_eq!(
-                told(&database.psql(STANDS)),
-                told(&self.after),
+                state_lines(&database.psql(TABLE_STATE)),
+                state_lines(&self.after),
                 "the run after {stop:?}: {}",
                 at.what
             );
         }
-        Left { is_done, killed: 0, failed: 0 }
+        StoppedRun { is_done, killed: 0, failed: 0 }
     }
 }
 
 /// The table as lines.
-fn told(stands: &str) -> Vec<&str> {
-    stands.lines().collect()
+fn state_lines(state: &str) -> Vec<&str> {
+    state.lines().collect()
 }
 
-fn run_until(wire: &Wire, stop: Stop) -> (Child, Boundary) {
-    let mut child = command(wire.url()).spawn().unwrap();
-    while !wire.wait(Duration::from_millis(10)) {
-        if child.try_wait().unwrap().is_some() && !wire.has_stopped() {
+fn run_until(proxy: &ProtocolProxy, stop: Stop) -> (Child, Boundary) {
+    let mut child = command(proxy.url()).spawn().unwrap();
+    while !proxy.wait(Duration::from_millis(10)) {
+        if child.try_wait().unwrap().is_some() && !proxy.has_stopped() {
             panic!("it ended before it came to {stop:?}: {:?}", child.wait_with_output());
         }
     }
-    (child, wire.stopped_at().unwrap())
+    (child, proxy.stopped_at().unwrap())
 }
 
 #[test]
-fn a_rebuild_killed_at_any_statement_leaves_the_table_as_it_was_or_right() {
-    let course = Course::run();
+fn a_rebuild_killed_at_any_statement_is_undone_or_complete() {
+    let undisturbed = UndisturbedRebuild::run();
     // Of what comes before anything is written, and of the readers, some.
-    let begun = course.boundaries.iter().rfind(|at| at.what.starts_with("BEGIN")).unwrap().number;
+    let begun = undisturbed.boundaries.iter().rfind(|at| at.what.starts_with("BEGIN")).unwrap().number;
     let matters = |at: &&Boundary| {
         is_thorough() || !at.is_preparation() && (at.number >= begun || at.number.is_multiple_of(3))
     };
-    let asked = course.boundaries.iter().filter(matters);
-    let ended = course.boundaries.iter().filter(|at| at.ends_transaction());
+    let chosen = undisturbed.boundaries.iter().filter(matters);
+    let ended = undisturbed.boundaries.iter().filter(|at| at.ends_transaction());
     let stops: Vec<Stop> =
-        asked.map(|at| Stop::Before(at.number)).chain(ended.map(|at| Stop::After(at.number))).collect();
+        chosen.map(|at| Stop::Before(at.number)).chain(ended.map(|at| Stop::After(at.number))).collect();
     let found = at_each(&stops, |stop| {
         let database = damaged();
-        let wire = Wire::stopping(database.url(), stop);
-        let (mut child, at) = run_until(&wire, stop);
+        let proxy = ProtocolProxy::stopping(database.url(), stop);
+        let (mut child, at) = run_until(&proxy, stop);
         child.kill().unwrap();
         child.wait().unwrap();
-        drop(wire);
-        course.check(&database, stop, &at)
+        drop(proxy);
+        undisturbed.check(&database, stop, &at)
     });
     assert!(found.iter().any(|(_, left)| left.is_done) && found.iter().any(|(_, left)| !left.is_done));
 }
@@ -330,8 +331,8 @@ fn a_rebuild_killed_at_any_statement_leaves_the_table_as_it_was_or_right() {
 /// All connections at once; and by the server, the one that compares and writes.
 #[test]
 fn a_rebuild_whose_connections_are_cut_ends_with_8_and_can_be_run_again() {
-    let course = Course::run();
-    let some = course.boundaries.iter().filter(|at| {
+    let undisturbed = UndisturbedRebuild::run();
+    let some = undisturbed.boundaries.iter().filter(|at| {
         is_thorough()
             || at.what == "COMMIT"
             || at.what.starts_with("COPY (SELECT position")
@@ -340,15 +341,15 @@ fn a_rebuild_whose_connections_are_cut_ends_with_8_and_can_be_run_again() {
     let stops: Vec<Stop> = some.flat_map(|at| [Stop::Before(at.number), Stop::After(at.number)]).collect();
     at_each(&stops, |stop| {
         let database = damaged();
-        let wire = Wire::stopping(database.url(), stop);
-        let (child, at) = run_until(&wire, stop);
-        wire.cut();
-        let ran = Ran::of(child.wait_with_output().unwrap());
-        let first = wire.boundaries().iter().find(|other| other.connection == at.connection).unwrap().number;
+        let proxy = ProtocolProxy::stopping(database.url(), stop);
+        let (child, at) = run_until(&proxy, stop);
+        proxy.cut();
+        let ran = ProgramOutput::of(child.wait_with_output().unwrap());
+        let first = proxy.boundaries().iter().find(|other| other.connection == at.connection).unwrap().number;
         // With a connection's first statement it is still about to connect.
         let code = if at.number == first { 9 } else { 8 };
         assert_eq!(ran.code, Some(code), "cut {stop:?}, {}: {ran:#?}", at.what);
-        course.check(&database, stop, &at)
+        undisturbed.check(&database, stop, &at)
     });
 
     let database = damaged();
@@ -360,7 +361,7 @@ fn a_rebuild_whose_connections_are_cut_ends_with_8_and_can_be_run_again() {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                     WHERE datname = current_database() AND wait_event_type = 'Lock'",
     );
-    let ran = run.end().ends_with(8);
+    let ran = run.end().exits_with(8);
     assert!(ran.stderr.contains("the connection to the database was lost"), "{}", ran.stderr);
     drop(holder);
     assert_eq!(position(&database), before);

@@ -1,16 +1,16 @@
 //! `serve`: start, stop and refusals.
 
-use crate::program::{Ran, eventually, legacy, migrated, phaseline, run, signal};
+use crate::program::{ProgramOutput, eventually, legacy, migrated, phaseline, run, signal};
 use crate::token::SECRET;
 use phaseline_embedded::testing::{TestCluster, TestOptions};
-use phaseline_tests::http::{Answer, Client};
+use phaseline_tests::http::{Client, HttpResponse};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// A service that listens. Killed when it is dropped before its end.
-pub(crate) struct Served {
+pub(crate) struct ServiceProcess {
     child: Option<Child>,
     /// The line that it printed.
     line: String,
@@ -20,7 +20,7 @@ pub(crate) struct Served {
     runtime: tokio::runtime::Runtime,
 }
 
-impl Served {
+impl ServiceProcess {
     /// Starts it on a free port, and waits until it listens.
     pub(crate) fn start(args: &[&str], set: impl FnOnce(&mut Command)) -> Self {
         let mut command = phaseline(&[&["serve", "--listen", "127.0.0.1:0"], args].concat());
@@ -56,7 +56,7 @@ impl Served {
         })
     }
 
-    fn get(&self, path: &str) -> Answer {
+    fn get(&self, path: &str) -> HttpResponse {
         self.runtime.block_on(self.client.get(path).send())
     }
 
@@ -65,17 +65,17 @@ impl Served {
     }
 
     /// Sends a signal, and waits for its end.
-    pub(crate) fn stop(mut self, name: &str) -> Ran {
+    pub(crate) fn stop(mut self, name: &str) -> ProgramOutput {
         let child = self.child.take().unwrap();
         signal(name, child.id());
         let output = child.wait_with_output().unwrap();
         self.reader.take().unwrap().join().unwrap();
         let stderr = std::mem::take(&mut *self.stderr.lock().unwrap());
-        Ran { stderr, ..Ran::of(output) }
+        ProgramOutput { stderr, ..ProgramOutput::of(output) }
     }
 }
 
-impl Drop for Served {
+impl Drop for ServiceProcess {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
@@ -85,36 +85,36 @@ impl Drop for Served {
 }
 
 #[test]
-fn it_prints_its_address_and_a_signal_ends_it_with_0() {
+fn the_service_prints_its_address_and_a_signal_exits_with_0() {
     let database = migrated();
     for name in ["TERM", "INT"] {
-        let served = Served::on(database.url(), &[]);
-        assert!(served.line.starts_with("listening on http://127.0.0.1:"), "{}", served.line);
-        assert_eq!(served.get("/readyz").is(200).json()["status"], "ok");
-        let ran = served.stop(name).ends_with(0);
+        let service = ServiceProcess::on(database.url(), &[]);
+        assert!(service.line.starts_with("listening on http://127.0.0.1:"), "{}", service.line);
+        assert_eq!(service.get("/readyz").is(200).json()["status"], "ok");
+        let ran = service.stop(name).exits_with(0);
         assert!(ran.stderr.contains("listening") && ran.stderr.contains("stopped"), "{}", ran.stderr);
     }
-    let served = Served::on(database.url(), &["--json"]);
-    let object: serde_json::Value = serde_json::from_str(&served.line).unwrap();
+    let service = ServiceProcess::on(database.url(), &["--json"]);
+    let object: serde_json::Value = serde_json::from_str(&service.line).unwrap();
     assert_eq!(object["format"], "phaseline.serve/1");
-    assert_eq!(object["listening"], format!("http://{}", served.client.address()));
+    assert_eq!(object["listening"], format!("http://{}", service.client.address()));
     let mut listed = crate::json::documented("phaseline.serve/1");
     let mut printed: Vec<String> = object.as_object().unwrap().keys().cloned().collect();
     listed.sort();
     printed.sort();
     assert_eq!(printed, listed);
-    served.stop("TERM").ends_with(0);
+    service.stop("TERM").exits_with(0);
 }
 
 #[test]
-fn without_a_database_of_its_own_it_uses_the_private_server() {
+fn without_a_database_url_it_uses_the_private_server() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let data = data.to_str().unwrap();
-    let served = Served::start(&["--data-dir", data], |_| ());
-    let health = served.get("/readyz").is(503).json();
+    let service = ServiceProcess::start(&["--data-dir", data], |_| ());
+    let health = service.get("/readyz").is(503).json();
     assert_eq!(health["reasons"][0]["code"], "no_role", "nothing was migrated there: {health}");
-    served.stop("TERM").ends_with(0);
+    service.stop("TERM").exits_with(0);
 }
 
 #[test]
@@ -122,22 +122,22 @@ fn without_tokens_it_listens_on_loopback_and_without_keys_not_at_all() {
     let on =
         |args: &[&str]| run(&[&["serve", "--database-url", "postgres://me@127.0.0.1:1/d"], args].concat());
     for open in ["0.0.0.0:0", "[::]:0"] {
-        let ran = on(&["--no-auth", "--listen", open]).ends_with(2);
+        let ran = on(&["--no-auth", "--listen", open]).exits_with(2);
         assert!(ran.stderr.contains("may only listen on a loopback address"), "{}", ran.stderr);
     }
-    let ran = on(&["--listen", "127.0.0.1:0"]).ends_with(2);
+    let ran = on(&["--listen", "127.0.0.1:0"]).exits_with(2);
     for named in ["PHASELINE_JWT_SECRET", "--jwt-public-key-file", "--jwks-file", "--no-auth"] {
         assert!(ran.stderr.contains(named), "{named}: {}", ran.stderr);
     }
-    let ran = on(&["--no-auth", "--listen", "nowhere"]).ends_with(2);
+    let ran = on(&["--no-auth", "--listen", "nowhere"]).exits_with(2);
     assert!(ran.stderr.contains("--listen: \"nowhere\" is not an address"), "{}", ran.stderr);
 
     let database = migrated();
-    let served = Served::start(&["--no-auth"], |command| {
+    let service = ServiceProcess::start(&["--no-auth"], |command| {
         command.env_remove("PHASELINE_JWT_SECRET").env("DATABASE_URL", database.url());
     });
-    served.get("/readyz").is(200);
-    let ran = served.stop("TERM").ends_with(0);
+    service.get("/readyz").is(200);
+    let ran = service.stop("TERM").exits_with(0);
     assert!(ran.stderr.contains("WARN") && ran.stderr.contains("no_auth"), "{}", ran.stderr);
 }
 
@@ -145,28 +145,28 @@ fn without_tokens_it_listens_on_loopback_and_without_keys_not_at_all() {
 fn a_port_in_use_is_an_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let ran = run(&["serve", "--no-auth", "--listen", &address, "--json"]).ends_with(1);
+    let ran = run(&["serve", "--no-auth", "--listen", &address, "--json"]).exits_with(1);
     assert_eq!(ran.object("phaseline.error/1")["code"], "cannot_listen");
 }
 
 #[test]
-fn it_starts_while_the_database_is_down_and_is_ready_when_that_is_up() {
+fn it_starts_without_database_and_is_ready_when_it_is_up() {
     let cluster = TestCluster::start(TestOptions::default());
     let database = cluster.database();
     for args in [&["sample", "--projects", "2", "--assignments", "9"][..], &["migrate", "--yes"]] {
-        run(&[args, &["--database-url", database.url()]].concat()).ends_with(0);
+        run(&[args, &["--database-url", database.url()]].concat()).exits_with(0);
     }
     cluster.stop_immediate();
-    let served = Served::on(database.url(), &[]);
-    let health = served.get("/readyz").is(503).json();
+    let service = ServiceProcess::on(database.url(), &[]);
+    let health = service.get("/readyz").is(503).json();
     assert_eq!(health["reasons"][0]["code"], "database_unavailable");
     cluster.start_again();
-    served.becomes_ready();
+    service.becomes_ready();
     cluster.restart_immediate();
-    served.becomes_ready();
+    service.becomes_ready();
     let password = database.url().split_once("postgres:").unwrap().1.to_owned();
     let password = password.split_once("postgres:").unwrap().1.split_once('@').unwrap().0.to_owned();
-    let ran = served.stop("TERM").ends_with(0);
+    let ran = service.stop("TERM").exits_with(0);
     assert!(ran.stderr.contains("does not respond") && !ran.stderr.contains(&password), "{}", ran.stderr);
 }
 
@@ -176,25 +176,25 @@ fn a_role_that_the_login_may_not_set_is_refused_with_the_grant() {
     database.psql("CREATE ROLE cli_test_stranger LOGIN PASSWORD 'stranger'");
     let (_, place) = database.url().split_once('@').unwrap();
     let url = format!("postgres://cli_test_stranger:stranger@{place}");
-    let ran = run(&["serve", "--no-auth", "--listen", "127.0.0.1:0", "--database-url", &url]).ends_with(3);
+    let ran = run(&["serve", "--no-auth", "--listen", "127.0.0.1:0", "--database-url", &url]).exits_with(3);
     assert!(ran.stderr.contains("GRANT phaseline_writer TO \"cli_test_stranger\""), "{}", ran.stderr);
     let wrong = format!("postgres://cli_test_stranger:wrong@{place}");
-    let ran = run(&["serve", "--no-auth", "--listen", "127.0.0.1:0", "--database-url", &wrong]).ends_with(9);
+    let ran = run(&["serve", "--no-auth", "--listen", "127.0.0.1:0", "--database-url", &wrong]).exits_with(9);
     assert!(!ran.stderr.contains("wrong@"), "{}", ran.stderr);
-    let served = Served::on(&url, &["--role", "none"]);
-    served.get("/livez").is(200);
-    served.stop("TERM").ends_with(0);
+    let service = ServiceProcess::on(&url, &["--role", "none"]);
+    service.get("/livez").is(200);
+    service.stop("TERM").exits_with(0);
     database.psql("DROP ROLE cli_test_stranger");
 }
 
 #[test]
 fn the_log_is_json_on_demand_and_has_no_secret_in_it() {
     let database = legacy();
-    let served = Served::on(database.url(), &["--log-format", "json"]);
-    served.get("/readyz").is(503);
+    let service = ServiceProcess::on(database.url(), &["--log-format", "json"]);
+    service.get("/readyz").is(503);
     let token = "eyJhbGciOiJIUzI1NiJ9.e30.c2VjcmV0";
-    served.runtime.block_on(served.client.get("/livez").bearer(token).send()).is(200);
-    let ran = served.stop("TERM").ends_with(0);
+    service.runtime.block_on(service.client.get("/livez").bearer(token).send()).is(200);
+    let ran = service.stop("TERM").exits_with(0);
     let lines: Vec<serde_json::Value> = ran
         .stderr
         .lines()

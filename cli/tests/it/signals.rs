@@ -1,6 +1,6 @@
 //! Signals, and other runs: waiting runs can be stopped, and leave nothing half done.
 
-use crate::program::{Ran, eventually, legacy, migrated, on, phaseline, signal};
+use crate::program::{ProgramOutput, eventually, legacy, migrated, on, phaseline, signal};
 use phaseline_embedded::testing::TestDatabase;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -41,7 +41,7 @@ impl Drop for Holder {
     }
 }
 
-/// A run of the program whose stderr is read while it goes on.
+/// A run of the program whose stderr is read while it runs.
 pub(crate) struct Running {
     child: Child,
     stderr: Arc<Mutex<String>>,
@@ -71,11 +71,11 @@ impl Running {
         self.stderr.lock().unwrap().contains(text)
     }
 
-    pub(crate) fn end(self) -> Ran {
+    pub(crate) fn end(self) -> ProgramOutput {
         let output = self.child.wait_with_output().unwrap();
         self.reader.join().unwrap();
         let stderr = std::mem::take(&mut *self.stderr.lock().unwrap());
-        Ran { stderr, ..Ran::of(output) }
+        ProgramOutput { stderr, ..ProgramOutput::of(output) }
     }
 }
 
@@ -88,11 +88,11 @@ fn a_signal_while_waiting_for_the_tables_exits_with_8() {
         let run = Running::start(&database, &["migrate", "--yes"]);
         eventually("it waits", || run.has_said("waiting for the tables"));
         signal(name, run.child.id());
-        let ran = run.end().ends_with(8);
+        let ran = run.end().exits_with(8);
         assert!(ran.stderr.contains("nothing was written"), "{name}: {}", ran.stderr);
         drop(holder);
         assert!(database.dump(&["--schema=public"]) == before, "{name}");
-        on(&database, &["migrate", "--yes"]).ends_with(0);
+        on(&database, &["migrate", "--yes"]).exits_with(0);
     }
 }
 
@@ -105,10 +105,10 @@ fn a_second_signal_ends_at_once_and_nothing_stays_locked() {
     signal("TERM", run.child.id());
     eventually("it has heard", || run.has_said("stopping after this step"));
     signal("TERM", run.child.id());
-    let object = run.end().ends_with(8).object("phaseline.error/1");
+    let object = run.end().exits_with(8).object("phaseline.error/1");
     assert_eq!((&object["code"], &object["exit"]), (&"interrupted".into(), &8.into()));
     drop(holder);
-    on(&database, &["rollback", "--yes"]).ends_with(0);
+    on(&database, &["rollback", "--yes"]).exits_with(0);
 }
 
 #[test]
@@ -118,11 +118,11 @@ fn a_second_run_exits_with_5_and_names_the_first() {
     let first = Running::start(&database, &["migrate", "--yes", "--actor", "ada@night"]);
     eventually("it waits", || first.has_said("waiting for the tables"));
     for arguments in [&["migrate", "--yes"][..], &["rollback", "--yes"]] {
-        let second = on(&database, arguments).ends_with(5);
+        let second = on(&database, arguments).exits_with(5);
         assert!(second.stderr.contains("ada@night"), "{}", second.stderr);
     }
-    let status = on(&database, &["status"]).ends_with(0);
+    let status = on(&database, &["status"]).exits_with(0);
     assert!(status.stdout.contains("ada@night"), "{}", status.stdout);
     drop(holder);
-    first.end().ends_with(0);
+    first.end().exits_with(0);
 }

@@ -1,6 +1,6 @@
 //! A superuser's login on tables of a role that is not one: every command refuses it, unless a flag allows it.
 
-use crate::program::{Ran, legacy, on, phaseline, project_and_phase};
+use crate::program::{ProgramOutput, legacy, on, phaseline, project_and_phase};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_tests::owners::{give_schema, make_planner, url_of};
 use std::time::Duration;
@@ -12,8 +12,8 @@ fn give_to_planner(database: &TestDatabase) -> String {
     role
 }
 
-fn as_role(url: &str, arguments: &[&str]) -> Ran {
-    Ran::of(phaseline(&[&["--database-url", url], arguments].concat()).output().unwrap())
+fn as_role(url: &str, arguments: &[&str]) -> ProgramOutput {
+    ProgramOutput::of(phaseline(&[&["--database-url", url], arguments].concat()).output().unwrap())
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn every_command_refuses_a_superusers_login_on_tables_of_another() {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        let refused = Ran::of(running.wait_with_output().unwrap());
+        let refused = ProgramOutput::of(running.wait_with_output().unwrap());
         assert_eq!(refused.code, Some(3), "{arguments:?}: {} {}", refused.stdout, refused.stderr);
         for words in [
             "has the rights of a superuser",
@@ -69,7 +69,7 @@ fn every_command_refuses_a_superusers_login_on_tables_of_another() {
         }
     }
     assert!(database.dump(&[]) == before);
-    let json = on(&database, &["migrate", "--yes", "--json"]).ends_with(3);
+    let json = on(&database, &["migrate", "--yes", "--json"]).exits_with(3);
     assert_eq!(json.object("phaseline.error/1")["code"], "excess_rights", "{}", json.stdout);
 }
 
@@ -77,56 +77,56 @@ fn every_command_refuses_a_superusers_login_on_tables_of_another() {
 fn the_owner_may_work_and_a_superuser_with_the_flag() {
     let database = legacy();
     let role = give_to_planner(&database);
-    on(&database, &["plan", "--allow-superuser"]).ends_with(0);
+    on(&database, &["plan", "--allow-superuser"]).exits_with(0);
     let status = phaseline(&["--database-url", database.url(), "status"])
         .env("PHASELINE_ALLOW_SUPERUSER", "1")
         .output();
-    Ran::of(status.unwrap()).ends_with(0);
+    ProgramOutput::of(status.unwrap()).exits_with(0);
     let wrong = phaseline(&["--database-url", database.url(), "status"])
         .env("PHASELINE_ALLOW_SUPERUSER", "perhaps")
         .output();
-    Ran::of(wrong.unwrap()).ends_with(2);
+    ProgramOutput::of(wrong.unwrap()).exits_with(2);
     database.psql(&format!("ALTER ROLE {role} CREATEROLE"));
     let url = url_of(&database, &role);
-    as_role(&url, &["migrate", "--yes"]).ends_with(0);
+    as_role(&url, &["migrate", "--yes"]).exits_with(0);
     database.psql(&format!("ALTER ROLE {role} NOCREATEROLE"));
     let (project, _) = project_and_phase(&database);
-    as_role(&url, &["timeline", "show", &project]).ends_with(0);
-    on(&database, &["timeline", "show", &project]).ends_with(3);
-    on(&database, &["timeline", "show", &project, "--allow-superuser"]).ends_with(0);
+    as_role(&url, &["timeline", "show", &project]).exits_with(0);
+    on(&database, &["timeline", "show", &project]).exits_with(3);
+    on(&database, &["timeline", "show", &project, "--allow-superuser"]).exits_with(0);
     // The commands that are proposed can be run as they are.
-    let status = on(&database, &["status", "--allow-superuser"]).ends_with(0);
+    let status = on(&database, &["status", "--allow-superuser"]).exits_with(0);
     assert!(
         !status.stdout.contains("phaseline --database-url") || status.stdout.contains("--allow-superuser"),
         "{}",
         status.stdout
     );
-    // A member with no more rights is no danger; one who makes roles is.
+    // A member without further rights is not dangerous; one with CREATEROLE is.
     let member = format!("member_of_{}", database.name());
     database.psql(&format!("CREATE ROLE {member} LOGIN PASSWORD 'x'; GRANT {role} TO {member}"));
-    as_role(&url_of(&database, &member), &["verify"]).ends_with(0);
+    as_role(&url_of(&database, &member), &["verify"]).exits_with(0);
     database.psql(&format!("ALTER ROLE {member} CREATEROLE"));
-    let refused = as_role(&url_of(&database, &member), &["verify"]).ends_with(3);
+    let refused = as_role(&url_of(&database, &member), &["verify"]).exits_with(3);
     assert!(refused.stderr.contains("may create roles"), "{}", refused.stderr);
-    as_role(&url, &["rollback", "--yes"]).ends_with(0);
+    as_role(&url, &["rollback", "--yes"]).exits_with(0);
 }
 
 #[test]
-fn neither_a_role_that_the_database_sets_nor_the_alembic_table_hides_it() {
+fn a_default_role_or_alembic_owner_does_not_hide_a_superuser() {
     let database = legacy();
     let role = format!("owner_of_{}", database.name());
     database
         .psql(&format!("CREATE ROLE {role} LOGIN PASSWORD 'x'; ALTER TABLE alembic_version OWNER TO {role}"));
-    let refused = on(&database, &["status"]).ends_with(3);
+    let refused = on(&database, &["status"]).exits_with(3);
     assert!(refused.stderr.contains("public.alembic_version"), "{}", refused.stderr);
     database.psql(&format!("ALTER DATABASE {} SET role = {role}", database.name()));
-    let refused = on(&database, &["status"]).ends_with(3);
+    let refused = on(&database, &["status"]).exits_with(3);
     assert!(refused.stderr.contains("login postgres has the rights"), "{}", refused.stderr);
 }
 
 /// What a superuser's tables are connected with, and what they lie in, belongs to superusers, too.
 #[test]
-fn a_superusers_tables_do_not_meet_what_belongs_to_others() {
+fn a_superusers_tables_with_objects_of_others_are_refused() {
     for (what, sql, named) in [
         (
             "a table that refers",
@@ -156,7 +156,7 @@ fn a_superusers_tables_do_not_meet_what_belongs_to_others() {
                 .replace(&format!("CREATE {role} "), "CREATE ROLE "),
         );
         give_schema(&database, &role, &role);
-        let refused = on(&database, &["plan"]).ends_with(3);
+        let refused = on(&database, &["plan"]).exits_with(3);
         assert!(
             refused.stderr.contains(named) && refused.stderr.contains(&role),
             "{what}: {}",
@@ -169,15 +169,15 @@ fn a_superusers_tables_do_not_meet_what_belongs_to_others() {
 #[test]
 fn the_owner_of_a_table_counts_like_the_login() {
     let database = legacy();
-    on(&database, &["migrate", "--yes"]).ends_with(0);
+    on(&database, &["migrate", "--yes"]).exits_with(0);
     let (project, _) = project_and_phase(&database);
     let (writer, other) = (format!("writer_of_{}", database.name()), format!("other_of_{}", database.name()));
     database.psql(&format!(
         "CREATE ROLE {writer} LOGIN PASSWORD 'x'; GRANT phaseline_writer TO {writer}; CREATE ROLE {other}"
     ));
-    as_role(&url_of(&database, &writer), &["timeline", "show", &project]).ends_with(0);
+    as_role(&url_of(&database, &writer), &["timeline", "show", &project]).exits_with(0);
     database.psql(&format!("ALTER TABLE projects OWNER TO {other}"));
-    let refused = as_role(&url_of(&database, &writer), &["timeline", "show", &project]).ends_with(3);
+    let refused = as_role(&url_of(&database, &writer), &["timeline", "show", &project]).exits_with(3);
     assert!(refused.stderr.contains("the owner of public."), "{}", refused.stderr);
     assert!(refused.stderr.contains("ALTER TABLE"), "{}", refused.stderr);
 }
@@ -194,14 +194,14 @@ fn members_of_powerful_roles_count_as_these() {
             "CREATE ROLE {role}_between; GRANT {power} TO {role}_between; CREATE ROLE {role} LOGIN NOINHERIT PASSWORD 'x';
              GRANT {role}_between, {owner} TO {role}"
         ));
-        let refused = as_role(&url_of(&database, &role), &["status"]).ends_with(3);
+        let refused = as_role(&url_of(&database, &role), &["status"]).exits_with(3);
         assert!(refused.stderr.contains(&role), "{power}: {}", refused.stderr);
     }
 }
 
 /// PostgreSQL's own functions suffice for harm, so any table of a role with fewer rights counts.
 #[test]
-fn a_superuser_restores_no_copy_with_tables_of_others() {
+fn a_superuser_restores_no_copy_with_foreign_tables() {
     let database = legacy();
     let role = format!("other_of_{}", database.name());
     database.psql(&format!(
@@ -209,18 +209,18 @@ fn a_superuser_restores_no_copy_with_tables_of_others() {
          CREATE TABLE {role}.checked (x int CHECK (query_to_xml('SELECT 1', true, true, '') IS NOT NULL));
          ALTER TABLE {role}.checked OWNER TO {role}"
     ));
-    let refused = on(&database, &["rehearse", "--method", "dump"]).ends_with(3);
+    let refused = on(&database, &["rehearse", "--method", "dump"]).exits_with(3);
     assert!(refused.stderr.contains(&format!("{role}.checked")), "{}", refused.stderr);
     assert!(refused.stderr.contains("--method template"), "{}", refused.stderr);
-    on(&database, &["rehearse", "--method", "dump", "--allow-superuser"]).ends_with(0);
-    on(&database, &["rehearse", "--method", "template"]).ends_with(0);
+    on(&database, &["rehearse", "--method", "dump", "--allow-superuser"]).exits_with(0);
+    on(&database, &["rehearse", "--method", "template"]).exits_with(0);
 }
 
 /// A function in schema public that fits better than PostgreSQL's own is not called by any command, nor one in a temporary schema.
 #[test]
 fn functions_in_public_with_names_of_postgresqls_are_not_called() {
     let database = legacy();
-    on(&database, &["migrate", "--yes"]).ends_with(0);
+    on(&database, &["migrate", "--yes"]).exits_with(0);
     let (project, phase) = project_and_phase(&database);
     database.psql(
         "CREATE TABLE public.called (what text);

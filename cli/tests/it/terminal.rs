@@ -5,7 +5,7 @@ use phaseline_embedded::testing::TestDatabase;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// Runs the program on a terminal with an answer at hand. Returns its exit code and all that the terminal showed.
+/// Runs the program on a terminal with a prepared answer. Returns its exit code and all that the terminal showed.
 fn on_a_terminal(database: &TestDatabase, command: &str, answer: &str) -> (Option<i32>, String) {
     let program = phaseline(&[]).get_program().to_str().unwrap().to_owned();
     let mut child = Command::new("script")
@@ -22,7 +22,7 @@ fn on_a_terminal(database: &TestDatabase, command: &str, answer: &str) -> (Optio
 }
 
 #[test]
-fn a_migration_shows_its_plan_and_asks_and_only_yes_is_yes() {
+fn a_migration_shows_its_plan_and_only_yes_confirms_it() {
     let database = legacy();
     let before = database.dump(&[]);
     let (code, shown) = on_a_terminal(&database, "migrate", "n\n");
@@ -35,5 +35,5 @@ fn a_migration_shows_its_plan_and_asks_and_only_yes_is_yes() {
     let (code, shown) = on_a_terminal(&database, "rollback", "y\n");
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains("Roll back now? [y/N]") && shown.contains("ROLLED BACK"), "{shown}");
-    on(&database, &["verify"]).ends_with(0);
+    on(&database, &["verify"]).exits_with(0);
 }

@@ -60,9 +60,9 @@ fn a_project_cannot_be_cut_short_through_a_whole_phase() {
 #[test]
 fn a_phase_outside_new_project_dates_is_the_only_violation() {
     let refusal = refusal(three_phases(), reschedule("10-02", "12-31"));
-    let told: Vec<_> = broken(&refusal).into_iter().map(|(rule, _, _, n)| (rule, n)).collect();
+    let violations: Vec<_> = broken(&refusal).into_iter().map(|(rule, _, _, n)| (rule, n)).collect();
     assert_eq!(
-        told,
+        violations,
         [
             (Rule::DatesInOrder, Some(1)),
             (Rule::StartsWithinProject, Some(2)),
@@ -99,9 +99,9 @@ fn a_description_is_set_kept_and_taken_away() {
     };
     given(three_phases()).when(describe(None)).then_expect_events(vec![]);
     given(three_phases()).when(describe(Some(""))).then_expect_events(vec![described(Some(""))]);
-    let told = || given(three_phases()).and(vec![described(Some("Walls"))]);
-    told().when(describe(Some("Walls"))).then_expect_events(vec![]);
-    told().when(describe(None)).then_expect_events(vec![described(None)]);
+    let described_phase = || given(three_phases()).and(vec![described(Some("Walls"))]);
+    described_phase().when(describe(Some("Walls"))).then_expect_events(vec![]);
+    described_phase().when(describe(None)).then_expect_events(vec![described(None)]);
 }
 
 #[test]

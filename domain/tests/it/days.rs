@@ -21,7 +21,7 @@ fn broken_rules(refusal: &Refusal) -> Vec<(Rule, Option<u128>)> {
     broken(refusal).into_iter().map(|(rule, _, _, n)| (rule, n)).collect()
 }
 
-/// Three phases, but nobody has April to September.
+/// Three phases, none of which has April to September.
 fn with_a_gap() -> Vec<TimelineEvent> {
     let mut history = three_phases();
     history.push(removed(2));
@@ -57,7 +57,7 @@ fn a_new_phase_splits_no_other() {
 }
 
 #[test]
-fn a_new_phase_swallows_no_other() {
+fn a_new_phase_covers_no_other_completely() {
     let message = "Overlap detected between 'New' and 'Build'";
     let swallows = refusal(three_phases(), create("New", "03-15", "10-15", Adjust));
     assert_eq!(broken(&swallows), [(Rule::NoOverlap, "timeline", message, Some(9))]);
@@ -66,7 +66,7 @@ fn a_new_phase_swallows_no_other() {
 }
 
 #[test]
-fn a_new_phase_names_each_phase_in_its_way_and_what_else_is_wrong() {
+fn a_refused_phase_names_each_overlap_and_other_violation() {
     let refusal = refusal(three_phases(), create("", "01-01", "10-31", Adjust));
     assert_eq!(
         broken_rules(&refusal),
@@ -117,7 +117,7 @@ fn only_the_neighbour_at_the_edge_that_moved_follows() {
 }
 
 #[test]
-fn a_growing_phase_swallows_no_other() {
+fn a_resized_phase_covers_no_other_completely() {
     given(three_phases())
         .when(resize(2, "01-02", "09-30", Adjust))
         .then_expect_events(vec![resized(1, "01-01", "01-01"), resized(2, "01-02", "09-30")]);
@@ -215,7 +215,7 @@ fn the_first_phase_leaves_its_days_to_the_one_after() {
 }
 
 #[test]
-fn a_phase_whose_dates_others_cover_is_removed_without_adjusting() {
+fn a_phase_covered_by_others_is_removed_without_adjusting() {
     // Only a history from outside the rules holds such a phase.
     let mut history = three_phases();
     history.push(created(4, "Twice", "04-01", "09-30"));

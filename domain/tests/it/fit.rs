@@ -58,7 +58,7 @@ fn every_split(range: DateRange, parts: usize) -> Vec<Vec<DateRange>> {
 }
 
 /// The best of all splits: the most kept, then the nearest to the even one, then the earliest boundaries.
-fn by_brute_force(range: DateRange, assigned: &[Vec<NaiveDate>]) -> Vec<DateRange> {
+fn best_by_brute_force(range: DateRange, assigned: &[Vec<NaiveDate>]) -> Vec<DateRange> {
     let rank = |pieces: &Vec<DateRange>| {
         (std::cmp::Reverse(kept(pieces, assigned)), distance(range, pieces), boundaries(range, pieces))
     };
@@ -86,7 +86,7 @@ proptest! {
         let assigned = dates(range, &offsets);
         match fitted(range, &assigned) {
             None => prop_assert!(assigned.len() as u64 > length),
-            Some(pieces) => prop_assert_eq!(pieces, by_brute_force(range, &assigned)),
+            Some(pieces) => prop_assert_eq!(pieces, best_by_brute_force(range, &assigned)),
         }
     }
 
@@ -97,7 +97,7 @@ proptest! {
     ) {
         let range = range_of(length);
         let assigned = dates(range, &offsets);
-        prop_assert_eq!(fitted(range, &assigned), Some(by_brute_force(range, &assigned)));
+        prop_assert_eq!(fitted(range, &assigned), Some(best_by_brute_force(range, &assigned)));
     }
 
     #[test]

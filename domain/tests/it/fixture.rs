@@ -117,7 +117,7 @@ pub(crate) fn budget(capital: &str, expense: &str, total: Option<&str>) -> Timel
     }
 }
 
-/// What the refusal says: rule, field, message, number of the phase.
+/// The violations of a refusal: rule, field, message, number of the phase.
 pub(crate) fn broken(refusal: &Refusal) -> Vec<(Rule, &str, &str, Option<u128>)> {
     refusal
         .violations()
@@ -134,7 +134,7 @@ pub(crate) fn refusal(history: Vec<TimelineEvent>, command: TimelineCommand) -> 
     }
 }
 
-/// The same cases in every run, so that a failure comes back; `PROPTEST_CASES` asks for more of them and
+/// The same cases in every run, so that a failure is reproducible; `PROPTEST_CASES` runs more cases and
 /// `PROPTEST_RNG_SEED` for others.
 pub(crate) fn reproducible() -> Config {
     let mut config = Config { failure_persistence: None, ..Config::default() };

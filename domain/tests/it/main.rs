@@ -1,6 +1,6 @@
 //! What the domain promises, seen from outside.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod commands;
 mod days;

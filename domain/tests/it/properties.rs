@@ -1,4 +1,4 @@
-//! What holds whatever is asked.
+//! Properties that hold for every command.
 
 use crate::fixture::*;
 use crate::random_commands::{Step, replacement, steps};
@@ -155,7 +155,7 @@ proptest! {
         });
     }
 
-    /// In the order asked for, each as long as it was.
+    /// In the requested order, each with its length.
     #[test]
     fn a_new_order_matches_the_request_and_keeps_lengths(steps in steps()) {
         play(steps, |before, command, outcome, after| {
@@ -190,15 +190,15 @@ proptest! {
     fn a_replaced_list_matches_the_request(steps in steps()) {
         play(steps, |_, command, outcome, after| {
             if let (TimelineCommand::ReplaceAll { phases }, Ok(_)) = (command, outcome) {
-                let mut asked: Vec<Draft<'_>> = phases
+                let mut requested: Vec<Draft<'_>> = phases
                     .iter()
                     .map(|phase| match phase {
                         ReplacementPhase::Existing(draft) | ReplacementPhase::New(draft) => Draft::from(draft),
                     })
                     .collect();
-                asked.sort_by_key(|draft| draft.start_date);
+                requested.sort_by_key(|draft| draft.start_date);
                 let found: Vec<Draft<'_>> = after.phases().iter().map(Draft::from).collect();
-                assert_eq!(found, asked);
+                assert_eq!(found, requested);
             }
         });
     }
@@ -236,9 +236,9 @@ proptest! {
     }
 }
 
-/// The properties say little if chance refuses, or accepts, nearly everything.
+/// The properties prove little if nearly all random commands are refused, or accepted.
 #[test]
-fn chance_is_neither_too_kind_nor_too_harsh() {
+fn random_commands_are_accepted_and_refused_in_balance() {
     let mut runner = proptest::test_runner::TestRunner::new(reproducible());
     let (mut accepted, mut refused, mut most_phases) = (0_u32, 0_u32, 0_usize);
     for _ in 0..256 {

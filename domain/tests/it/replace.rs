@@ -57,7 +57,7 @@ fn one_unknown_phase_refuses_the_whole_list_and_comes_first() {
     list[0].name = String::new();
     list[1].id = id(7);
     let refusal = refusal(three_phases(), replace_all(&[1, 3, 7], list));
-    let told: Vec<_> = broken(&refusal).into_iter().map(|(rule, _, _, n)| (rule, n)).collect();
-    assert_eq!(told, [(Rule::PhaseExists, Some(7)), (Rule::NameNotEmpty, Some(1))]);
+    let violations: Vec<_> = broken(&refusal).into_iter().map(|(rule, _, _, n)| (rule, n)).collect();
+    assert_eq!(violations, [(Rule::PhaseExists, Some(7)), (Rule::NameNotEmpty, Some(1))]);
     assert_eq!(refusal.to_string(), "Phase with ID 00000000-0000-0000-0000-000000000007 not found");
 }

@@ -1,4 +1,4 @@
-//! The rules about what is asked of whom, and about values that cannot be stored.
+//! The rules about the target of a command, and about values that cannot be stored.
 
 use crate::fixture::*;
 use phaseline_domain::Neighbours::Adjust;
@@ -45,7 +45,7 @@ fn v17_a_timeline_is_opened_once() {
 }
 
 #[test]
-fn v18_a_phase_that_is_not_there_is_not_found() {
+fn v18_a_missing_phase_is_not_found() {
     let message = "Phase with ID 00000000-0000-0000-0000-000000000009 not found";
     let commands = [
         TimelineCommand::ResizePhase {

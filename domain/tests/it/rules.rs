@@ -203,10 +203,10 @@ fn all_violations_are_listed_in_the_rules_order() {
     let list =
         vec![late, draft(12, &"m".repeat(101), "05-01", "2025-02-01"), draft(11, " ", "2023-12-01", "04-01")];
     let refusal = in_list(list);
-    let told: Vec<(Rule, Option<u128>)> =
+    let violations: Vec<(Rule, Option<u128>)> =
         broken(&refusal).into_iter().map(|(rule, _, _, n)| (rule, n)).collect();
     assert_eq!(
-        told,
+        violations,
         [
             (Rule::StartsWithProject, Some(11)),
             (Rule::EndsWithProject, Some(13)),
@@ -250,14 +250,14 @@ fn v26_a_name_needs_a_visible_character_except_in_a_list() {
         let create =
             TimelineCommand::CreatePhase { phase: draft(9, &name, "02-01", "02-03"), neighbours: Adjust };
         assert!(refusal(three_phases(), create).breaks(Rule::NameVisible), "{name:?}");
-        // Of all that is wrong it is told last.
+        // It is the last of the violations.
         let late = TimelineCommand::CreatePhase {
             phase: draft(9, &name, "2023-02-01", "02-03"),
             neighbours: Adjust,
         };
-        let told: Vec<Rule> =
+        let violations: Vec<Rule> =
             refusal(three_phases(), late).violations().iter().map(|broken| broken.rule).collect();
-        assert_eq!(told, [Rule::StartsWithinProject, Rule::NameVisible]);
+        assert_eq!(violations, [Rule::StartsWithinProject, Rule::NameVisible]);
         let listed = replace_all(&[], vec![draft(11, &name, "01-01", "12-31")]);
         assert!(decide(&Timeline::fold(&three_phases()), &listed).is_ok(), "{name:?}");
     }

@@ -1,4 +1,4 @@
-//! `docs/rules.md` says what the rules do: their messages, their functions, and the commands that meet them.
+//! `docs/rules.md` matches the rules: messages, functions, and the commands that each applies to.
 
 use crate::fixture::reproducible;
 use crate::properties::play;

@@ -1,4 +1,4 @@
-//! The stored form of events. Logs are for ever: what these goldens say must be readable in every later version, so
+//! The stored form of events. Logs are permanent: every later version must read these goldens, so
 //! a golden is never changed; a new form is a new schema version with a golden of its own.
 
 use crate::fixture::*;

@@ -22,23 +22,25 @@ pub(super) fn find(wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedErr
     let mut search = Search { wanted, looked_in: Vec::new() };
     let found = match env::var_os(BINDIR_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from) {
         Some(folder) => {
-            search.look_in(format!("{}, which {BINDIR_VARIABLE} names", folder.display()), &[folder])
+            search.search_in(format!("{}, which {BINDIR_VARIABLE} names", folder.display()), &[folder])
         }
         None => search
-            .look_in("PATH".to_owned(), &path_folders())
-            .or_else(|| search.look_in("pg_config --bindir".to_owned(), &Vec::from_iter(pg_config_bindir())))
+            .search_in("PATH".to_owned(), &path_folders())
             .or_else(|| {
-                search.look_in("/usr/lib/postgresql/*/bin and the like".to_owned(), &installations())
+                search.search_in("pg_config --bindir".to_owned(), &Vec::from_iter(pg_config_bindir()))
+            })
+            .or_else(|| {
+                search.search_in("/usr/lib/postgresql/*/bin and the like".to_owned(), &installations())
             }),
     };
-    found.ok_or_else(|| search.found_nothing())
+    found.ok_or_else(|| search.not_found_error())
 }
 
 /// The installation in this folder, if it is new enough and has the version wanted.
 pub(super) fn in_folder(folder: &Path, wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedError> {
     let mut search = Search { wanted, looked_in: Vec::new() };
-    let found = search.look_in(folder.display().to_string(), &[folder.to_owned()]);
-    found.ok_or_else(|| search.found_nothing())
+    let found = search.search_in(folder.display().to_string(), &[folder.to_owned()]);
+    found.ok_or_else(|| search.not_found_error())
 }
 
 struct Search<Wanted> {
@@ -48,7 +50,7 @@ struct Search<Wanted> {
 }
 
 impl<Wanted: Fn(u32) -> bool> Search<Wanted> {
-    fn look_in(&mut self, place: String, folders: &[PathBuf]) -> Option<Binaries> {
+    fn search_in(&mut self, place: String, folders: &[PathBuf]) -> Option<Binaries> {
         self.looked_in.push(place);
         for folder in folders.iter().map(|folder| real(folder)) {
             match server_version(&folder) {
@@ -62,7 +64,7 @@ impl<Wanted: Fn(u32) -> bool> Search<Wanted> {
         None
     }
 
-    fn found_nothing(self) -> EmbeddedError {
+    fn not_found_error(self) -> EmbeddedError {
         EmbeddedError::NoBinaries {
             oldest: OLDEST_MAJOR_VERSION,
             looked_in: self.looked_in,

@@ -1,7 +1,7 @@
 use super::TestCluster;
 use crate::psql;
 
-/// A database for one test, dropped with the value even if somebody is connected.
+/// A database for one test, dropped with the value even if sessions are connected.
 #[derive(Debug)]
 pub struct TestDatabase {
     cluster: TestCluster,
@@ -49,7 +49,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        // It goes with the cluster at the latest, so failing here (the test stopped the server) is no harm.
+        // It goes with the cluster at the latest, so an error here (the test stopped the server) is ignored.
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", psql::identifier(&self.name));
         let _ = self.cluster.binaries().psql_on_ours(&self.cluster.url("postgres"), &sql);
     }

@@ -61,7 +61,7 @@ impl Default for TestOptions {
             // Off would save a write into the kernel's cache per commit, and lose commits when a test crashes
             // the server.
             ("synchronous_commit", "on"),
-            // It would move rows and change plans while a test looks; tests that need it say so.
+            // Autovacuum would move rows and change plans during a test; tests that need it enable it.
             ("autovacuum", "off"),
             ("max_connections", "200"),
             ("shared_buffers", "128MB"),
@@ -79,7 +79,7 @@ impl Default for TestOptions {
     }
 }
 
-/// What `df` says is free, or nothing.
+/// Free space according to `df`, or 0.
 fn free_kib(folder: &str) -> u64 {
     if !Path::new(folder).is_dir() {
         return 0;

@@ -4,20 +4,20 @@ use std::path::Path;
 
 use phaseline_embedded::{BINDIR_VARIABLE, Binaries};
 
+use crate::child_process::{self, ChildProcess};
 use crate::probe;
-use crate::role::{self, Other};
 
 /// What a process finds that has this `PATH` and this override.
 fn found_with(path: &str, bindir: Option<&Path>) -> String {
-    let mut command = role::command("find", Path::new(""));
+    let mut command = child_process::command("find", Path::new(""));
     command.env("PATH", path).env_remove(BINDIR_VARIABLE);
     if let Some(bindir) = bindir {
         command.env(BINDIR_VARIABLE, bindir);
     }
-    Other::run(&mut command).hear().unwrap()
+    ChildProcess::run(&mut command).read_line().unwrap()
 }
 
-/// A folder with programs that only say their version.
+/// A folder with programs that only print their version.
 fn installation(version: &str) -> tempfile::TempDir {
     let folder = probe::folder();
     for program in ["initdb", "postgres", "pg_ctl"] {
@@ -63,7 +63,7 @@ fn a_folder_without_pg_ctl_is_not_taken() {
 }
 
 #[test]
-fn path_goes_before_the_folders_of_the_distribution() {
+fn path_has_precedence_over_the_distributions_folders() {
     let folder = installation("17.1");
     let found = found_with(&format!("/bin:{}", folder.path().display()), None);
     assert_eq!(found, format!("17 in {}", folder.path().display()));
@@ -81,7 +81,7 @@ fn links_to_the_server_lead_to_its_client_programs() {
 }
 
 #[test]
-fn an_installation_outside_of_path_is_found_where_the_distribution_puts_it() {
+fn the_distributions_installation_is_found_outside_of_path() {
     if !Path::new("/usr/lib/postgresql").exists() {
         return;
     }

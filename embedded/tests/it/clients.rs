@@ -23,7 +23,7 @@ fn a_dump_in_another_format_needs_no_restrict_key() {
 }
 
 #[test]
-fn a_file_of_sql_stops_at_its_first_error_and_says_where() {
+fn an_sql_file_stops_at_its_first_error_and_names_the_line() {
     let database = TestCluster::shared().database();
     let folder = probe::folder();
     let file = folder.path().join("load.sql");
@@ -45,7 +45,7 @@ fn a_password_is_in_no_error_and_on_no_command_line() {
     let error = cluster.binaries().psql(&cluster.url("missing"), "SELECT 1").unwrap_err();
     assert!(matches!(error, EmbeddedError::Program { .. }));
     assert!(!format!("{error} {error:?} {cluster:?}").contains(password));
-    // psql itself looks: its parent shell's arguments are its own.
+    // psql itself reads its parent shell's arguments.
     let line = cluster.binaries().psql(&url, r"\! tr '\0' ' ' < /proc/$PPID/cmdline").unwrap();
     assert!(line.contains("psql") && !line.contains(password), "{line}");
 }

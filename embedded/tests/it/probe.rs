@@ -1,4 +1,4 @@
-//! Looking at servers from outside.
+//! Observes servers from outside.
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Waits until it is so. Generously: a slow machine is no failure.
+/// Waits until a condition holds; the limit allows for slow machines.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let patience = Instant::now() + Duration::from_secs(120);
@@ -33,13 +33,13 @@ pub(crate) fn postmaster(data_dir: &Path) -> Option<u32> {
     text.lines().next()?.trim().parse().ok()
 }
 
-/// Whether a process lives; one that has ended and is waited for by nobody does not.
-pub(crate) fn lives(process: u32) -> bool {
+/// Whether a process lives; a zombie does not.
+pub(crate) fn is_alive(process: u32) -> bool {
     fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|line| !line.is_empty())
 }
 
-/// Whether somebody listens there.
-pub(crate) fn listens(address: &str, port: u16) -> bool {
+/// Whether a process listens on this address.
+pub(crate) fn is_listening(address: &str, port: u16) -> bool {
     let address: SocketAddr = format!("{address}:{port}").parse().unwrap();
     TcpStream::connect_timeout(&address, Duration::from_secs(5)).is_ok()
 }
@@ -50,6 +50,6 @@ pub(crate) fn signal(name: &str, target: &str) {
     assert!(status.success(), "kill -s {name} -- {target}");
 }
 
-pub(crate) fn we_are_root() -> bool {
+pub(crate) fn is_root() -> bool {
     String::from_utf8(Command::new("id").arg("-u").output().unwrap().stdout).unwrap().trim() == "0"
 }

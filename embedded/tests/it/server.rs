@@ -7,15 +7,15 @@ use std::process::Command;
 
 use phaseline_embedded::{EmbeddedError, Server};
 
+use crate::child_process::{self, ChildProcess};
 use crate::probe::{self, eventually};
-use crate::role::{self, Other};
 
 fn show(server: &Server, setting: &str) -> String {
     server.binaries().psql(&server.url("postgres"), &format!("SHOW {setting}")).unwrap()
 }
 
 #[test]
-fn a_server_is_durable_even_if_its_configuration_file_says_otherwise() {
+fn a_server_is_durable_despite_its_configuration_file() {
     let folder = probe::folder();
     drop(Server::start(folder.path()).unwrap());
     let file = folder.path().join("cluster/postgresql.conf");
@@ -34,8 +34,8 @@ fn a_server_is_durable_even_if_its_configuration_file_says_otherwise() {
 fn a_server_is_reached_over_loopback_only_and_with_the_password_only() {
     let folder = probe::folder();
     let server = Server::start(folder.path()).unwrap();
-    assert!(probe::listens("127.0.0.1", server.port()));
-    assert!(!probe::listens("127.0.0.2", server.port()));
+    assert!(probe::is_listening("127.0.0.1", server.port()));
+    assert!(!probe::is_listening("127.0.0.2", server.port()));
     assert_eq!(show(&server, "unix_socket_directories"), "");
     let bare = format!("127.0.0.1:{}/postgres", server.port());
     for user in ["postgres:wrong", "postgres"] {
@@ -95,11 +95,11 @@ fn a_taken_port_is_replaced_by_another() {
 #[test]
 fn a_server_that_was_killed_starts_again() {
     let folder = probe::folder();
-    let (mut other, url) = Other::hold(folder.path());
+    let (mut other, url) = ChildProcess::hold(folder.path());
     let postmaster = probe::postmaster(folder.path()).unwrap();
     probe::signal("KILL", &postmaster.to_string());
     other.kill();
-    eventually("the postmaster is gone", || !probe::lives(postmaster));
+    eventually("the postmaster is gone", || !probe::is_alive(postmaster));
     assert_eq!(probe::postmaster(folder.path()), Some(postmaster), "a stale file is there");
     let server = Server::start(folder.path()).unwrap();
     assert_eq!(server.url("postgres"), url);
@@ -113,7 +113,7 @@ fn a_stale_file_that_names_a_living_stranger_does_not_stop_a_start() {
     // As after a reboot: the number has gone to another process of the same user.
     let owner = fs::metadata(folder.path()).unwrap();
     let mut stranger = Command::new("sleep");
-    if probe::we_are_root() {
+    if probe::is_root() {
         stranger.uid(owner.uid()).gid(owner.gid());
     }
     let mut stranger = stranger.arg("600").spawn().unwrap();
@@ -172,7 +172,7 @@ fn a_folder_name_that_a_shell_would_read_is_refused() {
 }
 
 #[test]
-fn a_lost_password_is_said_to_be_lost() {
+fn a_lost_password_is_reported() {
     let folder = probe::folder();
     drop(Server::start(folder.path()).unwrap());
     fs::remove_file(folder.path().join("password")).unwrap();
@@ -182,7 +182,7 @@ fn a_lost_password_is_said_to_be_lost() {
 
 #[test]
 fn a_parent_that_the_server_may_not_enter_is_named() {
-    if !probe::we_are_root() {
+    if !probe::is_root() {
         return;
     }
     let folder = probe::folder();
@@ -200,7 +200,7 @@ fn a_parent_that_the_server_may_not_enter_is_named() {
 }
 
 #[test]
-fn a_cluster_half_made_by_a_killed_process_is_made_anew() {
+fn an_unfinished_cluster_of_a_killed_process_is_recreated() {
     let folder = probe::folder();
     fs::write(folder.path().join("start.lock"), "").unwrap();
     fs::create_dir(folder.path().join("init-1")).unwrap();
@@ -211,29 +211,29 @@ fn a_cluster_half_made_by_a_killed_process_is_made_anew() {
 }
 
 #[test]
-fn what_the_environment_says_about_the_users_database_is_not_for_ours() {
+fn the_private_server_ignores_the_environments_database() {
     let folder = probe::folder();
     for what in ["hold", "hold a test cluster"] {
-        let mut command = role::command(what, folder.path());
+        let mut command = child_process::command(what, folder.path());
         command.env("PGPORT", "1").env("PGDATA", "/nowhere").env("PGOPTIONS", "-c nonsense=1");
         command.env("PGSSLMODE", "require").env("LANG", "xx_XX").current_dir("/proc/self");
-        let mut other = Other::run(&mut command);
-        assert!(other.hear().is_some());
+        let mut other = ChildProcess::run(&mut command);
+        assert!(other.read_line().is_some());
         other.end();
     }
 }
 
 #[test]
-fn data_goes_to_where_data_goes() {
-    let mut command = role::command("default folder", Path::new(""));
+fn the_default_folder_follows_the_conventions() {
+    let mut command = child_process::command("default folder", Path::new(""));
     command.env("XDG_DATA_HOME", "/x/y");
-    let said = Other::run(&mut command).hear().unwrap();
-    assert_eq!(said, if probe::we_are_root() { "/var/lib/phaseline" } else { "/x/y/phaseline" });
+    let printed = ChildProcess::run(&mut command).read_line().unwrap();
+    assert_eq!(printed, if probe::is_root() { "/var/lib/phaseline" } else { "/x/y/phaseline" });
 }
 
 #[test]
 fn root_starts_a_server_as_the_user_who_owns_the_data() {
-    if !probe::we_are_root() {
+    if !probe::is_root() {
         return;
     }
     let folder = probe::folder();

@@ -10,8 +10,8 @@ use std::time::Duration;
 use phaseline_embedded::{BINDIR_VARIABLE, Binaries, Server};
 use tempfile::TempDir;
 
+use crate::child_process::{self, ChildProcess};
 use crate::probe::{self, eventually};
-use crate::role::{self, Other};
 
 fn answers(url: &str) -> bool {
     Binaries::find().unwrap().psql(url, "SELECT 1").is_ok()
@@ -20,8 +20,8 @@ fn answers(url: &str) -> bool {
 #[test]
 fn two_processes_share_a_server_that_ends_with_the_last() {
     let folder = probe::folder();
-    let (first, url) = Other::hold(folder.path());
-    let (second, same_url) = Other::hold(folder.path());
+    let (first, url) = ChildProcess::hold(folder.path());
+    let (second, same_url) = ChildProcess::hold(folder.path());
     assert_eq!(url, same_url);
     let postmaster = probe::postmaster(folder.path()).unwrap();
     first.end();
@@ -29,7 +29,7 @@ fn two_processes_share_a_server_that_ends_with_the_last() {
     assert_eq!(probe::postmaster(folder.path()), Some(postmaster));
     second.end();
     assert_eq!(probe::postmaster(folder.path()), None);
-    assert!(!probe::lives(postmaster));
+    assert!(!probe::is_alive(postmaster));
 }
 
 #[test]
@@ -47,24 +47,24 @@ fn two_users_in_one_process_share_a_server_that_ends_with_the_last() {
 #[test]
 fn no_server_stays_when_its_only_user_is_killed() {
     let folder = probe::folder();
-    let (mut other, _) = Other::hold(folder.path());
+    let (mut other, _) = ChildProcess::hold(folder.path());
     let postmaster = probe::postmaster(folder.path()).unwrap();
-    assert!(probe::lives(postmaster));
+    assert!(probe::is_alive(postmaster));
     other.kill();
     eventually("the server has stopped", || probe::postmaster(folder.path()).is_none());
-    eventually("its process is gone", || !probe::lives(postmaster));
+    eventually("its process is gone", || !probe::is_alive(postmaster));
 }
 
 #[test]
 fn a_server_outlives_one_killed_user_but_not_the_last() {
     let folder = probe::folder();
-    let (mut killed, url) = Other::hold(folder.path());
-    let (mut last, _) = Other::hold(folder.path());
+    let (mut killed, url) = ChildProcess::hold(folder.path());
+    let (mut last, _) = ChildProcess::hold(folder.path());
     let guards = guards_of(killed.id());
     assert_eq!(guards.len(), 1);
     killed.kill();
     // By then the guard has decided.
-    eventually("the guard has gone", || !probe::lives(guards[0]));
+    eventually("the guard has gone", || !probe::is_alive(guards[0]));
     assert!(answers(&url));
     last.kill();
     eventually("the server has stopped", || probe::postmaster(folder.path()).is_none());
@@ -73,18 +73,18 @@ fn a_server_outlives_one_killed_user_but_not_the_last() {
 #[test]
 fn a_guard_ends_with_its_user() {
     let folder = probe::folder();
-    let (other, _) = Other::hold(folder.path());
+    let (other, _) = ChildProcess::hold(folder.path());
     let guards = guards_of(other.id());
     assert_eq!(guards.len(), 1);
     other.end();
-    assert!(!probe::lives(guards[0]));
+    assert!(!probe::is_alive(guards[0]));
 }
 
 #[test]
 fn a_ctrl_c_that_ends_the_user_stops_the_server() {
     let folder = probe::folder();
-    let mut other = Other::run(role::command("hold", folder.path()).process_group(0));
-    assert!(other.hear().is_some());
+    let mut other = ChildProcess::run(child_process::command("hold", folder.path()).process_group(0));
+    assert!(other.read_line().is_some());
     probe::signal("INT", &format!("-{}", other.id()));
     assert!(!other.wait());
     eventually("the server has stopped", || probe::postmaster(folder.path()).is_none());
@@ -95,19 +95,19 @@ fn a_ctrl_c_that_ends_the_user_stops_the_server() {
 #[test]
 fn a_ctrl_c_that_the_user_survives_does_not_touch_the_server() {
     let folder = probe::folder();
-    let role = role::command("hold", folder.path());
+    let role = child_process::command("hold", folder.path());
     let mut shell = Command::new("sh");
     shell.args(["-c", r#"trap '' INT; exec "$@""#, "sh"]).arg(role.get_program()).args(role.get_args());
     shell.envs(role.get_envs().filter_map(|(name, value)| Some((name, value?)))).process_group(0);
-    let mut other = Other::run(&mut shell);
-    let url = other.hear().unwrap();
+    let mut other = ChildProcess::run(&mut shell);
+    let url = other.read_line().unwrap();
     let guards = guards_of(other.id());
     probe::signal("INT", &format!("-{}", other.id()));
     probe::signal("INT", &guards[0].to_string());
     // Nothing is to happen, so there is nothing to wait for; a second is ample for a shutdown to begin.
     thread::sleep(Duration::from_secs(1));
     assert!(answers(&url));
-    assert!(probe::lives(guards[0]));
+    assert!(probe::is_alive(guards[0]));
     other.end();
     assert_eq!(probe::postmaster(folder.path()), None);
 }
@@ -116,12 +116,12 @@ fn a_ctrl_c_that_the_user_survives_does_not_touch_the_server() {
 fn a_newcomer_waits_for_a_server_that_is_being_stopped() {
     let folder = probe::folder();
     let programs = slow_to_stop();
-    let mut command = role::command("hold", folder.path());
-    let mut last = Other::run(command.env(BINDIR_VARIABLE, programs.path()));
-    assert!(last.hear().is_some());
-    last.let_go();
+    let mut command = child_process::command("hold", folder.path());
+    let mut last = ChildProcess::run(command.env(BINDIR_VARIABLE, programs.path()));
+    assert!(last.read_line().is_some());
+    last.release();
     eventually("it is about to stop the server", || programs.path().join("stopping").exists());
-    let (newcomer, url) = Other::hold(folder.path());
+    let (newcomer, url) = ChildProcess::hold(folder.path());
     assert!(last.wait());
     assert!(answers(&url));
     newcomer.end();
@@ -143,18 +143,20 @@ fn slow_to_stop() -> TempDir {
 }
 
 #[test]
-fn processes_that_come_go_and_are_killed_always_find_a_server_and_leave_none() {
+fn processes_share_a_server_and_the_last_stops_it_even_if_killed() {
     let folder = probe::folder();
-    let mut others: Vec<Other> =
-        (0..6).map(|_| Other::run(&mut role::command("come and go", folder.path()))).collect();
-    let mut doomed: Vec<Other> =
-        (0..2).map(|_| Other::run(&mut role::command("come and go", folder.path()))).collect();
+    let mut others: Vec<ChildProcess> = (0..6)
+        .map(|_| ChildProcess::run(&mut child_process::command("come and go", folder.path())))
+        .collect();
+    let mut doomed: Vec<ChildProcess> = (0..2)
+        .map(|_| ChildProcess::run(&mut child_process::command("come and go", folder.path())))
+        .collect();
     for other in &mut doomed {
-        assert_eq!(other.hear().as_deref(), Some("round"));
+        assert_eq!(other.read_line().as_deref(), Some("round"));
         other.kill();
     }
     for other in &mut others {
-        while let Some(said) = other.hear() {
+        while let Some(said) = other.read_line() {
             assert!(["round", "through"].contains(&said.as_str()), "{said}");
         }
         assert!(other.wait(), "a process found no server, or one that was stopping");

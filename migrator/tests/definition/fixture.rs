@@ -1,4 +1,4 @@
-//! The planner's tables on a database of the test's own, and the ways up and down as the migrator goes them.
+//! The planner's tables in a database of the test, and migration and rollback as the migrator runs them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -26,14 +26,14 @@ impl Fixture {
         Self { database, prefix }
     }
 
-    /// With all that DBAs hang on tables.
-    pub(crate) fn decorated() -> Self {
+    /// With objects that administrators add to tables.
+    pub(crate) fn with_objects() -> Self {
         let fixture = Self::bare();
         let database = fixture.database.name();
         fixture.database.psql(&format!("ALTER DATABASE {database} SET allow_in_place_tablespaces = on"));
         fixture.database.psql(&format!("CREATE TABLESPACE \"{} space\" LOCATION ''", fixture.prefix));
         fixture.database.psql(
-            &include_str!("decorations.sql")
+            &include_str!("table_objects.sql")
                 .replace("ROLE_", &fixture.role(""))
                 .replace("\"ROLE ", &format!("\"{} ", fixture.prefix)),
         );
@@ -80,7 +80,7 @@ pub(crate) async fn definition_of(conn: &mut PgConnection, table: &str) -> Table
     capture(conn, "public", table).await.unwrap().unwrap()
 }
 
-/// What the log would keep between the ways.
+/// What the log keeps between migration and rollback.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Kept {
     pub(crate) phases: DetachedColumn,
@@ -88,7 +88,7 @@ pub(crate) struct Kept {
 }
 
 /// The legacy shape to the new one, in one transaction. Returns what the rollback needs, as JSON.
-pub(crate) async fn up(conn: &mut PgConnection) -> String {
+pub(crate) async fn migrate(conn: &mut PgConnection) -> String {
     let mut tx = conn.begin().await.unwrap();
     keep_rows(&mut tx).await;
     let mut phases = definition_of(&mut tx, "project_phases").await;
@@ -128,7 +128,7 @@ pub(crate) async fn up(conn: &mut PgConnection) -> String {
 }
 
 /// The timeline shape back to the old one, from today's catalogue and what was kept.
-pub(crate) async fn down(conn: &mut PgConnection, kept: &str) {
+pub(crate) async fn roll_back(conn: &mut PgConnection, kept: &str) {
     let kept: Kept = serde_json::from_str(kept).unwrap();
     let mut tx = conn.begin().await.unwrap();
     let mut phases = definition_of(&mut tx, "project_phases").await;
@@ -156,7 +156,7 @@ pub(crate) async fn down(conn: &mut PgConnection, kept: &str) {
     tx.commit().await.unwrap();
 }
 
-/// Both tables built anew as they are.
+/// Rebuilds both tables unchanged.
 pub(crate) async fn rebuild(conn: &mut PgConnection) {
     let mut tx = conn.begin().await.unwrap();
     let phases = definition_of(&mut tx, "project_phases").await;

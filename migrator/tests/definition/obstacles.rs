@@ -1,4 +1,4 @@
-//! Everything that the round trip cannot carry over is refused by name.
+//! Everything that a round trip cannot restore is refused by name.
 
 use phaseline_migrator::definition::{
     DefinitionError, NeededName, RebuiltTable, names_taken, notes, obstacles,
@@ -52,7 +52,7 @@ pub(crate) fn sorted(mut expected: Vec<&str>) -> Vec<&str> {
 
 #[tokio::test]
 async fn the_planners_tables_and_all_that_can_be_carried_over_raise_no_obstacle() {
-    for fixture in [Fixture::bare(), Fixture::decorated()] {
+    for fixture in [Fixture::bare(), Fixture::with_objects()] {
         assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, Vec::<String>::new());
     }
 }
@@ -250,7 +250,7 @@ async fn event_triggers_that_would_see_the_ddl_are_named() {
 }
 
 #[tokio::test]
-async fn names_in_the_way_are_told() {
+async fn conflicting_names_are_reported() {
     let fixture = Fixture::bare();
     fixture.database.psql(
         "CREATE VIEW ix_project_phases_start_date AS SELECT 1;
@@ -279,7 +279,7 @@ async fn names_in_the_way_are_told() {
 }
 
 #[tokio::test]
-async fn notes_tell_what_will_not_come_back_or_may_break() {
+async fn notes_list_what_is_not_restored_or_may_break() {
     let fixture = Fixture::bare();
     let publication = fixture.role("all");
     fixture.database.psql(&format!(

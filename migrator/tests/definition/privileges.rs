@@ -1,4 +1,4 @@
-//! What the migrating role lacks is told beforehand, and having all of it suffices.
+//! Missing privileges are listed beforehand, and the listed ones suffice.
 
 use phaseline_migrator::definition::missing_privileges;
 use sqlx::{Connection, PgConnection};
@@ -14,7 +14,7 @@ async fn missing(conn: &mut PgConnection, role: Option<&str>) -> Vec<String> {
 
 #[tokio::test]
 async fn a_role_that_has_what_was_missing_can_rebuild_everything() {
-    let fixture = Fixture::decorated();
+    let fixture = Fixture::with_objects();
     let migrator = fixture.role("migrator");
     let [owner, alice, bob] = ["owner", "alice", "bob"].map(|name| fixture.role(name));
     let carol = format!("\"{} odd \"\"Carol\"\"\"", fixture.role("").trim_end_matches('_'));
@@ -57,7 +57,7 @@ async fn a_role_that_has_what_was_missing_can_rebuild_everything() {
         ),
     ];
     expected.retain(|sentence| !lacking.contains(sentence));
-    assert!(expected.is_empty(), "not told: {expected:#?}\ntold: {lacking:#?}");
+    assert!(expected.is_empty(), "not listed: {expected:#?}\nlisted: {lacking:#?}");
     for part in [
         format!("{migrator} may not SET ROLE to {bob}, who granted privileges on"),
         format!("{migrator} may not SET ROLE to {alice}, who granted privileges on"),
@@ -78,11 +78,11 @@ async fn a_role_that_has_what_was_missing_can_rebuild_everything() {
     ] {
         assert!(
             lacking.iter().any(|sentence| sentence.starts_with(&part)),
-            "not told: {part}\ntold: {lacking:#?}"
+            "not listed: {part}\nlisted: {lacking:#?}"
         );
     }
 
-    // Everything that was asked for, short of the rights of a superuser.
+    // Every listed privilege, but not the rights of a superuser.
     fixture.database.psql(&format!(
         "GRANT {owner}, {alice}, {bob}, {carol} TO {migrator};
          ALTER ROLE {migrator} BYPASSRLS;

@@ -1,9 +1,9 @@
-//! Tables built anew as they are.
+//! Tables rebuilt unchanged.
 
 use crate::fixture::{Fixture, assert_same_dumps, rebuild};
 
 #[tokio::test]
-async fn a_bare_table_built_anew_dumps_the_same() {
+async fn a_rebuilt_table_without_objects_has_the_same_dump() {
     let fixture = Fixture::bare();
     let before = fixture.dumps();
     rebuild(&mut fixture.connect().await).await;
@@ -11,8 +11,8 @@ async fn a_bare_table_built_anew_dumps_the_same() {
 }
 
 #[tokio::test]
-async fn all_that_hangs_on_a_table_comes_back() {
-    let fixture = Fixture::decorated();
+async fn a_rebuilt_table_keeps_all_its_objects() {
+    let fixture = Fixture::with_objects();
     let before = fixture.dumps();
     let mut conn = fixture.connect().await;
     rebuild(&mut conn).await;

@@ -3,17 +3,17 @@
 use phaseline_migrator::definition::{DefinitionError, names_taken};
 use sqlx::Connection;
 
-use crate::fixture::{Fixture, Kept, assert_same_dumps, definition_of, down, up};
+use crate::fixture::{Fixture, Kept, assert_same_dumps, definition_of, migrate, roll_back};
 
 #[tokio::test]
-async fn up_and_down_is_the_same_file() {
-    for fixture in [Fixture::bare(), Fixture::decorated()] {
+async fn a_round_trip_keeps_the_dump() {
+    for fixture in [Fixture::bare(), Fixture::with_objects()] {
         let before = fixture.dumps();
         let mut conn = fixture.connect().await;
         for _ in 0..2 {
-            let kept = up(&mut conn).await;
+            let kept = migrate(&mut conn).await;
             assert_ne!(before, fixture.dumps());
-            down(&mut conn, &kept).await;
+            roll_back(&mut conn, &kept).await;
             assert_same_dumps(&before, &fixture.dumps());
         }
     }
@@ -42,14 +42,14 @@ const SINCE: &str = r#"
 
 #[tokio::test]
 async fn what_a_dba_adds_in_between_survives() {
-    let (travelled, stayed) = (Fixture::decorated(), Fixture::decorated());
+    let (travelled, stayed) = (Fixture::with_objects(), Fixture::with_objects());
     let mut conn = travelled.connect().await;
-    let kept = up(&mut conn).await;
+    let kept = migrate(&mut conn).await;
     travelled.database.psql(SINCE);
     travelled
         .database
         .psql("ALTER TABLE kept.resource_assignments ADD COLUMN since_column text DEFAULT 'x' NOT NULL");
-    down(&mut conn, &kept).await;
+    roll_back(&mut conn, &kept).await;
     stayed.database.psql(SINCE);
     let same_roles = |dump: String| {
         dump.replace(&travelled.role(""), &stayed.role("")).replace(
@@ -61,9 +61,9 @@ async fn what_a_dba_adds_in_between_survives() {
 }
 
 #[tokio::test]
-async fn the_timeline_shape_is_as_the_planner_expects_it() {
+async fn the_timeline_shape_matches_the_planners_schema() {
     let fixture = Fixture::bare();
-    up(&mut fixture.connect().await).await;
+    migrate(&mut fixture.connect().await).await;
     let dump = fixture.database.dump(&["--schema=public", "--schema-only"]);
     for line in [
         "    updated_at timestamp without time zone NOT NULL,\n    name character varying(100) NOT NULL,\n    \
@@ -80,9 +80,9 @@ async fn the_timeline_shape_is_as_the_planner_expects_it() {
 
 #[tokio::test]
 async fn a_name_given_away_in_between_is_refused() {
-    let fixture = Fixture::decorated();
+    let fixture = Fixture::with_objects();
     let mut conn = fixture.connect().await;
-    let kept: Kept = serde_json::from_str(&up(&mut conn).await).unwrap();
+    let kept: Kept = serde_json::from_str(&migrate(&mut conn).await).unwrap();
     fixture.database.psql(
         "CREATE INDEX ra_covering ON resource_assignments (id);
          ALTER TABLE resource_assignments ADD COLUMN project_phase_id int,
@@ -106,7 +106,7 @@ async fn a_name_given_away_in_between_is_refused() {
 }
 
 #[tokio::test]
-async fn a_column_comes_back_behind_the_nearest_one_that_is_still_there() {
+async fn a_column_is_restored_behind_the_nearest_existing_one() {
     let fixture = Fixture::bare();
     let mut conn = fixture.connect().await;
     let mut tx = conn.begin().await.unwrap();

@@ -8,9 +8,9 @@ use sqlx::{Connection, PgConnection};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/migrate/takeover/legacy_schema.json");
 
-/// `PHASELINE_BLESS=1` writes the file anew.
+/// `PHASELINE_BLESS=1` rewrites the file.
 #[tokio::test]
-async fn it_is_what_the_planners_own_schema_has() {
+async fn the_recorded_definitions_are_those_of_the_planners_schema() {
     let database = TestCluster::shared().database();
     database.psql(legacy_schema());
     let mut connection = PgConnection::connect(database.url()).await.unwrap();

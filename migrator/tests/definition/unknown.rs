@@ -4,14 +4,14 @@ use crate::obstacles::{ASSIGNMENTS, PHASES, found, sorted};
 use phaseline_migrator::definition::RebuiltTable;
 use sqlx::Connection;
 
-use crate::fixture::{Fixture, assert_same_dumps, definition_of, down, rebuild, up};
+use crate::fixture::{Fixture, assert_same_dumps, definition_of, migrate, rebuild, roll_back};
 
-/// Options and codes that a newer PostgreSQL may bring, put into the catalogue by hand.
+/// Options and codes that a newer PostgreSQL may bring, inserted into the catalogue.
 #[tokio::test]
-async fn what_this_program_does_not_know_is_refused_by_name_and_what_the_server_keeps_is_not() {
-    let fixture = Fixture::decorated();
+async fn unknown_objects_are_refused_and_server_maintained_ones_are_not() {
+    let fixture = Fixture::with_objects();
     let before = fixture.dumps();
-    // The server's own do not stand in the way, wherever they are, and are no part of the definition.
+    // Options of the server are accepted everywhere and are not part of the definition.
     fixture.database.psql(
         "UPDATE pg_class SET reloptions = array_append(reloptions, 'pg_relver=7') WHERE relname = 'project_phases';
          UPDATE pg_class SET reloptions = array_append(reloptions, 'pg_relver=8')
@@ -27,8 +27,8 @@ async fn what_this_program_does_not_know_is_refused_by_name_and_what_the_server_
         assert!(!json.contains("\"pg_"), "{json}");
     }
     tx.rollback().await.unwrap();
-    let kept = up(&mut conn).await;
-    down(&mut conn, &kept).await;
+    let kept = migrate(&mut conn).await;
+    roll_back(&mut conn, &kept).await;
     assert_same_dumps(&before, &fixture.dumps());
 
     let refused = Fixture::bare();
@@ -104,12 +104,12 @@ async fn every_option_that_is_carried_over_is_one_of_the_server() {
              CREATE INDEX {table}_brin ON {table} USING brin (id) WITH (autosummarize = on, pages_per_range = 5)"
         ));
     }
-    let decorated = fixture.dumps();
-    assert_ne!(before, decorated);
+    let with_objects = fixture.dumps();
+    assert_ne!(before, with_objects);
     let open = RebuiltTable { expected_columns: None, ..PHASES };
     assert_eq!(found(&fixture, &[open, ASSIGNMENTS]).await, Vec::<String>::new());
     rebuild(&mut fixture.connect().await).await;
-    assert_same_dumps(&decorated, &fixture.dumps());
+    assert_same_dumps(&with_objects, &fixture.dumps());
 }
 
 /// The lists of options lack nothing that the server knows: of all words in its program, those that it takes as options of a
@@ -190,7 +190,7 @@ async fn every_option_of_the_server_is_carried_over() {
 
 /// Since 18 NOT NULL is a constraint; only the plain one is carried over.
 #[tokio::test]
-async fn a_not_null_that_says_more_and_a_virtual_column_are_refused_by_name() {
+async fn unknown_not_null_forms_and_virtual_columns_are_refused() {
     let fixture = Fixture::bare();
     if fixture.database.psql("SHOW server_version_num").parse::<u32>().unwrap() < 180_000 {
         eprintln!("SKIPPED: before PostgreSQL 18 NOT NULL has no name");

@@ -1,6 +1,6 @@
 //! What `phaseline.append` refuses of a writer, and what it makes sure of itself.
 
-use crate::support::{command, connect, log, stream};
+use crate::fixture::{command, connect, log, stream};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::append::{self as appending, Verdict};
 use phaseline_store::{Append, IdempotencyKey, append, read, schema};
@@ -13,7 +13,7 @@ async fn as_writer(database: &TestDatabase) -> PgConnection {
 }
 
 /// The names of all parameters, and values that are right for a rename of a phase of an open timeline.
-const RIGHT: [(&str, &str); 15] = [
+const VALID_ARGUMENTS: [(&str, &str); 15] = [
     ("command_stream_type", "ARRAY['Timeline']"),
     ("command_stream_id", "ARRAY['00000000-0000-0000-0000-000000000001'::uuid]"),
     ("command_expected", "ARRAY[1::bigint]"),
@@ -36,7 +36,7 @@ fn call(changed: &[(&str, &str)]) -> String {
         let value = changed.iter().find(|change| change.0 == name).map_or(right, |change| change.1);
         format!("{name} => {value}")
     };
-    let values: Vec<String> = RIGHT.into_iter().map(value).collect();
+    let values: Vec<String> = VALID_ARGUMENTS.into_iter().map(value).collect();
     format!("SELECT verdict FROM phaseline.append({})", values.join(", "))
 }
 
@@ -214,8 +214,11 @@ async fn a_refusal_names_the_event_among_many_commands() {
     assert!(refused.contains("TimelineOpened must be at the beginning"), "{refused}");
     let apart = "ARRAY['00000000-0000-0000-0000-000000000001','00000000-0000-0000-0000-000000000002',
                        '00000000-0000-0000-0000-000000000001']::uuid[]";
-    let nothing: Vec<(&str, &str)> =
-        RIGHT.iter().filter(|(name, _)| name.starts_with("event")).map(|(name, _)| (*name, "NULL")).collect();
+    let nothing: Vec<(&str, &str)> = VALID_ARGUMENTS
+        .iter()
+        .filter(|(name, _)| name.starts_with("event"))
+        .map(|(name, _)| (*name, "NULL"))
+        .collect();
     let mut changed = vec![
         ("command_stream_id", apart),
         ("command_stream_type", "ARRAY['Timeline','Timeline','Timeline']"),
@@ -241,7 +244,7 @@ async fn a_call_without_events_blocks_no_writer() {
     sqlx::raw_sql("SET lock_timeout = '2s'").execute(&mut other).await.unwrap();
     append(&mut other, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
     open.commit().await.unwrap();
-    // Nor does one that keeps a key, and it waits for nobody who writes.
+    // Nor does one that keeps a key, and it waits for no writer.
     let key = |key: &str| {
         Some(IdempotencyKey { scope: "ann".to_owned(), key: key.to_owned(), fingerprint: [1; 32] })
     };

@@ -1,6 +1,6 @@
-//! Nobody changes the log: not its owner by mistake, not a role that may write commands.
+//! No role changes the log: neither its owner by mistake nor a role that may write commands.
 
-use crate::support::{command, connect, log, stream};
+use crate::fixture::{command, connect, log, stream};
 use phaseline_store::append;
 use sqlx::{Connection, PgConnection};
 
@@ -88,7 +88,7 @@ async fn append_writes_timelines_only_and_at_read_committed_only() {
     assert_eq!(database.psql("SELECT count(*) FROM phaseline.events").trim(), "0");
 }
 
-/// A command to a closed log is answered while somebody holds the head: a migration does for as long as it works.
+/// A command to a closed log is refused while another session holds the head, as a migration does for its duration.
 #[tokio::test]
 async fn a_closed_log_answers_without_waiting_for_the_head() {
     let database = log().await;

@@ -1,6 +1,6 @@
 //! The events that `phaseline.append` takes: those that commands cause, as the program writes them, and nothing else.
 
-use crate::support::{connect, log};
+use crate::fixture::{connect, log};
 use chrono::{Days, NaiveDate, NaiveDateTime, TimeDelta};
 use phaseline_domain::event::*;
 use phaseline_domain::legacy::LegacyPhaseType;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 /// Whether a command can cause the event. A new event has to be placed here; if a command can cause it, `check_events` in
 /// `store/sql/schema/check_events.sql` needs a line for it, and `projections/sql/schema/project_inline.sql` has to know what it does to rows.
-const fn is_a_commands(event: &TimelineEvent) -> bool {
+const fn is_of_a_command(event: &TimelineEvent) -> bool {
     match event {
         TimelineEvent::TimelineOpened(_)
         | TimelineEvent::TimelineRescheduled(_)
@@ -181,8 +181,8 @@ async fn the_database_knows_the_events_that_commands_cause_and_no_others() {
         let found = contents(&mut connection, &[(name, version, &payload)]).await.unwrap();
         assert_eq!(
             found[0].is_some(),
-            is_a_commands(event),
-            "{name} {version}: see is_a_commands and the CASE in store/sql/schema/check_events.sql"
+            is_of_a_command(event),
+            "{name} {version}: see is_of_a_command and the CASE in store/sql/schema/check_events.sql"
         );
         for (name, version) in
             [(name, version + 1), (name, 0), ("PhaseExploded", version), (&name.to_lowercase(), 1)]
@@ -193,7 +193,7 @@ async fn the_database_knows_the_events_that_commands_cause_and_no_others() {
     }
 }
 
-/// Of many events by chance: whatever a command can cause is taken, and its hash is the one that the program computes.
+/// Random events: `phaseline.append` accepts those that a command can cause, with the hash that the program computes.
 #[tokio::test]
 async fn every_event_of_the_program_is_accepted_and_hashed_as_documented() {
     let database = log().await;
@@ -202,7 +202,7 @@ async fn every_event_of_the_program_is_accepted_and_hashed_as_documented() {
     let mut events = Vec::new();
     for _ in 0..400 {
         let values = values().new_tree(&mut runner).unwrap().current();
-        events.extend(one_of_each(&values).into_iter().filter(is_a_commands));
+        events.extend(one_of_each(&values).into_iter().filter(is_of_a_command));
     }
     let payloads: Vec<String> = events.iter().map(|event| event.payload().unwrap()).collect();
     let stored: Vec<(&str, i32, &str)> = events
@@ -275,7 +275,7 @@ async fn every_event_that_the_database_accepts_can_be_read() {
                     let read = TimelineEvent::from_stored(name, version, &payload);
                     let read = read.unwrap_or_else(|error| panic!("{error}: {payload}"));
                     assert_eq!(read.payload().unwrap(), payload);
-                    assert!(is_a_commands(&read));
+                    assert!(is_of_a_command(&read));
                 }
                 Ok(_) => refused += 1,
                 Err(error) => {

@@ -1,6 +1,6 @@
 //! What goes out in the binary COPY format is what PostgreSQL reads, and comes back.
 
-use crate::support::connect;
+use crate::fixture::connect;
 use chrono::{DateTime, NaiveDate};
 use phaseline_embedded::testing::TestCluster;
 use phaseline_store::StoreError;

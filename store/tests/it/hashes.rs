@@ -1,6 +1,6 @@
-//! The chain: what `docs/events.md` says is what is computed, in Rust and in the database, and no change passes unseen.
+//! The chain: Rust and the database compute it as `docs/events.md` describes, and every change is detected.
 
-use crate::support::{command, connect, log, stream};
+use crate::fixture::{command, connect, log, stream};
 use chrono::DateTime;
 use phaseline_store::chain::{self, Break};
 use phaseline_store::{append, hash};
@@ -50,7 +50,7 @@ fn the_documents_test_vectors_are_what_is_computed() {
     }
 }
 
-/// The whole chain computed anew in the database, from the stored columns and nothing else.
+/// The whole chain recomputed in the database, from the stored columns and nothing else.
 const RECOMPUTED: &str = "
     WITH RECURSIVE part AS (
         SELECT e.*, sha256(int4send(21) || 'phaseline/metadata/v1' || int4send(octet_length(salt)) || salt
@@ -90,7 +90,7 @@ async fn the_stored_chain_is_the_documented_one() {
 }
 
 #[tokio::test]
-async fn every_kind_of_tampering_is_found() {
+async fn every_kind_of_tampering_is_detected() {
     type Expected = fn(&Break) -> bool;
     let attempts: [(&str, &str, Expected); 9] = [
         ("payload", "UPDATE phaseline.events SET payload = '{\"n\":9}' WHERE position = 3", |b| {

@@ -1,6 +1,6 @@
 //! The schema is made once, made whole again, and stays in its place.
 
-use crate::support::{command, connect, log, stream};
+use crate::fixture::{command, connect, log, stream};
 use phaseline_embedded::testing::TestCluster;
 use phaseline_store::{append, schema};
 
@@ -74,7 +74,7 @@ async fn a_phases_project_is_found_by_index_despite_an_unreadable_event() {
     }
 }
 
-/// Roles belong to the whole server: databases that are set up at the same time must not get in each other's way.
+/// Roles belong to the whole server: databases that are set up at the same time must not block each other.
 #[tokio::test]
 async fn several_databases_are_installed_at_once() {
     let install = || async {
@@ -85,7 +85,7 @@ async fn several_databases_are_installed_at_once() {
     tokio::join!(install(), install(), install(), install());
 }
 
-/// An installation that finds everything in place locks nothing: commands go on beside a rollback that checks it.
+/// An installation that finds everything in place locks nothing: commands continue beside a rollback that checks it.
 #[tokio::test]
 async fn installing_over_a_whole_schema_takes_no_lock_on_the_log() {
     use sqlx::Connection;

@@ -4,16 +4,16 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "tests say what they expect by panicking"
+    reason = "tests fail by panicking"
 )]
 
 mod append_checks;
 mod append_only;
 mod command_events;
 mod copy_format;
+mod fixture;
 mod hashes;
 mod installation;
 mod ordering;
 mod parallel;
-mod support;
 mod versions;

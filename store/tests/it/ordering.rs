@@ -1,6 +1,6 @@
 //! Positions are gapless and in commit order; a conflict of one command touches no other.
 
-use crate::support::{command, connect, log, stream};
+use crate::fixture::{command, connect, log, stream};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::{Import, NewEvent, StoreError, append, chain, read, schema};
 use sqlx::Connection;
@@ -152,7 +152,7 @@ async fn each_command_of_a_batch_gets_its_own_verdict() {
 }
 
 #[tokio::test]
-async fn of_two_writers_who_saw_the_same_version_one_loses() {
+async fn of_two_writers_with_the_same_version_one_fails() {
     let database = log().await;
     let (mut a, mut b) = (connect(&database).await, connect(&database).await);
     let (one, other) = ([command(stream(1), 0, 1)], [command(stream(1), 0, 1)]);
@@ -182,7 +182,7 @@ async fn time_never_falls_even_when_the_clock_does() {
 }
 
 #[tokio::test]
-async fn an_import_goes_on_where_the_log_ended_and_is_chained() {
+async fn an_import_continues_the_positions_and_the_chain() {
     let database = log().await;
     let mut connection = connect(&database).await;
     for round in 0..2_i64 {
@@ -222,7 +222,7 @@ async fn a_command_behind_a_conflict_conflicts_even_at_the_expected_version() {
     let database = log().await;
     let mut connection = connect(&database).await;
     append(&mut connection, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
-    // Two are decided on version 1, the second on what the first leads to; meanwhile somebody else writes two events.
+    // Two are decided on version 1, the second on what the first leads to; meanwhile another session writes two events.
     let batch = [
         command(stream(2), 0, 1),
         command(stream(1), 1, 2),
@@ -239,6 +239,6 @@ async fn a_command_behind_a_conflict_conflicts_even_at_the_expected_version() {
         }
     }
     assert!(verdicts[1].is_err() && verdicts[2].is_err() && verdicts[3].is_err(), "{verdicts:?}");
-    // Decided anew it is appended.
+    // Decided again it is appended.
     append(&mut connection, &[command(stream(1), 3, 1)]).await.unwrap()[0].as_ref().unwrap();
 }

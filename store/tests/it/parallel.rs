@@ -1,6 +1,6 @@
-//! Several readers at once read what one reader reads, whatever the chunks; and whatever goes wrong ends the reading.
+//! Parallel readers read what one reader reads, for every chunk size; any error ends the reading.
 
-use crate::support::{command, connect, log, stream};
+use crate::fixture::{command, connect, log, stream};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::parallel::{LogEntry, Readers, export_snapshot, read_timelines};
 use phaseline_store::stream::TIMELINE;
@@ -9,8 +9,8 @@ use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// What stands at one position, as far as folds need it.
-type Stood = (i64, Option<(Uuid, i64, String)>);
+/// The entry at one position, as far as folds need it.
+type ReadEntry = (i64, Option<(Uuid, i64, String)>);
 
 /// A log of three timelines whose events lie between each other's and between those of other streams.
 async fn mixed() -> TestDatabase {
@@ -43,7 +43,7 @@ async fn connections(database: &TestDatabase, count: usize) -> Vec<PgConnection>
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as a reading wants it")]
-fn stood(place: &LogEntry<'_>) -> Result<Stood, StoreError> {
+fn read_entry(place: &LogEntry<'_>) -> Result<ReadEntry, StoreError> {
     let timeline = place.timeline.map(|found| (found.stream_id, found.version, found.payload.to_owned()));
     Ok((place.position, timeline))
 }
@@ -54,14 +54,14 @@ async fn read_all(
     readers: usize,
     chunk: i64,
     up_to: i64,
-) -> Result<Vec<Stood>, StoreError> {
+) -> Result<Vec<ReadEntry>, StoreError> {
     let mut holder = connect(database).await;
     let mut snapshot =
         holder.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.unwrap();
     let exported = export_snapshot(&mut snapshot).await.unwrap();
     let readers = Readers::from(connections(database, readers).await).with_chunk(chunk);
     let mut all = Vec::new();
-    let read = read_timelines(readers, &exported, up_to, stood, |places| {
+    let read = read_timelines(readers, &exported, up_to, read_entry, |places| {
         all.extend(places);
         Ok(())
     });
@@ -76,7 +76,7 @@ async fn last_position(database: &TestDatabase) -> i64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_entry_comes_once_in_order_for_any_readers_and_chunk_size() {
     let database = mixed().await;
-    let mut expected: Vec<Stood> = Vec::new();
+    let mut expected: Vec<ReadEntry> = Vec::new();
     read::scan(&mut connect(&database).await, None, |event| {
         let timeline = (event.stream_type == TIMELINE)
             .then(|| (event.stream_id, event.version, event.payload.to_owned()));
@@ -96,7 +96,7 @@ async fn every_entry_comes_once_in_order_for_any_readers_and_chunk_size() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_missing_position_is_named_wherever_it_is() {
+async fn a_missing_position_is_named_in_any_chunk() {
     let database = mixed().await;
     let up_to = last_position(&database).await;
     database.psql("ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only");
@@ -140,14 +140,14 @@ async fn an_error_of_a_reader_or_the_caller_ends_every_reader() {
         seen += 1;
         if seen == 3 { Err(failed(seen)) } else { Ok(()) }
     };
-    let read = read_timelines(readers, &exported, up_to, stood, each).await;
+    let read = read_timelines(readers, &exported, up_to, read_entry, each).await;
     assert!(matches!(&read, Err(StoreError::SelfCheck(what)) if what == "at 3"), "{read:?}");
 
-    // One of three loses its connection while the others could go on.
+    // One of three loses its connection while the others could continue.
     let mut readers = connections(&database, 3).await;
     let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut readers[1]).await.unwrap();
     let mut cut = false;
-    let read = read_timelines(Readers::from(readers).with_chunk(1), &exported, up_to, stood, |_| {
+    let read = read_timelines(Readers::from(readers).with_chunk(1), &exported, up_to, read_entry, |_| {
         if !std::mem::replace(&mut cut, true) {
             database.psql(&format!("SELECT pg_terminate_backend({pid})"));
         }
@@ -156,7 +156,7 @@ async fn an_error_of_a_reader_or_the_caller_ends_every_reader() {
     let read = read.await;
     assert!(matches!(read, Err(StoreError::Database(_))), "a lost reader was not noticed: {read:?}");
 
-    let read = read_timelines(Readers::from(Vec::new()), &exported, up_to, stood, |_| Ok(())).await;
+    let read = read_timelines(Readers::from(Vec::new()), &exported, up_to, read_entry, |_| Ok(())).await;
     assert!(matches!(read, Err(StoreError::SelfCheck(_))), "{read:?}");
     only_the_holder_is_left(&database).await;
 }
@@ -171,7 +171,7 @@ async fn readers_share_the_exported_snapshot_and_end_with_their_caller() {
     let exported = export_snapshot(&mut snapshot).await.unwrap();
     append(&mut connect(&database).await, &[command(stream(9), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
     let readers = connections(&database, 2).await;
-    let read = read_timelines(readers.into(), &exported, up_to + 1, stood, |_| Ok(())).await;
+    let read = read_timelines(readers.into(), &exported, up_to + 1, read_entry, |_| Ok(())).await;
     assert!(
         matches!(read, Err(StoreError::PositionGap { expected, found: None }) if expected == up_to + 1),
         "an event of after the snapshot was seen: {read:?}"
@@ -181,7 +181,7 @@ async fn readers_share_the_exported_snapshot_and_end_with_their_caller() {
     let mut lock = blocker.begin().await.unwrap();
     sqlx::raw_sql("LOCK TABLE phaseline.events").execute(&mut *lock).await.unwrap();
     let readers = connections(&database, 2).await;
-    let reading = read_timelines(readers.into(), &exported, up_to, stood, |_| Ok(()));
+    let reading = read_timelines(readers.into(), &exported, up_to, read_entry, |_| Ok(()));
     let given_up = tokio::time::timeout(Duration::from_millis(100), reading).await;
     assert!(given_up.is_err(), "the lock did not hold it: {given_up:?}");
     lock.rollback().await.unwrap();

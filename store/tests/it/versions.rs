@@ -1,6 +1,6 @@
-//! The schema says its version: a newer one is refused, an older one is brought up to date.
+//! The schema has a version: a newer one is refused, an older one is upgraded.
 
-use crate::support::{connect, log};
+use crate::fixture::{connect, log};
 use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::schema::{self, version::VERSION};
@@ -9,7 +9,7 @@ use phaseline_store::{InlineProjection, UnadoptedProject};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-/// Makes the schema say another version.
+/// Sets the schema's version.
 fn set_version(database: &TestDatabase, version: u32) {
     database.psql(&format!(
         "DO $$ BEGIN EXECUTE format('COMMENT ON SCHEMA phaseline IS %L', regexp_replace(
@@ -45,9 +45,9 @@ async fn an_installation_records_its_version_and_older_ones_did_not() {
     assert_eq!(schema::version(&mut connection).await.unwrap(), None);
 }
 
-/// A role without any right on the log must be told, too, rather than that it has no right.
+/// A role without privileges on the log gets this error, too, instead of a missing privilege.
 #[tokio::test]
-async fn a_newer_schema_is_refused_by_everybody_and_stays_as_it_is() {
+async fn every_function_refuses_a_newer_schema_and_leaves_it_unchanged() {
     let database = log().await;
     set_version(&database, VERSION + 1);
     let before = database.dump(&["--schema=phaseline"]);
@@ -63,14 +63,14 @@ async fn a_newer_schema_is_refused_by_everybody_and_stays_as_it_is() {
     sqlx::raw_sql("SET ROLE phaseline_test_nobody").execute(&mut connection).await.unwrap();
     assert_eq!(schema::installed(&mut connection).await.unwrap_err().to_string(), words);
     assert_eq!(before, database.dump(&["--schema=phaseline"]));
-    // Not even its tables need be there: whatever a newer program made of them, this one would make its own.
+    // This holds without its tables, too: an installation would otherwise create tables of its own version.
     database.psql("DROP TABLE phaseline.events CASCADE");
     sqlx::raw_sql("RESET ROLE").execute(&mut connection).await.unwrap();
     assert_eq!(schema::install(&mut connection).await.unwrap_err().to_string(), words);
 }
 
 #[tokio::test]
-async fn a_store_takes_no_command_over_a_newer_schema_and_asks_once() {
+async fn a_store_refuses_commands_on_a_newer_schema_and_checks_once() {
     let database = log().await;
     let pool = PgPool::connect(database.url()).await.unwrap();
     let project = ProjectId::from(Uuid::from_u128(1));
@@ -89,7 +89,7 @@ async fn a_store_takes_no_command_over_a_newer_schema_and_asks_once() {
     assert!(newer(&refusing.history(project).await.unwrap_err()));
     assert_eq!(database.psql("SELECT count(*) FROM phaseline.events").trim(), "0");
 
-    // Once it was found to be known it is not asked again, nor by a clone.
+    // A version found to be supported is not read again, nor by a clone.
     set_version(&database, VERSION);
     assert!(refusing.history(project).await.unwrap().is_empty());
     set_version(&database, VERSION + 1);

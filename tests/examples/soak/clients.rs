@@ -1,11 +1,11 @@
-//! The clients: each has a connection of its own, and asks for one change after the other. Of ten changes four are a phase's
+//! The clients: each has a connection of its own, and sends one change after the other. Of ten changes four are a phase's
 //! budget, three a phase's name, and three the project's whole list with other days and budgets.
 
-use super::figures::Counted;
+use super::statistics::Counters;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use phaseline_api::auth::{ScopeSet, TokenRequest};
-use phaseline_tests::chance::Chance;
-use phaseline_tests::http::{Ask, Client};
+use phaseline_tests::http::{Client, RequestBuilder};
+use phaseline_tests::random::SeededRandom;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use std::net::SocketAddr;
@@ -46,33 +46,33 @@ pub(crate) async fn projects(connection: &mut PgConnection, count: u32) -> Arc<[
 
 impl Project {
     /// One of the changes that users make.
-    fn change<'a>(&self, client: &'a Client, chance: &mut Chance, number: u64) -> Ask<'a> {
-        let phase = format!("/api/v1/phases/{}", chance.one_of(&self.phases).unwrap());
-        match chance.below(10) {
+    fn change<'a>(&self, client: &'a Client, random: &mut SeededRandom, number: u64) -> RequestBuilder<'a> {
+        let phase = format!("/api/v1/phases/{}", random.one_of(&self.phases).unwrap());
+        match random.below(10) {
             0..4 => client.patch(&phase).json(&json!({
-                "capital_budget": chance.below(1_000_000).to_string(),
-                "expense_budget": chance.below(1_000_000).to_string(),
+                "capital_budget": random.below(1_000_000).to_string(),
+                "expense_budget": random.below(1_000_000).to_string(),
             })),
             4..7 => client.patch(&phase).json(&json!({ "name": format!("Phase after change {number}") })),
-            _ => client.post(&format!("/api/v1/projects/{}/phases/batch", self.id)).json(&self.batch(chance)),
+            _ => client.post(&format!("/api/v1/projects/{}/phases/batch", self.id)).json(&self.batch(random)),
         }
     }
 
     /// The list of phases, with other days and budgets than before.
-    fn batch(&self, chance: &mut Chance) -> Value {
+    fn batch(&self, random: &mut SeededRandom) -> Value {
         let days = (self.end_date - self.start_date).num_days() as u64;
         let count = self.phases.len() as u64;
         let edges: Vec<NaiveDate> = (0..count)
             .map(|at| {
                 // Each phase's first day somewhere in its own share of the project.
                 let (low, high) = (days * at / count, days * (at + 1) / count);
-                let plus = if at == 0 { 0 } else { (low + chance.below(high - low)).max(at) };
+                let plus = if at == 0 { 0 } else { (low + random.below(high - low)).max(at) };
                 self.start_date + Days::new(plus)
             })
             .collect();
         let phases = self.phases.iter().enumerate().map(|(at, id)| {
             let end = edges.get(at + 1).map_or(self.end_date, |next| *next - Days::new(1));
-            let (capital, expense) = (chance.below(1_000_000), chance.below(1_000_000));
+            let (capital, expense) = (random.below(1_000_000), random.below(1_000_000));
             json!({ "id": id, "name": format!("Phase {}", at + 1), "start_date": edges[at], "end_date": end,
                 "capital_budget": capital.to_string(), "expense_budget": expense.to_string(),
                 "total_budget": (capital + expense).to_string() })
@@ -82,18 +82,18 @@ impl Project {
 }
 
 /// All clients at work.
-pub(crate) struct AtWork {
+pub(crate) struct RunningClients {
     stop: Arc<AtomicBool>,
     tasks: JoinSet<()>,
 }
 
-impl AtWork {
-    pub(crate) fn begin(address: SocketAddr, projects: &Arc<[Project]>, counted: &Arc<Counted>) -> Self {
+impl RunningClients {
+    pub(crate) fn begin(address: SocketAddr, projects: &Arc<[Project]>, counters: &Arc<Counters>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let mut tasks = JoinSet::new();
         for seed in 0..CLIENTS {
-            let (projects, counted, stop) = (Arc::clone(projects), Arc::clone(counted), Arc::clone(&stop));
-            tasks.spawn(work(seed, address, projects, counted, stop));
+            let (projects, counters, stop) = (Arc::clone(projects), Arc::clone(counters), Arc::clone(&stop));
+            tasks.spawn(work(seed, address, projects, counters, stop));
         }
         Self { stop, tasks }
     }
@@ -110,19 +110,19 @@ async fn work(
     seed: u64,
     address: SocketAddr,
     projects: Arc<[Project]>,
-    counted: Arc<Counted>,
+    counters: Arc<Counters>,
     stop: Arc<AtomicBool>,
 ) {
-    let (client, mut chance, mut number) = (Client::new(address), Chance::new(seed), 0_u64);
+    let (client, mut random, mut number) = (Client::new(address), SeededRandom::new(seed), 0_u64);
     let token = token(&format!("client-{seed}"));
     while !stop.load(Ordering::Relaxed) {
-        let project = chance.one_of(&projects).unwrap();
+        let project = random.one_of(&projects).unwrap();
         number += 1;
-        let ask = project.change(&client, &mut chance, number);
+        let ask = project.change(&client, &mut random, number);
         let ask = ask.bearer(&token).header("idempotency-key", &number.to_string());
         let begun = Instant::now();
         let status = ask.try_send().await.map_or(0, |answer| answer.status);
-        counted.count(begun.elapsed(), status);
+        counters.count(begun.elapsed(), status);
     }
 }
 

@@ -1,5 +1,5 @@
-//! Sixty-four clients change timelines over HTTP for half an hour, and it is looked at whether the service still is what it
-//! was at the beginning. Run by `make soak`. Ends with 1 if something that is promised does not hold.
+//! Sixty-four clients change timelines over HTTP for half an hour; compares the service's rates and memory at the end with
+//! those at the beginning. Run by `make soak`. Exits with 1 if a limit is exceeded.
 //!
 //! `PHASELINE_SOAK_SECONDS` is the length of each of the three parts (600).
 #![allow(
@@ -11,8 +11,8 @@
 )]
 
 mod clients;
-mod figures;
 mod part;
+mod statistics;
 
 use part::Part;
 use phaseline_embedded::testing::{TestCluster, TestOptions};
@@ -27,8 +27,10 @@ const PARTS: [Part; 3] = [
 ];
 
 fn seconds() -> Duration {
-    let said = std::env::var("PHASELINE_SOAK_SECONDS").ok();
-    Duration::from_secs(said.map_or(600, |said| said.parse().expect("PHASELINE_SOAK_SECONDS is a number")))
+    let variable = std::env::var("PHASELINE_SOAK_SECONDS").ok();
+    Duration::from_secs(
+        variable.map_or(600, |variable| variable.parse().expect("PHASELINE_SOAK_SECONDS is a number")),
+    )
 }
 
 #[tokio::main]

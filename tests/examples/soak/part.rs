@@ -1,7 +1,7 @@
-//! One part: a database of its own, a service over it, clients, and a look every twentieth of the time.
+//! One part: a database of its own, a service over it, clients, and a sample every twentieth of the time.
 
-use super::clients::{AtWork, CLIENTS, SECRET, projects};
-use super::figures::{Answers, Counted};
+use super::clients::{CLIENTS, RunningClients, SECRET, projects};
+use super::statistics::{Counters, ResponseCounts};
 use phaseline_api::auth::{Auth, Keys, TokenRules};
 use phaseline_api::settings::Settings;
 use phaseline_api::{pool, server};
@@ -28,7 +28,7 @@ const SAMPLES: usize = 20;
 const FIFTH: usize = SAMPLES / 5;
 /// What the rate at the end is of that at the start, at least.
 const RATE: f64 = 0.8;
-/// What the latency of 99 of 100 answers may be at the end of that at the start.
+/// Limit of p99 at the end, as a multiple of that at the start.
 const LATENCY: f64 = 1.5;
 /// What the memory may be of that after the first fifth, at most.
 const MEMORY: f64 = 1.2;
@@ -45,7 +45,7 @@ pub(crate) struct Part {
 /// What was seen at a time.
 struct Sample {
     seconds: f64,
-    answers: Answers,
+    answers: ResponseCounts,
     memory_kib: u64,
     connections: i64,
     dead_rows: i64,
@@ -92,8 +92,8 @@ impl Part {
             if self.holds_a_snapshot { ", a snapshot held throughout" } else { "" }
         );
         println!("    to s  commands/s  p50 ms  p99 ms  RSS MiB  connections  dead rows  snapshot s");
-        let counted = Arc::new(Counted::default());
-        let at_work = AtWork::begin(address, &projects, &counted);
+        let counters = Arc::new(Counters::default());
+        let at_work = RunningClients::begin(address, &projects, &counters);
         let watcher = Client::new(address);
         let mut samples: Vec<Sample> = Vec::with_capacity(SAMPLES);
         let begun = Instant::now();
@@ -102,7 +102,7 @@ impl Part {
             let due = begun + time.mul_f64(number as f64 / SAMPLES as f64);
             tokio::time::sleep_until(due.into()).await;
             let now = Instant::now();
-            let (answers, seconds) = (counted.take(), (now - last).as_secs_f64());
+            let (answers, seconds) = (counters.take(), (now - last).as_secs_f64());
             last = now;
             let sample = Sample {
                 seconds,
@@ -126,7 +126,7 @@ impl Part {
             samples.push(sample);
         }
         at_work.end().await;
-        let statuses = counted.statuses();
+        let statuses = counters.statuses();
         let _ = stop.send(());
         serving.await.unwrap();
         holder.close().await.unwrap();
@@ -157,8 +157,9 @@ impl Part {
             let seconds: f64 = fifth.iter().map(|sample| sample.seconds).sum();
             fifth.iter().map(|sample| sample.answers.count()).sum::<u64>() as f64 / seconds
         };
-        let late =
-            |fifth: &[Sample]| Answers::together(fifth.iter().map(|sample| &sample.answers)).percentile(99);
+        let late = |fifth: &[Sample]| {
+            ResponseCounts::merged(fifth.iter().map(|sample| &sample.answers)).percentile(99)
+        };
         let most = |fifth: &[Sample]| fifth.iter().map(|sample| sample.connections).max().unwrap_or_default();
         let memory_then = first[FIFTH - 1].memory_kib as f64;
         let memory =
@@ -226,7 +227,7 @@ async fn snapshot_age(client: &Client) -> f64 {
     line.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(f64::NAN)
 }
 
-/// How many rows are not what the log says.
+/// Rows that differ from the log.
 async fn drift(url: &str) -> usize {
     let mut connection = PgConnection::connect(url).await.unwrap();
     let mut reading = connection.begin().await.unwrap();

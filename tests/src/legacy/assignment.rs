@@ -1,6 +1,6 @@
 //! Assignments, and the actuals booked on some of them.
 
-use super::moment::{self, LAST_DAY, day, moments};
+use super::dates::{self, LAST_DAY, day, timestamps};
 use super::{LegacyDatabase, LegacyProject, RESOURCES};
 use chrono::{Datelike as _, NaiveDate, NaiveDateTime};
 use proptest::prelude::*;
@@ -67,7 +67,7 @@ pub(super) fn assignments() -> impl Strategy<Value = LegacyAssignment> {
     let percentage = || prop_oneof![3 => (0..=20_u32).prop_map(|part| part * 500), 1 => 0..=10_000_u32];
     let choices = (0..64_usize, 0..64_usize, prop::bool::weighted(0.15), 0..RESOURCES);
     let flags = (prop::bool::weighted(0.2), prop::bool::weighted(0.25));
-    (choices, days, flags, (percentage(), percentage()), moments(), moments()).prop_map(
+    (choices, days, flags, (percentage(), percentage()), timestamps(), timestamps()).prop_map(
         |((project, phase, is_astray, resource), day, flags, percentages, created_at, updated_at)| {
             let (is_repeat, has_actual) = flags;
             LegacyAssignment {
@@ -119,8 +119,8 @@ impl LegacyDatabase {
             hundredths(capital),
             hundredths(10_000 - capital),
             self.assignment_id(at),
-            moment::sql(created_at),
-            moment::sql(updated_at),
+            dates::sql(created_at),
+            dates::sql(updated_at),
         )
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn moves() -> impl Strategy<Value = HeapMove> {
 }
 
 impl HeapMove {
-    /// The statements, each for a transaction of its own; none if there is no row to choose.
+    /// The statements, each for its own transaction; none without a row to choose.
     pub fn statements(self, database: &LegacyDatabase) -> Vec<String> {
         let phases: Vec<_> = database.phases().map(|(_, id, _)| id).collect();
         let assignment = |choice: usize| choice.checked_rem(database.assignments.len());
@@ -109,7 +109,7 @@ impl HeapMove {
             Self::VacuumFull => vec!["VACUUM FULL public.resource_assignments".to_owned()],
             Self::Cluster => {
                 let index = "ix_resource_assignments_resource_date";
-                // Unmarked again: whether a table says what it is clustered by is furniture.
+                // Without the mark: the index that a table is clustered by is one of the table objects.
                 vec![
                     format!("CLUSTER public.resource_assignments USING {index}"),
                     "ALTER TABLE public.resource_assignments SET WITHOUT CLUSTER".to_owned(),

@@ -1,6 +1,6 @@
 //! Projects and their phases, and the rows that both are.
 
-use super::moment::{self, LAST_DAY, day, moments};
+use super::dates::{self, LAST_DAY, day, timestamps};
 use super::{LegacyDatabase, RESOURCES};
 use chrono::{NaiveDate, NaiveDateTime};
 use proptest::prelude::*;
@@ -100,7 +100,7 @@ fn phases(fewest: u32, most: u32) -> BoxedStrategy<Vec<LegacyPhase>> {
         prop::collection::vec(prop_oneof![Just(Planning), Just(Execution)], fewest as usize..=most as usize);
     let types = prop_oneof![3 => usual, 2 => unusual];
     // Phases that were made in one transaction have the same created_at.
-    let shared = prop::option::weighted(0.3, moments());
+    let shared = prop::option::weighted(0.3, timestamps());
     (types, shared)
         .prop_flat_map(|(types, shared)| {
             types.into_iter().map(|phase_type| phase(phase_type, shared)).collect::<Vec<_>>()
@@ -109,8 +109,8 @@ fn phases(fewest: u32, most: u32) -> BoxedStrategy<Vec<LegacyPhase>> {
 }
 
 fn phase(phase_type: PhaseType, created_at: Option<NaiveDateTime>) -> impl Strategy<Value = LegacyPhase> {
-    let created_at = created_at.map_or_else(|| moments().boxed(), |moment| Just(moment).boxed());
-    (budgets(), created_at, moments()).prop_map(move |((capital, expense), created_at, updated_at)| {
+    let created_at = created_at.map_or_else(|| timestamps().boxed(), |moment| Just(moment).boxed());
+    (budgets(), created_at, timestamps()).prop_map(move |((capital, expense), created_at, updated_at)| {
         LegacyPhase { phase_type, capital, expense, created_at, updated_at }
     })
 }
@@ -167,8 +167,8 @@ pub(super) fn inserts(database: &LegacyDatabase) -> Vec<String> {
             money(phase.capital),
             money(phase.expense),
             money(phase.capital + phase.expense),
-            moment::sql(phase.created_at),
-            moment::sql(phase.updated_at),
+            dates::sql(phase.created_at),
+            dates::sql(phase.updated_at),
         )
     }));
     statements

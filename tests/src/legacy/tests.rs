@@ -37,7 +37,7 @@ fn the_schema_loaded_without_projects_is_the_planners() {
         assignments: Vec::new(),
         is_scattered: false,
         moves: vec![HeapMove::TouchPhase(1), HeapMove::ReinsertAssignment(1), HeapMove::Vacuum],
-        furniture: Vec::new(),
+        objects: Vec::new(),
     };
     let target = loaded(&database);
     assert_eq!(target.psql("TABLE alembic_version"), "976e6adbac6f");
@@ -110,8 +110,8 @@ fn two_hundred_seeds_have_every_edge_case() {
                     && w[0].phase != w[1].phase
             })
         }),
-        ("no furniture", |it| it.furniture.is_empty()),
-        ("much furniture", |it| it.furniture.len() > 50),
+        ("no objects", |it| it.objects.is_empty()),
+        ("much objects", |it| it.objects.len() > 50),
     ];
     let databases: Vec<_> = (0..200).map(LegacyDatabase::from_seed).collect();
     for (what, fact) in facts {

@@ -17,7 +17,7 @@ pub struct Refused;
 const LARGEST: i64 = 999_999_999_999_999;
 
 impl Model {
-    /// Carries out a command that is recorded at `at`, and says whether it changes anything.
+    /// Executes a command that is recorded at `at`; returns whether it changes anything.
     ///
     /// The first command to a project that only the table knows takes the table's rows in, if it changes something.
     ///
@@ -31,11 +31,11 @@ impl Model {
     ) -> Result<bool, Refused> {
         let change = Change { at, by_command: true };
         let mut after = self.clone();
-        if self.strangers().contains(&project) && !after.adopt(project) {
+        if self.unadopted().contains(&project) && !after.adopt(project) {
             return Err(Refused);
         }
-        let strangers = |id: Uuid| self.new_rows.get(&id).is_some_and(|row| row.project != project);
-        if ids_to_create(command).any(strangers) {
+        let unadopted = |id: Uuid| self.new_rows.get(&id).is_some_and(|row| row.project != project);
+        if ids_to_create(command).any(unadopted) {
             return Err(Refused);
         }
         if let TimelineCommand::Open { range, default_phase_id, .. } = command {
@@ -43,12 +43,13 @@ impl Model {
             if after.log.contains_key(&project) || days.first >= days.last {
                 return Err(Refused);
             }
-            let phase = Phase::born(default_phase_id.uuid(), "Default Phase", days, None, Budget::ZERO, at);
+            let phase =
+                Phase::created(default_phase_id.uuid(), "Default Phase", days, None, Budget::ZERO, at);
             after.log.insert(project, Timeline::new(days, vec![phase]));
         }
         let timeline = after.log.get_mut(&project).ok_or(Refused)?;
         let before = timeline.clone();
-        timeline.obey(command, change)?;
+        timeline.apply(command, change)?;
         let timeline = timeline.clone();
         let opens = matches!(command, TimelineCommand::Open { .. });
         let changed = opens || before != timeline;
@@ -89,7 +90,7 @@ fn ids_to_create(command: &TimelineCommand) -> impl Iterator<Item = Uuid> {
 }
 
 impl Timeline {
-    fn obey(&mut self, command: &TimelineCommand, change: Change) -> Result<(), Refused> {
+    fn apply(&mut self, command: &TimelineCommand, change: Change) -> Result<(), Refused> {
         let place = |id: Uuid| self.at(id).ok_or(Refused);
         match command {
             TimelineCommand::Open { .. } => {}
@@ -103,10 +104,10 @@ impl Timeline {
             }
             TimelineCommand::ResizePhase { phase_id, start_date, end_date, neighbours } => {
                 let at = place(phase_id.uuid())?;
-                let asked = Days::new(*start_date, *end_date);
-                if asked != self.phases[at].days {
+                let requested = Days::new(*start_date, *end_date);
+                if requested != self.phases[at].days {
                     require(*neighbours == Neighbours::Adjust)?;
-                    require(self.resize(at, real(asked.first, asked.last)?, change))?;
+                    require(self.resize(at, real(requested.first, requested.last)?, change))?;
                 }
             }
             TimelineCommand::RenamePhase { phase_id, name } => {
@@ -133,15 +134,15 @@ impl Timeline {
                 let at = place(phase_id.uuid())?;
                 let mut after = self.clone();
                 let phase = &self.phases[at];
-                let asked = Days::new(
+                let requested = Days::new(
                     changes.start_date.unwrap_or(phase.days.first),
                     changes.end_date.unwrap_or(phase.days.last),
                 );
-                let mut one = |command| after.obey(&command, change);
+                let mut one = |command| after.apply(&command, change);
                 one(TimelineCommand::ResizePhase {
                     phase_id: *phase_id,
-                    start_date: asked.first,
-                    end_date: asked.last,
+                    start_date: requested.first,
+                    end_date: requested.last,
                     neighbours: *neighbours,
                 })?;
                 if let Some(name) = changes.name.clone() {
@@ -182,10 +183,10 @@ impl Timeline {
         Ok(())
     }
 
-    fn replace(&mut self, asked: &[ReplacementPhase], change: Change) -> Result<(), Refused> {
+    fn replace(&mut self, requested: &[ReplacementPhase], change: Change) -> Result<(), Refused> {
         let mut phases = Vec::new();
         let mut ids = BTreeSet::new();
-        for one in asked {
+        for one in requested {
             let (ReplacementPhase::Existing(draft) | ReplacementPhase::New(draft)) = one;
             let standing = self.at(draft.id.uuid());
             require(ids.insert(draft.id))?;
@@ -220,7 +221,7 @@ fn drafted(draft: &PhaseDraft, change: Change) -> Result<Phase, Refused> {
     let days = real(draft.start_date, draft.end_date)?;
     require(days.first <= days.last)?;
     let budget = money(draft.capital_budget, draft.expense_budget, Some(draft.total_budget))?;
-    Ok(Phase::born(draft.id.uuid(), &draft.name, days, draft.description.clone(), budget, change.at))
+    Ok(Phase::created(draft.id.uuid(), &draft.name, days, draft.description.clone(), budget, change.at))
 }
 
 fn real(first: NaiveDate, last: NaiveDate) -> Result<Days, Refused> {

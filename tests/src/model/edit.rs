@@ -1,4 +1,4 @@
-//! What others do to the tables by SQL: the statements, and what they come to in the model.
+//! Edits of the tables by SQL: the statements, and their effect in the model.
 
 use super::{Assignment, Budget, Days, Model, NewRow, OldRow, Shape};
 use chrono::{NaiveDate, NaiveDateTime};
@@ -69,7 +69,7 @@ pub enum Edit {
 
 impl Edit {
     /// What has to be there before the first of them.
-    pub fn ground() -> String {
+    pub fn setup() -> String {
         format!(
             "INSERT INTO public.programs VALUES ('Machine', 'Sponsor', 'Manager', 'Lead', '0001-01-01', '9999-12-31',
                 NULL, '{PROGRAMME}', '2024-01-01', '2024-01-01');

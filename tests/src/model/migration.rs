@@ -28,7 +28,7 @@ impl Model {
     /// Migrates. With `repair`, projects without phases get one.
     ///
     /// # Errors
-    /// With everything that is in the way: then nothing has changed.
+    /// With every obstacle: then nothing has changed.
     pub fn migrate(&mut self, repair: bool, times: &MigrationTimes) -> Result<(), BTreeSet<Finding>> {
         let mut log = BTreeMap::new();
         let mut findings = BTreeSet::new();
@@ -62,7 +62,7 @@ impl Model {
 
 /// A timeline with the one phase that a repair supplies.
 pub(super) fn supplied(id: Uuid, days: Days, at: NaiveDateTime) -> Timeline {
-    let phase = Phase { supplied: true, ..Phase::born(id, "Default Phase", days, None, Budget::ZERO, at) };
+    let phase = Phase { supplied: true, ..Phase::created(id, "Default Phase", days, None, Budget::ZERO, at) };
     Timeline::new(days, vec![phase])
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// Something that the legacy shape cannot hold: a field of a phase.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names suffice")]
 pub struct Loss {
     pub project: Uuid,
     pub phase: Uuid,
@@ -29,12 +29,12 @@ impl Model {
     /// What a rollback would lose.
     pub fn losses(&self) -> BTreeSet<Loss> {
         let mut losses = BTreeSet::new();
-        let ready = self.ready_to_fall();
+        let ready = self.projected_to_legacy();
         for (&project, timeline) in &ready.log {
             let mut lose = |phase: Uuid, field: &str| {
                 losses.insert(Loss { project, phase, field: field.to_owned() });
             };
-            for phase in timeline.phases.iter().filter(|phase| ready.comes_back(project, phase)) {
+            for phase in timeline.phases.iter().filter(|phase| ready.is_restored(project, phase)) {
                 let (name, days, description) = match &phase.given {
                     None => (true, true, phase.description.is_some()),
                     Some(given) => (
@@ -51,7 +51,7 @@ impl Model {
             }
         }
         for assignment in &self.assignments {
-            if let Some(phase) = self.links.get(&assignment.id).filter(|phase| !ready.stands(**phase))
+            if let Some(phase) = self.links.get(&assignment.id).filter(|phase| !ready.phase_exists(**phase))
                 && let Some(project) = self.homes.get(phase)
             {
                 losses.insert(Loss { project: *project, phase: *phase, field: "links".to_owned() });
@@ -66,10 +66,10 @@ impl Model {
 
     /// Rolls back.
     pub fn roll_back(&mut self) -> LinkCounts {
-        *self = self.ready_to_fall();
+        *self = self.projected_to_legacy();
         let mut rows: Vec<(Option<usize>, OldRow)> = Vec::new();
         for (&project, timeline) in &self.log {
-            for phase in timeline.phases.iter().filter(|phase| self.comes_back(project, phase)) {
+            for phase in timeline.phases.iter().filter(|phase| self.is_restored(project, phase)) {
                 rows.push((
                     phase.row.map(|row| row.place),
                     OldRow {
@@ -123,7 +123,7 @@ impl Model {
     }
 
     /// With the rows of projects that the log does not know taken in, and timelines of projects that are gone closed.
-    fn ready_to_fall(&self) -> Self {
+    fn projected_to_legacy(&self) -> Self {
         let mut ready = self.clone();
         for &project in self.projects.keys() {
             ready.adopt(project);
@@ -132,15 +132,15 @@ impl Model {
         ready
     }
 
-    /// Whether a phase gets a row in the old table: all do, but for those that a repair supplied and nobody needs.
-    fn comes_back(&self, project: Uuid, phase: &Phase) -> bool {
-        let needs = |id: &Uuid| !self.links.get(id).is_some_and(|link| self.stands(*link));
+    /// Whether a phase gets a row in the old table: all but supplied phases that no assignment needs.
+    fn is_restored(&self, project: Uuid, phase: &Phase) -> bool {
+        let needs = |id: &Uuid| !self.links.get(id).is_some_and(|link| self.phase_exists(*link));
         let own = || self.assignments.iter().filter(|assignment| assignment.project == project);
         !phase.supplied || own().any(|assignment| needs(&assignment.id))
     }
 
     /// Whether some timeline has the phase, and not only because a repair supplied it.
-    fn stands(&self, phase: Uuid) -> bool {
+    fn phase_exists(&self, phase: Uuid) -> bool {
         let phases = self.log.values().flat_map(|timeline| &timeline.phases);
         phases.filter(|standing| !standing.supplied).any(|standing| standing.id == phase)
     }

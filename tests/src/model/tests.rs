@@ -1,4 +1,4 @@
-//! The model is simple enough to be read; these are the places where reading is not enough.
+//! Tests of the model's less obvious parts.
 
 use super::*;
 use phaseline_domain::{Neighbours, TimelineCommand};
@@ -45,7 +45,7 @@ fn legacy() -> Model {
     )
 }
 
-fn up(model: &mut Model, second: i64) {
+fn migrate(model: &mut Model, second: i64) {
     let times = MigrationTimes { at: at(second), ..MigrationTimes::default() };
     model.migrate(false, &times).unwrap();
 }
@@ -79,34 +79,34 @@ fn days_are_shared_with_the_longer_shares_first() {
 }
 
 #[test]
-fn up_and_down_is_where_it_began() {
+fn a_round_trip_restores_the_rows() {
     let before = legacy();
     let mut model = before.clone();
-    up(&mut model, 50);
+    migrate(&mut model, 50);
     assert_eq!(project_days(&model), [(1, days(1, 5)), (2, days(6, 10))]);
     assert_eq!(model.assignments[0].phase, None);
     assert!(model.losses().is_empty());
     let counts = model.roll_back();
     assert_eq!(counts, LinkCounts { restored: 2, by_date: 0, first_phase: 0 });
-    assert_eq!(model.picture(), before.picture());
+    assert_eq!(model.snapshot(), before.snapshot());
 }
 
 #[test]
-fn edits_survive_a_trip() {
+fn edits_survive_a_round_trip() {
     let mut model = legacy();
-    up(&mut model, 50);
+    migrate(&mut model, 50);
     command(&mut model, 60, &rename(1, "Discovery"));
-    let edited = model.picture();
+    let edited = model.snapshot();
     model.roll_back();
     assert_eq!(model.old_rows, legacy().old_rows);
-    up(&mut model, 70);
-    assert_eq!(model.picture(), edited);
+    migrate(&mut model, 70);
+    assert_eq!(model.snapshot(), edited);
 }
 
 #[test]
 fn a_removed_phase_loses_its_links_and_a_renamed_one_its_name() {
     let mut model = legacy();
-    up(&mut model, 50);
+    migrate(&mut model, 50);
     command(&mut model, 60, &rename(1, "Discovery"));
     command(&mut model, 60, &remove(2));
     let fields: Vec<_> = model.losses().into_iter().map(|loss| (loss.phase, loss.field)).collect();
@@ -119,19 +119,19 @@ fn a_removed_phase_loses_its_links_and_a_renamed_one_its_name() {
 #[test]
 fn a_name_that_is_the_given_one_again_is_no_loss() {
     let mut model = legacy();
-    up(&mut model, 50);
+    migrate(&mut model, 50);
     command(&mut model, 60, &rename(1, "Discovery"));
     command(&mut model, 61, &rename(1, "Planning"));
     assert!(model.losses().is_empty());
 }
 
 #[test]
-fn a_row_that_is_gone_leaves_its_days_to_its_neighbour() {
+fn a_deleted_row_leaves_its_dates_to_a_neighbour() {
     let mut model = legacy();
-    up(&mut model, 50);
+    migrate(&mut model, 50);
     model.roll_back();
     model.edit(&Edit::DeleteOldRow { phase: phase(2), heir: Some(phase(1)) });
-    up(&mut model, 70);
+    migrate(&mut model, 70);
     assert_eq!(project_days(&model), [(1, days(1, 10))]);
     assert_eq!(model.new_rows[&phase(1)].updated_at, at(70));
     assert_eq!(model.links[&Uuid::from_u128(1002)], phase(1));
@@ -139,14 +139,14 @@ fn a_row_that_is_gone_leaves_its_days_to_its_neighbour() {
 }
 
 #[test]
-fn a_new_row_takes_half_of_the_days_of_the_row_before_it_or_after_it() {
+fn a_new_row_takes_half_of_a_neighbours_dates() {
     let mut model = legacy();
-    up(&mut model, 50);
+    migrate(&mut model, 50);
     model.roll_back();
     // The first by its type and time.
     model.edit(&Edit::InsertOldRow(row(PROJECT, 0, Kind::Planning)));
     model.edit(&Edit::InsertOldRow(row(PROJECT, 4, Kind::Planning)));
-    up(&mut model, 70);
+    migrate(&mut model, 70);
     let expected = [(0, days(1, 3)), (1, days(4, 4)), (4, days(5, 5)), (2, days(6, 10))];
     assert_eq!(project_days(&model), expected);
 }
@@ -154,7 +154,7 @@ fn a_new_row_takes_half_of_the_days_of_the_row_before_it_or_after_it() {
 #[test]
 fn new_rows_are_refused_where_their_neighbours_have_a_day_each() {
     let mut model = legacy();
-    up(&mut model, 50);
+    migrate(&mut model, 50);
     model.roll_back();
     model.edit(&Edit::InsertOldRow(row(OTHER, 4, Kind::Execution)));
     model.edit(&Edit::InsertOldRow(row(OTHER, 5, Kind::Execution)));
@@ -167,19 +167,19 @@ fn new_rows_are_refused_where_their_neighbours_have_a_day_each() {
 #[test]
 fn updated_at_is_the_rows_only_if_the_row_has_another_one() {
     let mut model = legacy();
-    up(&mut model, 50);
+    migrate(&mut model, 50);
     command(&mut model, 60, &rename(1, "Discovery"));
     command(&mut model, 60, &rename(2, "Build"));
     model.roll_back();
     edit_row(&mut model, 1, |row| row.budget.capital = 9);
     edit_row(&mut model, 2, |row| row.updated_at = at(65));
-    up(&mut model, 70);
+    migrate(&mut model, 70);
     assert_eq!(model.new_rows[&phase(1)].updated_at, at(60));
     assert_eq!(model.new_rows[&phase(2)].updated_at, at(65));
 }
 
 #[test]
-fn a_supplied_phase_goes_unsaid_until_somebody_needs_or_touches_it() {
+fn a_supplied_phase_is_no_loss_until_it_is_needed_or_edited() {
     let mut model = legacy();
     model.old_rows.retain(|row| row.project != OTHER);
     let times = MigrationTimes { at: at(50), supplied: [(OTHER, phase(9))].into() };
@@ -201,7 +201,7 @@ fn a_supplied_phase_goes_unsaid_until_somebody_needs_or_touches_it() {
 #[test]
 fn commands_know_their_rules() {
     let mut model = legacy();
-    up(&mut model, 50);
+    migrate(&mut model, 50);
     let resize = |first, last, neighbours| TimelineCommand::ResizePhase {
         phase_id: phase(1).into(),
         start_date: day(first),
@@ -228,7 +228,7 @@ fn commands_know_their_rules() {
 #[test]
 fn drift_is_where_the_table_contradicts_the_log() {
     let mut model = legacy();
-    up(&mut model, 50);
+    migrate(&mut model, 50);
     let row = model.new_rows[&phase(1)].clone();
     model.edit(&Edit::ChangeNewRow(NewRow { name: "by hand".to_owned(), ..row.clone() }));
     model.edit(&Edit::DeleteNewRow(phase(2)));

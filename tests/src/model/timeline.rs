@@ -31,7 +31,7 @@ pub struct Edited {
     pub description: bool,
 }
 
-/// What the old table says about a phase beyond its money and times.
+/// Columns of a phase in the old table, besides budgets and timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// `phase_type`
@@ -65,13 +65,13 @@ pub struct Phase {
     pub given: Option<Given>,
     /// What commands changed since.
     pub edited: Edited,
-    /// A repair made it, and nobody has touched it.
+    /// Supplied by a repair, and not edited since.
     pub supplied: bool,
 }
 
 impl Phase {
     /// A phase that never was in the old table.
-    pub(super) fn born(
+    pub(super) fn created(
         id: Uuid,
         name: &str,
         days: Days,
@@ -101,7 +101,7 @@ impl Phase {
         Self {
             updated_at: row.updated_at,
             old_updated_at: row.updated_at,
-            ..Self::born(row.id, &row.name, row.days, description, row.budget, row.created_at)
+            ..Self::created(row.id, &row.name, row.days, description, row.budget, row.created_at)
         }
     }
 
@@ -113,7 +113,7 @@ impl Phase {
             old_updated_at: row.updated_at,
             row: Some(Row { kind: row.kind, place }),
             given: Some(Given { name: name.to_owned(), days }),
-            ..Self::born(row.id, name, days, None, row.budget, row.created_at)
+            ..Self::created(row.id, name, days, None, row.budget, row.created_at)
         }
     }
 
@@ -196,7 +196,7 @@ impl Timeline {
         timeline
     }
 
-    /// Where a phase stands.
+    /// The index of a phase.
     pub(super) fn at(&self, id: Uuid) -> Option<usize> {
         self.phases.iter().position(|phase| phase.id == id)
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 impl Model {
-    /// The rows that the log stands for.
+    /// The rows that the log folds to.
     pub(super) fn rows_of_log(&self) -> BTreeMap<Uuid, NewRow> {
         let timelines = self.log.iter();
         let rows = timelines
@@ -15,7 +15,7 @@ impl Model {
     }
 
     /// Projects that only the table knows: they have rows, and the log has no timeline.
-    pub fn strangers(&self) -> BTreeSet<Uuid> {
+    pub fn unadopted(&self) -> BTreeSet<Uuid> {
         let rows = self.new_rows.values().map(|row| row.project);
         rows.filter(|project| !self.log.contains_key(project)).collect()
     }
@@ -24,7 +24,7 @@ impl Model {
     /// project's days: then nothing has changed.
     pub fn adopt(&mut self, project: Uuid) -> bool {
         let Some(&days) = self.projects.get(&project) else { return false };
-        if self.shape == Shape::Old || !self.strangers().contains(&project) {
+        if self.shape == Shape::Old || !self.unadopted().contains(&project) {
             return false;
         }
         let rows = self.new_rows.values().filter(|row| row.project == project);
@@ -40,9 +40,9 @@ impl Model {
     /// something cannot be taken in: then nothing has changed.
     pub fn adopt_all(&mut self, repair: bool, times: &MigrationTimes) -> bool {
         let mut after = self.clone();
-        let strangers: Vec<Uuid> = self.strangers().into_iter().collect();
-        let bare = self.bare();
-        if (!bare.is_empty() && !repair) || !strangers.iter().all(|project| after.adopt(*project)) {
+        let unadopted: Vec<Uuid> = self.unadopted().into_iter().collect();
+        let bare = self.without_phases();
+        if (!bare.is_empty() && !repair) || !unadopted.iter().all(|project| after.adopt(*project)) {
             return false;
         }
         for project in bare {
@@ -56,20 +56,20 @@ impl Model {
     }
 
     /// Projects that neither the table nor the log knows anything of.
-    pub fn bare(&self) -> Vec<Uuid> {
+    pub fn without_phases(&self) -> Vec<Uuid> {
         let has_rows = |project: &Uuid| self.new_rows.values().any(|row| row.project == *project);
         let bare =
             self.projects.keys().filter(|project| !self.log.contains_key(*project) && !has_rows(project));
         bare.copied().collect()
     }
 
-    /// Projects whose rows the log does not know and cannot take in as they stand.
+    /// Projects whose rows the log does not know and cannot adopt unchanged.
     pub fn unadoptable(&self) -> Vec<Uuid> {
-        self.strangers().into_iter().filter(|project| !self.clone().adopt(*project)).collect()
+        self.unadopted().into_iter().filter(|project| !self.clone().adopt(*project)).collect()
     }
 
     /// Projects that are gone, and whose timelines are open.
-    pub fn gone(&self) -> Vec<Uuid> {
+    pub fn deleted(&self) -> Vec<Uuid> {
         self.log.keys().copied().filter(|project| !self.projects.contains_key(project)).collect()
     }
 
@@ -117,7 +117,7 @@ impl Model {
         self.drift().into_iter().map(|(project, ..)| project).collect()
     }
 
-    /// Makes the rows of a project what the log says; the timeline of a project that is gone is closed.
+    /// Sets the rows of a project to the log's; closes the timeline of a deleted project.
     pub fn repair_drift(&mut self, project: Uuid) {
         if !self.projects.contains_key(&project) {
             self.log.remove(&project);

@@ -1,4 +1,4 @@
-//! What hangs on a column that goes, and has a definition that cannot stand without it.
+//! Objects on a dropped column whose definition needs it.
 
 use super::{RefusalCase, case};
 use crate::roles::OPERATOR;

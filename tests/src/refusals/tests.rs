@@ -4,21 +4,21 @@ use crate::script::load;
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use std::collections::HashSet;
 
-fn ground_database() -> TestDatabase {
-    TestCluster::shared().template("refusals' ground", |url| load(url, ground()));
-    TestCluster::shared().database_from("refusals' ground")
+fn loaded_base_database() -> TestDatabase {
+    TestCluster::shared().template("refusals' base_database", |url| load(url, base_database()));
+    TestCluster::shared().database_from("refusals' base_database")
 }
 
 #[test]
 fn every_case_loads_and_changes_something() {
-    let ground = dump(ground_database().url());
+    let base_database = dump(loaded_base_database().url());
     for case in all() {
-        let database = ground_database();
+        let database = loaded_base_database();
         load(database.url(), &case.statements);
         // Publications, event triggers and the like of other schemas are not in the dump of one schema.
         let whole = database.dump(&[]);
         assert!(
-            difference(&ground, &dump(database.url())).is_some() || whole.contains("dba"),
+            difference(&base_database, &dump(database.url())).is_some() || whole.contains("dba"),
             "{} changes nothing",
             case.name
         );
@@ -37,8 +37,8 @@ fn cases_have_names_of_their_own_and_name_what_they_are_about() {
 }
 
 #[test]
-fn what_is_missing_is_missing_and_what_is_there_is_there() {
-    let database = ground_database();
+fn ids_of_the_base_database_exist_or_are_missing_as_documented() {
+    let database = loaded_base_database();
     let count = |table: &str, name: &str| {
         database.psql(&format!("SELECT count(*) FROM {table} WHERE id = '{}'", id(name)))
     };
@@ -57,12 +57,12 @@ fn what_is_missing_is_missing_and_what_is_there_is_there() {
 
 #[test]
 fn orphans_are_made_without_touching_a_constraint() {
-    let before = ground_database().dump(&["--schema-only"]);
+    let before = loaded_base_database().dump(&["--schema-only"]);
     let bypassing = |case: &RefusalCase| case.statements[0].contains("DISABLE TRIGGER ALL");
     let cases: Vec<_> = all().into_iter().filter(bypassing).collect();
     assert_eq!(cases.len(), 6);
     for case in cases {
-        let database = ground_database();
+        let database = loaded_base_database();
         load(database.url(), &case.statements);
         assert_same_dump(&before, &database.dump(&["--schema-only"]));
     }

@@ -1,27 +1,27 @@
 //! Commands that come together: they share transactions, and each has its own verdict, key and expectation.
 
-use crate::support::{assert_verified, handle, migrated, sample, store};
+use crate::fixture::{assert_verified, handle, migrated, sample, store};
 use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, Rule, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_projections::{FoldedLog, drift};
 use phaseline_store::{Committed, ExecuteError, IdempotencyKey, Metadata, Request, StoreError};
-use phaseline_tests::wire::{Stop, Wire};
+use phaseline_tests::protocol_proxy::{ProtocolProxy, Stop};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A database in the timeline shape, and one phase of each project.
-async fn ground(seed: u64) -> (TestDatabase, Vec<(ProjectId, PhaseId)>) {
+async fn fixture(seed: u64) -> (TestDatabase, Vec<(ProjectId, PhaseId)>) {
     let database = sample(4, 20, seed);
     migrated(database.url()).await;
     let rows = database.psql(
         "SELECT DISTINCT ON (project_id) project_id, id FROM public.project_phases ORDER BY project_id, start_date",
     );
-    let aims = rows.lines().map(|row| {
+    let targets = rows.lines().map(|row| {
         let (project, phase) = row.split_once('|').unwrap();
         (project.parse().unwrap(), phase.parse().unwrap())
     });
-    let aims = aims.collect();
-    (database, aims)
+    let targets = targets.collect();
+    (database, targets)
 }
 
 fn rename(phase_id: PhaseId, name: &str) -> TimelineCommand {
@@ -63,13 +63,13 @@ fn count(database: &TestDatabase, what: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn commands_that_come_together_share_transactions_and_have_their_own_verdicts() {
-    let (database, aims) = ground(111).await;
+async fn concurrent_commands_share_transactions_with_separate_verdicts() {
+    let (database, targets) = fixture(111).await;
     let store = store(database.url()).await;
     let before = count(&database, "phaseline.events");
     let commands = (0..120).map(|n| {
-        let (project, phase) = aims[n % aims.len()];
-        // Every tenth is refused, and says so whatever it shares its transaction with.
+        let (project, phase) = targets[n % targets.len()];
+        // Every tenth is refused, independent of the others of its transaction.
         let name = if n % 10 == 7 { " ".to_owned() } else { format!("Name {n}") };
         let (store, request) = (store.clone(), request(project, rename(phase, &name)));
         tokio::spawn(async move { (n, project, store.submit(request).await) })
@@ -102,12 +102,18 @@ async fn commands_that_come_together_share_transactions_and_have_their_own_verdi
 }
 
 #[tokio::test]
-async fn a_phase_that_is_created_removed_and_created_again_together_is_a_new_row() {
-    let (database, aims) = ground(112).await;
+async fn a_phase_recreated_within_a_batch_is_a_new_row() {
+    let (database, targets) = fixture(112).await;
     let store = store(database.url()).await;
-    let (project, _) = aims[0];
-    let range =
-        store.preview(project, None, &rename(aims[0].1, "x")).await.unwrap().before.timeline.range().unwrap();
+    let (project, _) = targets[0];
+    let range = store
+        .preview(project, None, &rename(targets[0].1, "x"))
+        .await
+        .unwrap()
+        .before
+        .timeline
+        .range()
+        .unwrap();
     let draft = |name: &str| phase_on(PhaseId::from(uuid::Uuid::from_u128(77)), name, range.end());
     let create =
         |name: &str| TimelineCommand::CreatePhase { phase: draft(name), neighbours: Neighbours::Adjust };
@@ -137,10 +143,10 @@ async fn a_phase_that_is_created_removed_and_created_again_together_is_a_new_row
 }
 
 #[tokio::test]
-async fn what_another_process_wrote_is_seen_before_anything_is_refused_or_left_undone() {
-    let (database, aims) = ground(113).await;
+async fn writes_of_other_processes_are_read_before_a_refusal_or_no_op() {
+    let (database, targets) = fixture(113).await;
     let (ours, other) = (store(database.url()).await, store(database.url()).await);
-    let (project, phase) = aims[0];
+    let (project, phase) = targets[0];
     ours.submit(request(project, rename(phase, "A"))).await.unwrap();
     other.submit(request(project, rename(phase, "B"))).await.unwrap();
     // In our memory it is still called A.
@@ -166,9 +172,9 @@ async fn what_another_process_wrote_is_seen_before_anything_is_refused_or_left_u
 
 #[tokio::test]
 async fn a_command_that_expects_a_version_is_carried_out_at_that_version_only() {
-    let (database, aims) = ground(114).await;
+    let (database, targets) = fixture(114).await;
     let (ours, other) = (store(database.url()).await, store(database.url()).await);
-    let (project, phase) = aims[0];
+    let (project, phase) = targets[0];
     let at = ours.submit(request(project, rename(phase, "A"))).await.unwrap().version;
     let expecting =
         |version, name: &str| Request { expected: Some(version), ..request(project, rename(phase, name)) };
@@ -197,33 +203,33 @@ fn same_answer(one: &Committed, other: &Committed) {
 }
 
 #[tokio::test]
-async fn a_request_that_comes_again_under_its_key_gets_its_first_answer_and_writes_nothing() {
-    let (database, aims) = ground(115).await;
+async fn a_repeated_key_returns_the_first_response_and_writes_nothing() {
+    let (database, targets) = fixture(115).await;
     let (ours, other) = (store(database.url()).await, store(database.url()).await);
-    let (project, phase) = aims[0];
-    let asked = || keyed(request(project, rename(phase, "A")), "ann", "k1", 1);
-    let first = ours.submit(asked()).await.unwrap();
+    let (project, phase) = targets[0];
+    let keyed_request = || keyed(request(project, rename(phase, "A")), "ann", "k1", 1);
+    let first = ours.submit(keyed_request()).await.unwrap();
     let later = other.submit(request(project, rename(phase, "B"))).await.unwrap();
     for store in [&ours, &other] {
-        let again = store.submit(asked()).await.unwrap();
+        let again = store.submit(keyed_request()).await.unwrap();
         same_answer(&first, &again);
         assert!(again.repeated && !first.repeated);
     }
     assert_eq!(ours.history(project).await.unwrap().len() as i64, later.version);
-    // What was asked for under a condition was met by the first; that it is not met any more is no reason to refuse.
-    let asked = || Request {
+    // The first request met the condition; a repetition is not refused because it no longer holds.
+    let conditional_request = || Request {
         expected: Some(later.version),
         ..keyed(request(project, rename(phase, "C")), "ann", "k2", 2)
     };
-    let first = ours.submit(asked()).await.unwrap();
-    same_answer(&first, &ours.submit(asked()).await.unwrap());
+    let first = ours.submit(conditional_request()).await.unwrap();
+    same_answer(&first, &ours.submit(conditional_request()).await.unwrap());
 
     let reused = ours.submit(keyed(request(project, rename(phase, "D")), "ann", "k1", 9)).await;
     assert!(matches!(reused, Err(ExecuteError::Store(StoreError::KeyReused))), "{reused:?}");
     let of_another = ours.submit(keyed(request(project, rename(phase, "E")), "bob", "k1", 9)).await.unwrap();
     assert!(!of_another.repeated);
 
-    // Nothing to do is an answer, too, and stays the answer.
+    // A no-op is a response, too, and stays the response.
     let same = || keyed(request(project, rename(phase, "E")), "ann", "k3", 3);
     let first = ours.submit(same()).await.unwrap();
     assert!(first.events.is_empty());
@@ -245,8 +251,8 @@ async fn a_request_that_comes_again_under_its_key_gets_its_first_answer_and_writ
 
     // After a day the key is of no use.
     database.psql("UPDATE phaseline.idempotency_keys SET recorded_at = recorded_at - interval '25 hours' WHERE key = 'k1' AND scope = 'ann'");
-    let anew = ours.submit(keyed(request(project, rename(phase, "A")), "ann", "k1", 1)).await.unwrap();
-    assert!(!anew.repeated && anew.events.len() == 1);
+    let repeated = ours.submit(keyed(request(project, rename(phase, "A")), "ann", "k1", 1)).await.unwrap();
+    assert!(!repeated.repeated && repeated.events.len() == 1);
     database.psql("UPDATE phaseline.idempotency_keys SET recorded_at = recorded_at - interval '25 hours' WHERE scope = 'ann'");
     assert_eq!(database.psql("SELECT phaseline.forget_idempotency_keys()").trim(), "3");
     assert_eq!(count(&database, "phaseline.idempotency_keys"), 1);
@@ -255,9 +261,9 @@ async fn a_request_that_comes_again_under_its_key_gets_its_first_answer_and_writ
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_request_sent_many_times_at_once_is_carried_out_once() {
-    let (database, aims) = ground(116).await;
+    let (database, targets) = fixture(116).await;
     let stores = [store(database.url()).await, store(database.url()).await];
-    let (project, phase) = aims[0];
+    let (project, phase) = targets[0];
     let before = count(&database, "phaseline.events");
     let running: Vec<_> = (0..20)
         .map(|n| {
@@ -277,43 +283,47 @@ async fn one_request_sent_many_times_at_once_is_carried_out_once() {
 
 /// Somebody took a phase's id for a row of another project: that fails, and nothing else does.
 #[tokio::test]
-async fn one_command_whose_rows_are_in_the_way_does_not_fail_the_others() {
-    let (database, aims) = ground(117).await;
+async fn a_command_with_conflicting_rows_does_not_fail_its_batch() {
+    let (database, targets) = fixture(117).await;
     let store = store(database.url()).await;
     let (taken, range) = {
-        let known = store.preview(aims[1].0, None, &rename(aims[1].1, "x")).await.unwrap();
-        (aims[0].1, known.before.timeline.range().unwrap())
+        let known = store.preview(targets[1].0, None, &rename(targets[1].1, "x")).await.unwrap();
+        (targets[0].1, known.before.timeline.range().unwrap())
     };
     let draft = phase_on(taken, "Taken", range.end());
     let create = TimelineCommand::CreatePhase { phase: draft, neighbours: Neighbours::Adjust };
     // Both timelines are known, so that all of these come together.
-    for (project, phase) in &aims[..2] {
+    for (project, phase) in &targets[..2] {
         store.submit(request(*project, rename(*phase, "Before"))).await.unwrap();
     }
     let (first, second, failed, last) = tokio::join!(
-        store.submit(request(aims[0].0, rename(aims[0].1, "A"))),
-        store.submit(request(aims[0].0, rename(aims[0].1, "AA"))),
-        store.submit(request(aims[1].0, create)),
-        store.submit(request(aims[1].0, rename(aims[1].1, "B"))),
+        store.submit(request(targets[0].0, rename(targets[0].1, "A"))),
+        store.submit(request(targets[0].0, rename(targets[0].1, "AA"))),
+        store.submit(request(targets[1].0, create)),
+        store.submit(request(targets[1].0, rename(targets[1].1, "B"))),
     );
     let name = |done: &Committed, phase: PhaseId| {
         let found = done.after.timeline.phases().iter().find(|one| one.id == phase);
         found.map(|one| one.name.as_str().to_owned())
     };
-    assert_eq!(name(&first.unwrap(), aims[0].1).as_deref(), Some("A"));
-    assert_eq!(name(&second.unwrap(), aims[0].1).as_deref(), Some("AA"), "it follows one of its own batch");
-    assert_eq!(name(&last.unwrap(), aims[1].1).as_deref(), Some("B"));
+    assert_eq!(name(&first.unwrap(), targets[0].1).as_deref(), Some("A"));
+    assert_eq!(
+        name(&second.unwrap(), targets[0].1).as_deref(),
+        Some("AA"),
+        "it follows one of its own batch"
+    );
+    assert_eq!(name(&last.unwrap(), targets[1].1).as_deref(), Some("B"));
     assert!(failed.unwrap_err().to_string().contains("belongs to another project"));
     assert_no_drift(&database).await;
 }
 
 /// Tried one by one, commands have times of their own, and what one creates keeps its time when the next one changes it.
 #[tokio::test]
-async fn a_phase_that_is_created_and_changed_beside_a_command_that_fails_keeps_its_time() {
-    let (database, aims) = ground(121).await;
+async fn a_phase_keeps_its_timestamp_beside_a_failing_command() {
+    let (database, targets) = fixture(121).await;
     let store = store(database.url()).await;
     let mut last_days = Vec::new();
-    for (project, phase) in &aims[..2] {
+    for (project, phase) in &targets[..2] {
         let done = store.submit(request(*project, rename(*phase, "Before"))).await.unwrap();
         last_days.push(done.after.timeline.range().unwrap().end());
     }
@@ -323,10 +333,10 @@ async fn a_phase_that_is_created_and_changed_beside_a_command_that_fails_keeps_i
     };
     let new = PhaseId::from(uuid::Uuid::from_u128(78));
     let (created, changed, failed) = tokio::join!(
-        store.submit(request(aims[0].0, create(new, last_days[0]))),
-        store.submit(request(aims[0].0, rename(new, "Changed"))),
+        store.submit(request(targets[0].0, create(new, last_days[0]))),
+        store.submit(request(targets[0].0, rename(new, "Changed"))),
         // Its id is that of another project's phase.
-        store.submit(request(aims[1].0, create(aims[0].1, last_days[1]))),
+        store.submit(request(targets[1].0, create(targets[0].1, last_days[1]))),
     );
     failed.unwrap_err();
     let positions = [created.unwrap().position, changed.unwrap().position];
@@ -339,13 +349,13 @@ async fn a_phase_that_is_created_and_changed_beside_a_command_that_fails_keeps_i
 }
 
 #[tokio::test]
-async fn old_string_literals_do_not_matter() {
-    let (database, aims) = ground(122).await;
+async fn commands_work_without_standard_conforming_strings() {
+    let (database, targets) = fixture(122).await;
     database.psql(
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET standard_conforming_strings = off', current_database()); END $$",
     );
     let store = store(database.url()).await;
-    for (project, phase) in &aims {
+    for (project, phase) in &targets {
         store.submit(request(*project, rename(*phase, r"C:\x00"))).await.unwrap();
     }
     assert_no_drift(&database).await;
@@ -353,29 +363,29 @@ async fn old_string_literals_do_not_matter() {
 
 /// The connection is lost at each of the statements in turn, before or after the server has done it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_is_lost_while_commands_are_written_loses_and_doubles_nothing() {
-    let (database, aims) = ground(118).await;
+async fn a_lost_connection_loses_and_duplicates_no_command() {
+    let (database, targets) = fixture(118).await;
     let mut cut = 0;
     for number in 1..40 {
         for stop in [Stop::Before(number), Stop::After(number)] {
             let before = count(&database, "phaseline.events");
-            let wire = Wire::stopping(database.url(), stop);
-            let store = store_through(&wire).await;
+            let proxy = ProtocolProxy::stopping(database.url(), stop);
+            let store = store_through(&proxy).await;
             let running: Vec<_> = (0..6)
                 .map(|n| {
-                    let (store, (project, phase)) = (store.clone(), aims[n % 2]);
+                    let (store, (project, phase)) = (store.clone(), targets[n % 2]);
                     let name = format!("{stop:?} {n}");
                     let command = keyed(request(project, rename(phase, &name)), "ann", &name, 1);
                     tokio::spawn(async move {
-                        // As a client does that was told that the outcome is not known.
-                        let mut asked = 0;
+                        // As a client does whose outcome is unknown.
+                        let mut attempts = 0;
                         loop {
-                            asked += 1;
+                            attempts += 1;
                             match store.submit(command.clone()).await {
                                 Ok(done) => return done,
                                 Err(ExecuteError::Store(
                                     StoreError::OutcomeUnknown(_) | StoreError::Database(_),
-                                )) if asked < 20 => {}
+                                )) if attempts < 20 => {}
                                 Err(other) => panic!("{stop:?}: {other}"),
                             }
                         }
@@ -383,17 +393,17 @@ async fn a_connection_that_is_lost_while_commands_are_written_loses_and_doubles_
                 })
                 .collect();
             if tokio::task::block_in_place(|| {
-                wire.wait(Duration::from_millis(if cut > 0 && number > 30 { 50 } else { 400 }))
+                proxy.wait(Duration::from_millis(if cut > 0 && number > 30 { 50 } else { 400 }))
             }) {
                 cut += 1;
-                wire.cut_once();
+                proxy.cut_once();
             }
             for one in running {
                 assert_eq!(one.await.unwrap().events.len(), 1, "{stop:?}");
             }
             assert_eq!(count(&database, "phaseline.events") - before, 6, "{stop:?}");
         }
-        if count_of_boundaries(&database, &aims).await < number {
+        if count_of_boundaries(&database, &targets).await < number {
             break;
         }
     }
@@ -401,30 +411,32 @@ async fn a_connection_that_is_lost_while_commands_are_written_loses_and_doubles_
     assert_no_drift(&database).await;
 }
 
-async fn store_through(wire: &Wire) -> phaseline_store::TimelineStore<phaseline_projections::ProjectPhases> {
-    let options = wire.url().parse().unwrap();
+async fn store_through(
+    proxy: &ProtocolProxy,
+) -> phaseline_store::TimelineStore<phaseline_projections::ProjectPhases> {
+    let options = proxy.url().parse().unwrap();
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(4).connect_lazy_with(options);
     phaseline_store::TimelineStore::new(pool, phaseline_projections::ProjectPhases)
 }
 
 /// How many boundaries such a handful of commands has; it varies, with how they come together.
-async fn count_of_boundaries(database: &TestDatabase, aims: &[(ProjectId, PhaseId)]) -> usize {
-    let wire = Wire::counting(database.url());
-    let store = store_through(&wire).await;
-    let (project, phase) = aims[3];
+async fn count_of_boundaries(database: &TestDatabase, targets: &[(ProjectId, PhaseId)]) -> usize {
+    let proxy = ProtocolProxy::counting(database.url());
+    let store = store_through(&proxy).await;
+    let (project, phase) = targets[3];
     store
         .submit(keyed(request(project, rename(phase, "x")), "counter", &uuid::Uuid::new_v4().to_string(), 1))
         .await
         .unwrap();
-    wire.boundaries().len() * 2
+    proxy.boundaries().len() * 2
 }
 
 /// The head is held while a row is waited for: not for long, and not once for each command.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_that_somebody_holds_holds_up_nobody_else() {
-    let (database, aims) = ground(120).await;
+async fn a_locked_row_blocks_only_its_own_command() {
+    let (database, targets) = fixture(120).await;
     let store = store(database.url()).await;
-    let ((held, phase), (other, of_other)) = (aims[0], aims[1]);
+    let ((held, phase), (other, of_other)) = (targets[0], targets[1]);
     let mut holder = handle(database.url()).connect("test").await.unwrap();
     let mut transaction = sqlx::Connection::begin(&mut holder).await.unwrap();
     sqlx::query("SELECT 1 FROM public.project_phases WHERE id = $1 FOR UPDATE")
@@ -460,10 +472,10 @@ async fn a_row_that_somebody_holds_holds_up_nobody_else() {
 
 /// The same for a project's row, which new phases refer to.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_project_that_somebody_holds_holds_up_nobody_else() {
-    let (database, aims) = ground(123).await;
+async fn a_locked_project_blocks_only_its_own_commands() {
+    let (database, targets) = fixture(123).await;
     let store = store(database.url()).await;
-    let ((held, phase), (other, of_other)) = (aims[0], aims[1]);
+    let ((held, phase), (other, of_other)) = (targets[0], targets[1]);
     let done = store.submit(request(held, rename(phase, "Before"))).await.unwrap();
     let day = done.after.timeline.range().unwrap().end();
     let mut holder = handle(database.url()).connect("test").await.unwrap();

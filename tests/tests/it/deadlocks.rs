@@ -1,10 +1,10 @@
-//! Whoever is in a run's way: the run waits or names him, nobody is sacrificed to a deadlock, and everybody else goes
-//! on in between.
+//! Sessions that block a run: the run waits or names the holder, no session becomes a deadlock victim, and all others
+//! continue between attempts.
 
-mod others;
+mod concurrent_statements;
 
-use crate::support::{assert_verified, handle, migrate_options, migrated, operator, rolled_back, sample};
-use others::{Attempts, Others};
+use crate::fixture::{assert_verified, handle, migrate_options, migrated, operator, rolled_back, sample};
+use concurrent_statements::{Attempts, ConcurrentStatements};
 use phaseline_domain::{PhaseId, ProjectId, Timeline, TimelineCommand, decide};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::MigratorError;
@@ -13,21 +13,21 @@ use phaseline_migrator::progress::Progress;
 use phaseline_migrator::rollback::{RollbackOptions, rollback};
 use phaseline_store::stream::{self, stream_of};
 use phaseline_store::{Append, Metadata, NewEvent, append};
-use phaseline_tests::aftermath::Way;
+use phaseline_tests::crash_recovery::Direction;
 use phaseline_tests::dump::{assert_same_dump, dump};
 use sqlx::{Connection, Executor, PgConnection};
 use std::time::Duration;
 
-/// Too short for somebody who does not go away, and long enough for several attempts.
+/// Shorter than the lock is held, and long enough for several attempts.
 const SHORT: Duration = Duration::from_secs(4);
-/// As good as for ever.
+/// Practically unlimited.
 const LONG: Duration = Duration::from_secs(600);
 
-/// A database that this way starts from, with a log either way.
-async fn ground(way: Way, seed: u64) -> TestDatabase {
+/// A database in the shape that this direction starts from, with a log.
+async fn fixture(direction: Direction, seed: u64) -> TestDatabase {
     let database = sample(6, 60, seed);
     migrated(database.url()).await;
-    if way == Way::Migrate {
+    if direction == Direction::Migrate {
         rolled_back(database.url()).await;
     }
     database
@@ -35,26 +35,26 @@ async fn ground(way: Way, seed: u64) -> TestDatabase {
 
 async fn run(
     database: &TestDatabase,
-    way: Way,
+    direction: Direction,
     lock_timeout: Duration,
     progress: &dyn Progress,
 ) -> Result<(), MigratorError> {
-    // The run itself looks for no deadlock: were there one, somebody else would be sacrificed to it.
+    // The run detects no deadlock itself: the other session would be the victim.
     let database = handle(&format!("{}?options=-c%20deadlock_timeout%3D1h", database.url()));
-    match way {
-        Way::Migrate => {
+    match direction {
+        Direction::Migrate => {
             let options = phaseline_migrator::migrate::MigrateOptions { lock_timeout, ..migrate_options() };
             migrate(&database, &options, progress).await.map(|_| ())
         }
-        Way::Rollback => {
+        Direction::Rollback => {
             let options = RollbackOptions { lock_timeout, operator: operator(), accept_loss: None };
             rollback(&database, &options, progress).await.map(|_| ())
         }
     }
 }
 
-/// Somebody's transaction, under a name that shows.
-async fn foreign(database: &TestDatabase, sql: &str) -> PgConnection {
+/// A foreign transaction with its own application name.
+async fn foreign_transaction(database: &TestDatabase, sql: &str) -> PgConnection {
     let mut connection = PgConnection::connect(database.url()).await.unwrap();
     connection.execute("SET application_name = 'somebody else'; BEGIN").await.unwrap();
     connection.execute(sql).await.unwrap();
@@ -64,11 +64,11 @@ async fn foreign(database: &TestDatabase, sql: &str) -> PgConnection {
 /// A row of `projects`, held by a transaction that has nothing else.
 const HOLDS_A_PROJECT: &str = "SELECT 1 FROM public.projects WHERE id = (SELECT id FROM public.projects ORDER BY id LIMIT 1) FOR UPDATE";
 
-async fn a_held_project_is_named(way: Way, seed: u64) {
-    let database = ground(way, seed).await;
+async fn a_held_project_is_named(direction: Direction, seed: u64) {
+    let database = fixture(direction, seed).await;
     let before = dump(database.url());
-    let mut holder = foreign(&database, HOLDS_A_PROJECT).await;
-    let others = Others::new(
+    let mut holder = foreign_transaction(&database, HOLDS_A_PROJECT).await;
+    let others = ConcurrentStatements::new(
         &database,
         &[
             "SELECT count(*) FROM public.project_phases",
@@ -80,15 +80,17 @@ async fn a_held_project_is_named(way: Way, seed: u64) {
     let attempts = Attempts::of(Some(&others));
     let (result, ()) = tokio::join!(
         async {
-            let result = run(&database, way, SHORT, &attempts).await;
+            let result = run(&database, direction, SHORT, &attempts).await;
             others.stop();
             result
         },
         others.work()
     );
-    let Err(MigratorError::LockTimeout { blockers, .. }) = result else { panic!("{way:?}: {result:?}") };
+    let Err(MigratorError::LockTimeout { blockers, .. }) = result else {
+        panic!("{direction:?}: {result:?}")
+    };
     assert!(blockers.contains("somebody else"), "{blockers}");
-    // Between two attempts everybody comes further, but for a machine that stands still now and then.
+    // All others progress between two attempts, except when the machine stalls.
     let seen = attempts.seen();
     assert!(seen.len() >= 3, "{seen:?}");
     for (worker, statement) in others.statements().iter().enumerate() {
@@ -100,7 +102,7 @@ async fn a_held_project_is_named(way: Way, seed: u64) {
     // The row that the others wrote has moved; all else is as it was.
     assert_eq!(sorted(&before), sorted(&dump(database.url())));
     assert_verified(database.url()).await;
-    run(&database, way, LONG, &Attempts::of(None)).await.unwrap();
+    run(&database, direction, LONG, &Attempts::of(None)).await.unwrap();
     assert_verified(database.url()).await;
 }
 
@@ -111,24 +113,24 @@ fn sorted(dump: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_migration_behind_a_held_project_names_the_holder_and_others_go_on() {
-    a_held_project_is_named(Way::Migrate, 70).await;
+async fn a_migration_names_the_holder_of_a_project_and_others_continue() {
+    a_held_project_is_named(Direction::Migrate, 70).await;
 }
 
 #[tokio::test]
-async fn a_rollback_behind_a_held_project_names_the_holder_and_others_go_on() {
-    a_held_project_is_named(Way::Rollback, 71).await;
+async fn a_rollback_names_the_holder_of_a_project_and_others_continue() {
+    a_held_project_is_named(Direction::Rollback, 71).await;
 }
 
 #[tokio::test]
-async fn a_run_behind_a_held_project_goes_on_when_the_holder_does() {
-    for way in [Way::Migrate, Way::Rollback] {
-        let database = ground(way, 72).await;
-        let mut holder = foreign(&database, HOLDS_A_PROJECT).await;
+async fn a_run_continues_when_a_held_project_is_released() {
+    for direction in [Direction::Migrate, Direction::Rollback] {
+        let database = fixture(direction, 72).await;
+        let mut holder = foreign_transaction(&database, HOLDS_A_PROJECT).await;
         let attempts = Attempts::of(None);
-        let (result, ()) = tokio::join!(run(&database, way, LONG, &attempts), async {
-            until(|| attempts.is_waiting()).await;
-            // What the holder still wants is his.
+        let (result, ()) = tokio::join!(run(&database, direction, LONG, &attempts), async {
+            wait_until(|| attempts.is_waiting()).await;
+            // The holder gets its further locks.
             holder
                 .execute("UPDATE public.project_phases SET updated_at = updated_at WHERE false; COMMIT")
                 .await
@@ -139,7 +141,7 @@ async fn a_run_behind_a_held_project_goes_on_when_the_holder_does() {
     }
 }
 
-async fn until(mut so: impl FnMut() -> bool) {
+async fn wait_until(mut so: impl FnMut() -> bool) {
     while !so() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -150,7 +152,7 @@ async fn stalled_command(database: &TestDatabase, amount: i64) -> PgConnection {
     let row = database.psql("SELECT project_id, id FROM public.project_phases ORDER BY id LIMIT 1");
     let (project, phase) = row.split_once('|').unwrap();
     let (project, phase_id): (ProjectId, PhaseId) = (project.parse().unwrap(), phase.parse().unwrap());
-    let mut connection = foreign(database, "SELECT 1").await;
+    let mut connection = foreign_transaction(database, "SELECT 1").await;
     let history = stream::history(&mut connection, project, None).await.unwrap();
     let timeline = Timeline::fold(history.iter().filter_map(phaseline_store::RecordedTimeline::event));
     let command = TimelineCommand::BudgetPhase {
@@ -175,9 +177,9 @@ async fn stalled_command(database: &TestDatabase, amount: i64) -> PgConnection {
 
 #[tokio::test]
 async fn a_rollback_behind_a_command_that_stalls_names_it() {
-    let database = ground(Way::Rollback, 73).await;
+    let database = fixture(Direction::Rollback, 73).await;
     let holder = stalled_command(&database, 4711).await;
-    let result = run(&database, Way::Rollback, SHORT, &Attempts::of(None)).await;
+    let result = run(&database, Direction::Rollback, SHORT, &Attempts::of(None)).await;
     let Err(MigratorError::LockTimeout { blockers, .. }) = result else { panic!("{result:?}") };
     assert!(blockers.contains("somebody else"), "{blockers}");
     holder.close().await.unwrap();
@@ -185,12 +187,12 @@ async fn a_rollback_behind_a_command_that_stalls_names_it() {
 }
 
 #[tokio::test]
-async fn a_command_that_stalled_and_is_done_in_the_end_is_not_lost_by_a_rollback() {
-    let database = ground(Way::Rollback, 74).await;
+async fn a_stalled_command_that_commits_is_not_lost_by_a_rollback() {
+    let database = fixture(Direction::Rollback, 74).await;
     let mut holder = stalled_command(&database, 4711).await;
     let attempts = Attempts::of(None);
-    let (result, ()) = tokio::join!(run(&database, Way::Rollback, LONG, &attempts), async {
-        until(|| is_waited_for(&database)).await;
+    let (result, ()) = tokio::join!(run(&database, Direction::Rollback, LONG, &attempts), async {
+        wait_until(|| is_waited_for(&database)).await;
         holder.execute("COMMIT").await.unwrap();
     });
     result.unwrap();
@@ -198,7 +200,7 @@ async fn a_command_that_stalled_and_is_done_in_the_end_is_not_lost_by_a_rollback
     assert_verified(database.url()).await;
 }
 
-/// Whether somebody of the database waits for somebody else.
+/// Whether a session of the database waits for another one.
 fn is_waited_for(database: &TestDatabase) -> bool {
     database.psql(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
@@ -207,17 +209,19 @@ fn is_waited_for(database: &TestDatabase) -> bool {
 }
 
 #[tokio::test]
-async fn a_run_behind_somebody_who_holds_the_head_names_him_or_goes_on_when_he_does() {
-    for way in [Way::Migrate, Way::Rollback] {
-        let database = ground(way, 75).await;
+async fn a_run_names_the_holder_of_the_head_or_waits_for_it() {
+    for direction in [Direction::Migrate, Direction::Rollback] {
+        let database = fixture(direction, 75).await;
         let head = "SELECT 1 FROM phaseline.head FOR UPDATE";
-        let mut holder = foreign(&database, head).await;
-        let result = run(&database, way, SHORT, &Attempts::of(None)).await;
-        let Err(MigratorError::LockTimeout { blockers, .. }) = result else { panic!("{way:?}: {result:?}") };
-        assert!(blockers.contains("somebody else"), "{way:?}: {blockers}");
+        let mut holder = foreign_transaction(&database, head).await;
+        let result = run(&database, direction, SHORT, &Attempts::of(None)).await;
+        let Err(MigratorError::LockTimeout { blockers, .. }) = result else {
+            panic!("{direction:?}: {result:?}")
+        };
+        assert!(blockers.contains("somebody else"), "{direction:?}: {blockers}");
         let attempts = Attempts::of(None);
-        let (result, ()) = tokio::join!(run(&database, way, LONG, &attempts), async {
-            until(|| is_waited_for(&database)).await;
+        let (result, ()) = tokio::join!(run(&database, direction, LONG, &attempts), async {
+            wait_until(|| is_waited_for(&database)).await;
             holder.execute("COMMIT").await.unwrap();
         });
         result.unwrap();
@@ -225,18 +229,18 @@ async fn a_run_behind_somebody_who_holds_the_head_names_him_or_goes_on_when_he_d
     }
 }
 
-/// Everybody waits for everybody, but the run gives way first.
+/// A cycle of waits: the run releases its locks first.
 #[tokio::test]
-async fn somebody_who_holds_one_table_gets_the_other_although_a_run_wants_both() {
-    for way in [Way::Migrate, Way::Rollback] {
-        let database = ground(way, 78).await;
+async fn a_holder_of_one_table_gets_the_other_despite_a_waiting_run() {
+    for direction in [Direction::Migrate, Direction::Rollback] {
+        let database = fixture(direction, 78).await;
         let held = "UPDATE public.resource_assignments SET updated_at = updated_at
                      WHERE id = (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 1)";
-        let mut holder = foreign(&database, held).await;
+        let mut holder = foreign_transaction(&database, held).await;
         let attempts = Attempts::of(None);
-        let (result, ()) = tokio::join!(run(&database, way, LONG, &attempts), async {
+        let (result, ()) = tokio::join!(run(&database, direction, LONG, &attempts), async {
             for _ in 0..3 {
-                until(|| is_waited_for(&database)).await;
+                wait_until(|| is_waited_for(&database)).await;
                 holder.execute("SELECT count(*) FROM public.project_phases").await.unwrap();
                 holder.execute("SELECT 1 FROM public.projects FOR KEY SHARE").await.unwrap();
             }
@@ -247,23 +251,27 @@ async fn somebody_who_holds_one_table_gets_the_other_although_a_run_wants_both()
     }
 }
 
-/// Transactions that take the tables in every order, while a run tries to get all of them at once, time and again:
-/// somebody who reads the last of its tables lets it come that far and no further.
+/// Transactions that take the tables in every order, while a run tries to get all of them at once, repeatedly:
+/// a reader of the last table stops it there each time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn transactions_in_any_order_of_tables_are_never_sacrificed() {
+async fn transactions_in_any_table_order_are_never_deadlock_victims() {
     let writes = [
         "UPDATE public.resource_assignments SET updated_at = updated_at WHERE id = (SELECT id FROM public.resource_assignments ORDER BY id LIMIT 1)",
         "UPDATE public.project_phases SET updated_at = updated_at WHERE id = (SELECT id FROM public.project_phases ORDER BY id LIMIT 1)",
         "SELECT 1 FROM public.projects ORDER BY id LIMIT 1 FOR KEY SHARE",
         "SELECT count(*) FROM public.resources",
     ];
-    for way in [Way::Migrate, Way::Rollback] {
-        let database = ground(way, 76).await;
+    for direction in [Direction::Migrate, Direction::Rollback] {
+        let database = fixture(direction, 76).await;
         // Two of each, in opposite orders; the rows of one are not the other's, for that would be their own deadlock.
         let [assignments, phases, project, resources] = writes;
         let last = |write: &str| write.replace("ORDER BY id LIMIT 1", "ORDER BY id DESC LIMIT 1");
-        // Under a rollback nobody writes phases by SQL: there it would be drift.
-        let phases = if way == Way::Migrate { phases } else { "SELECT count(*) FROM public.project_phases" };
+        // During a rollback phases are not written by SQL: that would be drift.
+        let phases = if direction == Direction::Migrate {
+            phases
+        } else {
+            "SELECT count(*) FROM public.project_phases"
+        };
         let orders = [
             format!("BEGIN; {assignments}; {phases}; {project}; COMMIT"),
             format!("BEGIN; {}; {}; {resources}; COMMIT", last(phases), last(assignments)),
@@ -274,18 +282,19 @@ async fn transactions_in_any_order_of_tables_are_never_sacrificed() {
             format!("BEGIN; {resources} FOR SHARE; COMMIT", resources = "SELECT 1 FROM public.resources"),
         ];
         let orders: Vec<&str> = orders.iter().map(String::as_str).collect();
-        let others = Others::new(&database, &orders);
-        let mut reader = foreign(&database, "SELECT count(*) FROM public.resource_assignments").await;
+        let others = ConcurrentStatements::new(&database, &orders);
+        let mut reader =
+            foreign_transaction(&database, "SELECT count(*) FROM public.resource_assignments").await;
         let attempts = Attempts::of(Some(&others));
         let (result, (), ()) = tokio::join!(
             async {
-                let result = run(&database, way, LONG, &attempts).await;
+                let result = run(&database, direction, LONG, &attempts).await;
                 others.stop();
                 result
             },
             others.work(),
             async {
-                until(|| attempts.has_begun("locking the tables") && attempts.seen().len() >= 5).await;
+                wait_until(|| attempts.has_begun("locking the tables") && attempts.seen().len() >= 5).await;
                 reader.execute("COMMIT").await.unwrap();
             }
         );
@@ -294,9 +303,9 @@ async fn transactions_in_any_order_of_tables_are_never_sacrificed() {
     }
 }
 
-/// A transaction that keeps its snapshot and has looked at none of the tables is in nobody's way.
+/// A transaction that keeps its snapshot and has read none of the tables blocks no session.
 #[tokio::test]
-async fn an_open_snapshot_keeps_no_run_waiting_and_makes_none_start_anew() {
+async fn an_open_snapshot_neither_blocks_nor_restarts_a_run() {
     let database = sample(6, 60, 77);
     let before = dump(database.url());
     let mut snapshot = PgConnection::connect(database.url()).await.unwrap();
@@ -305,10 +314,10 @@ async fn an_open_snapshot_keeps_no_run_waiting_and_makes_none_start_anew() {
         .await
         .unwrap();
     for _ in 0..2 {
-        for way in [Way::Migrate, Way::Rollback] {
+        for direction in [Direction::Migrate, Direction::Rollback] {
             let attempts = Attempts::of(None);
-            run(&database, way, LONG, &attempts).await.unwrap();
-            assert_eq!(attempts.notes(), Vec::<String>::new(), "{way:?}");
+            run(&database, direction, LONG, &attempts).await.unwrap();
+            assert_eq!(attempts.notes(), Vec::<String>::new(), "{direction:?}");
             assert_verified(database.url()).await;
         }
         assert_same_dump(&before, &dump(database.url()));

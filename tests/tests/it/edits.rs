@@ -1,6 +1,6 @@
 //! After new-style edits a rollback loses nothing silently: it names what the legacy schema cannot hold.
 
-use crate::support::{assert_verified, handle, migrated, operator, sample, store, try_rollback, verified};
+use crate::fixture::{assert_verified, handle, migrated, operator, sample, store, try_rollback, verified};
 use phaseline_domain::{Neighbours, PhaseId, ProjectId, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::MigratorError;
@@ -40,7 +40,7 @@ async fn accepted(database: &TestDatabase) -> RolledBack {
         .unwrap_or_else(|error| panic!("{error}: {error:#?}"))
 }
 
-fn by(actor: &str) -> Metadata {
+fn metadata_of(actor: &str) -> Metadata {
     Metadata { actor: Some(actor.to_owned()), ..Metadata::default() }
 }
 
@@ -51,7 +51,7 @@ async fn a_rename_is_named_and_nothing_is_touched() {
     let (project, phase_id) = first_phase(&database);
     let store = store(database.url()).await;
     let rename = TimelineCommand::RenamePhase { phase_id, name: "Discovery".to_owned() };
-    let done = store.execute(project, &rename, by("ann@desk")).await.unwrap();
+    let done = store.execute(project, &rename, metadata_of("ann@desk")).await.unwrap();
     assert_verified(database.url()).await;
     let plan = refused(&database).await;
     assert_eq!(plan.edits.len(), 1);
@@ -96,9 +96,9 @@ async fn a_project_that_the_planner_made_since_is_named_and_is_no_failure() {
     let plan = refused(&database).await;
     let of_new: Vec<_> =
         plan.loss.items.iter().filter(|item| item.project_id.to_string().ends_with("beef")).collect();
-    let told: Vec<_> = of_new.iter().map(|item| (item.field.as_str(), item.instead.as_str())).collect();
+    let losses: Vec<_> = of_new.iter().map(|item| (item.field.as_str(), item.instead.as_str())).collect();
     assert_eq!(
-        told,
+        losses,
         [("dates", "none: the old schema has no dates for phases"), ("name", "EXECUTION, by its name")]
     );
     assert_eq!(plan.loss.items.len(), 2, "{:?}", plan.loss.items);
@@ -122,17 +122,17 @@ async fn commands_change_the_log_and_the_table_together() {
         expense_budget: "0.66".parse().unwrap(),
         total_budget: None,
     };
-    store.execute(project, &budget, by("bo@desk")).await.unwrap();
+    store.execute(project, &budget, metadata_of("bo@desk")).await.unwrap();
     let describe =
         TimelineCommand::DescribePhase { phase_id, description: Some("the café's part".to_owned()) };
-    store.execute(project, &describe, by("bo@desk")).await.unwrap();
+    store.execute(project, &describe, metadata_of("bo@desk")).await.unwrap();
     let row = database.psql(&format!(
         "SELECT capital_budget, expense_budget, total_budget, description FROM public.project_phases
           WHERE id = '{phase_id}'"
     ));
     assert_eq!(row.trim(), "12.34|0.66|13.00|the café's part");
     assert_verified(database.url()).await;
-    let again = store.execute(project, &describe, by("bo@desk")).await.unwrap();
+    let again = store.execute(project, &describe, metadata_of("bo@desk")).await.unwrap();
     assert!(again.events.is_empty(), "a command that changes nothing writes nothing");
 
     let entries = history::entries(&store.history(project).await.unwrap(), &[], Some(phase_id));
@@ -154,7 +154,7 @@ async fn rescheduling_a_project_moves_its_row_and_its_phases_in_one_transaction(
     let (start, end) = dates.trim().split_once('|').unwrap();
     let command =
         TimelineCommand::Reschedule { start_date: start.parse().unwrap(), end_date: end.parse().unwrap() };
-    store.execute(project, &command, by("cy@desk")).await.unwrap();
+    store.execute(project, &command, metadata_of("cy@desk")).await.unwrap();
     let row = database.psql(&format!(
         "SELECT p.start_date, p.end_date, min(ph.start_date), max(ph.end_date) FROM public.projects p
            JOIN public.project_phases ph ON ph.project_id = p.id WHERE p.id = '{project}' GROUP BY p.id"
@@ -172,7 +172,7 @@ async fn the_log_takes_no_command_while_the_legacy_shape_is_live() {
     let store = store(database.url()).await;
     let rename = TimelineCommand::RenamePhase { phase_id, name: "too late".to_owned() };
     let events = database.psql("SELECT count(*) FROM phaseline.events");
-    let result = store.execute(project, &rename, by("di@desk")).await;
+    let result = store.execute(project, &rename, metadata_of("di@desk")).await;
     assert!(matches!(result, Err(ExecuteError::Store(StoreError::NotAccepting))), "{result:?}");
     assert_eq!(events, database.psql("SELECT count(*) FROM phaseline.events"));
 }
@@ -201,13 +201,13 @@ async fn a_phase_id_of_another_project_is_never_taken_over() {
         total_budget: 0.into(),
     };
     let create = TimelineCommand::CreatePhase { phase: draft, neighbours: Neighbours::Adjust };
-    let error = store.execute(other_id, &create, by("ed@desk")).await.unwrap_err();
+    let error = store.execute(other_id, &create, metadata_of("ed@desk")).await.unwrap_err();
     assert!(error.to_string().contains("belongs to another project"), "{error}");
     assert_eq!(before, database.dump(&[]));
 }
 
 #[tokio::test]
-async fn a_project_that_is_gone_is_named_and_its_timeline_closed_when_it_is_migrated_again() {
+async fn a_deleted_project_is_named_and_closed_by_the_next_migration() {
     let database = sample(4, 0, 28);
     migrated(database.url()).await;
     try_rollback(database.url()).await.unwrap();
@@ -217,7 +217,7 @@ async fn a_project_that_is_gone_is_named_and_its_timeline_closed_when_it_is_migr
         "DELETE FROM public.actuals WHERE project_id = '{gone}'; DELETE FROM public.project_phases WHERE project_id = '{gone}';
          DELETE FROM public.projects WHERE id = '{gone}'"
     ));
-    let plan = crate::support::plan_of(database.url()).await;
+    let plan = crate::fixture::plan_of(database.url()).await;
     let anomaly =
         plan.anomalies.iter().find(|anomaly| anomaly.code.name() == "project_gone").expect("it is named");
     assert_eq!(anomaly.rows[0].id, gone);
@@ -233,9 +233,9 @@ async fn a_project_that_is_gone_is_named_and_its_timeline_closed_when_it_is_migr
     phaseline_tests::dump::assert_same_dump(&before, &phaseline_tests::dump::dump(database.url()));
 }
 
-/// Old tables that were edited between a rollback and the next migration: what they say now is what the log gets.
+/// Legacy tables edited between a rollback and the next migration: the log gets their current rows.
 #[tokio::test]
-async fn edits_of_the_old_tables_between_two_trips_are_taken_in() {
+async fn edits_of_the_legacy_tables_are_migrated() {
     let database = sample(6, 60, 29);
     migrated(database.url()).await;
     try_rollback(database.url()).await.unwrap();
@@ -262,7 +262,7 @@ async fn edits_of_the_old_tables_between_two_trips_are_taken_in() {
 }
 
 #[tokio::test]
-async fn a_tampered_log_is_not_rolled_back_to() {
+async fn a_rollback_refuses_a_tampered_log() {
     let database = sample(4, 20, 30);
     migrated(database.url()).await;
     database.psql(

@@ -1,6 +1,6 @@
 //! Databases of other encodings than UTF-8.
 
-use crate::support::{assert_verified, migrated, store};
+use crate::fixture::{assert_verified, migrated, store};
 use phaseline_domain::TimelineCommand;
 use phaseline_embedded::testing::TestCluster;
 use phaseline_migrator::sample::{self, SampleOptions};

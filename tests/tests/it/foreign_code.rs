@@ -1,7 +1,7 @@
 //! Code that the owner of the planner's tables planted there never runs with the rights of another: not with those of a superuser
 //! who migrates, rolls back or repairs, and not with those of our functions.
 
-use crate::support::{handle, planner_sql, store, try_migrate, try_rollback};
+use crate::fixture::{handle, planner_sql, store, try_migrate, try_rollback};
 use phaseline_domain::TimelineCommand;
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_migrator::MigratorError;
@@ -19,14 +19,14 @@ mod commands;
 mod owners;
 mod runs;
 
-/// A legacy database whose tables belong to a role that is no superuser, and can log in, as can a writer of commands.
+/// A legacy database whose tables belong to a role that is not a superuser and can log in, as can a writer of commands.
 pub(crate) struct Planner {
     database: TestDatabase,
     role: String,
     writer: String,
 }
 
-/// Makes whoever runs it give the planner's role all rights, in whatever way it can.
+/// Code that gives the planner's role all rights of its caller, by every available means.
 const PLANT: &str = "
     CREATE FUNCTION public.plant() RETURNS boolean LANGUAGE plpgsql AS $$
     DECLARE attempt text;
@@ -54,7 +54,7 @@ impl Planner {
         make_planner(&database, &role);
         database.psql(&format!("CREATE ROLE {writer} LOGIN PASSWORD 'x'"));
         let planner = Self { database, role, writer };
-        planner.plant(&PLANT.replace("ROLE_NAME", &planner.role));
+        planner.plant_code(&PLANT.replace("ROLE_NAME", &planner.role));
         planner
     }
 
@@ -63,7 +63,7 @@ impl Planner {
     }
 
     /// Runs SQL as the owner of the tables, in a session of its own.
-    pub(crate) fn plant(&self, sql: &str) {
+    pub(crate) fn plant_code(&self, sql: &str) {
         self.database.cluster().binaries().psql(&self.url_of(&self.role), sql).unwrap();
     }
 

@@ -1,15 +1,15 @@
-//! A login that may write commands and nothing else calls `phaseline.append` with whatever it likes: the log stays readable
-//! and chained, and the tables stay what the log says.
+//! A login with command privileges only calls `phaseline.append` with arbitrary arguments: the log stays readable
+//! and chained, and the rows stay its fold.
 
 mod arguments;
 
-use crate::support::{assert_verified, handle, migrated, sample};
-use arguments::{Arguments, Known};
+use crate::fixture::{assert_verified, handle, migrated, sample};
+use arguments::{Arguments, ProjectState};
 use phaseline_domain::{PhaseId, ProjectId, Timeline};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_projections::{FoldedLog, ProjectPhases, drift};
 use phaseline_store::{InlineProjection, RecordedTimeline, chain, stream};
-use phaseline_tests::chance::Chance;
+use phaseline_tests::random::SeededRandom;
 use phaseline_tests::roles::url_as;
 use sqlx::{Connection, PgConnection};
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ async fn writer(database: &TestDatabase) -> PgConnection {
 }
 
 /// Every project that the log or the planner knows, as it is now.
-async fn known(connection: &mut PgConnection) -> Vec<Known> {
+async fn project_states(connection: &mut PgConnection) -> Vec<ProjectState> {
     let projects: Vec<uuid::Uuid> = sqlx::query_scalar("SELECT id FROM public.projects ORDER BY id")
         .fetch_all(&mut *connection)
         .await
@@ -37,7 +37,7 @@ async fn known(connection: &mut PgConnection) -> Vec<Known> {
         let timeline = Timeline::fold(history.iter().filter_map(RecordedTimeline::event));
         let found = ProjectPhases.find_unadopted(connection, project).await.unwrap().filter(|_| version == 0);
         let adoption = found.and_then(|found| found.events.ok()).unwrap_or_default();
-        known.push(Known { project, version, timeline, adoption });
+        known.push(ProjectState { project, version, timeline, adoption });
     }
     known
 }
@@ -67,7 +67,7 @@ fn unadopted(database: &TestDatabase, number: u32) {
 }
 
 #[tokio::test]
-async fn whatever_a_writer_passes_the_log_stays_whole_and_the_rows_are_its_fold() {
+async fn any_arguments_leave_a_valid_log_and_rows_equal_to_its_fold() {
     let mut answers: BTreeMap<String, usize> = BTreeMap::new();
     for seed in 0..4_u64 {
         let database = sample(4, 10, 300 + seed);
@@ -75,10 +75,10 @@ async fn whatever_a_writer_passes_the_log_stays_whole_and_the_rows_are_its_fold(
         (0..3).for_each(|number| unadopted(&database, number));
         let mut connection = writer(&database).await;
         let mut owner = handle(database.url()).connect("test").await.unwrap();
-        let mut chance = Chance::new(seed);
-        let mut now = known(&mut owner).await;
+        let mut random = SeededRandom::new(seed);
+        let mut now = project_states(&mut owner).await;
         for call in 0..300 {
-            let arguments = Arguments::by_chance(&mut chance, &now);
+            let arguments = Arguments::random(&mut random, &now);
             let answer = arguments.call(&mut connection).await;
             let wrote =
                 matches!(&answer, Ok(verdicts) if verdicts.iter().any(|verdict| verdict == "appended"));
@@ -99,12 +99,12 @@ async fn whatever_a_writer_passes_the_log_stays_whole_and_the_rows_are_its_fold(
             }
             if wrote {
                 assert_sound(&database, &format!("seed {seed}, call {call}: {arguments:?}")).await;
-                now = known(&mut owner).await;
+                now = project_states(&mut owner).await;
             }
         }
         assert_verified(database.url()).await;
     }
-    // Each kind of answer came, so that all of this says something.
+    // Each kind of verdict occurred.
     for (word, least) in
         [("appended", 500), ("conflict", 50), ("PL001", 10), ("PL002", 100), ("PL003", 10), ("40001", 5)]
     {
@@ -115,7 +115,7 @@ async fn whatever_a_writer_passes_the_log_stays_whole_and_the_rows_are_its_fold(
 /// One call of `phaseline.append` as the writer, with an event of the project.
 async fn append(
     connection: &mut PgConnection,
-    known: &Known,
+    known: &ProjectState,
     event_type: &str,
     payload: String,
 ) -> Result<Vec<String>, sqlx::Error> {
@@ -128,16 +128,16 @@ async fn rows_follow_from_events_of_their_own_project_and_cover_its_days() {
     migrated(database.url()).await;
     let mut connection = writer(&database).await;
     let mut owner = handle(database.url()).connect("test").await.unwrap();
-    let now = known(&mut owner).await;
+    let now = project_states(&mut owner).await;
     let (mine, other) = (&now[0], &now[1]);
-    let phase = |known: &Known| known.timeline.phases()[0].clone();
+    let phase = |known: &ProjectState| known.timeline.phases()[0].clone();
     let before = database.dump(&[]);
     let dates = r#""start_date":"1999-01-01","end_date":"2099-01-01""#;
     let code = |answer: Result<Vec<String>, sqlx::Error>| match answer {
         Err(error) => error.as_database_error().unwrap().code().unwrap().into_owned(),
         Ok(verdicts) => panic!("{verdicts:?}"),
     };
-    let id = |known: &Known| phase(known).id;
+    let id = |known: &ProjectState| phase(known).id;
     let created = |id: PhaseId| {
         format!(
             r#"{{"phase_id":"{id}","name":"x",{dates},"description":null,"capital_budget":"0.00","expense_budget":"0.00"}}"#
@@ -162,7 +162,7 @@ async fn rows_follow_from_events_of_their_own_project_and_cover_its_days() {
     }
     // A project that the backend made is adopted as its rows are, or not at all.
     unadopted(&database, 9);
-    let new = known(&mut owner).await.into_iter().find(|known| known.version == 0).unwrap();
+    let new = project_states(&mut owner).await.into_iter().find(|known| known.version == 0).unwrap();
     let opened =
         format!(r#"{{"project_id":"{}","start_date":"2025-01-01","end_date":"2025-12-31"}}"#, new.project);
     assert_eq!(code(append(&mut connection, &new, "TimelineOpened", opened).await), "40001");
@@ -179,13 +179,13 @@ async fn rows_follow_from_events_of_their_own_project_and_cover_its_days() {
     assert_sound(&database, "a rename").await;
 }
 
-/// Of a row that others deleted the log cannot say what it is to be now: the command is refused, and a repair brings it back.
+/// A command on a row that was deleted by SQL is refused; a repair restores the row.
 #[tokio::test]
 async fn a_command_about_a_row_that_is_missing_is_refused() {
     let database = sample(4, 10, 311);
     migrated(database.url()).await;
     let mut connection = handle(database.url()).connect("test").await.unwrap();
-    let mine = known(&mut connection).await.remove(0);
+    let mine = project_states(&mut connection).await.remove(0);
     let phase = mine.timeline.phases()[0].id;
     database.psql(&format!("DELETE FROM public.project_phases WHERE id = '{phase}'"));
     let renamed = format!(r#"{{"phase_id":"{phase}","name":"x"}}"#);

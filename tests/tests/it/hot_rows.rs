@@ -1,7 +1,7 @@
-//! Rows that change again and again: they stay on their pages, and while somebody holds an old snapshot they are found
-//! without a search.
+//! Rows that change repeatedly: they stay on their pages, and while a session holds an old snapshot they are found by
+//! location.
 
-use crate::support::{assert_verified, handle, migrated, sample, store};
+use crate::fixture::{assert_verified, handle, migrated, sample, store};
 use phaseline_domain::{PhaseId, ProjectId, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_projections::{FoldedLog, ProjectPhases, drift};
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Longer than a snapshot is young.
 const OLD: Duration = Duration::from_millis(2_300);
 
-fn ground(projects: u32, seed: u64) -> TestDatabase {
+fn fixture(projects: u32, seed: u64) -> TestDatabase {
     sample(projects, u64::from(projects), seed)
 }
 
@@ -36,8 +36,8 @@ async fn holder(database: &TestDatabase) -> PgConnection {
 }
 
 /// Of `project_phases`: versions written, those of them that stayed on their page, and searches by id; as soon as
-/// so many versions are counted, for the sessions that write say so late.
-async fn counted(database: &TestDatabase, updates: i64) -> (i64, i64, i64) {
+/// so many versions are counted, since writing sessions report statistics late.
+async fn count_updates(database: &TestDatabase, updates: i64) -> (i64, i64, i64) {
     let began = std::time::Instant::now();
     loop {
         let row = database.psql(
@@ -56,10 +56,10 @@ async fn counted(database: &TestDatabase, updates: i64) -> (i64, i64, i64) {
     }
 }
 
-/// The store's session tells the statistics what it did when it writes again after a second.
-async fn say_what_was_done(store: &TimelineStore<ProjectPhases>, aim: (ProjectId, PhaseId)) {
+/// The store's session reports its statistics when it writes again after a second.
+async fn report_statistics(store: &TimelineStore<ProjectPhases>, target: (ProjectId, PhaseId)) {
     tokio::time::sleep(Duration::from_millis(1_100)).await;
-    rename(store, aim, &uuid::Uuid::new_v4().to_string()).await;
+    rename(store, target, &uuid::Uuid::new_v4().to_string()).await;
 }
 
 async fn assert_no_drift(database: &TestDatabase) {
@@ -72,20 +72,20 @@ async fn assert_no_drift(database: &TestDatabase) {
 /// Pages that are full, and each row on them changed ten times.
 #[tokio::test]
 async fn rows_that_change_stay_on_their_pages() {
-    let database = ground(100, 131);
+    let database = fixture(100, 131);
     migrated(database.url()).await;
-    let aims = phases(&database);
-    assert!(aims.len() > 100, "{} phases fit on one page", aims.len());
+    let targets = phases(&database);
+    assert!(targets.len() > 100, "{} phases fit on one page", targets.len());
     let store = store(database.url()).await;
-    let (before, hot_before, _) = counted(&database, 0).await;
+    let (before, hot_before, _) = count_updates(&database, 0).await;
     for round in 0..10 {
-        for aim in &aims {
-            rename(&store, *aim, &format!("Round {round}")).await;
+        for target in &targets {
+            rename(&store, *target, &format!("Round {round}")).await;
         }
     }
-    let written = 10 * i64::try_from(aims.len()).unwrap();
-    say_what_was_done(&store, aims[0]).await;
-    let (after, hot_after, _) = counted(&database, before + written).await;
+    let written = 10 * i64::try_from(targets.len()).unwrap();
+    report_statistics(&store, targets[0]).await;
+    let (after, hot_after, _) = count_updates(&database, before + written).await;
     let (updated, hot) = (after - before, hot_after - hot_before);
     assert!(hot * 10 > updated * 9, "{hot} of {updated} versions stayed on their page");
     assert_no_drift(&database).await;
@@ -93,75 +93,75 @@ async fn rows_that_change_stay_on_their_pages() {
 
 /// No search by id while a snapshot is held, and searches again when it is gone.
 #[tokio::test]
-async fn while_a_snapshot_is_held_rows_are_found_by_their_places() {
-    let database = ground(4, 132);
+async fn during_a_snapshot_rows_are_found_by_location() {
+    let database = fixture(4, 132);
     migrated(database.url()).await;
-    let aims = phases(&database);
+    let targets = phases(&database);
     let store = store(database.url()).await;
     let holder = holder(&database).await;
-    rename(&store, aims[0], "Before").await;
+    rename(&store, targets[0], "Before").await;
     tokio::time::sleep(OLD).await;
-    // The snapshot is seen after the first of these; the places are told with the second.
-    for round in ["Seen", "Told"] {
-        for aim in &aims {
-            rename(&store, *aim, round).await;
+    // The first of these detects the snapshot; the second sends locations.
+    for round in ["First", "Second"] {
+        for target in &targets {
+            rename(&store, *target, round).await;
         }
     }
-    let settled = i64::try_from(aims.len()).unwrap() * 2 + 1;
-    say_what_was_done(&store, aims[0]).await;
-    let (before, _, searches_before) = counted(&database, settled + 1).await;
+    let settled = i64::try_from(targets.len()).unwrap() * 2 + 1;
+    report_statistics(&store, targets[0]).await;
+    let (before, _, searches_before) = count_updates(&database, settled + 1).await;
     for round in 0..20 {
-        for aim in &aims {
-            rename(&store, *aim, &format!("Round {round}")).await;
+        for target in &targets {
+            rename(&store, *target, &format!("Round {round}")).await;
         }
     }
-    say_what_was_done(&store, aims[0]).await;
-    let written = i64::try_from(aims.len()).unwrap() * 20;
-    let (after, _, searches_after) = counted(&database, before + written).await;
+    report_statistics(&store, targets[0]).await;
+    let written = i64::try_from(targets.len()).unwrap() * 20;
+    let (after, _, searches_after) = count_updates(&database, before + written).await;
     let searches = searches_after - searches_before;
     assert!(searches * 20 < after - before, "{searches} searches for {} versions", after - before);
 
     sqlx::Connection::close(holder).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1_100)).await;
-    rename(&store, aims[0], "Released").await;
-    for aim in &aims {
-        rename(&store, *aim, "After").await;
+    rename(&store, targets[0], "Released").await;
+    for target in &targets {
+        rename(&store, *target, "After").await;
     }
-    say_what_was_done(&store, aims[0]).await;
-    let released = i64::try_from(aims.len()).unwrap();
-    let (_, _, searches_now) = counted(&database, after + released).await;
+    report_statistics(&store, targets[0]).await;
+    let released = i64::try_from(targets.len()).unwrap();
+    let (_, _, searches_now) = count_updates(&database, after + released).await;
     assert!(searches_now - searches_after >= released, "{} searches", searches_now - searches_after);
     assert_no_drift(&database).await;
 }
 
 /// Places that others made wrong while they were remembered.
 #[tokio::test]
-async fn rows_that_others_moved_are_found_again_while_a_snapshot_is_held() {
-    let database = ground(4, 133);
+async fn moved_rows_are_found_by_id_during_a_snapshot() {
+    let database = fixture(4, 133);
     migrated(database.url()).await;
-    let aims = phases(&database);
+    let targets = phases(&database);
     let store = store(database.url()).await;
     let _holder = holder(&database).await;
     tokio::time::sleep(OLD).await;
-    for name in ["Seen", "Told", "By place"] {
-        for aim in &aims {
-            rename(&store, *aim, name).await;
+    for name in ["First", "Second", "By location"] {
+        for target in &targets {
+            rename(&store, *target, name).await;
         }
     }
     database.psql("UPDATE public.project_phases SET name = name");
-    rename(&store, aims[0], "B").await;
+    rename(&store, targets[0], "B").await;
     database.psql("VACUUM FULL public.project_phases");
-    // Where a row stood, another one may stand now.
-    for aim in &aims {
-        rename(&store, *aim, "C").await;
+    // The location of a row may have another row now.
+    for target in &targets {
+        rename(&store, *target, "C").await;
     }
     assert_no_drift(&database).await;
-    assert_eq!(phases(&database).len(), aims.len());
+    assert_eq!(phases(&database).len(), targets.len());
 }
 
-/// The new table leaves room on its pages, unless its owner said how much; the old one is what it was.
+/// The migrated table gets a fillfactor, unless it had one; the restored table has its own.
 #[tokio::test]
-async fn the_new_table_has_room_on_its_pages_and_the_old_one_comes_back_without() {
+async fn the_migrated_table_has_a_fillfactor_and_the_restored_one_has_none() {
     let options = |database: &TestDatabase| {
         database
             .psql("SELECT reloptions FROM pg_class WHERE oid = 'public.project_phases'::regclass")
@@ -169,27 +169,27 @@ async fn the_new_table_has_room_on_its_pages_and_the_old_one_comes_back_without(
             .to_owned()
     };
     for (own, migrated_to) in [("", "{fillfactor=25}"), ("{fillfactor=80}", "{fillfactor=80}")] {
-        let database = ground(4, 134);
+        let database = fixture(4, 134);
         if !own.is_empty() {
             database.psql("ALTER TABLE public.project_phases SET (fillfactor = 80)");
         }
         migrated(database.url()).await;
         assert_eq!(options(&database), migrated_to);
-        crate::support::rolled_back(database.url()).await;
+        crate::fixture::rolled_back(database.url()).await;
         assert_eq!(options(&database), own);
     }
-    // What somebody sets meanwhile is kept.
-    let database = ground(4, 134);
+    // A value set meanwhile is kept.
+    let database = fixture(4, 134);
     migrated(database.url()).await;
     database.psql("ALTER TABLE public.project_phases SET (fillfactor = 60)");
-    crate::support::rolled_back(database.url()).await;
+    crate::fixture::rolled_back(database.url()).await;
     assert_eq!(options(&database), "{fillfactor=60}");
 }
 
 /// A snapshot, or an id of a transaction that has none just now: both keep dead versions.
 #[tokio::test]
-async fn whoever_keeps_dead_versions_is_the_oldest_snapshot() {
-    let database = ground(4, 135);
+async fn only_sessions_that_keep_dead_versions_count_as_oldest_snapshot() {
+    let database = fixture(4, 135);
     migrated(database.url()).await;
     let mut own = handle(database.url()).connect("test").await.unwrap();
     let mut age = async || phaseline_store::schema::oldest_snapshot(&mut own).await.unwrap();

@@ -1,9 +1,9 @@
-//! Who waits for whom: runs keep each other out, readers and writers wait for the swap alone, a change in between is
+//! Locks between sessions: runs exclude each other, readers and writers wait for the swap only, a change in between is
 //! never missed.
 
-mod newer;
+mod changes_during_run;
 
-use crate::support::{
+use crate::fixture::{
     assert_verified, handle, migrate_options, migrated, rolled_back, sample, try_migrate, try_rollback,
 };
 use phaseline_embedded::testing::TestDatabase;
@@ -20,8 +20,8 @@ async fn connect(database: &TestDatabase) -> PgConnection {
     PgConnection::connect(database.url()).await.unwrap()
 }
 
-/// Runs SQL when a step begins, by a process of its own: the run goes on only when it is done.
-struct Meanwhile<'a> {
+/// Runs SQL by a separate process when a step begins; the run continues when it is done.
+struct SqlAtStep<'a> {
     database: &'a TestDatabase,
     step: &'static str,
     sql: &'static str,
@@ -29,13 +29,13 @@ struct Meanwhile<'a> {
     notes: Mutex<Vec<String>>,
 }
 
-impl<'a> Meanwhile<'a> {
+impl<'a> SqlAtStep<'a> {
     fn new(database: &'a TestDatabase, step: &'static str, sql: &'static str) -> Self {
         Self { database, step, sql, times: AtomicUsize::new(1), notes: Mutex::default() }
     }
 }
 
-impl Progress for Meanwhile<'_> {
+impl Progress for SqlAtStep<'_> {
     fn step(&self, name: &str, _total: Option<u64>) {
         if name == self.step
             && self
@@ -52,7 +52,7 @@ impl Progress for Meanwhile<'_> {
     }
 }
 
-/// What `status` says became of each run, oldest first.
+/// The outcome of each run in `status`, oldest first.
 async fn outcomes(database: &TestDatabase) -> Vec<String> {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let status = phaseline_migrator::status::status(&mut connection).await.unwrap();
@@ -71,7 +71,7 @@ async fn a_row_that_changes_between_plan_and_lock_is_not_missed() {
         "CREATE INDEX made_meanwhile ON public.project_phases (expense_budget)",
     ] {
         let database = sample(6, 60, 41);
-        let meanwhile = Meanwhile::new(&database, "locking the tables", sql);
+        let meanwhile = SqlAtStep::new(&database, "locking the tables", sql);
         let done = migrate(&handle(database.url()), &migrate_options(), &meanwhile).await.unwrap();
         assert!(done.run.is_some());
         let notes = meanwhile.notes.into_inner().unwrap();
@@ -93,16 +93,16 @@ async fn a_row_that_changes_between_plan_and_lock_is_not_missed() {
 async fn a_plan_that_is_stale_by_the_time_of_the_lock_stops_the_run() {
     let database = sample(6, 60, 42);
     let mut options = migrate_options();
-    options.expected_digest = crate::support::plan_of(database.url()).await.digest;
+    options.expected_digest = crate::fixture::plan_of(database.url()).await.digest;
     for sql in [
         "UPDATE public.project_phases SET expense_budget = expense_budget + 1, total_budget = total_budget + 1",
-        // The plan stands for every assignment too.
+        // The plan covers every assignment, too.
         "UPDATE public.resource_assignments SET assignment_date = assignment_date + 1",
     ] {
-        let meanwhile = Meanwhile::new(&database, "locking the tables", sql);
+        let meanwhile = SqlAtStep::new(&database, "locking the tables", sql);
         let result = migrate(&handle(database.url()), &options, &meanwhile).await;
         assert!(matches!(result, Err(MigratorError::StalePlan { .. })), "{result:?}");
-        options.expected_digest = crate::support::plan_of(database.url()).await.digest;
+        options.expected_digest = crate::fixture::plan_of(database.url()).await.digest;
     }
     assert_eq!(outcomes(&database).await, ["refused", "refused"]);
 }
@@ -118,10 +118,10 @@ async fn assignments_that_change_while_a_rollback_is_prepared_are_brought_in() {
          WHERE id IN (SELECT id FROM public.resource_assignments ORDER BY id DESC LIMIT 5);
         INSERT INTO public.resource_assignments SELECT resource_id, project_id, assignment_date,
                66, 50, 50, gen_random_uuid(), now(), now() FROM public.resource_assignments LIMIT 4";
-    let meanwhile = Meanwhile::new(&database, "locking the tables", sql);
+    let meanwhile = SqlAtStep::new(&database, "locking the tables", sql);
     let options = phaseline_migrator::rollback::RollbackOptions {
         lock_timeout: Duration::from_secs(60),
-        operator: crate::support::operator(),
+        operator: crate::fixture::operator(),
         accept_loss: None,
     };
     phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await.unwrap();
@@ -138,14 +138,14 @@ async fn assignments_that_change_while_a_rollback_is_prepared_are_brought_in() {
 async fn an_edit_that_arrives_while_a_rollback_is_prepared_is_not_lost() {
     let database = sample(6, 60, 44);
     migrated(database.url()).await;
-    let meanwhile = Meanwhile::new(
+    let meanwhile = SqlAtStep::new(
         &database,
         "locking the tables",
         "UPDATE public.project_phases SET name = 'edited' WHERE id = (SELECT min(id::text)::uuid FROM public.project_phases)",
     );
     let options = phaseline_migrator::rollback::RollbackOptions {
         lock_timeout: Duration::from_secs(60),
-        operator: crate::support::operator(),
+        operator: crate::fixture::operator(),
         accept_loss: None,
     };
     let result = phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await;
@@ -153,8 +153,8 @@ async fn an_edit_that_arrives_while_a_rollback_is_prepared_is_not_lost() {
     assert_eq!(database.psql("SELECT count(*) FROM public.project_phases WHERE name = 'edited'").trim(), "1");
 }
 
-/// Commands whose changes are no loss go on beside a rollback: it comes through all the same, names no loss that is none,
-/// and what it said yes to is in the old table.
+/// Commands whose changes are no loss continue beside a rollback: it completes, names no false loss,
+/// and the acknowledged changes are in the legacy table.
 #[tokio::test]
 async fn a_rollback_beside_commands_that_never_stop_comes_through() {
     let database = sample(6, 60, 51);
@@ -165,7 +165,7 @@ async fn a_rollback_beside_commands_that_never_stop_comes_through() {
         .map(|line| line.split_once('|').unwrap())
         .map(|(phase, project)| (phase.to_owned(), project.to_owned()))
         .collect();
-    let store = crate::support::store(database.url()).await;
+    let store = crate::fixture::store(database.url()).await;
     let writing = busy.iter().map(|(phase, project)| {
         let store = store.clone();
         async move {
@@ -199,15 +199,15 @@ async fn a_rollback_beside_commands_that_never_stop_comes_through() {
     assert!(done.completed.unwrap().accepted_loss.is_none());
     for (phase, acknowledged) in told {
         assert!(acknowledged > 0);
-        let stands = database
+        let current = database
             .psql(&format!("SELECT capital_budget::int FROM public.project_phases WHERE id = '{phase}'"));
-        assert_eq!(stands.trim(), acknowledged.to_string());
+        assert_eq!(current.trim(), acknowledged.to_string());
     }
     assert_verified(database.url()).await;
 }
 
 #[tokio::test]
-async fn a_second_run_is_told_who_holds_the_lock() {
+async fn a_second_run_names_the_holder_of_the_lock() {
     let database = sample(4, 10, 45);
     let mut reader = connect(&database).await;
     let mut open = reader.begin().await.unwrap();
@@ -238,7 +238,7 @@ async fn a_second_run_is_told_who_holds_the_lock() {
 }
 
 #[tokio::test]
-async fn the_wait_for_the_tables_ends_and_names_who_is_in_the_way() {
+async fn the_lock_timeout_names_the_blocking_sessions() {
     let database = sample(4, 10, 46);
     let before = dump(database.url());
     let mut reader = connect(&database).await;
@@ -258,9 +258,9 @@ async fn the_wait_for_the_tables_ends_and_names_who_is_in_the_way() {
     migrated(database.url()).await;
 }
 
-/// Between the attempts others go on: while a run waits behind one open transaction, readers are let through.
+/// Others continue between the attempts: while a run waits behind one open transaction, readers are let through.
 #[tokio::test]
-async fn readers_go_on_while_a_run_waits_for_the_tables() {
+async fn readers_continue_while_a_run_waits_for_the_tables() {
     let database = sample(4, 10, 47);
     let mut reader = connect(&database).await;
     let mut open = reader.begin().await.unwrap();
@@ -289,7 +289,7 @@ async fn readers_go_on_while_a_run_waits_for_the_tables() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_asked_to_stop_leaves_nothing() {
+async fn an_interrupted_run_leaves_nothing() {
     struct Stop(AtomicUsize, usize);
     impl Progress for Stop {
         fn step(&self, _name: &str, _total: Option<u64>) {}
@@ -334,7 +334,7 @@ async fn a_lost_connection_leaves_the_legacy_shape() {
         "building the new project_phases",
         "cutting over",
     ] {
-        let meanwhile = Meanwhile::new(&database, step, kill);
+        let meanwhile = SqlAtStep::new(&database, step, kill);
         let result = migrate(&handle(database.url()), &migrate_options(), &meanwhile).await;
         assert!(
             matches!(
@@ -349,7 +349,7 @@ async fn a_lost_connection_leaves_the_legacy_shape() {
     migrated(database.url()).await;
 }
 
-/// An old transaction elsewhere keeps every snapshot's horizon back; it may not make rows look changed that are not.
+/// An old transaction elsewhere keeps every snapshot's horizon back; it must not make unchanged rows count as changed.
 #[tokio::test]
 async fn an_old_transaction_in_another_database_changes_nothing() {
     let other = sample(3, 5, 40);
@@ -359,7 +359,7 @@ async fn an_old_transaction_in_another_database_changes_nothing() {
     let database = sample(6, 60, 50);
     database.psql("UPDATE public.resource_assignments SET allocation_percentage = allocation_percentage");
     let before = dump(database.url());
-    let quiet = Meanwhile::new(&database, "no such step", "");
+    let quiet = SqlAtStep::new(&database, "no such step", "");
     let done = migrate(&handle(database.url()), &migrate_options(), &quiet).await.unwrap();
     assert!(done.run.is_some());
     rolled_back(database.url()).await;
@@ -370,7 +370,7 @@ async fn an_old_transaction_in_another_database_changes_nothing() {
 
 /// A command that comes while a rollback is prepared is done at once, and then the rollback names it.
 #[tokio::test]
-async fn commands_go_on_while_a_rollback_is_prepared() {
+async fn commands_continue_while_a_rollback_is_prepared() {
     let database = sample(6, 60, 51);
     migrated(database.url()).await;
     let row = database.psql("SELECT project_id, id FROM public.project_phases ORDER BY id LIMIT 1");
@@ -383,13 +383,13 @@ async fn commands_go_on_while_a_rollback_is_prepared() {
             ARRAY['{{\"phase_id\":\"{phase}\",\"name\":\"By hand\"}}'], ARRAY[uuid_send(gen_random_uuid())])"
     );
     let append: &'static str = Box::leak(append.into_boxed_str());
-    let meanwhile = Meanwhile::new(&database, "locking the tables", append);
+    let meanwhile = SqlAtStep::new(&database, "locking the tables", append);
     let options = phaseline_migrator::rollback::RollbackOptions {
         lock_timeout: Duration::from_secs(60),
-        operator: crate::support::operator(),
+        operator: crate::fixture::operator(),
         accept_loss: None,
     };
     let result = phaseline_migrator::rollback::rollback(&handle(database.url()), &options, &meanwhile).await;
-    // The old schema has no names, and the rollback says so.
+    // The legacy schema has no names, so the rollback lists them.
     assert!(matches!(result, Err(MigratorError::WouldLose { .. })), "{result:?}");
 }

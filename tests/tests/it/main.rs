@@ -5,36 +5,36 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "tests say what they expect by panicking"
+    reason = "tests fail by panicking"
 )]
 
-mod again;
+mod boundary_fit;
+mod code_structure;
 mod commands;
+mod concurrent_users;
 mod deadlocks;
 mod edits;
 mod encodings;
-mod fit;
+mod fixture;
 mod foreign_code;
+mod foreign_rows;
 mod hostile_writer;
 mod hot_rows;
-mod house;
 mod locks;
-mod machine;
-mod minors;
-mod original;
-mod others_rows;
+mod minor_versions;
+mod model_based;
+mod original_migration;
 mod postgres_es;
 mod projection;
 mod quarantine;
 mod real_database;
 mod rebuild;
 mod refusals;
-mod restarts;
+mod remigration;
 mod round_trip;
+mod search_path;
 mod select_only;
-mod sessions;
-mod support;
+mod server_crashes;
 mod takeover;
 mod tampering;
 mod verification;
-mod writers;

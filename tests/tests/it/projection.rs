@@ -1,7 +1,7 @@
 //! The inline projection is the fold: after random commands, refused and accepted, by several writers at once, the
-//! table is what the log says, and every timeline is whole.
+//! table is the fold of the log, and every timeline is complete.
 
-use crate::support::{assert_verified, migrated, sample, store};
+use crate::fixture::{assert_verified, migrated, sample, store};
 use chrono::{Days, NaiveDate};
 use phaseline_domain::command::ReplacementPhase;
 use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, Timeline, TimelineCommand};
@@ -12,9 +12,9 @@ use rust_decimal::Decimal;
 use sqlx::error::DatabaseError;
 
 /// A small generator with a seed (xorshift): the same commands at every run.
-struct Choices(u64);
+struct RandomCommands(u64);
 
-impl Choices {
+impl RandomCommands {
     fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -110,9 +110,9 @@ pub(crate) fn projects(database: &TestDatabase) -> Vec<ProjectId> {
     ids.split_whitespace().map(|id| id.parse().unwrap()).collect()
 }
 
-/// What a writer was told.
+/// The results of a writer's commands.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct CommandCounts {
     /// Of each accepted command: the project, and its version then.
     pub(crate) accepted: Vec<(ProjectId, i64)>,
     pub(crate) refused: usize,
@@ -126,25 +126,25 @@ pub(crate) async fn write(
     projects: Vec<ProjectId>,
     seed: u64,
     commands: usize,
-) -> Told {
-    let mut choices = Choices(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let mut told = Told::default();
+) -> CommandCounts {
+    let mut random = RandomCommands(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut counts = CommandCounts::default();
     for _ in 0..commands {
-        let project = projects[choices.below(projects.len() as u64) as usize];
+        let project = projects[random.below(projects.len() as u64) as usize];
         let history = store.history(project).await.unwrap();
         let timeline = Timeline::fold(history.iter().filter_map(phaseline_store::RecordedTimeline::event));
-        match store.execute(project, &choices.command(&timeline), Metadata::default()).await {
-            Ok(done) => told.accepted.push((project, done.version)),
-            Err(ExecuteError::Refused(_)) => told.refused += 1,
+        match store.execute(project, &random.command(&timeline), Metadata::default()).await {
+            Ok(done) => counts.accepted.push((project, done.version)),
+            Err(ExecuteError::Refused(_)) => counts.refused += 1,
             Err(ExecuteError::Store(StoreError::Database(error)))
                 if error.as_database_error().and_then(DatabaseError::code).as_deref() == Some("PL003") =>
             {
-                told.drifted += 1;
+                counts.drifted += 1;
             }
             Err(other) => panic!("{other}"),
         }
     }
-    told
+    counts
 }
 
 #[tokio::test]
@@ -156,10 +156,10 @@ async fn after_random_commands_of_several_writers_the_table_is_the_fold() {
     let writers: Vec<_> =
         (1..=3).map(|seed| tokio::spawn(write(store.clone(), projects.clone(), seed, 60))).collect();
     for writer in writers {
-        let told = writer.await.unwrap();
-        assert!(told.accepted.len() > 15 && told.refused > 5 && told.drifted == 0, "{told:?}");
+        let counts = writer.await.unwrap();
+        assert!(counts.accepted.len() > 15 && counts.refused > 5 && counts.drifted == 0, "{counts:?}");
     }
-    let mut connection = crate::support::handle(database.url()).connect("test").await.unwrap();
+    let mut connection = crate::fixture::handle(database.url()).connect("test").await.unwrap();
     let log = FoldedLog::read(&mut connection, None).await.unwrap();
     assert_eq!(drift::compare_rows(&mut connection, &log).await.unwrap(), []);
     assert_verified(database.url()).await;
@@ -174,7 +174,7 @@ async fn after_random_commands_of_several_writers_the_table_is_the_fold() {
     }
 }
 
-/// What default privileges give to everybody's functions is not given to the log's: some of them run with their owner's
+/// Default privileges on functions are not granted on the log's: some of them run with their owner's
 /// rights.
 #[tokio::test]
 async fn default_privileges_open_none_of_the_functions() {

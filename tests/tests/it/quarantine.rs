@@ -1,9 +1,9 @@
-//! One event that cannot be read stops nothing but its own timeline, and a later mark leaves it out for good.
+//! An unreadable event stops its own timeline only, and a later mark excludes it permanently.
 
-mod chance;
 mod damage;
+mod random_events;
 
-use crate::support::{
+use crate::fixture::{
     assert_verified, handle, migrated, rolled_back, sample, store, try_migrate, try_rollback, verified,
 };
 use phaseline_domain::{ProjectId, Timeline, TimelineCommand};
@@ -17,7 +17,7 @@ use phaseline_projections::{FoldedLog, drift, history};
 use phaseline_store::{
     Append, ExecuteError, Metadata, NewEvent, StoreError, append, parallel, skip as marks, stream,
 };
-use phaseline_tests::planted::{Bad, plant, plant_event};
+use phaseline_tests::unreadable_events::{UnreadableEvent, insert_event, insert_unreadable};
 use sqlx::{Connection, PgConnection};
 
 /// The projects of a database, by id.
@@ -30,14 +30,15 @@ pub(crate) async fn connect(database: &TestDatabase) -> PgConnection {
     handle(database.url()).connect("test").await.unwrap()
 }
 
-fn by(actor: &str, reason: &str) -> Metadata {
+fn metadata_of(actor: &str, reason: &str) -> Metadata {
     Metadata { actor: Some(actor.to_owned()), reason: Some(reason.to_owned()), ..Metadata::default() }
 }
 
 /// Leaves out everything of a project that cannot be read.
 pub(crate) async fn skip_all(database: &TestDatabase, project: ProjectId) -> usize {
     let mut connection = connect(database).await;
-    match skip(&mut connection, project.uuid(), &Which::All, &by("admin", "planted")).await.unwrap() {
+    match skip(&mut connection, project.uuid(), &Which::All, &metadata_of("admin", "planted")).await.unwrap()
+    {
         Skip::Done(skipped) => skipped.len(),
         Skip::Refused(reasons) => panic!("{reasons:?}"),
     }
@@ -102,12 +103,12 @@ async fn rename_first(database: &TestDatabase, project: ProjectId, name: &str) -
 
 #[tokio::test]
 async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone() {
-    for bad in Bad::ALL {
+    for bad in UnreadableEvent::ALL {
         let database = sample(6, 60, 61);
         migrated(database.url()).await;
         let all = projects(&database);
         let (victim, drifted) = (all[2], all[4]);
-        let position = plant(database.url(), victim.uuid(), bad).await;
+        let position = insert_unreadable(database.url(), victim.uuid(), bad).await;
         let [event_type, fault] = bad.named();
         let names = |text: &str| {
             let position = format!("position {position} ");
@@ -124,7 +125,7 @@ async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone()
         let way_out = format!("phaseline quarantine skip {victim} --position {position} --reason TEXT");
         assert!(detail.contains(&way_out) && !detail.contains("phaseline verify"), "{bad:?}: {detail}");
 
-        // Drift of another project is found and set right; of the victim's rows nothing is said.
+        // Drift of another project is repaired; the rows of the affected project are not compared.
         database.psql(&format!(
             "UPDATE public.project_phases SET name = 'by hand' WHERE project_id IN ('{victim}', '{drifted}')"
         ));
@@ -190,13 +191,13 @@ async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone()
 }
 
 #[tokio::test]
-async fn what_is_left_out_is_for_every_reader_as_if_it_were_not_there() {
-    for bad in Bad::ALL {
+async fn every_reader_ignores_a_skipped_event() {
+    for bad in UnreadableEvent::ALL {
         let database = sample(6, 60, 61);
         migrated(database.url()).await;
         let victim = projects(&database)[2];
         let before = folded(&database, 7).await.timelines[&victim].clone();
-        let position = plant(database.url(), victim.uuid(), bad).await;
+        let position = insert_unreadable(database.url(), victim.uuid(), bad).await;
         assert_eq!(skip_all(&database, victim).await, 1, "{bad:?}");
 
         assert_verified(database.url()).await;
@@ -207,7 +208,7 @@ async fn what_is_left_out_is_for_every_reader_as_if_it_were_not_there() {
         assert_eq!((after.version, after.position), (before.version + 1, position), "{bad:?}");
         assert!(rebuilt(&database, true).await.is_right(), "{bad:?}");
 
-        // Commands go on behind it; what was written before and what a service remembers agrees.
+        // Commands continue after it; earlier events and a service's cache agree.
         let service = store(database.url()).await;
         let first = rename(&before.timeline, "first");
         let done = service.execute(victim, &first, Metadata::default()).await.unwrap();
@@ -244,7 +245,7 @@ async fn a_mark_survives_a_rollback_and_the_next_migration() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     let victim = projects(&database)[2];
-    let position = plant(database.url(), victim.uuid(), Bad::Type).await;
+    let position = insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Type).await;
     skip_all(&database, victim).await;
     let fold = folded(&database, 7).await.timelines[&victim].clone();
     rolled_back(database.url()).await;
@@ -261,12 +262,12 @@ async fn a_mark_survives_a_rollback_and_the_next_migration() {
 }
 
 #[tokio::test]
-async fn in_the_legacy_shape_the_next_migration_refuses_until_the_event_is_left_out() {
+async fn a_migration_refuses_an_unreadable_event_until_it_is_skipped() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     rolled_back(database.url()).await;
     let victim = projects(&database)[2];
-    let position = plant(database.url(), victim.uuid(), Bad::Nul).await;
+    let position = insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Nul).await;
     let found = verified(database.url()).await;
     let failed: Vec<_> = found.checks.iter().filter(|check| !check.passed).collect();
     assert!(failed.len() == 1 && failed[0].title.contains("can be read"), "{failed:#?}");
@@ -296,9 +297,9 @@ async fn a_timeline_whose_opening_cannot_be_read_starts_again_from_its_rows() {
     ));
     // What follows an opening that cannot be read has no timeline to happen to.
     let opened = NewEvent::new("TimelineOpened", 7, "{}".to_owned());
-    plant_event(database.url(), made.uuid(), &opened, "{}").await;
+    insert_event(database.url(), made.uuid(), &opened, "{}").await;
     let removed = format!(r#"{{"phase_id":"{made}"}}"#);
-    plant_event(database.url(), made.uuid(), &NewEvent::new("PhaseRemoved", 1, removed), "{}").await;
+    insert_event(database.url(), made.uuid(), &NewEvent::new("PhaseRemoved", 1, removed), "{}").await;
     let found = folded(&database, 3).await.unreadable();
     assert_eq!(found.count, 2);
     assert!(found.events[1].fault.contains("the timeline is not open"), "{found:?}");
@@ -325,12 +326,12 @@ async fn a_timeline_whose_opening_cannot_be_read_starts_again_from_its_rows() {
 }
 
 #[tokio::test]
-async fn only_what_cannot_be_read_is_left_out_and_all_of_it_or_nothing() {
+async fn only_unreadable_events_are_skipped_and_all_or_none() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     let all = projects(&database);
     let (victim, other) = (all[2], all[3]);
-    let bad = plant(database.url(), victim.uuid(), Bad::Type).await;
+    let bad = insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Type).await;
     let good: i64 = database
         .psql(&format!("SELECT min(position) FROM phaseline.events WHERE stream_id = '{victim}'"))
         .parse()
@@ -345,17 +346,23 @@ async fn only_what_cannot_be_read_is_left_out_and_all_of_it_or_nothing() {
     let cases = [(good, "nothing is wrong"), (elsewhere, "belongs to"), (999_999, "no event there")];
     for (position, why) in cases {
         let which = Which::At(vec![bad, position]);
-        match skip(&mut connection, victim.uuid(), &which, &by("admin", "x")).await.unwrap() {
+        match skip(&mut connection, victim.uuid(), &which, &metadata_of("admin", "x")).await.unwrap() {
             Skip::Refused(reasons) => assert!(reasons.len() == 1 && reasons[0].contains(why), "{reasons:?}"),
             Skip::Done(done) => panic!("{done:?}"),
         }
     }
     assert_eq!(events(), before);
-    match skip(&mut connection, victim.uuid(), &Which::At(vec![bad]), &by("admin", "x")).await.unwrap() {
+    match skip(&mut connection, victim.uuid(), &Which::At(vec![bad]), &metadata_of("admin", "x"))
+        .await
+        .unwrap()
+    {
         Skip::Done(done) => assert_eq!(done.len(), 1),
         Skip::Refused(reasons) => panic!("{reasons:?}"),
     }
-    match skip(&mut connection, victim.uuid(), &Which::At(vec![bad]), &by("admin", "x")).await.unwrap() {
+    match skip(&mut connection, victim.uuid(), &Which::At(vec![bad]), &metadata_of("admin", "x"))
+        .await
+        .unwrap()
+    {
         Skip::Refused(reasons) => assert!(reasons[0].contains("left out already"), "{reasons:?}"),
         Skip::Done(done) => panic!("{done:?}"),
     }

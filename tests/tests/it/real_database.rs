@@ -1,8 +1,8 @@
-use crate::support::{assert_verified, database_from, migrated, plan_of, planner_sql, rolled_back};
+use crate::fixture::{assert_verified, database_from, migrated, plan_of, planner_sql, rolled_back};
 use phaseline_tests::dump::{assert_same_dump, dump};
 
 #[tokio::test]
-async fn the_real_planner_database_comes_back_byte_for_byte_twice() {
+async fn the_real_planner_database_survives_two_round_trips() {
     let Some(path) = planner_sql() else { return };
     let database = database_from(&std::fs::read_to_string(path).unwrap());
     let before = dump(database.url());

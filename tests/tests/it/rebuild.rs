@@ -1,13 +1,13 @@
-//! A rebuild makes `project_phases` what the log says: the parallel fold is the serial one and the inline projection,
-//! whatever was done to the rows, and whoever works beside it.
+//! A rebuild sets `project_phases` to the fold of the log: the parallel fold equals the serial one and the inline
+//! projection, after any change of the rows and beside concurrent sessions.
 
-mod beside;
+mod concurrent_changes;
 mod damage;
 mod damaged_log;
-mod rows_of_others;
+mod foreign_rows;
 
+use crate::fixture::{assert_verified, handle, migrated, store};
 use crate::projection::{projects, write};
-use crate::support::{assert_verified, handle, migrated, store};
 use phaseline_domain::ProjectId;
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_migrator::progress::{Progress, Silent};
@@ -80,8 +80,8 @@ async fn rebuilt(database: &TestDatabase, options: &RebuildOptions) -> Rebuilt {
     try_rebuild(database, options, &Silent).await.unwrap_or_else(|error| panic!("rebuild: {error}"))
 }
 
-/// Every row of the table, with where it lies and who wrote it: two are equal only if nobody wrote.
-fn places(database: &TestDatabase) -> String {
+/// Every row of the table, with where it lies and who wrote it: two are equal only if no session wrote.
+fn row_locations(database: &TestDatabase) -> String {
     database.psql("SELECT ctid, xmin, ph::text FROM public.project_phases ph ORDER BY ctid")
 }
 
@@ -114,7 +114,7 @@ fn recorded(database: &TestDatabase) -> (serde_json::Value, String) {
 }
 
 /// Several writers at once, whose events then lie between each other's.
-async fn several_write(database: &TestDatabase, seed: u64) {
+async fn write_concurrently(database: &TestDatabase, seed: u64) {
     let (store, projects) = (store(database.url()).await, projects(database));
     let writers: Vec<_> =
         (0..3).map(|n| tokio::spawn(write(store.clone(), projects.clone(), seed + n, 14))).collect();
@@ -127,11 +127,11 @@ async fn several_write(database: &TestDatabase, seed: u64) {
 async fn the_parallel_fold_is_the_serial_one_and_the_inline_projection() {
     for seed in [401, 402] {
         let database = timeline_shape(5);
-        several_write(&database, seed).await;
+        write_concurrently(&database, seed).await;
         // A repair's events lie between those of the timelines, as links and runs do.
         database.psql("UPDATE public.project_phases SET name = name || '?', description = NULL");
         assert!(rebuilt(&database, &RebuildOptions::default()).await.repair_id().is_some());
-        several_write(&database, seed * 31).await;
+        write_concurrently(&database, seed * 31).await;
 
         let expected = serial(&database).await;
         assert!(expected.position > 50, "{} events", expected.position);
@@ -155,8 +155,8 @@ async fn the_parallel_fold_is_the_serial_one_and_the_inline_projection() {
 #[tokio::test]
 async fn a_rebuild_of_a_table_that_is_right_writes_nothing() {
     let database = timeline_shape(5);
-    several_write(&database, 410).await;
-    let (before, rows) = (database.dump(&[]), places(&database));
+    write_concurrently(&database, 410).await;
+    let (before, rows) = (database.dump(&[]), row_locations(&database));
     for options in [RebuildOptions::default(), deleting(), check(), only(projects(&database)[0])] {
         let done = rebuilt(&database, &options).await;
         assert!(done.is_right() && done.repair_id().is_none() && done.differences.is_empty(), "{done:?}");
@@ -167,12 +167,12 @@ async fn a_rebuild_of_a_table_that_is_right_writes_nothing() {
     let whole = rebuilt(&database, &check()).await;
     assert_eq!((whole.projects, whole.phases.to_string().as_str()), (5, phases.trim()));
     assert_eq!(whole.events, position(&database).unsigned_abs());
-    assert!(rows == places(&database) && before == database.dump(&[]), "something was written");
+    assert!(rows == row_locations(&database) && before == database.dump(&[]), "something was written");
 }
 
-/// More projects than are asked for by name, and more missing rows than are listed.
+/// More projects than a query names, and more missing rows than are listed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_table_that_was_emptied_comes_back_and_its_missing_rows_are_counted_instead_of_listed() {
+async fn an_emptied_table_is_rebuilt_and_its_missing_rows_are_counted() {
     let database = timeline_shape(1_100);
     let good = rows(&database);
     let all = good.lines().count() as u64;
@@ -216,7 +216,7 @@ async fn a_table_that_was_emptied_comes_back_and_its_missing_rows_are_counted_in
 #[tokio::test]
 async fn the_legacy_shape_is_refused() {
     let database = timeline_shape(5);
-    crate::support::rolled_back(database.url()).await;
+    crate::fixture::rolled_back(database.url()).await;
     let before = database.dump(&[]);
     for options in [RebuildOptions::default(), check()] {
         let refused = try_rebuild(&database, &options, &Silent).await;
@@ -240,6 +240,6 @@ async fn what_a_trigger_changes_again_undoes_the_rebuild() {
     assert!(before == database.dump(&[]), "something was written");
 }
 
-fn by_ann() -> Metadata {
+fn metadata_of_ann() -> Metadata {
     Metadata { actor: Some("ann".to_owned()), reason: Some("night".to_owned()), ..Metadata::default() }
 }

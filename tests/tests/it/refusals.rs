@@ -1,6 +1,6 @@
 //! Refused means untouched: everything is named, not a byte is written, not even the schema `phaseline`.
 
-use crate::support::{handle, migrate_options, plan_of};
+use crate::fixture::{handle, migrate_options, plan_of};
 use phaseline_embedded::testing::TestCluster;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::migrate::migrate;
@@ -8,9 +8,9 @@ use phaseline_migrator::plan::Plan;
 use phaseline_migrator::progress::Silent;
 use phaseline_tests::refusals::{self, RefusalCase};
 use phaseline_tests::roles::url_as;
-use phaseline_tests::{refusals::ground, script::load};
+use phaseline_tests::{refusals::base_database, script::load};
 
-fn named(plan: &Plan) -> String {
+fn named_texts(plan: &Plan) -> String {
     let anomalies = plan.anomalies.iter().flat_map(|anomaly| {
         anomaly.rows.iter().map(|row| format!("{} {} {}", row.table, row.id, row.detail))
     });
@@ -19,7 +19,7 @@ fn named(plan: &Plan) -> String {
 
 async fn check(case: &RefusalCase) -> Result<(), String> {
     let cluster = TestCluster::shared();
-    cluster.template("refusal_ground", |url| load(url, ground()));
+    cluster.template("refusal_ground", |url| load(url, base_database()));
     let database = cluster.database_from("refusal_ground");
     load(database.url(), &case.statements);
     let url = case.role.map_or_else(|| database.url().to_owned(), |role| url_as(database.url(), role));
@@ -28,14 +28,14 @@ async fn check(case: &RefusalCase) -> Result<(), String> {
     if plan.ready {
         return Err(format!("{}: the plan is ready", case.name));
     }
-    let text = named(&plan);
+    let text = named_texts(&plan);
     for name in &case.must_name {
         if !text.contains(name.as_str()) {
             return Err(format!("{}: does not name {name}:\n{text}", case.name));
         }
     }
     match migrate(&handle(&url), &migrate_options(), &Silent).await {
-        Err(MigratorError::Refused(refused)) if named(&refused) == text => {}
+        Err(MigratorError::Refused(refused)) if named_texts(&refused) == text => {}
         other => return Err(format!("{}: migrate says {other:?}", case.name)),
     }
     if before != database.dump(&[]) {
@@ -44,7 +44,7 @@ async fn check(case: &RefusalCase) -> Result<(), String> {
     Ok(())
 }
 
-async fn share(part: usize) {
+async fn check_part(part: usize) {
     let mut failures = Vec::new();
     for (index, case) in refusals::all().iter().enumerate() {
         if index % 3 == part
@@ -57,18 +57,18 @@ async fn share(part: usize) {
 }
 
 #[tokio::test]
-async fn what_cannot_be_carried_is_refused_by_name_and_nothing_is_written_first_third() {
-    share(0).await;
+async fn every_refusal_case_is_named_and_nothing_is_written_first_third() {
+    check_part(0).await;
 }
 
 #[tokio::test]
-async fn what_cannot_be_carried_is_refused_by_name_and_nothing_is_written_second_third() {
-    share(1).await;
+async fn every_refusal_case_is_named_and_nothing_is_written_second_third() {
+    check_part(1).await;
 }
 
 #[tokio::test]
-async fn what_cannot_be_carried_is_refused_by_name_and_nothing_is_written_last_third() {
-    share(2).await;
+async fn every_refusal_case_is_named_and_nothing_is_written_last_third() {
+    check_part(2).await;
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn an_empty_database_is_refused_and_stays_empty() {
     let plan = plan_of(database.url()).await;
     assert!(!plan.ready);
     assert_eq!(plan.anomalies[0].code.name(), "no_planner_tables");
-    let Err(MigratorError::Refused(_)) = crate::support::try_migrate(database.url()).await else {
+    let Err(MigratorError::Refused(_)) = crate::fixture::try_migrate(database.url()).await else {
         panic!("migrated an empty database")
     };
     assert_eq!(database.psql("SELECT count(*) FROM pg_namespace WHERE nspname ~ 'phaseline'").trim(), "0");
@@ -85,7 +85,7 @@ async fn an_empty_database_is_refused_and_stays_empty() {
 
 #[tokio::test]
 async fn many_anomalies_are_named_all_at_once() {
-    let database = crate::support::sample(8, 40, 9);
+    let database = crate::fixture::sample(8, 40, 9);
     database.psql(
         "ALTER TABLE public.projects DROP CONSTRAINT check_project_dates;
          ALTER TABLE public.projects ALTER end_date DROP NOT NULL;
@@ -96,7 +96,7 @@ async fn many_anomalies_are_named_all_at_once() {
          CREATE VIEW public.report AS SELECT * FROM public.project_phases",
     );
     let plan = plan_of(database.url()).await;
-    let text = named(&plan);
+    let text = named_texts(&plan);
     for id in database.psql("SELECT id FROM public.projects ORDER BY id LIMIT 3").split_whitespace() {
         assert!(text.contains(id), "{id} in\n{text}");
     }

@@ -1,6 +1,6 @@
 //! Lossless: without edits in between, `pg_dump` after `migrate` and `rollback` is the dump before.
 
-use crate::support::{assert_verified, migrated, plan_of, rolled_back, sample};
+use crate::fixture::{assert_verified, migrated, plan_of, rolled_back, sample};
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_tests::dump::{assert_same_dump, dump, state};
 use phaseline_tests::legacy::LegacyDatabase;
@@ -21,7 +21,7 @@ async fn round_trip(seed: u64) {
     let database = TestCluster::shared().database();
     load(database.url(), legacy.statements());
     let (before, whole) = (dump(database.url()), whole_dump(&database));
-    eprintln!("seed {seed}: {:?}", legacy.furniture.iter().map(|piece| piece.name).collect::<Vec<_>>());
+    eprintln!("seed {seed}: {:?}", legacy.objects.iter().map(|piece| piece.name).collect::<Vec<_>>());
     for _ in 0..2 {
         migrated(database.url()).await;
         assert_verified(database.url()).await;
@@ -33,36 +33,36 @@ async fn round_trip(seed: u64) {
 }
 
 /// One of four shares of the seeds, so that they run beside each other.
-async fn share(part: u64) {
+async fn run_part(part: u64) {
     for seed in (0..cases()).filter(|seed| seed % 4 == part) {
         round_trip(seed).await;
     }
 }
 
 #[tokio::test]
-async fn generated_databases_come_back_byte_for_byte_first_share() {
-    share(0).await;
+async fn generated_databases_survive_a_round_trip_first_share() {
+    run_part(0).await;
 }
 
 #[tokio::test]
-async fn generated_databases_come_back_byte_for_byte_second_share() {
-    share(1).await;
+async fn generated_databases_survive_a_round_trip_second_share() {
+    run_part(1).await;
 }
 
 #[tokio::test]
-async fn generated_databases_come_back_byte_for_byte_third_share() {
-    share(2).await;
+async fn generated_databases_survive_a_round_trip_third_share() {
+    run_part(2).await;
 }
 
 #[tokio::test]
-async fn generated_databases_come_back_byte_for_byte_fourth_share() {
-    share(3).await;
+async fn generated_databases_survive_a_round_trip_fourth_share() {
+    run_part(3).await;
 }
 
 #[tokio::test]
-async fn all_furniture_at_once_comes_back() {
+async fn all_table_objects_survive_a_round_trip() {
     let mut legacy = LegacyDatabase::from_seed(1);
-    legacy.furniture = phaseline_tests::furniture::all();
+    legacy.objects = phaseline_tests::table_objects::all();
     let database = TestCluster::shared().database();
     load(database.url(), legacy.statements());
     let (before, whole) = (dump(database.url()), whole_dump(&database));
@@ -73,7 +73,7 @@ async fn all_furniture_at_once_comes_back() {
 }
 
 #[tokio::test]
-async fn planner_tables_without_rows_migrate_and_come_back() {
+async fn empty_planner_tables_survive_a_round_trip() {
     let mut legacy = LegacyDatabase::from_seed(2).bare();
     legacy.projects.clear();
     legacy.assignments.clear();
@@ -107,7 +107,7 @@ const ALL_BUT_EVENTS: &str = "
     END $$";
 
 #[tokio::test]
-async fn the_old_tables_come_back_from_the_events_alone() {
+async fn the_legacy_tables_are_restored_from_the_events_alone() {
     let database = TestCluster::shared().database();
     load(database.url(), LegacyDatabase::from_seed(3).statements());
     let before = dump(database.url());
@@ -141,7 +141,7 @@ async fn no_copy_of_the_old_tables_is_kept() {
 }
 
 #[tokio::test]
-async fn what_somebody_adds_before_or_after_the_migration_stays() {
+async fn objects_added_before_or_after_the_migration_stay() {
     let database = sample(6, 60, 11);
     database.psql("CREATE INDEX added_before ON public.project_phases (expense_budget DESC)");
     let before = dump(database.url());
@@ -190,7 +190,7 @@ async fn assignments_made_since_get_the_phase_of_their_date_and_are_counted() {
 
 /// Types without a binary form cannot be copied in binary: then the database itself copies the rows.
 #[tokio::test]
-async fn a_column_whose_type_has_no_binary_form_comes_back() {
+async fn a_column_type_without_binary_format_is_restored() {
     let database = sample(6, 60, 47);
     database.psql(
         "CREATE TYPE public.plain;

@@ -1,10 +1,10 @@
-//! A plan needs SELECT and nothing else, writes nothing, and says what the role lacks.
+//! A plan needs SELECT and nothing else, writes nothing, and lists missing privileges.
 
-use crate::support::{plan_of, sample};
+use crate::fixture::{plan_of, sample};
 use phaseline_tests::roles::url_as;
 
 #[tokio::test]
-async fn a_role_that_may_only_select_plans_and_is_told_what_it_lacks() {
+async fn a_select_only_role_can_plan_and_sees_missing_privileges() {
     let database = sample(6, 60, 4);
     database.psql(
         "DO $$ BEGIN CREATE ROLE phaseline_test_select_only LOGIN;

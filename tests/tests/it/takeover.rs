@@ -1,6 +1,6 @@
 //! A database that the planner's own migration moved to the timeline shape is taken over as it is.
 
-use crate::support::{
+use crate::fixture::{
     assert_verified, handle, migrate_options, operator, plan_of, sample, try_migrate, verified,
 };
 use phaseline_embedded::testing::TestDatabase;
@@ -33,7 +33,7 @@ const ORIGINAL: &str = "
     ALTER TABLE public.project_phases DROP COLUMN phase_type;
     UPDATE public.alembic_version SET version_num = '92023c163a26'";
 
-fn moved(projects: u32, assignments: u64, seed: u64) -> TestDatabase {
+fn migrated_by_the_original(projects: u32, assignments: u64, seed: u64) -> TestDatabase {
     let database = sample(projects, assignments, seed);
     database.psql(ORIGINAL);
     database
@@ -47,8 +47,8 @@ fn options(repair: bool) -> MigrateOptions {
 }
 
 #[tokio::test]
-async fn a_plan_says_who_was_here_and_what_to_do() {
-    let database = moved(4, 40, 61);
+async fn a_plan_recognises_the_original_migration_and_names_the_remedy() {
+    let database = migrated_by_the_original(4, 40, 61);
     let plan = plan_of(database.url()).await;
     assert!(!plan.ready && !plan.already_migrated());
     let codes: Vec<_> = plan.anomalies.iter().map(|anomaly| anomaly.code.name()).collect();
@@ -63,7 +63,7 @@ async fn a_plan_says_who_was_here_and_what_to_do() {
 
 #[tokio::test]
 async fn its_phases_become_facts_as_they_are_and_the_tables_stay() {
-    let database = moved(6, 80, 62);
+    let database = migrated_by_the_original(6, 80, 62);
     let before = dump(database.url());
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let planned = plan(&mut connection, &options(false).plan).await.unwrap();
@@ -81,9 +81,9 @@ async fn its_phases_become_facts_as_they_are_and_the_tables_stay() {
 
 /// What that migration lost stays lost: types come from names, links from dates; everything else is as it was.
 #[tokio::test]
-async fn it_can_be_rolled_back_as_far_as_anything_is_left() {
+async fn a_takeover_can_be_rolled_back_as_far_as_data_remain() {
     let original = sample(5, 60, 63);
-    let database = moved(5, 60, 63);
+    let database = migrated_by_the_original(5, 60, 63);
     migrate(&handle(database.url()), &options(false), &Silent).await.unwrap();
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let planned = rollback::plan(&mut connection).await.unwrap();
@@ -110,11 +110,11 @@ async fn it_can_be_rolled_back_as_far_as_anything_is_left() {
 async fn what_the_log_has_from_before_is_not_lost_again() {
     let database = sample(6, 90, 66);
     let before = dump(database.url());
-    crate::support::migrated(database.url()).await;
-    crate::support::rolled_back(database.url()).await;
+    crate::fixture::migrated(database.url()).await;
+    crate::fixture::rolled_back(database.url()).await;
     assert_same_dump(&before, &dump(database.url()));
     database.psql(ORIGINAL);
-    let result = crate::support::try_rollback(database.url()).await;
+    let result = crate::fixture::try_rollback(database.url()).await;
     assert!(
         matches!(&result, Err(MigratorError::WrongShape(text)) if text.contains("--adopt-migrated")),
         "{result:?}"
@@ -142,7 +142,7 @@ async fn what_the_log_has_from_before_is_not_lost_again() {
 
 #[tokio::test]
 async fn a_project_without_phases_is_refused_or_repaired_and_gaps_are_named() {
-    let database = moved(4, 0, 64);
+    let database = migrated_by_the_original(4, 0, 64);
     database.psql(
         "DELETE FROM public.project_phases WHERE project_id = (SELECT min(id::text)::uuid FROM public.projects)",
     );
@@ -156,13 +156,13 @@ async fn a_project_without_phases_is_refused_or_repaired_and_gaps_are_named() {
     let why = database.psql("SELECT DISTINCT metadata ->> 'reason' FROM phaseline.events WHERE event_type = 'DefaultPhaseSupplied'");
     assert_eq!(why.trim(), "repair: the project had no phase");
 
-    let database = moved(4, 0, 67);
+    let database = migrated_by_the_original(4, 0, 67);
     database.psql("ALTER TABLE public.project_phases DROP CONSTRAINT check_phase_dates; DROP INDEX public.ix_project_phases_end_date");
     let result = migrate(&handle(database.url()), &options(true), &Silent).await;
     let Err(MigratorError::Refused(plan)) = result else { panic!("{result:?}") };
     assert_eq!((plan.anomalies[0].code.name(), plan.anomalies[0].rows.len()), ("not_the_planners_tables", 2));
 
-    let database = moved(4, 0, 65);
+    let database = migrated_by_the_original(4, 0, 65);
     database.psql(
         "UPDATE public.project_phases SET end_date = end_date - 1
           WHERE id = (SELECT id FROM public.project_phases WHERE end_date > start_date ORDER BY id LIMIT 1)",

@@ -1,6 +1,6 @@
-//! Whoever owns schema `phaseline` can change what guards the log; what it is compared with are this program's own scripts.
+//! The owner of schema `phaseline` can change the objects that protect the log; they are compared with the program's scripts.
 
-use crate::support::{assert_verified, handle, migrated, sample, verified};
+use crate::fixture::{assert_verified, handle, migrated, sample, verified};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::schema;
 
@@ -66,16 +66,16 @@ const TAMPERING: [(&str, &str, bool); 24] = [
 ];
 
 #[tokio::test]
-async fn what_an_installation_makes_is_what_the_scripts_say() {
+async fn an_installation_matches_its_scripts() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     assert_eq!(differences(&database).await, []);
-    // A role may be missing where a program could not make it; what it would be granted is no difference then.
+    // A role may be missing where the program could not create it; its grants are no difference then.
     assert_verified(database.url()).await;
 }
 
 #[tokio::test]
-async fn whatever_is_changed_in_the_schema_is_named_by_verify_and_repaired_where_that_can_be() {
+async fn schema_changes_are_named_by_verify_and_repaired_where_possible() {
     let template = sample(6, 60, 61);
     migrated(template.url()).await;
     for (statement, named, repairable) in TAMPERING {

@@ -1,6 +1,6 @@
-//! A verification that cannot fail proves nothing: each check fails when what it checks is broken, and says where.
+//! A verification that cannot fail proves nothing: each check fails when its invariant is broken, and names the place.
 
-use crate::support::{assert_verified, migrated, rolled_back, sample, verified};
+use crate::fixture::{assert_verified, migrated, rolled_back, sample, verified};
 
 /// Breaks one thing in a database of its own and returns the titles of the checks that failed, with their details.
 async fn failures(back: bool, statement: &str) -> String {
@@ -21,7 +21,7 @@ async fn failures(back: bool, statement: &str) -> String {
         .collect()
 }
 
-async fn each(back: bool, cases: &[(&str, &[&str])]) {
+async fn assert_each_fails(back: bool, cases: &[(&str, &[&str])]) {
     for (statement, expected) in cases {
         let text = failures(back, statement).await;
         for part in *expected {
@@ -33,7 +33,7 @@ async fn each(back: bool, cases: &[(&str, &[&str])]) {
 const FIRST: &str = "(SELECT id FROM public.project_phases ORDER BY id LIMIT 1)";
 
 #[tokio::test]
-async fn every_check_of_the_timeline_shape_fails_when_its_matter_is_broken() {
+async fn every_check_of_the_timeline_shape_can_fail() {
     let one = |sql: &str| sql.replace("FIRST", FIRST);
     let cases: Vec<(String, &[&str])> = vec![
         (
@@ -114,11 +114,11 @@ async fn every_check_of_the_timeline_shape_fails_when_its_matter_is_broken() {
         ("ALTER TABLE public.project_phases DROP CONSTRAINT project_phases_pkey".to_owned(), &["primary key on id"]),
     ];
     let cases: Vec<(&str, &[&str])> = cases.iter().map(|(sql, expected)| (sql.as_str(), *expected)).collect();
-    each(false, &cases).await;
+    assert_each_fails(false, &cases).await;
 }
 
 #[tokio::test]
-async fn every_check_of_the_legacy_shape_fails_when_its_matter_is_broken() {
+async fn every_check_of_the_legacy_shape_can_fail() {
     let one = |sql: &str| sql.replace("FIRST", FIRST);
     let cases: Vec<(String, &[&str])> = vec![
         ("ALTER TABLE public.project_phases ALTER phase_type TYPE varchar(20)".to_owned(), &["not the enum"]),
@@ -178,5 +178,5 @@ async fn every_check_of_the_legacy_shape_fails_when_its_matter_is_broken() {
         ),
     ];
     let cases: Vec<(&str, &[&str])> = cases.iter().map(|(sql, expected)| (sql.as_str(), *expected)).collect();
-    each(true, &cases).await;
+    assert_each_fails(true, &cases).await;
 }

@@ -79,7 +79,7 @@ impl<'a> Audit<'a> {
 
     /// Each acknowledged command has one key, and the log has its events once and together; there is no other
     /// key, and no other event.
-    pub(crate) async fn everything_is_there_once(&self, told: &[Response]) {
+    pub(crate) async fn assert_each_command_once(&self, responses: &[Response]) {
         assert_eq!(self.position(), self.ended_at, "requests that were asked again wrote something");
         let mut connection = PgConnection::connect(self.database.url()).await.unwrap();
         let keys: Vec<Key> =
@@ -98,30 +98,33 @@ impl<'a> Audit<'a> {
         let distinct: HashSet<Uuid> = events.iter().map(|event| event.event_id).collect();
         assert_eq!(distinct.len(), events.len(), "ids of events");
 
-        let done: Vec<&Response> = told.iter().filter(|told| told.is_done()).collect();
+        let done: Vec<&Response> = responses.iter().filter(|response| response.is_done()).collect();
         assert_eq!(keys.len(), done.len(), "keys, and commands that were done");
         let keys: HashMap<(&str, &str), &Key> =
             keys.iter().map(|key| ((key.scope.as_str(), key.key.as_str()), key)).collect();
         let placed: HashMap<(Uuid, i64), &Event> =
             events.iter().map(|event| ((event.stream_id, event.version), event)).collect();
         let (mut claimed, mut commands) = (HashSet::new(), HashSet::new());
-        for told in done {
-            let (command, (version, position)) = (&told.command, told.place.unwrap());
-            let scope = format!("{} [null,\"{}\"]", command.project, told.subject);
+        for response in done {
+            let (command, (version, position)) = (&response.command, response.place.unwrap());
+            let scope = format!("{} [null,\"{}\"]", command.project, response.subject);
             let key = keys.get(&(scope.as_str(), command.key.as_str()));
-            let key = key.unwrap_or_else(|| panic!("no key is kept: {told:?}"));
-            assert_eq!((key.stream_id, key.version), (command.project, version), "{told:?}");
-            assert_eq!(placed[&(command.project, version)].position, position, "{told:?}");
+            let key = key.unwrap_or_else(|| panic!("no key is kept: {response:?}"));
+            assert_eq!((key.stream_id, key.version), (command.project, version), "{response:?}");
+            assert_eq!(placed[&(command.project, version)].position, position, "{response:?}");
             let mut ids = HashSet::new();
             for version in version - i64::from(key.events) + 1..=version {
                 let event = placed[&(command.project, version)];
-                assert!(claimed.insert(event.position), "of two commands: {event:?} {told:?}");
-                assert_eq!(event.actor.as_deref(), Some(told.subject.as_str()), "{told:?}");
-                assert_eq!(event.correlation_id.as_deref(), Some(command.key.as_str()), "{told:?}");
+                assert!(claimed.insert(event.position), "of two commands: {event:?} {response:?}");
+                assert_eq!(event.actor.as_deref(), Some(response.subject.as_str()), "{response:?}");
+                assert_eq!(event.correlation_id.as_deref(), Some(command.key.as_str()), "{response:?}");
                 ids.insert(event.command_id.as_deref().unwrap());
             }
-            assert!(ids.len() == usize::from(key.events > 0), "parts of several commands: {ids:?} {told:?}");
-            assert!(ids.iter().all(|id| commands.insert(*id)), "written by another, too: {told:?}");
+            assert!(
+                ids.len() == usize::from(key.events > 0),
+                "parts of several commands: {ids:?} {response:?}"
+            );
+            assert!(ids.iter().all(|id| commands.insert(*id)), "written by another, too: {response:?}");
         }
         let unclaimed: Vec<&Event> = events
             .iter()
@@ -132,7 +135,7 @@ impl<'a> Audit<'a> {
     }
 
     /// The phases of each project cover its days, each day once.
-    pub(crate) fn timelines_cover_their_projects(&self) {
+    pub(crate) fn assert_timelines_cover_projects(&self) {
         for project in &*self.projects {
             let rows = self.database.psql(&format!(
                 "SELECT start_date, end_date FROM project_phases WHERE project_id = '{}'",

@@ -1,8 +1,8 @@
 //! A writer's commands: lists, resizes, new phases and removals, some of them invalid.
 
 use chrono::{Days, NaiveDate};
-use phaseline_tests::chance::Chance;
 use phaseline_tests::http::Method;
+use phaseline_tests::random::SeededRandom;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -71,56 +71,56 @@ impl Project {
     /// A command to it, whose phases were seen so at a version.
     pub(crate) fn command(
         &self,
-        chance: &mut Chance,
+        random: &mut SeededRandom,
         key: String,
         phases: &[Value],
         version: i64,
     ) -> Command {
-        let phase = chance.one_of(phases).unwrap();
+        let phase = random.one_of(phases).unwrap();
         let id = phase["id"].as_str().unwrap();
         let of_project = |rest: &str| format!("/api/v1/projects/{}/phases{rest}", self.id);
         let of_phase = format!("/api/v1/phases/{id}");
-        let mut kind = chance.weighted(&KINDS);
+        let mut kind = random.weighted(&KINDS);
         if matches!(kind, Kind::Create) && phases.len() >= MANY {
             kind = Kind::Remove;
         }
-        let neighbours = if chance.hits(20) { "refuse" } else { "adjust" };
+        let neighbours = if random.hits(20) { "refuse" } else { "adjust" };
         let (method, path, body) = match kind {
             Kind::List | Kind::WrongList => {
-                let mut list = self.list(chance, phases);
+                let mut list = self.list(random, phases);
                 if matches!(kind, Kind::WrongList) {
-                    self.spoil(chance, &mut list);
+                    self.corrupt(random, &mut list);
                 }
                 (Method::POST, of_project("/batch"), Some(json!({ "phases": list })))
             }
             Kind::Resize => {
-                let [start, end] = self.near(chance, phase_days(&phase));
+                let [start, end] = self.near(random, phase_days(&phase));
                 let body = json!({ "start_date": start, "end_date": end, "neighbours": neighbours });
                 (Method::PATCH, of_phase, Some(body))
             }
             Kind::Rename => {
-                let name = if chance.hits(30) { String::new() } else { format!("renamed by {key}") };
+                let name = if random.hits(30) { String::new() } else { format!("renamed by {key}") };
                 (Method::PATCH, of_phase, Some(json!({ "name": name })))
             }
             Kind::Create => {
-                let [start, end] = self.within(chance, phase_days(&phase));
+                let [start, end] = self.within(random, phase_days(&phase));
                 let body = json!({ "name": format!("made by {key}"), "start_date": start, "end_date": end,
                     "neighbours": neighbours });
                 (Method::POST, of_project(""), Some(body))
             }
             Kind::Remove => (Method::DELETE, format!("{of_phase}?neighbours={neighbours}"), None),
         };
-        let seen = version - i64::from(chance.hits(10));
-        let expected = chance.hits(30).then_some(seen);
+        let seen = version - i64::from(random.hits(10));
+        let expected = random.hits(30).then_some(seen);
         Command { key, project: self.id, method, path, body, expected }
     }
 
     /// A list that covers the project, of phases that are there and of new ones.
-    fn list(&self, chance: &mut Chance, phases: &[Value]) -> Vec<Value> {
-        let pieces = 1 + chance.below(MANY as u64) as usize;
+    fn list(&self, random: &mut SeededRandom, phases: &[Value]) -> Vec<Value> {
+        let pieces = 1 + random.below(MANY as u64) as usize;
         let mut starts = BTreeSet::from([self.start]);
         while starts.len() < pieces {
-            starts.insert(self.day(chance));
+            starts.insert(self.day(random));
         }
         let starts: Vec<NaiveDate> = starts.into_iter().collect();
         let mut known: Vec<&Value> = phases.iter().map(|phase| &phase["id"]).collect();
@@ -129,10 +129,10 @@ impl Project {
                 let end = starts.get(at + 1).map_or(self.end, |next| *next - Days::new(1));
                 let id = match known.len() {
                     0 => Value::Null,
-                    _ if chance.hits(25) => Value::Null,
-                    count => known.swap_remove(chance.below(count as u64) as usize).clone(),
+                    _ if random.hits(25) => Value::Null,
+                    count => known.swap_remove(random.below(count as u64) as usize).clone(),
                 };
-                let (capital, expense) = (chance.below(9_000_000), chance.below(9_000_000));
+                let (capital, expense) = (random.below(9_000_000), random.below(9_000_000));
                 let money = |cents: u64| format!("{}.{:02}", cents / 100, cents % 100);
                 json!({ "id": id, "name": format!("Phase {}", at + 1), "start_date": starts[at], "end_date": end,
                     "description": null, "capital_budget": money(capital), "expense_budget": money(expense),
@@ -142,9 +142,9 @@ impl Project {
     }
 
     /// Makes a list that must be refused.
-    fn spoil(&self, chance: &mut Chance, list: &mut Vec<Value>) {
-        let at = chance.below(list.len() as u64) as usize;
-        match chance.below(6) {
+    fn corrupt(&self, random: &mut SeededRandom, list: &mut Vec<Value>) {
+        let at = random.below(list.len() as u64) as usize;
+        match random.below(6) {
             0 => list.clear(),
             1 => list[at]["total_budget"] = "0.01".into(),
             2 => list[at]["name"] = "".into(),
@@ -154,26 +154,26 @@ impl Project {
         }
     }
 
-    fn day(&self, chance: &mut Chance) -> NaiveDate {
+    fn day(&self, random: &mut SeededRandom) -> NaiveDate {
         let days = (self.end - self.start).num_days() as u64;
-        self.start + Days::new(chance.below(days + 1))
+        self.start + Days::new(random.below(days + 1))
     }
 
     /// The last days of a phase; now and then days anywhere, for which it depends on the phases there.
-    fn within(&self, chance: &mut Chance, [first, last]: [NaiveDate; 2]) -> [NaiveDate; 2] {
+    fn within(&self, random: &mut SeededRandom, [first, last]: [NaiveDate; 2]) -> [NaiveDate; 2] {
         let days = (last - first).num_days() as u64;
-        if days == 0 || chance.hits(30) {
-            let start = self.day(chance);
-            return [start, start + Days::new(chance.below(12))];
+        if days == 0 || random.hits(30) {
+            let start = self.day(random);
+            return [start, start + Days::new(random.below(12))];
         }
-        [first + Days::new(1 + chance.below(days)), last]
+        [first + Days::new(1 + random.below(days)), last]
     }
 
     /// Days that are some days off, mostly still within the project.
-    fn near(&self, chance: &mut Chance, days: [NaiveDate; 2]) -> [NaiveDate; 2] {
-        let inside = chance.hits(80);
+    fn near(&self, random: &mut SeededRandom, days: [NaiveDate; 2]) -> [NaiveDate; 2] {
+        let inside = random.hits(80);
         days.map(|day| {
-            let moved = day + chrono::Duration::days(chance.within(-9, 9));
+            let moved = day + chrono::Duration::days(random.within(-9, 9));
             if inside { moved.clamp(self.start, self.end) } else { moved }
         })
     }

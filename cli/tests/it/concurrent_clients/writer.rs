@@ -2,8 +2,8 @@
 
 use super::Servers;
 use super::command::{Command, Project};
-use phaseline_tests::chance::Chance;
-use phaseline_tests::http::{Answer, Method};
+use phaseline_tests::http::{HttpResponse, Method};
+use phaseline_tests::random::SeededRandom;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// Longer than the service takes to give a request up.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What may be answered at all.
+/// The statuses that may occur.
 const STATUSES: [u16; 7] = [200, 201, 404, 409, 412, 422, 503];
 
 /// The final response to a command.
@@ -41,7 +41,7 @@ impl Response {
         Self { is_settled: true, ..self }
     }
 
-    fn has_lost_an_answer(&self) -> bool {
+    fn has_lost_a_response(&self) -> bool {
         self.lost > 0 || self.is_settled
     }
 
@@ -56,7 +56,7 @@ impl Response {
 pub(crate) struct Writer {
     subject: String,
     token: String,
-    chance: Chance,
+    random: SeededRandom,
     servers: Servers,
     projects: Arc<[Project]>,
     /// The version that each project is known to have reached.
@@ -74,93 +74,101 @@ impl Writer {
         servers: Servers,
         projects: Arc<[Project]>,
     ) -> Self {
-        let (chance, reached, statuses) = (Chance::new(seed), HashMap::new(), Mutex::default());
-        Self { subject, token, chance, servers, projects, reached, commands: 0, statuses }
+        let (random, reached, statuses) = (SeededRandom::new(seed), HashMap::new(), Mutex::default());
+        Self { subject, token, random, servers, projects, reached, commands: 0, statuses }
     }
 
     /// Asks for one change after the other. None is left unanswered.
     pub(crate) async fn work(mut self, until: Instant) -> (Self, Vec<Response>) {
-        let mut told = Vec::new();
+        let mut responses = Vec::new();
         while Instant::now() < until {
-            let project = self.chance.one_of(&self.projects).unwrap();
+            let project = self.random.one_of(&self.projects).unwrap();
             let (phases, version) = self.read_phases(&project).await;
             self.commands += 1;
             let key = format!("{}-{}", self.subject, self.commands);
-            let command = project.command(&mut self.chance, key, &phases, version);
-            told.push(self.execute(command, true).await);
-            tokio::time::sleep(Duration::from_millis(self.chance.below(20))).await;
+            let command = project.command(&mut self.random, key, &phases, version);
+            responses.push(self.execute(command, true).await);
+            tokio::time::sleep(Duration::from_millis(self.random.below(20))).await;
         }
-        (self, told)
+        (self, responses)
     }
 
     /// A project's phases, which cover it, at a version that is not older than the last one that this client saw.
     async fn read_phases(&mut self, project: &Project) -> (Vec<Value>, i64) {
         let path = format!("/api/v1/projects/{}/phases", project.id);
-        let mut place = self.chance.below(2) as usize;
+        let mut place = self.random.below(2) as usize;
         loop {
             let answer = self.attempt(place, None, &Method::GET, &path, None).await;
             if let Some(answer) = answer.filter(|answer| answer.status != 503) {
                 let answer = answer.is(200);
                 let phases = answer.json().as_array().unwrap().clone();
                 project.is_covered_by(&phases);
-                let (version, _) = placed(&answer).unwrap();
-                self.reaches(project.id, version);
+                let (version, _) = version_and_position(&answer).unwrap();
+                self.update_version(project.id, version);
                 return (phases, version);
             }
-            place = self.elsewhere(place).await;
+            place = self.other_server(place).await;
         }
     }
 
-    /// Asks for a change until there is an answer. One in a hurry does not always wait for it, or asks both servers at once.
-    pub(crate) async fn execute(&mut self, command: Command, is_hasty: bool) -> Response {
+    /// Requests a change until it gets a response. A hasty one does not always wait for it, or sends to both servers at once.
+    pub(crate) async fn execute(&mut self, command: Command, is_impatient: bool) -> Response {
         let mut lost = 0;
-        let mut place = self.chance.below(2) as usize;
+        let mut place = self.random.below(2) as usize;
         loop {
-            let way = if is_hasty { self.chance.below(100) } else { 100 };
-            let answer = match way {
+            let direction = if is_impatient { self.random.below(100) } else { 100 };
+            let answer = match direction {
                 0..6 => {
-                    let patience = Duration::from_micros(self.chance.below(6_000));
+                    let patience = Duration::from_micros(self.random.below(6_000));
                     self.send(place, Some(patience), &command).await
                 }
                 6..12 => {
                     let (here, there) =
                         tokio::join!(self.send(place, None, &command), self.send(1 - place, None, &command));
-                    self.one_of_two(here, there, &mut lost)
+                    self.merge_responses(here, there, &mut lost)
                 }
                 _ => self.send(place, None, &command).await,
             };
             let Some(answer) = answer else {
                 lost += 1;
-                place = self.elsewhere(place).await;
+                place = self.other_server(place).await;
                 continue;
             };
-            let told = Response {
+            let response = Response {
                 subject: self.subject.clone(),
                 status: answer.status,
-                place: placed(&answer),
+                place: version_and_position(&answer),
                 is_replayed: is_replay(&answer),
                 lost,
                 is_settled: false,
                 command,
             };
-            if told.is_done() {
-                self.check(&told, &answer);
+            if response.is_done() {
+                self.check(&response, &answer);
             }
-            return told;
+            return response;
         }
     }
 
-    /// What both servers answered to the same request: if both say that it is done, they say the same. One may have refused it
+    /// Merges the responses of both servers to the same request: if both executed it, they are equal. One may have refused it
     /// before the other had done it.
-    fn one_of_two(&self, here: Option<Answer>, there: Option<Answer>, lost: &mut u64) -> Option<Answer> {
+    fn merge_responses(
+        &self,
+        here: Option<HttpResponse>,
+        there: Option<HttpResponse>,
+        lost: &mut u64,
+    ) -> Option<HttpResponse> {
         *lost += u64::from(here.is_some() != there.is_some());
         let (here, there) = match (here, there) {
             (Some(here), Some(there)) => (here, there),
             (one, other) => return one.or(other),
         };
-        let is_done = |answer: &Answer| matches!(answer.status, 200 | 201);
+        let is_done = |answer: &HttpResponse| matches!(answer.status, 200 | 201);
         if is_done(&here) && is_done(&there) {
-            assert_eq!((here.status, placed(&here)), (there.status, placed(&there)));
+            assert_eq!(
+                (here.status, version_and_position(&here)),
+                (there.status, version_and_position(&there))
+            );
             assert!(
                 [&here, &there].iter().any(|answer| is_replay(answer)),
                 "both did it: {here:?} {there:?}"
@@ -175,26 +183,31 @@ impl Writer {
         })
     }
 
-    fn check(&mut self, told: &Response, answer: &Answer) {
-        let (version, _) = told.place.unwrap_or_else(|| panic!("no version and position: {answer:?}"));
+    fn check(&mut self, response: &Response, answer: &HttpResponse) {
+        let (version, _) = response.place.unwrap_or_else(|| panic!("no version and position: {answer:?}"));
         let body = answer.json();
         let phases = body.as_array().or_else(|| body["phases"].as_array());
-        let project = self.projects.iter().find(|project| project.id == told.command.project).unwrap();
+        let project = self.projects.iter().find(|project| project.id == response.command.project).unwrap();
         project.is_covered_by(phases.unwrap());
-        if !told.is_replayed {
-            self.reaches(told.command.project, version);
+        if !response.is_replayed {
+            self.update_version(response.command.project, version);
         }
     }
 
     #[track_caller]
-    fn reaches(&mut self, project: Uuid, version: i64) {
+    fn update_version(&mut self, project: Uuid, version: i64) {
         let known = self.reached.entry(project).or_default();
         assert!(version >= *known, "version {version} was returned after {known}");
         *known = version;
     }
 
     /// Asks for a change once; nothing if that may have to be done again.
-    async fn send(&self, place: usize, patience: Option<Duration>, command: &Command) -> Option<Answer> {
+    async fn send(
+        &self,
+        place: usize,
+        patience: Option<Duration>,
+        command: &Command,
+    ) -> Option<HttpResponse> {
         let answer = self.attempt(place, patience, &command.method, &command.path, Some(command)).await;
         answer.filter(|answer| answer.status != 503)
     }
@@ -207,11 +220,11 @@ impl Writer {
         method: &Method,
         path: &str,
         command: Option<&Command>,
-    ) -> Option<Answer> {
+    ) -> Option<HttpResponse> {
         let answer = match self.servers.at(place) {
             None => None,
             Some(client) => {
-                let mut ask = client.ask(method.clone(), path).bearer(&self.token);
+                let mut ask = client.request(method.clone(), path).bearer(&self.token);
                 if let Some(command) = command {
                     ask =
                         ask.header("idempotency-key", &command.key).header("x-correlation-id", &command.key);
@@ -240,55 +253,55 @@ impl Writer {
     }
 
     /// The other server, after a moment: both may be busy.
-    async fn elsewhere(&mut self, place: usize) -> usize {
-        tokio::time::sleep(Duration::from_millis(self.chance.below(10))).await;
+    async fn other_server(&mut self, place: usize) -> usize {
+        tokio::time::sleep(Duration::from_millis(self.random.below(10))).await;
         1 - place
     }
 }
 
-fn is_replay(answer: &Answer) -> bool {
+fn is_replay(answer: &HttpResponse) -> bool {
     answer.header("idempotent-replayed") == "true"
 }
 
 /// Version and position as the headers have them.
-fn placed(answer: &Answer) -> Option<(i64, i64)> {
+fn version_and_position(answer: &HttpResponse) -> Option<(i64, i64)> {
     let version = answer.header("etag").trim_matches('"').parse().ok()?;
     Some((version, answer.header("phaseline-position").parse().ok()?))
 }
 
 /// What happened, in a line.
-pub(crate) fn summary(writers: &[Writer], told: &[Response]) -> String {
+pub(crate) fn summary(writers: &[Writer], responses: &[Response]) -> String {
     let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
     for (status, count) in writers.iter().flat_map(|writer| writer.statuses.lock().unwrap().clone()) {
         *statuses.entry(status).or_default() += count;
     }
-    let count = |is: fn(&Response) -> bool| told.iter().filter(|told| is(told)).count();
+    let count = |is: fn(&Response) -> bool| responses.iter().filter(|response| is(response)).count();
     format!(
         "{} commands, {} done ({} of them replayed), {} lost a response; {} of these were refused then and repeated at the \
          end, {} of which turned out to be done; statuses {statuses:?}",
-        told.len(),
+        responses.len(),
         count(Response::is_done),
-        count(|told| told.is_done() && told.is_replayed),
-        count(Response::has_lost_an_answer),
-        count(|told| told.is_settled),
-        count(|told| told.is_settled && told.is_replayed),
+        count(|response| response.is_done() && response.is_replayed),
+        count(Response::has_lost_a_response),
+        count(|response| response.is_settled),
+        count(|response| response.is_settled && response.is_replayed),
     )
 }
 
 /// Fails unless there was plenty of what the test is about.
-pub(crate) fn assert_plenty(writers: &[Writer], told: &[Response]) {
+pub(crate) fn assert_coverage(writers: &[Writer], responses: &[Response]) {
     let share = |is: fn(&Response) -> bool| {
-        told.iter().filter(|told| is(told)).count() as f64 / told.len().max(1) as f64
+        responses.iter().filter(|response| is(response)).count() as f64 / responses.len().max(1) as f64
     };
     let shares = [
         ("done", share(Response::is_done), 0.3),
-        ("refused by a rule", share(|told| told.status == 422), 0.1),
-        ("refused for its version", share(|told| told.status == 412), 0.02),
-        ("of what is not there", share(|told| told.status == 404), 0.005),
-        ("without an answer at first", share(Response::has_lost_an_answer), 0.02),
-        ("replayed", share(|told| told.is_done() && told.is_replayed), 0.001),
+        ("refused by a rule", share(|response| response.status == 422), 0.1),
+        ("refused for its version", share(|response| response.status == 412), 0.02),
+        ("of what is not there", share(|response| response.status == 404), 0.005),
+        ("without an answer at first", share(Response::has_lost_a_response), 0.02),
+        ("replayed", share(|response| response.is_done() && response.is_replayed), 0.001),
     ];
     for (what, share, least) in shares {
-        assert!(share >= least, "{what}: {share:.4} of all; {}", summary(writers, told));
+        assert!(share >= least, "{what}: {share:.4} of all; {}", summary(writers, responses));
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Shell {
 }
 
 /// A command's output and status.
-pub(super) struct Ran {
+pub(super) struct ProgramOutput {
     pub(super) output: Vec<String>,
     pub(super) status: i32,
 }
@@ -88,7 +88,7 @@ impl Shell {
         shell
     }
 
-    pub(super) fn run(&mut self, command: &str) -> Ran {
+    pub(super) fn run(&mut self, command: &str) -> ProgramOutput {
         // A group must not be empty.
         let command = if command.starts_with('#') { "true" } else { command };
         // Without /dev/null, a command could read the next one from stdin.
@@ -105,7 +105,7 @@ impl Shell {
             if let Some(status) = line.strip_prefix(END) {
                 // The line break before the end mark.
                 output.pop_if(|last| last.is_empty());
-                return Ran { output, status: status.trim().parse().unwrap() };
+                return ProgramOutput { output, status: status.trim().parse().unwrap() };
             }
             output.push(self.renamed.iter().fold(line, |line, (ours, its)| line.replace(ours, its)));
         }

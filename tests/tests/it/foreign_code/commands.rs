@@ -3,10 +3,10 @@
 use super::*;
 
 #[tokio::test]
-async fn triggers_that_commands_fire_run_as_the_owner_of_their_table_at_once_and_at_the_end() {
+async fn command_triggers_run_as_table_owner_immediate_and_deferred() {
     let planner = Planner::new().await;
     try_migrate(planner.database.url()).await.unwrap();
-    planner.plant(
+    planner.plant_code(
         "CREATE TRIGGER planted BEFORE INSERT OR UPDATE ON project_phases FOR EACH ROW EXECUTE FUNCTION plant_trigger();
          CREATE TRIGGER planted BEFORE UPDATE ON projects FOR EACH ROW EXECUTE FUNCTION plant_trigger();
          CREATE CONSTRAINT TRIGGER planted_late AFTER UPDATE ON project_phases DEFERRABLE INITIALLY DEFERRED
@@ -53,7 +53,7 @@ async fn what_a_caller_or_an_owner_defers_never_runs_with_the_rights_of_another(
     planner.assert_nothing_gained("a trigger that the caller deferred");
 
     // Code of the owner that defers another trigger leaves it to the end, where it has the session's rights.
-    planner.plant(
+    planner.plant_code(
         "CREATE TABLE late (a int);
          CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
              EXECUTE FUNCTION plant_trigger();
@@ -68,7 +68,7 @@ async fn what_a_caller_or_an_owner_defers_never_runs_with_the_rights_of_another(
 
 /// Who may put triggers on a superuser's table gets none of the superuser's rights by commands.
 #[tokio::test]
-async fn commands_refuse_triggers_of_others_on_a_superusers_table() {
+async fn commands_refuse_foreign_triggers_on_a_superusers_table() {
     let planner = Planner::new().await;
     let (role, writer) = (&planner.role, &planner.writer);
     give_schema(&planner.database, "public", "postgres");
@@ -78,7 +78,7 @@ async fn commands_refuse_triggers_of_others_on_a_superusers_table() {
             "CREATE TRIGGER planted BEFORE UPDATE ON {table} FOR EACH ROW {when} EXECUTE FUNCTION {function}()"
         )
     };
-    planner.plant(&trigger("project_phases", "", "plant_trigger"));
+    planner.plant_code(&trigger("project_phases", "", "plant_trigger"));
     planner.assert_migration_refused("a trigger of another on a superuser's table").await;
     planner.database.psql("DROP TRIGGER planted ON project_phases");
     try_migrate(planner.database.url()).await.unwrap();
@@ -94,14 +94,14 @@ async fn commands_refuse_triggers_of_others_on_a_superusers_table() {
     let is_refused = |result: Result<(), String>| {
         result.err().is_some_and(|error| error.contains("a powerful role, code of"))
     };
-    planner.plant("CREATE DOMAIN planted_domain AS text CHECK (public.plant_in(value) <> '')");
+    planner.plant_code("CREATE DOMAIN planted_domain AS text CHECK (public.plant_in(value) <> '')");
     for (when, function, refused) in [
         ("", "plant_trigger", true),
         ("WHEN (public.plant())", "harmless", true),
         ("WHEN ((new.id::text)::public.planted_domain IS NOT NULL)", "harmless", true),
         ("", "harmless", true),
     ] {
-        planner.plant(&trigger("project_phases", when, function));
+        planner.plant_code(&trigger("project_phases", when, function));
         let name = format!("{function}{}", when.len());
         let result = store.execute(project.parse().unwrap(), &rename(&name), Metadata::default()).await;
         assert_eq!(
@@ -120,13 +120,13 @@ async fn commands_refuse_triggers_of_others_on_a_superusers_table() {
         store.execute(project.parse().unwrap(), &rename(&name), Metadata::default()).await.unwrap();
         planner.database.psql("DROP TRIGGER planted ON project_phases");
     }
-    // Who may refer to the table has deletions read a table of theirs, with the functions of its indexes.
+    // A role that may reference the table makes deletions read a table of its own, with the functions of its indexes.
     planner.database.psql(&format!("GRANT REFERENCES, SELECT ON project_phases TO {role}"));
     for follows in ["", "ON DELETE CASCADE"] {
-        planner.plant(&format!("CREATE TABLE refers (phase uuid REFERENCES project_phases {follows})"));
+        planner.plant_code(&format!("CREATE TABLE refers (phase uuid REFERENCES project_phases {follows})"));
         let result = store.execute(project.parse().unwrap(), &rename("Refers"), Metadata::default()).await;
         assert!(is_refused(result.map(drop).map_err(|error| error.to_string())), "{follows}");
-        planner.plant("DROP TABLE refers");
+        planner.plant_code("DROP TABLE refers");
     }
     store.execute(project.parse().unwrap(), &rename("Refers no more"), Metadata::default()).await.unwrap();
 }
@@ -144,7 +144,7 @@ async fn commands_refuse_tables_of_two_owners_of_whom_one_is_a_superuser() {
     phaseline_projections::install(&mut superuser).await.unwrap();
     let row = planner.database.psql("SELECT id, start_date, end_date + 1 FROM projects WHERE id IN (SELECT project_id FROM project_phases) LIMIT 1");
     let [project, start, end] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
-    planner.plant(
+    planner.plant_code(
         "CREATE TABLE later (n int);
          CREATE FUNCTION plant_later() RETURNS trigger LANGUAGE plpgsql AS
              'BEGIN SET CONSTRAINTS ALL DEFERRED; IF (SELECT count(*) FROM public.later) < 2 THEN INSERT INTO public.later VALUES (2); END IF;
@@ -164,7 +164,7 @@ async fn commands_refuse_tables_of_two_owners_of_whom_one_is_a_superuser() {
 
 /// A role that makes roles, as the main login of a managed database, counts like a superuser.
 #[tokio::test]
-async fn commands_refuse_triggers_of_others_on_a_table_of_a_role_that_makes_roles() {
+async fn commands_refuse_foreign_triggers_on_a_createrole_owners_table() {
     let planner = Planner::new().await;
     let (role, writer) = (&planner.role, &planner.writer);
     try_migrate(planner.database.url()).await.unwrap();

@@ -1,9 +1,9 @@
-//! Who owns the log, and what of that is dangerous.
+//! Owners of the log, and dangerous ones.
 
 use super::*;
 
 #[tokio::test]
-async fn nothing_of_the_log_belongs_to_a_superuser_who_is_not_the_owner_of_the_tables() {
+async fn the_log_belongs_to_the_tables_owner_not_to_a_superuser() {
     let planner = Planner::new().await;
     planner.database.psql("ALTER TABLE resource_assignments OWNER TO postgres");
     try_migrate(planner.database.url()).await.unwrap();
@@ -13,13 +13,13 @@ async fn nothing_of_the_log_belongs_to_a_superuser_who_is_not_the_owner_of_the_t
         UNION ALL SELECT proowner FROM pg_proc WHERE pronamespace = 'phaseline'::regnamespace
             AND proname NOT IN ('assignments_of', 'assignment_days', 'assignment_count')) x";
     assert_eq!(planner.database.psql(owners), planner.role);
-    // And so it stays, whoever installs again.
+    // It stays so after an installation by any role.
     let mut connection = handle(planner.database.url()).connect("test").await.unwrap();
     phaseline_projections::upgrade(&mut connection).await.unwrap();
     assert_eq!(planner.database.psql(owners), planner.role);
     // Where a superuser owns the tables, the log belongs to a role that is none.
     let Some(path) = planner_sql() else { return };
-    let database = crate::support::database_from(&std::fs::read_to_string(path).unwrap());
+    let database = crate::fixture::database_from(&std::fs::read_to_string(path).unwrap());
     try_migrate(database.url()).await.unwrap();
     let of_log = "SELECT string_agg(DISTINCT pg_get_userbyid(owner), ' ') FROM (
         SELECT relowner AS owner FROM pg_class WHERE relnamespace = 'phaseline'::regnamespace
@@ -56,7 +56,7 @@ async fn owners_are_named_and_what_of_that_is_dangerous() {
     let others = |dangers: &[String]| {
         dangers.iter().filter(|danger| !danger.starts_with("the login")).cloned().collect::<Vec<_>>()
     };
-    // Functions of others that the owner's tables call, whoever may replace them.
+    // Foreign functions that the owner's tables call can be replaced by their owners.
     planner.database.psql(&format!(
         "GRANT CREATE ON SCHEMA public TO {writer}; GRANT TRIGGER ON public.projects TO {writer}"
     ));

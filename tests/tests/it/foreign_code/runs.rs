@@ -1,9 +1,9 @@
-//! Migrations, rollbacks, repairs: what they would run with the operator's rights.
+//! Migrations, rollbacks, repairs: code that they would run with the operator's rights.
 
 use super::*;
 
 #[tokio::test]
-async fn functions_of_constraints_columns_types_and_casts_stop_a_superuser_and_not_their_owner() {
+async fn functions_of_table_definitions_stop_a_superuser_not_their_owner() {
     for (carrier, sql) in [
         ("a check", "ALTER TABLE project_phases ADD CHECK (plant_in(id) IS NOT NULL)"),
         ("a check of assignments", "ALTER TABLE resource_assignments ADD CHECK (plant_in(id) IS NOT NULL)"),
@@ -41,8 +41,8 @@ async fn functions_of_constraints_columns_types_and_casts_stop_a_superuser_and_n
         ),
     ] {
         let planner = Planner::new().await;
-        planner.plant(sql);
-        planner.plant("TRUNCATE loot");
+        planner.plant_code(sql);
+        planner.plant_code("TRUNCATE loot");
         if carrier.starts_with("PostgreSQL") {
             let Err(MigratorError::Refused(plan)) = try_migrate(planner.database.url()).await else {
                 panic!("{carrier}");
@@ -52,7 +52,7 @@ async fn functions_of_constraints_columns_types_and_casts_stop_a_superuser_and_n
             continue;
         }
         planner.assert_migration_refused(carrier).await;
-        // The owner's own run is no danger to anybody.
+        // A run of the owner is not dangerous.
         try_migrate(&planner.url_of(&planner.role)).await.unwrap_or_else(|error| panic!("{carrier}: {error}"));
         planner.assert_nothing_gained(carrier);
         match try_rollback(planner.database.url()).await {
@@ -66,9 +66,9 @@ async fn functions_of_constraints_columns_types_and_casts_stop_a_superuser_and_n
 }
 
 #[tokio::test]
-async fn functions_of_indexes_and_statistics_run_as_the_owner_of_the_table_in_both_directions() {
+async fn functions_of_indexes_and_statistics_run_as_the_table_owner() {
     let planner = Planner::new().await;
-    planner.plant(
+    planner.plant_code(
         "CREATE INDEX planted_phases ON project_phases (plant_in(id)) WHERE plant_in(total_budget) >= 0;
          CREATE INDEX planted_assignments ON resource_assignments (plant_in(id));
          CREATE STATISTICS planted ON (plant_in(total_budget)), id FROM project_phases;
@@ -87,13 +87,13 @@ async fn functions_of_indexes_and_statistics_run_as_the_owner_of_the_table_in_bo
 }
 
 #[tokio::test]
-async fn a_superuser_neither_repairs_nor_adopts_nor_reads_past_code_of_others() {
+async fn foreign_code_stops_a_superusers_repair_adoption_and_reads() {
     let planner = Planner::new().await;
     try_migrate(planner.database.url()).await.unwrap();
-    planner.plant(
+    planner.plant_code(
         "CREATE TRIGGER planted BEFORE INSERT OR UPDATE ON project_phases FOR EACH ROW EXECUTE FUNCTION plant_trigger()",
     );
-    planner.plant("UPDATE project_phases SET name = 'drifted'; TRUNCATE loot");
+    planner.plant_code("UPDATE project_phases SET name = 'drifted'; TRUNCATE loot");
     let mut connection = handle(planner.database.url()).connect("test").await.unwrap();
     let foreign = |result: Result<(), StoreError>, what: &str| {
         assert!(matches!(result, Err(StoreError::ForeignCode(_))), "{what}: {result:?}");
@@ -109,14 +109,14 @@ async fn a_superuser_neither_repairs_nor_adopts_nor_reads_past_code_of_others() 
     foreign(taken, "the adoption");
 
     // A type with a cast: even reading would call it.
-    planner.plant(
+    planner.plant_code(
         "CREATE TYPE planted AS ENUM ('drifted'); CREATE FUNCTION plant_cast(planted) RETURNS text LANGUAGE plpgsql AS
              'BEGIN PERFORM public.plant(); RETURN ''x''; END';
          CREATE CAST (planted AS text) WITH FUNCTION plant_cast(planted);
          DROP TRIGGER planted ON project_phases;
          ALTER TABLE project_phases ALTER COLUMN name TYPE planted USING 'drifted'",
     );
-    planner.plant("TRUNCATE loot");
+    planner.plant_code("TRUNCATE loot");
     foreign(drift::compare_rows(&mut connection, &log).await.map(drop), "the comparison");
     let verified =
         phaseline_migrator::verify::verify(&mut connection, &phaseline_migrator::progress::Silent).await;
@@ -126,7 +126,7 @@ async fn a_superuser_neither_repairs_nor_adopts_nor_reads_past_code_of_others() 
 
 /// Views in the place of tables, code on the log's own tables, functions of ours that were replaced.
 #[tokio::test]
-async fn nobody_reads_or_writes_past_code_of_others_in_the_places_of_ours() {
+async fn foreign_code_in_place_of_our_functions_is_refused() {
     for (carrier, sql, named) in [
         (
             "a view in the place of a table",
@@ -166,8 +166,8 @@ async fn nobody_reads_or_writes_past_code_of_others_in_the_places_of_ours() {
     ] {
         let planner = Planner::new().await;
         try_migrate(planner.database.url()).await.unwrap();
-        planner.plant(sql);
-        planner.plant("TRUNCATE loot");
+        planner.plant_code(sql);
+        planner.plant_code("TRUNCATE loot");
         let mut superuser = handle(planner.database.url()).connect("test").await.unwrap();
         let refused = refuse_foreign_code(&mut superuser, Access::Call).await.unwrap_err().to_string();
         assert!(refused.contains(named), "{carrier}: {refused}");
@@ -184,7 +184,7 @@ async fn nobody_reads_or_writes_past_code_of_others_in_the_places_of_ours() {
 
 /// Carriers that only writes to the planner's tables set off.
 #[tokio::test]
-async fn writes_of_a_superuser_stop_at_defaults_casts_cascades_rules_and_children() {
+async fn a_superusers_writes_stop_at_defaults_casts_rules_and_children() {
     for (carrier, sql, access) in [
         ("a default", "ALTER TABLE project_phases ADD extra text DEFAULT public.plant()::text", Access::Write),
         (
@@ -209,7 +209,7 @@ async fn writes_of_a_superuser_stop_at_defaults_casts_cascades_rules_and_childre
         ("a child", "CREATE TABLE child () INHERITS (project_phases)", Access::Write),
     ] {
         let planner = Planner::new().await;
-        planner.plant(sql);
+        planner.plant_code(sql);
         let mut superuser = handle(planner.database.url()).connect("test").await.unwrap();
         let found = foreign_code(&mut superuser, None, access).await.unwrap();
         assert!(!found.is_empty(), "{carrier}");
@@ -220,12 +220,12 @@ async fn writes_of_a_superuser_stop_at_defaults_casts_cascades_rules_and_childre
 
 /// A trigger runs PostgreSQL's own function, and its condition a check of a domain that no list of functions has.
 #[tokio::test]
-async fn repairs_of_a_superuser_refuse_triggers_while_others_may_create_them() {
+async fn a_superusers_repair_refuses_triggers_others_can_create() {
     let planner = Planner::new().await;
     let role = &planner.role;
     give_schema(&planner.database, "public", "postgres");
     planner.database.psql(&format!("GRANT TRIGGER ON project_phases TO {role}"));
-    planner.plant(
+    planner.plant_code(
         "CREATE DOMAIN planted_domain AS text CHECK (public.plant_in(value) <> '');
          CREATE TRIGGER planted BEFORE UPDATE ON project_phases FOR EACH ROW
              WHEN ((new.id::text)::public.planted_domain IS NOT NULL) EXECUTE FUNCTION suppress_redundant_updates_trigger()",

@@ -1,17 +1,17 @@
-//! Arguments of `phaseline.append`: such as the program sends, and such as nobody should.
+//! Valid and invalid arguments of `phaseline.append`.
 
 use chrono::Days;
 use phaseline_domain::{
     Neighbours, PhaseDraft, PhaseId, ProjectId, Timeline, TimelineCommand, TimelineEvent, decide,
 };
-use phaseline_tests::chance::Chance;
+use phaseline_tests::random::SeededRandom;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// A project as it is.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct ProjectState {
     pub(super) project: ProjectId,
     pub(super) version: i64,
     pub(super) timeline: Timeline,
@@ -47,7 +47,7 @@ fn push<T>(list: &mut List<T>, value: T) {
 
 impl Arguments {
     /// One command with one event, as the program sends it.
-    pub(super) fn one(known: &Known, event_type: &str, payload: String) -> Self {
+    pub(super) fn one(known: &ProjectState, event_type: &str, payload: String) -> Self {
         let mut arguments = Self::default();
         arguments.command(known.project.uuid(), known.version, &[(event_type.to_owned(), payload)]);
         arguments
@@ -69,41 +69,41 @@ impl Arguments {
     }
 
     /// Up to four commands, mostly such that they could be right, and then something is spoiled.
-    pub(super) fn by_chance(chance: &mut Chance, known: &[Known]) -> Self {
+    pub(super) fn random(random: &mut SeededRandom, known: &[ProjectState]) -> Self {
         let mut arguments = Self::default();
         let mut now = known.to_vec();
         let mut last: Option<usize> = None;
-        for _ in 0..=chance.below(3) {
+        for _ in 0..=random.below(3) {
             let at = match last {
-                Some(last) if chance.hits(50) => last,
-                _ => chance.below(now.len() as u64) as usize,
+                Some(last) if random.hits(50) => last,
+                _ => random.below(now.len() as u64) as usize,
             };
             last = Some(at);
-            let events = events(chance, &now, at);
+            let events = events(random, &now, at);
             let one = &mut now[at];
-            let stream = if chance.hits(2) { Uuid::new_v4() } else { one.project.uuid() };
-            let expected = if chance.hits(6) { one.version - 1 } else { one.version };
+            let stream = if random.hits(2) { Uuid::new_v4() } else { one.project.uuid() };
+            let expected = if random.hits(6) { one.version - 1 } else { one.version };
             let stored: Vec<(String, String)> =
                 events.iter().map(|event| (event.type_name().to_owned(), event.payload().unwrap())).collect();
             arguments.command(stream, expected, &stored);
             one.version += stored.len() as i64;
             events.iter().for_each(|event| one.timeline.evolve(event));
         }
-        if chance.hits(30) {
+        if random.hits(30) {
             let commands = arguments.streams.as_ref().map_or(0, Vec::len);
             for _ in 0..commands {
                 push(&mut arguments.scopes, "ann".to_owned());
-                push(&mut arguments.keys, format!("key {}", chance.below(20)));
-                push(&mut arguments.fingerprints, vec![chance.below(2) as u8; 32]);
+                push(&mut arguments.keys, format!("key {}", random.below(20)));
+                push(&mut arguments.fingerprints, vec![random.below(2) as u8; 32]);
             }
         }
-        if chance.hits(25) {
-            (0..=chance.below(2)).for_each(|_| arguments.spoil(chance));
+        if random.hits(25) {
+            (0..=random.below(2)).for_each(|_| arguments.corrupt(random));
         }
         arguments
     }
 
-    fn spoil(&mut self, chance: &mut Chance) {
+    fn corrupt(&mut self, random: &mut SeededRandom) {
         let odd = [
             "",
             "{}",
@@ -117,29 +117,29 @@ impl Arguments {
             "}},{{",
             "\u{202e}",
         ];
-        let payload = |chance: &mut Chance, text: &str| match chance.below(4) {
-            0 => chance.pick(odd).to_owned(),
+        let payload = |random: &mut SeededRandom, text: &str| match random.below(4) {
+            0 => random.pick(odd).to_owned(),
             1 => format!("{text} "),
             2 => text.replacen(':', ": ", 1),
             _ => {
-                let at = chance.below(text.chars().count().max(1) as u64) as usize;
-                let junk = chance.pick(["\\", "\"", "\\u0000", "\\ud800", "}", ",\"name\":\"x\"", "é", "0"]);
+                let at = random.below(text.chars().count().max(1) as u64) as usize;
+                let junk = random.pick(["\\", "\"", "\\u0000", "\\ud800", "}", ",\"name\":\"x\"", "é", "0"]);
                 text.chars().take(at).chain(junk.chars()).chain(text.chars().skip(at + 1)).collect()
             }
         };
-        match chance.below(22) {
-            0 => lengths(chance, &mut self.streams),
-            1 => lengths(chance, &mut self.expected),
-            2 => lengths(chance, &mut self.events),
-            3 => lengths(chance, &mut self.ids),
-            4 => lengths(chance, &mut self.types),
-            5 => lengths(chance, &mut self.salts),
-            6 => lengths(chance, &mut self.metadata),
-            7 => lengths(chance, &mut self.payloads),
-            8 => change(chance, &mut self.events, |chance, count| count + chance.within(-2, 2) as i32),
-            9 => change(chance, &mut self.expected, |chance, _| chance.within(-3, 9)),
-            10 => change(chance, &mut self.types, |chance, _| {
-                chance
+        match random.below(22) {
+            0 => lengths(random, &mut self.streams),
+            1 => lengths(random, &mut self.expected),
+            2 => lengths(random, &mut self.events),
+            3 => lengths(random, &mut self.ids),
+            4 => lengths(random, &mut self.types),
+            5 => lengths(random, &mut self.salts),
+            6 => lengths(random, &mut self.metadata),
+            7 => lengths(random, &mut self.payloads),
+            8 => change(random, &mut self.events, |random, count| count + random.within(-2, 2) as i32),
+            9 => change(random, &mut self.expected, |random, _| random.within(-3, 9)),
+            10 => change(random, &mut self.types, |random, _| {
+                random
                     .pick([
                         "PhaseExploded",
                         "TimelineClosed",
@@ -149,10 +149,10 @@ impl Arguments {
                     ])
                     .to_owned()
             }),
-            11 => change(chance, &mut self.schema_versions, |chance, _| chance.within(-1, 3) as i32),
-            12 => change(chance, &mut self.payloads, |chance, text| payload(chance, &text)),
-            13 => change(chance, &mut self.metadata, |chance, text| payload(chance, &text)),
-            14 => change(chance, &mut self.salts, |chance, salt| salt[..chance.below(16) as usize].to_vec()),
+            11 => change(random, &mut self.schema_versions, |random, _| random.within(-1, 3) as i32),
+            12 => change(random, &mut self.payloads, |random, text| payload(random, &text)),
+            13 => change(random, &mut self.metadata, |random, text| payload(random, &text)),
+            14 => change(random, &mut self.salts, |random, salt| salt[..random.below(16) as usize].to_vec()),
             15 => {
                 let events = self.ids.as_ref().map_or(0, Vec::len);
                 let places = [
@@ -161,20 +161,20 @@ impl Arguments {
                     Some("here".to_owned()),
                     None,
                 ];
-                self.places = Some((0..events).map(|_| chance.pick(places.clone())).collect());
+                self.places = Some((0..events).map(|_| random.pick(places.clone())).collect());
             }
-            16 => change(chance, &mut self.stream_types, |chance, _| {
-                chance.pick(["MigrationRun", "LegacyLinks", "SkippedEvents", "timeline", ""]).to_owned()
+            16 => change(random, &mut self.stream_types, |random, _| {
+                random.pick(["MigrationRun", "LegacyLinks", "SkippedEvents", "timeline", ""]).to_owned()
             }),
-            17 => lengths(chance, &mut self.scopes),
-            18 => lengths(chance, &mut self.keys),
-            19 => lengths(chance, &mut self.fingerprints),
-            20 => change(chance, &mut self.fingerprints, |chance, print| {
-                print[..chance.below(32) as usize].to_vec()
+            17 => lengths(random, &mut self.scopes),
+            18 => lengths(random, &mut self.keys),
+            19 => lengths(random, &mut self.fingerprints),
+            20 => change(random, &mut self.fingerprints, |random, print| {
+                print[..random.below(32) as usize].to_vec()
             }),
             _ => {
                 let commands = self.streams.as_ref().map_or(0, Vec::len);
-                self.witnesses = Some(vec![Some(chance.pick(odd).to_owned()); commands]);
+                self.witnesses = Some(vec![Some(random.pick(odd).to_owned()); commands]);
             }
         }
     }
@@ -206,13 +206,13 @@ impl Arguments {
 }
 
 /// One more, one less, a NULL instead of one, or nothing at all.
-fn lengths<T: Clone>(chance: &mut Chance, list: &mut List<T>) {
+fn lengths<T: Clone>(random: &mut SeededRandom, list: &mut List<T>) {
     let Some(values) = list else { return };
-    match chance.below(4) {
+    match random.below(4) {
         0 => drop(values.pop()),
         1 => values.extend(values.last().cloned()),
         2 => {
-            let at = chance.below(values.len() as u64) as usize;
+            let at = random.below(values.len() as u64) as usize;
             if let Some(value) = values.get_mut(at) {
                 *value = None;
             }
@@ -221,34 +221,34 @@ fn lengths<T: Clone>(chance: &mut Chance, list: &mut List<T>) {
     }
 }
 
-fn change<T: Clone>(chance: &mut Chance, list: &mut List<T>, new: impl Fn(&mut Chance, T) -> T) {
+fn change<T: Clone>(random: &mut SeededRandom, list: &mut List<T>, new: impl Fn(&mut SeededRandom, T) -> T) {
     let Some(values) = list else { return };
-    let at = chance.below(values.len() as u64) as usize;
+    let at = random.below(values.len() as u64) as usize;
     if let Some(Some(value)) = values.get_mut(at) {
-        *value = new(chance, value.clone());
+        *value = new(random, value.clone());
     }
 }
 
 /// Events for the project: what a command leads to, or any others of phases that are there or not.
-fn events(chance: &mut Chance, known: &[Known], at: usize) -> Vec<TimelineEvent> {
+fn events(random: &mut SeededRandom, known: &[ProjectState], at: usize) -> Vec<TimelineEvent> {
     let one = &known[at];
-    if chance.hits(8) {
+    if random.hits(8) {
         return Vec::new();
     }
-    let command = command(chance, one);
+    let command = command(random, one);
     let mut events = match command.map(|command| decide(&one.timeline, &command)) {
-        _ if one.version == 0 && chance.hits(50) => one.adoption.clone(),
+        _ if one.version == 0 && random.hits(50) => one.adoption.clone(),
         Some(Ok(events)) => events,
         _ => Vec::new(),
     };
     // Without its neighbours, in another order, twice, about the phases of others.
-    match chance.below(10) {
+    match random.below(10) {
         0 => drop(events.pop()),
         1 => events.reverse(),
         2 => events.extend(events.clone()),
         3 => {
-            let foreign = &known[chance.below(known.len() as u64) as usize];
-            if let Some(command) = self::command(chance, foreign)
+            let foreign = &known[random.below(known.len() as u64) as usize];
+            if let Some(command) = self::command(random, foreign)
                 && let Ok(others) = decide(&foreign.timeline, &command)
             {
                 events.extend(others);
@@ -264,7 +264,7 @@ fn events(chance: &mut Chance, known: &[Known], at: usize) -> Vec<TimelineEvent>
     events
 }
 
-fn command(chance: &mut Chance, known: &Known) -> Option<TimelineCommand> {
+fn command(random: &mut SeededRandom, known: &ProjectState) -> Option<TimelineCommand> {
     let timeline = &known.timeline;
     let Some(range) = timeline.range() else {
         let range =
@@ -275,36 +275,36 @@ fn command(chance: &mut Chance, known: &Known) -> Option<TimelineCommand> {
             default_phase_id: PhaseId::random(),
         });
     };
-    let phase = chance.one_of(timeline.phases())?;
+    let phase = random.one_of(timeline.phases())?;
     let (phase_id, neighbours) = (phase.id, Neighbours::Adjust);
-    let days = |chance: &mut Chance| Days::new(chance.below(6));
-    Some(match chance.below(8) {
+    let days = |random: &mut SeededRandom| Days::new(random.below(6));
+    Some(match random.below(8) {
         0 => TimelineCommand::RenamePhase {
             phase_id,
-            name: chance.pick(["A", "\"place\":", "}},{{", "é\u{202e}\n"]).to_owned(),
+            name: random.pick(["A", "\"place\":", "}},{{", "é\u{202e}\n"]).to_owned(),
         },
         1 => TimelineCommand::DescribePhase {
             phase_id,
-            description: chance.pick([None, Some(String::new()), Some("\"event\":\"Timeline".to_owned())]),
+            description: random.pick([None, Some(String::new()), Some("\"event\":\"Timeline".to_owned())]),
         },
         2 => TimelineCommand::BudgetPhase {
             phase_id,
-            capital_budget: Decimal::new(chance.within(0, 999_999), 2),
+            capital_budget: Decimal::new(random.within(0, 999_999), 2),
             expense_budget: Decimal::ONE,
             total_budget: None,
         },
         3 => TimelineCommand::Reschedule {
-            start_date: range.start() - days(chance),
-            end_date: range.end() + days(chance),
+            start_date: range.start() - days(random),
+            end_date: range.end() + days(random),
         },
         4 | 5 => {
-            let start_date = phase.range.start() + days(chance);
+            let start_date = phase.range.start() + days(random);
             TimelineCommand::CreatePhase {
                 phase: PhaseDraft {
-                    id: chance.pick([PhaseId::random(), phase_id]),
+                    id: random.pick([PhaseId::random(), phase_id]),
                     name: "New".to_owned(),
                     start_date,
-                    end_date: start_date + days(chance),
+                    end_date: start_date + days(random),
                     description: None,
                     capital_budget: Decimal::ZERO,
                     expense_budget: Decimal::ZERO,
@@ -315,7 +315,7 @@ fn command(chance: &mut Chance, known: &Known) -> Option<TimelineCommand> {
         }
         6 => TimelineCommand::ResizePhase {
             phase_id,
-            start_date: phase.range.start() + days(chance),
+            start_date: phase.range.start() + days(random),
             end_date: phase.range.end(),
             neighbours,
         },

@@ -1,13 +1,13 @@
 //! Damage of the log, and events of other streams, beside what cannot be read of a timeline.
 
-use super::{by, connect, projects, skip_all};
-use crate::support::{assert_verified, migrated, rolled_back, sample, try_rollback, verified};
+use super::{connect, metadata_of, projects, skip_all};
+use crate::fixture::{assert_verified, migrated, rolled_back, sample, try_rollback, verified};
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::progress::Silent;
 use phaseline_migrator::quarantine::{Which, list, skip};
 use phaseline_projections::FoldedLog;
 use phaseline_store::{NewEvent, StoreError};
-use phaseline_tests::planted::{Bad, plant};
+use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable};
 use sqlx::Connection;
 
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn a_damaged_chain_is_named_as_damage_beside_what_cannot_be_read() {
     let database = sample(40, 60, 61);
     migrated(database.url()).await;
     let victim = projects(&database)[2];
-    plant(database.url(), victim.uuid(), Bad::Type).await;
+    insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Type).await;
     database.psql(
         "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
          UPDATE phaseline.events SET metadata = '{}' WHERE stream_type = 'Timeline';
@@ -52,14 +52,14 @@ async fn a_version_out_of_turn_is_damage_and_no_mark_helps() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     let victim = projects(&database)[2];
-    plant(database.url(), victim.uuid(), Bad::Type).await;
+    insert_unreadable(database.url(), victim.uuid(), UnreadableEvent::Type).await;
     database.psql(&format!(
         "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
          UPDATE phaseline.events SET version = version + 5
           WHERE position = (SELECT max(position) FROM phaseline.events WHERE stream_id = '{victim}');
          ALTER TABLE phaseline.events ENABLE ALWAYS TRIGGER events_append_only"
     ));
-    // Verification goes on; nothing is folded into rows.
+    // Verification continues; nothing is folded into rows.
     let found = verified(database.url()).await;
     let failed: Vec<_> =
         found.checks.iter().filter(|check| !check.passed).map(|check| &check.title).collect();
@@ -67,12 +67,13 @@ async fn a_version_out_of_turn_is_damage_and_no_mark_helps() {
     let is_gap = |error: &StoreError| matches!(error, StoreError::VersionGap { .. });
     let mut connection = connect(&database).await;
     assert!(FoldedLog::read(&mut connection, None).await.as_ref().is_err_and(is_gap));
-    let skipped = skip(&mut connect(&database).await, victim.uuid(), &Which::All, &by("admin", "x")).await;
+    let skipped =
+        skip(&mut connect(&database).await, victim.uuid(), &Which::All, &metadata_of("admin", "x")).await;
     assert!(matches!(&skipped, Err(MigratorError::Store(error)) if is_gap(error)), "{skipped:?}");
 }
 
 #[tokio::test]
-async fn events_of_other_streams_that_cannot_be_read_are_named_and_can_be_left_out() {
+async fn unreadable_events_of_other_streams_are_named_and_skippable() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     let run =

@@ -1,16 +1,17 @@
-//! Every column by hand, and rows that are missing: found, written down, set right.
+//! Edits of every column, and missing rows: detected, recorded, repaired.
 
 use super::{
-    assert_no_drift, by_ann, check, places, position, rebuilt, recorded, rows, several_write, timeline_shape,
+    assert_no_drift, check, metadata_of_ann, position, rebuilt, recorded, row_locations, rows,
+    timeline_shape, write_concurrently,
 };
-use crate::support::assert_verified;
+use crate::fixture::assert_verified;
 use phaseline_projections::drift::DriftKind;
 use phaseline_projections::project_phases::COLUMNS;
 use phaseline_projections::rebuild::RebuildOptions;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// So that everything can be written by hand.
-const LOOSEN: &str = "
+/// Drops what refuses such edits.
+const DROP_CONSTRAINTS: &str = "
     ALTER TABLE project_phases ALTER name DROP NOT NULL, ALTER start_date DROP NOT NULL, ALTER end_date DROP NOT NULL,
         ALTER created_at DROP NOT NULL, ALTER updated_at DROP NOT NULL, ALTER project_id DROP NOT NULL,
         ALTER capital_budget DROP NOT NULL, ALTER expense_budget DROP NOT NULL, ALTER total_budget DROP NOT NULL,
@@ -18,7 +19,7 @@ const LOOSEN: &str = "
         DROP CONSTRAINT check_expense_budget_positive, DROP CONSTRAINT check_total_budget_positive, DROP CONSTRAINT check_phase_dates";
 
 /// What is set in one row, and the columns that differ then.
-const BY_HAND: &[(&str, &[&str])] = &[
+const EDITS: &[(&str, &[&str])] = &[
     ("project_id = (SELECT max(id::text)::uuid FROM projects)", &["project_id"]),
     ("project_id = NULL", &["project_id"]),
     ("capital_budget = capital_budget + 0.01", &["capital_budget"]),
@@ -41,20 +42,20 @@ const BY_HAND: &[(&str, &[&str])] = &[
 ];
 
 #[tokio::test]
-async fn every_column_that_was_changed_by_hand_is_named_recorded_and_set_right() {
+async fn every_changed_column_is_named_recorded_and_rebuilt() {
     let database = timeline_shape(16);
-    several_write(&database, 420).await;
-    database.psql(LOOSEN);
-    let seen: BTreeSet<&str> = BY_HAND.iter().flat_map(|(_, columns)| *columns).copied().collect();
+    write_concurrently(&database, 420).await;
+    database.psql(DROP_CONSTRAINTS);
+    let seen: BTreeSet<&str> = EDITS.iter().flat_map(|(_, columns)| *columns).copied().collect();
     assert!(COLUMNS.iter().all(|column| *column == "id" || seen.contains(column)));
     let good = rows(&database);
     let phases = database.psql(
         "SELECT id FROM project_phases WHERE description IS NULL AND total_budget > 0
             AND project_id <> (SELECT max(id::text)::uuid FROM projects) ORDER BY project_id, id",
     );
-    let phases: Vec<&str> = phases.lines().take(BY_HAND.len()).collect();
+    let phases: Vec<&str> = phases.lines().take(EDITS.len()).collect();
     let mut expected: BTreeMap<String, Vec<(&str, String)>> = BTreeMap::new();
-    for ((change, columns), phase) in BY_HAND.iter().zip(&phases) {
+    for ((change, columns), phase) in EDITS.iter().zip(&phases) {
         database.psql(&format!("UPDATE project_phases SET {change} WHERE id = '{phase}'"));
         let values: Vec<String> =
             columns.iter().map(|column| format!("coalesce({column}::text, 'NULL')")).collect();
@@ -65,11 +66,11 @@ async fn every_column_that_was_changed_by_hand_is_named_recorded_and_set_right()
         let stood = stood.trim_end_matches('\n').split('~').map(str::to_owned);
         expected.insert((*phase).to_owned(), columns.iter().copied().zip(stood).collect());
     }
-    assert_eq!(expected.len(), BY_HAND.len(), "there are too few phases");
+    assert_eq!(expected.len(), EDITS.len(), "there are too few phases");
 
-    let (before, last) = (places(&database), position(&database));
+    let (before, last) = (row_locations(&database), position(&database));
     let found = rebuilt(&database, &check()).await;
-    assert!(before == places(&database) && last == position(&database), "a check wrote");
+    assert!(before == row_locations(&database) && last == position(&database), "a check wrote");
     assert!(!found.is_right() && found.left == found.differences && found.repair_id().is_none());
     let mut named: BTreeMap<String, Vec<(&str, String)>> = BTreeMap::new();
     for drift in &found.differences {
@@ -78,9 +79,9 @@ async fn every_column_that_was_changed_by_hand_is_named_recorded_and_set_right()
     }
     assert_eq!(named, expected);
 
-    let options = RebuildOptions { metadata: by_ann(), ..RebuildOptions::default() };
+    let options = RebuildOptions { metadata: metadata_of_ann(), ..RebuildOptions::default() };
     let done = rebuilt(&database, &options).await;
-    assert_eq!((done.inserted(), done.updated(), done.deleted()), (0, BY_HAND.len() as u64, 0));
+    assert_eq!((done.inserted(), done.updated(), done.deleted()), (0, EDITS.len() as u64, 0));
     assert!(done.is_right() && done.differences == found.differences, "{done:?}");
     assert!(good == rows(&database), "not as it was");
     assert_eq!(position(&database), last + 1);
@@ -99,9 +100,9 @@ async fn every_column_that_was_changed_by_hand_is_named_recorded_and_set_right()
 }
 
 #[tokio::test]
-async fn missing_rows_come_back_with_their_ids_and_times() {
+async fn missing_rows_are_rebuilt_with_ids_and_timestamps() {
     let database = timeline_shape(5);
-    several_write(&database, 421).await;
+    write_concurrently(&database, 421).await;
     let good = rows(&database);
     let all = good.lines().count() as u64;
     for (statement, missing) in [

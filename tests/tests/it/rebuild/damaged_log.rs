@@ -1,6 +1,6 @@
-//! A log that is damaged is not folded into anything.
+//! A damaged log is not folded.
 
-use super::{check, connection, only, places, timeline_shape, try_rebuild};
+use super::{check, connection, only, row_locations, timeline_shape, try_rebuild};
 use crate::projection::projects;
 use phaseline_migrator::progress::Silent;
 use phaseline_projections::FoldedLog;
@@ -28,19 +28,20 @@ async fn a_damaged_log_is_refused_by_name_and_the_table_stays() {
     for (statement, named) in cases {
         let database = timeline_shape(5);
         database.psql(&format!("{OPEN} {statement}; UPDATE public.project_phases SET name = 'by hand'"));
-        let (before, log) = (places(&database), database.psql("SELECT count(*) FROM phaseline.events"));
+        let (before, log) =
+            (row_locations(&database), database.psql("SELECT count(*) FROM phaseline.events"));
         for options in [RebuildOptions::default(), check()] {
             let refused = try_rebuild(&database, &options, &Silent).await;
             assert!(refused.as_ref().is_err_and(named), "{statement}: {refused:?}");
         }
         let folded = FoldedLog::read(&mut connection(&database).await, None).await;
         assert!(folded.as_ref().is_err_and(named), "{statement}: a drift or an adoption would have gone on");
-        assert!(before == places(&database), "{statement}: rows were written");
+        assert!(before == row_locations(&database), "{statement}: rows were written");
         assert_eq!(log, database.psql("SELECT count(*) FROM phaseline.events"), "{statement}");
     }
 }
 
-/// One project's stream that lacks its last event looks whole: what shows it is the log.
+/// One project's stream that lacks its last event looks complete: only the whole log shows it.
 #[tokio::test]
 async fn a_projects_stream_that_lacks_an_event_is_refused() {
     type Named = fn(&StoreError) -> bool;
@@ -65,12 +66,12 @@ async fn a_projects_stream_that_lacks_an_event_is_refused() {
             "{OPEN} {}; UPDATE public.project_phases SET name = 'by hand'",
             statement.replace("LAST", last.trim())
         ));
-        let before = places(&database);
+        let before = row_locations(&database);
         for options in [only(project), RebuildOptions { delete_unknown: true, ..only(project) }] {
             let refused = try_rebuild(&database, &options, &Silent).await;
             assert!(refused.as_ref().is_err_and(named), "{statement}: {refused:?}");
         }
-        assert!(before == places(&database), "{statement}: rows were written");
+        assert!(before == row_locations(&database), "{statement}: rows were written");
     }
 }
 
@@ -78,8 +79,8 @@ async fn a_projects_stream_that_lacks_an_event_is_refused() {
 async fn what_is_missing_behind_the_snapshot_is_noticed_under_the_lock() {
     let database = timeline_shape(5);
     database.psql("UPDATE public.project_phases SET name = 'by hand'");
-    let before = places(&database);
-    let damage = super::beside::AtWriting::new(|| {
+    let before = row_locations(&database);
+    let damage = super::concurrent_changes::OnWriteStep::new(|| {
         database.psql(&format!(
             "{OPEN} INSERT INTO phaseline.events SELECT position + 2, stream_type, gen_random_uuid(), 1, gen_random_uuid(),
                     event_type, schema_version, payload, metadata, salt, recorded_at, hash
@@ -88,5 +89,5 @@ async fn what_is_missing_behind_the_snapshot_is_noticed_under_the_lock() {
     });
     let refused = try_rebuild(&database, &RebuildOptions::default(), &damage).await;
     assert!(matches!(refused, Err(StoreError::PositionGap { .. })), "{refused:?}");
-    assert!(before == places(&database), "rows were written");
+    assert!(before == row_locations(&database), "rows were written");
 }

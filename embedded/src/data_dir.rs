@@ -1,0 +1,145 @@
+//! The data folder: who owns it, and the secret in it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::EmbeddedError;
+use crate::account::Account;
+
+const CLUSTER: &str = "cluster";
+const START_LOCK: &str = "start.lock";
+
+/// A data folder that belongs to us and that the server's user can access.
+#[derive(Debug, Clone)]
+pub(crate) struct DataDir {
+    path: PathBuf,
+}
+
+impl DataDir {
+    /// Where the cluster of a data folder lies, or will lie.
+    pub(crate) fn cluster_in(path: &Path) -> PathBuf {
+        path.join(CLUSTER)
+    }
+
+    /// Makes the folder if it is missing, and gives it to `account`, closed to all others.
+    pub(crate) fn prepare(path: &Path, account: &Account) -> Result<Self, EmbeddedError> {
+        let path = std::path::absolute(path).map_err(EmbeddedError::io("find", path))?;
+        if path.to_str().is_none_or(|text| text.contains(['"', '\'', '\\', '$', '`', '\n'])) {
+            return Err(EmbeddedError::FolderName(path));
+        }
+        // Asked first, so that a folder that cannot be used is not made either.
+        if let Some(above) = path.ancestors().skip(1).find(|ancestor| ancestor.exists()) {
+            account.can_reach(above)?;
+        }
+        make_folder(&path)?;
+        let path = fs::canonicalize(&path).map_err(EmbeddedError::io("find", &path))?;
+        if !is_ours(&path)? {
+            return Err(EmbeddedError::ForeignFolder(path));
+        }
+        account.give(&path)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o700))
+            .map_err(EmbeddedError::io("protect", &path))?;
+        account.can_reach(&path)?;
+        Ok(Self { path })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// PostgreSQL's own data directory.
+    pub(crate) fn cluster(&self) -> PathBuf {
+        Self::cluster_in(&self.path)
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.path.join("server.log")
+    }
+
+    pub(crate) fn password_file(&self) -> PathBuf {
+        self.path.join("password")
+    }
+
+    /// The superuser's password: the one in the file, or for a new cluster a new one.
+    pub(crate) fn password(&self, account: &Account) -> Result<String, EmbeddedError> {
+        let path = self.password_file();
+        match fs::read_to_string(&path) {
+            Ok(password) if !password.trim().is_empty() => return Ok(password.trim().to_owned()),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(EmbeddedError::io("read", path)(error));
+            }
+            _ if self.cluster().exists() => {
+                return Err(EmbeddedError::PasswordLost { cluster: self.cluster(), password: path });
+            }
+            _ => {}
+        }
+        let password = random_hex()?;
+        let mut file = private_file(&path)?;
+        file.write_all(password.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(EmbeddedError::io("write", &path))?;
+        account.give(&path)?;
+        Ok(password)
+    }
+
+    /// The port of the last start.
+    pub(crate) fn last_port(&self) -> Option<u16> {
+        fs::read_to_string(self.path.join("port")).ok()?.trim().parse().ok()
+    }
+
+    pub(crate) fn remember_port(&self, port: u16) -> Result<(), EmbeddedError> {
+        let path = self.path.join("port");
+        fs::write(&path, port.to_string()).map_err(EmbeddedError::io("write", path))
+    }
+
+    /// An empty log file that the server's user may write, once the old one has become too long.
+    pub(crate) fn ready_log(&self, account: &Account) -> Result<(), EmbeddedError> {
+        const LONG: u64 = 8 << 20;
+        let log = self.log();
+        if fs::metadata(&log).is_ok_and(|metadata| metadata.len() > LONG) {
+            fs::rename(&log, self.path.join("server.log.1")).map_err(EmbeddedError::io("rename", &log))?;
+        }
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).mode(0o600);
+        options.open(&log).map_err(EmbeddedError::io("open", &log))?;
+        account.give(&log)
+    }
+}
+
+/// A file readable by its owner only, emptied if it is there.
+fn private_file(path: &Path) -> Result<File, EmbeddedError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path).map_err(EmbeddedError::io("write", path))
+}
+
+/// Parents get the usual mode, since the server's user has to get through; the folder itself is private.
+fn make_folder(path: &Path) -> Result<(), EmbeddedError> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(EmbeddedError::io("make", parent))?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(EmbeddedError::io("make", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Empty, or used by us before. Any other folder may belong to a user, and its owner must not change.
+fn is_ours(path: &Path) -> Result<bool, EmbeddedError> {
+    if path.join(START_LOCK).exists() || path.join(CLUSTER).exists() {
+        return Ok(true);
+    }
+    let mut entries = fs::read_dir(path).map_err(EmbeddedError::io("read", path))?;
+    Ok(entries.next().is_none())
+}
+
+fn random_hex() -> Result<String, EmbeddedError> {
+    let path = Path::new("/dev/urandom");
+    let mut bytes = [0_u8; 24];
+    File::open(path)
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(EmbeddedError::io("read", path))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,307 @@
+//! Checks after a run was killed, cut off or lost its server: the database is in one shape and verifies, the next run
+//! finishes, and a rollback restores the first dump. All of it in this process, for speed.
+
+use crate::dump::{assert_same_dump, difference, state};
+use phaseline_embedded::testing::{TestCluster, TestDatabase};
+use phaseline_migrator::migrate::{MigrateOptions, migrate};
+use phaseline_migrator::plan::PlanOptions;
+use phaseline_migrator::progress::{Progress, Silent};
+use phaseline_migrator::rollback::{self, RollbackOptions, rollback};
+use phaseline_migrator::run::Operator;
+use phaseline_migrator::shape::Shape;
+use phaseline_migrator::status::status;
+use phaseline_migrator::verify::verify;
+use phaseline_migrator::{Database, MigratorError};
+use sqlx::PgConnection;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// The direction of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// To the timeline shape.
+    Migrate,
+    /// To the legacy shape.
+    Rollback,
+}
+
+/// A database for interrupted runs: a template in each shape, and the state of each.
+#[derive(Debug)]
+pub struct RecoveryFixture {
+    cluster: TestCluster,
+    name: &'static str,
+    legacy: DatabaseState,
+    timelines: DatabaseState,
+    loss: Option<String>,
+    checks: AtomicUsize,
+}
+
+/// The dump of a database, and the locations of its rows.
+#[derive(Debug, PartialEq, Eq)]
+struct DatabaseState {
+    dump: String,
+    row_locations: String,
+}
+
+/// What an interrupted run has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoppedRun {
+    /// The database has the shape that the run was to establish.
+    pub is_done: bool,
+    /// Runs with the status killed.
+    pub killed: usize,
+    /// Runs with the status failed or interrupted.
+    pub failed: usize,
+}
+
+/// Location and writer of every table and row of the planner: equal in copies of a template until
+/// a session writes. Comparing dumps instead takes ten times as long.
+const ROW_LOCATIONS: &str = "
+    SELECT string_agg(place, E'\\n' ORDER BY place) FROM (
+        SELECT format('schema %s', nspname) FROM pg_namespace WHERE nspname <> 'phaseline'
+        UNION ALL SELECT format('%s %s %s %s', c.oid, c.relname, c.relfilenode, c.relnatts) FROM pg_class c
+            WHERE c.relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('phaseline', 'pg_toast'))
+        UNION ALL SELECT format('projects %s %s %s', ctid, xmin, id) FROM public.projects
+        UNION ALL SELECT format('phases %s %s %s', ctid, xmin, id) FROM public.project_phases
+        UNION ALL SELECT format('assignments %s %s %s', ctid, xmin, id) FROM public.resource_assignments
+        UNION ALL SELECT format('revision %s %s', ctid, xmin) FROM public.alembic_version) AS places (place)";
+
+/// One of so many checks of a migration rolls back, too; for the others it is enough that the next run leads to the dump
+/// from which the rollback was checked.
+const ROLLBACK_EVERY: usize = 4;
+
+/// Whether every boundary of a run is checked, even those without effect, and every rollback.
+pub fn is_thorough() -> bool {
+    std::env::var_os("PHASELINE_EVERY_BOUNDARY").is_some()
+}
+
+impl RecoveryFixture {
+    /// A legacy database that `build` creates at a URL, migrated for the rollback.
+    pub fn new(cluster: &TestCluster, name: &'static str, build: impl Fn(&str)) -> Self {
+        Self::edited(cluster, name, build, |_| ())
+    }
+
+    /// The same with edits in the timeline shape, which the rollback loses.
+    pub fn edited(
+        cluster: &TestCluster,
+        name: &'static str,
+        build: impl Fn(&str),
+        edit: impl Fn(&str),
+    ) -> Self {
+        cluster.template(&template(name, Direction::Migrate), &build);
+        cluster.template(&template(name, Direction::Rollback), |url| {
+            build(url);
+            in_runtime(run(url, Direction::Migrate, None, &Silent)).unwrap();
+            edit(url);
+        });
+        let legacy = DatabaseState::of(&cluster.database_from(&template(name, Direction::Migrate)));
+        let database = cluster.database_from(&template(name, Direction::Rollback));
+        let timelines = DatabaseState::of(&database);
+        assert_ne!(legacy, timelines);
+        let loss = in_runtime(loss(database.url())).unwrap();
+        in_runtime(run(database.url(), Direction::Rollback, loss.clone(), &Silent)).unwrap();
+        let back = state(database.url());
+        if loss.is_none() {
+            assert_same_dump(&legacy.dump, &back);
+        }
+        // After edits the rollback restores what it can, always the same.
+        let legacy = DatabaseState { dump: back, ..legacy };
+        let checks = AtomicUsize::new(0);
+        Self { cluster: cluster.clone(), name, legacy, timelines, loss, checks }
+    }
+
+    /// A new copy in the shape that this direction starts from.
+    pub fn database(&self, direction: Direction) -> TestDatabase {
+        self.cluster.database_from(&template(self.name, direction))
+    }
+
+    /// The digest of the rollback's loss; none if nothing is lost.
+    pub fn loss(&self) -> Option<&str> {
+        self.loss.as_deref()
+    }
+
+    /// A complete run.
+    pub async fn run(
+        &self,
+        url: &str,
+        direction: Direction,
+        progress: &dyn Progress,
+    ) -> Result<(), MigratorError> {
+        run(url, direction, self.loss.clone(), progress).await
+    }
+
+    /// Checks all invariants after a run was stopped; `when` names the moment in a failure's message.
+    ///
+    /// # Panics
+    /// If anything does not hold.
+    pub fn check(&self, database: &TestDatabase, direction: Direction, when: &str) -> StoppedRun {
+        let url = database.url();
+        let checked = async {
+            wait_for_disconnects(url).await?;
+            let stopped = self.inspect(url, direction).await?;
+            assert_verified(url, "as it was left").await?;
+            self.run(url, direction, &Silent)
+                .await
+                .map_err(|error| format!("the next run: {error}\n{error:#?}"))?;
+            assert_verified(url, "after the next run").await?;
+            let rolls_back =
+                is_thorough() || self.checks.fetch_add(1, Ordering::Relaxed).is_multiple_of(ROLLBACK_EVERY);
+            match direction {
+                Direction::Migrate if rolls_back => self.roll_back(url).await?,
+                Direction::Migrate => compare_dump(&self.timelines.dump, url, "after the next run")?,
+                Direction::Rollback => compare_dump(&self.legacy.dump, url, "after the next run")?,
+            }
+            Ok(stopped)
+        };
+        in_runtime(checked).unwrap_or_else(|error: String| panic!("{direction:?}, {when}: {error}"))
+    }
+
+    /// The same after the next run has finished already.
+    ///
+    /// # Panics
+    /// If anything does not hold.
+    pub fn check_finished(&self, database: &TestDatabase, direction: Direction, when: &str) {
+        let url = database.url();
+        let checked = async {
+            assert_verified(url, "after the next run").await?;
+            match direction {
+                Direction::Migrate => self.roll_back(url).await,
+                Direction::Rollback => compare_dump(&self.legacy.dump, url, "after the next run"),
+            }
+        };
+        in_runtime(checked).unwrap_or_else(|error| panic!("{direction:?}, finished after {when}: {error}"));
+    }
+
+    async fn roll_back(&self, url: &str) -> Result<(), String> {
+        self.run(url, Direction::Rollback, &Silent)
+            .await
+            .map_err(|error| format!("the rollback: {error}\n{error:#?}"))?;
+        assert_verified(url, "after the rollback").await?;
+        compare_dump(&self.legacy.dump, url, "after the rollback")
+    }
+
+    /// The shape, compared with the dump before, and the status.
+    async fn inspect(&self, url: &str, direction: Direction) -> Result<StoppedRun, String> {
+        let mut connection = connect(url).await?;
+        let status = status(&mut connection).await.map_err(|error| format!("status: {error}"))?;
+        let (is_done, before) = match (status.shape, direction) {
+            (Shape::Legacy, Direction::Migrate) => (false, &self.legacy),
+            (Shape::Timelines, Direction::Rollback) => (false, &self.timelines),
+            (Shape::Timelines, Direction::Migrate) | (Shape::Legacy, Direction::Rollback) => {
+                (true, &self.legacy)
+            }
+            (Shape::Unknown, _) => return Err(format!("neither shape: {status:#?}")),
+        };
+        if !is_done && row_locations(&mut connection).await? != before.row_locations {
+            compare_dump(&before.dump, url, "as it was left")?;
+            return Err("rows were written although the run was not done".to_owned());
+        }
+        if let Some(running) = &status.running {
+            return Err(format!("still running: {running}"));
+        }
+        let with = |outcomes: &[&str]| {
+            status.runs.iter().filter(|run| outcomes.contains(&run.outcome.to_string().as_str())).count()
+        };
+        let stopped =
+            StoppedRun { is_done, killed: with(&["killed"]), failed: with(&["failed", "interrupted"]) };
+        let done = with(&["done"]) == usize::from(direction == Direction::Rollback) + usize::from(is_done);
+        if done && stopped.killed + stopped.failed <= 1 {
+            Ok(stopped)
+        } else {
+            Err(format!("status: {:#?}", status.runs))
+        }
+    }
+}
+
+impl DatabaseState {
+    fn of(database: &TestDatabase) -> Self {
+        let row_locations = async { row_locations(&mut connect(database.url()).await?).await };
+        Self { dump: state(database.url()), row_locations: in_runtime(row_locations).unwrap() }
+    }
+}
+
+fn template(fixture: &str, direction: Direction) -> String {
+    format!("{fixture}_to_{direction:?}").to_lowercase()
+}
+
+fn handle(url: &str) -> Database {
+    Database::new(url.parse().unwrap())
+}
+
+async fn connect(url: &str) -> Result<PgConnection, String> {
+    handle(url).connect("crash_recovery").await.map_err(|error| error.to_string())
+}
+
+async fn row_locations(connection: &mut PgConnection) -> Result<String, String> {
+    sqlx::query_scalar(ROW_LOCATIONS).fetch_one(connection).await.map_err(|error| error.to_string())
+}
+
+/// Waits until the server has noticed that its clients are gone.
+async fn wait_for_disconnects(url: &str) -> Result<(), String> {
+    let mut connection = connect(url).await?;
+    let patience = Instant::now() + Duration::from_secs(60);
+    loop {
+        let others: Vec<String> = sqlx::query_scalar(
+            "SELECT application_name FROM pg_catalog.pg_stat_activity
+              WHERE datname = current_database() AND pid <> pg_catalog.pg_backend_pid()",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .map_err(|error| error.to_string())?;
+        if others.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > patience {
+            return Err(format!("the server still has {others:?}"));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn run(
+    url: &str,
+    direction: Direction,
+    accept_loss: Option<String>,
+    progress: &dyn Progress,
+) -> Result<(), MigratorError> {
+    let operator = Operator { actor: "crash_recovery".to_owned(), host: "test".to_owned(), reason: None };
+    let lock_timeout = Duration::from_secs(60);
+    match direction {
+        Direction::Migrate => {
+            let plan = PlanOptions::default();
+            let options = MigrateOptions { plan, expected_digest: None, lock_timeout, operator };
+            migrate(&handle(url), &options, progress).await.map(|_| ())
+        }
+        Direction::Rollback => {
+            let options = RollbackOptions { lock_timeout, operator, accept_loss };
+            rollback(&handle(url), &options, progress).await.map(|_| ())
+        }
+    }
+}
+
+async fn loss(url: &str) -> Result<Option<String>, MigratorError> {
+    let mut connection = handle(url).connect("crash_recovery").await?;
+    Ok(rollback::plan(&mut connection).await?.loss.digest)
+}
+
+async fn assert_verified(url: &str, when: &str) -> Result<(), String> {
+    let mut connection = connect(url).await?;
+    let found = verify(&mut connection, &Silent).await.map_err(|error| format!("verify {when}: {error}"))?;
+    if found.passed {
+        return Ok(());
+    }
+    let failed: Vec<_> = found.checks.iter().filter(|check| !check.passed).collect();
+    Err(format!("verify fails {when}: {failed:#?}"))
+}
+
+fn compare_dump(expected: &str, url: &str, when: &str) -> Result<(), String> {
+    match difference(expected, &state(url)) {
+        None => Ok(()),
+        Some(difference) => Err(format!("the dumps differ {when}\n{difference}")),
+    }
+}
+
+/// Runs it to its end, outside of any runtime.
+pub fn in_runtime<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}

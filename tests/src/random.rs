@@ -1,0 +1,66 @@
+//! Seeded random choices.
+
+use uuid::Uuid;
+
+/// A generator of numbers (splitmix64): the same seed, the same choices.
+#[derive(Clone, Debug)]
+pub struct SeededRandom(u64);
+
+impl SeededRandom {
+    /// By its seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// From 0 up to, but not including, `limit`.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit.max(1)
+    }
+
+    /// From `low` to `high`, both included.
+    pub fn within(&mut self, low: i64, high: i64) -> i64 {
+        low + self.below((high - low + 1) as u64) as i64
+    }
+
+    /// In `percent` of all cases.
+    pub fn hits(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// One of them, if there are any.
+    pub fn one_of<T: Clone>(&mut self, these: &[T]) -> Option<T> {
+        let at = self.below(these.len() as u64) as usize;
+        these.get(at).cloned()
+    }
+
+    /// One of these, which are there.
+    pub fn pick<T: Clone, const N: usize>(&mut self, these: [T; N]) -> T {
+        these[self.below(N as u64) as usize].clone()
+    }
+
+    /// By weight.
+    pub fn weighted<T: Copy>(&mut self, these: &[(u64, T)]) -> T {
+        let mut left = self.below(these.iter().map(|(weight, _)| weight).sum());
+        for (weight, one) in these {
+            if left < *weight {
+                return *one;
+            }
+            left -= weight;
+        }
+        these[0].1
+    }
+
+    /// A fresh id (version 4).
+    pub fn id(&mut self) -> Uuid {
+        let bytes = (u128::from(self.next()) << 64) | u128::from(self.next());
+        uuid::Builder::from_random_bytes(bytes.to_be_bytes()).into_uuid()
+    }
+}

@@ -1,6 +1,0 @@
-//! Rolled back over edits, and migrated again: the edits are back, and what was changed in the old tables meanwhile is
-//! taken in.
-
-mod rules;
-mod scene;
-mod trips;

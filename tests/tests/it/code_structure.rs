@@ -1,0 +1,241 @@
+//! Checks the invariants of `docs/architecture.md` by reading the sources.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// All files below a folder with this extension, built ones left out.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if name != "target" && !name.starts_with('.') {
+                found.extend(files(&path, extension));
+            }
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn relative(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap().display().to_string()
+}
+
+/// The sources below a folder that contain one of these texts, but for those listed.
+fn mentions(folder: &str, texts: &[&str], except: &[&str]) -> Vec<String> {
+    let found = files(&root().join(folder), "rs");
+    assert!(!found.is_empty(), "{folder}");
+    let guilty = found.into_iter().filter(|path| {
+        let text = fs::read_to_string(path).unwrap();
+        texts.iter().any(|needle| text.contains(needle))
+    });
+    let mut names: Vec<String> =
+        guilty.map(|path| relative(&path)).filter(|path| !except.contains(&path.as_str())).collect();
+    names.sort();
+    names
+}
+
+/// Each crate with those that it may depend on, beside what tests need.
+#[test]
+fn crates_depend_downwards_only() {
+    let below: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("domain", &[][..]),
+        ("store", &["domain"]),
+        ("projections", &["domain", "store"]),
+        ("migrator", &["domain", "store", "projections"]),
+        ("api", &["domain", "store", "projections"]),
+        ("embedded", &[]),
+        ("cli", &["domain", "store", "projections", "migrator", "api", "embedded"]),
+    ]);
+    for (name, allowed) in below {
+        let manifest = fs::read_to_string(root().join(name).join("Cargo.toml")).unwrap();
+        let own =
+            manifest.split("\n[").find(|section| section.starts_with("dependencies]")).unwrap_or_default();
+        let used = own.lines().filter_map(|line| line.strip_prefix("phaseline-"));
+        for dependency in used.map(|line| line.split(['.', ' ', '=']).next().unwrap()) {
+            assert!(allowed.contains(&dependency), "{name} depends on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn only_the_listed_crates_contain_sql() {
+    assert_eq!(mentions("domain/src", &["sqlx", "SELECT "], &[]), Vec::<String>::new());
+    assert_eq!(
+        mentions("api/src", &["SELECT ", "INSERT ", "UPDATE "], &["api/src/health.rs"]),
+        Vec::<String>::new()
+    );
+    let log: Vec<String> = ["events", "head", "idempotency_keys"]
+        .iter()
+        .flat_map(|table| ["FROM", "JOIN", "INTO", "UPDATE"].map(|verb| format!("{verb} phaseline.{table}")))
+        .collect();
+    let log: Vec<&str> = log.iter().map(String::as_str).collect();
+    for folder in ["api/src", "cli/src", "migrator/src", "projections/src"] {
+        assert_eq!(mentions(folder, &log, &[]), Vec::<String>::new(), "only store names the log's columns");
+    }
+}
+
+#[test]
+fn pages_and_reports_of_the_program_import_no_command() {
+    for folder in ["cli/src/render", "cli/src/report"] {
+        assert_eq!(mentions(folder, &["crate::command"], &[]), Vec::<String>::new());
+    }
+    // The parser is known to main, to the dispatcher, and to what is made from it.
+    let knows_the_parser = mentions("cli/src", &["crate::args"], &[]);
+    let expected =
+        ["cli/src/command.rs", "cli/src/command/completions.rs", "cli/src/command/man.rs", "cli/src/exit.rs"];
+    assert_eq!(knows_the_parser, expected);
+}
+
+/// Whether a literal is a SQLSTATE, or the class of one: of PostgreSQL or of schema phaseline.
+fn is_sqlstate(literal: &str) -> bool {
+    let classes = ["08", "22", "23", "25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "P0", "PL"];
+    literal.len() == 5
+        && literal.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+        && literal.bytes().any(|byte| byte.is_ascii_digit())
+        && classes.iter().any(|class| literal.starts_with(class))
+}
+
+#[test]
+fn one_file_interprets_sqlstates() {
+    let mut guilty = Vec::new();
+    for folder in ["domain/src", "store/src", "projections/src", "migrator/src", "api/src", "cli/src"] {
+        for path in files(&root().join(folder), "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+            for line in lines {
+                if line.split('"').any(is_sqlstate) || line.contains("DatabaseError::code") {
+                    guilty.push(relative(&path));
+                }
+            }
+        }
+    }
+    guilty.dedup();
+    assert_eq!(guilty, ["store/src/sqlstate.rs"], "match on the variants of phaseline_store::SqlState");
+}
+
+/// The anchor that a heading gets.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+fn without_code(text: &str) -> String {
+    let mut inside = false;
+    text.lines()
+        .filter(|line| {
+            let fence = line.trim_start().starts_with("```");
+            inside ^= fence;
+            !inside && !fence
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn links_in_the_documents_lead_somewhere() {
+    let mut links = 0;
+    let mut broken = Vec::new();
+    for page in files(&root(), "md") {
+        let text = without_code(&fs::read_to_string(&page).unwrap());
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.starts_with("http") || target.starts_with("mailto:") {
+                continue;
+            }
+            links += 1;
+            let (path, fragment) = target.split_once('#').unwrap_or((target, ""));
+            let file = if path.is_empty() { page.clone() } else { page.parent().unwrap().join(path) };
+            let Ok(file) = file.canonicalize() else {
+                broken.push(format!("{}: {target}", relative(&page)));
+                continue;
+            };
+            if !fragment.is_empty() && file.extension().is_some_and(|extension| extension == "md") {
+                let text = without_code(&fs::read_to_string(&file).unwrap());
+                let mut headings = text.lines().filter(|line| line.starts_with('#'));
+                if !headings.any(|line| anchor(line.trim_start_matches('#').trim()) == fragment) {
+                    broken.push(format!("{}: {target}", relative(&page)));
+                }
+            }
+        }
+    }
+    assert!(links > 50, "{links}");
+    assert_eq!(broken, Vec::<String>::new());
+}
+
+/// The top-level modules of a crate that each one imports by `crate::`, tests and comments left out.
+fn imports(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let source = root().join(folder);
+    let mut texts: BTreeMap<String, String> = BTreeMap::new();
+    for path in files(&source, "rs") {
+        let below = path.strip_prefix(&source).unwrap().components().next().unwrap();
+        let module = below.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+        if module == "lib" || module == "main" {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        *texts.entry(module).or_default() += &lines.collect::<Vec<_>>().join("\n");
+    }
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let imports = |module: &String, text: &String| {
+        let mut found = BTreeSet::new();
+        for rest in text.split("crate::").skip(1) {
+            let names: Vec<&str> = match rest.strip_prefix('{') {
+                Some(list) => list.split('}').next().unwrap().split([',', '{']).map(str::trim).collect(),
+                None => vec![rest],
+            };
+            let firsts = names.iter().map(|name| name.split(|c| !is_name(c)).next().unwrap());
+            found.extend(firsts.filter(|first| texts.contains_key(*first)).map(str::to_owned));
+        }
+        found.remove(module);
+        found
+    };
+    texts.iter().map(|(module, text)| (module.clone(), imports(module, text))).collect()
+}
+
+/// What a module reaches by imports, itself only if it lies on a circle.
+fn reached(graph: &BTreeMap<String, BTreeSet<String>>, module: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut next: Vec<&String> = graph[module].iter().collect();
+    while let Some(name) = next.pop() {
+        if found.insert(name.clone()) {
+            next.extend(&graph[name]);
+        }
+    }
+    found
+}
+
+/// The circles that are left, with the reason.
+#[test]
+fn modules_import_in_one_direction() {
+    let left = BTreeMap::from([
+        // A state of axum holds what its extractors need, and the extractors need the state.
+        (
+            "api",
+            &["auth", "health", "pool", "problem", "routes", "settings", "state", "telemetry", "work"][..],
+        ),
+        // The manual and the completions are made from the parser, which names every command.
+        ("cli", &["args", "command"]),
+    ]);
+    for crate_name in ["domain", "store", "projections", "migrator", "api", "embedded", "cli"] {
+        let graph = imports(&format!("{crate_name}/src"));
+        assert!(graph.values().any(|imports| !imports.is_empty()), "{crate_name}: no import was found");
+        let circle: Vec<&str> = graph
+            .keys()
+            .filter(|module| reached(&graph, module).contains(*module))
+            .map(String::as_str)
+            .collect();
+        assert_eq!(circle, left.get(crate_name).copied().unwrap_or_default(), "{crate_name}");
+    }
+}

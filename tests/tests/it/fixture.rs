@@ -1,0 +1,115 @@
+//! Shared by the end-to-end tests: databases, and the migrator's commands on them.
+
+use phaseline_embedded::testing::{TestCluster, TestDatabase};
+use phaseline_migrator::migrate::{MigrateOptions, Migrated, migrate};
+use phaseline_migrator::plan::{Plan, PlanOptions, plan};
+use phaseline_migrator::progress::Silent;
+use phaseline_migrator::rollback::{RollbackOptions, RolledBack, rollback};
+use phaseline_migrator::run::Operator;
+use phaseline_migrator::sample::{self, SampleOptions};
+use phaseline_migrator::verify::{Verification, verify};
+use phaseline_migrator::{Database, MigratorError};
+use phaseline_projections::ProjectPhases;
+use phaseline_store::TimelineStore;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, PgConnection};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The real legacy database if it is available; prints a note otherwise.
+pub(crate) fn planner_sql() -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/legacy/planner.sql");
+    if !path.exists() {
+        eprintln!("SKIPPED: {} is not here; the same is tested on generated databases", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+pub(crate) fn database_from(sql: &str) -> TestDatabase {
+    let database = TestCluster::shared().database();
+    phaseline_tests::script::load(database.url(), [sql]);
+    database
+}
+
+pub(crate) fn handle(url: &str) -> Database {
+    Database::new(url.parse().expect("the test cluster's url"))
+}
+
+pub(crate) fn operator() -> Operator {
+    Operator { actor: "tester@test".to_owned(), host: "test".to_owned(), reason: None }
+}
+
+pub(crate) async fn plan_of(url: &str) -> Plan {
+    let mut connection = handle(url).connect("test").await.expect("connect");
+    plan(&mut connection, &PlanOptions::default()).await.expect("plan")
+}
+
+pub(crate) fn migrate_options() -> MigrateOptions {
+    MigrateOptions {
+        plan: PlanOptions::default(),
+        expected_digest: None,
+        lock_timeout: Duration::from_secs(60),
+        operator: operator(),
+    }
+}
+
+pub(crate) async fn try_migrate(url: &str) -> Result<Migrated, MigratorError> {
+    migrate(&handle(url), &migrate_options(), &Silent).await
+}
+
+pub(crate) async fn migrated(url: &str) -> Migrated {
+    try_migrate(url).await.unwrap_or_else(|error| panic!("migrate: {error}\n{error:#?}"))
+}
+
+pub(crate) async fn try_rollback(url: &str) -> Result<RolledBack, MigratorError> {
+    let options =
+        RollbackOptions { lock_timeout: Duration::from_secs(60), operator: operator(), accept_loss: None };
+    rollback(&handle(url), &options, &Silent).await
+}
+
+pub(crate) async fn rolled_back(url: &str) -> RolledBack {
+    try_rollback(url).await.unwrap_or_else(|error| panic!("rollback: {error}\n{error:#?}"))
+}
+
+pub(crate) async fn verified(url: &str) -> Verification {
+    let mut connection = handle(url).connect("test").await.expect("connect");
+    verify(&mut connection, &Silent).await.expect("verify")
+}
+
+/// Verifies; fails with the failed checks.
+pub(crate) async fn assert_verified(url: &str) {
+    let found = verified(url).await;
+    let failed: Vec<_> = found.checks.iter().filter(|check| !check.passed).collect();
+    assert!(found.passed, "{failed:#?}");
+}
+
+/// The store over a pool of its own.
+pub(crate) async fn store(url: &str) -> TimelineStore<ProjectPhases> {
+    let options = url.parse().expect("the test cluster's url");
+    let pool = PgPoolOptions::new().max_connections(4).connect_with(options).await.expect("connect");
+    TimelineStore::new(pool, ProjectPhases)
+}
+
+/// A sample legacy database, cloned from a template that is made once per process.
+pub(crate) fn sample(projects: u32, assignments: u64, seed: u64) -> TestDatabase {
+    let cluster = TestCluster::shared();
+    let template = format!("sample_{projects}_{assignments}_{seed}");
+    cluster.template(&template, |url| {
+        let url = url.to_owned();
+        // Its own thread: the caller may be inside a runtime already.
+        std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+            runtime.block_on(async {
+                let options = SampleOptions { projects, assignments, seed };
+                let mut connection = PgConnection::connect(&url).await.expect("connect");
+                sample::create(&mut connection, &options).await.expect("sample");
+                connection.close().await.expect("close");
+            });
+        })
+        .join()
+        .expect("sample");
+    });
+    cluster.database_from(&template)
+}

@@ -1,0 +1,54 @@
+//! Every connection that a program makes has its search path set before anything else runs on it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_file_that_connects_sets_the_search_path() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut files = Vec::new();
+    for name in ["api", "cli", "migrator", "projections", "store"] {
+        sources(&root.join(name).join("src"), &mut files);
+    }
+    let mut connecting = 0;
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        // Unit tests connect as they like.
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        if ["connect_with(", "connect_lazy_with(", "PgConnection::connect("]
+            .iter()
+            .any(|call| text.contains(call))
+        {
+            connecting += 1;
+            assert!(text.contains("SET search_path = "), "{} connects with any search path", file.display());
+        }
+    }
+    assert!(connecting >= 3, "{connecting}");
+}
+
+/// Functions that run with their owner's rights find nothing but PostgreSQL's own by an unqualified name.
+#[tokio::test]
+async fn every_function_of_the_schema_has_a_path_of_its_own_or_names_no_object() {
+    let database = crate::fixture::sample(2, 10, 1);
+    crate::fixture::migrated(database.url()).await;
+    let without = database.psql(
+        "SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc
+          WHERE pronamespace = 'phaseline'::regnamespace
+            AND NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'search_path=pg_catalog%')",
+    );
+    // It raises an error, and calls nothing.
+    assert_eq!(without, "refuse_change");
+    let definer = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'phaseline'::regnamespace AND prosecdef";
+    assert!(database.psql(definer).parse::<u32>().unwrap() >= 10);
+}
