@@ -59,12 +59,13 @@ SELECT a.actor, a.rank = 2 AS is_superuser, a.turn = 0 AS is_login, r.rolname::t
        string_agg(DISTINCT o.name, ', ') AS objects, min(o.turn) AS relation
   FROM actors a
  CROSS JOIN objects o
-  JOIN ranks r ON r.oid = o.owner AND r.rank < a.rank AND r.oid <> a.oid
+  -- Of two powerful roles that are no superusers, each may have powers that the other has not.
+  JOIN ranks r ON r.oid = o.owner AND a.rank > 0 AND r.rank < 2 AND r.oid <> a.oid
  -- Nobody can work as phaseline_owner, unless it got a login or members.
  WHERE r.rolname <> 'phaseline_owner'
     OR EXISTS (SELECT FROM pg_catalog.pg_roles l WHERE l.oid = r.oid AND l.rolcanlogin)
     OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m
-                 JOIN ranks member ON member.oid = m.member AND member.rank < a.rank
+                 JOIN ranks member ON member.oid = m.member AND member.rank < 2 AND member.oid <> a.oid
                 WHERE m.roleid = r.oid)
  GROUP BY a.turn, a.actor, a.rank, r.rolname
  ORDER BY a.turn, min(o.turn), a.actor, r.rolname

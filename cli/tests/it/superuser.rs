@@ -250,3 +250,23 @@ fn functions_in_public_with_names_of_postgresqls_are_not_called() {
         assert_eq!(database.psql("SELECT count(*) FROM public.called"), "0", "{arguments:?}");
     }
 }
+
+/// Reading the server's files and making roles are two powers: neither role has the other's.
+#[test]
+fn two_powerful_roles_with_different_powers_are_kept_apart() {
+    let database = legacy();
+    let owner = give_to_planner(&database);
+    let operator = format!("operator_of_{}", database.name());
+    database.psql(&format!(
+        "GRANT pg_read_server_files TO {owner}; CREATE ROLE {operator} LOGIN PASSWORD 'x' CREATEROLE; GRANT {owner} TO {operator}"
+    ));
+    let url = url_of(&database, &operator);
+    for arguments in [&["plan"][..], &["doctor"], &["status"], &["migrate", "--yes"]] {
+        let refused = as_role(&url, arguments).exits_with(3);
+        assert!(
+            refused.stderr.contains(&format!("the login {operator} may create roles")),
+            "{arguments:?}: {}",
+            refused.stderr
+        );
+    }
+}

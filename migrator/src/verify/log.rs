@@ -33,8 +33,14 @@ impl BudgetLedger {
         let (id, new) = match event {
             TimelineEvent::PhaseCreated(e) => (e.phase_id, Some(e.budget)),
             TimelineEvent::LegacyPhaseAdopted(e) => (e.phase_id, Some(e.budget)),
-            TimelineEvent::PhaseBudgeted(e) => (e.phase_id, Some(e.budget)),
-            TimelineEvent::LegacyRowRecorded(e) => (e.phase_id, Some(e.budget)),
+            // As the fold does, of phases that exist only.
+            TimelineEvent::PhaseBudgeted(e) if self.phases.contains_key(&(project, e.phase_id)) => {
+                (e.phase_id, Some(e.budget))
+            }
+            TimelineEvent::LegacyRowRecorded(e) if self.phases.contains_key(&(project, e.phase_id)) => {
+                (e.phase_id, Some(e.budget))
+            }
+            TimelineEvent::PhaseBudgeted(_) | TimelineEvent::LegacyRowRecorded(_) => return,
             TimelineEvent::PhaseAdopted(e) => (e.phase_id, Some(e.budget)),
             TimelineEvent::DefaultPhaseSupplied(e) => (e.phase_id, Some(Budget::ZERO)),
             TimelineEvent::PhaseRemoved(e) => (e.phase_id, None),
@@ -194,4 +200,22 @@ fn named(event: &UnreadableEvent) -> String {
         "{event}; to leave it out for good: phaseline quarantine skip {} --position {} --reason TEXT",
         event.stream_id, event.position
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use phaseline_domain::Money;
+    use phaseline_domain::event::{PhaseBudgeted, PhaseRemoved};
+
+    #[test]
+    fn a_budget_of_a_phase_that_is_gone_counts_as_little_as_in_the_fold() {
+        let (project, phase_id) = (ProjectId::random(), PhaseId::random());
+        let budget = Budget::new(Money::new(Decimal::from(7)).unwrap(), Money::ZERO).unwrap();
+        let mut ledger = BudgetLedger::default();
+        ledger.see(project, &PhaseRemoved { phase_id }.into());
+        ledger.see(project, &PhaseBudgeted { phase_id, budget }.into());
+        assert_eq!(ledger.sums.get(&project), Some(&[Decimal::ZERO; 3]));
+        assert!(ledger.phases.is_empty());
+    }
 }

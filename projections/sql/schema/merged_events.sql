@@ -3,7 +3,20 @@
 CREATE OR REPLACE FUNCTION phaseline.merged_events(
     INOUT event_types text[], INOUT projects uuid[], INOUT payloads text[], INOUT places tid[]
 ) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    changed record;
 BEGIN
+    -- No command changes a phase that it, or one before it, has removed: the fold would ignore the change.
+    SELECT e.project, e.phase INTO changed
+      FROM (SELECT e.event_type, e.project, e.payload::json ->> 'phase_id' AS phase,
+                   lag(e.event_type) OVER (PARTITION BY e.project, e.payload::json ->> 'phase_id' ORDER BY e.n) AS previous
+              FROM unnest(event_types, projects, payloads) WITH ORDINALITY AS e (event_type, project, payload, n)) e
+     WHERE e.phase IS NOT NULL AND e.previous = 'PhaseRemoved' AND e.event_type <> 'PhaseCreated'
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'phase % of project % is changed after it was removed', changed.phase, changed.project
+            USING ERRCODE = 'PL003', HINT = 'Nothing was written.';
+    END IF;
     WITH event AS (
         SELECT e.*, (e.payload::json ->> 'phase_id')::uuid AS phase
           FROM unnest(event_types, projects, payloads, places) WITH ORDINALITY AS e (event_type, project, payload, place, n)

@@ -36,7 +36,9 @@ BEGIN
             SELECT 'it is another role''s', k.relowner, 'Give all tables to one owner' FROM pg_class k WHERE k.oid = written) found
       LEFT JOIN pg_roles author ON author.oid = found.author
      WHERE author.rolname IS DISTINCT FROM current_user
-       AND (author.oid IS NULL OR NOT EXISTS (SELECT FROM unnest(powerful) AS p WHERE pg_has_role(author.oid, p, 'MEMBER')))
+       -- Of two powerful roles that are no superusers, each may have powers that the other has not.
+       AND (author.oid IS NULL
+            OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolsuper AND pg_has_role(author.oid, s.oid, 'MEMBER')))
      LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION '%: on table %, which is written with the rights of %, a powerful role, code of % would have these rights',

@@ -181,10 +181,51 @@ async fn commands_refuse_foreign_triggers_on_a_createrole_owners_table() {
     let store = store(&planner.url_of(writer)).await;
     let rename =
         TimelineCommand::RenamePhase { phase_id: phase.parse().unwrap(), name: "Renamed".to_owned() };
-    let result = store.execute(project.parse().unwrap(), &rename, Metadata::default()).await;
-    let error = result.map(drop).unwrap_err().to_string();
-    assert!(error.contains("a powerful role, code of") && error.contains(writer), "{error}");
+    // The rights to read the server's files are no rights to make roles.
+    for grant in ["", "GRANT pg_read_server_files TO"] {
+        if !grant.is_empty() {
+            planner.database.psql(&format!("{grant} {writer}"));
+        }
+        let result = store.execute(project.parse().unwrap(), &rename, Metadata::default()).await;
+        let error = result.map(drop).unwrap_err().to_string();
+        assert!(error.contains("a powerful role, code of") && error.contains(writer), "{error}");
+    }
     // Without these rights it is the owner's own affair.
     planner.database.psql(&format!("ALTER ROLE {role} NOCREATEROLE; DROP TRIGGER theirs ON project_phases"));
     store.execute(project.parse().unwrap(), &rename, Metadata::default()).await.unwrap();
+}
+
+/// What a trigger of `projects` defers twice would run with the rights of the other table's owner, who owns the log.
+#[tokio::test]
+async fn commands_refuse_triggers_on_projects_of_another_owner() {
+    let planner = Planner::new().await;
+    let writer = &planner.writer;
+    planner
+        .database
+        .psql(&format!("ALTER TABLE projects OWNER TO {writer}; GRANT {writer} TO {}", planner.role));
+    try_migrate(planner.database.url()).await.unwrap();
+    planner
+        .database
+        .psql(&format!("GRANT phaseline_writer TO {writer}; GRANT CREATE ON SCHEMA public TO {writer}"));
+    let row = planner.database.psql("SELECT id, start_date, end_date + 1 FROM projects WHERE id IN (SELECT project_id FROM project_phases) LIMIT 1");
+    let [project, start, end] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
+    let command =
+        TimelineCommand::Reschedule { start_date: start.parse().unwrap(), end_date: end.parse().unwrap() };
+    let planted = "CREATE TABLE public.bait (a int);
+        CREATE FUNCTION public.late() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only; RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER late AFTER INSERT ON public.bait DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+            EXECUTE FUNCTION public.late();
+        CREATE FUNCTION public.early() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN SET CONSTRAINTS public.late DEFERRED; INSERT INTO public.bait VALUES (1); RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER early AFTER UPDATE ON public.projects DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+            EXECUTE FUNCTION public.early()";
+    planner.database.cluster().binaries().psql(&planner.url_of(writer), planted).unwrap();
+    let store = store(&planner.url_of(writer)).await;
+    let result = store.execute(project.parse().unwrap(), &command, Metadata::default()).await;
+    let error = result.map(drop).unwrap_err().to_string();
+    assert!(error.contains("another owner than public.project_phases"), "{error}");
+    // Without triggers two owners are no danger.
+    planner.database.psql("DROP TRIGGER early ON projects");
+    store.execute(project.parse().unwrap(), &command, Metadata::default()).await.unwrap();
 }
