@@ -13,7 +13,10 @@
 //!   what changes of its days, name, description and budget, in this order.
 
 mod days;
+mod project_dates;
 mod replace;
+
+pub use project_dates::{Following, decide_following};
 
 use crate::event::{
     PhaseBudgeted, PhaseCreated, PhaseDescribed, PhaseRenamed, PhaseResized, TimelineOpened,

@@ -17,7 +17,7 @@ pub mod timeline;
 pub mod value;
 
 pub use command::{Neighbours, PhaseChanges, PhaseDraft, ReplacementPhase, TimelineCommand};
-pub use decide::decide;
+pub use decide::{Following, decide, decide_following};
 pub use event::{StoredEventError, TimelineEvent};
 pub use id::{AssignmentId, PhaseId, ProjectId};
 pub use rule::{Draft, DraftBudget, Refusal, Rule, Violation, validate};

@@ -18,7 +18,7 @@ log_owner AS (
             AND EXISTS (SELECT FROM planner p WHERE p.name = 'project_phases'))) AS oid
 ),
 functions (name, planner) AS (VALUES
-    ('project_dates', 'projects'), ('lock_projects', 'projects'), ('set_project_dates', 'projects'),
+    ('project_dates', 'projects'), ('lock_projects', 'projects'), ('moved_projects', 'projects'), ('set_project_dates', 'projects'),
     ('assignments_of', 'resource_assignments'), ('assignment_days', 'resource_assignments'),
     ('assignment_count', 'resource_assignments'),
     ('project_inline', 'project_phases'), ('merged_events', 'project_phases'), ('coverage', 'project_phases'),

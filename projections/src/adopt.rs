@@ -99,6 +99,25 @@ pub async fn read_unadopted(
     Ok(Some((Unadopted::new(project, document.dates, rows), text)))
 }
 
+/// A project's dates in the planner's table. Needs no privileges on it, only those of the role `phaseline_writer`.
+///
+/// # Errors
+/// [`StoreError::UnknownProject`] if the project is not there, [`StoreError::InvalidProjectDates`] if its dates are no range.
+pub async fn read_project_dates(
+    connection: &mut PgConnection,
+    project: ProjectId,
+) -> Result<DateRange, StoreError> {
+    let json: Option<String> = sqlx::query_scalar("SELECT phaseline.project_dates($1)::text")
+        .bind(project.uuid())
+        .fetch_one(connection)
+        .await?;
+    let text = json.ok_or(StoreError::UnknownProject(project))?;
+    let dates: [Option<String>; 2] = serde_json::from_str(&text)?;
+    Unadopted::new(project, Some(dates), Vec::new())
+        .range()
+        .map_err(|_| StoreError::InvalidProjectDates(project))
+}
+
 impl Unadopted {
     pub(crate) fn new(
         project_id: ProjectId,

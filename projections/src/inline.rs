@@ -2,7 +2,7 @@
 //! `phaseline.project_inline` (`sql/schema/project_inline.sql`) writes them; here is only what installs it.
 
 use crate::adopt;
-use phaseline_domain::ProjectId;
+use phaseline_domain::{DateRange, ProjectId};
 use phaseline_store::{InlineProjection, StoreError, UnadoptedProject};
 use sqlx::PgConnection;
 
@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 pub(crate) const SQL: &str = concat!(
     include_str!("../sql/schema/project_dates.sql"),
     include_str!("../sql/schema/lock_projects.sql"),
+    include_str!("../sql/schema/moved_projects.sql"),
     include_str!("../sql/schema/refuse_foreign_triggers.sql"),
     include_str!("../sql/schema/set_project_dates.sql"),
     include_str!("../sql/schema/assignment_count.sql"),
@@ -30,6 +31,14 @@ pub(crate) const SQL: &str = concat!(
 pub struct ProjectPhases;
 
 impl InlineProjection for ProjectPhases {
+    async fn project_dates(
+        &self,
+        connection: &mut PgConnection,
+        project: ProjectId,
+    ) -> Result<Option<DateRange>, StoreError> {
+        adopt::read_project_dates(connection, project).await.map(Some)
+    }
+
     async fn find_unadopted(
         &self,
         connection: &mut PgConnection,

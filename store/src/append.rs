@@ -3,6 +3,7 @@
 use crate::schema::version;
 use crate::{Metadata, NewEvent, SqlState, StoreError, StreamId};
 use chrono::{DateTime, Utc};
+use phaseline_domain::DateRange;
 use sqlx::PgConnection;
 use std::borrow::Borrow;
 use std::collections::HashSet;
@@ -29,6 +30,20 @@ pub struct Append {
     pub row_locations: Option<Vec<Option<RowLocation>>>,
     /// The key under which a repeated request is not executed again.
     pub key: Option<IdempotencyKey>,
+    /// The dates of the project that the command was decided on. If `public.projects` has others, nothing is written. None if they
+    /// do not matter.
+    pub project_dates: Option<DateRange>,
+    /// How the timeline follows dates that another program gave the project, before the command's own events.
+    pub following: Option<FollowingEvents>,
+}
+
+/// Events by which a timeline follows its project's dates.
+#[derive(Clone, Debug)]
+pub struct FollowingEvents {
+    /// The events, in order; at least one.
+    pub events: Vec<NewEvent>,
+    /// Their metadata: another program changed the dates, not the command's actor.
+    pub metadata: Metadata,
 }
 
 /// Identifies a repeated request, for 24 hours.
@@ -56,6 +71,8 @@ pub enum Verdict {
     Repeated(Earlier),
     /// Its key was used before, for another request; nothing was written.
     KeyReused,
+    /// The project has other dates than the command was decided on, or is gone; nothing was written.
+    DatesChanged,
     /// The log accepts no commands; nothing was written.
     NotAccepting,
 }
@@ -116,6 +133,7 @@ pub async fn append(
                 })
             }
             Verdict::KeyReused => Err(StoreError::KeyReused),
+            Verdict::DatesChanged => Err(StoreError::ProjectDatesChanged(command.stream.id.into())),
         })
         .collect())
 }
@@ -137,36 +155,37 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
             "the commands of a batch for one stream are not adjacent".to_owned(),
         ));
     }
-    let count: usize = batch.iter().map(|command| command.events.len()).sum();
+    let parts: Vec<Part<'_>> = batch.iter().flat_map(|command| command.parts()).collect();
+    let count: usize = parts.iter().map(|part| part.events.len()).sum();
     let mut ids = Vec::with_capacity(count);
     let mut types = Vec::with_capacity(count);
     let mut schemas = Vec::with_capacity(count);
     let mut payloads = Vec::with_capacity(count);
     let mut salts = Vec::with_capacity(count);
-    for event in batch.iter().flat_map(|command| &command.events) {
+    for event in parts.iter().flat_map(|part| part.events) {
         ids.push(event.event_id);
         types.push(event.event_type);
         schemas.push(event.schema_version);
         payloads.push(event.payload.as_str());
         salts.push(salt());
     }
-    let metadata: Vec<String> =
-        batch.iter().map(|command| command.metadata.to_json()).collect::<Result<_, _>>()?;
+    let metadata: Vec<String> = parts.iter().map(|part| part.metadata.to_json()).collect::<Result<_, _>>()?;
     let salts: Vec<&[u8]> = salts.iter().map(<[u8; 16]>::as_slice).collect();
-    let stream_types: Vec<&str> = batch.iter().map(|command| command.stream.stream_type).collect();
-    let stream_ids: Vec<Uuid> = batch.iter().map(|command| command.stream.id).collect();
-    let expected: Vec<i64> = batch.iter().map(|command| command.expected).collect();
+    let stream_types: Vec<&str> = parts.iter().map(|part| part.command.stream.stream_type).collect();
+    let stream_ids: Vec<Uuid> = parts.iter().map(|part| part.command.stream.id).collect();
+    let expected: Vec<i64> = parts.iter().map(|part| part.expected).collect();
     let counts: Vec<i32> =
-        batch.iter().map(|command| i32::try_from(command.events.len()).unwrap_or(i32::MAX)).collect();
+        parts.iter().map(|part| i32::try_from(part.events.len()).unwrap_or(i32::MAX)).collect();
     // Arrays of NULLs are left out: they need no check.
-    let witnesses = batch.iter().map(|command| command.witness.as_deref());
+    let witnesses = parts.iter().map(|part| part.own().and_then(|command| command.witness.as_deref()));
     let with_locations = batch.iter().any(|command| command.row_locations.is_some());
     let row_locations: Option<Vec<Option<&str>>> =
-        with_locations.then(|| batch.iter().flat_map(|command| command.row_locations()).collect());
-    let keys = || batch.iter().map(|command| command.key.as_ref());
+        with_locations.then(|| parts.iter().flat_map(Part::row_locations).collect());
+    let keys = || parts.iter().map(|part| part.own().and_then(|command| command.key.as_ref()));
+    let dates = || parts.iter().map(|part| part.command.project_dates);
     let mut rows: Vec<VerdictRow> = match sqlx::query_as(
         "SELECT command, verdict, stream_version, last_position, at, earlier_events, said
-           FROM phaseline.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+           FROM phaseline.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     )
     .bind(stream_types)
     .bind(stream_ids)
@@ -183,6 +202,8 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
     .bind(unless_empty(keys().map(|key| key.map(|key| key.scope.as_str()))))
     .bind(unless_empty(keys().map(|key| key.map(|key| key.key.as_str()))))
     .bind(unless_empty(keys().map(|key| key.map(|key| key.fingerprint.as_slice()))))
+    .bind(unless_empty(dates().map(|dates| dates.map(DateRange::start))))
+    .bind(unless_empty(dates().map(|dates| dates.map(DateRange::end))))
     .fetch_all(&mut *connection)
     .await
     .map_err(StoreError::from)
@@ -196,10 +217,19 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
         Err(error) => return Err(error),
     };
     let row_locations = rows.pop_if(|row| row.command == 0).and_then(|row| row.row_locations);
-    if rows.len() != batch.len() {
-        return Err(StoreError::CountMismatch { offered: batch.len() as u64, inserted: rows.len() as u64 });
+    if rows.len() != parts.len() {
+        return Err(StoreError::CountMismatch { offered: parts.len() as u64, inserted: rows.len() as u64 });
     }
-    let verdicts = rows.iter().map(VerdictRow::verdict).collect::<Result<_, _>>()?;
+    let mut verdicts = Vec::with_capacity(batch.len());
+    let mut followed = None;
+    for (part, row) in parts.iter().zip(&rows) {
+        let verdict = row.verdict()?;
+        match part.own() {
+            // The command's own part cannot succeed if this one does not.
+            None => followed = Some(verdict).filter(|verdict| !matches!(verdict, Verdict::Appended(_))),
+            Some(_) => verdicts.push(followed.take().unwrap_or(verdict)),
+        }
+    }
     Ok(BatchResult { verdicts, row_locations })
 }
 
@@ -210,9 +240,55 @@ fn unless_empty<T>(values: impl Iterator<Item = Option<T>>) -> Option<Vec<Option
 }
 
 impl Append {
+    /// All events, those by which the timeline follows its project's dates first.
+    pub(crate) fn all_events(&self) -> impl DoubleEndedIterator<Item = &NewEvent> + ExactSizeIterator {
+        let all: Vec<&NewEvent> =
+            self.following.iter().flat_map(|following| &following.events).chain(&self.events).collect();
+        all.into_iter()
+    }
+
+    /// What the database gets as commands of their own: the events that follow the project's dates, which have other metadata, and
+    /// the command's own ones.
+    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        let following = self.following.as_ref().map(|following| Part {
+            command: self,
+            events: &following.events,
+            metadata: &following.metadata,
+            expected: self.expected,
+            is_own: false,
+        });
+        let before = following.as_ref().map_or(0, |following| following.events.len());
+        let own = Part {
+            command: self,
+            events: &self.events,
+            metadata: &self.metadata,
+            expected: self.expected + i64::try_from(before).unwrap_or_default(),
+            is_own: true,
+        };
+        following.into_iter().chain([own])
+    }
+}
+
+/// What the database gets as one command.
+struct Part<'a> {
+    command: &'a Append,
+    events: &'a [NewEvent],
+    metadata: &'a Metadata,
+    expected: i64,
+    /// Whether these are the command's own events.
+    is_own: bool,
+}
+
+impl<'a> Part<'a> {
+    /// The command, if these are its own events.
+    fn own(&self) -> Option<&'a Append> {
+        self.is_own.then_some(self.command)
+    }
+
     /// The location of the row of each event's phase.
-    fn row_locations(&self) -> impl Iterator<Item = Option<&str>> {
-        (0..self.events.len()).map(|event| self.row_locations.as_ref()?.get(event)?.as_deref())
+    fn row_locations(&self) -> impl Iterator<Item = Option<&'a str>> + use<'a> {
+        let own = self.own();
+        (0..self.events.len()).map(move |event| own?.row_locations.as_ref()?.get(event)?.as_deref())
     }
 }
 
@@ -236,6 +312,7 @@ impl VerdictRow {
             "appended" => Verdict::Appended(Appended { version, position, recorded_at: self.at }),
             "repeated" => Verdict::Repeated(Earlier { version, events: self.earlier_events.into() }),
             "key_reused" => Verdict::KeyReused,
+            "dates_changed" => Verdict::DatesChanged,
             "not_accepting" => Verdict::NotAccepting,
             "conflict" => Verdict::Conflict { actual: version },
             other => {

@@ -138,7 +138,7 @@ impl Committer {
                 Outcome::NoEffect { why, on }
             } else if committed.get(&project).is_some_and(|reached| *reached >= version) {
                 let known = self.cache.timeline(project).filter(|known| known.version == version);
-                let on = known.map_or(on, |folded| LoadedTimeline { folded, adoption: None });
+                let on = known.map_or(on, LoadedTimeline::cached);
                 Outcome::NoEffect { why, on }
             } else {
                 Outcome::Lost(self.conflict(project, version))
@@ -289,6 +289,7 @@ impl Committer {
             outcomes.push(match verdict {
                 Verdict::NotAccepting => Err(StoreError::NotAccepting),
                 Verdict::KeyReused => Err(StoreError::KeyReused),
+                Verdict::DatesChanged => Ok(Outcome::Lost(StoreError::ProjectDatesChanged(project))),
                 Verdict::Repeated(earlier) => Ok(Outcome::Repeated(earlier)),
                 Verdict::Conflict { actual } => Ok(Outcome::Lost(StoreError::Conflict {
                     stream: stream_of(project),
@@ -366,8 +367,9 @@ async fn find_appended(
     connection: &mut PoolConnection<sqlx::Postgres>,
     append: &Append,
 ) -> Result<Option<Appended>, StoreError> {
-    let Some(last) = append.events.last() else { return Ok(None) };
-    let version = append.expected + i64::try_from(append.events.len()).unwrap_or_default();
+    let mut events = append.all_events();
+    let version = append.expected + i64::try_from(events.len()).unwrap_or_default();
+    let Some(last) = events.next_back() else { return Ok(None) };
     let found: Option<(i64, DateTime<Utc>)> = sqlx::query_as(
         "SELECT position, recorded_at FROM phaseline.events
           WHERE stream_type = $1 AND stream_id = $2 AND version = $3 AND event_id = $4",

@@ -4,11 +4,11 @@ use crate::commit::LoadedTimeline;
 use crate::sqlstate::lost_a_race;
 use crate::stream::{history, stream_of};
 use crate::{
-    Append, Content, InlineProjection, Metadata, NewEvent, RecordedTimeline, StoreError, TimelineStore,
-    append,
+    Append, Content, FollowingEvents, InlineProjection, Metadata, NewEvent, RecordedTimeline, StoreError,
+    TimelineStore, append,
 };
 use cqrs_es::{AggregateContext, AggregateError, EventEnvelope};
-use phaseline_domain::{ProjectId, Refusal, Timeline, TimelineEvent};
+use phaseline_domain::{ProjectId, Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
 use std::collections::HashMap;
 
 impl<P: InlineProjection> TimelineStore<P> {
@@ -19,8 +19,11 @@ impl<P: InlineProjection> TimelineStore<P> {
         decided: &[TimelineEvent],
         metadata: Metadata,
     ) -> Result<append::Appended, StoreError> {
-        let LoadedTimeline { folded, adoption } = &context.start;
+        let LoadedTimeline { folded, adoption, .. } = &context.start;
         let adopted = adoption.iter().flat_map(|adoption| &adoption.events);
+        let following = context.following.iter().map(NewEvent::timeline).collect::<Result<Vec<_>, _>>()?;
+        let following = (!following.is_empty())
+            .then(|| FollowingEvents { events: following, metadata: metadata.of_planner() });
         let batch = [Append {
             stream: stream_of(context.project),
             expected: folded.version,
@@ -29,6 +32,8 @@ impl<P: InlineProjection> TimelineStore<P> {
             witness: adoption.as_ref().map(|adoption| adoption.witness.clone()),
             row_locations: None,
             key: None,
+            project_dates: context.start.dates_to_follow().or_else(|| folded.timeline.range()),
+            following,
         }];
         let mut connection = self.connection().await?;
         let verdicts = append::append(&mut connection, &batch).await?;
@@ -43,6 +48,8 @@ pub struct TimelineContext {
     /// What `cqrs-es` decides on, and lets the events of its command happen to.
     timeline: Timeline,
     start: LoadedTimeline,
+    /// How the timeline follows dates that another program gave the project.
+    following: Vec<TimelineEvent>,
 }
 
 impl AggregateContext<Timeline> for TimelineContext {
@@ -101,10 +108,18 @@ impl<P: InlineProjection> cqrs_es::EventStore<Timeline> for TimelineStore<P> {
     async fn load_aggregate(&self, aggregate_id: &str) -> Result<TimelineContext, AggregateError<Refusal>> {
         let project = project_of(aggregate_id)?;
         let start = self.load(project).await.map_err(to_cqrs)?;
-        Ok(TimelineContext { project, timeline: start.folded.timeline.clone(), start })
+        let mut timeline = start.folded.timeline.clone();
+        let mut following = Vec::new();
+        if let Some(dates) = start.dates_to_follow() {
+            let follow = TimelineCommand::Reschedule { start_date: dates.start(), end_date: dates.end() };
+            following = decide(&timeline, &follow).map_err(AggregateError::UserError)?;
+            following.iter().for_each(|event| timeline.evolve(event));
+        }
+        Ok(TimelineContext { project, timeline, start, following })
     }
 
-    /// What comes back begins with the adoption, if this was the project's first command.
+    /// The result begins with the adoption, if this was the project's first command, or with the events that follow the project's
+    /// dates.
     async fn commit(
         &self,
         events: Vec<TimelineEvent>,
@@ -118,11 +133,13 @@ impl<P: InlineProjection> cqrs_es::EventStore<Timeline> for TimelineStore<P> {
         self.append(&context, &events, metadata.clone()).await.map_err(to_cqrs)?;
         let first = context.start.folded.version + 1;
         let adopted = context.start.adoption.map(|adoption| adoption.events).unwrap_or_default();
-        Ok(adopted
-            .into_iter()
-            .chain(events)
+        let of_planner = metadata.of_planner();
+        let following = context.following.into_iter().map(|event| (event, of_planner.clone()));
+        let own = adopted.into_iter().chain(events).map(|event| (event, metadata.clone()));
+        Ok(following
+            .chain(own)
             .zip(first..)
-            .map(|(event, version)| envelope(context.project, version, event, metadata.clone()))
+            .map(|((event, metadata), version)| envelope(context.project, version, event, metadata))
             .collect())
     }
 }

@@ -106,6 +106,9 @@ pub enum StoreError {
         /// The version that it has.
         actual: i64,
     },
+    /// Another program changed the project's dates while a command was executed.
+    #[error("the dates of project {0} changed while the command was executed; nothing was written")]
+    ProjectDatesChanged(ProjectId),
     /// An idempotency key was used before, for another request.
     #[error(
         "the idempotency key was used for another request within the last 24 hours: nothing was written; use a new key"
@@ -117,6 +120,11 @@ pub enum StoreError {
     /// The project is not in the planner's tables.
     #[error("Project with ID {0} not found")]
     UnknownProject(ProjectId),
+    /// The project's dates in the planner's table are not a range of dates.
+    #[error(
+        "the dates of project {0} in public.projects are not a range of dates between the years 1 and 9999: correct them there first"
+    )]
+    InvalidProjectDates(ProjectId),
     /// The connection was lost during a commit, and its outcome could not be determined.
     #[error(
         "the connection to the database was lost during the commit, so the command may or may not have been committed: {0}"

@@ -76,6 +76,18 @@ impl Metadata {
         Self { reason: Some(reason), ..self.clone() }
     }
 
+    /// The metadata of events by which a timeline follows dates that the planner gave its project, found by a command with this
+    /// metadata. The planner's tables do not name who changed them.
+    #[must_use]
+    pub fn of_planner(&self) -> Self {
+        Self {
+            actor: None,
+            reason: Some("the project's dates changed in public.projects".to_owned()),
+            source: Some("planner".to_owned()),
+            ..self.clone()
+        }
+    }
+
     /// The same as a map, for `cqrs-es`.
     pub fn into_map(self) -> HashMap<String, String> {
         let fields = [

@@ -11,7 +11,7 @@ use crate::{
     Content, Earlier, FoldedTimeline, InlineProjection, Metadata, RecordedTimeline, StoreError,
     TimelineStore, read,
 };
-use phaseline_domain::{ProjectId, TimelineCommand};
+use phaseline_domain::{Following, ProjectId, TimelineCommand};
 use sqlx::PgConnection;
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         // log.
         let mut reached = None;
         let mut start = match self.cache().timeline(project) {
-            Some(known) => LoadedTimeline { folded: known, adoption: None },
+            Some(known) => LoadedTimeline::cached(known),
             None => {
                 let start = self.load(project).await?;
                 reached = Some(start.folded.version);
@@ -65,7 +65,7 @@ impl<P: InlineProjection> TimelineStore<P> {
                         return self.conclude(&request, why, on).await;
                     }
                     let current = self.reload(project).await?;
-                    if current.folded.version == on.folded.version {
+                    if current.folded.version == on.folded.version && current.dates_to_follow().is_none() {
                         return self.conclude(&request, why, on).await;
                     }
                     reached = Some(current.folded.version);
@@ -103,10 +103,10 @@ impl<P: InlineProjection> TimelineStore<P> {
             None => self.load(project).await?,
         };
         if !is_large(&start.folded, command) {
-            return Ok(predict(start.folded, opening, command));
+            return Ok(predict(start, opening, command));
         }
         let (opening, command) = (opening.cloned(), command.clone());
-        let deciding = tokio::task::spawn_blocking(move || predict(start.folded, opening.as_ref(), &command));
+        let deciding = tokio::task::spawn_blocking(move || predict(start, opening.as_ref(), &command));
         deciding.await.map_err(|error| StoreError::SelfCheck(format!("a preview failed: {error}")))
     }
 
@@ -208,17 +208,18 @@ impl<P: InlineProjection> TimelineStore<P> {
         if folded.timeline.project().is_none() {
             return self.load(project).await;
         }
-        Ok(LoadedTimeline { folded, adoption: None })
+        let mut connection = self.connection().await?;
+        let project_dates = self.projection.project_dates(&mut connection, project).await?;
+        Ok(LoadedTimeline { folded, adoption: None, project_dates })
     }
 }
 
-fn predict(
-    before: Arc<FoldedTimeline>,
-    opening: Option<&TimelineCommand>,
-    command: &TimelineCommand,
-) -> Preview {
+fn predict(start: LoadedTimeline, opening: Option<&TimelineCommand>, command: &TimelineCommand) -> Preview {
+    let follow = start.dates_to_follow();
+    let before = start.folded;
     let mut after = before.timeline.clone();
-    let events = decided(&after, opening, command);
+    let events = decided(&after, follow, opening, command)
+        .map(|Following { dates, events }| dates.into_iter().chain(events).collect::<Vec<_>>());
     for event in events.iter().flatten() {
         after.evolve(event);
     }

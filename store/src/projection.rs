@@ -1,7 +1,7 @@
 //! The interface of the read models that the append updates in its transaction.
 
 use crate::StoreError;
-use phaseline_domain::{ProjectId, TimelineEvent};
+use phaseline_domain::{DateRange, ProjectId, TimelineEvent};
 use sqlx::PgConnection;
 
 /// The rows of a project that has no timeline in the log.
@@ -27,6 +27,16 @@ pub struct Adoption {
 /// The read models that the append updates in its transaction. The database function `phaseline.project_inline` derives their rows from
 /// the events; it fails with SQLSTATE 40001 if the rows of an adoption have changed.
 pub trait InlineProjection: Clone + Send + Sync + 'static {
+    /// The dates of a project in the planner's table; none if the read models are not in use.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownProject`] if the project is not there, [`StoreError::InvalidProjectDates`] if its dates are no range.
+    fn project_dates(
+        &self,
+        connection: &mut PgConnection,
+        project: ProjectId,
+    ) -> impl Future<Output = Result<Option<DateRange>, StoreError>> + Send;
+
     /// The rows of a project that has no timeline in the log; none if the read models are not in use.
     fn find_unadopted(
         &self,

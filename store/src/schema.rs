@@ -36,6 +36,8 @@ const FUNCTIONS: &str = concat!(
     include_str!("../sql/schema/chain_hash.sql"),
     include_str!("../sql/schema/project_inline.sql"),
     include_str!("../sql/schema/lock_projects.sql"),
+    include_str!("../sql/schema/moved_projects.sql"),
+    include_str!("../sql/schema/moved_projects.sql"),
     include_str!("../sql/schema/forget_idempotency_keys.sql"),
     include_str!("../sql/schema/oldest_snapshot.sql"),
     include_str!("../sql/schema/postgres_es_events.sql"),

@@ -157,14 +157,15 @@ impl<P: InlineProjection> TimelineStore<P> {
         if folded.timeline.project().is_some() {
             let folded = Arc::new(folded);
             self.cache.keep(project, Arc::clone(&folded));
-            return Ok(LoadedTimeline { folded, adoption: None });
+            let project_dates = self.projection.project_dates(&mut connection, project).await?;
+            return Ok(LoadedTimeline { folded, adoption: None, project_dates });
         }
         // While the log accepts no commands, that error comes before one about an unknown project.
         if !schema::accepts_commands(&mut connection).await? {
             return Err(StoreError::NotAccepting);
         }
         let Some(found) = self.projection.find_unadopted(&mut connection, project).await? else {
-            return Ok(LoadedTimeline { folded: Arc::new(folded), adoption: None });
+            return Ok(LoadedTimeline::cached(Arc::new(folded)));
         };
         let refused = |reasons| StoreError::Unadoptable { project, reasons };
         let events = found.events.map_err(refused)?;
@@ -182,6 +183,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         Ok(LoadedTimeline {
             folded: Arc::new(folded),
             adoption: Some(Adoption { events, witness: found.witness }),
+            project_dates: None,
         })
     }
 }

@@ -70,7 +70,8 @@ impl Problem {
                 )
             }
             // Each retry lost to another writer of this project.
-            StoreError::Conflict { .. } | StoreError::Busy(_) => busy(),
+            StoreError::Conflict { .. } | StoreError::ProjectDatesChanged(_) | StoreError::Busy(_) => busy(),
+            StoreError::InvalidProjectDates(_) => conflict("no_days", "No days", error.to_string()),
             other => {
                 tracing::error!(error = %other, "the log");
                 internal()

@@ -187,10 +187,11 @@ impl From<StoreError> for Failure {
                 Self::new(Exit::VerificationFailed, "log_damaged", text)
                     .remedy("Run: phaseline verify, which lists everything that is wrong with the log")
             }
-            StoreError::Conflict { .. } | StoreError::Busy(_) => {
+            StoreError::Conflict { .. } | StoreError::ProjectDatesChanged(_) | StoreError::Busy(_) => {
                 Self::new(Exit::Interrupted, "busy", text).remedy("Run the same command again.")
             }
             StoreError::UnknownProject(_) => Self::refused("not_found", text),
+            StoreError::InvalidProjectDates(_) => Self::refused("no_days", text),
             StoreError::KeyReused => Self::refused("key_reused", text),
             StoreError::OutcomeUnknown(_) => Self::new(Exit::NoDatabase, "outcome_unknown", text)
                 .remedy("Check the project's history, or run the same command again: it does not repeat a change that was committed."),

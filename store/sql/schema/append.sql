@@ -9,6 +9,8 @@ DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], te
 --   conflict      the stream is not at the expected version; nothing of this command was written
 --   repeated      its key was used before for the same request: the version after that request, and its number of events
 --   key_reused    its key was used before for another request; nothing of this command was written
+--   dates_changed the project has other dates in public.projects than the command was decided on (command_first_day and
+--                 command_last_day; NULL is not compared), or is not there; nothing of this command was written
 --   not_accepting the log accepts no commands (legacy shape); nothing was written
 -- A command may expect the version after the one before it on the same stream; commands for one stream must be adjacent. If that
 -- one is not appended, neither are those that follow it on the stream: they were decided on its result, and another writer may have
@@ -22,12 +24,16 @@ DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], te
 -- the claims of the metadata.
 -- Plans are generic, since planning each call would take longer than the work; and as tables that were tiny when a plan was
 -- made grow, the settings keep all plans on the indexes.
+DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], text[], text[], uuid[], text[], integer[],
+    text[], bytea[], text[], text[], text[], bytea[]);
+
 CREATE OR REPLACE FUNCTION phaseline.append(
     command_stream_type text[], command_stream_id uuid[], command_expected bigint[], command_events integer[],
     command_metadata text[], command_witness text[],
     event_ids uuid[], event_types text[], event_schema_versions integer[], event_payloads text[], event_salts bytea[],
     event_places text[] DEFAULT NULL,
-    command_scope text[] DEFAULT NULL, command_key text[] DEFAULT NULL, command_fingerprint bytea[] DEFAULT NULL
+    command_scope text[] DEFAULT NULL, command_key text[] DEFAULT NULL, command_fingerprint bytea[] DEFAULT NULL,
+    command_first_day date[] DEFAULT NULL, command_last_day date[] DEFAULT NULL
 ) RETURNS TABLE (command integer, verdict text, stream_version bigint, last_position bigint, at timestamptz,
                  earlier_events integer, said text)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -51,6 +57,9 @@ DECLARE
     most_metadata constant integer := 65536;
     -- A timeline of 5 000 phases replaced by another one is 15 000 events.
     most_events   constant integer := 50000;
+    -- Payloads and, for each event, its command's metadata. They are checked in one piece, which takes some ten times the memory.
+    most_bytes    constant bigint := 67108864;
+    size          bigint;
     hint          constant text := 'Nothing was written. docs/events.md describes the arguments of phaseline.append.';
     time_part     bytea;
     accepting     boolean;
@@ -75,6 +84,8 @@ DECLARE
     -- How many commands need a verdict of their own.
     judged        integer := commands;
     row_places    tid[];
+    -- Commands whose project has other dates than they were decided on.
+    moved         integer[];
     -- One element for each event offered; the positions, versions and hashes of refused commands' events stay NULL.
     streams       uuid[];
     metadata      text[];
@@ -112,7 +123,8 @@ BEGIN
             coalesce(array_dims(command_expected), '[]'), coalesce(array_dims(command_events), '[]'),
             coalesce(array_dims(command_metadata), '[]'), coalesce(array_dims(command_witness), command_dims),
             coalesce(array_dims(command_scope), command_dims), coalesce(array_dims(command_key), command_dims),
-            coalesce(array_dims(command_fingerprint), command_dims)])
+            coalesce(array_dims(command_fingerprint), command_dims), coalesce(array_dims(command_first_day), command_dims),
+            coalesce(array_dims(command_last_day), command_dims)])
         OR NOT event_dims = ALL (ARRAY[coalesce(array_dims(event_types), '[]'),
             coalesce(array_dims(event_schema_versions), '[]'), coalesce(array_dims(event_payloads), '[]'),
             coalesce(array_dims(event_salts), '[]'), coalesce(array_dims(event_places), event_dims)]) THEN
@@ -139,14 +151,19 @@ BEGIN
     IF 'Timeline' <> ANY (command_stream_type) THEN
         RAISE EXCEPTION 'phaseline.append writes timelines only' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    k := (SELECT max(octet_length(m)) FROM unnest(command_metadata) AS m);
+    SELECT max(octet_length(c.metadata)), sum(octet_length(c.metadata)::bigint * c.events) + pg_column_size(event_payloads)
+      INTO k, size FROM unnest(command_metadata, command_events) AS c (metadata, events);
     IF k > most_metadata OR events > most_events THEN
         RAISE EXCEPTION 'a command has % bytes of metadata, or the call has % events: the limits are % and %', k, events,
             most_metadata, most_events USING ERRCODE = 'PL002', HINT = hint;
     END IF;
-    IF 0 > ANY (command_events) OR 0 > ANY (command_expected)
+    IF size > most_bytes THEN
+        RAISE EXCEPTION 'the events have % bytes of payload and metadata together: the limit is %', size, most_bytes
+            USING ERRCODE = 'PL002', HINT = hint;
+    END IF;
+    IF 0 > ANY (command_events) OR 0 > ANY (command_expected) OR 9223372036854000000 < ANY (command_expected)
         OR NOT single AND events <> (SELECT coalesce(sum(n), 0) FROM unnest(command_events) AS n) THEN
-        RAISE EXCEPTION 'a number of events or an expected version is negative, or the numbers do not add up to % events',
+        RAISE EXCEPTION 'a number of events or an expected version is negative or too large, or the numbers do not add up to % events',
             events USING ERRCODE = 'PL002', HINT = hint;
     END IF;
     IF command_scope IS NOT NULL OR command_key IS NOT NULL OR command_fingerprint IS NOT NULL THEN
@@ -191,7 +208,8 @@ BEGIN
                 END LOOP;
                 offset_ := offset_ + command_events[i];
             END LOOP;
-            RAISE EXCEPTION 'an event has an invalid row location' USING ERRCODE = 'PL002', HINT = hint;
+            RAISE EXCEPTION '%', CASE WHEN event_places IS NULL THEN 'the events cannot be checked together'
+                                      ELSE 'an event has an invalid row location' END USING ERRCODE = 'PL002', HINT = hint;
         END IF;
         IF distinct_ids < events THEN
             RAISE EXCEPTION 'two events have the same id' USING ERRCODE = 'PL002', HINT = hint;
@@ -269,8 +287,11 @@ BEGIN
     time_part := long_follows || int8send((extract(epoch FROM at) * 1000000)::bigint) || hash_follows;
 
     before := tip;
+    IF command_first_day IS NOT NULL THEN
+        moved := phaseline.moved_projects(command_stream_id, command_first_day, command_last_day);
+    END IF;
     IF distinct_streams = commands AND single AND actuals = command_expected AND 0 < ALL (command_expected)
-        AND NOT (opening OR has_marks) AND command_key IS NULL AND command_witness IS NULL THEN
+        AND NOT (opening OR has_marks) AND command_key IS NULL AND command_witness IS NULL AND moved IS NULL THEN
         -- Most batches: one event each for open timelines, all as expected. They skip the loop below, which spends its time on verdicts.
         FOREACH content IN ARRAY contents LOOP
             tip := tip + 1;
@@ -331,6 +352,8 @@ BEGIN
         IF verdict = 'appended' THEN
             IF broken OR actual <> command_expected[i] THEN
                 verdict := 'conflict';
+            ELSIF i = ANY (moved) THEN
+                verdict := 'dates_changed';
             ELSE
                 IF (closed OR opening) AND command_events[i] > 0 THEN
                     IF closed <> (event_types[offset_ + 1] = 'TimelineOpened') THEN

@@ -28,7 +28,7 @@ BEGIN
         GRANT USAGE ON SCHEMA phaseline TO phaseline_writer;
         GRANT SELECT ON phaseline.events, phaseline.head, phaseline.idempotency_keys TO phaseline_writer;
         GRANT EXECUTE ON FUNCTION phaseline.append(text[], uuid[], bigint[], integer[], text[], text[], uuid[],
-            text[], integer[], text[], bytea[], text[], text[], text[], bytea[]) TO phaseline_writer;
+            text[], integer[], text[], bytea[], text[], text[], text[], bytea[], date[], date[]) TO phaseline_writer;
         GRANT EXECUTE ON FUNCTION phaseline.forget_idempotency_keys(), phaseline.oldest_snapshot() TO phaseline_writer;
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_reader') THEN

@@ -2,11 +2,13 @@
 
 use super::LoadedTimeline;
 use super::{Job, NoEffect};
-use crate::append::Append;
+use crate::append::{Append, FollowingEvents};
 use crate::cache::TimelineCache;
 use crate::stream::stream_of;
 use crate::{FoldedTimeline, NewEvent, StoreError};
-use phaseline_domain::{Refusal, Timeline, TimelineCommand, TimelineEvent, decide};
+use phaseline_domain::{
+    DateRange, Following, Refusal, Timeline, TimelineCommand, TimelineEvent, decide, decide_following,
+};
 use std::sync::Arc;
 
 /// From how many phases on a command is decided on a thread for blocking work: with 5 000 phases it takes some 100 ms, during which
@@ -69,26 +71,28 @@ impl Decider {
     fn prepare(&self, job: &Job, ahead: Option<&FoldedTimeline>) -> Result<Decision, StoreError> {
         let project = job.request.project;
         let known;
-        let mut adoption = None;
+        let (mut adoption, mut follow) = (None, None);
         let state = match ahead {
             Some(state) => state,
             None => {
                 known = self.cache.timeline(project).filter(|known| known.version > job.start.folded.version);
                 adoption = job.start.adoption.as_ref().filter(|_| known.is_none());
+                follow = job.start.dates_to_follow().filter(|_| known.is_none());
                 known.as_deref().unwrap_or(&job.start.folded)
             }
         };
         let on = |folded: &FoldedTimeline| LoadedTimeline {
             folded: Arc::new(folded.clone()),
             adoption: adoption.cloned(),
+            project_dates: follow,
         };
         if let Some(expected) = job.request.expected
             && expected != state.version
         {
             return Ok(Decision::NoEffect(NoEffect::Stale { expected }, on(state)));
         }
-        let outcome = decided(&state.timeline, job.request.opening.as_ref(), &job.request.command);
-        let decided = match outcome {
+        let outcome = decided(&state.timeline, follow, job.request.opening.as_ref(), &job.request.command);
+        let Following { dates, events: own } = match outcome {
             Err(refusal) => return Ok(Decision::NoEffect(NoEffect::Refused(refusal), on(state))),
             // Without events in the log, a repeated request could not be answered from it: no key is stored.
             Ok(decided) if decided.is_empty() && (job.request.key.is_none() || state.version == 0) => {
@@ -97,16 +101,22 @@ impl Decider {
             Ok(decided) => decided,
         };
         // A command that changes nothing adopts nothing.
-        let adoption = adoption.filter(|_| !decided.is_empty());
+        let adoption = adoption.filter(|_| !own.is_empty());
         let adopted = adoption.map(|adoption| adoption.events.clone()).unwrap_or_default();
         let events: Vec<NewEvent> =
-            adopted.iter().chain(&decided).map(NewEvent::timeline).collect::<Result<_, _>>()?;
+            adopted.iter().chain(&own).map(NewEvent::timeline).collect::<Result<_, _>>()?;
         let mut predicted = state.clone();
-        decided.iter().for_each(|event| predicted.apply_unrecorded(event));
-        predicted.version = state.version + i64::try_from(events.len()).unwrap_or_default();
+        dates.iter().chain(&own).for_each(|event| predicted.apply_unrecorded(event));
+        predicted.version = state.version + i64::try_from(dates.len() + events.len()).unwrap_or_default();
+        let following = (!dates.is_empty()).then(|| {
+            Ok::<_, StoreError>(FollowingEvents {
+                events: dates.iter().map(NewEvent::timeline).collect::<Result<_, _>>()?,
+                metadata: job.request.metadata.of_planner(),
+            })
+        });
         let location =
             |event: &TimelineEvent| event.phase_id().and_then(|phase| self.cache.row_location(phase));
-        let row_locations = || adopted.iter().chain(&decided).map(location).collect();
+        let row_locations = || adopted.iter().chain(&own).map(location).collect();
         let row_locations = self.needs_row_locations.then(row_locations);
         let append = Append {
             stream: stream_of(project),
@@ -116,23 +126,31 @@ impl Decider {
             witness: adoption.map(|adoption| adoption.witness.clone()),
             row_locations,
             key: job.request.key.clone(),
+            project_dates: follow.or_else(|| state.timeline.range()),
+            following: following.transpose()?,
         };
+        let decided = dates.into_iter().chain(own).collect();
         Ok(Decision::Append(Box::new(Decided { append, adoption: adopted, events: decided, predicted })))
     }
 }
 
-/// Decides a command; if there is no timeline yet, on the one that `opening` opens, whose events come first.
+/// Decides a command: on the timeline that follows the project's dates `follow`, if the log has others; if there is no timeline yet,
+/// on the one that `opening` opens, whose events come first.
 pub(crate) fn decided(
     timeline: &Timeline,
+    follow: Option<DateRange>,
     opening: Option<&TimelineCommand>,
     command: &TimelineCommand,
-) -> Result<Vec<TimelineEvent>, Refusal> {
+) -> Result<Following, Refusal> {
+    if let Some(dates) = follow {
+        return decide_following(timeline, dates, command);
+    }
     let Some(opening) = opening.filter(|_| timeline.project().is_none()) else {
-        return decide(timeline, command);
+        return Ok(Following { dates: Vec::new(), events: decide(timeline, command)? });
     };
     let mut events = decide(timeline, opening)?;
     let mut opened = timeline.clone();
     events.iter().for_each(|event| opened.evolve(event));
     events.extend(decide(&opened, command)?);
-    Ok(events)
+    Ok(Following { dates: Vec::new(), events })
 }

@@ -3,7 +3,7 @@
 use crate::projection::Adoption;
 use crate::request::{Committed, Request};
 use crate::{Earlier, FoldedTimeline, StoreError};
-use phaseline_domain::Refusal;
+use phaseline_domain::{DateRange, Refusal};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -15,6 +15,20 @@ pub(crate) struct LoadedTimeline {
     pub(crate) folded: Arc<FoldedTimeline>,
     /// The adoption, which is not recorded yet.
     pub(crate) adoption: Option<Adoption>,
+    /// The dates that the project has in the planner's table, if they were read.
+    pub(crate) project_dates: Option<DateRange>,
+}
+
+impl LoadedTimeline {
+    /// A timeline of the log whose project's dates were not read.
+    pub(crate) const fn cached(folded: Arc<FoldedTimeline>) -> Self {
+        Self { folded, adoption: None, project_dates: None }
+    }
+
+    /// The dates that the timeline has to follow: those of the project, if they were read and the timeline has others.
+    pub(crate) fn dates_to_follow(&self) -> Option<DateRange> {
+        self.project_dates.filter(|dates| self.folded.timeline.range().is_some_and(|range| range != *dates))
+    }
 }
 
 /// A command for the committing task.

@@ -13,7 +13,7 @@ async fn as_writer(database: &TestDatabase) -> PgConnection {
 }
 
 /// The names of all parameters, and values that are right for a rename of a phase of an open timeline.
-const VALID_ARGUMENTS: [(&str, &str); 15] = [
+const VALID_ARGUMENTS: [(&str, &str); 17] = [
     ("command_stream_type", "ARRAY['Timeline']"),
     ("command_stream_id", "ARRAY['00000000-0000-0000-0000-000000000001'::uuid]"),
     ("command_expected", "ARRAY[1::bigint]"),
@@ -29,6 +29,8 @@ const VALID_ARGUMENTS: [(&str, &str); 15] = [
     ("command_scope", "NULL"),
     ("command_key", "NULL"),
     ("command_fingerprint", "NULL"),
+    ("command_first_day", "NULL"),
+    ("command_last_day", "NULL"),
 ];
 
 fn call(changed: &[(&str, &str)]) -> String {
@@ -38,6 +40,32 @@ fn call(changed: &[(&str, &str)]) -> String {
     };
     let values: Vec<String> = VALID_ARGUMENTS.into_iter().map(value).collect();
     format!("SELECT verdict FROM phaseline.append({})", values.join(", "))
+}
+
+#[tokio::test]
+async fn the_bytes_of_one_call_are_limited() {
+    let database = log().await;
+    append(&mut connect(&database).await, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
+    let mut writer = as_writer(&database).await;
+    // One command with 65 000 bytes of metadata, which count for each of its events.
+    let call_of = |events: usize| {
+        let fill = |value: &str| format!("array_fill({value}, ARRAY[{events}])");
+        call(&[
+            ("command_events", &format!("ARRAY[{events}]")),
+            ("command_metadata", "ARRAY['{\"actor\":\"' || repeat('a', 65000) || '\"}']"),
+            ("event_ids", &format!("ARRAY(SELECT gen_random_uuid() FROM generate_series(1, {events}))")),
+            ("event_types", &fill("'PhaseRenamed'::text")),
+            ("event_schema_versions", &fill("1")),
+            (
+                "event_payloads",
+                &fill("'{\"phase_id\":\"00000000-0000-0000-0000-000000000002\",\"name\":\"x\"}'::text"),
+            ),
+            ("event_salts", &fill("decode('00112233445566778899aabbccddeeff', 'hex')")),
+        ])
+    };
+    let refused = sqlx::query(&call_of(1_100)).execute(&mut writer).await.unwrap_err();
+    assert!(refused.to_string().contains("the limit is 67108864"), "{refused}");
+    sqlx::query(&call_of(20)).execute(&mut writer).await.unwrap();
 }
 
 #[tokio::test]
@@ -57,6 +85,9 @@ async fn malformed_arguments_are_refused_by_name_and_nothing_is_written() {
         (vec![("command_events", "ARRAY[0]".into())], "do not add up"),
         (vec![("command_events", "ARRAY[2]".into())], "do not add up"),
         (vec![("command_expected", "ARRAY[-1::bigint]".into())], "negative"),
+        (vec![("command_expected", "ARRAY[9223372036854775807::bigint]".into())], "too large"),
+        (vec![("command_first_day", "ARRAY['2026-01-01'::date, NULL]".into())], "differ in length"),
+        (vec![("command_last_day", "'[0:0]={2026-01-01}'::date[]".into())], "differ in length"),
         (vec![("command_events", "ARRAY[1,1]".into())], "differ in length"),
         (vec![("command_events", "'[0:0]={1}'::int[]".into())], "differ in length"),
         (vec![("command_events", "'{{1}}'::int[]".into())], "differ in length"),

@@ -47,5 +47,7 @@ pub(crate) fn command(stream: StreamId, expected: i64, events: usize) -> Append 
         witness: None,
         row_locations: None,
         key: None,
+        project_dates: None,
+        following: None,
     }
 }

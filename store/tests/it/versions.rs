@@ -22,6 +22,14 @@ fn set_version(database: &TestDatabase, version: u32) {
 struct Nothing;
 
 impl InlineProjection for Nothing {
+    async fn project_dates(
+        &self,
+        _: &mut PgConnection,
+        _: ProjectId,
+    ) -> Result<Option<DateRange>, StoreError> {
+        Ok(None)
+    }
+
     async fn find_unadopted(
         &self,
         _: &mut PgConnection,

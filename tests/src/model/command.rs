@@ -49,7 +49,12 @@ impl Model {
         }
         let timeline = after.log.get_mut(&project).ok_or(Refused)?;
         let before = timeline.clone();
-        timeline.apply(command, change)?;
+        match self.projects.get(&project) {
+            Some(days) if *days != timeline.days && self.log.contains_key(&project) => {
+                timeline.follow(*days, command, change)?;
+            }
+            _ => timeline.apply(command, change)?,
+        }
         let timeline = timeline.clone();
         let opens = matches!(command, TimelineCommand::Open { .. });
         let changed = opens || before != timeline;
@@ -90,6 +95,21 @@ fn ids_to_create(command: &TimelineCommand) -> impl Iterator<Item = Uuid> {
 }
 
 impl Timeline {
+    /// Executes a command after the backend gave the project other days: its phases follow first. Where they cannot, the command must
+    /// lead to phases over these days.
+    fn follow(&mut self, days: Days, command: &TimelineCommand, change: Change) -> Result<(), Refused> {
+        let mut followed = self.clone();
+        if followed.reschedule(days, change) {
+            followed.apply(command, change)?;
+        } else {
+            followed.days = days;
+            followed.apply(command, change)?;
+            require(followed.is_whole())?;
+        }
+        *self = followed;
+        Ok(())
+    }
+
     fn apply(&mut self, command: &TimelineCommand, change: Change) -> Result<(), Refused> {
         let place = |id: Uuid| self.at(id).ok_or(Refused);
         match command {

@@ -168,6 +168,8 @@ async fn stalled_command(database: &TestDatabase, amount: i64) -> PgConnection {
         events: events.iter().map(|event| NewEvent::timeline(event).unwrap()).collect(),
         metadata: Metadata::default(),
         key: None,
+        project_dates: None,
+        following: None,
         witness: None,
         row_locations: None,
     }];

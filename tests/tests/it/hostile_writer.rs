@@ -192,3 +192,45 @@ async fn a_command_about_a_row_that_is_missing_is_refused() {
     let refused = append(&mut connection, &mine, "PhaseRenamed", renamed).await.unwrap_err().to_string();
     assert!(refused.contains(&format!("phase {phase} of project {} has no row", mine.project)), "{refused}");
 }
+
+/// The fold ignores a change of a phase that is gone, so no command may have one.
+#[tokio::test]
+async fn a_change_after_the_removal_in_one_command_is_refused() {
+    let database = sample(4, 10, 77);
+    migrated(database.url()).await;
+    let row = database.psql(
+        "SELECT p.id, min(ph.id::text) FILTER (WHERE ph.start_date = p.start_date), min(ph.id::text) FILTER (WHERE ph.end_date = p.end_date),
+                p.start_date, p.end_date, (SELECT max(version) FROM phaseline.events e WHERE e.stream_id = p.id)
+           FROM projects p JOIN project_phases ph ON ph.project_id = p.id GROUP BY p.id HAVING count(*) = 2 LIMIT 1",
+    );
+    let [project, first, last, start, end, version] = row.split('|').collect::<Vec<_>>()[..] else {
+        panic!("{row}")
+    };
+    let call = |events: &[(&str, String)]| {
+        let count = events.len();
+        let types: Vec<String> = events.iter().map(|(name, _)| format!("'{name}'")).collect();
+        let payloads: Vec<String> = events.iter().map(|(_, payload)| format!("'{payload}'")).collect();
+        format!(
+            "SELECT verdict FROM phaseline.append('{{Timeline}}', '{{{project}}}', '{{{version}}}', '{{{count}}}', ARRAY['{{}}'], NULL,
+                 ARRAY(SELECT gen_random_uuid() FROM generate_series(1, {count})), ARRAY[{}], array_fill(1, ARRAY[{count}]), ARRAY[{}],
+                 array_fill(decode(repeat('00', 16), 'hex'), ARRAY[{count}]))",
+            types.join(", "),
+            payloads.join(", ")
+        )
+    };
+    let resized =
+        ("PhaseResized", format!(r#"{{"phase_id":"{first}","start_date":"{start}","end_date":"{end}"}}"#));
+    let removed = ("PhaseRemoved", format!(r#"{{"phase_id":"{last}"}}"#));
+    let budgeted = (
+        "PhaseBudgeted",
+        format!(r#"{{"phase_id":"{last}","capital_budget":"7.00","expense_budget":"0.00"}}"#),
+    );
+    let mut connection = writer(&database).await;
+    let query = call(&[resized.clone(), removed.clone(), budgeted]);
+    let error =
+        sqlx::query(&query).execute(&mut connection).await.unwrap_err().into_database_error().unwrap();
+    assert_eq!(error.code().unwrap(), "PL003", "{error}");
+    assert!(error.message().contains("is changed after it was removed"), "{error}");
+    sqlx::query(&call(&[resized, removed])).execute(&mut connection).await.unwrap();
+    assert_verified(database.url()).await;
+}

@@ -25,6 +25,7 @@ mod minor_versions;
 mod model_based;
 mod original_migration;
 mod postgres_es;
+mod project_dates;
 mod projection;
 mod quarantine;
 mod real_database;

@@ -317,6 +317,8 @@ async fn a_timeline_whose_opening_cannot_be_read_starts_again_from_its_rows() {
         witness: None,
         row_locations: None,
         key: None,
+        project_dates: None,
+        following: None,
     };
     let refused = append(&mut connect(&database).await, &[call]).await.unwrap_err().to_string();
     assert!(refused.contains("is not open"), "{refused}");

@@ -1,6 +1,6 @@
 //! Valid and invalid arguments of `phaseline.append`.
 
-use chrono::Days;
+use chrono::{Days, NaiveDate};
 use phaseline_domain::{
     Neighbours, PhaseDraft, PhaseId, ProjectId, Timeline, TimelineCommand, TimelineEvent, decide,
 };
@@ -39,6 +39,8 @@ pub(super) struct Arguments {
     scopes: List<String>,
     keys: List<String>,
     fingerprints: List<Vec<u8>>,
+    first_days: List<NaiveDate>,
+    last_days: List<NaiveDate>,
 }
 
 fn push<T>(list: &mut List<T>, value: T) {
@@ -97,6 +99,15 @@ impl Arguments {
                 push(&mut arguments.fingerprints, vec![random.below(2) as u8; 32]);
             }
         }
+        if random.hits(50) {
+            for stream in arguments.streams.iter().flatten().flatten() {
+                let project = known.iter().find(|one| one.project.uuid() == *stream);
+                let range = project.and_then(|one| one.timeline.range()).filter(|_| random.hits(95));
+                let by = Days::new(random.below(40) / 39);
+                arguments.first_days.get_or_insert_default().push(range.map(|range| range.start() + by));
+                arguments.last_days.get_or_insert_default().push(range.map(|range| range.end()));
+            }
+        }
         if random.hits(25) {
             (0..=random.below(2)).for_each(|_| arguments.corrupt(random));
         }
@@ -127,7 +138,7 @@ impl Arguments {
                 text.chars().take(at).chain(junk.chars()).chain(text.chars().skip(at + 1)).collect()
             }
         };
-        match random.below(22) {
+        match random.below(24) {
             0 => lengths(random, &mut self.streams),
             1 => lengths(random, &mut self.expected),
             2 => lengths(random, &mut self.events),
@@ -166,6 +177,8 @@ impl Arguments {
             16 => change(random, &mut self.stream_types, |random, _| {
                 random.pick(["MigrationRun", "LegacyLinks", "SkippedEvents", "timeline", ""]).to_owned()
             }),
+            21 => lengths(random, &mut self.first_days),
+            22 => lengths(random, &mut self.last_days),
             17 => lengths(random, &mut self.scopes),
             18 => lengths(random, &mut self.keys),
             19 => lengths(random, &mut self.fingerprints),
@@ -182,7 +195,8 @@ impl Arguments {
     /// Calls the function; the verdicts, without the projection's row.
     pub(super) async fn call(&self, connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
         sqlx::query_scalar(
-            "SELECT verdict FROM phaseline.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+            "SELECT verdict FROM phaseline.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                 $16, $17)
               WHERE command > 0",
         )
         .bind(&self.stream_types)
@@ -200,6 +214,8 @@ impl Arguments {
         .bind(&self.scopes)
         .bind(&self.keys)
         .bind(&self.fingerprints)
+        .bind(&self.first_days)
+        .bind(&self.last_days)
         .fetch_all(connection)
         .await
     }

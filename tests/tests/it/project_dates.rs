@@ -1,0 +1,322 @@
+//! The planner changes a project's dates: commands take them in.
+
+use crate::fixture::{
+    assert_verified, database_from, handle, migrated, operator, planner_sql, sample, store,
+};
+use phaseline_domain::{
+    DateRange, PhaseDraft, PhaseId, ProjectId, ReplacementPhase, Rule, Timeline, TimelineCommand,
+};
+use phaseline_embedded::testing::TestDatabase;
+use phaseline_migrator::progress::Silent;
+use phaseline_migrator::rollback::{self, RollbackOptions};
+use phaseline_projections::{FoldedLog, ProjectPhases, drift};
+use phaseline_store::{ExecuteError, InlineProjection, Metadata, RecordedTimeline, stream};
+use phaseline_tests::random::SeededRandom;
+use sqlx::PgConnection;
+use std::time::Duration;
+
+/// A project with at least two phases, as the log has it.
+async fn project_with_phases(connection: &mut PgConnection, least: usize) -> (ProjectId, Timeline) {
+    let log = FoldedLog::read(&mut *connection, None).await.unwrap();
+    let mut known: Vec<_> =
+        log.timelines.iter().filter(|(_, folded)| folded.timeline.phases().len() >= least).collect();
+    known.sort_by_key(|(project, _)| **project);
+    let (project, folded) = known[0];
+    (*project, folded.timeline.clone())
+}
+
+async fn connection(database: &TestDatabase) -> PgConnection {
+    handle(database.url()).connect("test").await.unwrap()
+}
+
+/// As the planner's own form does.
+fn set_dates(database: &TestDatabase, project: ProjectId, range: DateRange) {
+    database.psql(&format!(
+        "UPDATE public.projects SET start_date = '{}', end_date = '{}', updated_at = now() WHERE id = '{project}'",
+        range.start(),
+        range.end()
+    ));
+}
+
+fn later(range: DateRange, start: i64, end: i64) -> DateRange {
+    let by = |day: chrono::NaiveDate, days: i64| day + chrono::TimeDelta::days(days);
+    DateRange::new(by(range.start(), start), by(range.end(), end)).unwrap()
+}
+
+fn as_list(timeline: &Timeline, ends: DateRange) -> TimelineCommand {
+    let last = timeline.phases().len() - 1;
+    let phases = timeline.phases().iter().enumerate().map(|(n, phase)| {
+        ReplacementPhase::Existing(PhaseDraft {
+            id: phase.id,
+            name: phase.name.as_str().to_owned(),
+            start_date: if n == 0 { ends.start() } else { phase.range.start() },
+            end_date: if n == last { ends.end() } else { phase.range.end() },
+            description: phase.description.as_ref().map(|text| text.as_str().to_owned()),
+            capital_budget: phase.budget.capital().amount(),
+            expense_budget: phase.budget.expense().amount(),
+            total_budget: phase.budget.total().amount(),
+        })
+    });
+    TimelineCommand::ReplaceAll { phases: phases.collect() }
+}
+
+async fn assert_clean(database: &TestDatabase, after: &str) {
+    let mut connection = connection(database).await;
+    let log = FoldedLog::read(&mut connection, None).await.unwrap();
+    let findings = drift::find_drift(&mut connection, &log, None).await.unwrap();
+    assert!(findings.is_empty(), "{after}: {findings:?}");
+    assert_verified(database.url()).await;
+}
+
+#[tokio::test]
+async fn a_list_over_the_planners_new_dates_is_saved() {
+    let database = sample(4, 10, 501);
+    migrated(database.url()).await;
+    let (project, timeline) = project_with_phases(&mut connection(&database).await, 2).await;
+    let store = store(database.url()).await;
+    // The service remembers the timeline with its old dates.
+    let rename =
+        TimelineCommand::RenamePhase { phase_id: timeline.phases()[0].id, name: "Before".to_owned() };
+    let before = store.execute(project, &rename, Metadata::default()).await.unwrap();
+    let range = later(timeline.range().unwrap(), 0, 61);
+    set_dates(&database, project, range);
+    let metadata =
+        Metadata { actor: Some("ada".to_owned()), source: Some("api".to_owned()), ..Metadata::default() };
+    let list = as_list(&before.after.timeline, range);
+    let saved = store.execute(project, &list, metadata).await.unwrap();
+    assert_eq!(saved.after.timeline.range(), Some(range));
+    assert_eq!(saved.events.len(), 2, "{:?}", saved.events);
+    // Who changed the dates is not known, only that it was not the command's actor.
+    let mut connection = connection(&database).await;
+    let history = stream::history(&mut connection, project, None).await.unwrap();
+    let taken_in: Vec<&RecordedTimeline> = history.iter().rev().take(2).collect();
+    for event in taken_in {
+        assert_eq!(event.recorded.metadata.source.as_deref(), Some("planner"));
+        assert_eq!(event.recorded.metadata.actor, None);
+    }
+    assert_clean(&database, "a list").await;
+    // The same list once more changes nothing.
+    assert!(store.execute(project, &list, Metadata::default()).await.unwrap().events.is_empty());
+    // The old table comes back, with the project's new dates.
+    let plan = rollback::plan(&mut connection).await.unwrap();
+    let options = RollbackOptions {
+        lock_timeout: Duration::from_secs(60),
+        operator: operator(),
+        accept_loss: plan.loss.digest,
+    };
+    rollback::rollback(&handle(database.url()), &options, &Silent).await.unwrap();
+    migrated(database.url()).await;
+    assert_clean(&database, "rollback and migration").await;
+}
+
+#[tokio::test]
+async fn a_default_phase_that_the_planner_moved_itself_is_taken_in() {
+    let database = sample(4, 10, 502);
+    migrated(database.url()).await;
+    let store = store(database.url()).await;
+    let id = PhaseId::random();
+    let (other, _) = project_with_phases(&mut connection(&database).await, 1).await;
+    let project = ProjectId::random();
+    database.psql(&format!(
+        "INSERT INTO projects SELECT program_id, 'New', 'b', 'm', 't', '2024-01-01', '2024-11-30', 'new', NULL, '{project}', now(), now()
+           FROM projects WHERE id = '{other}'"
+    ));
+    let open = TimelineCommand::Open {
+        project_id: project,
+        range: DateRange::new("2024-01-01".parse().unwrap(), "2024-11-30".parse().unwrap()).unwrap(),
+        default_phase_id: id,
+    };
+    store.execute(project, &open, Metadata::default()).await.unwrap();
+    // Its own rule, in commits of its own.
+    let moved = DateRange::new("2024-01-01".parse().unwrap(), "2024-12-15".parse().unwrap()).unwrap();
+    database.psql(&format!(
+        "UPDATE project_phases SET end_date = '2024-12-15', updated_at = now() WHERE id = '{id}'"
+    ));
+    set_dates(&database, project, moved);
+    let rename = TimelineCommand::RenamePhase { phase_id: id, name: "Design".to_owned() };
+    let renamed = store.execute(project, &rename, Metadata::default()).await.unwrap();
+    assert_eq!(renamed.after.timeline.phases()[0].range, moved);
+    assert_clean(&database, "a moved default phase").await;
+}
+
+#[tokio::test]
+async fn dates_that_phases_cannot_follow_are_refused_until_a_list_fits_them() {
+    let database = sample(4, 10, 503);
+    migrated(database.url()).await;
+    let (project, timeline) = project_with_phases(&mut connection(&database).await, 2).await;
+    let store = store(database.url()).await;
+    let (first, last) = (&timeline.phases()[0], timeline.phases().last().unwrap());
+    // The project ends before its last phase starts.
+    let range = DateRange::new(timeline.range().unwrap().start(), first.range.end()).unwrap();
+    set_dates(&database, project, range);
+    let rename = TimelineCommand::RenamePhase { phase_id: first.id, name: "Design".to_owned() };
+    let refused = store.execute(project, &rename, Metadata::default()).await.unwrap_err();
+    let ExecuteError::Refused(refusal) = refused else { panic!("{refused:?}") };
+    assert!(refusal.breaks(Rule::DatesInOrder), "{refusal:?}");
+    assert!(refusal.to_string().contains("another program changed the project's dates to"), "{refusal}");
+    assert!(refusal.to_string().contains("save a complete list"), "{refusal}");
+    let mut connection = connection(&database).await;
+    let log = FoldedLog::read(&mut connection, None).await.unwrap();
+    assert_eq!(drift::find_drift(&mut connection, &log, None).await.unwrap().len(), 1);
+    let mut only_first = timeline.clone();
+    timeline.phases().iter().skip(1).for_each(|phase| {
+        only_first.evolve(&phaseline_domain::event::PhaseRemoved { phase_id: phase.id }.into());
+    });
+    store.execute(project, &as_list(&only_first, range), Metadata::default()).await.unwrap();
+    assert_ne!(first.id, last.id);
+    assert_clean(&database, "a list that fits").await;
+}
+
+#[tokio::test]
+async fn the_append_compares_the_dates_under_its_lock() {
+    let database = sample(4, 10, 504);
+    migrated(database.url()).await;
+    let (project, timeline) = project_with_phases(&mut connection(&database).await, 1).await;
+    let mut connection = connection(&database).await;
+    assert_eq!(ProjectPhases.project_dates(&mut connection, project).await.unwrap(), timeline.range());
+    let gone = ProjectPhases.project_dates(&mut connection, ProjectId::random()).await;
+    assert!(gone.unwrap_err().to_string().contains("not found"));
+    let verdict = |first: &str, last: &str| {
+        let phase = timeline.phases()[0].id;
+        database.psql(&format!(
+            "SELECT verdict FROM phaseline.append('{{Timeline}}', '{{{project}}}',
+                 ARRAY[(SELECT max(version) FROM phaseline.events WHERE stream_id = '{project}')], '{{1}}', ARRAY['{{}}'], NULL,
+                 ARRAY[gen_random_uuid()], '{{PhaseRenamed}}', '{{1}}', ARRAY['{{\"phase_id\":\"{phase}\",\"name\":\"x\"}}'],
+                 ARRAY[uuid_send(gen_random_uuid())], command_first_day => ARRAY['{first}'::date], command_last_day => ARRAY['{last}'::date])"
+        ))
+    };
+    let range = timeline.range().unwrap();
+    assert_eq!(verdict("2001-01-01", &range.end().to_string()), "dates_changed");
+    assert_eq!(verdict(&range.start().to_string(), "2001-01-01"), "dates_changed");
+    assert_eq!(verdict(&range.start().to_string(), &range.end().to_string()), "appended");
+}
+
+/// What the planner's form, and two services, do to one another by chance: each accepted command leaves phases over the dates that the
+/// project has.
+#[tokio::test(flavor = "multi_thread")]
+async fn any_interleaving_of_planner_and_commands_leaves_valid_timelines() {
+    for seed in 0..3_u64 {
+        let database = sample(6, 10, 600 + seed);
+        migrated(database.url()).await;
+        let stores = [store(database.url()).await, store(database.url()).await];
+        let mut random = SeededRandom::new(seed);
+        let mut reader = connection(&database).await;
+        let projects: Vec<ProjectId> = {
+            let log = FoldedLog::read(&mut reader, None).await.unwrap();
+            let mut known: Vec<_> = log.timelines.keys().copied().collect();
+            known.sort();
+            known
+        };
+        let (mut accepted, mut refused) = (0, 0);
+        for step in 0..120 {
+            let project = random.one_of(&projects).unwrap();
+            let log = FoldedLog::read(&mut reader, None).await.unwrap();
+            let timeline = log.timelines[&project].timeline.clone();
+            let range = timeline.range().unwrap();
+            let table = ProjectPhases.project_dates(&mut reader, project).await.unwrap().unwrap();
+            if random.hits(35) {
+                let (start, end) = (random.within(-20, 20), random.within(-40, 60));
+                if let Ok(moved) = DateRange::new(
+                    range.start() + chrono::TimeDelta::days(start),
+                    range.end() + chrono::TimeDelta::days(end),
+                ) && moved.start() < moved.end()
+                {
+                    // The form's default-phase rule, before or after the project's own row.
+                    let alone = timeline.phases().len() == 1;
+                    let phase = timeline.phases()[0].id;
+                    let row = format!(
+                        "UPDATE project_phases SET start_date = '{}', end_date = '{}' WHERE id = '{phase}'",
+                        moved.start(),
+                        moved.end()
+                    );
+                    if alone && random.hits(50) {
+                        database.psql(&row);
+                        set_dates(&database, project, moved);
+                    } else {
+                        set_dates(&database, project, moved);
+                    }
+                }
+                continue;
+            }
+            let phase = random.one_of(timeline.phases()).unwrap();
+            let command = match random.below(6) {
+                0 => TimelineCommand::RenamePhase { phase_id: phase.id, name: format!("Name {step}") },
+                1 => as_list(&timeline, table),
+                2 => TimelineCommand::RemovePhase {
+                    phase_id: phase.id,
+                    neighbours: phaseline_domain::Neighbours::Adjust,
+                },
+                3 => TimelineCommand::Reschedule {
+                    start_date: table.start(),
+                    end_date: table.end() + chrono::TimeDelta::days(random.within(0, 9)),
+                },
+                4 => TimelineCommand::BudgetPhase {
+                    phase_id: phase.id,
+                    capital_budget: step.into(),
+                    expense_budget: 0.into(),
+                    total_budget: None,
+                },
+                _ => TimelineCommand::Reorder {
+                    phases: timeline.phases().iter().rev().map(|phase| phase.id).collect(),
+                },
+            };
+            // Both services at once, with a planner in between.
+            let describe = TimelineCommand::DescribePhase {
+                phase_id: phase.id,
+                description: Some(format!("Text {step}")),
+            };
+            let (one, two) = tokio::join!(
+                stores[0].execute(project, &command, Metadata::default()),
+                stores[1].execute(project, &describe, Metadata::default()),
+            );
+            for result in [one, two] {
+                match result {
+                    Ok(_) => accepted += 1,
+                    Err(ExecuteError::Refused(_)) => refused += 1,
+                    Err(other) => panic!("seed {seed}, step {step}: {other}"),
+                }
+            }
+            let history = stream::history(&mut reader, project, None).await.unwrap();
+            let now = Timeline::fold(history.iter().filter_map(RecordedTimeline::event));
+            let dates = ProjectPhases.project_dates(&mut reader, project).await.unwrap();
+            if now != timeline {
+                assert_eq!(now.range(), dates, "seed {seed}, step {step}: {command:?}");
+                let drafts: Vec<phaseline_domain::Draft<'_>> =
+                    now.phases().iter().map(phaseline_domain::Draft::from).collect();
+                let broken = phaseline_domain::validate(now.range().unwrap(), &drafts);
+                assert!(broken.is_empty(), "seed {seed}, step {step}: {command:?}: {broken:?}");
+            }
+        }
+        assert!(accepted > 60 && refused > 0, "{accepted} accepted, {refused} refused");
+        // Dates that nobody could follow are changed back; then a command to each project takes in what is left.
+        let log = FoldedLog::read(&mut reader, None).await.unwrap();
+        for project in projects {
+            let timeline = log.timelines[&project].timeline.clone();
+            let rename =
+                TimelineCommand::RenamePhase { phase_id: timeline.phases()[0].id, name: "End".to_owned() };
+            if let Err(ExecuteError::Refused(_)) =
+                stores[0].execute(project, &rename, Metadata::default()).await
+            {
+                set_dates(&database, project, timeline.range().unwrap());
+                stores[0].execute(project, &rename, Metadata::default()).await.unwrap();
+            }
+        }
+        assert_clean(&database, &format!("seed {seed}")).await;
+    }
+}
+
+#[tokio::test]
+async fn the_real_planners_projects_follow_their_dates() {
+    let Some(path) = planner_sql() else { return };
+    let database = database_from(&std::fs::read_to_string(path).unwrap());
+    migrated(database.url()).await;
+    let store = store(database.url()).await;
+    let mut reader = connection(&database).await;
+    let log = FoldedLog::read(&mut reader, None).await.unwrap();
+    for (project, folded) in &log.timelines {
+        let range = later(folded.timeline.range().unwrap(), -7, 30);
+        set_dates(&database, *project, range);
+        store.execute(*project, &as_list(&folded.timeline, range), Metadata::default()).await.unwrap();
+    }
+    assert_clean(&database, "the planner's projects").await;
+}
