@@ -154,7 +154,8 @@ fn describe(
         Refusal::unless_empty(phase::of_description(Some(phase_id), text))?;
     }
     let description = description(phase_id, requested)?;
-    Ok(if phase.description == description {
+    let current = phase.description.as_ref().filter(|current| !current.is_empty());
+    Ok(if current == description.as_ref() {
         Vec::new()
     } else {
         vec![PhaseDescribed { phase_id, description }.into()]
@@ -249,8 +250,10 @@ fn name(id: PhaseId, text: &str) -> Result<PhaseName, Violation> {
     PhaseName::new(text).map_err(|error| Violation::of_value(&error, Some(id), Rule::NameWithoutNul))
 }
 
+/// An empty description is none.
 fn description(id: PhaseId, text: Option<&str>) -> Result<Option<Description>, Violation> {
-    text.map(Description::new)
+    text.filter(|text| !text.is_empty())
+        .map(Description::new)
         .transpose()
         .map_err(|error| Violation::of_value(&error, Some(id), Rule::DescriptionWithoutNul))
 }

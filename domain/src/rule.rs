@@ -202,13 +202,14 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 /// Checks the complete list of a project's phases, in any order. Violations are in the rules' order: the list as a whole first (V1,
-/// V2, V3, then V4 or V5 for each neighbouring pair, then V19), then each phase by start date. Empty if no rule is broken.
+/// V2, V3, then V4 or V5 for each neighbouring pair, then V19), then each phase by start date; phases of one start date keep their
+/// order in the list, as in the planner. Empty if no rule is broken.
 ///
 /// [`decide`](crate::decide()) accepts a [`ReplaceAll`](crate::TimelineCommand::ReplaceAll) exactly when this is empty and the ids
 /// exist or are new as the command requires (V18, V20).
 pub fn validate(project: DateRange, drafts: &[Draft<'_>]) -> Vec<Violation> {
     let mut sorted = drafts.to_vec();
-    sorted.sort_by_key(Draft::place);
+    sorted.sort_by_key(|draft| draft.start_date);
     let mut violations = set::violations(project, &sorted);
     for draft in &sorted {
         violations.extend(phase::violations(project, draft));

@@ -169,7 +169,8 @@ impl fmt::Display for PhaseName {
     }
 }
 
-/// A phase's description: at most 500 characters; may be empty, which is not the same as having none.
+/// A phase's description: at most 500 characters. No command makes an empty one: that is no description. Rows that other programs
+/// wrote, and the events of older versions, may have one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Description(String);
@@ -191,6 +192,11 @@ impl Description {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is as good as none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

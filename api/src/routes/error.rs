@@ -143,6 +143,10 @@ impl From<Problem> for Failure {
 impl IntoResponse for PlannerError {
     fn into_response(self) -> Response {
         match self.0 {
+            Failure::Denied(denied) if denied.status() == StatusCode::UNAUTHORIZED => {
+                let body = envelope("AUTH_FAILED", "Could not validate credentials", None);
+                Problem::from(denied).with_body(&body)
+            }
             Failure::Denied(denied) => detail(Problem::from(denied)),
             Failure::Problem(problem) => detail(*problem),
             Failure::NotFound(message) => {
@@ -229,16 +233,17 @@ fn unreadable(faults: &FieldErrors) -> Response {
         .collect();
     let mut details = json!({ "field_errors": errors });
     count_more(&mut details, faults.more());
-    let body = json!({
-        "success": false,
-        "error": {
-            "code": "VALIDATION_ERROR",
-            "message": "Request validation failed",
-            "details": details,
-        },
-        "request_id": request::current_id().map(|id| id.to_string()),
-    });
+    let body = envelope("VALIDATION_ERROR", "Request validation failed", Some(details));
     (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
+}
+
+/// The planner's form of errors that its handlers do not return themselves.
+fn envelope(code: &str, message: &str, details: Option<Value>) -> Value {
+    let mut error = json!({ "code": code, "message": message });
+    if let (Some(details), Some(members)) = (details, error.as_object_mut()) {
+        members.insert("details".to_owned(), details);
+    }
+    json!({ "success": false, "error": error, "request_id": request::current_id().map(|id| id.to_string()) })
 }
 
 /// Adds the number of errors beyond those listed. The planner's own responses have no such member, so it is left out if it is 0.
@@ -261,10 +266,10 @@ fn broken_rules(violations: &RuleViolations) -> Response {
     if first.rule == Rule::TimelineOpen {
         return detail(no_timeline());
     }
-    let code = match first.rule {
-        Rule::PhaseRequired => "NO_PHASES",
-        Rule::TotalIsSum | Rule::AmountInRange => "INVALID_BUDGET",
-        _ => "VALIDATION_FAILED",
+    let (code, detail) = match first.rule {
+        Rule::PhaseRequired => ("NO_PHASES", first.message.as_str()),
+        Rule::TotalIsSum | Rule::AmountInRange => ("INVALID_BUDGET", first.message.as_str()),
+        _ => ("VALIDATION_FAILED", "Phase validation failed"),
     };
     let (errors, more) = violations.errors();
     let errors: Vec<Value> = errors
@@ -273,7 +278,7 @@ fn broken_rules(violations: &RuleViolations) -> Response {
             json!({ "field": error.field, "message": error.message, "phase_id": error.phase_id, "rule": error.rule })
         })
         .collect();
-    let mut body = json!({ "detail": first.message, "errors": errors });
+    let mut body = json!({ "detail": detail, "errors": errors });
     count_more(&mut body, more);
     let mut response = (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response();
     response.headers_mut().insert(ERROR_CODE, HeaderValue::from_static(code));

@@ -12,6 +12,10 @@ use super::write_request::{Body, WriteRequest};
 use crate::auth::Caller;
 use crate::problem::internal;
 use crate::state::AppState;
+use axum::http::header::LOCATION;
+use axum::http::{StatusCode, Uri};
+use axum::response::IntoResponse;
+use axum::routing::any;
 use phaseline_domain::ProjectId;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -22,14 +26,33 @@ use utoipa_axum::routes;
 #[openapi(components(schemas(super::responses::Assignment, validation::Validation)))]
 pub(super) struct Components;
 
+/// The planner redirects a path with a slash at its end to the one without.
+const WITH_SLASH: [&str; 5] = [
+    "/api/v1/projects/{project_id}/phases/",
+    "/api/v1/projects/{project_id}/phases/batch/",
+    "/api/v1/projects/{project_id}/phases/validate/",
+    "/api/v1/phases/{phase_id}/",
+    "/api/v1/phases/{phase_id}/assignments/",
+];
+
 /// The routes.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+    let router = OpenApiRouter::new();
+    WITH_SLASH
+        .into_iter()
+        .fold(router, |router, path| router.route(path, any(without_slash)))
         .routes(routes!(batch::batch))
         .routes(routes!(phases::list))
         .routes(routes!(phases::get))
         .routes(routes!(validation::validation))
         .routes(routes!(assignments::assignments))
+}
+
+/// Redirects to the same path without its last slash. The location is relative, as a proxy may have changed the host.
+async fn without_slash(uri: Uri) -> impl IntoResponse {
+    let path = uri.path().trim_end_matches('/');
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, format!("{path}{query}"))])
 }
 
 /// The project and the body of a request. The response lists what is wrong with the id together with what is wrong with the body.

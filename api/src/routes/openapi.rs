@@ -24,6 +24,7 @@ use uuid::Uuid;
     Stale,
     RuleErrors,
     ShapeErrors,
+    AuthErrors,
     PhaseResponse,
     ChangedPhase,
     ChangedPhases,
@@ -57,7 +58,8 @@ struct Stale {
 /// The broken rules.
 #[derive(Serialize, ToSchema)]
 struct RuleErrors {
-    /// The first message.
+    /// `Phase validation failed`, or the message about a budget or about the missing phases.
+    #[schema(example = "Phase validation failed")]
     detail: String,
     /// The broken rules; at most 100.
     errors: Vec<RuleError>,
@@ -124,6 +126,26 @@ struct ShapeFault {
     /// The kind of error.
     #[schema(example = "missing")]
     r#type: String,
+}
+
+/// The request is not authenticated.
+#[derive(Serialize, ToSchema)]
+struct AuthErrors {
+    /// Always false.
+    success: bool,
+    /// What is wrong.
+    error: AuthError,
+    /// The request's id, as in `X-Request-Id`.
+    request_id: String,
+}
+
+/// What is wrong with the token; `WWW-Authenticate` has the reason.
+#[derive(Serialize, ToSchema)]
+struct AuthError {
+    /// `AUTH_FAILED`.
+    code: String,
+    /// `Could not validate credentials`.
+    message: String,
 }
 
 /// The headers of a request that writes.
@@ -212,6 +234,10 @@ impl IntoResponses for PlannerReadErrors {
     fn responses() -> Responses {
         let mut all = reading(|| Body::Detail, None);
         all.insert(
+            "401".to_owned(),
+            refusal("No token, or an invalid one.", &Body::Planner(&["AuthErrors"]), &[CHALLENGE]),
+        );
+        all.insert(
             "422".to_owned(),
             refusal("The id in the path is not a UUID.", &Body::Planner(SHAPE), &[]),
         );
@@ -257,13 +283,15 @@ impl IntoResponses for PlannerWriteErrors {
     }
 }
 
+const CHALLENGE: (&str, &str) = ("WWW-Authenticate", "The required authentication (RFC 6750).");
+
 /// The errors of every route.
 fn reading(body: impl Fn() -> Body, bad_request: Option<&str>) -> Responses {
     let either = || match body() {
         Body::Detail => Body::DetailOrProblem,
         other => other,
     };
-    let challenge = [("WWW-Authenticate", "The required authentication (RFC 6750).")];
+    let challenge = [CHALLENGE];
     let retry = [("Retry-After", "Seconds to wait before the next attempt.")];
     let mut all = Responses::from([
         ("401".to_owned(), refusal("No token, or an invalid one.", &body(), &challenge)),

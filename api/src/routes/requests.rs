@@ -1,8 +1,12 @@
 //! The bodies of requests, and the commands that they ask for.
 
+mod batch_phase;
+
+pub(crate) use batch_phase::{BatchPhase, PlannerPhase, planner_name_and_dates};
+
 use super::validate::{FieldErrors, FromJson, JsonPath};
 use chrono::NaiveDate;
-use phaseline_domain::{Neighbours, PhaseChanges, PhaseDraft, PhaseId, ReplacementPhase, TimelineCommand};
+use phaseline_domain::{Neighbours, PhaseChanges, PhaseDraft, PhaseId, TimelineCommand};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -56,18 +60,6 @@ impl FromJson for Neighbours {
     }
 }
 
-/// The name and the dates of a phase, as all bodies have them; none if one is missing or wrong, which is noted.
-pub(crate) fn name_and_dates(
-    members: &Map<String, Value>,
-    place: &JsonPath<'_>,
-    faults: &mut FieldErrors,
-) -> Option<(String, NaiveDate, NaiveDate)> {
-    let name = faults.required(members, place, "name");
-    let start_date = faults.required(members, place, "start_date");
-    let end_date = faults.required(members, place, "end_date");
-    Some((name?, start_date?, end_date?))
-}
-
 /// What every body with a whole phase has.
 #[derive(Debug, ToSchema)]
 pub(crate) struct PhaseFields {
@@ -87,10 +79,11 @@ pub(crate) struct PhaseFields {
 
 impl PhaseFields {
     fn read(members: &Map<String, Value>, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        let named = name_and_dates(members, place, faults);
+        let name = faults.required(members, place, "name");
+        let start_date = faults.required(members, place, "start_date");
+        let end_date = faults.required(members, place, "end_date");
         let description = faults.optional(members, place, "description");
-        let (name, start_date, end_date) = named?;
-        Some(Self { name, start_date, end_date, description })
+        Some(Self { name: name?, start_date: start_date?, end_date: end_date?, description })
     }
 
     fn draft(self, id: PhaseId, [capital_budget, expense_budget, total_budget]: [Decimal; 3]) -> PhaseDraft {
@@ -186,66 +179,6 @@ impl NewPhase {
         let sum = || capital_budget.checked_add(expense_budget).unwrap_or(Decimal::MAX);
         let amounts = [capital_budget, expense_budget, total_budget.unwrap_or_else(sum)];
         TimelineCommand::CreatePhase { phase: self.fields.draft(id, amounts), neighbours }
-    }
-}
-
-/// A phase of a complete list.
-pub(crate) type BatchPhase = WithPhase<BatchPhaseExtra>;
-
-/// A phase of the list.
-#[derive(Debug, ToSchema)]
-#[schema(as = BatchPhase)]
-pub(crate) struct BatchPhaseExtra {
-    /// The id; null or absent for a new phase.
-    #[schema(value_type = Option<Uuid>)]
-    id: Option<PhaseId>,
-    /// The capital part of the budget.
-    #[schema(value_type = Amount)]
-    capital_budget: Decimal,
-    /// The expense part of the budget.
-    #[schema(value_type = Amount)]
-    expense_budget: Decimal,
-    /// The total budget, which is the sum.
-    #[schema(value_type = Amount)]
-    total_budget: Decimal,
-    /// The version of the timeline that the client has seen, as the list of phases had it.
-    version: Option<i64>,
-}
-
-impl FromJson for BatchPhase {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        let members = faults.object(value, place)?;
-        let id = faults.optional(members, place, "id");
-        let fields = PhaseFields::read(members, place, faults);
-        let mut amount = |name| faults.required(members, place, name);
-        let [capital_budget, expense_budget, total_budget] =
-            ["capital_budget", "expense_budget", "total_budget"].map(&mut amount);
-        let version = faults.optional(members, place, "version");
-        let extra = BatchPhaseExtra {
-            id,
-            capital_budget: capital_budget?,
-            expense_budget: expense_budget?,
-            total_budget: total_budget?,
-            version,
-        };
-        Some(Self { fields: fields?, extra })
-    }
-}
-
-impl BatchPhase {
-    /// The version that the client has seen of this phase.
-    pub(crate) const fn version(&self) -> Option<i64> {
-        self.extra.version
-    }
-
-    /// The phase for the command; a new one gets `new_id`.
-    pub(crate) fn replacement(self, new_id: impl FnOnce() -> PhaseId) -> ReplacementPhase {
-        let BatchPhaseExtra { id, capital_budget, expense_budget, total_budget, .. } = self.extra;
-        let amounts = [capital_budget, expense_budget, total_budget];
-        match id {
-            Some(id) => ReplacementPhase::Existing(self.fields.draft(id, amounts)),
-            None => ReplacementPhase::New(self.fields.draft(new_id(), amounts)),
-        }
     }
 }
 

@@ -141,6 +141,18 @@ pub(crate) struct Assignment {
     /// When it last changed (UTC).
     #[schema(value_type = String)]
     pub(crate) updated_at: Option<String>,
+    /// Null, as in the planner.
+    #[schema(required, value_type = Option<String>)]
+    pub(crate) resource_name: (),
+    /// Null, as in the planner.
+    #[schema(required, value_type = Option<String>)]
+    pub(crate) project_name: (),
+    /// Null, as in the planner.
+    #[schema(required, value_type = Option<String>)]
+    pub(crate) program_name: (),
+    /// Null, as in the planner.
+    #[schema(required, value_type = Option<String>)]
+    pub(crate) phase_name: (),
 }
 
 /// A timestamp in the form of the planner: no zone, no fraction if it is zero, else six digits.

@@ -1,14 +1,17 @@
 //! Reads a body member by member, and collects all errors: the first [`MOST_FAULTS`] with their paths, the number of the others.
 //! Types and messages are those that the planner's front end knows.
 
+mod date;
 mod decimal;
+mod ids;
 pub(crate) mod json;
+mod text;
 
-use chrono::NaiveDate;
-use phaseline_domain::{PhaseId, ProjectId};
+pub(crate) use date::PlannerDate;
+pub(crate) use ids::in_path;
+pub(crate) use text::Trimmed;
+
 use serde_json::{Map, Value};
-use std::str::FromStr;
-use uuid::Uuid;
 
 /// The most errors of one response. A person reads the first few, and a body of 1 MiB can have 300 000.
 pub(crate) const MOST_FAULTS: usize = 100;
@@ -211,53 +214,6 @@ impl FieldErrors {
     }
 }
 
-/// An id in the path.
-pub(crate) fn in_path<T: From<Uuid>>(name: &str, text: &str, faults: &mut FieldErrors) -> Option<T> {
-    uuid(text, &JsonPath::PATH.member(name), faults).map(T::from)
-}
-
-fn uuid(text: &str, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Uuid> {
-    match Uuid::from_str(text) {
-        Ok(id) => Some(id),
-        Err(error) => {
-            faults.note(place, "uuid_parsing", format!("Input should be a valid UUID, {error}"));
-            None
-        }
-    }
-}
-
-impl FromJson for Uuid {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        if let Value::String(text) = value {
-            return uuid(text, place, faults);
-        }
-        faults.note(place, "uuid_type", "UUID input should be a string, bytes or UUID object");
-        None
-    }
-}
-
-impl FromJson for PhaseId {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        Uuid::read(value, place, faults).map(Self::from)
-    }
-}
-
-impl FromJson for ProjectId {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        Uuid::read(value, place, faults).map(Self::from)
-    }
-}
-
-impl FromJson for String {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        let text = value.as_str().map(ToOwned::to_owned);
-        if text.is_none() {
-            faults.note(place, "string_type", "Input should be a valid string");
-        }
-        text
-    }
-}
-
 impl FromJson for i64 {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let number = value.as_i64();
@@ -281,75 +237,11 @@ impl<T: FromJson> FromJson for Vec<T> {
     }
 }
 
-impl FromJson for NaiveDate {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        let Some(text) = value.as_str() else {
-            faults.note(place, "date_type", "Input should be a valid date");
-            return None;
-        };
-        match day(text) {
-            Ok(date) => Some(date),
-            Err(what) => {
-                let message = format!("Input should be a valid date or datetime, {what}");
-                faults.note(place, "date_from_datetime_parsing", message);
-                None
-            }
-        }
-    }
-}
-
-/// A date as `YYYY-MM-DD`, or the error message.
-fn day(text: &str) -> Result<NaiveDate, &'static str> {
-    let bytes = text.as_bytes();
-    if bytes.len() < 10 {
-        return Err("input is too short");
-    }
-    let number = |digits: &[u8]| {
-        digits
-            .iter()
-            .try_fold(0_u32, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))
-    };
-    let part = |range: std::ops::Range<usize>| bytes.get(range).and_then(number);
-    let dash = |at: usize| bytes.get(at) == Some(&b'-');
-    let year = part(0..4).ok_or("invalid character in year")?;
-    if !dash(4) || !dash(7) {
-        return Err("invalid date separator, expected `-`");
-    }
-    let month = part(5..7).ok_or("invalid character in month")?;
-    let day = part(8..10).ok_or("invalid character in day")?;
-    if bytes.len() > 10 {
-        return Err("unexpected extra characters at the end of the input");
-    }
-    if year == 0 {
-        return Err("year 0 is out of range");
-    }
-    if !(1..=12).contains(&month) {
-        return Err("month value is outside expected range of 1-12");
-    }
-    let year = i32::try_from(year).map_err(|_| "year is out of range")?;
-    NaiveDate::from_ymd_opt(year, month, day).ok_or("day value is outside expected range")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use phaseline_domain::PhaseId;
     use serde_json::json;
-
-    #[test]
-    fn a_date_is_a_date_of_the_calendar() {
-        assert_eq!(day("2024-02-29").unwrap().to_string(), "2024-02-29");
-        for (text, wrong) in [
-            ("2024-1-1", "input is too short"),
-            ("tomorrow!!", "invalid character in year"),
-            ("2024/01/01", "invalid date separator, expected `-`"),
-            ("2024-13-01", "month value is outside expected range of 1-12"),
-            ("2023-02-29", "day value is outside expected range"),
-            ("2024-01-01T00:00:00", "unexpected extra characters at the end of the input"),
-            ("0000-01-01", "year 0 is out of range"),
-        ] {
-            assert_eq!(day(text), Err(wrong), "{text}");
-        }
-    }
 
     #[test]
     fn every_error_is_collected_with_its_path() {

@@ -118,7 +118,7 @@ impl WriteRequest {
         }
         let bytes = self.body.read().await?;
         if bytes.is_empty() {
-            return Err(FieldErrors::one(&JsonPath::BODY, "missing", "Field required").into());
+            return Err(no_body().into());
         }
         let large = bytes.len() > LARGE;
         let place = match large {
@@ -129,6 +129,9 @@ impl WriteRequest {
         let has_key = self.headers.contains_key(IDEMPOTENCY_KEY);
         let read = aside_if(large, move || {
             let json = json::read(&bytes, max_phases)?;
+            if json.is_null() {
+                return Err(no_body());
+            }
             let read = T::read(&json, &JsonPath::BODY, &mut faults);
             let read = faults.none_or(read)?;
             let mut text = Vec::new();
@@ -224,6 +227,10 @@ impl WriteRequest {
         }
         hash.finalize().into()
     }
+}
+
+fn no_body() -> FieldErrors {
+    FieldErrors::one(&JsonPath::BODY, "missing", "Field required")
 }
 
 /// The owner of a key: issuer and subject, as JSON so that no two owners have the same text.

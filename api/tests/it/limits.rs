@@ -31,6 +31,9 @@ async fn the_first_hundred_errors_are_listed_and_the_others_counted() {
     let answer = fixture.post(&check, &json!(empty)).send().await.is(422).json();
     assert_eq!(faults(&answer), (100, &json!(3 * 1000 - 100)));
     let answer = fixture.post(&batch, &json!({ "phases": empty })).send().await.is(422).json();
+    assert_eq!(faults(&answer), (100, &json!(3 * 1000 - 100)));
+    let known = vec![json!({ "id": Uuid::nil() }); 1000];
+    let answer = fixture.post(&batch, &json!({ "phases": known })).send().await.is(422).json();
     assert_eq!(faults(&answer), (100, &json!(6 * 1000 - 100)));
     // The planner's answers keep their members where there is nothing to count.
     let answer = fixture.post(&check, &json!([{}])).send().await.is(422).json();
@@ -49,7 +52,7 @@ async fn the_first_hundred_errors_are_listed_and_the_others_counted() {
 async fn the_first_hundred_violations_are_listed_and_the_others_counted() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
-    let phases = vec![new_entry("", "2030-01-01", "2030-01-02"); 300];
+    let phases = vec![new_entry("\0", "2030-01-01", "2030-01-02"); 300];
     let refused = fixture.batch(&project, &phases).await.is(422).json();
     let checked = fixture.post(&format!("/projects/{project}/phases/validate"), &json!(phases)).send().await;
     let checked = checked.is(200).json();

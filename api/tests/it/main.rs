@@ -11,6 +11,7 @@ mod auth;
 mod authz;
 mod command_queue;
 mod connection_limit;
+mod contract;
 mod fixture;
 mod foreign_functions;
 mod hardening;

@@ -37,7 +37,7 @@ pub(crate) fn phases(page: &mut Page, timeline: &Timeline) {
         page.line(line);
     }
     for phase in timeline.phases() {
-        if let Some(description) = &phase.description {
+        if let Some(description) = phase.description.as_ref().filter(|text| !text.is_empty()) {
             page.line(format_args!("  {}: {}", clean(phase.name.as_str()), clean(description.as_str())));
         }
     }

@@ -44,7 +44,8 @@ pub(super) fn create(
         }
     }
 
-    let all: Vec<Draft<'_>> = drafts.iter().copied().chain([new]).collect();
+    let mut all: Vec<Draft<'_>> = drafts.iter().copied().chain([new]).collect();
+    all.sort_by_key(Draft::place);
     Refusal::unless_empty(rule::validate(project, &all))?;
     let mut events = resized(timeline.phases(), &drafts)?;
     events.push(created(requested)?);

@@ -22,7 +22,7 @@ pub(super) fn all(timeline: &Timeline, phases: &[ReplacementPhase]) -> Result<Ve
             }
         }
     }
-    requested.sort_by_key(|draft| Draft::from(*draft).place());
+    requested.sort_by_key(|draft| draft.start_date);
     let drafts: Vec<Draft<'_>> = requested.iter().map(|draft| Draft::from(*draft)).collect();
     broken.extend(rule::validate(project, &drafts));
     Refusal::unless_empty(broken)?;

@@ -98,10 +98,16 @@ fn a_description_is_set_kept_and_taken_away() {
         PhaseDescribed { phase_id: id(2), description }.into()
     };
     given(three_phases()).when(describe(None)).then_expect_events(vec![]);
-    given(three_phases()).when(describe(Some(""))).then_expect_events(vec![described(Some(""))]);
+    given(three_phases()).when(describe(Some(""))).then_expect_events(vec![]);
     let described_phase = || given(three_phases()).and(vec![described(Some("Walls"))]);
     described_phase().when(describe(Some("Walls"))).then_expect_events(vec![]);
     described_phase().when(describe(None)).then_expect_events(vec![described(None)]);
+    described_phase().when(describe(Some(""))).then_expect_events(vec![described(None)]);
+    // Rows of other programs, and events of older versions, have empty ones.
+    let empty = || given(three_phases()).and(vec![described(Some(""))]);
+    empty().when(describe(None)).then_expect_events(vec![]);
+    empty().when(describe(Some(""))).then_expect_events(vec![]);
+    empty().when(describe(Some("Walls"))).then_expect_events(vec![described(Some("Walls"))]);
 }
 
 #[test]

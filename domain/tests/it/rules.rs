@@ -66,6 +66,27 @@ fn v5_names_the_earlier_of_two_phases_that_overlap() {
 }
 
 #[test]
+fn phases_of_one_start_date_keep_their_order_in_the_list() {
+    let (long, short) = (draft(12, "Long", "01-01", "12-31"), draft(11, "Short", "01-01", "02-10"));
+    let overlap = |message, id| (Rule::NoOverlap, "timeline", message, Some(id));
+    let refusal = in_list(vec![long.clone(), short.clone()]);
+    assert_eq!(
+        broken(&refusal),
+        [
+            (
+                Rule::EndsWithProject,
+                "end_date",
+                "Last phase must end at project end date (2024-12-31)",
+                Some(11)
+            ),
+            overlap("Overlap detected between 'Long' and 'Short'", 12),
+        ]
+    );
+    let refusal = in_list(vec![short, long]);
+    assert_eq!(broken(&refusal), [overlap("Overlap detected between 'Short' and 'Long'", 11)]);
+}
+
+#[test]
 fn v6_a_phase_has_a_name() {
     for name in ["", " ", "\t\n\u{a0}"] {
         given(three_phases())

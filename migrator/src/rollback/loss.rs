@@ -173,7 +173,7 @@ fn of_phase(project: ProjectId, phase: &Phase, origin: &Origin) -> Vec<LossItem>
             add("dates", dates, origin.dates.as_ref().or(born), NO_DATES);
         }
     }
-    if let Some(description) = &phase.description {
+    if let Some(description) = phase.description.as_ref().filter(|text| !text.is_empty()) {
         let by = origin.description.as_ref().or(born);
         add("description", description.as_str().to_owned(), by, NO_DESCRIPTION);
     }

@@ -241,7 +241,8 @@ fn drafted(draft: &PhaseDraft, change: Change) -> Result<Phase, Refused> {
     let days = real(draft.start_date, draft.end_date)?;
     require(days.first <= days.last)?;
     let budget = money(draft.capital_budget, draft.expense_budget, Some(draft.total_budget))?;
-    Ok(Phase::created(draft.id.uuid(), &draft.name, days, draft.description.clone(), budget, change.at))
+    let description = draft.description.clone().filter(|text| !text.is_empty());
+    Ok(Phase::created(draft.id.uuid(), &draft.name, days, description, budget, change.at))
 }
 
 fn real(first: NaiveDate, last: NaiveDate) -> Result<Days, Refused> {

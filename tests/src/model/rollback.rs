@@ -35,12 +35,13 @@ impl Model {
                 losses.insert(Loss { project, phase, field: field.to_owned() });
             };
             for phase in timeline.phases.iter().filter(|phase| ready.is_restored(project, phase)) {
+                let described = phase.description.as_deref().is_some_and(|text| !text.is_empty());
                 let (name, days, description) = match &phase.given {
-                    None => (true, true, phase.description.is_some()),
+                    None => (true, true, described),
                     Some(given) => (
                         phase.edited.name && phase.name != given.name,
                         phase.edited.days && phase.days != given.days,
-                        phase.edited.description && phase.description.is_some(),
+                        phase.edited.description && described,
                     ),
                 };
                 for (is_lost, field) in [(name, "name"), (days, "dates"), (description, "description")] {

@@ -189,7 +189,7 @@ fn a_supplied_phase_is_no_loss_until_it_is_needed_or_edited() {
     needed.edit(&Edit::InsertAssignment { id: phase(50), project: OTHER, date: day(1), phase: None });
     let mut touched = model.clone();
     let described =
-        TimelineCommand::DescribePhase { phase_id: phase(9).into(), description: Some(String::new()) };
+        TimelineCommand::DescribePhase { phase_id: phase(9).into(), description: Some("so far".to_owned()) };
     assert_eq!(touched.command(OTHER, &described, at(60)), Ok(true));
     for (mut model, fields) in [(model, 0), (needed, 2), (touched, 3)] {
         assert_eq!(model.losses().len(), fields);

@@ -146,7 +146,9 @@ impl Phase {
     }
 
     pub(super) fn set_description(&mut self, description: Option<&str>, change: Change) -> bool {
-        let differs = self.description.as_deref() != description;
+        let stated = |text: &&str| !text.is_empty();
+        let description = description.filter(stated);
+        let differs = self.description.as_deref().filter(stated) != description;
         if differs {
             self.description = description.map(str::to_owned);
             self.edited.description |= change.by_command;

@@ -3,12 +3,14 @@
 use crate::fixture::{
     assert_verified, handle, migrate_options, operator, plan_of, sample, try_migrate, verified,
 };
+use phaseline_domain::TimelineCommand;
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::migrate::{MigrateOptions, migrate};
 use phaseline_migrator::plan::{PlanOptions, plan};
 use phaseline_migrator::progress::Silent;
 use phaseline_migrator::rollback::{self, RollbackOptions};
+use phaseline_store::Metadata;
 use phaseline_tests::dump::{assert_same_dump, dump};
 use std::time::Duration;
 
@@ -137,6 +139,46 @@ async fn what_the_log_has_from_before_is_not_lost_again() {
     };
     rollback::rollback(&handle(database.url()), &options, &Silent).await.unwrap();
     assert_same_dump(&before, &dump(database.url()));
+    assert_verified(database.url()).await;
+}
+
+/// The planner's front end saves an empty description with every phase. Such rows stay as they are; the legacy shape loses nothing
+/// by them, and the next migration brings them back.
+#[tokio::test]
+async fn empty_descriptions_are_kept_and_are_no_loss() {
+    let database = sample(4, 60, 67);
+    let before = dump(database.url());
+    crate::support::migrated(database.url()).await;
+    crate::support::rolled_back(database.url()).await;
+    database.psql(ORIGINAL);
+    database.psql("UPDATE public.project_phases SET description = ''");
+    let saved = dump(database.url());
+    migrate(&handle(database.url()), &options(false), &Silent).await.unwrap();
+    assert_same_dump(&saved, &dump(database.url()));
+    assert_verified(database.url()).await;
+
+    let store = crate::support::store(database.url()).await;
+    let row = database.psql("SELECT project_id, id FROM public.project_phases ORDER BY id LIMIT 1");
+    let (project, phase) = row.trim().split_once('|').unwrap();
+    for description in [None, Some(String::new())] {
+        let command = TimelineCommand::DescribePhase { phase_id: phase.parse().unwrap(), description };
+        let done = store.execute(project.parse().unwrap(), &command, Metadata::default()).await.unwrap();
+        assert_eq!(done.events.len(), 0, "{command:?}");
+    }
+
+    let mut connection = handle(database.url()).connect("test").await.unwrap();
+    let loss = rollback::plan(&mut connection).await.unwrap().loss;
+    assert!(loss.items.iter().all(|item| item.field != "description"), "{:?}", loss.items);
+    let accepted = RollbackOptions {
+        lock_timeout: Duration::from_secs(60),
+        operator: operator(),
+        accept_loss: loss.digest,
+    };
+    rollback::rollback(&handle(database.url()), &accepted, &Silent).await.unwrap();
+    assert_same_dump(&before, &dump(database.url()));
+    crate::support::migrated(database.url()).await;
+    let empty = "SELECT count(*) FROM public.project_phases WHERE description IS DISTINCT FROM ''";
+    assert_eq!(database.psql(empty).trim(), "0");
     assert_verified(database.url()).await;
 }
 

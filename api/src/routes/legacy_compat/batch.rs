@@ -7,7 +7,7 @@ use crate::routes::execute::WriteCommand;
 use crate::routes::openapi::{PlannerWriteErrors, WriteHeaders};
 use crate::routes::opening::{OpenWith, execute_or_open};
 use crate::routes::path_id::PathId;
-use crate::routes::requests::BatchPhase;
+use crate::routes::requests::{BatchPhase, PlannerPhase};
 use crate::routes::responses::PhaseResponse;
 use crate::routes::success::Changed;
 use crate::routes::validate::{FieldErrors, FromJson, JsonPath};
@@ -31,9 +31,10 @@ pub(super) struct Batch {
 impl FromJson for Batch {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
-        let phases = faults.required::<Vec<BatchPhase>>(members, place, "phases");
+        let phases = faults.required::<Vec<PlannerPhase>>(members, place, "phases");
         let version = faults.optional(members, place, "version");
-        Some(Self { phases: phases?, version })
+        let phases = phases?.into_iter().map(|PlannerPhase(phase)| phase).collect();
+        Some(Self { phases, version })
     }
 }
 

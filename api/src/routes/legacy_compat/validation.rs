@@ -8,7 +8,7 @@ use crate::routes::openapi::PlannerReadWithBodyErrors;
 use crate::routes::opening::dates_of;
 use crate::routes::path_id::PathId;
 use crate::routes::project_view;
-use crate::routes::requests::name_and_dates;
+use crate::routes::requests::planner_name_and_dates;
 use crate::routes::validate::{FieldErrors, FromJson, JsonPath};
 use crate::routes::write_request::WriteRequest;
 use crate::state::AppState;
@@ -44,7 +44,7 @@ impl FromJson for CheckedPhase {
     fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
         let members = faults.object(value, place)?;
         let id = faults.optional(members, place, "id");
-        let (name, start_date, end_date) = name_and_dates(members, place, faults)?;
+        let (name, start_date, end_date) = planner_name_and_dates(members, place, faults)?;
         Some(Self { id, name, start_date, end_date })
     }
 }

@@ -18,7 +18,15 @@ impl FromJson for Decimal {
                 return None;
             }
         };
-        let amount = amount(text.trim());
+        let text = text.trim();
+        if matches!(
+            text.trim_start_matches(['+', '-']).to_ascii_lowercase().as_str(),
+            "nan" | "inf" | "infinity"
+        ) {
+            faults.note(place, "finite_number", "Input should be a finite number");
+            return None;
+        }
+        let amount = amount(text);
         if amount.is_none() {
             faults.note(place, "decimal_parsing", "Input should be a valid decimal");
         }
@@ -77,7 +85,12 @@ fn amount(text: &str) -> Option<Decimal> {
         parsed *= 10;
     }
     let signed = if negative { -parsed } else { parsed };
-    Some(Decimal::try_from_i128_with_scale(signed, scale).unwrap_or_else(|_| beyond()))
+    let mut amount = Decimal::try_from_i128_with_scale(signed, scale).unwrap_or_else(|_| beyond());
+    if exponent == 0 && amount != beyond() {
+        // Messages show an amount with the decimals that it was sent with.
+        amount.rescale(u32::try_from(fraction.len().min(2)).ok()?.max(scale));
+    }
+    Some(amount)
 }
 
 #[cfg(test)]

@@ -27,7 +27,8 @@ pub(crate) fn read(body: &[u8], max_phases: usize) -> Result<Value, FieldErrors>
     let read = read.and_then(|value| deserializer.end().map(|()| value));
     read.map_err(|error| {
         reader.excess.take().unwrap_or_else(|| {
-            let at = offset(body, error.line(), error.column());
+            let end = error.is_eof().then(|| String::from_utf8_lossy(body).chars().count());
+            let at = end.unwrap_or_else(|| offset(body, error.line(), error.column()));
             FieldErrors::one(&JsonPath::BODY.entry(at), "json_invalid", message(&error))
         })
     })
@@ -209,7 +210,7 @@ mod tests {
         assert_eq!(fault("[1, 2, 3, x"), ("body".to_owned(), message.clone(), "too_long"));
         let inside = fault(r#"{"phases": [{"a": [1, 2, 3, 4]}]}"#);
         assert_eq!(inside, ("body -> phases -> 0 -> a".to_owned(), message, "too_long"));
-        assert_eq!(fault("[1, 2,"), ("body -> 5".to_owned(), "JSON decode error".to_owned(), "json_invalid"));
+        assert_eq!(fault("[1, 2,"), ("body -> 6".to_owned(), "JSON decode error".to_owned(), "json_invalid"));
         assert!(read(b"[1, 2, 3]", 3).is_ok());
     }
 

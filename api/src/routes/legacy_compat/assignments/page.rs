@@ -68,6 +68,10 @@ pub(super) async fn read(
         expense_percentage: row.expense_percentage,
         created_at: row.created_at.map(isoformat),
         updated_at: row.updated_at.map(isoformat),
+        resource_name: (),
+        project_name: (),
+        program_name: (),
+        phase_name: (),
     });
     Ok(listed.collect())
 }
