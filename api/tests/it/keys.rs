@@ -15,6 +15,19 @@ pub(crate) fn rsa_signing() -> EncodingKey {
     EncodingKey::from_rsa_pem(RSA_PRIVATE.as_bytes()).unwrap()
 }
 
+pub(crate) const P256_PUBLIC: &str = include_str!("keys/p256_public.pem");
+/// Of a curve for which the service takes no tokens.
+pub(crate) const P384_PUBLIC: &str = include_str!("keys/p384_public.pem");
+
+pub(crate) fn p256_signing() -> EncodingKey {
+    EncodingKey::from_ec_pem(include_bytes!("keys/p256.pem")).unwrap()
+}
+
+/// The public key as it stands in a set.
+pub(crate) fn p256_jwk(kid: &str) -> Value {
+    named(&Jwk::from_encoding_key(&p256_signing(), Algorithm::ES256).unwrap(), kid)
+}
+
 /// The public key as it stands in a set.
 pub(crate) fn rsa_jwk(kid: &str) -> Value {
     named(&Jwk::from_encoding_key(&rsa_signing(), Algorithm::RS256).unwrap(), kid)

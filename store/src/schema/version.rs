@@ -14,7 +14,8 @@ use sqlx::PgConnection;
 /// - 2: the schema says its version
 /// - 3: commands have keys, and one call of the projection takes a whole batch
 /// - 4: events have the login that wrote them, and the database checks what is appended
-pub const VERSION: u32 = 4;
+/// - 5: events have the actor's name
+pub const VERSION: u32 = 5;
 
 /// How a comment says it.
 pub(super) const WORDS: &str = "schema version";
