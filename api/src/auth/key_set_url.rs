@@ -71,7 +71,8 @@ impl FromStr for KeySetUrl {
         let is_encrypted = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => true,
             Some(scheme) if *scheme == Scheme::HTTP && is_loopback(authority.host()) => false,
-            _ => return Err(wrong("is not encrypted; http is allowed on this machine only")),
+            None => return Err(wrong("is not a URL")),
+            Some(_) => return Err(wrong("is not encrypted; http is allowed on this machine only")),
         };
         Ok(Self { uri, authority, is_encrypted })
     }
