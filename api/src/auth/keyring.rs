@@ -50,7 +50,8 @@ impl From<Keys> for Keyring {
 }
 
 impl Keyring {
-    /// These keys, and those of the set at the URL, which [`Self::keep_fresh`] fetches.
+    /// These keys, and those of the set at the URL, which a running service fetches at its start, every five minutes, and for tokens
+    /// with unknown keys.
     pub fn new(configured: Keys, url: Option<KeySetUrl>) -> Self {
         Self::pausing(configured, url, SHORTEST_PAUSE)
     }
