@@ -3,7 +3,8 @@
 # Installs what is missing to build and run Phaseline, and nothing else: a C compiler, make, curl (for docs/tour.md), PostgreSQL.
 #
 #   scripts/setup.sh         what `make demo` needs
-#   scripts/setup.sh test    that, Python, kill and pgrep, and an older minor version of PostgreSQL 15 in target/postgres for `make test`
+#   scripts/setup.sh test    that, Python, kill and pgrep, an older minor version of PostgreSQL 15 in target/postgres, and Chromium for
+#                            `make test`
 #   scripts/setup.sh lint    that of the first line, and rustfmt, clippy and cargo-deny for `make lint`
 #   scripts/setup.sh fuzz    that of the first line, and schemathesis (Python) in target/fuzz for `make fuzz`
 #   scripts/setup.sh newest [VERSION]    nothing; fails if the system's packages have a newer PostgreSQL than the one that is
@@ -354,6 +355,26 @@ get_older_postgres() {
     say "without PostgreSQL $older_postgres the tests of upgrades in place are skipped"
 }
 
+# A browser, for the test of pages of other origins, which is skipped without it.
+get_chromium() {
+    local manager run=as_root
+    local -a command
+    if have chromium || have chromium-browser; then return; fi
+    manager=$(package_manager)
+    if [[ -n $manager && $manager != brew ]]; then
+        read -ra command <<<"$(install_command "$manager" chromium)"
+        if may_install; then
+            [[ $manager != apt-get ]] || run=apt_install
+            say "missing: chromium; running: ${command[*]}"
+            "$run" "${command[@]}" && return
+        else
+            say "$(how_to_run "${command[@]}")"
+        fi
+    fi
+    [[ ${CI:-} != true ]] || die "chromium is not available, see above"
+    say "without chromium the test of pages of other origins is skipped"
+}
+
 cd "$(dirname "$0")/.."
 readonly wanted=${1:-}
 case $wanted in
@@ -371,7 +392,10 @@ if [[ ${UPGRADE:-} == 1 ]] || [[ -z ${UPGRADE:-} && ${CI:-} == true ]]; then
 fi
 need_cargo
 case $wanted in
-    test) get_older_postgres ;;
+    test)
+        get_older_postgres
+        get_chromium
+        ;;
     fuzz) need_schemathesis ;;
     lint)
         need_component fmt rustfmt

@@ -1,14 +1,21 @@
 //! Authentication and authorization: bearer tokens (JWT), their keys, scopes and projects.
 
 mod caller;
+mod key_set_url;
+mod keyring;
 mod keys;
 mod scope;
 mod sign;
+mod subjects;
 
 pub use caller::{Caller, Denied};
+pub use key_set_url::{FetchError, KeySetUrl};
+pub use keyring::Keyring;
 pub use keys::{KeyError, Keys, SHORTEST_SECRET};
 pub use scope::{Scope, ScopeSet, UnknownScope};
 pub use sign::TokenRequest;
+pub(crate) use subjects::PlannerSubjects;
+pub use subjects::Subjects;
 
 /// How callers are authenticated.
 #[derive(Clone, Debug)]
@@ -16,7 +23,7 @@ pub enum Auth {
     /// By a token that one of the keys signed.
     Tokens {
         /// The keys.
-        keys: Keys,
+        keys: Keyring,
         /// Further requirements of a token.
         rules: TokenRules,
     },
@@ -27,7 +34,7 @@ pub enum Auth {
 impl Default for Auth {
     /// No keys: no token is valid.
     fn default() -> Self {
-        Self::Tokens { keys: Keys::default(), rules: TokenRules::default() }
+        Self::Tokens { keys: Keyring::default(), rules: TokenRules::default() }
     }
 }
 
@@ -40,4 +47,6 @@ pub struct TokenRules {
     pub issuer: Option<String>,
     /// The scopes of a token without `scope`.
     pub default_scopes: ScopeSet,
+    /// Whose tokens are accepted.
+    pub subjects: Subjects,
 }

@@ -4,6 +4,7 @@ mod commands;
 
 pub(crate) use commands::CommandHealth;
 
+use crate::auth::{Auth, Subjects};
 use crate::state::AppState;
 use crate::{pool, telemetry};
 use axum::Json;
@@ -11,6 +12,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use phaseline_projections::planner_users;
 use phaseline_store::{SqlState, StoreError, schema};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
@@ -121,7 +123,10 @@ async fn check(app: &AppState) -> Result<Option<Reason>, StoreError> {
     let mut connection = app.pool.acquire().await?;
     let mut transaction = connection.begin().await?;
     sqlx::query("SET LOCAL lock_timeout = '500ms'").execute(&mut *transaction).await?;
-    let found = obstacle(&mut transaction).await;
+    let found = match obstacle(&mut transaction).await {
+        Ok(None) => authentication_obstacle(&app.settings.auth, &mut transaction).await.map_err(Into::into),
+        found => found,
+    };
     transaction.rollback().await?;
     found
 }
@@ -162,6 +167,22 @@ async fn obstacle(connection: &mut PgConnection) -> Result<Option<Reason>, Store
     let held: Option<String> =
         sqlx::query_scalar("SELECT phaseline.command_obstacle()").fetch_one(connection).await?;
     Ok(held.map(|what| locked(&what)))
+}
+
+/// Why no token can be accepted.
+async fn authentication_obstacle(
+    auth: &Auth,
+    connection: &mut PgConnection,
+) -> Result<Option<Reason>, sqlx::Error> {
+    let Auth::Tokens { keys, rules } = auth else { return Ok(None) };
+    if let Some(obstacle) = keys.obstacle() {
+        return Ok(Some(Reason::new("no_keys", obstacle)));
+    }
+    if rules.subjects == Subjects::Any {
+        return Ok(None);
+    }
+    let obstacle = planner_users::obstacle(connection).await?;
+    Ok(obstacle.map(|obstacle| Reason::new("no_users", format!("subjects = planner: {obstacle}"))))
 }
 
 /// The cause that a separate connection finds when those of the pool do not answer.

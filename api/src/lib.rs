@@ -12,6 +12,7 @@
 mod assets;
 pub mod auth;
 mod connections;
+pub mod cors;
 mod health;
 mod middleware;
 mod openapi;

@@ -1,5 +1,6 @@
 //! The layers around every route: request id, log line, limits, and a response even if the route panics.
 
+use crate::cors;
 use crate::origin;
 use crate::paced;
 use crate::problem;
@@ -28,7 +29,7 @@ const HEALTH: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
 /// Adds the layers to routes. The last one is the outermost.
 pub(crate) fn around(routes: Router<AppState>, app: &AppState) -> Router<AppState> {
-    routes
+    let routes = routes
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(app.settings.body_limit))
@@ -37,8 +38,13 @@ pub(crate) fn around(routes: Router<AppState>, app: &AppState) -> Router<AppStat
         .layer(map_response(paced::pace))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(map_response(security_headers::add))
-        .layer(from_fn_with_state(app.clone(), trace_request))
+        .layer(map_response(security_headers::add));
+    // Around all that may fail: a page of another site must be able to read failures, too.
+    let routes = match cors::layer(&app.settings.cors_origins) {
+        Some(layer) => routes.layer(layer),
+        None => routes,
+    };
+    routes.layer(from_fn_with_state(app.clone(), trace_request))
 }
 
 /// The routes of a connection beyond the limit: the state of the service, and nothing else.

@@ -1,6 +1,7 @@
 //! Which host a request names, and, without tokens, which page it comes from.
 
 use crate::auth::Auth;
+use crate::cors::WebOrigin;
 use crate::problem::{Problem, bad_request, not_json};
 use crate::state::AppState;
 use axum::body::HttpBody;
@@ -18,7 +19,7 @@ const FETCH_SITE: &str = "sec-fetch-site";
 /// Refuses a request without a host, or with several; without tokens also one that a foreign page in a browser may have sent.
 pub(crate) async fn check(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let checked = named_hosts(&request).and_then(|hosts| match app.settings.auth {
-        Auth::Off => check_origin(&request, &hosts),
+        Auth::Off => check_origin(&request, &hosts, &app.settings.cors_origins),
         Auth::Tokens { .. } => Ok(()),
     });
     match checked {
@@ -52,7 +53,7 @@ fn named_hosts(request: &Request) -> Result<Vec<Authority>, Box<Problem>> {
 
 /// Without tokens the service listens on loopback. A page in a browser on this machine can still send requests: under a name that
 /// resolves to this machine (DNS rebinding), or those that a browser sends to other sites without a preflight.
-fn check_origin(request: &Request, hosts: &[Authority]) -> Result<(), Box<Problem>> {
+fn check_origin(request: &Request, hosts: &[Authority], permitted: &[WebOrigin]) -> Result<(), Box<Problem>> {
     let refused = |code, title: &str, detail: &str| {
         Err(Box::new(Problem::new(StatusCode::FORBIDDEN, code, title, detail)))
     };
@@ -63,11 +64,11 @@ fn check_origin(request: &Request, hosts: &[Authority]) -> Result<(), Box<Proble
             "without tokens (--no-auth) the service answers to localhost, 127.0.0.1 and [::1] only",
         );
     }
-    if !comes_from_this_machine(request.headers()) {
+    if !comes_from_permitted(request.headers(), permitted) && !comes_from_this_machine(request.headers()) {
         return refused(
             "foreign_origin",
             "Foreign origin",
-            "without tokens (--no-auth) the service answers pages of this machine only, not those of other sites",
+            "without tokens (--no-auth) the service answers pages of this machine and of cors_origins only, not those of other sites",
         );
     }
     // A browser sends a body without a type, or as text, to any site; JSON only after a preflight.
@@ -76,6 +77,15 @@ fn check_origin(request: &Request, hosts: &[Authority]) -> Result<(), Box<Proble
         return Err(Box::new(not_json()));
     }
     Ok(())
+}
+
+/// Whether a page of a permitted origin sends the request.
+fn comes_from_permitted(headers: &HeaderMap, permitted: &[WebOrigin]) -> bool {
+    let mut origins = headers.get_all(ORIGIN).iter();
+    match (origins.next(), origins.next()) {
+        (Some(origin), None) => permitted.iter().any(|permitted| permitted.is(origin)),
+        _ => false,
+    }
 }
 
 fn comes_from_this_machine(headers: &HeaderMap) -> bool {

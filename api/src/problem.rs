@@ -139,6 +139,13 @@ impl Problem {
         self
     }
 
+    /// Adds the header `WWW-Authenticate`.
+    #[must_use]
+    pub(crate) fn challenging(mut self, challenge: HeaderValue) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -255,11 +262,7 @@ const RETRY: Duration = Duration::from_secs(2);
 
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
-        let title =
-            if denied.status() == StatusCode::UNAUTHORIZED { "Not authenticated" } else { "Not permitted" };
-        let mut problem = Self::new(denied.status(), denied.code(), title, denied.to_string());
-        problem.challenge = Some(denied.challenge());
-        problem
+        denied.problem()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Builds the service and runs it until a signal stops it.
 
+use crate::auth::Auth;
 use crate::connections::Limits;
 use crate::openapi::Description;
 use crate::settings::Settings;
@@ -66,6 +67,12 @@ pub async fn serve_routes(
             app.telemetry.tidy();
         }
     };
+    let fetching = async {
+        if let Auth::Tokens { keys, .. } = &app.settings.auth {
+            keys.keep_fresh().await;
+        }
+        std::future::pending().await
+    };
     let forgetting = async {
         loop {
             tokio::time::sleep(FORGETTING).await;
@@ -84,6 +91,7 @@ pub async fn serve_routes(
         }
         () = tidying => {}
         () = forgetting => {}
+        () = fetching => {}
     }
     let _ = tokio::time::timeout(CLOSING, app.pool.close()).await;
 }

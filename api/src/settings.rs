@@ -1,6 +1,7 @@
 //! The validated settings of the service.
 
 use crate::auth::Auth;
+use crate::cors::WebOrigin;
 use std::time::Duration;
 
 /// The default of [`Settings::role`].
@@ -11,6 +12,10 @@ pub const DEFAULT_ROLE: &str = "phaseline_writer";
 pub struct Settings {
     /// How callers are authenticated.
     pub auth: Auth,
+    /// How long a user of the planner is taken to be active without asking again (see [`crate::auth::Subjects::Planner`]).
+    pub subject_valid: Duration,
+    /// The origins of other sites whose pages may use the service.
+    pub cors_origins: Vec<WebOrigin>,
     /// The role that every connection sets; none keeps the login's own.
     pub role: Option<String>,
     /// Whether the login may have more rights than the owners of the planner's tables.
@@ -50,6 +55,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             auth: Auth::default(),
+            subject_valid: Duration::from_secs(5),
+            cors_origins: Vec::new(),
             role: Some(DEFAULT_ROLE.to_owned()),
             allow_superuser: false,
             rights_check_valid: Duration::from_secs(60),

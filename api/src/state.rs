@@ -1,5 +1,6 @@
 //! The state of the routes.
 
+use crate::auth::PlannerSubjects;
 use crate::health::CommandHealth;
 use crate::routes::assignment_loader::AssignmentCountLoader;
 use crate::settings::Settings;
@@ -26,6 +27,8 @@ pub struct AppState {
     pub telemetry: Arc<Telemetry>,
     /// The outcome of the last command.
     pub(crate) commands: Arc<CommandHealth>,
+    /// The planner's users that were looked up lately.
+    pub(crate) subjects: Arc<PlannerSubjects>,
     /// Counts assignments for many requests at once.
     pub(crate) assignment_counts: Arc<AssignmentCountLoader>,
     /// Permits for requests with a large body: each takes some 30 MB until its response.
@@ -47,6 +50,7 @@ impl AppState {
             settings: Arc::new(settings),
             telemetry: Arc::default(),
             commands: Arc::default(),
+            subjects: Arc::default(),
             assignment_counts: Arc::default(),
         }
     }

@@ -40,12 +40,15 @@ pub(crate) struct ServiceArgs {
     /// A file with the secret of HS256 tokens (the secret itself: only as `PHASELINE_JWT_SECRET`)
     #[arg(long, value_name = "FILE")]
     jwt_secret_file: Option<String>,
-    /// A file with the public key of EdDSA or RS256 tokens, in PEM
+    /// A file with the public key of EdDSA, ES256, RS256 or PS256 tokens, in PEM
     #[arg(long, value_name = "FILE")]
     jwt_public_key_file: Option<String>,
     /// A file with the public keys of tokens, a JSON Web Key Set
     #[arg(long, value_name = "FILE")]
     jwks_file: Option<String>,
+    /// The https URL of such a set; fetched again every five minutes, and for unknown keys
+    #[arg(long, value_name = "URL")]
+    jwks_url: Option<String>,
     /// The audience that every token must name (aud)
     #[arg(long, value_name = "NAME")]
     audience: Option<String>,
@@ -55,9 +58,15 @@ pub(crate) struct ServiceArgs {
     /// The scopes of a token without scope, such as `phases:read` [default: none]
     #[arg(long, value_name = "SCOPES")]
     default_scopes: Option<String>,
+    /// Whose tokens are accepted: of any subject, or of the planner's active users (`public.users`) [default: any]
+    #[arg(long, value_name = "any|planner")]
+    subjects: Option<String>,
     /// Accept every request without a token; only on a loopback address
     #[arg(long)]
     no_auth: bool,
+    /// Origins whose pages may use the service in a browser, such as `https://planner.example` [default: none]
+    #[arg(long, value_name = "ORIGINS")]
+    cors_origins: Option<String>,
     /// Maximum connections to the database [default: 16]
     #[arg(long, value_name = "NUMBER")]
     max_connections: Option<String>,
@@ -104,10 +113,13 @@ impl ServiceArgs {
             "jwt_secret_file" => self.jwt_secret_file.clone(),
             "jwt_public_key_file" => self.jwt_public_key_file.clone(),
             "jwks_file" => self.jwks_file.clone(),
+            "jwks_url" => self.jwks_url.clone(),
             "audience" => self.audience.clone(),
             "issuer" => self.issuer.clone(),
             "default_scopes" => self.default_scopes.clone(),
+            "subjects" => self.subjects.clone(),
             "no_auth" => self.no_auth.then(|| "true".to_owned()),
+            "cors_origins" => self.cors_origins.clone(),
             "max_connections" => self.max_connections.clone(),
             "max_clients" => self.max_clients.clone(),
             "max_phases" => self.max_phases.clone(),

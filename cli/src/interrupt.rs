@@ -22,6 +22,9 @@ struct State {
     tidy: AtomicBool,
     /// The command reports by itself that it stops.
     silent: AtomicBool,
+    /// SIGHUP is no request to stop, but an event of the command's own.
+    reloading: AtomicBool,
+    hung_up: Notify,
     signalled: Notify,
     cancel: Notify,
 }
@@ -41,6 +44,16 @@ impl Interrupt {
     /// From here on no signal ends the command; it awaits [`Interrupt::signalled`] and cleans up.
     pub(crate) fn tidy_up_first(&self) {
         self.state.tidy.store(true, Ordering::Relaxed);
+    }
+
+    /// From here on SIGHUP does not end the command; it awaits [`Interrupt::hung_up`].
+    pub(crate) fn reload_at_hangups(&self) {
+        self.state.reloading.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns at the next SIGHUP.
+    pub(crate) async fn hung_up(&self) {
+        self.state.hung_up.notified().await;
     }
 
     /// Whether a signal arrived.
@@ -64,7 +77,7 @@ impl Interrupt {
     pub(crate) fn listen(&self, output: Arc<Output>) -> std::io::Result<()> {
         let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         for kind in signals {
-            tokio::spawn(handle(signal(kind)?, Arc::clone(&self.state), Arc::clone(&output)));
+            tokio::spawn(handle(kind, signal(kind)?, Arc::clone(&self.state), Arc::clone(&output)));
         }
         Ok(())
     }
@@ -73,8 +86,12 @@ impl Interrupt {
 /// Number of signals that end the program at once, should it hang.
 const AT_ONCE: u32 = 3;
 
-async fn handle(mut signal: Signal, state: Arc<State>, output: Arc<Output>) {
+async fn handle(kind: SignalKind, mut signal: Signal, state: Arc<State>, output: Arc<Output>) {
     while signal.recv().await.is_some() {
+        if kind == SignalKind::hangup() && state.reloading.load(Ordering::Relaxed) {
+            state.hung_up.notify_one();
+            continue;
+        }
         let count = state.signals.fetch_add(1, Ordering::Relaxed) + 1;
         state.signalled.notify_one();
         if state.tidy.load(Ordering::Relaxed) {

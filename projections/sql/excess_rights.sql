@@ -15,7 +15,7 @@ planner AS (
     SELECT c.oid, format('public.%I', c.relname) AS name, c.relowner
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = 'public' AND c.relname IN ('projects', 'project_phases', 'resource_assignments', 'alembic_version')
+     WHERE n.nspname = 'public' AND c.relname IN ('projects', 'project_phases', 'resource_assignments', 'alembic_version', 'users')
 ),
 database AS (SELECT d.datname, d.datdba FROM pg_catalog.pg_database d WHERE d.datname = current_database()),
 actors AS (

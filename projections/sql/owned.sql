@@ -7,7 +7,7 @@ WITH planner AS (
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
-     WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname IN ('projects', 'project_phases', 'resource_assignments')
+     WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname IN ('projects', 'project_phases', 'resource_assignments', 'users')
 ),
 log_owner AS (
     SELECT coalesce(
@@ -20,7 +20,7 @@ log_owner AS (
 functions (name, planner) AS (VALUES
     ('project_dates', 'projects'), ('lock_projects', 'projects'), ('moved_projects', 'projects'), ('set_project_dates', 'projects'),
     ('assignments_of', 'resource_assignments'), ('assignment_days', 'resource_assignments'),
-    ('assignment_count', 'resource_assignments'),
+    ('assignment_count', 'resource_assignments'), ('planner_user', 'users'),
     ('project_inline', 'project_phases'), ('merged_events', 'project_phases'), ('coverage', 'project_phases'),
     ('refuse_foreign_triggers', 'project_phases'), ('unadopted', 'project_phases'), ('project_of', 'project_phases'), ('phases_of', 'project_phases')
 ),

@@ -6,6 +6,7 @@
 //! - [`legacy_phases`] is the same table as the legacy planner had it.
 //! - [`inline`] keeps `project_phases` in the transaction of each append.
 //! - [`history`] describes a timeline's events.
+//! - [`planner_users`] reads the planner's users, for a service that asks whether a subject is one.
 //! - [`planner_view`] reads the planner's tables for a service, by functions.
 //! - [`live_row`] reads the table's rows, whatever values they have.
 //! - [`drift`] compares the live tables with the fold; [`repair`] makes them agree with the log; [`rebuild`] does both for the whole
@@ -21,6 +22,7 @@ pub mod inline;
 pub mod legacy_phases;
 pub mod live_row;
 mod owners;
+pub mod planner_users;
 pub mod planner_view;
 mod powerful;
 pub mod project_phases;

@@ -23,12 +23,16 @@ impl fmt::Display for StreamId {
     }
 }
 
-/// Who did it, why, and by what way: kept beside each event as a flat JSON object of strings, absent fields left out.
+/// Who did it, why, and by what way: kept beside each event as a flat JSON object of strings, absent fields left out. The order of the
+/// fields is that of the stored text, which `store/sql/schema/check_events.sql` compares.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
     /// Who did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
+    /// The actor's name at that time; absent if the actor is a name already, or its name is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_name: Option<String>,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -92,6 +96,7 @@ impl Metadata {
     pub fn into_map(self) -> HashMap<String, String> {
         let fields = [
             ("actor", self.actor),
+            ("actor_name", self.actor_name),
             ("reason", self.reason),
             ("source", self.source),
             ("command_id", self.command_id),
@@ -106,6 +111,7 @@ impl Metadata {
     pub fn from_map(mut map: HashMap<String, String>) -> Self {
         Self {
             actor: map.remove("actor"),
+            actor_name: map.remove("actor_name"),
             reason: map.remove("reason"),
             source: map.remove("source"),
             command_id: map.remove("command_id"),

@@ -1,8 +1,9 @@
 //! The caller of a request, by its token.
 
 use super::keys::Refused;
-use super::{Auth, Scope, ScopeSet};
-use crate::problem::Problem;
+use super::subjects::recordable;
+use super::{Auth, Scope, ScopeSet, Subjects};
+use crate::problem::{Problem, unavailable};
 use crate::request;
 use crate::state::AppState;
 use axum::extract::FromRequestParts;
@@ -23,6 +24,8 @@ const ANONYMOUS: &str = "anonymous";
 pub struct Caller {
     /// Its subject (`sub`): the actor in the log.
     pub subject: String,
+    /// Its name, if it is known, for the log.
+    pub name: Option<String>,
     /// The issuer (`iss`), if the token has one: two issuers may give the same subject to different callers.
     pub issuer: Option<String>,
     /// Its scopes.
@@ -53,7 +56,13 @@ impl Caller {
     }
 
     fn anonymous() -> Self {
-        Self { subject: ANONYMOUS.to_owned(), issuer: None, scopes: ScopeSet::all(), projects: None }
+        Self {
+            subject: ANONYMOUS.to_owned(),
+            name: None,
+            issuer: None,
+            scopes: ScopeSet::all(),
+            projects: None,
+        }
     }
 }
 
@@ -75,14 +84,38 @@ pub enum Denied {
     /// The token is limited to other projects.
     #[error("the token is not for project {0}")]
     Project(ProjectId),
+    /// The token cannot be checked now.
+    #[error("{detail}")]
+    Unavailable {
+        /// The name for programs.
+        code: &'static str,
+        /// Why, and what to do.
+        detail: String,
+    },
 }
 
 impl Denied {
-    /// 401 if another token is required, 403 if this one does not grant access.
+    /// For a token that cannot be checked now, for the reason of this problem.
+    pub(super) fn unavailable(problem: &Problem) -> Self {
+        Self::Unavailable { code: problem.code(), detail: problem.detail().to_owned() }
+    }
+
+    /// The problem as which a response shows it.
+    pub(crate) fn problem(&self) -> Problem {
+        let title = match self {
+            Self::Unavailable { code, detail } => return unavailable(code, "Not available", detail.as_str()),
+            Self::Missing | Self::Expired | Self::Invalid(_) => "Not authenticated",
+            Self::Scope(_) | Self::Project(_) => "Not permitted",
+        };
+        Problem::new(self.status(), self.code(), title, self.to_string()).challenging(self.challenge())
+    }
+
+    /// 401 if another token is required, 403 if this one does not grant access, 503 if that is unknown.
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Missing | Self::Expired | Self::Invalid(_) => StatusCode::UNAUTHORIZED,
             Self::Scope(_) | Self::Project(_) => StatusCode::FORBIDDEN,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -94,13 +127,16 @@ impl Denied {
             Self::Invalid(_) => "token_invalid",
             Self::Scope(_) => "scope_missing",
             Self::Project(_) => "project_denied",
+            Self::Unavailable { code, .. } => code,
         }
     }
 
     /// The header `WWW-Authenticate` (RFC 6750, 3). For a request without a token it has no more than the realm.
-    pub fn challenge(&self) -> HeaderValue {
+    fn challenge(&self) -> HeaderValue {
         let text = match self {
-            Self::Missing => return HeaderValue::from_static("Bearer realm=\"phaseline\""),
+            Self::Missing | Self::Unavailable { .. } => {
+                return HeaderValue::from_static("Bearer realm=\"phaseline\"");
+            }
             Self::Expired | Self::Invalid(_) => "error=\"invalid_token\"".to_owned(),
             Self::Scope(scope) => format!("error=\"insufficient_scope\", scope=\"{scope}\""),
             Self::Project(_) => "error=\"insufficient_scope\"".to_owned(),
@@ -133,9 +169,13 @@ fn check_subject(subject: &str) -> Result<(), Denied> {
     Ok(())
 }
 
-/// Whether a name can be stored and displayed: controls of direction make one name look like another.
 fn fits(name: &str) -> bool {
-    name.len() <= LONGEST_NAME && !name.chars().any(|c| c.is_control() || is_invisible(c))
+    name.len() <= LONGEST_NAME && is_plain(name)
+}
+
+/// Whether a name can be stored and displayed: controls of direction make one name look like another.
+pub(super) fn is_plain(name: &str) -> bool {
+    !name.chars().any(|c| c.is_control() || is_invisible(c))
 }
 
 impl FromRequestParts<AppState> for Caller {
@@ -146,15 +186,22 @@ impl FromRequestParts<AppState> for Caller {
             Auth::Off => Self::anonymous(),
             Auth::Tokens { keys, rules } => {
                 let token = bearer(&parts.headers)?;
-                let claims = keys.verify(token, rules).map_err(|error| denied(&error))?;
+                let claims = keys.verify(token, rules).await.map_err(|error| denied(&error))?;
                 check_subject(&claims.sub)?;
                 if claims.iss.as_ref().is_some_and(|issuer| !fits(issuer)) {
                     return Err(Denied::Invalid("its issuer (iss) is too long, or has invisible characters"));
                 }
+                let name = match rules.subjects {
+                    Subjects::Any => claims.username().and_then(recordable),
+                    Subjects::Planner => {
+                        app.subjects.name_of(&claims.sub, &app.pool, app.settings.subject_valid).await?
+                    }
+                };
                 let scopes = claims.scope.as_ref();
                 Self {
                     scopes: scopes.map_or(rules.default_scopes, |words| ScopeSet::of_token(words.iter())),
                     projects: claims.projects.map(|ids| ids.into_iter().map(ProjectId::from).collect()),
+                    name,
                     issuer: claims.iss,
                     subject: claims.sub,
                 }
@@ -185,6 +232,12 @@ fn denied(refused: &Refused) -> Denied {
             return Denied::Invalid(
                 "its header requires extensions (crit), which this service does not support",
             );
+        }
+        Refused::NoKeys => {
+            return Denied::Unavailable {
+                code: "no_keys",
+                detail: "the keys that sign tokens cannot be fetched now; /readyz has the reason".to_owned(),
+            };
         }
         Refused::Token(error) => error,
     };

@@ -1,10 +1,11 @@
-//! The keys that sign tokens. Each key has its own algorithm; the one that a token names is only compared with it.
+//! The keys that sign tokens. Each key has its own algorithms; the one that a token names is only compared with them.
 
 use super::TokenRules;
 use jsonwebtoken::errors::{Error, ErrorKind};
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
+use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,13 +28,15 @@ pub enum KeyError {
     #[error("this is a private key; give the service the public one")]
     PrivateKey,
     /// Not a supported key.
-    #[error("this is not a public key in PEM for EdDSA (Ed25519) or RS256 (RSA)")]
+    #[error("this is not a public key in PEM for EdDSA (Ed25519), ES256 (P-256), or RS256 and PS256 (RSA)")]
     NoPublicKey,
     /// Not a key set.
     #[error("this is not a JSON Web Key Set: {0}")]
     NoKeySet(String),
     /// A key set without a usable key.
-    #[error("the key set has no public key for EdDSA (OKP, Ed25519) or RS256 (RSA) that may sign")]
+    #[error(
+        "the key set has no public key for EdDSA (OKP, Ed25519), ES256 (EC, P-256), or RS256 and PS256 (RSA) that may sign"
+    )]
     NoKeyInSet,
     /// A token could not be signed.
     #[error("the token cannot be signed: {0}")]
@@ -48,9 +51,16 @@ pub struct Keys(Vec<Key>);
 struct Key {
     /// The id in the key set. A key without an id is tried for every token.
     id: Option<String>,
-    algorithm: Algorithm,
+    /// All of one family.
+    algorithms: &'static [Algorithm],
     key: Arc<DecodingKey>,
 }
+
+/// An RSA key is for both, unless its set names one.
+const OF_RSA: &[Algorithm] = &[Algorithm::RS256, Algorithm::PS256];
+
+/// The name of the curve P-256 in a key, in DER.
+const P_256: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
 
 impl Keys {
     /// Adds a secret for HS256.
@@ -58,43 +68,58 @@ impl Keys {
         if secret.len() < SHORTEST_SECRET {
             return Err(KeyError::ShortSecret { found: secret.len() });
         }
-        self.add(None, Algorithm::HS256, DecodingKey::from_secret(secret));
+        self.add(None, &[Algorithm::HS256], DecodingKey::from_secret(secret));
         Ok(())
     }
 
-    /// Adds a public key in PEM: Ed25519 for EdDSA, RSA for RS256.
+    /// Adds a public key in PEM: Ed25519 for EdDSA, P-256 for ES256, RSA for RS256 and PS256.
     pub fn add_public_key(&mut self, pem: &str) -> Result<(), KeyError> {
         if pem.contains("PRIVATE KEY") {
             return Err(KeyError::PrivateKey);
         }
-        let (algorithm, key) = match DecodingKey::from_ed_pem(pem.as_bytes()) {
-            Ok(key) => (Algorithm::EdDSA, key),
-            Err(_) => match DecodingKey::from_rsa_pem(pem.as_bytes()) {
-                Ok(key) => (Algorithm::RS256, key),
-                Err(_) => return Err(KeyError::NoPublicKey),
-            },
+        let (algorithms, key): (&[Algorithm], _) = if let Ok(key) = DecodingKey::from_ed_pem(pem.as_bytes()) {
+            (&[Algorithm::EdDSA], key)
+        } else if let Ok(key) = DecodingKey::from_rsa_pem(pem.as_bytes()) {
+            (OF_RSA, key)
+        } else if let Ok(key) = DecodingKey::from_ec_pem(pem.as_bytes())
+            && is_on_p_256(pem)
+        {
+            (&[Algorithm::ES256], key)
+        } else {
+            return Err(KeyError::NoPublicKey);
         };
-        self.add(None, algorithm, key);
+        self.add(None, algorithms, key);
         Ok(())
     }
 
-    /// Adds the public keys of a JSON Web Key Set; skips keys for other uses or algorithms.
+    /// Adds the public keys of a JSON Web Key Set; skips keys for other uses or algorithms, also those of kinds that are unknown here.
     pub fn add_key_set(&mut self, json: &str) -> Result<(), KeyError> {
-        let set: JwkSet =
+        let set: KeySet =
             serde_json::from_str(json).map_err(|error| KeyError::NoKeySet(error.to_string()))?;
         let before = self.0.len();
-        for jwk in &set.keys {
-            if let Some(algorithm) = algorithm(jwk)
-                && let Ok(key) = DecodingKey::from_jwk(jwk)
+        for jwk in set.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok()) {
+            if let Some(algorithms) = algorithms(&jwk)
+                && let Ok(key) = DecodingKey::from_jwk(&jwk)
             {
-                self.add(jwk.common.key_id.clone(), algorithm, key);
+                self.add(jwk.common.key_id, algorithms, key);
             }
         }
         if self.0.len() == before { Err(KeyError::NoKeyInSet) } else { Ok(()) }
     }
 
-    fn add(&mut self, id: Option<String>, algorithm: Algorithm, key: DecodingKey) {
-        self.0.push(Key { id, algorithm, key: Arc::new(key) });
+    fn add(&mut self, id: Option<String>, algorithms: &'static [Algorithm], key: DecodingKey) {
+        self.0.push(Key { id, algorithms, key: Arc::new(key) });
+    }
+
+    /// These keys and others.
+    pub(super) fn with(&self, others: Option<&Self>) -> Self {
+        Self(self.0.iter().chain(others.map_or(&[][..], |others| &others.0)).cloned().collect())
+    }
+
+    /// Whether one of the keys has the id that a token names.
+    pub(super) fn names_key_of(&self, token: &str) -> bool {
+        let named = decode_header(token).ok().and_then(|header| header.kid);
+        named.is_some() && self.0.iter().any(|key| key.id == named)
     }
 
     /// Whether there is no key.
@@ -113,7 +138,7 @@ impl Keys {
         let fits = |key: &&Key| named.is_none() || key.id.is_none() || key.id == named;
         let mut refused = None;
         for key in self.0.iter().filter(fits) {
-            match decode(token, &key.key, &validation(key.algorithm, rules)) {
+            match decode(token, &key.key, &validation(key.algorithms, rules)) {
                 Ok(data) => return Ok(data.claims),
                 // What says more than that it was another key.
                 Err(error) if !is_of_another_key(&error) => return Err(error.into()),
@@ -126,7 +151,7 @@ impl Keys {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|key| (key.algorithm, key.id.as_deref()))).finish()
+        f.debug_list().entries(self.0.iter().map(|key| (key.algorithms, key.id.as_deref()))).finish()
     }
 }
 
@@ -135,8 +160,17 @@ impl fmt::Debug for Keys {
 pub(super) enum Refused {
     /// It requires extensions (`crit`); this service supports none.
     Extensions,
+    /// The set that may have its key was never fetched.
+    NoKeys,
     /// Anything else.
     Token(Error),
+}
+
+impl Refused {
+    /// Whether another key may have signed the token.
+    pub(super) fn is_of_another_key(&self) -> bool {
+        matches!(self, Self::Token(error) if is_of_another_key(error))
+    }
 }
 
 impl From<Error> for Refused {
@@ -153,28 +187,50 @@ fn names_extensions(token: &str) -> bool {
         .is_ok_and(|members| members.contains_key("crit"))
 }
 
-/// The algorithm that a key of a set is for; none if it is not one of ours.
-fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
+/// A key set. Its keys are read one by one, since one of an unknown kind must not make the others useless.
+#[derive(Deserialize)]
+struct KeySet {
+    keys: Vec<Value>,
+}
+
+/// Whether a key in PEM names the curve of ES256.
+fn is_on_p_256(pem: &str) -> bool {
+    let text: String = pem.lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect();
+    let der = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, text).unwrap_or_default();
+    der.windows(P_256.len()).any(|part| part == P_256)
+}
+
+/// The algorithms that a key of a set is for; none if it is not for one of ours.
+fn algorithms(jwk: &Jwk) -> Option<&'static [Algorithm]> {
     if !matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature)) {
         return None;
     }
-    let algorithm = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => Algorithm::RS256,
-        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
+    let algorithms: &[Algorithm] = match &jwk.algorithm {
+        AlgorithmParameters::RSA(_) => OF_RSA,
+        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => &[Algorithm::ES256],
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
+            &[Algorithm::EdDSA]
+        }
         _ => return None,
     };
-    let named = jwk.common.key_algorithm.map(|named| named.to_string());
-    named.is_none_or(|named| named == format!("{algorithm:?}")).then_some(algorithm)
+    let Some(named) = jwk.common.key_algorithm.map(|named| named.to_string()) else {
+        return Some(algorithms);
+    };
+    let one = algorithms.iter().position(|algorithm| format!("{algorithm:?}") == named)?;
+    algorithms.get(one..=one)
 }
 
 fn is_of_another_key(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm)
 }
 
-fn validation(algorithm: Algorithm, rules: &TokenRules) -> Validation {
-    let mut validation = Validation::new(algorithm);
-    validation.leeway = LEEWAY;
-    validation.validate_nbf = true;
+fn validation(algorithms: &[Algorithm], rules: &TokenRules) -> Validation {
+    let mut validation = Validation {
+        algorithms: algorithms.to_vec(),
+        leeway: LEEWAY,
+        validate_nbf: true,
+        ..Validation::default()
+    };
     let mut required = vec!["exp", "sub"];
     match &rules.audience {
         Some(audience) => {
@@ -204,6 +260,16 @@ pub(super) struct Claims {
     pub(super) scope: Option<Words>,
     #[serde(default, deserialize_with = "non_null")]
     pub(super) projects: Option<Vec<uuid::Uuid>>,
+    /// A name for people; what is no text counts as none.
+    #[serde(default)]
+    username: Value,
+}
+
+impl Claims {
+    /// The name that the token gives its subject.
+    pub(super) fn username(&self) -> Option<&str> {
+        self.username.as_str()
+    }
 }
 
 /// A present claim has a value: reading `null` as absent would grant more.

@@ -81,6 +81,9 @@ struct Entry {
     /// Who did it.
     #[schema(nullable = false)]
     actor: Option<String>,
+    /// The actor's name at that time, if it was known.
+    #[schema(nullable = false)]
+    actor_name: Option<String>,
     /// Why.
     #[schema(nullable = false)]
     reason: Option<String>,

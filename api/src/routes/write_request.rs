@@ -184,6 +184,7 @@ impl WriteRequest {
         });
         let metadata = Metadata {
             actor: Some(caller.subject.clone()),
+            actor_name: caller.name.clone(),
             reason: self.one(REASON)?.map(reason).transpose()?,
             source: Some("api".to_owned()),
             command_id: Some(Uuid::now_v7().to_string()),

@@ -1,7 +1,7 @@
 //! Tokens: what is taken, and every reason for which one is refused.
 
 use crate::service::{EVERYTHING, SECRET, Service, in_seconds, migrated, settings, token};
-use crate::test_keys::{self, Ed25519, RSA_PUBLIC};
+use crate::test_keys::{self, Ed25519, P256_PUBLIC, P384_PUBLIC, RSA_PUBLIC};
 use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
@@ -48,7 +48,7 @@ async fn service(settings: Settings) -> Service {
 }
 
 fn settings_with_keys(keys: Keys, rules: TokenRules) -> Settings {
-    Settings { auth: Auth::Tokens { keys, rules }, ..Settings::default() }
+    Settings { auth: Auth::Tokens { keys: keys.into(), rules }, ..Settings::default() }
 }
 
 fn settings_with_secret(rules: TokenRules) -> Settings {
@@ -241,11 +241,13 @@ async fn a_route_may_give_a_refusal_a_form_of_its_own() {
 }
 
 #[tokio::test]
-async fn public_keys_of_both_kinds_check_tokens_and_the_algorithm_is_the_keys() {
+async fn public_keys_of_each_kind_check_tokens_and_the_algorithm_is_the_keys() {
     let ed25519 = Ed25519::new();
     for (pem, algorithm, signing) in [
         (ed25519.public_pem(), Algorithm::EdDSA, ed25519.signing()),
         (RSA_PUBLIC.to_owned(), Algorithm::RS256, test_keys::rsa_signing()),
+        (RSA_PUBLIC.to_owned(), Algorithm::PS256, test_keys::rsa_signing()),
+        (P256_PUBLIC.to_owned(), Algorithm::ES256, test_keys::p256_signing()),
     ] {
         let mut keys = Keys::default();
         keys.add_public_key(&pem).unwrap();
@@ -268,7 +270,7 @@ async fn public_keys_of_both_kinds_check_tokens_and_the_algorithm_is_the_keys() 
             );
         }
         // Of the same family, and not what the key is for.
-        if algorithm == Algorithm::RS256 {
+        if matches!(algorithm, Algorithm::RS256 | Algorithm::PS256) {
             let other = encode(&Header::new(Algorithm::RS512), &valid_claims(), &signing).unwrap();
             assert_refused(
                 &request_with_token(&service, &other).await,
@@ -299,10 +301,23 @@ async fn public_keys_of_both_kinds_check_tokens_and_the_algorithm_is_the_keys() 
 #[tokio::test]
 async fn a_key_set_checks_by_the_named_key_only() {
     let (one, two) = (Ed25519::new(), Ed25519::new());
+    let for_algorithm = |kid: &str, algorithm: Value| {
+        let mut jwk = keys::rsa_jwk(kid);
+        match algorithm {
+            Value::Null => drop(jwk.as_object_mut().unwrap().remove("alg")),
+            algorithm => jwk["alg"] = algorithm,
+        }
+        jwk
+    };
     let set = json!({ "keys": [
         one.jwk("one"),
         two.jwk("two"),
         test_keys::rsa_jwk("three"),
+        for_algorithm("four", Value::Null),
+        for_algorithm("five", json!("PS256")),
+        for_algorithm("seven", json!("RS512")),
+        test_keys::p256_jwk("six"),
+        { "kty": "AKP", "kid": "of a kind that is not known yet", "alg": "ML-DSA-44", "pub": "AQAB" },
         { "kty": "oct", "kid": "secret", "k": "c2VjcmV0LXRoYXQtaXMtbG9uZy1lbm91Z2gtZm9yLWhzMjU2" },
         { "kty": "RSA", "use": "enc", "kid": "enc", "n": test_keys::rsa_jwk("x")["n"], "e": "AQAB" },
     ]});
@@ -310,7 +325,7 @@ async fn a_key_set_checks_by_the_named_key_only() {
     known.add_key_set(&set.to_string()).unwrap();
     assert_eq!(
         format!("{known:?}"),
-        r#"[(EdDSA, Some("one")), (EdDSA, Some("two")), (RS256, Some("three"))]"#
+        r#"[([EdDSA], Some("one")), ([EdDSA], Some("two")), ([RS256], Some("three")), ([RS256, PS256], Some("four")), ([PS256], Some("five")), ([ES256], Some("six"))]"#
     );
     let service = service(settings_with_keys(known, TokenRules::default())).await;
     let signed = |key: &EncodingKey, algorithm, kid: Option<&str>| {
@@ -323,8 +338,13 @@ async fn a_key_set_checks_by_the_named_key_only() {
         (signed(&two.signing(), Algorithm::EdDSA, Some("two")), true),
         (signed(&two.signing(), Algorithm::EdDSA, None), true),
         (signed(&rsa, Algorithm::RS256, Some("three")), true),
+        (signed(&rsa, Algorithm::PS256, Some("three")), false),
+        (signed(&rsa, Algorithm::PS256, Some("four")), true),
+        (signed(&rsa, Algorithm::PS256, Some("five")), true),
+        (signed(&rsa, Algorithm::RS256, Some("five")), false),
+        (signed(&keys::p256_signing(), Algorithm::ES256, Some("six")), true),
         (signed(&two.signing(), Algorithm::EdDSA, Some("one")), false),
-        (signed(&two.signing(), Algorithm::EdDSA, Some("four")), false),
+        (signed(&two.signing(), Algorithm::EdDSA, Some("eight")), false),
         (signed(&rsa, Algorithm::RS256, Some("enc")), false),
         (signed(&rsa, Algorithm::RS256, Some("one")), false),
         (
@@ -348,6 +368,7 @@ fn invalid_keys_are_refused_with_the_reason() {
     assert_eq!(keys.add_secret(&[7; 32]), Ok(()));
     assert_eq!(keys.add_public_key(test_keys::RSA_PRIVATE), Err(KeyError::PrivateKey));
     assert_eq!(keys.add_public_key("nonsense"), Err(KeyError::NoPublicKey));
+    assert_eq!(keys.add_public_key(P384_PUBLIC), Err(KeyError::NoPublicKey));
     assert!(matches!(keys.add_key_set("{}"), Err(KeyError::NoKeySet(_))));
     assert_eq!(keys.add_key_set(r#"{"keys":[]}"#), Err(KeyError::NoKeyInSet));
 }

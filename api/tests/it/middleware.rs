@@ -285,6 +285,44 @@ async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
     assert!(!ours.contains(&token) && !ours.contains("secret"), "{ours}");
 }
 
+/// Of the caller the log has the subject, and nothing else; the metrics have nothing of it.
+#[tokio::test(flavor = "current_thread")]
+async fn log_lines_and_metrics_of_a_request_have_no_personal_data_but_the_subject() {
+    let kept = Kept::default();
+    let fixture = crate::fixture::ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::INFO)
+        .with_writer(kept.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let personal = json!({ "sub": "subject-7", "exp": crate::service::in_seconds(600), "scope": EVERYTHING,
+        "username": "secret-name", "email": "secret-mail@here.example", "name": "secret-full-name" });
+    let token = crate::service::token(&personal);
+    let change = |name: &str| {
+        let ask = fixture.service.client.patch(&format!("/api/v1/phases/{phase}")).bearer(&token);
+        ask.header("phaseline-reason", "secret-reason").json(&json!({ "name": name }))
+    };
+    change("other").send().await.is(200);
+    kept.0.lock().unwrap().clear();
+    tracing::callsite::rebuild_interest_cache();
+    change("secret-text").send().await.is(200);
+    change("").send().await.is(422);
+    fixture.service.client.get("/api/v1/secret-path?name=secret-query").bearer(&token).send().await.is(404);
+    let log = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(log.matches("\"subject\":\"subject-7\"").count(), 2, "{log}");
+    assert!(!log.contains("secret"), "{log}");
+    let metrics = fixture.service.client.get("/metrics").send().await.is(200).text();
+    assert!(
+        !metrics.contains("secret") && !metrics.contains("subject-7") && !metrics.contains(&phase),
+        "{metrics}"
+    );
+    let recorded = "SELECT metadata ->> 'actor_name' FROM phaseline.events ORDER BY position DESC LIMIT 1";
+    assert_eq!(fixture.text(recorded).await, "secret-name");
+}
+
 #[tokio::test]
 async fn requests_are_counted_by_route_and_not_by_path() {
     let service = Service::start().await;

@@ -41,7 +41,7 @@ pub(crate) struct Service {
 pub(crate) fn settings() -> Settings {
     let mut keys = Keys::default();
     keys.add_secret(SECRET).unwrap();
-    Settings { auth: Auth::Tokens { keys, rules: TokenRules::default() }, ..Settings::default() }
+    Settings { auth: Auth::Tokens { keys: keys.into(), rules: TokenRules::default() }, ..Settings::default() }
 }
 
 impl Service {

@@ -38,7 +38,7 @@ impl Service {
         let mut keys = Keys::default();
         keys.add_secret(secret).map_err(|error| BenchError::Failed(error.to_string()))?;
         let rules = TokenRules { default_scopes: ScopeSet::all(), ..TokenRules::default() };
-        let settings = Settings { auth: Auth::Tokens { keys, rules }, ..Settings::default() };
+        let settings = Settings { auth: Auth::Tokens { keys: keys.into(), rules }, ..Settings::default() };
         let token = TokenRequest {
             subject: "bench".to_owned(),
             scopes: None,

@@ -8,11 +8,12 @@ use crate::logging::Style;
 use crate::options::GlobalArgs;
 use crate::target::Target;
 use clap::Args;
-use phaseline_api::auth::Auth;
+use phaseline_api::auth::{Auth, Subjects};
 use phaseline_api::settings::Settings;
 use phaseline_api::{pool, server};
-use phaseline_projections::refuse_foreign_code_for_commands;
-use phaseline_store::SqlState;
+use phaseline_projections::{planner_users, refuse_foreign_code_for_commands};
+use phaseline_store::{SqlState, StoreError};
+use phaseline_store::schema::{self, version::VERSION};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,7 +22,8 @@ use tokio::net::TcpListener;
 /// Serve timelines over HTTP
 ///
 /// Runs until SIGTERM or SIGINT: then it accepts no more connections, finishes open requests and exits with 0. It also
-/// starts without a database; /readyz reports when the database is ready. Its log on stderr has a line per request.
+/// starts without a database; /readyz reports when the database is ready. SIGHUP reads the keys again. Its log on stderr has a line
+/// per request.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -63,6 +65,8 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
     let target = target(context, &config).await?;
     probe(&target, &settings).await?;
     refuse_planted_code(&target).await?;
+    refuse_unreadable_users(&target, &settings).await?;
+    read_keys_at_hangups(context, config, &settings);
     log_panics();
     context.interrupt.stop_silently();
     let listening = format!("http://{address}");
@@ -153,6 +157,55 @@ async fn refuse_planted_code(target: &Target) -> Result<(), Failure> {
         Ok(Err(_)) | Err(_) => return Ok(()),
     };
     Ok(refuse_foreign_code_for_commands(&mut connection).await?)
+}
+
+/// Refuses to start if tokens of the planner's users only are to be accepted, and the database has no table of them. A database that is
+/// down is not checked, and a function that is missing with the rest of the log is left to `/readyz`.
+async fn refuse_unreadable_users(target: &Target, settings: &Settings) -> Result<(), Failure> {
+    let Auth::Tokens { rules, .. } = &settings.auth else { return Ok(()) };
+    if rules.subjects != Subjects::Planner {
+        return Ok(());
+    }
+    let Ok(Ok(mut connection)) = tokio::time::timeout(PATIENCE, target.connect_to_any("serve")).await else {
+        return Ok(());
+    };
+    let found = planner_users::obstacle(&mut connection).await.map_err(StoreError::from)?;
+    let is_current = schema::version(&mut connection).await?.is_some_and(|version| version >= VERSION);
+    match found.filter(|obstacle| obstacle.is_in_table || is_current) {
+        Some(obstacle) => Err(Failure::refused("no_users", format!("subjects is planner, and {obstacle}")).remedy(
+            "Connect the service to the planner's database, or set subjects to any: then a token is valid until it expires, also \
+             that of a deactivated user.",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Reads the files with keys again, and fetches the key set, at each SIGHUP. Keys that cannot be used leave the present ones in use.
+fn read_keys_at_hangups(context: &Context, config: Config, settings: &Settings) {
+    let Auth::Tokens { keys: keyring, .. } = &settings.auth else { return };
+    let keyring = keyring.clone();
+    let interrupt = context.interrupt.clone();
+    interrupt.reload_at_hangups();
+    tokio::spawn(async move {
+        loop {
+            interrupt.hung_up().await;
+            match config.keys() {
+                Ok(keys) => {
+                    keyring.replace(keys);
+                    tracing::info!("read the keys again");
+                }
+                Err(failure) => {
+                    tracing::error!(
+                        error = failure.message(),
+                        "the keys cannot be read again; the present ones stay in use"
+                    );
+                }
+            }
+            if let Err(error) = keyring.fetch().await {
+                tracing::error!(%error, "the key set cannot be fetched again; the present keys stay in use");
+            }
+        }
+    });
 }
 
 /// Refuses errors that need an operator: a wrong password or name, a role that the login may not set. If the database is

@@ -18,7 +18,7 @@ const fn key(name: &'static str, variable: &'static str, default: Option<&'stati
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) const KEYS: [Key; 21] = [
+pub(crate) const KEYS: [Key; 24] = [
     key("listen", "PHASELINE_LISTEN", Some("127.0.0.1:8080")),
     key("database_url", "DATABASE_URL", None),
     key("role", "PHASELINE_ROLE", Some(phaseline_api::settings::DEFAULT_ROLE)),
@@ -26,10 +26,13 @@ pub(crate) const KEYS: [Key; 21] = [
     key("jwt_secret_file", "PHASELINE_JWT_SECRET_FILE", None),
     key("jwt_public_key_file", "PHASELINE_JWT_PUBLIC_KEY_FILE", None),
     key("jwks_file", "PHASELINE_JWKS_FILE", None),
+    key("jwks_url", "PHASELINE_JWKS_URL", None),
     key("audience", "PHASELINE_AUDIENCE", None),
     key("issuer", "PHASELINE_ISSUER", None),
     key("default_scopes", "PHASELINE_DEFAULT_SCOPES", Some("")),
+    key("subjects", "PHASELINE_SUBJECTS", Some("any")),
     key("no_auth", "PHASELINE_NO_AUTH", Some("false")),
+    key("cors_origins", "PHASELINE_CORS_ORIGINS", Some("")),
     key("max_connections", "PHASELINE_MAX_CONNECTIONS", Some("16")),
     key("max_clients", "PHASELINE_MAX_CLIENTS", Some("800")),
     key("body_limit", "PHASELINE_BODY_LIMIT", Some("1MiB")),

@@ -5,7 +5,8 @@ use super::{FILE_VARIABLE, ServiceArgs, file, units};
 use crate::failure::Failure;
 use crate::options::GlobalArgs;
 use crate::redact;
-use phaseline_api::auth::{Auth, KeyError, Keys, SHORTEST_SECRET, TokenRules};
+use phaseline_api::auth::{Auth, KeyError, KeySetUrl, Keyring, Keys, SHORTEST_SECRET, TokenRules};
+use phaseline_api::cors::WebOrigin;
 use phaseline_api::settings::Settings;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -199,7 +200,8 @@ impl Config {
         let auth = if self.no_auth()? {
             Auth::Off
         } else {
-            Auth::Tokens { keys: self.keys()?, rules: self.rules()? }
+            let url = self.key_set_url()?;
+            Auth::Tokens { keys: Keyring::new(self.keys()?, url), rules: self.rules()? }
         };
         let role = self.get("role").parsed(|text| match text.trim() {
             "" => Err("the role's name is empty; none keeps the rights of the login".to_owned()),
@@ -212,6 +214,7 @@ impl Config {
         Ok(Settings {
             auth,
             role,
+            cors_origins: self.cors_origins()?,
             max_connections: number("max_connections")?,
             max_clients: count("max_clients")?,
             max_phases: count("max_phases")?,
@@ -233,6 +236,7 @@ impl Config {
         plain.replace("no_auth", Some("true".to_owned()), Origin::Default);
         plain.settings()?;
         self.rules()?;
+        self.key_set_url()?;
         Ok(())
     }
 
@@ -241,13 +245,28 @@ impl Config {
         Ok(TokenRules {
             audience: self.get("audience").text,
             issuer: self.get("issuer").text,
+            subjects: self.get("subjects").parsed(|text| text.trim().parse())?,
             default_scopes: scopes.parsed(|text| {
                 text.parse().map_err(|error: phaseline_api::auth::UnknownScope| error.to_string())
             })?,
         })
     }
 
-    fn keys(&self) -> Result<Keys, Failure> {
+    /// The origins, with spaces or commas between them.
+    fn cors_origins(&self) -> Result<Vec<WebOrigin>, Failure> {
+        self.get("cors_origins").parsed(|text| {
+            let words = text.split([' ', ',', '\n', '\t']).filter(|word| !word.is_empty());
+            words.map(str::parse).collect()
+        })
+    }
+
+    fn key_set_url(&self) -> Result<Option<KeySetUrl>, Failure> {
+        let value = self.get("jwks_url");
+        value.text.as_ref().map(|_| value.parsed(str::parse)).transpose()
+    }
+
+    /// The keys of the settings, as the files have them now.
+    pub(crate) fn keys(&self) -> Result<Keys, Failure> {
         let mut keys = Keys::default();
         if let Some((secret, value)) = self.secret()? {
             keys.add_secret(&secret).map_err(|error| unfit(&value, &error))?;
@@ -259,21 +278,24 @@ impl Config {
         if let Some(json) = contents(&set)? {
             keys.add_key_set(&json).map_err(|error| unfit(&set, &error))?;
         }
-        if keys.is_empty() {
+        if keys.is_empty() && self.get("jwks_url").text.is_none() {
             return Err(Failure::usage("there is no key to verify tokens, so every request would be refused").remedy(format!(
-                "Set PHASELINE_JWT_SECRET (at least {SHORTEST_SECRET} bytes), --jwt-secret-file, --jwt-public-key-file or \
-                 --jwks-file; or, on this machine only, --no-auth."
+                "Set PHASELINE_JWT_SECRET (at least {SHORTEST_SECRET} bytes), --jwt-secret-file, --jwt-public-key-file, \
+                 --jwks-file or --jwks-url; or, on this machine only, --no-auth."
             )));
         }
         Ok(keys)
     }
 }
 
-/// The error for an unusable key; for a short secret with a command that makes a long one.
+/// The error for an unusable key; for a short secret with a command that makes a long one, and with who else has to know it.
 pub(crate) fn unfit(value: &Value, error: &KeyError) -> Failure {
     let failure = value.wrong(error);
     match error {
-        KeyError::ShortSecret { .. } => failure.remedy("Generate one, for example: openssl rand -base64 48"),
+        KeyError::ShortSecret { .. } => failure.remedy(
+            "Generate one, for example: openssl rand -base64 48. If another service signs the tokens, such as the planner (SECRET_KEY), \
+             give it the same secret; tokens that it signed before are invalid then.",
+        ),
         _ => failure,
     }
 }

@@ -13,8 +13,11 @@ pub(crate) fn entries(page: &mut Page, entries: &[HistoryEntry]) {
 }
 
 fn entry(page: &mut Page, entry: &HistoryEntry) {
-    let by =
-        entry.metadata.actor.as_deref().map_or_else(String::new, |actor| format!(" by {}", clean(actor)));
+    let by = match (entry.metadata.actor.as_deref(), entry.metadata.actor_name.as_deref()) {
+        (Some(actor), Some(name)) => format!(" by {} ({})", clean(name), clean(actor)),
+        (Some(name), None) | (None, Some(name)) => format!(" by {}", clean(name)),
+        (None, None) => String::new(),
+    };
     let way =
         entry.metadata.source.as_deref().map_or_else(String::new, |source| format!(" ({})", clean(source)));
     let login = entry.login.as_deref().map_or_else(String::new, |login| format!(", login {}", clean(login)));

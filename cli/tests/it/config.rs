@@ -111,6 +111,9 @@ fn a_wrong_value_names_its_origin() {
         ("cache_timelines", "-1"),
         ("no_auth", "perhaps"),
         ("default_scopes", "phases:read phases:all"),
+        ("jwks_url", "http://id.example/keys"),
+        ("subjects", "users"),
+        ("cors_origins", "https://planner.example *"),
     ] {
         let path = file(folder.path(), &format!("{key} = \"{wrong}\""));
         let in_file = run(&["config", "show", "--config", path.to_str().unwrap()]).exits_with(2);

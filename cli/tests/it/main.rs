@@ -33,6 +33,7 @@ mod rebuild;
 mod rehearse;
 mod runbook;
 mod serve;
+mod serve_auth;
 mod signals;
 mod superuser;
 mod terminal;

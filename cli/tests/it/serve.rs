@@ -3,7 +3,7 @@
 use crate::program::{ProgramOutput, eventually, legacy, migrated, phaseline, run, signal};
 use crate::token::SECRET;
 use phaseline_embedded::testing::{TestCluster, TestOptions};
-use phaseline_tests::http::{Client, HttpResponse};
+use phaseline_tests::http::{Client, HttpResponse, RequestBuilder};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
@@ -56,8 +56,21 @@ impl ServiceProcess {
         })
     }
 
-    fn get(&self, path: &str) -> HttpResponse {
-        self.runtime.block_on(self.client.get(path).send())
+    pub(crate) fn get(&self, path: &str) -> HttpResponse {
+        self.ask(self.client.get(path))
+    }
+
+    pub(crate) fn ask(&self, ask: RequestBuilder<'_> HttpResponse {
+        self.runtime.block_on(ask.send())
+    }
+
+    /// Sends a signal that does not end it.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(name, self.child.as_ref().unwrap().id());
+    }
+
+    pub(crate) fn has_said(&self, text: &str) -> bool {
+        self.stderr.lock().unwrap().contains(text)
     }
 
     pub(crate) fn becomes_ready(&self) {

@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 /// - 2: the schema says its version
 /// - 3: commands have keys, and one call of the projection takes a whole batch
 /// - 4: events have the login that wrote them, and the database checks what is appended
-/// - 5: commands follow dates that another program gave their project
+/// - 5: events have the actor's name, and commands follow dates that another program gave their project
 pub const VERSION: u32 = 5;
 
 /// How a comment says it.

@@ -5,7 +5,7 @@ use chrono::{Days, NaiveDate, NaiveDateTime, TimeDelta};
 use phaseline_domain::event::*;
 use phaseline_domain::legacy::LegacyPhaseType;
 use phaseline_domain::{Budget, DateRange, Description, Money, PhaseId, PhaseName, ProjectId, TimelineEvent};
-use phaseline_store::hash;
+use phaseline_store::{Metadata, hash};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use rust_decimal::Decimal;
@@ -191,6 +191,51 @@ async fn the_database_knows_the_events_that_commands_cause_and_no_others() {
             assert_eq!(found, [None], "{name} {version}");
         }
     }
+}
+
+/// Metadata is compared as a text, so the program's order of fields counts.
+#[tokio::test]
+async fn the_database_accepts_metadata_as_the_program_writes_it_and_no_other() {
+    let database = log().await;
+    let mut connection = connect(&database).await;
+    let text = |text: &str| Some(text.to_owned());
+    let whole = Metadata {
+        actor: text("7f1e51d2"),
+        actor_name: text("Zoë \"Z\" \\"),
+        reason: text("why\n"),
+        source: text("api"),
+        command_id: text("c"),
+        correlation_id: text("o"),
+        request_id: text("r"),
+        trace_id: text("t"),
+    };
+    let part = Metadata { actor_name: text("ann"), ..Metadata::default() };
+    let older = Metadata { actor_name: None, ..whole.clone() };
+    let by = |metadata: &Metadata| metadata.to_json().unwrap();
+    for (metadata, is_accepted) in [
+        (by(&whole), true),
+        (by(&part), true),
+        (by(&older), true),
+        (by(&Metadata::default()), true),
+        ("{\"actor_name\":\"a\",\"actor\":\"b\"}".to_owned(), false),
+        ("{\"actor\":\"b\",\"reason\":\"r\",\"actor_name\":\"a\"}".to_owned(), false),
+        ("{\"actor\":\"b\",\"actor_name\":null}".to_owned(), false),
+        ("{\"actor\":\"b\",\"actor_mail\":\"a\"}".to_owned(), false),
+    ] {
+        let found: Vec<Option<Vec<u8>>> = sqlx::query_scalar(
+            "SELECT contents FROM phaseline.check_events(ARRAY[$1], ARRAY[3::int8], ARRAY[$1], ARRAY['PhaseRemoved'],
+                ARRAY[1], ARRAY[$2], ARRAY[$3], ARRAY[decode('09090909090909090909090909090909', 'hex')], 'ann')",
+        )
+        .bind(PROJECT)
+        .bind(format!("{{\"phase_id\":\"{PROJECT}\"}}"))
+        .bind(&metadata)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+        assert_eq!(found[0].is_some(), is_accepted, "{metadata}");
+    }
+    let read = Metadata::from_map(whole.clone().into_map());
+    assert_eq!(read, whole);
 }
 
 /// Random events: `phaseline.append` accepts those that a command can cause, with the hash that the program computes.

@@ -210,7 +210,7 @@ async fn scalar(connection: &mut PgConnection, query: &str) -> i64 {
 fn settings() -> Settings {
     let mut keys = Keys::default();
     keys.add_secret(SECRET).unwrap();
-    Settings { auth: Auth::Tokens { keys, rules: TokenRules::default() }, ..Settings::default() }
+    Settings { auth: Auth::Tokens { keys: keys.into(), rules: TokenRules::default() }, ..Settings::default() }
 }
 
 /// What this process, clients included, has in memory.

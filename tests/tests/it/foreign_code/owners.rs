@@ -96,3 +96,28 @@ async fn owners_are_named_and_what_of_that_is_dangerous() {
         )
     );
 }
+
+/// It runs with that owner's rights, so that this owner counts as one of the planner's tables.
+#[tokio::test]
+async fn the_function_that_reads_users_belongs_to_the_owner_of_their_table() {
+    let planner = Planner::new().await;
+    planner.database.psql(&format!(
+        "CREATE TABLE public.users (id uuid, username text, is_active boolean); ALTER TABLE public.users OWNER TO {}",
+        planner.role
+    ));
+    try_migrate(planner.database.url()).await.unwrap();
+    let owner = "SELECT pg_get_userbyid(proowner) FROM pg_proc WHERE oid = 'phaseline.planner_user(uuid)'::regprocedure";
+    assert_eq!(planner.database.psql(owner), planner.role);
+    let mut writer = handle(&planner.url_of(&planner.writer)).connect("test").await.unwrap();
+    phaseline_projections::refuse_excess_rights(&mut writer).await.unwrap();
+
+    planner.database.psql("ALTER TABLE public.users OWNER TO postgres");
+    let mut connection = handle(planner.database.url()).connect("test").await.unwrap();
+    let wrong = phaseline_projections::misowned(&mut connection).await.unwrap();
+    let [wrong] = &wrong[..] else { panic!("{wrong:?}") };
+    assert_eq!((wrong.object.as_str(), wrong.wanted.as_str()), ("phaseline.planner_user(uuid)", "postgres"));
+    phaseline_projections::upgrade(&mut connection).await.unwrap();
+    assert_eq!(planner.database.psql(owner), "postgres");
+    let refused = phaseline_projections::refuse_excess_rights(&mut writer).await.unwrap_err().to_string();
+    assert!(refused.contains("the owner of public.users"), "{refused}");
+}

@@ -1,0 +1,46 @@
+//! The planner's users as a service reads them: by a function of schema `phaseline`, since its role has no rights on the table.
+
+use serde::Deserialize;
+use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection, PgPool};
+use std::fmt;
+use uuid::Uuid;
+
+/// A row of `public.users`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct PlannerUser {
+    /// The user's name.
+    pub name: String,
+    /// Whether the user may use the planner.
+    pub is_active: bool,
+}
+
+/// Why users cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct UsersObstacle {
+    /// The reason, with the remedy.
+    text: String,
+    /// Whether it is the table, not the function that reads it.
+    pub is_in_table: bool,
+}
+
+impl fmt::Display for UsersObstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The user of this id, if there is one.
+///
+/// # Errors
+/// The database's own; if there is an [`obstacle`], SQLSTATE `42P01`, `42703`, `42883` or `42501`.
+pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<PlannerUser>, sqlx::Error> {
+    let found: Option<Json<PlannerUser>> =
+        sqlx::query_scalar("SELECT phaseline.planner_user($1)").bind(id).fetch_one(pool).await?;
+    Ok(found.map(|user| user.0))
+}
+
+/// Why users cannot be read; none if they can. Asks the catalogue only.
+pub async fn obstacle(connection: &mut PgConnection) -> Result<Option<UsersObstacle>, sqlx::Error> {
+    sqlx::query_as(include_str!("../sql/users_obstacle.sql")).fetch_optional(connection).await
+}
