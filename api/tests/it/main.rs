@@ -26,6 +26,7 @@ mod openapi;
 mod phases;
 mod problem;
 mod quarantine;
+mod query;
 mod queue;
 mod ready;
 mod service;

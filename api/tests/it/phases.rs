@@ -15,7 +15,7 @@ async fn a_new_phase_takes_its_days_from_its_neighbours() {
     let before = fixture.phases(&project).await;
     let start = day(&before[1]["start_date"], -2);
     let body = json!({ "name": "Review", "start_date": start, "end_date": day(&json!(start), 4),
-        "capital_budget": "10.50", "expense_budget": 1 });
+        "capital_budget": "10.50", "expense_budget": "1" });
     let answer = fixture.post(&format!("/projects/{project}/phases"), &body).send().await.is(201);
     let response = answer.json();
     assert_eq!(answer.header("location"), format!("/api/v1/phases/{}", id(&response["phase"])));
