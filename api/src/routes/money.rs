@@ -30,7 +30,6 @@ impl FromJson for Money {
 
 /// An amount as a number, which is read by its shortest decimal form. Text is better: many programs cannot hold `0.30` exactly.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(dead_code, reason = "for the description")]
 pub(crate) struct MoneyNumber(f64);
 
 /// An amount in the planner's requests.
