@@ -20,7 +20,7 @@ readonly oldest_postgres=15
 readonly cargo_deny=0.20.2
 readonly oldest_rust=1.90
 readonly oldest_python=3.10
-readonly oldest_node=18.17
+readonly oldest_node=18.19
 # The last minor version before columns had a version of their own in the catalogue (pg_attver).
 readonly older_postgres=15.19
 
