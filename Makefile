@@ -28,6 +28,12 @@ fuzz: ## Ask the service what its description allows, and what not; ARGS='--incl
 	@$(step) build cargo test --workspace --locked --no-run --quiet
 	@$(step) fuzz bash scripts/fuzz/run.sh $(ARGS)
 
+.PHONY: clients
+clients: ## Check the description, make clients of it, and have them do what a program does
+	@$(setup) clients
+	@$(step) build cargo test --workspace --locked --no-run --quiet
+	@$(step) clients bash scripts/clients/run.sh
+
 # The cheap checks first. All that compile share one profile, so that dependencies are checked once.
 .PHONY: lint
 lint: lint-text lint-fmt lint-deny lint-clippy lint-doc ## Check text, format, licences of dependencies, code, docs

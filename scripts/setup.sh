@@ -7,6 +7,8 @@
 #                            `make test`
 #   scripts/setup.sh lint    that of the first line, and rustfmt, clippy and cargo-deny for `make lint`
 #   scripts/setup.sh fuzz    that of the first line, and schemathesis (Python) in target/fuzz for `make fuzz`
+#   scripts/setup.sh clients  that of the first line, Python, Node.js and, in target/clients, what `make clients` runs: validators of
+#                            docs/openapi.json, generators of clients, checkers of types
 #   scripts/setup.sh newest [VERSION]    nothing; fails if the system's packages have a newer PostgreSQL than the one that is
 #                            installed, or if that is not VERSION; prints its version
 #
@@ -19,6 +21,7 @@ readonly oldest_postgres=15
 readonly cargo_deny=0.20.2
 readonly oldest_rust=1.90
 readonly oldest_python=3.10
+readonly oldest_node=18.19
 # The last minor version before columns had a version of their own in the catalogue (pg_attver).
 readonly older_postgres=15.19
 
@@ -98,6 +101,12 @@ sys.exit(sys.version_info < tuple(map(int, sys.argv[1].split("."))))
 END
 }
 
+# A Node.js that runs the tools of `make clients`.
+have_node() {
+    local version
+    version=$(node --version 2>/dev/null) && [[ $(printf '%s\n' "$oldest_node" "${version#v}" | sort -V | head -n 1) == "$oldest_node" ]]
+}
+
 # Tests send signals to processes and search for children. They cannot run the shell's built-in kill.
 have_process_tools() {
     type -P kill >/dev/null && type -P pgrep >/dev/null
@@ -109,7 +118,9 @@ missing_tools() {
     have make || echo make
     have curl || echo curl
     have_postgres || echo postgresql
-    [[ $1 != fuzz && $1 != test ]] || have_python || echo python
+    [[ $1 != fuzz && $1 != test && $1 != clients ]] || have_python || echo python
+    [[ $1 != clients ]] || have_node || echo node
+    [[ $1 != clients ]] || have npm || echo npm
     [[ $1 != test ]] || have_process_tools || echo procps
 }
 
@@ -132,6 +143,8 @@ packages() {
             apt-get:cc) echo gcc libc6-dev ;;
             apt-get:postgresql) echo postgresql postgresql-client ;;
             apt-get:python) echo python3 python3-venv ;;
+            apt-get:node | dnf:node | apk:node) echo nodejs ;;
+            brew:npm) echo node ;;
             dnf:cc) echo gcc glibc-devel ;;
             dnf:procps) echo procps-ng ;;
             dnf:postgresql) echo postgresql-server postgresql ;;
@@ -346,6 +359,29 @@ need_schemathesis() {
     cp "$requirements" "$folder/installed.txt"
 }
 
+# The tools of `make clients`, of pinned versions; installed again when those change.
+need_client_tools() {
+    local sources=scripts/clients folder=${CARGO_TARGET_DIR:-target}/clients
+    if ! cmp -s "$sources/requirements.txt" "$folder/python/installed.txt"; then
+        say "missing: $(grep '^openapi-python-client==' "$sources/requirements.txt") and others; installing them into $folder/python"
+        rm -rf "$folder/python"
+        python3 -m venv "$folder/python" </dev/null >&2 || die "python3 -m venv $folder/python failed, see above"
+        "$folder/python/bin/pip" --disable-pip-version-check --quiet install --constraint "$sources/requirements.txt" \
+            openapi-spec-validator openapi-python-client mypy </dev/null >&2 || die "pip could not install them, see above"
+        cp "$sources/requirements.txt" "$folder/python/installed.txt"
+    fi
+    if ! cmp -s "$sources/package-lock.json" "$folder/typescript/installed.json"; then
+        say "missing: packages of $sources/package.json; installing them into $folder/typescript"
+        rm -rf "$folder/typescript"
+        mkdir -p "$folder/typescript"
+        cp "$sources"/{.npmrc,package.json,package-lock.json} "$folder/typescript"
+        # Their installation scripts are not needed.
+        (cd "$folder/typescript" && npm ci --ignore-scripts --no-audit --no-fund --silent </dev/null >&2) ||
+            die "npm could not install them, see above"
+        cp "$sources/package-lock.json" "$folder/typescript/installed.json"
+    fi
+}
+
 # An older minor version, for the tests of upgrades in place. It is a package for Linux with glibc, so it is not available everywhere.
 get_older_postgres() {
     have_postgres
@@ -378,8 +414,8 @@ get_chromium() {
 cd "$(dirname "$0")/.."
 readonly wanted=${1:-}
 case $wanted in
-    '' | test | lint | fuzz | newest) ;;
-    *) die "usage: scripts/setup.sh [test|lint|fuzz|newest [VERSION]]" ;;
+    '' | test | lint | fuzz | clients | newest) ;;
+    *) die "usage: scripts/setup.sh [test|lint|fuzz|clients|newest [VERSION]]" ;;
 esac
 
 if [[ $wanted == newest ]]; then
@@ -397,6 +433,7 @@ case $wanted in
         get_chromium
         ;;
     fuzz) need_schemathesis ;;
+    clients) need_client_tools ;;
     lint)
         need_component fmt rustfmt
         need_component clippy clippy

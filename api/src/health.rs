@@ -5,6 +5,7 @@ mod commands;
 pub(crate) use commands::CommandHealth;
 
 use crate::auth::{Auth, Subjects};
+use crate::routes::UnknownParameter;
 use crate::state::AppState;
 use crate::{pool, telemetry};
 use axum::Json;
@@ -30,15 +31,17 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 }
 
 /// Liveness: whether the process answers
-#[utoipa::path(get, path = "/livez", tag = "health", responses((status = OK, body = Health)))]
+#[utoipa::path(get, path = "/livez", tag = "health", security(()),
+    responses((status = OK, body = Health, description = "The process responds."), UnknownParameter))]
 async fn livez() -> Json<Health> {
     Json(Health::of(Vec::new()))
 }
 
 /// Readiness: whether requests can succeed
-#[utoipa::path(get, path = "/readyz", tag = "health", responses(
-    (status = OK, body = Health),
-    (status = SERVICE_UNAVAILABLE, body = Health),
+#[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
+    (status = OK, body = Health, description = "Commands can be carried out."),
+    (status = SERVICE_UNAVAILABLE, body = Health, description = "Commands cannot be carried out."),
+    UnknownParameter,
 ))]
 async fn readyz(State(app): State<AppState>) -> Response {
     let health = Health::of(reasons(&app).await);
@@ -47,7 +50,10 @@ async fn readyz(State(app): State<AppState>) -> Response {
 }
 
 /// Metrics in the format of Prometheus
-#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = OK, body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/metrics", tag = "health", security(()), responses(
+    (status = OK, body = String, content_type = "text/plain", description = "The metrics."),
+    UnknownParameter,
+))]
 async fn metrics(State(app): State<AppState>) -> impl IntoResponse {
     telemetry::sample(&app).await;
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.telemetry.text())

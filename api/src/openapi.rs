@@ -11,6 +11,15 @@ use utoipa::{Modify, OpenApi};
         title = "Phaseline",
         description = "Timelines of projects: their phases with dates and budgets, and the history of changes."
     ),
+    // Relative to the description itself.
+    servers((url = "/", description = "This service")),
+    tags(
+        (name = "planner", description = "The routes of the planner's own service, in its form; errors are the planner's, too."),
+        (name = "phases", description = "One phase at a time, and the order of all."),
+        (name = "timelines", description = "A project's timeline as a whole, and previews of commands."),
+        (name = "history", description = "Who changed what, when and why."),
+        (name = "health", description = "Liveness, readiness and metrics; without a token."),
+    ),
     components(schemas(Problem)),
     modifiers(&Bearer)
 )]
@@ -23,8 +32,11 @@ struct Bearer;
 
 impl Modify for Bearer {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT");
+        let scheme = scheme.description(Some(
+            "A token of the configured keys, with the scopes that the route requires; `phaseline token` makes one.",
+        ));
         let components = description.components.get_or_insert_default();
-        components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
+        components.add_security_scheme(BEARER, SecurityScheme::Http(scheme.build()));
     }
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
 use utoipa::ToSchema;
+use utoipa::openapi::Ref;
 use uuid::Uuid;
 
 /// The content type of a problem.
@@ -22,18 +23,15 @@ pub const CONTENT: &str = "application/problem+json";
 pub struct Problem {
     /// The kind of problem: a stable URI reference, `/problems/` and the code with hyphens.
     #[serde(rename = "type")]
-    #[schema(example = "/problems/version-conflict")]
     kind: String,
     /// The kind of problem in words.
-    #[schema(example = "Version conflict")]
     title: String,
     /// The HTTP status.
-    #[schema(example = 409)]
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
     /// What happened, and what to do.
     detail: String,
     /// A stable name for programs.
-    #[schema(example = "version_conflict")]
     code: &'static str,
     /// The errors field by field, if they belong to fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -44,17 +42,30 @@ pub struct Problem {
     more_errors: usize,
     /// The current state, if the request conflicts with it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = current)]
     current: Option<Value>,
-    /// The requested state, beside `current`.
+    /// The body of the request, beside `current`; absent if the request has none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = attempted)]
     attempted: Option<Value>,
     /// The request's id, as in `X-Request-Id` and in the service's log.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     request_id: Option<String>,
     #[serde(skip)]
     retry_after: Option<Duration>,
     #[serde(skip)]
     challenge: Option<HeaderValue>,
+}
+
+/// The description of `current`, which is the routes'.
+fn current() -> Ref {
+    Ref::from_schema_name("CurrentPhases")
+}
+
+/// The description of `attempted`, which is the routes'.
+fn attempted() -> Ref {
+    Ref::from_schema_name("Attempted")
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over")]
@@ -67,16 +78,17 @@ pub(crate) const fn is_zero(number: &usize) -> bool {
 pub struct FieldError {
     /// The place in the request, such as `phases[1].name`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub field: Option<String>,
     /// What is wrong.
     pub message: String,
     /// The phase that it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = Uuid)]
+    #[schema(value_type = Option<String>, format = Uuid, nullable = false)]
     pub phase_id: Option<Uuid>,
     /// The rule that refuses it, such as `V4`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "V4")]
+    #[schema(nullable = false, example = "V4")]
     pub rule: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 //! - `phases` changes one phase or the order, `timeline` the project's dates; `preview` returns the effects of a command, `history`
 //!   the past ones. `legacy_compat` has the routes of the planner's own service, in its own form.
 //! - A request: `path_id` parses the id in the path, `write_request` extracts body, preconditions and key, `validate` reads a body
-//!   and collects all that is wrong with it; `requests` has the bodies.
+//!   and collects all that is wrong with it; `requests` has the bodies, `money` their amounts. `query` refuses unknown parameters.
 //! - `project_view` reads a project; `execute` hands a command to the store, `opening` opens the timeline before it.
 //! - A response: `success` adds the headers with a timeline's version, `responses` has the bodies of phases and assignments;
 //!   `error` is every failed response, in both forms, and `openapi` describes them.
@@ -15,18 +15,23 @@ mod execute;
 mod headers;
 mod history;
 mod legacy_compat;
+mod money;
 mod openapi;
 mod opening;
 mod path_id;
 mod phases;
 mod preview;
 mod project_view;
+mod query;
 mod requests;
 mod responses;
 mod success;
 mod timeline;
 mod validate;
 mod write_request;
+
+pub(crate) use openapi::UnknownParameter;
+pub(crate) use query::{known_parameters, refuse_unknown};
 
 use crate::state::AppState;
 use utoipa::OpenApi;

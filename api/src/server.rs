@@ -7,6 +7,7 @@ use crate::settings::Settings;
 use crate::state::AppState;
 use crate::{assets, connections, health, middleware, routes};
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,6 +101,7 @@ pub async fn serve_routes(
 pub fn all_routes() -> Router<AppState> {
     let routes =
         OpenApiRouter::with_openapi(Description::openapi()).merge(health::router()).merge(routes::router());
-    let (routes, description) = routes.split_for_parts();
-    routes.merge(assets::router(&description))
+    let (all, description) = routes.split_for_parts();
+    let known = routes::known_parameters(&description);
+    all.route_layer(from_fn_with_state(known, routes::refuse_unknown)).merge(assets::router(&description))
 }

@@ -203,8 +203,11 @@ impl IntoResponse for ProblemError {
                     "Version conflict",
                     stale.detail(),
                 )
-                .current(json!({ "phases": stale.current.phases, "version": stale.current.version }))
-                .attempted(stale.attempted);
+                .current(json!({ "phases": stale.current.phases, "version": stale.current.version }));
+                let problem = match stale.attempted {
+                    Value::Null => problem,
+                    attempted => problem.attempted(attempted),
+                };
                 with_version(problem.into_response(), version)
             }
         }

@@ -14,7 +14,8 @@ use crate::problem::{Problem, internal};
 use crate::state::AppState;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use cursor::{Order, Page};
+pub(super) use cursor::Order;
+use cursor::Page;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::HistoryEntry;
 use phaseline_projections::history::EventDescriber;
@@ -147,8 +148,9 @@ struct HistoryQuery {
     /// The number of entries; the default is 100.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<i64>,
-    /// `asc` (oldest first, the default) or `desc`.
-    order: Option<String>,
+    /// The order; the default is `asc`.
+    #[param(value_type = Option<Order>)]
+    order: Option<Order>,
     /// Where the page begins: `next_cursor` of the page before it.
     cursor: Option<String>,
 }

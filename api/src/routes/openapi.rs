@@ -1,29 +1,34 @@
 //! The description of failed responses, once for all routes, and the schemas of all others.
 
-use super::history::HistoryPage;
+mod examples;
+mod schemas;
+
+use super::history::{HistoryPage, Order};
 use super::phases::{ChangedPhase, ChangedPhases};
 use super::preview::Preview;
+use super::requests::NeighboursBody;
 use super::responses::PhaseResponse;
 use super::timeline::TimelineBody;
 use crate::problem::{CONTENT, Problem};
-use serde::Serialize;
+use schemas::{Attempted, AuthErrors, CurrentPhases, Detail, ShapeOrRuleErrors, Stale};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::{Object, OneOfBuilder, Ref, Schema, Type};
+use utoipa::openapi::schema::{Object, Ref, Schema, Type};
 use utoipa::openapi::{RefOr, Response};
-use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};
-use uuid::Uuid;
+use utoipa::{IntoParams, IntoResponses, OpenApi};
 
-/// The schemas of responses: `#[utoipa::path]` finds only those of requests.
+/// The schemas of responses and parameters: `#[utoipa::path]` finds only those of bodies.
 #[derive(OpenApi)]
 #[openapi(components(schemas(
     Problem,
+    CurrentPhases,
+    Attempted,
     Detail,
     Stale,
-    RuleErrors,
-    ShapeErrors,
+    ShapeOrRuleErrors,
     AuthErrors,
     PhaseResponse,
     ChangedPhase,
@@ -31,143 +36,37 @@ use uuid::Uuid;
     TimelineBody,
     Preview,
     HistoryPage,
+    Order,
+    NeighboursBody,
 )))]
 pub(crate) struct Components;
-
-/// A failed response of the planner's own routes.
-#[derive(Serialize, ToSchema)]
-struct Detail {
-    /// What happened.
-    #[schema(example = "Project with ID 7f0c2d61-0d0b-4a6a-9a0e-5f0a2f3f6c11 not found")]
-    detail: String,
-}
-
-/// Another request changed the timeline meanwhile.
-#[derive(Serialize, ToSchema)]
-struct Stale {
-    /// What happened.
-    detail: String,
-    /// The current phases.
-    current: Vec<PhaseResponse>,
-    /// Their version.
-    version: i64,
-    /// The phases of the request.
-    attempted: Vec<serde_json::Value>,
-}
-
-/// The broken rules.
-#[derive(Serialize, ToSchema)]
-struct RuleErrors {
-    /// `Phase validation failed`, or the message about a budget or about the missing phases.
-    #[schema(example = "Phase validation failed")]
-    detail: String,
-    /// The broken rules; at most 100.
-    errors: Vec<RuleError>,
-    /// How many more there are; absent if there are no more.
-    #[schema(nullable = false)]
-    more_errors: Option<usize>,
-}
-
-/// One broken rule.
-#[derive(Serialize, ToSchema)]
-struct RuleError {
-    /// The field at which a front end shows the message.
-    field: String,
-    /// What is wrong.
-    message: String,
-    /// The phase that breaks the rule, if it is one phase with an id.
-    #[schema(required)]
-    phase_id: Option<Uuid>,
-    /// The rule's id.
-    #[schema(example = "V4")]
-    rule: String,
-}
-
-/// The request cannot be read.
-#[derive(Serialize, ToSchema)]
-struct ShapeErrors {
-    /// Always false.
-    success: bool,
-    /// What is wrong.
-    error: ShapeError,
-    /// The request's id, as in `X-Request-Id`.
-    request_id: String,
-}
-
-/// What is wrong with the request.
-#[derive(Serialize, ToSchema)]
-struct ShapeError {
-    /// `VALIDATION_ERROR`.
-    code: String,
-    /// `Request validation failed`.
-    message: String,
-    /// Where.
-    details: ShapeDetails,
-}
-
-/// Where the request is wrong.
-#[derive(Serialize, ToSchema)]
-struct ShapeDetails {
-    /// The places, at most 100.
-    field_errors: Vec<ShapeFault>,
-    /// How many more there are; absent if there are no more.
-    #[schema(nullable = false)]
-    more_errors: Option<usize>,
-}
-
-/// One place at which the request is wrong.
-#[derive(Serialize, ToSchema)]
-struct ShapeFault {
-    /// The place.
-    #[schema(example = "body -> phases -> 0 -> name")]
-    field: String,
-    /// What is wrong there.
-    message: String,
-    /// The kind of error.
-    #[schema(example = "missing")]
-    r#type: String,
-}
-
-/// The request is not authenticated.
-#[derive(Serialize, ToSchema)]
-struct AuthErrors {
-    /// Always false.
-    success: bool,
-    /// What is wrong.
-    error: AuthError,
-    /// The request's id, as in `X-Request-Id`.
-    request_id: String,
-}
-
-/// What is wrong with the token; `WWW-Authenticate` has the reason.
-#[derive(Serialize, ToSchema)]
-struct AuthError {
-    /// `AUTH_FAILED`.
-    code: String,
-    /// `Could not validate credentials`.
-    message: String,
-}
 
 /// The headers of a request that writes.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "for the description")]
 pub(crate) struct WriteHeaders {
-    /// The version that the client has seen, as in `ETag`, or `*`. At any other version nothing is written.
-    #[param(rename = "If-Match", example = "\"7\"", pattern = r#"^(\*|(W/)?"[!#-~]*")$"#)]
+    /// The version that the client has seen, as in `ETag` (`"7"`), or `*`. At any other version nothing is written.
+    #[param(rename = "If-Match", nullable = false, pattern = r#"^(\*|(W/)?"[!#-~]*")$"#)]
     if_match: Option<String>,
     /// A name for this request, 1 to 255 visible characters. Repeated within 24 hours, the request changes nothing, and the
     /// response is the first one with `Idempotent-Replayed: true` and the current `assignment_count`.
-    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
+    #[param(
+        rename = "Idempotency-Key",
+        nullable = false,
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]+$"
+    )]
     idempotency_key: Option<String>,
     /// Why the change is made, for the history; at most 500 characters.
-    #[param(rename = "Phaseline-Reason", max_length = 500)]
+    #[param(rename = "Phaseline-Reason", nullable = false, max_length = 500)]
     reason: Option<String>,
     /// An id that related requests share, for the history. It is ignored if it has more than 128 characters or invisible ones.
-    #[param(rename = "X-Correlation-Id")]
+    #[param(rename = "X-Correlation-Id", nullable = false)]
     correlation_id: Option<String>,
     /// The distributed trace (W3C Trace Context); its id is kept in the history.
-    #[param(rename = "traceparent")]
+    #[param(rename = "traceparent", nullable = false)]
     traceparent: Option<String>,
 }
 
@@ -179,45 +78,41 @@ pub(crate) struct ReadWithBodyErrors;
 pub(crate) struct WriteErrors;
 /// Errors of the planner's routes that read.
 pub(crate) struct PlannerReadErrors;
-/// Errors of the planner's route that reads page by page.
-pub(crate) struct PlannerPageErrors;
 /// Errors of the planner's route that reads with a body.
 pub(crate) struct PlannerReadWithBodyErrors;
 /// Errors of the planner's route that writes.
 pub(crate) struct PlannerWriteErrors;
+/// The error of routes that have no query and nothing else to be wrong.
+pub(crate) struct UnknownParameter;
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
 /// The form of a response's body.
+#[derive(Clone, Copy)]
 enum Body {
     Problem,
-    /// The planner's form; the middleware around its routes responds with problems.
+    /// The planner's form.
     Detail,
+    /// The planner's form; the middleware around its routes responds with problems.
     DetailOrProblem,
-    Planner(&'static [&'static str]),
+    /// Another of the planner's forms, by the name of its schema.
+    Planner(&'static str),
 }
-
-const SHAPE: &[&str] = &["ShapeErrors"];
-const SHAPE_OR_RULES: &[&str] = &["ShapeErrors", "RuleErrors"];
 
 impl IntoResponses for ReadErrors {
     fn responses() -> Responses {
-        reading(|| Body::Problem, Some("not_found"))
+        reading(Body::Problem, Body::Problem)
     }
 }
 
 impl IntoResponses for ReadWithBodyErrors {
     fn responses() -> Responses {
-        let mut all = reading(|| Body::Problem, Some("not_found"));
-        all.extend(with_body(|| Body::Problem));
-        all.insert(
-            "409".to_owned(),
-            refusal("The request conflicts with the current state.", &Body::Problem, &[]),
-        );
-        all.insert(
-            "422".to_owned(),
-            refusal("The request is invalid, or a rule refuses it.", &Body::Problem, &[]),
-        );
+        let mut all = reading(Body::Problem, Body::Problem);
+        all.extend(with_body(Body::Problem));
+        all.extend([
+            refusal(409, "The request conflicts with the current state.", Body::Problem, &[]),
+            refusal(422, "The request is invalid, or a rule refuses it.", Body::Problem, &[]),
+        ]);
         all
     }
 }
@@ -225,30 +120,18 @@ impl IntoResponses for ReadWithBodyErrors {
 impl IntoResponses for WriteErrors {
     fn responses() -> Responses {
         let mut all = ReadWithBodyErrors::responses();
-        all.insert("412".to_owned(), stale_response(&Body::Problem));
+        all.extend([stale_response(Body::Problem)]);
         all
     }
 }
 
 impl IntoResponses for PlannerReadErrors {
     fn responses() -> Responses {
-        let mut all = reading(|| Body::Detail, None);
-        all.insert(
-            "401".to_owned(),
-            refusal("No token, or an invalid one.", &Body::Planner(&["AuthErrors"]), &[CHALLENGE]),
-        );
-        all.insert(
-            "422".to_owned(),
-            refusal("The id in the path is not a UUID.", &Body::Planner(SHAPE), &[]),
-        );
-        all
-    }
-}
-
-impl IntoResponses for PlannerPageErrors {
-    fn responses() -> Responses {
-        let mut all = PlannerReadErrors::responses();
-        all.insert("400".to_owned(), refusal("The query is malformed.", &Body::Detail, &[]));
+        let mut all = reading(Body::Detail, Body::DetailOrProblem);
+        all.extend([
+            planner_unauthorized(),
+            refusal(422, "The id in the path is not a UUID.", Body::Planner("ShapeErrors"), &[]),
+        ]);
         all
     }
 }
@@ -256,12 +139,11 @@ impl IntoResponses for PlannerPageErrors {
 impl IntoResponses for PlannerReadWithBodyErrors {
     fn responses() -> Responses {
         let mut all = PlannerReadErrors::responses();
-        all.extend(with_body(|| Body::DetailOrProblem));
-        all.insert(
-            "409".to_owned(),
-            refusal("The project's dates are not a range of dates.", &Body::Detail, &[]),
-        );
-        all.insert("422".to_owned(), refusal("The request cannot be read.", &Body::Planner(SHAPE), &[]));
+        all.extend(with_body(Body::DetailOrProblem));
+        all.extend([
+            refusal(409, "The project's dates are not a range of dates.", Body::Detail, &[]),
+            refusal(422, "The request cannot be read.", Body::Planner("ShapeErrors"), &[]),
+        ]);
         all
     }
 }
@@ -269,85 +151,91 @@ impl IntoResponses for PlannerReadWithBodyErrors {
 impl IntoResponses for PlannerWriteErrors {
     fn responses() -> Responses {
         let mut all = PlannerReadWithBodyErrors::responses();
-        let conflict =
-            refusal("The project has no timeline, or its rows cannot be adopted.", &Body::Detail, &[]);
-        all.insert("409".to_owned(), conflict);
-        all.insert("412".to_owned(), stale_response(&Body::Planner(&["Stale"])));
         let rules = [(
             "X-Error-Code",
             "`VALIDATION_FAILED`, `INVALID_BUDGET` or `NO_PHASES`, if rules refuse the request.",
         )];
-        let description = "The request cannot be read, or it breaks rules, all of which are listed.";
-        all.insert("422".to_owned(), refusal(description, &Body::Planner(SHAPE_OR_RULES), &rules));
+        let invalid = "The request cannot be read, or it breaks rules, all of which are listed.";
+        all.extend([
+            refusal(409, "The project has no timeline, or its rows cannot be adopted.", Body::Detail, &[]),
+            stale_response(Body::Planner("Stale")),
+            refusal(422, invalid, Body::Planner("ShapeOrRuleErrors"), &rules),
+        ]);
         all
     }
 }
 
-const CHALLENGE: (&str, &str) = ("WWW-Authenticate", "The required authentication (RFC 6750).");
-
-/// The errors of every route.
-fn reading(body: impl Fn() -> Body, bad_request: Option<&str>) -> Responses {
-    let either = || match body() {
-        Body::Detail => Body::DetailOrProblem,
-        other => other,
-    };
-    let challenge = [CHALLENGE];
-    let retry = [("Retry-After", "Seconds to wait before the next attempt.")];
-    let mut all = Responses::from([
-        ("401".to_owned(), refusal("No token, or an invalid one.", &body(), &challenge)),
-        ("403".to_owned(), refusal("The token does not grant access.", &either(), &challenge)),
-        ("404".to_owned(), refusal("It does not exist.", &body(), &[])),
-        ("500".to_owned(), refusal("An internal error.", &either(), &[])),
-        (
-            "503".to_owned(),
-            refusal("Unavailable now: the database is unreachable, busy or not migrated.", &either(), &retry),
-        ),
-    ]);
-    if bad_request.is_some() {
-        all.insert("400".to_owned(), refusal("The request is malformed.", &body(), &[]));
+impl IntoResponses for UnknownParameter {
+    fn responses() -> Responses {
+        Responses::from([refusal(400, "The query has a parameter.", Body::Problem, &[])])
     }
-    all
 }
 
-fn with_body(body: impl Fn() -> Body) -> Responses {
+/// The planner's 401, whose body is the same on all of its routes.
+fn planner_unauthorized() -> (String, RefOr<Response>) {
+    refusal(401, "No token, or an invalid one.", Body::Planner("AuthErrors"), &[CHALLENGE])
+}
+
+/// The header of a response without access.
+const CHALLENGE: (&str, &str) = ("WWW-Authenticate", "The required authentication (RFC 6750).");
+
+/// The errors of every route: those of the route itself, and those that the middleware may give as well.
+fn reading(own: Body, either: Body) -> Responses {
+    let challenge = [CHALLENGE];
+    let retry = [("Retry-After", "Seconds to wait before the next attempt.")];
+    let unavailable = "Unavailable now: the database is unreachable, busy or not migrated.";
     Responses::from([
-        ("400".to_owned(), refusal("A header or the body is malformed.", &body(), &[])),
-        ("413".to_owned(), refusal("The body is too large.", &body(), &[])),
-        ("415".to_owned(), refusal("The body is not JSON.", &body(), &[])),
+        refusal(400, "The request is malformed, or the query has an unknown parameter.", either, &[]),
+        refusal(401, "No token, or an invalid one.", own, &challenge),
+        refusal(403, "The token does not grant access.", either, &challenge),
+        refusal(404, "It does not exist.", own, &[]),
+        refusal(500, "An internal error.", either, &[]),
+        refusal(503, unavailable, either, &retry),
     ])
 }
 
-fn stale_response(body: &Body) -> RefOr<Response> {
+fn with_body(body: Body) -> Responses {
+    Responses::from([
+        refusal(413, "The body is too large.", body, &[]),
+        refusal(415, "The body is not JSON.", body, &[]),
+    ])
+}
+
+fn stale_response(body: Body) -> (String, RefOr<Response>) {
     let headers = [
         ("ETag", "The timeline's current version."),
         ("Phaseline-Position", "The position of the timeline's last event."),
     ];
-    refusal("The timeline is at another version than the requested one; nothing was written.", body, &headers)
+    let description = "The timeline is at another version than the requested one; nothing was written.";
+    refusal(412, description, body, &headers)
 }
 
-fn refusal(description: &str, body: &Body, headers: &[(&str, &str)]) -> RefOr<Response> {
-    let content = |schema: RefOr<Schema>| ContentBuilder::new().schema(Some(schema)).build();
-    let named = |name: &str| RefOr::Ref(Ref::from_schema_name(name));
+fn refusal(
+    status: u16,
+    description: &str,
+    body: Body,
+    headers: &[(&str, &str)],
+) -> (String, RefOr<Response>) {
+    let content = |schema: &str, example: Option<Value>| {
+        let schema = RefOr::<Schema>::Ref(Ref::from_schema_name(schema));
+        ContentBuilder::new().schema(Some(schema)).example(example).build()
+    };
     let mut response = ResponseBuilder::new().description(description);
     if matches!(body, Body::Problem | Body::DetailOrProblem) {
-        response = response.content(CONTENT, content(named("Problem")));
+        response = response.content(CONTENT, content("Problem", examples::problem(status)));
     }
     let json = match body {
         Body::Problem => None,
-        Body::Detail | Body::DetailOrProblem => Some(named("Detail")),
-        Body::Planner([only]) => Some(named(only)),
-        Body::Planner(names) => {
-            let one_of = names.iter().fold(OneOfBuilder::new(), |all, name| all.item(named(name)));
-            Some(RefOr::T(Schema::OneOf(one_of.build())))
-        }
+        Body::Detail | Body::DetailOrProblem => Some(("Detail", examples::detail(status))),
+        Body::Planner(name) => Some((name, None)),
     };
-    if let Some(schema) = json {
-        response = response.content("application/json", content(schema));
+    if let Some((schema, example)) = json {
+        response = response.content("application/json", content(schema, example));
     }
     let text = || RefOr::T(Schema::Object(Object::with_type(Type::String)));
     for (name, description) in headers {
         let header = HeaderBuilder::new().schema(Some(text())).description(Some(*description)).build();
         response = response.header(*name, header);
     }
-    RefOr::T(response.build())
+    (status.to_string(), RefOr::T(response.build()))
 }

@@ -1,124 +1,34 @@
 //! Previews a command: its effects on phases and assignments. Nothing is written.
 
+mod request;
+
 use super::error::{ProblemError, field_errors};
 use super::headers::TimelineVersion;
+use super::money::Money;
 use super::openapi::ReadWithBodyErrors;
-use super::opening::{OpenWith, preview_or_open};
+use super::opening::preview_or_open;
 use super::path_id::PathId;
 use super::project_view;
-use super::requests::{self, BatchPhase, Dates, NewOrder, NewPhase, PhaseChange};
 use super::success::Previewed;
-use super::validate::{FieldErrors, FromJson, JsonPath};
+use super::validate::FieldErrors;
 use super::write_request::WriteRequest;
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::{FieldError, is_zero};
 use crate::state::AppState;
 use crate::work::{MANY, aside_if};
 use axum::extract::State;
-use phaseline_domain::{DateRange, Phase, PhaseId, Timeline, TimelineCommand};
+use phaseline_domain::{DateRange, Phase, PhaseId, Timeline};
 use phaseline_projections::planner_view::AssignmentDays;
+use request::{PreviewCommand, PreviewRequest};
 use serde::Serialize;
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 /// The route.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(preview))
-}
-
-/// One command, in the form of the route that executes it.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "for the description")]
-enum PreviewRequest {
-    /// Give the project other dates.
-    Reschedule(Dates),
-    /// Replace all phases.
-    Replace(Replacement),
-    /// Create a phase.
-    Create(NewPhase),
-    /// Change a phase.
-    Change(ChangeOf),
-    /// Remove a phase.
-    Delete(Removal),
-    /// Put phases into another order.
-    Reorder(NewOrder),
-}
-
-/// The complete list of a project's phases.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "for the description")]
-struct Replacement {
-    /// The phases.
-    phases: Vec<BatchPhase>,
-}
-
-/// A change with the id of its phase.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "for the description")]
-struct ChangeOf {
-    /// The phase.
-    phase_id: Uuid,
-    #[schema(inline)]
-    #[serde(flatten)]
-    change: PhaseChange,
-}
-
-/// A removal with the id of its phase.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "for the description")]
-struct Removal {
-    /// The phase.
-    phase_id: Uuid,
-    /// Whether the neighbours take its dates.
-    neighbours: Option<requests::NeighboursBody>,
-}
-
-const KINDS: [&str; 6] = ["reschedule", "replace", "create", "change", "delete", "reorder"];
-
-/// A command to preview.
-struct PreviewCommand {
-    command: TimelineCommand,
-    /// What would open a timeline for it.
-    with: Option<OpenWith>,
-}
-
-impl FromJson for PreviewCommand {
-    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
-        let members = faults.object(value, place)?;
-        faults.only(members, place, &KINDS);
-        let mut found = KINDS.into_iter().filter_map(|kind| Some((kind, members.get(kind)?)));
-        let (Some((kind, value)), None) = (found.next(), found.next()) else {
-            faults.note(
-                place,
-                "union_tag_invalid",
-                format!("Input should be exactly one of {}", KINDS.join(", ")),
-            );
-            return None;
-        };
-        let place = &place.member(kind);
-        let (command, with) = match kind {
-            "reschedule" => {
-                let dates = Dates::read(value, place, faults)?;
-                (dates.command(), Some(OpenWith::Dates(dates)))
-            }
-            "create" => (NewPhase::read(value, place, faults)?.command(PhaseId::random()), None),
-            "change" => (requests::change_of(value, place, faults)?, None),
-            "delete" => (requests::removal_of(value, place, faults)?, None),
-            "reorder" => (NewOrder::read(value, place, faults)?.command(), None),
-            _ => {
-                let members = faults.object(value, place)?;
-                let phases: Vec<BatchPhase> = faults.required(members, place, "phases")?;
-                let phases = phases.into_iter().map(|phase| phase.replacement(PhaseId::random)).collect();
-                (TimelineCommand::ReplaceAll { phases }, Some(OpenWith::ProjectDates))
-            }
-        };
-        Some(Self { command, with })
-    }
 }
 
 /// The effects of a command.
@@ -161,11 +71,14 @@ struct PreviewPhase {
     /// The description.
     #[schema(required)]
     description: Option<String>,
-    /// Capital part of its budget.
+    /// The capital part of its budget.
+    #[schema(value_type = Money)]
     capital_budget: String,
-    /// Expense part of its budget.
+    /// The expense part of its budget.
+    #[schema(value_type = Money)]
     expense_budget: String,
     /// The total budget.
+    #[schema(value_type = Money)]
     total_budget: String,
     /// The number of the project's assignments on its dates.
     assignment_count: i64,
@@ -181,25 +94,27 @@ struct Moved {
     name: String,
     /// Its dates before the command; null for a new phase.
     #[schema(required)]
-    from: Option<Stretch>,
+    from: Option<Dates>,
     /// Its dates after the command; null for a removed phase.
     #[schema(required)]
-    to: Option<Stretch>,
+    to: Option<Dates>,
 }
 
 /// A range of dates.
 #[derive(Serialize, ToSchema)]
-struct Stretch {
-    /// The first.
+#[schema(as = DateRange)]
+struct Dates {
+    /// The first date.
     #[schema(format = Date)]
-    start: String,
-    /// The last, included.
+    start_date: String,
+    /// The last date, included.
     #[schema(format = Date)]
-    end: String,
+    end_date: String,
 }
 
 /// The effects of a command on assignments.
 #[derive(Serialize, ToSchema)]
+#[schema(as = AssignmentEffects)]
 struct Assignments {
     /// The number of the project's assignments.
     total: i64,
@@ -290,13 +205,13 @@ fn phases(timeline: &Timeline, days: &AssignmentDays) -> Vec<PreviewPhase> {
 
 /// Existing phases by their current start date, then new ones.
 fn moved(before: &Timeline, after: &Timeline) -> Vec<Moved> {
-    let stretch =
-        |range: DateRange| Stretch { start: range.start().to_string(), end: range.end().to_string() };
+    let dates =
+        |range: DateRange| Dates { start_date: range.start().to_string(), end_date: range.end().to_string() };
     let change = |phase: &Phase, from: Option<DateRange>, to: Option<DateRange>| Moved {
         phase_id: phase.id,
         name: phase.name.as_str().to_owned(),
-        from: from.map(stretch),
-        to: to.map(stretch),
+        from: from.map(dates),
+        to: to.map(dates),
     };
     let mut all = Vec::new();
     let ids = |timeline: &Timeline| -> HashMap<PhaseId, DateRange> {

@@ -4,11 +4,11 @@ mod batch_phase;
 
 pub(crate) use batch_phase::{BatchPhase, PlannerPhase, planner_name_and_dates};
 
+use super::money::{Money, PlannerMoney};
 use super::validate::{FieldErrors, FromJson, JsonPath};
 use chrono::NaiveDate;
 use phaseline_domain::{Neighbours, PhaseChanges, PhaseDraft, PhaseId, TimelineCommand};
 use rust_decimal::Decimal;
-use serde::Serialize;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use utoipa::openapi::{RefOr, Schema};
@@ -27,18 +27,6 @@ pub(crate) enum NeighboursBody {
     Adjust,
     /// They keep their dates; a change that leaves a gap or an overlap is refused.
     Refuse,
-}
-
-/// An amount of money: a string, or a number, which is read by its shortest decimal form.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-#[schema(example = "50000.00")]
-#[expect(dead_code, reason = "for the description")]
-pub(crate) enum Amount {
-    /// A string.
-    Text(String),
-    /// A number.
-    Number(f64),
 }
 
 /// The variant of that name.
@@ -137,16 +125,17 @@ pub(crate) type NewPhase = WithPhase<NewPhaseExtra>;
 
 /// A phase to create.
 #[derive(Debug, ToSchema)]
-#[schema(as = NewPhase)]
+#[schema(as = NewPhase, example = json!({ "name": "Hand-over", "start_date": "2024-12-01", "end_date": "2024-12-31",
+    "capital_budget": "50000.00", "expense_budget": "25000.00" }))]
 pub(crate) struct NewPhaseExtra {
-    /// The capital part of the budget.
-    #[schema(value_type = Option<Amount>, default = "0")]
+    /// The capital part of the budget; absent, it is zero.
+    #[schema(value_type = Option<Money>)]
     capital_budget: Decimal,
-    /// The expense part of the budget.
-    #[schema(value_type = Option<Amount>, default = "0")]
+    /// The expense part of the budget; absent, it is zero.
+    #[schema(value_type = Option<Money>)]
     expense_budget: Decimal,
     /// The total budget; if given, it must be the sum.
-    #[schema(value_type = Option<Amount>)]
+    #[schema(value_type = Option<Money>)]
     total_budget: Option<Decimal>,
     /// Whether the neighbours make room; the default is `adjust`.
     #[schema(value_type = Option<NeighboursBody>)]
@@ -158,9 +147,9 @@ impl FromJson for NewPhase {
         let members = faults.object(value, place)?;
         faults.only(members, place, &[PHASE_MEMBERS, &["total_budget", "neighbours"]].concat());
         let fields = PhaseFields::read(members, place, faults);
-        let capital_budget = faults.optional(members, place, "capital_budget");
-        let expense_budget = faults.optional(members, place, "expense_budget");
-        let total_budget = faults.optional(members, place, "total_budget");
+        let mut amount = |name| faults.optional(members, place, name).map(Money::decimal);
+        let [capital_budget, expense_budget, total_budget] =
+            ["capital_budget", "expense_budget", "total_budget"].map(&mut amount);
         let neighbours = faults.optional(members, place, "neighbours");
         let extra = NewPhaseExtra {
             capital_budget: capital_budget.unwrap_or_default(),
@@ -184,6 +173,7 @@ impl NewPhase {
 
 /// The changes to a phase. Absent members stay unchanged.
 #[derive(Debug, ToSchema)]
+#[schema(example = json!({ "name": "Preparation", "end_date": "2024-07-31" }))]
 pub(crate) struct PhaseChange {
     /// The new name.
     #[schema(max_length = 100, nullable = false)]
@@ -198,13 +188,13 @@ pub(crate) struct PhaseChange {
     #[schema(value_type = Option<String>, max_length = 500)]
     description: Option<Option<String>>,
     /// The new capital part of the budget.
-    #[schema(value_type = Option<Amount>, nullable = false)]
+    #[schema(value_type = Option<Money>, nullable = false)]
     capital_budget: Option<Decimal>,
     /// The new expense part of the budget.
-    #[schema(value_type = Option<Amount>, nullable = false)]
+    #[schema(value_type = Option<Money>, nullable = false)]
     expense_budget: Option<Decimal>,
     /// The new total budget; if given, it must be the sum.
-    #[schema(value_type = Option<Amount>, nullable = false)]
+    #[schema(value_type = Option<Money>, nullable = false)]
     total_budget: Option<Decimal>,
     /// Whether the neighbours follow if the dates change; the default is `adjust`.
     #[schema(value_type = Option<NeighboursBody>)]
@@ -222,14 +212,15 @@ impl PhaseChange {
     fn with(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors, others: &[&str]) -> Option<Self> {
         let members = faults.object(value, place)?;
         faults.only(members, place, &[others, PHASE_MEMBERS, &["total_budget", "neighbours"]].concat());
+        let amount = |faults: &mut FieldErrors, name| faults.stated(members, place, name).map(Money::decimal);
         let change = Self {
             name: faults.stated(members, place, "name"),
             start_date: faults.stated(members, place, "start_date"),
             end_date: faults.stated(members, place, "end_date"),
             description: faults.given(members, place, "description"),
-            capital_budget: faults.stated(members, place, "capital_budget"),
-            expense_budget: faults.stated(members, place, "expense_budget"),
-            total_budget: faults.stated(members, place, "total_budget"),
+            capital_budget: amount(faults, "capital_budget"),
+            expense_budget: amount(faults, "expense_budget"),
+            total_budget: amount(faults, "total_budget"),
             neighbours: faults.optional(members, place, "neighbours").unwrap_or_default(),
         };
         Some(change)

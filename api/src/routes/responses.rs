@@ -1,5 +1,6 @@
 //! Phases and assignments as responses show them.
 
+use super::money::Money;
 use chrono::{NaiveDateTime, Timelike};
 use phaseline_domain::{Phase, PhaseId, ProjectId};
 use phaseline_projections::planner_view::{AssignmentDays, PlannerPhase};
@@ -11,7 +12,12 @@ use uuid::Uuid;
 /// A phase of a project, with the values of the table that the planner's backend reads. A required value is null only if a constraint
 /// of the table was dropped.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Phase)]
+#[schema(as = Phase, example = json!({
+    "id": "512aa7fb-0df0-41f3-a690-f14b719e9e6c", "project_id": "1663d77b-214c-44eb-ac41-1b65d4a027b6", "name": "Planning",
+    "start_date": "2024-01-01", "end_date": "2024-06-30", "description": null, "capital_budget": "50000.00",
+    "expense_budget": "25000.00", "total_budget": "75000.00", "assignment_count": 12, "version": 7,
+    "created_at": "2024-01-01T09:30:00", "updated_at": "2024-01-01T09:30:00.250000",
+}))]
 pub(crate) struct PhaseResponse {
     /// Its id.
     #[schema(value_type = Uuid)]
@@ -20,35 +26,35 @@ pub(crate) struct PhaseResponse {
     #[schema(value_type = Uuid)]
     pub(crate) project_id: ProjectId,
     /// Its name.
-    #[schema(value_type = String, example = "Planning")]
+    #[schema(value_type = String)]
     pub(crate) name: Option<String>,
     /// Its first date.
-    #[schema(value_type = String, format = Date, example = "2024-01-01")]
+    #[schema(value_type = String, format = Date)]
     pub(crate) start_date: Option<String>,
     /// Its last date, included.
-    #[schema(value_type = String, format = Date, example = "2024-06-30")]
+    #[schema(value_type = String, format = Date)]
     pub(crate) end_date: Option<String>,
     /// Its description.
     #[schema(required)]
     pub(crate) description: Option<String>,
     /// The capital part of its budget.
-    #[schema(value_type = String, example = "50000.00")]
+    #[schema(value_type = Money)]
     pub(crate) capital_budget: Option<String>,
     /// The expense part of its budget.
-    #[schema(value_type = String, example = "25000.00")]
+    #[schema(value_type = Money)]
     pub(crate) expense_budget: Option<String>,
     /// Its total budget.
-    #[schema(value_type = String, example = "75000.00")]
+    #[schema(value_type = Money)]
     pub(crate) total_budget: Option<String>,
     /// The number of the project's assignments on its dates.
     pub(crate) assignment_count: i64,
     /// The version of the project's timeline, as in `ETag`.
     pub(crate) version: i64,
     /// When it was created (UTC).
-    #[schema(value_type = String, example = "2024-01-01T09:30:00")]
+    #[schema(value_type = String)]
     pub(crate) created_at: Option<String>,
     /// When it last changed (UTC).
-    #[schema(value_type = String, example = "2024-01-01T09:30:00.250000")]
+    #[schema(value_type = String)]
     pub(crate) updated_at: Option<String>,
 }
 

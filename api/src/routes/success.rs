@@ -67,12 +67,14 @@ const REPLAY: HeaderDoc = HeaderDoc(
 pub(crate) trait Kind {
     /// The status.
     const STATUS: StatusCode;
+    /// What the response contains.
+    const DESCRIPTION: &'static str;
     /// All headers.
     const HEADERS: &'static [HeaderDoc];
 }
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $alias:ident = $kind:ident $status:ident [$($header:expr),*];)*) => {
+    ($($(#[$doc:meta])* $alias:ident = $kind:ident $status:ident $description:literal [$($header:expr),*];)*) => {
         $(
             $(#[$doc])*
             pub(crate) type $alias<C> = Success<$kind, C>;
@@ -83,6 +85,7 @@ macro_rules! kinds {
 
             impl Kind for $kind {
                 const STATUS: StatusCode = StatusCode::$status;
+                const DESCRIPTION: &'static str = $description;
                 const HEADERS: &'static [HeaderDoc] = &[$($header),*];
             }
         )*
@@ -91,22 +94,22 @@ macro_rules! kinds {
 
 kinds! {
     /// The current rows of a timeline.
-    Current = CurrentKind OK [VERSION, POSITION, QUARANTINE];
+    Current = CurrentKind OK "The current state." [VERSION, POSITION, QUARANTINE];
     /// One page of a timeline's rows or events.
-    Paged = PagedKind OK [
+    Paged = PagedKind OK "One page, or the whole list." [
         HeaderDoc("Link", Type::String, "The next page, if there is one: `<...>; rel=\"next\"`."),
         VERSION, POSITION, QUARANTINE
     ];
     /// The result of a preview.
-    Previewed = PreviewedKind OK [
+    Previewed = PreviewedKind OK "The effects of the command." [
         HeaderDoc("ETag", Type::String, "The version that the command was tried on."), POSITION
     ];
     /// A timeline after a command.
-    Changed = ChangedKind OK [VERSION, POSITION, REPLAY];
+    Changed = ChangedKind OK "The state after the change." [VERSION, POSITION, REPLAY];
     /// A timeline that the command opened.
-    Opened = OpenedKind CREATED [VERSION, POSITION, REPLAY];
+    Opened = OpenedKind CREATED "The new timeline." [VERSION, POSITION, REPLAY];
     /// A phase that the command created.
-    Created = CreatedKind CREATED [
+    Created = CreatedKind CREATED "The new phase, and all phases after the change." [
         HeaderDoc("Location", Type::String, "The path of the new phase."), VERSION, POSITION, REPLAY
     ];
 }
@@ -217,7 +220,8 @@ impl<K, C: ?Sized> IntoResponse for Success<K, C> {
 impl<K: Kind, C: Content + ?Sized> IntoResponses for Success<K, C> {
     fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
         let content = ContentBuilder::new().schema(Some(C::schema())).build();
-        let mut response = ResponseBuilder::new().content("application/json", content);
+        let mut response =
+            ResponseBuilder::new().description(K::DESCRIPTION).content("application/json", content);
         for HeaderDoc(name, kind, description) in K::HEADERS {
             let format =
                 matches!(kind, Type::Integer).then_some(SchemaFormat::KnownFormat(KnownFormat::Int64));

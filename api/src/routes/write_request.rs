@@ -2,6 +2,8 @@
 
 mod unread;
 
+pub(crate) use unread::Unread;
+
 use super::error::Failure;
 use super::validate::{FieldErrors, FromJson, JsonPath, json};
 use crate::auth::Caller;
@@ -19,7 +21,6 @@ use sha2::{Digest, Sha256};
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
-use unread::Unread;
 use uuid::Uuid;
 
 /// The header of an idempotency key.

@@ -302,7 +302,7 @@ async fn public_keys_of_each_kind_check_tokens_and_the_algorithm_is_the_keys() {
 async fn a_key_set_checks_by_the_named_key_only() {
     let (one, two) = (Ed25519::new(), Ed25519::new());
     let for_algorithm = |kid: &str, algorithm: Value| {
-        let mut jwk = keys::rsa_jwk(kid);
+        let mut jwk = test_keys::rsa_jwk(kid);
         match algorithm {
             Value::Null => drop(jwk.as_object_mut().unwrap().remove("alg")),
             algorithm => jwk["alg"] = algorithm,
@@ -342,7 +342,7 @@ async fn a_key_set_checks_by_the_named_key_only() {
         (signed(&rsa, Algorithm::PS256, Some("four")), true),
         (signed(&rsa, Algorithm::PS256, Some("five")), true),
         (signed(&rsa, Algorithm::RS256, Some("five")), false),
-        (signed(&keys::p256_signing(), Algorithm::ES256, Some("six")), true),
+        (signed(&test_keys::p256_signing(), Algorithm::ES256, Some("six")), true),
         (signed(&two.signing(), Algorithm::EdDSA, Some("one")), false),
         (signed(&two.signing(), Algorithm::EdDSA, Some("eight")), false),
         (signed(&rsa, Algorithm::RS256, Some("enc")), false),

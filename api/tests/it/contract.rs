@@ -9,7 +9,7 @@ mod front_end;
 
 use crate::fixture::ServiceFixture;
 use http::Method;
-use phaseline_tests::http::Answer;
+use phaseline_tests::http::HttpResponse;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,10 +68,10 @@ pub(crate) async fn project_of_the_backend(fixture: &ServiceFixture) -> [String;
     [project, phase]
 }
 
-async fn send(fixture: &ServiceFixture, case: &Case, filled: &dyn Fn(&str) -> String) -> Answer {
+async fn send(fixture: &ServiceFixture, case: &Case, filled: &dyn Fn(&str) -> String) -> HttpResponse {
     let (method, path) = case.send.split_once(' ').unwrap();
     let method: Method = method.parse().unwrap();
-    let mut ask = fixture.service.client.ask(method, &format!("/api/v1{}", filled(path)));
+    let mut ask = fixture.service.client.request(method, &format!("/api/v1{}", filled(path)));
     match case.token.as_deref() {
         None => ask = ask.bearer(&fixture.token),
         Some("") => {}
@@ -88,7 +88,7 @@ async fn send(fixture: &ServiceFixture, case: &Case, filled: &dyn Fn(&str) -> St
 }
 
 /// The answer in the form of the table.
-fn normalized(answer: &Answer, named: &dyn Fn(&str) -> String) -> Expected {
+fn normalized(answer: &HttpResponse, named: &dyn Fn(&str) -> String) -> Expected {
     let headers = HEADERS.iter().filter(|name| !answer.header(name).is_empty());
     let headers = headers.map(|name| ((*name).to_owned(), named(answer.header(name)))).collect();
     let text = named(&answer.text());

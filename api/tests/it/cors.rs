@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use http::Method;
 use phaseline_api::auth::Auth;
 use phaseline_api::settings::Settings;
-use phaseline_tests::http::Answer;
+use phaseline_tests::http::HttpResponse;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,8 +21,8 @@ fn permitting(origin: &str) -> Settings {
     Settings { cors_origins: vec![origin.parse().unwrap()], ..settings() }
 }
 
-async fn preflight(service: &Service, path: &str, origin: &str, method: &str) -> Answer {
-    let ask = service.client.ask(Method::OPTIONS, path).header("origin", origin);
+async fn preflight(service: &Service, path: &str, origin: &str, method: &str) -> HttpResponse {
+    let ask = service.client.request(Method::OPTIONS, path).header("origin", origin);
     ask.header("access-control-request-method", method)
         .header("access-control-request-headers", "authorization,if-match,x-of-theirs")
         .send()
@@ -30,7 +30,7 @@ async fn preflight(service: &Service, path: &str, origin: &str, method: &str) ->
 }
 
 /// The words of a header with a list, in lower case.
-fn words(answer: &Answer, name: &str) -> Vec<String> {
+fn words(answer: &HttpResponse, name: &str) -> Vec<String> {
     let values =
         answer.headers.get_all(name).iter().map(|value| value.to_str().unwrap().to_ascii_lowercase());
     values.flat_map(|value| value.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>()).collect()

@@ -1,7 +1,7 @@
 //! Keys that are fetched, and keys that are replaced while the service runs.
 
-use crate::keys::Ed25519;
 use crate::service::{SECRET, Service, in_seconds, token};
+use crate::test_keys::Ed25519;
 use axum::http::StatusCode;
 use axum::routing::get;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};

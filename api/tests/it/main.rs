@@ -29,6 +29,7 @@ mod openapi;
 mod phases;
 mod problem;
 mod quarantine;
+mod query;
 mod readiness;
 mod service;
 mod stalled_clients;

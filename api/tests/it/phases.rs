@@ -15,7 +15,7 @@ async fn a_new_phase_takes_its_days_from_its_neighbours() {
     let before = fixture.phases(&project).await;
     let start = day(&before[1]["start_date"], -2);
     let body = json!({ "name": "Review", "start_date": start, "end_date": day(&json!(start), 4),
-        "capital_budget": "10.50", "expense_budget": 1 });
+        "capital_budget": "10.50", "expense_budget": "1" });
     let answer = fixture.post(&format!("/projects/{project}/phases"), &body).send().await.is(201);
     let response = answer.json();
     assert_eq!(answer.header("location"), format!("/api/v1/phases/{}", id(&response["phase"])));
@@ -33,6 +33,23 @@ async fn a_new_phase_takes_its_days_from_its_neighbours() {
     let refused = refused.json();
     assert_eq!((&refused["code"], &refused["errors"][0]["rule"]), (&json!("rule"), &json!("V5")));
     assert_eq!(refused["errors"][0]["phase_id"], Value::Null);
+}
+
+#[tokio::test]
+async fn money_is_text_on_our_own_routes() {
+    let fixture = ServiceFixture::start().await;
+    let project = fixture.project().await;
+    let phase = &fixture.phases(&project).await[0];
+    let new = json!({ "name": "X", "start_date": phase["end_date"], "end_date": phase["end_date"], "expense_budget": 0.3 });
+    let routes = [
+        fixture.post(&format!("/projects/{project}/phases"), &new),
+        fixture.patch(&format!("/phases/{}", id(phase)), &json!({ "expense_budget": 0.3 })),
+    ];
+    for route in routes {
+        let refused = route.send().await.is(422).json();
+        assert_eq!(refused["errors"][0]["field"], "expense_budget");
+        assert!(refused["errors"][0]["message"].as_str().unwrap().contains("\"50000.00\""), "{refused}");
+    }
 }
 
 /// An id that a caller chose could be another project's, now or once: then the log would have one phase in two timelines.
@@ -170,6 +187,8 @@ async fn a_request_with_another_version_changes_nothing() {
     assert_eq!(late["code"], "version_conflict");
     assert_eq!(late["current"]["phases"][0]["name"], "First");
     assert_eq!(late["attempted"], change("Second"));
+    let removal = fixture.delete(&path).header("If-Match", &tag).send().await.is(412).json();
+    assert!(removal["current"]["version"].is_i64() && removal.get("attempted").is_none(), "{removal}");
     let weak = format!("W/{}", late_tag);
     for (tag, status) in
         [(weak.as_str(), 412), ("*", 200), ("\"abc\"", 412), ("3", 400), ("\"3\", \"4\"", 400)]

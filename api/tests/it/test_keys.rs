@@ -15,24 +15,20 @@ pub(crate) fn rsa_signing() -> EncodingKey {
     EncodingKey::from_rsa_pem(RSA_PRIVATE.as_bytes()).unwrap()
 }
 
-<<<<<<< HEAD:api/tests/it/test_keys.rs
-/// The public key in a key set.
-=======
-pub(crate) const P256_PUBLIC: &str = include_str!("keys/p256_public.pem");
+pub(crate) const P256_PUBLIC: &str = include_str!("test_keys/p256_public.pem");
 /// Of a curve for which the service takes no tokens.
-pub(crate) const P384_PUBLIC: &str = include_str!("keys/p384_public.pem");
+pub(crate) const P384_PUBLIC: &str = include_str!("test_keys/p384_public.pem");
 
 pub(crate) fn p256_signing() -> EncodingKey {
-    EncodingKey::from_ec_pem(include_bytes!("keys/p256.pem")).unwrap()
+    EncodingKey::from_ec_pem(include_bytes!("test_keys/p256.pem")).unwrap()
 }
 
-/// The public key as it stands in a set.
+/// The public key in a key set.
 pub(crate) fn p256_jwk(kid: &str) -> Value {
-    named(&Jwk::from_encoding_key(&p256_signing(), Algorithm::ES256).unwrap(), kid)
+    with_key_id(&Jwk::from_encoding_key(&p256_signing(), Algorithm::ES256).unwrap(), kid)
 }
 
-/// The public key as it stands in a set.
->>>>>>> 209d2c6b7763ffaabd8c2ecae0ff0792b39ac1e8:api/tests/it/keys.rs
+/// The public key in a key set.
 pub(crate) fn rsa_jwk(kid: &str) -> Value {
     with_key_id(&Jwk::from_encoding_key(&rsa_signing(), Algorithm::RS256).unwrap(), kid)
 }

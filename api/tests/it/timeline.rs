@@ -155,7 +155,8 @@ async fn a_preview_predicts_the_effects_of_the_command() {
         assert_eq!(counted, changed.len());
         moved_at_all += counted;
 
-        let range = |phase: &Value| json!({ "start": phase["start_date"], "end": phase["end_date"] });
+        let range =
+            |phase: &Value| json!({ "start_date": phase["start_date"], "end_date": phase["end_date"] });
         let of = |phases: &[Value], id: &Value| {
             phases.iter().find(|phase| phase["id"] == *id).map_or(Value::Null, range)
         };

@@ -60,7 +60,7 @@ impl ServiceProcess {
         self.ask(self.client.get(path))
     }
 
-    pub(crate) fn ask(&self, ask: RequestBuilder<'_> HttpResponse {
+    pub(crate) fn ask(&self, ask: RequestBuilder<'_>) -> HttpResponse {
         self.runtime.block_on(ask.send())
     }
 

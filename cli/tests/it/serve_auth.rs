@@ -1,9 +1,9 @@
 //! `serve`: its keys and users, and pages of other origins.
 
 use crate::program::{eventually, legacy, migrated, phaseline, run};
-use crate::serve::Served;
+use crate::serve::ServiceProcess;
 use crate::token::SECRET;
-use phaseline_tests::http::Answer;
+use phaseline_tests::http::HttpResponse;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -11,9 +11,9 @@ use std::process::{Child, Stdio};
 const OTHER: &str = "another secret, also long enough for HS256";
 
 /// A service over no database, whose secret is in a file.
-fn with_secret(path: &Path, args: &[&str]) -> Served {
+fn with_secret(path: &Path, args: &[&str]) -> ServiceProcess {
     let args = [&["--jwt-secret-file", path.to_str().unwrap()], args].concat();
-    Served::start(&args, |command| {
+    ServiceProcess::start(&args, |command| {
         command.env_remove("PHASELINE_JWT_SECRET").env("DATABASE_URL", "postgres://me@127.0.0.1:1/d");
     })
 }
@@ -25,7 +25,7 @@ fn token(secret: &str) -> String {
 }
 
 /// A route that refuses a token before it needs the database: 403 for an accepted one, which lacks the scope.
-fn tried(served: &Served, token: &str) -> Answer {
+fn tried(served: &ServiceProcess, token: &str) -> HttpResponse {
     served.ask(served.client.get("/api/v1/phases/00000000-0000-4000-8000-000000000000").bearer(token))
 }
 
@@ -47,7 +47,7 @@ fn a_hangup_reads_the_keys_again_and_does_not_stop_the_service() {
     eventually("it reports that", || served.has_said("the present ones stay in use"));
     assert_eq!(tried(&served, &token(OTHER)).status, 403);
     served.signal("HUP");
-    let ran = served.stop("TERM").ends_with(0);
+    let ran = served.stop("TERM").exits_with(0);
     assert!(ran.stderr.contains("read the keys again") && !ran.stderr.contains(OTHER), "{}", ran.stderr);
 }
 
@@ -93,12 +93,12 @@ fn a_database_without_the_planners_users_is_refused_if_only_they_are_accepted() 
     let database = migrated();
     database.psql("CREATE TABLE public.users (id uuid, username varchar(100), is_active boolean)");
     assert!(on(database.url()).contains("run phaseline doctor --repair"));
-    crate::program::on(&database, &["doctor", "--repair"]).ends_with(0);
-    let served = Served::start(&["--subjects", "planner"], |command| {
+    crate::program::on(&database, &["doctor", "--repair"]).exits_with(0);
+    let served = ServiceProcess::start(&["--subjects", "planner"], |command| {
         command.env("DATABASE_URL", database.url());
     });
     served.becomes_ready();
-    served.stop("TERM").ends_with(0);
+    served.stop("TERM").exits_with(0);
 }
 
 /// An HTTPS server of a folder.
@@ -149,7 +149,7 @@ fn a_key_set_is_fetched_over_https_from_a_server_that_the_system_trusts() {
     let database = migrated();
     let url = format!("https://localhost:{}/keys.json", site.port);
     let serve = |trusted: Option<&str>| {
-        Served::start(&["--jwks-url", &url], |command| {
+        ServiceProcess::start(&["--jwks-url", &url], |command| {
             command.env_remove("PHASELINE_JWT_SECRET").env("DATABASE_URL", database.url());
             if let Some(trusted) = trusted {
                 command.env("SSL_CERT_FILE", trusted);
@@ -159,12 +159,12 @@ fn a_key_set_is_fetched_over_https_from_a_server_that_the_system_trusts() {
     let trusting = serve(Some(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/ca.pem")));
     trusting.becomes_ready();
     assert_eq!(tried(&trusting, &token(SECRET)).status, 401);
-    trusting.stop("TERM").ends_with(0);
+    trusting.stop("TERM").exits_with(0);
     let other = serve(None);
     eventually("it reports the certificate", || other.has_said("the key set cannot be fetched"));
     assert_eq!(other.get("/readyz").is(503).json()["reasons"][0]["code"], "no_keys");
     assert_eq!(tried(&other, &token(SECRET)).status, 503);
-    let ran = other.stop("TERM").ends_with(0);
+    let ran = other.stop("TERM").exits_with(0);
     assert!(ran.stderr.contains("certificate"), "{}", ran.stderr);
 }
 
@@ -177,8 +177,8 @@ fn addresses_and_origins_that_cannot_be_meant_are_refused() {
         (["--cors-origins", "https://planner.example/app"], "has more than scheme, host and port"),
         (["--subjects", "all"], "neither any nor planner"),
     ] {
-        let ran = run(&[&["config", "show"][..], &args].concat()).ends_with(2);
+        let ran = run(&[&["config", "show"][..], &args].concat()).exits_with(2);
         assert!(ran.stderr.contains(part) && ran.stderr.contains(args[0]), "{part}: {}", ran.stderr);
     }
-    run(&["config", "show", "--cors-origins", "https://a.example, http://127.0.0.1:3000"]).ends_with(0);
+    run(&["config", "show", "--cors-origins", "https://a.example, http://127.0.0.1:3000"]).exits_with(0);
 }

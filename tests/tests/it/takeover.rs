@@ -148,8 +148,8 @@ async fn what_the_log_has_from_before_is_not_lost_again() {
 async fn empty_descriptions_are_kept_and_are_no_loss() {
     let database = sample(4, 60, 67);
     let before = dump(database.url());
-    crate::support::migrated(database.url()).await;
-    crate::support::rolled_back(database.url()).await;
+    crate::fixture::migrated(database.url()).await;
+    crate::fixture::rolled_back(database.url()).await;
     database.psql(ORIGINAL);
     database.psql("UPDATE public.project_phases SET description = ''");
     let saved = dump(database.url());
@@ -157,7 +157,7 @@ async fn empty_descriptions_are_kept_and_are_no_loss() {
     assert_same_dump(&saved, &dump(database.url()));
     assert_verified(database.url()).await;
 
-    let store = crate::support::store(database.url()).await;
+    let store = crate::fixture::store(database.url()).await;
     let row = database.psql("SELECT project_id, id FROM public.project_phases ORDER BY id LIMIT 1");
     let (project, phase) = row.trim().split_once('|').unwrap();
     for description in [None, Some(String::new())] {
@@ -176,7 +176,7 @@ async fn empty_descriptions_are_kept_and_are_no_loss() {
     };
     rollback::rollback(&handle(database.url()), &accepted, &Silent).await.unwrap();
     assert_same_dump(&before, &dump(database.url()));
-    crate::support::migrated(database.url()).await;
+    crate::fixture::migrated(database.url()).await;
     let empty = "SELECT count(*) FROM public.project_phases WHERE description IS DISTINCT FROM ''";
     assert_eq!(database.psql(empty).trim(), "0");
     assert_verified(database.url()).await;

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::HashMap;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// The default page size.
@@ -14,11 +15,14 @@ const LIMIT: usize = 100;
 const MOST: usize = 500;
 
 /// The order of entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(as = HistoryOrder)]
+pub(in crate::routes) enum Order {
     /// Oldest first.
+    #[schema(rename = "asc")]
     Ascending,
     /// Newest first.
+    #[schema(rename = "desc")]
     Descending,
 }
 

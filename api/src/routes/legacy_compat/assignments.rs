@@ -8,7 +8,7 @@ mod stream;
 use crate::auth::{Caller, Denied, Scope};
 use crate::problem::{Problem, bad_request};
 use crate::routes::error::{Failure, PlannerError};
-use crate::routes::openapi::PlannerPageErrors;
+use crate::routes::openapi::PlannerReadErrors;
 use crate::routes::path_id::PathId;
 use crate::routes::project_view::{self, phase_of, version_of};
 use crate::routes::responses::Assignment;
@@ -47,7 +47,7 @@ pub(super) struct AssignmentsQuery {
 /// By date. All of them, or, with `limit`, one page; the header `Link` has the next one. Assignments change without a new version.
 #[utoipa::path(get, path = "/api/v1/phases/{phase_id}/assignments", tag = "planner", operation_id = "list_assignments",
     params(("phase_id" = Uuid, Path), AssignmentsQuery), security(("bearer" = ["phases:read"])),
-    responses(Paged<[Assignment]>, PlannerPageErrors))]
+    responses(Paged<[Assignment]>, PlannerReadErrors))]
 pub(super) async fn assignments(
     State(app): State<AppState>,
     caller: Result<Caller, Denied>,

@@ -80,7 +80,7 @@ struct ValidationError {
 /// Names and dates only. Nothing is written. The status is 200 also if rules are broken.
 #[utoipa::path(post, path = "/api/v1/projects/{project_id}/phases/validate", tag = "planner",
     operation_id = "validate_phases", params(("project_id" = Uuid, Path)), request_body = [CheckedPhase],
-    security(("bearer" = ["phases:read"])), responses((status = OK, body = Validation), PlannerReadWithBodyErrors))]
+    security(("bearer" = ["phases:read"])), responses((status = OK, body = Validation, description = "The broken rules."), PlannerReadWithBodyErrors))]
 pub(super) async fn validation(
     State(app): State<AppState>,
     caller: Result<Caller, Denied>,

@@ -1,6 +1,6 @@
 //! A phase of a complete list, as the planner's front end sends it.
 
-use super::{Amount, PhaseFields, WithPhase};
+use super::{PhaseFields, PlannerMoney, WithPhase};
 use crate::routes::validate::{FieldErrors, FromJson, JsonPath, PlannerDate, Trimmed};
 use chrono::NaiveDate;
 use phaseline_domain::{PhaseId, ReplacementPhase};
@@ -30,19 +30,21 @@ pub(crate) type BatchPhase = WithPhase<BatchPhaseExtra>;
 
 /// A phase of the list.
 #[derive(Debug, ToSchema)]
-#[schema(as = BatchPhase)]
+#[schema(as = BatchPhase, example = json!({ "id": null, "name": "Planning", "start_date": "2024-01-01",
+    "end_date": "2024-12-31", "description": null, "capital_budget": "50000.00", "expense_budget": "25000.00",
+    "total_budget": "75000.00" }))]
 pub(crate) struct BatchPhaseExtra {
     /// The id; null or absent for a new phase.
     #[schema(value_type = Option<Uuid>)]
     id: Option<PhaseId>,
     /// The capital part of the budget; required of an existing phase, else 0 by default.
-    #[schema(value_type = Option<Amount>, nullable = false)]
+    #[schema(value_type = Option<PlannerMoney>, nullable = false)]
     capital_budget: Decimal,
     /// The expense part of the budget; required of an existing phase, else 0 by default.
-    #[schema(value_type = Option<Amount>, nullable = false)]
+    #[schema(value_type = Option<PlannerMoney>, nullable = false)]
     expense_budget: Decimal,
     /// The total budget, which is the sum; required of an existing phase.
-    #[schema(value_type = Option<Amount>, nullable = false)]
+    #[schema(value_type = Option<PlannerMoney>, nullable = false)]
     total_budget: Decimal,
     /// The version of the timeline that the client has seen, as the list of phases had it.
     version: Option<i64>,

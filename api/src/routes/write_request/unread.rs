@@ -12,13 +12,14 @@ const DISCARDING: Duration = Duration::from_secs(5);
 /// An unread body. When this is dropped, the rest is read and discarded, up to the limit: a client that is still sending when the
 /// connection is closed may never see the response.
 #[derive(Debug)]
-pub(super) struct Unread {
+pub(crate) struct Unread {
     body: Option<Body>,
     limit: usize,
 }
 
 impl Unread {
-    pub(super) const fn new(body: Body, limit: usize) -> Self {
+    /// The body of a request, and its limit.
+    pub(crate) const fn new(body: Body, limit: usize) -> Self {
         Self { body: Some(body), limit }
     }
 

@@ -1,0 +1,124 @@
+//! The request of a preview: one command, under the name of its kind.
+
+use crate::routes::opening::OpenWith;
+use crate::routes::requests::{self, BatchPhase, Dates, NeighboursBody, NewOrder, NewPhase, PhaseChange};
+use crate::routes::validate::{FieldErrors, FromJson, JsonPath};
+use phaseline_domain::{PhaseId, TimelineCommand};
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// One command, in the form of the route that executes it.
+#[derive(ToSchema)]
+#[schema(example = json!({ "reschedule": { "start_date": "2024-01-01", "end_date": "2024-12-31" } }))]
+#[serde(untagged)]
+#[expect(dead_code, reason = "for the description")]
+pub(super) enum PreviewRequest {
+    Reschedule(PreviewReschedule),
+    Replace(PreviewReplace),
+    Create(PreviewCreate),
+    Change(PreviewChange),
+    Delete(PreviewDelete),
+    Reorder(PreviewReorder),
+}
+
+macro_rules! alternatives {
+    ($($(#[$doc:meta])* $name:ident { $member:ident: $body:ty })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(ToSchema)]
+            #[expect(dead_code, reason = "for the description")]
+            pub(super) struct $name {
+                $(#[$doc])*
+                $member: $body,
+            }
+        )*
+    };
+}
+
+alternatives! {
+    /// Give the project other dates.
+    PreviewReschedule { reschedule: Dates }
+    /// Replace all phases.
+    PreviewReplace { replace: Replacement }
+    /// Create a phase.
+    PreviewCreate { create: NewPhase }
+    /// Change a phase.
+    PreviewChange { change: ChangeOf }
+    /// Remove a phase.
+    PreviewDelete { delete: Removal }
+    /// Put phases into another order.
+    PreviewReorder { reorder: NewOrder }
+}
+
+/// The complete list of a project's phases.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "for the description")]
+pub(super) struct Replacement {
+    /// The phases.
+    phases: Vec<BatchPhase>,
+}
+
+/// A change with the id of its phase.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "for the description")]
+pub(super) struct ChangeOf {
+    /// The phase.
+    phase_id: Uuid,
+    #[serde(flatten)]
+    change: PhaseChange,
+}
+
+/// A removal with the id of its phase.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "for the description")]
+pub(super) struct Removal {
+    /// The phase.
+    phase_id: Uuid,
+    /// Whether the neighbours take its dates.
+    neighbours: Option<NeighboursBody>,
+}
+
+const KINDS: [&str; 6] = ["reschedule", "replace", "create", "change", "delete", "reorder"];
+
+/// A command to preview.
+pub(super) struct PreviewCommand {
+    /// The command.
+    pub(super) command: TimelineCommand,
+    /// What would open a timeline for it.
+    pub(super) with: Option<OpenWith>,
+}
+
+impl FromJson for PreviewCommand {
+    fn read(value: &Value, place: &JsonPath<'_>, faults: &mut FieldErrors) -> Option<Self> {
+        let members = faults.object(value, place)?;
+        faults.only(members, place, &KINDS);
+        let mut found = KINDS.into_iter().filter_map(|kind| Some((kind, members.get(kind)?)));
+        let (Some((kind, value)), None) = (found.next(), found.next()) else {
+            faults.note(
+                place,
+                "union_tag_invalid",
+                format!("Input should be exactly one of {}", KINDS.join(", ")),
+            );
+            return None;
+        };
+        let place = &place.member(kind);
+        let (command, with) = match kind {
+            "reschedule" => {
+                let dates = Dates::read(value, place, faults)?;
+                (dates.command(), Some(OpenWith::Dates(dates)))
+            }
+            "create" => (NewPhase::read(value, place, faults)?.command(PhaseId::random()), None),
+            "change" => (requests::change_of(value, place, faults)?, None),
+            "delete" => (requests::removal_of(value, place, faults)?, None),
+            "reorder" => (NewOrder::read(value, place, faults)?.command(), None),
+            _ => {
+                let members = faults.object(value, place)?;
+                let phases: Vec<BatchPhase> = faults.required(members, place, "phases")?;
+                let phases = phases.into_iter().map(|phase| phase.replacement(PhaseId::random)).collect();
+                (TimelineCommand::ReplaceAll { phases }, Some(OpenWith::ProjectDates))
+            }
+        };
+        Some(Self { command, with })
+    }
+}
