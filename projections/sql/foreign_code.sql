@@ -142,7 +142,7 @@ SELECT format('%s belongs to %I and would have the rights of %I: run phaseline d
   JOIN untrusted o ON o.oid = p.proowner
  WHERE $2 = 'call' AND NOT p.prosecdef
    AND p.proname IN ('append', 'forget_idempotency_keys', 'oldest_snapshot', 'unadopted', 'project_of', 'phases_of',
-                     'assignments_of', 'assignment_days', 'planner_user', 'command_obstacle')
+                     'assignments_of', 'assignment_days', 'planner_user', 'project_dates', 'command_obstacle')
 UNION ALL
 -- Writes that go on into tables of others, with their triggers.
 SELECT format('writes to %s go on into %s, which belongs to %I and would have the rights of %I: work as %3$I', w.object, w.target,
