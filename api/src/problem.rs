@@ -55,7 +55,13 @@ pub struct Problem {
     retry_after: Option<Duration>,
     #[serde(skip)]
     challenge: Option<HeaderValue>,
+    #[serde(skip)]
+    doubts_schema: bool,
 }
+
+/// Marks a response to a request that failed on a table, a column or a type: the planner's may be others than before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DoubtfulSchema;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over")]
 pub(crate) const fn is_zero(number: &usize) -> bool {
@@ -101,6 +107,7 @@ impl Problem {
             request_id: None,
             retry_after: None,
             challenge: None,
+            doubts_schema: false,
         }
     }
 
@@ -139,6 +146,13 @@ impl Problem {
         self
     }
 
+    /// Marks the response with [`DoubtfulSchema`].
+    #[must_use]
+    const fn doubting_schema(mut self) -> Self {
+        self.doubts_schema = true;
+        self
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -168,6 +182,9 @@ impl Problem {
         }
         if let Some(challenge) = &self.challenge {
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+        }
+        if self.doubts_schema {
+            response.extensions_mut().insert(DoubtfulSchema);
         }
     }
 }

@@ -29,6 +29,7 @@ mod validate;
 mod write_request;
 
 use crate::state::AppState;
+pub(crate) use legacy_compat::is_planners;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 

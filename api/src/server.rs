@@ -4,7 +4,7 @@ use crate::connections::Limits;
 use crate::openapi::Description;
 use crate::settings::Settings;
 use crate::state::AppState;
-use crate::{assets, connections, health, middleware, routes};
+use crate::{assets, connections, health, middleware, routes, sweep};
 use axum::Router;
 use sqlx::PgPool;
 use std::sync::Arc;
@@ -84,6 +84,7 @@ pub async fn serve_routes(
         }
         () = tidying => {}
         () = forgetting => {}
+        () = sweep::run(&app) => {}
     }
     let _ = tokio::time::timeout(CLOSING, app.pool.close()).await;
 }

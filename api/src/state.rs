@@ -1,6 +1,7 @@
 //! The state of the routes.
 
 use crate::health::CommandHealth;
+use crate::planner_schema::PlannerSchema;
 use crate::routes::assignment_loader::AssignmentCountLoader;
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
@@ -26,6 +27,8 @@ pub struct AppState {
     pub telemetry: Arc<Telemetry>,
     /// The outcome of the last command.
     pub(crate) commands: Arc<CommandHealth>,
+    /// What the planner's tables lack.
+    pub(crate) planner_schema: Arc<PlannerSchema>,
     /// Counts assignments for many requests at once.
     pub(crate) assignment_counts: Arc<AssignmentCountLoader>,
     /// Permits for requests with a large body: each takes some 30 MB until its response.
@@ -47,6 +50,7 @@ impl AppState {
             settings: Arc::new(settings),
             telemetry: Arc::default(),
             commands: Arc::default(),
+            planner_schema: Arc::default(),
             assignment_counts: Arc::default(),
         }
     }

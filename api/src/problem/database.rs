@@ -113,7 +113,7 @@ impl Problem {
                 "the database accepts no writes: it is a standby, or read-only; nothing was written. Connect the service to the \
                  primary, or reset default_transaction_read_only",
             ),
-            (_, "42P01" | "3F000") => not_migrated(),
+            (_, "42P01" | "3F000") => not_migrated().doubting_schema(),
             (_, class) if class.starts_with("08") => unreachable(),
             // Raised by phaseline.project_inline.
             (_, "PL001" | "PL003") => {
@@ -142,6 +142,11 @@ impl Problem {
                     "a constraint or a trigger of the database refuses the change; nothing was written. The service's log names it, \
                      under this request's id",
                 );
+            }
+            // A column, a type, or an operator of it.
+            (_, "42703" | "42804" | "42846" | "42883") => {
+                tracing::error!(%error, sqlstate = &*code, "the database");
+                return internal().doubting_schema();
             }
             _ => {
                 tracing::error!(%error, sqlstate = &*code, "the database");

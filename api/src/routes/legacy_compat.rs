@@ -12,6 +12,7 @@ use super::write_request::{Body, WriteRequest};
 use crate::auth::Caller;
 use crate::problem::internal;
 use crate::state::AppState;
+use axum::http::Method;
 use phaseline_domain::ProjectId;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -30,6 +31,22 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(phases::get))
         .routes(routes!(validation::validation))
         .routes(routes!(assignments::assignments))
+}
+
+/// Whether a route is one of these: their errors have the planner's form.
+pub(crate) fn is_planners(method: &Method, path: &str) -> bool {
+    let paths: &[&str] = match *method {
+        Method::GET | Method::HEAD => &[
+            "/api/v1/projects/{project_id}/phases",
+            "/api/v1/phases/{phase_id}",
+            "/api/v1/phases/{phase_id}/assignments",
+        ],
+        Method::POST => {
+            &["/api/v1/projects/{project_id}/phases/validate", "/api/v1/projects/{project_id}/phases/batch"]
+        }
+        _ => &[],
+    };
+    paths.contains(&path)
 }
 
 /// The project and the body of a request. The response lists what is wrong with the id together with what is wrong with the body.
