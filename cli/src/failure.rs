@@ -122,6 +122,11 @@ impl Failure {
         self.0.server_code.as_deref()
     }
 
+    /// Whether it is about a table, a column or a type, or about an operator or a function for a type.
+    pub(crate) fn doubts_schema(&self) -> bool {
+        matches!(self.server_code(), Some("42P01" | "42703" | "42804" | "42846" | "42883"))
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.0.exit
     }

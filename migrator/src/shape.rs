@@ -49,6 +49,13 @@ impl Found {
             _ => None,
         }
     }
+
+    /// The revision, if the planner was upgraded past the last one that this program knows: phases have dates, and earlier revisions
+    /// with dates do not exist.
+    pub fn newer_revision(&self) -> Option<&str> {
+        let revision = self.revision().filter(|_| self.shape == Shape::Timelines)?;
+        (![LEGACY_REVISION, TIMELINE_REVISION].contains(&revision)).then_some(revision)
+    }
 }
 
 /// The planner's tables that the migration reads.

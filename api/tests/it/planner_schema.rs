@@ -60,7 +60,10 @@ async fn budgets_that_are_split_are_named_by_every_route_and_by_readyz_until_the
         let body = answer.json();
         assert!(named(body["detail"].as_str().unwrap()), "{route}: {body}");
         assert_eq!(body["code"] == CODE, !planners, "{route}: {body}");
-        assert!(!answer.text().contains("nonlabor"), "columns that are added are none that are missing: {body}");
+        assert!(
+            !answer.text().contains("nonlabor"),
+            "columns that are added are none that are missing: {body}"
+        );
     }
     assert_eq!(reason(&fixture.service.client).await, CODE);
     assert_eq!(fixture.number(position).await, before, "nothing was written");
