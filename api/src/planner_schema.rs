@@ -10,6 +10,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use phaseline_projections::planner_schema::{find_changes, in_words};
+use phaseline_store::{StoreError, schema};
 use serde_json::json;
 use sqlx::PgConnection;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,11 +55,14 @@ impl PlannerSchema {
     }
 }
 
-/// Looks at the tables on a connection of the pool. If that fails, the last known state counts.
+/// Looks at the tables on a connection of the pool, if they should have the timeline shape. If that fails, the last known state counts.
 async fn look(app: &AppState) -> Option<Arc<str>> {
     let looking = async {
         let mut connection = app.pool.acquire().await?;
-        app.planner_schema.look(&mut connection).await
+        if schema::accepts_commands(&mut connection).await? {
+            return Ok(app.planner_schema.look(&mut connection).await?);
+        }
+        Ok::<_, StoreError>(None)
     };
     match tokio::time::timeout(PATIENCE, looking).await {
         Ok(Ok(message)) => message,
