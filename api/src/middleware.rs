@@ -1,8 +1,9 @@
 //! The layers around every route: request id, log line, limits, and a response even if the route panics.
 
+mod planner_gate;
+
 use crate::origin;
 use crate::paced;
-use crate::planner_schema;
 use crate::problem;
 use crate::request::{self, REQUEST_ID, RequestContext, RequestId};
 use crate::security_headers;
@@ -33,7 +34,7 @@ pub(crate) fn around(routes: Router<AppState>, app: &AppState) -> Router<AppStat
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(app.settings.body_limit))
-        .layer(from_fn_with_state(app.clone(), planner_schema::gate))
+        .layer(from_fn_with_state(app.clone(), planner_gate::gate))
         .layer(from_fn_with_state(app.clone(), limits))
         .layer(from_fn_with_state(app.clone(), origin::check))
         .layer(map_response(paced::pace))

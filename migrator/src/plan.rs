@@ -38,7 +38,6 @@ use std::collections::{HashMap, HashSet};
 pub(crate) use structure::note_phase_type;
 use structure::{check_structure, readable};
 pub(crate) use takeover::{Takeover, prepare_takeover};
-pub(crate) use timelines::note_on;
 
 /// The plan with everything that a migration needs to carry it out.
 #[derive(Debug)]

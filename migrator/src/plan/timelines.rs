@@ -26,9 +26,7 @@ pub(super) async fn inspect(
         plan.anomalies = findings.into_anomalies();
         return Ok(Inspection::Report(Box::new(plan)));
     }
-    if let Some(revision) = found.newer_revision() {
-        plan.notes.push(note_on(revision));
-    }
+    plan.notes.extend(found.note_on_newer());
     let Some(foreign) = foreign else {
         plan.ready = true;
         return Ok(Inspection::Report(Box::new(plan)));
@@ -41,14 +39,6 @@ pub(super) async fn inspect(
     findings.note(Code::MigratedByTheOriginal, "database", "public", foreign);
     plan.anomalies = findings.into_anomalies();
     Ok(Inspection::Report(Box::new(plan)))
-}
-
-/// The note on a newer revision that is accepted.
-pub(crate) fn note_on(revision: &str) -> String {
-    format!(
-        "The planner's revision {revision} is newer than this program knows. The tables that it uses are still as at {TIMELINE_REVISION}, \
-         so everything works but a rollback, which needs the planner at {TIMELINE_REVISION}."
-    )
 }
 
 /// Notes what the planner's tables lack, with a newer revision, if that may be why. Before a takeover from a newer revision columns of

@@ -5,7 +5,6 @@ use super::log::LogReading;
 use crate::definition::{self, DetachedColumn, TableDefinition};
 use crate::error::MigratorError;
 use crate::log::history::{self, Run};
-use crate::plan::note_on;
 use crate::shape::{Found, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_projections::planner_schema::find_changes;
 use phaseline_store::schema::{self, version::VERSION};
@@ -36,9 +35,7 @@ pub(super) async fn check_fit(
     let newer = found.newer_revision();
     if shape == Shape::Timelines {
         let changes = find_changes(connection).await?;
-        if let Some(revision) = newer.filter(|_| changes.is_empty()) {
-            checks.notes.push(note_on(revision));
-        }
+        checks.notes.extend(found.note_on_newer().filter(|_| changes.is_empty()));
         wrong.extend(changes.iter().map(ToString::to_string));
     }
     if newer.is_none() && found.revision() != Some(revision) {

@@ -2,12 +2,11 @@
 
 use super::checks::{Checks, has_column};
 use super::fitness::{check_fit, check_new_definition, completed_runs};
-use super::log::{LogReading, check_log, read_log};
+use super::log::{LogReading, check_log, read_log, without_deleted};
 use crate::error::MigratorError;
 use crate::progress::Progress;
 use crate::shape::{Found, Shape};
 use phaseline_domain::ProjectId;
-use phaseline_projections::deleted::find_deleted;
 use phaseline_projections::drift::{self, DriftKind};
 use phaseline_store::copy;
 use rust_decimal::Decimal;
@@ -50,29 +49,6 @@ pub(super) async fn verify(
     check_fit(connection, Shape::Timelines, found, &runs, &reading, checks).await?;
     check_log(&reading, checks);
     Ok(())
-}
-
-/// Notes the projects that the planner deleted since, and leaves their timelines out of what follows: the service closes them.
-async fn without_deleted(
-    connection: &mut PgConnection,
-    checks: &mut Checks,
-    mut reading: LogReading,
-) -> Result<LogReading, MigratorError> {
-    let deleted = find_deleted(connection, &reading.folded, None).await?;
-    if !deleted.is_empty() {
-        let ids: Vec<String> = deleted.iter().map(ToString::to_string).collect();
-        checks.notes.push(format!(
-            "The planner deleted {} projects whose timelines are still open; the service, the next command or `phaseline adopt` \
-             closes them: {}",
-            ids.len(),
-            ids.join(", ")
-        ));
-    }
-    for project in deleted {
-        reading.folded.timelines.remove(&project);
-        reading.ledger.sums.remove(&project);
-    }
-    Ok(reading)
 }
 
 async fn ids(connection: &mut PgConnection, query: &str) -> Result<Vec<String>, sqlx::Error> {
