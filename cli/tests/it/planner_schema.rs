@@ -190,6 +190,11 @@ fn a_deleted_project_is_noted_and_adopt_closes_its_timeline() {
     let adopted = on(&database, &["adopt"]).ends_with(0).stdout;
     assert!(adopted.contains(&format!("project {project}: timeline closed")), "{adopted}");
     assert_eq!(database.psql(&closings), "planner");
+    let history = on(&database, &["history", &project]).ends_with(0).stdout;
+    assert!(
+        history.contains("(planner)") && history.contains("why: the planner deleted the project"),
+        "{history}"
+    );
     assert!(on(&database, &["drift"]).ends_with(0).stdout.contains("NO DRIFT. The tables equal the log."));
     assert!(!on(&database, &["verify"]).ends_with(0).stdout.contains("deleted"));
     assert!(on(&database, &["adopt"]).ends_with(0).stdout.contains("NOTHING TO ADOPT"));
