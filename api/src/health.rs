@@ -5,6 +5,7 @@ mod commands;
 pub(crate) use commands::CommandHealth;
 
 use crate::auth::{Auth, Subjects};
+use crate::planner_schema::{self, PlannerSchema};
 use crate::routes::UnknownParameter;
 use crate::state::AppState;
 use crate::{pool, telemetry};
@@ -129,7 +130,7 @@ async fn check(app: &AppState) -> Result<Option<Reason>, StoreError> {
     let mut connection = app.pool.acquire().await?;
     let mut transaction = connection.begin().await?;
     sqlx::query("SET LOCAL lock_timeout = '500ms'").execute(&mut *transaction).await?;
-    let found = match obstacle(&mut transaction).await {
+    let found = match obstacle(&mut transaction, &app.planner_schema).await {
         Ok(None) => authentication_obstacle(&app.settings.auth, &mut transaction).await.map_err(Into::into),
         found => found,
     };
@@ -137,7 +138,10 @@ async fn check(app: &AppState) -> Result<Option<Reason>, StoreError> {
     found
 }
 
-async fn obstacle(connection: &mut PgConnection) -> Result<Option<Reason>, StoreError> {
+async fn obstacle(
+    connection: &mut PgConnection,
+    planner: &PlannerSchema,
+) -> Result<Option<Reason>, StoreError> {
     match schema::version(connection).await? {
         None => {
             return Ok(Some(Reason::new(
@@ -159,6 +163,9 @@ async fn obstacle(connection: &mut PgConnection) -> Result<Option<Reason>, Store
     if !schema::accepts_commands(connection).await? {
         let message = "the database is in the legacy shape, in which timelines accept no commands; run: phaseline migrate";
         return Ok(Some(Reason::new("legacy_shape", message)));
+    }
+    if let Some(changed) = planner.look(connection).await? {
+        return Ok(Some(Reason::new(planner_schema::CODE, &*changed)));
     }
     let read_only: bool = sqlx::query_scalar(
         "SELECT pg_catalog.pg_is_in_recovery() OR pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool",

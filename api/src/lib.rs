@@ -20,6 +20,7 @@ mod origin;
 #[cfg(feature = "otel")]
 pub mod otel;
 mod paced;
+mod planner_schema;
 pub mod pool;
 pub mod problem;
 pub mod request;
@@ -28,5 +29,6 @@ mod security_headers;
 pub mod server;
 pub mod settings;
 pub mod state;
+mod sweep;
 pub mod telemetry;
 mod work;

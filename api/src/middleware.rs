@@ -1,5 +1,7 @@
 //! The layers around every route: request id, log line, limits, and a response even if the route panics.
 
+mod planner_gate;
+
 use crate::cors;
 use crate::origin;
 use crate::paced;
@@ -33,6 +35,7 @@ pub(crate) fn around(routes: Router<AppState>, app: &AppState) -> Router<AppStat
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(app.settings.body_limit))
+        .layer(from_fn_with_state(app.clone(), planner_gate::gate))
         .layer(from_fn_with_state(app.clone(), limits))
         .layer(from_fn_with_state(app.clone(), origin::check))
         .layer(map_response(paced::pace))

@@ -56,6 +56,8 @@ pub struct Problem {
     retry_after: Option<Duration>,
     #[serde(skip)]
     challenge: Option<HeaderValue>,
+    #[serde(skip)]
+    doubts_schema: bool,
 }
 
 /// The description of `current`, which is the routes'.
@@ -67,6 +69,10 @@ fn current() -> Ref {
 fn attempted() -> Ref {
     Ref::from_schema_name("Attempted")
 }
+
+/// Marks a response to a request that failed on a table, a column or a type: the planner's may be others than before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DoubtfulSchema;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over")]
 pub(crate) const fn is_zero(number: &usize) -> bool {
@@ -113,6 +119,7 @@ impl Problem {
             request_id: None,
             retry_after: None,
             challenge: None,
+            doubts_schema: false,
         }
     }
 
@@ -158,6 +165,13 @@ impl Problem {
         self
     }
 
+    /// Marks the response with [`DoubtfulSchema`].
+    #[must_use]
+    const fn doubting_schema(mut self) -> Self {
+        self.doubts_schema = true;
+        self
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -187,6 +201,9 @@ impl Problem {
         }
         if let Some(challenge) = &self.challenge {
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+        }
+        if self.doubts_schema {
+            response.extensions_mut().insert(DoubtfulSchema);
         }
     }
 }

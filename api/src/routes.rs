@@ -34,6 +34,7 @@ pub(crate) use openapi::UnknownParameter;
 pub(crate) use query::{known_parameters, refuse_unknown};
 
 use crate::state::AppState;
+pub(crate) use legacy_compat::is_planners;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 

@@ -5,7 +5,7 @@ use crate::connections::Limits;
 use crate::openapi::Description;
 use crate::settings::Settings;
 use crate::state::AppState;
-use crate::{assets, connections, health, middleware, routes};
+use crate::{assets, connections, health, middleware, routes, sweep};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use sqlx::PgPool;
@@ -93,6 +93,7 @@ pub async fn serve_routes(
         () = tidying => {}
         () = forgetting => {}
         () = fetching => {}
+        () = sweep::run(&app) => {}
     }
     let _ = tokio::time::timeout(CLOSING, app.pool.close()).await;
 }

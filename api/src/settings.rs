@@ -48,6 +48,8 @@ pub struct Settings {
     pub max_phases: usize,
     /// Upper bound on cached timelines.
     pub cache_timelines: usize,
+    /// How often to look for deleted projects.
+    pub sweep_interval: Duration,
 }
 
 impl Default for Settings {
@@ -75,6 +77,7 @@ impl Default for Settings {
             max_clients: 800,
             max_phases: 5_000,
             cache_timelines: 10_000,
+            sweep_interval: Duration::from_secs(60),
         }
     }
 }

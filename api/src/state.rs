@@ -2,6 +2,7 @@
 
 use crate::auth::PlannerSubjects;
 use crate::health::CommandHealth;
+use crate::planner_schema::PlannerSchema;
 use crate::routes::assignment_loader::AssignmentCountLoader;
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
@@ -29,6 +30,8 @@ pub struct AppState {
     pub(crate) commands: Arc<CommandHealth>,
     /// The planner's users that were looked up lately.
     pub(crate) subjects: Arc<PlannerSubjects>,
+    /// What the planner's tables lack.
+    pub(crate) planner_schema: Arc<PlannerSchema>,
     /// Counts assignments for many requests at once.
     pub(crate) assignment_counts: Arc<AssignmentCountLoader>,
     /// Permits for requests with a large body: each takes some 30 MB until its response.
@@ -51,6 +54,7 @@ impl AppState {
             telemetry: Arc::default(),
             commands: Arc::default(),
             subjects: Arc::default(),
+            planner_schema: Arc::default(),
             assignment_counts: Arc::default(),
         }
     }

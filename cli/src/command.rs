@@ -11,6 +11,7 @@ pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod phase;
 pub(crate) mod plan;
+mod planner_schema;
 pub(crate) mod quarantine;
 pub(crate) mod rebuild;
 pub(crate) mod rehearse;
@@ -29,8 +30,15 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::logging::Style;
 
-/// Dispatches a command.
+/// Runs a command. If it fails on a missing table, column or type, the planner's tables may be why: then the failure names them.
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
+    match dispatch(context, command).await {
+        Err(failure) if failure.doubts_schema() => Err(planner_schema::explained(context, failure).await),
+        other => other,
+    }
+}
+
+async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Plan(args) => plan::run(context, args).await,
         Command::Migrate(args) => migrate::run(context, args).await,

@@ -97,6 +97,9 @@ pub(crate) struct ServiceArgs {
     /// Maximum number of timelines in memory [default: 10000]
     #[arg(long, value_name = "NUMBER")]
     cache_timelines: Option<String>,
+    /// How often to look for projects that the planner deleted [default: 60s]
+    #[arg(long, value_name = "DURATION")]
+    sweep_interval: Option<String>,
 }
 
 impl ServiceArgs {
@@ -130,6 +133,7 @@ impl ServiceArgs {
             "shutdown_timeout" => self.shutdown_timeout.clone(),
             "log_format" => self.log_format.clone(),
             "cache_timelines" => self.cache_timelines.clone(),
+            "sweep_interval" => self.sweep_interval.clone(),
             _ => None,
         }
     }

@@ -122,6 +122,11 @@ impl Failure {
         self.0.sqlstate
     }
 
+    /// Whether it is about a table, a column or a type, or about an operator or a function for a type.
+    pub(crate) fn doubts_schema(&self) -> bool {
+        self.sqlstate().is_some_and(SqlState::doubts_tables)
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.0.exit
     }

@@ -46,6 +46,19 @@ codes! {
     NotThePlanners, "not_the_planners_tables", true,
         "The tables are not as the planner's revision 976e6adbac6f leaves them.",
         "Bring the tables to that revision; move added columns of project_phases to another table first.";
+    /// The planner's own migration was tried and taken back: it leaves `phase_type` as text.
+    PhaseTypeIsText, "phase_type_is_text", true,
+        "The planner's own migration was tried and taken back, which leaves project_phases.phase_type as text instead of the type phasetype.",
+        "Run: ALTER TABLE public.project_phases ALTER phase_type TYPE public.phasetype USING phase_type::public.phasetype";
+    /// The planner was upgraded past the last revision that this program knows.
+    NewerRevision, "newer_revision", true,
+        "The planner's revision is newer than this program knows; the last one that it knows is 92023c163a26.",
+        "Use a phaseline that knows this revision, and wait for one if there is none. `alembic downgrade 92023c163a26` would \
+         delete what later revisions store (such as split budgets): only after a backup, and only if nothing of it is needed.";
+    /// The planner's tables lack what this program needs of them.
+    PlannerSchemaChanged, "planner_schema_changed", true,
+        "The planner's tables are not those of its revision 92023c163a26, which this program needs.",
+        "If the planner was upgraded, use a phaseline that knows its revision. Otherwise restore these columns.";
     /// `alembic_version` holds something else.
     WrongRevision, "wrong_revision", true,
         "The planner's own migrations are not at 976e6adbac6f (exactly one row in alembic_version).",

@@ -6,6 +6,7 @@ mod privileges;
 mod row_checks;
 mod structure;
 mod takeover;
+mod timelines;
 
 use crate::anomaly::{Code, Findings};
 use crate::change_detector::TableFingerprints;
@@ -99,20 +100,10 @@ pub(crate) async fn prepare(
     let found = shape::find(connection).await?;
     let mut findings = Findings::default();
     let mut plan = Plan::empty(&found, options);
-    if found.shape == Shape::Timelines && found.revision() == Some(shape::TIMELINE_REVISION) {
-        let Some(foreign) = takeover::foreign(connection).await? else {
-            plan.ready = true;
-            return Ok(Inspection::Report(Box::new(plan)));
-        };
-        if options.adopt_migrated {
-            return Ok(Inspection::Takeover(Box::new(
-                takeover::prepare_takeover(connection, options, plan, &found).await?,
-            )));
-        }
-        plan.takeover = true;
-        findings.note(Code::MigratedByTheOriginal, "database", "public", foreign);
-        plan.anomalies = findings.into_anomalies();
-        return Ok(Inspection::Report(Box::new(plan)));
+    if found.shape == Shape::Timelines
+        && (found.revision() == Some(shape::TIMELINE_REVISION) || found.newer_revision().is_some())
+    {
+        return timelines::inspect(connection, options, plan, &found).await;
     }
     for foreign in foreign_code(connection, None, Access::Read).await? {
         findings.note(Code::Obstacle, "object", "code of others", foreign);

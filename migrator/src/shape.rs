@@ -49,6 +49,22 @@ impl Found {
             _ => None,
         }
     }
+
+    /// The revision, if the planner was upgraded past the last one that this program knows: phases have dates, and earlier revisions
+    /// with dates do not exist.
+    pub fn newer_revision(&self) -> Option<&str> {
+        let revision = self.revision().filter(|_| self.shape == Shape::Timelines)?;
+        (![LEGACY_REVISION, TIMELINE_REVISION].contains(&revision)).then_some(revision)
+    }
+
+    /// The note on such a revision, where the tables are still as they are needed.
+    pub(crate) fn note_on_newer(&self) -> Option<String> {
+        let revision = self.newer_revision()?;
+        Some(format!(
+            "The planner's revision {revision} is newer than this program knows. The tables that it uses are still as at \
+             {TIMELINE_REVISION}, so everything works but a rollback, which needs the planner at {TIMELINE_REVISION}."
+        ))
+    }
 }
 
 /// The planner's tables that the migration reads.

@@ -6,6 +6,7 @@ use crate::log::history::{self, Run};
 use crate::run::lock;
 use crate::shape::{self, Shape};
 use chrono::{DateTime, Utc};
+use phaseline_projections::planner_schema::find_changes;
 use phaseline_projections::{Access, refuse_foreign_code};
 use phaseline_store::{read, schema};
 use serde::Serialize;
@@ -106,6 +107,8 @@ pub struct Status {
     pub shape: Shape,
     /// The planner's revisions.
     pub revisions: Vec<String>,
+    /// What the planner's tables lack of those that this program needs, in the timeline shape.
+    pub planner_schema: Vec<String>,
     /// The log; none if the database was never migrated.
     pub log: Option<LogStatus>,
     /// The runs that the log knows, oldest first, as far as their events can be read.
@@ -128,6 +131,10 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorErr
     refuse_foreign_code(connection, Access::Call).await?;
     let found = shape::find(connection).await?;
     let running = lock::run_lock_holder(connection).await?;
+    let mut planner_schema = Vec::new();
+    if found.shape == Shape::Timelines {
+        planner_schema.extend(find_changes(connection).await?.iter().map(ToString::to_string));
+    }
     let mut log = None;
     let mut runs = Vec::new();
     let mut oldest_snapshot_seconds = None;
@@ -162,6 +169,7 @@ pub async fn status(connection: &mut PgConnection) -> Result<Status, MigratorErr
         server_version,
         shape: found.shape,
         revisions: found.revisions,
+        planner_schema,
         log,
         runs,
         running: running.map(|holder| holder.to_string()),

@@ -141,7 +141,8 @@ SELECT format('%s belongs to %I and would have the rights of %I: run phaseline d
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'phaseline'
   JOIN untrusted o ON o.oid = p.proowner
  WHERE $2 = 'call' AND NOT p.prosecdef
-   AND p.proname IN ('append', 'forget_idempotency_keys', 'oldest_snapshot', 'unadopted', 'project_of', 'phases_of',
+   AND p.proname IN ('append', 'forget_idempotency_keys', 'oldest_snapshot', 'unadopted', 'deletion_of', 'deleted_projects',
+                     'project_of', 'phases_of',
                      'assignments_of', 'assignment_days', 'planner_user', 'project_dates', 'command_obstacle')
 UNION ALL
 -- Writes that go on into tables of others, with their triggers.

@@ -22,7 +22,8 @@ functions (name, planner) AS (VALUES
     ('assignments_of', 'resource_assignments'), ('assignment_days', 'resource_assignments'),
     ('assignment_count', 'resource_assignments'), ('planner_user', 'users'),
     ('project_inline', 'project_phases'), ('merged_events', 'project_phases'), ('coverage', 'project_phases'),
-    ('refuse_foreign_triggers', 'project_phases'), ('unadopted', 'project_phases'), ('project_of', 'project_phases'), ('phases_of', 'project_phases')
+    ('refuse_foreign_triggers', 'project_phases'), ('unadopted', 'project_phases'), ('project_of', 'project_phases'), ('phases_of', 'project_phases'),
+    ('deletion_of', 'project_phases'), ('deleted_projects', 'project_phases')
 ),
 things (turn, kind, object, owner, wanted) AS (
     SELECT 1, 'FUNCTION', p.oid::regprocedure::text, p.proowner, coalesce(t.owner, l.oid)

@@ -1,9 +1,9 @@
 //! The inline projection: the rows that one command changes, written in the transaction that appends its events. The SQL function
 //! `phaseline.project_inline` (`sql/schema/project_inline.sql`) writes them; here is only what installs it.
 
-use crate::adopt;
+use crate::{adopt, deleted};
 use phaseline_domain::{DateRange, ProjectId};
-use phaseline_store::{InlineProjection, StoreError, UnadoptedProject};
+use phaseline_store::{InlineProjection, Metadata, StoreError, UnadoptedProject};
 use sqlx::PgConnection;
 
 /// The database's side: `phaseline.project_inline` and the functions by which services read the planner's tables, one file each.
@@ -22,6 +22,8 @@ pub(crate) const SQL: &str = concat!(
     include_str!("../sql/schema/planner_user.sql"),
     include_str!("../sql/schema/coverage.sql"),
     include_str!("../sql/schema/merged_events.sql"),
+    include_str!("../sql/schema/deletion_of.sql"),
+    include_str!("../sql/schema/deleted_projects.sql"),
     include_str!("../sql/schema/project_inline.sql"),
     include_str!("../sql/schema/command_obstacle.sql"),
     include_str!("../sql/schema/grants.sql")
@@ -49,5 +51,13 @@ impl InlineProjection for ProjectPhases {
             let events = if found.is_bare() { Ok(Vec::new()) } else { found.events() };
             UnadoptedProject { is_in_projects: found.is_in_projects(), events, witness }
         }))
+    }
+
+    async fn find_deletion(
+        &self,
+        connection: &mut PgConnection,
+        project: ProjectId,
+    ) -> Result<Option<Metadata>, StoreError> {
+        deleted::find_deletion(connection, project).await
     }
 }

@@ -1,18 +1,21 @@
 //! The read models, one file each: pure functions over one [`fold`].
 //!
 //! - [`adopt`] finds rows of other programs that the log does not know, and adopts them.
+//! - [`deleted`] finds projects that the planner deleted, and closes their timelines.
 //! - [`fold`] folds the log into timelines with their timestamps.
 //! - [`project_phases`] is the table that the users' backend reads, in its timeline shape.
 //! - [`legacy_phases`] is the same table as the legacy planner had it.
 //! - [`inline`] keeps `project_phases` in the transaction of each append.
 //! - [`history`] describes a timeline's events.
 //! - [`planner_users`] reads the planner's users, for a service that asks whether a subject is one.
+//! - [`planner_schema`] names what the planner's tables lack.
 //! - [`planner_view`] reads the planner's tables for a service, by functions.
 //! - [`live_row`] reads the table's rows, whatever values they have.
 //! - [`drift`] compares the live tables with the fold; [`repair`] makes them agree with the log; [`rebuild`] does both for the whole
 //!   of `project_phases`, as fast as the log can be read.
 
 pub mod adopt;
+pub mod deleted;
 pub mod drift;
 mod excess_rights;
 pub mod fold;
@@ -22,6 +25,7 @@ pub mod inline;
 pub mod legacy_phases;
 pub mod live_row;
 mod owners;
+pub mod planner_schema;
 pub mod planner_users;
 pub mod planner_view;
 mod powerful;

@@ -45,8 +45,8 @@ pub struct Rebuilt {
     pub repaired: Option<Repaired>,
     /// What still differs: unknown rows that the options keep; without a repair, all differences.
     pub left: Vec<Drift>,
-    /// Projects that the log knows and `public.projects` does not: no row can be written for them. A repair of drift closes their
-    /// timelines.
+    /// Projects that the log knows and `public.projects` does not, and that still have rows. A repair of drift deletes these, and
+    /// closes the timelines.
     pub gone: Vec<ProjectId>,
     /// The events for which timelines are in quarantine: their rows were neither compared nor written.
     pub quarantine: Quarantine,
@@ -246,10 +246,11 @@ fn row(finding: Finding) -> Option<Drift> {
     }
 }
 
-/// The projects among the findings that are gone.
+/// The projects among the findings that are gone, but still have rows. One that was deleted with its phases is in order.
 fn gone(findings: &[Finding]) -> Vec<ProjectId> {
     let is_gone = |finding: &&Finding| {
         matches!(finding, Finding::Project(ProjectDrift { kind: ProjectDriftKind::ProjectGone { .. }, .. }))
+            && !finding.is_note()
     };
     findings.iter().filter(is_gone).map(Finding::project_id).collect()
 }

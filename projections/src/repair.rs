@@ -63,7 +63,8 @@ pub async fn repair(
     projects: &[ProjectId],
     metadata: &Metadata,
 ) -> Result<Repaired, StoreError> {
-    repair_where(connection, log, projects, metadata, |finding| finding.remedy() == Remedy::Repair).await
+    let wanted = |finding: &Finding| matches!(finding.remedy(), Remedy::Repair | Remedy::Close);
+    repair_where(connection, log, projects, metadata, wanted).await
 }
 
 /// Repairs only the wanted findings.

@@ -8,7 +8,7 @@ use crate::request::{Committed, ExecuteError, Preview, Request};
 use crate::stream::{history, skipped_of, stream_of};
 use crate::unreadable::StreamReader;
 use crate::{
-    Content, Earlier, FoldedTimeline, InlineProjection, Metadata, RecordedTimeline, StoreError,
+    Content, Earlier, FoldedTimeline, InlineProjection, Metadata, RecordedTimeline, SqlState, StoreError,
     TimelineStore, read,
 };
 use phaseline_domain::{Following, ProjectId, TimelineCommand};
@@ -37,7 +37,24 @@ impl<P: InlineProjection> TimelineStore<P> {
     /// come first, in the same append. A command that changes nothing adopts nothing.
     ///
     /// Once the committing task has a command, it executes it, even if the caller stops waiting.
+    /// If the project was deleted, its timeline is closed, and the result is [`StoreError::UnknownProject`].
     pub async fn submit(&self, request: Request) -> Result<Committed, ExecuteError> {
+        let project = request.project;
+        let outcome = self.submit_to_existing(request).await;
+        if !may_be_deleted(&outcome) {
+            return outcome;
+        }
+        match self.close_deleted(project).await {
+            Ok(true) => Err(StoreError::UnknownProject(project).into()),
+            Ok(false) => outcome,
+            Err(error) => {
+                tracing::warn!(%error, %project, "it is unknown whether the project was deleted");
+                outcome
+            }
+        }
+    }
+
+    async fn submit_to_existing(&self, request: Request) -> Result<Committed, ExecuteError> {
         if let Some(earlier) = self.earlier(&request).await? {
             return Ok(earlier);
         }
@@ -211,6 +228,19 @@ impl<P: InlineProjection> TimelineStore<P> {
         let mut connection = self.connection().await?;
         let project_dates = self.projection.project_dates(&mut connection, project).await?;
         Ok(LoadedTimeline { folded, adoption: None, project_dates })
+    }
+}
+
+/// Whether the project may have been deleted: a command that wrote something has found it.
+fn may_be_deleted(outcome: &Result<Committed, ExecuteError>) -> bool {
+    match outcome {
+        Ok(committed) => committed.events.is_empty() && !committed.repeated,
+        // Its row, or the rows of its phases, are not there.
+        Err(ExecuteError::Store(error)) => {
+            matches!(error.cause(), StoreError::UnknownProject(_))
+                || matches!(error.sqlstate(), Some(SqlState::DriftedRows | SqlState::ForeignKeyViolation))
+        }
+        Err(ExecuteError::Refused(_) | ExecuteError::Stale { .. }) => true,
     }
 }
 

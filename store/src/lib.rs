@@ -7,6 +7,7 @@
 //!   connections at once.
 //! - [`hash`] chains each event to the one before it; [`chain`] checks a log.
 //! - [`TimelineStore::submit`] carries out commands: decided on what [`cache`] remembers, committed in groups, each with its own verdict.
+//! - [`close`] closes the timelines of projects that the planner deleted.
 //! - [`batcher`] collects jobs that arrive together for one task.
 //! - [`folded`] is what one stream amounts to.
 //! - [`unreadable`] says which events cannot be read, and [`skip`] leaves them out by later marks.
@@ -19,6 +20,7 @@ pub mod append;
 pub mod batcher;
 pub mod cache;
 pub mod chain;
+pub mod close;
 mod commit;
 pub mod copy;
 mod cqrs;

@@ -1,6 +1,6 @@
 //! The interface of the read models that the append updates in its transaction.
 
-use crate::StoreError;
+use crate::{Metadata, StoreError};
 use phaseline_domain::{DateRange, ProjectId, TimelineEvent};
 use sqlx::PgConnection;
 
@@ -43,4 +43,14 @@ pub trait InlineProjection: Clone + Send + Sync + 'static {
         connection: &mut PgConnection,
         project: ProjectId,
     ) -> impl Future<Output = Result<Option<UnadoptedProject>, StoreError>> + Send;
+
+    /// Who deleted a project, as far as known, for the event that closes its timeline; none if the project, or a row of it, exists.
+    /// The append of that event fails with SQLSTATE PL003 if it does then.
+    fn find_deletion(
+        &self,
+        _connection: &mut PgConnection,
+        _project: ProjectId,
+    ) -> impl Future<Output = Result<Option<Metadata>, StoreError>> + Send {
+        std::future::ready(Ok(None))
+    }
 }

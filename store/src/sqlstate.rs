@@ -40,6 +40,10 @@ pub enum SqlState {
     UndefinedFunction,
     /// 42P01: a table does not exist.
     UndefinedTable,
+    /// 42703: a column does not exist.
+    UndefinedColumn,
+    /// 42804, 42846: a value or a column has another type than the statement needs.
+    DatatypeMismatch,
     /// 42P04: a database of that name exists.
     DuplicateDatabase,
     /// Other codes of class 42: the statement does not fit the database's objects.
@@ -99,7 +103,9 @@ impl SqlState {
             "40001" => Self::SerializationFailure,
             "40P01" => Self::Deadlock,
             "42501" => Self::InsufficientPrivilege,
+            "42703" => Self::UndefinedColumn,
             "42704" => Self::UndefinedObject,
+            "42804" | "42846" => Self::DatatypeMismatch,
             "42883" => Self::UndefinedFunction,
             "42P01" => Self::UndefinedTable,
             "42P04" => Self::DuplicateDatabase,
@@ -150,6 +156,15 @@ impl SqlState {
         matches!(self, Self::UndefinedTable | Self::UndefinedSchema)
     }
 
+    /// Whether a table, a column, a type, or an operator or function for a type is not what the statement needs: the planner's tables
+    /// may have changed.
+    pub const fn doubts_tables(self) -> bool {
+        matches!(
+            self,
+            Self::UndefinedTable | Self::UndefinedColumn | Self::DatatypeMismatch | Self::UndefinedFunction
+        )
+    }
+
     /// Whether the transaction was undone for another one, and may succeed if repeated.
     pub const fn is_lost_race(self) -> bool {
         matches!(self, Self::SerializationFailure | Self::Deadlock)
@@ -174,6 +189,8 @@ impl SqlState {
                 | Self::UndefinedObject
                 | Self::UndefinedFunction
                 | Self::UndefinedTable
+                | Self::UndefinedColumn
+                | Self::DatatypeMismatch
                 | Self::DuplicateDatabase
                 | Self::InvalidStatement
         )

@@ -4,6 +4,7 @@ use super::Denied;
 use super::caller::is_plain;
 use crate::problem::{Problem, unavailable};
 use phaseline_projections::planner_users::{self, PlannerUser};
+use phaseline_store::SqlState;
 use sqlx::PgPool;
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -102,9 +103,8 @@ pub(super) fn recordable(name: &str) -> Option<String> {
 
 /// Why the users cannot be read now.
 fn unreadable(error: &sqlx::Error) -> Denied {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
-    match &*code {
-        "42P01" | "42703" | "42883" | "42501" => {
+    match SqlState::of(error) {
+        Some(state) if state.doubts_tables() || state == SqlState::InsufficientPrivilege => {
             tracing::error!(%error, "the planner's users cannot be read, so that every token is refused; /readyz has the reason");
             Denied::unavailable(&unavailable(
                 "no_users",

@@ -120,7 +120,7 @@ impl Problem {
                 "the database accepts no writes: it is a standby, or read-only; nothing was written. Connect the service to the \
                  primary, or reset default_transaction_read_only",
             ),
-            (_, SqlState::UndefinedTable | SqlState::UndefinedSchema) => not_migrated(),
+            (_, SqlState::UndefinedTable | SqlState::UndefinedSchema) => not_migrated().doubting_schema(),
             (_, SqlState::ConflictingRow | SqlState::DriftedRows) => {
                 return conflict(
                     "drifted",
@@ -153,6 +153,11 @@ impl Problem {
                     "a constraint or a trigger of the database refuses the change; nothing was written. The service's log names it, \
                      under this request's id",
                 );
+            }
+            // A column, a type, or an operator of it.
+            (_, state) if state.doubts_tables() => {
+                tracing::error!(%error, sqlstate = &*code, "the database");
+                return internal().doubting_schema();
             }
             _ => {
                 tracing::error!(%error, sqlstate = &*code, "the database");

@@ -13,7 +13,7 @@ use crate::auth::Caller;
 use crate::problem::internal;
 use crate::state::AppState;
 use axum::http::header::LOCATION;
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::IntoResponse;
 use axum::routing::any;
 use phaseline_domain::ProjectId;
@@ -53,6 +53,22 @@ async fn without_slash(uri: Uri) -> impl IntoResponse {
     let path = uri.path().trim_end_matches('/');
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, format!("{path}{query}"))])
+}
+
+/// Whether a route is one of these: their errors have the planner's form.
+pub(crate) fn is_planners(method: &Method, path: &str) -> bool {
+    let paths: &[&str] = match *method {
+        Method::GET | Method::HEAD => &[
+            "/api/v1/projects/{project_id}/phases",
+            "/api/v1/phases/{phase_id}",
+            "/api/v1/phases/{phase_id}/assignments",
+        ],
+        Method::POST => {
+            &["/api/v1/projects/{project_id}/phases/validate", "/api/v1/projects/{project_id}/phases/batch"]
+        }
+        _ => &[],
+    };
+    paths.contains(&path)
 }
 
 /// The project and the body of a request. The response lists what is wrong with the id together with what is wrong with the body.

@@ -15,13 +15,15 @@ use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
 use phaseline_projections::FoldedLog;
 use phaseline_projections::adopt::{Plan, Refused, adopt_all, need_commands};
+use phaseline_projections::deleted::{close_all, find_deleted};
 use phaseline_store::{Quarantine, read};
 
 /// Record the phases of projects without timeline in the log
 ///
 /// The planner's backend creates projects and their phases by itself. A project's first command adopts them; this command
 /// adopts those of all projects, or of the given ones. No row changes. If one project cannot be adopted, nothing is
-/// written and every reason is listed. Projects whose timeline is in quarantine are skipped; then it exits with 6 (see
+/// written and every reason is listed. It also closes the timelines of projects that the planner deleted. Projects whose
+/// timeline is in quarantine are skipped; then it exits with 6 (see
 /// `phaseline quarantine`).
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -58,15 +60,19 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
     let mut log = FoldedLog::read(&mut reading, None).await?;
     watcher.step("searching projects without timeline", None);
     let plan = Plan::make(&mut reading, &log, only, args.repair).await?;
+    let deleted = find_deleted(&mut reading, &log, only).await?;
     reading.rollback().await?;
-    let known: Vec<ProjectId> = args.projects.iter().copied().filter(|project| log.knows(*project)).collect();
+    let mut known: Vec<ProjectId> =
+        args.projects.iter().copied().filter(|project| log.knows(*project)).collect();
     missing(&args.projects, &known, &plan)?;
+    known.retain(|project| !deleted.contains(project));
     refuse(&target, &plan.refused)?;
 
     let mut adoption = Adoption {
         format: "phaseline.adopt/1",
         dry_run: args.dry_run,
         projects: plan.adopted.clone(),
+        closed: deleted.iter().copied().collect(),
         known,
         position: None,
         quarantine: quarantine(&log, &args.projects),
@@ -80,6 +86,9 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
         // Another session may have adopted some or all of them meanwhile.
         adoption.position = (!taken.plan.adopted.is_empty()).then_some(taken.position);
         adoption.projects = taken.plan.adopted;
+    }
+    if !args.dry_run {
+        adoption.closed = close_all(&mut connection, deleted).await?;
     }
     watcher.finish();
     context.output.answer_rows(&adoption, &[ROWS], || render::adopt::page(&adoption));

@@ -25,8 +25,9 @@ const ROWS: Rows = Rows::of("drift", "phaseline.drift.finding/1");
 
 /// Show differences between the tables and the log, and repair them
 ///
-/// Lists every row of `project_phases` that others changed, added or deleted, field by field; projects that were deleted,
-/// have other dates than their timeline, or have no timeline. Exits with 6 if there is drift, or if an event cannot be
+/// Lists every row of `project_phases` that others changed, added or deleted, field by field; projects that have
+/// other dates than their timeline, or have no timeline. Projects that the planner deleted with their phases are only noted:
+/// their timelines are closed without you. Exits with 6 if there is drift, or if an event cannot be
 /// read: the rows of that timeline are not compared (see `phaseline quarantine`). --repair writes the rows from the log
 /// and closes the timelines of deleted projects; it first records in the log what it overwrites or deletes. On a terminal
 /// it asks; elsewhere --yes is needed.
@@ -101,13 +102,14 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         project_id,
         drift: findings.iter().map(with_remedy).collect(),
         repaired: None,
-        left: findings.len() as u64,
+        left: failures(&findings),
+        notes: notes(&findings),
         quarantine: quarantine(&log, project_id),
     };
     if args.repair.is_some() {
         let projects: BTreeSet<ProjectId> = findings
             .iter()
-            .filter(|found| found.remedy() == Remedy::Repair)
+            .filter(|found| matches!(found.remedy(), Remedy::Repair | Remedy::Close))
             .map(Finding::project_id)
             .collect();
         let projects: Vec<ProjectId> = projects.into_iter().collect();
@@ -144,6 +146,16 @@ fn quarantine(log: &FoldedLog, only: Option<ProjectId>) -> Quarantine {
     }
 }
 
+/// The number of findings that are drift.
+fn failures<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> u64 {
+    findings.into_iter().filter(|found| !found.is_note()).count() as u64
+}
+
+/// The number of findings that are only noted.
+fn notes<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> u64 {
+    findings.into_iter().filter(|found| found.is_note()).count() as u64
+}
+
 fn with_remedy(finding: &Finding) -> RemediedFinding {
     RemediedFinding { finding: finding.clone(), cure: finding.remedy() }
 }
@@ -153,7 +165,8 @@ fn with_remedy(finding: &Finding) -> RemediedFinding {
 fn after(report: Report, first: &[Finding], projects: &[ProjectId], repaired: &Repaired) -> Report {
     let alone: Vec<&Finding> =
         first.iter().filter(|finding| !projects.contains(&finding.project_id())).collect();
-    let left = (alone.len() + repaired.left.len()) as u64;
+    let left = failures(alone.iter().copied().chain(&repaired.left));
+    let notes = notes(alone.iter().copied().chain(&repaired.left));
     let drift = repaired.findings.iter().chain(&repaired.left).chain(alone).map(with_remedy).collect();
     Report {
         drift,
@@ -166,6 +179,7 @@ fn after(report: Report, first: &[Finding], projects: &[ProjectId], repaired: &R
             closed: repaired.closed,
         }),
         left,
+        notes,
         ..report
     }
 }

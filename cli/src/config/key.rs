@@ -18,7 +18,7 @@ const fn key(name: &'static str, variable: &'static str, default: Option<&'stati
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) const KEYS: [Key; 24] = [
+pub(crate) const KEYS: [Key; 25] = [
     key("listen", "PHASELINE_LISTEN", Some("127.0.0.1:8080")),
     key("database_url", "DATABASE_URL", None),
     key("role", "PHASELINE_ROLE", Some(phaseline_api::settings::DEFAULT_ROLE)),
@@ -43,6 +43,7 @@ pub(crate) const KEYS: [Key; 24] = [
     key("shutdown_timeout", "PHASELINE_SHUTDOWN_TIMEOUT", Some("20s")),
     key("log_format", "PHASELINE_LOG_FORMAT", Some("text")),
     key("cache_timelines", "PHASELINE_CACHE_TIMELINES", Some("10000")),
+    key("sweep_interval", "PHASELINE_SWEEP_INTERVAL", Some("60s")),
 ];
 
 /// The setting of this name.

@@ -224,6 +224,7 @@ impl Config {
             write_timeout: duration("write_timeout")?,
             shutdown_timeout: duration("shutdown_timeout")?,
             cache_timelines: count("cache_timelines")?,
+            sweep_interval: duration("sweep_interval")?,
             ..Settings::default()
         })
     }

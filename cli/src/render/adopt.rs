@@ -16,7 +16,11 @@ pub(crate) fn page(adoption: &Adoption) -> String {
         let supplied = if adopted.supplied { " supplied" } else { "" };
         page.line(format_args!("  project {}: {phases}{supplied}", adopted.project_id));
     }
-    if !adoption.projects.is_empty() || !adoption.known.is_empty() {
+    for project in &adoption.closed {
+        let closed = if adoption.dry_run { "timeline to be closed" } else { "timeline closed" };
+        page.line(format_args!("  project {project}: {closed}, since the planner deleted the project"));
+    }
+    if !adoption.projects.is_empty() || !adoption.known.is_empty() || !adoption.closed.is_empty() {
         page.gap();
     }
     quarantine::listed(&mut page, &adoption.quarantine);

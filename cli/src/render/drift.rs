@@ -9,12 +9,12 @@ use phaseline_projections::drift::Remedy;
 /// The report as text, the verdict last.
 pub(crate) fn page(report: &Report) -> String {
     let mut page = Page::default();
-    for cure in [Remedy::Repair, Remedy::Adopt, Remedy::AdoptRepair, Remedy::Reschedule] {
+    for cure in [Remedy::Repair, Remedy::Adopt, Remedy::AdoptRepair, Remedy::Reschedule, Remedy::Close] {
         let findings: Vec<_> = report.drift.iter().filter(|found| found.cure == cure).collect();
         if findings.is_empty() {
             continue;
         }
-        let repaired = cure == Remedy::Repair && report.repaired.is_some();
+        let repaired = matches!(cure, Remedy::Repair | Remedy::Close) && report.repaired.is_some();
         page.heading(if repaired { "Repaired" } else { title(cure) });
         for found in findings {
             page.line(format_args!("  {}", clean(&found.finding.to_string())));
@@ -45,6 +45,10 @@ pub(crate) fn page(report: &Report) -> String {
             page.line(format_args!("{BAD}{but}{BAD:#}. Timelines in quarantine were not compared."))
         }
         (0, true) => page.line(format_args!("{GOOD}REPAIRED{GOOD:#}. What was overwritten is in the log.")),
+        (0, false) if report.notes > 0 => page.line(format_args!(
+            "{GOOD}NO DRIFT{GOOD:#}. The tables equal the log, but for {} that the planner deleted.",
+            plural(report.notes, "project")
+        )),
         (0, false) => page.line(format_args!("{GOOD}NO DRIFT{GOOD:#}. The tables equal the log.")),
         (left, _) => {
             let still = if repaired { " left, which a repair does not remedy" } else { "" };
@@ -59,6 +63,7 @@ const fn title(cure: Remedy) -> &'static str {
         Remedy::Repair => "Rows that differ from the log",
         Remedy::Adopt => "Rows of projects without timeline",
         Remedy::AdoptRepair => "Projects without a phase",
+        Remedy::Close => "Note: deleted projects, whose timelines the service closes",
         Remedy::Reschedule => "Projects whose dates differ from their timeline",
     }
 }
@@ -68,6 +73,7 @@ const fn command(cure: Remedy) -> &'static str {
         Remedy::Repair => "phaseline drift --repair PROJECT|all",
         Remedy::Adopt => "phaseline adopt [PROJECT]",
         Remedy::AdoptRepair => "phaseline adopt --repair [PROJECT]",
+        Remedy::Close => "none is needed; to close them now: phaseline adopt",
         Remedy::Reschedule => "phaseline timeline reschedule PROJECT --from-table",
     }
 }

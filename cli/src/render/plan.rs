@@ -41,6 +41,7 @@ pub(crate) fn page(plan: &Plan, context: &PlanContext) -> String {
     page.entry("shape", format_args!("{}, {}", plan.shape, clean(&revision)));
     if plan.already_migrated() && plan.ready {
         page.gap().line("The database is in the timeline shape already; there is nothing to do.");
+        notes(&mut page, plan);
         page.gap().line(verdict(plan));
         return page.into_text();
     }
@@ -59,12 +60,7 @@ pub(crate) fn page(plan: &Plan, context: &PlanContext) -> String {
     for missing in &plan.missing_privileges {
         page.line(format_args!("  {BAD}missing{BAD:#}: {}", clean(missing)));
     }
-    if !plan.notes.is_empty() {
-        page.heading("Notes");
-        for note in &plan.notes {
-            page.line(format_args!("  {}", clean(note)));
-        }
-    }
+    notes(&mut page, plan);
     if let Some(digest) = &plan.digest {
         page.gap().entry("digest", digest);
     }
@@ -75,6 +71,16 @@ pub(crate) fn page(plan: &Plan, context: &PlanContext) -> String {
     };
     page.gap().line(verdict(plan));
     page.into_text()
+}
+
+fn notes(page: &mut Page, plan: &Plan) {
+    if plan.notes.is_empty() {
+        return;
+    }
+    page.heading("Notes");
+    for note in &plan.notes {
+        page.line(format_args!("  {}", clean(note)));
+    }
 }
 
 fn verdict(plan: &Plan) -> String {

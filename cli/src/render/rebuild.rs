@@ -48,9 +48,10 @@ pub(crate) fn page(report: &Report) -> String {
     page.gap();
     if !rebuilt.gone.is_empty() {
         page.line(format_args!(
-            "{} of the log {} not in public.projects and can have no rows: see phaseline drift",
+            "{} {} not in public.projects and still {} rows: see phaseline drift",
             plural(rebuilt.gone.len() as u64, "project"),
-            if rebuilt.gone.len() == 1 { "is" } else { "are" }
+            if rebuilt.gone.len() == 1 { "is" } else { "are" },
+            if rebuilt.gone.len() == 1 { "has" } else { "have" }
         ));
     }
     if rebuilt.unadopted > 0 {

@@ -16,6 +16,9 @@ pub(crate) fn page(status: &Status) -> String {
     page.entry("shape", status.shape);
     let revisions = if status.revisions.is_empty() { "none".to_owned() } else { status.revisions.join(", ") };
     page.entry("revision", clean(&revisions));
+    for change in &status.planner_schema {
+        page.entry("planner's schema", format_args!("{BAD}{}{BAD:#}", clean(change)));
+    }
     match &status.log {
         None => {
             page.entry("log", "none: this database was never migrated");

@@ -13,6 +13,8 @@ pub(crate) struct Adoption {
     pub(crate) dry_run: bool,
     /// The adopted projects; in a dry run those to adopt.
     pub(crate) projects: Vec<Adopted>,
+    /// Projects that the planner deleted, whose timelines were closed; in a dry run those to close.
+    pub(crate) closed: Vec<ProjectId>,
     /// Given projects that have a timeline already.
     pub(crate) known: Vec<ProjectId>,
     /// The log's last position; none if nothing was written.

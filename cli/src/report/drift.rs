@@ -15,8 +15,10 @@ pub(crate) struct Report {
     pub(crate) drift: Vec<RemediedFinding>,
     /// The repair; none without --repair.
     pub(crate) repaired: Option<RepairReport>,
-    /// Number of findings left.
+    /// Number of findings left that are drift.
     pub(crate) left: u64,
+    /// Number of findings left that are only noted: deleted projects whose timelines will be closed.
+    pub(crate) notes: u64,
     /// The unreadable events that put timelines into quarantine: their rows are not compared.
     pub(crate) quarantine: Quarantine,
 }

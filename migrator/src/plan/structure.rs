@@ -47,6 +47,13 @@ enum Problem {
     Unknown,
 }
 
+impl Problem {
+    /// Whether the column holds text instead.
+    fn is_text(&self) -> bool {
+        matches!(self, Self::OtherType { found, .. } if found.starts_with("character varying") || found == "text")
+    }
+}
+
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -159,12 +166,34 @@ pub(super) async fn check_structure(
         return Ok(());
     }
     for ColumnProblem { table, column, problem } in column_problems(connection).await? {
-        if !found.missing.contains(&table) {
+        if column == "phase_type" && problem.is_text() {
+            note_text_type(connection, &problem, findings).await?;
+        } else if !found.missing.contains(&table) {
             let column = format!("public.{table}.{column}");
             findings.note(Code::NotThePlanners, "column", column, problem.to_string());
         }
     }
     note_phase_type(connection, findings).await
+}
+
+/// Notes that `phase_type` is text, with the number of rows whose text is no label of the enum: they have to be corrected first.
+async fn note_text_type(
+    connection: &mut PgConnection,
+    problem: &Problem,
+    findings: &mut Findings,
+) -> Result<(), MigratorError> {
+    let wrong: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM public.project_phases WHERE phase_type::pg_catalog.text <> ALL ($1)",
+    )
+    .bind(LegacyPhaseType::LABELS.map(String::from).to_vec())
+    .fetch_one(connection)
+    .await?;
+    let mut detail = problem.to_string();
+    if wrong > 0 {
+        detail.push_str(&format!("; first correct {wrong} rows, which have neither PLANNING nor EXECUTION"));
+    }
+    findings.note(Code::PhaseTypeIsText, "column", "public.project_phases.phase_type", detail);
+    Ok(())
 }
 
 /// Notes an enum `phasetype` that is not the planner's.

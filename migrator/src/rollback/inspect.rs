@@ -154,6 +154,9 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection,
 fn note_shape(found: &Found, findings: &mut Findings) {
     if found.shape != Shape::Timelines {
         findings.note(Code::NotThePlanners, "database", "public", format!("the shape is {}", found.shape));
+    } else if let Some(revision) = found.newer_revision() {
+        let detail = format!("holds {revision}, a rollback starts from {TIMELINE_REVISION}");
+        findings.note(Code::NewerRevision, "alembic_version", "version_num", detail);
     } else if found.revision() != Some(TIMELINE_REVISION) {
         let detail =
             format!("holds {}, a rollback starts from {TIMELINE_REVISION}", found.revisions.join(", "));

@@ -6,6 +6,7 @@ use crate::definition::{self, DetachedColumn, TableDefinition};
 use crate::error::MigratorError;
 use crate::log::history::{self, Run};
 use crate::shape::{Found, LEGACY_REVISION, Shape, TIMELINE_REVISION};
+use phaseline_projections::planner_schema::find_changes;
 use phaseline_store::schema::{self, version::VERSION};
 use sqlx::PgConnection;
 
@@ -31,7 +32,13 @@ pub(super) async fn check_fit(
         Shape::Legacy => LEGACY_REVISION,
         Shape::Timelines | Shape::Unknown => TIMELINE_REVISION,
     };
-    if found.revision() != Some(revision) {
+    let newer = found.newer_revision();
+    if shape == Shape::Timelines {
+        let changes = find_changes(connection).await?;
+        checks.notes.extend(found.note_on_newer().filter(|_| changes.is_empty()));
+        wrong.extend(changes.iter().map(ToString::to_string));
+    }
+    if newer.is_none() && found.revision() != Some(revision) {
         wrong.push(format!(
             "alembic_version holds {}, this shape's is {revision}",
             found.revisions.join(", ")
@@ -90,7 +97,11 @@ pub(super) async fn check_fit(
     }
     checks.beyond(
         "Checking the log's last run, its schema and the planner's revision fit the shape...",
-        format!("They fit ({} runs, revision {revision}, {links} links recorded)", runs.len()),
+        format!(
+            "They fit ({} runs, revision {}, {links} links recorded)",
+            runs.len(),
+            newer.unwrap_or(revision)
+        ),
         wrong,
     );
     Ok(())

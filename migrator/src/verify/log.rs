@@ -6,6 +6,7 @@ use crate::log::link_events::FoldedLinks;
 use crate::progress::Progress;
 use phaseline_domain::{Budget, Money, PhaseId, ProjectId, TimelineEvent};
 use phaseline_projections::FoldedLog;
+use phaseline_projections::deleted::find_deleted;
 use phaseline_store::{
     Quarantine, RawEvent, StoreError, UnreadableEvent, chain::Inspector, read, schema, skip,
 };
@@ -200,6 +201,29 @@ fn named(event: &UnreadableEvent) -> String {
         "{event}; to leave it out for good: phaseline quarantine skip {} --position {} --reason TEXT",
         event.stream_id, event.position
     )
+}
+
+/// Notes the projects that the planner deleted since, and leaves their timelines out of what follows: the service closes them.
+pub(super) async fn without_deleted(
+    connection: &mut PgConnection,
+    checks: &mut Checks,
+    mut reading: LogReading,
+) -> Result<LogReading, MigratorError> {
+    let deleted = find_deleted(connection, &reading.folded, None).await?;
+    if !deleted.is_empty() {
+        let ids: Vec<String> = deleted.iter().map(ToString::to_string).collect();
+        checks.notes.push(format!(
+            "The planner deleted {} projects whose timelines are still open; the service, the next command or `phaseline adopt` \
+             closes them: {}",
+            ids.len(),
+            ids.join(", ")
+        ));
+    }
+    for project in deleted {
+        reading.folded.timelines.remove(&project);
+        reading.ledger.sums.remove(&project);
+    }
+    Ok(reading)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::checks::{Checks, has_column};
 use super::fitness::{check_fit, check_new_definition, completed_runs};
-use super::log::{LogReading, check_log, read_log};
+use super::log::{LogReading, check_log, read_log, without_deleted};
 use crate::error::MigratorError;
 use crate::progress::Progress;
 use crate::shape::{Found, Shape};
@@ -19,7 +19,10 @@ pub(super) async fn verify(
     checks: &mut Checks,
     progress: &dyn Progress,
 ) -> Result<(), MigratorError> {
-    let reading = read_log(connection, progress).await?;
+    let reading = match read_log(connection, progress).await? {
+        Some(reading) => Some(without_deleted(connection, checks, reading).await?),
+        None => None,
+    };
     progress.step("the runbook's checks", None);
     runbook(connection, checks, reading.as_ref()).await?;
     progress.step("comparing with the log", None);

@@ -10,8 +10,8 @@ BEGIN
          WHERE p.pronamespace = 'phaseline'::regnamespace AND a.grantee <> p.proowner
            AND p.proname IN ('project_inline', 'merged_events', 'coverage', 'unadopted', 'project_of', 'phases_of',
                              'assignments_of', 'assignment_days', 'assignment_count', 'planner_user', 'project_dates',
-                             'lock_projects', 'moved_projects',
-                             'set_project_dates', 'command_obstacle', 'refuse_foreign_triggers')
+                             'lock_projects', 'moved_projects', 'set_project_dates', 'command_obstacle', 'refuse_foreign_triggers',
+                             'deletion_of', 'deleted_projects')
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', given.object,
             CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END);
@@ -23,6 +23,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'phaseline_writer') THEN
         GRANT EXECUTE ON FUNCTION phaseline.unadopted(uuid), phaseline.project_of(uuid), phaseline.phases_of(uuid),
             phaseline.assignments_of(uuid, date, date, date, uuid, integer), phaseline.assignment_days(uuid[]),
-            phaseline.project_dates(uuid), phaseline.planner_user(uuid), phaseline.command_obstacle() TO phaseline_writer;
+            phaseline.project_dates(uuid), phaseline.planner_user(uuid), phaseline.command_obstacle(),
+            phaseline.deletion_of(uuid), phaseline.deleted_projects(uuid, integer) TO phaseline_writer;
     END IF;
 END $$;

@@ -12,7 +12,7 @@
 -- Planning each call would take half a millisecond, so the plans are generic; phaseline.append, which calls this, has the
 -- settings for it.
 -- Errors: 40001 if rows to adopt are not what the events say, PL001 if a phase's row is another project's, PL003 if a
--- phase has no row, or the phases would not cover their project's days, PL004 if a trigger of others would have a superuser's privileges.
+-- phase has no row, the phases would not cover their project's days, or a timeline is closed whose project exists, PL004 if a trigger of others would have a superuser's privileges.
 DROP FUNCTION IF EXISTS phaseline.project_inline(uuid[], text[], timestamptz);
 CREATE OR REPLACE FUNCTION phaseline.project_inline(
     event_types text[], projects uuid[], payloads text[], places tid[], adopted uuid[], witnesses text[], repeated boolean,
@@ -31,6 +31,13 @@ DECLARE
     written bigint;
     rows_at text;
 BEGIN
+    -- It comes alone, and has no rows: only projects that were deleted, with their phases, have their timelines closed.
+    IF event_types[1] = 'TimelineClosed' THEN
+        IF phaseline.deletion_of(projects[1]) IS NULL THEN
+            RAISE EXCEPTION 'project % was not deleted, so its timeline is not closed', projects[1] USING ERRCODE = 'PL003';
+        END IF;
+        RETURN NULL;
+    END IF;
     -- A powerful owner's rights must not run code of others. The function that looks costs more than all the rest, so it is called if there
     -- is anything to find: triggers, or PostgreSQL's own of foreign keys that refer to the table.
     LOCK TABLE public.project_phases IN ROW EXCLUSIVE MODE;

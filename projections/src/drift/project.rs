@@ -58,6 +58,8 @@ pub enum Remedy {
     Adopt,
     /// The project gets a default phase: `phaseline adopt --repair`.
     AdoptRepair,
+    /// The timeline is closed: by the service, by the project's next command, or by `phaseline adopt`.
+    Close,
     /// The timeline takes the project's dates over: `phaseline timeline reschedule PROJECT --from-table`.
     Reschedule,
 }
@@ -71,12 +73,18 @@ impl Finding {
         }
     }
 
+    /// Whether it is a note only: the planner deleted a project with its phases, which is in order.
+    pub fn is_note(&self) -> bool {
+        self.remedy() == Remedy::Close
+    }
+
     /// The remedy of a finding.
-    pub const fn remedy(&self) -> Remedy {
+    pub fn remedy(&self) -> Remedy {
         match self {
             Self::Row(Drift { kind: DriftKind::UnknownProject, .. }) => Remedy::Adopt,
             Self::Row(_) => Remedy::Repair,
             Self::Project(drift) => match drift.kind {
+                ProjectDriftKind::ProjectGone { ref rows } if rows.is_empty() => Remedy::Close,
                 ProjectDriftKind::ProjectGone { .. } => Remedy::Repair,
                 ProjectDriftKind::ProjectDates { .. } => Remedy::Reschedule,
                 ProjectDriftKind::ProjectWithoutPhases => Remedy::AdoptRepair,
@@ -94,7 +102,7 @@ impl std::fmt::Display for Finding {
         write!(f, "project {}: ", drift.project_id)?;
         match &drift.kind {
             ProjectDriftKind::ProjectGone { rows } if rows.is_empty() => {
-                write!(f, "has a timeline in the log, but is not in public.projects")
+                write!(f, "was deleted from public.projects; its timeline in the log is still open")
             }
             ProjectDriftKind::ProjectGone { rows } => write!(
                 f,

@@ -215,6 +215,10 @@ BEGIN
             RAISE EXCEPTION 'two events have the same id' USING ERRCODE = 'PL002', HINT = hint;
         END IF;
     END IF;
+    -- Nothing follows the closing of a timeline, and the projection checks that its project was deleted.
+    IF events > 1 AND 'TimelineClosed' = ANY (event_types) THEN
+        RAISE EXCEPTION 'TimelineClosed must be the only event' USING ERRCODE = 'PL002', HINT = hint;
+    END IF;
     -- A timeline is opened by the first event of a command, and rows that others wrote are adopted by those right behind it.
     IF opening OR command_witness IS NOT NULL OR 'PhaseAdopted' = ANY (event_types) THEN
         FOR i IN 1 .. commands LOOP

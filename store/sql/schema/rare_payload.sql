@@ -33,6 +33,8 @@ BEGIN
             RETURN '{"project_id":"' || stream || '","start_date":"' || first_day || '","end_date":"' || last_day || '"}';
         WHEN 'TimelineRescheduled' THEN
             RETURN '{"start_date":"' || first_day || '","end_date":"' || last_day || '"}';
+        WHEN 'TimelineClosed' THEN
+            RETURN '{"project_id":"' || stream || '"}';
         ELSE
             RETURN NULL;
     END CASE;

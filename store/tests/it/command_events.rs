@@ -25,12 +25,13 @@ const fn is_of_a_command(event: &TimelineEvent) -> bool {
         | TimelineEvent::PhaseDescribed(_)
         | TimelineEvent::PhaseBudgeted(_)
         | TimelineEvent::PhaseRemoved(_)
-        | TimelineEvent::PhaseAdopted(_) => true,
+        | TimelineEvent::PhaseAdopted(_)
+        // The deletion of a project causes it, not a command; it is appended as those are.
+        | TimelineEvent::TimelineClosed(_) => true,
         // Migrations, rollbacks and repairs write these, by import.
         TimelineEvent::LegacyPhaseAdopted(_)
         | TimelineEvent::LegacyRowRecorded(_)
-        | TimelineEvent::DefaultPhaseSupplied(_)
-        | TimelineEvent::TimelineClosed(_) => false,
+        | TimelineEvent::DefaultPhaseSupplied(_) => false,
     }
 }
 

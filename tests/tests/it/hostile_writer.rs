@@ -155,7 +155,9 @@ async fn rows_follow_from_events_of_their_own_project_and_cover_its_days() {
         ("PhaseRenamed", format!(r#"{{"phase_id":"{}","name":"x"}}"#, PhaseId::random()), "PL003"),
         ("TimelineOpened", format!(r#"{{"project_id":"{}",{dates}}}"#, mine.project), "PL003"),
         ("TimelineOpened", format!(r#"{{"project_id":"{}",{dates}}}"#, other.project), "PL002"),
-        ("TimelineClosed", format!(r#"{{"project_id":"{}"}}"#, mine.project), "PL002"),
+        // A project that was not deleted; another project.
+        ("TimelineClosed", format!(r#"{{"project_id":"{}"}}"#, mine.project), "PL003"),
+        ("TimelineClosed", format!(r#"{{"project_id":"{}"}}"#, other.project), "PL002"),
     ] {
         let answer = append(&mut connection, mine, event_type, payload.clone()).await;
         assert_eq!(code(answer), expected, "{event_type} {payload}");

@@ -104,7 +104,15 @@ async fn every_check_of_the_timeline_shape_can_fail() {
                 .to_owned(),
             &["the log holds no completed run"],
         ),
-        ("UPDATE public.alembic_version SET version_num = 'x'".to_owned(), &["alembic_version holds x"]),
+        (
+            "UPDATE public.alembic_version SET version_num = '976e6adbac6f'".to_owned(),
+            &["alembic_version holds 976e6adbac6f"],
+        ),
+        (
+            "ALTER TABLE public.project_phases ADD stage text NOT NULL DEFAULT '';
+             ALTER TABLE public.project_phases ALTER stage DROP DEFAULT".to_owned(),
+            &["public.project_phases.stage is NOT NULL without a default"],
+        ),
         ("ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only".to_owned(), &["doctor --repair"]),
         ("DELETE FROM phaseline.head".to_owned(), &["doctor --repair"]),
         ("UPDATE phaseline.head SET accepts_commands = false".to_owned(), &["takes no commands"]),

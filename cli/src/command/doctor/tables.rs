@@ -1,8 +1,10 @@
 //! Checks of the planner's tables: shape and privileges.
 
 use super::report::Report;
-use phaseline_migrator::shape::{self, LEGACY_REVISION, Shape, TIMELINE_REVISION};
+use phaseline_migrator::anomaly::Code;
+use phaseline_migrator::shape::{self, Found, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_migrator::{MigratorError, definition, status};
+use phaseline_projections::planner_schema::{find_changes, in_words};
 use sqlx::{Connection, PgConnection};
 
 /// The schema where runs build tables: inside a transaction, so other sessions never see it.
@@ -24,6 +26,11 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
                     format!("{}; missing: {}", found.shape, found.missing.join(", ")),
                     "Connect to the planner's database, or fill an empty one with a sample: phaseline sample",
                 ),
+                Some(_)
+                    if found.revision() == Some(TIMELINE_REVISION) || found.newer_revision().is_some() =>
+                {
+                    check_columns(report, connection, &found).await;
+                }
                 Some(expected) if found.revision() == Some(expected) => {
                     report.ok("shape", format!("{}, revision {expected}", found.shape));
                 }
@@ -83,6 +90,23 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
             None => report.ok("runs", "none in progress"),
         },
         Err(error) => report.unchecked("runs", error),
+    }
+}
+
+/// The columns that the timeline shape needs: a planner that was upgraded past the last known revision may lack some.
+async fn check_columns(report: &mut Report, connection: &mut PgConnection, found: &Found) {
+    let revision = match found.newer_revision() {
+        Some(newer) => format!("revision {newer}, newer than the last known one, {TIMELINE_REVISION}"),
+        None => format!("revision {TIMELINE_REVISION}"),
+    };
+    match find_changes(connection).await.map(|changes| in_words(&changes)) {
+        Ok(None) => report.ok("shape", format!("{}, {revision}", found.shape)),
+        Ok(Some(changes)) => report.fail(
+            "shape",
+            format!("{}, {revision}: {changes}", found.shape),
+            Code::PlannerSchemaChanged.remedy(),
+        ),
+        Err(error) => report.unchecked("shape", error),
     }
 }
 

@@ -1,0 +1,69 @@
+//! Answers requests while the planner's tables are not as this service needs them.
+//!
+//! `/readyz` looks at the tables each time; a request that fails on a missing table or column makes the gate look, too. While something
+//! is missing, every route of projects and phases answers 503, and the gate looks again every few seconds.
+
+use crate::planner_schema::CODE;
+use crate::problem::{DoubtfulSchema, Problem, unavailable};
+use crate::routes::is_planners;
+use crate::state::AppState;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use phaseline_store::{StoreError, schema};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a found change counts before the tables are looked at again.
+const RECHECK: Duration = Duration::from_secs(2);
+
+/// Timeout of a look at the tables.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Looks at the tables on a connection of the pool, if they should have the timeline shape. If that fails, the last known state counts.
+async fn look(app: &AppState) -> Option<Arc<str>> {
+    let looking = async {
+        let mut connection = app.pool.acquire().await?;
+        if schema::accepts_commands(&mut connection).await? {
+            return Ok(app.planner_schema.look(&mut connection).await?);
+        }
+        Ok::<_, StoreError>(None)
+    };
+    match tokio::time::timeout(PATIENCE, looking).await {
+        Ok(Ok(message)) => message,
+        Ok(Err(_)) | Err(_) => app.planner_schema.last().map(|change| change.message),
+    }
+}
+
+/// The layer around all routes.
+pub(crate) async fn gate(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let Some(path) = path.filter(|path| path.as_str().starts_with("/api/")) else {
+        return next.run(request).await;
+    };
+    let is_planners = is_planners(request.method(), path.as_str());
+    if let Some(change) = app.planner_schema.last() {
+        let message = if change.seen.elapsed() < RECHECK { Some(change.message) } else { look(&app).await };
+        if let Some(message) = message {
+            return refusal(&message, is_planners);
+        }
+    }
+    let response = next.run(request).await;
+    if response.extensions().get::<DoubtfulSchema>().is_none() {
+        return response;
+    }
+    match look(&app).await {
+        Some(message) => refusal(&message, is_planners),
+        None => response,
+    }
+}
+
+fn refusal(message: &str, is_planners: bool) -> Response {
+    let problem: Problem = unavailable(CODE, "Planner's schema changed", message);
+    if is_planners {
+        let body = json!({ "detail": message });
+        return problem.with_body(&body);
+    }
+    problem.into_response()
+}

@@ -1,0 +1,57 @@
+//! Closes the timelines of projects that the planner deleted, little by little. Several services may do so at once: the database
+//! lets one of them write.
+
+use crate::state::AppState;
+use phaseline_domain::ProjectId;
+use phaseline_projections::deleted::{Part, find_part};
+use phaseline_store::StoreError;
+use std::time::Duration;
+
+/// How many timelines one query looks at; it takes some 10 ms.
+const TIMELINES: i32 = 1000;
+
+/// The pause between two queries.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Sweeps at the interval of the settings, for ever.
+pub(crate) async fn run(app: &AppState) {
+    let mut failing = false;
+    loop {
+        tokio::time::sleep(app.settings.sweep_interval).await;
+        match sweep(app).await {
+            Ok(()) => failing = false,
+            Err(error) => {
+                // While the database is down each sweep fails; `/readyz` reports that.
+                if !failing {
+                    tracing::warn!(%error, "could not look for deleted projects; this is tried again at each interval");
+                }
+                failing = true;
+            }
+        }
+    }
+}
+
+async fn sweep(app: &AppState) -> Result<(), StoreError> {
+    let mut after: Option<ProjectId> = None;
+    loop {
+        let Part { deleted, next } = {
+            let mut connection = app.pool.acquire().await?;
+            find_part(&mut connection, after, TIMELINES).await?
+        };
+        for project in deleted {
+            match app.store.close_deleted(project).await {
+                Ok(_) => {}
+                // `verify` and the routes report it.
+                Err(StoreError::Quarantined { .. }) => {
+                    tracing::debug!(%project, "the timeline of a deleted project is in quarantine, and stays open");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if next.is_none() {
+            return Ok(());
+        }
+        after = next;
+        tokio::time::sleep(PAUSE).await;
+    }
+}

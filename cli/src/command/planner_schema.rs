@@ -1,0 +1,37 @@
+//! Explains a failure on a table or column of the planner: it was upgraded past the last revision that this program knows.
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::target::Target;
+use phaseline_migrator::anomaly::Code;
+use phaseline_migrator::shape::{self, Found, Shape};
+use phaseline_projections::planner_schema::{SchemaChange, find_changes};
+
+/// The failure that names what the planner's tables lack, or the given one if they lack nothing, or cannot be looked at.
+pub(super) async fn explained(context: &Context, failure: Failure) -> Failure {
+    let looking = async {
+        let target = Target::resolve(&context.global).await?;
+        let mut connection = target.connect("check of the planner's tables").await?;
+        let found = shape::find(&mut connection).await?;
+        let changes = find_changes(&mut connection).await?;
+        Ok::<_, Failure>((found, changes))
+    };
+    match looking.await {
+        Ok((found, changes)) if found.shape != Shape::Legacy && !changes.is_empty() => {
+            changed(&found, &changes)
+        }
+        _ => failure,
+    }
+}
+
+fn changed(found: &Found, changes: &[SchemaChange]) -> Failure {
+    let code =
+        if found.newer_revision().is_some() { Code::NewerRevision } else { Code::PlannerSchemaChanged };
+    let holds = found.revisions.join(", ");
+    Failure::refused(
+        Code::PlannerSchemaChanged.name(),
+        format!("{} It holds {holds}; nothing was written", code.meaning()),
+    )
+    .detail(changes.iter().map(ToString::to_string))
+    .remedy(code.remedy())
+}

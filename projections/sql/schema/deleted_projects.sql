@@ -1,0 +1,30 @@
+-- Looks at `most` timelines in the log, by project from `after` on, for open ones of projects that were deleted:
+-- {"deleted": [project, ...], "next": the last project looked at, or null at the end}. NULL while the log accepts no commands.
+-- A few probes of indexes per timeline, so that a service can look at all of them little by little.
+CREATE OR REPLACE FUNCTION phaseline.deleted_projects(after uuid, most integer) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+    last    uuid := coalesce(after, '00000000-0000-0000-0000-000000000000');
+    next    uuid;
+    deleted uuid[] := '{}';
+BEGIN
+    IF NOT coalesce((SELECT h.accepts_commands FROM phaseline.head h WHERE h.id = 1), false) THEN
+        RETURN NULL;
+    END IF;
+    FOR n IN 1 .. least(most, 10000) LOOP
+        next := (SELECT e.stream_id FROM phaseline.events e WHERE e.stream_type = 'Timeline' AND e.stream_id > last
+                  ORDER BY e.stream_id, e.version LIMIT 1);
+        EXIT WHEN next IS NULL;
+        last := next;
+        -- Nearly every project has rows, so the dearer function is called for few.
+        IF NOT EXISTS (SELECT FROM public.project_phases ph WHERE ph.project_id = last)
+            AND phaseline.project_dates(last) IS NULL
+            AND 'TimelineClosed' <> (SELECT e.event_type FROM phaseline.events e
+                                      WHERE e.stream_type = 'Timeline' AND e.stream_id = last
+                                      ORDER BY e.version DESC LIMIT 1) THEN
+            deleted := deleted || last;
+        END IF;
+    END LOOP;
+    RETURN json_build_object('deleted', deleted, 'next', next);
+END $$;
