@@ -71,7 +71,7 @@ bench-small: setup ## Whether every benchmark still works and nothing became sev
 	@$(step) bench-small cargo run --quiet --locked -p phaseline-bench -- all --small --rounds 2 --enforce 0.5
 
 .PHONY: scale
-scale: setup ## Migrate 10 000 projects and 1 000 000 assignments there and back, and say what it took
+scale: setup ## Migrate 10 000 projects and 1 000 000 assignments and roll back, and print the times
 	cargo run --release --locked -p phaseline-tests --example scale
 
 .PHONY: soak

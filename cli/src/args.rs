@@ -22,7 +22,7 @@ Exit codes:
   1  unexpected error
   2  usage: the command line is wrong, or --yes is missing without a terminal
   3  not migratable, or refused by a rule; also: the requested object does not exist, or the log's
-     schema is newer than the program (or older, for upgrade --check)
+     schema is newer than the program (for commands, repairs and upgrade --check: or older)
   4  the plan is stale
   5  another run holds the lock
   6  verification failed, drift, or an event cannot be read

@@ -167,16 +167,16 @@ codes! {
         "Nothing, if people changed them. If all of them differ, something else restored the table: find out what.";
     /// A repair gives a project its phase.
     ProjectRepaired, "project_repaired", false,
-        "Projects without phases: each gets a default phase over its days, without money.",
+        "Projects without phases: each gets a default phase over their dates, without a budget.",
         "Nothing; a rollback omits the phase again unless it was changed.";
     /// Several phases of one type.
     SeveralOfOneType, "several_phases_of_one_type", false,
-        "Projects with several phases of one type: each becomes a phase, and they share the project's days.",
+        "Projects with several phases of one type: each becomes a phase, and they share the project's dates.",
         "Nothing. The original migration fails here.";
     /// A phase to which the fitted boundary leaves one day.
     PhaseOfOneDay, "phase_of_one_day", false,
         "Projects of which one phase gets a single day, because few assignments fall on its dates.",
-        "Nothing, if intended; `phaseline phase resize` gives it days later. Or plan with --boundary midpoint.";
+        "Nothing, if intended; `phaseline phase resize` gives it more dates later. Or plan with --boundary midpoint.";
     /// An assignment outside its project's days.
     AssignmentOutside, "assignment_outside_project", false,
         "Assignments dated outside their project: after the migration they belong to no phase.",

@@ -122,7 +122,7 @@ pub(crate) fn translate(
             version,
             events: vec![TimelineClosed { project_id: project }.into()],
             source: Source::Gone,
-            changes: vec!["the project is gone".to_owned()],
+            changes: vec!["the project was deleted".to_owned()],
             phases: Vec::new(),
             otherwise: Vec::new(),
             budgets: BudgetSums::default(),

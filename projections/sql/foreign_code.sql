@@ -6,7 +6,8 @@
 --   $3  whether only tables that belong to that role are looked at
 -- A function is trusted if it belongs to a superuser or to that role itself. Index expressions are not looked at where tables are
 -- built: PostgreSQL runs them with the rights of the table's owner, and so guarded that they cannot leave anything behind.
--- Nor are policies: the sessions of runs have row_security = off, so that none is applied. SET ROLE would be no guard: what runs under it may RESET ROLE, or leave a trigger to the end of the transaction.
+-- Nor are policies: the sessions of runs have row_security = off, so that none is applied. SET ROLE would not protect: code that
+-- runs under it may RESET ROLE, or defer a trigger to the end of the transaction.
 WITH runner AS (
     SELECT r.oid, r.rolname FROM pg_catalog.pg_roles r WHERE r.rolname = coalesce($1, current_user)
 ),

@@ -10,13 +10,13 @@ use crate::{Access, refuse_foreign_code};
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 use phaseline_domain::event::{DefaultPhaseSupplied, PhaseAdopted, TimelineOpened};
 use phaseline_domain::{
-    Budget, DateRange, Description, Draft, DraftBudget, Money, PhaseId, PhaseName, ProjectId, TimelineEvent,
-    validate,
+    Budget, DateRange, Description, Draft, DraftBudget, Money, Phase, PhaseId, PhaseName, ProjectId,
+    Timeline, TimelineEvent, validate,
 };
 use phaseline_store::{StoreError, copy};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A project with rows but no timeline yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +141,19 @@ impl Unadopted {
     /// Its rows, by id.
     pub fn rows(&self) -> &[LiveRow] {
         &self.rows
+    }
+
+    /// Whether its rows are those of a timeline, with the same dates.
+    pub(crate) fn has_dates_of(&self, timeline: &Timeline) -> bool {
+        let dates = |row: &LiveRow| {
+            let date = |column| row.value(column).map(str::to_owned);
+            (row.id, date("start_date"), date("end_date"))
+        };
+        let of_phase = |phase: &Phase| {
+            (phase.id, Some(phase.range.start().to_string()), Some(phase.range.end().to_string()))
+        };
+        let rows: BTreeSet<_> = self.rows.iter().map(dates).collect();
+        rows == timeline.phases().iter().map(of_phase).collect()
     }
 
     /// The project's dates in `public.projects`, or all that is wrong with them.

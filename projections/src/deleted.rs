@@ -1,9 +1,9 @@
 //! Projects that the planner deleted, with their phases: their timelines in the log are still open, and will be closed.
 
-use crate::{FoldedLog, ProjectPhases};
+use crate::FoldedLog;
 use phaseline_domain::ProjectId;
 use phaseline_store::close::close_deleted;
-use phaseline_store::{Metadata, SqlState, StoreError};
+use phaseline_store::{InlineProjection, Metadata, SqlState, StoreError};
 use serde::Deserialize;
 use sqlx::PgConnection;
 use std::collections::BTreeSet;
@@ -97,11 +97,12 @@ pub async fn find_deleted(
 /// Closes the timelines of these projects, as far as they are still deleted; returns the closed ones. Each is a transaction of its own.
 pub async fn close_all(
     connection: &mut PgConnection,
+    projection: &impl InlineProjection,
     projects: impl IntoIterator<Item = ProjectId>,
 ) -> Result<Vec<ProjectId>, StoreError> {
     let mut closed = Vec::new();
     for project in projects {
-        if close_deleted(connection, &ProjectPhases, project).await? {
+        if close_deleted(connection, projection, project).await? {
             closed.push(project);
         }
     }

@@ -257,7 +257,7 @@ fn describe_event(
             ],
         ),
         TimelineEvent::TimelineClosed(_) => (
-            "timeline closed: the project is gone".to_owned(),
+            "timeline closed: the project was deleted".to_owned(),
             vec![change("dates", before.range.map(|range| range.to_string()), None)],
         ),
         TimelineEvent::PhaseResized(e) => (

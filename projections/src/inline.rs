@@ -2,7 +2,7 @@
 //! `phaseline.project_inline` (`sql/schema/project_inline.sql`) writes them; here is only what installs it.
 
 use crate::{adopt, deleted};
-use phaseline_domain::{DateRange, ProjectId};
+use phaseline_domain::{DateRange, ProjectId, Timeline};
 use phaseline_store::{InlineProjection, Metadata, StoreError, UnadoptedProject};
 use sqlx::PgConnection;
 
@@ -42,6 +42,16 @@ impl InlineProjection for ProjectPhases {
         adopt::read_project_dates(connection, project).await.map(Some)
     }
 
+    async fn has_dates_of(
+        &self,
+        connection: &mut PgConnection,
+        timeline: &Timeline,
+    ) -> Result<bool, StoreError> {
+        let Some(project) = timeline.project() else { return Ok(true) };
+        let found = adopt::read_unadopted(connection, project).await?;
+        Ok(found.is_none_or(|(found, _)| found.has_dates_of(timeline)))
+    }
+
     async fn find_unadopted(
         &self,
         connection: &mut PgConnection,
@@ -49,7 +59,8 @@ impl InlineProjection for ProjectPhases {
     ) -> Result<Option<UnadoptedProject>, StoreError> {
         Ok(adopt::read_unadopted(connection, project).await?.map(|(found, witness)| {
             let events = if found.is_bare() { Ok(Vec::new()) } else { found.events() };
-            UnadoptedProject { is_in_projects: found.is_in_projects(), events, witness }
+            let dates = found.range().ok();
+            UnadoptedProject { is_in_projects: found.is_in_projects(), dates, events, witness }
         }))
     }
 

@@ -6,26 +6,13 @@ mod writer;
 
 pub use writer::RowWriter;
 
+pub use crate::error::CopyError;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use uuid::Uuid;
 use writer::numeric;
-
-/// COPY data that is not what the format or the query says.
-#[derive(Debug, thiserror::Error)]
-pub enum CopyError {
-    /// The stream does not start with the format's signature.
-    #[error("answer does not start with the binary COPY signature")]
-    Signature,
-    /// The stream ended before its trailer.
-    #[error("answer ended before its end mark")]
-    Truncated,
-    /// A field does not hold what was expected.
-    #[error("field {0} is missing, NULL or of another type")]
-    Field(usize),
-}
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// PostgreSQL counts days and microseconds from here.

@@ -120,6 +120,11 @@ pub enum StoreError {
     /// The project is not in the planner's tables.
     #[error("Project with ID {0} not found")]
     UnknownProject(ProjectId),
+    /// A command that would change nothing was sent for rows that others changed: the answer would say that they are right.
+    #[error(
+        "the dates of project {0} in project_phases differ from the log: nothing was written; run: phaseline drift"
+    )]
+    RowsDiffer(ProjectId),
     /// The project's dates in the planner's table are not a range of dates.
     #[error(
         "the dates of project {0} in public.projects are not a range of dates between the years 1 and 9999: correct them there first"
@@ -192,7 +197,7 @@ pub enum StoreError {
     },
     /// COPY data in another format.
     #[error("COPY: {0}")]
-    Copy(#[from] crate::copy::CopyError),
+    Copy(#[from] CopyError),
 }
 
 impl StoreError {
@@ -203,4 +208,18 @@ impl StoreError {
             other => other,
         }
     }
+}
+
+/// COPY data that is not what the format or the query says.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The stream does not start with the format's signature.
+    #[error("answer does not start with the binary COPY signature")]
+    Signature,
+    /// The stream ended before its trailer.
+    #[error("answer ended before its end mark")]
+    Truncated,
+    /// A field does not hold what was expected.
+    #[error("field {0} is missing, NULL or of another type")]
+    Field(usize),
 }

@@ -137,6 +137,12 @@ impl<P: InlineProjection> TimelineStore<P> {
         let folded = on.folded;
         match why {
             NoEffect::Unchanged => {
+                if on.adoption.is_none() && sets_dates(&request.command) {
+                    let mut connection = self.connection().await?;
+                    if !self.projection.has_dates_of(&mut connection, &folded.timeline).await? {
+                        return Err(StoreError::RowsDiffer(request.project).into());
+                    }
+                }
                 let adoption = on.adoption.map(|adoption| adoption.events).unwrap_or_default();
                 let (version, position) = (folded.version, folded.position);
                 Ok(Committed {
@@ -226,9 +232,21 @@ impl<P: InlineProjection> TimelineStore<P> {
             return self.load(project).await;
         }
         let mut connection = self.connection().await?;
-        let project_dates = self.projection.project_dates(&mut connection, project).await?;
+        let project_dates = self.project_dates(&mut connection, project).await?;
         Ok(LoadedTimeline { folded, adoption: None, project_dates })
     }
+}
+
+/// Whether a command is about the dates of phases.
+const fn sets_dates(command: &TimelineCommand) -> bool {
+    matches!(
+        command,
+        TimelineCommand::ReplaceAll { .. }
+            | TimelineCommand::Reorder { .. }
+            | TimelineCommand::Reschedule { .. }
+            | TimelineCommand::ResizePhase { .. }
+            | TimelineCommand::ChangePhase { .. }
+    )
 }
 
 /// Whether the project may have been deleted: a command that wrote something has found it.

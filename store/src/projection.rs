@@ -1,7 +1,7 @@
 //! The interface of the read models that the append updates in its transaction.
 
 use crate::{Metadata, StoreError};
-use phaseline_domain::{DateRange, ProjectId, TimelineEvent};
+use phaseline_domain::{DateRange, ProjectId, Timeline, TimelineEvent};
 use sqlx::PgConnection;
 
 /// The rows of a project that has no timeline in the log.
@@ -9,6 +9,8 @@ use sqlx::PgConnection;
 pub struct UnadoptedProject {
     /// Whether the project exists.
     pub is_in_projects: bool,
+    /// Its dates in the planner's table, if they are a range.
+    pub dates: Option<DateRange>,
     /// The events that adopt its rows, none if it has no rows; or all reasons why they cannot be adopted.
     pub events: Result<Vec<TimelineEvent>, Vec<String>>,
     /// The rows as read. The append compares them with the current ones under the lock.
@@ -36,6 +38,13 @@ pub trait InlineProjection: Clone + Send + Sync + 'static {
         connection: &mut PgConnection,
         project: ProjectId,
     ) -> impl Future<Output = Result<Option<DateRange>, StoreError>> + Send;
+
+    /// Whether the project's rows have the dates of this timeline of the log; true if the read models are not in use.
+    fn has_dates_of(
+        &self,
+        connection: &mut PgConnection,
+        timeline: &Timeline,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// The rows of a project that has no timeline in the log; none if the read models are not in use.
     fn find_unadopted(

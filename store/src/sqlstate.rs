@@ -276,7 +276,7 @@ mod tests {
             ("08006", SqlState::ConnectionFailure),
             ("23514", SqlState::ConstraintViolation),
             ("25P02", SqlState::InvalidTransactionState),
-            ("42703", SqlState::InvalidStatement),
+            ("42601", SqlState::InvalidStatement),
             ("53000", SqlState::OutOfResources),
             ("57P04", SqlState::DatabaseDropped),
             ("57000", SqlState::OperatorIntervention),

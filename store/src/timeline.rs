@@ -7,9 +7,9 @@ use crate::projection::{Adoption, InlineProjection};
 use crate::stream::{RecordedTimeline, held_elsewhere, history_each};
 use crate::{Content, FoldedTimeline, Quarantine, SqlState, StoreError, schema};
 use chrono::NaiveDateTime;
-use phaseline_domain::{PhaseId, ProjectId};
+use phaseline_domain::{DateRange, PhaseId, ProjectId};
 use sqlx::pool::PoolConnection;
-use sqlx::{PgPool, Postgres};
+use sqlx::{PgConnection, PgPool, Postgres};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -132,6 +132,23 @@ impl<P: InlineProjection> TimelineStore<P> {
         commit::submit(&self.queue, committer, job).await
     }
 
+    /// The dates of a project in the planner's table.
+    pub(crate) async fn project_dates(
+        &self,
+        connection: &mut PgConnection,
+        project: ProjectId,
+    ) -> Result<Option<DateRange>, StoreError> {
+        let found = self.projection.project_dates(connection, project).await;
+        let of_older_schema = [SqlState::UndefinedFunction, SqlState::InsufficientPrivilege];
+        match found {
+            Err(error) if error.sqlstate().is_some_and(|state| of_older_schema.contains(&state)) => {
+                schema::version::refuse_older(connection).await?;
+                Err(error)
+            }
+            found => found,
+        }
+    }
+
     /// The timeline as the next command finds it: from the log, or adopted if the log has none.
     pub(crate) async fn load(&self, project: ProjectId) -> Result<LoadedTimeline, StoreError> {
         let mut connection = self.connection().await?;
@@ -157,7 +174,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         if folded.timeline.project().is_some() {
             let folded = Arc::new(folded);
             self.cache.keep(project, Arc::clone(&folded));
-            let project_dates = self.projection.project_dates(&mut connection, project).await?;
+            let project_dates = self.project_dates(&mut connection, project).await?;
             return Ok(LoadedTimeline { folded, adoption: None, project_dates });
         }
         // While the log accepts no commands, that error comes before one about an unknown project.
@@ -183,7 +200,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         Ok(LoadedTimeline {
             folded: Arc::new(folded),
             adoption: Some(Adoption { events, witness: found.witness }),
-            project_dates: None,
+            project_dates: found.dates,
         })
     }
 }

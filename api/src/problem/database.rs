@@ -70,7 +70,14 @@ impl Problem {
                 )
             }
             // Each retry lost to another writer of this project.
-            StoreError::Conflict { .. } | StoreError::ProjectDatesChanged(_) | StoreError::Busy(_) => busy(),
+            StoreError::Conflict { .. } | StoreError::Busy(_) => busy(),
+            StoreError::ProjectDatesChanged(_) => unavailable("busy", "Busy", error.to_string()),
+            StoreError::RowsDiffer(_) => conflict(
+                "drifted",
+                "Drifted",
+                "the rows of this project in project_phases have other dates than the log, since another program changed them; nothing was \
+                 written. An administrator sees them with `phaseline drift`",
+            ),
             StoreError::InvalidProjectDates(_) => conflict("no_days", "No days", error.to_string()),
             other => {
                 tracing::error!(error = %other, "the log");

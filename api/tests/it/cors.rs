@@ -261,7 +261,7 @@ impl Site {
 }
 
 #[tokio::test]
-async fn a_page_of_another_origin_works_in_a_browser_if_it_is_permitted_and_not_otherwise() {
+async fn a_browser_shows_a_page_of_another_origin_only_if_it_is_permitted() {
     let Some(program) = chromium() else {
         eprintln!("skipped: there is no chromium in PATH; scripts/setup.sh test installs it");
         return;

@@ -78,7 +78,7 @@ async fn two_sweeping_services_close_a_deleted_projects_timeline_once() {
 }
 
 #[tokio::test]
-async fn the_next_command_to_a_deleted_project_closes_its_timeline_and_names_who_deleted_it() {
+async fn a_command_to_a_deleted_project_closes_its_timeline() {
     let fixture = ServiceFixture::start().await;
     let projects = fixture.projects(2).await;
     let (first, second) = (&projects[0], &projects[1]);

@@ -287,7 +287,7 @@ async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
 
 /// Of the caller the log has the subject, and nothing else; the metrics have nothing of it.
 #[tokio::test(flavor = "current_thread")]
-async fn log_lines_and_metrics_of_a_request_have_no_personal_data_but_the_subject() {
+async fn log_lines_and_metrics_have_no_personal_data_but_the_subject() {
     let kept = LogBuffer::default();
     let fixture = crate::fixture::ServiceFixture::start().await;
     let project = fixture.project().await;

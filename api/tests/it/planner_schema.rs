@@ -39,7 +39,7 @@ async fn answers(
 }
 
 #[tokio::test]
-async fn budgets_that_are_split_are_named_by_every_route_and_by_readyz_until_they_are_back() {
+async fn every_route_and_readyz_name_split_budgets_until_they_are_back() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();

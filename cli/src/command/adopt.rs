@@ -13,9 +13,9 @@ use crate::target::Target;
 use clap::Args;
 use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
-use phaseline_projections::FoldedLog;
 use phaseline_projections::adopt::{Plan, Refused, adopt_all, need_commands};
 use phaseline_projections::deleted::{close_all, find_deleted};
+use phaseline_projections::{FoldedLog, ProjectPhases};
 use phaseline_store::{Quarantine, read};
 
 /// Record the phases of projects without timeline in the log
@@ -88,7 +88,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
         adoption.projects = taken.plan.adopted;
     }
     if !args.dry_run {
-        adoption.closed = close_all(&mut connection, deleted).await?;
+        adoption.closed = close_all(&mut connection, &ProjectPhases, deleted).await?;
     }
     watcher.finish();
     context.output.answer_rows(&adoption, &[ROWS], || render::adopt::page(&adoption));

@@ -27,7 +27,7 @@ const ROWS: Rows = Rows::of("drift", "phaseline.drift.finding/1");
 ///
 /// Lists every row of `project_phases` that others changed, added or deleted, field by field; projects that have
 /// other dates than their timeline, or have no timeline. Projects that the planner deleted with their phases are only noted:
-/// their timelines are closed without you. Exits with 6 if there is drift, or if an event cannot be
+/// the service closes their timelines. Exits with 6 if there is drift, or if an event cannot be
 /// read: the rows of that timeline are not compared (see `phaseline quarantine`). --repair writes the rows from the log
 /// and closes the timelines of deleted projects; it first records in the log what it overwrites or deletes. On a terminal
 /// it asks; elsewhere --yes is needed.

@@ -191,6 +191,7 @@ impl From<StoreError> for Failure {
                 Self::new(Exit::Interrupted, "busy", text).remedy("Run the same command again.")
             }
             StoreError::UnknownProject(_) => Self::refused("not_found", text),
+            StoreError::RowsDiffer(_) => Self::refused("conflicting_row", text).remedy("Run: phaseline drift"),
             StoreError::InvalidProjectDates(_) => Self::refused("no_days", text),
             StoreError::KeyReused => Self::refused("key_reused", text),
             StoreError::OutcomeUnknown(_) => Self::new(Exit::NoDatabase, "outcome_unknown", text)

@@ -44,7 +44,7 @@ pub(crate) fn page(report: &Report) -> String {
             let but = if repaired { "REPAIRED, BUT NOT ALL" } else { "NO DRIFT SEEN, BUT NOT ALL" };
             page.line(format_args!("{BAD}{but}{BAD:#}. Timelines in quarantine were not compared."))
         }
-        (0, true) => page.line(format_args!("{GOOD}REPAIRED{GOOD:#}. What was overwritten is in the log.")),
+        (0, true) => page.line(format_args!("{GOOD}REPAIRED{GOOD:#}. The log has the overwritten values.")),
         (0, false) if report.notes > 0 => page.line(format_args!(
             "{GOOD}NO DRIFT{GOOD:#}. The tables equal the log, but for {} that the planner deleted.",
             plural(report.notes, "project")

@@ -71,7 +71,7 @@ pub(crate) fn page(report: &Report) -> String {
         (0, _) if !rebuilt.gone.is_empty() => {
             page.line(format_args!("{BAD}DIFFERENT{BAD:#}. All rows that can be written equal the log."))
         }
-        (0, true) => page.line(format_args!("{GOOD}REBUILT{GOOD:#}. What was overwritten is in the log.")),
+        (0, true) => page.line(format_args!("{GOOD}REBUILT{GOOD:#}. The log has the overwritten values.")),
         (0, false) => page.line(format_args!(
             "{GOOD}UP TO DATE{GOOD:#}. project_phases equals the log; nothing was written."
         )),

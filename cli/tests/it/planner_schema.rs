@@ -46,7 +46,7 @@ fn names_what_is_missing(ran: &ProgramOutput) {
 }
 
 #[test]
-fn every_command_names_what_a_newer_planner_dropped_and_nothing_is_written() {
+fn every_command_names_columns_that_a_newer_planner_dropped() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
     database.psql(SPLIT);
@@ -88,7 +88,7 @@ fn every_command_names_what_a_newer_planner_dropped_and_nothing_is_written() {
 }
 
 #[test]
-fn a_newer_planner_that_changed_other_tables_only_is_taken_over_but_not_rolled_back() {
+fn a_newer_planner_with_the_same_phases_is_taken_over_not_rolled_back() {
     let database = legacy();
     database.psql(MIGRATED_BY_THE_PLANNER);
     database.psql(PORTFOLIOS);
@@ -139,7 +139,7 @@ fn taken_back(database: &TestDatabase) {
 }
 
 #[test]
-fn a_database_on_which_the_planners_migration_was_taken_back_is_cured_by_the_statement_in_the_plan() {
+fn the_statement_of_the_plan_repairs_an_undone_original_migration() {
     let database = legacy();
     taken_back(&database);
     database.psql("UPDATE project_phases SET phase_type = 'Planning' WHERE id = (SELECT max(id::text)::uuid FROM project_phases)");

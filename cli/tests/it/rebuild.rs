@@ -88,7 +88,7 @@ fn a_check_writes_nothing_and_exits_with_6_and_a_rebuild_repairs() {
         "{page}"
     );
     let done = on(&database, &["rebuild", "--delete-unknown"]).exits_with(0).stdout;
-    assert!(done.contains("REBUILT. What was overwritten is in the log."), "{done}");
+    assert!(done.contains("REBUILT. The log has the overwritten values."), "{done}");
     assert_eq!(rows(), stood);
     on(&database, &["drift"]).exits_with(0);
     on(&database, &["verify"]).exits_with(0);

@@ -66,7 +66,7 @@ fn a_secret_that_is_too_short_is_refused_with_who_has_to_change_it() {
 }
 
 #[test]
-fn a_database_without_the_planners_users_is_refused_if_only_they_are_accepted() {
+fn a_database_without_users_is_refused_if_subjects_must_be_users() {
     let on = |url: &str| {
         let mut command = phaseline(&["serve", "--listen", "127.0.0.1:0", "--subjects", "planner"]);
         let output = command.env("PHASELINE_JWT_SECRET", SECRET).env("DATABASE_URL", url).output().unwrap();

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_that_no_phase_can_follow_are_refused_by_their_rule_unless_a_list_fits_them() {
+    fn dates_that_no_phase_can_follow_are_refused_unless_a_list_fits() {
         let (timeline, ids) = timeline();
         let short = range("2024-01-01", "2024-05-31");
         let rename = TimelineCommand::RenamePhase { phase_id: ids[0], name: "Design".to_owned() };

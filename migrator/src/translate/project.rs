@@ -199,7 +199,7 @@ fn changes(known: Option<&FoldedTimeline>, events: &[TimelineEvent]) -> Vec<Stri
                 Some(range) => format!("the project's dates: {range} becomes {}", e.range),
                 None => format!("the project's dates: {}", e.range),
             },
-            TimelineEvent::PhaseRemoved(e) => format!("phase {}{} is gone", e.phase_id, name(e.phase_id)),
+            TimelineEvent::PhaseRemoved(e) => format!("phase {}{} was removed", e.phase_id, name(e.phase_id)),
             TimelineEvent::LegacyPhaseAdopted(e) => {
                 format!("phase {} is new ({}), {}", e.phase_id, e.phase_type, e.range)
             }

@@ -1,6 +1,12 @@
--- Locks projects' rows by id, so that they stay while phases that refer to them are written.
-CREATE OR REPLACE FUNCTION phaseline.lock_projects(projects uuid[]) RETURNS void
+-- Locks projects' rows by id, so that they stay while phases that refer to them are written; and, if their dates are written, so that
+-- no other program changes these meanwhile.
+DROP FUNCTION IF EXISTS phaseline.lock_projects(uuid[]);
+CREATE OR REPLACE FUNCTION phaseline.lock_projects(projects uuid[], writes_dates boolean) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM 1 FROM public.projects p WHERE p.id = ANY (projects) ORDER BY p.id FOR KEY SHARE;
+    IF writes_dates THEN
+        PERFORM 1 FROM public.projects p WHERE p.id = ANY (projects) ORDER BY p.id FOR NO KEY UPDATE;
+    ELSE
+        PERFORM 1 FROM public.projects p WHERE p.id = ANY (projects) ORDER BY p.id FOR KEY SHARE;
+    END IF;
 END $$;

@@ -12,7 +12,8 @@
 -- Planning each call would take half a millisecond, so the plans are generic; phaseline.append, which calls this, has the
 -- settings for it.
 -- Errors: 40001 if rows to adopt are not what the events say, PL001 if a phase's row is another project's, PL003 if a
--- phase has no row, the phases would not cover their project's days, or a timeline is closed whose project exists, PL004 if a trigger of others would have a superuser's privileges.
+-- phase has no row, the phases would not cover their project's dates, or a timeline is closed whose project exists, PL004 if a
+-- trigger of others would have a superuser's privileges.
 DROP FUNCTION IF EXISTS phaseline.project_inline(uuid[], text[], timestamptz);
 CREATE OR REPLACE FUNCTION phaseline.project_inline(
     event_types text[], projects uuid[], payloads text[], places tid[], adopted uuid[], witnesses text[], repeated boolean,

@@ -12,6 +12,8 @@ DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], te
 --   dates_changed the project has other dates in public.projects than the command was decided on (command_first_day and
 --                 command_last_day; NULL is not compared), or is not there; nothing of this command was written
 --   not_accepting the log accepts no commands (legacy shape); nothing was written
+-- Each command is judged by itself: events that follow a project's dates are a command before the one that needs them, and stay
+-- if that one turns out to be repeated.
 -- A command may expect the version after the one before it on the same stream; commands for one stream must be adjacent. If that
 -- one is not appended, neither are those that follow it on the stream: they were decided on its result, and another writer may have
 -- reached the version that they expect. A row for command 0 comes last if the projection returns row locations: `said`.
@@ -38,7 +40,7 @@ CREATE OR REPLACE FUNCTION phaseline.append(
                  earlier_events integer, said text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     -- The fixed parts of what phaseline.chain_hash hashes: lengths, and 'phaseline/chain/v1'.
     chain_tag     constant bytea := decode('0000001270686173656c696e652f636861696e2f763100000020', 'hex');
@@ -86,6 +88,7 @@ DECLARE
     row_places    tid[];
     -- Commands whose project has other dates than they were decided on.
     moved         integer[];
+    run_moved     boolean;
     -- One element for each event offered; the positions, versions and hashes of refused commands' events stay NULL.
     streams       uuid[];
     metadata      text[];
@@ -173,7 +176,8 @@ BEGIN
                  AND (num_nulls(scope, key, fingerprint) > 0 OR octet_length(fingerprint) <> 32
                       OR octet_length(scope) + octet_length(key) > 2000));
         IF i IS NOT NULL THEN
-            RAISE EXCEPTION 'command %: an idempotency key must have a scope and a key of at most 2000 bytes together, and a fingerprint of 32 bytes', i
+            RAISE EXCEPTION 'command %: an idempotency key must have a scope and a key of at most 2000 bytes together, and a '
+                'fingerprint of 32 bytes', i
                 USING ERRCODE = 'PL002', HINT = hint;
         END IF;
     END IF;
@@ -248,7 +252,7 @@ BEGIN
         -- none: its row does not change its project.
         IF event_types && project_events THEN
             PERFORM set_config('lock_timeout', '500ms', true);
-            PERFORM phaseline.lock_projects(command_stream_id);
+            PERFORM phaseline.lock_projects(command_stream_id, event_types && '{TimelineOpened,TimelineRescheduled}');
             PERFORM set_config('lock_timeout', patience, true);
         END IF;
         SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;
@@ -316,6 +320,8 @@ BEGIN
             runs := runs + 1;
             actual := actuals[i];
             broken := false;
+            -- Those that follow it on the stream were decided on its result.
+            run_moved := coalesce(i = ANY (moved), false);
             IF actual IS NULL THEN
                 actual := coalesce((SELECT e.version FROM phaseline.events e
                                      WHERE e.stream_type = 'Timeline' AND e.stream_id = command_stream_id[i]
@@ -356,7 +362,7 @@ BEGIN
         IF verdict = 'appended' THEN
             IF broken OR actual <> command_expected[i] THEN
                 verdict := 'conflict';
-            ELSIF i = ANY (moved) THEN
+            ELSIF run_moved THEN
                 verdict := 'dates_changed';
             ELSE
                 IF (closed OR opening) AND command_events[i] > 0 THEN
@@ -431,6 +437,9 @@ BEGIN
         IF said IS NOT NULL THEN
             command := 0;
             verdict := 'projected';
+            stream_version := 0;
+            last_position := tip;
+            earlier_events := 0;
             RETURN NEXT;
         END IF;
     END IF;

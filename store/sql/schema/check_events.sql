@@ -5,8 +5,8 @@
 -- An event is what a command writes if its payload and metadata are, byte for byte, what the program would write: they are
 -- parsed, written again, and compared. So nothing passes that the program reads otherwise than the database: no unknown
 -- type or field, no duplicate key, no \u0000, no number for a string, no date outside the calendar of the program.
--- A new type of event needs its line in the CASE, or in rare_payload, and what it does to rows in projections/sql/schema/project_inline.sql; the test
--- store/tests/it/command_events.rs compares the CASE with phaseline_domain::TimelineEvent.
+-- A new type of event needs its line in the CASE, or in rare_payload, and its effect on rows in
+-- projections/sql/schema/project_inline.sql; the test store/tests/it/command_events.rs compares the CASE with phaseline_domain::TimelineEvent.
 -- Text that is no JSON raises an error of class 22 or 54. The caller sees to generic plans.
 DROP FUNCTION IF EXISTS phaseline.read_events(uuid[], bigint[], uuid[], text[], integer[], text[], text[], bytea[], text);
 CREATE OR REPLACE FUNCTION phaseline.check_events(

@@ -4,6 +4,7 @@ use super::LoadedTimeline;
 use super::{Job, NoEffect};
 use crate::append::{Append, FollowingEvents};
 use crate::cache::TimelineCache;
+use crate::request::Request;
 use crate::stream::stream_of;
 use crate::{FoldedTimeline, NewEvent, StoreError};
 use phaseline_domain::{
@@ -126,11 +127,22 @@ impl Decider {
             witness: adoption.map(|adoption| adoption.witness.clone()),
             row_locations,
             key: job.request.key.clone(),
-            project_dates: follow.or_else(|| state.timeline.range()),
+            project_dates: follow
+                .or_else(|| state.timeline.range())
+                .or_else(|| opened_over(&job.request, &job.start)),
             following: following.transpose()?,
         };
         let decided = dates.into_iter().chain(own).collect();
         Ok(Decision::Append(Box::new(Decided { append, adoption: adopted, events: decided, predicted })))
+    }
+}
+
+/// The dates of the project that a command which opens its timeline was decided on: a list is made for the dates that its opening has;
+/// any other opening gives the project its dates, whatever they were when it was loaded.
+fn opened_over(request: &Request, start: &LoadedTimeline) -> Option<DateRange> {
+    match (&request.opening, &request.command) {
+        (Some(TimelineCommand::Open { range, .. }), TimelineCommand::ReplaceAll { .. }) => Some(*range),
+        _ => start.project_dates,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The schema has a version: a newer one is refused, an older one is upgraded.
 
 use crate::fixture::{connect, log};
-use phaseline_domain::{DateRange, PhaseId, ProjectId, TimelineCommand};
+use phaseline_domain::{DateRange, PhaseId, ProjectId, Timeline, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::schema::{self, version::VERSION};
 use phaseline_store::{ExecuteError, Metadata, StoreError, TimelineStore};
@@ -28,6 +28,10 @@ impl InlineProjection for Nothing {
         _: ProjectId,
     ) -> Result<Option<DateRange>, StoreError> {
         Ok(None)
+    }
+
+    async fn has_dates_of(&self, _: &mut PgConnection, _: &Timeline) -> Result<bool, StoreError> {
+        Ok(true)
     }
 
     async fn find_unadopted(

@@ -10,6 +10,7 @@ use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::progress::Silent;
 use phaseline_migrator::rollback::{self, RollbackOptions};
 use phaseline_projections::{FoldedLog, ProjectPhases, drift};
+use phaseline_store::request::Request;
 use phaseline_store::{ExecuteError, InlineProjection, Metadata, RecordedTimeline, stream};
 use phaseline_tests::random::SeededRandom;
 use sqlx::PgConnection;
@@ -36,6 +37,19 @@ fn set_dates(database: &TestDatabase, project: ProjectId, range: DateRange) {
         range.start(),
         range.end()
     ));
+}
+
+/// The same, in a session of the planner's.
+async fn save_form(session: &mut PgConnection, project: ProjectId, range: DateRange) {
+    sqlx::query(
+        "UPDATE public.projects SET start_date = $2, end_date = $3, updated_at = now() WHERE id = $1",
+    )
+    .bind(project.uuid())
+    .bind(range.start())
+    .bind(range.end())
+    .execute(session)
+    .await
+    .unwrap();
 }
 
 fn later(range: DateRange, start: i64, end: i64) -> DateRange {
@@ -201,6 +215,7 @@ async fn any_interleaving_of_planner_and_commands_leaves_valid_timelines() {
         let stores = [store(database.url()).await, store(database.url()).await];
         let mut random = SeededRandom::new(seed);
         let mut reader = connection(&database).await;
+        let mut planner = connection(&database).await;
         let projects: Vec<ProjectId> = {
             let log = FoldedLog::read(&mut reader, None).await.unwrap();
             let mut known: Vec<_> = log.timelines.keys().copied().collect();
@@ -265,9 +280,18 @@ async fn any_interleaving_of_planner_and_commands_leaves_valid_timelines() {
                 phase_id: phase.id,
                 description: Some(format!("Text {step}")),
             };
-            let (one, two) = tokio::join!(
+            // In some steps the planner's form saves other dates at the same time.
+            let form =
+                DateRange::new(table.start(), table.end() + chrono::TimeDelta::days(random.within(-9, 30)));
+            let form = form.ok().filter(|form| random.hits(30) && form.start() < form.end());
+            let (one, two, ()) = tokio::join!(
                 stores[0].execute(project, &command, Metadata::default()),
                 stores[1].execute(project, &describe, Metadata::default()),
+                async {
+                    if let Some(form) = form {
+                        save_form(&mut planner, project, form).await;
+                    }
+                }
             );
             for result in [one, two] {
                 match result {
@@ -279,7 +303,13 @@ async fn any_interleaving_of_planner_and_commands_leaves_valid_timelines() {
             let history = stream::history(&mut reader, project, None).await.unwrap();
             let now = Timeline::fold(history.iter().filter_map(RecordedTimeline::event));
             let dates = ProjectPhases.project_dates(&mut reader, project).await.unwrap();
-            if now != timeline {
+            if let Some(form) = form {
+                let moves = matches!(command, TimelineCommand::Reschedule { .. });
+                assert!(
+                    moves || dates == Some(form),
+                    "seed {seed}, step {step}: {dates:?} instead of {form:?}"
+                );
+            } else if now != timeline {
                 assert_eq!(now.range(), dates, "seed {seed}, step {step}: {command:?}");
                 let drafts: Vec<phaseline_domain::Draft<'_>> =
                     now.phases().iter().map(phaseline_domain::Draft::from).collect();
@@ -319,4 +349,100 @@ async fn the_real_planners_projects_follow_their_dates() {
         store.execute(*project, &as_list(&folded.timeline, range), Metadata::default()).await.unwrap();
     }
     assert_clean(&database, "the planner's projects").await;
+}
+
+/// A form that is saved while a command takes in the dates before.
+#[tokio::test]
+async fn dates_that_are_committed_during_a_command_are_kept() {
+    let database = sample(4, 10, 505);
+    migrated(database.url()).await;
+    let (project, timeline) = project_with_phases(&mut connection(&database).await, 2).await;
+    let store = store(database.url()).await;
+    let range = timeline.range().unwrap();
+    for round in 0..5 {
+        set_dates(&database, project, later(range, 0, 10 + round));
+        let last = later(range, 0, 40 + round);
+        let mut form = connection(&database).await;
+        sqlx::raw_sql("BEGIN").execute(&mut form).await.unwrap();
+        save_form(&mut form, project, last).await;
+        let rename =
+            TimelineCommand::RenamePhase { phase_id: timeline.phases()[0].id, name: format!("Name {round}") };
+        let (renamed, ()) = tokio::join!(store.execute(project, &rename, Metadata::default()), async {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            sqlx::raw_sql("COMMIT").execute(&mut form).await.unwrap();
+        });
+        renamed.unwrap();
+        let dates = ProjectPhases.project_dates(&mut connection(&database).await, project).await.unwrap();
+        assert_eq!(dates, Some(last), "round {round}");
+    }
+    let end = TimelineCommand::RenamePhase { phase_id: timeline.phases()[0].id, name: "End".to_owned() };
+    store.execute(project, &end, Metadata::default()).await.unwrap();
+    assert_clean(&database, "forms saved during commands").await;
+}
+
+/// Commands behind a reschedule in one batch are decided on its result.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_reschedules_of_one_project_all_succeed() {
+    let database = sample(4, 10, 506);
+    migrated(database.url()).await;
+    let (project, timeline) = project_with_phases(&mut connection(&database).await, 2).await;
+    let store = store(database.url()).await;
+    let range = timeline.range().unwrap();
+    let mut commands = tokio::task::JoinSet::new();
+    for n in 0..64 {
+        let store = store.clone();
+        let command =
+            TimelineCommand::Reschedule { start_date: range.start(), end_date: later(range, 0, 1 + n).end() };
+        commands.spawn(async move { store.execute(project, &command, Metadata::default()).await });
+    }
+    while let Some(done) = commands.join_next().await {
+        done.unwrap().unwrap();
+    }
+    assert_clean(&database, "64 reschedules").await;
+}
+
+#[tokio::test]
+async fn a_list_that_changes_nothing_is_refused_where_rows_differ() {
+    let database = sample(4, 10, 507);
+    migrated(database.url()).await;
+    let (project, timeline) = project_with_phases(&mut connection(&database).await, 2).await;
+    let store = store(database.url()).await;
+    let list = as_list(&timeline, timeline.range().unwrap());
+    assert!(store.execute(project, &list, Metadata::default()).await.unwrap().events.is_empty());
+    let phase = timeline.phases()[0].id;
+    database.psql(&format!("UPDATE project_phases SET start_date = start_date - 1 WHERE id = '{phase}'"));
+    let refused = store.execute(project, &list, Metadata::default()).await.unwrap_err();
+    assert!(refused.to_string().contains("phaseline drift"), "{refused}");
+}
+
+/// A list for a project without phases is made for the dates that the client saw.
+#[tokio::test]
+async fn a_list_opens_a_timeline_over_the_dates_it_was_made_for_only() {
+    let database = sample(4, 10, 508);
+    migrated(database.url()).await;
+    let store = store(database.url()).await;
+    let (other, _) = project_with_phases(&mut connection(&database).await, 1).await;
+    let project = ProjectId::random();
+    database.psql(&format!(
+        "INSERT INTO projects SELECT program_id, 'New', 'b', 'm', 't', '2024-01-01', '2024-11-30', 'new', NULL, '{project}', now(), now()
+           FROM projects WHERE id = '{other}'"
+    ));
+    let seen = DateRange::new("2024-01-01".parse().unwrap(), "2024-10-31".parse().unwrap()).unwrap();
+    let draft = PhaseDraft {
+        id: PhaseId::random(),
+        name: "Only".to_owned(),
+        start_date: seen.start(),
+        end_date: seen.end(),
+        description: None,
+        capital_budget: 0.into(),
+        expense_budget: 0.into(),
+        total_budget: 0.into(),
+    };
+    let command = TimelineCommand::ReplaceAll { phases: vec![ReplacementPhase::New(draft)] };
+    let opening =
+        TimelineCommand::Open { project_id: project, range: seen, default_phase_id: PhaseId::random() };
+    let request = Request { opening: Some(opening), ..Request::new(project, command, Metadata::default()) };
+    let refused = store.submit(request).await.unwrap_err();
+    assert!(refused.to_string().contains("changed while the command was executed"), "{refused}");
+    assert_eq!(database.psql(&format!("SELECT end_date FROM projects WHERE id = '{project}'")), "2024-11-30");
 }

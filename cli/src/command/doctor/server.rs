@@ -65,7 +65,7 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, ta
     } else {
         report.warn(
             "durability",
-            format!("off: {}; a power cut can lose what was committed, or more", off.join(", ")),
+            format!("off: {}; a power cut can lose committed changes, or more", off.join(", ")),
             format!("ALTER SYSTEM SET {} = on; SELECT pg_reload_conf();", off[0]),
         );
     }

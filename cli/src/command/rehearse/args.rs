@@ -22,7 +22,7 @@ use phaseline_migrator::plan::PlanOptions;
 #[command(after_help = "\
 Examples:
   phaseline rehearse
-  phaseline rehearse --method dump           beside users, without blocking connections
+  phaseline rehearse --method dump           while users work, without blocking connections
   phaseline rehearse --keep                  keep the copy to inspect it
   phaseline rehearse --drop NAME             drop a copy that was kept or left behind
   phaseline rehearse --json | jq '.steps[] | {name, took_ms, locked_ms}'")]
