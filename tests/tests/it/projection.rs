@@ -141,6 +141,7 @@ pub(crate) async fn write(
             {
                 counts.drifted += 1;
             }
+            Err(ExecuteError::Store(StoreError::RowsDiffer(_))) => counts.drifted += 1,
             Err(other) => panic!("{other}"),
         }
     }
