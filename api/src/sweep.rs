@@ -13,7 +13,7 @@ const TIMELINES: i32 = 1000;
 /// The pause between two queries.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Sweeps at the interval of the settings, for ever.
+/// Sweeps at the interval of the settings, without end.
 pub(crate) async fn run(app: &AppState) {
     let mut failing = false;
     loop {

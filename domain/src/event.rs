@@ -214,7 +214,7 @@ events! {
         updated_at: NaiveDateTime,
     }
     /// The old table had no phase for the project, and a repair made this one, without money, so that its days are
-    /// covered. As long as nobody touches it, the legacy shape leaves it out.
+    /// covered. As long as no command changes it, the legacy shape leaves it out.
     DefaultPhaseSupplied, 1 {
         /// The phase.
         phase_id: PhaseId,

@@ -33,7 +33,7 @@ pub struct Phase {
     pub budget: Budget,
     /// What its row in the old table says, if it has one.
     pub legacy: Option<LegacyOrigin>,
-    /// Whether a repair made it and nobody has touched it since: the legacy shape leaves it out.
+    /// Whether a repair made it and no command has changed it since: the legacy shape leaves it out.
     #[serde(default)]
     pub supplied: bool,
 }

@@ -20,7 +20,7 @@ struct Decoded {
 }
 
 impl Decoded {
-    /// What stands at a position; nothing if it is no timeline's.
+    /// The event at a position; none if it belongs to no timeline.
     fn of(place: &LogEntry<'_>) -> Option<Self> {
         let found = place.timeline?;
         Some(Self {

@@ -160,7 +160,7 @@ impl EventDescriber {
     }
 }
 
-/// What an entry says whatever its event says.
+/// The parts of an entry that do not depend on its event.
 fn untold(recorded: &RecordedEvent, words: String) -> HistoryEntry {
     HistoryEntry {
         position: recorded.position,

@@ -10,7 +10,7 @@
 //! - [`planner_users`] reads the planner's users, for a service that asks whether a subject is one.
 //! - [`planner_schema`] names what the planner's tables lack.
 //! - [`planner_view`] reads the planner's tables for a service, by functions.
-//! - [`live_row`] reads the table's rows, whatever values they have.
+//! - [`live_row`] reads the table's rows with any values.
 //! - [`drift`] compares the live tables with the fold; [`repair`] makes them agree with the log; [`rebuild`] does both for the whole
 //!   of `project_phases`, as fast as the log can be read.
 
@@ -64,7 +64,7 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
 pub async fn schema_differences(connection: &mut PgConnection) -> Result<Vec<Difference>, StoreError> {
     let mut found = schema::definitions()?.completed_by(inline::SQL)?.differences(connection).await?;
     for thing in misowned(connection).await? {
-        // Objects of others are listed as such, whoever owns them.
+        // Objects of others are listed as such, whatever role owns them.
         let foreign = format!("{} {} is not one", thing.kind.to_lowercase(), thing.object);
         if !found.iter().any(|other| other.text.starts_with(&foreign)) {
             found.push(Difference { text: thing.to_string(), repairable: true });

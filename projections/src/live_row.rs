@@ -85,7 +85,7 @@ impl LiveRow {
         &self.values
     }
 
-    /// Columns whose bytes are no text: what is shown of them is not what stands there.
+    /// Columns whose bytes are not text: their values cannot be shown exactly.
     pub fn unreadable(&self) -> &[&'static str] {
         &self.unreadable
     }

@@ -52,7 +52,7 @@ pub struct Owner {
 pub struct Ownership {
     /// Each of the planner's tables that is there, and the log.
     pub owners: Vec<Owner>,
-    /// What gives somebody the rights of another when commands write, one sentence each with the remedy.
+    /// What gives a role the rights of another when commands write, one sentence each with the remedy.
     pub dangers: Vec<String>,
     /// What would give the rights of a superuser to another role as soon as there is a log: not to be migrated like that.
     pub refused: Vec<String>,

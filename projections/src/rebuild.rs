@@ -22,7 +22,7 @@ pub struct RebuildOptions {
     pub check: bool,
     /// One project only; all if none.
     pub project: Option<ProjectId>,
-    /// Also delete rows of known projects that the log does not have. They are left otherwise: somebody wrote them.
+    /// Also delete rows of known projects that the log does not have. They are left otherwise: another program wrote them.
     pub delete_unknown: bool,
     /// Who, and why.
     pub metadata: Metadata,
@@ -97,10 +97,10 @@ impl Serialize for Rebuilt {
 /// Rebuilds `project_phases`. `readers` read the log at the same time, on the snapshot of `connection`; at least one,
 /// unless it is for one project, which needs none. Commands go on meanwhile, and what they write counts.
 ///
-/// What differs is written in one transaction, under the log's lock, after the projects concerned were compared anew;
+/// What differs is written in one transaction, under the log's lock, after the projects concerned were compared again;
 /// dropped or killed at any point, the table is as before or rebuilt. What is promised at the end: every row of a project
 /// that differed on the snapshot is what the log says then, and every other row was so on the snapshot. A row that
-/// somebody else damages after the snapshot, in a project that was right on it, is found by the next rebuild.
+/// another program damages after the snapshot, in a project that was right on it, is found by the next rebuild.
 ///
 /// # Errors
 /// [`StoreError::NotAccepting`] if the legacy shape is live; [`StoreError::PositionGap`] if the log is damaged;

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// How long to wait for each lock; whoever holds one of these for longer is in the midst of something.
+/// How long to wait for each lock; a session that holds one of these for longer is at work.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '30s'";
 
 /// Takes the locks under which these projects' rows and the log stand still, in the order that everybody keeps: the

@@ -59,7 +59,7 @@ impl<J: Send + 'static> Batcher<J> {
 pub struct Jobs<J>(mpsc::Receiver<J>);
 
 impl<J> Jobs<J> {
-    /// Waits for the next job; none if nobody can send one any more. Nothing is lost if the future is dropped.
+    /// Waits for the next job; none if all senders are gone. Nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<J> {
         self.0.recv().await
     }

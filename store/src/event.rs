@@ -1,4 +1,4 @@
-//! An event on its way into the log, and as it stands there.
+//! Events: new ones, and those that the log has.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

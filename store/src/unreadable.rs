@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::fmt;
 use uuid::Uuid;
 
-/// How many characters of a text that somebody else chose are shown.
+/// How many characters of a text from outside are shown.
 const SHOWN: usize = 200;
 
 /// An event that cannot be read, and why.

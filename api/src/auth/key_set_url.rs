@@ -53,7 +53,7 @@ pub enum FetchError {
     /// The response took too long.
     #[error("no complete response within {} s", PATIENCE.as_secs())]
     TimedOut,
-    /// The response is no usable key set.
+    /// The response is not a usable key set.
     #[error("{0}")]
     Keys(#[from] super::KeyError),
 }
@@ -78,7 +78,7 @@ impl FromStr for KeySetUrl {
     }
 }
 
-/// Keys that come over the network in the clear could be anybody's.
+/// Anyone on the network could replace keys that are sent unencrypted.
 fn is_loopback(host: &str) -> bool {
     let address = unbracketed(host).parse::<IpAddr>();
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())

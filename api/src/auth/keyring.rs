@@ -37,7 +37,7 @@ struct Held {
 /// Where a set is fetched from.
 struct Source {
     url: KeySetUrl,
-    /// When it was asked last. The lock is held during a request, so that many tokens with an unknown key wait for one.
+    /// When it was requested last. The lock is held during a request, so that many tokens with an unknown key wait for one.
     asked: Mutex<Option<Instant>>,
     /// The shortest time between two requests on account of tokens.
     pause: Duration,

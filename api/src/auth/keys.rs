@@ -260,7 +260,7 @@ pub(super) struct Claims {
     pub(super) scope: Option<Words>,
     #[serde(default, deserialize_with = "non_null")]
     pub(super) projects: Option<Vec<uuid::Uuid>>,
-    /// A name for people; what is no text counts as none.
+    /// A name for people; none if it is not a text.
     #[serde(default)]
     username: Value,
 }

@@ -54,7 +54,7 @@ async fn note_changes(
             Some(column) => format!("public.{}.{column}", change.table),
             None => format!("public.{}", change.table),
         };
-        // A takeover of the known revision has checks of its own for all that is no need of a running service.
+        // A takeover of the known revision has checks of its own, beyond the needs of a running service.
         if found.newer_revision().is_some() || change.kind == ChangeKind::Missing {
             let detail = change.to_string();
             let detail = detail.strip_prefix(&id).map_or(detail.as_str(), str::trim_start).to_owned();

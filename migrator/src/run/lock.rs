@@ -20,7 +20,7 @@ const GRACE_OF_THE_DEAD: Duration = Duration::from_secs(10);
 /// How often to look.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// One attempt to lock the tables. While it waits, everybody who comes later waits behind it.
+/// One attempt to lock the tables. While it waits, all later sessions wait behind it.
 const ATTEMPT: Duration = Duration::from_millis(100);
 /// Between attempts others go on: with these two figures readers behind one idle transaction lost 10 % of their time;
 /// with attempts of seconds they lost all of it.
@@ -167,7 +167,7 @@ pub(crate) enum Head {
     Not,
 }
 
-/// Locks tables against everybody, readers too, within `limit`: short attempts with pauses, so that the users' work
+/// Locks tables against all sessions, readers too, within `limit`: short attempts with pauses, so that the users' work
 /// goes on in between. `watcher` is a second connection that queries what blocks an attempt while that waits.
 /// Must run inside a transaction. Tables that the role may not lock are left out: they are locked by the DDL itself.
 pub(crate) async fn lock_tables(

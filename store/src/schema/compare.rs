@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Difference {
     /// What it is, in words.
     pub text: String,
-    /// Whether another installation sets it right; what others added stays until somebody drops it.
+    /// Whether another installation sets it right; what others added stays until it is dropped.
     pub repairable: bool,
 }
 
