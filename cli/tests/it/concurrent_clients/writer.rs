@@ -169,8 +169,9 @@ impl Writer {
                 (here.status, version_and_position(&here)),
                 (there.status, version_and_position(&there))
             );
+            // Without a replay neither wrote: a command that changes nothing is answered from the log, by each.
             assert!(
-                [&here, &there].iter().any(|answer| is_replay(answer)),
+                [&here, &there].iter().any(|answer| is_replay(answer)) || here.text() == there.text(),
                 "both did it: {here:?} {there:?}"
             );
         }
