@@ -7,7 +7,7 @@
 //! - [`legacy_phases`] is the same table as the legacy planner had it.
 //! - [`inline`] keeps `project_phases` in the transaction of each append.
 //! - [`history`] describes a timeline's events.
-//! - [`planner_users`] reads the planner's users, for a service that asks whether a subject is one.
+//! - [`planner_users`] reads the planner's users, for a service that accepts only their tokens.
 //! - [`planner_schema`] names what the planner's tables lack.
 //! - [`planner_view`] reads the planner's tables for a service, by functions.
 //! - [`live_row`] reads the table's rows with any values.

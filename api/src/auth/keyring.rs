@@ -38,7 +38,7 @@ struct Held {
 struct Source {
     url: KeySetUrl,
     /// When it was requested last. The lock is held during a request, so that many tokens with an unknown key wait for one.
-    asked: Mutex<Option<Instant>>,
+    requested_at: Mutex<Option<Instant>>,
     /// The shortest time between two requests on account of tokens.
     pause: Duration,
 }
@@ -59,7 +59,7 @@ impl Keyring {
     /// The same with another pause between requests on account of tokens.
     pub fn pausing(configured: Keys, url: Option<KeySetUrl>, pause: Duration) -> Self {
         let all = Arc::new(configured.clone());
-        let source = url.map(|url| Source { url, asked: Mutex::default(), pause });
+        let source = url.map(|url| Source { url, requested_at: Mutex::default(), pause });
         Self(Arc::new(Shared { held: RwLock::new(Held { configured, fetched: None, all }), source }))
     }
 
@@ -74,8 +74,8 @@ impl Keyring {
     /// [`FetchError`].
     pub async fn fetch(&self) -> Result<(), FetchError> {
         let Some(source) = &self.0.source else { return Ok(()) };
-        let mut asked = source.asked.lock().await;
-        self.ask(source, &mut asked).await
+        let mut requested_at = source.requested_at.lock().await;
+        self.fetch_from(source, &mut requested_at).await
     }
 
     /// Fetches the set again and again; returns at once if there is no URL.
@@ -115,9 +115,9 @@ impl Keyring {
             return verified;
         }
         {
-            let mut asked = source.asked.lock().await;
-            if asked.is_none_or(|asked| asked.elapsed() >= source.pause)
-                && let Err(error) = self.ask(source, &mut asked).await
+            let mut requested_at = source.requested_at.lock().await;
+            if requested_at.is_none_or(|at| at.elapsed() >= source.pause)
+                && let Err(error) = self.fetch_from(source, &mut requested_at).await
             {
                 tracing::warn!(url = %source.url, %error, "the key set cannot be fetched for a token with an unknown key");
             }
@@ -128,8 +128,12 @@ impl Keyring {
         }
     }
 
-    async fn ask(&self, source: &Source, asked: &mut Option<Instant>) -> Result<(), FetchError> {
-        *asked = Some(Instant::now());
+    async fn fetch_from(
+        &self,
+        source: &Source,
+        requested_at: &mut Option<Instant>,
+    ) -> Result<(), FetchError> {
+        *requested_at = Some(Instant::now());
         let text = source.url.fetch().await?;
         let mut keys = Keys::default();
         keys.add_key_set(&text)?;

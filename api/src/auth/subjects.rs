@@ -49,7 +49,7 @@ struct Answer {
     /// None if there is no such user.
     user: Option<PlannerUser>,
     /// A moment before the row was read.
-    asked: Instant,
+    requested_at: Instant,
 }
 
 impl PlannerSubjects {
@@ -66,9 +66,9 @@ impl PlannerSubjects {
         let user = match self.remembered(id, valid) {
             Some(answer) => answer.user,
             None => {
-                let asked = Instant::now();
+                let requested_at = Instant::now();
                 let user = planner_users::find(pool, id).await.map_err(|error| unreadable(&error))?;
-                self.remember(id, Answer { user: user.clone(), asked }, valid);
+                self.remember(id, Answer { user: user.clone(), requested_at }, valid);
                 user
             }
         };
@@ -80,13 +80,13 @@ impl PlannerSubjects {
 
     fn remembered(&self, id: Uuid, valid: Duration) -> Option<Answer> {
         let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.get(&id).filter(|answer| answer.asked.elapsed() < valid).cloned()
+        answers.get(&id).filter(|answer| answer.requested_at.elapsed() < valid).cloned()
     }
 
     fn remember(&self, id: Uuid, answer: Answer, valid: Duration) {
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if answers.len() >= MOST {
-            answers.retain(|_, answer| answer.asked.elapsed() < valid);
+            answers.retain(|_, answer| answer.requested_at.elapsed() < valid);
         }
         if answers.len() >= MOST {
             answers.clear();
@@ -126,7 +126,7 @@ mod tests {
         let valid = Duration::from_secs(3600);
         let ids: Vec<Uuid> = (0..=MOST).map(|_| Uuid::new_v4()).collect();
         for id in &ids {
-            users.remember(*id, Answer { user: None, asked: Instant::now() }, valid);
+            users.remember(*id, Answer { user: None, requested_at: Instant::now() }, valid);
             assert!(users.remembered(*id, valid).is_some());
             assert!(users.remembered(*id, Duration::ZERO).is_none());
         }

@@ -2,7 +2,7 @@
 //! for those with `differs`: `planner` is the recorded one there, and `docs/api.md` has the difference in its table.
 //!
 //! In a case, `PROJECT` is a new project from 2024-02-01 to 2024-11-30, `PHASE` its default phase, `NOWHERE` an id that nothing
-//! has. In an answer, `UUID` and `TIME` are any id and any timestamp; `fields` stands for the planner's form of a malformed request
+//! has. In an answer, `UUID` and `TIME` are any id and any timestamp; `fields` is the planner's form of a malformed request
 //! with these errors: field, message, type.
 
 mod front_end;

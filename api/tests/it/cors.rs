@@ -1,4 +1,4 @@
-//! Pages of other origins: what the service tells browsers, and what a real browser makes of that.
+//! Pages of other origins: the headers for browsers, and their effect in a real browser.
 
 use crate::fixture::ServiceFixture;
 use crate::service::{self, Service, migrated, settings};

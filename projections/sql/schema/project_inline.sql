@@ -137,7 +137,7 @@ BEGIN
         GET DIAGNOSTICS written = ROW_COUNT;
         offered := cardinality(event_types);
     ELSIF NOT dated THEN
-        -- The comparisons with IS NOT DISTINCT FROM have no index, so that the row is looked for at its place.
+        -- The comparisons with IS NOT DISTINCT FROM have no index, so that the row is read at its location.
         WITH found AS (
             UPDATE public.project_phases ph
                SET capital_budget = coalesce(s.capital_budget, ph.capital_budget),
@@ -157,7 +157,7 @@ BEGIN
                AND ph.id IS NOT DISTINCT FROM s.phase_id
             RETURNING ph.id, ph.ctid
         )
-        SELECT cardinality(event_types), count(*), (json_object_agg(found.id, found.ctid) FILTER (WHERE with_places))::text
+        SELECT cardinality(event_types), count(*), json_object_agg(found.id, found.ctid)::text
           INTO offered, written, rows_at FROM found;
     ELSE
         WITH said AS MATERIALIZED (

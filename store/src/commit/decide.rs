@@ -138,7 +138,7 @@ impl Decider {
 }
 
 /// The dates of the project that a command which opens its timeline was decided on: a list is made for the dates that its opening has;
-/// any other opening gives the project its dates, whatever they were when it was loaded.
+/// any other opening gives the project new dates, and is compared with those that it had when it was loaded.
 fn opened_over(request: &Request, start: &LoadedTimeline) -> Option<DateRange> {
     match (&request.opening, &request.command) {
         (Some(TimelineCommand::Open { range, .. }), TimelineCommand::ReplaceAll { .. }) => Some(*range),

@@ -267,7 +267,7 @@ fn modules_import_in_one_direction() {
     }
 }
 
-/// A test's name says the behaviour, and fits into a line of output.
+/// A test's name is its behaviour, and fits into a line of output.
 #[test]
 fn names_of_tests_have_at_most_70_characters() {
     let mut long = Vec::new();

@@ -318,7 +318,7 @@ async fn any_interleaving_of_planner_and_commands_leaves_valid_timelines() {
             }
         }
         assert!(accepted > 60 && refused > 0, "{accepted} accepted, {refused} refused");
-        // Dates that nobody could follow are changed back; then a command to each project takes in what is left.
+        // Dates that phases cannot follow are changed back. A command to each project takes in the others.
         let log = FoldedLog::read(&mut reader, None).await.unwrap();
         for project in projects {
             let timeline = log.timelines[&project].timeline.clone();
