@@ -1,5 +1,5 @@
-//! `/openapi.json`, and the page at `/docs`: stored compressed, since compressing the page's program takes a fifth of a second, and
-//! anyone may request it.
+//! `/openapi.json`, and the page at `/docs`: stored compressed, since compressing the page's program is slow, and anyone may
+//! request it.
 
 use crate::problem::{internal, not_found};
 use crate::state::AppState;
@@ -90,7 +90,7 @@ impl Packed {
         Ok(Self(encoder.finish()?.into()))
     }
 
-    /// The response for a client that may not accept gzip: decompressing takes a tenth of the time.
+    /// The response for a client that may not accept gzip.
     fn answer(&self, kind: &str, headers: &HeaderMap) -> Response {
         let takes_it = accepts_gzip(headers);
         let body = if takes_it {

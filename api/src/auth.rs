@@ -1,20 +1,24 @@
 //! Authentication and authorization: bearer tokens (JWT), their keys, scopes and projects.
 
+mod authenticator;
 mod caller;
+mod denied;
 mod key_set_url;
 mod keyring;
 mod keys;
+mod names;
 mod scope;
 mod sign;
 mod subjects;
 
-pub use caller::{Caller, Denied};
+pub(crate) use authenticator::Authenticator;
+pub use caller::Caller;
+pub use denied::Denied;
 pub use key_set_url::{FetchError, KeySetUrl};
 pub use keyring::Keyring;
 pub use keys::{KeyError, Keys, SHORTEST_SECRET};
 pub use scope::{Scope, ScopeSet, UnknownScope};
 pub use sign::TokenRequest;
-pub(crate) use subjects::PlannerSubjects;
 pub use subjects::Subjects;
 
 /// How callers are authenticated.

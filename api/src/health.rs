@@ -1,14 +1,12 @@
 //! Liveness, readiness and metrics. None of these routes requires a token.
 
-mod commands;
-
-pub(crate) use commands::CommandHealth;
+mod metrics;
 
 use crate::auth::{Auth, Subjects};
+use crate::openapi::UnknownParameter;
 use crate::planner_schema::{self, PlannerSchema};
-use crate::routes::UnknownParameter;
+use crate::pool;
 use crate::state::AppState;
-use crate::{pool, telemetry};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -56,7 +54,7 @@ async fn readyz(State(app): State<AppState>) -> Response {
     UnknownParameter,
 ))]
 async fn metrics(State(app): State<AppState>) -> impl IntoResponse {
-    telemetry::sample(&app).await;
+    metrics::sample(&app).await;
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.telemetry.text())
 }
 
@@ -93,7 +91,12 @@ impl Reason {
 /// Why requests cannot succeed.
 async fn reasons(app: &AppState) -> Vec<Reason> {
     match tokio::time::timeout(PATIENCE, check(app)).await {
-        Ok(Ok(None)) => app.commands.reason().into_iter().collect(),
+        Ok(Ok(None)) => app
+            .commands
+            .failure()
+            .map(|failure| Reason::new(failure.code, failure.message))
+            .into_iter()
+            .collect(),
         Ok(Ok(Some(reason))) => vec![reason],
         Ok(Err(StoreError::NewerSchema { .. })) => vec![Reason::new(
             "newer_schema",
@@ -164,7 +167,7 @@ async fn obstacle(
         let message = "the database is in the legacy shape, in which timelines accept no commands; run: phaseline migrate";
         return Ok(Some(Reason::new("legacy_shape", message)));
     }
-    if let Some(changed) = planner.look(connection).await? {
+    if let Some(changed) = planner.check(connection).await? {
         return Ok(Some(Reason::new(planner_schema::CODE, &*changed)));
     }
     let read_only: bool = sqlx::query_scalar(

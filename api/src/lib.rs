@@ -10,7 +10,9 @@
 //! This crate knows HTTP. `phaseline-domain` knows what a timeline is, `phaseline-store` how it is stored.
 
 mod assets;
+mod assignment_counts;
 pub mod auth;
+mod command_health;
 mod connections;
 pub mod cors;
 mod health;

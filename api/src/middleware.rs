@@ -23,7 +23,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tracing::Instrument;
 
-/// The name of an uncontext route in metrics and log lines.
+/// The name of an unmatched route in metrics and log lines.
 const NO_ROUTE: &str = "none";
 
 /// The routes that the service answers on every connection.

@@ -1,5 +1,15 @@
 //! The description of the service: `/openapi.json`, and the page at `/docs`.
 
+mod examples;
+mod failures;
+mod write_headers;
+
+pub(crate) use failures::{
+    PlannerReadErrors, PlannerReadWithBodyErrors, PlannerWriteErrors, ReadErrors, ReadWithBodyErrors,
+    UnknownParameter, WriteErrors,
+};
+pub(crate) use write_headers::WriteHeaders;
+
 use crate::problem::Problem;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 /// The largest piece.
 const PIECE: usize = 16 * 1024;
 
-/// The bytes between two yields. gzip takes some 2 ms for them.
+/// The bytes between two yields.
 const TURN: usize = 64 * 1024;
 
 /// Paces a response that is larger than one turn.

@@ -1,4 +1,4 @@
-//! What the last look at the planner's tables found: after an upgrade of the planner they may not be as this service needs them.
+//! The last check of the planner's tables: after an upgrade of the planner they may differ from those that this service needs.
 
 use phaseline_projections::planner_schema::{find_changes, in_words};
 use sqlx::PgConnection;
@@ -8,7 +8,7 @@ use std::time::Instant;
 /// The problem's code, also of `/readyz`.
 pub(crate) const CODE: &str = "planner_schema_changed";
 
-/// What the last look at the planner's tables found.
+/// The result of the last check of the planner's tables.
 #[derive(Debug, Default)]
 pub(crate) struct PlannerSchema(Mutex<Option<Change>>);
 
@@ -18,12 +18,12 @@ pub(crate) struct Change {
     /// What is wrong, and what to do.
     pub(crate) message: Arc<str>,
     /// When it was found.
-    pub(crate) seen: Instant,
+    pub(crate) found_at: Instant,
 }
 
 impl PlannerSchema {
-    /// Looks at the tables. Returns what is wrong, and what to do.
-    pub(crate) async fn look(&self, connection: &mut PgConnection) -> Result<Option<Arc<str>>, sqlx::Error> {
+    /// Checks the tables. Returns what is wrong, and what to do.
+    pub(crate) async fn check(&self, connection: &mut PgConnection) -> Result<Option<Arc<str>>, sqlx::Error> {
         let changes = in_words(&find_changes(connection).await?);
         let message = changes.map(|changes| {
             Arc::from(format!(
@@ -31,12 +31,12 @@ impl PlannerSchema {
                  phaseline that knows the planner's revision, or bring the tables back"
             ))
         });
-        let change = message.clone().map(|message| Change { message, seen: Instant::now() });
+        let change = message.clone().map(|message| Change { message, found_at: Instant::now() });
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = change;
         Ok(message)
     }
 
-    /// What the last look found; none if all was right.
+    /// What the last check found; none if the tables are as needed.
     pub(crate) fn last(&self) -> Option<Change> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -2,7 +2,8 @@
 
 mod database;
 
-use crate::auth::Denied;
+pub(crate) use database::of_read;
+
 use crate::request;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -60,12 +61,12 @@ pub struct Problem {
     doubts_schema: bool,
 }
 
-/// The description of `current`, which is the routes'.
+/// The schema of `current`, which the routes define.
 fn current() -> Ref {
     Ref::from_schema_name("CurrentPhases")
 }
 
-/// The description of `attempted`, which is the routes'.
+/// The schema of `attempted`, which the routes define.
 fn attempted() -> Ref {
     Ref::from_schema_name("Attempted")
 }
@@ -74,7 +75,7 @@ fn attempted() -> Ref {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DoubtfulSchema;
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde requires")]
 pub(crate) const fn is_zero(number: &usize) -> bool {
     *number == 0
 }
@@ -288,12 +289,6 @@ pub fn internal() -> Problem {
 
 /// The default of `Retry-After`.
 const RETRY: Duration = Duration::from_secs(2);
-
-impl From<Denied> for Problem {
-    fn from(denied: Denied) -> Self {
-        denied.problem()
-    }
-}
 
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {

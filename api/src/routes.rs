@@ -4,19 +4,17 @@
 //!   the past ones. `legacy_compat` has the routes of the planner's own service, in its own form.
 //! - A request: `path_id` parses the id in the path, `write_request` extracts body, preconditions and key, `validate` reads a body
 //!   and collects all that is wrong with it; `requests` has the bodies, `money` their amounts. `query` refuses unknown parameters.
-//! - `project_view` reads a project; `execute` hands a command to the store, `opening` opens the timeline before it.
+//! - `project_view` reads a project; `execute` passes a command to the store, `opening` opens the timeline before it.
 //! - A response: `success` adds the headers with a timeline's version, `responses` has the bodies of phases and assignments;
-//!   `error` is every failed response, in both forms, and `openapi` describes them.
-//! - `assignment_loader` counts assignments for many requests by one query.
+//!   `error` is every failed response, in both forms. `components` lists the schemas for the description.
 
-pub(crate) mod assignment_loader;
+mod components;
 mod error;
 mod execute;
 mod headers;
 mod history;
 mod legacy_compat;
 mod money;
-mod openapi;
 mod opening;
 mod path_id;
 mod phases;
@@ -30,7 +28,6 @@ mod timeline;
 mod validate;
 mod write_request;
 
-pub(crate) use openapi::UnknownParameter;
 pub(crate) use query::{known_parameters, refuse_unknown};
 
 use crate::state::AppState;
@@ -40,7 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// All routes.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
-    let mut description = openapi::Components::openapi();
+    let mut description = components::Components::openapi();
     description.merge(legacy_compat::Components::openapi());
     OpenApiRouter::with_openapi(description)
         .merge(legacy_compat::router())

@@ -12,7 +12,7 @@ pub const DEFAULT_ROLE: &str = "phaseline_writer";
 pub struct Settings {
     /// How callers are authenticated.
     pub auth: Auth,
-    /// How long a user of the planner is taken to be active without asking again (see [`crate::auth::Subjects::Planner`]).
+    /// How long a user of the planner is taken to be active without another query (see [`crate::auth::Subjects::Planner`]).
     pub subject_valid: Duration,
     /// The origins of other sites whose pages may use the service.
     pub cors_origins: Vec<WebOrigin>,
@@ -20,7 +20,7 @@ pub struct Settings {
     pub role: Option<String>,
     /// Whether the login may have more rights than the owners of the planner's tables.
     pub allow_superuser: bool,
-    /// How long a check of rights is valid for all connections; each costs some milliseconds.
+    /// How long a check of rights is valid for all connections.
     pub rights_check_valid: Duration,
     /// Upper bound on connections to the database.
     pub max_connections: u32,
@@ -48,7 +48,7 @@ pub struct Settings {
     pub max_phases: usize,
     /// Upper bound on cached timelines.
     pub cache_timelines: usize,
-    /// How often to look for deleted projects.
+    /// How often the service searches for deleted projects.
     pub sweep_interval: Duration,
 }
 

@@ -1,11 +1,12 @@
 //! The state of the routes.
 
-use crate::auth::PlannerSubjects;
-use crate::health::CommandHealth;
+use crate::assignment_counts::AssignmentCounts;
+use crate::auth::Authenticator;
+use crate::command_health::CommandHealth;
 use crate::planner_schema::PlannerSchema;
-use crate::routes::assignment_loader::AssignmentCountLoader;
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
+use axum::extract::FromRef;
 use phaseline_projections::ProjectPhases;
 use phaseline_store::TimelineStore;
 use sqlx::PgPool;
@@ -28,13 +29,13 @@ pub struct AppState {
     pub telemetry: Arc<Telemetry>,
     /// The outcome of the last command.
     pub(crate) commands: Arc<CommandHealth>,
-    /// The planner's users that were looked up lately.
-    pub(crate) subjects: Arc<PlannerSubjects>,
+    /// Authenticates callers.
+    pub(crate) authenticator: Arc<Authenticator>,
     /// What the planner's tables lack.
     pub(crate) planner_schema: Arc<PlannerSchema>,
     /// Counts assignments for many requests at once.
-    pub(crate) assignment_counts: Arc<AssignmentCountLoader>,
-    /// Permits for requests with a large body: each takes some 30 MB until its response.
+    pub(crate) assignment_counts: Arc<AssignmentCounts>,
+    /// Permits for requests with a large body: each takes a multiple of its size in memory until its response.
     pub(crate) large: Arc<Semaphore>,
     /// Permits for reading a whole history: each holds a connection to the database for a while, which other requests need.
     pub(crate) readers: Arc<Semaphore>,
@@ -49,13 +50,23 @@ impl AppState {
                 .waiting(settings.lock_timeout.min(settings.request_timeout)),
             readers: Arc::new(Semaphore::new((settings.max_connections as usize / 4).max(1))),
             large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
+            authenticator: Arc::new(Authenticator::new(
+                settings.auth.clone(),
+                settings.subject_valid,
+                pool.clone(),
+            )),
             pool,
             settings: Arc::new(settings),
             telemetry: Arc::default(),
             commands: Arc::default(),
-            subjects: Arc::default(),
             planner_schema: Arc::default(),
             assignment_counts: Arc::default(),
         }
+    }
+}
+
+impl FromRef<AppState> for Arc<Authenticator> {
+    fn from_ref(app: &AppState) -> Self {
+        Self::clone(&app.authenticator)
     }
 }

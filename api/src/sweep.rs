@@ -7,13 +7,13 @@ use phaseline_projections::deleted::{Part, find_part};
 use phaseline_store::StoreError;
 use std::time::Duration;
 
-/// How many timelines one query looks at; it takes some 10 ms.
+/// How many timelines one query checks.
 const TIMELINES: i32 = 1000;
 
 /// The pause between two queries.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Sweeps at the interval of the settings, without end.
+/// Sweeps at the interval of the settings, until the service ends.
 pub(crate) async fn run(app: &AppState) {
     let mut failing = false;
     loop {
@@ -23,7 +23,7 @@ pub(crate) async fn run(app: &AppState) {
             Err(error) => {
                 // While the database is down each sweep fails; `/readyz` reports that.
                 if !failing {
-                    tracing::warn!(%error, "could not look for deleted projects; this is tried again at each interval");
+                    tracing::warn!(%error, "the search for deleted projects failed; the next one is at the next interval");
                 }
                 failing = true;
             }

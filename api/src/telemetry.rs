@@ -1,9 +1,7 @@
 //! Metrics for Prometheus.
 
-use crate::state::AppState;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
-use phaseline_store::{StoreError, schema};
 use std::fmt;
 use std::time::Duration;
 
@@ -14,13 +12,13 @@ const REQUESTS: &str = "phaseline_http_requests_total";
 const DURATION: &str = "phaseline_http_request_duration_seconds";
 const IN_FLIGHT: &str = "phaseline_http_requests_in_flight";
 const CONNECTIONS: &str = "phaseline_http_connections";
-const CONNECTIONS_LIMIT: &str = "phaseline_http_connections_limit";
+pub(crate) const CONNECTIONS_LIMIT: &str = "phaseline_http_connections_limit";
 const COMMANDS: &str = "phaseline_commands_total";
-const POOL: &str = "phaseline_pool_connections";
-const POOL_LIMIT: &str = "phaseline_pool_connections_limit";
-const DATABASE_UP: &str = "phaseline_database_up";
-const POSITION: &str = "phaseline_log_position";
-const OLDEST_SNAPSHOT: &str = "phaseline_oldest_snapshot_age_seconds";
+pub(crate) const POOL: &str = "phaseline_pool_connections";
+pub(crate) const POOL_LIMIT: &str = "phaseline_pool_connections_limit";
+pub(crate) const DATABASE_UP: &str = "phaseline_database_up";
+pub(crate) const POSITION: &str = "phaseline_log_position";
+pub(crate) const OLDEST_SNAPSHOT: &str = "phaseline_oldest_snapshot_age_seconds";
 
 /// The counters of one service.
 pub struct Telemetry {
@@ -119,46 +117,4 @@ fn describe() {
         Unit::Seconds,
         "Age of the oldest snapshot: row versions that died since cannot be removed, and are read."
     );
-}
-
-/// Updates the gauges that are read from the database: called for each request of `/metrics`.
-#[expect(clippy::cast_precision_loss, reason = "Prometheus has floating-point numbers only")]
-pub(crate) async fn sample(app: &AppState) {
-    let (size, idle) = (app.pool.size(), app.pool.num_idle());
-    let looked_up = lookup(app).await;
-    app.telemetry.record(|| {
-        gauge!(POOL, "state" => "idle").set(idle as f64);
-        gauge!(POOL, "state" => "used").set((size as usize).saturating_sub(idle) as f64);
-        gauge!(POOL_LIMIT).set(f64::from(app.settings.max_connections));
-        gauge!(CONNECTIONS_LIMIT).set(app.settings.max_clients as f64);
-        gauge!(DATABASE_UP).set(if looked_up.is_ok() { 1.0 } else { 0.0 });
-        if let Ok(found) = looked_up {
-            if let Some(position) = found.position {
-                gauge!(POSITION).set(position as f64);
-            }
-            if let Some(age) = found.oldest_snapshot {
-                gauge!(OLDEST_SNAPSHOT).set(age);
-            }
-        }
-    });
-}
-
-/// Numbers of the database; each is missing if the database cannot provide it.
-#[derive(Default)]
-struct LookedUp {
-    position: Option<i64>,
-    oldest_snapshot: Option<f64>,
-}
-
-async fn lookup(app: &AppState) -> Result<LookedUp, StoreError> {
-    let mut connection = app.pool.acquire().await?;
-    let mut found = LookedUp::default();
-    match schema::installed(&mut connection).await {
-        Ok(true) => {}
-        Ok(false) | Err(StoreError::NewerSchema { .. }) => return Ok(found),
-        Err(error) => return Err(error),
-    }
-    found.position = Some(schema::tip(&mut connection).await?.position);
-    found.oldest_snapshot = Some(schema::oldest_snapshot(&mut connection).await?.unwrap_or(0.0));
-    Ok(found)
 }

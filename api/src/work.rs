@@ -7,7 +7,7 @@
 
 use crate::problem::{Problem, internal};
 
-/// From this many bytes on JSON is read on another thread. In 10 ms a worker reads and checks some 300 kB; a thread costs 20 us.
+/// From this many bytes on JSON is read on another thread: below it, the change of threads would cost more than a worker's wait.
 pub(crate) const LARGE: usize = 64 * 1024;
 
 /// From this many phases on timelines are compared on another thread.

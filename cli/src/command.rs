@@ -29,6 +29,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::logging::Style;
+use clap::CommandFactory;
 
 /// Runs a command. If it fails on a missing table, column or type, the planner's tables may be why: then the failure names them.
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
@@ -60,8 +61,8 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Demo(args) => demo::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,
         Command::Upgrade(args) => upgrade::run(context, args).await,
-        Command::Completions(args) => Ok(completions::run(context, args)),
-        Command::Man(args) => man::run(context, args),
+        Command::Completions(args) => Ok(completions::run(context, args, Cli::command())),
+        Command::Man(args) => man::run(context, args, Cli::command()),
     }
 }
 

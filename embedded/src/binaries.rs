@@ -8,9 +8,6 @@ use std::sync::{Arc, OnceLock};
 
 use crate::{EmbeddedError, Version, process};
 
-/// Names the one folder to take PostgreSQL's programs from; no other place is looked in then.
-pub const BINDIR_VARIABLE: &str = "PHASELINE_PG_BINDIR";
-
 /// The oldest major version of PostgreSQL that is used.
 pub const OLDEST_MAJOR_VERSION: u32 = 15;
 

@@ -88,7 +88,7 @@ pub enum EmbeddedError {
         tail: String,
     },
     /// One of PostgreSQL's programs is not installed or may not be run.
-    #[error("cannot run {} ({source}); install PostgreSQL's client programs, or set {} to a folder that has them", program.display(), crate::BINDIR_VARIABLE)]
+    #[error("cannot run {} ({source}); install PostgreSQL's client programs, or set {} to a folder that has them", program.display(), crate::environment::BINDIR_VARIABLE)]
     Spawn {
         /// The program.
         program: PathBuf,

@@ -23,6 +23,7 @@ mod binaries;
 mod cluster;
 mod data_dir;
 mod dump;
+mod environment;
 mod error;
 mod guard;
 mod locks;
@@ -34,8 +35,9 @@ pub mod testing;
 mod url;
 mod version;
 
-pub use binaries::{BINDIR_VARIABLE, Binaries, NEWEST_MAJOR_VERSION, OLDEST_MAJOR_VERSION};
+pub use binaries::{Binaries, NEWEST_MAJOR_VERSION, OLDEST_MAJOR_VERSION};
 pub use dump::{Dump, DumpLines};
+pub use environment::BINDIR_VARIABLE;
 pub use error::EmbeddedError;
 pub use server::{Server, default_data_dir};
 pub use url::{percent_decode, percent_encode};

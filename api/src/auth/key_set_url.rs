@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// Timeout of a request, from the look-up of the name to the last byte.
+/// Timeout of a request, from the resolution of the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Upper bound on the size of a key set, in bytes. Those of large providers have some kilobytes.

@@ -140,7 +140,7 @@ impl Keys {
         for key in self.0.iter().filter(fits) {
             match decode(token, &key.key, &validation(key.algorithms, rules)) {
                 Ok(data) => return Ok(data.claims),
-                // What says more than that it was another key.
+                // The error of the key that may have signed it, rather than that of another key.
                 Err(error) if !is_of_another_key(&error) => return Err(error.into()),
                 Err(error) => refused = Some(error),
             }

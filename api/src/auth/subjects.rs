@@ -1,7 +1,7 @@
 //! Whose tokens are accepted: of every subject, or of the planner's active users only.
 
 use super::Denied;
-use super::caller::is_plain;
+use super::names::recordable;
 use crate::problem::{Problem, unavailable};
 use phaseline_projections::planner_users::{self, PlannerUser};
 use phaseline_store::SqlState;
@@ -12,11 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// Upper bound on remembered users.
+/// Upper bound on cached users.
 const MOST: usize = 10_000;
-
-/// The longest name that is recorded, in characters: that of the planner's column.
-const LONGEST_USERNAME: usize = 100;
 
 /// Whose tokens are accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +37,7 @@ impl FromStr for Subjects {
     }
 }
 
-/// The planner's users that were looked up lately, and the answers.
+/// A cache of the planner's users.
 #[derive(Debug, Default)]
 pub(crate) struct PlannerSubjects(Mutex<HashMap<Uuid, Answer>>);
 
@@ -53,7 +50,7 @@ struct Answer {
 }
 
 impl PlannerSubjects {
-    /// The name of the active user whose id the subject is. An answer is used again for the time `valid`.
+    /// The name of the active user whose id the subject is. A cached row is used for the time `valid`.
     pub(super) async fn name_of(
         &self,
         subject: &str,
@@ -95,12 +92,6 @@ impl PlannerSubjects {
     }
 }
 
-/// A name as the log can keep it; none if it cannot be shown.
-pub(super) fn recordable(name: &str) -> Option<String> {
-    let name = name.trim();
-    (!name.is_empty() && name.chars().count() <= LONGEST_USERNAME && is_plain(name)).then(|| name.to_owned())
-}
-
 /// Why the users cannot be read now.
 fn unreadable(error: &sqlx::Error) -> Denied {
     match SqlState::of(error) {
@@ -131,13 +122,5 @@ mod tests {
             assert!(users.remembered(*id, Duration::ZERO).is_none());
         }
         assert_eq!(users.0.lock().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn names_that_cannot_be_shown_are_not_recorded() {
-        assert_eq!(recordable(" Ada "), Some("Ada".to_owned()));
-        for odd in ["", " ", "a\u{202e}b", "a\nb", &"x".repeat(101)] {
-            assert_eq!(recordable(odd), None, "{odd:?}");
-        }
     }
 }

@@ -1,7 +1,7 @@
-//! Answers requests while the planner's tables are not as this service needs them.
+//! Refuses requests while the planner's tables are not as this service needs them.
 //!
-//! `/readyz` looks at the tables each time; a request that fails on a missing table or column makes the gate look, too. While something
-//! is missing, every route of projects and phases answers 503, and the gate looks again every few seconds.
+//! `/readyz` checks the tables each time, and the gate does when a request fails on a missing table or column. While something is
+//! missing, every route of projects and phases responds with 503, and the gate repeats the check every few seconds.
 
 use crate::planner_schema::CODE;
 use crate::problem::{DoubtfulSchema, Problem, unavailable};
@@ -15,22 +15,22 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a found change counts before the tables are looked at again.
+/// How long a found change counts before the tables are checked again.
 const RECHECK: Duration = Duration::from_secs(2);
 
-/// Timeout of a look at the tables.
+/// Timeout of a check.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Looks at the tables on a connection of the pool, if they should have the timeline shape. If that fails, the last known state counts.
-async fn look(app: &AppState) -> Option<Arc<str>> {
-    let looking = async {
+/// Checks the tables on a connection of the pool, if they should have the timeline shape. If that fails, the last known state counts.
+async fn check(app: &AppState) -> Option<Arc<str>> {
+    let checking = async {
         let mut connection = app.pool.acquire().await?;
         if schema::accepts_commands(&mut connection).await? {
-            return Ok(app.planner_schema.look(&mut connection).await?);
+            return Ok(app.planner_schema.check(&mut connection).await?);
         }
         Ok::<_, StoreError>(None)
     };
-    match tokio::time::timeout(PATIENCE, looking).await {
+    match tokio::time::timeout(PATIENCE, checking).await {
         Ok(Ok(message)) => message,
         Ok(Err(_)) | Err(_) => app.planner_schema.last().map(|change| change.message),
     }
@@ -44,7 +44,8 @@ pub(crate) async fn gate(State(app): State<AppState>, request: Request, next: Ne
     };
     let is_planners = is_planners(request.method(), path.as_str());
     if let Some(change) = app.planner_schema.last() {
-        let message = if change.seen.elapsed() < RECHECK { Some(change.message) } else { look(&app).await };
+        let message =
+            if change.found_at.elapsed() < RECHECK { Some(change.message) } else { check(&app).await };
         if let Some(message) = message {
             return refusal(&message, is_planners);
         }
@@ -53,7 +54,7 @@ pub(crate) async fn gate(State(app): State<AppState>, request: Request, next: Ne
     if response.extensions().get::<DoubtfulSchema>().is_none() {
         return response;
     }
-    match look(&app).await {
+    match check(&app).await {
         Some(message) => refusal(&message, is_planners),
         None => response,
     }

@@ -1,4 +1,4 @@
-//! The problems that errors of the database are. PostgreSQL's own messages go to the log only.
+//! The problems for errors of the database. PostgreSQL's own messages go to the log only.
 
 use super::{FieldError, Problem, conflict, internal, unavailable};
 use axum::http::StatusCode;
@@ -174,6 +174,18 @@ impl Problem {
         tracing::warn!(%error, sqlstate = &*code, answer = problem.code(), "the database");
         problem
     }
+}
+
+/// The problem for an error of a read. Reads call functions of schema `phaseline`; one that does not exist belongs to a newer schema.
+pub(crate) fn of_read(error: sqlx::Error) -> Box<Problem> {
+    Box::new(match SqlState::of(&error) {
+        Some(SqlState::UndefinedFunction) => unavailable(
+            "older_schema",
+            "Older schema",
+            "the database's schema phaseline is older than this service; run: phaseline upgrade",
+        ),
+        _ => Problem::of_sqlx(&error),
+    })
 }
 
 fn unreachable() -> Problem {

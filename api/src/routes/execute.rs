@@ -1,4 +1,4 @@
-//! Hands a command to the store, and answers with the phases after it.
+//! Passes a command to the store, and returns the phases after it.
 
 use super::error::{Failure, RuleViolations, Stale};
 use super::headers::TimelineVersion;
@@ -146,7 +146,7 @@ pub(crate) fn no_project(project: ProjectId) -> Failure {
     Failure::NotFound(StoreError::UnknownProject(project).to_string())
 }
 
-/// The failure that an error of the store is.
+/// The failure for an error of the store.
 pub(crate) fn store_failure(
     error: &StoreError,
     project: ProjectId,

@@ -5,12 +5,12 @@ mod cursor;
 use super::error::{Failure, ProblemError};
 use super::execute::no_project;
 use super::headers::TimelineVersion;
-use super::openapi::ReadErrors;
 use super::path_id::PathId;
 use super::project_view;
 use super::success::Paged;
 use crate::auth::{Caller, Denied, Scope};
-use crate::problem::{Problem, internal};
+use crate::openapi::ReadErrors;
+use crate::problem::{Problem, internal, of_read};
 use crate::state::AppState;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -236,18 +236,18 @@ async fn read_page(
 
 /// The log's id, which cursors carry; nil for an installation without a head, whose histories are empty.
 async fn log_id(app: &AppState) -> Result<Uuid, Failure> {
-    let mut connection = app.pool.acquire().await.map_err(project_view::problem)?;
+    let mut connection = app.pool.acquire().await.map_err(of_read)?;
     match schema::log_id(&mut connection).await {
         Ok(id) => Ok(id),
         Err(StoreError::NotInstalled) => Ok(Uuid::nil()),
-        Err(StoreError::Database(error)) => Err(project_view::problem(error).into()),
+        Err(StoreError::Database(error)) => Err(of_read(error).into()),
         Err(error) => Err(Problem::from(error).into()),
     }
 }
 
 /// The marks on a history's events.
 async fn marks(app: &AppState, project: ProjectId) -> Result<Vec<SkippedEvent>, Failure> {
-    let mut connection = app.pool.acquire().await.map_err(project_view::problem)?;
+    let mut connection = app.pool.acquire().await.map_err(of_read)?;
     Ok(skip::of_stream(&mut connection, project.uuid()).await.map_err(Problem::from)?)
 }
 

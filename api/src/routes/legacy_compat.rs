@@ -1,4 +1,4 @@
-//! The five routes of the planner's own service, with the paths, bodies, responses and messages that its front end knows.
+//! The five routes of the planner's own service, with the paths, bodies, responses and messages that its front end expects.
 
 mod assignments;
 mod batch;

@@ -2,7 +2,6 @@
 
 use super::error::{Failure, ProblemError};
 use super::execute::{Executed, WriteCommand, execute};
-use super::openapi::{WriteErrors, WriteHeaders};
 use super::path_id::PathId;
 use super::project_view::{self, phase_of};
 use super::requests::{self, NeighboursBody, NewOrder, NewPhase, PhaseChange};
@@ -11,6 +10,7 @@ use super::success::{Changed, Created};
 use super::validate::FieldErrors;
 use super::write_request::{Body, WriteRequest};
 use crate::auth::{Caller, Denied, Scope};
+use crate::openapi::{WriteErrors, WriteHeaders};
 use crate::problem::{Problem, bad_request};
 use crate::state::AppState;
 use axum::extract::rejection::QueryRejection;

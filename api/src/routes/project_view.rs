@@ -4,12 +4,12 @@
 use super::headers::TimelineVersion;
 use super::responses::PhaseResponse;
 use crate::auth::Caller;
-use crate::problem::{Problem, unavailable};
+use crate::problem::{Problem, of_read};
 use crate::state::AppState;
 use crate::work::{LARGE, aside_if};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::planner_view::{self, AssignmentDays, ProjectView};
-use phaseline_store::{SqlState, StoreError};
+use phaseline_store::StoreError;
 
 /// A project with its phases as responses show them.
 pub(crate) type CurrentProject = ProjectView<PhaseResponse>;
@@ -29,7 +29,7 @@ pub(crate) async fn current_project(
     app: &AppState,
     project: ProjectId,
 ) -> Result<Option<CurrentProject>, Box<Problem>> {
-    let Some(json) = planner_view::project_json(&app.pool, project).await.map_err(problem)? else {
+    let Some(json) = planner_view::project_json(&app.pool, project).await.map_err(of_read)? else {
         return Err(Box::new(Problem::of_store(&StoreError::NotAccepting)));
     };
     let parsed =
@@ -56,7 +56,7 @@ pub(crate) async fn project_of(
 
 /// The project of a phase in the table.
 async fn recorded_project_of(app: &AppState, phase: PhaseId) -> Result<Option<ProjectId>, Box<Problem>> {
-    planner_view::project_of(&app.pool, phase).await.map_err(problem)
+    planner_view::project_of(&app.pool, phase).await.map_err(of_read)
 }
 
 /// The project of a present or past phase, if the caller may see it; as [`project_of`].
@@ -69,9 +69,9 @@ pub(crate) async fn past_project_of(
     if let Some(remembered) = app.store.remembered_project_of(phase).filter(|project| may_see(*project)) {
         return Ok(Some(remembered));
     }
-    let mut connection = app.pool.acquire().await.map_err(problem)?;
+    let mut connection = app.pool.acquire().await.map_err(of_read)?;
     planner_view::past_project_of(&mut connection, phase, may_see).await.map_err(|error| match error {
-        StoreError::Database(error) => problem(error),
+        StoreError::Database(error) => of_read(error),
         error => Box::new(Problem::of_store(&error)),
     })
 }
@@ -104,16 +104,4 @@ pub(crate) async fn assignment_days(
     project: ProjectId,
 ) -> Result<AssignmentDays, Box<Problem>> {
     app.assignment_counts.of(&app.pool, project).await
-}
-
-/// The problem that an error of these functions is. A function that does not exist belongs to a newer schema.
-pub(crate) fn problem(error: sqlx::Error) -> Box<Problem> {
-    Box::new(match SqlState::of(&error) {
-        Some(SqlState::UndefinedFunction) => unavailable(
-            "older_schema",
-            "Older schema",
-            "the database's schema phaseline is older than this service; run: phaseline upgrade",
-        ),
-        _ => Problem::of_sqlx(&error),
-    })
 }

@@ -1,4 +1,4 @@
-//! The bodies of requests, and the commands that they ask for.
+//! The bodies of requests, and the commands that they become.
 
 mod batch_phase;
 

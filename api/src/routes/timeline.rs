@@ -3,7 +3,6 @@
 use super::error::ProblemError;
 use super::execute::{Executed, WriteCommand, no_project};
 use super::headers::TimelineVersion;
-use super::openapi::{ReadErrors, WriteErrors, WriteHeaders};
 use super::opening::{OpenWith, execute_or_open};
 use super::path_id::PathId;
 use super::project_view;
@@ -13,6 +12,7 @@ use super::success::{Changed, Current, Opened};
 use super::validate::FieldErrors;
 use super::write_request::WriteRequest;
 use crate::auth::{Caller, Denied, Scope};
+use crate::openapi::{ReadErrors, WriteErrors, WriteHeaders};
 use crate::state::AppState;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};

@@ -1,5 +1,5 @@
 //! Reads a body member by member, and collects all errors: the first [`MOST_FAULTS`] with their paths, the number of the others.
-//! Types and messages are those that the planner's front end knows.
+//! Types and messages are those that the planner's front end expects.
 
 mod date;
 mod decimal;

@@ -1,9 +1,8 @@
 //! `phaseline completions`: completions for shells.
 
-use crate::args::Cli;
 use crate::context::Context;
 use crate::exit::Exit;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 use serde::Serialize;
 
@@ -34,9 +33,10 @@ struct Completions {
     script: String,
 }
 
-pub(crate) fn run(context: &Context, args: &CompletionsArgs) -> Exit {
+/// `program` is the description of the whole program.
+pub(crate) fn run(context: &Context, args: &CompletionsArgs, mut program: Command) -> Exit {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "phaseline", &mut script);
+    clap_complete::generate(args.shell, &mut program, "phaseline", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     let completions =
         Completions { format: "phaseline.completions/1", shell: args.shell.to_string(), script };

@@ -1,10 +1,9 @@
 //! `phaseline man`: the manual, generated from the parser's description.
 
-use crate::args::Cli;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 use serde::Serialize;
@@ -39,8 +38,9 @@ struct Manual {
     page: Option<String>,
 }
 
-pub(crate) fn run(context: &Context, args: &ManArgs) -> Result<Exit, Failure> {
-    let mut program = Cli::command().disable_help_subcommand(true);
+/// `program` is the description of the whole program.
+pub(crate) fn run(context: &Context, args: &ManArgs, program: Command) -> Result<Exit, Failure> {
+    let mut program = program.disable_help_subcommand(true);
     program.build();
     let mut manual = Manual { format: "phaseline.man/1", files: Vec::new(), page: None };
     match &args.dir {

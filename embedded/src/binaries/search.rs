@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{BINDIR_VARIABLE, Binaries, OLDEST_MAJOR_VERSION, server_version};
+use super::{Binaries, OLDEST_MAJOR_VERSION, server_version};
 use crate::EmbeddedError;
+use crate::environment::BINDIR_VARIABLE;
 
 /// Where distributions put a server: the folder that holds one folder per version, how that folder's name
 /// begins, and where the programs lie in it.

@@ -6,9 +6,9 @@ mod page;
 mod stream;
 
 use crate::auth::{Caller, Denied, Scope};
+use crate::openapi::PlannerReadErrors;
 use crate::problem::{Problem, bad_request};
 use crate::routes::error::{Failure, PlannerError};
-use crate::routes::openapi::PlannerReadErrors;
 use crate::routes::path_id::PathId;
 use crate::routes::project_view::{self, phase_of, version_of};
 use crate::routes::responses::Assignment;

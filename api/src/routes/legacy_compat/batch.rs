@@ -2,9 +2,9 @@
 
 use super::read;
 use crate::auth::{Caller, Denied, Scope};
+use crate::openapi::{PlannerWriteErrors, WriteHeaders};
 use crate::routes::error::{Failure, PlannerError};
 use crate::routes::execute::WriteCommand;
-use crate::routes::openapi::{PlannerWriteErrors, WriteHeaders};
 use crate::routes::opening::{OpenWith, execute_or_open};
 use crate::routes::path_id::PathId;
 use crate::routes::requests::{BatchPhase, PlannerPhase};

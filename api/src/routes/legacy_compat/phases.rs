@@ -1,9 +1,9 @@
 //! The phases of a project, and one phase.
 
 use crate::auth::{Caller, Denied, Scope};
+use crate::openapi::PlannerReadErrors;
 use crate::routes::error::{Failure, PlannerError};
 use crate::routes::execute::no_project;
-use crate::routes::openapi::PlannerReadErrors;
 use crate::routes::path_id::PathId;
 use crate::routes::project_view::{self, phase_of, version_of};
 use crate::routes::responses::PhaseResponse;

@@ -2,9 +2,9 @@
 
 use super::read;
 use crate::auth::{Caller, Denied, Scope};
+use crate::openapi::PlannerReadWithBodyErrors;
 use crate::problem::is_zero;
 use crate::routes::error::{Failure, PlannerError, field_errors};
-use crate::routes::openapi::PlannerReadWithBodyErrors;
 use crate::routes::opening::dates_of;
 use crate::routes::path_id::PathId;
 use crate::routes::project_view;

@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn amounts_equal_their_decimal_text() {
-        for (text, said) in [
+        for (text, expected) in [
             ("50000.00", "50000"),
             ("-1.5", "-1.5"),
             ("+.5", "0.5"),
@@ -111,7 +111,7 @@ mod tests {
             ("0e999999999999999999999", "0"),
             ("1.0000000000000000000000000000000000000000", "1"),
         ] {
-            assert_eq!(amount(text).unwrap().normalize().to_string(), said, "{text}");
+            assert_eq!(amount(text).unwrap().normalize().to_string(), expected, "{text}");
         }
         for text in ["", ".", "-", "1,5", "abc", "1e", "e5", "0x1", "1 0", "NaN"] {
             assert_eq!(amount(text), None, "{text}");

@@ -1,7 +1,6 @@
 //! Some assignments of a project, by day and id.
 
-use crate::problem::Problem;
-use crate::routes::project_view;
+use crate::problem::{Problem, of_read};
 use crate::routes::responses::{Assignment, isoformat};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -57,7 +56,7 @@ pub(super) async fn read(
     let after = after.map(|last| (last.day.as_str(), last.id));
     let rows = planner_view::assignments(pool, days.project, [&days.first, &days.last], after, limit)
         .await
-        .map_err(project_view::problem)?;
+        .map_err(of_read)?;
     let listed = rows.into_iter().map(|row| Assignment {
         id: row.id,
         resource_id: row.resource_id,

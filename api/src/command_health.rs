@@ -1,6 +1,5 @@
 //! The outcome of the last command: a condition that checks of the database cannot find.
 
-use super::Reason;
 use phaseline_store::{SqlState, StoreError};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,20 +11,22 @@ const COUNTS: Duration = Duration::from_secs(30);
 /// The last failure that every other command would meet, too.
 #[derive(Debug, Default)]
 pub(crate) struct CommandHealth {
-    failed: Mutex<Option<Failed>>,
+    last: Mutex<Option<(CommandFailure, Instant)>>,
 }
 
-#[derive(Clone, Debug)]
-struct Failed {
-    code: &'static str,
-    message: &'static str,
-    at: Instant,
+/// Why every command fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CommandFailure {
+    /// A stable name for programs.
+    pub(crate) code: &'static str,
+    /// What is wrong, and what to do.
+    pub(crate) message: &'static str,
 }
 
 impl CommandHealth {
     /// A command was committed.
     pub(crate) fn succeeded(&self) {
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// A command failed. Locks and lost connections are not kept: the readiness check finds them.
@@ -56,18 +57,18 @@ impl CommandHealth {
             ),
             _ => return,
         };
-        let failed = Failed { code, message, at: Instant::now() };
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed);
+        let failure = CommandFailure { code, message };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((failure, Instant::now()));
     }
 
     /// Why commands fail, if the last one did.
-    pub(super) fn reason(&self) -> Option<Reason> {
-        self.reason_at(Instant::now())
+    pub(crate) fn failure(&self) -> Option<CommandFailure> {
+        self.failure_at(Instant::now())
     }
 
-    fn reason_at(&self, now: Instant) -> Option<Reason> {
-        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        (now.saturating_duration_since(failed.at) < COUNTS).then(|| Reason::new(failed.code, failed.message))
+    fn failure_at(&self, now: Instant) -> Option<CommandFailure> {
+        let (failure, at) = (*self.last.lock().unwrap_or_else(PoisonError::into_inner))?;
+        (now.saturating_duration_since(at) < COUNTS).then_some(failure)
     }
 }
 
@@ -79,12 +80,12 @@ mod tests {
     fn a_failure_counts_until_a_command_succeeds_or_half_a_minute() {
         let health = CommandHealth::default();
         health.failed(&StoreError::Busy("a lock".to_owned()));
-        assert!(health.reason().is_none(), "the readiness check finds locks");
+        assert!(health.failure().is_none(), "the readiness check finds locks");
         let begun = Instant::now();
-        *health.failed.lock().unwrap() = Some(Failed { code: "disk_full", message: "full", at: begun });
-        assert_eq!(health.reason_at(begun + COUNTS / 2).unwrap().code, "disk_full");
-        assert!(health.reason_at(begun + COUNTS).is_none());
+        *health.last.lock().unwrap() = Some((CommandFailure { code: "disk_full", message: "full" }, begun));
+        assert_eq!(health.failure_at(begun + COUNTS / 2).unwrap().code, "disk_full");
+        assert!(health.failure_at(begun + COUNTS).is_none());
         health.succeeded();
-        assert!(health.reason_at(begun).is_none());
+        assert!(health.failure_at(begun).is_none());
     }
 }

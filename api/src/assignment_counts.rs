@@ -1,7 +1,6 @@
 //! Counts assignments for many requests by one query: the responses to commands that were committed together all need the counts.
 
-use super::project_view::problem;
-use crate::problem::{Problem, internal};
+use crate::problem::{Problem, internal, of_read};
 use phaseline_domain::ProjectId;
 use phaseline_projections::planner_view::{self, AssignmentDays};
 use phaseline_store::batcher::{Batcher, Jobs};
@@ -24,27 +23,27 @@ struct CountRequest {
 
 /// Batches requests for one task, which the first request starts and which ends with the service.
 #[derive(Debug, Default)]
-pub(crate) struct AssignmentCountLoader {
+pub(crate) struct AssignmentCounts {
     requests: Batcher<CountRequest>,
 }
 
-impl AssignmentCountLoader {
+impl AssignmentCounts {
     /// The number of assignments of a project on each day.
     pub(crate) async fn of(&self, pool: &PgPool, project: ProjectId) -> Counted {
         let (reply, answer) = oneshot::channel();
         let gone = || Box::new(internal());
-        let task = |asks| run(pool.clone(), asks);
+        let task = |requests| run(pool.clone(), requests);
         self.requests.send(CountRequest { project, reply }, task).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
 
-async fn run(pool: PgPool, mut asks: Jobs<CountRequest>) {
+async fn run(pool: PgPool, mut requests: Jobs<CountRequest>) {
     let queries = Arc::new(Semaphore::new(QUERIES));
-    while let Some(first) = asks.next().await {
+    while let Some(first) = requests.next().await {
         // While all queries run, more requests arrive for the next one.
         let Ok(query) = Arc::clone(&queries).acquire_owned().await else { return };
-        let batch = asks.batch(first).await;
+        let batch = requests.batch(first).await;
         let pool = pool.clone();
         tokio::spawn(async move {
             count(&pool, batch).await;
@@ -53,17 +52,17 @@ async fn run(pool: PgPool, mut asks: Jobs<CountRequest>) {
     }
 }
 
-async fn count(pool: &PgPool, asks: Vec<CountRequest>) {
-    let projects: BTreeSet<ProjectId> = asks.iter().map(|ask| ask.project).collect();
+async fn count(pool: &PgPool, requests: Vec<CountRequest>) {
+    let projects: BTreeSet<ProjectId> = requests.iter().map(|request| request.project).collect();
     let projects: Vec<ProjectId> = projects.into_iter().collect();
     let counted: Result<HashMap<ProjectId, AssignmentDays>, _> =
-        planner_view::assignment_days(pool, &projects).await.map_err(problem);
-    for ask in asks {
+        planner_view::assignment_days(pool, &projects).await.map_err(of_read);
+    for request in requests {
         let answer = match &counted {
-            Ok(counted) => Ok(counted.get(&ask.project).cloned().unwrap_or_default()),
+            Ok(counted) => Ok(counted.get(&request.project).cloned().unwrap_or_default()),
             Err(problem) => Err(problem.clone()),
         };
         // The receiver may be gone: its request was cancelled.
-        let _ = ask.reply.send(answer);
+        let _ = request.reply.send(answer);
     }
 }

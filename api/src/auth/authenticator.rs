@@ -1,0 +1,152 @@
+//! Authenticates callers by the tokens of their requests.
+
+use super::keys::Refused;
+use super::names::{fits, recordable};
+use super::subjects::{PlannerSubjects, Subjects};
+use super::{Auth, Caller, Denied, ScopeSet};
+use crate::request;
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::header::{AUTHORIZATION, HeaderMap};
+use axum::http::request::Parts;
+use jsonwebtoken::errors::ErrorKind;
+use phaseline_domain::ProjectId;
+use sqlx::PgPool;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The caller when tokens are off. A token with this subject is refused: the log must distinguish the two.
+const ANONYMOUS: &str = "anonymous";
+
+/// Authenticates callers.
+#[derive(Debug)]
+pub(crate) struct Authenticator {
+    auth: Auth,
+    /// For the planner's users.
+    pool: PgPool,
+    /// How long a user of the planner is taken to be active without another query.
+    subject_valid: Duration,
+    /// A cache of the planner's users.
+    subjects: PlannerSubjects,
+}
+
+impl Authenticator {
+    pub(crate) fn new(auth: Auth, subject_valid: Duration, pool: PgPool) -> Self {
+        Self { auth, pool, subject_valid, subjects: PlannerSubjects::default() }
+    }
+
+    /// The caller of a request with these headers.
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Denied> {
+        match &self.auth {
+            Auth::Off => Ok(anonymous()),
+            Auth::Tokens { keys, rules } => {
+                let claims = keys.verify(bearer(headers)?, rules).await.map_err(|error| denied(&error))?;
+                check_subject(&claims.sub)?;
+                if claims.iss.as_ref().is_some_and(|issuer| !fits(issuer)) {
+                    return Err(Denied::Invalid("its issuer (iss) is too long, or has invisible characters"));
+                }
+                let name = match rules.subjects {
+                    Subjects::Any => claims.username().and_then(recordable),
+                    Subjects::Planner => {
+                        self.subjects.name_of(&claims.sub, &self.pool, self.subject_valid).await?
+                    }
+                };
+                let scopes = claims.scope.as_ref();
+                Ok(Caller {
+                    scopes: scopes.map_or(rules.default_scopes, |words| ScopeSet::of_token(words.iter())),
+                    projects: claims.projects.map(|ids| ids.into_iter().map(ProjectId::from).collect()),
+                    name,
+                    issuer: claims.iss,
+                    subject: claims.sub,
+                })
+            }
+        }
+    }
+}
+
+impl<S> FromRequestParts<S> for Caller
+where
+    S: Send + Sync,
+    Arc<Authenticator>: FromRef<S>,
+{
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
+        let caller = Arc::<Authenticator>::from_ref(state).authenticate(&parts.headers).await?;
+        request::set_subject(&caller.subject);
+        Ok(caller)
+    }
+}
+
+fn anonymous() -> Caller {
+    Caller {
+        subject: ANONYMOUS.to_owned(),
+        name: None,
+        issuer: None,
+        scopes: ScopeSet::all(),
+        projects: None,
+    }
+}
+
+/// A subject is stored in the log, which keeps it for ever, and in the index of idempotency keys.
+fn check_subject(subject: &str) -> Result<(), Denied> {
+    if subject.trim().is_empty() {
+        return Err(Denied::Invalid("it has no subject (sub)"));
+    }
+    if !fits(subject) {
+        return Err(Denied::Invalid("its subject (sub) is too long, or has invisible characters"));
+    }
+    if subject.trim().eq_ignore_ascii_case(ANONYMOUS) {
+        return Err(Denied::Invalid("its subject (sub) is reserved for callers without a token"));
+    }
+    Ok(())
+}
+
+/// The token of a request.
+fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
+    let mut sent = headers.get_all(AUTHORIZATION).iter();
+    let header = sent.next().ok_or(Denied::Missing)?;
+    if sent.next().is_some() {
+        return Err(Denied::Invalid("the request has several Authorization headers"));
+    }
+    let header = header.to_str().map_err(|_| Denied::Invalid("the Authorization header is not text"))?;
+    match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        _ => Err(Denied::Missing),
+    }
+}
+
+fn denied(refused: &Refused) -> Denied {
+    let error = match refused {
+        Refused::Extensions => {
+            return Denied::Invalid(
+                "its header requires extensions (crit), which this service does not support",
+            );
+        }
+        Refused::NoKeys => {
+            return Denied::Unavailable {
+                code: "no_keys",
+                detail: "the keys that sign tokens cannot be fetched now; /readyz has the reason".to_owned(),
+            };
+        }
+        Refused::Token(error) => error,
+    };
+    Denied::Invalid(match error.kind() {
+        ErrorKind::ExpiredSignature => return Denied::Expired,
+        ErrorKind::ImmatureSignature => "it is not valid yet (nbf)",
+        ErrorKind::InvalidAudience => "it is for another audience (aud)",
+        ErrorKind::InvalidIssuer => "it is from another issuer (iss)",
+        ErrorKind::MissingRequiredClaim(claim) => match claim.as_str() {
+            "exp" => "it has no expiry (exp)",
+            "sub" => "it has no subject (sub)",
+            "aud" => "it has no audience (aud)",
+            "iss" => "it has no issuer (iss)",
+            _ => "a claim is missing",
+        },
+        ErrorKind::InvalidClaimFormat(claim) if claim == "nbf" => "its start (nbf) is not a timestamp",
+        ErrorKind::InvalidClaimFormat(_) | ErrorKind::Json(_) => "a claim has the wrong type",
+        ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => {
+            "it is not signed by a key of this service"
+        }
+        _ => "it is not a JSON Web Token",
+    })
+}

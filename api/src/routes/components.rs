@@ -1,0 +1,34 @@
+//! The schemas of requests and responses that the description lists.
+
+mod schemas;
+
+use super::history::{HistoryPage, Order};
+use super::phases::{ChangedPhase, ChangedPhases};
+use super::preview::Preview;
+use super::requests::NeighboursBody;
+use super::responses::PhaseResponse;
+use super::timeline::TimelineBody;
+use crate::problem::Problem;
+use schemas::{Attempted, AuthErrors, CurrentPhases, Detail, ShapeOrRuleErrors, Stale};
+use utoipa::OpenApi;
+
+/// The schemas of responses and parameters: `#[utoipa::path]` finds only those of bodies.
+#[derive(OpenApi)]
+#[openapi(components(schemas(
+    Problem,
+    CurrentPhases,
+    Attempted,
+    Detail,
+    Stale,
+    ShapeOrRuleErrors,
+    AuthErrors,
+    PhaseResponse,
+    ChangedPhase,
+    ChangedPhases,
+    TimelineBody,
+    Preview,
+    HistoryPage,
+    Order,
+    NeighboursBody,
+)))]
+pub(crate) struct Components;
