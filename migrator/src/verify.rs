@@ -6,6 +6,7 @@ mod checks;
 mod fitness;
 mod legacy_shape;
 mod log;
+mod runbook;
 mod timeline_shape;
 
 use crate::error::MigratorError;

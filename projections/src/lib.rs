@@ -1,6 +1,7 @@
 //! The read models, one file each: pure functions over one [`fold`].
 //!
 //! - [`adopt`] finds rows of other programs that the log does not know, and adopts them.
+//! - [`dates_to_follow`] finds projects whose dates the planner changed, and whose phases can follow.
 //! - [`deleted`] finds projects that the planner deleted, and closes their timelines.
 //! - [`fold`] folds the log into timelines with their timestamps.
 //! - [`project_phases`] is the table that the users' backend reads, in its timeline shape.
@@ -15,6 +16,7 @@
 //!   of `project_phases`, as fast as the log can be read.
 
 pub mod adopt;
+pub mod dates_to_follow;
 pub mod deleted;
 pub mod drift;
 mod excess_rights;

@@ -87,6 +87,7 @@ pub(crate) async fn repair_where(
     let (findings, left): (Vec<Finding>, Vec<Finding>) =
         find_drift(connection, log, Some(projects)).await?.into_iter().partition(&wanted);
     if findings.is_empty() {
+        transaction.rollback().await?;
         return Ok(Repaired { position: log.position, left, caught_up, looked_at, ..Repaired::default() });
     }
     let repair_id = Uuid::now_v7();

@@ -9,7 +9,14 @@ use phaseline_projections::drift::Remedy;
 /// The report as text, the verdict last.
 pub(crate) fn page(report: &Report) -> String {
     let mut page = Page::default();
-    for cure in [Remedy::Repair, Remedy::Adopt, Remedy::AdoptRepair, Remedy::Reschedule, Remedy::Close] {
+    for cure in [
+        Remedy::Repair,
+        Remedy::Adopt,
+        Remedy::AdoptRepair,
+        Remedy::Reschedule,
+        Remedy::NextCommand,
+        Remedy::Close,
+    ] {
         let findings: Vec<_> = report.drift.iter().filter(|found| found.cure == cure).collect();
         if findings.is_empty() {
             continue;
@@ -46,7 +53,7 @@ pub(crate) fn page(report: &Report) -> String {
         }
         (0, true) => page.line(format_args!("{GOOD}REPAIRED{GOOD:#}. The log has the overwritten values.")),
         (0, false) if report.notes > 0 => page.line(format_args!(
-            "{GOOD}NO DRIFT{GOOD:#}. The tables equal the log, but for {} that the planner deleted.",
+            "{GOOD}NO DRIFT{GOOD:#}. The tables equal the log, but for {} that the planner changed or deleted.",
             plural(report.notes, "project")
         )),
         (0, false) => page.line(format_args!("{GOOD}NO DRIFT{GOOD:#}. The tables equal the log.")),
@@ -64,6 +71,7 @@ const fn title(cure: Remedy) -> &'static str {
         Remedy::Adopt => "Rows of projects without timeline",
         Remedy::AdoptRepair => "Projects without a phase",
         Remedy::Close => "Note: deleted projects, whose timelines the service closes",
+        Remedy::NextCommand => "Note: projects with new dates, which their next command takes in",
         Remedy::Reschedule => "Projects whose dates differ from their timeline",
     }
 }
@@ -74,6 +82,11 @@ const fn command(cure: Remedy) -> &'static str {
         Remedy::Adopt => "phaseline adopt [PROJECT]",
         Remedy::AdoptRepair => "phaseline adopt --repair [PROJECT]",
         Remedy::Close => "none is needed; to close them now: phaseline adopt",
-        Remedy::Reschedule => "phaseline timeline reschedule PROJECT --from-table",
+        Remedy::NextCommand => {
+            "none is needed; to take them in now: phaseline timeline reschedule PROJECT --from-table"
+        }
+        Remedy::Reschedule => {
+            "save a complete list of phases over these dates, or change the project's dates back"
+        }
     }
 }

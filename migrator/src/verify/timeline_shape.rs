@@ -1,12 +1,14 @@
 //! The timeline shape: the runbook's nine checks, and whether the table is what the log says.
 
-use super::checks::{Checks, has_column};
+use super::checks::Checks;
 use super::fitness::{check_fit, check_new_definition, completed_runs};
 use super::log::{LogReading, check_log, read_log, without_deleted};
+use super::runbook;
 use crate::error::MigratorError;
 use crate::progress::Progress;
 use crate::shape::{Found, Shape};
-use phaseline_domain::ProjectId;
+use phaseline_domain::{DateRange, ProjectId};
+use phaseline_projections::dates_to_follow::DatesToFollow;
 use phaseline_projections::drift::{self, DriftKind};
 use phaseline_store::copy;
 use rust_decimal::Decimal;
@@ -23,10 +25,14 @@ pub(super) async fn verify(
         Some(reading) => Some(without_deleted(connection, checks, reading).await?),
         None => None,
     };
+    let to_follow = match &reading {
+        Some(reading) => dates_to_follow(connection, checks, reading).await?,
+        None => DatesToFollow::default(),
+    };
     progress.step("the runbook's checks", None);
-    runbook(connection, checks, reading.as_ref()).await?;
+    runbook::check(connection, checks, reading.as_ref(), &to_follow).await?;
     progress.step("comparing with the log", None);
-    covered(connection, checks).await?;
+    covered(connection, checks, &to_follow).await?;
     let runs = if reading.is_some() { completed_runs(connection).await? } else { Vec::new() };
     let Some(reading) = reading.filter(|reading| !runs.is_empty() || !reading.folded.timelines.is_empty())
     else {
@@ -42,8 +48,8 @@ pub(super) async fn verify(
         return Ok(());
     };
     budgets(connection, checks, &reading).await?;
-    rows(connection, checks, &reading).await?;
-    project_dates(connection, checks, &reading).await?;
+    rows(connection, checks, &reading, &to_follow).await?;
+    project_dates(connection, checks, &reading, &to_follow).await?;
     links(connection, checks, &reading).await?;
     check_new_definition(connection, checks).await?;
     check_fit(connection, Shape::Timelines, found, &runs, &reading, checks).await?;
@@ -51,230 +57,43 @@ pub(super) async fn verify(
     Ok(())
 }
 
-async fn ids(connection: &mut PgConnection, query: &str) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(query).fetch_all(connection).await
-}
-
-/// The users' runbook has these nine, in this order.
-async fn runbook(
+/// The projects whose dates the planner changed since their last command, which will take them in; notes them.
+async fn dates_to_follow(
     connection: &mut PgConnection,
     checks: &mut Checks,
-    reading: Option<&LogReading>,
-) -> Result<(), MigratorError> {
-    let phases: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM public.project_phases").fetch_one(&mut *connection).await?;
-    check_required_fields(connection, checks, phases).await?;
-    check_dropped_columns(connection, checks).await?;
-    check_date_order(connection, checks, phases).await?;
-    check_names(connection, checks, phases).await?;
-    check_project_ranges(connection, checks).await?;
-    check_total_budget(connection, checks, reading).await?;
-    check_date_indexes(connection, checks).await?;
-    by_date(connection, checks).await
+    reading: &LogReading,
+) -> Result<DatesToFollow, MigratorError> {
+    let mut dates: Vec<(ProjectId, DateRange)> = Vec::new();
+    copy::read(connection, "SELECT id, start_date, end_date FROM public.projects", |row| {
+        // Infinite dates cannot be read as dates.
+        if let (Ok(start), Ok(end)) = (row.date(1), row.date(2))
+            && let Ok(range) = DateRange::new(start, end)
+        {
+            dates.push((row.uuid(0)?.into(), range));
+        }
+        Ok::<_, MigratorError>(())
+    })
+    .await?;
+    let to_follow = DatesToFollow::among(&reading.folded, dates);
+    let ids: Vec<String> = to_follow.projects().map(|project| project.to_string()).collect();
+    if !ids.is_empty() {
+        checks.notes.push(format!(
+            "The planner changed the dates of {} projects since their last command; the phases can follow, and the next command to each \
+             project takes its dates in: {}",
+            ids.len(),
+            ids.join(", ")
+        ));
+    }
+    Ok(to_follow)
 }
 
-/// Every phase has a name and dates.
-async fn check_required_fields(
+/// Every day of a project has one phase. Where the dates changed since, the rows are those of the log, or moved by the planner's rule.
+async fn covered(
     connection: &mut PgConnection,
     checks: &mut Checks,
-    phases: i64,
+    to_follow: &DatesToFollow,
 ) -> Result<(), MigratorError> {
-    let missing = ids(
-        connection,
-        "SELECT 'phase ' || id FROM public.project_phases
-          WHERE name IS NULL OR start_date IS NULL OR end_date IS NULL ORDER BY id",
-    )
-    .await?;
-    checks.runbook(
-        "Checking all phases have required fields...",
-        missing.is_empty(),
-        &format!("All phases have required fields ({phases} phases)"),
-        &format!("{} phases lack a name or a date", missing.len()),
-        missing,
-    );
-    Ok(())
-}
-
-/// The columns of the legacy shape are gone.
-async fn check_dropped_columns(
-    connection: &mut PgConnection,
-    checks: &mut Checks,
-) -> Result<(), MigratorError> {
-    let there = has_column(connection, "project_phases", "phase_type").await?;
-    checks.runbook(
-        "Checking phase_type column is removed...",
-        !there,
-        "phase_type column removed",
-        "phase_type column is still there",
-        Vec::new(),
-    );
-    let there = has_column(connection, "resource_assignments", "project_phase_id").await?;
-    checks.runbook(
-        "Checking project_phase_id removed from resource_assignments...",
-        !there,
-        "project_phase_id column removed",
-        "project_phase_id column is still there",
-        Vec::new(),
-    );
-    Ok(())
-}
-
-/// No phase ends before it starts.
-async fn check_date_order(
-    connection: &mut PgConnection,
-    checks: &mut Checks,
-    phases: i64,
-) -> Result<(), MigratorError> {
-    let reversed = ids(
-        connection,
-        "SELECT 'phase ' || id FROM public.project_phases WHERE start_date > end_date ORDER BY id",
-    )
-    .await?;
-    checks.runbook(
-        "Checking phase date constraints (start_date <= end_date)...",
-        reversed.is_empty(),
-        &format!("All phases have valid date ordering ({phases} phases)"),
-        &format!("{} phases end before they start", reversed.len()),
-        reversed,
-    );
-    Ok(())
-}
-
-/// Every phase has a name that can be read.
-async fn check_names(
-    connection: &mut PgConnection,
-    checks: &mut Checks,
-    phases: i64,
-) -> Result<(), MigratorError> {
-    let unnamed = ids(
-        connection,
-        "SELECT 'phase ' || id FROM public.project_phases WHERE name IS NULL OR btrim(name) = '' ORDER BY id",
-    )
-    .await?;
-    let names: i64 = sqlx::query_scalar("SELECT count(DISTINCT name) FROM public.project_phases")
-        .fetch_one(&mut *connection)
-        .await?;
-    checks.runbook(
-        "Checking phase names...",
-        unnamed.is_empty(),
-        &format!("Phase names populated ({phases} phases, {names} different names)"),
-        &format!("{} phases have no name", unnamed.len()),
-        unnamed,
-    );
-    Ok(())
-}
-
-/// The phases of a project begin and end with it.
-async fn check_project_ranges(
-    connection: &mut PgConnection,
-    checks: &mut Checks,
-) -> Result<(), MigratorError> {
-    let uncovered = ids(
-        connection,
-        "SELECT pg_catalog.format('project %s: %s to %s, its phases %s to %s', p.id, p.start_date, p.end_date,
-                min(ph.start_date), max(ph.end_date))
-           FROM public.projects p JOIN public.project_phases ph ON ph.project_id = p.id
-          GROUP BY p.id HAVING min(ph.start_date) <> p.start_date OR max(ph.end_date) <> p.end_date ORDER BY p.id",
-    )
-    .await?;
-    let projects: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM public.projects").fetch_one(&mut *connection).await?;
-    checks.runbook(
-        "Checking phases cover project date ranges...",
-        uncovered.is_empty(),
-        &format!("All project phases cover project date ranges ({projects} projects)"),
-        &format!("{} projects are not covered from start to end", uncovered.len()),
-        uncovered,
-    );
-    Ok(())
-}
-
-/// The total is the log's.
-async fn check_total_budget(
-    connection: &mut PgConnection,
-    checks: &mut Checks,
-    reading: Option<&LogReading>,
-) -> Result<(), MigratorError> {
-    // Projects that the log does not know yet are not in the sum: check 12 says which they are.
-    let known: Vec<uuid::Uuid> = reading
-        .map(|reading| {
-            reading
-                .folded
-                .timelines
-                .keys()
-                .filter(|id| reading.folded.knows(**id))
-                .map(|id| id.uuid())
-                .collect()
-        })
-        .unwrap_or_default();
-    let total: Decimal = sqlx::query_scalar(
-        "SELECT coalesce(sum(total_budget), 0) FROM public.project_phases WHERE project_id = ANY ($1)",
-    )
-    .bind(known)
-    .fetch_one(&mut *connection)
-    .await?;
-    let expected: Option<Decimal> =
-        reading.map(|reading| reading.ledger.sums.values().map(|sums| sums[2]).sum());
-    checks.runbook(
-        "Checking budget data preserved...",
-        expected == Some(total),
-        &format!("Budget data preserved (total {total:.2}, as the log adds up)"),
-        &format!(
-            "the total is {total:.2}, the log says {}",
-            expected.map_or_else(|| "nothing".to_owned(), |expected| format!("{expected:.2}"))
-        ),
-        Vec::new(),
-    );
-    Ok(())
-}
-
-/// The new table's own indexes are there.
-async fn check_date_indexes(connection: &mut PgConnection, checks: &mut Checks) -> Result<(), MigratorError> {
-    let indexes: Vec<String> = ids(
-        connection,
-        "SELECT x.name FROM (VALUES ('ix_project_phases_start_date'), ('ix_project_phases_end_date')) x(name)
-          WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-                             WHERE i.indrelid = 'public.project_phases'::regclass AND i.indisvalid
-                               AND c.relname = x.name)",
-    )
-    .await?;
-    checks.runbook(
-        "Checking indexes created...",
-        indexes.is_empty(),
-        "Date indexes created (ix_project_phases_start_date, ix_project_phases_end_date)",
-        &format!("missing: {}", indexes.join(", ")),
-        Vec::new(),
-    );
-    Ok(())
-}
-
-async fn by_date(connection: &mut PgConnection, checks: &mut Checks) -> Result<(), MigratorError> {
-    let (assignments, inside, doubled): (i64, i64, i64) = sqlx::query_as(
-        "SELECT count(*), count(*) FILTER (WHERE phases > 0), count(*) FILTER (WHERE phases > 1)
-           FROM (SELECT count(ph.id) AS phases
-                   FROM public.resource_assignments ra
-                   LEFT JOIN public.project_phases ph ON ra.project_id = ph.project_id
-                        AND ra.assignment_date >= ph.start_date AND ra.assignment_date <= ph.end_date
-                  GROUP BY ra.id) found",
-    )
-    .fetch_one(connection)
-    .await?;
-    checks.runbook(
-        "Testing date-based assignment queries...",
-        doubled == 0,
-        &format!(
-            "Date-based queries work ({inside} of {assignments} assignments in a phase, {} outside every phase)",
-            assignments - inside
-        ),
-        &format!("{doubled} assignments lie in several phases"),
-        Vec::new(),
-    );
-    Ok(())
-}
-
-async fn covered(connection: &mut PgConnection, checks: &mut Checks) -> Result<(), MigratorError> {
-    let wrong = ids(
-        connection,
+    let wrong: Vec<String> = sqlx::query_scalar(
         "SELECT pg_catalog.format('project %s: %s', f.project_id, f.what) FROM (
             SELECT p.id AS project_id, pg_catalog.format('no phase covers %s to %s', p.start_date, p.end_date) AS what
               FROM public.projects p
@@ -295,8 +114,11 @@ async fn covered(connection: &mut PgConnection, checks: &mut Checks) -> Result<(
             SELECT p.id, pg_catalog.format('ends %s, its last phase %s', p.end_date, max(ph.end_date))
               FROM public.projects p JOIN public.project_phases ph ON ph.project_id = p.id
              GROUP BY p.id HAVING max(ph.end_date) <> p.end_date) f
+          WHERE f.project_id <> ALL ($1)
           ORDER BY f.project_id, f.what",
     )
+    .bind(to_follow.uuids())
+    .fetch_all(&mut *connection)
     .await?;
     let days: i64 = sqlx::query_scalar(
         "SELECT coalesce(sum(end_date - start_date + 1), 0)::bigint FROM public.project_phases",
@@ -354,8 +176,10 @@ async fn rows(
     connection: &mut PgConnection,
     checks: &mut Checks,
     reading: &LogReading,
+    to_follow: &DatesToFollow,
 ) -> Result<(), MigratorError> {
     let drift = drift::compare_rows(connection, &reading.folded).await?;
+    let drift = to_follow.without_followed_rows(drift);
     let (unknown, wrong): (Vec<_>, Vec<_>) =
         drift.into_iter().partition(|found| found.kind == DriftKind::UnknownProject);
     let rows: usize = reading.folded.timelines.values().map(|folded| folded.timeline.phases().len()).sum();
@@ -380,6 +204,7 @@ async fn project_dates(
     connection: &mut PgConnection,
     checks: &mut Checks,
     reading: &LogReading,
+    to_follow: &DatesToFollow,
 ) -> Result<(), MigratorError> {
     let mut wrong = Vec::new();
     let mut seen = 0_u64;
@@ -392,10 +217,12 @@ async fn project_dates(
         seen += 1;
         // Infinite dates cannot be read as dates; they are none of the log's.
         let live = row.date(1).ok().zip(row.date(2).ok());
-        if live != Some((range.start(), range.end())) {
+        if live != Some((range.start(), range.end())) && !to_follow.contains(project) {
             let found =
                 live.map_or_else(|| "no finite dates".to_owned(), |(start, end)| format!("{start} to {end}"));
-            wrong.push(format!("project {project}: {found} in projects, {range} in the log"));
+            wrong.push(format!(
+                "project {project}: {found} in projects, {range} in the log, and its phases cannot follow"
+            ));
         }
         Ok::<_, MigratorError>(())
     })
@@ -407,7 +234,7 @@ async fn project_dates(
     }
     checks.beyond(
         "Checking the projects' dates are the timelines'...",
-        format!("Every project has its timeline's dates ({seen} projects)"),
+        format!("Every project has its timeline's dates, or its phases can follow ({seen} projects)"),
         wrong,
     );
     Ok(())

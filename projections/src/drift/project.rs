@@ -1,9 +1,10 @@
 //! All drift, of rows and of whole projects, each with its remedy.
 
 use super::{Drift, DriftKind, FEW, LiveTable, differences};
+use crate::dates_to_follow::DatesToFollow;
 use crate::live_row::LiveRow;
 use crate::{Access, FoldedLog, refuse_foreign_code};
-use phaseline_domain::ProjectId;
+use phaseline_domain::{DateRange, ProjectId};
 use phaseline_store::{StoreError, copy};
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -43,6 +44,8 @@ pub enum ProjectDriftKind {
         log: String,
         /// What the table says.
         table: String,
+        /// Whether the phases can follow: then the next command takes the dates in.
+        can_follow: bool,
     },
     /// Neither the log nor `project_phases` has anything of a project in `public.projects`.
     ProjectWithoutPhases,
@@ -60,7 +63,9 @@ pub enum Remedy {
     AdoptRepair,
     /// The timeline is closed: by the service, by the project's next command, or by `phaseline adopt`.
     Close,
-    /// The timeline takes the project's dates over: `phaseline timeline reschedule PROJECT --from-table`.
+    /// None is needed: the project's next command takes its dates in.
+    NextCommand,
+    /// A complete list of phases over the project's dates, or other dates: the phases cannot follow.
     Reschedule,
 }
 
@@ -73,9 +78,9 @@ impl Finding {
         }
     }
 
-    /// Whether it is a note only: the planner deleted a project with its phases, which is in order.
+    /// Whether it is a note only: the planner did what it may do, and the log will take it in.
     pub fn is_note(&self) -> bool {
-        self.remedy() == Remedy::Close
+        matches!(self.remedy(), Remedy::Close | Remedy::NextCommand)
     }
 
     /// The remedy of a finding.
@@ -86,7 +91,8 @@ impl Finding {
             Self::Project(drift) => match drift.kind {
                 ProjectDriftKind::ProjectGone { ref rows } if rows.is_empty() => Remedy::Close,
                 ProjectDriftKind::ProjectGone { .. } => Remedy::Repair,
-                ProjectDriftKind::ProjectDates { .. } => Remedy::Reschedule,
+                ProjectDriftKind::ProjectDates { can_follow: true, .. } => Remedy::NextCommand,
+                ProjectDriftKind::ProjectDates { can_follow: false, .. } => Remedy::Reschedule,
                 ProjectDriftKind::ProjectWithoutPhases => Remedy::AdoptRepair,
             },
         }
@@ -112,8 +118,9 @@ impl std::fmt::Display for Finding {
                     rows => format!("{rows} rows"),
                 }
             ),
-            ProjectDriftKind::ProjectDates { log, table } => {
-                write!(f, "is {table} in public.projects, {log} in the log")
+            ProjectDriftKind::ProjectDates { log, table, can_follow } => {
+                let cannot = if *can_follow { "" } else { ", and its phases cannot follow" };
+                write!(f, "is {table} in public.projects, {log} in the log{cannot}")
             }
             ProjectDriftKind::ProjectWithoutPhases => {
                 write!(f, "has no phase, neither in project_phases nor in the log")
@@ -153,6 +160,12 @@ pub async fn find_drift(
         |project| gone(project) || away.contains(project),
         live,
     );
+    let ranges = dates.iter().filter_map(|(project, [start, end])| {
+        let range = DateRange::new(start.parse().ok()?, end.parse().ok()?).ok()?;
+        Some((*project, range))
+    });
+    let to_follow = DatesToFollow::among(log, ranges);
+    let rows = to_follow.without_followed_rows(rows);
     let mut findings: Vec<Finding> = rows.into_iter().map(Finding::Row).collect();
     for (project_id, folded) in log.timelines.iter().filter(|(project, _)| requested(project)) {
         let Some(range) = folded.timeline.range() else { continue };
@@ -165,9 +178,11 @@ pub async fn find_drift(
             Some([start, end]) if *start == range.start().to_string() && *end == range.end().to_string() => {
                 continue;
             }
-            Some([start, end]) => {
-                ProjectDriftKind::ProjectDates { log: range.to_string(), table: format!("{start} to {end}") }
-            }
+            Some([start, end]) => ProjectDriftKind::ProjectDates {
+                log: range.to_string(),
+                table: format!("{start} to {end}"),
+                can_follow: to_follow.contains(*project_id),
+            },
         };
         findings.push(Finding::Project(ProjectDrift { project_id: *project_id, kind }));
     }

@@ -237,6 +237,11 @@ impl Timeline {
         true
     }
 
+    /// Gives the timeline other days, as the next command will; `false` if that is not to be had.
+    pub(super) fn follows(&mut self, days: Days) -> bool {
+        self.reschedule(days, Change { at: NaiveDateTime::MIN, by_command: true })
+    }
+
     /// Removes a phase that is not the last one left; its days go to the phase before it, or else to the one after it.
     pub(super) fn remove(&mut self, at: usize, change: Change) {
         let gone = self.phases.remove(at);

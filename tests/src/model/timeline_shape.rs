@@ -112,9 +112,45 @@ impl Model {
         drift
     }
 
-    /// Projects with drift.
+    /// Projects with drift that is reported.
     pub fn drifted(&self) -> BTreeSet<Uuid> {
-        self.drift().into_iter().map(|(project, ..)| project).collect()
+        self.reported_drift().into_iter().map(|(project, ..)| project).collect()
+    }
+
+    /// Projects with other dates than their timelines, which can follow: with the timelines as they will be.
+    pub fn following(&self) -> BTreeMap<Uuid, Timeline> {
+        let followed = |project: Uuid| {
+            let mut timeline = self.log[&project].clone();
+            timeline.follows(self.projects[&project]).then_some((project, timeline))
+        };
+        self.moved().into_iter().filter_map(followed).collect()
+    }
+
+    /// Drift but for rows that the backend moved by its own rule: those differ in the days to which their phase will follow, and in
+    /// nothing else but their `updated_at`.
+    pub fn reported_drift(&self) -> BTreeSet<(Uuid, Uuid, String)> {
+        let drift = self.drift();
+        let following = self.following();
+        let mut kept = drift.clone();
+        for (project, id, _) in &drift {
+            let phases = following.get(project).into_iter().flat_map(|timeline| &timeline.phases);
+            let (Some(phase), Some(live)) =
+                (phases.into_iter().find(|phase| phase.id == *id), self.new_rows.get(id))
+            else {
+                continue;
+            };
+            let differs = |column: &str| drift.contains(&(*project, *id, column.to_owned()));
+            let starts = !differs("start_date") || live.days.first == phase.days.first;
+            let ends = !differs("end_date") || live.days.last == phase.days.last;
+            let columns =
+                drift.iter().filter(|(.., other, _)| other == id).map(|(.., column)| column.as_str());
+            let only_dates =
+                columns.into_iter().all(|column| ["start_date", "end_date", "updated_at"].contains(&column));
+            if only_dates && starts && ends && (differs("start_date") || differs("end_date")) {
+                kept.retain(|(.., other, _)| other != id);
+            }
+        }
+        kept
     }
 
     /// Sets the rows of a project to the log's; closes the timeline of a deleted project.
@@ -123,8 +159,13 @@ impl Model {
             self.log.remove(&project);
         }
         let rows = self.rows_of_log();
-        self.new_rows.retain(|_, row| row.project != project);
-        self.new_rows.extend(rows.into_iter().filter(|(_, row)| row.project == project));
+        let wrong: BTreeSet<Uuid> = self.reported_drift().into_iter().map(|(_, phase, _)| phase).collect();
+        self.new_rows
+            .retain(|id, row| row.project != project || rows.contains_key(id) && !wrong.contains(id));
+        let missing = rows.into_iter().filter(|(_, row)| row.project == project);
+        for (id, row) in missing {
+            self.new_rows.entry(id).or_insert(row);
+        }
     }
 
     /// Projects whose dates are not those of their timelines.

@@ -9,6 +9,7 @@ use phaseline_domain::{
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::progress::Silent;
 use phaseline_migrator::rollback::{self, RollbackOptions};
+use phaseline_projections::repair::repair;
 use phaseline_projections::{FoldedLog, ProjectPhases, drift};
 use phaseline_store::request::Request;
 use phaseline_store::{ExecuteError, InlineProjection, Metadata, RecordedTimeline, stream};
@@ -151,6 +152,61 @@ async fn a_default_phase_that_the_planner_moved_itself_is_taken_in() {
     let renamed = store.execute(project, &rename, Metadata::default()).await.unwrap();
     assert_eq!(renamed.after.timeline.phases()[0].range, moved);
     assert_clean(&database, "a moved default phase").await;
+}
+
+/// Between the planner's form and the next command, whether or not the planner moved rows by its own rule.
+#[tokio::test]
+async fn dates_that_phases_can_follow_are_noted_until_the_next_command() {
+    for moves_rows in [false, true] {
+        let database = sample(4, 10, 509);
+        migrated(database.url()).await;
+        let (project, timeline) = project_with_phases(&mut connection(&database).await, 2).await;
+        let store = store(database.url()).await;
+        let (first, last) = (&timeline.phases()[0], timeline.phases().last().unwrap());
+        let range = later(timeline.range().unwrap(), -3, 9);
+        set_dates(&database, project, range);
+        if moves_rows {
+            database.psql(&format!(
+                "UPDATE project_phases SET start_date = '{}', updated_at = now() WHERE id = '{}';
+                 UPDATE project_phases SET end_date = '{}', updated_at = now() WHERE id = '{}'",
+                range.start(),
+                first.id,
+                range.end(),
+                last.id
+            ));
+        }
+        let mut connection = connection(&database).await;
+        let findings = async |connection: &mut PgConnection| {
+            let log = FoldedLog::read(connection, None).await.unwrap();
+            drift::find_drift(connection, &log, None).await.unwrap()
+        };
+        let found = findings(&mut connection).await;
+        assert!(matches!(found.as_slice(), [only] if only.is_note()), "{found:?}");
+        let verified = phaseline_migrator::verify::verify(&mut connection, &Silent).await.unwrap();
+        assert!(
+            verified.passed,
+            "{:#?}",
+            verified.checks.iter().filter(|check| !check.passed).collect::<Vec<_>>()
+        );
+        let noted = verified.notes.iter().filter(|note| note.contains(&project.to_string())).count();
+        assert_eq!(noted, 1, "{:?}", verified.notes);
+        // A repair has nothing to write: it would undo what the planner did.
+        let mut log = FoldedLog::read(&mut connection, None).await.unwrap();
+        let repaired = repair(&mut connection, &mut log, &[project], &Metadata::default()).await.unwrap();
+        assert_eq!((repaired.updated, repaired.left.len()), (0, 1));
+        // A row that differs in anything else is drift all the same.
+        database.psql(&format!("UPDATE project_phases SET name = name || '!' WHERE id = '{}'", last.id));
+        let found = findings(&mut connection).await;
+        assert_eq!(found.iter().any(|finding| !finding.is_note()), true, "{found:?}");
+        assert!(!phaseline_migrator::verify::verify(&mut connection, &Silent).await.unwrap().passed);
+        let rename = TimelineCommand::RenamePhase { phase_id: last.id, name: "Build".to_owned() };
+        store.execute(project, &rename, Metadata::default()).await.unwrap();
+        assert_clean(&database, "the next command").await;
+        // Dates to which the phases cannot follow are drift.
+        set_dates(&database, project, DateRange::new(range.start(), first.range.start()).unwrap());
+        let found = findings(&mut connection).await;
+        assert!(found.iter().all(|finding| !finding.is_note()) && !found.is_empty(), "{found:?}");
+    }
 }
 
 #[tokio::test]

@@ -84,7 +84,12 @@ async fn every_check_of_the_timeline_shape_can_fail() {
         ),
         (one("UPDATE public.project_phases SET updated_at = updated_at + interval '1 us' WHERE id = FIRST"), &["updated_at"]),
         (one("UPDATE public.project_phases SET description = '' WHERE id = FIRST"), &["description is  in", "NULL in the log"]),
-        ("UPDATE public.projects SET end_date = end_date + 1".to_owned(), &["dates are the timelines'", "day by day"]),
+        (
+            // No phase but the first is left within the project.
+            "UPDATE public.projects SET end_date = start_date + 1
+              WHERE id = (SELECT project_id FROM public.project_phases GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1)".to_owned(),
+            &["dates are the timelines'", "its phases cannot follow", "day by day"],
+        ),
         (
             "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
              UPDATE phaseline.events SET metadata = '{}' WHERE position = 5"

@@ -71,7 +71,8 @@ pub(super) async fn compare(system: &mut SystemUnderTest) -> Result<(), Differen
             Finding::Project(drift) => {
                 let what = match &drift.kind {
                     ProjectDriftKind::ProjectGone { .. } => "gone",
-                    ProjectDriftKind::ProjectDates { .. } => "moved",
+                    ProjectDriftKind::ProjectDates { can_follow: true, .. } => "following",
+                    ProjectDriftKind::ProjectDates { can_follow: false, .. } => "moved",
                     ProjectDriftKind::ProjectWithoutPhases => "bare",
                 };
                 (drift.project_id.uuid(), None, what.to_owned())
@@ -79,12 +80,22 @@ pub(super) async fn compare(system: &mut SystemUnderTest) -> Result<(), Differen
         })
         .collect();
     let model = &system.model;
-    let mut expected: BTreeSet<(Uuid, Option<Uuid>, String)> =
-        model.drift().into_iter().map(|(project, phase, what)| (project, Some(phase), what)).collect();
+    let mut expected: BTreeSet<(Uuid, Option<Uuid>, String)> = model
+        .reported_drift()
+        .into_iter()
+        .map(|(project, phase, what)| (project, Some(phase), what))
+        .collect();
     let unadopted = model.unadopted();
     let rows = model.new_rows.values().filter(|row| unadopted.contains(&row.project));
     expected.extend(rows.map(|row| (row.project, Some(row.id), "stranger".to_owned())));
-    let projects = [("gone", model.deleted()), ("moved", model.moved()), ("bare", model.without_phases())];
+    let following: Vec<Uuid> = model.following().into_keys().collect();
+    let moved = model.moved().into_iter().filter(|project| !following.contains(project)).collect();
+    let projects = [
+        ("gone", model.deleted()),
+        ("moved", moved),
+        ("following", following),
+        ("bare", model.without_phases()),
+    ];
     for (what, projects) in projects {
         expected.extend(projects.into_iter().map(|project| (project, None, what.to_owned())));
     }

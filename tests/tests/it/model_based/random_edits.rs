@@ -63,9 +63,10 @@ pub(crate) fn of_old_tables(random: &mut SeededRandom, model: &Model) -> Option<
 /// What the backend may do to the new tables: projects with their default phase, and assignments.
 pub(crate) fn of_new_tables(random: &mut SeededRandom, model: &Model) -> Option<Step> {
     type Make = fn(&mut SeededRandom, &Model) -> Option<Edit>;
-    let choices: [(u64, (&'static str, Make)); 9] = [
+    let choices: [(u64, (&'static str, Make)); 10] = [
         (5, ("project inserted", insert_project)),
         (2, ("project moved", move_project)),
+        (3, ("row moved after its project", move_row_after_project)),
         (2, ("drift: row changed", drift_of_row)),
         (1, ("drift: row deleted", |random, model| Some(Edit::DeleteNewRow(known_row(random, model)?.id)))),
         (
@@ -124,6 +125,15 @@ fn drift_of_row(random: &mut SeededRandom, model: &Model) -> Option<Edit> {
     let is_real =
         row.days.last.year() <= 9999 && row.budget.capital + row.budget.expense <= 999_999_999_999_999;
     is_real.then_some(Edit::ChangeNewRow(row))
+}
+
+/// The backend's own rule: the first phase's row starts, and the last one's ends, with the project.
+fn move_row_after_project(random: &mut SeededRandom, model: &Model) -> Option<Edit> {
+    let (_, followed) = random.one_of(&model.following().into_iter().collect::<Vec<_>>())?;
+    let phase = random.one_of(&followed.phases)?;
+    let row = model.new_rows.get(&phase.id)?.clone();
+    let updated_at = if random.hits(70) { moment(random) } else { row.updated_at };
+    Some(Edit::ChangeNewRow(NewRow { days: phase.days, updated_at, ..row }))
 }
 
 fn is_there(model: &Model, phase: Uuid) -> bool {

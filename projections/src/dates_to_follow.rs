@@ -1,0 +1,84 @@
+//! Projects whose dates the planner changed, and whose phases can follow: the next command takes the dates in.
+
+use crate::FoldedLog;
+use crate::drift::{Drift, DriftKind};
+use phaseline_domain::{DateRange, PhaseId, ProjectId, Timeline, TimelineCommand, decide};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use uuid::Uuid;
+
+/// Projects whose dates in `public.projects` are not those of the log, and whose phases can follow.
+///
+/// The planner writes dates into the rows of the first and the last phase by a rule of its own; a command follows by the same rule. So
+/// both dates of such a row are in order: those of the log, and those to which the phase will follow.
+#[derive(Clone, Debug, Default)]
+pub struct DatesToFollow(BTreeMap<ProjectId, Timeline>);
+
+impl DatesToFollow {
+    /// Compares the log with the dates in `public.projects`; a project whose dates are not a range is left out. Timelines in quarantine
+    /// follow nothing.
+    pub fn among(log: &FoldedLog, dates: impl IntoIterator<Item = (ProjectId, DateRange)>) -> Self {
+        let followed = |(project, range): (ProjectId, DateRange)| {
+            let timeline = &log.timelines.get(&project)?.timeline;
+            if log.quarantined.contains_key(&project) || timeline.range()? == range {
+                return None;
+            }
+            let follow = TimelineCommand::Reschedule { start_date: range.start(), end_date: range.end() };
+            let mut followed = timeline.clone();
+            decide(timeline, &follow).ok()?.iter().for_each(|event| followed.evolve(event));
+            Some((project, followed))
+        };
+        Self(dates.into_iter().filter_map(followed).collect())
+    }
+
+    /// The projects.
+    pub fn projects(&self) -> impl Iterator<Item = ProjectId> {
+        self.0.keys().copied()
+    }
+
+    /// Their ids, for a statement.
+    pub fn uuids(&self) -> Vec<Uuid> {
+        self.projects().map(ProjectId::uuid).collect()
+    }
+
+    /// Whether this project is among them.
+    pub fn contains(&self, project: ProjectId) -> bool {
+        self.0.contains_key(&project)
+    }
+
+    /// Leaves out the rows that differ from the log in nothing but the dates to which their phases will follow.
+    pub fn without_followed_rows(&self, drift: Vec<Drift>) -> Vec<Drift> {
+        let mut differences: HashMap<PhaseId, Vec<&Drift>> = HashMap::new();
+        for found in drift.iter().filter(|found| self.contains(found.project_id)) {
+            differences.entry(found.phase_id).or_default().push(found);
+        }
+        let followed: BTreeSet<PhaseId> = differences
+            .into_iter()
+            .filter(|(phase, differences)| self.has_followed(*phase, differences))
+            .map(|(phase, _)| phase)
+            .collect();
+        drift.into_iter().filter(|found| !followed.contains(&found.phase_id)).collect()
+    }
+
+    /// Whether a row with these differences has the dates to which its phase will follow.
+    fn has_followed(&self, phase: PhaseId, differences: &[&Drift]) -> bool {
+        let phases =
+            differences.first().and_then(|found| self.0.get(&found.project_id)).map(Timeline::phases);
+        let Some(phase) = phases.into_iter().flatten().find(|candidate| candidate.id == phase) else {
+            return false;
+        };
+        let mut dates = 0;
+        let all = differences.iter().all(|found| match &found.kind {
+            DriftKind::Field { column: "start_date", table, .. } => {
+                dates += 1;
+                *table == phase.range.start().to_string()
+            }
+            DriftKind::Field { column: "end_date", table, .. } => {
+                dates += 1;
+                *table == phase.range.end().to_string()
+            }
+            DriftKind::Field { column, .. } => *column == "updated_at",
+            _ => false,
+        });
+        all && dates > 0
+    }
+}
