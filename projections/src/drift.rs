@@ -7,6 +7,7 @@ pub use project::{Finding, ProjectDrift, ProjectDriftKind, Remedy, find_drift};
 use crate::live_row::{LiveRow, select_list};
 use crate::project_phases::{COLUMNS, FoldedRow};
 use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code};
+use chrono::NaiveDateTime;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::{StoreError, copy};
 use serde::Serialize;
@@ -52,6 +53,13 @@ pub enum DriftKind {
         /// The value in the table.
         table: String,
     },
+    /// Only `updated_at` differs, and is later: another program saved the row without a change. A note, not drift.
+    SavedLater {
+        /// The value in the log.
+        log: String,
+        /// The value in the table.
+        table: String,
+    },
     /// The table has the phase more than once, which it can only without its primary key: this is one of the rows.
     Duplicate,
 }
@@ -67,6 +75,12 @@ impl std::fmt::Display for Drift {
             }
             DriftKind::Field { column, log, table } => {
                 write!(f, "{column} is {table} in project_phases, {log} in the log")
+            }
+            DriftKind::SavedLater { log, table } => {
+                write!(
+                    f,
+                    "saved without a change at {table} by another program; the log's last change is of {log}"
+                )
             }
             DriftKind::Duplicate => write!(f, "more than once in project_phases"),
         }
@@ -223,6 +237,25 @@ fn differences(
         }
     }));
     drift.sort_by_key(|found| (found.project_id, found.phase_id));
+    drift
+}
+
+/// The same, with rows that differ in nothing but a later `updated_at` as [`DriftKind::SavedLater`].
+pub fn with_saved_rows(mut drift: Vec<Drift>) -> Vec<Drift> {
+    let mut differences: HashMap<PhaseId, u32> = HashMap::new();
+    for found in &drift {
+        *differences.entry(found.phase_id).or_default() += 1;
+    }
+    for found in drift.iter_mut().filter(|found| differences[&found.phase_id] == 1) {
+        let DriftKind::Field { column: "updated_at", log, table } = &mut found.kind else { continue };
+        let time = |text: &str| text.parse::<NaiveDateTime>().ok();
+        // PostgreSQL separates date and time by a space.
+        if let (Some(recorded), Some(live)) = (time(&log.replace(' ', "T")), time(&table.replace(' ', "T")))
+            && live > recorded
+        {
+            found.kind = DriftKind::SavedLater { log: std::mem::take(log), table: std::mem::take(table) };
+        }
+    }
     drift
 }
 

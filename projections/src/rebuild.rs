@@ -258,7 +258,10 @@ fn gone(findings: &[Finding]) -> Vec<ProjectId> {
 /// Whether the rebuild sets it right.
 fn is_ours(drift: &Drift, options: &RebuildOptions) -> bool {
     match drift.kind {
-        DriftKind::Missing | DriftKind::Field { .. } | DriftKind::Duplicate => true,
+        DriftKind::Missing
+        | DriftKind::Field { .. }
+        | DriftKind::SavedLater { .. }
+        | DriftKind::Duplicate => true,
         // A row without an id could not be told from others of its kind.
         DriftKind::Unknown => options.delete_unknown && !drift.phase_id.uuid().is_nil(),
         DriftKind::UnknownProject => false,

@@ -160,7 +160,9 @@ impl Writes {
                 }
                 Finding::Row(drift) => match drift.kind {
                     DriftKind::Missing => drop(missing.insert((drift.project_id, drift.phase_id))),
-                    DriftKind::Field { .. } => drop(differing.insert((drift.project_id, drift.phase_id))),
+                    DriftKind::Field { .. } | DriftKind::SavedLater { .. } => {
+                        let _ = differing.insert((drift.project_id, drift.phase_id));
+                    }
                     DriftKind::Unknown => writes.deleted.push(drift.phase_id),
                     DriftKind::UnknownProject => {}
                     // Rows with the same id cannot be told apart: all are deleted, and the right one is inserted.

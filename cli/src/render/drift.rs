@@ -15,6 +15,7 @@ pub(crate) fn page(report: &Report) -> String {
         Remedy::AdoptRepair,
         Remedy::Reschedule,
         Remedy::NextCommand,
+        Remedy::None,
         Remedy::Close,
     ] {
         let findings: Vec<_> = report.drift.iter().filter(|found| found.cure == cure).collect();
@@ -53,8 +54,8 @@ pub(crate) fn page(report: &Report) -> String {
         }
         (0, true) => page.line(format_args!("{GOOD}REPAIRED{GOOD:#}. The log has the overwritten values.")),
         (0, false) if report.notes > 0 => page.line(format_args!(
-            "{GOOD}NO DRIFT{GOOD:#}. The tables equal the log, but for {} that the planner changed or deleted.",
-            plural(report.notes, "project")
+            "{GOOD}NO DRIFT{GOOD:#}. The tables equal the log, but for {}.",
+            plural(report.notes, "note")
         )),
         (0, false) => page.line(format_args!("{GOOD}NO DRIFT{GOOD:#}. The tables equal the log.")),
         (left, _) => {
@@ -72,6 +73,7 @@ const fn title(cure: Remedy) -> &'static str {
         Remedy::AdoptRepair => "Projects without a phase",
         Remedy::Close => "Note: deleted projects, whose timelines the service closes",
         Remedy::NextCommand => "Note: projects with new dates, which their next command takes in",
+        Remedy::None => "Note: rows that another program saved without a change",
         Remedy::Reschedule => "Projects whose dates differ from their timeline",
     }
 }
@@ -85,6 +87,7 @@ const fn command(cure: Remedy) -> &'static str {
         Remedy::NextCommand => {
             "none is needed; to take them in now: phaseline timeline reschedule PROJECT --from-table"
         }
+        Remedy::None => "none is needed",
         Remedy::Reschedule => {
             "save a complete list of phases over these dates, or change the project's dates back"
         }

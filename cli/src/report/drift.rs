@@ -17,7 +17,7 @@ pub(crate) struct Report {
     pub(crate) repaired: Option<RepairReport>,
     /// Number of findings left that are drift.
     pub(crate) left: u64,
-    /// Number of findings left that are only noted: projects that the planner changed or deleted, which the log will take in.
+    /// Number of findings left that are only noted.
     pub(crate) notes: u64,
     /// The unreadable events that put timelines into quarantine: their rows are not compared.
     pub(crate) quarantine: Quarantine,

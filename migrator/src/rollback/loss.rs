@@ -186,6 +186,9 @@ fn of_drift(drift: &Drift) -> LossItem {
         DriftKind::Field { column, log, table } => {
             (*column, table.clone(), format!("{log}, as the log has it"))
         }
+        DriftKind::SavedLater { log, table } => {
+            ("updated_at", table.clone(), format!("{log}, as the log has it"))
+        }
         DriftKind::Duplicate => {
             let row = drift.row.as_ref().and_then(|row| serde_json::to_string(row).ok()).unwrap_or_default();
             ("row", format!("one of several rows: {row}"), "one row, as the log has it".to_owned())

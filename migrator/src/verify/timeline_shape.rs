@@ -180,6 +180,17 @@ async fn rows(
 ) -> Result<(), MigratorError> {
     let drift = drift::compare_rows(connection, &reading.folded).await?;
     let drift = to_follow.without_followed_rows(drift);
+    let drift = drift::with_saved_rows(drift);
+    let (saved, drift): (Vec<_>, Vec<_>) =
+        drift.into_iter().partition(|found| matches!(found.kind, DriftKind::SavedLater { .. }));
+    if !saved.is_empty() {
+        let ids: Vec<String> = saved.iter().map(|found| found.phase_id.to_string()).collect();
+        checks.notes.push(format!(
+            "Another program saved {} rows of project_phases without a change, so that their updated_at is later than the log's: phases {}",
+            ids.len(),
+            ids.join(", ")
+        ));
+    }
     let (unknown, wrong): (Vec<_>, Vec<_>) =
         drift.into_iter().partition(|found| found.kind == DriftKind::UnknownProject);
     let rows: usize = reading.folded.timelines.values().map(|folded| folded.timeline.phases().len()).sum();

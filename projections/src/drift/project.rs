@@ -1,6 +1,6 @@
 //! All drift, of rows and of whole projects, each with its remedy.
 
-use super::{Drift, DriftKind, FEW, LiveTable, differences};
+use super::{Drift, DriftKind, FEW, LiveTable, differences, with_saved_rows};
 use crate::dates_to_follow::DatesToFollow;
 use crate::live_row::LiveRow;
 use crate::{Access, FoldedLog, refuse_foreign_code};
@@ -65,6 +65,8 @@ pub enum Remedy {
     Close,
     /// None is needed: the project's next command takes its dates in.
     NextCommand,
+    /// None is needed: another program saved a row without a change.
+    None,
     /// A complete list of phases over the project's dates, or other dates: the phases cannot follow.
     Reschedule,
 }
@@ -80,13 +82,14 @@ impl Finding {
 
     /// Whether it is a note only: the planner did what it may do, and the log will take it in.
     pub fn is_note(&self) -> bool {
-        matches!(self.remedy(), Remedy::Close | Remedy::NextCommand)
+        matches!(self.remedy(), Remedy::Close | Remedy::NextCommand | Remedy::None)
     }
 
     /// The remedy of a finding.
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Row(Drift { kind: DriftKind::UnknownProject, .. }) => Remedy::Adopt,
+            Self::Row(Drift { kind: DriftKind::SavedLater { .. }, .. }) => Remedy::None,
             Self::Row(_) => Remedy::Repair,
             Self::Project(drift) => match drift.kind {
                 ProjectDriftKind::ProjectGone { ref rows } if rows.is_empty() => Remedy::Close,
@@ -165,7 +168,7 @@ pub async fn find_drift(
         Some((*project, range))
     });
     let to_follow = DatesToFollow::among(log, ranges);
-    let rows = to_follow.without_followed_rows(rows);
+    let rows = with_saved_rows(to_follow.without_followed_rows(rows));
     let mut findings: Vec<Finding> = rows.into_iter().map(Finding::Row).collect();
     for (project_id, folded) in log.timelines.iter().filter(|(project, _)| requested(project)) {
         let Some(range) = folded.timeline.range() else { continue };

@@ -112,9 +112,10 @@ impl Model {
         drift
     }
 
-    /// Projects with drift that is reported.
+    /// Projects with drift that is more than a note.
     pub fn drifted(&self) -> BTreeSet<Uuid> {
-        self.reported_drift().into_iter().map(|(project, ..)| project).collect()
+        let drift = self.reported_drift().into_iter().filter(|(.., what)| what != "saved");
+        drift.map(|(project, ..)| project).collect()
     }
 
     /// Projects with other dates than their timelines, which can follow: with the timelines as they will be.
@@ -127,11 +128,19 @@ impl Model {
     }
 
     /// Drift but for rows that the backend moved by its own rule: those differ in the days to which their phase will follow, and in
-    /// nothing else but their `updated_at`.
+    /// nothing else but their `updated_at`. A later `updated_at` alone is `saved`.
     pub fn reported_drift(&self) -> BTreeSet<(Uuid, Uuid, String)> {
         let drift = self.drift();
         let following = self.following();
         let mut kept = drift.clone();
+        let expected = self.rows_of_log();
+        for (project, id, what) in drift.iter().filter(|(.., what)| what == "updated_at") {
+            let alone = drift.iter().filter(|(_, other, _)| other == id).count() == 1;
+            if alone && self.new_rows[id].updated_at > expected[id].updated_at {
+                kept.remove(&(*project, *id, what.clone()));
+                kept.insert((*project, *id, "saved".to_owned()));
+            }
+        }
         for (project, id, _) in &drift {
             let phases = following.get(project).into_iter().flat_map(|timeline| &timeline.phases);
             let (Some(phase), Some(live)) =
@@ -159,7 +168,8 @@ impl Model {
             self.log.remove(&project);
         }
         let rows = self.rows_of_log();
-        let wrong: BTreeSet<Uuid> = self.reported_drift().into_iter().map(|(_, phase, _)| phase).collect();
+        let wrong = self.reported_drift().into_iter().filter(|(.., what)| what != "saved");
+        let wrong: BTreeSet<Uuid> = wrong.map(|(_, phase, _)| phase).collect();
         self.new_rows
             .retain(|id, row| row.project != project || rows.contains_key(id) && !wrong.contains(id));
         let missing = rows.into_iter().filter(|(_, row)| row.project == project);

@@ -82,7 +82,7 @@ async fn every_check_of_the_timeline_shape_can_fail() {
             one("DELETE FROM public.project_phases WHERE id = FIRST"),
             &["in the log, but not in project_phases", "to the cent", "day by day"],
         ),
-        (one("UPDATE public.project_phases SET updated_at = updated_at + interval '1 us' WHERE id = FIRST"), &["updated_at"]),
+        (one("UPDATE public.project_phases SET updated_at = updated_at - interval '1 us' WHERE id = FIRST"), &["updated_at"]),
         (one("UPDATE public.project_phases SET description = '' WHERE id = FIRST"), &["description is  in", "NULL in the log"]),
         (
             // No phase but the first is left within the project.

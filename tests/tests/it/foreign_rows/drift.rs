@@ -235,3 +235,31 @@ async fn what_a_trigger_changes_again_is_not_called_repaired() {
     drop(connection);
     assert!(before == database.dump(&[]), "something was written");
 }
+
+/// The planner saves a row that a command has written meanwhile: nothing changes but the time of the save.
+#[tokio::test]
+async fn a_row_saved_without_a_change_is_noted() {
+    let database = crate::fixture::sample(4, 0, 320);
+    crate::fixture::migrated(database.url()).await;
+    let phase = projects(&database)[0].1[0];
+    database.psql(&format!(
+        "UPDATE public.project_phases SET updated_at = updated_at + interval '1 us' WHERE id = '{phase}'"
+    ));
+    let findings = found(&database).await;
+    assert!(
+        matches!(findings.as_slice(), [note] if note.is_note() && note.remedy() == Remedy::None),
+        "{findings:?}"
+    );
+    let verified = crate::fixture::verified(database.url()).await;
+    assert!(verified.passed);
+    assert!(verified.notes.iter().any(|note| note.contains(&phase.to_string())), "{:?}", verified.notes);
+    // An earlier time, or another change, is drift.
+    database.psql(&format!(
+        "UPDATE public.project_phases SET updated_at = updated_at - interval '2 us' WHERE id = '{phase}'"
+    ));
+    assert!(found(&database).await.iter().all(|finding| finding.remedy() == Remedy::Repair));
+    database.psql(&format!(
+        "UPDATE public.project_phases SET updated_at = now() + interval '1 day', name = name || '!' WHERE id = '{phase}'"
+    ));
+    assert!(found(&database).await.iter().all(|finding| finding.remedy() == Remedy::Repair));
+}

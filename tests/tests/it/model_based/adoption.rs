@@ -64,6 +64,7 @@ pub(super) async fn compare(system: &mut SystemUnderTest) -> Result<(), Differen
                     DriftKind::Unknown => "unknown",
                     DriftKind::UnknownProject => "stranger",
                     DriftKind::Duplicate => "duplicate",
+                    DriftKind::SavedLater { .. } => "saved",
                     DriftKind::Field { column, .. } => column,
                 };
                 (drift.project_id.uuid(), Some(drift.phase_id.uuid()), what.to_owned())
