@@ -166,6 +166,7 @@ pub async fn adopt_all(
     let plan = Plan::make(connection, log, Some(&projects), repair).await?;
     let position = log.position;
     if !plan.refused.is_empty() || plan.events.is_empty() {
+        transaction.rollback().await?;
         return Ok(AdoptionResult { plan, position });
     }
     let mut import = Import::begin(connection).await?;
