@@ -26,9 +26,11 @@ mod compare;
 mod ddl;
 mod detached_column;
 mod error;
+mod event_triggers;
 mod finish;
 mod model;
 mod names;
+mod obstacle;
 mod obstacles;
 mod options;
 mod privileges;
@@ -44,6 +46,7 @@ pub use model::{
     TriggerDefinition,
 };
 pub use names::{NeededName, names_taken};
-pub use obstacles::{Note, Obstacle, RebuiltTable, notes, obstacles};
+pub use obstacle::{Note, Obstacle};
+pub use obstacles::{RebuiltTable, notes, obstacles};
 pub use privileges::missing_privileges;
 pub use quote::{quote_ident, quote_literal};

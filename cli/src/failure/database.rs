@@ -81,6 +81,10 @@ impl Failure {
             SqlState::SessionTerminated | SqlState::CannotConnectNow | SqlState::ConnectionFailure => {
                 Self::lost(&text)
             }
+            SqlState::RaisedException => Self::unexpected(text).remedy(
+                "A trigger or an event trigger of this database refused a statement, and everything was undone. Change it, or disable it for \
+                 the time of the run; `phaseline plan` names event triggers.",
+            ),
             _ => Self::unexpected(text),
         };
         failure.with_sqlstate(sqlstate)
@@ -126,7 +130,11 @@ fn message_of(error: &sqlx::Error) -> String {
     let Some(database) = error.as_database_error() else { return error.to_string() };
     let mut text = database.message().to_owned();
     if let Some(postgres) = database.try_downcast_ref::<PgDatabaseError>() {
-        for more in [postgres.detail(), postgres.hint()].into_iter().flatten() {
+        // Whose code raised the error is in its context.
+        let raised = (SqlState::of_code(postgres.code()) == SqlState::RaisedException)
+            .then(|| postgres.r#where())
+            .flatten();
+        for more in [postgres.detail(), postgres.hint(), raised].into_iter().flatten() {
             text.push_str("; ");
             text.push_str(more);
         }

@@ -3,6 +3,8 @@
 use sqlx::PgConnection;
 
 use super::capture::empty_search_path;
+use super::event_triggers::{EventTrigger, event_triggers};
+use super::obstacle::{Note, Obstacle};
 use super::options::Scope;
 use super::quote::quote_ident;
 use super::{DefinitionError, capture};
@@ -21,30 +23,6 @@ pub struct RebuiltTable<'a> {
     /// Whether it is built again and so gets a new identity, in either direction. If not, only what hangs on its going
     /// columns counts.
     pub rebuilt: bool,
-}
-
-/// Something that the round trip cannot carry over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Obstacle {
-    /// The table that it is about, `public.project_phases`; empty if it is about the database.
-    pub table: String,
-    /// What is in the way, by kind and qualified name: `view public.phase_report`.
-    pub object: String,
-    /// Why it is in the way.
-    pub reason: String,
-    /// What to do about it.
-    pub remedy: String,
-}
-
-/// A remark that is not an obstacle.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// The table that it is about.
-    pub table: String,
-    /// What it is, by kind and qualified name.
-    pub object: String,
-    /// What will happen to it.
-    pub text: String,
 }
 
 /// Everything that the round trip cannot carry over.
@@ -84,7 +62,7 @@ pub async fn obstacles(
             obstacles.extend(unknown(conn, table).await?);
         }
     }
-    obstacles.extend(event_triggers(conn).await?);
+    obstacles.extend(event_triggers(conn).await?.iter().filter_map(EventTrigger::obstacle));
     Ok(obstacles)
 }
 
@@ -167,56 +145,8 @@ async fn unknown(
     Ok(rows.into_iter().filter_map(obstacle).collect())
 }
 
-/// Event triggers that would see our DDL. What they do about it cannot be known.
-async fn event_triggers(conn: &mut PgConnection) -> Result<Vec<Obstacle>, sqlx::Error> {
-    let names: Vec<(String, String)> = sqlx::query_as(
-        "SELECT evtname::text, evtevent::text FROM pg_catalog.pg_event_trigger \
-         WHERE evtenabled IN ('O', 'A') \
-         AND evtevent IN ('ddl_command_start', 'ddl_command_end', 'sql_drop', 'table_rewrite') \
-         AND (evttags IS NULL OR evttags && $1::text[]) ORDER BY evtname",
-    )
-    .bind(owned(&OUR_COMMANDS))
-    .fetch_all(conn)
-    .await?;
-    let explain = |(name, event): (String, String)| Obstacle {
-        table: String::new(),
-        object: format!("event trigger {}", quote_ident(&name)),
-        reason: format!("it fires on {event} and may forbid or change the migration's DDL"),
-        remedy: format!(
-            "ALTER EVENT TRIGGER {} DISABLE for the time of the run, ENABLE it afterwards",
-            quote_ident(&name)
-        ),
-    };
-    Ok(names.into_iter().map(explain).collect())
-}
-
-/// The tags of every command that the migration may issue.
-const OUR_COMMANDS: [&str; 21] = [
-    "CREATE SCHEMA",
-    "DROP SCHEMA",
-    "CREATE TABLE",
-    "ALTER TABLE",
-    "DROP TABLE",
-    "DROP INDEX",
-    "DROP CONSTRAINT",
-    "CREATE INDEX",
-    "ALTER INDEX",
-    "CREATE STATISTICS",
-    "ALTER STATISTICS",
-    "DROP STATISTICS",
-    "CREATE TRIGGER",
-    "ALTER TRIGGER",
-    "DROP TRIGGER",
-    "CREATE POLICY",
-    "DROP POLICY",
-    "ALTER PUBLICATION",
-    "COMMENT",
-    "GRANT",
-    "REVOKE",
-];
-
 /// Remarks before the run that are not obstacles: invalid indexes, publications that would
-/// carry the shadow tables' rows, and functions whose text names a column that goes. Must run in a transaction.
+/// carry the shadow tables' rows, functions whose text names a column that goes, and event triggers. Must run in a transaction.
 pub async fn notes(
     conn: &mut PgConnection,
     tables: &[RebuiltTable<'_>],
@@ -234,6 +164,7 @@ pub async fn notes(
         let table = format!("{}.{}", table.schema, table.table);
         notes.extend(rows.into_iter().map(|(object, text)| Note { table: table.clone(), object, text }));
     }
+    notes.extend(event_triggers(conn).await?.iter().filter_map(EventTrigger::note));
     Ok(notes)
 }
 

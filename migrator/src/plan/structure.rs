@@ -138,18 +138,23 @@ pub(super) async fn check_structure(
     found: &Found,
     findings: &mut Findings,
 ) -> Result<(), MigratorError> {
+    let elsewhere = tables_elsewhere(connection, &found.missing).await?;
     for table in &found.missing {
         let code = if found.missing.len() == shape::TABLES.len() {
             Code::NoPlannerTables
         } else {
             Code::NotThePlanners
         };
-        findings.note(
-            code,
-            "table",
-            format!("public.{table}"),
-            "does not exist, or is not an ordinary table",
-        );
+        let mut detail = "does not exist, or is not an ordinary table".to_owned();
+        let schemas: Vec<&str> =
+            elsewhere.iter().filter(|(name, _)| name == table).map(|(_, schema)| schema.as_str()).collect();
+        if !schemas.is_empty() {
+            detail += &format!(
+                "; there is one in schema {}, but the planner's tables must be in schema public (ALTER TABLE .. SET SCHEMA public)",
+                schemas.join(", ")
+            );
+        }
+        findings.note(code, "table", format!("public.{table}"), detail);
     }
     if found.missing.len() == shape::TABLES.len() {
         return Ok(());
@@ -174,6 +179,23 @@ pub(super) async fn check_structure(
         }
     }
     note_phase_type(connection, findings).await
+}
+
+/// Tables of these names in other schemas of users, with the schema, quoted.
+async fn tables_elsewhere(
+    connection: &mut PgConnection,
+    missing: &[String],
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT c.relname::text, pg_catalog.quote_ident(n.nspname)
+           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+          WHERE c.relkind = 'r' AND c.relname = ANY ($1) AND c.relpersistence <> 't'
+            AND n.nspname NOT IN ('public', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
+          ORDER BY 1, 2",
+    )
+    .bind(missing)
+    .fetch_all(connection)
+    .await
 }
 
 /// Notes that `phase_type` is text, with the number of rows whose text is no label of the enum: they have to be corrected first.

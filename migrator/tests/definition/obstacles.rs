@@ -230,23 +230,29 @@ async fn grants_that_cannot_be_repeated_are_refused() {
     );
 }
 
+/// Whoever owns the function of an event trigger may replace it while the run waits for a lock.
 #[tokio::test]
-async fn event_triggers_that_would_see_the_ddl_are_named() {
+async fn event_triggers_of_other_roles_are_obstacles_and_trusted_ones_notes() {
     let fixture = Fixture::bare();
     fixture.database.psql(
         r#"
         CREATE FUNCTION seen() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+        CREATE FUNCTION theirs() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+        ALTER FUNCTION theirs() OWNER TO pg_monitor;
         CREATE EVENT TRIGGER "Odd guard" ON ddl_command_start EXECUTE FUNCTION seen();
-        CREATE EVENT TRIGGER drops ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP VIEW') EXECUTE FUNCTION seen();
-        CREATE EVENT TRIGGER other ON ddl_command_end WHEN TAG IN ('CREATE VIEW') EXECUTE FUNCTION seen();
-        CREATE EVENT TRIGGER off ON ddl_command_end EXECUTE FUNCTION seen();
+        CREATE EVENT TRIGGER drops ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP AGGREGATE') EXECUTE FUNCTION theirs();
+        CREATE EVENT TRIGGER views ON ddl_command_end WHEN TAG IN ('CREATE VIEW') EXECUTE FUNCTION theirs();
+        CREATE EVENT TRIGGER other ON ddl_command_end WHEN TAG IN ('CREATE AGGREGATE') EXECUTE FUNCTION theirs();
+        CREATE EVENT TRIGGER off ON ddl_command_end EXECUTE FUNCTION theirs();
         ALTER EVENT TRIGGER off DISABLE;
         "#,
     );
-    assert_eq!(
-        found(&fixture, &[PHASES]).await,
-        [": event trigger \"Odd guard\"", ": event trigger \"drops\""]
-    );
+    assert_eq!(found(&fixture, &[PHASES]).await, [": event trigger \"drops\"", ": event trigger \"views\""]);
+    let mut conn = fixture.connect().await;
+    let mut transaction = conn.begin().await.unwrap();
+    let notes = notes(&mut transaction, &[PHASES]).await.unwrap();
+    let objects: Vec<&str> = notes.iter().map(|note| note.object.as_str()).collect();
+    assert_eq!(objects, ["event trigger \"Odd guard\""]);
 }
 
 #[tokio::test]

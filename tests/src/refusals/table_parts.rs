@@ -92,23 +92,13 @@ pub(super) fn cases() -> Vec<RefusalCase> {
             &["dba_registered", "project_phase_id"],
         ),
         case(
-            "an event trigger that forbids DDL",
+            "an event trigger whose function belongs to another role",
             &[
-                "CREATE FUNCTION dba_no_ddl() RETURNS event_trigger LANGUAGE plpgsql AS
-                    'BEGIN RAISE EXCEPTION ''no DDL today''; END'",
-                "CREATE EVENT TRIGGER dba_frozen ON ddl_command_start EXECUTE FUNCTION dba_no_ddl()",
+                "CREATE FUNCTION dba_watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
+                "ALTER FUNCTION dba_watch() OWNER TO phaseline_test_operator",
+                "CREATE EVENT TRIGGER dba_watching ON ddl_command_end EXECUTE FUNCTION dba_watch()",
             ],
-            &["dba_frozen"],
-        ),
-        case(
-            "an event trigger that forbids dropping, whoever asks",
-            &[
-                "CREATE FUNCTION dba_no_drop() RETURNS event_trigger LANGUAGE plpgsql AS
-                    'BEGIN RAISE EXCEPTION ''nothing is dropped''; END'",
-                "CREATE EVENT TRIGGER dba_kept ON sql_drop EXECUTE FUNCTION dba_no_drop()",
-                "ALTER EVENT TRIGGER dba_kept ENABLE ALWAYS",
-            ],
-            &["dba_kept"],
+            &["dba_watching", "phaseline_test_operator"],
         ),
         case(
             "a role that owns nothing",

@@ -50,6 +50,14 @@ pub(super) const OBJECTS: &[TableObject] = &[
         ],
     ),
     object(
+        "event triggers that announce every DDL",
+        &[
+            "CREATE FUNCTION dba_announce() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN NOTIFY dba_ddl; END'",
+            "CREATE EVENT TRIGGER dba_announcing ON ddl_command_end EXECUTE FUNCTION dba_announce()",
+            "CREATE EVENT TRIGGER dba_announcing_drops ON sql_drop EXECUTE FUNCTION dba_announce()",
+        ],
+    ),
+    object(
         "a schema with tables of the same names",
         &[
             "CREATE SCHEMA dba_archive",

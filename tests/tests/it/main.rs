@@ -15,6 +15,7 @@ mod concurrent_users;
 mod deadlocks;
 mod edits;
 mod encodings;
+mod event_triggers;
 mod fixture;
 mod foreign_code;
 mod foreign_rows;

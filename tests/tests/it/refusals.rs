@@ -105,3 +105,18 @@ async fn many_anomalies_are_named_all_at_once() {
     }
     assert!(text.contains("public.report"), "{text}");
 }
+
+#[tokio::test]
+async fn tables_in_another_schema_are_found_there() {
+    let database = crate::fixture::sample(3, 0, 910);
+    database.psql(
+        "CREATE SCHEMA \"Planning\"; ALTER TABLE projects SET SCHEMA \"Planning\"; ALTER TABLE project_phases SET SCHEMA \"Planning\"",
+    );
+    let plan = plan_of(database.url()).await;
+    let text = named_texts(&plan);
+    assert!(!plan.ready);
+    for table in ["projects", "project_phases"] {
+        let line = text.lines().find(|line| line.starts_with(&format!("table public.{table} "))).unwrap();
+        assert!(line.contains("there is one in schema \"Planning\""), "{line}");
+    }
+}
