@@ -161,7 +161,7 @@ impl Events {
         let place = if at_once == 1 { 0 } else { self.random.place(self.active.len()) };
         let Some(under) = self.active.get_mut(place) else { return Ok(()) };
         let step = LIFECYCLE.get(under.step).copied().unwrap_or(Step::Budget);
-        let command = ask(&mut self.random, step, under);
+        let command = command_of(&mut self.random, step, under);
         let metadata = Metadata {
             actor: Some(format!("planner{}", self.random.below(40))),
             source: Some("api".to_owned()),
@@ -209,7 +209,7 @@ fn text(random: &mut SeededRandom) -> String {
     format!("Agreed in meeting {}, to be reviewed by team {}", random.below(1_000_000), random.below(100))
 }
 
-fn ask(random: &mut SeededRandom, step: Step, under: &ActiveProject) -> TimelineCommand {
+fn command_of(random: &mut SeededRandom, step: Step, under: &ActiveProject) -> TimelineCommand {
     let phases = under.timeline.phases();
     let Some(some) = phases.get(random.place(phases.len())).filter(|_| !matches!(step, Step::Open)) else {
         let Project { id, range } = under.project;

@@ -18,7 +18,7 @@ use crate::database::Database;
 use crate::definition::{self, TableDefinition};
 use crate::error::MigratorError;
 use crate::log::events::{Direction, LegacySchemaRecorded};
-use crate::plan::{Inspection, Prepared, Takeover, new_phases, prepare};
+use crate::plan::{Inspection, PreparedMigration, Takeover, new_phases, prepare};
 use crate::progress::Progress;
 pub use crate::report::Migrated;
 use crate::report::{Plan, PlanOptions};
@@ -85,7 +85,7 @@ struct Migration<'a> {
 }
 
 impl RunSteps for Migration<'_> {
-    type Prepared = Prepared;
+    type Prepared = PreparedMigration;
     /// The plan as carried out, and the log's last position.
     type Carried = (Plan, i64);
     type Report = Migrated;
@@ -98,11 +98,11 @@ impl RunSteps for Migration<'_> {
         &self,
         connection: &mut PgConnection,
         run: &RunContext<'_>,
-    ) -> Result<Judgement<Prepared, Migrated>, MigratorError> {
+    ) -> Result<Judgement<PreparedMigration, Migrated>, MigratorError> {
         judge(prepare(connection, &self.options.plan).await?, self.options, run)
     }
 
-    fn beginning(&self, prepared: &Prepared) -> Result<Beginning, MigratorError> {
+    fn beginning(&self, prepared: &PreparedMigration) -> Result<Beginning, MigratorError> {
         let Plan { digest, options, .. } = &prepared.plan;
         Ok(Beginning { plan_digest: digest.clone(), options: serde_json::to_value(options)? })
     }
@@ -123,7 +123,7 @@ impl RunSteps for Migration<'_> {
         &self,
         connection: &mut PgConnection,
         run: &mut RunContext<'_>,
-        prepared: Prepared,
+        prepared: PreparedMigration,
         hold: Hold,
     ) -> Result<Attempt<(Plan, i64)>, MigratorError> {
         if log_changed(connection, run, prepared.log.position).await? {
@@ -168,7 +168,7 @@ struct TimelineShape {
     recorded: LegacySchemaRecorded,
 }
 
-fn timeline_shape(prepared: &Prepared) -> Result<TimelineShape, MigratorError> {
+fn timeline_shape(prepared: &PreparedMigration) -> Result<TimelineShape, MigratorError> {
     let (mut definition, phase_type) = new_phases(&prepared.phases)?;
     let project_phase_id = prepared.assignments.clone().detach_column("project_phase_id")?;
     definition.forget_keys_of(&project_phase_id);

@@ -21,9 +21,9 @@ pub use crate::report::{
     Rebooked, Source,
 };
 use crate::run::cut_over::{SHADOW, capture_table};
-use crate::shape::{self, Found, Shape};
+use crate::shape::{self, FoundShape, Shape};
 use crate::translate::events::Translation;
-use crate::translate::project::Earlier;
+use crate::translate::project::EarlierRuns;
 use crate::translate::translate;
 pub(crate) use dependents::{REBUILT, note_intruders, note_obstacles};
 use dependents::{note_dependents, note_owners, note_triggers};
@@ -41,7 +41,7 @@ pub(crate) use takeover::{Takeover, prepare_takeover};
 
 /// The plan with everything that a migration needs to carry it out.
 #[derive(Debug)]
-pub(crate) struct Prepared {
+pub(crate) struct PreparedMigration {
     pub plan: Plan,
     pub translation: Translation,
     pub phases: TableDefinition,
@@ -58,7 +58,7 @@ pub(crate) enum Inspection {
     /// Nothing can or need be done.
     Report(Box<Plan>),
     /// It can be migrated, or could if nothing were refused.
-    Prepared(Box<Prepared>),
+    Prepared(Box<PreparedMigration>),
     /// Something else has migrated it, and it can be taken over.
     Takeover(Box<Takeover>),
 }
@@ -168,7 +168,7 @@ pub(crate) async fn prepare(
     if !refused && plan.budgets_before != plan.budgets_after {
         return Err(MigratorError::SelfCheck("budgets before and after differ".to_owned()));
     }
-    Ok(Inspection::Prepared(Box::new(Prepared {
+    Ok(Inspection::Prepared(Box::new(PreparedMigration {
         plan,
         translation,
         phases,
@@ -186,14 +186,14 @@ const NO_PERCENTAGES: &str = "public.resource_assignments: allocation_percentage
 async fn earlier_log(
     connection: &mut PgConnection,
     findings: &mut Findings,
-) -> Result<(FoldedLog, FoldedLinks, Earlier), MigratorError> {
+) -> Result<(FoldedLog, FoldedLinks, EarlierRuns), MigratorError> {
     let (mut log, mut links) = (FoldedLog::default(), FoldedLinks::default());
     if !phaseline_store::schema::installed(connection).await? {
-        return Ok((log, links, Earlier::default()));
+        return Ok((log, links, EarlierRuns::default()));
     }
     if !crate::log::is_readable(connection).await? {
         findings.note(Code::LogUnreadable, "table", "phaseline.events", "SELECT is missing");
-        return Ok((log, links, Earlier::default()));
+        return Ok((log, links, EarlierRuns::default()));
     }
     log = FoldedLog::begin(connection).await?;
     let (mut inspector, mut unreadable) = (Inspector::default(), Quarantine::default());
@@ -211,7 +211,7 @@ async fn earlier_log(
     unreadable.extend(&unreadable_runs);
     findings.note_log(&inspector, &unreadable);
     let last = runs.into_iter().rfind(Run::completed);
-    let earlier = last.map_or_else(Earlier::default, |run| Earlier { written: run.written });
+    let earlier = last.map_or_else(EarlierRuns::default, |run| EarlierRuns { written: run.written });
     Ok((log, links, earlier))
 }
 
@@ -220,7 +220,7 @@ async fn earlier_log(
 fn digest(
     tables: &LegacyTables,
     definitions: [&TableDefinition; 2],
-    found: &Found,
+    found: &FoundShape,
     options: &PlanOptions,
     translation: &Translation,
 ) -> Result<String, serde_json::Error> {

@@ -22,7 +22,7 @@ use crate::run::cut_over::{SHADOW, with_own_tables};
 use crate::run::lock::Head;
 use crate::run::session::{Attempt, Hold, RunContext, RunParameters, RunSession};
 use assignments::BuildError;
-use inspect::{Inspection, Prepared, inspect};
+use inspect::{Inspection, PreparedRollback, inspect};
 use phaseline_store::read;
 use phases::{build_phases, changed, check_built};
 use sqlx::PgConnection;
@@ -77,7 +77,7 @@ struct Rollback<'a> {
 }
 
 impl RunSteps for Rollback<'_> {
-    type Prepared = Prepared;
+    type Prepared = PreparedRollback;
     /// The plan that was carried out, and what came back.
     type Carried = (RollbackPlan, RollbackCompleted);
     type Report = RolledBack;
@@ -92,7 +92,7 @@ impl RunSteps for Rollback<'_> {
         &self,
         connection: &mut PgConnection,
         run: &RunContext<'_>,
-    ) -> Result<Judgement<Prepared, RolledBack>, MigratorError> {
+    ) -> Result<Judgement<PreparedRollback, RolledBack>, MigratorError> {
         match inspect(connection).await? {
             Inspection::Prepared(prepared) => {
                 ensure_ready(&prepared.plan, self.options)?;
@@ -105,7 +105,7 @@ impl RunSteps for Rollback<'_> {
         }
     }
 
-    fn beginning(&self, _: &Prepared) -> Result<Beginning, MigratorError> {
+    fn beginning(&self, _: &PreparedRollback) -> Result<Beginning, MigratorError> {
         let options = serde_json::json!({ "accept_loss": self.options.accept_loss });
         Ok(Beginning { plan_digest: None, options })
     }
@@ -129,7 +129,7 @@ impl RunSteps for Rollback<'_> {
         &self,
         connection: &mut PgConnection,
         run: &mut RunContext<'_>,
-        prepared: Prepared,
+        prepared: PreparedRollback,
         hold: Hold,
     ) -> Result<Attempt<(RollbackPlan, RollbackCompleted)>, MigratorError> {
         run.step("building the legacy project_phases", None);
@@ -185,7 +185,7 @@ impl RunSteps for Rollback<'_> {
     }
 }
 
-fn tables_to_lock(prepared: &Prepared) -> Vec<QualifiedName> {
+fn tables_to_lock(prepared: &PreparedRollback) -> Vec<QualifiedName> {
     let mut tables: Vec<QualifiedName> =
         prepared.old.iter().chain(&prepared.current).flat_map(TableDefinition::tied_tables).collect();
     tables.sort();

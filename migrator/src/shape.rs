@@ -32,7 +32,7 @@ impl std::fmt::Display for Shape {
 
 /// The shape and what it was found by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Found {
+pub struct FoundShape {
     /// The shape.
     pub shape: Shape,
     /// All revisions in `alembic_version`; the planner has one.
@@ -41,7 +41,7 @@ pub struct Found {
     pub missing: Vec<String>,
 }
 
-impl Found {
+impl FoundShape {
     /// The revision, if there is exactly one.
     pub fn revision(&self) -> Option<&str> {
         match self.revisions.as_slice() {
@@ -71,7 +71,7 @@ impl Found {
 pub const TABLES: [&str; 4] = ["projects", "project_phases", "resource_assignments", "alembic_version"];
 
 /// Looks at the tables. Needs SELECT on `alembic_version` only.
-pub async fn find(connection: &mut PgConnection) -> Result<Found, sqlx::Error> {
+pub async fn find(connection: &mut PgConnection) -> Result<FoundShape, sqlx::Error> {
     let present: Vec<String> = sqlx::query_scalar(
         "SELECT c.relname::text FROM pg_catalog.pg_class c
           WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname = ANY ($1)",
@@ -108,5 +108,5 @@ pub async fn find(connection: &mut PgConnection) -> Result<Found, sqlx::Error> {
         ((false, false), true) => Shape::Timelines,
         _ => Shape::Unknown,
     };
-    Ok(Found { shape, revisions, missing })
+    Ok(FoundShape { shape, revisions, missing })
 }

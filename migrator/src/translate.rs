@@ -17,7 +17,7 @@ use phaseline_domain::event::TimelineClosed;
 use phaseline_domain::legacy::{LegacyPhase, LegacyPhaseType};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::FoldedLog;
-use project::{Earlier, ToTranslate, phases_of_project};
+use project::{EarlierRuns, ToTranslate, phases_of_project};
 use std::collections::HashMap;
 
 /// Ordinals that keep the heap's order. A phase that the log knows keeps its own where that is possible, so that a
@@ -45,7 +45,7 @@ pub(crate) fn translate(
     tables: &LegacyTables,
     log: &FoldedLog,
     links: &FoldedLinks,
-    earlier: &Earlier,
+    earlier: &EarlierRuns,
     options: &PlanOptions,
 ) -> Translation {
     let mut translation = Translation::default();

@@ -2,7 +2,7 @@
 
 mod adopt_all;
 
-pub use adopt_all::{Adopted, AdoptionResult, Plan, Refused, adopt_all, need_commands};
+pub use adopt_all::{Adopted, AdoptionPlan, AdoptionResult, RefusedProject, adopt_all, need_commands};
 
 use crate::live_row::{LiveRow, NIL_ID, select_list};
 use crate::project_phases::COLUMNS;

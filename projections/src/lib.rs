@@ -46,7 +46,7 @@ pub use powerful::is_powerful;
 pub use project_phases::PhaseRow;
 
 use phaseline_store::StoreError;
-use phaseline_store::schema::{self, Difference};
+use phaseline_store::schema::{self, SchemaDifference};
 use sqlx::{Connection, PgConnection};
 
 /// Installs the log's schema and the inline projection of `project_phases`, and sets their owners, with whose privileges they run:
@@ -61,13 +61,13 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
 }
 
 /// All differences between schema `phaseline` and what this program installs, owners included. Reads the catalogue only.
-pub async fn schema_differences(connection: &mut PgConnection) -> Result<Vec<Difference>, StoreError> {
+pub async fn schema_differences(connection: &mut PgConnection) -> Result<Vec<SchemaDifference>, StoreError> {
     let mut found = schema::definitions()?.completed_by(inline::SQL)?.differences(connection).await?;
     for thing in misowned(connection).await? {
         // Objects of others are listed as such, whatever role owns them.
         let foreign = format!("{} {} is not one", thing.kind.to_lowercase(), thing.object);
         if !found.iter().any(|other| other.text.starts_with(&foreign)) {
-            found.push(Difference { text: thing.to_string(), repairable: true });
+            found.push(SchemaDifference { text: thing.to_string(), repairable: true });
         }
     }
     Ok(found)

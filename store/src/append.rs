@@ -68,7 +68,7 @@ pub enum Verdict {
         actual: i64,
     },
     /// The same request was executed before, under this key; nothing was written.
-    Repeated(Earlier),
+    Repeated(EarlierResult),
     /// Its key was used before, for another request; nothing was written.
     KeyReused,
     /// The project has other dates than the command was decided on, or is gone; nothing was written.
@@ -79,7 +79,7 @@ pub enum Verdict {
 
 /// The result of the first request with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Earlier {
+pub struct EarlierResult {
     /// The stream's version after it.
     pub version: i64,
     /// The number of its events.
@@ -125,7 +125,7 @@ pub async fn append(
         .map(|(command, verdict)| match verdict {
             Verdict::Appended(appended) => Ok(appended),
             Verdict::NotAccepting => Err(StoreError::NotAccepting),
-            Verdict::Conflict { actual: version } | Verdict::Repeated(Earlier { version, .. }) => {
+            Verdict::Conflict { actual: version } | Verdict::Repeated(EarlierResult { version, .. }) => {
                 Err(StoreError::Conflict {
                     stream: command.stream,
                     expected: command.expected,
@@ -310,7 +310,7 @@ impl VerdictRow {
         let (version, position) = (self.stream_version, self.last_position);
         Ok(match self.verdict.as_str() {
             "appended" => Verdict::Appended(Appended { version, position, recorded_at: self.at }),
-            "repeated" => Verdict::Repeated(Earlier { version, events: self.earlier_events.into() }),
+            "repeated" => Verdict::Repeated(EarlierResult { version, events: self.earlier_events.into() }),
             "key_reused" => Verdict::KeyReused,
             "dates_changed" => Verdict::DatesChanged,
             "not_accepting" => Verdict::NotAccepting,

@@ -53,7 +53,7 @@ pub(crate) struct Committer {
 }
 
 /// A decided command to append.
-struct Prepared {
+struct PreparedCommand {
     job: Job,
     append: Append,
     adoption: Vec<TimelineEvent>,
@@ -105,7 +105,7 @@ impl Committer {
     async fn settle(&mut self, mut batch: Vec<Job>) {
         // Groups the commands by timeline; the sort is stable, so they keep their order.
         batch.sort_by_key(|job| job.request.project);
-        let (mut prepared, mut without_effect) = (Vec::<Prepared>::new(), Vec::new());
+        let (mut prepared, mut without_effect) = (Vec::<PreparedCommand>::new(), Vec::new());
         for mut job in batch {
             let project = job.request.project;
             if job.is_too_late() {
@@ -125,7 +125,7 @@ impl Committer {
                 Ok(Decision::NoEffect(why, on)) => without_effect.push((job, why, on, follows)),
                 Ok(Decision::Append(decided)) => {
                     let Decided { append, adoption, events: decided, predicted } = *decided;
-                    prepared.push(Prepared { job, append, adoption, decided, predicted });
+                    prepared.push(PreparedCommand { job, append, adoption, decided, predicted });
                 }
             }
         }
@@ -153,7 +153,7 @@ impl Committer {
     }
 
     /// Appends the prepared commands, answers each, and returns the version that each project has reached.
-    async fn append(&mut self, mut prepared: Vec<Prepared>) -> HashMap<ProjectId, i64> {
+    async fn append(&mut self, mut prepared: Vec<PreparedCommand>) -> HashMap<ProjectId, i64> {
         let mut results = Results::default();
         if prepared.is_empty() {
             return results.reached;
@@ -190,7 +190,7 @@ impl Committer {
     }
 
     /// Appends each command in a transaction of its own, so that the others do not fail with the one that is at fault.
-    async fn append_one_by_one(&mut self, prepared: Vec<Prepared>, results: &mut Results) {
+    async fn append_one_by_one(&mut self, prepared: Vec<PreparedCommand>, results: &mut Results) {
         // Projects of which a command failed: those after it were decided on what it would have led to, and the version that
         // they expect may be another writer's by now.
         let mut failed_projects = HashSet::new();
@@ -235,7 +235,7 @@ impl Committer {
     /// their ids, and cannot be written twice.
     async fn append_batch(
         &mut self,
-        prepared: &[Prepared],
+        prepared: &[PreparedCommand],
         deadline: Deadline,
     ) -> Result<BatchResult, StoreError> {
         let mut connection = match self.kept.take() {
@@ -279,7 +279,7 @@ impl Committer {
 
     /// Answers each command by its verdict, and updates the cache. The answers are sent last: each wakes a task, which must find
     /// the cache up to date.
-    async fn answer(&self, prepared: &mut [Prepared], appending: BatchResult, results: &mut Results) {
+    async fn answer(&self, prepared: &mut [PreparedCommand], appending: BatchResult, results: &mut Results) {
         if let Some(json) = &appending.row_locations {
             self.cache.keep_row_locations(json);
         }
@@ -313,13 +313,13 @@ impl Committer {
     }
 }
 
-impl Borrow<Append> for Prepared {
+impl Borrow<Append> for PreparedCommand {
     fn borrow(&self) -> &Append {
         &self.append
     }
 }
 
-impl Prepared {
+impl PreparedCommand {
     /// The result of an appended command; `before` is the timeline after those before it in the batch.
     async fn committed(&mut self, before: Option<&Arc<FoldedTimeline>>, appended: Appended) -> Committed {
         let adoption = std::mem::take(&mut self.adoption);

@@ -8,8 +8,8 @@ use crate::request::{Committed, ExecuteError, Preview, Request};
 use crate::stream::{history, skipped_of, stream_of};
 use crate::unreadable::StreamReader;
 use crate::{
-    Content, Earlier, FoldedTimeline, InlineProjection, Metadata, RecordedTimeline, SqlState, StoreError,
-    TimelineStore, read,
+    Content, EarlierResult, FoldedTimeline, InlineProjection, Metadata, RecordedTimeline, SqlState,
+    StoreError, TimelineStore, read,
 };
 use phaseline_domain::{Following, ProjectId, TimelineCommand};
 use sqlx::PgConnection;
@@ -184,13 +184,13 @@ impl<P: InlineProjection> TimelineStore<P> {
             None => Ok(None),
             Some((fingerprint, ..)) if fingerprint != key.fingerprint => Err(StoreError::KeyReused),
             Some((_, version, events)) => {
-                let earlier = Earlier { version, events: events.into() };
+                let earlier = EarlierResult { version, events: events.into() };
                 Ok(Some(read_earlier(&mut connection, request.project, earlier).await?))
             }
         }
     }
 
-    async fn repeat(&self, project: ProjectId, earlier: Earlier) -> Result<Committed, StoreError> {
+    async fn repeat(&self, project: ProjectId, earlier: EarlierResult) -> Result<Committed, StoreError> {
         let mut connection = self.connection().await?;
         read_earlier(&mut connection, project, earlier).await
     }
@@ -278,7 +278,7 @@ fn predict(start: LoadedTimeline, opening: Option<&TimelineCommand>, command: &T
 async fn read_earlier(
     connection: &mut PgConnection,
     project: ProjectId,
-    earlier: Earlier,
+    earlier: EarlierResult,
 ) -> Result<Committed, StoreError> {
     let mut history = history(connection, project, None).await?;
     history.truncate(usize::try_from(earlier.version).unwrap_or_default());

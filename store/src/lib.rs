@@ -43,7 +43,7 @@ pub mod stream;
 pub mod timeline;
 pub mod unreadable;
 
-pub use append::{Append, Appended, Earlier, FollowingEvents, IdempotencyKey, RowLocation, append};
+pub use append::{Append, Appended, EarlierResult, FollowingEvents, IdempotencyKey, RowLocation, append};
 pub use error::{ExcessRights, Relation, StoreError};
 pub use event::{Metadata, NewEvent, RawEvent, RecordedEvent, StreamId};
 pub use folded::{FoldedTimeline, PhaseTimestamps};

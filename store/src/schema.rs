@@ -6,7 +6,7 @@ mod found;
 mod statements;
 pub mod version;
 
-pub use compare::{Definitions, Difference};
+pub use compare::{Definitions, SchemaDifference};
 
 use crate::StoreError;
 use sqlx::{Connection, PgConnection, migrate::Migrator};
@@ -36,7 +36,6 @@ const FUNCTIONS: &str = concat!(
     include_str!("../sql/schema/chain_hash.sql"),
     include_str!("../sql/schema/project_inline.sql"),
     include_str!("../sql/schema/lock_projects.sql"),
-    include_str!("../sql/schema/moved_projects.sql"),
     include_str!("../sql/schema/moved_projects.sql"),
     include_str!("../sql/schema/forget_idempotency_keys.sql"),
     include_str!("../sql/schema/oldest_snapshot.sql"),

@@ -63,12 +63,12 @@ async fn request_with_token(service: &Service, token: &str) -> HttpResponse {
 
 /// Fails unless this token is refused with 401, for this reason.
 #[track_caller]
-fn assert_refused(answer: &HttpResponse, code: &str, reason: &str) {
-    assert_eq!(answer.status, 401, "{}", answer.text());
-    assert_eq!(answer.header("content-type"), "application/problem+json");
-    let challenge = answer.header("www-authenticate");
+fn assert_refused(response: &HttpResponse, code: &str, reason: &str) {
+    assert_eq!(response.status, 401, "{}", response.text());
+    assert_eq!(response.header("content-type"), "application/problem+json");
+    let challenge = response.header("www-authenticate");
     assert!(challenge.starts_with("Bearer realm=\"phaseline\""), "{challenge}");
-    let problem = answer.json();
+    let problem = response.json();
     assert_eq!(problem["code"], code, "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains(reason), "{problem}");
 }
@@ -143,8 +143,8 @@ async fn invalid_tokens_are_refused_with_the_reason() {
     for nonsense in ["", "x", "a.b.c", "\u{7f}"] {
         let header = format!("Bearer {nonsense}");
         let header = header.replace('\u{7f}', "~");
-        let answer = service.client.get("/who").header("authorization", &header).send().await;
-        assert_eq!(answer.status, 401, "{nonsense:?}");
+        let response = service.client.get("/who").header("authorization", &header).send().await;
+        assert_eq!(response.status, 401, "{nonsense:?}");
     }
     let other = EncodingKey::from_secret(b"another secret, also long enough for HS256");
     let forged = encode(&Header::new(Algorithm::HS256), &valid_claims(), &other).unwrap();
@@ -209,8 +209,8 @@ async fn what_lacks_a_scope_or_a_project_is_refused_with_403() {
     let service = service(settings_with_secret(TokenRules::default())).await;
     let (mine, other) = (Uuid::new_v4(), Uuid::new_v4());
     let write = |project: Uuid, claims: Value| {
-        let ask = service.client.get(&format!("/write/{project}")).bearer(&token(&claims));
-        async move { ask.send().await }
+        let request = service.client.get(&format!("/write/{project}")).bearer(&token(&claims));
+        async move { request.send().await }
     };
     let reader = write(mine, valid_claims()).await.is(403);
     assert_eq!(reader.json()["code"], "scope_missing");
@@ -232,8 +232,8 @@ async fn what_lacks_a_scope_or_a_project_is_refused_with_403() {
 #[tokio::test]
 async fn a_route_may_give_a_refusal_a_form_of_its_own() {
     let service = service(settings_with_secret(TokenRules::default())).await;
-    let answer = service.client.get("/own-form").send().await.is(401);
-    assert_eq!(answer.json(), json!({ "detail": Denied::Missing.to_string() }));
+    let response = service.client.get("/own-form").send().await.is(401);
+    assert_eq!(response.json(), json!({ "detail": Denied::Missing.to_string() }));
     assert_eq!(
         service.client.get("/own-form").bearer(&token(&valid_claims())).send().await.is(200).text(),
         "ada"
@@ -356,8 +356,8 @@ async fn a_key_set_checks_by_the_named_key_only() {
             false,
         ),
     ] {
-        let answer = request_with_token(&service, &token).await;
-        assert_eq!(answer.status, if taken { 200 } else { 401 }, "{token}: {}", answer.text());
+        let response = request_with_token(&service, &token).await;
+        assert_eq!(response.status, if taken { 200 } else { 401 }, "{token}: {}", response.text());
     }
 }
 
@@ -388,8 +388,8 @@ async fn without_keys_all_are_refused_and_with_tokens_off_all_are_allowed() {
     for (host, status) in
         [("evil.example", 403), ("127.0.0.1.evil.example", 403), ("localhost:1234", 200), ("[::1]:80", 200)]
     {
-        let answer = open.client.get("/who").header("host", host).send().await;
-        assert_eq!(answer.status, status, "{host}");
+        let response = open.client.get("/who").header("host", host).send().await;
+        assert_eq!(response.status, status, "{host}");
     }
 }
 
@@ -462,10 +462,10 @@ async fn a_token_with_critical_extensions_is_refused() {
     };
     request_with_token(&service, &signed(&json!({ "alg": "HS256" }))).await.is(200);
     for crit in [json!(["exp"]), json!(["b64"]), json!([]), json!(null), json!("exp")] {
-        let answer =
+        let response =
             request_with_token(&service, &signed(&json!({ "alg": "HS256", "crit": crit, "b64": true })))
                 .await;
-        assert_eq!((answer.status, &answer.json()["code"]), (401, &json!("token_invalid")), "{crit}");
+        assert_eq!((response.status, &response.json()["code"]), (401, &json!("token_invalid")), "{crit}");
     }
     let named = request_with_token(&service, &signed(&json!({ "alg": "HS256", "crit": ["exp"] }))).await;
     assert_refused(&named, "token_invalid", "extensions (crit)");

@@ -100,8 +100,8 @@ async fn a_command_to_a_deleted_project_closes_its_timeline() {
         .await;
     delete(&fixture, first).await;
     delete(&fixture, second).await;
-    let answer = fixture.batch(first, &entries).await.is(404);
-    assert_eq!(answer.json()["detail"], format!("Project with ID {first} not found"));
+    let response = fixture.batch(first, &entries).await.is(404);
+    assert_eq!(response.json()["detail"], format!("Project with ID {first} not found"));
     assert_eq!(
         closings(&fixture, first).await,
         [format!(

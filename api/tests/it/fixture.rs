@@ -97,8 +97,8 @@ impl ServiceFixture {
 
     /// A project's phases as the list has them.
     pub(crate) async fn phases(&self, project: &str) -> Vec<Value> {
-        let answer = self.get(&format!("/projects/{project}/phases")).send().await.is(200);
-        answer.json().as_array().unwrap().clone()
+        let response = self.get(&format!("/projects/{project}/phases")).send().await.is(200);
+        response.json().as_array().unwrap().clone()
     }
 
     /// The phases as a batch takes them.

@@ -17,9 +17,9 @@ async fn open() -> Service {
 async fn raw(service: &Service, request: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
 }
 
 #[tokio::test]
@@ -63,8 +63,9 @@ async fn without_tokens_a_page_of_another_site_can_neither_write_nor_read() {
 async fn with_tokens_requests_of_any_origin_are_allowed() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
-    let ask = fixture.get(&format!("/projects/{project}/phases"));
-    ask.header("origin", "https://planner.example")
+    let request = fixture.get(&format!("/projects/{project}/phases"));
+    request
+        .header("origin", "https://planner.example")
         .header("sec-fetch-site", "cross-site")
         .send()
         .await
@@ -74,7 +75,7 @@ async fn with_tokens_requests_of_any_origin_are_allowed() {
 #[tokio::test]
 async fn a_request_names_one_host_and_no_user() {
     let service = open().await;
-    let ask = |hosts: &str| format!("GET /livez HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+    let request = |hosts: &str| format!("GET /livez HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
     for (hosts, status) in [
         ("", 400),
         ("Host: localhost\r\nHost: evil.example\r\n", 400),
@@ -86,17 +87,17 @@ async fn a_request_names_one_host_and_no_user() {
         ("Host: localhost:80\r\n", 200),
         ("Host: [::1]\r\n", 200),
     ] {
-        let answer = raw(&service, &ask(hosts)).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{hosts:?}: {answer}");
-        assert!(status != 400 || answer.contains("\"code\":\"bad_request\""), "{answer}");
+        let response = raw(&service, &request(hosts)).await;
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{hosts:?}: {response}");
+        assert!(status != 400 || response.contains("\"code\":\"bad_request\""), "{response}");
     }
     // An absolute target counts beside the header.
     let absolute = "GET http://evil.example/livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     assert!(raw(&service, absolute).await.starts_with("HTTP/1.1 403 "));
     // With tokens any one name is right; HTTP/1.0 needs none.
     let tokens = Service::start().await;
-    assert!(raw(&tokens, &ask("Host: planner.example\r\n")).await.starts_with("HTTP/1.1 200 "));
-    assert!(raw(&tokens, &ask("")).await.starts_with("HTTP/1.1 400 "));
+    assert!(raw(&tokens, &request("Host: planner.example\r\n")).await.starts_with("HTTP/1.1 200 "));
+    assert!(raw(&tokens, &request("")).await.starts_with("HTTP/1.1 400 "));
     assert!(raw(&tokens, "GET /livez HTTP/1.0\r\n\r\n").await.starts_with("HTTP/1.0 200 "));
 }
 
@@ -106,7 +107,7 @@ async fn every_response_forbids_caching_sniffing_and_framing() {
     let project = fixture.project().await;
     let list = fixture.get(&format!("/projects/{project}/phases"));
     let client = &fixture.service.client;
-    for answer in [
+    for response in [
         list.send().await.is(200),
         client.get("/nowhere").send().await.is(404),
         client.get("/livez").send().await.is(200),
@@ -121,7 +122,7 @@ async fn every_response_forbids_caching_sniffing_and_framing() {
             ("cross-origin-resource-policy", "same-origin"),
             ("cache-control", "no-store"),
         ] {
-            assert_eq!(answer.header(name), value, "{answer:?}");
+            assert_eq!(response.header(name), value, "{response:?}");
         }
     }
     // The page runs its own program and nothing else.
@@ -186,8 +187,8 @@ async fn an_ambiguous_body_is_refused() {
     let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
     let path = format!("/api/v1/phases/{phase}");
     let patch = |kind: &str| {
-        let ask = fixture.service.client.patch(&path).bearer(&fixture.token).header("content-type", kind);
-        ask.body(r#"{"name":"A"}"#)
+        let request = fixture.service.client.patch(&path).bearer(&fixture.token).header("content-type", kind);
+        request.body(r#"{"name":"A"}"#)
     };
     for kind in
         ["application/json; charset=utf-16", "application/json;charset=\"iso-8859-1\"", "application/x-json"]
@@ -278,8 +279,8 @@ async fn a_key_belongs_to_a_subject_of_one_issuer_and_to_one_project() {
     };
     let (one, two) = (path(&projects[0]).await, path(&projects[1]).await);
     let rename = async |token: &str, path: &str, name: &str| {
-        let ask = fixture.service.client.patch(path).bearer(token).header("idempotency-key", "k");
-        ask.json(&json!({ "name": name })).send().await
+        let request = fixture.service.client.patch(path).bearer(token).header("idempotency-key", "k");
+        request.json(&json!({ "name": name })).send().await
     };
     let here = token_of(&json!({ "iss": "https://here.example" }));
     let there = token_of(&json!({ "iss": "https://there.example" }));

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 /// The only reason for which it is not ready.
 pub(crate) async fn reason(client: &Client) -> String {
-    let answer = client.get("/readyz").send().await.is(503);
-    let health = answer.json();
+    let response = client.get("/readyz").send().await.is(503);
+    let health = response.json();
     assert_eq!(health["status"], "unavailable");
     let [reason] = &health["reasons"].as_array().unwrap()[..] else { panic!("{health}") };
     assert!(!reason["message"].as_str().unwrap().is_empty());
@@ -21,11 +21,11 @@ pub(crate) async fn reason(client: &Client) -> String {
 pub(crate) async fn becomes_ready(client: &Client) {
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
-        let answer = client.get("/readyz").send().await;
-        if answer.status == 200 {
+        let response = client.get("/readyz").send().await;
+        if response.status == 200 {
             return;
         }
-        assert!(Instant::now() < patience, "not ready within 60 s: {}", answer.text());
+        assert!(Instant::now() < patience, "not ready within 60 s: {}", response.text());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

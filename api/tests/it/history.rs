@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// All entries, walked by the links of the answers.
+/// All entries, walked by the links of the responses.
 async fn walk(fixture: &ServiceFixture, path: &str) -> Vec<Value> {
     let mut all = Vec::new();
     let mut next = format!("/api/v1{path}");
     for _ in 0..100 {
-        let answer = fixture.service.client.get(&next).bearer(&fixture.token).send().await.is(200);
-        let page = answer.json();
+        let response = fixture.service.client.get(&next).bearer(&fixture.token).send().await.is(200);
+        let page = response.json();
         let entries = page["entries"].as_array().unwrap();
         all.extend(entries.iter().cloned());
-        let link = answer.header("link");
+        let link = response.header("link");
         match page["next_cursor"].as_str() {
             None => {
                 assert_eq!(link, "");
@@ -35,8 +35,8 @@ async fn rename(fixture: &ServiceFixture, project: &str, times: usize) -> String
     let phase = fixture.phases(project).await[0]["id"].as_str().unwrap().to_owned();
     for time in 0..times {
         let body = json!({ "name": format!("Name {time}") });
-        let ask = fixture.patch(&format!("/phases/{phase}"), &body);
-        ask.header("Phaseline-Reason", "because").send().await.is(200);
+        let request = fixture.patch(&format!("/phases/{phase}"), &body);
+        request.header("Phaseline-Reason", "because").send().await.is(200);
     }
     phase
 }
@@ -166,15 +166,15 @@ async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
     let eve = token(
         &json!({ "sub": "eve", "exp": in_seconds(600), "scope": service::EVERYTHING, "projects": [other] }),
     );
-    let ask = async |phase: &str| {
+    let request = async |phase: &str| {
         let began = std::time::Instant::now();
         let path = format!("/api/v1/phases/{phase}/history");
-        let answer = fixture.service.client.get(&path).bearer(&eve).send().await.is(404);
-        let mut names: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
+        let response = fixture.service.client.get(&path).bearer(&eve).send().await.is(404);
+        let mut names: Vec<String> = response.headers.keys().map(ToString::to_string).collect();
         names.sort();
         (
             began.elapsed(),
-            answer.text().replace(phase, "ID").split("\"request_id\"").next().unwrap().to_owned(),
+            response.text().replace(phase, "ID").split("\"request_id\"").next().unwrap().to_owned(),
             names,
         )
     };
@@ -187,7 +187,7 @@ async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
     for _ in 0..25 {
         let unknown = Uuid::new_v4().to_string();
         for (times, phase) in times.iter_mut().zip([&hidden, &removed, &unknown]) {
-            let (took, text, names) = ask(phase).await;
+            let (took, text, names) = request(phase).await;
             times.push(took);
             response.push((text, names));
         }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// A server of a key set, as an identity provider has one.
 #[derive(Clone, Default)]
 struct Provider {
-    /// What it answers; an error if it has nothing.
+    /// The body of its responses; without one it responds with an error.
     text: Arc<Mutex<Option<String>>>,
     requests: Arc<AtomicUsize>,
 }
@@ -26,7 +26,7 @@ impl Provider {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let provider = self.clone();
-        let answer = move || {
+        let response = move || {
             let provider = provider.clone();
             async move {
                 provider.requests.fetch_add(1, Ordering::SeqCst);
@@ -34,7 +34,7 @@ impl Provider {
             }
         };
         let routes = axum::Router::new()
-            .route("/keys", get(answer))
+            .route("/keys", get(response))
             .route("/moved", get(async || axum::response::Redirect::temporary("/keys")))
             .route("/huge", get(async || "x".repeat(2 * 1024 * 1024)))
             .route("/text", get(async || "not a key set"));
@@ -73,9 +73,9 @@ fn signed(key: &Ed25519, kid: Option<&str>) -> String {
 
 /// The status of a request with this token, and the code of its problem.
 async fn verdict(service: &Service, token: &str) -> (u16, String) {
-    let answer = service.client.get("/who").bearer(token).send().await;
-    let code = if answer.status == 200 { Value::Null } else { answer.json()["code"].clone() };
-    (answer.status, code.as_str().unwrap_or_default().to_owned())
+    let response = service.client.get("/who").bearer(token).send().await;
+    let code = if response.status == 200 { Value::Null } else { response.json()["code"].clone() };
+    (response.status, code.as_str().unwrap_or_default().to_owned())
 }
 
 fn refused() -> (u16, String) {
@@ -134,8 +134,8 @@ async fn the_last_set_stays_in_use_while_none_can_be_fetched() {
     let keys = Keyring::pausing(Keys::default(), Some(provider.start().await), Duration::ZERO);
     let service = service(&keys).await;
     assert_eq!(verdict(&service, &signed(&one, Some("one"))).await, (503, "no_keys".to_owned()));
-    let answer = service.client.get("/who").bearer(&signed(&one, None)).send().await.is(503);
-    assert!(!answer.header("retry-after").is_empty());
+    let response = service.client.get("/who").bearer(&signed(&one, None)).send().await.is(503);
+    assert!(!response.header("retry-after").is_empty());
     provider.has(&[one.jwk("one")]);
     assert_eq!(verdict(&service, &signed(&one, Some("one"))).await, accepted());
     provider.is_down();

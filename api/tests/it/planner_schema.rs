@@ -8,7 +8,7 @@ use serde_json::json;
 const CODE: &str = "planner_schema_changed";
 
 /// A response to each route, with the form of its errors: the planner's, or problem details.
-async fn answers(
+async fn responses(
     fixture: &ServiceFixture,
     project: &str,
     phase: &str,
@@ -58,14 +58,14 @@ async fn every_route_and_readyz_name_split_budgets_until_they_are_back() {
             .into_iter()
             .all(|wanted| text.contains(wanted))
     };
-    for (route, planners, answer) in answers(&fixture, &project, &phase).await {
-        assert_eq!(answer.status, 503, "{route}: {}", answer.text());
-        assert!(!answer.header("retry-after").is_empty());
-        let body = answer.json();
+    for (route, planners, response) in responses(&fixture, &project, &phase).await {
+        assert_eq!(response.status, 503, "{route}: {}", response.text());
+        assert!(!response.header("retry-after").is_empty());
+        let body = response.json();
         assert!(named(body["detail"].as_str().unwrap()), "{route}: {body}");
         assert_eq!(body["code"] == CODE, !planners, "{route}: {body}");
         assert!(
-            !answer.text().contains("nonlabor"),
+            !response.text().contains("nonlabor"),
             "columns that are added are none that are missing: {body}"
         );
     }
@@ -109,8 +109,8 @@ async fn each_table_and_column_that_later_revisions_drop_is_named() {
         ),
     ] {
         fixture.sql(change).await;
-        let answer = fixture.get(&path).send().await.is(503);
-        assert!(answer.text().contains(wanted), "{change}: {}", answer.text());
+        let response = fixture.get(&path).send().await.is(503);
+        assert!(response.text().contains(wanted), "{change}: {}", response.text());
         assert_eq!(reason(&fixture.service.client).await, CODE);
         fixture.sql(back).await;
         becomes_ready(&fixture.service.client).await;
@@ -121,6 +121,6 @@ async fn each_table_and_column_that_later_revisions_drop_is_named() {
     becomes_ready(&fixture.service.client).await;
     fixture.sql("ALTER TABLE project_phases ALTER stage SET NOT NULL").await;
     assert_eq!(reason(&fixture.service.client).await, CODE);
-    let answer = fixture.get(&format!("/projects/{project}/phases")).send().await.is(503);
-    assert!(answer.text().contains("public.project_phases.stage is NOT NULL without a default"));
+    let response = fixture.get(&format!("/projects/{project}/phases")).send().await.is(503);
+    assert!(response.text().contains("public.project_phases.stage is NOT NULL without a default"));
 }

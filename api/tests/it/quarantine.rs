@@ -47,8 +47,8 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
                 .await
                 .is(409),
         ];
-        for answer in refused {
-            let problem = answer.json();
+        for response in refused {
+            let problem = response.json();
             assert_eq!(problem["code"], "timeline_quarantined", "{bad:?}");
             let detail = problem["detail"].as_str().unwrap();
             let position = format!("position {position} ");
@@ -68,8 +68,8 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
             format!("/phases/{phase}"),
             format!("/phases/{phase}/assignments"),
         ] {
-            let answer = fixture.get(&path).send().await.is(200);
-            assert_eq!(answer.header("phaseline-quarantine"), marked.as_str(), "{bad:?}: {path}");
+            let response = fixture.get(&path).send().await.is(200);
+            assert_eq!(response.header("phaseline-quarantine"), marked.as_str(), "{bad:?}: {path}");
         }
         // The history lists readable events and names unreadable ones.
         let history = fixture.get(&format!("/projects/{victim}/history?limit=500")).send().await.is(200);
@@ -82,8 +82,8 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
         assert_eq!(before["changes"][0]["after"], "before");
 
         // Other projects are not affected.
-        let answer = fixture.get(&format!("/projects/{other}/phases")).send().await.is(200);
-        assert_eq!(answer.header("phaseline-quarantine"), "");
+        let response = fixture.get(&format!("/projects/{other}/phases")).send().await.is(200);
+        assert_eq!(response.header("phaseline-quarantine"), "");
         let foreign = fixture.phases(other).await[0]["id"].as_str().unwrap().to_owned();
         fixture.patch(&format!("/phases/{foreign}"), &json!({ "name": "served" })).send().await.is(200);
         fixture.get(&format!("/projects/{other}/history")).send().await.is(200);
@@ -91,8 +91,8 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
         // Left out, it is as if it were not there, in the service that met it too.
         skip_all(&fixture, victim).await;
         fixture.patch(&format!("/phases/{phase}"), &json!({ "name": "after" })).send().await.is(200);
-        let answer = fixture.get(&format!("/projects/{victim}/phases")).send().await.is(200);
-        assert_eq!(answer.header("phaseline-quarantine"), "", "{bad:?}");
+        let response = fixture.get(&format!("/projects/{victim}/phases")).send().await.is(200);
+        assert_eq!(response.header("phaseline-quarantine"), "", "{bad:?}");
         let history =
             fixture.get(&format!("/projects/{victim}/history?limit=500")).send().await.is(200).json();
         let entry = history["entries"].as_array().unwrap().iter().find(|entry| entry["position"] == position);

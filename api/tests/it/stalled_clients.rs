@@ -76,14 +76,14 @@ async fn a_client_that_does_not_read_its_answer_loses_its_connection() {
     }
     // Many small pipelined responses are as large together.
     let mut pipelined = connect(&fixture).await;
-    let asks = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(400);
-    pipelined.write_all(asks.as_bytes()).await.unwrap();
+    let requests = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(400);
+    pipelined.write_all(requests.as_bytes()).await.unwrap();
     stalled.push(pipelined);
     connections(&fixture, 1).await;
     for mut raw in stalled {
         let mut rest = Vec::new();
         let _ = raw.read_to_end(&mut rest).await;
-        assert!(!rest.ends_with(b"0\r\n\r\n"), "an answer that was not read has no end");
+        assert!(!rest.ends_with(b"0\r\n\r\n"), "a response that was not read has no end");
     }
 }
 
@@ -92,7 +92,7 @@ async fn a_client_that_pauses_while_it_reads_gets_everything() {
     let (fixture, phase) = fixture().await;
     let mut raw = connect(&fixture).await;
     raw.write_all(request_text(&fixture, &phase).as_bytes()).await.unwrap();
-    let (mut answer, mut part) = (Vec::new(), vec![0; 1 << 20]);
+    let (mut response, mut part) = (Vec::new(), vec![0; 1 << 20]);
     loop {
         let mut length = 0;
         while length < part.len() {
@@ -101,13 +101,13 @@ async fn a_client_that_pauses_while_it_reads_gets_everything() {
                 read => length += read,
             }
         }
-        answer.extend_from_slice(&part[..length]);
+        response.extend_from_slice(&part[..length]);
         if length < part.len() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    assert!(answer.ends_with(b"0\r\n\r\n"), "{} bytes", answer.len());
+    assert!(response.ends_with(b"0\r\n\r\n"), "{} bytes", response.len());
 }
 
 #[tokio::test]

@@ -62,9 +62,9 @@ async fn only_active_users_of_the_planner_are_accepted() {
     let strange =
         ["9d0f51d2-46a5-4c0a-93ac-2a6c4f3f0b33", "ada", "ada.l", &ADA.to_uppercase(), &format!("{{{ADA}}}")];
     for subject in [BOB].into_iter().chain(strange) {
-        let answer = fixture.service.client.get(&path).bearer(&of(subject)).send().await.is(401);
-        assert!(answer.header("www-authenticate").contains("invalid_token"), "{subject}");
-        assert!(answer.text().contains("not the id of an active user"), "{subject}: {}", answer.text());
+        let response = fixture.service.client.get(&path).bearer(&of(subject)).send().await.is(401);
+        assert!(response.header("www-authenticate").contains("invalid_token"), "{subject}");
+        assert!(response.text().contains("not the id of an active user"), "{subject}: {}", response.text());
     }
     // Without the setting it is as before.
     let any = Service::over(&fixture.database, settings()).await;
@@ -101,7 +101,7 @@ async fn users_that_cannot_be_read_are_reported_and_no_token_is_accepted() {
     let fixture = fixture(Duration::from_millis(1)).await;
     let path = format!("/projects/{}/phases", fixture.project().await);
     becomes_ready(&fixture.service.client).await;
-    for (breaking, repairing, said) in [
+    for (breaking, repairing, reason_text) in [
         (
             "ALTER TABLE public.users RENAME TO people",
             "ALTER TABLE public.people RENAME TO users",
@@ -126,10 +126,10 @@ async fn users_that_cannot_be_read_are_reported_and_no_token_is_accepted() {
         fixture.sql(breaking).await;
         assert_eq!(reason(&fixture.service.client).await, "no_users", "{breaking}");
         let health = fixture.service.client.get("/readyz").send().await.text();
-        assert!(health.contains(said), "{breaking}: {health}");
+        assert!(health.contains(reason_text), "{breaking}: {health}");
         tokio::time::sleep(Duration::from_millis(2)).await;
-        let answer = fixture.get(&path).send().await.is(503);
-        assert!(answer.text().contains("cannot read the planner's users"), "{}", answer.text());
+        let response = fixture.get(&path).send().await.is(503);
+        assert!(response.text().contains("cannot read the planner's users"), "{}", response.text());
         fixture.sql(repairing).await;
         becomes_ready(&fixture.service.client).await;
         fixture.get(&path).send().await.is(200);

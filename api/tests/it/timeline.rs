@@ -113,8 +113,8 @@ async fn a_preview_predicts_the_effects_of_the_command() {
         let (before, phases_before, events) =
             (places(&fixture, &project).await, fixture.phases(&project).await, fixture.events().await);
         let reader = fixture.service.token("phases:read");
-        let ask = fixture.service.client.post(&format!("/api/v1/projects/{project}/timeline/preview"));
-        let preview = ask.bearer(&reader).json(&body).send().await.is(200).json();
+        let request = fixture.service.client.post(&format!("/api/v1/projects/{project}/timeline/preview"));
+        let preview = request.bearer(&reader).json(&body).send().await.is(200).json();
         assert_eq!(preview["valid"], true, "{body} {preview}");
         assert_eq!(fixture.events().await, events, "a preview writes nothing");
         command.send().await.is(status);

@@ -51,11 +51,11 @@ struct Demo {
     identical: bool,
     dump_bytes: usize,
     took_ms: u64,
-    steps: Vec<Step>,
+    steps: Vec<DemoStep>,
 }
 
 #[derive(Serialize)]
-struct Step {
+struct DemoStep {
     name: String,
     began_ms: u64,
 }
@@ -251,7 +251,7 @@ async fn show_history(story: &Story<'_>, target: &Target) -> Result<(), Failure>
 struct Story<'a> {
     context: &'a Context,
     begun: Instant,
-    steps: Mutex<Vec<Step>>,
+    steps: Mutex<Vec<DemoStep>>,
 }
 
 impl Story<'_> {
@@ -261,7 +261,7 @@ impl Story<'_> {
             .output
             .text(&format!("\n{BOLD}▶ {name}{BOLD:#}  {explanation}  {DIM}({}){DIM:#}\n", millis(began_ms)));
         if let Ok(mut steps) = self.steps.lock() {
-            steps.push(Step { name: name.to_owned(), began_ms });
+            steps.push(DemoStep { name: name.to_owned(), began_ms });
         }
     }
 

@@ -14,7 +14,7 @@ use clap::Args;
 use phaseline_migrator::shape::{self, Shape};
 use phaseline_projections::{Access, foreign_code};
 use phaseline_store::{StoreError, schema};
-use report::Report;
+use report::DoctorReport;
 use sqlx::{Connection, PgConnection};
 
 /// Check this installation: connection, server, privileges, schema phaseline, `pg_dump`
@@ -36,7 +36,7 @@ pub(crate) struct DoctorArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
-    let mut report = Report::new();
+    let mut report = DoctorReport::new();
     let target = match Target::resolve(&context.global).await {
         Ok(target) => target,
         // A wrong URL is a usage error, not a finding.
@@ -77,7 +77,7 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
 }
 
 /// Searches copies of killed rehearsals on the server.
-async fn copies(report: &mut Report, connection: &mut PgConnection, target: &Target) {
+async fn copies(report: &mut DoctorReport, connection: &mut PgConnection, target: &Target) {
     match rehearsal_copies::leftovers(connection, target.program()).await {
         Ok(copies) => {
             for (copy, remedy) in copies {
@@ -89,7 +89,7 @@ async fn copies(report: &mut Report, connection: &mut PgConnection, target: &Tar
 }
 
 /// The report without a database.
-async fn without_database(context: &Context, mut report: Report, failure: &Failure) -> Exit {
+async fn without_database(context: &Context, mut report: DoctorReport, failure: &Failure) -> Exit {
     let remedy = failure.remedy_text().unwrap_or("See above.");
     report.fail("connection", crate::redact::passwords(failure.message()), remedy);
     server::check_programs(&mut report, None, phaseline_embedded::Binaries::find().map_err(Failure::from))

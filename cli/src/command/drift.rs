@@ -7,7 +7,7 @@ use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::render;
-use crate::report::drift::{RemediedFinding, RepairReport, Report};
+use crate::report::drift::{DriftReport, RemediedFinding, RepairReport};
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::ProjectId;
@@ -97,7 +97,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
     reading.rollback().await?;
     watcher.finish();
 
-    let mut report = Report {
+    let mut report = DriftReport {
         format: "phaseline.drift/1",
         project_id,
         drift: findings.iter().map(with_remedy).collect(),
@@ -162,13 +162,13 @@ fn with_remedy(finding: &Finding) -> RemediedFinding {
 
 /// The report after a repair: the findings of other projects, and for the repaired ones what was repaired under the locks
 /// and what is left.
-fn after(report: Report, first: &[Finding], projects: &[ProjectId], repaired: &Repaired) -> Report {
+fn after(report: DriftReport, first: &[Finding], projects: &[ProjectId], repaired: &Repaired) -> DriftReport {
     let alone: Vec<&Finding> =
         first.iter().filter(|finding| !projects.contains(&finding.project_id())).collect();
     let left = failures(alone.iter().copied().chain(&repaired.left));
     let notes = notes(alone.iter().copied().chain(&repaired.left));
     let drift = repaired.findings.iter().chain(&repaired.left).chain(alone).map(with_remedy).collect();
-    Report {
+    DriftReport {
         drift,
         repaired: Some(RepairReport {
             repair_id: repaired.repair_id.map(|id| id.to_string()),

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::target::Target;
 use phaseline_migrator::anomaly::Code;
-use phaseline_migrator::shape::{self, Found, Shape};
+use phaseline_migrator::shape::{self, FoundShape, Shape};
 use phaseline_projections::planner_schema::{SchemaChange, find_changes};
 
 /// The failure that names what the planner's tables lack, or the given one if they lack nothing, or cannot be looked at.
@@ -24,7 +24,7 @@ pub(super) async fn explained(context: &Context, failure: Failure) -> Failure {
     }
 }
 
-fn changed(found: &Found, changes: &[SchemaChange]) -> Failure {
+fn changed(found: &FoundShape, changes: &[SchemaChange]) -> Failure {
     let code =
         if found.newer_revision().is_some() { Code::NewerRevision } else { Code::PlannerSchemaChanged };
     let holds = found.revisions.join(", ");

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// `phaseline.adopt/1`
 #[derive(Serialize)]
-pub(crate) struct Adoption {
+pub(crate) struct AdoptionReport {
     pub(crate) format: &'static str,
     /// Whether it was a dry run, which writes nothing.
     pub(crate) dry_run: bool,

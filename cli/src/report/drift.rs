@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// `phaseline.drift/1`
 #[derive(Serialize)]
-pub(crate) struct Report {
+pub(crate) struct DriftReport {
     pub(crate) format: &'static str,
     /// The compared project; none for all.
     pub(crate) project_id: Option<ProjectId>,

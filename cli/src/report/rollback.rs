@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// `phaseline.rollback/1`
 #[derive(Serialize)]
-pub(crate) struct Report<'a> {
+pub(crate) struct RollbackReport<'a> {
     /// The plan that was carried out, or would be.
     #[serde(flatten)]
     plan: &'a RollbackPlan,
@@ -19,7 +19,7 @@ pub(crate) struct Report<'a> {
     locked_ms: u64,
 }
 
-impl<'a> Report<'a> {
+impl<'a> RollbackReport<'a> {
     /// Of a dry run.
     pub(crate) const fn of_plan(plan: &'a RollbackPlan) -> Self {
         Self { plan, dry_run: true, run: None, completed: None, took_ms: 0, locked_ms: 0 }

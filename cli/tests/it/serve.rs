@@ -57,11 +57,11 @@ impl ServiceProcess {
     }
 
     pub(crate) fn get(&self, path: &str) -> HttpResponse {
-        self.ask(self.client.get(path))
+        self.send(self.client.get(path))
     }
 
-    pub(crate) fn ask(&self, ask: RequestBuilder<'_>) -> HttpResponse {
-        self.runtime.block_on(ask.send())
+    pub(crate) fn send(&self, request: RequestBuilder<'_>) -> HttpResponse {
+        self.runtime.block_on(request.send())
     }
 
     /// Sends a signal that does not end it.

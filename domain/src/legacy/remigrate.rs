@@ -65,7 +65,7 @@ pub fn remigrate(
     let mut work = Work { timeline: timeline.clone(), events: Vec::new() };
     let ids: HashSet<PhaseId> = found.iter().map(|row| row.id).collect();
     if !timeline.phases().iter().any(|phase| ids.contains(&phase.id)) {
-        return anew(work, recorded, range, found);
+        return without_known_rows(work, recorded, range, found);
     }
     for phase in timeline.phases().iter().filter(|phase| !ids.contains(&phase.id)) {
         work.command(&TimelineCommand::RemovePhase { phase_id: phase.id, neighbours: Neighbours::Adjust })?;
@@ -91,8 +91,8 @@ pub fn remigrate(
     Ok(work.events)
 }
 
-/// No phase of the timeline has a row.
-fn anew(
+/// [`remigrate`] where no phase of the timeline has a row.
+fn without_known_rows(
     mut work: Work,
     recorded: &[LegacyPhase],
     range: DateRange,
@@ -140,9 +140,9 @@ fn make_room(work: &mut Work, found: &[LegacyPhase]) -> Result<(), DoesNotFit> {
         if work.timeline.phase(row.id).is_some() {
             continue;
         }
-        let stands = |row: &LegacyPhase| work.timeline.phase(row.id).map(|phase| (phase.id, phase.range));
-        let before = rows.iter().take(at).rev().find_map(stands);
-        let after = rows.iter().skip(at + 1).find_map(stands);
+        let phase_of = |row: &LegacyPhase| work.timeline.phase(row.id).map(|phase| (phase.id, phase.range));
+        let before = rows.iter().take(at).rev().find_map(phase_of);
+        let after = rows.iter().skip(at + 1).find_map(phase_of);
         let halves = |of: Option<(PhaseId, DateRange)>| {
             let (id, range) = of?;
             let halves = split(range, 2)?;

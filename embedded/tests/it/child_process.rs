@@ -114,8 +114,8 @@ impl ChildProcess {
             if self.lines.read_line(&mut line).unwrap() == 0 {
                 return None;
             }
-            if let Some((_, said)) = line.trim_end().split_once(MARK) {
-                return Some(said.to_owned());
+            if let Some((_, line)) = line.trim_end().split_once(MARK) {
+                return Some(line.to_owned());
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::definition;
 use crate::error::MigratorError;
 use crate::fast_hash::FastHash;
 use crate::log::link_events;
-use crate::plan::{Prepared, REBUILT};
+use crate::plan::{PreparedMigration, REBUILT};
 use crate::run::Journal;
 use crate::shape::{self, LEGACY_REVISION};
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
@@ -39,7 +39,7 @@ pub(super) enum Changed {
 /// The digest of an expected plan covers every row: then nothing may have changed.
 pub(super) async fn changed(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedMigration,
     options: &MigrateOptions,
 ) -> Result<Changed, MigratorError> {
     let mut newer = None;
@@ -72,7 +72,10 @@ pub(super) async fn changed(
 }
 
 /// The links of assignments that are newer than what was read. None if one of them is not as it should be.
-async fn newer(connection: &mut PgConnection, prepared: &Prepared) -> Result<Option<Links>, MigratorError> {
+async fn newer(
+    connection: &mut PgConnection,
+    prepared: &PreparedMigration,
+) -> Result<Option<Links>, MigratorError> {
     let projects = &prepared.translation.projects;
     let project_of: HashMap<PhaseId, ProjectId, FastHash> = projects
         .iter()
@@ -107,7 +110,7 @@ async fn newer(connection: &mut PgConnection, prepared: &Prepared) -> Result<Opt
 /// Writes them behind those that were written already; a later link replaces an earlier one.
 pub(super) async fn write(
     import: &mut Import<'_>,
-    prepared: &Prepared,
+    prepared: &PreparedMigration,
     newer: Links,
     journal: &Journal,
 ) -> Result<(), MigratorError> {

@@ -5,7 +5,7 @@ use super::options::MigrateOptions;
 use crate::error::MigratorError;
 use crate::log::events::{LegacySchemaRecorded, MigrationCompleted, RunEvent};
 use crate::log::link_events;
-use crate::plan::Prepared;
+use crate::plan::PreparedMigration;
 use crate::report::{Counts, Source};
 use crate::run::Journal;
 use crate::run::session::RunContext;
@@ -16,7 +16,7 @@ use sqlx::PgConnection;
 /// Writes the run's events, the timelines' and the links'. Returns the new table's rows in the old table's order.
 pub(super) async fn import(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedMigration,
     legacy_schema: &LegacySchemaRecorded,
     options: &MigrateOptions,
     run: &mut RunContext<'_>,
@@ -77,7 +77,7 @@ pub(super) async fn import(
 /// carried over in all.
 pub(super) async fn complete(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedMigration,
     newer: Newer,
     journal: &mut Journal,
 ) -> Result<(i64, Counts), MigratorError> {

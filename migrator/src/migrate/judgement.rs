@@ -2,7 +2,7 @@
 
 use super::options::MigrateOptions;
 use crate::error::MigratorError;
-use crate::plan::{Inspection, Prepared};
+use crate::plan::{Inspection, PreparedMigration};
 use crate::report::{Migrated, Plan};
 use crate::run::attempts::Judgement;
 use crate::run::session::RunContext;
@@ -11,7 +11,7 @@ pub(super) fn judge(
     inspection: Inspection,
     options: &MigrateOptions,
     run: &RunContext<'_>,
-) -> Result<Judgement<Prepared, Migrated>, MigratorError> {
+) -> Result<Judgement<PreparedMigration, Migrated>, MigratorError> {
     match inspection {
         Inspection::Report(plan) if plan.already_migrated() && plan.ready => {
             Ok(Judgement::Already(already_migrated(plan, run)))

@@ -2,7 +2,7 @@
 
 use crate::anomaly::{Code, Findings};
 use crate::error::MigratorError;
-use crate::shape::{self, Found, LEGACY_REVISION, Shape};
+use crate::shape::{self, FoundShape, LEGACY_REVISION, Shape};
 use phaseline_domain::legacy::LegacyPhaseType;
 use sqlx::PgConnection;
 
@@ -135,7 +135,7 @@ async fn column_problems(connection: &mut PgConnection) -> Result<Vec<ColumnProb
 
 pub(super) async fn check_structure(
     connection: &mut PgConnection,
-    found: &Found,
+    found: &FoundShape,
     findings: &mut Findings,
 ) -> Result<(), MigratorError> {
     for table in &found.missing {

@@ -10,7 +10,7 @@ use crate::error::MigratorError;
 use crate::log;
 use crate::log::history::{Run, runs};
 use crate::report::{BudgetSums, ByDate, Plan, PlanOptions, ProjectPlan, Source};
-use crate::shape::Found;
+use crate::shape::FoundShape;
 use crate::verify::missing_of_timeline_shape;
 use phaseline_domain::event::{PhaseRemoved, TimelineClosed, TimelineRescheduled};
 use phaseline_domain::legacy::{self, LegacyPhaseType};
@@ -26,7 +26,7 @@ use std::collections::HashSet;
 #[derive(Debug)]
 pub(crate) struct Takeover {
     pub plan: Plan,
-    pub adoption: adopt::Plan,
+    pub adoption: adopt::AdoptionPlan,
     /// Projects that the log knows.
     pub known: Vec<Known>,
     pub log: FoldedLog,
@@ -164,7 +164,7 @@ pub(crate) async fn prepare_takeover(
     connection: &mut PgConnection,
     options: &PlanOptions,
     mut plan: Plan,
-    found: &Found,
+    found: &FoundShape,
 ) -> Result<Takeover, MigratorError> {
     let mut findings = Findings::default();
     plan.takeover = true;
@@ -178,9 +178,9 @@ pub(crate) async fn prepare_takeover(
     }
     if findings.refused() {
         plan.anomalies = findings.into_anomalies();
-        return Ok(Takeover { plan, adoption: adopt::Plan::default(), known: Vec::new(), log });
+        return Ok(Takeover { plan, adoption: adopt::AdoptionPlan::default(), known: Vec::new(), log });
     }
-    let adoption = adopt::Plan::make(connection, &log, None, options.repair).await?;
+    let adoption = adopt::AdoptionPlan::make(connection, &log, None, options.repair).await?;
     let known = known_projects(connection, &log, options.repair, &mut findings).await?;
     for refused in &adoption.refused {
         let code = if refused.bare { Code::ProjectWithoutPhases } else { Code::Unadoptable };
@@ -271,9 +271,9 @@ pub(crate) async fn prepare_takeover(
 
 /// Digest of the plan: every row taken in, the revision and the options. A supplied phase's id is random, and omitted.
 fn digest(
-    adoption: &adopt::Plan,
+    adoption: &adopt::AdoptionPlan,
     known: &[Known],
-    found: &Found,
+    found: &FoundShape,
     options: &PlanOptions,
 ) -> Result<String, MigratorError> {
     let mut hasher = Sha256::new();

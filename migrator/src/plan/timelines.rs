@@ -7,7 +7,7 @@ use super::{Inspection, takeover};
 use crate::anomaly::{Code, Findings};
 use crate::error::MigratorError;
 use crate::report::{Plan, PlanOptions};
-use crate::shape::{Found, TIMELINE_REVISION};
+use crate::shape::{FoundShape, TIMELINE_REVISION};
 use phaseline_projections::planner_schema::{ChangeKind, find_changes};
 use phaseline_projections::project_phases;
 use sqlx::PgConnection;
@@ -17,7 +17,7 @@ pub(super) async fn inspect(
     connection: &mut PgConnection,
     options: &PlanOptions,
     mut plan: Plan,
-    found: &Found,
+    found: &FoundShape,
 ) -> Result<Inspection, MigratorError> {
     let mut findings = Findings::default();
     let foreign = takeover::foreign(connection).await?;
@@ -45,7 +45,7 @@ pub(super) async fn inspect(
 /// `project_phases` that this program does not know count, too.
 async fn note_changes(
     connection: &mut PgConnection,
-    found: &Found,
+    found: &FoundShape,
     takes_over: bool,
     findings: &mut Findings,
 ) -> Result<(), MigratorError> {

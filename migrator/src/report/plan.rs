@@ -2,7 +2,7 @@
 
 use super::{Boundaries, BudgetSums, ByDate, PlanOptions};
 use crate::anomaly::Anomaly;
-use crate::shape::{Found, Shape};
+use crate::shape::{FoundShape, Shape};
 use phaseline_domain::ProjectId;
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +122,7 @@ impl Plan {
     }
 
     /// A plan without content.
-    pub(crate) fn empty(found: &Found, options: &PlanOptions) -> Self {
+    pub(crate) fn empty(found: &FoundShape, options: &PlanOptions) -> Self {
         Self {
             format: "phaseline.plan/1",
             shape: found.shape,

@@ -1,7 +1,7 @@
 //! Builds the old `resource_assignments` beside the present one: today's rows, each with the phase that it points at, in the
 //! order of today's rows.
 
-use super::inspect::Prepared;
+use super::inspect::PreparedRollback;
 use crate::ddl;
 use crate::definition::{self, TableDefinition};
 use crate::error::MigratorError;
@@ -39,12 +39,12 @@ struct AssignedLink {
 /// Resolves the phase of every assignment: the one that the log has, if it comes back; else the one of its date, by the log's
 /// dates; else its project's first.
 struct LinkResolver<'a> {
-    prepared: &'a Prepared,
+    prepared: &'a PreparedRollback,
     days: HashMap<ProjectId, Vec<(PhaseId, DateRange)>, FastHash>,
 }
 
 impl<'a> LinkResolver<'a> {
-    fn new(prepared: &'a Prepared) -> Self {
+    fn new(prepared: &'a PreparedRollback) -> Self {
         let days = prepared.log.timelines.iter().map(|(project, folded)| {
             let back =
                 folded.timeline.phases().iter().filter(|phase| prepared.comes_back.contains(&phase.id));
@@ -112,7 +112,7 @@ impl Built {
     }
 
     /// Where the links come from.
-    pub(super) fn completed(&self, prepared: &Prepared) -> RollbackCompleted {
+    pub(super) fn completed(&self, prepared: &PreparedRollback) -> RollbackCompleted {
         let assigned = self.assigned.len() as u64;
         let by_date = self.assigned.iter().filter(|assigned| assigned.by == LinkRule::Date).count() as u64;
         RollbackCompleted {
@@ -135,7 +135,7 @@ impl Built {
 pub(super) async fn build(
     connection: &mut PgConnection,
     run: &mut RunContext<'_>,
-    prepared: &Prepared,
+    prepared: &PreparedRollback,
     hold: Hold,
 ) -> Result<Built, BuildError> {
     let [_, assignments] = &prepared.old;
@@ -203,7 +203,7 @@ fn columns(assignments: &TableDefinition) -> (Vec<String>, usize) {
 async fn stream(
     connection: &mut PgConnection,
     run: &mut RunContext<'_>,
-    prepared: &Prepared,
+    prepared: &PreparedRollback,
 ) -> Result<Built, BuildError> {
     let progress = run.progress();
     let resolver = LinkResolver::new(prepared);
@@ -248,7 +248,7 @@ async fn stream(
 /// Copies the rows of the live table under a condition on `t`, by statements of this transaction alone.
 async fn copy_rows(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedRollback,
     built: &mut Built,
     condition: &str,
 ) -> Result<(), BuildError> {
@@ -309,7 +309,7 @@ async fn copy_rows(
 /// again. `rows` is how many there are now.
 pub(super) async fn catch_up(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedRollback,
     built: &mut Built,
     rows: u64,
 ) -> Result<(), BuildError> {

@@ -12,7 +12,7 @@ use crate::log::link_events::FoldedLinks;
 use crate::plan::{missing_run_privileges, note_intruders, note_obstacles, note_phase_type};
 use crate::report::{Edit, RollbackPlan};
 use crate::run::cut_over::{SHADOW, capture_table};
-use crate::shape::{self, Found, LEGACY_REVISION, Shape, TIMELINE_REVISION};
+use crate::shape::{self, FoundShape, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_domain::PhaseId;
 use phaseline_projections::drift::DriftKind;
 use phaseline_projections::{
@@ -42,7 +42,7 @@ pub(super) const REBUILT: [RebuiltTable<'static>; 2] = [
 ];
 
 /// Everything that a rollback needs.
-pub(super) struct Prepared {
+pub(super) struct PreparedRollback {
     pub plan: RollbackPlan,
     /// The timelines as they will be, `pending` included.
     pub log: FoldedLog,
@@ -61,7 +61,7 @@ pub(super) enum Inspection {
     /// Nothing can or need be done.
     Report(Box<RollbackPlan>),
     /// It can be rolled back, or could if nothing were refused.
-    Prepared(Box<Prepared>),
+    Prepared(Box<PreparedRollback>),
 }
 
 /// The migration that put the database into the shape it is in.
@@ -138,7 +138,7 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection,
     plan.ready = !plan.anomalies.iter().any(|anomaly| anomaly.refused)
         && plan.missing_privileges.is_empty()
         && plan.loss.items.is_empty();
-    Ok(Inspection::Prepared(Box::new(Prepared {
+    Ok(Inspection::Prepared(Box::new(PreparedRollback {
         plan,
         log: predicted.log,
         links,
@@ -151,7 +151,7 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection,
 }
 
 /// Notes a shape, or a revision, that no rollback starts from.
-fn note_shape(found: &Found, findings: &mut Findings) {
+fn note_shape(found: &FoundShape, findings: &mut Findings) {
     if found.shape != Shape::Timelines {
         findings.note(Code::NotThePlanners, "database", "public", format!("the shape is {}", found.shape));
     } else if let Some(revision) = found.newer_revision() {

@@ -95,7 +95,7 @@ impl Predicted {
         connection: &mut PgConnection,
         findings: &mut Findings,
     ) -> Result<(), MigratorError> {
-        let plan = adopt::Plan::make(connection, &self.log, None, false).await?;
+        let plan = adopt::AdoptionPlan::make(connection, &self.log, None, false).await?;
         for (project, events) in plan.events() {
             for event in events {
                 self.add(*project, event.clone(), true);

@@ -1,7 +1,7 @@
 //! Builds the old `project_phases` beside the new one, and looks whether anything changed meanwhile.
 
 use super::RollbackPlan;
-use super::inspect::{Prepared, REBUILT};
+use super::inspect::{PreparedRollback, REBUILT};
 use crate::ddl;
 use crate::definition;
 use crate::error::MigratorError;
@@ -16,7 +16,7 @@ use sqlx::PgConnection;
 /// The old `project_phases`: the fold's rows, in the order in which they stood.
 pub(super) async fn build_phases(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedRollback,
 ) -> Result<(), MigratorError> {
     let [phases, _] = &prepared.old;
     ddl::run(connection, &phases.create_in(SHADOW)).await?;
@@ -33,7 +33,7 @@ pub(super) async fn build_phases(
 /// What changed between reading and locking that cannot simply be brought in.
 pub(super) async fn changed(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedRollback,
     journal: &Journal,
 ) -> Result<Option<String>, MigratorError> {
     // The run's own beginning is all that may have come into the log since it was read.
@@ -64,7 +64,10 @@ pub(super) async fn changed(
 }
 
 /// Whether a project went that has rows, one came back that was gone, or one that is adopted changed its dates.
-async fn projects_changed(connection: &mut PgConnection, prepared: &Prepared) -> Result<bool, MigratorError> {
+async fn projects_changed(
+    connection: &mut PgConnection,
+    prepared: &PreparedRollback,
+) -> Result<bool, MigratorError> {
     let closed: Vec<uuid::Uuid> = prepared
         .pending
         .iter()

@@ -1,7 +1,7 @@
 //! What a rollback writes into the log about itself.
 
 use super::assignments::Built;
-use super::inspect::Prepared;
+use super::inspect::PreparedRollback;
 use crate::error::MigratorError;
 use crate::log::events::{LegacyRowsWritten, LossAccepted, ROWS_WRITTEN_CHUNK, RunEvent};
 use crate::log::{link_events, rows_digest};
@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 /// Writes the rollback's own events: on timelines, then what it wrote, what was lost, and that it is done.
 pub(super) async fn record(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedRollback,
     journal: &mut Journal,
     built: &Built,
 ) -> Result<RollbackCompleted, MigratorError> {

@@ -56,7 +56,7 @@ impl Journal {
 
 /// What the log records of a run when it begins.
 #[derive(Debug)]
-pub(crate) struct Begin<'a> {
+pub(crate) struct NewRun<'a> {
     pub operator: &'a Operator,
     pub direction: Direction,
     pub plan_digest: Option<String>,
@@ -69,11 +69,11 @@ impl Journal {
     /// Records that the run begins, in a transaction of its own on `connection`; `watcher` is another connection that sees
     /// what blocks it if the log's head is held. Installs the log if it is not there.
     pub(crate) async fn start(
-        begin: Begin<'_>,
+        new_run: NewRun<'_>,
         connection: &mut PgConnection,
         watcher: &mut PgConnection,
     ) -> Result<Self, MigratorError> {
-        let Begin { operator, direction, plan_digest, options, lock_timeout } = begin;
+        let NewRun { operator, direction, plan_digest, options, lock_timeout } = new_run;
         let run = Uuid::now_v7();
         let metadata = operator.metadata(run).to_json()?;
         let mut transaction = database::read_write(connection).await?;

@@ -1,6 +1,6 @@
 //! A run from its lock to its end: two connections, the journal, progress, clocks. Each direction adds only its own steps.
 
-use super::journal::{self, Begin, Journal};
+use super::journal::{self, Journal, NewRun};
 use super::lock::{self, Head};
 use super::operator::Operator;
 use crate::database::Database;
@@ -127,8 +127,8 @@ impl<'a> RunContext<'a> {
         }
         self.step("recording that the run begins", None);
         let RunParameters { operator, direction, lock_timeout, .. } = self.parameters;
-        let begin = Begin { operator, direction, plan_digest, options, lock_timeout };
-        self.journal = Some(Journal::start(begin, &mut self.watcher, connection).await?);
+        let new_run = NewRun { operator, direction, plan_digest, options, lock_timeout };
+        self.journal = Some(Journal::start(new_run, &mut self.watcher, connection).await?);
         Ok(())
     }
 

@@ -13,9 +13,9 @@ use phaseline_projections::{FoldedTimeline, legacy_phases};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
-/// What earlier runs left beside the timelines.
+/// What the log has from earlier runs, other than timelines.
 #[derive(Debug, Default)]
-pub(crate) struct Earlier {
+pub(crate) struct EarlierRuns {
     /// The digest of each project's rows as the last rollback wrote them.
     pub written: HashMap<ProjectId, String>,
 }
@@ -57,7 +57,7 @@ pub(crate) fn phases_of_project(
                 std::iter::once(opened).chain(adopted.into_iter().map(TimelineEvent::from)).collect();
             (Source::Tables, events)
         }),
-        Some(folded) => again(folded, range, rows, written),
+        Some(folded) => retranslate(folded, range, rows, written),
     };
     let (source, events): (Source, Vec<TimelineEvent>) = match events {
         Ok(translated) => translated,
@@ -162,9 +162,9 @@ fn outcome(timeline: &Timeline) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// A project that the log knows. Its rows have the digest that the rollback recorded: they were not changed, and the
-/// timeline is the log's.
-fn again(
+/// Translates a project that the log has. If its rows have the digest that the rollback recorded, they were not changed, and the
+/// timeline continues from the log.
+fn retranslate(
     folded: &FoldedTimeline,
     range: DateRange,
     rows: &[LegacyPhase],
@@ -173,7 +173,7 @@ fn again(
     let mut recorded: Vec<LegacyPhase> =
         legacy_phases::rows(folded).iter().filter_map(rows_digest::as_legacy).collect();
     if written == Some(rows_digest::of_found(rows).as_str()) {
-        // What may differ is the rows' order among those of other projects.
+        // Only the rows' order among those of other projects may differ.
         for known in &mut recorded {
             if let Some(row) = rows.iter().find(|row| row.id == known.id) {
                 *known = LegacyPhase { ordinal: known.ordinal, ..*row };
@@ -219,7 +219,7 @@ fn changes(known: Option<&FoldedTimeline>, events: &[TimelineEvent]) -> Vec<Stri
                 .filter_map(|(field, differs)| differs.then_some(field))
                 .collect();
                 if fields.len() > 1 {
-                    // Every row that is updated goes to another place; alone it is worth saying.
+                    // An update moves a row, so the place is reported only if nothing else differs.
                     fields.retain(|field| *field != "its place among the rows");
                 }
                 format!("phase {}{}: {}", e.phase_id, name(e.phase_id), fields.join(", "))

@@ -5,7 +5,7 @@ use super::log::LogReading;
 use crate::definition::{self, DetachedColumn, TableDefinition};
 use crate::error::MigratorError;
 use crate::log::history::{self, Run};
-use crate::shape::{Found, LEGACY_REVISION, Shape, TIMELINE_REVISION};
+use crate::shape::{FoundShape, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_projections::planner_schema::find_changes;
 use phaseline_store::schema::{self, version::VERSION};
 use sqlx::PgConnection;
@@ -21,7 +21,7 @@ pub(super) async fn completed_runs(connection: &mut PgConnection) -> Result<Vec<
 pub(super) async fn check_fit(
     connection: &mut PgConnection,
     shape: Shape,
-    found: &Found,
+    found: &FoundShape,
     runs: &[Run],
     reading: &LogReading,
     checks: &mut Checks,

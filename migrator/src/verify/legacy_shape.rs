@@ -7,7 +7,7 @@ use crate::error::MigratorError;
 use crate::legacy::tables::{self, LegacyTables, Percentages, RawPhase};
 use crate::log::history::Run;
 use crate::progress::Progress;
-use crate::shape::{Found, Shape};
+use crate::shape::{FoundShape, Shape};
 use phaseline_domain::PhaseId;
 use phaseline_projections::{LegacyPhaseRow, legacy_phases};
 use sqlx::PgConnection;
@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 pub(super) async fn verify(
     connection: &mut PgConnection,
-    found: &Found,
+    found: &FoundShape,
     checks: &mut Checks,
     progress: &dyn Progress,
 ) -> Result<(), MigratorError> {

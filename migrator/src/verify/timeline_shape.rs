@@ -5,7 +5,7 @@ use super::fitness::{check_fit, check_new_definition, completed_runs};
 use super::log::{LogReading, check_log, read_log, without_deleted};
 use crate::error::MigratorError;
 use crate::progress::Progress;
-use crate::shape::{Found, Shape};
+use crate::shape::{FoundShape, Shape};
 use phaseline_domain::ProjectId;
 use phaseline_projections::drift::{self, DriftKind};
 use phaseline_store::copy;
@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap};
 
 pub(super) async fn verify(
     connection: &mut PgConnection,
-    found: &Found,
+    found: &FoundShape,
     checks: &mut Checks,
     progress: &dyn Progress,
 ) -> Result<(), MigratorError> {

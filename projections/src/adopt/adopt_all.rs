@@ -23,7 +23,7 @@ pub struct Adopted {
 
 /// A project that cannot be adopted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Refused {
+pub struct RefusedProject {
     /// The project.
     pub project_id: ProjectId,
     /// Whether it has no row at all: a repair would give it one.
@@ -34,16 +34,16 @@ pub struct Refused {
 
 /// The projects to adopt.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct AdoptionPlan {
     /// Each project's events.
     events: Vec<(ProjectId, Vec<TimelineEvent>)>,
     /// Projects that would be adopted, by id.
     pub adopted: Vec<Adopted>,
     /// Projects that cannot be adopted, by id. If there are any, none is adopted.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedProject>,
 }
 
-impl Plan {
+impl AdoptionPlan {
     /// Finds projects that the log does not know, all or the requested ones. With `repair` a project without rows gets a default
     /// phase; without, it is refused.
     pub async fn make(
@@ -70,7 +70,7 @@ impl Plan {
                 Ok(_) => {}
                 Err(wrong) => reasons.extend(wrong),
             }
-            plan.refused.push(Refused { project_id, bare, reasons });
+            plan.refused.push(RefusedProject { project_id, bare, reasons });
         }
         Ok(plan)
     }
@@ -139,7 +139,7 @@ fn held_elsewhere(project: &Unadopted, holders: &HashMap<PhaseId, ProjectId>) ->
 #[derive(Debug)]
 pub struct AdoptionResult {
     /// What was found under the locks; with anything refused, nothing was written.
-    pub plan: Plan,
+    pub plan: AdoptionPlan,
     /// The log's last position.
     pub position: i64,
 }
@@ -152,7 +152,7 @@ pub struct AdoptionResult {
 pub async fn adopt_all(
     connection: &mut PgConnection,
     log: &mut FoldedLog,
-    plan: &Plan,
+    plan: &AdoptionPlan,
     repair: bool,
     metadata: &Metadata,
 ) -> Result<AdoptionResult, StoreError> {
@@ -163,7 +163,7 @@ pub async fn adopt_all(
     refuse_foreign_code(connection, Access::Write).await?;
     row_writer::lock(connection, &projects, &[]).await?;
     log.catch_up(connection).await?;
-    let plan = Plan::make(connection, log, Some(&projects), repair).await?;
+    let plan = AdoptionPlan::make(connection, log, Some(&projects), repair).await?;
     let position = log.position;
     if !plan.refused.is_empty() || plan.events.is_empty() {
         return Ok(AdoptionResult { plan, position });

@@ -2,7 +2,7 @@
 
 use crate::projection::Adoption;
 use crate::request::{Committed, Request};
-use crate::{Earlier, FoldedTimeline, StoreError};
+use crate::{EarlierResult, FoldedTimeline, StoreError};
 use phaseline_domain::{DateRange, Refusal};
 use std::sync::Arc;
 use std::time::Instant;
@@ -68,7 +68,7 @@ pub(crate) enum Outcome {
     /// Its events are in the log.
     Committed(Committed),
     /// The same request was executed before.
-    Repeated(Earlier),
+    Repeated(EarlierResult),
     /// Another writer was faster; the error has the details.
     Lost(StoreError),
     /// It writes nothing, on a timeline that was current at some time.

@@ -9,27 +9,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that is not as this program installs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
+pub struct SchemaDifference {
     /// What it is, in words.
     pub text: String,
     /// Whether another installation sets it right; what others added stays until it is dropped.
     pub repairable: bool,
 }
 
-impl std::fmt::Display for Difference {
+impl std::fmt::Display for SchemaDifference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
     }
 }
 
 /// Something of this program's that was lost or replaced.
-fn ours(text: String) -> Difference {
-    Difference { text, repairable: true }
+fn ours(text: String) -> SchemaDifference {
+    SchemaDifference { text, repairable: true }
 }
 
 /// Something that others added, or that holds data.
-fn theirs(text: String) -> Difference {
-    Difference { text, repairable: false }
+fn theirs(text: String) -> SchemaDifference {
+    SchemaDifference { text, repairable: false }
 }
 
 /// What scripts install, to be compared with a database.
@@ -67,7 +67,10 @@ impl Definitions {
     }
 
     /// Everything that differs, in words. Reads the catalogue only, which needs no right on the schema.
-    pub async fn differences(&self, connection: &mut PgConnection) -> Result<Vec<Difference>, StoreError> {
+    pub async fn differences(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<SchemaDifference>, StoreError> {
         let mut found = Vec::new();
         self.functions(connection, &mut found).await?;
         self.relations(connection, &mut found).await?;
@@ -81,7 +84,7 @@ impl Definitions {
     async fn functions(
         &self,
         connection: &mut PgConnection,
-        found: &mut Vec<Difference>,
+        found: &mut Vec<SchemaDifference>,
     ) -> Result<(), StoreError> {
         let mut rows: Vec<FunctionRow> =
             sqlx::query_as(include_str!("../../sql/functions_found.sql")).fetch_all(connection).await?;
@@ -114,7 +117,7 @@ impl Definitions {
     async fn relations(
         &self,
         connection: &mut PgConnection,
-        found: &mut Vec<Difference>,
+        found: &mut Vec<SchemaDifference>,
     ) -> Result<(), StoreError> {
         let rows: Vec<RelationRow> = sqlx::query_as(
             "SELECT c.relname::text AS name, c.relkind::text AS kind, c.relpersistence = 'p' AS logged,
@@ -153,7 +156,7 @@ impl Definitions {
     async fn columns(
         &self,
         connection: &mut PgConnection,
-        found: &mut Vec<Difference>,
+        found: &mut Vec<SchemaDifference>,
     ) -> Result<(), StoreError> {
         let columns: Vec<(String, String, String, bool)> = sqlx::query_as(
             "SELECT c.relname::text, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull
@@ -216,7 +219,7 @@ impl Definitions {
     async fn triggers(
         &self,
         connection: &mut PgConnection,
-        found: &mut Vec<Difference>,
+        found: &mut Vec<SchemaDifference>,
     ) -> Result<(), StoreError> {
         let rows: Vec<TriggerRow> = sqlx::query_as(
             "SELECT t.tgname::text AS name, c.relname::text AS on_table, t.tgtype AS kind, t.tgenabled::text AS state,
@@ -264,7 +267,7 @@ impl Definitions {
     async fn grants(
         &self,
         connection: &mut PgConnection,
-        found: &mut Vec<Difference>,
+        found: &mut Vec<SchemaDifference>,
     ) -> Result<(), StoreError> {
         let roles: BTreeSet<String> = sqlx::query_scalar("SELECT rolname::text FROM pg_catalog.pg_roles")
             .fetch_all(&mut *connection)

@@ -118,10 +118,10 @@ async fn work(
     while !stop.load(Ordering::Relaxed) {
         let project = random.one_of(&projects).unwrap();
         number += 1;
-        let ask = project.change(&client, &mut random, number);
-        let ask = ask.bearer(&token).header("idempotency-key", &number.to_string());
+        let request = project.change(&client, &mut random, number);
+        let request = request.bearer(&token).header("idempotency-key", &number.to_string());
         let begun = Instant::now();
-        let status = ask.try_send().await.map_or(0, |answer| answer.status);
+        let status = request.try_send().await.map_or(0, |response| response.status);
         counters.count(begun.elapsed(), status);
     }
 }

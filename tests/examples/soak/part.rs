@@ -45,7 +45,7 @@ pub(crate) struct Part {
 /// What was seen at a time.
 struct Sample {
     seconds: f64,
-    answers: ResponseCounts,
+    responses: ResponseCounts,
     memory_kib: u64,
     connections: i64,
     dead_rows: i64,
@@ -54,7 +54,7 @@ struct Sample {
 
 impl Sample {
     fn rate(&self) -> f64 {
-        self.answers.count() as f64 / self.seconds
+        self.responses.count() as f64 / self.seconds
     }
 }
 
@@ -102,11 +102,11 @@ impl Part {
             let due = begun + time.mul_f64(number as f64 / SAMPLES as f64);
             tokio::time::sleep_until(due.into()).await;
             let now = Instant::now();
-            let (answers, seconds) = (counters.take(), (now - last).as_secs_f64());
+            let (responses, seconds) = (counters.take(), (now - last).as_secs_f64());
             last = now;
             let sample = Sample {
                 seconds,
-                answers,
+                responses,
                 memory_kib: memory_kib(),
                 connections: scalar(&mut admin, CONNECTIONS).await,
                 dead_rows: scalar(&mut admin, DEAD_ROWS).await,
@@ -116,8 +116,8 @@ impl Part {
                 "    {:4.0}  {:10.0}  {:6.1}  {:6.1}  {:7.1}  {:11}  {:9}  {:10.0}",
                 (now - begun).as_secs_f64(),
                 sample.rate(),
-                sample.answers.percentile(50),
-                sample.answers.percentile(99),
+                sample.responses.percentile(50),
+                sample.responses.percentile(99),
                 sample.memory_kib as f64 / 1024.0,
                 sample.connections,
                 sample.dead_rows,
@@ -133,7 +133,7 @@ impl Part {
 
         let written: i64 = scalar(&mut admin, "SELECT max(position) FROM phaseline.events").await;
         let keys: i64 = scalar(&mut admin, "SELECT count(*) FROM phaseline.idempotency_keys").await;
-        println!("    answers {statuses:?}; {} events written", written - events);
+        println!("    responses {statuses:?}; {} events written", written - events);
         let mut broken = self.judge(&samples);
         let done = statuses.get(&200).copied().unwrap_or_default();
         let others: u64 = statuses.values().sum::<u64>() - done;
@@ -155,10 +155,10 @@ impl Part {
         let (first, last) = (&samples[..FIFTH], &samples[SAMPLES - FIFTH..]);
         let rate = |fifth: &[Sample]| {
             let seconds: f64 = fifth.iter().map(|sample| sample.seconds).sum();
-            fifth.iter().map(|sample| sample.answers.count()).sum::<u64>() as f64 / seconds
+            fifth.iter().map(|sample| sample.responses.count()).sum::<u64>() as f64 / seconds
         };
         let late = |fifth: &[Sample]| {
-            ResponseCounts::merged(fifth.iter().map(|sample| &sample.answers)).percentile(99)
+            ResponseCounts::merged(fifth.iter().map(|sample| &sample.responses)).percentile(99)
         };
         let most = |fifth: &[Sample]| fifth.iter().map(|sample| sample.connections).max().unwrap_or_default();
         let memory_then = first[FIFTH - 1].memory_kib as f64;

@@ -197,7 +197,7 @@ async fn a_command_that_expects_a_version_is_carried_out_at_that_version_only() 
     assert_no_drift(&database).await;
 }
 
-fn same_answer(one: &Committed, other: &Committed) {
+fn same_result(one: &Committed, other: &Committed) {
     assert_eq!((one.version, one.position, &one.events), (other.version, other.position, &other.events));
     assert_eq!(one.after, other.after);
 }
@@ -212,7 +212,7 @@ async fn a_repeated_key_returns_the_first_response_and_writes_nothing() {
     let later = other.submit(request(project, rename(phase, "B"))).await.unwrap();
     for store in [&ours, &other] {
         let again = store.submit(keyed_request()).await.unwrap();
-        same_answer(&first, &again);
+        same_result(&first, &again);
         assert!(again.repeated && !first.repeated);
     }
     assert_eq!(ours.history(project).await.unwrap().len() as i64, later.version);
@@ -222,7 +222,7 @@ async fn a_repeated_key_returns_the_first_response_and_writes_nothing() {
         ..keyed(request(project, rename(phase, "C")), "ann", "k2", 2)
     };
     let first = ours.submit(conditional_request()).await.unwrap();
-    same_answer(&first, &ours.submit(conditional_request()).await.unwrap());
+    same_result(&first, &ours.submit(conditional_request()).await.unwrap());
 
     let reused = ours.submit(keyed(request(project, rename(phase, "D")), "ann", "k1", 9)).await;
     assert!(matches!(reused, Err(ExecuteError::Store(StoreError::KeyReused))), "{reused:?}");
@@ -235,7 +235,7 @@ async fn a_repeated_key_returns_the_first_response_and_writes_nothing() {
     assert!(first.events.is_empty());
     ours.submit(request(project, rename(phase, "F"))).await.unwrap();
     let again = other.submit(same()).await.unwrap();
-    same_answer(&first, &again);
+    same_result(&first, &again);
     assert_eq!(
         ours.preview(project, None, &rename(phase, "x"))
             .await
@@ -272,12 +272,12 @@ async fn one_request_sent_many_times_at_once_is_carried_out_once() {
             tokio::spawn(async move { store.submit(request).await.unwrap() })
         })
         .collect();
-    let mut answers = Vec::new();
+    let mut results = Vec::new();
     for one in running {
-        answers.push(one.await.unwrap());
+        results.push(one.await.unwrap());
     }
-    answers.iter().for_each(|answer| same_answer(&answers[0], answer));
-    assert_eq!(answers.iter().filter(|answer| !answer.repeated).count(), 1);
+    results.iter().for_each(|result| same_result(&results[0], result));
+    assert_eq!(results.iter().filter(|result| !result.repeated).count(), 1);
     assert_eq!(count(&database, "phaseline.events") - before, 1);
 }
 

@@ -68,7 +68,7 @@ fn unadopted(database: &TestDatabase, number: u32) {
 
 #[tokio::test]
 async fn any_arguments_leave_a_valid_log_and_rows_equal_to_its_fold() {
-    let mut answers: BTreeMap<String, usize> = BTreeMap::new();
+    let mut results: BTreeMap<String, usize> = BTreeMap::new();
     for seed in 0..4_u64 {
         let database = sample(4, 10, 300 + seed);
         migrated(database.url()).await;
@@ -79,10 +79,10 @@ async fn any_arguments_leave_a_valid_log_and_rows_equal_to_its_fold() {
         let mut now = project_states(&mut owner).await;
         for call in 0..300 {
             let arguments = Arguments::random(&mut random, &now);
-            let answer = arguments.call(&mut connection).await;
+            let result = arguments.call(&mut connection).await;
             let wrote =
-                matches!(&answer, Ok(verdicts) if verdicts.iter().any(|verdict| verdict == "appended"));
-            for word in match answer {
+                matches!(&result, Ok(verdicts) if verdicts.iter().any(|verdict| verdict == "appended"));
+            for word in match result {
                 Ok(verdicts) => verdicts,
                 Err(error) => {
                     let error = error.into_database_error().unwrap();
@@ -95,7 +95,7 @@ async fn any_arguments_leave_a_valid_log_and_rows_equal_to_its_fold() {
                     vec![code]
                 }
             } {
-                *answers.entry(word).or_default() += 1;
+                *results.entry(word).or_default() += 1;
             }
             if wrote {
                 assert_sound(&database, &format!("seed {seed}, call {call}: {arguments:?}")).await;
@@ -108,7 +108,7 @@ async fn any_arguments_leave_a_valid_log_and_rows_equal_to_its_fold() {
     for (word, least) in
         [("appended", 500), ("conflict", 50), ("PL001", 10), ("PL002", 100), ("PL003", 10), ("40001", 5)]
     {
-        assert!(answers.get(word).is_some_and(|count| *count >= least), "{word}: {answers:?}");
+        assert!(results.get(word).is_some_and(|count| *count >= least), "{word}: {results:?}");
     }
 }
 
@@ -133,7 +133,7 @@ async fn rows_follow_from_events_of_their_own_project_and_cover_its_days() {
     let phase = |known: &ProjectState| known.timeline.phases()[0].clone();
     let before = database.dump(&[]);
     let dates = r#""start_date":"1999-01-01","end_date":"2099-01-01""#;
-    let code = |answer: Result<Vec<String>, sqlx::Error>| match answer {
+    let code = |result: Result<Vec<String>, sqlx::Error>| match result {
         Err(error) => error.as_database_error().unwrap().code().unwrap().into_owned(),
         Ok(verdicts) => panic!("{verdicts:?}"),
     };
@@ -159,8 +159,8 @@ async fn rows_follow_from_events_of_their_own_project_and_cover_its_days() {
         ("TimelineClosed", format!(r#"{{"project_id":"{}"}}"#, mine.project), "PL003"),
         ("TimelineClosed", format!(r#"{{"project_id":"{}"}}"#, other.project), "PL002"),
     ] {
-        let answer = append(&mut connection, mine, event_type, payload.clone()).await;
-        assert_eq!(code(answer), expected, "{event_type} {payload}");
+        let result = append(&mut connection, mine, event_type, payload.clone()).await;
+        assert_eq!(code(result), expected, "{event_type} {payload}");
     }
     // A project that the backend made is adopted as its rows are, or not at all.
     unadopted(&database, 9);

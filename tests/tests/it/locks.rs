@@ -195,9 +195,9 @@ async fn a_rollback_beside_commands_that_never_stop_comes_through() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         rolled_back(database.url()).await
     };
-    let (done, told) = tokio::join!(running, futures_util::future::join_all(writing));
+    let (done, acknowledged_writes) = tokio::join!(running, futures_util::future::join_all(writing));
     assert!(done.completed.unwrap().accepted_loss.is_none());
-    for (phase, acknowledged) in told {
+    for (phase, acknowledged) in acknowledged_writes {
         assert!(acknowledged > 0);
         let current = database
             .psql(&format!("SELECT capital_budget::int FROM public.project_phases WHERE id = '{phase}'"));
@@ -268,13 +268,13 @@ async fn readers_continue_while_a_run_waits_for_the_tables() {
     let stop = AtomicBool::new(false);
     let reading = async {
         let mut connection = connect(&database).await;
-        let mut answers = 0_u32;
+        let mut reads = 0_u32;
         while !stop.load(Ordering::SeqCst) {
             sqlx::query("SELECT count(*) FROM public.project_phases").execute(&mut connection).await.unwrap();
-            answers += 1;
+            reads += 1;
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        answers
+        reads
     };
     let running = async {
         let mut options = migrate_options();
@@ -283,9 +283,9 @@ async fn readers_continue_while_a_run_waits_for_the_tables() {
         stop.store(true, Ordering::SeqCst);
         result
     };
-    let (answers, result) = tokio::join!(reading, running);
+    let (reads, result) = tokio::join!(reading, running);
     assert!(matches!(result, Err(MigratorError::LockTimeout { .. })), "{result:?}");
-    assert!(answers > 50, "only {answers} answers in the time of the wait");
+    assert!(reads > 50, "only {reads} reads in the time of the wait");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::progress::Silent;
 use phaseline_migrator::quarantine::{Skip, Which, list, skip};
-use phaseline_projections::adopt::{Plan, adopt_all};
+use phaseline_projections::adopt::{AdoptionPlan, adopt_all};
 use phaseline_projections::rebuild::{RebuildOptions, Rebuilt, rebuild};
 use phaseline_projections::{FoldedLog, drift, history};
 use phaseline_store::{
@@ -160,7 +160,7 @@ async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone()
         ));
         let mut connection = connect(&database).await;
         let mut log = FoldedLog::read(&mut connection, None).await.unwrap();
-        let plan = Plan::make(&mut connection, &log, None, false).await.unwrap();
+        let plan = AdoptionPlan::make(&mut connection, &log, None, false).await.unwrap();
         assert_eq!(plan.adopted.iter().map(|adopted| adopted.project_id).collect::<Vec<_>>(), [made]);
         assert!(plan.refused.is_empty(), "{bad:?}: {:?}", plan.refused);
         adopt_all(&mut connection, &mut log, &plan, false, &Metadata::default()).await.unwrap();

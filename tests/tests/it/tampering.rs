@@ -4,7 +4,7 @@ use crate::fixture::{assert_verified, handle, migrated, sample, verified};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::schema;
 
-async fn differences(database: &TestDatabase) -> Vec<schema::Difference> {
+async fn differences(database: &TestDatabase) -> Vec<schema::SchemaDifference> {
     let mut connection = handle(database.url()).connect("test").await.expect("connect");
     phaseline_projections::schema_differences(&mut connection).await.expect("compared")
 }

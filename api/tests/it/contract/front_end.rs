@@ -1,4 +1,4 @@
-//! The requests of the planner's front end, in their order, with the bodies that it builds from the answers before.
+//! The requests of the planner's front end, in their order, with the bodies that it builds from the responses before.
 
 use super::project_of_the_backend;
 use crate::fixture::{ServiceFixture, day};
@@ -128,8 +128,8 @@ async fn an_empty_description_of_the_backend_stays_and_is_no_edit() {
     let mut editor = Editor { fixture: &fixture, project: &project, phases: Vec::new() };
     editor.load().await;
     editor.save().await;
-    let answer = fixture.patch(&format!("/phases/{phase}"), &json!({ "description": null })).send().await;
-    assert_eq!(answer.is(200).json()["phase"]["description"], "");
+    let response = fixture.patch(&format!("/phases/{phase}"), &json!({ "description": null })).send().await;
+    assert_eq!(response.is(200).json()["phase"]["description"], "");
     assert_eq!(fixture.text(&row).await, before);
     editor.phases[0]["name"] = json!("Renamed");
     editor.save().await;

@@ -104,7 +104,7 @@ async fn foreign_code_stops_a_superusers_repair_adoption_and_reads() {
     let metadata = Metadata::default();
     let repaired = repair::repair(&mut connection, &mut log, &projects, &metadata).await.map(drop);
     foreign(repaired, "the repair");
-    let plan = adopt::Plan::default();
+    let plan = adopt::AdoptionPlan::default();
     let taken = adopt::adopt_all(&mut connection, &mut log, &plan, true, &metadata).await.map(drop);
     foreign(taken, "the adoption");
 

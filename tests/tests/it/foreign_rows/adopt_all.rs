@@ -7,16 +7,16 @@ use super::{
 use crate::fixture::{assert_verified, handle, store};
 use phaseline_domain::{DateRange, ProjectId, Rule, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
-use phaseline_projections::adopt::{AdoptionResult, Plan, adopt_all};
+use phaseline_projections::adopt::{AdoptionPlan, AdoptionResult, adopt_all};
 use phaseline_projections::{drift, repair::repair};
 use phaseline_store::{ExecuteError, Metadata};
 
-async fn plan(database: &TestDatabase, only: Option<&[ProjectId]>, repair: bool) -> Plan {
+async fn plan(database: &TestDatabase, only: Option<&[ProjectId]>, repair: bool) -> AdoptionPlan {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
-    Plan::make(&mut connection, &folded(database).await, only, repair).await.unwrap()
+    AdoptionPlan::make(&mut connection, &folded(database).await, only, repair).await.unwrap()
 }
 
-async fn adopt(database: &TestDatabase, plan: &Plan, repair: bool) -> AdoptionResult {
+async fn adopt(database: &TestDatabase, plan: &AdoptionPlan, repair: bool) -> AdoptionResult {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let mut log = folded(database).await;
     adopt_all(&mut connection, &mut log, plan, repair, &metadata_of("ann@desk")).await.unwrap()
@@ -98,7 +98,7 @@ async fn a_project_that_a_command_adopts_meanwhile_is_not_adopted_again() {
     let (project, first, _) = backend_project(&database, 1);
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let mut log = folded(&database).await;
-    let plan = Plan::make(&mut connection, &log, None, false).await.unwrap();
+    let plan = AdoptionPlan::make(&mut connection, &log, None, false).await.unwrap();
     store(database.url()).await.execute(project, &rename(first, "Ours"), metadata_of("bo")).await.unwrap();
     let taken = adopt_all(&mut connection, &mut log, &plan, false, &Metadata::default()).await.unwrap();
     assert!(taken.plan.adopted.is_empty() && taken.plan.refused.is_empty());

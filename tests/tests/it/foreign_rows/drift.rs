@@ -7,7 +7,7 @@ use super::{
 use crate::fixture::{assert_verified, handle, store};
 use phaseline_domain::{PhaseId, ProjectId, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
-use phaseline_projections::adopt::{Plan, adopt_all};
+use phaseline_projections::adopt::{AdoptionPlan, adopt_all};
 use phaseline_projections::drift::{DriftKind, Finding, ProjectDriftKind, Remedy, find_drift};
 use phaseline_projections::repair::{DRIFT_REPAIR, repair};
 use phaseline_store::{Metadata, StoreError, read};
@@ -104,7 +104,7 @@ async fn a_repair_removes_drift_of_every_kind_and_verifies() {
 
         let mut connection = connection(&database).await;
         let mut log = folded(&database).await;
-        let plan = Plan::make(&mut connection, &log, None, true).await.unwrap();
+        let plan = AdoptionPlan::make(&mut connection, &log, None, true).await.unwrap();
         assert!(plan.refused.is_empty(), "{:?}", plan.refused);
         adopt_all(&mut connection, &mut log, &plan, true, &metadata_of("ann")).await.unwrap();
         let all: BTreeSet<ProjectId> = findings.iter().map(Finding::project_id).collect();

@@ -2,7 +2,7 @@
 
 use super::read_tables;
 use super::system_under_test::{Difference, Outcome, SystemUnderTest};
-use phaseline_projections::adopt::{Plan, adopt_all};
+use phaseline_projections::adopt::{AdoptionPlan, adopt_all};
 use phaseline_projections::drift::{DriftKind, Finding, ProjectDriftKind, find_drift};
 use phaseline_projections::{FoldedLog, repair};
 use phaseline_store::Metadata;
@@ -21,7 +21,7 @@ pub(super) async fn adopt(system: &mut SystemUnderTest, with_repair: bool) -> Re
     let mut log = folded(system).await?;
     let connection = &mut system.connection;
     let text = |error: phaseline_store::StoreError| error.to_string();
-    let plan = Plan::make(connection, &log, None, with_repair).await.map_err(text)?;
+    let plan = AdoptionPlan::make(connection, &log, None, with_repair).await.map_err(text)?;
     let metadata = Metadata::default();
     if plan.refused.is_empty() {
         adopt_all(connection, &mut log, &plan, with_repair, &metadata).await.map_err(text)?;
