@@ -1,10 +1,9 @@
 //! Migration: legacy rows into the log, the new projection in place of the old one. One transaction: the database is
 //! in the legacy shape or in the timeline shape, never between them.
 //!
-//! All that takes long happens while users read and write: the events are copied into the log, the new table is built
-//! in a schema of its own. Only then the tables are locked, and the prepared work is swapped in. What users did to
-//! assignments meanwhile is brought in then; if anything else changed, or if the run is held to a plan, all is undone and
-//! done again under the lock from the start, which cannot miss.
+//! The long steps run while users read and write: the events are copied into the log, and the new table is built in its own schema. Then
+//! the tables are locked and swapped. Changes of assignments in between are added under the lock; if anything else changed, or if a plan's
+//! digest is expected, everything is rolled back and repeated under the lock from the start.
 
 mod catch_up;
 mod cut_over;
@@ -63,7 +62,7 @@ async fn migrate_in(
     run_attempts(session, &Migration { options }).await
 }
 
-/// What there is to take over, if something else has migrated the database.
+/// The plan of a takeover, if the planner's own migration moved the database.
 async fn foreign_migration(
     session: &mut RunSession<'_>,
     options: &PlanOptions,
@@ -86,7 +85,7 @@ struct Migration<'a> {
 
 impl RunSteps for Migration<'_> {
     type Prepared = PreparedMigration;
-    /// The plan as carried out, and the log's last position.
+    /// The executed plan, and the log's last position.
     type Carried = (Plan, i64);
     type Report = Migrated;
 
@@ -107,7 +106,7 @@ impl RunSteps for Migration<'_> {
         Ok(Beginning { plan_digest: digest.clone(), options: serde_json::to_value(options)? })
     }
 
-    /// What there is to lock is looked up first; if tables are missing, nothing is locked and the plan will say so.
+    /// Looks up the tables to lock first; if some are missing, nothing is locked, and the plan reports them.
     async fn lock_before_reading(
         &self,
         connection: &mut PgConnection,
@@ -162,7 +161,7 @@ impl RunSteps for Migration<'_> {
     }
 }
 
-/// The new `project_phases`, and what the log keeps of the old tables' definitions.
+/// The new `project_phases`, and the parts of the legacy definitions that the log keeps.
 struct TimelineShape {
     definition: TableDefinition,
     recorded: LegacySchemaRecorded,
@@ -179,7 +178,7 @@ fn timeline_shape(prepared: &PreparedMigration) -> Result<TimelineShape, Migrato
     })
 }
 
-/// Whether the log has more than what was read, `known`, and the run's own beginning.
+/// Whether the log has events beyond those that were read, `known`, and the run's own beginning.
 async fn log_changed(
     connection: &mut PgConnection,
     run: &mut RunContext<'_>,

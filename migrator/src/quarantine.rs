@@ -1,4 +1,4 @@
-//! The way out of quarantine: an event that cannot be read is marked, and is left out from then on.
+//! Ends quarantines: marks an event that cannot be read, so that it is left out.
 
 use crate::database;
 use crate::error::MigratorError;
@@ -15,14 +15,14 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// What cannot be read, and what is left out.
+/// The events that cannot be read, and those that are left out.
 #[derive(Clone, Debug, Serialize)]
 pub struct QuarantineList {
     /// `phaseline.quarantine/1`
     pub format: &'static str,
-    /// The events that cannot be read, in order of position: the first of them word for word.
+    /// The events that cannot be read, in order of position: the first of them in full.
     pub unreadable: Vec<UnreadableEvent>,
-    /// How many there are in all.
+    /// Their number.
     pub unreadable_count: u64,
     /// The events that are left out, in the order in which they were marked.
     pub skipped: Vec<SkippedEvent>,
@@ -48,26 +48,26 @@ pub async fn list(
     })
 }
 
-/// Which events of a stream are to be left out.
+/// The events of a stream to leave out.
 #[derive(Clone, Debug)]
 pub enum Which {
-    /// Those at these positions.
+    /// Events at these positions.
     At(Vec<i64>),
-    /// All that cannot be read.
+    /// All unreadable events.
     All,
 }
 
-/// What was left out, or why nothing was.
+/// The result of leaving events out.
 #[derive(Clone, Debug)]
 pub enum Skip {
     /// The events, now marked.
     Done(Vec<SkippedEvent>),
-    /// Nothing was written: each of these cannot be left out, in words.
+    /// Nothing was written: the reasons why events cannot be left out.
     Refused(Vec<String>),
 }
 
 /// Marks events of the stream `id` (a project's, or a run's), so that they are left out. All or none: only events that
-/// cannot be read are left out. Waits up to 30 seconds for the log's head, under which it looks.
+/// cannot be read are left out. Waits up to 30 seconds for the log's head, and checks under its lock.
 ///
 /// # Errors
 /// [`StoreError::NotInstalled`] without a log; the database's own. Then nothing was written.
@@ -142,7 +142,7 @@ async fn unreadable_of(connection: &mut PgConnection, id: Uuid) -> Result<Vec<Un
     Ok(found)
 }
 
-/// Why an event is not among those that can be left out.
+/// Why an event cannot be left out.
 async fn why_not(connection: &mut PgConnection, id: Uuid, position: i64) -> Result<String, StoreError> {
     let holder = read::stream_id_at(connection, position).await?;
     let marks = skip::of_stream(connection, id).await?;

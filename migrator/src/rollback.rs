@@ -1,5 +1,5 @@
-//! Rollback: the legacy shape, computed from the log. One transaction, like a migration; what takes long happens while
-//! users read and write, and what they change meanwhile is brought in under the lock.
+//! Rollback: computes the legacy shape from the log, in one transaction, as a migration does. The long steps run while users read and
+//! write; changes in between are added under the lock.
 
 mod assignments;
 mod cut_over;
@@ -28,21 +28,21 @@ use phases::{build_phases, changed, check_built};
 use sqlx::PgConnection;
 use std::time::Duration;
 
-/// How to roll back.
+/// The options of a rollback.
 #[derive(Clone, Debug)]
 pub struct RollbackOptions {
-    /// How long to wait for the tables in all.
+    /// The limit of the whole wait for the tables' locks.
     pub lock_timeout: Duration,
-    /// Who runs it.
+    /// The operator.
     pub operator: Operator,
-    /// The digest of the loss that is accepted; if there is another loss, nothing is written.
+    /// The digest of the accepted loss; with another loss nothing is written.
     pub accept_loss: Option<String>,
 }
 
-/// What changed if an assignment has no phase to point at.
+/// The reason for another attempt if an assignment has no phase to refer to.
 const ASSIGNMENT_WITHOUT_PHASE: &str = "the assignments of a project without phases";
 
-/// What a rollback would do, in a transaction of its own that is rolled back.
+/// Plans a rollback in its own transaction, which is rolled back.
 pub async fn plan(connection: &mut PgConnection) -> Result<RollbackPlan, MigratorError> {
     let mut transaction = read::snapshot(connection).await?;
     let inspection = inspect(&mut transaction).await?;
@@ -56,7 +56,7 @@ pub async fn plan(connection: &mut PgConnection) -> Result<RollbackPlan, Migrato
 /// Rolls back.
 ///
 /// # Errors
-/// After any error nothing was written: [`MigratorError::WouldLose`] naming what the legacy schema cannot hold,
+/// After any error nothing was written: [`MigratorError::WouldLose`] with the values that the legacy schema cannot hold,
 /// [`MigratorError::RollbackRefused`], [`MigratorError::Locked`], [`MigratorError::LockTimeout`], the database's own.
 pub async fn rollback(
     database: &Database,
@@ -78,11 +78,11 @@ struct Rollback<'a> {
 
 impl RunSteps for Rollback<'_> {
     type Prepared = PreparedRollback;
-    /// The plan that was carried out, and what came back.
+    /// The executed plan, and the restored rows.
     type Carried = (RollbackPlan, RollbackCompleted);
     type Report = RolledBack;
 
-    /// To hold the log's head alone would not do: a command that waits for it is in the way of the tables.
+    /// The log's head alone is not enough: a command that waits for it holds locks of the tables.
     const UNLOCKED_ATTEMPTS: u32 = 3;
     const READING: &'static str = "reading the log";
     const SETTINGS: Option<&'static str> =
@@ -193,7 +193,7 @@ fn tables_to_lock(prepared: &PreparedRollback) -> Vec<QualifiedName> {
     tables
 }
 
-/// Fails unless nothing is in the way and nothing is lost but what was accepted.
+/// Fails if there is an obstacle, or a loss that was not accepted.
 fn ensure_ready(plan: &RollbackPlan, options: &RollbackOptions) -> Result<(), MigratorError> {
     if plan.anomalies.iter().any(|anomaly| anomaly.refused) || !plan.missing_privileges.is_empty() {
         return Err(MigratorError::RollbackRefused(Box::new(plan.clone())));

@@ -1,4 +1,4 @@
-//! Legacy tables into events: what is odd about the rows, what each project's history gains, what becomes of links.
+//! Translates legacy tables into events: anomalies of the rows, the events of each project, and links.
 
 mod assignments;
 pub(crate) mod events;
@@ -20,8 +20,7 @@ use phaseline_projections::FoldedLog;
 use project::{EarlierRuns, ToTranslate, phases_of_project};
 use std::collections::HashMap;
 
-/// Ordinals that keep the heap's order. A phase that the log knows keeps its own where that is possible, so that a
-/// migration which finds the table as the rollback left it has nothing to record.
+/// Ordinals in heap order. A phase keeps its ordinal in the log if possible, so that a migration of unchanged tables has nothing to record.
 fn ordinals(tables: &LegacyTables, log: &FoldedLog) -> Vec<i64> {
     let known: HashMap<PhaseId, i64> = log
         .timelines
@@ -40,7 +39,7 @@ fn ordinals(tables: &LegacyTables, log: &FoldedLog) -> Vec<i64> {
         .collect()
 }
 
-/// Translates the tables; `log` and `links` are what earlier migrations left in the log (empty at first).
+/// Translates the tables; `log` and `links` are those of earlier migrations (empty at first).
 pub(crate) fn translate(
     tables: &LegacyTables,
     log: &FoldedLog,

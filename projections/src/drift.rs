@@ -26,24 +26,24 @@ pub struct Drift {
     pub project_id: ProjectId,
     /// The phase.
     pub phase_id: PhaseId,
-    /// What differs.
+    /// The difference.
     pub kind: DriftKind,
     /// The whole row, where the log has no phase to compare it with, or one for several rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<LiveRow>,
 }
 
-/// In which way a row differs.
+/// The kind of a row's difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum DriftKind {
     /// The log has the phase, the table has not.
     Missing,
-    /// The table has a row of a project that the log knows, but not this phase.
+    /// The table has a row of a phase that the log does not have, of a project that the log has.
     Unknown,
-    /// The table has a row of a project that the log does not know.
+    /// The table has a row of a project that the log does not have.
     UnknownProject,
-    /// A column holds something else.
+    /// A column has another value.
     Field {
         /// The column.
         column: &'static str,
@@ -52,7 +52,7 @@ pub enum DriftKind {
         /// The value in the table.
         table: String,
     },
-    /// The table has the phase more than once, which it can only without its primary key: this is one of the rows.
+    /// The table has the phase more than once, which is possible only without its primary key: this is one of the rows.
     Duplicate,
 }
 
@@ -80,18 +80,18 @@ pub async fn compare_rows(connection: &mut PgConnection, log: &FoldedLog) -> Res
     Ok(differences(log, |project| !log.quarantined.contains_key(project), |_| false, live))
 }
 
-/// What was seen of a row of the fold.
+/// The state of the comparison of a row of the fold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seen {
-    /// Nothing yet.
+    /// No row was found yet.
     No,
-    /// Its row, byte for byte.
+    /// An equal row was found.
     Right,
-    /// A row that differs, or that is requested, or a second one: it is among the others.
+    /// A row that differs, that was requested, or that is a second one: it is among the others.
     Others,
 }
 
-/// The live table beside the fold.
+/// The live table compared with the fold.
 struct LiveTable<'a> {
     /// The fold's rows.
     folded: HashMap<PhaseId, (FoldedRow<'a>, Seen)>,
@@ -209,7 +209,7 @@ fn differences(
             None => {}
         }
     }
-    // A row of a timeline in quarantine may be under any project; it is not known yet whether it is right.
+    // A row of a timeline in quarantine may be under any project, and cannot be compared yet.
     let held = log.quarantined_phases();
     let strays =
         live.into_values().flatten().filter(|row| requested(&row.project_id) && !held.contains(&row.id));

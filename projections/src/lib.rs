@@ -1,18 +1,18 @@
 //! The read models, one file each: pure functions over one [`fold`].
 //!
-//! - [`adopt`] finds rows of other programs that the log does not know, and adopts them.
+//! - [`adopt`] finds rows of other programs that the log does not have, and adopts them.
 //! - [`deleted`] finds projects that the planner deleted, and closes their timelines.
 //! - [`fold`] folds the log into timelines with their timestamps.
 //! - [`project_phases`] is the table that the users' backend reads, in its timeline shape.
-//! - [`legacy_phases`] is the same table as the legacy planner had it.
-//! - [`inline`] keeps `project_phases` in the transaction of each append.
+//! - [`legacy_phases`] is the same table in its legacy shape.
+//! - [`inline`] updates `project_phases` in the transaction of each append.
 //! - [`history`] describes a timeline's events.
 //! - [`planner_users`] reads the planner's users, for a service that accepts only their tokens.
-//! - [`planner_schema`] names what the planner's tables lack.
+//! - [`planner_schema`] finds missing and changed columns of the planner's tables.
 //! - [`planner_view`] reads the planner's tables for a service, by functions.
-//! - [`live_row`] reads the table's rows with any values.
-//! - [`drift`] compares the live tables with the fold; [`repair`] makes them agree with the log; [`rebuild`] does both for the whole
-//!   of `project_phases`, as fast as the log can be read.
+//! - [`live_row`] reads the table's rows, whatever values they have.
+//! - [`drift`] compares the live tables with the fold; [`repair`] makes them agree with the log; [`rebuild`] does both for all rows
+//!   of `project_phases`, reading the log in parallel.
 
 pub mod adopt;
 pub mod deleted;
@@ -49,8 +49,8 @@ use phaseline_store::StoreError;
 use phaseline_store::schema::{self, SchemaDifference};
 use sqlx::{Connection, PgConnection};
 
-/// Installs the log's schema and the inline projection of `project_phases`, and sets their owners, with whose privileges they run:
-/// not the role that installs them.
+/// Installs the log's schema and the inline projection of `project_phases`, and sets their owners: functions run with the owners'
+/// privileges, not with those of the installing role.
 pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
     let mut transaction = connection.begin().await?;
     schema::install(&mut transaction).await?;
@@ -74,7 +74,7 @@ pub async fn schema_differences(connection: &mut PgConnection) -> Result<Vec<Sch
 }
 
 /// Brings an older schema to this program's version, in one transaction that holds the log's head: commands and runs
-/// wait for it, or it waits for them, for 30 seconds at most. The events stay as they are.
+/// wait for it, or it waits for them, for 30 seconds at most. The events do not change.
 ///
 /// # Errors
 /// [`StoreError::NotInstalled`] if there is no log, or its head is lost; [`StoreError::NewerSchema`] if a newer program

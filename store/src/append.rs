@@ -26,7 +26,7 @@ pub struct Append {
     pub metadata: Metadata,
     /// The rows that the events adopt, as they were read: the append compares them with the current ones under the lock.
     pub witness: Option<String>,
-    /// Where the rows of the events' phases are, per event, as far as known. With it the projection returns the new locations.
+    /// The known locations of the rows of the events' phases, per event. With it the projection returns the new locations.
     pub row_locations: Option<Vec<Option<RowLocation>>>,
     /// The key under which a repeated request is not executed again.
     pub key: Option<IdempotencyKey>,
@@ -247,7 +247,7 @@ impl Append {
         all.into_iter()
     }
 
-    /// What the database gets as commands of their own: the events that follow the project's dates, which have other metadata, and
+    /// The parts that the database gets as separate commands: the events that follow the project's dates, which have other metadata, and
     /// the command's own ones.
     fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         let following = self.following.as_ref().map(|following| Part {
@@ -269,7 +269,7 @@ impl Append {
     }
 }
 
-/// What the database gets as one command.
+/// The part of a command that the database gets as one command.
 struct Part<'a> {
     command: &'a Append,
     events: &'a [NewEvent],
@@ -292,7 +292,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// A row of `phaseline.append`: one per command, in the order of the batch; for command 0 that of the projection.
+/// A row of `phaseline.append`: one per command, in the order of the batch; command 0 has the result of the projection.
 #[derive(sqlx::FromRow)]
 struct VerdictRow {
     command: i32,

@@ -1,7 +1,7 @@
 //! Executes commands.
 //!
-//! All commands go through [`TimelineStore::submit`]. It loads the timeline and hands the command to the one task that commits
-//! (`commit.rs`). A command that writes nothing is answered only if its timeline was current after the command was submitted.
+//! All commands go through [`TimelineStore::submit`]. It loads the timeline and sends the command to the one task that commits
+//! (`commit.rs`). A result without events is returned only if its timeline was current after the command was submitted.
 
 use crate::commit::{Job, LoadedTimeline, NoEffect, Outcome, decided, is_large};
 use crate::request::{Committed, ExecuteError, Preview, Request};
@@ -127,7 +127,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         deciding.await.map_err(|error| StoreError::SelfCheck(format!("a preview failed: {error}")))
     }
 
-    /// Answers a command that wrote nothing.
+    /// The result of a command that wrote nothing.
     async fn conclude(
         &self,
         request: &Request,
@@ -249,11 +249,11 @@ const fn sets_dates(command: &TimelineCommand) -> bool {
     )
 }
 
-/// Whether the project may have been deleted: a command that wrote something has found it.
+/// Whether the project may have been deleted: a command that wrote events has found it.
 fn may_be_deleted(outcome: &Result<Committed, ExecuteError>) -> bool {
     match outcome {
         Ok(committed) => committed.events.is_empty() && !committed.repeated,
-        // Its row, or the rows of its phases, are not there.
+        // Its row, or the rows of its phases, are missing.
         Err(ExecuteError::Store(error)) => {
             matches!(error.cause(), StoreError::UnknownProject(_))
                 || matches!(error.sqlstate(), Some(SqlState::DriftedRows | SqlState::ForeignKeyViolation))

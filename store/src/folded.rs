@@ -12,7 +12,7 @@ pub struct PhaseTimestamps {
     pub created_at: NaiveDateTime,
     /// The row's timestamp for an adopted phase without later events, else that of its last event.
     pub updated_at: NaiveDateTime,
-    /// `updated_at` of its row in the old table: the row's own time until its budget changes, then the time of that.
+    /// `updated_at` of its legacy row: the row's own timestamp until its budget changes, then that of the change.
     pub old_updated_at: NaiveDateTime,
 }
 
@@ -26,7 +26,7 @@ impl PhaseTimestamps {
     }
 }
 
-/// A timeline with what only its history knows.
+/// A timeline with the values that only its history has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FoldedTimeline {
     /// The aggregate.
@@ -46,7 +46,7 @@ impl FoldedTimeline {
         self.record_timestamps(event, recorded_at);
     }
 
-    /// The timestamps' part of [`Self::apply`], for an event that the timeline has applied already. May run after all events of a
+    /// The part of [`Self::apply`] for timestamps, for an event that the timeline has applied already. May run after all events of a
     /// command were applied: none depends on a later event of the same command.
     pub(crate) fn record_timestamps(&mut self, event: &TimelineEvent, recorded_at: NaiveDateTime) {
         match event {

@@ -1,4 +1,4 @@
-//! Tokens: what is taken, and every reason for which one is refused.
+//! Which tokens are accepted, and each reason to refuse one.
 
 use crate::service::{EVERYTHING, SECRET, Service, in_seconds, migrated, settings, token};
 use crate::test_keys::{self, Ed25519, P256_PUBLIC, P384_PUBLIC, RSA_PUBLIC};
@@ -27,7 +27,7 @@ async fn write(caller: Caller, Path(project): Path<Uuid>) -> Result<(), Denied> 
     caller.need_project(ProjectId::from(project))
 }
 
-/// A route whose refusals have a form of their own.
+/// A route with its own form of refusals.
 async fn own_form(caller: Result<Caller, Denied>) -> Response {
     match caller {
         Ok(caller) => caller.subject.into_response(),
@@ -77,7 +77,7 @@ fn valid_claims() -> Value {
     json!({ "sub": "ada", "exp": in_seconds(600), "scope": "phases:read history:read" })
 }
 
-/// The good token's claims with one of them changed, or taken out.
+/// The claims of the valid token, with one of them changed or removed.
 fn claims_with(name: &str, value: Value) -> Value {
     let mut claims = valid_claims();
     claims[name] = value;
@@ -104,7 +104,7 @@ async fn a_token_identifies_the_caller_and_its_permissions() {
     let lower =
         service.client.get("/who").header("authorization", &format!("bearer {}", token(&valid_claims())));
     lower.send().await.is(200);
-    // Clocks are never quite the same.
+    // The clocks of two machines differ slightly.
     request_with_token(&service, &token(&claims_with("exp", json!(in_seconds(-5))))).await.is(200);
 }
 
@@ -269,7 +269,7 @@ async fn public_keys_of_each_kind_check_tokens_and_the_algorithm_is_the_keys() {
                 "not signed by a key of this service",
             );
         }
-        // Of the same family, and not what the key is for.
+        // An algorithm of the same family that this key is not for.
         if matches!(algorithm, Algorithm::RS256 | Algorithm::PS256) {
             let other = encode(&Header::new(Algorithm::RS512), &valid_claims(), &signing).unwrap();
             assert_refused(
@@ -287,7 +287,7 @@ async fn public_keys_of_each_kind_check_tokens_and_the_algorithm_is_the_keys() {
                 "not a JSON Web Token",
             );
         }
-        // A token that was signed, with other claims in it.
+        // The signature of other claims.
         let [head, _, signature] = signed.split('.').collect::<Vec<_>>()[..] else { panic!("{signed}") };
         let altered = format!("{head}.{}.{signature}", test_keys::encoded(&claims_with("sub", json!("eve"))));
         assert_refused(
@@ -384,7 +384,7 @@ async fn without_keys_all_are_refused_and_with_tokens_off_all_are_allowed() {
     let open = service(Settings { auth: Auth::Off, ..Settings::default() }).await;
     let found = open.client.get("/who").send().await.is(200).json();
     assert_eq!(found, json!({ "subject": "anonymous", "scope": EVERYTHING, "projects": null }));
-    // A name that was made to mean this machine is none of its own; a page in a browser would send it.
+    // A foreign host name that resolves to this machine (DNS rebinding): a page in a browser would send it.
     for (host, status) in
         [("evil.example", 403), ("127.0.0.1.evil.example", 403), ("localhost:1234", 200), ("[::1]:80", 200)]
     {
@@ -449,7 +449,7 @@ async fn a_subject_that_cannot_be_logged_is_refused() {
     }
 }
 
-/// RFC 7515, 4.1.11: an extension that must be understood, and is not, ends it.
+/// RFC 7515, 4.1.11: a token with an unknown critical extension is refused.
 #[tokio::test]
 async fn a_token_with_critical_extensions_is_refused() {
     let service = service(settings_with_secret(TokenRules::default())).await;

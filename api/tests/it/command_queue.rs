@@ -51,7 +51,7 @@ async fn queued_commands_wait_for_the_head_at_most_twice() {
     let requests: Vec<String> = phases.iter().cycle().take(24).cloned().collect();
     for (response, took) in rename_all(&fixture, &requests).await {
         assert_eq!(response.is(503).json()["code"], "busy");
-        // One behind the other they would have waited 24 times.
+        // One after the other they would have waited 24 times.
         assert!(took < alone * 4, "{took:?}, where one alone takes {alone:?}");
     }
 }
@@ -70,7 +70,7 @@ async fn a_command_timed_out_in_the_queue_is_not_executed_later() {
         response.is(503);
     }
     sqlx::raw_sql("COMMIT").execute(&mut holder).await.unwrap();
-    // Those that may still be on their way come before this one.
+    // Commands that are still in the queue are executed before this one.
     let mut done = false;
     for _ in 0..50 {
         let body = json!({ "name": "The only one" });

@@ -22,10 +22,10 @@ async fn idle_connections_beyond_the_limit_leave_room_for_health_checks() {
     let service = Service::over(&fixture.database, Settings { max_clients: 20, ..settings() }).await;
     let fixture = ServiceFixture { service, ..fixture };
     let project = fixture.project().await;
-    // Nothing is closed for being idle while this runs: the limit of that is 75 s.
+    // The limit for idle connections (75 s) does not close any while this runs.
     let connections = idle(&fixture, 300).await;
     for path in ["/livez", "/readyz", "/metrics"] {
-        // A connection of its own each time.
+        // Each request has its own connection.
         let response = Client::new(fixture.service.client.address()).get(path).send().await.is(200);
         assert_eq!(response.header("connection"), "close");
     }

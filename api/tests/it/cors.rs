@@ -149,7 +149,7 @@ async fn without_tokens_a_permitted_origin_is_no_foreign_one() {
     evil.send().await.is(403);
 }
 
-/// Chromium as distributions install it; none if it is not there.
+/// Chromium as distributions install it; none if it is not installed.
 fn chromium() -> Option<PathBuf> {
     let folders = std::env::var_os("PATH")?;
     let names = ["chromium", "chromium-browser"];
@@ -202,7 +202,7 @@ impl Drop for Browser {
     }
 }
 
-/// What the page does: it reads the phases, renames the first one, and reports what it could see.
+/// The script of the page: it reads the phases, renames the first one, and reports what it could read.
 const PAGE: &str = r#"<!DOCTYPE html><meta charset="utf-8"><script>
 (async () => {
   const headers = { Authorization: "Bearer TOKEN" };
@@ -223,7 +223,7 @@ const PAGE: &str = r#"<!DOCTYPE html><meta charset="utf-8"><script>
 })();
 </script>"#;
 
-/// A site with one page, and what that reports.
+/// A site with one page, and the report of that page.
 struct Site {
     address: SocketAddr,
     page: std::sync::Arc<std::sync::Mutex<String>>,

@@ -6,7 +6,7 @@ use phaseline_api::settings::Settings;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// Deletes a project with all that refers to it, as the planner does.
+/// Deletes a project with all rows that refer to it, as the planner does.
 async fn delete(fixture: &ServiceFixture, project: &str) {
     fixture
         .sql(&format!(
@@ -32,7 +32,7 @@ async fn closings(fixture: &ServiceFixture, project: &str) -> Vec<String> {
     closings.split('|').filter(|text| !text.is_empty()).map(str::to_owned).collect()
 }
 
-/// Waits until the timeline is closed. Generously: a slow machine is no failure.
+/// Waits until the timeline is closed; the limit allows for slow machines.
 async fn closed(fixture: &ServiceFixture, project: &str) -> Vec<String> {
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
@@ -53,18 +53,18 @@ async fn two_sweeping_services_close_a_deleted_projects_timeline_once() {
     let _other = Service::over(&fixture.database, sweeping).await;
     let projects = fixture.projects(1).await;
     for project in projects.iter().take(3) {
-        // Each service knows the timeline.
+        // Each service has the timeline in its cache.
         fixture.phases(project).await;
         delete(&fixture, project).await;
         let metadata = closed(&fixture, project).await;
         assert_eq!(
             metadata,
             [r#"{"reason":"the planner deleted the project","source":"planner"}"#],
-            "once, and nobody is known to have done it"
+            "once, without an actor"
         );
         fixture.get(&format!("/projects/{project}/phases")).send().await.is(404);
     }
-    // The others stay open, and the one that has rows left although its project is gone, too: that is drift.
+    // The others stay open. So does the one whose project is gone but has rows: that is drift.
     let stays = &projects[3];
     fixture
         .sql(&format!("SET session_replication_role = replica; DELETE FROM projects WHERE id = '{stays}'"))

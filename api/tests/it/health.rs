@@ -1,4 +1,4 @@
-//! Whether the service lives and is ready, and what it measures of its database.
+//! Liveness, readiness, and the metrics of the database.
 
 use crate::service::{Service, legacy, migrated, settings};
 use phaseline_api::settings::Settings;
@@ -7,7 +7,7 @@ use phaseline_tests::http::Client;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// The only reason for which it is not ready.
+/// The only reason that `/readyz` reports.
 pub(crate) async fn reason(client: &Client) -> String {
     let response = client.get("/readyz").send().await.is(503);
     let health = response.json();
@@ -41,7 +41,7 @@ async fn a_service_over_a_migrated_database_is_ready() {
 
 #[tokio::test]
 async fn an_unmigrated_database_is_reported_until_it_is_migrated() {
-    // The roles belong to the whole server; they are there once any of its databases was migrated.
+    // Roles belong to the whole server: they exist once one of its databases was migrated.
     drop(migrated());
     let database = legacy();
     let service = Service::over(&database, settings()).await;
@@ -142,7 +142,7 @@ async fn the_service_reconnects_to_a_database_that_was_down_or_restarted() {
     becomes_ready(&service.client).await;
 }
 
-/// Also where the service started before it could know.
+/// Also if the service started before the database was reachable.
 #[tokio::test]
 async fn a_superuser_is_refused_where_the_tables_belong_to_another_role() {
     let database = migrated();
@@ -155,7 +155,7 @@ async fn a_superuser_is_refused_where_the_tables_belong_to_another_role() {
     becomes_ready(&service.client).await;
 }
 
-/// The connections of the pool are checked again, new or not.
+/// Pooled connections are checked again, whether new or old.
 #[tokio::test]
 async fn a_change_of_owners_is_noticed_by_a_running_service() {
     let database = migrated();

@@ -1,4 +1,4 @@
-//! Who changed what: page by page, for projects and phases, those that are gone among them.
+//! The history, page by page, of projects and phases, including removed ones.
 
 use crate::fixture::ServiceFixture;
 use crate::service::{self, in_seconds, token};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// All entries, walked by the links of the responses.
+/// All entries, by following the links of the responses.
 async fn walk(fixture: &ServiceFixture, path: &str) -> Vec<Value> {
     let mut all = Vec::new();
     let mut next = format!("/api/v1{path}");
@@ -56,7 +56,7 @@ async fn pages_of_any_size_walk_everything_once_either_way() {
     let whole = whole.json()["entries"].as_array().unwrap().clone();
     let versions: Vec<i64> = whole.iter().map(|entry| entry["version"].as_i64().unwrap()).collect();
     assert_eq!(versions, (1..=last).collect::<Vec<_>>());
-    // Who it was is the token's word, and the login the database's.
+    // The actor comes from the token, the login from the database.
     let login = fixture.database.psql("SELECT session_user");
     assert!(whole.iter().all(|entry| entry["login"] == login.trim()), "{whole:?}");
     let mut backwards = whole.clone();
@@ -155,7 +155,7 @@ async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
     let hidden = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
     let removed = fixture.phases(&project).await[1]["id"].as_str().unwrap().to_owned();
     fixture.delete(&format!("/phases/{removed}")).send().await.is(200);
-    // A log in which a search from its beginning shows. Nothing reads it: the chain need not fit.
+    // A log so long that a search from its beginning would be noticed. Nothing verifies it, so its hashes are not valid.
     fixture.sql(
         "INSERT INTO phaseline.events SELECT tip.position + n, 'Timeline', gen_random_uuid(), 1, gen_random_uuid(), 'PhaseCreated',
                 1, json_build_object('phase_id', gen_random_uuid()), '{}', '', tip.recorded_at, tip.hash
@@ -201,7 +201,7 @@ async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
     assert_eq!(response.len(), 1, "{response:?}");
     let [hidden, removed, unknown] = times.map(median);
     let current = median(current);
-    // It was 100 times as long.
+    // A search of the log would be many times slower.
     for took in [hidden, removed] {
         assert!(unknown < took * 4 && took < unknown * 4, "{hidden:?} {removed:?} {unknown:?}");
     }
@@ -212,7 +212,7 @@ async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
 async fn readers_of_a_long_history_do_not_delay_other_reads() {
     let fixture = ServiceFixture::start().await;
     let (project, other) = (fixture.project().await, fixture.projects(2).await.swap_remove(1));
-    // A history of 2 000 renames, which nothing verifies: the chain need not fit.
+    // A history of 2 000 renames. Nothing verifies it, so its hashes are not valid.
     fixture.sql(&format!(
         "INSERT INTO phaseline.events
          SELECT tip.position + n, 'Timeline', '{project}', last.version + n, gen_random_uuid(), 'PhaseRenamed', 1,

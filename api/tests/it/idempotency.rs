@@ -1,4 +1,4 @@
-//! A request that is sent again is not carried out again.
+//! A repeated request is not executed again.
 
 use crate::fixture::{ServiceFixture, day};
 use crate::service::{self, Service, in_seconds, settings, token};
@@ -13,7 +13,7 @@ async fn a_repeated_request_gets_the_first_response_despite_later_changes() {
     let list: Vec<Value> = {
         let mut entries = fixture.entries(&project).await;
         entries[0]["id"] = Value::Null;
-        entries[0]["name"] = json!("Made anew");
+        entries[0]["name"] = json!("Created");
         entries
     };
     let create = json!({ "name": "Made", "start_date": start, "end_date": day(&json!(start), 4) });
@@ -26,7 +26,7 @@ async fn a_repeated_request_gets_the_first_response_despite_later_changes() {
         let request = || fixture.post(path, body).header("Idempotency-Key", &format!("key-{at}"));
         let first = request().send().await.is(*status);
         assert_eq!(first.header("idempotent-replayed"), "");
-        // Somebody else's change, and another service that knows nothing yet.
+        // Another client's change, and another service with an empty cache.
         let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
         let rename = json!({ "name": format!("Since {at}") });
         fixture.patch(&format!("/phases/{phase}"), &rename).send().await.is(200);

@@ -1,4 +1,4 @@
-//! Keys that are fetched, and keys that are replaced while the service runs.
+//! Keys that the service fetches, and keys that are replaced while it runs.
 
 use crate::service::{SECRET, Service, in_seconds, token};
 use crate::test_keys::Ed25519;
@@ -86,7 +86,7 @@ fn accepted() -> (u16, String) {
     (200, String::new())
 }
 
-/// A service whose set is there, and which has fetched it by itself once, as it does when it starts.
+/// A service that has fetched its key set once, as it does when it starts.
 async fn settled(provider: &Provider, keys: &Keyring) -> Service {
     keys.fetch().await.unwrap();
     let after_start = provider.requests() + 1;
@@ -99,7 +99,7 @@ async fn settled(provider: &Provider, keys: &Keyring) -> Service {
     service
 }
 
-/// Tokens with unknown keys cause a request each if they may, and none within the pause.
+/// Tokens with unknown keys cause one request each after the pause, and none within it.
 #[tokio::test]
 async fn a_set_is_fetched_again_for_an_unknown_key_with_a_pause_between() {
     let (provider, one, two) = (Provider::default(), Ed25519::new(), Ed25519::new());
@@ -110,7 +110,7 @@ async fn a_set_is_fetched_again_for_an_unknown_key_with_a_pause_between() {
     let before = provider.requests();
     for _ in 0..3 {
         assert_eq!(verdict(&service, &signed(&one, Some("one"))).await, accepted());
-        // The set has the named key, so another request would bring nothing.
+        // The set has the named key, so another request would not help.
         assert_eq!(verdict(&service, &signed(&two, Some("one"))).await, refused());
     }
     assert_eq!(provider.requests(), before);
@@ -142,7 +142,7 @@ async fn the_last_set_stays_in_use_while_none_can_be_fetched() {
     assert!(matches!(keys.fetch().await, Err(FetchError::Status(StatusCode::BAD_GATEWAY))));
     assert_eq!(verdict(&service, &signed(&one, Some("one"))).await, accepted());
     assert_eq!(verdict(&service, &signed(&Ed25519::new(), Some("two"))).await, refused());
-    // A set without usable keys is none.
+    // A set without usable keys is an error.
     provider.has(&[]);
     assert!(matches!(keys.fetch().await, Err(FetchError::Keys(_))));
     assert_eq!(verdict(&service, &signed(&one, Some("one"))).await, accepted());

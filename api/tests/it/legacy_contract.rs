@@ -104,7 +104,7 @@ async fn refusals_name_the_kind_of_rule() {
         json!({ "field": "phases", "message": "Project must have at least one phase", "phase_id": null, "rule": "V1" })
     );
     let mut entries = fixture.entries(&project).await;
-    // More than any number type holds is refused by the rule, too.
+    // The rule also refuses amounts beyond every numeric type.
     entries[0]["capital_budget"] = json!("1e400");
     let response = fixture.batch(&project, &entries).await.is(422);
     assert_eq!(response.header("x-error-code"), "INVALID_BUDGET");
@@ -252,7 +252,7 @@ async fn invalid_rows_are_listed_unchanged() {
     assert!(phases.contains(&phase));
     let assignments = fixture.get(&format!("/phases/{id}/assignments")).send().await.is(200).json();
     assert_eq!(assignments[0]["assignment_date"], "infinity");
-    // A command goes by the log, and counts what can be counted.
+    // A command is decided on the log, and counts the readable assignments.
     let response =
         fixture.patch(&format!("/phases/{id}"), &json!({ "name": "Named" })).send().await.is(200).json();
     assert_eq!(response["phase"]["assignment_count"], 0);

@@ -1,4 +1,4 @@
-//! What the planner's own service gets wrong, one test for each.
+//! Defects of the planner's own service that these routes do not have, one test for each.
 
 use crate::fixture::{ServiceFixture, day, entry, new_entry};
 use crate::service::{self, in_seconds, token};
@@ -48,7 +48,7 @@ async fn defect_2_a_required_version_prevents_lost_updates() {
     assert_eq!(response.json()[0]["version"], version + 1);
     assert_eq!(response.header("etag"), format!("\"{}\"", version + 1));
 
-    // At the top, in a phase, in the header: each is refused as stale.
+    // A stale version is refused at the top level, in a phase, and in the header.
     let mut in_a_phase = second.clone();
     in_a_phase[1]["version"] = json!(version);
     for request in [
@@ -124,13 +124,17 @@ async fn defect_5_callers_without_permission_change_nothing() {
     let path = format!("/api/v1/projects/{project}/phases/batch");
     let body = json!({ "phases": entries });
 
-    let nobody = fixture.service.client.post(&path).json(&body).send().await.is(401);
-    assert!(nobody.header("www-authenticate").starts_with("Bearer"));
-    assert_eq!(nobody.json()["error"]["code"], "AUTH_FAILED");
+    let without_token = fixture.service.client.post(&path).json(&body).send().await.is(401);
+    assert!(without_token.header("www-authenticate").starts_with("Bearer"));
+    assert_eq!(without_token.json()["error"]["code"], "AUTH_FAILED");
     let expired = token(&json!({ "sub": "eve", "exp": 1, "scope": service::EVERYTHING }));
     let expired = fixture.service.client.post(&path).bearer(&expired).json(&body).send().await.is(401);
     assert!(expired.header("www-authenticate").contains("expired"));
-    assert_eq!(expired.json()["error"], nobody.json()["error"], "the planner does not distinguish them");
+    assert_eq!(
+        expired.json()["error"],
+        without_token.json()["error"],
+        "the planner does not distinguish them"
+    );
     let reader = fixture.service.token("phases:read");
     let refused = fixture.service.client.post(&path).bearer(&reader).json(&body).send().await.is(403);
     assert!(refused.json()["detail"].as_str().unwrap().contains("phases:write"));
@@ -138,7 +142,7 @@ async fn defect_5_callers_without_permission_change_nothing() {
         "projects": [projects[1]] }));
     let refused = fixture.service.client.post(&path).bearer(&elsewhere).json(&body).send().await.is(403);
     assert!(refused.json()["detail"].as_str().unwrap().contains(project.as_str()));
-    // A phase that may not be seen is one that is not there.
+    // A phase that the caller may not read is reported as missing.
     let hidden = entries[0]["id"].as_str().unwrap();
     for (path, text) in [
         (format!("/api/v1/phases/{hidden}"), format!("Phase {hidden} not found")),
@@ -203,7 +207,7 @@ async fn defect_7_all_violations_are_listed() {
     assert_eq!(response["detail"], "Phase validation failed");
     assert_eq!(errors[1]["message"], "Phase name cannot contain a NUL character");
     assert_eq!(errors[1]["phase_id"], entries[0]["id"]);
-    // What one field breaks by itself comes before the rules, as in the planner; again all at once.
+    // Errors of single fields come before the rules, as in the planner; all of them at once.
     entries[0]["name"] = json!(" ");
     entries[1]["total_budget"] = json!("1.00");
     let response = fixture.batch(&project, &entries).await.is(422).json();

@@ -3,7 +3,7 @@
 use crate::fixture::ServiceFixture;
 use serde_json::{Value, json};
 
-/// The faults of a response: place, message and type.
+/// The errors of a response: place, message and type.
 fn faults(response: &Value) -> Vec<(String, String, String)> {
     assert_eq!(response["success"], false);
     assert_eq!(response["error"]["code"], "VALIDATION_ERROR");

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-/// A list of `[` and so many times the same entry, as a text: as a value it would be large.
+/// A list that repeats one entry, as text: as a value it would need much memory.
 fn list(entry: &str, times: usize) -> String {
     format!("[{}]", vec![entry; times].join(","))
 }
@@ -35,7 +35,7 @@ async fn the_first_hundred_errors_are_listed_and_the_others_counted() {
     let known = vec![json!({ "id": Uuid::nil() }); 1000];
     let response = fixture.post(&batch, &json!({ "phases": known })).send().await.is(422).json();
     assert_eq!(faults(&response), (100, &json!(6 * 1000 - 100)));
-    // The planner's responses keep their members where there is nothing to count.
+    // Without more errors the planner's responses have no additional member.
     let response = fixture.post(&check, &json!([{}])).send().await.is(422).json();
     assert_eq!(faults(&response), (3, &Value::Null));
 
@@ -130,7 +130,7 @@ async fn a_body_full_of_errors_costs_about_as_much_as_a_list_over_the_limit() {
         ),
     ] {
         let took = send(path, body).await;
-        // It was 1 000 times as long.
+        // Without the limit it would be far longer.
         assert!(
             took < small * 20 + Duration::from_millis(500),
             "{took:?}, where {small:?} were enough for 5 001"
@@ -195,13 +195,13 @@ async fn a_client_still_sending_reads_the_refusal_and_keeps_the_connection() {
     assert!(responses.starts_with("HTTP/1.1 401 ") && responses.contains("HTTP/1.1 200 "), "{responses}");
 }
 
-/// How long this thread has had a processor.
+/// The CPU time of this thread.
 fn processor_time() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
 }
 
-/// One thread serves everything here: while it works on one request it can do nothing else.
+/// One thread serves everything here: a long computation would block all other requests.
 #[tokio::test(flavor = "current_thread")]
 async fn a_large_request_does_not_block_a_worker_thread() {
     let fixture = ServiceFixture::start().await;
@@ -227,7 +227,7 @@ async fn a_large_request_does_not_block_a_worker_thread() {
         longest = longest.max(processor_time() - began);
     };
     assert_eq!(response.is(200).json().as_array().unwrap().len(), 5000);
-    // To decide about them, or to write the response, takes ten times as long as to read them.
+    // Deciding about them, or writing the response, takes far longer than reading them.
     assert!(
         longest < reading * 3,
         "{longest:?} in one piece, where reading the body alone takes {reading:?}"

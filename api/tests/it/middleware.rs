@@ -1,4 +1,4 @@
-//! What the middleware does for every request.
+//! The middleware's work on every request.
 
 use crate::service::{EVERYTHING, Service, settings};
 use axum::Json;
@@ -105,7 +105,7 @@ async fn what_is_larger_than_the_limit_is_not_read() {
     assert_eq!(response.json()["code"], "too_large");
     assert!(response.json()["detail"].as_str().unwrap().contains("1000 bytes"));
 
-    // Without a length that is announced, it is counted.
+    // Without Content-Length the bytes are counted.
     let mut raw = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
     let head = "POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\
                 Connection: close\r\n\r\n";
@@ -175,7 +175,7 @@ async fn a_shutdown_cancels_requests_beyond_the_timeout() {
     assert!(!under_way.is_finished(), "it did not wait for a response");
 }
 
-/// What comes on a connection until it is closed, if this is sent.
+/// Sends a request, and returns all bytes until the connection is closed.
 async fn answered(service: &Service, request: &str) -> String {
     let mut raw = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
     raw.write_all(request.as_bytes()).await.unwrap();
@@ -193,7 +193,7 @@ async fn a_connection_on_which_no_head_of_a_request_comes_in_full_is_closed() {
         tokio::join!(answered(&service, &whole[..25]), answered(&service, ""), answered(&service, whole));
     assert!(!half.contains(" 200 ") && !nothing.contains(" 200 "), "{half}{nothing}");
     assert!(then_nothing.starts_with("HTTP/1.1 200 "), "{then_nothing}");
-    // A connection in use stays open for longer than that.
+    // A connection in use stays open beyond the limit.
     let mut raw = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
     for _ in 0..5 {
         tokio::time::sleep(Duration::from_millis(700)).await;
@@ -204,7 +204,7 @@ async fn a_connection_on_which_no_head_of_a_request_comes_in_full_is_closed() {
     }
 }
 
-/// Log lines, log.
+/// Captures log lines.
 #[derive(Clone, Default)]
 struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
@@ -285,7 +285,7 @@ async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
     assert!(!ours.contains(&token) && !ours.contains("secret"), "{ours}");
 }
 
-/// Of the caller the log has the subject, and nothing else; the metrics have nothing of it.
+/// The log has the caller's subject and nothing else about the caller; the metrics have nothing.
 #[tokio::test(flavor = "current_thread")]
 async fn log_lines_and_metrics_have_no_personal_data_but_the_subject() {
     let kept = LogBuffer::default();

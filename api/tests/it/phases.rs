@@ -52,7 +52,7 @@ async fn money_is_text_on_our_own_routes() {
     }
 }
 
-/// An id that a caller chose could be another project's, now or once: then the log would have one phase in two timelines.
+/// A chosen id may belong, or have belonged, to another project: the log would then have one phase in two timelines.
 #[tokio::test]
 async fn a_client_cannot_choose_the_id_of_a_phase() {
     let fixture = ServiceFixture::start().await;
@@ -70,7 +70,7 @@ async fn a_client_cannot_choose_the_id_of_a_phase() {
     assert_eq!((fixture.table().await, fixture.events().await), (table, events));
 }
 
-/// Somebody else's constraint, trigger or misplaced row refuses a change: that is a conflict, and no fault of the service.
+/// If a constraint, trigger or misplaced row of another program refuses a change, the response is a conflict, not an internal error.
 #[tokio::test]
 async fn what_the_database_refuses_is_a_conflict_and_changes_nothing() {
     let fixture = ServiceFixture::start().await;

@@ -1,4 +1,4 @@
-//! The planner is upgraded past the revision that the service knows, while it serves: all responses name what is missing.
+//! The planner is upgraded past the newest supported revision while the service runs: all responses name what is missing.
 
 use crate::fixture::ServiceFixture;
 use crate::health::{becomes_ready, reason};
@@ -52,7 +52,7 @@ async fn every_route_and_readyz_name_split_budgets_until_they_are_back() {
              ALTER TABLE project_phases ADD nonlabor_capital_budget numeric(15,2) NOT NULL DEFAULT 0",
         )
         .await;
-    // The first request notices it, although nothing asked for readiness.
+    // The first request detects it, without a request to `/readyz`.
     let named = |text: &str| {
         ["public.project_phases.capital_budget is missing", "public.project_phases.expense_budget is missing"]
             .into_iter()
@@ -116,7 +116,7 @@ async fn each_table_and_column_that_later_revisions_drop_is_named() {
         becomes_ready(&fixture.service.client).await;
         fixture.get(&path).send().await.is(200);
     }
-    // What a new row would need, and what no row needs.
+    // A column that a new row needs, and one that no row needs.
     fixture.sql("ALTER TABLE project_phases ADD stage text; UPDATE project_phases SET stage = 'x'").await;
     becomes_ready(&fixture.service.client).await;
     fixture.sql("ALTER TABLE project_phases ALTER stage SET NOT NULL").await;

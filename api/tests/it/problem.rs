@@ -1,4 +1,4 @@
-//! What the database's troubles are to a client: real troubles, on a real server.
+//! Errors of the database as clients see them, caused on a real server.
 
 use crate::health::becomes_ready;
 use crate::service::{Service, legacy, migrated, settings};
@@ -19,13 +19,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// Runs the SQL that it is sent.
+/// Runs the SQL of the request's body.
 async fn sql(State(app): State<AppState>, statement: String) -> Result<(), Problem> {
     sqlx::raw_sql(&statement).execute(&app.pool).await?;
     Ok(())
 }
 
-/// Reads a project that there is not.
+/// Reads a project that does not exist.
 async fn history(State(app): State<AppState>) -> Result<String, Problem> {
     Ok(app.store.history(ProjectId::random()).await?.len().to_string())
 }
@@ -44,7 +44,7 @@ fn a_conflict() -> impl IntoResponse {
         phase_id: Some(Uuid::nil()),
         rule: Some("V4".to_owned()),
     };
-    conflict("version_conflict", "Version conflict", "somebody else was faster")
+    conflict("version_conflict", "Version conflict", "another writer was faster")
         .errors([error, FieldError { message: "alone".to_owned(), ..FieldError::default() }])
         .current(json!({ "version": 5 }))
         .attempted(json!({ "version": 4 }))
@@ -69,7 +69,7 @@ async fn a_problem_has_the_form_of_rfc_9457() {
             "type": "/problems/version-conflict",
             "title": "Version conflict",
             "status": 409,
-            "detail": "somebody else was faster",
+            "detail": "another writer was faster",
             "code": "version_conflict",
             "errors": [
                 { "field": "phases[1].name", "message": "is too long", "phase_id": Uuid::nil(), "rule": "V4" },
@@ -122,7 +122,7 @@ async fn temporary_errors_are_503_and_others_500_without_database_messages() {
 async fn all_connections_in_use_is_503() {
     let one = Settings {
         max_connections: 1,
-        // The first connection is made within it, too.
+        // The limit includes the first connection.
         acquire_timeout: Duration::from_secs(3),
         role: None,
         ..settings()

@@ -1,4 +1,4 @@
-//! A timeline with an event that cannot be read is in quarantine; every other one is served as ever.
+//! A timeline with an unreadable event is in quarantine; all others are served as before.
 
 use crate::fixture::ServiceFixture;
 use phaseline_migrator::Database;
@@ -27,7 +27,7 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
         let (victim, other) = (&projects[0], &projects[1]);
         let phases = fixture.phases(victim).await;
         let phase = phases[0]["id"].as_str().unwrap();
-        // The service remembers the timeline from before.
+        // The service has the timeline in its cache.
         fixture.patch(&format!("/phases/{phase}"), &json!({ "name": "before" })).send().await.is(200);
         let position = insert_unreadable(fixture.database.url(), victim.parse().unwrap(), bad).await;
         let [event_type, fault] = bad.named();
@@ -60,7 +60,7 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
         assert!(planners["detail"].as_str().unwrap().contains("in quarantine"), "{planners}");
         assert_eq!((fixture.table().await, fixture.events().await), (rows, events), "{bad:?}");
 
-        // What needs no fold is answered from the tables, and marked.
+        // Responses that need no fold come from the tables, and are marked.
         let marked = position.to_string();
         for path in [
             format!("/projects/{victim}/phases"),
@@ -88,7 +88,7 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
         fixture.patch(&format!("/phases/{foreign}"), &json!({ "name": "served" })).send().await.is(200);
         fixture.get(&format!("/projects/{other}/history")).send().await.is(200);
 
-        // Left out, it is as if it were not there, in the service that met it too.
+        // Once the event is left out, the timeline is served again, also by the service that had found it.
         skip_all(&fixture, victim).await;
         fixture.patch(&format!("/phases/{phase}"), &json!({ "name": "after" })).send().await.is(200);
         let response = fixture.get(&format!("/projects/{victim}/phases")).send().await.is(200);

@@ -12,7 +12,7 @@ use tokio::net::{TcpSocket, TcpStream};
 /// More than the kernel keeps for a connection, at 350 bytes each.
 const ASSIGNMENTS: i64 = 30_000;
 
-/// A service that is impatient with its clients, and a phase with many assignments.
+/// A service with short timeouts for clients, and a phase with many assignments.
 async fn fixture() -> (ServiceFixture, String) {
     let fixture = ServiceFixture::start().await;
     let service =
@@ -35,7 +35,7 @@ async fn fixture() -> (ServiceFixture, String) {
     (fixture, phase)
 }
 
-/// A connection whose kernel keeps little.
+/// A connection with small kernel buffers.
 async fn connect(fixture: &ServiceFixture) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -74,7 +74,7 @@ async fn a_client_that_does_not_read_its_answer_loses_its_connection() {
         raw.write_all(request_text(&fixture, &phase).as_bytes()).await.unwrap();
         stalled.push(raw);
     }
-    // Many small pipelined responses are as large together.
+    // Many small pipelined responses have the same total size.
     let mut pipelined = connect(&fixture).await;
     let requests = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(400);
     pipelined.write_all(requests.as_bytes()).await.unwrap();

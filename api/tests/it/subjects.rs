@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const ADA: &str = "7f1e51d2-46a5-4c0a-93ac-2a6c4f3f0b11";
 const BOB: &str = "0b0c9a66-8c49-4a3e-8f59-5d6d9a6b0c22";
 
-/// As the planner makes it.
+/// The planner's own definition of its table of users.
 const USERS: &str = "CREATE TABLE public.users (username varchar(100) NOT NULL, email varchar(255) NOT NULL,
     password_hash varchar(255) NOT NULL, is_active boolean NOT NULL, id uuid PRIMARY KEY,
     created_at timestamp NOT NULL DEFAULT now(), updated_at timestamp NOT NULL DEFAULT now())";
@@ -66,7 +66,7 @@ async fn only_active_users_of_the_planner_are_accepted() {
         assert!(response.header("www-authenticate").contains("invalid_token"), "{subject}");
         assert!(response.text().contains("not the id of an active user"), "{subject}: {}", response.text());
     }
-    // Without the setting it is as before.
+    // Without the setting nothing changes.
     let any = Service::over(&fixture.database, settings()).await;
     for subject in [ADA, BOB, "ada"] {
         any.client.get(&path).bearer(&of(subject)).send().await.is(200);
@@ -93,7 +93,7 @@ async fn a_deactivated_user_loses_access_without_a_restart() {
     quick.get(&path).send().await.is(401);
     quick.sql(&format!("DELETE FROM public.users WHERE id = '{ADA}'")).await;
     quick.get(&path).send().await.is(401);
-    assert!(Settings::default().subject_valid <= Duration::from_secs(5), "docs/service.md says 5 s");
+    assert!(Settings::default().subject_valid <= Duration::from_secs(5), "docs/service.md states 5 s");
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn users_that_cannot_be_read_are_reported_and_no_token_is_accepted() {
     }
 }
 
-/// The function has the rights of the table's owner, and gives nothing but the name and the state.
+/// The function runs with the rights of the table's owner, and returns only name and state.
 #[tokio::test]
 async fn the_services_role_reads_users_by_the_function_only() {
     let fixture = fixture(HOUR).await;

@@ -1,4 +1,4 @@
-//! A project's timeline as a whole, and what a command would do to it.
+//! A project's timeline as a whole, and previews of commands.
 
 use crate::fixture::{ServiceFixture, day, entry, new_entry};
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ async fn a_project_without_a_timeline_gets_a_hint_how_to_open_one() {
     assert_eq!(refused["code"], "no_timeline");
 }
 
-/// Where each assignment of a project is: its phase and its day.
+/// The phase and the date of each assignment of a project.
 async fn places(fixture: &ServiceFixture, project: &str) -> Vec<(String, Option<String>)> {
     let query = format!(
         "SELECT a.assignment_date::text, (SELECT p.id::text FROM project_phases p WHERE p.project_id = a.project_id

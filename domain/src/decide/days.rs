@@ -153,7 +153,7 @@ pub(super) fn reorder(timeline: &Timeline, order: &[PhaseId]) -> Result<Vec<Time
     resized(timeline.phases(), &drafts)
 }
 
-/// V5, if the other phase cannot make room for the requested days by giving up days at one of the edges that it may give.
+/// V5, if the other phase cannot make room by giving up days at one of the permitted edges.
 fn in_the_way(
     requested: &Draft<'_>,
     other: &Draft<'_>,

@@ -26,7 +26,7 @@ pub enum DoesNotFit {
     NoRoom(PhaseId),
 }
 
-/// The timeline so far, and what led there.
+/// The timeline so far, and the events that led to it.
 struct Work {
     timeline: Timeline,
     events: Vec<TimelineEvent>,
@@ -47,10 +47,10 @@ impl Work {
     }
 }
 
-/// What a project's history gains: `recorded` are its old rows as the log has them, `found` as the table has them now,
-/// `range` the project's days now. Nothing, if they are the same.
+/// The events that a project's history gains. `recorded` are its legacy rows as the log has them, `found` those of the table now,
+/// `range` the project's dates now. No events if all are the same.
 ///
-/// - A row that is gone removes its phase; the days go to the phase before it, else to the one after.
+/// - A missing row removes its phase; the days go to the phase before it, else to the one after.
 /// - The project's days move the first phase's start and the last phase's end.
 /// - A new row takes the later half of the days of the row before it (by type, `created_at`, id), or the first half of
 ///   those of the row after it.
@@ -106,7 +106,7 @@ fn without_known_rows(
         if !recorded.is_empty() || !only.supplied {
             return Err(Untranslatable::NoPhases.into());
         }
-        // A repair made its only phase; it follows the project without counting as touched.
+        // A repair created its only phase, which follows the project and still counts as unchanged.
         let (phase_id, name) = (only.id, only.name.clone());
         if moved {
             work.record(TimelineRescheduled { range });
@@ -168,8 +168,8 @@ fn make_room(work: &mut Work, found: &[LegacyPhase]) -> Result<(), DoesNotFit> {
     Ok(())
 }
 
-/// What the history of a project without any row gains when a repair supplies its phase. `timeline` is what the log has
-/// of it: the default value if it has none, or a closed one.
+/// The events that the history of a project without rows gains when a repair supplies its phase. `timeline` is the one of the log:
+/// the default value if it has none, or a closed one.
 pub fn supply(
     timeline: &Timeline,
     project_id: ProjectId,

@@ -94,11 +94,11 @@ fn the_document_names_the_function_of_each_rule() {
         let at = lines.iter().position(|line| line.contains(&format!("fn {name}("))).unwrap_or_else(|| {
             panic!("{}: src/rule/{module}.rs has no {name}", row.id);
         });
-        let says = lines[..at].iter().rev().take_while(|line| line.starts_with("///"));
+        let doc_comment = lines[..at].iter().rev().take_while(|line| line.starts_with("///"));
         let ids = [format!("/// {}.", row.id), format!("/// {}:", row.id)];
         assert!(
-            says.clone().any(|line| ids.iter().any(|id| line.starts_with(id.as_str()))),
-            "{} is not what {name} says it is",
+            doc_comment.clone().any(|line| ids.iter().any(|id| line.starts_with(id.as_str()))),
+            "the doc comment of {name} does not have {}",
             row.id
         );
     }

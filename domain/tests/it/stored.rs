@@ -215,7 +215,7 @@ fn an_unknown_schema_version_is_refused_with_any_payload() {
     }
 }
 
-/// New fields come with a new schema version, so one that is met here is nothing that the fold needs.
+/// New fields come with a new schema version, so the fold needs no unknown field of a known version.
 #[test]
 fn an_unknown_field_is_passed_over() {
     let payload = r#"{"phase_id":"00000000-0000-0000-0000-000000000001","colour":"red"}"#;

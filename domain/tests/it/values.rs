@@ -1,4 +1,4 @@
-//! Values take exactly what they promise.
+//! Values accept exactly their documented ranges.
 
 use crate::fixture::*;
 use chrono::NaiveDate;

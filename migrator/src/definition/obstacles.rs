@@ -1,4 +1,4 @@
-//! What the round trip cannot carry over, by name: all of it at once, never only the first.
+//! Names everything that the round trip cannot carry over, all at once.
 
 use sqlx::PgConnection;
 
@@ -7,51 +7,50 @@ use super::options::Scope;
 use super::quote::quote_ident;
 use super::{DefinitionError, capture};
 
-/// A table of the migration, as [`obstacles`] and [`notes`] look at it.
+/// A table of the migration, for [`obstacles`] and [`notes`].
 #[derive(Clone, Copy, Debug)]
 pub struct RebuiltTable<'a> {
     /// The schema.
     pub schema: &'a str,
     /// The table.
     pub table: &'a str,
-    /// The columns that it loses.
+    /// The columns that are dropped.
     pub going_columns: &'a [&'a str],
-    /// The columns it may have; `None` if any other is carried along.
+    /// The columns that it may have; `None` if others are carried over.
     pub expected_columns: Option<&'a [&'a str]>,
-    /// Whether it is built again and so gets a new identity, in either direction. If not, only what hangs on its going
-    /// columns counts.
+    /// Whether either direction builds it again, as a new table. If not, only dependents of the dropped columns count.
     pub rebuilt: bool,
 }
 
-/// Something that the round trip cannot carry over.
+/// An object that the round trip cannot carry over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// The table that it is about, `public.project_phases`; empty if it is about the database.
+    /// Its table, `public.project_phases`; empty for the database.
     pub table: String,
-    /// What is in the way, by kind and qualified name: `view public.phase_report`.
+    /// The object by kind and qualified name: `view public.phase_report`.
     pub object: String,
-    /// Why it is in the way.
+    /// The reason.
     pub reason: String,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: String,
 }
 
 /// A remark that is not an obstacle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// The table that it is about.
+    /// Its table.
     pub table: String,
-    /// What it is, by kind and qualified name.
+    /// The object by kind and qualified name.
     pub object: String,
-    /// What will happen to it.
+    /// The effect of the run on it.
     pub text: String,
 }
 
 /// Everything that the round trip cannot carry over.
 ///
-/// Known kinds are reported by name and remedy; beyond them, what the catalogue says depends on a table, its row type
-/// or anything of its own, and that [`super::finish`] does not replay, is an obstacle too. Must run in a transaction,
-/// and leaves its `search_path` empty; a role that may only read suffices.
+/// Known kinds are reported by name and remedy. Every other object that depends on a table, its row type or one of its parts, according
+/// to the catalogue, is an obstacle, too, unless [`super::finish`] replays it. Must run in a transaction, and leaves its `search_path`
+/// empty; a role that may only read suffices.
 pub async fn obstacles(
     conn: &mut PgConnection,
     tables: &[RebuiltTable<'_>],
@@ -110,7 +109,7 @@ async fn unordered_grants(
     Ok(explained.collect())
 }
 
-/// What this program does not know: options, codes and constraints of a newer PostgreSQL.
+/// Unknown options, codes and constraints of a newer PostgreSQL.
 async fn unknown(
     conn: &mut PgConnection,
     table: &RebuiltTable<'_>,
@@ -167,7 +166,7 @@ async fn unknown(
     Ok(rows.into_iter().filter_map(obstacle).collect())
 }
 
-/// Event triggers that would see our DDL. What they do about it cannot be known.
+/// Event triggers that would fire for the DDL of a run. Their effect cannot be known.
 async fn event_triggers(conn: &mut PgConnection) -> Result<Vec<Obstacle>, sqlx::Error> {
     let names: Vec<(String, String)> = sqlx::query_as(
         "SELECT evtname::text, evtevent::text FROM pg_catalog.pg_event_trigger \
@@ -216,7 +215,7 @@ const OUR_COMMANDS: [&str; 21] = [
 ];
 
 /// Remarks before the run that are not obstacles: invalid indexes, publications that would
-/// carry the shadow tables' rows, and functions whose text names a column that goes. Must run in a transaction.
+/// carry the shadow tables' rows, and functions whose text names a dropped column. Must run in a transaction.
 pub async fn notes(
     conn: &mut PgConnection,
     tables: &[RebuiltTable<'_>],

@@ -1,4 +1,4 @@
-//! Where assignments point: whether at a phase of their own project, and on which days the ones of each phase are.
+//! The links of assignments: whether the phase is one of their own project, and the dates of each phase's assignments.
 
 use crate::fast_hash::FastHash;
 use crate::legacy::tables::{LegacyTables, RawAssignment};
@@ -6,14 +6,14 @@ use chrono::NaiveDate;
 use phaseline_domain::{PhaseId, ProjectId};
 use std::collections::HashMap;
 
-/// Where one assignment points.
+/// The link of one assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pointer {
-    /// At no phase that is there.
+    /// The phase does not exist.
     Nowhere,
-    /// At a phase of another project.
+    /// A phase of another project.
     Foreign,
-    /// At a phase of its own project.
+    /// A phase of its own project.
     Own,
 }
 
@@ -22,14 +22,14 @@ pub(crate) enum Pointer {
 pub(crate) struct Pointers {
     pointers: Vec<Pointer>,
     rows: HashMap<PhaseId, (u32, Option<ProjectId>), FastHash>,
-    /// The days of the own assignments of the first phase, then of the second, ...
+    /// The dates of the first phase's own assignments, then of the second's, ...
     days: Vec<NaiveDate>,
-    /// Where each phase's days begin, and the end of the last one's.
+    /// The index of each phase's first date, and the end of the last phase's.
     begin: Vec<u32>,
 }
 
 impl Pointers {
-    /// Follows every link once. Memory: five bytes an assignment, and eight more meanwhile.
+    /// Resolves every link once. Memory grows with the assignments.
     pub(crate) fn follow(tables: &LegacyTables) -> Self {
         let rows: HashMap<PhaseId, (u32, Option<ProjectId>), FastHash> =
             tables.phases.iter().zip(0..).map(|(phase, row)| (phase.id, (row, phase.project))).collect();
@@ -62,13 +62,13 @@ impl Pointers {
         Self { pointers, rows, days, begin }
     }
 
-    /// Where the assignment of this row points.
+    /// The link of this row's assignment.
     pub(crate) fn of(&self, assignment: usize) -> Pointer {
         self.pointers.get(assignment).copied().unwrap_or(Pointer::Nowhere)
     }
 
-    /// The days of the assignments that point at this phase of their own project. No split of days can do anything for
-    /// those of another.
+    /// The dates of the assignments that refer to this phase of their own project. Assignments of other projects are outside of every
+    /// split.
     pub(crate) fn days(&self, phase: PhaseId) -> &[NaiveDate] {
         let Some(row) = self.rows.get(&phase).map(|(row, _)| *row as usize) else { return &[] };
         self.days.get(self.begin[row] as usize..self.begin[row + 1] as usize).unwrap_or_default()

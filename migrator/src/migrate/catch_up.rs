@@ -1,6 +1,5 @@
-//! What users did to assignments while the log was written, brought in under the lock. Only their links matter: the table
-//! itself stays, and loses a column. Every other change, and every link that is not as it should be, is left to a second
-//! attempt, whose plan names it.
+//! Adds changes of assignments that users made while the log was written, under the lock. Only their links matter: the table itself stays,
+//! and loses a column. Every other change, and every invalid link, needs a second attempt, whose plan names it.
 
 use super::options::MigrateOptions;
 use crate::definition;
@@ -15,28 +14,28 @@ use phaseline_store::{Import, copy};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashMap};
 
-/// What is newer of the assignments.
+/// The newer assignments.
 #[derive(Debug, Default)]
 pub(super) struct Newer {
     /// The links.
     pub links: Links,
-    /// How many assignments there are now; none if nothing changed.
+    /// The number of assignments now; none if nothing changed.
     pub assignments: Option<u64>,
 }
 
 /// Links by project, in the order of the rows.
 pub(super) type Links = BTreeMap<ProjectId, Vec<(PhaseId, AssignmentId)>>;
 
-/// What changed between the snapshot and the lock.
+/// The changes between the snapshot and the lock.
 pub(super) enum Changed {
     Nothing,
     /// Only assignments.
     Assignments(Newer),
-    /// Something that cannot simply be brought in.
+    /// Changes that need a second attempt.
     More(String),
 }
 
-/// The digest of an expected plan covers every row: then nothing may have changed.
+/// The digest of an expected plan covers every row, so nothing may have changed.
 pub(super) async fn changed(
     connection: &mut PgConnection,
     prepared: &PreparedMigration,
@@ -71,7 +70,7 @@ pub(super) async fn changed(
     Ok(newer.map_or(Changed::Nothing, Changed::Assignments))
 }
 
-/// The links of assignments that are newer than what was read. None if one of them is not as it should be.
+/// The links of assignments that are newer than those that were read. None if one of them is invalid.
 async fn newer(
     connection: &mut PgConnection,
     prepared: &PreparedMigration,
@@ -107,7 +106,7 @@ async fn newer(
     Ok(sound.then_some(newer))
 }
 
-/// Writes them behind those that were written already; a later link replaces an earlier one.
+/// Writes the newer links; a later link replaces an earlier one.
 pub(super) async fn write(
     import: &mut Import<'_>,
     prepared: &PreparedMigration,

@@ -13,7 +13,7 @@ use phaseline_projections::{PhaseRow, project_phases};
 use phaseline_store::{Import, NewEvent, stream};
 use sqlx::PgConnection;
 
-/// Writes the run's events, the timelines' and the links'. Returns the new table's rows in the old table's order.
+/// Writes the events of the run, the timelines and the links. Returns the new table's rows in the old table's order.
 pub(super) async fn import(
     connection: &mut PgConnection,
     prepared: &PreparedMigration,
@@ -73,8 +73,7 @@ pub(super) async fn import(
     Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
-/// Writes what users did to assignments meanwhile, and that the run is done. Returns the log's last position, and what was
-/// carried over in all.
+/// Writes the links that changed meanwhile, and the run's completion. Returns the log's last position, and the total counts.
 pub(super) async fn complete(
     connection: &mut PgConnection,
     prepared: &PreparedMigration,

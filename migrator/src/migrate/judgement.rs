@@ -1,4 +1,4 @@
-//! What an inspection means for a migration, and what it reports in the end.
+//! Decides from an inspection whether a migration can run, and builds its report.
 
 use super::options::MigrateOptions;
 use crate::error::MigratorError;
@@ -25,7 +25,7 @@ pub(super) fn judge(
     }
 }
 
-/// Fails unless it is the plan that was requested, and ready.
+/// Fails unless the plan is the requested one, and ready.
 pub(super) fn ensure_ready(plan: &Plan, options: &MigrateOptions) -> Result<(), MigratorError> {
     if let (Some(expected), Some(found)) = (&options.expected_digest, &plan.digest)
         && expected != found

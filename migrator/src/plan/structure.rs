@@ -1,4 +1,4 @@
-//! Whether the tables are the planner's.
+//! Checks whether the tables are the planner's.
 
 use crate::anomaly::{Code, Findings};
 use crate::error::MigratorError;
@@ -27,13 +27,13 @@ pub(crate) async fn phase_type_labels(connection: &mut PgConnection) -> Result<V
     .await
 }
 
-/// Whether all columns that the plan reads are there with types that it can read.
+/// Whether all columns that the plan reads exist, with types that it can read.
 pub(super) async fn readable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let problems = column_problems(connection).await?;
     Ok(!problems.iter().any(|found| matches!(found.problem, Problem::Missing | Problem::OtherType { .. })))
 }
 
-/// A column that is not as the planner has it.
+/// A column that differs from the planner's.
 struct ColumnProblem {
     table: String,
     column: String,
@@ -176,7 +176,7 @@ pub(super) async fn check_structure(
     note_phase_type(connection, findings).await
 }
 
-/// Notes that `phase_type` is text, with the number of rows whose text is no label of the enum: they have to be corrected first.
+/// Notes that `phase_type` is text, with the number of rows whose text is not a label of the enum: these must be corrected first.
 async fn note_text_type(
     connection: &mut PgConnection,
     problem: &Problem,

@@ -12,7 +12,7 @@ use phaseline_projections::planner_schema::{ChangeKind, find_changes};
 use phaseline_projections::project_phases;
 use sqlx::PgConnection;
 
-/// Inspects inside the caller's transaction. `plan` has what is known already.
+/// Inspects inside the caller's transaction. `plan` has the results so far.
 pub(super) async fn inspect(
     connection: &mut PgConnection,
     options: &PlanOptions,
@@ -41,8 +41,8 @@ pub(super) async fn inspect(
     Ok(Inspection::Report(Box::new(plan)))
 }
 
-/// Notes what the planner's tables lack, with a newer revision, if that may be why. Before a takeover from a newer revision columns of
-/// `project_phases` that this program does not know count, too.
+/// Notes what the planner's tables lack, and a newer revision as the possible cause. Before a takeover from a newer revision columns of
+/// `project_phases` that this program does not know are noted, too.
 async fn note_changes(
     connection: &mut PgConnection,
     found: &FoundShape,

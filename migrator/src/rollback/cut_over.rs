@@ -1,4 +1,4 @@
-//! The swap of the old tables for the new ones.
+//! Swaps the tables.
 
 use super::inspect::PreparedRollback;
 use crate::ddl;
@@ -9,7 +9,7 @@ use crate::shape::{LEGACY_REVISION, TIMELINE_REVISION};
 use phaseline_store::schema;
 use sqlx::PgConnection;
 
-/// Swaps them, under the tables' locks. Checks itself before the caller commits.
+/// Swaps the tables under their locks, and checks the result before the caller commits.
 pub(super) async fn cut_over(
     connection: &mut PgConnection,
     prepared: &PreparedRollback,

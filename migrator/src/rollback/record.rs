@@ -1,4 +1,4 @@
-//! What a rollback writes into the log about itself.
+//! The events of a rollback.
 
 use super::assignments::Built;
 use super::inspect::PreparedRollback;
@@ -11,7 +11,7 @@ use phaseline_projections::legacy_phases;
 use phaseline_store::{Import, NewEvent, stream};
 use sqlx::PgConnection;
 
-/// Writes the rollback's own events: on timelines, then what it wrote, what was lost, and that it is done.
+/// Writes the rollback's own events: those of timelines, the digests of the rows, the loss, and the completion.
 pub(super) async fn record(
     connection: &mut PgConnection,
     prepared: &PreparedRollback,

@@ -6,14 +6,14 @@ use crate::error::MigratorError;
 use phaseline_store::read;
 use sqlx::PgConnection;
 
-/// What an inspection means for a run.
+/// The consequence of an inspection for a run.
 pub(crate) enum Judgement<Prepared, Report> {
     /// The database has the shape already.
     Already(Report),
     Ready(Box<Prepared>),
 }
 
-/// What the journal records of a run's beginning.
+/// The journal's record of a run's beginning.
 pub(crate) struct Beginning {
     pub plan_digest: Option<String>,
     pub options: serde_json::Value,
@@ -21,9 +21,9 @@ pub(crate) struct Beginning {
 
 /// The steps of one direction.
 pub(crate) trait RunSteps {
-    /// What an inspection found, and the steps need.
+    /// The result of an inspection that the steps need.
     type Prepared;
-    /// What the steps did.
+    /// The result of the steps.
     type Carried;
     /// The run's result.
     type Report;
@@ -35,14 +35,14 @@ pub(crate) trait RunSteps {
     /// Settings of the transaction that writes, as SQL.
     const SETTINGS: Option<&'static str>;
 
-    /// Reads the database, and fails if the run must not go ahead.
+    /// Reads the database, and fails if the run must not continue.
     async fn inspect(
         &self,
         connection: &mut PgConnection,
         run: &RunContext<'_>,
     ) -> Result<Judgement<Self::Prepared, Self::Report>, MigratorError>;
 
-    /// What the journal records before anything else is written.
+    /// The journal's record before anything else is written.
     fn beginning(&self, prepared: &Self::Prepared) -> Result<Beginning, MigratorError>;
 
     /// Locks everything before anything is read.
@@ -65,7 +65,7 @@ pub(crate) trait RunSteps {
     fn report(&self, carried: Self::Carried, run: &RunContext<'_>) -> Self::Report;
 }
 
-/// Repeats the attempt until nothing else changed meanwhile that cannot be brought in.
+/// Repeats the attempt until no change in between needs another one.
 pub(crate) async fn run_attempts<S: RunSteps>(
     session: &mut RunSession<'_>,
     steps: &S,
@@ -90,7 +90,7 @@ async fn attempt<S: RunSteps>(
     run.step(S::READING, None);
     let mut ready = None;
     if hold == Hold::Nothing {
-        // One moment: log and tables, read one after the other, would seem to differ beside a command.
+        // One snapshot: otherwise a concurrent command would make log and tables seem to differ.
         let mut snapshot = read::snapshot(connection).await?;
         let judgement = steps.inspect(&mut snapshot, run).await?;
         snapshot.rollback().await?;
@@ -99,7 +99,7 @@ async fn attempt<S: RunSteps>(
             Judgement::Ready(prepared) => prepared,
         };
         run.check_interrupt()?;
-        // What is missing of the log's schema is made again by this: the events alone are enough.
+        // Creates missing objects of the log's schema again.
         let Beginning { plan_digest, options } = steps.beginning(&prepared)?;
         run.start_journal(connection, plan_digest, options).await?;
         ready = Some(prepared);

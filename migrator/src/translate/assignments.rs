@@ -1,4 +1,4 @@
-//! Assignments: which phase each has by its date, and links to record.
+//! Assignments: the phase of each by its date, and links to record.
 
 use super::events::{ProjectLinks, Translation};
 use super::rebooking::{Fate, Tally};
@@ -15,7 +15,7 @@ use std::hash::BuildHasher;
 
 const TABLE: &str = "resource_assignments";
 
-/// Counts what becomes of each assignment by date, and collects the links that the log does not have.
+/// Counts the assignments by the phase of their date, and collects the links that the log does not have.
 pub(super) fn assignments(
     tables: &LegacyTables,
     projects: &HashMap<ProjectId, &RawProject, FastHash>,
@@ -88,7 +88,7 @@ struct Sound {
     date: NaiveDate,
 }
 
-/// Checks one assignment, and notes what is wrong.
+/// Checks one assignment, and notes its anomalies.
 fn sound(
     raw: &RawAssignment,
     pointer: Pointer,
@@ -142,8 +142,7 @@ fn phase_on(phases: &[(PhaseId, DateRange)], date: NaiveDate) -> Option<PhaseId>
 }
 
 fn same_resource_and_day(tables: &LegacyTables, findings: &mut Findings) {
-    // Sorted by a hash of resource, project and day: 16 bytes an assignment instead of 70. The values themselves show
-    // whether equal hashes collide.
+    // Sorted by a hash of resource, project and day, which needs less memory. Equal hashes are compared by the values themselves.
     let key = |raw: &RawAssignment| (raw.resource, raw.project, raw.date.get().ok());
     let mut order: Vec<(u64, u32)> = tables
         .assignments

@@ -1,4 +1,4 @@
-//! One project's old rows into events: what its history gains, and where its timeline comes from.
+//! Translates one project's legacy rows into events.
 
 use super::events::ProjectEvents;
 use crate::anomaly::{Code, Findings};
@@ -20,23 +20,23 @@ pub(crate) struct EarlierRuns {
     pub written: HashMap<ProjectId, String>,
 }
 
-/// A project with all that its translation is made of.
+/// The input of a project's translation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ToTranslate<'a> {
     pub id: ProjectId,
-    /// Its days.
+    /// Its dates.
     pub range: DateRange,
-    /// Its old rows.
+    /// Its legacy rows.
     pub rows: &'a [LegacyPhase],
     /// Its timeline in the log, if it has one.
     pub known: Option<&'a FoldedTimeline>,
     /// The digest of its rows as the last rollback wrote them.
     pub written: Option<&'a str>,
-    /// Where its assignments point.
+    /// The links of its assignments.
     pub pointers: &'a Pointers,
 }
 
-/// What the project's history gains; none if it cannot be translated, which is noted.
+/// The events that the project's history gains; none if it cannot be translated, which is noted.
 pub(crate) fn phases_of_project(
     project: ToTranslate<'_>,
     options: &PlanOptions,
@@ -103,8 +103,8 @@ pub(crate) fn phases_of_project(
     })
 }
 
-/// Gives the phases of a project that the log does not know the dates of the requested boundary. `adopted` have the
-/// midpoint's. Returns what the other boundary would give them; nothing if there is nothing to share.
+/// Gives the phases of a new project the dates of the requested boundary. `adopted` have the midpoint's. Returns the dates by the other
+/// boundary; none if there is only one phase.
 fn share(
     adopted: &mut [LegacyPhaseAdopted],
     range: DateRange,
@@ -145,12 +145,12 @@ fn note_single_days(
     }
 }
 
-/// SHA-256 over what the timeline will be and rows alone do not say: names, days, descriptions. A database that comes
-/// back unedited has the digest that it had before; one whose log holds edits has not.
+/// SHA-256 over the values of the future timeline that legacy rows do not have: names, dates, descriptions. Without edits a rolled back
+/// database has the same digest as before its migration; with edits in the log it has another one.
 fn outcome(timeline: &Timeline) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for phase in timeline.phases() {
-        // A supplied phase's id is random as long as it is not written.
+        // The id of a supplied phase is random until it is written.
         let id = if phase.supplied { None } else { Some(phase.id) };
         let description = phase.description.as_ref().map(Description::as_str);
         for text in
@@ -184,7 +184,7 @@ fn retranslate(
     Ok((if events.is_empty() { Source::Log } else { Source::LogAndTables }, events))
 }
 
-/// What the tables change about a timeline, in words.
+/// The changes of a timeline by the tables, in words.
 fn changes(known: Option<&FoldedTimeline>, events: &[TimelineEvent]) -> Vec<String> {
     let none = FoldedTimeline::default();
     let known = known.unwrap_or(&none);

@@ -1,4 +1,4 @@
-//! Counts what each way to share a project's days re-books.
+//! Counts the re-bookings by each boundary.
 
 use super::events::ProjectEvents;
 use crate::legacy::tables::RawPercentage;
@@ -8,7 +8,7 @@ use phaseline_domain::{DateRange, PhaseId};
 use rust_decimal::Decimal;
 use std::cmp::Reverse;
 
-/// What becomes of one assignment.
+/// The effect on one assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Kept,
@@ -17,7 +17,7 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    /// The fate of an assignment of this phase on a day that lies in `by_date`, if in any.
+    /// The effect on an assignment of this phase whose date is in phase `by_date`, if in any.
     pub(crate) fn of(phase: PhaseId, by_date: Option<PhaseId>) -> Self {
         match by_date {
             Some(found) if found == phase => Self::Kept,
@@ -61,7 +61,7 @@ impl Count {
     }
 }
 
-/// Counts as assignments are seen: for the boundary that was chosen, and for the other one.
+/// Counts assignment by assignment, for the chosen boundary and for the other one.
 #[derive(Debug)]
 pub(crate) struct Tally {
     projects: Vec<[Count; 2]>,
@@ -89,7 +89,7 @@ impl Tally {
         }
     }
 
-    /// What was counted. `projects` are those that it was counted for, in their order.
+    /// The counts. `projects` are the counted projects, in the same order.
     pub(crate) fn boundaries(&self, chosen: Boundary, projects: &[ProjectEvents]) -> Boundaries {
         let is = |sources: &[Source]| {
             projects.iter().filter(|project| sources.contains(&project.source)).count() as u64
@@ -122,7 +122,7 @@ impl Tally {
     }
 }
 
-/// Midpoint first, whichever was chosen.
+/// Midpoint first, independent of the choice.
 fn in_order(chosen: Boundary, counts: &[Count; 2], one_day: [u64; 2]) -> [Rebooked; 2] {
     let [own, other] = [0, 1].map(|at| counts[at].rebooked(one_day[at]));
     match chosen {
@@ -131,7 +131,7 @@ fn in_order(chosen: Boundary, counts: &[Count; 2], one_day: [u64; 2]) -> [Rebook
     }
 }
 
-/// How many phases have one day, by the chosen boundary and by the other.
+/// The number of phases of one day, by the chosen boundary and by the other.
 fn one_day_phases(project: &ProjectEvents) -> [u64; 2] {
     if project.otherwise.is_empty() {
         return [0; 2];

@@ -1,4 +1,4 @@
-//! The timeline shape: the runbook's nine checks, and whether the table is what the log says.
+//! The timeline shape: the runbook's nine checks, and the comparison of the table with the log.
 
 use super::checks::{Checks, has_column};
 use super::fitness::{check_fit, check_new_definition, completed_runs};
@@ -95,7 +95,7 @@ async fn check_required_fields(
     Ok(())
 }
 
-/// The columns of the legacy shape are gone.
+/// The columns of the legacy shape do not exist.
 async fn check_dropped_columns(
     connection: &mut PgConnection,
     checks: &mut Checks,
@@ -195,7 +195,7 @@ async fn check_total_budget(
     checks: &mut Checks,
     reading: Option<&LogReading>,
 ) -> Result<(), MigratorError> {
-    // Projects that the log does not know yet are not in the sum: check 12 says which they are.
+    // Projects that the log does not have yet are not in the sum: check 12 names them.
     let known: Vec<uuid::Uuid> = reading
         .map(|reading| {
             reading
@@ -390,7 +390,7 @@ async fn project_dates(
             return Ok(());
         };
         seen += 1;
-        // Infinite dates cannot be read as dates; they are none of the log's.
+        // Infinite dates cannot be parsed, and the log never has them.
         let live = row.date(1).ok().zip(row.date(2).ok());
         if live != Some((range.start(), range.end())) {
             let found =
@@ -413,8 +413,8 @@ async fn project_dates(
     Ok(())
 }
 
-/// How many assignments have their old phase in the log. One made since the migration never had one; one that the
-/// migration saw and the planner deleted since needs none. That no link went missing is checked by their count.
+/// The number of assignments with their former phase in the log. Assignments that were created since the migration never had one, and
+/// deleted ones need none. The count of links shows whether one is missing.
 async fn links(
     connection: &mut PgConnection,
     checks: &mut Checks,

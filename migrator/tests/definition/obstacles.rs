@@ -1,4 +1,4 @@
-//! Everything that a round trip cannot restore is refused by name.
+//! A round trip refuses by name everything that it cannot restore.
 
 use phaseline_migrator::definition::{
     DefinitionError, NeededName, RebuiltTable, names_taken, notes, obstacles,

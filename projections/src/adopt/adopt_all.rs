@@ -1,4 +1,4 @@
-//! Adopts projects that the log does not know, all or the requested ones, in one transaction.
+//! Adopts projects that the log does not have, all or the requested ones, in one transaction.
 
 use super::{Unadopted, find_unadopted};
 use crate::{
@@ -15,9 +15,9 @@ use std::collections::HashMap;
 pub struct Adopted {
     /// The project.
     pub project_id: ProjectId,
-    /// How many phases its timeline has.
+    /// The number of its timeline's phases.
     pub phases: u64,
-    /// Whether it had none and got a default phase.
+    /// Whether it had no phase, and got a default phase.
     pub supplied: bool,
 }
 
@@ -26,7 +26,7 @@ pub struct Adopted {
 pub struct RefusedProject {
     /// The project.
     pub project_id: ProjectId,
-    /// Whether it has no row at all: a repair would give it one.
+    /// Whether it has no row: a repair would give it one.
     pub bare: bool,
     /// All reasons.
     pub reasons: Vec<String>,
@@ -39,12 +39,12 @@ pub struct AdoptionPlan {
     events: Vec<(ProjectId, Vec<TimelineEvent>)>,
     /// Projects that would be adopted, by id.
     pub adopted: Vec<Adopted>,
-    /// Projects that cannot be adopted, by id. If there are any, none is adopted.
+    /// Projects that cannot be adopted, by id. If there are any, no project is adopted.
     pub refused: Vec<RefusedProject>,
 }
 
 impl AdoptionPlan {
-    /// Finds projects that the log does not know, all or the requested ones. With `repair` a project without rows gets a default
+    /// Finds projects that the log does not have, all or the requested ones. With `repair` a project without rows gets a default
     /// phase; without, it is refused.
     pub async fn make(
         connection: &mut PgConnection,
@@ -80,8 +80,7 @@ impl AdoptionPlan {
         &self.events
     }
 
-    /// Writes the events behind what `log` has folded, and folds them too. The reason of a supplied phase says that it is a
-    /// repair's.
+    /// Appends the events, and applies them to `log`. The reason of a supplied phase names the repair.
     pub async fn write(
         &self,
         import: &mut Import<'_>,
@@ -129,7 +128,7 @@ fn holders(log: &FoldedLog) -> HashMap<PhaseId, ProjectId> {
         .collect()
 }
 
-/// The rows whose phases the log has under another project: adopted, they would be in two timelines.
+/// The rows whose phases the log has under another project: after an adoption they would be in two timelines.
 fn held_elsewhere(project: &Unadopted, holders: &HashMap<PhaseId, ProjectId>) -> Vec<String> {
     let held = project.rows().iter().filter_map(|row| Some((row.id, holders.get(&row.id)?)));
     held.map(|(id, holder)| format!("phase {id}: belongs to project {holder} in the log")).collect()
@@ -138,14 +137,14 @@ fn held_elsewhere(project: &Unadopted, holders: &HashMap<PhaseId, ProjectId>) ->
 /// The result of an adoption.
 #[derive(Debug)]
 pub struct AdoptionResult {
-    /// What was found under the locks; with anything refused, nothing was written.
+    /// The plan under the locks; if it refuses a project, nothing was written.
     pub plan: AdoptionPlan,
     /// The log's last position.
     pub position: i64,
 }
 
 /// Adopts the projects of `plan`, all or none: the rows are read again under the locks, and may be refused then. `log` is an earlier
-/// fold, which is brought up to date. Rows do not change by a byte.
+/// fold, which is brought up to date. The rows do not change.
 ///
 /// # Errors
 /// [`StoreError::NotAccepting`] in the legacy shape; the database's own.

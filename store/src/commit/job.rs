@@ -49,10 +49,10 @@ impl Job {
         self.request.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 
-    pub(super) fn answer(&mut self, outcome: Result<Outcome, StoreError>) {
-        if let Some(reply) = self.reply.take() {
+    pub(super) fn reply(&mut self, outcome: Result<Outcome, StoreError>) {
+        if let Some(caller) = self.reply.take() {
             // The caller may have stopped waiting.
-            let _ = reply.send(outcome);
+            let _ = caller.send(outcome);
         }
     }
 }

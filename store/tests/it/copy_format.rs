@@ -1,4 +1,4 @@
-//! What goes out in the binary COPY format is what PostgreSQL reads, and comes back.
+//! PostgreSQL reads the values that are written in the binary COPY format, and returns the same ones.
 
 use crate::fixture::connect;
 use chrono::{DateTime, NaiveDate};
