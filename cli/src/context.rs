@@ -35,7 +35,7 @@ impl Context {
         self.output.form() == Form::Text && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
-    /// Asks on stderr. Anything but yes, including the end of input, is a no.
+    /// Asks on stderr. Everything but yes, including the end of input, means no.
     pub(crate) async fn ask(&self, question: &str) -> bool {
         let _ = std::io::Write::write_fmt(&mut anstream::stderr(), format_args!("{question} [y/N] "));
         let (sender, receiver) = tokio::sync::oneshot::channel();

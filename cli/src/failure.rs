@@ -34,7 +34,7 @@ struct Particulars {
 #[derive(Serialize)]
 pub(crate) struct ErrorObject<'a> {
     format: &'static str,
-    /// What happened.
+    /// The message.
     error: String,
     /// A stable code.
     code: &'static str,
@@ -73,7 +73,7 @@ impl Failure {
         Self::new(Exit::NotMigratable, code, message)
     }
 
-    /// The answer to a question was not yes.
+    /// The user did not confirm.
     pub(crate) fn declined() -> Self {
         Self::new(Exit::Interrupted, "declined", "not confirmed; nothing was written")
     }

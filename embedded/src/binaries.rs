@@ -1,4 +1,4 @@
-//! Finding an installed PostgreSQL.
+//! Finds an installed PostgreSQL.
 
 mod search;
 
@@ -8,13 +8,13 @@ use std::sync::{Arc, OnceLock};
 
 use crate::{EmbeddedError, Version, process};
 
-/// Names the one folder to take PostgreSQL's programs from; no other place is looked in then.
+/// The variable with the only folder to search for PostgreSQL's programs.
 pub const BINDIR_VARIABLE: &str = "PHASELINE_PG_BINDIR";
 
 /// The oldest major version of PostgreSQL that is used.
 pub const OLDEST_MAJOR_VERSION: u32 = 15;
 
-/// The newest major version of PostgreSQL whose catalogue this program knows.
+/// The newest major version of PostgreSQL whose catalogue this program supports.
 pub const NEWEST_MAJOR_VERSION: u32 = 18;
 
 /// A folder with PostgreSQL's programs, of one version: at least `initdb`, `postgres` and `pg_ctl`.
@@ -26,8 +26,8 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Finds PostgreSQL: in `PHASELINE_PG_BINDIR` alone if that is set, or else in the folders of `PATH`,
-    /// then the folder that `pg_config` names, then where distributions put it, the newest version first.
+    /// Finds PostgreSQL: only in `PHASELINE_PG_BINDIR` if that is set, or else in the folders of `PATH`,
+    /// then in the folder that `pg_config` names, then in the folders of distributions, the newest version first.
     ///
     /// # Errors
     /// [`EmbeddedError::NoBinaries`], whose one-line message names the command that installs it.
@@ -46,7 +46,7 @@ impl Binaries {
     /// The programs in this folder.
     ///
     /// # Errors
-    /// [`EmbeddedError::NoBinaries`] if no server of a version that is new enough is there.
+    /// [`EmbeddedError::NoBinaries`] if it has no server of a supported version.
     pub fn in_folder(bindir: &Path) -> Result<Self, EmbeddedError> {
         search::in_folder(bindir, |_| true)
     }
@@ -65,8 +65,8 @@ impl Binaries {
         self.major_version
     }
 
-    /// The path of a program such as `pg_dump`. Some packages come without the client programs; for these
-    /// it is the one in `PATH`, if there is one.
+    /// The path of a program such as `pg_dump`. Some packages lack the client programs; then it is the one in `PATH`, if
+    /// there is one.
     pub fn program(&self, name: &str) -> PathBuf {
         let own = self.bindir.join(name);
         if own.exists() {

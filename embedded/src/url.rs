@@ -1,4 +1,4 @@
-//! Database URLs: building ours, and taking the password out of any.
+//! Builds the URLs of private servers, and removes the password from any URL.
 
 use std::fmt::Write as _;
 
@@ -9,8 +9,8 @@ pub(crate) fn loopback(password: &str, port: u16, database: &str) -> String {
     format!("postgres://postgres:{}@127.0.0.1:{port}/{}", percent_encode(password), percent_encode(database))
 }
 
-/// A URL without its password, and the password. The one goes into a command line, which every local
-/// user can read, the other into the environment, which they cannot.
+/// A URL without its password, and the password. The URL is for a command line, which every local user can read, the
+/// password for the environment, which others cannot read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Split {
     pub(crate) bare: String,

@@ -40,9 +40,9 @@ pub struct Boundary {
     pub number: usize,
     /// The connection that it came on, from 0.
     pub connection: usize,
-    /// The statement, or what else the message was.
+    /// The statement, or the kind of message.
     pub what: String,
-    /// Whether a transaction was open before it, and is open after it if the server has answered.
+    /// Whether a transaction was open before it, and is open after it if the server has replied.
     pub in_transaction: (bool, Option<bool>),
 }
 
@@ -67,12 +67,12 @@ pub struct ProtocolProxy {
 }
 
 impl ProtocolProxy {
-    /// Passes everything on to the server of a URL, and counts.
+    /// Forwards everything to the server of a URL, and counts.
     pub fn counting(url: &str) -> Self {
         Self::start(url, None)
     }
 
-    /// Passes on until a boundary.
+    /// Forwards until a boundary.
     pub fn stopping(url: &str, stop: Stop) -> Self {
         Self::start(url, Some(stop))
     }
@@ -103,7 +103,7 @@ impl ProtocolProxy {
         &self.url
     }
 
-    /// What was counted so far.
+    /// The boundaries so far.
     pub fn boundaries(&self) -> Vec<Boundary> {
         self.shared.state().boundaries.clone()
     }
@@ -131,7 +131,7 @@ impl ProtocolProxy {
         true
     }
 
-    /// Cuts all connections, on both sides, and from now on stops nothing any more: the client may connect again.
+    /// Cuts all connections, on both sides, and does not stop later ones: the client may connect again.
     pub fn cut_once(&self) {
         let mut state = self.shared.state();
         state.is_harmless = true;
@@ -142,7 +142,7 @@ impl ProtocolProxy {
         state.sockets.clear();
     }
 
-    /// Cuts all connections, on both sides, and takes no more.
+    /// Cuts all connections, on both sides, and accepts no more.
     pub fn cut(&self) {
         let mut state = self.shared.state();
         if !state.is_cut {
@@ -193,7 +193,7 @@ struct State {
 
 #[derive(Debug, Default)]
 struct Connection {
-    /// Boundaries that the server has not answered, the oldest first.
+    /// Boundaries without a reply of the server, the oldest first.
     unanswered: Vec<usize>,
     in_transaction: bool,
 }
@@ -232,7 +232,7 @@ impl Shared {
         !state.is_over()
     }
 
-    /// Whether the server's answer may pass; `ready` is its state if it waits for the client again.
+    /// Whether the server's reply may pass; `ready` is its state if it waits for the client again.
     fn may_reply(&self, connection: usize, ready: Option<ReadyState>) -> bool {
         let mut state = self.state();
         if state.is_over() {
@@ -329,7 +329,7 @@ fn forward_replies(
     pump(server, client, |kind, body| shared.may_reply(connection, ReadyState::of(kind, body)))
 }
 
-/// Passes messages on until one may not.
+/// Forwards messages until one may not pass.
 fn pump(
     mut from: TcpStream,
     mut to: &TcpStream,

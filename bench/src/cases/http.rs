@@ -17,14 +17,14 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// The medians of the original service, one client, in milliseconds: measured on a machine of this kind with a project of 50
-/// phases. They cannot be measured again here.
+/// The medians of the original service, one client, in milliseconds, on a machine of this kind with a project of 50
+/// phases. They cannot be measured here.
 const ORIGINAL: [(&str, f64); 3] = [("http-validate", 6.6), ("http-list", 6.3), ("http-batch", 407.0)];
 
 /// Phases of the project in requests to the planner's routes.
 const PHASES: i64 = 50;
 
-/// The service in this process, with tokens, as it runs elsewhere.
+/// The service in this process, with tokens.
 struct Service {
     client: Client,
     token: String,
@@ -84,7 +84,7 @@ impl Service {
         .await
     }
 
-    /// The median of so many requests, in milliseconds.
+    /// The median of this number of requests, in milliseconds.
     async fn median(
         &self,
         requests: u32,

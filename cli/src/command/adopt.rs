@@ -91,7 +91,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
         adoption.closed = close_all(&mut connection, &ProjectPhases, deleted).await?;
     }
     watcher.finish();
-    context.output.answer_rows(&adoption, &[ROWS], || render::adopt::page(&adoption));
+    context.output.result_with_rows(&adoption, &[ROWS], || render::adopt::page(&adoption));
     Ok(if adoption.quarantine.is_empty() { Exit::Done } else { Exit::VerificationFailed })
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, Failure>
     });
     let shown =
         ConfigReport { format: "phaseline.config/1", values: values.collect(), file: config.file.clone() };
-    context.output.answer(&shown, || page(&shown));
+    context.output.result(&shown, || page(&shown));
     Ok(Exit::Done)
 }
 

@@ -47,7 +47,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Serialize)]
 struct Demo {
     format: &'static str,
-    /// Whether the dump after the rollback is the dump before the migration, byte for byte.
+    /// Whether the dump after the rollback equals the dump before the migration, byte for byte.
     identical: bool,
     dump_bytes: usize,
     took_ms: u64,
@@ -95,7 +95,7 @@ pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure
         took_ms: elapsed_ms(begun),
         steps: story.steps.into_inner().unwrap_or_default(),
     };
-    context.output.answer(&demo, || {
+    context.output.result(&demo, || {
         format!(
             "\n{GOOD}DONE{GOOD:#} in {}: migrated and rolled back; the tables are byte for byte as before ({}).",
             millis(demo.took_ms),
@@ -286,7 +286,7 @@ impl Dumper {
     }
 }
 
-/// The first line that differs, of both dumps.
+/// The first differing line of both dumps.
 fn first_difference(before: &[u8], after: &[u8]) -> Vec<String> {
     let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
     let mut lines = before.lines().zip(after.lines()).enumerate();

@@ -59,20 +59,20 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
     let whose = if target.is_embedded() { ", a private server" } else { "" };
     report.ok("connection", format!("{}{whose}", target.url().place()));
     if !planted.is_empty() {
-        // Stops here, since further queries might run that code.
+        // Ends here, since further queries might run that code.
         report.fail(
             "code of others",
             planted.join("; "),
             "Connect as the named role, or drop the object that calls the function.",
         );
-        context.output.answer(&report, || report.page());
+        context.output.result(&report, || report.page());
         return Ok(Exit::Unexpected);
     }
     server::check(&mut report, &mut connection, &target).await;
     tables::check(&mut report, &mut connection).await;
     log::check(&mut report, &mut connection, args.deep).await;
     copies(&mut report, &mut connection, &target).await;
-    context.output.answer(&report, || report.page());
+    context.output.result(&report, || report.page());
     Ok(if report.passed() { Exit::Done } else { Exit::Unexpected })
 }
 
@@ -94,7 +94,7 @@ async fn without_database(context: &Context, mut report: DoctorReport, failure: 
     report.fail("connection", crate::redact::passwords(failure.message()), remedy);
     server::check_programs(&mut report, None, phaseline_embedded::Binaries::find().map_err(Failure::from))
         .await;
-    context.output.answer(&report, || report.page());
+    context.output.result(&report, || report.page());
     Exit::NoDatabase
 }
 

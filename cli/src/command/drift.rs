@@ -131,7 +131,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         report = after(report, &findings, &projects, &repaired);
         report.quarantine = quarantine(&log, project_id);
     }
-    context.output.answer_rows(&report, &[ROWS], || render::drift::page(&report));
+    context.output.result_with_rows(&report, &[ROWS], || render::drift::page(&report));
     let whole = report.left == 0 && report.quarantine.is_empty();
     Ok(if whole { Exit::Done } else { Exit::VerificationFailed })
 }

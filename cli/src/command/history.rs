@@ -79,7 +79,7 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
         events,
     };
     let quarantine = quarantine_of(&recorded);
-    context.output.answer(&history, || {
+    context.output.result(&history, || {
         let mut page = Page::default();
         let of =
             args.phase.map_or_else(|| format!("project {}", args.project), |phase| format!("phase {phase}"));

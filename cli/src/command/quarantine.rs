@@ -86,7 +86,7 @@ pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit
             let watcher = context.watcher();
             let found = list(&mut connection, &watcher as &dyn Progress).await?;
             watcher.finish();
-            context.output.answer_rows(&found, &ROWS, || render::quarantine::list(&found));
+            context.output.result_with_rows(&found, &ROWS, || render::quarantine::list(&found));
             Ok(if found.unreadable_count == 0 { Exit::Done } else { Exit::VerificationFailed })
         }
         Action::Skip(args) => {
@@ -95,7 +95,7 @@ pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit
             match skip(&mut connection, args.project, &which, &metadata).await? {
                 Skip::Done(skipped) => {
                     let done = Skipped { format: "phaseline.quarantine.skip/1", skipped };
-                    context.output.answer(&done, || render::quarantine::skip(&done));
+                    context.output.result(&done, || render::quarantine::skip(&done));
                     Ok(Exit::Done)
                 }
                 Skip::Refused(reasons) => Err(Failure::refused(

@@ -91,7 +91,7 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
         rebuilt,
         took_ms: elapsed_ms(begun),
     };
-    context.output.answer_rows(&report, &ROWS, || render::rebuild::page(&report));
+    context.output.result_with_rows(&report, &ROWS, || render::rebuild::page(&report));
     Ok(if report.rebuilt.is_right() { Exit::Done } else { Exit::VerificationFailed })
 }
 

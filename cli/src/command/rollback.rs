@@ -14,7 +14,7 @@ use phaseline_migrator::MigratorError;
 use phaseline_migrator::rollback::{self, RollbackOptions, RollbackPlan, RolledBack};
 use std::time::Duration;
 
-/// The rows of the answer.
+/// The rows of the result.
 const ROWS: [Rows; 4] = [
     Rows::within("anomalies", "rows", &["code", "refused"], "phaseline.rollback.anomaly/1"),
     Rows::of("edits", "phaseline.rollback.edit/1"),
@@ -66,7 +66,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
             // A dry run reports a loss as success, but exits as the rollback would for what it refuses.
             context
                 .output
-                .answer_rows(&RollbackReport::of_plan(&plan), &ROWS, || render::rollback::page(&plan));
+                .result_with_rows(&RollbackReport::of_plan(&plan), &ROWS, || render::rollback::page(&plan));
             return Ok(if is_refused(&plan) { Exit::NotMigratable } else { Exit::Done });
         }
         let lost = plan.loss.digest.clone();
@@ -93,7 +93,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         accept_loss: accepted,
     };
     let done = carry_out(context, &target, &options).await?;
-    context.output.answer_rows(&RollbackReport::of(&done), &ROWS, || {
+    context.output.result_with_rows(&RollbackReport::of(&done), &ROWS, || {
         if done.plan.already { render::rollback::page(&done.plan) } else { render::rollback::done(&done) }
     });
     Ok(Exit::Done)

@@ -128,7 +128,7 @@ async fn show(context: &Context, target: &Target, args: &ShowArgs) -> Result<Exi
         position: folded.position,
         phases: project_phases::rows(&folded),
     };
-    context.output.answer_rows(&shown, &[ROWS], || {
+    context.output.result_with_rows(&shown, &[ROWS], || {
         let mut page = Page::default();
         let days = range.map_or_else(
             || ": closed, the project was deleted".to_owned(),

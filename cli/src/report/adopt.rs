@@ -1,4 +1,4 @@
-//! What `phaseline adopt` prints.
+//! The report of `phaseline adopt`.
 
 use phaseline_domain::ProjectId;
 use phaseline_projections::adopt::Adopted;

@@ -1,4 +1,4 @@
-//! What `phaseline drift` prints.
+//! The report of `phaseline drift`.
 
 use phaseline_domain::ProjectId;
 use phaseline_projections::drift::{Finding, Remedy};

@@ -1,4 +1,4 @@
-//! What `phaseline rebuild` prints.
+//! The report of `phaseline rebuild`.
 
 use phaseline_domain::ProjectId;
 use phaseline_projections::rebuild::Rebuilt;

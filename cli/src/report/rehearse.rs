@@ -1,4 +1,4 @@
-//! What `phaseline rehearse` prints: `phaseline.rehearse/1`.
+//! The report of `phaseline rehearse`: `phaseline.rehearse/1`.
 
 use super::elapsed_ms;
 use phaseline_migrator::verify::Verification;

@@ -1,4 +1,4 @@
-//! What `phaseline rollback` prints.
+//! The report of `phaseline rollback`.
 
 use phaseline_migrator::report::RollbackCompleted;
 use phaseline_migrator::rollback::{RollbackPlan, RolledBack};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// `phaseline.rollback/1`
 #[derive(Serialize)]
 pub(crate) struct RollbackReport<'a> {
-    /// The plan that was carried out, or would be.
+    /// The plan, executed or not.
     #[serde(flatten)]
     plan: &'a RollbackPlan,
     dry_run: bool,

@@ -9,7 +9,7 @@ use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-/// A service that listens. Killed when it is dropped before its end.
+/// A running service. It is killed when it is dropped before its end.
 pub(crate) struct ServiceProcess {
     child: Option<Child>,
     /// The line that it printed.
@@ -64,7 +64,7 @@ impl ServiceProcess {
         self.runtime.block_on(request.send())
     }
 
-    /// Sends a signal that does not end it.
+    /// Sends a signal that does not stop it.
     pub(crate) fn signal(&self, name: &str) {
         signal(name, self.child.as_ref().unwrap().id());
     }

@@ -41,7 +41,7 @@ fn a_hangup_reads_the_keys_again_and_does_not_stop_the_service() {
     served.signal("HUP");
     eventually("it has the new key", || tried(&served, &token(OTHER)).status == 403);
     assert_eq!(tried(&served, &token(SECRET)).status, 401);
-    // A key that cannot be used leaves the present one in use.
+    // After an unusable key the current one stays in use.
     std::fs::write(&path, "short").unwrap();
     served.signal("HUP");
     eventually("it reports that", || served.has_said("the present ones stay in use"));

@@ -7,7 +7,7 @@ use phaseline_embedded::{BINDIR_VARIABLE, Binaries};
 use crate::child_process::{self, ChildProcess};
 use crate::probe;
 
-/// What a process finds that has this `PATH` and this override.
+/// The installation that a process with this `PATH` and this override finds.
 fn found_with(path: &str, bindir: Option<&Path>) -> String {
     let mut command = child_process::command("find", Path::new(""));
     command.env("PATH", path).env_remove(BINDIR_VARIABLE);

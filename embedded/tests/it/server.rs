@@ -110,7 +110,7 @@ fn a_server_that_was_killed_starts_again() {
 fn a_stale_file_that_names_a_living_stranger_does_not_stop_a_start() {
     let folder = probe::folder();
     drop(Server::start(folder.path()).unwrap());
-    // As after a reboot: the number has gone to another process of the same user.
+    // As after a reboot: the id belongs to another process of the same user.
     let owner = fs::metadata(folder.path()).unwrap();
     let mut stranger = Command::new("sleep");
     if probe::is_root() {

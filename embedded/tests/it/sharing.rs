@@ -63,7 +63,7 @@ fn a_server_outlives_one_killed_user_but_not_the_last() {
     let guards = guards_of(killed.id());
     assert_eq!(guards.len(), 1);
     killed.kill();
-    // By then the guard has decided.
+    // The guard has decided by then.
     eventually("the guard has gone", || !probe::is_alive(guards[0]));
     assert!(is_serving(&url));
     last.kill();
@@ -106,7 +106,7 @@ fn a_ctrl_c_that_the_user_survives_does_not_touch_the_server() {
     let guards = guards_of(other.id());
     probe::signal("INT", &format!("-{}", other.id()));
     probe::signal("INT", &guards[0].to_string());
-    // Nothing is to happen, so there is nothing to wait for; a second is ample for a shutdown to begin.
+    // No event can be awaited; a shutdown would begin within a second.
     thread::sleep(Duration::from_secs(1));
     assert!(is_serving(&url));
     assert!(probe::is_alive(guards[0]));
@@ -129,7 +129,7 @@ fn a_newcomer_waits_for_a_server_that_is_being_stopped() {
     newcomer.end();
 }
 
-/// PostgreSQL's programs, except that the server gets its signal long after `pg_ctl stop` was called.
+/// PostgreSQL's programs, with a long delay before `pg_ctl stop` signals the server.
 fn slow_to_stop() -> TempDir {
     let folder = probe::folder();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();

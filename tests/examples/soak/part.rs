@@ -1,4 +1,4 @@
-//! One part: a database of its own, a service over it, clients, and a sample every twentieth of the time.
+//! One part: a separate database, a service over it, clients, and a sample every twentieth of the time.
 
 use super::clients::{CLIENTS, RunningClients, SECRET, projects};
 use super::statistics::{Counters, ResponseCounts};
@@ -22,18 +22,18 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// How often it is looked.
+/// The number of samples.
 const SAMPLES: usize = 20;
-/// A fifth of them.
+/// A fifth of the samples.
 const FIFTH: usize = SAMPLES / 5;
-/// What the rate at the end is of that at the start, at least.
+/// The least rate at the end, as a share of that at the start.
 const RATE: f64 = 0.8;
 /// Limit of p99 at the end, as a multiple of that at the start.
 const LATENCY: f64 = 1.5;
-/// What the memory may be of that after the first fifth, at most.
+/// The limit of the memory, as a multiple of that after the first fifth.
 const MEMORY: f64 = 1.2;
 
-/// One part of the whole.
+/// One part.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
     pub(crate) name: &'static str,
@@ -42,7 +42,7 @@ pub(crate) struct Part {
     pub(crate) keeps_its_pace: bool,
 }
 
-/// What was seen at a time.
+/// A sample.
 struct Sample {
     seconds: f64,
     responses: ResponseCounts,
@@ -59,7 +59,7 @@ impl Sample {
 }
 
 impl Part {
-    /// Runs it, prints what was seen, and returns the promises that were broken.
+    /// Runs the part, prints the samples, and returns the exceeded limits.
     pub(crate) async fn run(self, cluster: &TestCluster, time: Duration) -> Vec<String> {
         let name = format!("soak_{}", self.projects);
         cluster.template(&name, |url| build(url, self.projects));
@@ -145,7 +145,7 @@ impl Part {
         always(others == 0, format!("{others} requests were not answered by 200: {statuses:?}"));
         always(keys as u64 == done, format!("{done} commands were done, {keys} keys are kept"));
         let drift = drift(url).await;
-        always(drift == 0, format!("{drift} rows are not what the log says"));
+        always(drift == 0, format!("{drift} rows differ from the log"));
         always(verify(&mut admin, &Silent).await.unwrap().passed, "the verification failed".to_owned());
         broken
     }
@@ -213,14 +213,14 @@ fn settings() -> Settings {
     Settings { auth: Auth::Tokens { keys: keys.into(), rules: TokenRules::default() }, ..Settings::default() }
 }
 
-/// What this process, clients included, has in memory.
+/// The memory of this process, clients included.
 fn memory_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0)
 }
 
-/// The age of the oldest snapshot, as the service's metrics have it.
+/// The age of the oldest snapshot, from the service's metrics.
 async fn snapshot_age(client: &Client) -> f64 {
     let metrics = client.get("/metrics").send().await.is(200).text();
     let line = metrics.lines().find(|line| line.starts_with("phaseline_oldest_snapshot_age_seconds"));

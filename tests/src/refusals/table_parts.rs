@@ -3,7 +3,7 @@
 use super::{RefusalCase, case};
 use crate::roles::OPERATOR;
 
-/// A trigger function that lets everything pass.
+/// A trigger function without effect.
 const PASS: &str = "CREATE FUNCTION dba_pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'";
 
 pub(super) fn cases() -> Vec<RefusalCase> {
@@ -101,7 +101,7 @@ pub(super) fn cases() -> Vec<RefusalCase> {
             &["dba_frozen"],
         ),
         case(
-            "an event trigger that forbids dropping, whoever asks",
+            "an event trigger that forbids dropping for every role",
             &[
                 "CREATE FUNCTION dba_no_drop() RETURNS event_trigger LANGUAGE plpgsql AS
                     'BEGIN RAISE EXCEPTION ''nothing is dropped''; END'",

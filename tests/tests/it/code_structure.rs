@@ -8,7 +8,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// All files below a folder with this extension, built ones left out.
+/// All files below a folder with this extension, without those of builds.
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -30,7 +30,7 @@ fn relative(path: &Path) -> String {
     path.strip_prefix(root()).unwrap().display().to_string()
 }
 
-/// The sources below a folder that contain one of these texts, but for those listed.
+/// The sources below a folder that contain one of these texts, except the listed ones.
 fn mentions(folder: &str, texts: &[&str], except: &[&str]) -> Vec<String> {
     let found = files(&root().join(folder), "rs");
     assert!(!found.is_empty(), "{folder}");
@@ -44,7 +44,7 @@ fn mentions(folder: &str, texts: &[&str], except: &[&str]) -> Vec<String> {
     names
 }
 
-/// Each crate with those that it may depend on, beside what tests need.
+/// Each crate with its permitted dependencies, without those of tests.
 #[test]
 fn crates_depend_downwards_only() {
     let below: BTreeMap<&str, &[&str]> = BTreeMap::from([
@@ -87,6 +87,11 @@ fn only_the_listed_crates_contain_sql() {
     for folder in ["api/src", "cli/src", "migrator/src", "projections/src"] {
         assert_eq!(mentions(folder, &log, &[]), Vec::<String>::new(), "only store names the log's columns");
     }
+    // The benchmarks measure beside the library: they copy and compare the stored rows without it.
+    assert_eq!(
+        mentions("bench/src", &log, &[]),
+        ["bench/src/cases/import.rs", "bench/src/cases/rebuild.rs", "bench/src/cases/replay.rs"]
+    );
 }
 
 #[test]
@@ -94,11 +99,11 @@ fn pages_and_reports_of_the_program_import_no_command() {
     for folder in ["cli/src/render", "cli/src/report"] {
         assert_eq!(mentions(folder, &["crate::command"], &[]), Vec::<String>::new());
     }
-    // The parser is known to main, to the dispatcher, and to what is made from it.
-    let knows_the_parser = mentions("cli/src", &["crate::args"], &[]);
+    // Only main, the dispatcher, and the files that are generated from the parser use it.
+    let users_of_the_parser = mentions("cli/src", &["crate::args"], &[]);
     let expected =
         ["cli/src/command.rs", "cli/src/command/completions.rs", "cli/src/command/man.rs", "cli/src/exit.rs"];
-    assert_eq!(knows_the_parser, expected);
+    assert_eq!(users_of_the_parser, expected);
 }
 
 /// Whether a literal is a SQLSTATE, or the class of one: of PostgreSQL or of schema phaseline.
@@ -194,7 +199,7 @@ fn exported(folder: &str) -> BTreeMap<String, String> {
     found
 }
 
-/// The top-level modules of a crate that each one imports by `crate::`, also by what the root exports; tests and comments left out.
+/// The top-level modules of a crate that each one imports by `crate::`, also by the root's exports; without tests and comments.
 fn imports(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
     let source = root().join(folder);
     let mut texts: BTreeMap<String, String> = BTreeMap::new();
@@ -228,7 +233,7 @@ fn imports(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
     texts.iter().map(|(module, text)| (module.clone(), imports(module, text))).collect()
 }
 
-/// What a module reaches by imports, itself only if it lies on a circle.
+/// The modules that a module reaches by imports; itself only if it is part of a circle.
 fn reached(graph: &BTreeMap<String, BTreeSet<String>>, module: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut next: Vec<&String> = graph[module].iter().collect();
@@ -240,19 +245,19 @@ fn reached(graph: &BTreeMap<String, BTreeSet<String>>, module: &str) -> BTreeSet
     found
 }
 
-/// The circles that are left, with the reason.
+/// The permitted circles, with the reason.
 #[test]
 fn modules_import_in_one_direction() {
     let left = BTreeMap::from([
-        // A state of axum holds what its extractors need, and the extractors need the state; counters are counted and printed
+        // The state of axum has the values that its extractors need, and the extractors need the state; counters are printed
         // through it; a refused token is a problem, and checking a token meets the database's problems.
         (
             "api",
             &["auth", "health", "pool", "problem", "routes", "settings", "state", "telemetry", "work"][..],
         ),
-        // The manual and the completions are made from the parser, which names every command.
+        // The manual and the completions are generated from the parser, which names every command.
         ("cli", &["args", "command"]),
-        // The text of an error names the variable by which PostgreSQL's programs are found.
+        // The text of an error names the variable with the folder of PostgreSQL's programs.
         ("embedded", &["binaries", "error", "process"]),
     ]);
     for crate_name in ["domain", "store", "projections", "migrator", "api", "embedded", "cli"] {
@@ -267,7 +272,7 @@ fn modules_import_in_one_direction() {
     }
 }
 
-/// A test's name is its behaviour, and fits into a line of output.
+/// A test's name states its behaviour, and fits into a line of output.
 #[test]
 fn names_of_tests_have_at_most_70_characters() {
     let mut long = Vec::new();

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// Longer than the service takes to give a request up.
+/// Longer than the service's timeout of a request.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The statuses that may occur.
@@ -22,7 +22,7 @@ pub(crate) struct Response {
     pub(crate) command: Command,
     pub(crate) subject: String,
     pub(crate) status: u16,
-    /// Version and position, as the headers have them.
+    /// Version and position, from the headers.
     pub(crate) place: Option<(i64, i64)>,
     pub(crate) is_replayed: bool,
     /// Number of requests without response, this time.
@@ -36,7 +36,7 @@ impl Response {
         matches!(self.status, 200 | 201)
     }
 
-    /// As the response to a command that was refused after its first response had been lost.
+    /// Updates the response to a command that was refused after its first response had been lost.
     pub(crate) fn settled(self) -> Self {
         Self { is_settled: true, ..self }
     }
@@ -59,10 +59,10 @@ pub(crate) struct Writer {
     random: SeededRandom,
     servers: Servers,
     projects: Arc<[Project]>,
-    /// The version that each project is known to have reached.
+    /// The latest known version of each project.
     reached: HashMap<Uuid, i64>,
     commands: u64,
-    /// How often each status came, and how often none (0).
+    /// The number of responses by status; 0 counts requests without response.
     statuses: Mutex<BTreeMap<u16, u64>>,
 }
 
@@ -78,7 +78,7 @@ impl Writer {
         Self { subject, token, random, servers, projects, reached, commands: 0, statuses }
     }
 
-    /// Asks for one change after the other. None is left unanswered.
+    /// Sends one change after the other, each until it gets a response.
     pub(crate) async fn work(mut self, until: Instant) -> (Self, Vec<Response>) {
         let mut responses = Vec::new();
         while Instant::now() < until {
@@ -93,7 +93,7 @@ impl Writer {
         (self, responses)
     }
 
-    /// A project's phases, which cover it, at a version that is not older than the last one that this client saw.
+    /// A project's phases, which cover it, at a version not older than the latest known one.
     async fn read_phases(&mut self, project: &Project) -> (Vec<Value>, i64) {
         let path = format!("/api/v1/projects/{}/phases", project.id);
         let mut place = self.random.below(2) as usize;
@@ -151,7 +151,7 @@ impl Writer {
     }
 
     /// Merges the responses of both servers to the same request: if both executed it, they are equal. One may have refused it
-    /// before the other had done it.
+    /// before the other executed it.
     fn merge_responses(
         &self,
         here: Option<HttpResponse>,
@@ -169,7 +169,7 @@ impl Writer {
                 (here.status, version_and_position(&here)),
                 (there.status, version_and_position(&there))
             );
-            // Without a replay neither wrote: a command that changes nothing is answered from the log, by each.
+            // Without a replay neither wrote: each server reads the result of a command without effect from the log.
             assert!(
                 [&here, &there].iter().any(|received| is_replay(received)) || here.text() == there.text(),
                 "both did it: {here:?} {there:?}"
@@ -202,7 +202,7 @@ impl Writer {
         *known = version;
     }
 
-    /// Asks for a change once; nothing if that may have to be done again.
+    /// Sends a change once; returns nothing if it may have to be repeated.
     async fn send(
         &self,
         place: usize,
@@ -254,7 +254,7 @@ impl Writer {
         received
     }
 
-    /// The other server, after a moment: both may be busy.
+    /// The other server, after a pause: both may be busy.
     async fn other_server(&mut self, place: usize) -> usize {
         tokio::time::sleep(Duration::from_millis(self.random.below(10))).await;
         1 - place
@@ -265,13 +265,13 @@ fn is_replay(received: &HttpResponse) -> bool {
     received.header("idempotent-replayed") == "true"
 }
 
-/// Version and position as the headers have them.
+/// Version and position, from the headers.
 fn version_and_position(received: &HttpResponse) -> Option<(i64, i64)> {
     let version = received.header("etag").trim_matches('"').parse().ok()?;
     Some((version, received.header("phaseline-position").parse().ok()?))
 }
 
-/// What happened, in a line.
+/// The outcome, in one line.
 pub(crate) fn summary(writers: &[Writer], responses: &[Response]) -> String {
     let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
     for (status, count) in writers.iter().flat_map(|writer| writer.statuses.lock().unwrap().clone()) {
@@ -290,7 +290,7 @@ pub(crate) fn summary(writers: &[Writer], responses: &[Response]) -> String {
     )
 }
 
-/// Fails unless there was plenty of what the test is about.
+/// Fails unless each tested case occurred often enough.
 pub(crate) fn assert_coverage(writers: &[Writer], responses: &[Response]) {
     let share = |is: fn(&Response) -> bool| {
         responses.iter().filter(|response| is(response)).count() as f64 / responses.len().max(1) as f64

@@ -20,9 +20,9 @@ pub(super) enum Worker {
     Redates,
     /// Deletes assignments.
     Deletes,
-    /// Moves projects' ends, during the legacy shape.
+    /// Moves projects' ends, in the legacy shape.
     Moves,
-    /// Changes budgets by SQL, during the legacy shape.
+    /// Changes budgets by SQL, in the legacy shape.
     Budgets,
     /// Executes commands.
     Commands,
@@ -45,10 +45,10 @@ impl Worker {
     ];
 }
 
-/// Commands per start: each makes a rollback in progress start again.
+/// Commands per start: each lets a running rollback start again.
 const COMMANDS: usize = 8;
 
-/// Between two operations of one worker, so that the run gets its share of the machine.
+/// The pause between two operations of one worker, so that the run gets its share of the machine.
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// The result of a worker's statement.
@@ -66,7 +66,7 @@ pub(super) struct BackendLoad {
 
 struct LoadState {
     url: String,
-    /// Assignments, by what happens to them.
+    /// Assignments, by their operations.
     untouched: Vec<String>,
     redate: Vec<String>,
     delete: Vec<String>,

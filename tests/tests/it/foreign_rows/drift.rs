@@ -22,7 +22,7 @@ async fn found(database: &TestDatabase) -> Vec<Finding> {
     find_drift(&mut connection(database).await, &folded(database).await, None).await.unwrap()
 }
 
-/// The projects and their phases by start, as the log has them.
+/// The projects and their phases by start, from the log.
 fn projects(database: &TestDatabase) -> Vec<(ProjectId, Vec<PhaseId>)> {
     let text = database.psql(
         "SELECT project_id, string_agg(id::text, ' ' ORDER BY start_date) FROM public.project_phases
@@ -35,7 +35,7 @@ fn projects(database: &TestDatabase) -> Vec<(ProjectId, Vec<PhaseId>)> {
     text.lines().map(parse).collect()
 }
 
-/// What differs, by kind.
+/// The differences, by kind.
 fn kinds(findings: &[Finding]) -> BTreeSet<String> {
     findings
         .iter()
@@ -53,7 +53,7 @@ fn kinds(findings: &[Finding]) -> BTreeSet<String> {
         .collect()
 }
 
-/// One wrong thing of each kind, picked by the seed.
+/// One error of each kind, chosen by the seed.
 fn cause_drift(database: &TestDatabase, seed: usize) {
     let all = projects(database);
     let pick = |n: usize| &all[(seed + n) % all.len()];
@@ -122,7 +122,7 @@ async fn a_repair_removes_drift_of_every_kind_and_verifies() {
             let of_closed = closed.iter().any(|project| line.contains(&project.to_string()));
             assert!(of_closed || now.contains(line), "seed {seed}: not as it was: {line}");
         }
-        // All that was overwritten or deleted is in the log.
+        // All overwritten and deleted values are in the log.
         let recorded = read::of_type(&mut connection, DRIFT_REPAIR).await.unwrap();
         assert_eq!(recorded.len(), 1);
         assert_eq!(recorded[0].metadata, metadata_of("ann"));

@@ -13,7 +13,7 @@ async fn folded(system: &mut SystemUnderTest) -> Result<FoldedLog, Difference> {
     FoldedLog::read(&mut system.connection, None).await.map_err(|error| error.to_string())
 }
 
-/// Takes in all that the log does not know, or nothing.
+/// Adopts all projects that the log does not have, or none.
 pub(super) async fn adopt(system: &mut SystemUnderTest, with_repair: bool) -> Result<Outcome, Difference> {
     let expected = system.model.clone().adopt_all(with_repair, &<_>::default());
     let there_is_nothing = system.model.unadopted().is_empty() && system.model.without_phases().is_empty();

@@ -1,4 +1,4 @@
-//! Damage of the log, and events of other streams, beside what cannot be read of a timeline.
+//! Damage of the log, and unreadable events of other streams than timelines.
 
 use super::{connect, metadata_of, projects, skip_all};
 use crate::fixture::{assert_verified, migrated, rolled_back, sample, try_rollback, verified};
