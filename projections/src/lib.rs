@@ -10,7 +10,7 @@
 //! - [`planner_users`] reads the planner's users, for a service that accepts only their tokens.
 //! - [`planner_schema`] finds missing and changed columns of the planner's tables.
 //! - [`planner_view`] reads the planner's tables for a service, by functions.
-//! - [`live_row`] reads the table's rows, whatever values they have.
+//! - [`live_row`] reads the table's rows, including invalid values.
 //! - [`drift`] compares the live tables with the fold; [`repair`] makes them agree with the log; [`rebuild`] does both for all rows
 //!   of `project_phases`, reading the log in parallel.
 
@@ -64,7 +64,7 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
 pub async fn schema_differences(connection: &mut PgConnection) -> Result<Vec<SchemaDifference>, StoreError> {
     let mut found = schema::definitions()?.completed_by(inline::SQL)?.differences(connection).await?;
     for thing in misowned(connection).await? {
-        // Objects of others are listed as such, whatever role owns them.
+        // Objects of others are listed as such, independent of their owner.
         let foreign = format!("{} {} is not one", thing.kind.to_lowercase(), thing.object);
         if !found.iter().any(|other| other.text.starts_with(&foreign)) {
             found.push(SchemaDifference { text: thing.to_string(), repairable: true });

@@ -214,10 +214,10 @@ impl StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     /// The stream does not start with the format's signature.
-    #[error("answer does not start with the binary COPY signature")]
+    #[error("the result does not start with the binary COPY signature")]
     Signature,
     /// The stream ended before its trailer.
-    #[error("answer ended before its end mark")]
+    #[error("the result ended before its end mark")]
     Truncated,
     /// A field does not hold what was expected.
     #[error("field {0} is missing, NULL or of another type")]

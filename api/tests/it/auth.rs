@@ -158,7 +158,7 @@ async fn invalid_tokens_are_refused_with_the_reason() {
 #[tokio::test]
 async fn audience_and_issuer_are_needed_once_they_are_configured() {
     let free = service(settings_with_secret(TokenRules::default())).await;
-    request_with_token(&free, &token(&claims_with("aud", json!("somebody else")))).await.is(200);
+    request_with_token(&free, &token(&claims_with("aud", json!("another service")))).await.is(200);
 
     let rules = TokenRules {
         audience: Some("phaseline".to_owned()),
@@ -255,7 +255,7 @@ async fn public_keys_of_each_kind_check_tokens_and_the_algorithm_is_the_keys() {
         let signed = encode(&Header::new(algorithm), &valid_claims(), &signing).unwrap();
         assert_eq!(request_with_token(&service, &signed).await.is(200).json()["subject"], "ada");
         // A key without a name accepts tokens with any name.
-        let named = Header { kid: Some("whatever".to_owned()), ..Header::new(algorithm) };
+        let named = Header { kid: Some("any-name".to_owned()), ..Header::new(algorithm) };
         request_with_token(&service, &encode(&named, &valid_claims(), &signing).unwrap()).await.is(200);
 
         // An attacker uses the public key as an HMAC secret.

@@ -78,7 +78,7 @@ async fn a_missing_or_unavailable_role_is_named() {
     let database = migrated();
     let impatient = Settings { acquire_timeout: Duration::from_millis(300), ..settings() };
     let wanting = |role: &str| Settings { role: Some(role.to_owned()), ..impatient.clone() };
-    let service = Service::over(&database, wanting("nobody \"of this name")).await;
+    let service = Service::over(&database, wanting("missing \"role")).await;
     assert_eq!(reason(&service.client).await, "no_role");
 
     database.psql("CREATE ROLE api_test_login LOGIN PASSWORD 'login'");

@@ -176,7 +176,7 @@ async fn a_shutdown_cancels_requests_beyond_the_timeout() {
 }
 
 /// Sends a request, and returns all bytes until the connection is closed.
-async fn answered(service: &Service, request: &str) -> String {
+async fn raw_response(service: &Service, request: &str) -> String {
     let mut raw = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
     raw.write_all(request.as_bytes()).await.unwrap();
     let mut response = String::new();
@@ -189,8 +189,11 @@ async fn answered(service: &Service, request: &str) -> String {
 async fn a_connection_on_which_no_head_of_a_request_comes_in_full_is_closed() {
     let service = service(Settings { idle_timeout: Duration::from_secs(3), ..settings() }).await;
     let whole = "GET /id HTTP/1.1\r\nHost: here\r\n\r\n";
-    let (half, nothing, then_nothing) =
-        tokio::join!(answered(&service, &whole[..25]), answered(&service, ""), answered(&service, whole));
+    let (half, nothing, then_nothing) = tokio::join!(
+        raw_response(&service, &whole[..25]),
+        raw_response(&service, ""),
+        raw_response(&service, whole)
+    );
     assert!(!half.contains(" 200 ") && !nothing.contains(" 200 "), "{half}{nothing}");
     assert!(then_nothing.starts_with("HTTP/1.1 200 "), "{then_nothing}");
     // A connection in use stays open beyond the limit.

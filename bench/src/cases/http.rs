@@ -110,7 +110,7 @@ fn expect(status: u16, body: &[u8]) -> Result<()> {
     if status == 200 {
         return Ok(());
     }
-    Err(BenchError::Failed(format!("the service answered {status}: {}", String::from_utf8_lossy(body))))
+    Err(BenchError::Failed(format!("the service returned {status}: {}", String::from_utf8_lossy(body))))
 }
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {

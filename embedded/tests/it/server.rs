@@ -71,13 +71,13 @@ fn a_server_started_again_has_its_data_and_its_port() {
     server.create_database_if_missing(r#"planner "x" é"#).unwrap();
     server.create_database_if_missing(r#"planner "x" é"#).unwrap();
     let url = server.url(r#"planner "x" é"#);
-    server.binaries().psql(&url, "CREATE TABLE t AS SELECT 42 AS answer").unwrap();
+    server.binaries().psql(&url, "CREATE TABLE t AS SELECT 42 AS number").unwrap();
     drop(server);
     assert_eq!(probe::postmaster(folder.path()), None);
 
     let server = Server::start(folder.path()).unwrap();
     assert_eq!(server.url(r#"planner "x" é"#), url);
-    assert_eq!(server.binaries().psql(&url, "SELECT answer FROM t").unwrap(), "42");
+    assert_eq!(server.binaries().psql(&url, "SELECT number FROM t").unwrap(), "42");
 }
 
 #[test]

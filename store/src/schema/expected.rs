@@ -219,7 +219,7 @@ impl Expected {
     fn grant(&mut self, words: &[&str]) -> Result<(), String> {
         let on = words.iter().position(|word| *word == "ON").ok_or("a grant on nothing")?;
         let Some(([.., "TO"], [role])) = words.split_last_chunk::<1>() else {
-            return Err("a grant to nobody".to_owned());
+            return Err("a grant without a role".to_owned());
         };
         let privileges = words[1..on].join(" ");
         let objects = words[on + 1..words.len() - 2].join(" ");

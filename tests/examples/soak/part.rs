@@ -142,7 +142,7 @@ impl Part {
                 broken.push(format!("({}) {what}", self.name));
             }
         };
-        always(others == 0, format!("{others} requests were not answered by 200: {statuses:?}"));
+        always(others == 0, format!("{others} requests had another status than 200: {statuses:?}"));
         always(keys as u64 == done, format!("{done} commands were done, {keys} keys are kept"));
         let drift = drift(url).await;
         always(drift == 0, format!("{drift} rows differ from the log"));

@@ -155,7 +155,7 @@ async fn a_row_changed_before_the_append_is_adopted_with_its_new_values() {
     let done = command.await.unwrap().unwrap();
     let name = done.after.timeline.phase(second).map(|phase| phase.name.to_string());
     assert_eq!(name.as_deref(), Some("late"));
-    assert!(row(&database, second).contains("late"), "the backend's change stands");
+    assert!(row(&database, second).contains("late"), "the backend's change stays");
     assert_verified(database.url()).await;
 }
 

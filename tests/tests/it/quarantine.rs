@@ -139,7 +139,7 @@ async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone()
         );
         let whole = rebuilt(&database, false).await;
         assert!(whole.updated() > 0 && whole.left.is_empty(), "{bad:?}: {whole:?}");
-        assert!(!whole.is_right() && whole.quarantine.count == 1, "{bad:?}: a partial answer looks whole");
+        assert!(!whole.is_right() && whole.quarantine.count == 1, "{bad:?}: a partial result looks complete");
         let names_of = |project| {
             database.psql(&format!(
                 "SELECT DISTINCT name FROM public.project_phases WHERE project_id = '{project}'"

@@ -224,9 +224,9 @@ async fn create(
 ) -> Result<(), Failure> {
     let sql = format!("CREATE DATABASE {} ALLOW_CONNECTIONS false {options}", identifier(name));
     let Err(error) = sqlx::raw_sql(&sql).execute(connection).await else { return Ok(()) };
-    let answered = error.as_database_error().is_some();
+    let has_replied = error.as_database_error().is_some();
     let failure = Failure::from(error);
-    if answered {
+    if has_replied {
         return Err(failure);
     }
     // It is unknown whether the database was created, so it is not dropped.

@@ -116,7 +116,7 @@ fn failed(name: &str, status: ExitStatus, stderr: &[u8]) -> Failure {
     let message = format!("{name} failed ({status}): {text}");
     if text.contains("No space left on device") {
         return Failure::new(Exit::Unexpected, "out_of_space", message).remedy(
-            "Free space where the message says, then rehearse again; the copy needs as much as the database.",
+            "Free space at the place that the message names, then rehearse again; the copy needs as much as the database.",
         );
     }
     if text.contains("no password supplied") {

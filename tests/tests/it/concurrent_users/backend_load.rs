@@ -196,9 +196,9 @@ impl BackendLoad {
         let acknowledged = self.state.acknowledged.lock().unwrap().clone();
         assert!(acknowledged.len() > 20, "{acknowledged:?}");
         let mut connection = PgConnection::connect(&self.state.url).await.unwrap();
-        for (query, answer) in acknowledged {
+        for (query, expected) in acknowledged {
             let found = connection.fetch_optional(sqlx::raw_sql(&query)).await.unwrap();
-            assert_eq!(found.map(|row| row.get(0)), Some(answer), "{query}");
+            assert_eq!(found.map(|row| row.get(0)), Some(expected), "{query}");
         }
     }
 }

@@ -40,8 +40,8 @@ impl LoadState {
         *operation = (operation.0 + 1, !goes_on);
     }
 
-    fn acknowledge(&self, query: String, answer: String) {
-        self.acknowledged.lock().unwrap().insert(query, answer);
+    fn acknowledge(&self, query: String, expected: String) {
+        self.acknowledged.lock().unwrap().insert(query, expected);
     }
 
     fn record_failure(&self, what: String) {
