@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_and_the_password_is_not() {
+    fn the_error_is_named_and_the_password_is_not() {
         for (url, named) in [
             ("host=localhost password=secret", "not a URL"),
             ("mysql://me:secret@h/d", "\"mysql\""),

@@ -50,7 +50,7 @@ mod tests {
     use super::Exit;
 
     #[test]
-    fn help_says_what_each_code_means() {
+    fn help_has_the_meaning_of_each_code() {
         let all = [
             Exit::Done,
             Exit::Unexpected,

@@ -83,7 +83,7 @@ impl Binaries {
 
     /// Whether this `pg_dump` accepts the key that it prints as an option (since 15.14, 16.10 and 17.6).
     /// Without it two dumps of one database differ.
-    pub fn pg_dump_knows_restrict_key(&self) -> bool {
+    pub fn pg_dump_has_restrict_key(&self) -> bool {
         *self.knows_restrict_key.get_or_init(|| {
             let help = Command::new(self.program("pg_dump")).arg("--help").output();
             help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--restrict-key"))

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_own_options_go_and_those_of_users_stay() {
+    fn the_servers_own_options_are_removed_and_those_of_users_stay() {
         let text = "CREATE TABLE public.t (\n    a integer\n);\n\
             ALTER TABLE ONLY public.t ALTER COLUMN a SET (pg_attver=22158952, n_distinct=-0.5);\n\
             ALTER TABLE ONLY public.t ALTER COLUMN b SET (pg_attver=22224264);\n\
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_users_wrote_stays_as_it_is() {
+    fn texts_of_users_do_not_change() {
         let own = "ALTER TABLE ONLY public.t ALTER COLUMN a SET (pg_attver=1);\n";
         let texts = [
             format!("COPY public.t (x) FROM stdin;\n{own}\\.\n"),

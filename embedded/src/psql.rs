@@ -78,7 +78,7 @@ impl Binaries {
 
     fn dump(&self, mut command: Command, args: &[&str]) -> Result<Dump, EmbeddedError> {
         let plain = is_plain(args);
-        if plain && self.pg_dump_knows_restrict_key() {
+        if plain && self.pg_dump_has_restrict_key() {
             command.arg("--restrict-key=fixed");
         }
         let bytes = process::run(command.args(args), "dumping the database")?.stdout;

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_comes_out_of_a_url_as_it_went_in() {
+    fn a_password_is_decoded_from_a_url_as_it_was_encoded() {
         let url = loopback("p@ss/w:ör%d?", 5433, "a b/c");
         assert!(url.ends_with("@127.0.0.1:5433/a%20b%2Fc"), "{url}");
         let split = split(&url).unwrap();
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_without_a_password_is_left_as_it_is() {
+    fn a_url_without_a_password_is_not_changed() {
         for url in [
             "postgres://db.example/x",
             "postgresql://me@h/x?sslmode=require",

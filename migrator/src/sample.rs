@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn projects_and_assignments_are_exactly_as_many_as_asked() {
+    async fn projects_and_assignments_have_exactly_the_requested_numbers() {
         for (projects, assignments) in [(0, 0), (1, 0), (1, 1), (3, 10), (5, 11), (120, 4_567)] {
             let database = TestCluster::shared().database();
             let options = SampleOptions { projects, assignments, seed: 1 };
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_database_that_has_something_is_refused_by_name_and_left_as_it_was() {
+    async fn a_database_with_objects_is_refused_by_name_and_unchanged() {
         for (made, named) in [
             ("CREATE TABLE kept (x int)", "public.kept"),
             ("CREATE SCHEMA s; CREATE VIEW s.\"Odd View\" AS SELECT 1", "s.\"Odd View\""),

@@ -17,7 +17,7 @@ pub struct PhaseTimestamps {
 }
 
 impl PhaseTimestamps {
-    const fn born(at: NaiveDateTime) -> Self {
+    const fn created(at: NaiveDateTime) -> Self {
         Self { created_at: at, updated_at: at, old_updated_at: at }
     }
 
@@ -52,7 +52,7 @@ impl FoldedTimeline {
         match event {
             TimelineEvent::TimelineOpened(_) | TimelineEvent::TimelineRescheduled(_) => {}
             TimelineEvent::TimelineClosed(_) => self.timestamps.clear(),
-            TimelineEvent::PhaseCreated(e) => self.put(e.phase_id, PhaseTimestamps::born(recorded_at)),
+            TimelineEvent::PhaseCreated(e) => self.put(e.phase_id, PhaseTimestamps::created(recorded_at)),
             TimelineEvent::DefaultPhaseSupplied(e) => {
                 // A second such event means that the phase followed its project.
                 let created_at =
@@ -89,9 +89,9 @@ impl FoldedTimeline {
             }
         }
         // A phase without a legacy row would get one with its current timestamps.
-        let born =
+        let created =
             event.phase_id().and_then(|id| self.timeline.phase(id)).filter(|phase| phase.legacy.is_none());
-        if let Some(timestamps) = born.and_then(|phase| self.timestamps.get_mut(&phase.id)) {
+        if let Some(timestamps) = created.and_then(|phase| self.timestamps.get_mut(&phase.id)) {
             timestamps.old_updated_at = timestamps.updated_at;
         }
     }

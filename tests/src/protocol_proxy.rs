@@ -194,7 +194,7 @@ struct State {
 #[derive(Debug, Default)]
 struct Connection {
     /// Boundaries without a reply of the server, the oldest first.
-    unanswered: Vec<usize>,
+    without_reply: Vec<usize>,
     in_transaction: bool,
 }
 
@@ -225,7 +225,7 @@ impl Shared {
         let number = state.boundaries.len() + 1;
         let in_transaction = (state.connections[connection].in_transaction, None);
         state.boundaries.push(Boundary { number, connection, what, in_transaction });
-        state.connections[connection].unanswered.push(number);
+        state.connections[connection].without_reply.push(number);
         if self.stop == Some(Stop::Before(number)) && !state.is_harmless {
             self.stop_at(&mut state, number);
         }
@@ -244,8 +244,8 @@ impl Shared {
             of_connection.in_transaction = in_transaction;
         }
         let in_transaction = of_connection.in_transaction;
-        if !of_connection.unanswered.is_empty() {
-            let number = of_connection.unanswered.remove(0);
+        if !of_connection.without_reply.is_empty() {
+            let number = of_connection.without_reply.remove(0);
             state.boundaries[number - 1].in_transaction.1 = Some(in_transaction);
             if self.stop == Some(Stop::After(number)) && !state.is_harmless {
                 self.stop_at(&mut state, number);
@@ -268,9 +268,8 @@ fn connect(shared: &Arc<Shared>, client: TcpStream, server: SocketAddr) -> io::R
     drop(state);
     let (up, down) = (Arc::clone(shared), Arc::clone(shared));
     thread::spawn(move || {
-        let to_answer = client.try_clone();
-        let done =
-            to_answer.and_then(|to_answer| forward_requests(&up, number, client, to_answer, &to_server));
+        let reply_to = client.try_clone();
+        let done = reply_to.and_then(|reply_to| forward_requests(&up, number, client, reply_to, &to_server));
         end(&up, &to_server, done);
     });
     thread::spawn(move || {
@@ -298,14 +297,14 @@ fn forward_requests(
     shared: &Shared,
     connection: usize,
     mut client: TcpStream,
-    mut to_answer: TcpStream,
+    mut reply_to: TcpStream,
     mut server: &TcpStream,
 ) -> io::Result<Done> {
     loop {
         let Some((startup, bytes)) = Startup::read(&mut client)? else { return Ok(Done::End) };
         match startup {
             // Nothing could be counted in an encrypted stream.
-            Startup::Encryption => to_answer.write_all(b"N")?,
+            Startup::Encryption => reply_to.write_all(b"N")?,
             Startup::Session | Startup::Cancel => {
                 if !shared.may_send(connection, None) {
                     return Ok(Done::Stopped);

@@ -186,7 +186,7 @@ async fn audience_and_issuer_are_needed_once_they_are_configured() {
 }
 
 #[tokio::test]
-async fn a_token_without_scope_may_do_what_is_configured_and_nothing_else() {
+async fn a_token_without_scope_has_only_the_configured_scopes() {
     let nothing = service(settings_with_secret(TokenRules::default())).await;
     assert_eq!(
         request_with_token(&nothing, &token(&claims_without("scope"))).await.is(200).json()["scope"],
@@ -205,7 +205,7 @@ async fn a_token_without_scope_may_do_what_is_configured_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_lacks_a_scope_or_a_project_is_refused_with_403() {
+async fn a_token_without_the_scope_or_the_project_is_refused_with_403() {
     let service = service(settings_with_secret(TokenRules::default())).await;
     let (mine, other) = (Uuid::new_v4(), Uuid::new_v4());
     let write = |project: Uuid, claims: Value| {
@@ -230,7 +230,7 @@ async fn what_lacks_a_scope_or_a_project_is_refused_with_403() {
 }
 
 #[tokio::test]
-async fn a_route_may_give_a_refusal_a_form_of_its_own() {
+async fn a_route_may_have_its_own_form_of_refusals() {
     let service = service(settings_with_secret(TokenRules::default())).await;
     let response = service.client.get("/own-form").send().await.is(401);
     assert_eq!(response.json(), json!({ "detail": Denied::Missing.to_string() }));

@@ -141,7 +141,7 @@ fn blurred(actual: Value, expected: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn every_request_of_the_table_has_its_answer() {
+async fn every_request_of_the_table_has_its_response() {
     let fixture = ServiceFixture::start().await;
     let mut wrong = Vec::new();
     for case in cases() {

@@ -117,7 +117,7 @@ async fn a_command_to_a_deleted_project_closes_its_timeline() {
 }
 
 #[tokio::test]
-async fn a_project_that_comes_back_is_adopted_again() {
+async fn a_project_that_is_created_again_is_adopted_again() {
     let fixture = ServiceFixture::start().await;
     let (project, other) = {
         let mut projects = fixture.projects(2).await;

@@ -78,7 +78,7 @@ async fn pages_of_any_size_walk_everything_once_either_way() {
 }
 
 #[tokio::test]
-async fn a_walk_is_not_disturbed_by_what_is_changed_meanwhile() {
+async fn pages_are_not_disturbed_by_concurrent_changes() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     rename(&fixture, &project, 3).await;

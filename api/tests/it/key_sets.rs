@@ -153,7 +153,7 @@ async fn the_last_set_stays_in_use_while_none_can_be_fetched() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_key_set_is_refused_by_reason() {
+async fn an_invalid_key_set_is_refused_with_the_reason() {
     let provider = Provider::default();
     let url = provider.start().await.to_string();
     for (path, reason) in [

@@ -97,7 +97,7 @@ async fn missing_routes_and_wrong_methods_return_a_problem() {
 }
 
 #[tokio::test]
-async fn what_is_larger_than_the_limit_is_not_read() {
+async fn a_body_larger_than_the_limit_is_not_read() {
     let service = service(Settings { body_limit: 1000, ..settings() }).await;
     let body = |length: usize| json!("x".repeat(length - 2));
     service.client.post("/json").json(&body(1000)).send().await.is(200);

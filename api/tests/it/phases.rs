@@ -72,7 +72,7 @@ async fn a_client_cannot_choose_the_id_of_a_phase() {
 
 /// If a constraint, trigger or misplaced row of another program refuses a change, the response is a conflict, not an internal error.
 #[tokio::test]
-async fn what_the_database_refuses_is_a_conflict_and_changes_nothing() {
+async fn a_refusal_of_the_database_is_a_conflict_and_changes_nothing() {
     let fixture = ServiceFixture::start().await;
     let projects = fixture.projects(2).await;
     let phases = fixture.phases(&projects[0]).await;

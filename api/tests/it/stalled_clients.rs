@@ -66,7 +66,7 @@ async fn connections(fixture: &ServiceFixture, wanted: i64) {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_its_answer_loses_its_connection() {
+async fn a_client_that_does_not_read_its_response_loses_its_connection() {
     let (fixture, phase) = fixture().await;
     let mut stalled = Vec::new();
     for _ in 0..5 {
@@ -111,7 +111,7 @@ async fn a_client_that_pauses_while_it_reads_gets_everything() {
 }
 
 #[tokio::test]
-async fn all_assignments_come_in_one_answer_and_page_by_page_in_the_same_order() {
+async fn all_assignments_have_the_same_order_in_one_response_and_page_by_page() {
     let (fixture, phase) = fixture().await;
     let path = format!("/phases/{phase}/assignments");
     let whole = fixture.get(&path).send().await.is(200);

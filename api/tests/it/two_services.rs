@@ -5,7 +5,7 @@ use crate::service::{Service, settings};
 use serde_json::json;
 
 #[tokio::test]
-async fn each_sees_and_respects_what_the_other_wrote() {
+async fn each_service_reads_and_respects_the_writes_of_the_other() {
     let fixture = ServiceFixture::start().await;
     let other = Service::over(&fixture.database, settings()).await;
     let project = fixture.project().await;

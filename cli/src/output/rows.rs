@@ -171,7 +171,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn rows_leave_the_answer_with_what_belongs_to_them() {
+    fn rows_leave_the_result_with_the_fields_of_their_object() {
         let mut result = json!({"a": [{"x": 1}, {"x": 2}], "b": [{"code": "c", "meaning": "m", "rows": [{"id": 7}]}],
                                 "c": [{"number": 3, "details": ["one", "two"]}], "d": {"items": [{"y": 1}]}, "left": true});
         let result = result.as_object_mut().unwrap();

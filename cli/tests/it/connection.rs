@@ -5,7 +5,7 @@ use phaseline_embedded::testing::TestCluster;
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
-fn a_wrong_url_is_a_usage_error_that_names_what_is_wrong_but_no_password() {
+fn a_wrong_url_is_a_usage_error_without_the_password() {
     for (url, named) in [
         ("mysql://me:hunter2@h/d", "mysql"),
         ("host=localhost password=hunter2", "not a URL"),

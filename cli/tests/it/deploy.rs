@@ -74,7 +74,7 @@ fn units_and_images_contain_no_connection_and_do_not_run_as_root() {
 }
 
 #[test]
-fn systemd_understands_the_units() {
+fn systemd_accepts_the_units() {
     let folder = tempfile::tempdir().unwrap();
     for file in ["phaseline.service", "phaseline.timer"] {
         // systemd checks that the program exists.

@@ -59,7 +59,7 @@ fn a_head_that_does_not_know_the_shape_is_found() {
 }
 
 #[test]
-fn without_events_there_is_nothing_to_repair_from() {
+fn without_events_there_is_no_source_for_a_repair() {
     let database = migrated();
     database.psql("DROP SCHEMA phaseline CASCADE");
     let report = on(&database, &["doctor"]).exits_with(1).stdout;

@@ -102,7 +102,7 @@ fn rows_and_end_are_the_object_of_json() {
 }
 
 #[test]
-fn what_is_wrong_is_a_row_each() {
+fn each_row_of_an_anomaly_is_one_line() {
     let database = legacy();
     database.psql("TRUNCATE project_phases CASCADE");
     let (json, rows, end) = json_and_jsonl(&database, &["plan"], 3);
@@ -153,7 +153,7 @@ fn a_project_of_a_plan_is_a_row() {
 
 /// The rows of a history are printed while they are read: those before the damage are printed, and no end.
 #[test]
-fn an_answer_that_breaks_off_has_rows_and_an_error_but_no_end() {
+fn a_truncated_result_has_rows_and_an_error_but_no_end() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
     on(&database, &["phase", "rename", &phase, "Design"]).exits_with(0);

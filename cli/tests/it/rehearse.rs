@@ -294,7 +294,7 @@ fn a_verification_that_fails_ends_with_6_and_is_shown() {
 }
 
 #[test]
-fn nothing_is_left_on_the_server_not_even_the_roles() {
+fn nothing_stays_on_the_server_not_even_the_roles() {
     let cluster = TestCluster::start(TestOptions::default());
     let database = cluster.database();
     run(&["sample", "--projects", "5", "--assignments", "40", "--database-url", database.url()]);

@@ -133,7 +133,7 @@ fn the_document_has_the_message_and_the_commands_of_each_rule() {
 }
 
 #[test]
-fn a_template_matches_what_it_describes_and_nothing_else() {
+fn a_template_matches_only_texts_that_it_describes() {
     assert!(matches("Gap between '{a}' and '{b}'", "Gap between 'x' and 'it's'"));
     assert!(!matches("Gap between '{a}' and '{b}'", "Gap between '' and 'y'"));
     assert!(!matches("Gap between '{a}'", "A gap between 'x'"));

@@ -126,7 +126,7 @@ fn a_stale_file_that_names_a_living_stranger_does_not_stop_a_start() {
 }
 
 #[test]
-fn data_of_another_version_is_left_alone_and_both_versions_are_named() {
+fn data_of_another_version_is_not_changed_and_both_versions_are_named() {
     let folder = probe::folder();
     drop(Server::start(folder.path()).unwrap());
     fs::write(folder.path().join("cluster/PG_VERSION"), "9\n").unwrap();
@@ -149,7 +149,7 @@ fn a_server_that_does_not_start_shows_the_end_of_its_log() {
 }
 
 #[test]
-fn a_folder_with_other_files_is_left_as_it_is() {
+fn a_folder_with_other_files_is_not_changed() {
     let folder = probe::folder();
     fs::write(folder.path().join("letter"), "dear").unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cast_of_the_array_goes_and_nothing_else() {
+    fn only_the_cast_of_the_array_is_removed() {
         assert_eq!(
             canonical(
                 "CHECK (((s)::text = ANY ((ARRAY['a'::character varying, ']'::character varying])::text[])))"
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_it_inside_a_string_stays() {
+    fn similar_text_inside_a_string_stays() {
         for sql in [
             "COMMENT ON TABLE t IS 'x = ANY ((ARRAY[1])::text[])'",
             r"COMMENT ON TABLE t IS E'\' = ANY ((ARRAY[1])::text[])'",

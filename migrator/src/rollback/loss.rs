@@ -23,7 +23,7 @@ struct ChangedBy {
 struct Origin {
     /// Name and dates from its legacy row; none for a phase that was created later.
     adopted: Option<(PhaseName, DateRange)>,
-    born: Option<ChangedBy>,
+    created: Option<ChangedBy>,
     name: Option<ChangedBy>,
     dates: Option<ChangedBy>,
     description: Option<ChangedBy>,
@@ -76,7 +76,7 @@ impl EditHistory {
             | TimelineEvent::PhaseAdopted(_)
             | TimelineEvent::DefaultPhaseSupplied(_) => {
                 if let Some(id) = event.phase_id() {
-                    phases.insert(id, Origin { born: by, ..Origin::default() });
+                    phases.insert(id, Origin { created: by, ..Origin::default() });
                     self.removed.remove(&id);
                 }
             }
@@ -150,7 +150,7 @@ fn of_phase(project: ProjectId, phase: &Phase, origin: &Origin) -> Vec<LossItem>
         items.push(item(project, phase.id, field, value, by, instead));
     };
     let (name, dates) = (phase.name.as_str().to_owned(), phase.range.to_string());
-    let born = origin.born.as_ref();
+    let created = origin.created.as_ref();
     match &origin.adopted {
         Some((adopted_name, adopted_range)) => {
             let came_with = phase.legacy.map_or_else(
@@ -169,12 +169,12 @@ fn of_phase(project: ProjectId, phase: &Phase, origin: &Origin) -> Vec<LossItem>
                 Some(row) if !origin.given => format!("{}, the type of its old row", row.phase_type),
                 _ => format!("{}, by its name", LegacyPhaseType::by_name(&name)),
             };
-            add("name", name, origin.name.as_ref().or(born), &instead);
-            add("dates", dates, origin.dates.as_ref().or(born), NO_DATES);
+            add("name", name, origin.name.as_ref().or(created), &instead);
+            add("dates", dates, origin.dates.as_ref().or(created), NO_DATES);
         }
     }
     if let Some(description) = phase.description.as_ref().filter(|text| !text.is_empty()) {
-        let by = origin.description.as_ref().or(born);
+        let by = origin.description.as_ref().or(created);
         add("description", description.as_str().to_owned(), by, NO_DESCRIPTION);
     }
     items

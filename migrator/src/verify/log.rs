@@ -232,7 +232,7 @@ mod tests {
     use phaseline_domain::event::{PhaseBudgeted, PhaseRemoved};
 
     #[test]
-    fn a_budget_of_a_phase_that_is_gone_counts_as_little_as_in_the_fold() {
+    fn a_budget_of_a_removed_phase_is_ignored_as_in_the_fold() {
         let (project, phase_id) = (ProjectId::random(), PhaseId::random());
         let budget = Budget::new(Money::new(Decimal::from(7)).unwrap(), Money::ZERO).unwrap();
         let mut ledger = BudgetLedger::default();

@@ -41,7 +41,7 @@ const SINCE: &str = r#"
 "#;
 
 #[tokio::test]
-async fn what_a_dba_adds_in_between_survives() {
+async fn additions_between_migration_and_rollback_stay() {
     let (travelled, stayed) = (Fixture::with_objects(), Fixture::with_objects());
     let mut conn = travelled.connect().await;
     let kept = migrate(&mut conn).await;

@@ -170,7 +170,7 @@ fn content_of(event_type: &str, schema_version: i32, payload: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn the_database_knows_the_events_that_commands_cause_and_no_others() {
+async fn the_database_accepts_only_the_events_that_commands_cause() {
     let database = log().await;
     let mut connection = connect(&database).await;
     let events = one_of_each(&simple());

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_passes_from_the_message_on_that_may_not() {
+    fn no_message_passes_after_one_that_may_not() {
         let mut reader = Reader::default();
         reader.add(&[message(b'P', b"a\0"), message(b'S', b""), message(b'X', b"")].concat());
         assert_eq!(reader.take_while(|kind, _| kind == b'P'), (message(b'P', b"a\0"), true));

@@ -26,7 +26,7 @@ fn every_case_loads_and_changes_something() {
 }
 
 #[test]
-fn cases_have_names_of_their_own_and_name_what_they_are_about() {
+fn cases_have_different_names_and_name_their_objects() {
     let names: HashSet<_> = all().iter().map(|case| case.name).collect();
     assert_eq!(names.len(), all().len());
     for case in all() {

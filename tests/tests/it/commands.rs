@@ -171,7 +171,7 @@ async fn writes_of_other_processes_are_read_before_a_refusal_or_no_op() {
 }
 
 #[tokio::test]
-async fn a_command_that_expects_a_version_is_carried_out_at_that_version_only() {
+async fn a_command_that_expects_a_version_is_executed_at_that_version_only() {
     let (database, targets) = fixture(114).await;
     let (ours, other) = (store(database.url()).await, store(database.url()).await);
     let (project, phase) = targets[0];
@@ -260,7 +260,7 @@ async fn a_repeated_key_returns_the_first_response_and_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_request_sent_many_times_at_once_is_carried_out_once() {
+async fn one_request_sent_many_times_at_once_is_executed_once() {
     let (database, targets) = fixture(116).await;
     let stores = [store(database.url()).await, store(database.url()).await];
     let (project, phase) = targets[0];

@@ -45,7 +45,7 @@ fn metadata_of(actor: &str) -> Metadata {
 }
 
 #[tokio::test]
-async fn a_rename_is_named_and_nothing_is_touched() {
+async fn a_rename_is_named_and_nothing_is_changed() {
     let database = sample(4, 20, 21);
     migrated(database.url()).await;
     let (project, phase_id) = first_phase(&database);

@@ -108,7 +108,7 @@ async fn a_plan_that_is_stale_by_the_time_of_the_lock_stops_the_run() {
 }
 
 #[tokio::test]
-async fn assignments_that_change_while_a_rollback_is_prepared_are_brought_in() {
+async fn assignments_that_change_before_the_swap_of_a_rollback_are_copied() {
     let database = sample(6, 60, 43);
     migrated(database.url()).await;
     let sql = "DELETE FROM public.actuals;

@@ -137,7 +137,7 @@ async fn commands_can_be_spawned() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_of_the_log_is_not_in_the_view() {
+async fn an_event_that_is_left_out_is_not_in_the_view() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     let victim = crate::quarantine::projects(&database)[2];

@@ -124,7 +124,7 @@ async fn a_list_over_the_planners_new_dates_is_saved() {
 }
 
 #[tokio::test]
-async fn a_default_phase_that_the_planner_moved_itself_is_taken_in() {
+async fn a_default_phase_that_the_planner_moved_itself_is_followed() {
     let database = sample(4, 10, 502);
     migrated(database.url()).await;
     let store = store(database.url()).await;

@@ -102,7 +102,7 @@ async fn rename_first(database: &TestDatabase, project: ProjectId, name: &str) -
 }
 
 #[tokio::test]
-async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone() {
+async fn an_unreadable_event_of_any_kind_stops_only_its_own_timeline() {
     for bad in UnreadableEvent::ALL {
         let database = sample(6, 60, 61);
         migrated(database.url()).await;

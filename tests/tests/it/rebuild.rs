@@ -226,7 +226,7 @@ async fn the_legacy_shape_is_refused() {
 }
 
 #[tokio::test]
-async fn what_a_trigger_changes_again_undoes_the_rebuild() {
+async fn a_row_that_a_trigger_changes_again_undoes_the_rebuild() {
     let database = timeline_shape(5);
     database.psql(
         "UPDATE public.project_phases SET name = 'by hand';

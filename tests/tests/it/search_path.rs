@@ -39,7 +39,7 @@ fn every_file_that_connects_sets_the_search_path() {
 
 /// Functions that run with their owner's rights find only PostgreSQL's own objects by unqualified names.
 #[tokio::test]
-async fn every_function_of_the_schema_has_a_path_of_its_own_or_names_no_object() {
+async fn every_function_of_the_schema_has_its_own_path_or_names_no_object() {
     let database = crate::fixture::sample(2, 10, 1);
     crate::fixture::migrated(database.url()).await;
     let without = database.psql(

@@ -89,7 +89,7 @@ fn a_rollback_whose_server_crashes_at_any_step_can_be_run_again() {
 
 /// The server commits, and crashes before the client gets the reply.
 #[test]
-fn what_was_committed_when_the_server_crashed_is_done() {
+fn a_commit_before_the_crash_of_the_server_is_permanent() {
     let durable = durable();
     let (cluster, fixture) = &*durable;
     for direction in [Direction::Migrate, Direction::Rollback] {

@@ -109,7 +109,7 @@ async fn a_takeover_can_be_rolled_back_as_far_as_data_remain() {
 /// The database was rolled back by phaseline, and then moved again by the planner's own migration, for example by a deployment: the log
 /// still has the types and the links.
 #[tokio::test]
-async fn what_the_log_has_from_before_is_not_lost_again() {
+async fn types_and_links_from_an_earlier_migration_are_kept() {
     let database = sample(6, 90, 66);
     let before = dump(database.url());
     crate::fixture::migrated(database.url()).await;

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_lines_that_differ_are_shown_with_what_they_belong_to() {
+    fn the_first_differing_lines_are_shown_with_their_object() {
         let head = "-- Data for Name: t; Type: TABLE DATA; Schema: public; Owner: o\n1\n";
         let found = of(&format!("{head}2\n3\n4\n5\n"), &format!("{head}two\n3\n")).unwrap();
         assert_eq!(

@@ -90,7 +90,7 @@ impl Programs {
     pub(super) fn dump(&self, url: &DatabaseUrl, into: Stdio) -> Result<Child, Failure> {
         let mut command = self.command("pg_dump", url);
         command.args(["--exclude-schema=phaseline", "--no-subscriptions"]);
-        if self.binaries.pg_dump_knows_restrict_key() {
+        if self.binaries.pg_dump_has_restrict_key() {
             command.arg("--restrict-key=fixed");
         }
         spawn(command.stdout(into), "pg_dump")

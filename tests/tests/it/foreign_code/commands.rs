@@ -25,7 +25,7 @@ async fn command_triggers_run_as_table_owner_immediate_and_deferred() {
 
 /// A superuser's commands are refused where the owner of the tables planted code that would run at the end of the transaction.
 #[tokio::test]
-async fn what_a_caller_or_an_owner_defers_never_runs_with_the_rights_of_another() {
+async fn deferred_code_never_runs_with_the_rights_of_another_role() {
     let planner = Planner::new().await;
     try_migrate(planner.database.url()).await.unwrap();
     planner.database.psql(&format!("GRANT phaseline_writer TO {}", planner.writer));

@@ -33,7 +33,7 @@ async fn the_log_belongs_to_the_tables_owner_not_to_a_superuser() {
 }
 
 #[tokio::test]
-async fn owners_are_named_and_what_of_that_is_dangerous() {
+async fn owners_and_their_dangers_are_named() {
     let planner = Planner::new().await;
     let (role, writer) = (&planner.role, &planner.writer);
     let mut connection = handle(planner.database.url()).connect("test").await.unwrap();

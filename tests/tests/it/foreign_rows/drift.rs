@@ -217,7 +217,7 @@ async fn commands_and_the_backend_beside_a_repair_lose_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_trigger_changes_again_is_not_called_repaired() {
+async fn a_row_that_a_trigger_changes_again_is_not_reported_as_repaired() {
     let database = timeline_shape(113).await;
     let (project, phases) = projects(&database)[0].clone();
     database.psql(&format!(

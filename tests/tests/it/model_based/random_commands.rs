@@ -245,8 +245,8 @@ fn list(random: &mut SeededRandom, timeline: &Timeline) -> Vec<ReplacementPhase>
         }
     }
     if random.hits(50) || drafts.is_empty() {
-        let born = Phase { id: random.id(), ..timeline.phases[0].clone() };
-        drafts.push(ReplacementPhase::New(PhaseDraft { name: name(random), ..draft_of(&born) }));
+        let new_phase = Phase { id: random.id(), ..timeline.phases[0].clone() };
+        drafts.push(ReplacementPhase::New(PhaseDraft { name: name(random), ..draft_of(&new_phase) }));
     }
     if let Some(shares) = timeline.days.shared(drafts.len()) {
         for (draft, share) in drafts.iter_mut().zip(shares) {

@@ -11,7 +11,7 @@ use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable};
 use sqlx::Connection;
 
 #[tokio::test]
-async fn a_damaged_chain_is_named_as_damage_beside_what_cannot_be_read() {
+async fn a_damaged_chain_is_named_as_damage_beside_unreadable_events() {
     let database = sample(40, 60, 61);
     migrated(database.url()).await;
     let victim = projects(&database)[2];
