@@ -12,10 +12,10 @@ use serde_json::value::{RawValue, to_raw_value};
 
 /// Why a command failed. Small, since every result has space for one.
 #[derive(Debug)]
-pub(crate) struct Failure(Box<Particulars>);
+pub(crate) struct Failure(Box<FailureDetails>);
 
 #[derive(Debug)]
-struct Particulars {
+struct FailureDetails {
     exit: Exit,
     /// A stable code for programs.
     code: &'static str,
@@ -51,7 +51,7 @@ pub(crate) struct ErrorObject<'a> {
 
 impl Failure {
     pub(crate) fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
-        Self(Box::new(Particulars {
+        Self(Box::new(FailureDetails {
             exit,
             code,
             message: message.into(),

@@ -1,6 +1,6 @@
 //! Options that several commands share.
 
-use crate::output::Form;
+use crate::output::OutputFormat;
 use clap::{Args, ValueEnum};
 use phaseline_domain::legacy::Boundary;
 use phaseline_migrator::plan::PlanOptions;
@@ -30,7 +30,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) data_dir: Option<PathBuf>,
     /// Format of the result on stdout: text, one JSON object, or one JSON object a line (default: text)
     #[arg(long, global = true, value_name = "FORM", value_enum)]
-    output: Option<Form>,
+    output: Option<OutputFormat>,
     /// The same as --output json
     #[arg(long, global = true, conflicts_with = "output")]
     json: bool,
@@ -51,8 +51,8 @@ pub(crate) struct GlobalArgs {
 
 impl GlobalArgs {
     /// The form of the result.
-    pub(crate) fn form(&self) -> Form {
-        if self.json { Form::Json } else { self.output.unwrap_or_default() }
+    pub(crate) fn form(&self) -> OutputFormat {
+        if self.json { OutputFormat::Json } else { self.output.unwrap_or_default() }
     }
 }
 

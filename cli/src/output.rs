@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The format of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Form {
+pub(crate) enum OutputFormat {
     /// Text for people
     #[default]
     Text,
@@ -32,25 +32,25 @@ pub(crate) enum Form {
 /// Output format and verbosity.
 #[derive(Debug)]
 pub(crate) struct Output {
-    form: Form,
+    form: OutputFormat,
     quiet: bool,
     /// Writing to stdout failed for another reason than a closed pipe: a full disk, for example.
     broken: AtomicBool,
 }
 
 impl Output {
-    pub(crate) const fn new(form: Form, quiet: bool) -> Self {
+    pub(crate) const fn new(form: OutputFormat, quiet: bool) -> Self {
         Self { form, quiet, broken: AtomicBool::new(false) }
     }
 
     /// The format of the command's result.
-    pub(crate) const fn form(&self) -> Form {
+    pub(crate) const fn form(&self) -> OutputFormat {
         self.form
     }
 
     /// Whether a program reads the result.
     const fn json(&self) -> bool {
-        !matches!(self.form, Form::Text)
+        !matches!(self.form, OutputFormat::Text)
     }
 
     /// Whether progress and remarks are suppressed.

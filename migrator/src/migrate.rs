@@ -23,10 +23,10 @@ pub use crate::report::Migrated;
 use crate::report::{Plan, PlanOptions};
 use crate::run::attempts::{Beginning, Judgement, RunSteps, run_attempts};
 use crate::run::cut_over::with_own_tables;
-use crate::run::lock::Head;
-use crate::run::session::{Attempt, Hold, RunContext, RunParameters, RunSession};
+use crate::run::lock::HeadLock;
+use crate::run::session::{Attempt, HeldLocks, RunContext, RunParameters, RunSession};
 use crate::shape;
-use catch_up::{Changed, Newer, changed};
+use catch_up::{ChangesSinceSnapshot, NewerAssignments, changed};
 use judgement::{judge, migrated};
 pub use options::MigrateOptions;
 use phaseline_store::{read, schema};
@@ -115,7 +115,7 @@ impl RunSteps for Migration<'_> {
         let Some(phases) = definition::capture(connection, "public", "project_phases").await? else {
             return Ok(());
         };
-        run.lock_tables(connection, &with_own_tables(phases.tied_tables()), Head::Not).await
+        run.lock_tables(connection, &with_own_tables(phases.tied_tables()), HeadLock::NotNeeded).await
     }
 
     async fn carry_out(
@@ -123,7 +123,7 @@ impl RunSteps for Migration<'_> {
         connection: &mut PgConnection,
         run: &mut RunContext<'_>,
         prepared: PreparedMigration,
-        hold: Hold,
+        held: HeldLocks,
     ) -> Result<Attempt<(Plan, i64)>, MigratorError> {
         if log_changed(connection, run, prepared.log.position).await? {
             return Ok(Attempt::Changed("the log".to_owned()));
@@ -136,17 +136,18 @@ impl RunSteps for Migration<'_> {
         definition.options.extend(recorded.added_options);
         run.check_interrupt()?;
 
-        let mut newer = Newer::default();
-        if hold == Hold::Nothing {
+        let mut newer = NewerAssignments::default();
+        if held == HeldLocks::None {
             run.step("locking the tables", None);
-            run.lock_tables(connection, &with_own_tables(prepared.phases.tied_tables()), Head::Not).await?;
+            run.lock_tables(connection, &with_own_tables(prepared.phases.tied_tables()), HeadLock::NotNeeded)
+                .await?;
             match changed(connection, &prepared, self.options).await? {
-                Changed::Nothing => {}
-                Changed::Assignments(found) => {
+                ChangesSinceSnapshot::Nothing => {}
+                ChangesSinceSnapshot::Assignments(found) => {
                     run.progress().note("resource_assignments changed during the run; newer rows are copied");
                     newer = found;
                 }
-                Changed::More(what) => return Ok(Attempt::Changed(what)),
+                ChangesSinceSnapshot::More(what) => return Ok(Attempt::Changed(what)),
             }
         }
         let (position, counts) = import::complete(connection, &prepared, newer, run.journal()?).await?;

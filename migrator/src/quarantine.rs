@@ -50,7 +50,7 @@ pub async fn list(
 
 /// The events of a stream to leave out.
 #[derive(Clone, Debug)]
-pub enum Which {
+pub enum EventSelection {
     /// Events at these positions.
     At(Vec<i64>),
     /// All unreadable events.
@@ -59,7 +59,7 @@ pub enum Which {
 
 /// The result of leaving events out.
 #[derive(Clone, Debug)]
-pub enum Skip {
+pub enum SkipResult {
     /// The events, now marked.
     Done(Vec<SkippedEvent>),
     /// Nothing was written: the reasons why events cannot be left out.
@@ -74,9 +74,9 @@ pub enum Skip {
 pub async fn skip(
     connection: &mut PgConnection,
     id: Uuid,
-    which: &Which,
+    selection: &EventSelection,
     metadata: &Metadata,
-) -> Result<Skip, MigratorError> {
+) -> Result<SkipResult, MigratorError> {
     if !schema::installed(connection).await? {
         return Err(StoreError::NotInstalled.into());
     }
@@ -85,9 +85,9 @@ pub async fn skip(
     sqlx::raw_sql("SET LOCAL lock_timeout = '30s'").execute(&mut *connection).await?;
     schema::lock_head(connection).await?;
     let found = unreadable_of(connection, id).await?;
-    let chosen = match which {
-        Which::All => found,
-        Which::At(positions) => {
+    let chosen = match selection {
+        EventSelection::All => found,
+        EventSelection::At(positions) => {
             let (mut chosen, mut refused) = (Vec::new(), Vec::new());
             for position in positions {
                 match found.iter().find(|event| event.position == *position) {
@@ -96,23 +96,23 @@ pub async fn skip(
                 }
             }
             if !refused.is_empty() {
-                return Ok(Skip::Refused(refused));
+                return Ok(SkipResult::Refused(refused));
             }
             chosen
         }
     };
     if chosen.is_empty() {
-        return Ok(Skip::Refused(vec![format!("{id} has no event that cannot be read")]));
+        return Ok(SkipResult::Refused(vec![format!("{id} has no event that cannot be read")]));
     }
     let damaged: Vec<String> = chosen.iter().filter(|event| event.damage).map(ToString::to_string).collect();
     if !damaged.is_empty() {
-        return Ok(Skip::Refused(damaged));
+        return Ok(SkipResult::Refused(damaged));
     }
     skip::mark(connection, &chosen, metadata).await?;
     let marks = skip::of_stream(connection, id).await?;
     transaction.commit().await?;
     let is_chosen = |mark: &SkippedEvent| chosen.iter().any(|event| event.position == mark.position);
-    Ok(Skip::Done(marks.into_iter().filter(is_chosen).collect()))
+    Ok(SkipResult::Done(marks.into_iter().filter(is_chosen).collect()))
 }
 
 /// Every event with this stream id that cannot be read and is not left out, in order of position.

@@ -19,8 +19,8 @@ pub use crate::report::{Edit, Loss, LossItem, RollbackPlan, RolledBack};
 use crate::run::Operator;
 use crate::run::attempts::{Beginning, Judgement, RunSteps, run_attempts};
 use crate::run::cut_over::{SHADOW, with_own_tables};
-use crate::run::lock::Head;
-use crate::run::session::{Attempt, Hold, RunContext, RunParameters, RunSession};
+use crate::run::lock::HeadLock;
+use crate::run::session::{Attempt, HeldLocks, RunContext, RunParameters, RunSession};
 use assignments::BuildError;
 use inspect::{Inspection, PreparedRollback, inspect};
 use phaseline_store::read;
@@ -122,7 +122,7 @@ impl RunSteps for Rollback<'_> {
         }
         tables.sort();
         tables.dedup();
-        run.lock_tables(connection, &with_own_tables(tables), Head::Too).await
+        run.lock_tables(connection, &with_own_tables(tables), HeadLock::WithTables).await
     }
 
     async fn carry_out(
@@ -130,13 +130,13 @@ impl RunSteps for Rollback<'_> {
         connection: &mut PgConnection,
         run: &mut RunContext<'_>,
         prepared: PreparedRollback,
-        hold: Hold,
+        held: HeldLocks,
     ) -> Result<Attempt<(RollbackPlan, RollbackCompleted)>, MigratorError> {
         run.step("building the legacy project_phases", None);
         sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
         build_phases(connection, &prepared).await?;
         run.check_interrupt()?;
-        let mut built = match assignments::build(connection, run, &prepared, hold).await {
+        let mut built = match assignments::build(connection, run, &prepared, held).await {
             Err(BuildError::AssignmentWithoutPhase) => {
                 return Ok(Attempt::Changed(ASSIGNMENT_WITHOUT_PHASE.to_owned()));
             }
@@ -145,9 +145,10 @@ impl RunSteps for Rollback<'_> {
         };
         run.check_interrupt()?;
 
-        if hold == Hold::Nothing {
+        if held == HeldLocks::None {
             run.step("locking the tables", None);
-            run.lock_tables(connection, &with_own_tables(tables_to_lock(&prepared)), Head::Too).await?;
+            run.lock_tables(connection, &with_own_tables(tables_to_lock(&prepared)), HeadLock::WithTables)
+                .await?;
         }
         if let Some(what) = changed(connection, &prepared, run.journal()?).await? {
             return Ok(Attempt::Changed(what));

@@ -82,19 +82,19 @@ pub async fn compare_rows(connection: &mut PgConnection, log: &FoldedLog) -> Res
 
 /// The state of the comparison of a row of the fold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
+enum RowState {
     /// No row was found yet.
-    No,
+    NotFound,
     /// An equal row was found.
-    Right,
+    Equal,
     /// A row that differs, that was requested, or that is a second one: it is among the others.
-    Others,
+    ReadAgain,
 }
 
 /// The live table compared with the fold.
 struct LiveTable<'a> {
     /// The fold's rows.
-    folded: HashMap<PhaseId, (FoldedRow<'a>, Seen)>,
+    folded: HashMap<PhaseId, (FoldedRow<'a>, RowState)>,
     /// The rows that differ from the fold in any byte, and the requested ones.
     others: Vec<LiveRow>,
 }
@@ -123,8 +123,12 @@ impl<'a> LiveTable<'a> {
             )
         });
         let requested = |project: ProjectId| only.is_none_or(|only| only.contains(&project));
-        let mut folded: HashMap<PhaseId, (FoldedRow<'a>, Seen)> =
-            log.timelines.values().flat_map(FoldedRow::of).map(|row| (row.id(), (row, Seen::No))).collect();
+        let mut folded: HashMap<PhaseId, (FoldedRow<'a>, RowState)> = log
+            .timelines
+            .values()
+            .flat_map(FoldedRow::of)
+            .map(|row| (row.id(), (row, RowState::NotFound)))
+            .collect();
         let mut others = Vec::new();
         let mut nameless = false;
         let columns = COLUMNS.map(|column| format!("ph.{column}")).join(", ");
@@ -142,15 +146,17 @@ impl<'a> LiveTable<'a> {
                 return Ok(());
             }
             match known {
-                Some((expected, seen))
-                    if *seen == Seen::No && expected.matches(&row) && !whole(&expected.project_id) =>
+                Some((expected, state))
+                    if *state == RowState::NotFound
+                        && expected.matches(&row)
+                        && !whole(&expected.project_id) =>
                 {
-                    *seen = Seen::Right;
+                    *state = RowState::Equal;
                 }
                 known => {
                     // Without a primary key an id may occur twice: then all its rows are compared.
-                    if let Some((_, seen)) = known {
-                        *seen = Seen::Others;
+                    if let Some((_, state)) = known {
+                        *state = RowState::ReadAgain;
                     }
                     others.push(id.to_string());
                 }
@@ -188,7 +194,7 @@ fn differences(
         live.entry(row.id).or_default().push(row);
     }
     let mut drift = Vec::new();
-    let differing = table.folded.values().filter(|(_, seen)| *seen != Seen::Right);
+    let differing = table.folded.values().filter(|(_, state)| *state != RowState::Equal);
     for (row, _) in differing.filter(|(row, _)| !gone(&row.project_id)) {
         match live.remove(&row.id()) {
             Some(rows) => match rows.as_slice() {

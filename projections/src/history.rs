@@ -123,7 +123,7 @@ impl EventDescriber {
             Content::Unreadable(event) => {
                 let words = format!("cannot be read, so the timeline is in quarantine: {}", event.fault);
                 let unreadable = Some(event.fault.clone());
-                Some(HistoryEntry { unreadable, ..untold(&recorded.recorded, words) })
+                Some(HistoryEntry { unreadable, ..entry_of(&recorded.recorded, words) })
             }
             Content::Skipped => {
                 let mark = self.skipped.get(&recorded.recorded.position);
@@ -136,7 +136,7 @@ impl EventDescriber {
                     },
                 );
                 let skipped = mark.map(SkippedBy::from);
-                Some(HistoryEntry { skipped, ..untold(&recorded.recorded, words) })
+                Some(HistoryEntry { skipped, ..entry_of(&recorded.recorded, words) })
             }
         }
     }
@@ -156,12 +156,12 @@ impl EventDescriber {
         let named = before.phase.as_ref().map(name);
         let phase_name = named.or_else(|| phase_id.and_then(|id| folded.timeline.phase(id)).map(name));
         let (words, changes) = describe_event(event, &before, folded);
-        Some(HistoryEntry { phase_id, phase_name, changes, ..untold(recorded, words) })
+        Some(HistoryEntry { phase_id, phase_name, changes, ..entry_of(recorded, words) })
     }
 }
 
 /// The parts of an entry that do not depend on its event.
-fn untold(recorded: &RecordedEvent, words: String) -> HistoryEntry {
+fn entry_of(recorded: &RecordedEvent, words: String) -> HistoryEntry {
     HistoryEntry {
         position: recorded.position,
         version: recorded.version,

@@ -40,7 +40,7 @@ pub use foreign_code::{Access, foreign_code, refuse_foreign_code, refuse_foreign
 pub use history::HistoryEntry;
 pub use inline::ProjectPhases;
 pub use legacy_phases::LegacyPhaseRow;
-pub use owners::{Misowned, Owner, Ownership, misowned, ownership};
+pub use owners::{Owner, Ownership, WrongOwner, ownership, wrong_owners};
 pub use phaseline_store::{FoldedTimeline, PhaseTimestamps};
 pub use powerful::is_powerful;
 pub use project_phases::PhaseRow;
@@ -63,7 +63,7 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
 /// All differences between schema `phaseline` and what this program installs, owners included. Reads the catalogue only.
 pub async fn schema_differences(connection: &mut PgConnection) -> Result<Vec<SchemaDifference>, StoreError> {
     let mut found = schema::definitions()?.completed_by(inline::SQL)?.differences(connection).await?;
-    for thing in misowned(connection).await? {
+    for thing in wrong_owners(connection).await? {
         // Objects of others are listed as such, independent of their owner.
         let foreign = format!("{} {} is not one", thing.kind.to_lowercase(), thing.object);
         if !found.iter().any(|other| other.text.starts_with(&foreign)) {

@@ -9,7 +9,7 @@ use std::fmt;
 
 /// An object in schema `phaseline` with another owner than it should have.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
-pub struct Misowned {
+pub struct WrongOwner {
     /// `FUNCTION`, `TABLE`, `VIEW` or `SCHEMA`.
     pub kind: String,
     /// The object, as SQL.
@@ -22,7 +22,7 @@ pub struct Misowned {
     pub may_give: bool,
 }
 
-impl fmt::Display for Misowned {
+impl fmt::Display for WrongOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, object, owner, wanted, .. } = self;
         write!(f, "{} {object} belongs to {owner}, not to {wanted}", kind.to_lowercase())
@@ -30,7 +30,7 @@ impl fmt::Display for Misowned {
 }
 
 /// All such objects. Reads the catalogue only.
-pub async fn misowned(connection: &mut PgConnection) -> Result<Vec<Misowned>, StoreError> {
+pub async fn wrong_owners(connection: &mut PgConnection) -> Result<Vec<WrongOwner>, StoreError> {
     Ok(sqlx::query_as(include_str!("../sql/owned.sql")).fetch_all(connection).await?)
 }
 
@@ -116,8 +116,8 @@ pub(crate) async fn set(connection: &mut PgConnection) -> Result<(), StoreError>
     sqlx::raw_sql(include_str!("../sql/callers.sql")).execute(&mut *connection).await?;
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let mut changed = false;
-    for Misowned { kind, object, wanted, .. } in
-        misowned(connection).await?.into_iter().filter(|thing| thing.may_give)
+    for WrongOwner { kind, object, wanted, .. } in
+        wrong_owners(connection).await?.into_iter().filter(|thing| thing.may_give)
     {
         changed = true;
         let wanted = quoted(&wanted);

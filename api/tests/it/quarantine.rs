@@ -2,7 +2,7 @@
 
 use crate::fixture::ServiceFixture;
 use phaseline_migrator::Database;
-use phaseline_migrator::quarantine::{Skip, Which, skip};
+use phaseline_migrator::quarantine::{EventSelection, SkipResult, skip};
 use phaseline_store::Metadata;
 use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable};
 use serde_json::json;
@@ -15,8 +15,9 @@ async fn skip_all(fixture: &ServiceFixture, project: &str) {
         reason: Some("planted".to_owned()),
         ..Metadata::default()
     };
-    let done = skip(&mut connection, project.parse().unwrap(), &Which::All, &metadata).await.unwrap();
-    assert!(matches!(done, Skip::Done(_)), "{done:?}");
+    let done =
+        skip(&mut connection, project.parse().unwrap(), &EventSelection::All, &metadata).await.unwrap();
+    assert!(matches!(done, SkipResult::Done(_)), "{done:?}");
 }
 
 #[tokio::test]

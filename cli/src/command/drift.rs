@@ -44,7 +44,7 @@ pub(crate) struct DriftArgs {
     project: Option<ProjectId>,
     /// Repair the rows of this project, or of all
     #[arg(long, value_name = "PROJECT|all")]
-    repair: Option<Whose>,
+    repair: Option<RepairTarget>,
     /// Confirm without asking; needed with --repair without a terminal
     #[arg(long, short, requires = "repair")]
     yes: bool,
@@ -54,12 +54,12 @@ pub(crate) struct DriftArgs {
 
 /// The projects to repair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whose {
+enum RepairTarget {
     All,
     One(ProjectId),
 }
 
-impl FromStr for Whose {
+impl FromStr for RepairTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -78,7 +78,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         ));
     }
     let project_id = match args.repair {
-        Some(Whose::One(project)) => Some(project),
+        Some(RepairTarget::One(project)) => Some(project),
         _ => args.project,
     };
     let target = Target::resolve(&context.global).await?;

@@ -52,7 +52,7 @@ struct History {
 
 /// The same without its events, which are printed already.
 #[derive(Serialize)]
-struct Ended {
+struct HistoryEnd {
     format: &'static str,
     project_id: ProjectId,
     phase_id: Option<PhaseId>,
@@ -117,7 +117,7 @@ async fn stream(
     if !printed {
         return Err(nothing_about(args));
     }
-    lines.end(&Ended {
+    lines.end(&HistoryEnd {
         format: FORMAT,
         project_id: args.project,
         phase_id: args.phase,

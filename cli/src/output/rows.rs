@@ -3,7 +3,7 @@
 //! Each row has a `format` of its own. The last line is the command's object without its rows, with `"kind":"end"` and
 //! their number, so that a reader notices a truncated result. After an error the error's object takes its place.
 
-use super::{Form, Output};
+use super::{Output, OutputFormat};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -135,7 +135,7 @@ impl Output {
         rows: &[Rows],
         text: impl FnOnce() -> String,
     ) {
-        if self.form() != Form::Jsonl {
+        if self.form() != OutputFormat::Jsonl {
             return self.result(object, text);
         }
         let mut result = match serde_json::to_value(object) {
@@ -155,7 +155,7 @@ impl Output {
 
     /// A printer of rows of this format; only with `--output jsonl`.
     pub(crate) fn stream(&self, format: &'static str) -> Option<Streamed<'_>> {
-        (self.form() == Form::Jsonl).then_some(Streamed { output: self, format, rows: 0 })
+        (self.form() == OutputFormat::Jsonl).then_some(Streamed { output: self, format, rows: 0 })
     }
 
     fn end_of_rows(&self, mut result: Map<String, Value>, rows: u64) {

@@ -27,7 +27,7 @@ impl fmt::Display for Boundary {
 }
 
 /// The value of a boundary at a date; the greatest is the best: assignments gained, then the negated distance from the even split.
-type Worth = (i64, i64);
+type BoundaryValue = (i64, i64);
 
 /// Splits days into as many ranges as there are phases, in order, each of at least one day, so that the fewest
 /// assignments lie outside their own phase. `assigned` has the days of each phase's assignments, in any order; those
@@ -57,15 +57,15 @@ pub fn fit(range: DateRange, assigned: &[&[NaiveDate]]) -> Option<Vec<DateRange>
         .collect();
     assignments.sort_unstable();
     let places = places(range.days(), &assignments, &even_at);
-    let worths = worths(&places, &assignments, &even_at);
+    let values = values(&places, &assignments, &even_at);
 
     // From the last boundary to the first: the best sum of it and all later ones if it lies at a place or later.
-    let mut best: Vec<Vec<Option<Worth>>> = Vec::with_capacity(worths.len());
-    for own in worths.iter().rev() {
-        let behind = best.last();
+    let mut best: Vec<Vec<Option<BoundaryValue>>> = Vec::with_capacity(values.len());
+    for own in values.iter().rev() {
+        let later = best.last();
         let mut from = vec![None; places.len() + 1];
-        for (at, worth) in own.iter().enumerate().rev() {
-            from[at] = with_those_behind(*worth, behind, at).max(from[at + 1]);
+        for (at, value) in own.iter().enumerate().rev() {
+            from[at] = with_later_boundaries(*value, later, at).max(from[at + 1]);
         }
         best.push(from);
     }
@@ -74,13 +74,12 @@ pub fn fit(range: DateRange, assigned: &[&[NaiveDate]]) -> Option<Vec<DateRange>
     // For each boundary the earliest place that reaches the best sum.
     let mut pieces = Vec::with_capacity(even.len());
     let (mut at, mut start) = (0, range.start());
-    for (boundary, own) in worths.iter().enumerate() {
+    for (boundary, own) in values.iter().enumerate() {
         let wanted = *best[boundary].get(at)?;
-        at += own
-            .iter()
-            .enumerate()
-            .skip(at)
-            .position(|(at, worth)| with_those_behind(*worth, best.get(boundary + 1), at) == wanted)?;
+        at +=
+            own.iter().enumerate().skip(at).position(|(at, value)| {
+                with_later_boundaries(*value, best.get(boundary + 1), at) == wanted
+            })?;
         let next = range.start().checked_add_days(Days::new(u64::try_from(*places.get(at)?).ok()?))?;
         pieces.push(DateRange::new(start, next.pred_opt()?).ok()?);
         start = next;
@@ -91,10 +90,14 @@ pub fn fit(range: DateRange, assigned: &[&[NaiveDate]]) -> Option<Vec<DateRange>
 }
 
 /// A boundary's value at a place plus the best sum of the later ones, if these have room.
-fn with_those_behind(worth: Worth, behind: Option<&Vec<Option<Worth>>>, at: usize) -> Option<Worth> {
-    let Some(behind) = behind else { return Some(worth) };
-    let (gain, distance) = behind.get(at + 1).copied().flatten()?;
-    Some((worth.0 + gain, worth.1 + distance))
+fn with_later_boundaries(
+    value: BoundaryValue,
+    later: Option<&Vec<Option<BoundaryValue>>>,
+    at: usize,
+) -> Option<BoundaryValue> {
+    let Some(later) = later else { return Some(value) };
+    let (gain, distance) = later.get(at + 1).copied().flatten()?;
+    Some((value.0 + gain, value.1 + distance))
 }
 
 /// The places that a best split can need, ascending. A boundary elsewhere could be moved by one day to either side, together with
@@ -122,17 +125,17 @@ fn places(days: i64, assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<i64> 
 }
 
 /// The value of each boundary at each place.
-fn worths(places: &[i64], assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<Vec<Worth>> {
+fn values(places: &[i64], assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<Vec<BoundaryValue>> {
     let boundary = |(boundary, even): (usize, &i64)| {
         let mut gain = 0;
         let mut before = assignments.iter().peekable();
-        let worth = |place: &i64| {
+        let value = |place: &i64| {
             while let Some((_, phase)) = before.next_if(|(day, _)| day < place) {
                 gain += i64::from(*phase == boundary) - i64::from(*phase == boundary + 1);
             }
             (gain, -(place - even).abs())
         };
-        places.iter().map(worth).collect()
+        places.iter().map(value).collect()
     };
     even_at.iter().enumerate().map(boundary).collect()
 }

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 /// The link of one assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pointer {
+pub(crate) enum LinkTarget {
     /// The phase does not exist.
-    Nowhere,
+    Missing,
     /// A phase of another project.
     Foreign,
     /// A phase of its own project.
@@ -19,8 +19,8 @@ pub(crate) enum Pointer {
 
 /// The links of all assignments, in the order of the rows.
 #[derive(Debug)]
-pub(crate) struct Pointers {
-    pointers: Vec<Pointer>,
+pub(crate) struct LinkTargets {
+    link_targets: Vec<LinkTarget>,
     rows: HashMap<PhaseId, (u32, Option<ProjectId>), FastHash>,
     /// The dates of the first phase's own assignments, then of the second's, ...
     days: Vec<NaiveDate>,
@@ -28,7 +28,7 @@ pub(crate) struct Pointers {
     begin: Vec<u32>,
 }
 
-impl Pointers {
+impl LinkTargets {
     /// Resolves every link once. Memory grows with the assignments.
     pub(crate) fn follow(tables: &LegacyTables) -> Self {
         let rows: HashMap<PhaseId, (u32, Option<ProjectId>), FastHash> =
@@ -37,18 +37,18 @@ impl Pointers {
         let mut own: Vec<(u32, NaiveDate)> = Vec::with_capacity(tables.assignments.len());
         let mut follow = |raw: &RawAssignment| {
             let Some((row, project)) = raw.phase.and_then(|phase| rows.get(&phase)) else {
-                return Pointer::Nowhere;
+                return LinkTarget::Missing;
             };
             if raw.project.is_none() || raw.project != *project {
-                return Pointer::Foreign;
+                return LinkTarget::Foreign;
             }
             if let Ok(day) = raw.date.get() {
                 begin[*row as usize + 1] += 1;
                 own.push((*row, day));
             }
-            Pointer::Own
+            LinkTarget::Own
         };
-        let pointers = tables.assignments.iter().map(&mut follow).collect();
+        let link_targets = tables.assignments.iter().map(&mut follow).collect();
         for row in 0..tables.phases.len() {
             begin[row + 1] += begin[row];
         }
@@ -59,12 +59,12 @@ impl Pointers {
             days[*place as usize] = day;
             *place += 1;
         }
-        Self { pointers, rows, days, begin }
+        Self { link_targets, rows, days, begin }
     }
 
     /// The link of this row's assignment.
-    pub(crate) fn of(&self, assignment: usize) -> Pointer {
-        self.pointers.get(assignment).copied().unwrap_or(Pointer::Nowhere)
+    pub(crate) fn of(&self, assignment: usize) -> LinkTarget {
+        self.link_targets.get(assignment).copied().unwrap_or(LinkTarget::Missing)
     }
 
     /// The dates of the assignments that refer to this phase of their own project. Assignments of other projects are outside of every

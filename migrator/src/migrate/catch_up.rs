@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 
 /// The newer assignments.
 #[derive(Debug, Default)]
-pub(super) struct Newer {
+pub(super) struct NewerAssignments {
     /// The links.
     pub links: Links,
     /// The number of assignments now; none if nothing changed.
@@ -27,10 +27,10 @@ pub(super) struct Newer {
 pub(super) type Links = BTreeMap<ProjectId, Vec<(PhaseId, AssignmentId)>>;
 
 /// The changes between the snapshot and the lock.
-pub(super) enum Changed {
+pub(super) enum ChangesSinceSnapshot {
     Nothing,
     /// Only assignments.
-    Assignments(Newer),
+    Assignments(NewerAssignments),
     /// Changes that need a second attempt.
     More(String),
 }
@@ -40,34 +40,34 @@ pub(super) async fn changed(
     connection: &mut PgConnection,
     prepared: &PreparedMigration,
     options: &MigrateOptions,
-) -> Result<Changed, MigratorError> {
+) -> Result<ChangesSinceSnapshot, MigratorError> {
     let mut newer = None;
     let tables = prepared.fingerprints.changed(connection).await?;
     if let [("resource_assignments", now)] = tables.as_slice()
         && options.expected_digest.is_none()
         && let Some(links) = self::newer(connection, prepared).await?
     {
-        newer = Some(Newer { links, assignments: Some(now.rows) });
+        newer = Some(NewerAssignments { links, assignments: Some(now.rows) });
     }
     if !tables.is_empty() && newer.is_none() {
         let names: Vec<&str> = tables.iter().map(|(table, _)| *table).collect();
-        return Ok(Changed::More(names.join(", ")));
+        return Ok(ChangesSinceSnapshot::More(names.join(", ")));
     }
     for (table, before) in
         [("project_phases", &prepared.phases), ("resource_assignments", &prepared.assignments)]
     {
         let now = definition::capture(connection, "public", table).await?;
         if now.as_ref() != Some(before) {
-            return Ok(Changed::More(format!("the definition of {table}")));
+            return Ok(ChangesSinceSnapshot::More(format!("the definition of {table}")));
         }
     }
     if shape::find(connection).await?.revision() != Some(LEGACY_REVISION) {
-        return Ok(Changed::More("alembic_version".to_owned()));
+        return Ok(ChangesSinceSnapshot::More("alembic_version".to_owned()));
     }
     if !definition::obstacles(connection, &REBUILT).await?.is_empty() {
-        return Ok(Changed::More("dependent objects".to_owned()));
+        return Ok(ChangesSinceSnapshot::More("dependent objects".to_owned()));
     }
-    Ok(newer.map_or(Changed::Nothing, Changed::Assignments))
+    Ok(newer.map_or(ChangesSinceSnapshot::Nothing, ChangesSinceSnapshot::Assignments))
 }
 
 /// The links of assignments that are newer than those that were read. None if one of them is invalid.

@@ -1,6 +1,6 @@
 //! Writes the log, while users read and write.
 
-use super::catch_up::{self, Newer};
+use super::catch_up::{self, NewerAssignments};
 use super::options::MigrateOptions;
 use crate::error::MigratorError;
 use crate::log::events::{LegacySchemaRecorded, MigrationCompleted, RunEvent};
@@ -77,7 +77,7 @@ pub(super) async fn import(
 pub(super) async fn complete(
     connection: &mut PgConnection,
     prepared: &PreparedMigration,
-    newer: Newer,
+    newer: NewerAssignments,
     journal: &mut Journal,
 ) -> Result<(i64, Counts), MigratorError> {
     let mut counts = prepared.plan.counts;

@@ -9,7 +9,7 @@ use crate::log::events::{LegacySchemaRecorded, MigrationCompleted, RunEvent};
 use crate::plan::{Takeover, prepare_takeover};
 use crate::report::{Migrated, Plan, Source};
 use crate::run::cut_over::with_own_tables;
-use crate::run::lock::Head;
+use crate::run::lock::HeadLock;
 use crate::run::session::{RunContext, RunSession};
 use phaseline_projections::{PhaseRow, project_phases};
 use phaseline_store::{Import, NewEvent, schema, stream};
@@ -32,7 +32,7 @@ pub(super) async fn take_over(
 
     let mut transaction = database::read_write(connection).await?;
     run.step("locking the tables", None);
-    run.lock_tables(&mut transaction, &with_own_tables(Vec::new()), Head::Too).await?;
+    run.lock_tables(&mut transaction, &with_own_tables(Vec::new()), HeadLock::WithTables).await?;
     let now = plan_again(&mut transaction, early, options).await?;
     run.step("writing the log", Some(now.plan.counts.timeline_events));
     let (plan, position) = write(&mut transaction, run, now, options).await?;

@@ -28,13 +28,13 @@ pub(crate) struct Takeover {
     pub plan: Plan,
     pub adoption: adopt::AdoptionPlan,
     /// Projects with a timeline in the log.
-    pub known: Vec<Known>,
+    pub known: Vec<KnownProject>,
     pub log: FoldedLog,
 }
 
 /// A project with an earlier timeline in the log, and its current rows.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct KnownProject {
     pub id: ProjectId,
     pub source: Source,
     pub events: Vec<TimelineEvent>,
@@ -47,7 +47,7 @@ async fn known_projects(
     log: &FoldedLog,
     repair: bool,
     findings: &mut Findings,
-) -> Result<Vec<Known>, MigratorError> {
+) -> Result<Vec<KnownProject>, MigratorError> {
     let mut known = Vec::new();
     let mut seen = HashSet::new();
     for project in adopt::find_unadopted(connection, None, |project| !log.knows(project)).await? {
@@ -57,7 +57,7 @@ async fn known_projects(
         let events = match (project.is_bare(), project.range()) {
             (true, Ok(range)) if repair => {
                 findings.note(Code::ProjectRepaired, "projects", id, "gets a default phase without money");
-                known.push(Known {
+                known.push(KnownProject {
                     id,
                     source: Source::Repair,
                     events: legacy::supply(&folded.timeline, id, range, PhaseId::random()),
@@ -70,7 +70,7 @@ async fn known_projects(
             Ok(events) => {
                 let events = differences(folded, events);
                 let source = if events.is_empty() { Source::Log } else { Source::LogAndTables };
-                known.push(Known { id, source, events });
+                known.push(KnownProject { id, source, events });
             }
             Err(reasons) => {
                 let code = if project.is_bare() { Code::ProjectWithoutPhases } else { Code::Unadoptable };
@@ -88,7 +88,7 @@ async fn known_projects(
     gone.sort();
     for id in gone {
         findings.note(Code::ProjectGone, "projects", id, "its timeline is in the log");
-        known.push(Known {
+        known.push(KnownProject {
             id,
             source: Source::Gone,
             events: vec![TimelineClosed { project_id: id }.into()],
@@ -272,7 +272,7 @@ pub(crate) async fn prepare_takeover(
 /// Digest of the plan: every adopted row, the revision and the options. A supplied phase's id is random, and omitted.
 fn digest(
     adoption: &adopt::AdoptionPlan,
-    known: &[Known],
+    known: &[KnownProject],
     found: &FoundShape,
     options: &PlanOptions,
 ) -> Result<String, MigratorError> {

@@ -8,7 +8,7 @@ use crate::error::MigratorError;
 use crate::fast_hash::FastHash;
 use crate::report::RollbackCompleted;
 use crate::run::cut_over::SHADOW;
-use crate::run::session::{Hold, RunContext};
+use crate::run::session::{HeldLocks, RunContext};
 use chrono::NaiveDate;
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId};
 use phaseline_projections::{Access, refuse_foreign_code};
@@ -136,12 +136,12 @@ pub(super) async fn build(
     connection: &mut PgConnection,
     run: &mut RunContext<'_>,
     prepared: &PreparedRollback,
-    hold: Hold,
+    held: HeldLocks,
 ) -> Result<Built, BuildError> {
     let [_, assignments] = &prepared.old;
     run.step("building the legacy resource_assignments", Some(prepared.links.phase_of.len() as u64));
     ddl::run(connection, &assignments.create_in(SHADOW)).await?;
-    let built = if hold == Hold::Nothing && binary_io(connection).await? {
+    let built = if held == HeldLocks::None && binary_io(connection).await? {
         stream(connection, run, prepared).await?
     } else {
         let mut built = Built::default();

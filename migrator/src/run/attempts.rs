@@ -1,6 +1,6 @@
 //! The attempts of a run. A migration and a rollback differ in their steps only.
 
-use super::session::{Attempt, Hold, RunContext, RunSession};
+use super::session::{Attempt, HeldLocks, RunContext, RunSession};
 use crate::database;
 use crate::error::MigratorError;
 use phaseline_store::read;
@@ -58,7 +58,7 @@ pub(crate) trait RunSteps {
         connection: &mut PgConnection,
         run: &mut RunContext<'_>,
         prepared: Self::Prepared,
-        hold: Hold,
+        held: HeldLocks,
     ) -> Result<Attempt<Self::Carried>, MigratorError>;
 
     /// The result, after the commit.
@@ -70,11 +70,11 @@ pub(crate) async fn run_attempts<S: RunSteps>(
     session: &mut RunSession<'_>,
     steps: &S,
 ) -> Result<S::Report, MigratorError> {
-    let mut hold = Hold::Nothing;
+    let mut held = HeldLocks::None;
     loop {
-        match attempt(session, steps, hold).await? {
+        match attempt(session, steps, held).await? {
             Attempt::Done(report) => return Ok(report),
-            Attempt::Changed(what) => hold = session.run.after_change(&what, hold, S::UNLOCKED_ATTEMPTS)?,
+            Attempt::Changed(what) => held = session.run.after_change(&what, held, S::UNLOCKED_ATTEMPTS)?,
         }
     }
 }
@@ -83,13 +83,13 @@ pub(crate) async fn run_attempts<S: RunSteps>(
 async fn attempt<S: RunSteps>(
     session: &mut RunSession<'_>,
     steps: &S,
-    hold: Hold,
+    held: HeldLocks,
 ) -> Result<Attempt<S::Report>, MigratorError> {
     let RunSession { connection, run } = session;
     run.start_attempt();
     run.step(S::READING, None);
     let mut ready = None;
-    if hold == Hold::Nothing {
+    if held == HeldLocks::None {
         // One snapshot: otherwise a concurrent command would make log and tables seem to differ.
         let mut snapshot = read::snapshot(connection).await?;
         let judgement = steps.inspect(&mut snapshot, run).await?;
@@ -119,7 +119,7 @@ async fn attempt<S: RunSteps>(
         }
     };
     run.check_interrupt()?;
-    match steps.carry_out(&mut transaction, run, *prepared, hold).await? {
+    match steps.carry_out(&mut transaction, run, *prepared, held).await? {
         Attempt::Changed(what) => Ok(Attempt::Changed(what)),
         Attempt::Done(carried) => {
             run.check_interrupt()?;

@@ -160,11 +160,11 @@ pub(crate) async fn run_lock_holder(
 
 /// Whether the log's head is locked along with the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Head {
+pub(crate) enum HeadLock {
     /// Yes, before the tables and within the same attempt: a command that holds a table's lock may be waiting for the head.
-    Too,
+    WithTables,
     /// No: the transaction holds it already, or does not need it.
-    Not,
+    NotNeeded,
 }
 
 /// Locks tables against all sessions, including readers, within `limit`: short attempts with pauses, so that the users' work
@@ -174,7 +174,7 @@ pub(crate) async fn lock_tables(
     connection: &mut PgConnection,
     watcher: &mut PgConnection,
     tables: &[QualifiedName],
-    head: Head,
+    head: HeadLock,
     limit: Duration,
     progress: &dyn Progress,
 ) -> Result<Instant, MigratorError> {
@@ -189,7 +189,7 @@ pub(crate) async fn lock_tables(
             names.push(table.to_sql());
         }
     }
-    let head = if head == Head::Too { format!("{}; ", schema::LOCK_HEAD) } else { String::new() };
+    let head = if head == HeadLock::WithTables { format!("{}; ", schema::LOCK_HEAD) } else { String::new() };
     let statement = format!("{head}LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", "));
     let me: i32 =
         sqlx::query_scalar("SELECT pg_catalog.pg_backend_pid()").fetch_one(&mut *connection).await?;

@@ -1,7 +1,7 @@
 //! A run from its lock to its end: two connections, the journal, progress, durations. Each direction adds only its own steps.
 
 use super::journal::{self, Journal, NewRun};
-use super::lock::{self, Head};
+use super::lock::{self, HeadLock};
 use super::operator::Operator;
 use crate::database::Database;
 use crate::definition::QualifiedName;
@@ -44,9 +44,9 @@ pub(crate) struct RunContext<'a> {
 /// The locks that an attempt holds while it reads and builds: none, so that other sessions continue; or all, after changes that need
 /// another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hold {
-    Nothing,
-    Everything,
+pub(crate) enum HeldLocks {
+    None,
+    All,
 }
 
 /// How an attempt ended.
@@ -105,12 +105,17 @@ impl<'a> RunContext<'a> {
     }
 
     /// The locks of the next attempt: all, after `unlocked` attempts without locks.
-    pub(crate) fn after_change(&self, what: &str, hold: Hold, unlocked: u32) -> Result<Hold, MigratorError> {
-        if hold == Hold::Everything {
+    pub(crate) fn after_change(
+        &self,
+        what: &str,
+        held: HeldLocks,
+        unlocked: u32,
+    ) -> Result<HeldLocks, MigratorError> {
+        if held == HeldLocks::All {
             return Err(MigratorError::SelfCheck(format!("{what} changed although everything was locked")));
         }
-        let next = if self.attempts < unlocked { Hold::Nothing } else { Hold::Everything };
-        let how = if next == Hold::Everything { " with the tables locked" } else { "" };
+        let next = if self.attempts < unlocked { HeldLocks::None } else { HeldLocks::All };
+        let how = if next == HeldLocks::All { " with the tables locked" } else { "" };
         self.parameters.progress.note(&format!("{what} changed meanwhile; starting again{how}"));
         Ok(next)
     }
@@ -150,7 +155,7 @@ impl<'a> RunContext<'a> {
         &mut self,
         connection: &mut PgConnection,
         tables: &[QualifiedName],
-        head: Head,
+        head: HeadLock,
     ) -> Result<(), MigratorError> {
         let RunParameters { lock_timeout, progress, .. } = self.parameters;
         let locked =

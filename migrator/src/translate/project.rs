@@ -2,7 +2,7 @@
 
 use super::events::ProjectEvents;
 use crate::anomaly::{Code, Findings};
-use crate::legacy::assignment_links::Pointers;
+use crate::legacy::assignment_links::LinkTargets;
 use crate::log::rows_digest;
 use crate::report::{BudgetSums, PlanOptions, Source};
 use chrono::NaiveDate;
@@ -33,7 +33,7 @@ pub(crate) struct ToTranslate<'a> {
     /// The digest of its rows as the last rollback wrote them.
     pub written: Option<&'a str>,
     /// The links of its assignments.
-    pub pointers: &'a Pointers,
+    pub link_targets: &'a LinkTargets,
 }
 
 /// The events that the project's history gains; none if it cannot be translated, which is noted.
@@ -42,13 +42,13 @@ pub(crate) fn phases_of_project(
     options: &PlanOptions,
     findings: &mut Findings,
 ) -> Option<ProjectEvents> {
-    let ToTranslate { id: project, range, rows, known, written, pointers } = project;
+    let ToTranslate { id: project, range, rows, known, written, link_targets } = project;
     let mut otherwise = Vec::new();
     let open = known.filter(|folded| folded.timeline.project().is_some());
     let events = match open {
         None if rows.is_empty() => Err(Untranslatable::NoPhases.into()),
         None => legacy::adopt(range, rows.to_vec()).map_err(DoesNotFit::from).map(|mut adopted| {
-            otherwise = share(&mut adopted, range, pointers, options.boundary);
+            otherwise = share(&mut adopted, range, link_targets, options.boundary);
             if options.boundary == Boundary::Fit {
                 note_single_days(project, &adopted, &otherwise, findings);
             }
@@ -108,13 +108,13 @@ pub(crate) fn phases_of_project(
 fn share(
     adopted: &mut [LegacyPhaseAdopted],
     range: DateRange,
-    pointers: &Pointers,
+    link_targets: &LinkTargets,
     boundary: Boundary,
 ) -> Vec<(PhaseId, DateRange)> {
     if adopted.len() < 2 {
         return Vec::new();
     }
-    let days: Vec<&[NaiveDate]> = adopted.iter().map(|phase| pointers.days(phase.phase_id)).collect();
+    let days: Vec<&[NaiveDate]> = adopted.iter().map(|phase| link_targets.days(phase.phase_id)).collect();
     let fitted = legacy::fit(range, &days).into_iter().flatten();
     let mut otherwise: Vec<_> =
         adopted.iter().zip(fitted).map(|(phase, days)| (phase.phase_id, days)).collect();

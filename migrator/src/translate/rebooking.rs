@@ -10,13 +10,13 @@ use std::cmp::Reverse;
 
 /// The effect on one assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum AssignmentEffect {
     Kept,
     Changed,
     Outside,
 }
 
-impl Fate {
+impl AssignmentEffect {
     /// The effect on an assignment of this phase whose date is in phase `by_date`, if in any.
     pub(crate) fn of(phase: PhaseId, by_date: Option<PhaseId>) -> Self {
         match by_date {
@@ -36,14 +36,14 @@ struct Count {
 }
 
 impl Count {
-    fn see(&mut self, fate: Fate, percentage: Option<i64>) {
+    fn see(&mut self, fate: AssignmentEffect, percentage: Option<i64>) {
         match fate {
-            Fate::Kept => self.by_date.kept += 1,
-            Fate::Changed => {
+            AssignmentEffect::Kept => self.by_date.kept += 1,
+            AssignmentEffect::Changed => {
                 self.by_date.changed += 1;
                 self.changed += percentage.unwrap_or_default();
             }
-            Fate::Outside => self.by_date.outside += 1,
+            AssignmentEffect::Outside => self.by_date.outside += 1,
         }
     }
 
@@ -80,7 +80,12 @@ impl Tally {
     }
 
     /// One assignment of the project at this place.
-    pub(crate) fn see(&mut self, project: Option<usize>, fates: [Fate; 2], percentage: RawPercentage) {
+    pub(crate) fn see(
+        &mut self,
+        project: Option<usize>,
+        fates: [AssignmentEffect; 2],
+        percentage: RawPercentage,
+    ) {
         let percentage = percentage.get();
         self.without_percentage += u64::from(percentage.is_none());
         let counts = project.and_then(|at| self.projects.get_mut(at)).unwrap_or(&mut self.elsewhere);

@@ -10,7 +10,7 @@ use phaseline_domain::{ProjectId, Timeline, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::progress::Silent;
-use phaseline_migrator::quarantine::{Skip, Which, list, skip};
+use phaseline_migrator::quarantine::{EventSelection, SkipResult, list, skip};
 use phaseline_projections::adopt::{AdoptionPlan, adopt_all};
 use phaseline_projections::rebuild::{RebuildOptions, Rebuilt, rebuild};
 use phaseline_projections::{FoldedLog, drift, history};
@@ -37,10 +37,12 @@ fn metadata_of(actor: &str, reason: &str) -> Metadata {
 /// Leaves out all unreadable events of a project.
 pub(crate) async fn skip_all(database: &TestDatabase, project: ProjectId) -> usize {
     let mut connection = connect(database).await;
-    match skip(&mut connection, project.uuid(), &Which::All, &metadata_of("admin", "planted")).await.unwrap()
+    match skip(&mut connection, project.uuid(), &EventSelection::All, &metadata_of("admin", "planted"))
+        .await
+        .unwrap()
     {
-        Skip::Done(skipped) => skipped.len(),
-        Skip::Refused(reasons) => panic!("{reasons:?}"),
+        SkipResult::Done(skipped) => skipped.len(),
+        SkipResult::Refused(reasons) => panic!("{reasons:?}"),
     }
 }
 
@@ -347,25 +349,27 @@ async fn only_unreadable_events_are_skipped_and_all_or_none() {
     let mut connection = connect(&database).await;
     let cases = [(good, "nothing is wrong"), (elsewhere, "belongs to"), (999_999, "no event there")];
     for (position, why) in cases {
-        let which = Which::At(vec![bad, position]);
+        let which = EventSelection::At(vec![bad, position]);
         match skip(&mut connection, victim.uuid(), &which, &metadata_of("admin", "x")).await.unwrap() {
-            Skip::Refused(reasons) => assert!(reasons.len() == 1 && reasons[0].contains(why), "{reasons:?}"),
-            Skip::Done(done) => panic!("{done:?}"),
+            SkipResult::Refused(reasons) => {
+                assert!(reasons.len() == 1 && reasons[0].contains(why), "{reasons:?}")
+            }
+            SkipResult::Done(done) => panic!("{done:?}"),
         }
     }
     assert_eq!(events(), before);
-    match skip(&mut connection, victim.uuid(), &Which::At(vec![bad]), &metadata_of("admin", "x"))
+    match skip(&mut connection, victim.uuid(), &EventSelection::At(vec![bad]), &metadata_of("admin", "x"))
         .await
         .unwrap()
     {
-        Skip::Done(done) => assert_eq!(done.len(), 1),
-        Skip::Refused(reasons) => panic!("{reasons:?}"),
+        SkipResult::Done(done) => assert_eq!(done.len(), 1),
+        SkipResult::Refused(reasons) => panic!("{reasons:?}"),
     }
-    match skip(&mut connection, victim.uuid(), &Which::At(vec![bad]), &metadata_of("admin", "x"))
+    match skip(&mut connection, victim.uuid(), &EventSelection::At(vec![bad]), &metadata_of("admin", "x"))
         .await
         .unwrap()
     {
-        Skip::Refused(reasons) => assert!(reasons[0].contains("left out already"), "{reasons:?}"),
-        Skip::Done(done) => panic!("{done:?}"),
+        SkipResult::Refused(reasons) => assert!(reasons[0].contains("left out already"), "{reasons:?}"),
+        SkipResult::Done(done) => panic!("{done:?}"),
     }
 }

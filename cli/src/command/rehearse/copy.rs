@@ -67,8 +67,8 @@ pub(super) async fn make(
             Err(refusal) => return Err(refusal.failure),
         }
     }
-    let mut options = owner(source) + &source.traits.locale();
-    if let Some((tablespace, true)) = source.traits.tablespace() {
+    let mut options = owner(source) + &source.properties.locale();
+    if let Some((tablespace, true)) = source.properties.tablespace() {
         options.push_str(&format!(" TABLESPACE {}", identifier(tablespace)));
     }
     create(admin, &mut connection, &name, &format!("TEMPLATE template0{options}")).await?;
@@ -77,8 +77,8 @@ pub(super) async fn make(
 }
 
 fn owner(source: &Source) -> String {
-    if source.traits.owner_fits {
-        format!(" OWNER {}", identifier(&source.traits.owner))
+    if source.properties.owner_fits {
+        format!(" OWNER {}", identifier(&source.properties.owner))
     } else {
         String::new()
     }
@@ -272,19 +272,19 @@ impl Copy {
         );
         sqlx::raw_sql(&sql).execute(&mut connection).await?;
         let mut notes = settings::grants(&mut connection, &source.name, &self.name).await?;
-        let traits = &source.traits;
-        if !traits.owner_fits {
+        let properties = &source.properties;
+        if !properties.owner_fits {
             notes.push(format!(
                 "the copy is owned by this role, which may not create databases of {:?}",
-                traits.owner
+                properties.owner
             ));
         }
-        if let Some((tablespace, false)) = traits.tablespace() {
+        if let Some((tablespace, false)) = properties.tablespace() {
             notes.push(format!(
                 "the copy may be in another tablespace: this role may not create in {tablespace:?}"
             ));
         }
-        if let Some(limit) = traits.connection_limit() {
+        if let Some(limit) = properties.connection_limit() {
             notes.push(format!("the database is limited to {limit} connections; the copy is not"));
         }
         Ok(notes)

@@ -113,7 +113,7 @@ async fn the_function_that_reads_users_belongs_to_the_owner_of_their_table() {
 
     planner.database.psql("ALTER TABLE public.users OWNER TO postgres");
     let mut connection = handle(planner.database.url()).connect("test").await.unwrap();
-    let wrong = phaseline_projections::misowned(&mut connection).await.unwrap();
+    let wrong = phaseline_projections::wrong_owners(&mut connection).await.unwrap();
     let [wrong] = &wrong[..] else { panic!("{wrong:?}") };
     assert_eq!((wrong.object.as_str(), wrong.wanted.as_str()), ("phaseline.planner_user(uuid)", "postgres"));
     phaseline_projections::upgrade(&mut connection).await.unwrap();

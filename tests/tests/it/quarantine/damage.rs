@@ -4,7 +4,7 @@ use super::{connect, metadata_of, projects, skip_all};
 use crate::fixture::{assert_verified, migrated, rolled_back, sample, try_rollback, verified};
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::progress::Silent;
-use phaseline_migrator::quarantine::{Which, list, skip};
+use phaseline_migrator::quarantine::{EventSelection, list, skip};
 use phaseline_projections::FoldedLog;
 use phaseline_store::{NewEvent, StoreError};
 use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable};
@@ -68,7 +68,8 @@ async fn a_version_out_of_turn_is_damage_and_no_mark_helps() {
     let mut connection = connect(&database).await;
     assert!(FoldedLog::read(&mut connection, None).await.as_ref().is_err_and(is_gap));
     let skipped =
-        skip(&mut connect(&database).await, victim.uuid(), &Which::All, &metadata_of("admin", "x")).await;
+        skip(&mut connect(&database).await, victim.uuid(), &EventSelection::All, &metadata_of("admin", "x"))
+            .await;
     assert!(matches!(&skipped, Err(MigratorError::Store(error)) if is_gap(error)), "{skipped:?}");
 }
 
