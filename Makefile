@@ -1,4 +1,4 @@
-# The tasks of the workspace; `make` lists them. All of them honour CARGO_TARGET_DIR.
+# The tasks of the workspace; `make` lists them. All of them use CARGO_TARGET_DIR.
 
 target := $(or $(CARGO_TARGET_DIR),target)
 setup := bash scripts/setup.sh
@@ -12,7 +12,7 @@ help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: setup ## Build phaseline and show what it does, on a sample database of its own
+demo: setup ## Build phaseline and show its work on a sample database
 	cargo build --release --locked -p phaseline
 	"$(target)/release/phaseline" demo
 
@@ -23,18 +23,18 @@ test: ## Run every test; ARGS='-p phaseline-store append' runs some
 
 # The program as the tests build it, so that nothing is built twice.
 .PHONY: fuzz
-fuzz: ## Ask the service what its description allows, and what not; ARGS='--include-operation-id=get_phase' asks less
+fuzz: ## Send the service valid and invalid requests from its description; ARGS='--include-operation-id=get_phase' sends fewer
 	@$(setup) fuzz
 	@$(step) build cargo test --workspace --locked --no-run --quiet
 	@$(step) fuzz bash scripts/fuzz/run.sh $(ARGS)
 
 .PHONY: clients
-clients: ## Check the description, make clients of it, and have them do what a program does
+clients: ## Check the description, generate clients from it, and run typical requests with them
 	@$(setup) clients
 	@$(step) build cargo test --workspace --locked --no-run --quiet
 	@$(step) clients bash scripts/clients/run.sh
 
-# The cheap checks first. All that compile share one profile, so that dependencies are checked once.
+# The cheap checks first. All checks that compile share one profile, so that dependencies are checked once.
 .PHONY: lint
 lint: lint-text lint-fmt lint-deny lint-clippy lint-doc ## Check text, format, licences of dependencies, code, docs
 
@@ -58,7 +58,7 @@ lint-doc: lint-setup
 	@$(step) doc env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 .PHONY: bench
-bench: setup ## Measure everything beside what else does the same; ARGS='import verify' measures some
+bench: setup ## Measure everything beside alternatives; ARGS='import verify' measures some
 	cargo run --release --locked -p phaseline-bench -- $(or $(ARGS),all)
 
 .PHONY: bench-full
@@ -67,7 +67,7 @@ bench-full: setup ## The same with logs of 5 000 000 events
 
 # In the profile of the tests, so that nothing is built twice. The ratios are rough; half of each small target is enough.
 .PHONY: bench-small
-bench-small: setup ## Whether every benchmark still works and nothing became several times slower
+bench-small: setup ## Check that every benchmark works and nothing became several times slower
 	@$(step) bench-small cargo run --quiet --locked -p phaseline-bench -- all --small --rounds 2 --enforce 0.5
 
 .PHONY: scale
@@ -78,7 +78,7 @@ scale: setup ## Migrate 10 000 projects and 1 000 000 assignments and roll back,
 soak: setup ## 64 clients on the HTTP service for half an hour; PHASELINE_SOAK_SECONDS=30 is a part of it
 	cargo run --release --locked -p phaseline-tests --example soak
 
-# Laid out as a prefix has it: `cp -r dist/. /usr/local/` installs it.
+# The layout of a prefix: `cp -r dist/. /usr/local/` installs it.
 .PHONY: release
 release: setup ## Build the program to install, with manual and completions, into dist/
 	cargo build --profile dist --locked -p phaseline

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
 # Tries the README's commands in a bare Debian: a minimal system in a folder, with this machine's Rust toolchain bound into it
-# and what the README's first line installs. First as an ordinary user who may not install anything, then as root, then as that user
+# and the packages of the README's first line. First as an ordinary user without the right to install, then as root, then as that user
 # again.
 #
 #   scripts/bare-system.sh FOLDER [COMMAND...]    `make demo` and `make test` unless other commands are given
@@ -100,7 +100,7 @@ if ! chroot "$system" sh -c 'command -v postgres || ls /usr/lib/postgresql' >/de
 fi
 for user in root user; do
     clone_for "$user"
-    # Root's compiled dependencies will do for the other.
+    # The user reuses root's compiled dependencies.
     if [[ $user == user && -d $system/root/phaseline/target ]]; then
         mv "$system/root/phaseline/target" "$system$(home_of user)/phaseline/target"
         chroot "$system" chown -R user: "$(home_of user)/phaseline/target"

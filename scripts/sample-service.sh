@@ -1,11 +1,11 @@
 # A service over a migrated sample, on a private server of its own: for scripts that send requests to it. They source this file,
-# call `start_sample_service`, and have `folder` (temporary), `program`, `service` (its process) and `address`. All of it is
-# gone when they end; the same seed makes the same ids, which scripts/fuzz/sample.py has.
+# call `start_sample_service`, and get `folder` (temporary), `program`, `service` (its process) and `address`. Everything is
+# removed when they end; the same seed leads to the same ids, which scripts/fuzz/sample.py has.
 # shellcheck shell=bash
 
 program=${CARGO_TARGET_DIR:-target}/debug/phaseline
 folder=$(mktemp -d)
-# Where root starts it, the server is another account, which must get through.
+# Started by root, the server runs as another user, who needs access to the folder.
 chmod o+x "$folder"
 service=
 
@@ -22,7 +22,7 @@ finish() {
 
 start_sample_service() {
     trap finish EXIT
-    # Nothing of the tester's own environment turns the program aside.
+    # Without variables of the environment that would change the program's behaviour.
     local name
     while IFS='=' read -r name _; do
         case $name in

@@ -2,12 +2,12 @@
 #
 # Installs what is missing to build and run Phaseline, and nothing else: a C compiler, make, curl (for docs/tour.md), PostgreSQL.
 #
-#   scripts/setup.sh         what `make demo` needs
+#   scripts/setup.sh         the needs of `make demo`
 #   scripts/setup.sh test    that, Python, kill and pgrep, an older minor version of PostgreSQL 15 in target/postgres, and Chromium for
 #                            `make test`
 #   scripts/setup.sh lint    that of the first line, and rustfmt, clippy and cargo-deny for `make lint`
 #   scripts/setup.sh fuzz    that of the first line, and schemathesis (Python) in target/fuzz for `make fuzz`
-#   scripts/setup.sh clients  that of the first line, Python, Node.js and, in target/clients, what `make clients` runs: validators of
+#   scripts/setup.sh clients  that of the first line, Python, Node.js and, in target/clients, the tools of `make clients`: validators of
 #                            docs/openapi.json, generators of clients, checkers of types
 #   scripts/setup.sh newest [VERSION]    nothing; fails if the system's packages have a newer PostgreSQL than the one that is
 #                            installed, or if that is not VERSION; prints its version
@@ -38,7 +38,7 @@ have() {
     command -v "$1" >/dev/null 2>&1
 }
 
-# The major version of the PostgreSQL server whose programs lie in folder $1.
+# The major version of the PostgreSQL server whose programs are in folder $1.
 server_version() {
     local program text
     for program in initdb pg_ctl postgres; do
@@ -49,7 +49,7 @@ server_version() {
     echo "${BASH_REMATCH[1]}"
 }
 
-# The folders to look for a server in, best first: those that the program itself looks in (crate `embedded`).
+# The folders to search for a server, best first: those that the program itself searches (crate `embedded`).
 candidate_folders() {
     if [[ -n ${PHASELINE_PG_BINDIR:-} ]]; then
         echo "$PHASELINE_PG_BINDIR"
@@ -58,7 +58,7 @@ candidate_folders() {
     local program
     program=$(type -P postgres) && dirname "$(readlink -f "$program")"
     have pg_config && pg_config --bindir 2>/dev/null
-    # The newest first, as the program has it.
+    # The newest first, as in the program.
     local place
     for place in '/usr/lib/postgresql/*/bin' '/usr/pgsql-*/bin' '/usr/libexec/postgresql*' \
         '/opt/homebrew/opt/postgresql@*/bin' '/usr/local/opt/postgresql@*/bin'; do
@@ -67,7 +67,7 @@ candidate_folders() {
     done
 }
 
-# Whether a server that is new enough is here, with its client programs beside it or in PATH. Leaves its folder in `bindir`,
+# Whether a server that is new enough is installed, with its client programs beside it or in PATH. Stores its folder in `bindir`,
 # and the version of one that is too old in `outdated`.
 bindir=
 outdated=
@@ -88,7 +88,7 @@ have_postgres() {
     return 1
 }
 
-# A compiler without the C library's headers is of no use to the crates that contain C.
+# The crates that contain C need the C library's headers, too.
 have_cc() {
     have cc && cc -E -x c - >/dev/null 2>&1 <<<'#include <stdlib.h>'
 }
@@ -173,7 +173,7 @@ may_install() {
     ((EUID == 0)) || { have sudo && sudo -n true 2>/dev/null; }
 }
 
-# The command for a user who may not install packages.
+# The command for a user without the right to install packages.
 how_to_run() {
     if have sudo; then echo "run: sudo $*"; else echo "run as root: $*"; fi
 }
@@ -224,7 +224,7 @@ install_tools() {
     case $manager in
         apt-get) runner=apt_install ;;
         brew)
-            # Apple's own tools come from elsewhere.
+            # Apple's own tools have another installer.
             { have_cc && have make; } || die "missing: $*; run: xcode-select --install"
             runner=env sudo='' # It refuses to run as root.
             ;;
@@ -249,7 +249,7 @@ need_tools() {
     die "still missing after the installation: $missing"
 }
 
-# The package that the server found is from, with the versions that are installed and offered: `postgresql-15 15.18 15.20`.
+# The package of the server found, with the installed and the offered version: `postgresql-15 15.18 15.20`.
 # Prints nothing if it is not from a package, or if the packages are not Debian's.
 postgres_package() {
     local name installed offered
@@ -258,7 +258,7 @@ postgres_package() {
     name=${name%%:*}
     installed=$(dpkg-query --show --showformat '${Version}' "$name")
     offered=$(LC_ALL=C apt-cache policy "$name" | awk '$1 == "Candidate:" { print $2 }')
-    # The package's own revision is of no interest.
+    # Without the package's own revision.
     echo "$name ${installed%%-*} ${offered%%-*}"
 }
 
@@ -289,7 +289,7 @@ upgrade_postgres() {
     if [[ -z $offered ]]; then
         say "PostgreSQL in $bindir is not from Debian's packages: upgrade it as you installed it"
     elif older "$installed" "$offered" || older "$(client_version)" "$(postgres_version)"; then
-        # The client programs are in a package of their own, which the server's wants in no certain version.
+        # The client programs are in a separate package; the server's does not require a certain version.
         command=(apt-get install -y --only-upgrade "$name" "${name/postgresql/postgresql-client}" libpq5)
         may_install || die "PostgreSQL $installed (pg_dump $(client_version)) is installed, $offered is available; $(how_to_run "${command[@]}")"
         say "PostgreSQL $installed (pg_dump $(client_version)) is installed, $offered is available; running: ${command[*]}"
@@ -337,11 +337,11 @@ need_component() {
     $remedy </dev/null >&2 || die "failed to install $component; run: $remedy"
 }
 
-# A pinned version: a newer one may know more licences, or other names for its settings.
+# A pinned version: a newer one may have more licences, or other names for its settings.
 need_cargo_deny() {
     [[ $(cargo deny --version 2>/dev/null) == "cargo-deny $cargo_deny" ]] && return
     say "missing: cargo-deny $cargo_deny; building it takes some minutes, once"
-    # With a target folder of its own (a temporary one): ours is for the workspace.
+    # With a separate, temporary target folder.
     env -u CARGO_TARGET_DIR cargo install --quiet --locked --force --version "$cargo_deny" cargo-deny \
         </dev/null >&2 || die "failed to install cargo-deny $cargo_deny, see above"
 }
@@ -353,13 +353,13 @@ need_schemathesis() {
     say "missing: $(grep '^schemathesis==' "$requirements"); installing it into $folder"
     rm -rf "$folder"
     python3 -m venv "$folder" </dev/null >&2 || die "python3 -m venv $folder failed, see above"
-    # Versions that this Python does not need are passed over.
+    # Skips packages that this Python does not need.
     "$folder/bin/pip" --disable-pip-version-check --quiet install --constraint "$requirements" schemathesis </dev/null >&2 ||
         die "pip could not install schemathesis, see above"
     cp "$requirements" "$folder/installed.txt"
 }
 
-# The tools of `make clients`, of pinned versions; installed again when those change.
+# The tools of `make clients`, in pinned versions; installed again when these change.
 need_client_tools() {
     local sources=scripts/clients folder=${CARGO_TARGET_DIR:-target}/clients
     if ! cmp -s "$sources/requirements.txt" "$folder/python/installed.txt"; then

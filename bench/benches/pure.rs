@@ -1,4 +1,4 @@
-//! The pure code by itself: reading events, folding them, hashing them. No database, one core.
+//! Benchmarks of the pure code: decoding, folding and hashing events. No database, one core.
 //!
 //! `cargo bench -p phaseline-bench --features criterion`
 #![allow(
@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use uuid::Uuid;
 
-/// Enough that they do not all stay in the caches of the processor.
+/// Enough events to exceed the caches of the processor.
 const EVENTS: u64 = 50_000;
 
 fn decoded(made: &GeneratedEvent) -> TimelineEvent {

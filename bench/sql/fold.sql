@@ -1,6 +1,6 @@
--- The log folded by one query: one row for each phase that is left, into a temporary table, so that PostgreSQL may use
--- all its workers for it. Each value is the last one that an event gave the phase: the greatest of
--- [position, value], which one hash aggregate finds without sorting a million rows.
+-- Folds the log by one query: one row per remaining phase, into a temporary table, so that PostgreSQL can use
+-- all its workers. Each value is the last one that an event gave the phase: the greatest of
+-- [position, value], which one hash aggregate finds without sorting the rows.
 SET LOCAL work_mem = '256MB';
 
 CREATE TEMPORARY TABLE folded ON COMMIT DROP AS

@@ -1,5 +1,5 @@
 -- The migration as a good administrator would write it: set by set, in one transaction, and keeping what the timeline shape
--- has no place for (each assignment's phase and each phase's type), so that it can be taken back.
+-- has no place for (each assignment's phase and each phase's type), so that it can be rolled back.
 BEGIN;
 SET LOCAL work_mem = '256MB';
 SET LOCAL maintenance_work_mem = '256MB';

@@ -1,4 +1,4 @@
--- Leaves each project one phase of each type at most: the original fails on others. Assignments move along.
+-- Leaves each project at most one phase of each type, since the original fails on others. Assignments move to the remaining phase.
 CREATE TEMPORARY TABLE kept AS
 SELECT DISTINCT ON (project_id, phase_type) project_id, phase_type, id
   FROM public.project_phases

@@ -1,4 +1,4 @@
--- The original's migration, after its rows: what they must hold from now on, and the old columns gone unread.
+-- The original's migration, after its rows: the new constraints, and the old columns dropped without being read.
 ALTER TABLE project_phases ALTER COLUMN name SET NOT NULL;
 ALTER TABLE project_phases ALTER COLUMN start_date SET NOT NULL;
 ALTER TABLE project_phases ALTER COLUMN end_date SET NOT NULL;

@@ -1,5 +1,5 @@
 -- The rollback as a good administrator would write it: both tables rewritten once, with their columns in the old
--- order; indexes when the rows are in. An UPDATE of every row would leave every row twice and fill eight indexes row
+-- order, and indexed after the rows are in. An UPDATE would leave two versions of every row and fill eight indexes row
 -- by row.
 BEGIN;
 SET LOCAL work_mem = '256MB';

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// Default number of events in a log.
 const EVENTS: u64 = 1_000_000;
-/// The same with `--small`: at fewer, what every run costs is most of what is measured.
+/// The same with `--small`: with fewer, the fixed costs of a run would dominate.
 const FEW_EVENTS: u64 = 100_000;
 
 /// Benchmarks of Phaseline beside what else does the same.
@@ -65,7 +65,7 @@ impl Args {
         Ok(CASES.iter().filter(wanted).collect())
     }
 
-    /// How much of what.
+    /// The sizes of the cases.
     pub(crate) fn sizes(&self) -> Sizes {
         if self.small {
             Sizes::small(self.events.unwrap_or(FEW_EVENTS))

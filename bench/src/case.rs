@@ -1,6 +1,6 @@
-//! The cases: what is compared with what, and which ratio is wanted.
+//! The cases: both sides of the comparison, and the wanted ratio.
 
-/// Whether a larger figure is the better one.
+/// Whether a larger figure is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Better {
     /// Rates: the ratio is ours over theirs.
@@ -27,7 +27,7 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    /// All, in the order in which they run.
+    /// All cases, in the order in which they run.
     pub(crate) const ALL: [Self; 12] = [
         Self::Import,
         Self::RebuildSql,
@@ -53,18 +53,17 @@ pub(crate) struct Case {
     pub(crate) theirs: &'static str,
     pub(crate) unit: &'static str,
     pub(crate) better: Better,
-    /// The ratio that must be reached.
+    /// The required ratio.
     pub(crate) at_least: f64,
-    /// The ratio that is aimed at.
+    /// The target ratio.
     pub(crate) aim: f64,
-    /// The wanted ratio at small sizes in the profile of the tests: the fixed costs of each run of Phaseline (catalogues,
-    /// journal, locks: half a second for a migration) outweighs what a row costs, and our own code is not optimised. Found
-    /// by running them.
+    /// The required ratio at small sizes in the profile of the tests, found by running them: the fixed costs of a run (catalogues, journal,
+    /// locks) outweigh the costs per row, and the code is not optimised.
     small: Option<f64>,
 }
 
 impl Case {
-    /// The ratio that must be reached.
+    /// The required ratio at these sizes.
     pub(crate) fn wanted(&self, small: bool) -> f64 {
         self.small.filter(|_| small).unwrap_or(self.at_least)
     }
@@ -198,7 +197,7 @@ pub(crate) const CASES: [Case; 30] = [
         COMMANDS,
         (10.0, 15.0),
     )
-    // A fifth of the history: the peer reads all of it for every command.
+    // A fifth of the history, since the peer reads the whole stream for every command.
     .small(8.0),
     case(
         ("command-hot-flat", Group::Hot),

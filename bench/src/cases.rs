@@ -1,4 +1,4 @@
-//! How each case is carried out.
+//! Runs the cases.
 
 mod commands;
 mod http;
@@ -18,10 +18,10 @@ use crate::measure::Outcome;
 use crate::report;
 use crate::server::Bench;
 
-/// Runs these cases; prints each outcome as soon as it is there.
+/// Runs these cases, and prints each outcome at once.
 pub(crate) async fn run(bench: &Bench, wanted: &[&'static Case]) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
-    // The log that most cases read; made when the first one needs it.
+    // The log that most cases read, created for the first of them.
     let mut log = None;
     for group in Group::ALL {
         if !wanted.iter().any(|case| case.group == group) {

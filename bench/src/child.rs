@@ -1,4 +1,4 @@
-//! Work in a process of its own, so that its peak memory is its own.
+//! Runs a task in a separate process, to measure its peak memory.
 
 use crate::error::{BenchError, Result};
 use crate::log::{migrate_options, operator};
@@ -12,10 +12,10 @@ use phaseline_projections::rebuild::{RebuildOptions, Rebuilt, rebuild};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Where the child finds the database. Not an argument: the URL has a password.
+/// The variable with the child's database. Not an argument, since the URL has a password.
 const URL: &str = "PHASELINE_BENCH_URL";
 
-/// What a child can do.
+/// The tasks of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Work {
     Migrate,
@@ -35,7 +35,7 @@ impl Work {
     }
 }
 
-/// Does the work in this process and prints its peak memory in KiB.
+/// Runs the task in this process, and prints its peak memory in KiB.
 pub(crate) async fn work(work: Work) -> Result<()> {
     let url = std::env::var(URL).map_err(|_| BenchError::Failed(format!("{URL} is not set")))?;
     match work {
@@ -55,7 +55,7 @@ pub(crate) async fn work(work: Work) -> Result<()> {
     Ok(())
 }
 
-/// Starts this program again for a piece of work; its peak memory in MiB.
+/// Starts this program again for a task; returns its peak memory in MiB.
 pub(crate) async fn peak(work: Work, url: &str) -> Result<f64> {
     let program = std::env::current_exe().map_err(BenchError::io("cannot find this program's file"))?;
     let mut command = Command::new(program);
@@ -71,7 +71,7 @@ pub(crate) async fn peak(work: Work, url: &str) -> Result<f64> {
     let kib: f64 = text
         .trim()
         .parse()
-        .map_err(|_| BenchError::Failed(format!("a child said {text:?} instead of its memory")))?;
+        .map_err(|_| BenchError::Failed(format!("a child printed {text:?} instead of its memory")))?;
     Ok(kib / 1024.0)
 }
 
@@ -83,7 +83,7 @@ pub(crate) async fn rolled_back(url: &str, progress: &dyn Progress) -> Result<()
     Ok(())
 }
 
-/// Rebuilds with a reader for each core, as the program does.
+/// Rebuilds with one reader per core, as the program does.
 pub(crate) async fn rebuilt(url: &str, progress: &dyn Progress) -> Result<Rebuilt> {
     let database = handle(url)?;
     let mut connection = database.connect("bench").await?;

@@ -1,4 +1,4 @@
-//! The machine and server that figures were measured on.
+//! The machine and server of the measurements.
 
 use crate::error::Result;
 use crate::server::{Bench, connect};
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::read_to_string;
 
-/// The settings of the server that decide what a figure means.
+/// The settings of the server that affect the figures.
 const SETTINGS: [&str; 11] = [
     "fsync",
     "synchronous_commit",
@@ -22,7 +22,7 @@ const SETTINGS: [&str; 11] = [
     "jit",
 ];
 
-/// The machine and server that figures were measured on.
+/// The machine and server of the measurements.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Environment {
     cpu: String,

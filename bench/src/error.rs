@@ -9,12 +9,12 @@ use phaseline_store::copy::CopyError;
 /// Why a benchmark ended without a figure.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BenchError {
-    /// The two sides did not do the same.
+    /// The two sides have different results.
     #[error(
         "{case}: {what}: ours {ours}, theirs {theirs}; the two sides did different work, so there is no figure"
     )]
     Different { case: &'static str, what: String, ours: String, theirs: String },
-    /// A case could not be carried out.
+    /// A case failed.
     #[error("{0}")]
     Failed(String),
     /// The database, or the connection to it.
@@ -32,7 +32,7 @@ pub(crate) enum BenchError {
     /// The sample.
     #[error(transparent)]
     Sample(#[from] SampleError),
-    /// A generated command that the rules refuse: the generator is wrong.
+    /// The rules refuse a generated command, because of an error in the generator.
     #[error("the generator made a command that is refused: {0}")]
     Refused(#[from] Refusal),
     /// JSON.

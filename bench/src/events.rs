@@ -1,5 +1,5 @@
-//! Makes a log's events: commands of a fixed seed, decided by the domain, so that every event is one that could have
-//! happened. 25 events a project leave five phases: five events to a row of `project_phases`.
+//! Generates a log's events: commands from a fixed seed, decided by the domain, so that every event is possible. 25 events per project
+//! lead to five phases, so there are five events per row of `project_phases`.
 
 use crate::error::Result;
 use chrono::{Days, NaiveDate};
@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// What happens to each project, in this order.
+/// The steps of each project, in this order.
 const LIFECYCLE: [Step; 17] = [
     Step::Open,
     Step::Create,
@@ -83,7 +83,7 @@ impl SeededRandom {
     }
 }
 
-/// One event on its way into the log.
+/// One generated event.
 #[derive(Clone, Debug)]
 pub(crate) struct GeneratedEvent {
     pub(crate) stream: StreamId,
@@ -114,12 +114,12 @@ pub(crate) struct Events {
     made: u64,
     active: Vec<ActiveProject>,
     ready: VecDeque<GeneratedEvent>,
-    /// The projects begun so far.
+    /// The projects so far.
     pub(crate) projects: Vec<Project>,
 }
 
 impl Events {
-    /// Events of `seed`, `wanted` of them; the last command may add one more.
+    /// The first `wanted` events of `seed`; the last command may add one more.
     pub(crate) fn new(seed: u64, wanted: u64) -> Self {
         Self {
             random: SeededRandom::new(seed),
@@ -142,7 +142,7 @@ impl Events {
         Ok(self.ready.pop_front())
     }
 
-    /// All that are left.
+    /// All remaining events.
     pub(crate) fn all(&mut self) -> Result<Vec<GeneratedEvent>> {
         let mut all = Vec::with_capacity(usize::try_from(self.wanted).unwrap_or_default() + 1);
         while let Some(made) = self.next()? {
@@ -161,7 +161,7 @@ impl Events {
         let place = if at_once == 1 { 0 } else { self.random.place(self.active.len()) };
         let Some(under) = self.active.get_mut(place) else { return Ok(()) };
         let step = LIFECYCLE.get(under.step).copied().unwrap_or(Step::Budget);
-        let command = ask(&mut self.random, step, under);
+        let command = command_of(&mut self.random, step, under);
         let metadata = Metadata {
             actor: Some(format!("planner{}", self.random.below(40))),
             source: Some("api".to_owned()),
@@ -209,7 +209,7 @@ fn text(random: &mut SeededRandom) -> String {
     format!("Agreed in meeting {}, to be reviewed by team {}", random.below(1_000_000), random.below(100))
 }
 
-fn ask(random: &mut SeededRandom, step: Step, under: &ActiveProject) -> TimelineCommand {
+fn command_of(random: &mut SeededRandom, step: Step, under: &ActiveProject) -> TimelineCommand {
     let phases = under.timeline.phases();
     let Some(some) = phases.get(random.place(phases.len())).filter(|_| !matches!(step, Step::Open)) else {
         let Project { id, range } = under.project;
@@ -223,7 +223,7 @@ fn ask(random: &mut SeededRandom, step: Step, under: &ActiveProject) -> Timeline
             let description = (!taken_away).then(|| text(random));
             TimelineCommand::DescribePhase { phase_id: some.id, description }
         }
-        // The last day of the first phase goes to the second; it has many, for no phase is shorter than a month.
+        // Moves the last days of the first phase to the second; no phase is shorter than a month.
         Step::Resize => {
             let first = phases.first().unwrap_or(some);
             let (phase_id, range) = (first.id, first.range);

@@ -1,4 +1,4 @@
-//! Databases in the timeline shape with a long log, and a `project_phases` that is right.
+//! Databases in the timeline shape with a long log, and a `project_phases` that agrees with it.
 
 use crate::error::{BenchError, Result};
 use crate::events::{Events, GeneratedEvent, Project};
@@ -15,16 +15,16 @@ use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Events of one import; each import has a time of its own, as events of years have.
+/// Events per import; each import has its own timestamp.
 const BATCH: usize = 20_000;
 
 /// A database with a log.
 #[derive(Debug)]
 pub(crate) struct Log {
     database: TestDatabase,
-    /// How many events it has.
+    /// The number of its events.
     pub(crate) events: i64,
-    /// How many rows `project_phases` has.
+    /// The number of rows of `project_phases`.
     pub(crate) rows: i64,
 }
 
@@ -38,7 +38,7 @@ impl Log {
         format!("{} events, {} rows", self.events, self.rows)
     }
 
-    /// Makes one with so many events.
+    /// Creates one with this number of events.
     pub(crate) async fn make(bench: &Bench, events: u64) -> Result<Self> {
         let database = bench.empty();
         let url = database.url();
@@ -65,7 +65,7 @@ impl Log {
         let folded = FoldedLog::read(&mut connection, None).await?;
         let rows: Vec<_> = folded.timelines.values().flat_map(project_phases::rows).collect();
         project_phases::insert(&mut connection, &rows).await?;
-        // Or autovacuum would do it while others are timed.
+        // Otherwise autovacuum would run during measurements.
         run(&mut connection, "VACUUM (FREEZE, ANALYZE)").await?;
         run(&mut connection, "CHECKPOINT").await?;
         let events = schema::tip(&mut connection).await?.position;
@@ -109,7 +109,7 @@ async fn add_projects(connection: &mut PgConnection, projects: &[Project]) -> Re
     Ok(())
 }
 
-/// Who runs the benchmark's migrations.
+/// The operator of the benchmark's migrations.
 pub(crate) fn operator() -> Operator {
     Operator { actor: "bench".to_owned(), host: "bench".to_owned(), reason: None }
 }

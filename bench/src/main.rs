@@ -1,4 +1,4 @@
-//! Benchmarks: Phaseline beside what else does the same, alternating on one durable server, with both results compared.
+//! Benchmarks: Phaseline and alternatives with the same task, in turn on one durable server, with both results compared.
 //!
 //! `phaseline-bench list` lists the cases; `docs/performance.md` has the results.
 

@@ -4,7 +4,7 @@ use crate::case::{Better, Case, find};
 use crate::error::{BenchError, Result};
 use std::time::{Duration, Instant};
 
-/// The figures of one side, a round each.
+/// The figures of one side, one per round.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Figures(pub(crate) Vec<f64>);
 
@@ -30,17 +30,17 @@ impl Figures {
     }
 }
 
-/// What came out of one case.
+/// The outcome of one case.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) case: &'static Case,
-    /// How much of what was worked on.
+    /// The amount of data.
     pub(crate) size: String,
     pub(crate) ours: Figures,
     pub(crate) theirs: Figures,
-    /// What was compared, so that both sides are known to have done the same.
+    /// The comparison which shows that both sides have the same result.
     pub(crate) checked: String,
-    /// What else was measured.
+    /// Additional figures.
     pub(crate) note: Option<String>,
 }
 
@@ -67,7 +67,7 @@ impl Outcome {
     }
 }
 
-/// So many in so long.
+/// A number per duration.
 pub(crate) fn rate(count: i64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64()
 }
@@ -79,8 +79,7 @@ pub(crate) async fn timed<T>(work: impl Future<Output = Result<T>>) -> Result<(T
     Ok((done, begun.elapsed()))
 }
 
-/// Runs both sides once a round; who begins changes from round to round, so that neither always finds what the other
-/// left behind.
+/// Runs both sides once per round. They take turns in beginning, so that the effects of one side on the other are balanced.
 pub(crate) async fn alternate(
     rounds: u32,
     mut ours: impl AsyncFnMut() -> Result<f64>,

@@ -1,4 +1,4 @@
-//! What is printed and written down.
+//! Prints and writes the report.
 
 use crate::case::CASES;
 use crate::environment::Environment;
@@ -28,7 +28,7 @@ pub(crate) fn list() {
     }
 }
 
-/// A figure with as many digits as it deserves.
+/// A figure with the significant digits.
 fn figure(value: f64) -> String {
     let decimals = match value.abs() {
         v if v >= 100.0 => 0,
@@ -38,7 +38,7 @@ fn figure(value: f64) -> String {
     };
     let text = format!("{value:.decimals$}");
     let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
-    // Groups of three digits, parted by spaces.
+    // Groups of three digits, separated by spaces.
     let grouped =
         whole.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ");
     if rest.is_empty() { grouped } else { format!("{grouped}.{rest}") }
@@ -79,7 +79,7 @@ pub(crate) fn outcome(outcome: &Outcome) {
     ));
 }
 
-/// All of a run.
+/// The report of a run.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) machine: Environment,
@@ -149,12 +149,12 @@ impl Report {
         text
     }
 
-    /// Writes one of the two into a file.
+    /// Writes one of these forms into a file.
     pub(crate) fn write(&self, file: &Path, text: &str) -> Result<()> {
         std::fs::write(file, text).map_err(BenchError::io(format!("cannot write {}", file.display())))
     }
 
-    /// The cases whose ratio is less than so much of what it must be; a NaN ratio counts as one.
+    /// The cases whose ratio is less than this share of the required one; a NaN ratio counts as less.
     pub(crate) fn below(&self, factor: f64, small: bool) -> Vec<String> {
         let slow = self.outcomes.iter().filter(|outcome| {
             let ratio = outcome.ratio();

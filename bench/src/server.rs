@@ -1,11 +1,11 @@
-//! The one server on which both sides run, with the settings that users have.
+//! The server on which both sides run, with the settings of a production server.
 
 use crate::error::Result;
 use phaseline_embedded::testing::{TestCluster, TestDatabase, TestOptions};
 use phaseline_migrator::Database;
 use sqlx::{Connection, PgConnection};
 
-/// The server, and how much is run on it.
+/// The server, and the sizes of the cases.
 #[derive(Debug)]
 pub(crate) struct Bench {
     cluster: TestCluster,
@@ -13,7 +13,7 @@ pub(crate) struct Bench {
     pub(crate) rounds: u32,
 }
 
-/// How much of what.
+/// The sizes of the cases.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
     /// Events in a log.
@@ -22,7 +22,7 @@ pub(crate) struct Sizes {
     pub(crate) scaling: u64,
     /// Events that cqrs-es replays one by one.
     pub(crate) replayed: u64,
-    /// Commands of one client in a round; of more clients some times as many.
+    /// Commands of one client per round; more clients execute a multiple.
     pub(crate) commands: u64,
     /// Requests of which a median is taken.
     pub(crate) requests: u32,
@@ -49,7 +49,7 @@ impl Sizes {
         }
     }
 
-    /// Sizes that show in a minute whether all still works, and whether something became several times slower.
+    /// Small sizes, to check the benchmarks themselves and to find severe regressions.
     pub(crate) const fn small(events: u64) -> Self {
         Self {
             events,
@@ -81,12 +81,12 @@ impl Bench {
     }
 }
 
-/// A connection with PostgreSQL's own settings, as others have it.
+/// A connection with PostgreSQL's default settings.
 pub(crate) async fn connect(url: &str) -> Result<PgConnection> {
     Ok(PgConnection::connect(url).await?)
 }
 
-/// The database as the migrator takes it.
+/// The database for the migrator.
 pub(crate) fn handle(url: &str) -> Result<Database> {
     Ok(Database::new(url.parse()?))
 }
@@ -102,7 +102,7 @@ pub(crate) async fn settle(connection: &mut PgConnection) -> Result<()> {
     run(connection, "CHECKPOINT").await
 }
 
-/// How many rows, and a sum over all of them that does not depend on their order.
+/// The number of rows, and a sum over all of them that does not depend on their order.
 pub(crate) async fn digest(connection: &mut PgConnection, columns: &str, table: &str) -> Result<String> {
     let query = format!(
         "SELECT count(*) || ' rows ' || coalesce(sum(hashtextextended(r::text, 0)::numeric), 0)

@@ -4,7 +4,7 @@ use phaseline_migrator::progress::Progress;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// Notes when each step began.
+/// Records when each step began.
 #[derive(Debug, Default)]
 pub(crate) struct Steps(Mutex<Vec<(String, Instant)>>);
 

@@ -38,9 +38,9 @@ JSON: with --json each command prints exactly one object on stdout, versioned by
   phaseline.doctor/1, phaseline.upgrade/1, phaseline.completions/1, phaseline.man/1,
   phaseline.serve/1, phaseline.token/1, phaseline.config/1, and phaseline.error/1 for errors
 
-JSON lines: --output jsonl prints one object a line, for jq and grep over large answers.
+JSON lines: --output jsonl prints one object a line, for jq and grep over large results.
   First the rows of history, timeline show, plan, verify, drift, rebuild, quarantine, adopt, rollback and status, then
-  the object without them, with \"kind\":\"end\" and the number of \"rows\". Without an end the answer
+  the object without them, with \"kind\":\"end\" and the number of \"rows\". Without an end the result
   is incomplete.
 
 Environment:

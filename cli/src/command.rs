@@ -31,7 +31,7 @@ use crate::failure::Failure;
 use crate::logging::Style;
 use clap::CommandFactory;
 
-/// Runs a command. If it fails on a missing table, column or type, the planner's tables may be why: then the failure names them.
+/// Runs a command. If it fails on a missing table, column or type because the planner's tables changed, the failure names them.
 pub(crate) async fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match dispatch(context, command).await {
         Err(failure) if failure.doubts_schema() => Err(planner_schema::explained(context, failure).await),

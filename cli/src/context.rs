@@ -2,7 +2,7 @@
 
 use crate::interrupt::Interrupt;
 use crate::options::GlobalArgs;
-use crate::output::{Form, Output};
+use crate::output::{Output, OutputFormat};
 use crate::progress::Watcher;
 use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
@@ -32,10 +32,12 @@ impl Context {
 
     /// Whether a question can be answered: on a terminal, and not in JSON output.
     pub(crate) fn can_ask(&self) -> bool {
-        self.output.form() == Form::Text && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+        self.output.form() == OutputFormat::Text
+            && std::io::stdin().is_terminal()
+            && std::io::stderr().is_terminal()
     }
 
-    /// Asks on stderr. Anything but yes, including the end of input, is a no.
+    /// Asks on stderr. Everything but yes, including the end of input, means no.
     pub(crate) async fn ask(&self, question: &str) -> bool {
         let _ = std::io::Write::write_fmt(&mut anstream::stderr(), format_args!("{question} [y/N] "));
         let (sender, receiver) = tokio::sync::oneshot::channel();

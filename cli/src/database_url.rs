@@ -81,8 +81,8 @@ impl DatabaseUrl {
         }
     }
 
-    /// Another database on the same server. It is added as a parameter: the last one counts, for PostgreSQL's programs
-    /// and for ours.
+    /// Another database on the same server. It is added as a parameter: PostgreSQL's programs and this one use the last
+    /// parameter.
     pub(crate) fn beside(&self, database: &str) -> Self {
         let mark = if self.bare.contains('?') { '&' } else { '?' };
         Self {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_and_the_password_is_not() {
+    fn the_error_is_named_and_the_password_is_not() {
         for (url, named) in [
             ("host=localhost password=secret", "not a URL"),
             ("mysql://me:secret@h/d", "\"mysql\""),

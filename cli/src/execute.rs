@@ -46,7 +46,7 @@ pub(crate) async fn execute(
     let events = events.split_off(events.len().saturating_sub(committed.events.len()));
     let mut folded = FoldedTimeline::of(&recorded);
     if events.is_empty() {
-        // Without a change the project is not adopted: show its rows as they are.
+        // Without a change the project is not adopted: show its current rows.
         for event in &committed.adoption {
             folded.apply(event, NaiveDateTime::default());
         }
@@ -60,7 +60,7 @@ pub(crate) async fn execute(
         events,
         phases: project_phases::rows(&folded),
     };
-    context.output.answer(&commanded, || {
+    context.output.result(&commanded, || {
         let mut page = Page::default();
         if commanded.changed {
             render::history::entries(&mut page, &commanded.events);

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// An exit code. With any other than [`Exit::Done`] nothing was written, unless the message says otherwise.
+/// An exit code. With any other than [`Exit::Done`] nothing was written, unless the message states otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
@@ -23,7 +23,7 @@ pub(crate) enum Exit {
     /// Verification failed, the log is damaged, an event cannot be read, or there is drift. All other timelines were
     /// processed.
     VerificationFailed = 6,
-    /// The rollback would lose what the legacy shape cannot hold.
+    /// The rollback would lose values that the legacy shape cannot hold.
     WouldLose = 7,
     /// Interrupted, and can be run again: a signal, a lost connection, or tables that could not be locked in time (users
     /// hold them, not a run, so waiting and running again is the remedy).
@@ -50,7 +50,7 @@ mod tests {
     use super::Exit;
 
     #[test]
-    fn help_says_what_each_code_means() {
+    fn help_has_the_meaning_of_each_code() {
         let all = [
             Exit::Done,
             Exit::Unexpected,

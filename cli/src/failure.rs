@@ -12,10 +12,10 @@ use serde_json::value::{RawValue, to_raw_value};
 
 /// Why a command failed. Small, since every result has space for one.
 #[derive(Debug)]
-pub(crate) struct Failure(Box<Particulars>);
+pub(crate) struct Failure(Box<FailureDetails>);
 
 #[derive(Debug)]
-struct Particulars {
+struct FailureDetails {
     exit: Exit,
     /// A stable code for programs.
     code: &'static str,
@@ -34,7 +34,7 @@ struct Particulars {
 #[derive(Serialize)]
 pub(crate) struct ErrorObject<'a> {
     format: &'static str,
-    /// What happened.
+    /// The message.
     error: String,
     /// A stable code.
     code: &'static str,
@@ -51,7 +51,7 @@ pub(crate) struct ErrorObject<'a> {
 
 impl Failure {
     pub(crate) fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
-        Self(Box::new(Particulars {
+        Self(Box::new(FailureDetails {
             exit,
             code,
             message: message.into(),
@@ -73,7 +73,7 @@ impl Failure {
         Self::new(Exit::NotMigratable, code, message)
     }
 
-    /// The answer to a question was not yes.
+    /// The user did not confirm.
     pub(crate) fn declined() -> Self {
         Self::new(Exit::Interrupted, "declined", "not confirmed; nothing was written")
     }

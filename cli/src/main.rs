@@ -37,7 +37,7 @@ use context::Context;
 use exit::Exit;
 use failure::Failure;
 use interrupt::Interrupt;
-use output::{Form, Output};
+use output::{Output, OutputFormat};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,13 +62,13 @@ fn main() -> ExitCode {
 fn wrong_command_line(error: &clap::Error) -> Exit {
     use clap::error::ErrorKind;
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let output = Output::new(Form::Text, false);
+        let output = Output::new(OutputFormat::Text, false);
         output.text(&error.render().ansi().to_string());
         return output.end(Exit::Done);
     }
     let form = wanted_form();
     let output = Output::new(form, false);
-    if form == Form::Text {
+    if form == OutputFormat::Text {
         output.beside(&redact::passwords(&error.render().ansi().to_string()));
     } else {
         let text = error.render().to_string();
@@ -78,20 +78,20 @@ fn wrong_command_line(error: &clap::Error) -> Exit {
 }
 
 /// The requested format. Parsing failed, so this scans the arguments.
-fn wanted_form() -> Form {
+fn wanted_form() -> OutputFormat {
     let mut arguments = std::env::args_os().skip(1).take_while(|argument| argument != "--");
     while let Some(argument) = arguments.next() {
         let form = match argument.to_str() {
-            Some("--json") => return Form::Json,
+            Some("--json") => return OutputFormat::Json,
             Some("--output") => arguments.next().and_then(|form| form.into_string().ok()),
             Some(other) => other.strip_prefix("--output=").map(str::to_owned),
             None => None,
         };
-        if let Some(form) = form.and_then(|form| Form::from_str(&form, false).ok()) {
+        if let Some(form) = form.and_then(|form| OutputFormat::from_str(&form, false).ok()) {
             return form;
         }
     }
-    Form::Text
+    OutputFormat::Text
 }
 
 fn start(cli: Cli) -> Exit {

@@ -1,6 +1,6 @@
 //! Options that several commands share.
 
-use crate::output::Form;
+use crate::output::OutputFormat;
 use clap::{Args, ValueEnum};
 use phaseline_domain::legacy::Boundary;
 use phaseline_migrator::plan::PlanOptions;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    // Not parsed by clap, which would repeat the password when it complains.
+    // Not parsed by clap, whose errors would repeat the password.
     #[arg(
         long,
         global = true,
@@ -28,13 +28,13 @@ pub(crate) struct GlobalArgs {
                 [default: $XDG_DATA_HOME/phaseline, for root /var/lib/phaseline]"
     )]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Format of the answer on stdout: text, one JSON object, or one JSON object a line (default: text)
+    /// Format of the result on stdout: text, one JSON object, or one JSON object a line (default: text)
     #[arg(long, global = true, value_name = "FORM", value_enum)]
-    output: Option<Form>,
+    output: Option<OutputFormat>,
     /// The same as --output json
     #[arg(long, global = true, conflicts_with = "output")]
     json: bool,
-    /// Print no progress and no remarks, only the answer and errors
+    /// Print no progress and no remarks, only the result and errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
     /// Log more to stderr: -v, -vv, -vvv
@@ -50,9 +50,9 @@ pub(crate) struct GlobalArgs {
 }
 
 impl GlobalArgs {
-    /// The form of the answer.
-    pub(crate) fn form(&self) -> Form {
-        if self.json { Form::Json } else { self.output.unwrap_or_default() }
+    /// The form of the result.
+    pub(crate) fn form(&self) -> OutputFormat {
+        if self.json { OutputFormat::Json } else { self.output.unwrap_or_default() }
     }
 }
 

@@ -17,9 +17,9 @@ use serde::Serialize;
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The format of an answer.
+/// The format of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Form {
+pub(crate) enum OutputFormat {
     /// Text for people
     #[default]
     Text,
@@ -32,25 +32,25 @@ pub(crate) enum Form {
 /// Output format and verbosity.
 #[derive(Debug)]
 pub(crate) struct Output {
-    form: Form,
+    form: OutputFormat,
     quiet: bool,
     /// Writing to stdout failed for another reason than a closed pipe: a full disk, for example.
     broken: AtomicBool,
 }
 
 impl Output {
-    pub(crate) const fn new(form: Form, quiet: bool) -> Self {
+    pub(crate) const fn new(form: OutputFormat, quiet: bool) -> Self {
         Self { form, quiet, broken: AtomicBool::new(false) }
     }
 
-    /// The format of the command's answer.
-    pub(crate) const fn form(&self) -> Form {
+    /// The format of the command's result.
+    pub(crate) const fn form(&self) -> OutputFormat {
         self.form
     }
 
-    /// Whether a program reads the answer.
+    /// Whether a program reads the result.
     const fn json(&self) -> bool {
-        !matches!(self.form, Form::Text)
+        !matches!(self.form, OutputFormat::Text)
     }
 
     /// Whether progress and remarks are suppressed.
@@ -58,8 +58,8 @@ impl Output {
         self.quiet
     }
 
-    /// Prints the answer of a command without rows: `object` for programs, otherwise the text.
-    pub(crate) fn answer(&self, object: &impl Serialize, text: impl FnOnce() -> String) {
+    /// Prints the result of a command without rows: `object` for programs, otherwise the text.
+    pub(crate) fn result(&self, object: &impl Serialize, text: impl FnOnce() -> String) {
         if self.json() {
             self.object(object);
         } else {
@@ -67,7 +67,7 @@ impl Output {
         }
     }
 
-    /// Prints text beside the answer on stdout; nothing with `--json`.
+    /// Prints text beside the result on stdout; nothing with `--json`.
     pub(crate) fn text(&self, text: &str) {
         if !self.json() {
             self.stdout(text.trim_end_matches('\n'));
@@ -110,7 +110,7 @@ impl Output {
         self.stderr(&text);
     }
 
-    /// The exit code: the command's, unless its answer could not be written.
+    /// The exit code: the command's, unless its result could not be written.
     pub(crate) fn end(&self, exit: Exit) -> Exit {
         if exit == Exit::Done && self.broken.load(Ordering::Relaxed) { Exit::Unexpected } else { exit }
     }
@@ -125,7 +125,7 @@ impl Output {
 
     fn unwritable(&self, error: &serde_json::Error) {
         self.broken.store(true, Ordering::Relaxed);
-        self.stderr(&format!("{BAD}error{BAD:#}: the answer cannot be written as JSON: {error}"));
+        self.stderr(&format!("{BAD}error{BAD:#}: the result cannot be written as JSON: {error}"));
     }
 
     fn stdout(&self, text: &str) {

@@ -15,12 +15,12 @@ use std::time::Instant;
 /// Reports one run's progress and receives its signals.
 #[derive(Debug)]
 pub(crate) struct Watcher {
-    face: Face,
+    view: ProgressView,
     interrupt: Interrupt,
 }
 
 #[derive(Debug)]
-enum Face {
+enum ProgressView {
     Bar(Bar),
     Lines(Lines),
     Silent,
@@ -30,22 +30,22 @@ impl Watcher {
     /// A watcher for stderr. Log lines would break a bar, so `-v` disables it.
     pub(crate) fn new(output: &Arc<Output>, interrupt: &Interrupt, verbose: bool) -> Self {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        let face = if output.quiet() {
-            Face::Silent
+        let view = if output.quiet() {
+            ProgressView::Silent
         } else if std::io::stderr().is_terminal() && !dumb && !verbose {
-            Face::Bar(Bar::new())
+            ProgressView::Bar(Bar::new())
         } else {
-            Face::Lines(Lines::new(Arc::clone(output)))
+            ProgressView::Lines(Lines::new(Arc::clone(output)))
         };
-        Self { face, interrupt: interrupt.clone() }
+        Self { view, interrupt: interrupt.clone() }
     }
 
     /// Ends the last step. A failed run does not call this, so that its step is not reported as done.
     pub(crate) fn finish(&self) {
-        match &self.face {
-            Face::Bar(bar) => bar.finish(),
-            Face::Lines(lines) => lines.finish(),
-            Face::Silent => {}
+        match &self.view {
+            ProgressView::Bar(bar) => bar.finish(),
+            ProgressView::Lines(lines) => lines.finish(),
+            ProgressView::Silent => {}
         }
     }
 }
@@ -53,26 +53,26 @@ impl Watcher {
 impl Progress for Watcher {
     fn step(&self, name: &str, total: Option<u64>) {
         tracing::debug!(step = name, total, "step");
-        match &self.face {
-            Face::Bar(bar) => bar.step(name, total),
-            Face::Lines(lines) => lines.step(name, total),
-            Face::Silent => {}
+        match &self.view {
+            ProgressView::Bar(bar) => bar.step(name, total),
+            ProgressView::Lines(lines) => lines.step(name, total),
+            ProgressView::Silent => {}
         }
     }
 
     fn advance(&self, done: u64) {
-        match &self.face {
-            Face::Bar(bar) => bar.advance(done),
-            Face::Lines(lines) => lines.advance(done),
-            Face::Silent => {}
+        match &self.view {
+            ProgressView::Bar(bar) => bar.advance(done),
+            ProgressView::Lines(lines) => lines.advance(done),
+            ProgressView::Silent => {}
         }
     }
 
     fn note(&self, text: &str) {
-        match &self.face {
-            Face::Bar(bar) => bar.note(text),
-            Face::Lines(lines) => lines.note(text),
-            Face::Silent => {}
+        match &self.view {
+            ProgressView::Bar(bar) => bar.note(text),
+            ProgressView::Lines(lines) => lines.note(text),
+            ProgressView::Silent => {}
         }
     }
 

@@ -50,7 +50,7 @@ mod tests {
     use super::passwords;
 
     #[test]
-    fn a_password_is_taken_out_wherever_a_url_stands() {
+    fn a_password_is_removed_from_every_url_in_a_text() {
         for (text, clean) in [
             ("postgres://u:secret@h/d", "postgres://u:***@h/d"),
             (
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn text_without_a_password_stays_as_it_is() {
+    fn text_without_a_password_does_not_change() {
         for text in
             ["postgres://u@h/d", "postgres:///d?host=/tmp", "nothing: here", "see https://example.org/a:b"]
         {

@@ -1,4 +1,4 @@
-//! What commands print, as data: each is serialised as it is, and rendered by the page of the same name.
+//! The reports of commands as data: each is serialised unchanged, and rendered by the page of the same name.
 
 pub(crate) mod adopt;
 pub(crate) mod drift;

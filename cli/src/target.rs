@@ -26,12 +26,12 @@ pub(crate) struct Target {
     /// The program with the options for this database, for suggested commands.
     arguments: String,
     server: Option<Server>,
-    /// Whether a superuser's rights may meet objects of roles without them.
+    /// Whether `--allow-superuser` applies: sessions with a superuser's rights may use objects of roles without these rights.
     allow_superuser: bool,
 }
 
 impl Target {
-    /// Resolves the database, and starts the private server if it is on that. The command line overrides the environment.
+    /// Resolves the database, and starts the private server if the database is on it. The command line overrides the environment.
     pub(crate) async fn resolve(global: &GlobalArgs) -> Result<Self, Failure> {
         Ok(Self::from_options(global).await?.allowing_superuser(global.allow_superuser))
     }
@@ -63,7 +63,7 @@ impl Target {
         Ok(Self::new(DatabaseUrl::parse(url, source)?, "phaseline".to_owned(), None))
     }
 
-    /// The same database, where a superuser's rights may meet objects of roles without them.
+    /// The same database, as with `--allow-superuser`.
     pub(crate) fn allowing_superuser(mut self, allow_superuser: bool) -> Self {
         if allow_superuser && !self.allow_superuser {
             self.arguments.push_str(" --allow-superuser");

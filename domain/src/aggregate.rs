@@ -10,8 +10,8 @@ impl Aggregate for Timeline {
     type Error = Refusal;
     type Services = ();
 
-    /// Decides first and writes afterwards: the sink applies each event as it is written, so a command refused
-    /// half-way would leave this instance changed.
+    /// Decides first and writes afterwards: the sink applies each event as it is written, so a refusal between two events would leave
+    /// this instance changed.
     async fn handle(
         &mut self,
         command: TimelineCommand,

@@ -1,13 +1,13 @@
-//! The commands to a timeline, with unchecked values; [`crate::decide()`] checks them.
+//! The commands on a timeline, with unchecked values; [`crate::decide()`] checks them.
 
 use crate::{DateRange, PhaseId, ProjectId};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-/// What a change does to the neighbouring phases.
+/// The effect of a change on the neighbouring phases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Neighbours {
-    /// They follow, so that phases still cover the project; refused only if that is impossible.
+    /// They follow, so that phases still cover the project; the change is refused if that is impossible.
     #[default]
     Adjust,
     /// They keep their dates; a change that leaves a gap or an overlap is refused.
@@ -56,23 +56,23 @@ impl ReplacementPhase {
 /// The changes to one phase; a field that is none stays unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PhaseChanges {
-    /// Its name from now on.
+    /// Its new name.
     pub name: Option<String>,
-    /// Its first day from now on.
+    /// Its new first day.
     pub start_date: Option<NaiveDate>,
-    /// Its last day from now on.
+    /// Its new last day.
     pub end_date: Option<NaiveDate>,
-    /// Its description from now on; `Some(None)` removes it.
+    /// Its new description; `Some(None)` removes it.
     pub description: Option<Option<String>>,
-    /// Capital part of its budget from now on.
+    /// The new capital part of its budget.
     pub capital_budget: Option<Decimal>,
-    /// Expense part of its budget from now on.
+    /// The new expense part of its budget.
     pub expense_budget: Option<Decimal>,
-    /// The whole of it, if the caller states it; must be the sum.
+    /// The total, if the caller states it; must be the sum.
     pub total_budget: Option<Decimal>,
 }
 
-/// A command to a project's timeline.
+/// A command on a project's timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimelineCommand {
     /// Opens the timeline with one "Default Phase" over all its days, without money.
@@ -102,9 +102,9 @@ pub enum TimelineCommand {
     ResizePhase {
         /// The phase.
         phase_id: PhaseId,
-        /// Its first day from now on.
+        /// Its new first day.
         start_date: NaiveDate,
-        /// Its last day from now on.
+        /// Its new last day.
         end_date: NaiveDate,
         /// Whether neighbours follow.
         neighbours: Neighbours,
@@ -113,14 +113,14 @@ pub enum TimelineCommand {
     RenamePhase {
         /// The phase.
         phase_id: PhaseId,
-        /// Its name from now on.
+        /// Its new name.
         name: String,
     },
     /// Changes or removes the description of a phase.
     DescribePhase {
         /// The phase.
         phase_id: PhaseId,
-        /// Its description from now on.
+        /// Its new description.
         description: Option<String>,
     },
     /// Changes the budget of a phase.
@@ -131,14 +131,14 @@ pub enum TimelineCommand {
         capital_budget: Decimal,
         /// Expense part.
         expense_budget: Decimal,
-        /// The whole, if the caller states it; must be the sum.
+        /// The total, if the caller states it; must be the sum.
         total_budget: Option<Decimal>,
     },
-    /// Changes several things of a phase at once: all of them, or none.
+    /// Changes several fields of a phase at once: all of them, or none.
     ChangePhase {
         /// The phase.
         phase_id: PhaseId,
-        /// What is to change.
+        /// The changes.
         changes: PhaseChanges,
         /// Whether neighbours follow, if its days change.
         neighbours: Neighbours,

@@ -30,8 +30,8 @@ use crate::{
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-/// Decides a command. It returns the events that the command causes, none if it changes nothing, and changes nothing
-/// itself. After these events the rules hold; a command after which they would not is refused as a whole.
+/// Decides a command: returns the events that it causes, none if it changes nothing. After these events the rules hold; a command
+/// whose events would break a rule is refused as a whole.
 pub fn decide(timeline: &Timeline, command: &TimelineCommand) -> Result<Vec<TimelineEvent>, Refusal> {
     match command {
         TimelineCommand::Open { project_id, range, default_phase_id } => {
@@ -103,7 +103,7 @@ fn reschedule(timeline: &Timeline, start: NaiveDate, end: NaiveDate) -> Result<V
     if let Some(last) = drafts.last_mut() {
         last.end_date = end;
     }
-    // A phase that would end before it starts is the reason; out of its place it would make neighbours seem wrong too.
+    // Only the phase that would end before it starts is reported: at its wrong place its neighbours would seem wrong, too.
     Refusal::unless_empty(drafts.iter().flat_map(|draft| phase::of_days(range, draft)))?;
     Refusal::unless_empty(rule::validate(range, &drafts))?;
     let mut events = vec![TimelineRescheduled { range }.into()];
@@ -127,7 +127,7 @@ fn create(
     }
 }
 
-/// The one phase's name. One that cannot be seen is refused, unless the phase has it already, from the planner's times.
+/// The new name of one phase. An invisible name is refused, unless the phase has it already, as phases of the planner may.
 fn rename(timeline: &Timeline, phase_id: PhaseId, requested: &str) -> Result<Vec<TimelineEvent>, Refusal> {
     request::is_open(timeline)?;
     let phase = request::has_phase(timeline, phase_id)?;
@@ -137,7 +137,7 @@ fn rename(timeline: &Timeline, phase_id: PhaseId, requested: &str) -> Result<Vec
     renamed(phase, requested)
 }
 
-/// The name of a phase whose draft in a list has been found good.
+/// The name of a phase whose draft in a list passed the rules.
 fn renamed(phase: &Phase, requested: &str) -> Result<Vec<TimelineEvent>, Refusal> {
     let (phase_id, name) = (phase.id, name(phase.id, requested)?);
     Ok(if phase.name == name { Vec::new() } else { vec![PhaseRenamed { phase_id, name }.into()] })
@@ -211,7 +211,7 @@ fn change(
     Ok(events)
 }
 
-/// The phases that the drafts, one for each phase and in the same order, give other days.
+/// The phases to which the drafts, one per phase in the same order, give other dates.
 fn resized<'a>(
     phases: impl IntoIterator<Item = &'a Phase>,
     drafts: &[Draft<'_>],
@@ -226,7 +226,7 @@ fn resized<'a>(
     Ok(events)
 }
 
-/// The creation of a phase whose draft has been found good.
+/// The creation of a phase whose draft passed the rules.
 fn created(draft: &PhaseDraft) -> Result<TimelineEvent, Refusal> {
     let phase_id = draft.id;
     Ok(PhaseCreated {
@@ -239,7 +239,7 @@ fn created(draft: &PhaseDraft) -> Result<TimelineEvent, Refusal> {
     .into())
 }
 
-// Conversions from drafts to valid values. The rules were checked before, so these do not fail; should a rule and a value disagree,
+// Conversions from drafts to valid values. The rules were checked before, so these do not fail; if a rule and a value disagree,
 // the command is refused.
 
 fn days(id: Option<PhaseId>, start: NaiveDate, end: NaiveDate) -> Result<DateRange, Violation> {
@@ -250,7 +250,7 @@ fn name(id: PhaseId, text: &str) -> Result<PhaseName, Violation> {
     PhaseName::new(text).map_err(|error| Violation::of_value(&error, Some(id), Rule::NameWithoutNul))
 }
 
-/// An empty description is none.
+/// An empty description counts as none.
 fn description(id: PhaseId, text: Option<&str>) -> Result<Option<Description>, Violation> {
     text.filter(|text| !text.is_empty())
         .map(Description::new)

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// A stored event that this program cannot read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoredEventError {
-    /// The type is not one of ours.
+    /// The type is not one of this program.
     #[error("unknown event type {0:?}")]
     UnknownType(String),
     /// Written by a newer program.
@@ -27,12 +27,12 @@ pub enum StoredEventError {
         /// The newest version known here.
         known: i32,
     },
-    /// The payload is not what the type says.
+    /// The payload does not fit the type.
     #[error("payload of {event_type} cannot be read: {source}")]
     Payload {
         /// The event's type.
         event_type: String,
-        /// What serde says.
+        /// The error of serde.
         #[source]
         source: serde_json::Error,
     },
@@ -102,73 +102,73 @@ macro_rules! events {
 }
 
 events! {
-    /// The project has a timeline from now on.
+    /// The project got a timeline.
     TimelineOpened, 1 {
         /// The project.
         project_id: ProjectId,
-        /// The project's days.
+        /// The project's dates.
         @flatten range: DateRange,
     }
     /// The project's own dates moved.
     TimelineRescheduled, 1 {
-        /// The project's days from now on.
+        /// The project's new dates.
         @flatten range: DateRange,
     }
-    /// A phase came into being.
+    /// A phase was created.
     PhaseCreated, 1 {
         /// The phase.
         phase_id: PhaseId,
         /// Its name.
         name: PhaseName,
-        /// Its days.
+        /// Its dates.
         @flatten range: DateRange,
-        /// What is said about it.
+        /// Its description.
         description: Option<Description>,
-        /// Its money.
+        /// Its budget.
         @flatten budget: Budget,
     }
-    /// A phase's days changed.
+    /// A phase's dates changed.
     PhaseResized, 1 {
         /// The phase.
         phase_id: PhaseId,
-        /// Its days from now on.
+        /// Its new dates.
         @flatten range: DateRange,
     }
     /// A phase's name changed.
     PhaseRenamed, 1 {
         /// The phase.
         phase_id: PhaseId,
-        /// Its name from now on.
+        /// Its new name.
         name: PhaseName,
     }
-    /// A phase's description changed, or was taken away.
+    /// A phase's description changed, or was removed.
     PhaseDescribed, 1 {
         /// The phase.
         phase_id: PhaseId,
-        /// Its description from now on.
+        /// Its new description.
         description: Option<Description>,
     }
-    /// A phase's money changed.
+    /// A phase's budget changed.
     PhaseBudgeted, 1 {
         /// The phase.
         phase_id: PhaseId,
-        /// Its budget from now on.
+        /// Its new budget.
         @flatten budget: Budget,
     }
-    /// A phase is gone.
+    /// A phase was removed.
     PhaseRemoved, 1 {
         /// The phase.
         phase_id: PhaseId,
     }
-    /// A phase of the legacy planner, with all that its old row said. Adopting a phase again replaces it.
+    /// A phase of the legacy planner, with all values of its legacy row. Adopting a phase again replaces it.
     LegacyPhaseAdopted, 1 {
         /// The phase; the legacy row's id.
         phase_id: PhaseId,
         /// The name that its type gives it ("Planning", "Execution").
         name: PhaseName,
-        /// The days that the split gives it.
+        /// The dates that the split gives it.
         @flatten range: DateRange,
-        /// The legacy row's money.
+        /// The legacy row's budget.
         @flatten budget: Budget,
         /// The legacy row's `phase_type`.
         phase_type: LegacyPhaseType,
@@ -176,15 +176,15 @@ events! {
         created_at: NaiveDateTime,
         /// The legacy row's `updated_at` (UTC, microseconds).
         updated_at: NaiveDateTime,
-        /// The row's place among all rows of the old table: rows came in this order.
+        /// The row's place in the order of all rows of the legacy table.
         ordinal: i64,
     }
-    /// What a phase's row in the old table says now. Recorded when a rollback gives a row to a phase that had none, and
-    /// when a migration finds that the row was changed. Name, days and description are not the old table's, and stay.
+    /// The current values of a phase's legacy row. Recorded when a rollback gives a row to a phase that had none, and when a
+    /// migration finds that the row was changed. Name, dates and description are not in the legacy table, and stay.
     LegacyRowRecorded, 1 {
         /// The phase.
         phase_id: PhaseId,
-        /// The row's money.
+        /// The row's budget.
         @flatten budget: Budget,
         /// The row's `phase_type`.
         phase_type: LegacyPhaseType,
@@ -192,38 +192,38 @@ events! {
         created_at: NaiveDateTime,
         /// The row's `updated_at` (UTC, microseconds).
         updated_at: NaiveDateTime,
-        /// The row's place among all rows of the old table.
+        /// The row's place in the order of all rows of the legacy table.
         ordinal: i64,
     }
-    /// A phase whose row others wrote into the new table, taken in as it stood. Of a phase that the timeline has it
-    /// replaces all but what is known of its old row.
+    /// A phase whose row another program wrote into the table of the timeline shape. If the timeline has the phase, this
+    /// replaces everything but its legacy row.
     PhaseAdopted, 1 {
         /// The phase; the row's id.
         phase_id: PhaseId,
         /// Its name.
         name: PhaseName,
-        /// Its days.
+        /// Its dates.
         @flatten range: DateRange,
-        /// What is said about it.
+        /// Its description.
         description: Option<Description>,
-        /// Its money.
+        /// Its budget.
         @flatten budget: Budget,
         /// The row's `created_at` (UTC, microseconds).
         created_at: NaiveDateTime,
         /// The row's `updated_at` (UTC, microseconds).
         updated_at: NaiveDateTime,
     }
-    /// The old table had no phase for the project, and a repair made this one, without money, so that its days are
-    /// covered. As long as no command changes it, the legacy shape leaves it out.
+    /// The legacy table had no phase for the project, and a repair created this one, without a budget, so that the project's
+    /// dates are covered. Until a command changes it, the legacy shape leaves it out.
     DefaultPhaseSupplied, 1 {
         /// The phase.
         phase_id: PhaseId,
         /// Its name.
         name: PhaseName,
-        /// Its days.
+        /// Its dates.
         @flatten range: DateRange,
     }
-    /// The project is gone, and its timeline with it.
+    /// The project was deleted, and its timeline with it.
     TimelineClosed, 1 {
         /// The project.
         project_id: ProjectId,

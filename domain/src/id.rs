@@ -1,4 +1,4 @@
-//! Typed ids: a project's id is not a phase's, and the compiler says so.
+//! Typed ids: the compiler refuses a project's id in place of a phase's.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -17,7 +17,7 @@ macro_rules! typed_id {
                 Self(Uuid::new_v4())
             }
 
-            /// The bare uuid, for the database's edge.
+            /// The plain uuid, as the database stores it.
             pub const fn uuid(self) -> Uuid {
                 self.0
             }

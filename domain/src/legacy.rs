@@ -14,7 +14,7 @@ use crate::event::{LegacyPhaseAdopted, TimelineOpened};
 use crate::{Budget, DateRange, InvalidValue, PhaseId, PhaseName, ProjectId, TimelineEvent};
 use chrono::{Days, NaiveDateTime};
 
-/// A row of the legacy `project_phases`, its values already proven good.
+/// A row of the legacy `project_phases`, with checked values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LegacyPhase {
     /// `id`
@@ -58,7 +58,7 @@ pub fn order(phases: &mut [LegacyPhase]) {
     phases.sort_by_key(|phase| (phase.phase_type, phase.created_at, phase.id));
 }
 
-/// A project that cannot become a timeline as it stands.
+/// Why a project cannot become a timeline.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Untranslatable {
     /// It has no phase to cover its days.

@@ -25,7 +25,7 @@ impl LegacyPhaseType {
         }
     }
 
-    /// The type that the planner's own rollback gives a phase, by its name: for phases born in the new system.
+    /// The type that the planner's own rollback gives a phase by its name, for phases that were created in the timeline shape.
     /// Case is folded as PostgreSQL's `lower(name) LIKE '%planning%'` does for these letters.
     pub fn by_name(name: &str) -> Self {
         if name.to_lowercase().contains("planning") { Self::Planning } else { Self::Execution }
@@ -46,7 +46,7 @@ impl fmt::Display for LegacyPhaseType {
     }
 }
 
-/// A label that the enum `phasetype` does not have.
+/// A label that the enum `phasetype` lacks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a legacy phase type (PLANNING, EXECUTION)")]
 pub struct UnknownPhaseType(pub String);

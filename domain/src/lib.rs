@@ -1,5 +1,5 @@
-//! What a timeline is: the aggregate, its commands, its events and its rules, and the translation of what the
-//! legacy planner held. No I/O and no SQL: everything here is a pure function over values.
+//! The model of timelines: the aggregate, its commands, events and rules, and the translation of the legacy planner's rows. No I/O
+//! and no SQL: everything here is a pure function over values.
 //!
 //! The core is [`decide`](decide()) (`(&Timeline, &Command) -> Result<Vec<TimelineEvent>, Refusal>`) and [`Timeline::evolve`].
 //! [`aggregate`] implements [`cqrs_es::Aggregate`] by these two.

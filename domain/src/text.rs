@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_glyph_is_invisible_and_letters_of_all_scripts_are_not() {
+    fn characters_without_glyph_are_invisible_and_letters_are_not() {
         for invisible in "\u{200b}\u{200e}\u{202e}\u{2066}\u{feff}\u{2028}\u{ad}\u{e0041}\u{3164}".chars() {
             assert!(is_invisible(invisible), "{invisible:?}");
         }

@@ -5,7 +5,7 @@ use crate::{Budget, DateRange, Description, PhaseId, PhaseName, ProjectId, Timel
 use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
-/// What a phase's row in the old table says, kept because the timeline shape has no place for it.
+/// The values of a phase's legacy row that the timeline shape has no column for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegacyOrigin {
     /// Its `phase_type`.
@@ -14,7 +14,7 @@ pub struct LegacyOrigin {
     pub created_at: NaiveDateTime,
     /// `updated_at` (UTC).
     pub updated_at: NaiveDateTime,
-    /// The row's place among all rows of the old table.
+    /// The row's place in the order of all rows of the legacy table.
     pub ordinal: i64,
 }
 
@@ -27,11 +27,11 @@ pub struct Phase {
     pub name: PhaseName,
     /// Its days.
     pub range: DateRange,
-    /// What is said about it.
+    /// Its description.
     pub description: Option<Description>,
-    /// Its money.
+    /// Its budget.
     pub budget: Budget,
-    /// What its row in the old table says, if it has one.
+    /// The values of its legacy row, if it has one.
     pub legacy: Option<LegacyOrigin>,
     /// Whether a repair made it and no command has changed it since: the legacy shape leaves it out.
     #[serde(default)]
@@ -75,7 +75,7 @@ impl Timeline {
         self.phases.iter().find(|phase| phase.range.contains(day))
     }
 
-    /// Applies one event. Never fails: what the log says has happened. An event about a phase that is not there
+    /// Applies one event. Never fails, since events are facts. An event about a phase that the timeline lacks
     /// changes nothing.
     pub fn evolve(&mut self, event: &TimelineEvent) {
         match event {
@@ -99,7 +99,7 @@ impl Timeline {
                 range: e.range,
                 description: e.description.clone(),
                 budget: e.budget,
-                // What others wrote over a phase of the timeline says nothing about its old row.
+                // Rows of other programs have no values of the legacy row.
                 legacy: self.phase(e.phase_id).and_then(|phase| phase.legacy),
                 supplied: false,
             }),
@@ -146,7 +146,7 @@ impl Timeline {
         }
     }
 
-    /// The timeline that a history amounts to.
+    /// The timeline that results from a history.
     pub fn fold<'a>(history: impl IntoIterator<Item = &'a TimelineEvent>) -> Self {
         let mut timeline = Self::default();
         for event in history {
@@ -161,8 +161,8 @@ impl Timeline {
         self.phases.insert(at, phase);
     }
 
-    /// Gives a phase other days and its new place. All others are in order, and most phases keep their place: sorting them all
-    /// would make a command about thousands of phases take a second.
+    /// Gives a phase other dates and its new place. All others are in order already, and sorting thousands of phases for each event
+    /// of a command would be slow.
     fn move_to(&mut self, id: PhaseId, range: DateRange) {
         let Some(from) = self.phases.iter().position(|phase| phase.id == id) else { return };
         let mut phase = self.phases.remove(from);

@@ -93,7 +93,7 @@ impl DateRange {
         self.end
     }
 
-    /// How many days it holds, at least 1.
+    /// The number of days, at least 1.
     pub fn days(self) -> i64 {
         (self.end - self.start).num_days() + 1
     }
@@ -194,7 +194,7 @@ impl Description {
         &self.0
     }
 
-    /// Whether it is as good as none.
+    /// Whether it counts as none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

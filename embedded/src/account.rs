@@ -1,4 +1,4 @@
-//! The operating-system user that a server runs as.
+//! The user of the operating system under which a server runs.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::{EmbeddedError, process};
 
-/// Who runs the server: ourselves, or, since PostgreSQL refuses root, an unprivileged user.
+/// The user that runs the server: the current one or, since PostgreSQL refuses root, an unprivileged one.
 #[derive(Debug, Clone)]
 pub(crate) enum Account {
     Own,
@@ -16,7 +16,7 @@ pub(crate) enum Account {
 }
 
 impl Account {
-    /// Ourselves, unless we are root: then the owner of the cluster if there is one already, or else
+    /// The current user, unless it is root: then the owner of an existing cluster, or else
     /// `postgres`, or else `nobody`.
     pub(crate) fn detect(cluster: &Path) -> Result<Self, EmbeddedError> {
         if !is_root()? {
@@ -36,7 +36,7 @@ impl Account {
         }
     }
 
-    /// Makes the command run as this user, with this user's group alone (std drops the others).
+    /// Makes the command run as this user, with this user's group only (std drops the others).
     pub(crate) fn run_by<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         match self {
             Self::Own => command,
@@ -54,7 +54,7 @@ impl Account {
         }
     }
 
-    /// Fails, naming the folder that is in the way, if this user cannot get to `wanted`.
+    /// Fails if this user cannot access `wanted`, and names the folder that prevents it.
     ///
     /// Tries it as that user instead of reading mode bits, because access lists count, too.
     pub(crate) fn can_reach(&self, wanted: &Path) -> Result<(), EmbeddedError> {

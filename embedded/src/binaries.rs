@@ -1,4 +1,4 @@
-//! Finding an installed PostgreSQL.
+//! Finds an installed PostgreSQL.
 
 mod search;
 
@@ -11,7 +11,7 @@ use crate::{EmbeddedError, Version, process};
 /// The oldest major version of PostgreSQL that is used.
 pub const OLDEST_MAJOR_VERSION: u32 = 15;
 
-/// The newest major version of PostgreSQL whose catalogue this program knows.
+/// The newest major version of PostgreSQL whose catalogue this program supports.
 pub const NEWEST_MAJOR_VERSION: u32 = 18;
 
 /// A folder with PostgreSQL's programs, of one version: at least `initdb`, `postgres` and `pg_ctl`.
@@ -23,8 +23,8 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Finds PostgreSQL: in `PHASELINE_PG_BINDIR` alone if that is set, or else in the folders of `PATH`,
-    /// then the folder that `pg_config` names, then where distributions put it, the newest version first.
+    /// Finds PostgreSQL: only in `PHASELINE_PG_BINDIR` if that is set, or else in the folders of `PATH`,
+    /// then in the folder that `pg_config` names, then in the folders of distributions, the newest version first.
     ///
     /// # Errors
     /// [`EmbeddedError::NoBinaries`], whose one-line message names the command that installs it.
@@ -43,7 +43,7 @@ impl Binaries {
     /// The programs in this folder.
     ///
     /// # Errors
-    /// [`EmbeddedError::NoBinaries`] if no server of a version that is new enough is there.
+    /// [`EmbeddedError::NoBinaries`] if it has no server of a supported version.
     pub fn in_folder(bindir: &Path) -> Result<Self, EmbeddedError> {
         search::in_folder(bindir, |_| true)
     }
@@ -62,8 +62,8 @@ impl Binaries {
         self.major_version
     }
 
-    /// The path of a program such as `pg_dump`. Some packages come without the client programs; for these
-    /// it is the one in `PATH`, if there is one.
+    /// The path of a program such as `pg_dump`. Some packages lack the client programs; then it is the one in `PATH`, if
+    /// there is one.
     pub fn program(&self, name: &str) -> PathBuf {
         let own = self.bindir.join(name);
         if own.exists() {
@@ -80,7 +80,7 @@ impl Binaries {
 
     /// Whether this `pg_dump` accepts the key that it prints as an option (since 15.14, 16.10 and 17.6).
     /// Without it two dumps of one database differ.
-    pub fn pg_dump_knows_restrict_key(&self) -> bool {
+    pub fn pg_dump_has_restrict_key(&self) -> bool {
         *self.knows_restrict_key.get_or_init(|| {
             let help = Command::new(self.program("pg_dump")).arg("--help").output();
             help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--restrict-key"))

@@ -1,4 +1,4 @@
-//! One PostgreSQL cluster in a data folder: made, started, stopped.
+//! Creates, starts and stops one PostgreSQL cluster in a data folder.
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
@@ -12,12 +12,12 @@ use crate::account::Account;
 use crate::data_dir::DataDir;
 use crate::{Binaries, EmbeddedError, process};
 
-/// What no configuration file may change: clients reach the server over loopback only, with the password.
-/// There is no Unix socket, since its path would have to be short, and private, for no gain.
+/// Settings that no configuration file may change: clients reach the server over loopback only, with the password.
+/// There is no Unix socket, since its path would have to be short and private, without a benefit.
 const CLOSED: [(&str, &str); 3] =
     [("listen_addresses", "127.0.0.1"), ("unix_socket_directories", ""), ("lc_messages", "C")];
 
-/// Recovery after a crash replays at most some minutes of log; `pg_ctl` returns as soon as it is done.
+/// The timeout of a start. Recovery after a crash replays some minutes of log; `pg_ctl` returns as soon as it is done.
 const START_SECONDS: &str = "600";
 const STOP_SECONDS: &str = "300";
 
@@ -32,14 +32,14 @@ pub(crate) struct Cluster {
 /// How a server is stopped.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stop {
-    /// Connections are ended, everything is written.
+    /// Connections are closed, and everything is written.
     Fast,
     /// As in a crash.
     Immediate,
 }
 
 impl Cluster {
-    /// Makes the cluster unless it is there. It appears whole or not at all: it is made under another name.
+    /// Creates the cluster if it is missing. It appears completely or not at all: it is created under another name.
     pub(crate) fn init(&self, sync: bool) -> Result<(), EmbeddedError> {
         let cluster = self.data_dir.cluster();
         if cluster.exists() {
@@ -48,7 +48,7 @@ impl Cluster {
         self.account.can_reach(self.binaries.bindir())?;
         self.remove_unfinished();
         let unfinished = self.data_dir.path().join(format!("init-{}", std::process::id()));
-        // `C` orders by bytes, everywhere the same; `C.UTF-8` knows which letters are upper and lower case.
+        // `C` orders by bytes, which is the same everywhere; `C.UTF-8` has upper and lower case of all letters.
         let result = self.initdb(&unfinished, &["--lc-collate=C", "--lc-ctype=C.UTF-8"], sync);
         match result {
             Err(EmbeddedError::Program { stderr, .. }) if stderr.contains("locale") => {
@@ -78,8 +78,8 @@ impl Cluster {
         process::run(self.account.run_by(&mut command), "making the cluster").map(|_| ())
     }
 
-    /// Removes what an `initdb` left that was killed. Only called by who holds the start lock. What cannot be
-    /// removed, since that `initdb` is just ending, is left for the next time.
+    /// Removes the files of a killed `initdb`. The caller holds the start lock. Files that cannot be removed yet, since that `initdb` is
+    /// still ending, are left for the next call.
     fn remove_unfinished(&self) {
         for entry in fs::read_dir(self.data_dir.path()).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with("init-") {
@@ -112,7 +112,7 @@ impl Cluster {
         }
     }
 
-    /// Starts the server on this port or fails.
+    /// Starts the server on this port, or fails.
     pub(crate) fn start_on(&self, port: u16, settings: &[(&str, &str)]) -> Result<(), EmbeddedError> {
         self.data_dir.ready_log(&self.account)?;
         let log = self.data_dir.log();
@@ -141,7 +141,7 @@ impl Cluster {
         };
         let mut command = process::private(&self.binaries.program("pg_ctl"));
         command.args(["stop", "-w", "-s", "-t", STOP_SECONDS, "-m", mode, "-D"]).arg(self.data_dir.cluster());
-        // In a group of its own: a second Ctrl-C of an impatient user is not to interrupt it.
+        // In its own group, so that a second Ctrl-C does not interrupt it.
         command.process_group(0);
         process::run(self.account.run_by(&mut command), "stopping the server").map(|_| ())
     }
@@ -152,7 +152,7 @@ impl Cluster {
         fs::remove_file(&path).map_err(EmbeddedError::io("remove", path))
     }
 
-    /// The major version that made the cluster, if there is one.
+    /// The major version that created the cluster, if there is one.
     pub(crate) fn version_of(data_dir: &DataDir) -> Result<Option<String>, EmbeddedError> {
         let path: PathBuf = data_dir.cluster().join("PG_VERSION");
         if !data_dir.cluster().exists() {
@@ -179,8 +179,8 @@ pub(crate) fn tail(log: &Path, from: u64) -> String {
     lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
-/// Whether a failed start is worth another: another process took the port between our choice and the
-/// server's, or the last server was killed and its children have not noticed yet.
+/// Whether to repeat a failed start: another process took the chosen port before the server, or the last server was killed and its children
+/// still run.
 fn will_pass(log: &str) -> bool {
     log.contains("could not bind") || log.contains("pre-existing shared memory block")
 }

@@ -1,4 +1,4 @@
-//! The data folder: who owns it, and the secret in it.
+//! The data folder: its owner, and the secret in it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Write};
@@ -11,25 +11,25 @@ use crate::account::Account;
 const CLUSTER: &str = "cluster";
 const START_LOCK: &str = "start.lock";
 
-/// A data folder that belongs to us and that the server's user can access.
+/// A data folder of this program that the server's user can access.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDir {
     path: PathBuf,
 }
 
 impl DataDir {
-    /// Where the cluster of a data folder lies, or will lie.
+    /// The path of the cluster of a data folder, even before it exists.
     pub(crate) fn cluster_in(path: &Path) -> PathBuf {
         path.join(CLUSTER)
     }
 
-    /// Makes the folder if it is missing, and gives it to `account`, closed to all others.
+    /// Creates the folder if it is missing, and gives it to `account`, without access for others.
     pub(crate) fn prepare(path: &Path, account: &Account) -> Result<Self, EmbeddedError> {
         let path = std::path::absolute(path).map_err(EmbeddedError::io("find", path))?;
         if path.to_str().is_none_or(|text| text.contains(['"', '\'', '\\', '$', '`', '\n'])) {
             return Err(EmbeddedError::FolderName(path));
         }
-        // Asked first, so that a folder that cannot be used is not made either.
+        // Checked first, so that an unusable folder is not created.
         if let Some(above) = path.ancestors().skip(1).find(|ancestor| ancestor.exists()) {
             account.can_reach(above)?;
         }
@@ -62,7 +62,7 @@ impl DataDir {
         self.path.join("password")
     }
 
-    /// The superuser's password: the one in the file, or for a new cluster a new one.
+    /// The superuser's password: that of the file, or a new one for a new cluster.
     pub(crate) fn password(&self, account: &Account) -> Result<String, EmbeddedError> {
         let path = self.password_file();
         match fs::read_to_string(&path) {
@@ -94,7 +94,7 @@ impl DataDir {
         fs::write(&path, port.to_string()).map_err(EmbeddedError::io("write", path))
     }
 
-    /// An empty log file that the server's user may write, once the old one has become too long.
+    /// Begins a new log file that the server's user may write, if the old one is too long.
     pub(crate) fn ready_log(&self, account: &Account) -> Result<(), EmbeddedError> {
         const LONG: u64 = 8 << 20;
         let log = self.log();
@@ -108,14 +108,14 @@ impl DataDir {
     }
 }
 
-/// A file readable by its owner only, emptied if it is there.
+/// A file readable by its owner only, emptied if it exists.
 fn private_file(path: &Path) -> Result<File, EmbeddedError> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     options.open(path).map_err(EmbeddedError::io("write", path))
 }
 
-/// Parents get the usual mode, since the server's user has to get through; the folder itself is private.
+/// Parents get the usual mode, since the server's user needs access to them; the folder itself is private.
 fn make_folder(path: &Path) -> Result<(), EmbeddedError> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(EmbeddedError::io("make", parent))?;
@@ -126,7 +126,7 @@ fn make_folder(path: &Path) -> Result<(), EmbeddedError> {
     }
 }
 
-/// Empty, or used by us before. Any other folder may belong to a user, and its owner must not change.
+/// Whether the folder is empty, or was used by this program before. Any other folder may belong to a user, and its owner must not change.
 fn is_ours(path: &Path) -> Result<bool, EmbeddedError> {
     if path.join(START_LOCK).exists() || path.join(CLUSTER).exists() {
         return Ok(true);

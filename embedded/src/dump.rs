@@ -1,29 +1,29 @@
-//! Dumps that can be compared: without what the server keeps for itself.
+//! Dumps that can be compared: without the options that the server keeps for itself.
 //!
 //! Since the releases of November 2026 (15.20) PostgreSQL keeps a version of each column among the column's options,
 //! as `pg_attver=N`, and gives it another value at each rewrite of the table. `pg_dump` of those releases leaves it out; an
-//! earlier one prints `ALTER TABLE ONLY t ALTER COLUMN c SET (pg_attver=N);`, so that two dumps of one state differ. Here
-//! options of columns whose names begin with `pg_` are taken out of those statements, whichever `pg_dump` wrote them: users
-//! cannot set one. Rows, function bodies, comments and all other statements stay as they are.
+//! earlier one prints `ALTER TABLE ONLY t ALTER COLUMN c SET (pg_attver=N);`, so that two dumps of one state differ. This module
+//! removes options of columns whose names begin with `pg_` from those statements, for every version of `pg_dump`: users
+//! cannot set one. Rows, function bodies, comments and all other statements do not change.
 
 use std::io::{self, BufRead};
 use std::ops::Range;
 
-/// A dump in plain text, as `pg_dump` wrote it but for the options that the server keeps for itself.
+/// A dump in plain text by `pg_dump`, without the options that the server keeps for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dump {
     /// The text.
     pub bytes: Vec<u8>,
-    /// How many options were taken out. None if this `pg_dump` leaves them out itself.
+    /// The number of removed options. None if this `pg_dump` leaves them out itself.
     pub options_left_out: u64,
 }
 
 impl Dump {
-    /// Takes the server's own options out of a dump in plain text.
+    /// Removes the server's own options from a dump in plain text.
     pub(crate) fn of_text(text: &[u8]) -> Self {
         let mut lines = DumpLines::new(text);
         let mut bytes = Vec::with_capacity(text.len());
-        // What lies in memory can always be read.
+        // Reading from memory cannot fail.
         while matches!(lines.read_line(&mut bytes), Ok(true)) {}
         Self { bytes, options_left_out: lines.options_left_out() }
     }
@@ -37,7 +37,7 @@ pub struct DumpLines<R> {
     options_left_out: u64,
 }
 
-/// Where in a dump a line begins.
+/// The context in which a line of a dump begins.
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
     /// Between two statements.
@@ -60,7 +60,7 @@ impl<R: BufRead> DumpLines<R> {
 
     /// Appends the next line, its end included, to `line`. Returns `false` at the end of the dump.
     ///
-    /// A `COPY` or `ALTER TABLE ONLY` that spans several lines, as it does with a line break in a name, counts as one.
+    /// A `COPY` or `ALTER TABLE ONLY` of several lines, as with a line break in a name, counts as one.
     ///
     /// # Errors
     /// When the dump cannot be read.
@@ -108,7 +108,7 @@ impl<R: BufRead> DumpLines<R> {
         }
     }
 
-    /// How many options were taken out so far.
+    /// The number of options removed so far.
     pub fn options_left_out(&self) -> u64 {
         self.options_left_out
     }
@@ -121,7 +121,7 @@ fn begins_watched(line: &[u8]) -> bool {
 }
 
 impl Place {
-    /// Goes on to the end of a line that begins here. `pg_dump` doubles quotes within quotes, and has no other escapes.
+    /// The context after a line that begins here. `pg_dump` doubles quotes within quotes, and has no other escapes.
     fn pass(&mut self, line: &[u8]) {
         // A command of psql, as `\restrict`.
         if *self == Self::Between && line.starts_with(b"\\") {
@@ -189,7 +189,7 @@ fn column_options(statement: &[u8]) -> Option<Range<usize>> {
     if !statement.ends_with(b");\n") || !contains(statement, b" ALTER COLUMN ") {
         return None;
     }
-    // The last one: a name may hold such a text, and options hold none.
+    // The last one: a name may contain such a text, options cannot.
     let start = statement.windows(SET.len()).rposition(|window| window == SET)? + SET.len();
     (start <= end).then_some(start..end)
 }
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_own_options_go_and_those_of_users_stay() {
+    fn the_servers_own_options_are_removed_and_those_of_users_stay() {
         let text = "CREATE TABLE public.t (\n    a integer\n);\n\
             ALTER TABLE ONLY public.t ALTER COLUMN a SET (pg_attver=22158952, n_distinct=-0.5);\n\
             ALTER TABLE ONLY public.t ALTER COLUMN b SET (pg_attver=22224264);\n\
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_users_wrote_stays_as_it_is() {
+    fn texts_of_users_do_not_change() {
         let own = "ALTER TABLE ONLY public.t ALTER COLUMN a SET (pg_attver=1);\n";
         let texts = [
             format!("COPY public.t (x) FROM stdin;\n{own}\\.\n"),
@@ -254,7 +254,7 @@ mod tests {
         ];
         for text in texts {
             assert_eq!(without(&text), (text.clone(), 0));
-            // And it does not keep the next statement from being read.
+            // The next statement is read, too.
             if !text.ends_with("no end") {
                 let (kept, left_out) = without(&format!("{text}\\unrestrict it's\n-- it's\n{own}"));
                 assert_eq!((kept, left_out), (format!("{text}\\unrestrict it's\n-- it's\n"), 1));

@@ -3,22 +3,21 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Errors of a private server or of PostgreSQL's programs. Every message states what
-/// happened, where, and what to do.
+/// Errors of a private server or of PostgreSQL's programs. Every message states the failure, the place and the remedy.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EmbeddedError {
     /// No usable PostgreSQL is installed.
     #[error("no PostgreSQL {oldest} or later found (looked in {}); {remedy}", looked_in.join(", "))]
     NoBinaries {
-        /// The oldest major version that would do.
+        /// The oldest supported major version.
         oldest: u32,
-        /// The places looked in, each with what was wrong with it if there was something there.
+        /// The searched places, each with the reason if a server there was not used.
         looked_in: Vec<String>,
-        /// What to type on this machine.
+        /// The command to install a server on this machine.
         remedy: String,
     },
-    /// The data folder was made by a major version of PostgreSQL that is not installed.
+    /// The data folder was created by a major version of PostgreSQL that is not installed.
     #[error(
         "the data in {} was made by PostgreSQL {theirs}, but only PostgreSQL {ours} was found ({}); \
          install PostgreSQL {theirs} again, or carry the data over with pg_upgrade or pg_dump",
@@ -28,24 +27,24 @@ pub enum EmbeddedError {
     OtherVersion {
         /// The data folder.
         data_dir: PathBuf,
-        /// The major version that made it.
+        /// The major version that created it.
         theirs: String,
         /// The major version that is installed.
         ours: u32,
-        /// Where that one lies.
+        /// The folder of the installed version.
         bindir: PathBuf,
     },
-    /// The folder holds files that are not ours, so it is left alone.
+    /// The folder has files of others, so it is not used.
     #[error("{} holds other files and no Phaseline data; name an empty or a new folder", .0.display())]
     ForeignFolder(PathBuf),
-    /// The folder's name cannot be handed to `pg_ctl`, which puts it into a shell command unquoted.
+    /// The folder's name cannot be passed to `pg_ctl`, which puts it into a shell command unquoted.
     #[error(
         "the folder {} has a quote, a backslash, a dollar sign or a line break in its name, which pg_ctl \
          cannot take; choose another name",
         .0.display()
     )]
     FolderName(PathBuf),
-    /// Started by root, the server runs as another user, who cannot get to a folder.
+    /// Started by root, the server runs as another user, who cannot access a folder.
     #[error(
         "PostgreSQL does not run as root, so it runs as the user {user:?}, who may not enter {}; \
          run `chmod o+x {}`, or choose another place than {}",
@@ -54,28 +53,28 @@ pub enum EmbeddedError {
         wanted.display()
     )]
     Unreachable {
-        /// The user who runs the server.
+        /// The server's user.
         user: String,
-        /// The first folder on the way that the user may not enter.
+        /// The first folder of the path that the user may not enter.
         directory: PathBuf,
-        /// What the user was to get to.
+        /// The needed path.
         wanted: PathBuf,
     },
-    /// Started by root, and there is no other user to run the server as.
+    /// Started by root, and there is no other user to run the server.
     #[error(
         "PostgreSQL does not run as root, and /etc/passwd has neither a user `postgres` nor `nobody`; \
          create one, or run as another user"
     )]
     NoAccount,
-    /// The data is there but the password to it is not.
+    /// The data exists, but its password is missing.
     #[error("the cluster in {} is there, but its password file {} is not; put it back", cluster.display(), password.display())]
     PasswordLost {
         /// The cluster.
         cluster: PathBuf,
-        /// Where its password should be.
+        /// The path of its password.
         password: PathBuf,
     },
-    /// The server did not come up.
+    /// The server did not start.
     #[error("the PostgreSQL server in {} did not start: {reason}\nthe end of its log, {}:\n{tail}", data_dir.display(), log.display())]
     Start {
         /// The data folder.
@@ -100,7 +99,7 @@ pub enum EmbeddedError {
     Program {
         /// The program.
         program: PathBuf,
-        /// What it was to do.
+        /// Its task.
         doing: String,
         /// How it ended.
         status: String,
@@ -110,14 +109,14 @@ pub enum EmbeddedError {
     /// A file or folder could not be read or written.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The operation.
         doing: &'static str,
-        /// On which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// Why it failed.
+        /// The reason.
         source: io::Error,
     },
-    /// No home folder to put the data in.
+    /// There is no home folder for the data.
     #[error("neither XDG_DATA_HOME nor HOME is set, so there is no place for the data; name a data folder")]
     NoHome,
     /// Not a database URL.

@@ -1,9 +1,8 @@
 //! Stops a server whose users were killed.
 //!
-//! A destructor does not run after `kill -9`, nor for a `static`. So a small shell process holds the reading
-//! end of a pipe: when our process ends in any way, the kernel closes the writing end, and the shell
-//! continues. It is in a process group of its own and ignores the signals of a terminal, for a Ctrl-C that
-//! ends us is not to end it.
+//! A destructor does not run after `kill -9`, nor for a `static`. So a small shell process holds the reading end of a pipe: when this
+//! process ends in any way, the kernel closes the writing end, and the shell continues. It has its own process group and ignores the
+//! signals of a terminal, so that a Ctrl-C does not end it.
 
 use std::env;
 use std::io::Write;
@@ -18,9 +17,8 @@ use crate::{EmbeddedError, process};
 
 const SHELL: &str = "/bin/sh";
 
-/// Leaves a shared server as `Server`'s destructor would, by the protocol in `locks.rs`. It tries more than
-/// once: our process may not have closed its lock file yet when it has closed the pipe, and a `pg_ctl start`
-/// of ours may outlive us and still be starting the server.
+/// Leaves a shared server as `Server`'s destructor does, by the protocol in `locks.rs`. It tries more than once: a process closes the
+/// pipe before its lock file, and its `pg_ctl start` may outlive it and still be starting the server.
 const LEAVE: &str = r#"
 trap '' HUP INT QUIT TERM
 IFS= read -r word
@@ -35,15 +33,14 @@ for again in 1 2 3; do
 done
 "#;
 
-/// Ends a throw-away cluster.
+/// Stops a throw-away cluster.
 const END: &str = r#"
 trap '' HUP INT QUIT TERM
 read -r word
 "$1" stop -w -s -t 60 -m immediate -D "$2"
 "#;
 
-/// Removes a throw-away folder once the process before has ended. The loop is for an `initdb` that outlived
-/// us and still makes files.
+/// Removes a throw-away folder once the previous process has ended. The loop is for an `initdb` that still creates files.
 const REMOVE: &str = r#"
 trap '' HUP INT QUIT TERM
 read -r word
@@ -54,7 +51,7 @@ for again in 1 2 3 4 5 6 7 8 9 10; do
 done
 "#;
 
-/// Leaves the shared server when this process ends without having done so itself.
+/// Leaves the shared server if this process ends without doing so.
 #[derive(Debug)]
 pub(crate) struct LeaveGuard {
     child: Child,
@@ -73,7 +70,7 @@ impl LeaveGuard {
         Ok(Some(Self { child, pipe }))
     }
 
-    /// Tells the guard that there is nothing left to do, and waits for its end.
+    /// Signals that the guard has nothing left to do, and waits for its end.
     pub(crate) fn dismiss(mut self) {
         let _ = self.pipe.write_all(b"done\n");
         drop(self.pipe);
@@ -81,7 +78,7 @@ impl LeaveGuard {
     }
 }
 
-/// Ends a throw-away cluster and removes its folder, when dropped or when this process ends.
+/// Stops a throw-away cluster and removes its folder, when dropped or when this process ends.
 #[derive(Debug)]
 pub(crate) struct EndGuard {
     pipe: Option<ChildStdin>,
@@ -90,7 +87,7 @@ pub(crate) struct EndGuard {
 
 impl EndGuard {
     /// The second process waits for the end of the first, whose output is its input. There are two because
-    /// the server is stopped by its user and the folder is removed by ours.
+    /// the server is stopped by its user and the folder is removed by the current one.
     pub(crate) fn spawn(cluster: &Cluster) -> Result<Self, EmbeddedError> {
         let mut end = shell(END);
         end.arg(cluster.binaries.program("pg_ctl")).arg(cluster.data_dir.cluster()).stdout(Stdio::piped());

@@ -1,22 +1,22 @@
-//! A private PostgreSQL server, for users who have none running and for every crate's tests.
+//! A private PostgreSQL server, for users without one and for the tests of every crate.
 //!
 //! - [`Binaries`] finds an installed PostgreSQL and runs its client programs.
-//! - [`Server`] is a durable server in a data folder of its own, shared by all processes that want it
-//!   and stopped when the last of them ends, however it ends.
+//! - [`Server`] is a durable server in its own data folder, shared by all processes that use it
+//!   and stopped when the last of them ends, even by `kill -9`.
 //! - [`testing`] has throw-away clusters and databases for tests.
 //!
 //! The crate knows nothing of phases, and speaks SQL only through `psql`, so that it needs neither an
 //! async runtime nor a driver. It runs on Unix.
 //!
-//! # What lies in a data folder
+//! # The content of a data folder
 //!
-//! | name | what |
+//! | name | content |
 //! |---|---|
-//! | `cluster/` | PostgreSQL's own data directory, of the one major version that made it |
+//! | `cluster/` | PostgreSQL's own data directory, of the major version that created it |
 //! | `password` | the superuser's password, mode 0600 |
 //! | `port` | the port of the last start, tried first at the next one |
 //! | `server.log` | the server's log; `server.log.1` is the one before |
-//! | `start.lock`, `clients.lock` | who may start or stop the server, and who is using it |
+//! | `start.lock`, `clients.lock` | held by the process that starts or stops the server, and by its users |
 
 mod account;
 mod binaries;

@@ -4,11 +4,11 @@
 //! - The *clients lock* is held, shared, by every user of the server for its lifetime, and exclusively by
 //!   the process that stops it.
 //!
-//! To join: take the start lock, wait for a share of the clients lock, start the server unless it runs, let
-//! the start lock go. To leave: give the share back and try for the whole clients lock. Who gets it was the
-//! last, and holds it until the server has stopped: no process joins a server that is about to stop.
+//! To join: take the start lock, wait for a share of the clients lock, start the server unless it runs, release
+//! the start lock. To leave: release the share and try to get the clients lock exclusively. The process that gets it was the
+//! last user, and holds it until the server has stopped: no process joins a server that is stopping.
 //!
-//! The kernel lets locks go with their process, and both are `flock`s, which belong to an open file and not
+//! The kernel releases locks when their process ends, and both are `flock`s, which belong to an open file and not
 //! to a process: two users in one process count as two. std opens files close-on-exec, so the server itself
 //! never holds a lock.
 
@@ -43,7 +43,7 @@ impl Locks {
         Self { start: folder.join("start.lock"), clients: folder.join("clients.lock") }
     }
 
-    /// Makes the files, readable for `account` only: a process that can open one can block all others.
+    /// Creates the files, readable for `account` only: a process that can open one can block all others.
     pub(crate) fn create(&self, account: &Account) -> Result<(), EmbeddedError> {
         for path in [&self.start, &self.clients] {
             open(path)?;

@@ -1,4 +1,4 @@
-//! Whether a server runs in a cluster: reads `postmaster.pid` and checks its process.
+//! Checks whether a server runs in a cluster: reads `postmaster.pid` and checks its process.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,7 +11,7 @@ use crate::{EmbeddedError, process};
 pub(crate) enum Postmaster {
     /// No server.
     Gone,
-    /// No server, but the file of one that crashed.
+    /// No server, but the file of a crashed one.
     Stale,
     /// A server that is starting, recovering or stopping.
     Busy,
@@ -19,9 +19,8 @@ pub(crate) enum Postmaster {
     Ready(u16),
 }
 
-/// Reads `postmaster.pid`. That its process lives proves nothing: the number may have gone to another
-/// process since a crash or a reboot, even to another PostgreSQL, and PostgreSQL itself would then refuse to
-/// start for ever. So the process has to be one that names this cluster on its command line.
+/// Reads `postmaster.pid`. A living process with its id is not enough: since a crash or a reboot the id may belong to another process, even
+/// to another PostgreSQL, and PostgreSQL itself would then refuse to start. So the process must name this cluster on its command line.
 pub(crate) fn read(cluster: &Path) -> Result<Postmaster, EmbeddedError> {
     let path = cluster.join("postmaster.pid");
     let text = match fs::read_to_string(&path) {

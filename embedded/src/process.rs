@@ -1,4 +1,4 @@
-//! Running PostgreSQL's programs.
+//! Runs PostgreSQL's programs.
 
 use std::env;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::EmbeddedError;
 
-/// A command for our own servers. It runs in `/`, which any user may read.
+/// A command for this program's own servers. It runs in `/`, which any user may read.
 pub(crate) fn private(program: &Path) -> Command {
     let mut command = Command::new(program);
     forget_database(&mut command);
@@ -15,8 +15,7 @@ pub(crate) fn private(program: &Path) -> Command {
     command
 }
 
-/// Settings of the user's environment (`PGSSLMODE`, `PGOPTIONS`, `PGDATA`, ...) are for the user's database, not
-/// for ours.
+/// Removes settings of the user's environment (`PGSSLMODE`, `PGOPTIONS`, `PGDATA`, ...), which are for the user's database.
 pub(crate) fn forget_database(command: &mut Command) {
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("PG")) {

@@ -5,17 +5,17 @@ use std::process::{Command, Stdio};
 
 use crate::{Binaries, Dump, EmbeddedError, process, url};
 
-/// Who started the server of a URL.
+/// The origin of the server of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ServerOrigin {
-    /// Possibly the user: settings of the environment, such as `PGSSLROOTCERT`, apply.
+    /// Possibly the user's: settings of the environment, such as `PGSSLROOTCERT`, apply.
     Users,
-    /// This crate: settings of the environment do not apply.
+    /// Started by this crate: settings of the environment do not apply.
     Ours,
 }
 
 impl Binaries {
-    /// Runs SQL and returns what it printed: one line per row, the columns divided by `|`.
+    /// Runs SQL and returns its output: one line per row, the columns separated by `|`.
     /// Several statements run in one transaction.
     ///
     /// # Errors
@@ -24,7 +24,7 @@ impl Binaries {
         run_sql(self.psql_command(url, ServerOrigin::Users)?, sql)
     }
 
-    /// As [`Binaries::psql`], on a server that we started.
+    /// As [`Binaries::psql`], on a server that this crate started.
     pub(crate) fn psql_on_ours(&self, url: &str, sql: &str) -> Result<String, EmbeddedError> {
         run_sql(self.psql_command(url, ServerOrigin::Ours)?, sql)
     }
@@ -38,9 +38,9 @@ impl Binaries {
         process::run(command.arg("-f").arg(path), &format!("running {}", path.display())).map(|_| ())
     }
 
-    /// Dumps a database, with more arguments of `pg_dump` if wished. Two dumps of one state are equal byte
-    /// for byte if they are in plain text: a fixed `--restrict-key` is given where this `pg_dump` knows the option, and
-    /// what the server keeps for itself is left out (see [`Dump`]).
+    /// Dumps a database, with additional arguments of `pg_dump`. Two dumps of one state in plain text are equal byte for byte: a fixed
+    /// `--restrict-key` is passed if this `pg_dump` has the option, and options that the server keeps for itself are left out (see
+    /// [`Dump`]).
     ///
     /// # Errors
     /// [`EmbeddedError::Program`] with the output of `pg_dump`.
@@ -49,12 +49,12 @@ impl Binaries {
     }
 
     /// Whether this `pg_dump` prints options that the server keeps for itself (see [`Dump`]), as one does that is older than
-    /// the server's release. Versions do not decide it: 16.14 is older than 15.20. One table's definition is dumped to see.
+    /// the server's release. Versions are not enough: 16.14 is older than 15.20. So one table's definition is dumped.
     ///
     /// # Errors
     /// [`EmbeddedError::Program`] with the output of `psql` or `pg_dump`.
     pub fn pg_dump_prints_servers_own(&self, url: &str) -> Result<bool, EmbeddedError> {
-        // The table as a pattern of names that matches itself alone.
+        // A pattern of names that matches only the table.
         let table = run_sql(
             self.psql_command(url, ServerOrigin::Users)?,
             "SELECT pg_catalog.format('%s.%s', pg_catalog.quote_ident(n.nspname), pg_catalog.quote_ident(c.relname))
@@ -71,14 +71,14 @@ impl Binaries {
         Ok(self.pg_dump(url, &["--schema-only", "--table", &table])?.options_left_out > 0)
     }
 
-    /// As [`Binaries::pg_dump`], of a server that we started.
+    /// As [`Binaries::pg_dump`], of a server that this crate started.
     pub(crate) fn pg_dump_of_ours(&self, url: &str, args: &[&str]) -> Result<Dump, EmbeddedError> {
         self.dump(self.client("pg_dump", url, ServerOrigin::Ours)?, args)
     }
 
     fn dump(&self, mut command: Command, args: &[&str]) -> Result<Dump, EmbeddedError> {
         let plain = is_plain(args);
-        if plain && self.pg_dump_knows_restrict_key() {
+        if plain && self.pg_dump_has_restrict_key() {
             command.arg("--restrict-key=fixed");
         }
         let bytes = process::run(command.args(args), "dumping the database")?.stdout;
@@ -111,7 +111,7 @@ fn run_sql(mut psql: Command, sql: &str) -> Result<String, EmbeddedError> {
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
 
-/// Whether these arguments of `pg_dump` leave the format plain, the only one that has a restrict key.
+/// Whether these arguments of `pg_dump` keep the plain format, the only one with a restrict key.
 fn is_plain(args: &[&str]) -> bool {
     let mut args = args.iter();
     while let Some(arg) = args.next() {
@@ -131,7 +131,7 @@ pub(crate) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A text as an SQL literal (with `standard_conforming_strings`, the default for as long as we support).
+/// A text as an SQL literal (with `standard_conforming_strings`, the default of all supported versions).
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

@@ -14,8 +14,7 @@ use crate::locks::{ClientLock, Locks};
 use crate::postmaster::{self, Postmaster};
 use crate::{Binaries, EmbeddedError, psql, url};
 
-/// A committed transaction survives a power cut. Said on the command line, so that no configuration file
-/// takes it back.
+/// A committed transaction survives a power cut. These settings are on the command line, so that no configuration file overrides them.
 const DURABLE_SETTINGS: [(&str, &str); 3] =
     [("fsync", "on"), ("synchronous_commit", "on"), ("full_page_writes", "on")];
 
@@ -25,10 +24,9 @@ const START_TIMEOUT: Duration = Duration::from_secs(600);
 /// A private, durable PostgreSQL server on 127.0.0.1, in a data folder of its own.
 ///
 /// All processes that start it with the same folder share one server. It stops when the last of them drops
-/// its `Server`, or ends in any other way, `kill -9` included (this last where the program `flock` is
-/// installed, as it is on any Linux).
+/// its `Server`, or ends in any other way, even by `kill -9` if the program `flock` is installed, as on any Linux.
 ///
-/// Nobody can connect without the password, which only the server's user (and root) can read. Started by
+/// A connection needs the password, which only the server's user (and root) can read. Started by
 /// root, the server runs as the user `postgres`, or else `nobody`.
 pub struct Server {
     handle: ServerHandle,
@@ -37,11 +35,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server of this data folder, or joins it if it runs. A missing folder is made.
+    /// Starts the server of this data folder, or joins it if it runs. A missing folder is created.
     ///
     /// # Errors
-    /// [`EmbeddedError`]; among others when no PostgreSQL is installed, when the folder was made by another
-    /// major version that is not installed, or when it holds something else.
+    /// [`EmbeddedError`]; for example if no PostgreSQL is installed, if the folder was created by another
+    /// major version that is not installed, or if it has other files.
     pub fn start(data_dir: &Path) -> Result<Self, EmbeddedError> {
         let binaries = Binaries::find()?;
         let account = Account::detect(&DataDir::cluster_in(data_dir))?;
@@ -53,7 +51,7 @@ impl Server {
         let cluster = Cluster { binaries, account, data_dir };
         let password = cluster.data_dir.password(&cluster.account)?;
         let client = locks.join(&held)?;
-        // Before the server starts: if we are killed while it does, the guard stops it.
+        // Before the server starts: if this process is killed meanwhile, the guard stops the server.
         let guard = LeaveGuard::spawn(&cluster, &locks)?;
         let handle = ServerHandle { cluster, client, guard };
         let port = handle.start_if_stopped()?;
@@ -81,7 +79,7 @@ impl Server {
         &self.handle.cluster.binaries
     }
 
-    /// Makes the database unless there is one of this name.
+    /// Creates the database unless there is one of this name.
     ///
     /// # Errors
     /// [`EmbeddedError::Program`] with PostgreSQL's output.
@@ -134,7 +132,7 @@ impl ServerHandle {
                     cluster.data_dir.remember_port(port)?;
                     return Ok(port);
                 }
-                // We hold the start lock: a user runs pg_ctl, or a process of ours was killed.
+                // This process holds the start lock: a user runs pg_ctl, or a process of this program was killed.
                 Postmaster::Busy if Instant::now() < patience => thread::sleep(Duration::from_millis(50)),
                 Postmaster::Busy => {
                     let log = cluster.data_dir.log();
@@ -167,7 +165,7 @@ impl Drop for ServerHandle {
     }
 }
 
-/// The programs of the version that made the data, if there is data.
+/// The programs of the version that created the data, if there is data.
 fn matching(found: Binaries, data_dir: &DataDir) -> Result<Binaries, EmbeddedError> {
     let Some(theirs) = Cluster::version_of(data_dir)? else {
         return Ok(found);

@@ -1,7 +1,7 @@
 //! Throw-away clusters and databases for tests.
 //!
 //! [`TestCluster::shared`] is one server per test process, [`TestCluster::database`] an empty database on
-//! it. Nothing is left behind, however the process ends.
+//! it. All files are removed, even if the process is killed.
 #![expect(clippy::panic, reason = "a test that gets no database can only fail, and should state why")]
 
 mod database;
@@ -25,14 +25,13 @@ use crate::data_dir::DataDir;
 use crate::guard::EndGuard;
 use crate::{Binaries, EmbeddedError, Version, psql, url};
 
-/// How a template is copied. Copying its files, with a checkpoint before and after, takes 30 ms in memory
-/// (16 ms each with four threads at it); writing every page to the log as well takes 48 (27). Measured with
-/// a template of 3 MB, without fsync, `psql` included. On disk both vary from 75 to 300.
+/// How a template is copied. Copying its files, with a checkpoint before and after, is faster than also writing every page to the
+/// log.
 const COPY_STRATEGY: &str = "file_copy";
 
 /// A throw-away cluster: fast, not durable, and gone with the process or with its last handle.
 ///
-/// Everything here panics when it fails, as a test should.
+/// All methods panic on failure, since they serve tests.
 #[derive(Clone)]
 pub struct TestCluster {
     inner: Arc<Inner>,
@@ -45,7 +44,7 @@ struct Inner {
     options: TestOptions,
     databases: AtomicU32,
     templates: Mutex<HashMap<String, Arc<OnceLock<()>>>>,
-    /// Ends the cluster when dropped.
+    /// Stops the cluster when dropped.
     _guard: EndGuard,
 }
 
@@ -56,7 +55,7 @@ impl TestCluster {
         SHARED.get_or_init(|| Self::start(TestOptions::default()))
     }
 
-    /// A cluster of one's own, for tests that restart it or set it up otherwise.
+    /// A separate cluster, for tests that restart it or need other settings.
     pub fn start(options: TestOptions) -> Self {
         match Inner::start(options) {
             Ok(inner) => Self { inner: Arc::new(inner) },
@@ -66,7 +65,7 @@ impl TestCluster {
 
     /// A new, empty database, dropped with the value.
     pub fn database(&self) -> TestDatabase {
-        // As fast as `template1`, and proof against a test that put something in there.
+        // As fast as `template1`, and not changed by tests.
         self.database_from("template0")
     }
 
@@ -82,8 +81,8 @@ impl TestCluster {
         TestDatabase::new(self.clone(), name)
     }
 
-    /// Makes the template database `name` once per cluster; `build` gets its URL. Callers that come
-    /// meanwhile wait. Nobody can connect to it afterwards, so that it can be copied at any time.
+    /// Creates the template database `name` once per cluster; `build` gets its URL. Concurrent callers
+    /// wait. It accepts no connections afterwards, so that it can be copied at any time.
     pub fn template(&self, name: &str, build: impl FnOnce(&str)) {
         let once = {
             let mut templates = self.inner.templates.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,7 +90,7 @@ impl TestCluster {
         };
         once.get_or_init(|| {
             let quoted = psql::identifier(name);
-            // Half of one may be there, if an earlier `build` panicked.
+            // An incomplete one may exist, if an earlier `build` panicked.
             self.inner.admin(&format!("DROP DATABASE IF EXISTS {quoted} WITH (FORCE)"));
             self.inner.admin(&format!("CREATE DATABASE {quoted} TEMPLATE template0"));
             build(&self.url(name));
@@ -103,20 +102,20 @@ impl TestCluster {
         });
     }
 
-    /// Crashes the server and starts it again on the same port. What was committed is there again.
+    /// Crashes the server and starts it again on the same port. Committed data is not lost.
     pub fn restart_immediate(&self) {
         self.stop_immediate();
         self.start_again();
     }
 
-    /// Crashes the server; [`TestCluster::start_again`] brings it back.
+    /// Crashes the server; [`TestCluster::start_again`] starts it again.
     pub fn stop_immediate(&self) {
         if let Err(error) = self.inner.cluster.stop(Stop::Immediate) {
             panic!("the test cluster does not stop: {error}");
         }
     }
 
-    /// Starts the stopped server on the port that it had.
+    /// Starts the stopped server on its former port.
     pub fn start_again(&self) {
         let patience = Instant::now() + Duration::from_secs(60);
         // Another process may have the port for a moment, as the local end of a connection.
@@ -162,9 +161,9 @@ impl fmt::Debug for TestCluster {
 
 /// An older minor version of the same major version as `binaries`, from before columns had a version in the catalogue: 15.19, which
 /// `scripts/setup.sh test` puts beside the build. `None`, and a line on stderr, if the tests run on another major version, or if it
-/// cannot be had for this machine.
+/// is not available for this machine.
 ///
-/// Panics in CI if it is not there.
+/// Panics in CI if it is missing.
 pub fn older_minor(binaries: &Binaries) -> Option<Binaries> {
     const OLDER: Version = Version { major: 15, minor: 19 };
     if binaries.major_version() != OLDER.major {
@@ -179,7 +178,7 @@ pub fn older_minor(binaries: &Binaries) -> Option<Binaries> {
     // target/debug/deps/it-…, and target/TRIPLE/debug/deps/it-…
     let place = Path::new("postgres").join(OLDER.to_string()).join("bin");
     let folders = [3, 4].into_iter().filter_map(|up| Some(test.ancestors().nth(up)?.join(&place)));
-    // Where the server's user may not enter the build's folder it is a link to another place.
+    // If the server's user may not enter the build's folder, it is a link to another place.
     let found = folders
         .into_iter()
         .find_map(|folder| Binaries::in_folder(&folder.canonicalize().unwrap_or(folder)).ok());
@@ -192,7 +191,7 @@ pub fn older_minor(binaries: &Binaries) -> Option<Binaries> {
     found
 }
 
-/// A line that is seen: `eprintln!` is kept from view by cargo unless a test fails.
+/// Prints a visible line: cargo hides `eprintln!` unless a test fails.
 fn report(line: &str) {
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
@@ -206,7 +205,7 @@ pub fn pg_dump(url: &str, args: &[&str]) -> Result<String, EmbeddedError> {
     Ok(String::from_utf8_lossy(&dump.bytes).into_owned())
 }
 
-/// Says on which server the tests of this process run, once for each folder of programs.
+/// Prints the server on which the tests of this process run, once per folder of programs.
 fn announce(binaries: &Binaries) {
     static ANNOUNCED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
     let mut announced = ANNOUNCED.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Database URLs: building ours, and taking the password out of any.
+//! Builds the URLs of private servers, and removes the password from any URL.
 
 use std::fmt::Write as _;
 
@@ -9,8 +9,8 @@ pub(crate) fn loopback(password: &str, port: u16, database: &str) -> String {
     format!("postgres://postgres:{}@127.0.0.1:{port}/{}", percent_encode(password), percent_encode(database))
 }
 
-/// A URL without its password, and the password. The one goes into a command line, which every local
-/// user can read, the other into the environment, which they cannot.
+/// A URL without its password, and the password. The URL is for a command line, which every local user can read, the
+/// password for the environment, which others cannot read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Split {
     pub(crate) bare: String,
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_comes_out_of_a_url_as_it_went_in() {
+    fn a_password_is_decoded_from_a_url_as_it_was_encoded() {
         let url = loopback("p@ss/w:ör%d?", 5433, "a b/c");
         assert!(url.ends_with("@127.0.0.1:5433/a%20b%2Fc"), "{url}");
         let split = split(&url).unwrap();
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_without_a_password_is_left_as_it_is() {
+    fn a_url_without_a_password_is_not_changed() {
         for url in [
             "postgres://db.example/x",
             "postgresql://me@h/x?sslmode=require",

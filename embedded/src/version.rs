@@ -17,7 +17,7 @@ impl Version {
         Self { major: server_version_num / 10_000, minor: server_version_num % 10_000 }
     }
 
-    /// From what a program prints for `--version`: `pg_dump (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)`.
+    /// From a program's output for `--version`: `pg_dump (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)`.
     pub(crate) fn of_program(text: &str) -> Option<Self> {
         let version = text.split_once("(PostgreSQL) ")?.1;
         let (major, rest) = number(version)?;
@@ -32,7 +32,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// The number that a text starts with, and what follows it.
+/// The number at the beginning of a text, and the text after it.
 fn number(text: &str) -> Option<(u32, &str)> {
     let end = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
     Some((text[..end].parse().ok()?, &text[end..]))

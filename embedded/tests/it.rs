@@ -1,5 +1,4 @@
-//! The crate against a real PostgreSQL. Tests about other processes start them: this program, run again in a role
-//! (`child_process.rs`).
+//! The crate against a real PostgreSQL. Tests of several processes start this program again in a role (`child_process.rs`).
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot continue fails")]
 

@@ -1,8 +1,8 @@
--- The legacy planner's schema at revision 976e6adbac6f: the tables that bear on a project's timeline, with the
+-- The legacy planner's schema at revision 976e6adbac6f: the tables that concern a project's timeline, with the
 -- planner's own names, column order, types, checks, keys and indexes. Its accounts and audit tables are left out.
 --
--- Two halves, parted by the line "-- After loading": tables first, keys and indexes when the rows are in.
--- No column has a default, and every foreign key is NO ACTION and not deferrable, as the planner left them.
+-- Two halves, separated by the line "-- After loading": first the tables, then, after the rows are in, keys and indexes.
+-- No column has a default, and every foreign key is NO ACTION and not deferrable, as in the planner.
 
 CREATE TYPE public.phasetype AS ENUM ('PLANNING', 'EXECUTION');
 CREATE TYPE public.resourcetype AS ENUM ('LABOR', 'NON_LABOR');

@@ -72,8 +72,8 @@ SELECT pg_temp.row_id(o.seed, 'worker type', 1 + pg_temp.pick(o.seed, 11, n, 4))
 
 -- Projects -----------------------------------------------------------------------------------------------------
 -- Of a hundred: 76 with both phases (one of them two days long), 15 with EXECUTION alone, 6 with PLANNING alone,
--- 2 with two EXECUTION, 1 with PLANNING and two EXECUTION. `boundary` is the day on which the project's people really
--- went over from planning to execution, which nothing in the planner records.
+-- 2 with two EXECUTION, 1 with PLANNING and two EXECUTION. `boundary` is the day on which the work actually went from
+-- planning to execution, which the planner does not record.
 
 CREATE TEMPORARY TABLE sample_projects ON COMMIT DROP AS
 SELECT p.n, p.shape,
@@ -134,7 +134,7 @@ SELECT pg_temp.row_id(o.seed, 'program', 1 + (p.n - 1) / 25),
   FROM sample_options AS o, sample_projects AS p
  ORDER BY p.n;
 
--- The two EXECUTION of a project have the same created_at: only their ids tell them apart.
+-- The two EXECUTION of a project have the same created_at: only their ids distinguish them.
 INSERT INTO public.project_phases (project_id, phase_type, capital_budget, expense_budget, total_budget, id,
                                    created_at, updated_at)
 SELECT p.id, p.phase_types[k], b.capital, b.expense, b.capital + b.expense,
@@ -152,9 +152,9 @@ SELECT p.id, p.phase_types[k], b.capital, b.expense, b.capital + b.expense,
  ORDER BY p.n, k;
 
 -- Assignments --------------------------------------------------------------------------------------------------
--- A booking is one resource on one phase for ten days in a row. Most bookings fall on the side of the project's own
--- boundary that their phase says, one in twelve does not; one in fourteen repeats the booking before it in the other
--- phase (same resource, same days); one in twenty-five lies before or after its project, and some run over its end.
+-- A booking is one resource on one phase for ten days in a row. Most bookings are on their phase's side of the project's
+-- boundary, one in twelve is not; one in fourteen repeats the previous booking in the other
+-- phase (same resource, same days); one in twenty-five is before or after its project, and some end after it.
 
 CREATE TEMPORARY TABLE sample_bookings ON COMMIT DROP AS
 SELECT b.n, p.id AS project_id,
@@ -199,7 +199,7 @@ SELECT b.resource_id, b.project_id, b.project_phase_id,
        LATERAL (SELECT b.created_at + day.n % 10 * interval '1 microsecond' AS created_at) AS t
  ORDER BY day.n;
 
--- Actuals: a tenth of the bookings' days that people worked; one in fifty is tied to no assignment.
+-- Actuals: a tenth of the days of bookings of people; one in fifty refers to no assignment.
 INSERT INTO public.actuals (project_id, resource_assignment_id, external_worker_id, worker_name, actual_date,
                             allocation_percentage, actual_cost, capital_amount, expense_amount, id, created_at,
                             updated_at)

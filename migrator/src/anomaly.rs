@@ -1,4 +1,4 @@
-//! What is odd about a legacy database: what it means, which rows it is about, what to do.
+//! Anomalies of a legacy database: their meaning, their rows, and the remedy.
 
 use phaseline_store::Quarantine;
 use phaseline_store::chain::Inspector;
@@ -11,7 +11,7 @@ macro_rules! codes {
         pub enum Code { $($(#[$doc])* $name),* }
 
         impl Code {
-            /// All of them, refused ones first.
+            /// All kinds, refused ones first.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
             /// The name in reports.
@@ -24,12 +24,12 @@ macro_rules! codes {
                 match self { $(Self::$name => $refused),* }
             }
 
-            /// What it means.
+            /// Its meaning.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$name => $meaning),* }
             }
 
-            /// What to do about it.
+            /// The remedy.
             pub const fn remedy(self) -> &'static str {
                 match self { $(Self::$name => $remedy),* }
             }
@@ -38,7 +38,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The planner's tables are not there.
+    /// The planner's tables are missing.
     NoPlannerTables, "no_planner_tables", true,
         "The planner's tables are not in schema public of this database.",
         "Connect to the planner's database.";
@@ -46,28 +46,28 @@ codes! {
     NotThePlanners, "not_the_planners_tables", true,
         "The tables are not as the planner's revision 976e6adbac6f leaves them.",
         "Bring the tables to that revision; move added columns of project_phases to another table first.";
-    /// The planner's own migration was tried and taken back: it leaves `phase_type` as text.
+    /// The planner's own migration was run and rolled back, which leaves `phase_type` as text.
     PhaseTypeIsText, "phase_type_is_text", true,
         "The planner's own migration was tried and taken back, which leaves project_phases.phase_type as text instead of the type phasetype.",
         "Run: ALTER TABLE public.project_phases ALTER phase_type TYPE public.phasetype USING phase_type::public.phasetype";
-    /// The planner was upgraded past the last revision that this program knows.
+    /// The planner was upgraded past the last revision that this program supports.
     NewerRevision, "newer_revision", true,
         "The planner's revision is newer than this program knows; the last one that it knows is 92023c163a26.",
         "Use a phaseline that knows this revision, and wait for one if there is none. `alembic downgrade 92023c163a26` would \
          delete what later revisions store (such as split budgets): only after a backup, and only if nothing of it is needed.";
-    /// The planner's tables lack what this program needs of them.
+    /// The planner's tables lack columns that this program needs.
     PlannerSchemaChanged, "planner_schema_changed", true,
         "The planner's tables are not those of its revision 92023c163a26, which this program needs.",
         "If the planner was upgraded, use a phaseline that knows its revision. Otherwise restore these columns.";
-    /// `alembic_version` holds something else.
+    /// `alembic_version` has another revision.
     WrongRevision, "wrong_revision", true,
         "The planner's own migrations are not at 976e6adbac6f (exactly one row in alembic_version).",
         "Run the planner's migrations up to 976e6adbac6f, no further: alembic upgrade 976e6adbac6f.";
-    /// Something hangs on the tables that cannot be carried over.
+    /// An object depends on the tables that cannot be carried over.
     Obstacle, "obstacle", true,
         "Objects depend on the tables and would be lost or broken by the rebuild.",
         "See each one.";
-    /// The log of an earlier migration may not be read.
+    /// The role may not read the log of an earlier migration.
     LogUnreadable, "log_unreadable", true,
         "This database was migrated before, and this role may not read the log.",
         "Grant the role phaseline_reader, or use another role.";
@@ -75,16 +75,16 @@ codes! {
     ProjectDatesNull, "project_dates_null", true,
         "Projects without a start or an end date: phases would have no dates.",
         "Give each of them both dates.";
-    /// The original migration was here first.
+    /// The planner's own migration moved the database.
     MigratedByTheOriginal, "migrated_by_the_original", true,
         "The planner's own migration moved this database to 92023c163a26: there is no log; types and links that it dropped cannot be restored.",
         "Take its phases over as they are: --adopt-migrated.";
-    /// What was changed in the old tables does not fit the timeline that the log has.
+    /// Changes of the legacy rows do not fit the timeline of the log.
     RulesBroken, "rules_broken", true,
         "Changes in the legacy tables since the rollback break a rule of the timeline in the log.",
         "Correct the project's dates or phases in the legacy tables. Or give it its former dates, migrate, shape its phases by \
          commands, and reschedule it then.";
-    /// A row that others wrote cannot be taken into the log.
+    /// A row of another program cannot be adopted.
     Unadoptable, "unadoptable", true,
         "Phases that others wrote into project_phases break the rules of a timeline, so they cannot be adopted.",
         "Correct the rows, or remove them. Rows of phases that the log has elsewhere: phaseline drift --repair PROJECT.";
@@ -92,7 +92,7 @@ codes! {
     LogDamaged, "log_damaged", true,
         "The log was altered or is not complete, and cannot be trusted.",
         "Restore the database from a backup. `phaseline verify` names everything that is wrong.";
-    /// An event cannot be read, so its timeline is not known.
+    /// An event cannot be read, so its timeline is in quarantine.
     EventUnreadable, "event_unreadable", true,
         "Events of the log cannot be read: the timelines that they belong to are in quarantine.",
         "Skip each event permanently: phaseline quarantine skip PROJECT --position N --reason TEXT. Or use the phaseline \
@@ -117,7 +117,7 @@ codes! {
     MorePhasesThanDays, "more_phases_than_days", true,
         "Projects with more phases than days: a phase has at least one day.",
         "Lengthen the project, or remove phases.";
-    /// A phase's project is not there.
+    /// A phase's project is missing.
     PhaseOrphan, "phase_orphan", true,
         "Phases whose project does not exist.",
         "Delete the phase, or restore its project.";
@@ -145,23 +145,23 @@ codes! {
     AssignmentTimestamp, "assignment_timestamp", true,
         "Assignments with created_at or updated_at infinite or outside the years 1 to 9999.",
         "Correct the time stamps.";
-    /// An assignment's project is not there.
+    /// An assignment's project is missing.
     AssignmentOrphanProject, "assignment_orphan_project", true,
         "Assignments whose project does not exist.",
         "Delete the assignment, or restore its project.";
-    /// An assignment's phase is not there.
+    /// An assignment's phase is missing.
     AssignmentOrphanPhase, "assignment_orphan_phase", true,
         "Assignments whose phase does not exist.",
         "Give the assignment a phase that exists.";
-    /// A row breaks a foreign key that must be made again.
+    /// A row violates a foreign key that is created again.
     ForeignKeyOrphan, "foreign_key_orphan", true,
         "Rows that break a foreign key which the run recreates.",
         "Delete the row, or restore what it points at.";
-    /// A project that the log knows is gone.
+    /// A project with a timeline in the log was deleted.
     ProjectGone, "project_gone", false,
         "Projects with a timeline were deleted: their timelines are closed.",
         "Nothing, if they were deleted on purpose; the log keeps their history.";
-    /// A link that the log has otherwise.
+    /// A link differs from the one in the log.
     LinkChanged, "assignment_link_changed", false,
         "Assignments that refer to another phase than the log: the table's value is used.",
         "Nothing, if people changed them. If all of them differ, something else restored the table: find out what.";
@@ -173,7 +173,7 @@ codes! {
     SeveralOfOneType, "several_phases_of_one_type", false,
         "Projects with several phases of one type: each becomes a phase, and they share the project's dates.",
         "Nothing. The original migration fails here.";
-    /// A phase to which the fitted boundary leaves one day.
+    /// The fitted boundary leaves a phase one day.
     PhaseOfOneDay, "phase_of_one_day", false,
         "Projects of which one phase gets a single day, because few assignments fall on its dates.",
         "Nothing, if intended; `phaseline phase resize` gives it more dates later. Or plan with --boundary midpoint.";
@@ -197,29 +197,29 @@ impl Serialize for Code {
     }
 }
 
-/// One row, or thing, that an anomaly is about.
+/// A row or an object that has an anomaly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AnomalyRow {
-    /// Its table, or the kind of thing it is.
+    /// Its table, or the kind of object.
     pub table: String,
     /// Its id or its name.
     pub id: String,
-    /// What is odd about it; for an orphan, the id it points at.
+    /// The details; for an orphan, the id that it refers to.
     pub detail: String,
 }
 
 /// One kind of anomaly with all its rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Anomaly {
-    /// Which kind.
+    /// The kind.
     pub code: Code,
     /// Whether the migration refuses it.
     pub refused: bool,
-    /// What it means.
+    /// Its meaning.
     pub meaning: &'static str,
-    /// What to do.
+    /// The remedy.
     pub remedy: &'static str,
-    /// Every row of it.
+    /// All its rows.
     pub rows: Vec<AnomalyRow>,
 }
 
@@ -239,12 +239,12 @@ impl Findings {
         });
     }
 
-    /// Notes what is wrong with the log: where it is damaged, and which of its events cannot be read.
+    /// Notes the log's damage, and its events that cannot be read.
     pub(crate) fn note_log(&mut self, inspector: &Inspector, unreadable: &Quarantine) {
         for found in inspector.breaks() {
             self.note(Code::LogDamaged, "event", "phaseline.events", found.to_string());
         }
-        // A version out of turn is among the breaks.
+        // A version out of order is among the breaks.
         for event in unreadable.events.iter().filter(|event| !event.damage) {
             self.note(Code::EventUnreadable, "event", event.position, event.to_string());
         }
@@ -259,19 +259,19 @@ impl Findings {
         self.by_code.keys().any(|code| code.refused())
     }
 
-    /// Whether something is noted about the row or thing of this id.
+    /// Whether an anomaly of the row or object with this id is noted.
     pub fn names(&self, id: &str) -> bool {
         self.by_code.values().flatten().any(|row| row.id == id)
     }
 
-    /// Adds what others found.
+    /// Adds the findings of others.
     pub fn extend(&mut self, other: Self) {
         for (code, rows) in other.by_code {
             self.by_code.entry(code).or_default().extend(rows);
         }
     }
 
-    /// Everything found.
+    /// All anomalies.
     pub fn into_anomalies(self) -> Vec<Anomaly> {
         self.by_code
             .into_iter()

@@ -1,4 +1,4 @@
-//! Notices whether tables changed between a snapshot and a lock, without having held anything in between.
+//! Detects changes of tables between a snapshot and a later lock, without holding a lock in between.
 
 use crate::database::parallel;
 use phaseline_store::{StoreError, copy};
@@ -10,31 +10,30 @@ use uuid::Uuid;
 const TABLES: [&str; 3] = ["projects", "project_phases", ASSIGNMENTS];
 const ASSIGNMENTS: &str = "resource_assignments";
 
-/// What a snapshot saw of the tables.
+/// The state of the tables in a snapshot.
 ///
-/// A row that was inserted or updated after the snapshot carries the number of a transaction that had not ended then:
-/// one from the snapshot's horizon on. Of those rows the snapshot may see some already, when an old transaction is open
-/// elsewhere and keeps the horizon back; so they are remembered by their place and transaction, as a sum of hashes. The
-/// same count of rows and the same sum under the lock mean that nothing changed.
+/// A row that was inserted or updated after the snapshot has the number of a transaction that had not ended then: one from the
+/// snapshot's horizon on. If an old open transaction keeps the horizon back, the snapshot sees some such rows already; their locations
+/// and transactions are kept as a sum of hashes. The same number of rows and the same sum under the lock mean that nothing changed.
 #[derive(Clone, Debug)]
 pub(crate) struct TableFingerprints {
-    /// The oldest transaction that the snapshot did not see the end of, as a 32-bit number.
+    /// The oldest transaction that had not ended at the snapshot, as a 32-bit number.
     horizon: String,
     seen: Vec<(&'static str, Fingerprint)>,
-    /// The assignments from the horizon on that the snapshot saw, by place and transaction: none, unless an old transaction
+    /// The assignments from the horizon on that the snapshot sees, by location and transaction: none, unless an old transaction
     /// keeps the horizon back.
     assignments: HashSet<(u64, i64)>,
 }
 
-/// Up to so many transactions are listed by their numbers.
+/// The greatest number of transactions that a condition lists by their numbers.
 const LISTED: u32 = 5000;
 
-/// Rows in all, rows from the horizon on, and the sum over the latter.
+/// The number of rows, the number of rows from the horizon on, and the sum over the latter.
 type Fingerprint = (i64, i64, Option<String>);
 
 impl TableFingerprints {
-    /// Starts in the caller's snapshot, or at READ COMMITTED now: call it before reading, and what changes between
-    /// this and the reading counts as changed.
+    /// Starts in the caller's snapshot, or at READ COMMITTED now. If it is called before reading, changes between this call and the
+    /// reading count as changes.
     pub(crate) async fn take(connection: &mut PgConnection) -> Result<Self, StoreError> {
         let horizon = sqlx::query_scalar(
             "SELECT ((pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text)::numeric
@@ -54,9 +53,8 @@ impl TableFingerprints {
         Ok(fingerprints)
     }
 
-    /// The condition under which a row `t` is from the horizon on: its transaction is one of those from there up to the
-    /// newest now. The upper end matters: a frozen row keeps the number of a transaction that may be more than half a
-    /// circle of numbers old, and would look like one of the future.
+    /// The condition that a row `t` is from the horizon on: its transaction is between the horizon and the newest one now. The upper end
+    /// is needed: a frozen row keeps its transaction number, which may be so old that it would compare as a future one (wraparound).
     fn newer(&self) -> String {
         format!(
             "pg_catalog.age(t.xmin) BETWEEN (SELECT pg_catalog.age(((pg_catalog.pg_snapshot_xmax(
@@ -66,8 +64,8 @@ impl TableFingerprints {
         )
     }
 
-    /// The same condition, written so that it can be checked by several processes and costs little for each row: the few
-    /// numbers are listed. [`TableFingerprints::newer`] if they are many.
+    /// The same condition in a form that parallel workers can check at little cost per row: the few numbers are listed.
+    /// [`TableFingerprints::newer`] if they are many.
     async fn newer_listed(&self, connection: &mut PgConnection) -> Result<String, sqlx::Error> {
         let newest: String = sqlx::query_scalar(
             "SELECT ((pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text)::numeric
@@ -93,7 +91,7 @@ impl TableFingerprints {
         table: &str,
     ) -> Result<Fingerprint, sqlx::Error> {
         let newer = self.newer_listed(&mut *connection).await?;
-        // Neither counts nor sums depend on the order of rows, so other processes may help; users wait for this.
+        // Neither counts nor sums depend on the order of rows, so parallel workers may help; users wait for this statement.
         parallel(connection, 2).await?;
         let found = sqlx::query_as(&format!(
             "SELECT count(*), count(*) FILTER (WHERE {newer}),
@@ -106,7 +104,7 @@ impl TableFingerprints {
         Ok(found)
     }
 
-    /// The assignments that are newer than what the snapshot saw: inserted or updated since. Only sound under a lock that
+    /// The assignments that were inserted or updated since the snapshot. Only valid under a lock that
     /// keeps writers out.
     pub(crate) async fn newer_assignments(
         &self,
@@ -116,7 +114,7 @@ impl TableFingerprints {
         Ok(rows.into_iter().filter(|(_, row)| !self.assignments.contains(row)).map(|(id, _)| id).collect())
     }
 
-    /// The assignments from the horizon on, with their place and transaction.
+    /// The assignments from the horizon on, with their location and transaction.
     async fn since_horizon(
         &self,
         connection: &mut PgConnection,
@@ -135,7 +133,7 @@ impl TableFingerprints {
         Ok(rows)
     }
 
-    /// The tables that changed since. Only sound under a lock that keeps writers out.
+    /// The tables that changed since. Only valid under a lock that keeps writers out.
     pub(crate) async fn changed(
         &self,
         connection: &mut PgConnection,
@@ -150,7 +148,7 @@ impl TableFingerprints {
         Ok(changed)
     }
 
-    /// Looks at one table again. Only sound under a lock that keeps writers out.
+    /// Checks one table again. Only valid under a lock that keeps writers out.
     pub(crate) async fn recheck(
         &self,
         connection: &mut PgConnection,
@@ -164,11 +162,11 @@ impl TableFingerprints {
     }
 }
 
-/// A table, looked at again.
+/// The result of the second check of a table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Recheck {
     /// Whether anything changed.
     pub changed: bool,
-    /// Its rows now.
+    /// Its number of rows now.
     pub rows: u64,
 }

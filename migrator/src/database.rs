@@ -1,15 +1,15 @@
-//! Connections on which the migrator works: their settings decide what a row's order, a name and a date mean.
+//! The migrator's connections. Their settings determine the order of rows, and the meaning of names and dates.
 
 use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Transaction, postgres::PgConnectOptions};
 
 /// Settings of a migrator's session.
 ///
-/// - no search path: every name is written with its schema, so that no other function or operator takes its place;
-/// - `row_security = off`: under row security a SELECT-only role would silently see no rows; so it gets an error;
-/// - no synchronized and no parallel scans: rows come in heap order, which is the order of `pg_dump`;
+/// - no search path: every name is written with its schema, so that no other function or operator is called instead;
+/// - `row_security = off`: under row security a SELECT-only role gets an error instead of an empty result;
+/// - no synchronized and no parallel scans: rows are read in heap order, which is the order of `pg_dump`;
 /// - ISO dates, UTC, names quoted only where needed: text from the database has one form;
-/// - what an administrator may have set for a database or a role, such as timeouts or plans switched off, does not apply;
-/// - `client_connection_check_interval`: locks end with a process whose machine is gone.
+/// - settings of a database or a role, such as timeouts or disabled kinds of plans, do not apply;
+/// - `client_connection_check_interval`: locks end soon after the client's process or machine is gone.
 const SETTINGS: &str = "\
     SET search_path = '';
     SET row_security = off;
@@ -48,7 +48,7 @@ impl Database {
     }
 
     /// A connection with the migrator's settings. `purpose` shows in `pg_stat_activity` as the application's name (63
-    /// bytes at most), so that a waiting operator can see who holds what.
+    /// bytes at most), so that a waiting operator can see the purpose of a session.
     pub async fn connect(&self, purpose: &str) -> Result<PgConnection, sqlx::Error> {
         let mut end = purpose.len().min(63);
         while !purpose.is_char_boundary(end) {
@@ -60,22 +60,22 @@ impl Database {
         Ok(connection)
     }
 
-    /// The options behind it, for pools of the caller's own.
+    /// Its connection options, for the caller's own pools.
     pub const fn options(&self) -> &PgConnectOptions {
         &self.options
     }
 }
 
-/// Starts a transaction whose every statement sees what was committed before it: under a lock, statements must not
-/// look at a moment before the lock.
+/// Starts a transaction in which every statement sees everything that was committed before it: under a lock, statements must not
+/// use a snapshot from before the lock.
 pub(crate) async fn read_write(
     connection: &mut PgConnection,
 ) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
     connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE").await
 }
 
-/// How many processes may help with the statements of this transaction that follow: none, unless the order of rows does
-/// not matter to them.
+/// Sets the number of parallel workers for later statements of this transaction: none, unless the order of rows does
+/// not matter.
 pub(crate) async fn parallel(connection: &mut PgConnection, workers: u8) -> Result<(), sqlx::Error> {
     let set = format!("SET LOCAL max_parallel_workers_per_gather = {workers}");
     sqlx::raw_sql(&set).execute(connection).await?;

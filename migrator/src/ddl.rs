@@ -3,7 +3,7 @@
 use crate::error::MigratorError;
 use sqlx::PgConnection;
 
-/// Runs trusted statements in order. Those that a DBA's objects make fail are reported with the statement.
+/// Runs trusted statements in order. An error is reported with its statement.
 pub(crate) async fn run(connection: &mut PgConnection, statements: &[String]) -> Result<(), MigratorError> {
     for statement in statements {
         tracing::debug!(%statement, "ddl");

@@ -1,23 +1,23 @@
-//! What a table is made of, beyond its rows: captured from the catalogue, kept as a value, replayed as DDL.
+//! The definition of a table without its rows: captured from the catalogue, kept as a value, replayed as DDL.
 //!
 //! The migration rebuilds two tables of the users' database, and `pg_dump` before it and after its rollback must be
-//! the same file. A DBA hangs a great deal on a table: grants by several grantors, comments, partial indexes,
-//! statistics, triggers in four states, policies, publications. [`capture`] reads all that `pg_dump` prints into a
-//! [`TableDefinition`], which serialises, so that the log can hold it: no copy of the old table is kept.
-//! [`TableDefinition::detach_column`] takes a column out together with everything that PostgreSQL drops with it, as a
-//! [`DetachedColumn`] that [`TableDefinition::reattach`] unpacks one day. The DDL comes in stages, because rows are loaded
-//! before indexes and the swap lies between:
+//! the same file. Administrators add many objects to a table: grants by several grantors, comments, partial indexes,
+//! statistics, triggers in four states, policies, publications. [`capture`] reads everything that `pg_dump` prints into a
+//! [`TableDefinition`], which is serialised into the log: no copy of the old table is kept.
+//! [`TableDefinition::detach_column`] removes a column together with everything that PostgreSQL drops with it, as a
+//! [`DetachedColumn`], from which [`TableDefinition::reattach`] restores it. The DDL has stages, because rows are loaded
+//! before indexes are created, and the swap is in between:
 //!
-//! 1. [`TableDefinition::create_in`]: the bare table in the shadow schema, then the caller loads it;
+//! 1. [`TableDefinition::create_in`]: the table without indexes in the shadow schema, then the caller loads it;
 //! 2. [`TableDefinition::index_in`]: keys, indexes and checks; [`TableDefinition::validate_in`] checks the rows;
 //! 3. [`TableDefinition::drop_incoming_foreign_keys`] of every table, then [`TableDefinition::swap_in`] of every table;
 //! 4. [`finish`]: owner, foreign keys, triggers, policies, comments, grants.
 //!
-//! The statements use `SET LOCAL` and belong in a transaction, in the order given.
+//! The statements use `SET LOCAL` and belong in one transaction, in this order.
 //!
-//! What cannot be carried over is named by [`obstacles`] and refused: an unknown thing is refused, never lost.
-//! [`missing_privileges`] says what the migrating role may not do, [`names_taken`] which names are in the way, and
-//! [`TableDefinition::differences`] proves, before the commit, that the replay brought back what was captured.
+//! [`obstacles`] names everything that cannot be carried over, which is refused; so are unknown objects.
+//! [`missing_privileges`] finds the missing privileges of the migrating role, [`names_taken`] the names that are not free, and
+//! [`TableDefinition::differences`] checks before the commit that the replay restored the captured definition.
 
 mod acl;
 mod canonical_sql;

@@ -1,9 +1,9 @@
-//! Why a run failed or was refused. Nothing was written whenever one of these is returned.
+//! Why a run failed or was refused. If one of these is returned, nothing was written.
 
 use crate::report::{Plan, RollbackPlan};
 use phaseline_store::{StoreError, copy::CopyError};
 
-/// Why a run did not happen.
+/// Why a run changed nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum MigratorError {
     /// PostgreSQL, or the connection to it.
@@ -21,7 +21,7 @@ pub enum MigratorError {
     /// A statement of the rebuild failed.
     #[error("{source}; everything was undone. The statement was: {statement}")]
     Ddl {
-        /// What was run.
+        /// The statement.
         statement: String,
         /// PostgreSQL's error.
         #[source]
@@ -30,7 +30,7 @@ pub enum MigratorError {
     /// The database cannot be migrated as it is.
     #[error("the database cannot be migrated as it is; nothing was written")]
     Refused(Box<Plan>),
-    /// The database is in no shape that the command is for.
+    /// The command does not apply to the shape of the database.
     #[error("{0}")]
     WrongShape(String),
     /// The data or the options are not those of the plan.
@@ -40,13 +40,13 @@ pub enum MigratorError {
     StalePlan {
         /// The digest that was requested.
         expected: String,
-        /// The digest of what is there.
+        /// The current digest.
         found: String,
     },
     /// Another run holds the lock.
     #[error("another run holds the lock: {holder}; nothing was written")]
     Locked {
-        /// Who, since when, from where.
+        /// The holder, with time and machine.
         holder: String,
     },
     /// The tables could not be locked in time.
@@ -54,17 +54,17 @@ pub enum MigratorError {
         "the tables could not be locked within {waited_seconds} s; nothing was written. In the way: {blockers}"
     )]
     LockTimeout {
-        /// How long was waited in all.
+        /// The whole time of waiting.
         waited_seconds: u64,
-        /// Who was in the way at the last attempt.
+        /// The sessions that blocked the last attempt.
         blockers: String,
     },
-    /// The rollback would lose what the legacy schema cannot hold.
+    /// The rollback would lose values that the legacy schema cannot hold.
     #[error("{}; nothing was written", would_lose(.plan, .accepted.as_deref()))]
     WouldLose {
-        /// What was found.
+        /// The loss found.
         plan: Box<RollbackPlan>,
-        /// The digest that was given.
+        /// The requested digest.
         accepted: Option<String>,
     },
     /// The database cannot be rolled back as it is.
@@ -73,16 +73,16 @@ pub enum MigratorError {
     /// The operator stopped the run.
     #[error("interrupted; nothing was written, the same command can be run again")]
     Interrupted,
-    /// Rows did not come in heap order.
+    /// Rows were not read in heap order.
     #[error("rows did not come in heap order, so their order cannot be kept; nothing was written")]
     HeapOrder,
-    /// The log lacks what a rollback needs.
+    /// The log lacks values that a rollback needs.
     #[error("the log is incomplete, so a rollback is not possible: {0}")]
     LogIncomplete(String),
-    /// Something was not as it must be after the work, which was undone.
+    /// A check of the program on its own results failed; everything was rolled back.
     #[error("self-check failed, everything was undone: {0}")]
     SelfCheck(String),
-    /// JSON of our own could not be written or read.
+    /// JSON of this program could not be written or read.
     #[error("JSON: {0}")]
     Json(#[from] serde_json::Error),
 }

@@ -1,6 +1,6 @@
 //! A hash for maps keyed by the users' own ids, faster than the standard library's. Ids are random already, so a
-//! multiplication and a fold spread them well enough. Not for keys that an enemy chooses: a map full of collisions would
-//! be slow, never wrong.
+//! multiplication and a fold spread them well enough. Not for keys of an attacker's choice: collisions make a map slow,
+//! though not wrong.
 
 use std::hash::{BuildHasherDefault, Hasher};
 

@@ -1,4 +1,4 @@
-//! The legacy tables: rows as they are, values proven good, and where assignments point.
+//! The legacy tables: unchecked rows, checked values, and the links of assignments.
 
 pub(crate) mod assignment_links;
 pub(crate) mod tables;

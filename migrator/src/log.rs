@@ -1,4 +1,4 @@
-//! What runs write into the log beside timelines: their own events, and the assignments' links.
+//! The events of runs other than those of timelines: events about the runs, and the assignments' links.
 
 pub mod events;
 pub mod history;

@@ -1,10 +1,9 @@
 //! Migration: legacy rows into the log, the new projection in place of the old one. One transaction: the database is
 //! in the legacy shape or in the timeline shape, never between them.
 //!
-//! All that takes long happens while users read and write: the events are copied into the log, the new table is built
-//! in a schema of its own. Only then the tables are locked, and the prepared work is swapped in. What users did to
-//! assignments meanwhile is brought in then; if anything else changed, or if the run is held to a plan, all is undone and
-//! done again under the lock from the start, which cannot miss.
+//! The long steps run while users read and write: the events are copied into the log, and the new table is built in its own schema. Then
+//! the tables are locked and swapped. Changes of assignments in between are added under the lock; if anything else changed, or if a plan's
+//! digest is expected, everything is rolled back and repeated under the lock from the start.
 
 mod catch_up;
 mod cut_over;
@@ -18,16 +17,16 @@ use crate::database::Database;
 use crate::definition::{self, TableDefinition};
 use crate::error::MigratorError;
 use crate::log::events::{Direction, LegacySchemaRecorded};
-use crate::plan::{Inspection, Prepared, Takeover, new_phases, prepare};
+use crate::plan::{Inspection, PreparedMigration, Takeover, new_phases, prepare};
 use crate::progress::Progress;
 pub use crate::report::Migrated;
 use crate::report::{Plan, PlanOptions};
 use crate::run::attempts::{Beginning, Judgement, RunSteps, run_attempts};
 use crate::run::cut_over::with_own_tables;
-use crate::run::lock::Head;
-use crate::run::session::{Attempt, Hold, RunContext, RunParameters, RunSession};
+use crate::run::lock::HeadLock;
+use crate::run::session::{Attempt, HeldLocks, RunContext, RunParameters, RunSession};
 use crate::shape;
-use catch_up::{Changed, Newer, changed};
+use catch_up::{ChangesSinceSnapshot, NewerAssignments, changed};
 use judgement::{judge, migrated};
 pub use options::MigrateOptions;
 use phaseline_store::{read, schema};
@@ -63,7 +62,7 @@ async fn migrate_in(
     run_attempts(session, &Migration { options }).await
 }
 
-/// What there is to take over, if something else has migrated the database.
+/// The plan of a takeover, if the planner's own migration moved the database.
 async fn foreign_migration(
     session: &mut RunSession<'_>,
     options: &PlanOptions,
@@ -85,8 +84,8 @@ struct Migration<'a> {
 }
 
 impl RunSteps for Migration<'_> {
-    type Prepared = Prepared;
-    /// The plan as carried out, and the log's last position.
+    type Prepared = PreparedMigration;
+    /// The executed plan, and the log's last position.
     type Carried = (Plan, i64);
     type Report = Migrated;
 
@@ -98,16 +97,16 @@ impl RunSteps for Migration<'_> {
         &self,
         connection: &mut PgConnection,
         run: &RunContext<'_>,
-    ) -> Result<Judgement<Prepared, Migrated>, MigratorError> {
+    ) -> Result<Judgement<PreparedMigration, Migrated>, MigratorError> {
         judge(prepare(connection, &self.options.plan).await?, self.options, run)
     }
 
-    fn beginning(&self, prepared: &Prepared) -> Result<Beginning, MigratorError> {
+    fn beginning(&self, prepared: &PreparedMigration) -> Result<Beginning, MigratorError> {
         let Plan { digest, options, .. } = &prepared.plan;
         Ok(Beginning { plan_digest: digest.clone(), options: serde_json::to_value(options)? })
     }
 
-    /// What there is to lock is looked up first; if tables are missing, nothing is locked and the plan will say so.
+    /// Looks up the tables to lock first; if some are missing, nothing is locked, and the plan reports them.
     async fn lock_before_reading(
         &self,
         connection: &mut PgConnection,
@@ -116,15 +115,15 @@ impl RunSteps for Migration<'_> {
         let Some(phases) = definition::capture(connection, "public", "project_phases").await? else {
             return Ok(());
         };
-        run.lock_tables(connection, &with_own_tables(phases.tied_tables()), Head::Not).await
+        run.lock_tables(connection, &with_own_tables(phases.tied_tables()), HeadLock::NotNeeded).await
     }
 
     async fn carry_out(
         &self,
         connection: &mut PgConnection,
         run: &mut RunContext<'_>,
-        prepared: Prepared,
-        hold: Hold,
+        prepared: PreparedMigration,
+        held: HeldLocks,
     ) -> Result<Attempt<(Plan, i64)>, MigratorError> {
         if log_changed(connection, run, prepared.log.position).await? {
             return Ok(Attempt::Changed("the log".to_owned()));
@@ -137,17 +136,18 @@ impl RunSteps for Migration<'_> {
         definition.options.extend(recorded.added_options);
         run.check_interrupt()?;
 
-        let mut newer = Newer::default();
-        if hold == Hold::Nothing {
+        let mut newer = NewerAssignments::default();
+        if held == HeldLocks::None {
             run.step("locking the tables", None);
-            run.lock_tables(connection, &with_own_tables(prepared.phases.tied_tables()), Head::Not).await?;
+            run.lock_tables(connection, &with_own_tables(prepared.phases.tied_tables()), HeadLock::NotNeeded)
+                .await?;
             match changed(connection, &prepared, self.options).await? {
-                Changed::Nothing => {}
-                Changed::Assignments(found) => {
+                ChangesSinceSnapshot::Nothing => {}
+                ChangesSinceSnapshot::Assignments(found) => {
                     run.progress().note("resource_assignments changed during the run; newer rows are copied");
                     newer = found;
                 }
-                Changed::More(what) => return Ok(Attempt::Changed(what)),
+                ChangesSinceSnapshot::More(what) => return Ok(Attempt::Changed(what)),
             }
         }
         let (position, counts) = import::complete(connection, &prepared, newer, run.journal()?).await?;
@@ -162,13 +162,13 @@ impl RunSteps for Migration<'_> {
     }
 }
 
-/// The new `project_phases`, and what the log keeps of the old tables' definitions.
+/// The new `project_phases`, and the parts of the legacy definitions that the log keeps.
 struct TimelineShape {
     definition: TableDefinition,
     recorded: LegacySchemaRecorded,
 }
 
-fn timeline_shape(prepared: &Prepared) -> Result<TimelineShape, MigratorError> {
+fn timeline_shape(prepared: &PreparedMigration) -> Result<TimelineShape, MigratorError> {
     let (mut definition, phase_type) = new_phases(&prepared.phases)?;
     let project_phase_id = prepared.assignments.clone().detach_column("project_phase_id")?;
     definition.forget_keys_of(&project_phase_id);
@@ -179,7 +179,7 @@ fn timeline_shape(prepared: &Prepared) -> Result<TimelineShape, MigratorError> {
     })
 }
 
-/// Whether the log has more than what was read, `known`, and the run's own beginning.
+/// Whether the log has events beyond those that were read, `known`, and the run's own beginning.
 async fn log_changed(
     connection: &mut PgConnection,
     run: &mut RunContext<'_>,

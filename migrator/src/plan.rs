@@ -1,4 +1,4 @@
-//! The plan: what a migration would find and do. Reads only; the database itself enforces that.
+//! The plan of a migration. Its transaction is read-only.
 
 mod dependents;
 mod estimate;
@@ -21,9 +21,9 @@ pub use crate::report::{
     Rebooked, Source,
 };
 use crate::run::cut_over::{SHADOW, capture_table};
-use crate::shape::{self, Found, Shape};
+use crate::shape::{self, FoundShape, Shape};
 use crate::translate::events::Translation;
-use crate::translate::project::Earlier;
+use crate::translate::project::EarlierRuns;
 use crate::translate::translate;
 pub(crate) use dependents::{REBUILT, note_intruders, note_obstacles};
 use dependents::{note_dependents, note_owners, note_triggers};
@@ -39,9 +39,9 @@ pub(crate) use structure::note_phase_type;
 use structure::{check_structure, readable};
 pub(crate) use takeover::{Takeover, prepare_takeover};
 
-/// The plan with everything that a migration needs to carry it out.
+/// The plan with everything that a migration needs to execute it.
 #[derive(Debug)]
-pub(crate) struct Prepared {
+pub(crate) struct PreparedMigration {
     pub plan: Plan,
     pub translation: Translation,
     pub phases: TableDefinition,
@@ -52,18 +52,18 @@ pub(crate) struct Prepared {
     pub fingerprints: TableFingerprints,
 }
 
-/// What comes out of an inspection.
+/// The result of an inspection.
 #[derive(Debug)]
 pub(crate) enum Inspection {
-    /// Nothing can or need be done.
+    /// The database cannot or need not be migrated.
     Report(Box<Plan>),
     /// It can be migrated, or could if nothing were refused.
-    Prepared(Box<Prepared>),
-    /// Something else has migrated it, and it can be taken over.
+    Prepared(Box<PreparedMigration>),
+    /// The planner's own migration moved it, and it can be taken over.
     Takeover(Box<Takeover>),
 }
 
-/// Plans on a connection of the caller's, in a read-only snapshot of its own.
+/// Plans on the caller's connection, in a read-only snapshot.
 ///
 /// # Errors
 /// The database's own, such as a table that the role may not read, or row security that would hide rows from it.
@@ -78,7 +78,7 @@ pub async fn plan(connection: &mut PgConnection, options: &PlanOptions) -> Resul
     })
 }
 
-/// The definition of the new `project_phases`, and what it leaves to the log.
+/// The definition of the new `project_phases`, and the detached parts for the log.
 pub(crate) fn new_phases(old: &TableDefinition) -> Result<(TableDefinition, DetachedColumn), MigratorError> {
     let mut new = old.clone();
     let detached = new.detach_column("phase_type")?;
@@ -92,7 +92,7 @@ pub(crate) fn new_phases(old: &TableDefinition) -> Result<(TableDefinition, Deta
     Ok((new, detached))
 }
 
-/// Looks at the database inside the caller's transaction and snapshot.
+/// Inspects the database inside the caller's transaction and snapshot.
 pub(crate) async fn prepare(
     connection: &mut PgConnection,
     options: &PlanOptions,
@@ -124,7 +124,7 @@ pub(crate) async fn prepare(
     note_dependents(connection, &mut findings, &mut plan).await?;
     note_triggers(connection, &mut plan).await?;
     note_owners(connection, &mut plan).await?;
-    // These look for rows that are not there, and sort what they find.
+    // These checks search for missing rows, and sort their results.
     database::parallel(connection, 2).await?;
     note_orphans(connection, [&phases, &assignments], &mut findings, &mut plan).await?;
     note_bad_timestamps(connection, &mut findings).await?;
@@ -168,7 +168,7 @@ pub(crate) async fn prepare(
     if !refused && plan.budgets_before != plan.budgets_after {
         return Err(MigratorError::SelfCheck("budgets before and after differ".to_owned()));
     }
-    Ok(Inspection::Prepared(Box::new(Prepared {
+    Ok(Inspection::Prepared(Box::new(PreparedMigration {
         plan,
         translation,
         phases,
@@ -182,18 +182,18 @@ pub(crate) async fn prepare(
 const NO_PERCENTAGES: &str = "public.resource_assignments: allocation_percentage is missing, is not numeric, or may not be \
      read; person-days are not counted";
 
-/// What earlier migrations left in the log; nothing in a database that was never migrated.
+/// The state that earlier migrations left in the log; empty in a database that was never migrated.
 async fn earlier_log(
     connection: &mut PgConnection,
     findings: &mut Findings,
-) -> Result<(FoldedLog, FoldedLinks, Earlier), MigratorError> {
+) -> Result<(FoldedLog, FoldedLinks, EarlierRuns), MigratorError> {
     let (mut log, mut links) = (FoldedLog::default(), FoldedLinks::default());
     if !phaseline_store::schema::installed(connection).await? {
-        return Ok((log, links, Earlier::default()));
+        return Ok((log, links, EarlierRuns::default()));
     }
     if !crate::log::is_readable(connection).await? {
         findings.note(Code::LogUnreadable, "table", "phaseline.events", "SELECT is missing");
-        return Ok((log, links, Earlier::default()));
+        return Ok((log, links, EarlierRuns::default()));
     }
     log = FoldedLog::begin(connection).await?;
     let (mut inspector, mut unreadable) = (Inspector::default(), Quarantine::default());
@@ -211,20 +211,20 @@ async fn earlier_log(
     unreadable.extend(&unreadable_runs);
     findings.note_log(&inspector, &unreadable);
     let last = runs.into_iter().rfind(Run::completed);
-    let earlier = last.map_or_else(Earlier::default, |run| Earlier { written: run.written });
+    let earlier = last.map_or_else(EarlierRuns::default, |run| EarlierRuns { written: run.written });
     Ok((log, links, earlier))
 }
 
 /// Digest of the plan: the data that the migration reads, the tables' definitions, the revision, the options, and
-/// the timelines that follow: those of the log may have been edited.
+/// the resulting timelines, since those of the log may have been edited.
 fn digest(
     tables: &LegacyTables,
     definitions: [&TableDefinition; 2],
-    found: &Found,
+    found: &FoundShape,
     options: &PlanOptions,
     translation: &Translation,
 ) -> Result<String, serde_json::Error> {
-    // A restored database has its indexes in another order, and is the same.
+    // The order of indexes does not count: it changes when a database is restored.
     let definitions = definitions.map(|definition| {
         let mut definition = definition.clone();
         definition.indexes.sort_by(|one, other| one.name.cmp(&other.name));

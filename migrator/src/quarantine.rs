@@ -1,4 +1,4 @@
-//! The way out of quarantine: an event that cannot be read is marked, and is left out from then on.
+//! Ends quarantines: marks an event that cannot be read, so that it is left out.
 
 use crate::database;
 use crate::error::MigratorError;
@@ -15,14 +15,14 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// What cannot be read, and what is left out.
+/// The events that cannot be read, and those that are left out.
 #[derive(Clone, Debug, Serialize)]
 pub struct QuarantineList {
     /// `phaseline.quarantine/1`
     pub format: &'static str,
-    /// The events that cannot be read, in order of position: the first of them word for word.
+    /// The events that cannot be read, in order of position: the first of them in full.
     pub unreadable: Vec<UnreadableEvent>,
-    /// How many there are in all.
+    /// Their number.
     pub unreadable_count: u64,
     /// The events that are left out, in the order in which they were marked.
     pub skipped: Vec<SkippedEvent>,
@@ -48,35 +48,35 @@ pub async fn list(
     })
 }
 
-/// Which events of a stream are to be left out.
+/// The events of a stream to leave out.
 #[derive(Clone, Debug)]
-pub enum Which {
-    /// Those at these positions.
+pub enum EventSelection {
+    /// Events at these positions.
     At(Vec<i64>),
-    /// All that cannot be read.
+    /// All unreadable events.
     All,
 }
 
-/// What was left out, or why nothing was.
+/// The result of leaving events out.
 #[derive(Clone, Debug)]
-pub enum Skip {
+pub enum SkipResult {
     /// The events, now marked.
     Done(Vec<SkippedEvent>),
-    /// Nothing was written: each of these cannot be left out, in words.
+    /// Nothing was written: the reasons why events cannot be left out.
     Refused(Vec<String>),
 }
 
 /// Marks events of the stream `id` (a project's, or a run's), so that they are left out. All or none: only events that
-/// cannot be read are left out. Waits up to 30 seconds for the log's head, under which it looks.
+/// cannot be read are left out. Waits up to 30 seconds for the log's head, and checks under its lock.
 ///
 /// # Errors
 /// [`StoreError::NotInstalled`] without a log; the database's own. Then nothing was written.
 pub async fn skip(
     connection: &mut PgConnection,
     id: Uuid,
-    which: &Which,
+    selection: &EventSelection,
     metadata: &Metadata,
-) -> Result<Skip, MigratorError> {
+) -> Result<SkipResult, MigratorError> {
     if !schema::installed(connection).await? {
         return Err(StoreError::NotInstalled.into());
     }
@@ -85,9 +85,9 @@ pub async fn skip(
     sqlx::raw_sql("SET LOCAL lock_timeout = '30s'").execute(&mut *connection).await?;
     schema::lock_head(connection).await?;
     let found = unreadable_of(connection, id).await?;
-    let chosen = match which {
-        Which::All => found,
-        Which::At(positions) => {
+    let chosen = match selection {
+        EventSelection::All => found,
+        EventSelection::At(positions) => {
             let (mut chosen, mut refused) = (Vec::new(), Vec::new());
             for position in positions {
                 match found.iter().find(|event| event.position == *position) {
@@ -96,23 +96,23 @@ pub async fn skip(
                 }
             }
             if !refused.is_empty() {
-                return Ok(Skip::Refused(refused));
+                return Ok(SkipResult::Refused(refused));
             }
             chosen
         }
     };
     if chosen.is_empty() {
-        return Ok(Skip::Refused(vec![format!("{id} has no event that cannot be read")]));
+        return Ok(SkipResult::Refused(vec![format!("{id} has no event that cannot be read")]));
     }
     let damaged: Vec<String> = chosen.iter().filter(|event| event.damage).map(ToString::to_string).collect();
     if !damaged.is_empty() {
-        return Ok(Skip::Refused(damaged));
+        return Ok(SkipResult::Refused(damaged));
     }
     skip::mark(connection, &chosen, metadata).await?;
     let marks = skip::of_stream(connection, id).await?;
     transaction.commit().await?;
     let is_chosen = |mark: &SkippedEvent| chosen.iter().any(|event| event.position == mark.position);
-    Ok(Skip::Done(marks.into_iter().filter(is_chosen).collect()))
+    Ok(SkipResult::Done(marks.into_iter().filter(is_chosen).collect()))
 }
 
 /// Every event with this stream id that cannot be read and is not left out, in order of position.
@@ -142,7 +142,7 @@ async fn unreadable_of(connection: &mut PgConnection, id: Uuid) -> Result<Vec<Un
     Ok(found)
 }
 
-/// Why an event is not among those that can be left out.
+/// Why an event cannot be left out.
 async fn why_not(connection: &mut PgConnection, id: Uuid, position: i64) -> Result<String, StoreError> {
     let holder = read::stream_id_at(connection, position).await?;
     let marks = skip::of_stream(connection, id).await?;

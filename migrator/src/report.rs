@@ -1,4 +1,4 @@
-//! What runs report, as data: plans, what was done, what would be lost. Nothing here reads or writes a database.
+//! The reports of runs as data: plans, results, losses. Nothing here reads or writes a database.
 
 mod boundaries;
 mod loss;

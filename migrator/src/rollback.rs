@@ -1,5 +1,5 @@
-//! Rollback: the legacy shape, computed from the log. One transaction, like a migration; what takes long happens while
-//! users read and write, and what they change meanwhile is brought in under the lock.
+//! Rollback: computes the legacy shape from the log, in one transaction, as a migration does. The long steps run while users read and
+//! write; changes in between are added under the lock.
 
 mod assignments;
 mod cut_over;
@@ -19,30 +19,30 @@ pub use crate::report::{Edit, Loss, LossItem, RollbackPlan, RolledBack};
 use crate::run::Operator;
 use crate::run::attempts::{Beginning, Judgement, RunSteps, run_attempts};
 use crate::run::cut_over::{SHADOW, with_own_tables};
-use crate::run::lock::Head;
-use crate::run::session::{Attempt, Hold, RunContext, RunParameters, RunSession};
+use crate::run::lock::HeadLock;
+use crate::run::session::{Attempt, HeldLocks, RunContext, RunParameters, RunSession};
 use assignments::BuildError;
-use inspect::{Inspection, Prepared, inspect};
+use inspect::{Inspection, PreparedRollback, inspect};
 use phaseline_store::read;
 use phases::{build_phases, changed, check_built};
 use sqlx::PgConnection;
 use std::time::Duration;
 
-/// How to roll back.
+/// The options of a rollback.
 #[derive(Clone, Debug)]
 pub struct RollbackOptions {
-    /// How long to wait for the tables in all.
+    /// The limit of the whole wait for the tables' locks.
     pub lock_timeout: Duration,
-    /// Who runs it.
+    /// The operator.
     pub operator: Operator,
-    /// The digest of the loss that is accepted; if there is another loss, nothing is written.
+    /// The digest of the accepted loss; with another loss nothing is written.
     pub accept_loss: Option<String>,
 }
 
-/// What changed if an assignment has no phase to point at.
+/// The reason for another attempt if an assignment has no phase to refer to.
 const ASSIGNMENT_WITHOUT_PHASE: &str = "the assignments of a project without phases";
 
-/// What a rollback would do, in a transaction of its own that is rolled back.
+/// Plans a rollback in its own transaction, which is rolled back.
 pub async fn plan(connection: &mut PgConnection) -> Result<RollbackPlan, MigratorError> {
     let mut transaction = read::snapshot(connection).await?;
     let inspection = inspect(&mut transaction).await?;
@@ -56,7 +56,7 @@ pub async fn plan(connection: &mut PgConnection) -> Result<RollbackPlan, Migrato
 /// Rolls back.
 ///
 /// # Errors
-/// After any error nothing was written: [`MigratorError::WouldLose`] naming what the legacy schema cannot hold,
+/// After any error nothing was written: [`MigratorError::WouldLose`] with the values that the legacy schema cannot hold,
 /// [`MigratorError::RollbackRefused`], [`MigratorError::Locked`], [`MigratorError::LockTimeout`], the database's own.
 pub async fn rollback(
     database: &Database,
@@ -77,12 +77,12 @@ struct Rollback<'a> {
 }
 
 impl RunSteps for Rollback<'_> {
-    type Prepared = Prepared;
-    /// The plan that was carried out, and what came back.
+    type Prepared = PreparedRollback;
+    /// The executed plan, and the restored rows.
     type Carried = (RollbackPlan, RollbackCompleted);
     type Report = RolledBack;
 
-    /// To hold the log's head alone would not do: a command that waits for it is in the way of the tables.
+    /// The log's head alone is not enough: a command that waits for it holds locks of the tables.
     const UNLOCKED_ATTEMPTS: u32 = 3;
     const READING: &'static str = "reading the log";
     const SETTINGS: Option<&'static str> =
@@ -92,7 +92,7 @@ impl RunSteps for Rollback<'_> {
         &self,
         connection: &mut PgConnection,
         run: &RunContext<'_>,
-    ) -> Result<Judgement<Prepared, RolledBack>, MigratorError> {
+    ) -> Result<Judgement<PreparedRollback, RolledBack>, MigratorError> {
         match inspect(connection).await? {
             Inspection::Prepared(prepared) => {
                 ensure_ready(&prepared.plan, self.options)?;
@@ -105,7 +105,7 @@ impl RunSteps for Rollback<'_> {
         }
     }
 
-    fn beginning(&self, _: &Prepared) -> Result<Beginning, MigratorError> {
+    fn beginning(&self, _: &PreparedRollback) -> Result<Beginning, MigratorError> {
         let options = serde_json::json!({ "accept_loss": self.options.accept_loss });
         Ok(Beginning { plan_digest: None, options })
     }
@@ -122,21 +122,21 @@ impl RunSteps for Rollback<'_> {
         }
         tables.sort();
         tables.dedup();
-        run.lock_tables(connection, &with_own_tables(tables), Head::Too).await
+        run.lock_tables(connection, &with_own_tables(tables), HeadLock::WithTables).await
     }
 
     async fn carry_out(
         &self,
         connection: &mut PgConnection,
         run: &mut RunContext<'_>,
-        prepared: Prepared,
-        hold: Hold,
+        prepared: PreparedRollback,
+        held: HeldLocks,
     ) -> Result<Attempt<(RollbackPlan, RollbackCompleted)>, MigratorError> {
         run.step("building the legacy project_phases", None);
         sqlx::raw_sql(&format!("CREATE SCHEMA {SHADOW}")).execute(&mut *connection).await?;
         build_phases(connection, &prepared).await?;
         run.check_interrupt()?;
-        let mut built = match assignments::build(connection, run, &prepared, hold).await {
+        let mut built = match assignments::build(connection, run, &prepared, held).await {
             Err(BuildError::AssignmentWithoutPhase) => {
                 return Ok(Attempt::Changed(ASSIGNMENT_WITHOUT_PHASE.to_owned()));
             }
@@ -145,9 +145,10 @@ impl RunSteps for Rollback<'_> {
         };
         run.check_interrupt()?;
 
-        if hold == Hold::Nothing {
+        if held == HeldLocks::None {
             run.step("locking the tables", None);
-            run.lock_tables(connection, &with_own_tables(tables_to_lock(&prepared)), Head::Too).await?;
+            run.lock_tables(connection, &with_own_tables(tables_to_lock(&prepared)), HeadLock::WithTables)
+                .await?;
         }
         if let Some(what) = changed(connection, &prepared, run.journal()?).await? {
             return Ok(Attempt::Changed(what));
@@ -185,7 +186,7 @@ impl RunSteps for Rollback<'_> {
     }
 }
 
-fn tables_to_lock(prepared: &Prepared) -> Vec<QualifiedName> {
+fn tables_to_lock(prepared: &PreparedRollback) -> Vec<QualifiedName> {
     let mut tables: Vec<QualifiedName> =
         prepared.old.iter().chain(&prepared.current).flat_map(TableDefinition::tied_tables).collect();
     tables.sort();
@@ -193,7 +194,7 @@ fn tables_to_lock(prepared: &Prepared) -> Vec<QualifiedName> {
     tables
 }
 
-/// Fails unless nothing is in the way and nothing is lost but what was accepted.
+/// Fails if there is an obstacle, or a loss that was not accepted.
 fn ensure_ready(plan: &RollbackPlan, options: &RollbackOptions) -> Result<(), MigratorError> {
     if plan.anomalies.iter().any(|anomaly| anomaly.refused) || !plan.missing_privileges.is_empty() {
         return Err(MigratorError::RollbackRefused(Box::new(plan.clone())));

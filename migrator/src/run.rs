@@ -1,4 +1,4 @@
-//! The frame that migrate, rollback and takeover share: who runs, the locks, the journal, and the swap's common steps.
+//! The frame that migrate, rollback and takeover share: the operator, the locks, the journal, and the swap's common steps.
 
 pub(crate) mod attempts;
 pub(crate) mod cut_over;

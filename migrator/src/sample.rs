@@ -1,18 +1,18 @@
-//! A sample legacy database: the planner's schema at revision 976e6adbac6f with plausible rows of our own making, to
-//! try a migration on, to rehearse one in size, and to measure with.
+//! A sample legacy database: the planner's schema at revision 976e6adbac6f with plausible generated rows, to
+//! try a migration, to rehearse one of a given size, and to measure with.
 
 use sqlx::{Connection as _, PgConnection, Row as _};
 
-/// The planner's tables, then the mark, then its keys and indexes.
+/// The planner's tables, then the separator, then its keys and indexes.
 const LEGACY_SCHEMA: &str = include_str!("../sql/legacy_schema.sql");
 const AFTER_LOADING: &str = "-- After loading\n";
 const SAMPLE_DATA: &str = include_str!("../sql/sample_data.sql");
 
-/// Sorts and indexes of a million rows stay in memory; JIT costs more than it saves here.
+/// Sorts and indexes stay in memory; JIT would not pay off.
 const SETTINGS: &str =
     "SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL jit = off";
 
-/// Everything that a user made: tables of all kinds, sequences and types, but for what an extension brought along.
+/// All objects of users: tables of all kinds, sequences and types, except those of extensions.
 const USER_OBJECTS: &str = "
     SELECT format('%I.%I', n.nspname, o.name)
       FROM (SELECT 'pg_class'::regclass AS class, oid, relnamespace AS namespace, relname AS name
@@ -25,17 +25,17 @@ const USER_OBJECTS: &str = "
                         WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e')
      ORDER BY 1";
 
-/// How many of the objects found an error names.
+/// The number of objects that an error names.
 const NAMED_IN_ERROR: usize = 5;
 
-/// What sample to make. The same options make the same database, to the byte of `pg_dump`.
+/// The options of a sample. The same options create the same database, byte for byte in `pg_dump`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SampleOptions {
     /// Projects, in programs of 25.
     pub projects: u32,
     /// Assignments over all projects, in bookings of ten days.
     pub assignments: u64,
-    /// What the choices are drawn from.
+    /// The seed of the random choices.
     pub seed: u64,
 }
 
@@ -56,7 +56,7 @@ pub struct SampleCounts {
     pub actuals: u64,
 }
 
-/// Why no sample was made. The database is as it was.
+/// Why no sample was created. The database is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
     /// The database is in use.
@@ -88,7 +88,7 @@ pub enum SampleError {
 /// Makes an empty database a legacy database, in one transaction.
 ///
 /// Three projects of four have both phases, the others EXECUTION or PLANNING alone, or two EXECUTION. Assignments are
-/// linked to phases by a boundary of each project's own, some lie outside their project, and some are there twice,
+/// linked to phases by a boundary of each project's own, some are outside their project, and some occur twice,
 /// the same resource on the same day in both phases.
 ///
 /// # Errors
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn projects_and_assignments_are_exactly_as_many_as_asked() {
+    async fn projects_and_assignments_have_exactly_the_requested_numbers() {
         for (projects, assignments) in [(0, 0), (1, 0), (1, 1), (3, 10), (5, 11), (120, 4_567)] {
             let database = TestCluster::shared().database();
             let options = SampleOptions { projects, assignments, seed: 1 };
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_database_that_has_something_is_refused_by_name_and_left_as_it_was() {
+    async fn a_database_with_objects_is_refused_by_name_and_unchanged() {
         for (made, named) in [
             ("CREATE TABLE kept (x int)", "public.kept"),
             ("CREATE SCHEMA s; CREATE VIEW s.\"Odd View\" AS SELECT 1", "s.\"Odd View\""),

@@ -1,4 +1,4 @@
-//! Which shape the database is in, by the catalogue and the planner's own revision.
+//! Detects the shape of the database from the catalogue and the planner's own revision.
 
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -8,15 +8,15 @@ pub const LEGACY_REVISION: &str = "976e6adbac6f";
 /// The planner's revision after its phases became timelines.
 pub const TIMELINE_REVISION: &str = "92023c163a26";
 
-/// What the tables look like.
+/// The shape of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
-    /// Phases have a type, assignments point at their phase.
+    /// Phases have a type, assignments refer to their phase.
     Legacy,
     /// Phases have names and dates.
     Timelines,
-    /// Neither: the planner's tables are missing, or half of each.
+    /// Neither: the planner's tables are missing, or have parts of both.
     Unknown,
 }
 
@@ -30,9 +30,9 @@ impl std::fmt::Display for Shape {
     }
 }
 
-/// The shape and what it was found by.
+/// The shape and the facts that it follows from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Found {
+pub struct FoundShape {
     /// The shape.
     pub shape: Shape,
     /// All revisions in `alembic_version`; the planner has one.
@@ -41,7 +41,7 @@ pub struct Found {
     pub missing: Vec<String>,
 }
 
-impl Found {
+impl FoundShape {
     /// The revision, if there is exactly one.
     pub fn revision(&self) -> Option<&str> {
         match self.revisions.as_slice() {
@@ -50,14 +50,14 @@ impl Found {
         }
     }
 
-    /// The revision, if the planner was upgraded past the last one that this program knows: phases have dates, and earlier revisions
+    /// The revision, if the planner was upgraded past the last supported one: phases have dates, and earlier revisions
     /// with dates do not exist.
     pub fn newer_revision(&self) -> Option<&str> {
         let revision = self.revision().filter(|_| self.shape == Shape::Timelines)?;
         (![LEGACY_REVISION, TIMELINE_REVISION].contains(&revision)).then_some(revision)
     }
 
-    /// The note on such a revision, where the tables are still as they are needed.
+    /// The note on such a revision if the needed tables have not changed.
     pub(crate) fn note_on_newer(&self) -> Option<String> {
         let revision = self.newer_revision()?;
         Some(format!(
@@ -70,8 +70,8 @@ impl Found {
 /// The planner's tables that the migration reads.
 pub const TABLES: [&str; 4] = ["projects", "project_phases", "resource_assignments", "alembic_version"];
 
-/// Looks at the tables. Needs SELECT on `alembic_version` only.
-pub async fn find(connection: &mut PgConnection) -> Result<Found, sqlx::Error> {
+/// Inspects the tables. Needs SELECT on `alembic_version` only.
+pub async fn find(connection: &mut PgConnection) -> Result<FoundShape, sqlx::Error> {
     let present: Vec<String> = sqlx::query_scalar(
         "SELECT c.relname::text FROM pg_catalog.pg_class c
           WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname = ANY ($1)",
@@ -108,5 +108,5 @@ pub async fn find(connection: &mut PgConnection) -> Result<Found, sqlx::Error> {
         ((false, false), true) => Shape::Timelines,
         _ => Shape::Unknown,
     };
-    Ok(Found { shape, revisions, missing })
+    Ok(FoundShape { shape, revisions, missing })
 }

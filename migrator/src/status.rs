@@ -24,9 +24,9 @@ pub struct LogStatus {
     pub position: i64,
     /// When the last event was recorded.
     pub recorded_at: Option<DateTime<Utc>>,
-    /// The last event's hash, in hexadecimal: noted elsewhere, it shows every later change of the log up to here.
+    /// The last event's hash, in hexadecimal. A copy of it elsewhere proves every later change of the log up to here.
     pub hash: String,
-    /// Whether commands are taken; none if its head is damaged.
+    /// Whether commands are accepted; none if its head is damaged.
     pub accepts_commands: Option<bool>,
 }
 
@@ -40,11 +40,11 @@ pub enum RunOutcome {
     Interrupted,
     /// The database, or the plan, did not allow it.
     Refused,
-    /// Something went wrong, and everything was undone.
+    /// An error, after which everything was rolled back.
     Failed,
     /// Its process holds the run lock.
     Running,
-    /// Its process ended without recording why, and PostgreSQL undid what it had begun.
+    /// Its process ended without recording why, and PostgreSQL rolled back its transaction.
     Killed,
 }
 
@@ -76,21 +76,21 @@ impl From<FailureKind> for RunOutcome {
 pub struct RunStatus {
     /// Its id.
     pub id: Uuid,
-    /// Which way it went.
+    /// Its direction.
     pub direction: Direction,
-    /// Who ran it.
+    /// The actor.
     pub actor: Option<String>,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
-    /// On which machine.
+    /// The machine.
     pub host: String,
     /// When it began.
     pub started_at: DateTime<Utc>,
-    /// When it was committed; for a run that did not end, when it began.
+    /// When it was committed; for a run without an end, when it began.
     pub ended_at: DateTime<Utc>,
     /// How it ended.
     pub outcome: RunOutcome,
-    /// What it did, in a line.
+    /// Its result, in one line.
     pub summary: String,
 }
 
@@ -107,13 +107,13 @@ pub struct Status {
     pub shape: Shape,
     /// The planner's revisions.
     pub revisions: Vec<String>,
-    /// What the planner's tables lack of those that this program needs, in the timeline shape.
+    /// The needed tables and columns that the planner lacks, in the timeline shape.
     pub planner_schema: Vec<String>,
     /// The log; none if the database was never migrated.
     pub log: Option<LogStatus>,
-    /// The runs that the log knows, oldest first, as far as their events can be read.
+    /// The runs in the log whose events can be read, oldest first.
     pub runs: Vec<RunStatus>,
-    /// Who holds the run lock right now.
+    /// The current holder of the run lock.
     pub running: Option<String>,
     /// The age of the oldest snapshot that a session holds, in seconds; none if there is none, or if this role may not know. Rows
     /// that are changed often get slower while it is held.

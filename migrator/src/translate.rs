@@ -1,4 +1,4 @@
-//! Legacy tables into events: what is odd about the rows, what each project's history gains, what becomes of links.
+//! Translates legacy tables into events: anomalies of the rows, the events of each project, and links.
 
 mod assignments;
 pub(crate) mod events;
@@ -7,7 +7,7 @@ mod rebooking;
 
 use crate::anomaly::{Code, Findings};
 use crate::fast_hash::FastHash;
-use crate::legacy::assignment_links::Pointers;
+use crate::legacy::assignment_links::LinkTargets;
 use crate::legacy::tables::{LegacyTables, RawProject};
 use crate::legacy::values::{budgets, phase_type, project_range, timestamps};
 use crate::log::link_events::FoldedLinks;
@@ -17,11 +17,10 @@ use phaseline_domain::event::TimelineClosed;
 use phaseline_domain::legacy::{LegacyPhase, LegacyPhaseType};
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_projections::FoldedLog;
-use project::{Earlier, ToTranslate, phases_of_project};
+use project::{EarlierRuns, ToTranslate, phases_of_project};
 use std::collections::HashMap;
 
-/// Ordinals that keep the heap's order. A phase that the log knows keeps its own where that is possible, so that a
-/// migration which finds the table as the rollback left it has nothing to record.
+/// Ordinals in heap order. A phase keeps its ordinal in the log if possible, so that a migration of unchanged tables has nothing to record.
 fn ordinals(tables: &LegacyTables, log: &FoldedLog) -> Vec<i64> {
     let known: HashMap<PhaseId, i64> = log
         .timelines
@@ -40,16 +39,16 @@ fn ordinals(tables: &LegacyTables, log: &FoldedLog) -> Vec<i64> {
         .collect()
 }
 
-/// Translates the tables; `log` and `links` are what earlier migrations left in the log (empty at first).
+/// Translates the tables; `log` and `links` are those of earlier migrations (empty at first).
 pub(crate) fn translate(
     tables: &LegacyTables,
     log: &FoldedLog,
     links: &FoldedLinks,
-    earlier: &Earlier,
+    earlier: &EarlierRuns,
     options: &PlanOptions,
 ) -> Translation {
     let mut translation = Translation::default();
-    let pointers = Pointers::follow(tables);
+    let link_targets = LinkTargets::follow(tables);
     let findings = &mut translation.findings;
     let mut phases_of: HashMap<ProjectId, Vec<LegacyPhase>> = HashMap::new();
     let mut rows_of: HashMap<ProjectId, u32> = HashMap::new();
@@ -100,7 +99,7 @@ pub(crate) fn translate(
             rows: &phases,
             known: log.timelines.get(&raw.id),
             written: earlier.written.get(&raw.id).map(String::as_str),
-            pointers: &pointers,
+            link_targets: &link_targets,
         };
         let found = phases_of_project(project, options, findings);
         if let Some(project) = found {
@@ -128,7 +127,7 @@ pub(crate) fn translate(
             budgets: BudgetSums::default(),
         });
     }
-    assignments::assignments(tables, &projects, &pointers, links, options.boundary, &mut translation);
+    assignments::assignments(tables, &projects, &link_targets, links, options.boundary, &mut translation);
     translation
 }
 

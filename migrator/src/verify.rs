@@ -1,6 +1,6 @@
-//! Verification: the runbook's own checks in its own layout, and the ones that prove something.
+//! Verification: the checks of the users' runbook in its layout, and checks against the log.
 //!
-//! Everything is looked at in one read-only snapshot, so a verification may run while others write.
+//! All checks use one read-only snapshot, so a verification may run while others write.
 
 mod checks;
 mod fitness;
@@ -20,10 +20,10 @@ use phaseline_store::schema::version::VERSION;
 use phaseline_store::{Quarantine, chain, read, schema};
 use sqlx::PgConnection;
 
-/// Verifies the database in the shape that it is in.
+/// Verifies the database in its current shape.
 ///
 /// # Errors
-/// [`MigratorError::WrongShape`] if it is in neither shape; the database's own. A check that does not hold is no
+/// [`MigratorError::WrongShape`] if it is in neither shape; the database's own. A failed check is not an
 /// error: see [`Verification::passed`].
 pub async fn verify(
     connection: &mut PgConnection,
@@ -33,7 +33,7 @@ pub async fn verify(
     refuse_foreign_code(&mut transaction, Access::Read).await?;
     let found = shape::find(&mut transaction).await?;
     let mut checks = Checks::default();
-    // Half of each shape is for the checks to find: dates make it the new one, a type alone the old one.
+    // The checks find a mixture of both shapes: with dates it is checked as the timeline shape, with a type only as the legacy shape.
     let whole = found.missing.iter().all(|table| table == "alembic_version");
     let shape = if !whole {
         Shape::Unknown
@@ -74,7 +74,7 @@ pub async fn verify(
     Ok(checks.verification(shape))
 }
 
-/// A clock that jumped ahead leaves its mark: later events get the time of the last one until the clock is there.
+/// Detects that the clock jumped ahead: later events get the timestamp of the last one until the clock has reached it.
 async fn note_time_ahead(connection: &mut PgConnection, checks: &mut Checks) -> Result<(), MigratorError> {
     let ahead = chain::seconds_ahead(connection).await?;
     if ahead > chain::TOLERATED_SECONDS_AHEAD {

@@ -1,4 +1,4 @@
-//! The definition of a table: captured, transformed and replayed on a real server, judged by `pg_dump`.
+//! The definition of a table: captured, transformed and replayed on a real server, compared by `pg_dump`.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
 #[path = "definition/fixture.rs"]

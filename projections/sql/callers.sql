@@ -1,5 +1,5 @@
--- The role that owns the log where the planner's tables belong to a superuser, and what the owners of functions may call and
--- read. Run after every installation; owned.sql says who is to own what.
+-- Creates the role that owns the log where the planner's tables belong to a superuser, and grants the owners of functions the calls and
+-- reads that these need. Run after every installation; owned.sql has the required owners.
 DO $$
 DECLARE
     phases_owner oid;
@@ -26,7 +26,7 @@ BEGIN
                     RAISE WARNING 'role phaseline_owner does not exist and may not be created by %', current_user;
             END;
         END IF;
-        -- A role of that name that can do more than own is not used.
+        -- A role of that name with other rights is not used.
         SELECT r.oid INTO log_owner FROM pg_catalog.pg_roles r
          WHERE r.rolname = 'phaseline_owner' AND NOT (r.rolsuper OR r.rolcreaterole OR r.rolcanlogin);
         -- phaseline.oldest_snapshot looks at the snapshots of all sessions.
@@ -34,7 +34,7 @@ BEGIN
             BEGIN
                 GRANT pg_read_all_stats TO phaseline_owner;
             EXCEPTION
-                -- Another database's installation does the same.
+                -- The installation in another database grants the same concurrently.
                 WHEN insufficient_privilege OR unique_violation OR internal_error THEN NULL;
             END;
         END IF;

@@ -1,4 +1,4 @@
--- Where a role with the rights of a superuser meets what belongs to a role without them, whose code it would run: one row, or none.
+-- A role with the rights of a superuser that would run code of a role without them, since it uses that role's objects: one row, or none.
 -- Such a role is the session's login, or the owner of a table, with whose rights the functions of schema phaseline run.
 --   rank 2: a superuser, or a member of one
 --   rank 1: another powerful role: {is_powerful} is written by powerful.rs
@@ -46,7 +46,7 @@ objects (turn, name, owner) AS (
       JOIN pg_catalog.pg_inherits i ON p.oid IN (i.inhrelid, i.inhparent)
       JOIN pg_catalog.pg_class c ON c.oid IN (i.inhrelid, i.inhparent)
     UNION ALL
-    -- Whoever owns a schema may replace the tables in it.
+    -- The owner of a schema can replace the tables in it.
     SELECT 3, 'schema public', CASE o.rolname WHEN 'pg_database_owner' THEN d.datdba ELSE n.nspowner END
       FROM pg_catalog.pg_namespace n
       JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner
@@ -59,9 +59,9 @@ SELECT a.actor, a.rank = 2 AS is_superuser, a.turn = 0 AS is_login, r.rolname::t
        string_agg(DISTINCT o.name, ', ') AS objects, min(o.turn) AS relation
   FROM actors a
  CROSS JOIN objects o
-  -- Of two powerful roles that are no superusers, each may have powers that the other has not.
+  -- Of two powerful roles that are no superusers, each may have rights that the other lacks.
   JOIN ranks r ON r.oid = o.owner AND a.rank > 0 AND r.rank < 2 AND r.oid <> a.oid
- -- Nobody can work as phaseline_owner, unless it got a login or members.
+ -- No session has the rights of phaseline_owner, unless it got a login or members.
  WHERE r.rolname <> 'phaseline_owner'
     OR EXISTS (SELECT FROM pg_catalog.pg_roles l WHERE l.oid = r.oid AND l.rolcanlogin)
     OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m

@@ -1,11 +1,11 @@
--- Functions of others that a run would carry out with the rights of role $1 (NULL: the current one): one sentence each.
+-- Functions of others that a run would execute with the rights of role $1 (NULL: the current one): one sentence each.
 --   $2  'read':   the planner's tables are read
 --       'call':   the same, and functions of schema phaseline are called
 --       'build':  they are read, and built again
 --       'write':  they are read, and rows are written
---   $3  whether only tables that belong to that role are looked at
--- A function is trusted if it belongs to a superuser or to that role itself. Index expressions are not looked at where tables are
--- built: PostgreSQL runs them with the rights of the table's owner, and so guarded that they cannot leave anything behind.
+--   $3  whether only tables that belong to that role are checked
+-- A function is trusted if it belongs to a superuser or to that role itself. Index expressions are not checked where tables are
+-- built: PostgreSQL runs them with the rights of the table's owner, as a restricted operation without lasting effects.
 -- Nor are policies: the sessions of runs have row_security = off, so that none is applied. SET ROLE would not protect: code that
 -- runs under it may RESET ROLE, or defer a trigger to the end of the transaction.
 WITH runner AS (
@@ -32,7 +32,7 @@ untrusted AS (
 attributes AS (
     SELECT a.*, t.written, t.checked FROM tables t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
 ),
--- The columns' types, with what domains and arrays are made of.
+-- The columns' types, with the base types of domains and arrays.
 types AS (
     WITH RECURSIVE used (oid) AS (
         SELECT a.atttypid FROM attributes a
@@ -41,7 +41,7 @@ types AS (
          CROSS JOIN LATERAL (VALUES (y.typbasetype), (y.typelem)) o (oid) WHERE o.oid <> 0)
     SELECT u.oid FROM used u
 ),
--- Expressions, as PostgreSQL keeps them: each function in them is named by its number.
+-- Expressions as PostgreSQL stores them: they name each function by its number.
 expressions (object, tree) AS (
     SELECT pg_catalog.pg_describe_object('pg_catalog.pg_constraint'::regclass, c.oid, 0), c.conbin::text
       FROM pg_catalog.pg_constraint c
@@ -73,15 +73,15 @@ calls (object, function) AS (
     SELECT pg_catalog.pg_describe_object('pg_catalog.pg_trigger'::regclass, g.oid, 0), g.tgfoid
       FROM pg_catalog.pg_trigger g JOIN tables t ON t.oid = g.tgrelid
      WHERE t.written AND NOT g.tgisinternal AND g.tgenabled <> 'D'
-       -- Ours, which is compared with its script elsewhere, and does not fire for what we do.
+       -- The program's own trigger is compared with its script elsewhere, and does not fire for the statements of runs.
        AND NOT (t.ours AND t.relname = 'events' AND g.tgname = 'events_append_only' AND g.tgtype & 4 = 0)
     UNION ALL
-    -- Reading a column as text uses a cast, if somebody made one.
+    -- Reading a column as text uses a cast, if there is one.
     SELECT pg_catalog.pg_describe_object('pg_catalog.pg_cast'::regclass, c.oid, 0), c.castfunc
       FROM pg_catalog.pg_cast c
      WHERE c.castfunc <> 0 AND c.castsource IN (SELECT y.oid FROM types y)
     UNION ALL
-    -- Foreign keys, theirs and to them, are checked by the operators that they were made with.
+    -- Foreign keys from and to these tables are checked by the operators of their definition.
     SELECT pg_catalog.pg_describe_object('pg_catalog.pg_constraint'::regclass, c.oid, 0), o.oprcode
       FROM pg_catalog.pg_constraint c
       JOIN pg_catalog.pg_operator o ON o.oid = ANY (c.conpfeqop || c.conppeqop || c.conffeqop)
@@ -99,7 +99,7 @@ calls (object, function) AS (
      WHERE c.contype = 'f' AND $2 IN ('build', 'write')
        AND (c.conrelid IN (SELECT t.oid FROM tables t) OR c.confrelid IN (SELECT t.oid FROM tables t))
     UNION ALL
-    -- Exclusion constraints and indexes of operator classes that somebody made.
+    -- Exclusion constraints, and indexes with operator classes of others.
     SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, i.indexrelid, 0), s.amproc
       FROM pg_catalog.pg_index i JOIN tables t ON t.oid = i.indrelid
       JOIN pg_catalog.pg_opclass k ON k.oid = ANY (i.indclass::oid[])
@@ -115,7 +115,7 @@ SELECT DISTINCT format('%s runs %s, which belongs to %I and would have the right
   JOIN pg_catalog.pg_roles o ON o.oid = p.proowner
  WHERE NOT o.rolsuper AND o.oid <> runner.oid
 UNION ALL
--- PostgreSQL's own functions that carry out a text.
+-- PostgreSQL's own functions that execute a text.
 SELECT DISTINCT format('%s runs %s, which carries out a text with the rights of %I: drop it, and create it again afterwards',
            c.object, pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0), runner.rolname)
   FROM runner, calls c
@@ -125,7 +125,7 @@ SELECT DISTINCT format('%s runs %s, which carries out a text with the rights of 
    AND EXISTS (SELECT FROM tables t JOIN pg_catalog.pg_class k ON k.oid = t.oid
                 JOIN pg_catalog.pg_roles r ON r.oid = k.relowner WHERE NOT r.rolsuper AND r.oid <> runner.oid)
 UNION ALL
--- What is read like a table, and runs its owner's code.
+-- Relations that run their owner's code when they are read.
 SELECT format('%I.%I is not a table and belongs to %I: reading it would run its code with the rights of %I; rename it or drop it',
            n.nspname, c.relname, o.rolname, runner.rolname)
   FROM runner, pg_catalog.pg_class c
@@ -135,7 +135,7 @@ SELECT format('%I.%I is not a table and belongs to %I: reading it would run its 
    AND (n.nspname = 'public' AND c.relname IN ('projects', 'project_phases', 'resource_assignments', 'alembic_version')
         OR n.nspname = 'phaseline' AND c.relname IN ('events', 'head', 'idempotency_keys', '_sqlx_migrations'))
 UNION ALL
--- Functions of ours that sessions call: as their scripts make them they have their owner's rights.
+-- The program's functions that sessions call: they run with their owner's rights.
 SELECT format('%s belongs to %I and would have the rights of %I: run phaseline doctor --repair',
            pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0), o.rolname, runner.rolname)
   FROM runner, pg_catalog.pg_proc p
@@ -146,7 +146,7 @@ SELECT format('%s belongs to %I and would have the rights of %I: run phaseline d
                      'project_of', 'phases_of',
                      'assignments_of', 'assignment_days', 'planner_user', 'project_dates', 'command_obstacle')
 UNION ALL
--- Writes that go on into tables of others, with their triggers.
+-- Writes that foreign keys pass on to tables of others, with their triggers.
 SELECT format('writes to %s go on into %s, which belongs to %I and would have the rights of %I: work as %3$I', w.object, w.target,
            o.rolname, runner.rolname)
   FROM runner,
@@ -166,10 +166,10 @@ SELECT format('writes to %s go on into %s, which belongs to %I and would have th
         SELECT t.oid::regclass::text, pg_catalog.pg_describe_object('pg_catalog.pg_rewrite'::regclass, r.oid, 0), t.relowner
           FROM tables t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid AND r.ev_type <> '1'
          WHERE t.written) w
-  -- Nobody can log in as phaseline_owner, so its rules are others' work: doctor and verify name them.
+  -- No role can log in as phaseline_owner, so its rules come from others: doctor and verify name them.
   JOIN untrusted o ON o.oid = w.owner AND o.rolname <> 'phaseline_owner'
 UNION ALL
--- A trigger's condition and arguments are code, too, and the catalogue does not know who made it.
+-- A trigger's condition and arguments are code, too, and the catalogue does not record who created it.
 SELECT format('trigger %I on %s may be of %s, who has TRIGGER there, and would have the rights of %I: REVOKE TRIGGER ON %2$s FROM %3$s, or work as %5$I',
            g.tgname, t.oid::regclass, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END,
            runner.rolname, pg_catalog.pg_get_userbyid(t.relowner))
@@ -180,6 +180,6 @@ SELECT format('trigger %I on %s may be of %s, who has TRIGGER there, and would h
   LEFT JOIN pg_catalog.pg_roles grantee ON grantee.oid = a.grantee
  WHERE NOT $3 AND t.written AND NOT t.ours AND t.relname IN ('projects', 'project_phases') AND a.privilege_type = 'TRIGGER'
    AND grantee.rolsuper IS NOT TRUE AND a.grantee NOT IN (runner.oid, t.relowner)
-   -- Of other owners' tables it is the owner's affair.
+   -- On tables of other owners the trigger concerns only their owner.
    AND {is_powerful}
 ORDER BY 1

@@ -1,7 +1,7 @@
--- What in schema phaseline does not belong to whom it should.
+-- The objects of schema phaseline with another owner than they should have.
 --   A function that touches a table of the planner's belongs to that table's owner.
---   All else belongs to the owner of public.project_phases or, if that is a superuser, to the role phaseline_owner.
--- Schema last: whoever gets something must be able to create there.
+--   All others belong to the owner of public.project_phases or, if that is a superuser, to the role phaseline_owner.
+-- The schema comes last: a new owner of an object must be able to create in it.
 WITH planner AS (
     SELECT c.relname::text AS name, c.relowner AS owner, r.rolsuper
       FROM pg_catalog.pg_class c
@@ -12,7 +12,7 @@ WITH planner AS (
 log_owner AS (
     SELECT coalesce(
         (SELECT p.owner FROM planner p WHERE p.name = 'project_phases' AND NOT p.rolsuper),
-        -- A role of that name that can do more than own is not used.
+        -- A role of that name with other rights is not used.
         (SELECT r.oid FROM pg_catalog.pg_roles r
           WHERE r.rolname = 'phaseline_owner' AND NOT (r.rolsuper OR r.rolcreaterole OR r.rolcanlogin)
             AND EXISTS (SELECT FROM planner p WHERE p.name = 'project_phases'))) AS oid

@@ -1,4 +1,4 @@
--- Who owns the planner's tables and the log; before the log is there, who will own it (owned.sql).
+-- The owners of the planner's tables and of the log; before the log exists, its future owner (owned.sql).
 WITH tables AS (
     SELECT c.relname::text AS name, r.rolname::text AS owner, r.rolsuper
       FROM pg_catalog.pg_class c

@@ -1,4 +1,4 @@
--- What is dangerous about who owns what: one sentence each, and whether nothing may be migrated like that.
+-- Dangers of the current owners: one sentence each, and whether it prevents a migration.
 WITH tables AS (
     SELECT c.oid, c.relname, c.relacl, o.oid AS owner_oid, o.rolname AS owner, o.rolsuper
       FROM pg_catalog.pg_class c
@@ -17,7 +17,7 @@ SELECT format('%s has the privilege %s on public.%I, and every role that writes 
   LEFT JOIN pg_catalog.pg_roles g ON g.oid = a.grantee
  WHERE {is_powerful} AND a.privilege_type IN ('TRIGGER', 'REFERENCES') AND g.rolsuper IS NOT TRUE AND a.grantee <> t.owner_oid
 UNION ALL
--- Then the log belongs, or will belong, to whoever installs it.
+-- Then the log belongs, or will belong, to the role that installs it.
 SELECT 'role phaseline_owner can log in, make roles or do anything, so the log does not belong to it: '
            || 'ALTER ROLE phaseline_owner NOLOGIN NOSUPERUSER NOCREATEROLE, and then, if there is a log: phaseline doctor --repair', true
   FROM log_owner l JOIN tables t ON t.relname = 'project_phases' AND t.rolsuper

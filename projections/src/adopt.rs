@@ -2,7 +2,7 @@
 
 mod adopt_all;
 
-pub use adopt_all::{Adopted, AdoptionResult, Plan, Refused, adopt_all, need_commands};
+pub use adopt_all::{Adopted, AdoptionPlan, AdoptionResult, RefusedProject, adopt_all, need_commands};
 
 use crate::live_row::{LiveRow, NIL_ID, select_list};
 use crate::project_phases::COLUMNS;
@@ -23,12 +23,12 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Unadopted {
     /// The project.
     pub project_id: ProjectId,
-    /// `start_date` and `end_date` in `public.projects`, as text; none if the project is not there.
+    /// `start_date` and `end_date` in `public.projects`, as text; none if the project does not exist.
     dates: Option<[Option<String>; 2]>,
     rows: Vec<LiveRow>,
 }
 
-/// All projects that `known` does not know, or of these only the requested ones, by id, with their rows in `project_phases`. Includes
+/// All projects for which `known` is false, or of these only the requested ones, by id, with their rows in `project_phases`. Includes
 /// projects without rows, and rows whose project is not in `public.projects`. Takes no row lock, and does not depend on the session's
 /// settings.
 pub async fn find_unadopted(
@@ -102,7 +102,7 @@ pub async fn read_unadopted(
 /// A project's dates in the planner's table. Needs no privileges on it, only those of the role `phaseline_writer`.
 ///
 /// # Errors
-/// [`StoreError::UnknownProject`] if the project is not there, [`StoreError::InvalidProjectDates`] if its dates are no range.
+/// [`StoreError::UnknownProject`] if the project does not exist, [`StoreError::InvalidProjectDates`] if its dates are no range.
 pub async fn read_project_dates(
     connection: &mut PgConnection,
     project: ProjectId,
@@ -156,7 +156,7 @@ impl Unadopted {
         rows == timeline.phases().iter().map(of_phase).collect()
     }
 
-    /// The project's dates in `public.projects`, or all that is wrong with them.
+    /// The project's dates in `public.projects`, or all their errors.
     pub fn range(&self) -> Result<DateRange, Vec<String>> {
         let Some([start, end]) = &self.dates else {
             return Err(vec!["the project is not in public.projects".to_owned()]);
@@ -179,7 +179,7 @@ impl Unadopted {
     /// The events that adopt the rows unchanged: the timeline's opening, then each row by its dates.
     ///
     /// # Errors
-    /// All that is wrong: a missing or invalid project or value, every broken rule, or that there is no row.
+    /// All reasons: a missing or invalid project or value, every broken rule, or that there is no row.
     pub fn events(&self) -> Result<Vec<TimelineEvent>, Vec<String>> {
         let mut wrong = Vec::new();
         let range = self.range().map_err(|what| wrong.extend(what)).ok();
@@ -195,7 +195,7 @@ impl Unadopted {
             wrong.extend(
                 validate(range, &drafts)
                     .into_iter()
-                    // Coverage cannot be judged where a phase could not be read.
+                    // Coverage cannot be checked if a phase could not be read.
                     .filter(|violation| complete || !violation.rule.is_about_coverage())
                     .map(|violation| match violation.phase_id {
                         Some(id) => format!("phase {id}: {} ({})", violation.message, violation.rule),
@@ -215,10 +215,10 @@ impl Unadopted {
         if wrong.is_empty() { Ok(events) } else { Err(wrong) }
     }
 
-    /// The events that give a project without rows a default phase over all its dates, without money.
+    /// The events that give a project without rows a default phase over all its dates, without a budget.
     ///
     /// # Errors
-    /// All that is wrong with the project, or that it has rows.
+    /// All errors of the project, or that it has rows.
     pub fn with_default_phase(&self, phase_id: PhaseId) -> Result<Vec<TimelineEvent>, Vec<String>> {
         if !self.is_bare() {
             return Err(vec!["the project has rows in project_phases".to_owned()]);

@@ -1,4 +1,4 @@
-//! Projects that the planner deleted, with their phases: their timelines in the log are still open, and will be closed.
+//! Projects that the planner deleted with their phases: their timelines in the log are still open, and will be closed.
 
 use crate::FoldedLog;
 use phaseline_domain::ProjectId;
@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// A part of the timelines that was looked at.
+/// The result of the check of a part of the timelines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Part {
     /// The deleted projects among them.
@@ -18,7 +18,7 @@ pub struct Part {
     pub next: Option<ProjectId>,
 }
 
-/// Looks at up to `most` timelines behind `after` for deleted projects. Needs no privileges on the planner's tables, only those of the
+/// Checks up to `most` timelines behind `after` for deleted projects. Needs no privileges on the planner's tables, only those of the
 /// role `phaseline_writer`. Finds nothing while the log accepts no commands.
 pub async fn find_part(
     connection: &mut PgConnection,
@@ -94,7 +94,7 @@ pub async fn find_deleted(
     Ok(deleted.into_iter().map(ProjectId::from).collect())
 }
 
-/// Closes the timelines of these projects, as far as they are still deleted; returns the closed ones. Each is a transaction of its own.
+/// Closes the timelines of these projects if they are still deleted, each in its own transaction; returns the closed ones.
 pub async fn close_all(
     connection: &mut PgConnection,
     projection: &impl InlineProjection,

@@ -27,24 +27,24 @@ pub struct Drift {
     pub project_id: ProjectId,
     /// The phase.
     pub phase_id: PhaseId,
-    /// What differs.
+    /// The difference.
     pub kind: DriftKind,
     /// The whole row, where the log has no phase to compare it with, or one for several rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<LiveRow>,
 }
 
-/// In which way a row differs.
+/// The kind of a row's difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum DriftKind {
     /// The log has the phase, the table has not.
     Missing,
-    /// The table has a row of a project that the log knows, but not this phase.
+    /// The table has a row of a phase that the log does not have, of a project that the log has.
     Unknown,
-    /// The table has a row of a project that the log does not know.
+    /// The table has a row of a project that the log does not have.
     UnknownProject,
-    /// A column holds something else.
+    /// A column has another value.
     Field {
         /// The column.
         column: &'static str,
@@ -60,7 +60,7 @@ pub enum DriftKind {
         /// The value in the table.
         table: String,
     },
-    /// The table has the phase more than once, which it can only without its primary key: this is one of the rows.
+    /// The table has the phase more than once, which is possible only without its primary key: this is one of the rows.
     Duplicate,
 }
 
@@ -94,21 +94,21 @@ pub async fn compare_rows(connection: &mut PgConnection, log: &FoldedLog) -> Res
     Ok(differences(log, |project| !log.quarantined.contains_key(project), |_| false, live))
 }
 
-/// What was seen of a row of the fold.
+/// The state of the comparison of a row of the fold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
-    /// Nothing yet.
-    No,
-    /// Its row, byte for byte.
-    Right,
-    /// A row that differs, or that is requested, or a second one: it is among the others.
-    Others,
+enum RowState {
+    /// No row was found yet.
+    NotFound,
+    /// An equal row was found.
+    Equal,
+    /// A row that differs, that was requested, or that is a second one: it is among the others.
+    ReadAgain,
 }
 
-/// The live table beside the fold.
+/// The live table compared with the fold.
 struct LiveTable<'a> {
     /// The fold's rows.
-    folded: HashMap<PhaseId, (FoldedRow<'a>, Seen)>,
+    folded: HashMap<PhaseId, (FoldedRow<'a>, RowState)>,
     /// The rows that differ from the fold in any byte, and the requested ones.
     others: Vec<LiveRow>,
 }
@@ -137,8 +137,12 @@ impl<'a> LiveTable<'a> {
             )
         });
         let requested = |project: ProjectId| only.is_none_or(|only| only.contains(&project));
-        let mut folded: HashMap<PhaseId, (FoldedRow<'a>, Seen)> =
-            log.timelines.values().flat_map(FoldedRow::of).map(|row| (row.id(), (row, Seen::No))).collect();
+        let mut folded: HashMap<PhaseId, (FoldedRow<'a>, RowState)> = log
+            .timelines
+            .values()
+            .flat_map(FoldedRow::of)
+            .map(|row| (row.id(), (row, RowState::NotFound)))
+            .collect();
         let mut others = Vec::new();
         let mut nameless = false;
         let columns = COLUMNS.map(|column| format!("ph.{column}")).join(", ");
@@ -156,15 +160,17 @@ impl<'a> LiveTable<'a> {
                 return Ok(());
             }
             match known {
-                Some((expected, seen))
-                    if *seen == Seen::No && expected.matches(&row) && !whole(&expected.project_id) =>
+                Some((expected, state))
+                    if *state == RowState::NotFound
+                        && expected.matches(&row)
+                        && !whole(&expected.project_id) =>
                 {
-                    *seen = Seen::Right;
+                    *state = RowState::Equal;
                 }
                 known => {
                     // Without a primary key an id may occur twice: then all its rows are compared.
-                    if let Some((_, seen)) = known {
-                        *seen = Seen::Others;
+                    if let Some((_, state)) = known {
+                        *state = RowState::ReadAgain;
                     }
                     others.push(id.to_string());
                 }
@@ -202,7 +208,7 @@ fn differences(
         live.entry(row.id).or_default().push(row);
     }
     let mut drift = Vec::new();
-    let differing = table.folded.values().filter(|(_, seen)| *seen != Seen::Right);
+    let differing = table.folded.values().filter(|(_, state)| *state != RowState::Equal);
     for (row, _) in differing.filter(|(row, _)| !gone(&row.project_id)) {
         match live.remove(&row.id()) {
             Some(rows) => match rows.as_slice() {
@@ -223,7 +229,7 @@ fn differences(
             None => {}
         }
     }
-    // A row of a timeline in quarantine may be under any project; it is not known yet whether it is right.
+    // A row of a timeline in quarantine may be under any project, and cannot be compared yet.
     let held = log.quarantined_phases();
     let strays =
         live.into_values().flatten().filter(|row| requested(&row.project_id) && !held.contains(&row.id));

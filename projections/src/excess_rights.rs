@@ -1,4 +1,4 @@
-//! A role with the rights of a superuser that meets objects of a role without them: refused. PostgreSQL runs code of a table's owner in
+//! Refuses a role with the rights of a superuser that would use objects of a role without them. PostgreSQL runs code of a table's owner in
 //! the session of a role that reads it, in more ways than can be detected. See `docs/security.md`.
 
 use crate::powerful::is_powerful;

@@ -35,7 +35,7 @@ impl Decoded {
 /// A timeline that holds events that cannot be read.
 #[derive(Clone, Debug, Default)]
 pub struct Quarantined {
-    /// What can be read of it. It says which phases are its own, and nothing else of use: no row is made from it.
+    /// The fold of its readable events. It is used only to know its phases, and never to write rows.
     pub folded: FoldedTimeline,
     /// The events that cannot be read.
     pub quarantine: Quarantine,
@@ -44,25 +44,25 @@ pub struct Quarantined {
 /// The fold of a whole log, timeline by timeline.
 #[derive(Clone, Debug, Default)]
 pub struct FoldedLog {
-    /// Every project that the log knows, but for those in quarantine.
+    /// All projects of the log, except those in quarantine.
     pub timelines: HashMap<ProjectId, FoldedTimeline>,
-    /// The timelines that hold events that cannot be read. Nothing can be said of their rows.
+    /// The timelines with events that cannot be read. Their rows cannot be compared.
     pub quarantined: BTreeMap<ProjectId, Quarantined>,
     /// The last position seen.
     pub position: i64,
     /// The positions of the events that are left out.
     skipped: HashSet<i64>,
-    /// The first version that came out of turn: expected, and found.
+    /// The first version out of order: expected, and found.
     gap: Option<(ProjectId, i64, i64)>,
 }
 
 impl FoldedLog {
-    /// Nothing yet, but what the log leaves out.
+    /// An empty fold, with the positions of the events that are left out.
     pub async fn begin(connection: &mut sqlx::PgConnection) -> Result<Self, StoreError> {
         Ok(Self { skipped: skip::positions(connection).await?, ..Self::default() })
     }
 
-    /// Whether the log has an open timeline of the project, or one in quarantine; one that was closed is not known any more.
+    /// Whether the log has an open timeline of the project, or one in quarantine. A closed timeline does not count.
     pub fn knows(&self, project: ProjectId) -> bool {
         self.timelines.get(&project).is_some_and(|folded| folded.timeline.project().is_some())
             || self.quarantined.contains_key(&project)
@@ -92,14 +92,14 @@ impl FoldedLog {
         timelines.flat_map(|timeline| timeline.phases()).map(|phase| phase.id).collect()
     }
 
-    /// Takes the next event in order of position, and says what happened to a timeline; events of other streams only move
-    /// the position. An event that cannot be read, or a missing version, puts its timeline into quarantine; who folds the
-    /// log into rows refuses one with a missing version ([`Self::read`]).
+    /// Applies the next event in order of position, and returns its effect on a timeline; events of other streams only move
+    /// the position. An event that cannot be read, or a missing version, puts its timeline into quarantine; a caller that folds the
+    /// log into rows refuses a log with a missing version ([`Self::read`]).
     pub fn apply(&mut self, event: &RawEvent<'_>) -> Option<TimelineEvent> {
         self.apply_with(event, |_, _| ())
     }
 
-    /// The same; `before` gets the timeline as it was before the event happened to it, and the event.
+    /// The same; `before` gets the timeline before the event, and the event.
     pub fn apply_with(
         &mut self,
         event: &RawEvent<'_>,
@@ -120,14 +120,14 @@ impl FoldedLog {
         )
     }
 
-    /// Fails if a version came out of turn: a fold over a log that is not complete would be wrong and look right.
+    /// Fails if a version was out of order: the fold of an incomplete log would be wrong without a sign of it.
     fn check_complete(&self) -> Result<(), StoreError> {
         self.gap.map_or(Ok(()), |(project, expected, found)| {
             Err(StoreError::VersionGap { stream: stream::stream_of(project), expected, found })
         })
     }
 
-    /// Takes a timeline's event that stands at the position reached, and says what happened.
+    /// Applies a timeline's event at the current position, and returns its effect.
     fn apply_decoded(
         &mut self,
         found: Decoded,
@@ -187,7 +187,7 @@ impl FoldedLog {
         None
     }
 
-    /// Replaces what is known of a project by its history.
+    /// Replaces a project's timeline by the fold of its history.
     pub(crate) fn replace(&mut self, project: ProjectId, history: &[RecordedTimeline]) {
         self.timelines.remove(&project);
         self.quarantined.remove(&project);
@@ -237,8 +237,8 @@ impl FoldedLog {
         Ok(log)
     }
 
-    /// Takes what was appended since it was read: under the head's lock, it then is the whole log. Fails unless the
-    /// positions behind the one read are all there.
+    /// Applies the events that were appended since it was read; under the head's lock, it then has the whole log. Fails if a later
+    /// position is missing.
     pub async fn catch_up(&mut self, connection: &mut sqlx::PgConnection) -> Result<(), StoreError> {
         let tip = phaseline_store::schema::tip(connection).await?.position;
         let appended = phaseline_store::read::count_behind(connection, self.position).await?;
@@ -253,8 +253,8 @@ impl FoldedLog {
         Ok(())
     }
 
-    /// Folds the whole log as this statement sees it, up to a position. Fails if a position before its end is missing, or
-    /// a version.
+    /// Folds the whole log as this statement sees it, up to a position. Fails if a position or a version before its end is
+    /// missing.
     pub async fn read(connection: &mut sqlx::PgConnection, up_to: Option<i64>) -> Result<Self, StoreError> {
         let mut folded = Self::begin(connection).await?;
         phaseline_store::read::scan(connection, up_to, |event| {

@@ -8,7 +8,7 @@ use crate::powerful::is_powerful;
 use phaseline_store::StoreError;
 use sqlx::PgConnection;
 
-/// What is done with the planner's tables.
+/// How the planner's tables are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// They are read.
@@ -22,7 +22,7 @@ pub enum Access {
 }
 
 /// Functions that would run with the rights of `role` (the current one if none), one sentence each with the remedy; empty if
-/// there are none. Asks the catalogue only.
+/// there are none. Reads the catalogue only.
 pub async fn foreign_code(
     connection: &mut PgConnection,
     role: Option<&str>,
@@ -57,11 +57,11 @@ async fn find(
 }
 
 /// The check for sessions that call functions of schema `phaseline`. Code that the tables' owner wrote runs with the owner's rights, but
-/// it can defer a trigger to the end of the transaction, where it has the session's rights. So a powerful login's session is checked
-/// as repairs are. Where a powerful role owns a table, code of others there would have that one's rights.
+/// it can defer a trigger to the end of the transaction, where it has the session's rights. So the session of a powerful login is checked
+/// in the same way as repairs. If a powerful role owns a table, code of others there would have that role's rights.
 ///
 /// # Errors
-/// [`StoreError::ForeignCode`] with everything that was found.
+/// [`StoreError::ForeignCode`] with all findings.
 pub async fn refuse_foreign_code_for_commands(connection: &mut PgConnection) -> Result<(), StoreError> {
     refuse_foreign_code(connection, Access::Call).await?;
     let login = is_powerful("login.oid");

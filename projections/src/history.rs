@@ -12,9 +12,9 @@ use std::collections::HashMap;
 pub struct FieldChange {
     /// The field: `name`, `dates`, `description`, `budget`.
     pub field: &'static str,
-    /// Its value before; none if there was none.
+    /// Its value before, if any.
     pub before: Option<String>,
-    /// Its value after; none if there is none.
+    /// Its value after, if any.
     pub after: Option<String>,
 }
 
@@ -35,12 +35,12 @@ pub struct HistoryEntry {
     pub phase_name: Option<String>,
     /// What happened, in a sentence.
     pub words: String,
-    /// What it changed.
+    /// The changed fields.
     pub changes: Vec<FieldChange>,
     /// Why the event cannot be read, if it cannot: the timeline is in quarantine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreadable: Option<String>,
-    /// Who left the event out, and why; it is as if it were not there.
+    /// The mark that leaves the event out, if there is one; readers ignore the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<SkippedBy>,
     /// The database login that wrote it; none in events written before logins were recorded. The fields below are the writer's
@@ -58,9 +58,9 @@ pub struct SkippedBy {
     pub position: i64,
     /// When it was recorded (UTC).
     pub recorded_at: DateTime<Utc>,
-    /// Who did it.
+    /// The actor.
     pub actor: Option<String>,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
 }
 
@@ -123,7 +123,7 @@ impl EventDescriber {
             Content::Unreadable(event) => {
                 let words = format!("cannot be read, so the timeline is in quarantine: {}", event.fault);
                 let unreadable = Some(event.fault.clone());
-                Some(HistoryEntry { unreadable, ..untold(&recorded.recorded, words) })
+                Some(HistoryEntry { unreadable, ..entry_of(&recorded.recorded, words) })
             }
             Content::Skipped => {
                 let mark = self.skipped.get(&recorded.recorded.position);
@@ -136,7 +136,7 @@ impl EventDescriber {
                     },
                 );
                 let skipped = mark.map(SkippedBy::from);
-                Some(HistoryEntry { skipped, ..untold(&recorded.recorded, words) })
+                Some(HistoryEntry { skipped, ..entry_of(&recorded.recorded, words) })
             }
         }
     }
@@ -144,7 +144,7 @@ impl EventDescriber {
     fn describe_readable(&mut self, recorded: &RecordedEvent, event: &TimelineEvent) -> Option<HistoryEntry> {
         let phase_id = event.phase_id();
         let concerned = self.of_phase.is_none() || self.of_phase == phase_id;
-        // What the event does not change needs no copy: timelines can be long.
+        // Only values that the event changes are copied: timelines can be long.
         let phase = phase_id.filter(|_| concerned).and_then(|id| self.folded.timeline.phase(id)).cloned();
         let before = Before { range: self.folded.timeline.range(), phase };
         self.folded.apply(event, recorded.recorded_at.naive_utc());
@@ -156,12 +156,12 @@ impl EventDescriber {
         let named = before.phase.as_ref().map(name);
         let phase_name = named.or_else(|| phase_id.and_then(|id| folded.timeline.phase(id)).map(name));
         let (words, changes) = describe_event(event, &before, folded);
-        Some(HistoryEntry { phase_id, phase_name, changes, ..untold(recorded, words) })
+        Some(HistoryEntry { phase_id, phase_name, changes, ..entry_of(recorded, words) })
     }
 }
 
 /// The parts of an entry that do not depend on its event.
-fn untold(recorded: &RecordedEvent, words: String) -> HistoryEntry {
+fn entry_of(recorded: &RecordedEvent, words: String) -> HistoryEntry {
     HistoryEntry {
         position: recorded.position,
         version: recorded.version,
@@ -178,7 +178,7 @@ fn untold(recorded: &RecordedEvent, words: String) -> HistoryEntry {
     }
 }
 
-/// What an event may change, as it was before.
+/// The values that an event may change, before it.
 struct Before {
     range: Option<DateRange>,
     /// The phase that the event is about.

@@ -1,5 +1,5 @@
 //! The inline projection: the rows that one command changes, written in the transaction that appends its events. The SQL function
-//! `phaseline.project_inline` (`sql/schema/project_inline.sql`) writes them; here is only what installs it.
+//! `phaseline.project_inline` (`sql/schema/project_inline.sql`) writes them; this module installs it.
 
 use crate::{adopt, deleted};
 use phaseline_domain::{DateRange, ProjectId, Timeline};
@@ -29,7 +29,7 @@ pub(crate) const SQL: &str = concat!(
     include_str!("../sql/schema/grants.sql")
 );
 
-/// `public.project_phases`, kept row by row.
+/// The projection into `public.project_phases`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProjectPhases;
 

@@ -1,4 +1,4 @@
-//! `project_phases` in its legacy shape: what the legacy planner reads.
+//! `project_phases` in its legacy shape.
 
 use crate::FoldedTimeline;
 use crate::project_phases::write_shared;
@@ -8,7 +8,7 @@ use phaseline_store::StoreError;
 use phaseline_store::copy::Sink;
 use rust_decimal::Decimal;
 
-/// One row; the fields are the old table's columns, in its order.
+/// One row; the fields are the legacy table's columns, in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are the table's columns")]
 pub struct LegacyPhaseRow {
@@ -20,16 +20,16 @@ pub struct LegacyPhaseRow {
     pub id: PhaseId,
     pub created_at: NaiveDateTime,
     pub updated_at: NaiveDateTime,
-    /// Not a column: the row's place among all rows of the table.
+    /// Not a column: the row's place in the order of all rows of the table.
     pub ordinal: i64,
 }
 
-/// The old table's columns in order, for COPY and INSERT.
+/// The legacy table's columns in order, for COPY and INSERT.
 pub const COLUMNS: &str =
     "project_id, phase_type, capital_budget, expense_budget, total_budget, id, created_at, updated_at";
 
-/// A project's old rows: one for each phase of which the log knows a row and which still stands. A phase born since has
-/// none until a rollback gives it one.
+/// A project's legacy rows: one per current phase that has a legacy row in the log. A phase that was created later has none until a
+/// rollback gives it one.
 pub fn rows(folded: &FoldedTimeline) -> Vec<LegacyPhaseRow> {
     let Some(project_id) = folded.timeline.project() else {
         return Vec::new();

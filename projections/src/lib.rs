@@ -1,19 +1,19 @@
 //! The read models, one file each: pure functions over one [`fold`].
 //!
-//! - [`adopt`] finds rows of other programs that the log does not know, and adopts them.
+//! - [`adopt`] finds rows of other programs that the log does not have, and adopts them.
 //! - [`dates_to_follow`] finds projects whose dates the planner changed, and whose phases can follow.
 //! - [`deleted`] finds projects that the planner deleted, and closes their timelines.
 //! - [`fold`] folds the log into timelines with their timestamps.
 //! - [`project_phases`] is the table that the users' backend reads, in its timeline shape.
-//! - [`legacy_phases`] is the same table as the legacy planner had it.
-//! - [`inline`] keeps `project_phases` in the transaction of each append.
+//! - [`legacy_phases`] is the same table in its legacy shape.
+//! - [`inline`] updates `project_phases` in the transaction of each append.
 //! - [`history`] describes a timeline's events.
 //! - [`planner_users`] reads the planner's users, for a service that accepts only their tokens.
-//! - [`planner_schema`] names what the planner's tables lack.
+//! - [`planner_schema`] finds missing and changed columns of the planner's tables.
 //! - [`planner_view`] reads the planner's tables for a service, by functions.
-//! - [`live_row`] reads the table's rows with any values.
-//! - [`drift`] compares the live tables with the fold; [`repair`] makes them agree with the log; [`rebuild`] does both for the whole
-//!   of `project_phases`, as fast as the log can be read.
+//! - [`live_row`] reads the table's rows, including invalid values.
+//! - [`drift`] compares the live tables with the fold; [`repair`] makes them agree with the log; [`rebuild`] does both for all rows
+//!   of `project_phases`, reading the log in parallel.
 
 pub mod adopt;
 pub mod dates_to_follow;
@@ -42,17 +42,17 @@ pub use foreign_code::{Access, foreign_code, refuse_foreign_code, refuse_foreign
 pub use history::HistoryEntry;
 pub use inline::ProjectPhases;
 pub use legacy_phases::LegacyPhaseRow;
-pub use owners::{Misowned, Owner, Ownership, misowned, ownership};
+pub use owners::{Owner, Ownership, WrongOwner, ownership, wrong_owners};
 pub use phaseline_store::{FoldedTimeline, PhaseTimestamps};
 pub use powerful::is_powerful;
 pub use project_phases::PhaseRow;
 
 use phaseline_store::StoreError;
-use phaseline_store::schema::{self, Difference};
+use phaseline_store::schema::{self, SchemaDifference};
 use sqlx::{Connection, PgConnection};
 
-/// Installs the log's schema and the inline projection of `project_phases`, and sets their owners, with whose privileges they run:
-/// not the role that installs them.
+/// Installs the log's schema and the inline projection of `project_phases`, and sets their owners: functions run with the owners'
+/// privileges, not with those of the installing role.
 pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
     let mut transaction = connection.begin().await?;
     schema::install(&mut transaction).await?;
@@ -63,20 +63,20 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
 }
 
 /// All differences between schema `phaseline` and what this program installs, owners included. Reads the catalogue only.
-pub async fn schema_differences(connection: &mut PgConnection) -> Result<Vec<Difference>, StoreError> {
+pub async fn schema_differences(connection: &mut PgConnection) -> Result<Vec<SchemaDifference>, StoreError> {
     let mut found = schema::definitions()?.completed_by(inline::SQL)?.differences(connection).await?;
-    for thing in misowned(connection).await? {
-        // Objects of others are listed as such, whatever role owns them.
+    for thing in wrong_owners(connection).await? {
+        // Objects of others are listed as such, independent of their owner.
         let foreign = format!("{} {} is not one", thing.kind.to_lowercase(), thing.object);
         if !found.iter().any(|other| other.text.starts_with(&foreign)) {
-            found.push(Difference { text: thing.to_string(), repairable: true });
+            found.push(SchemaDifference { text: thing.to_string(), repairable: true });
         }
     }
     Ok(found)
 }
 
 /// Brings an older schema to this program's version, in one transaction that holds the log's head: commands and runs
-/// wait for it, or it waits for them, for 30 seconds at most. The events stay as they are.
+/// wait for it, or it waits for them, for 30 seconds at most. The events do not change.
 ///
 /// # Errors
 /// [`StoreError::NotInstalled`] if there is no log, or its head is lost; [`StoreError::NewerSchema`] if a newer program

@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde::ser::SerializeMap;
 use uuid::Uuid;
 
-/// The id that stands for NULL: a row is never left out because it lacks one.
+/// The id in place of NULL, so that a row without an id is not left out.
 pub(crate) const NIL_ID: &str = "'00000000-0000-0000-0000-000000000000'::uuid";
 
-/// What [`LiveRow::read`] reads of a row of `project_phases` that the query calls `ph`: its id, its project's, and every
+/// The columns that [`LiveRow::read`] reads of a row `ph` of `project_phases`: its id, its project's, and every
 /// column as text. As JSON, dates have one form in every session.
 pub(crate) fn select_list() -> String {
     let columns = COLUMNS.map(|column| match column {
@@ -31,7 +31,7 @@ pub struct LiveRow {
     pub project_id: ProjectId,
     /// The columns in the table's order, see [`COLUMNS`]; None is NULL.
     values: Vec<Option<String>>,
-    /// Columns with bytes that are no text; they are shown with marks in their place.
+    /// Columns with bytes that are no text; they are shown with replacement characters.
     unreadable: Vec<&'static str>,
 }
 
@@ -51,7 +51,7 @@ impl LiveRow {
         Ok(Self::new(row.uuid(first)?, row.uuid(first + 1)?, values, unreadable))
     }
 
-    /// A row of a project, of these values in the table's order.
+    /// A row of a project with these values, in the table's order.
     pub(crate) fn of_project(project: ProjectId, values: Vec<Option<String>>) -> Self {
         let id =
             COLUMNS.iter().position(|column| *column == "id").and_then(|index| values.get(index)?.as_deref());
@@ -74,7 +74,7 @@ impl LiveRow {
         Self { id: id.into(), project_id: project_id.into(), values, unreadable }
     }
 
-    /// What a column says; None is NULL.
+    /// A column's value; None is NULL.
     pub fn value(&self, column: &str) -> Option<&str> {
         let index = COLUMNS.iter().position(|name| *name == column)?;
         self.values.get(index)?.as_deref()

@@ -7,54 +7,54 @@ use phaseline_store::StoreError;
 use sqlx::{FromRow, PgConnection};
 use std::fmt;
 
-/// Something in schema `phaseline` that does not belong to whom it should.
+/// An object in schema `phaseline` with another owner than it should have.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
-pub struct Misowned {
+pub struct WrongOwner {
     /// `FUNCTION`, `TABLE`, `VIEW` or `SCHEMA`.
     pub kind: String,
-    /// What it is, as SQL.
+    /// The object, as SQL.
     pub object: String,
-    /// Whom it belongs to.
+    /// Its owner.
     pub owner: String,
-    /// Whom it should belong to.
+    /// The owner that it should have.
     pub wanted: String,
-    /// Whether the current role may give it to that one.
+    /// Whether the current role may change the owner.
     pub may_give: bool,
 }
 
-impl fmt::Display for Misowned {
+impl fmt::Display for WrongOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, object, owner, wanted, .. } = self;
         write!(f, "{} {object} belongs to {owner}, not to {wanted}", kind.to_lowercase())
     }
 }
 
-/// All of them. Asks the catalogue only.
-pub async fn misowned(connection: &mut PgConnection) -> Result<Vec<Misowned>, StoreError> {
+/// All such objects. Reads the catalogue only.
+pub async fn wrong_owners(connection: &mut PgConnection) -> Result<Vec<WrongOwner>, StoreError> {
     Ok(sqlx::query_as(include_str!("../sql/owned.sql")).fetch_all(connection).await?)
 }
 
-/// One of the planner's tables, or schema `phaseline`, and whom it belongs to.
+/// One of the planner's tables, or schema `phaseline`, and its owner.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Owner {
-    /// What it is, as SQL; the schema as `schema phaseline`, also before it is there.
+    /// The object, as SQL; the schema as `schema phaseline`, even before it exists.
     pub object: String,
-    /// Whom it belongs to, or will.
+    /// Its current or future owner.
     pub owner: String,
-    /// Whether that is a superuser.
+    /// Whether the owner is a superuser.
     pub is_superuser: bool,
-    /// Whether it will own it, when it is made.
+    /// Whether the object does not exist yet, and will have this owner.
     pub will_own: bool,
 }
 
-/// Who owns what, and what of that is dangerous.
+/// The owners, and the dangers of these.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ownership {
-    /// Each of the planner's tables that is there, and the log.
+    /// Each existing table of the planner, and the log.
     pub owners: Vec<Owner>,
-    /// What gives a role the rights of another when commands write, one sentence each with the remedy.
+    /// Dangers when commands write: a role gets the rights of another one. One sentence each, with the remedy.
     pub dangers: Vec<String>,
-    /// What would give the rights of a superuser to another role as soon as there is a log: not to be migrated like that.
+    /// Dangers that prevent a migration: with a log another role would get the rights of a superuser.
     pub refused: Vec<String>,
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for Ownership {
     }
 }
 
-/// Who owns the planner's tables and the log, and what is dangerous about it. Asks the catalogue only.
+/// The owners of the planner's tables and of the log, and the dangers of these. Reads the catalogue only.
 pub async fn ownership(connection: &mut PgConnection) -> Result<Ownership, StoreError> {
     let owners: Vec<Owner> =
         sqlx::query_as(include_str!("../sql/owners.sql")).fetch_all(&mut *connection).await?;
@@ -107,21 +107,21 @@ pub async fn ownership(connection: &mut PgConnection) -> Result<Ownership, Store
     Ok(Ownership { owners, dangers, refused })
 }
 
-/// How `owners.sql` calls the log.
+/// The name of the log in the result of `owners.sql`.
 const LOG: &str = "schema phaseline";
 
-/// Gives everything to whom it should belong, as far as the current role may, and lets the owners of functions call what these call.
-/// What is right already is not touched, nor locked.
+/// Changes wrong owners, as far as the current role may, and grants the owners of functions the calls that these need. Objects with the
+/// right owner are neither changed nor locked.
 pub(crate) async fn set(connection: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::raw_sql(include_str!("../sql/callers.sql")).execute(&mut *connection).await?;
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let mut changed = false;
-    for Misowned { kind, object, wanted, .. } in
-        misowned(connection).await?.into_iter().filter(|thing| thing.may_give)
+    for WrongOwner { kind, object, wanted, .. } in
+        wrong_owners(connection).await?.into_iter().filter(|thing| thing.may_give)
     {
         changed = true;
         let wanted = quoted(&wanted);
-        // A new owner must be able to create there when it gets something.
+        // A new owner of an object needs CREATE on the schema.
         if kind != "SCHEMA" {
             let grant = format!("GRANT CREATE ON SCHEMA phaseline TO {wanted}");
             sqlx::raw_sql(&grant).execute(&mut *connection).await?;
@@ -129,7 +129,7 @@ pub(crate) async fn set(connection: &mut PgConnection) -> Result<(), StoreError>
         sqlx::raw_sql(&format!("ALTER {kind} {object} OWNER TO {wanted}")).execute(&mut *connection).await?;
     }
     if changed {
-        // What a role could use as an owner it needs as a privilege now.
+        // A former owner needs its implicit rights as privileges now.
         sqlx::raw_sql(include_str!("../sql/callers.sql")).execute(&mut *connection).await?;
     }
     let creators: Vec<String> = sqlx::query_scalar(

@@ -1,5 +1,5 @@
 //! The planner's tables as the timeline shape needs them: those of the planner's revision 92023c163a26. A later revision may drop,
-//! rename or retype a column, which then is named here, before a statement on it fails.
+//! rename or retype a column; this module names it before a statement on it fails.
 
 use sqlx::PgConnection;
 use std::collections::HashMap;
@@ -48,21 +48,21 @@ const NEEDED: [(&str, &[(&str, &str)]); 3] = [
     ),
 ];
 
-/// A table or column of the planner that is not as it is needed.
+/// A table or column of the planner that differs from the needed one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaChange {
     /// The table, in schema `public`.
     pub table: &'static str,
     /// The column; none if the whole table is missing.
     pub column: Option<String>,
-    /// What is wrong with it.
+    /// The difference.
     pub kind: ChangeKind,
 }
 
-/// What is wrong with a table or column.
+/// The difference of a table or column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// It is not there.
+    /// It is missing.
     Missing,
     /// It has another type.
     OtherType {
@@ -71,7 +71,7 @@ pub enum ChangeKind {
         /// The needed one.
         needed: &'static str,
     },
-    /// New rows need a value for it, and this program has none.
+    /// New rows need a value for the column, and this program has none.
     Required,
 }
 
@@ -97,7 +97,7 @@ pub fn in_words(changes: &[SchemaChange]) -> Option<String> {
     (!texts.is_empty()).then(|| texts.join("; "))
 }
 
-/// All tables and columns that are not as the timeline shape needs them. One query of the catalogue, which needs no privilege. Meant for
+/// All tables and columns that differ from those of the timeline shape. One query of the catalogue, which needs no privilege. Meant for
 /// databases in the timeline shape.
 pub async fn find_changes(connection: &mut PgConnection) -> Result<Vec<SchemaChange>, sqlx::Error> {
     let found: Vec<(String, String, String, bool)> = sqlx::query_as(
@@ -131,7 +131,7 @@ pub async fn find_changes(connection: &mut PgConnection) -> Result<Vec<SchemaCha
             };
             changes.push(SchemaChange { table, column: Some(column.to_owned()), kind });
         }
-        // Only rows of this table are inserted.
+        // The program inserts rows only into this table.
         let required = found.iter().filter(|(there, column, _, required)| {
             *required
                 && there == "project_phases"

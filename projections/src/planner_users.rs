@@ -1,4 +1,4 @@
-//! The planner's users as a service reads them: by a function of schema `phaseline`, since its role has no rights on the table.
+//! Reads the planner's users for a service: by a function of schema `phaseline`, since its role has no rights on the table.
 
 use serde::Deserialize;
 use sqlx::types::Json;
@@ -20,7 +20,7 @@ pub struct PlannerUser {
 pub struct UsersObstacle {
     /// The reason, with the remedy.
     text: String,
-    /// Whether it is the table, not the function that reads it.
+    /// Whether the table is the reason, and not the function that reads it.
     pub is_in_table: bool,
 }
 
@@ -40,7 +40,7 @@ pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<PlannerUser>, sqlx::
     Ok(found.map(|user| user.0))
 }
 
-/// Why users cannot be read; none if they can. Asks the catalogue only.
+/// Why users cannot be read; none if they can. Reads the catalogue only.
 pub async fn obstacle(connection: &mut PgConnection) -> Result<Option<UsersObstacle>, sqlx::Error> {
     sqlx::query_as(include_str!("../sql/users_obstacle.sql")).fetch_optional(connection).await
 }

@@ -1,6 +1,6 @@
-//! The planner's tables as a service reads them: by functions of schema `phaseline`, since its role has no rights on the tables.
+//! Reads the planner's tables for a service: by functions of schema `phaseline`, since its role has no rights on the tables.
 //!
-//! Values are texts, as they are in the tables: rows that others wrote may hold anything.
+//! Values are texts, as in the tables: rows of other programs may have any value.
 
 mod assignment_days;
 
@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub struct ProjectView<P> {
     /// The project.
     pub project: ProjectId,
-    /// Its stream's version; 0 if the log does not know it.
+    /// Its stream's version; 0 if the log does not have it.
     pub version: i64,
     /// The position of its last event; 0 if there is none.
     pub position: i64,
@@ -30,7 +30,7 @@ pub struct ProjectView<P> {
 }
 
 impl<P> ProjectView<P> {
-    /// The project's dates, if they are dates.
+    /// The project's dates, if they can be parsed.
     pub fn range(&self) -> Option<DateRange> {
         let [start, end] = &self.dates;
         let parse = |text: &Option<String>| text.as_deref()?.parse::<NaiveDate>().ok();
@@ -71,7 +71,7 @@ pub struct PlannerAssignment {
     pub updated_at: Option<String>,
 }
 
-/// A project and its phases as JSON, for [`parse`], which may take milliseconds; none if the log takes no commands.
+/// A project and its phases as JSON, for [`parse`], which may take long for many phases; none if the log accepts no commands.
 pub async fn project_json(pool: &PgPool, project: ProjectId) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar("SELECT phaseline.phases_of($1)::pg_catalog.text")
         .bind(project.uuid())
@@ -105,7 +105,7 @@ pub fn parse<P>(
     }))
 }
 
-/// The project of a phase that is in the table.
+/// The project of a phase that the table has.
 pub async fn project_of(
     executor: impl PgExecutor<'_>,
     phase: PhaseId,
@@ -116,7 +116,7 @@ pub async fn project_of(
 }
 
 /// The project of a present or past phase, among those that are visible: of its row in the table, else one whose timeline has or
-/// had it. A missing phase and an invisible one cause the same queries, so that the time reveals no more than the result.
+/// had it. A missing and an invisible phase cause the same queries, so that the duration reveals no more than the result.
 pub async fn past_project_of(
     connection: &mut PgConnection,
     phase: PhaseId,
@@ -139,7 +139,7 @@ pub struct ProjectPresence {
     pub has_phases: bool,
 }
 
-/// Reads the tables themselves, for a role that may.
+/// Reads the tables themselves, for a role with that right.
 pub async fn presence_of(
     connection: &mut PgConnection,
     project: ProjectId,

@@ -1,11 +1,11 @@
-//! Powerful roles: those whose rights must not be lent to others.
+//! Powerful roles: others must not get their rights.
 
-/// The condition on a row `r` of `pg_roles` that makes its members powerful, itself included. CREATEROLE gives itself the rights of other
-/// roles. The functions of schema `phaseline` have the same condition, which a test holds.
+/// The condition on a row `r` of `pg_roles` that makes this role and its members powerful. CREATEROLE gives itself the rights of other
+/// roles. The functions of schema `phaseline` have the same condition, which a test checks.
 const CONDITION: &str = "r.rolsuper OR r.rolcreaterole OR r.rolname IN \
      ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files')";
 
-/// SQL that is true if the role with this `oid` (an expression) is powerful: of such a role, or a member of one.
+/// SQL that is true if the role with this `oid` (an expression) is powerful, or a member of a powerful role.
 pub fn is_powerful(oid: &str) -> String {
     format!(
         "EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE ({CONDITION}) AND pg_catalog.pg_has_role({oid}, r.oid, 'MEMBER'))"

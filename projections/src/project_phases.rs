@@ -1,4 +1,4 @@
-//! `project_phases` in its timeline shape: what the users' backend reads.
+//! `project_phases` in its timeline shape, which the users' backend reads.
 
 use crate::{FoldedTimeline, PhaseTimestamps};
 use chrono::{NaiveDate, NaiveDateTime};
@@ -65,7 +65,7 @@ pub const COLUMNS: [&str; 11] = [
     "description",
 ];
 
-/// A row as the fold has it, before anything of it is copied.
+/// A row of the fold that borrows its values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FoldedRow<'a> {
     /// The project.
@@ -107,7 +107,7 @@ impl<'a> FoldedRow<'a> {
         }
     }
 
-    /// Whether a row of the table, read by binary COPY in the order of [`COLUMNS`], is this one, byte for byte.
+    /// Whether a row of the table, read by binary COPY in the order of [`COLUMNS`], equals this one, byte for byte.
     pub(crate) fn matches(&self, row: &Row<'_>) -> bool {
         let Self { project_id, phase, timestamps } = *self;
         row.is_uuid(0, project_id.uuid())
@@ -166,7 +166,7 @@ async fn load(mut sink: Sink<'_>, rows: &[PhaseRow]) -> Result<u64, StoreError> 
     sink.finish().await
 }
 
-/// Writes the columns that follow each other in both shapes of the table.
+/// Writes the adjacent columns that both shapes of the table have.
 pub(crate) fn write_shared(
     fields: &mut RowWriter,
     budget: [Decimal; 3],

@@ -1,8 +1,8 @@
 //! Rebuild: folds the whole log, and makes `project_phases` agree with the result.
 //!
-//! The fold is in memory, so there is no second table: the live rows are compared with it as they pass, and only what
-//! differs is written, in place. Views, grants and foreign keys of the users stay on the table that they are on, and a
-//! rebuild that finds everything right writes nothing at all (`docs/decisions/rebuild.md`).
+//! The fold is in memory, so there is no second table: the live rows are compared with it while they are read, and only differing rows
+//! are written, in place. So the table keeps the views, grants and foreign keys of the users, and a rebuild without differences writes
+//! nothing (`docs/decisions/rebuild.md`).
 
 use crate::FoldedLog;
 use crate::drift::{Drift, DriftKind, Finding, ProjectDrift, ProjectDriftKind, find_drift};
@@ -15,47 +15,47 @@ use sqlx::PgConnection;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// What to rebuild, and how.
+/// The options of a rebuild.
 #[derive(Clone, Debug, Default)]
 pub struct RebuildOptions {
-    /// Only compare: nothing is written.
+    /// Compare only, and write nothing.
     pub check: bool,
     /// One project only; all if none.
     pub project: Option<ProjectId>,
-    /// Also delete rows of known projects that the log does not have. They are left otherwise: another program wrote them.
+    /// Also delete rows that the log does not have, of projects that it has. Otherwise they stay: another program wrote them.
     pub delete_unknown: bool,
-    /// Who, and why.
+    /// Actor and reason.
     pub metadata: Metadata,
 }
 
-/// What a rebuild found and did.
+/// The result of a rebuild.
 #[derive(Clone, Debug)]
 pub struct Rebuilt {
-    /// The position up to which the log was folded: every position up to it was seen once.
+    /// The position up to which the log was folded; every position up to it was read once.
     pub position: i64,
     /// Events read; for one project, those of its stream.
     pub events: u64,
-    /// Projects that the log knows.
+    /// The number of projects in the log.
     pub projects: u64,
-    /// Phases that they have: the rows that there should be.
+    /// The number of their phases, which is the required number of rows.
     pub phases: u64,
-    /// Where the table differed: in repaired projects as found under the lock, in all others as on the snapshot.
+    /// The differences of the table: of repaired projects as found under the lock, of all others as on the snapshot.
     pub differences: Vec<Drift>,
     /// The repair; none if there was nothing to write.
     pub repaired: Option<Repaired>,
     /// What still differs: unknown rows that the options keep; without a repair, all differences.
     pub left: Vec<Drift>,
-    /// Projects that the log knows and `public.projects` does not, and that still have rows. A repair of drift deletes these, and
+    /// Projects with a timeline and rows, but without a row in `public.projects`. A repair of drift deletes their rows, and
     /// closes the timelines.
     pub gone: Vec<ProjectId>,
     /// The events for which timelines are in quarantine: their rows were neither compared nor written.
     pub quarantine: Quarantine,
-    /// Rows of projects that the log does not know. They are not differences: the log can adopt them.
+    /// Rows of projects that the log does not have. They are not differences: the log can adopt them.
     pub unadopted: u64,
 }
 
 impl Serialize for Rebuilt {
-    /// One object; the repair's numbers are 0 where there was none.
+    /// One object; the repair's numbers are 0 without a repair.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Members<'a> {
@@ -95,17 +95,17 @@ impl Serialize for Rebuilt {
 }
 
 /// Rebuilds `project_phases`. `readers` read the log at the same time, on the snapshot of `connection`; at least one,
-/// unless it is for one project, which needs none. Commands go on meanwhile, and what they write counts.
+/// unless it is for one project, which needs none. Commands continue meanwhile, and their events are included.
 ///
-/// What differs is written in one transaction, under the log's lock, after the projects concerned were compared again;
-/// dropped or killed at any point, the table is as before or rebuilt. What is promised at the end: every row of a project
-/// that differed on the snapshot is what the log says then, and every other row was so on the snapshot. A row that
-/// another program damages after the snapshot, in a project that was right on it, is found by the next rebuild.
+/// Differing rows are written in one transaction, under the log's lock, after their projects were compared again; if the future is
+/// dropped or the process killed, the table is either unchanged or rebuilt. At the end all rows of projects that differed on the
+/// snapshot equal the log, and all other rows equalled it on the snapshot. A row that another program damages after the snapshot, in a
+/// project without a difference, is found by the next rebuild.
 ///
 /// # Errors
 /// [`StoreError::NotAccepting`] if the legacy shape is live; [`StoreError::PositionGap`] if the log is damaged;
-/// [`StoreError::SelfCheck`] if something changes what is written; the
-/// database's own. Then nothing was written.
+/// [`StoreError::SelfCheck`] if the written rows differ from the intended ones, such as by a trigger; the database's own. Then nothing
+/// was written.
 pub async fn rebuild(
     connection: &mut PgConnection,
     readers: Vec<PgConnection>,
@@ -159,7 +159,7 @@ pub async fn rebuild(
         progress.step("writing what differs", None);
         let projects: Vec<ProjectId> = projects.into_iter().collect();
         let found: BTreeSet<PhaseId> = rebuilt.differences.iter().map(|drift| drift.phase_id).collect();
-        // Of another project only the row that stands under the one that was requested.
+        // Of another project only the row that is under the requested one.
         let concerns = |drift: &Drift| requested(&drift.project_id) || found.contains(&drift.phase_id);
         let ours = |finding: &Finding| matches!(finding, Finding::Row(drift) if concerns(drift) && is_ours(drift, options));
         let repaired = repair_where(connection, &mut log, &projects, &options.metadata, ours).await?;
@@ -170,7 +170,7 @@ pub async fn rebuild(
 }
 
 impl Rebuilt {
-    /// Adds a repair: of the projects that it compared under the lock, its findings replace those of the snapshot.
+    /// Adds a repair: for the projects that it compared under the lock its findings replace those of the snapshot.
     fn add(&mut self, repaired: Repaired, concerns: impl Fn(&Drift) -> bool) {
         let elsewhere = |drift: &Drift| !repaired.looked_at.contains(&drift.project_id);
         self.left.retain(elsewhere);
@@ -189,12 +189,12 @@ impl Rebuilt {
         self.repaired = Some(repaired);
     }
 
-    /// Events that others appended between reading and writing; they count.
+    /// Events that others appended between reading and writing; they are included.
     pub fn caught_up(&self) -> u64 {
         self.repaired.as_ref().map_or(0, |repaired| repaired.caught_up)
     }
 
-    /// The record of what was overwritten, in the log; none if nothing was written.
+    /// The event stream that records the overwritten values; none if nothing was written.
     pub fn repair_id(&self) -> Option<Uuid> {
         self.repaired.as_ref()?.repair_id
     }
@@ -209,7 +209,7 @@ impl Rebuilt {
         self.repaired.as_ref().map_or(0, |repaired| repaired.updated)
     }
 
-    /// Rows that the log does not have, or has once.
+    /// Deleted rows: the log does not have them, or has only one of several.
     pub fn deleted(&self) -> u64 {
         self.repaired.as_ref().map_or(0, |repaired| repaired.deleted)
     }
@@ -246,7 +246,7 @@ fn row(finding: Finding) -> Option<Drift> {
     }
 }
 
-/// The projects among the findings that are gone, but still have rows. One that was deleted with its phases is in order.
+/// The deleted projects among the findings that still have rows. A project that was deleted with its phases is no error.
 fn gone(findings: &[Finding]) -> Vec<ProjectId> {
     let is_gone = |finding: &&Finding| {
         matches!(finding, Finding::Project(ProjectDrift { kind: ProjectDriftKind::ProjectGone { .. }, .. }))
@@ -255,7 +255,7 @@ fn gone(findings: &[Finding]) -> Vec<ProjectId> {
     findings.iter().filter(is_gone).map(Finding::project_id).collect()
 }
 
-/// Whether the rebuild sets it right.
+/// Whether the rebuild repairs it.
 fn is_ours(drift: &Drift, options: &RebuildOptions) -> bool {
     match drift.kind {
         DriftKind::Missing
@@ -280,8 +280,8 @@ async fn whole(
     FoldedLog::read_parallel(readers, &exported, skipped, tip, progress).await
 }
 
-/// The fold of one stream alone. Its versions prove that none in between is missing, the log's positions that none was cut
-/// off behind them.
+/// The fold of one stream alone. Its versions show that no event in between is missing, the log's positions that none is missing at its
+/// end.
 async fn one(
     snapshot: &mut PgConnection,
     project: ProjectId,
@@ -298,7 +298,7 @@ async fn one(
     Ok(log)
 }
 
-/// Adds the timelines to which rows belong that stand under a project without being its own; says whether there are any.
+/// Adds the timelines that own rows under another project; returns whether there are any.
 async fn add_holders(
     snapshot: &mut PgConnection,
     log: &mut FoldedLog,

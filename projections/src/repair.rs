@@ -1,4 +1,4 @@
-//! Repair: makes the planner's tables agree with the log, after recording in the log what it overwrites.
+//! Repair: makes the planner's tables agree with the log, after recording the overwritten values in the log.
 
 use crate::drift::{DriftKind, Finding, ProjectDriftKind, Remedy, find_drift};
 use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code, row_writer};
@@ -11,13 +11,13 @@ use sqlx::{Connection, PgConnection};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// The stream type of repairs; each repair is a stream of its own.
+/// The stream type of repairs; each repair has its own stream.
 pub const DRIFT_REPAIR: &str = "DriftRepair";
-/// How many differences one event holds at most, so that no event becomes unwieldy.
+/// The greatest number of differences per event, which limits the size of events.
 const DIFFERENCES_PER_EVENT: usize = 1000;
 
-/// `DriftRepaired`: what differed and was set right. Where very many rows were missing, such as all, they are counted
-/// instead of listed: they took nothing away, and the log names them anyway.
+/// `DriftRepaired`: the repaired differences. Very many missing rows, such as all, are counted instead of listed: no value is
+/// overwritten, and the log has the rows.
 #[derive(Debug, Serialize)]
 struct DriftRepaired<'a> {
     differences: &'a [&'a Finding],
@@ -32,31 +32,31 @@ pub struct Repaired {
     pub repair_id: Option<Uuid>,
     /// The log's last position.
     pub position: i64,
-    /// Rows that the log has and the table had not.
+    /// Rows that were missing in the table.
     pub inserted: u64,
     /// Rows with other values.
     pub updated: u64,
     /// Rows that the log does not have.
     pub deleted: u64,
-    /// Timelines of projects that are gone.
+    /// Closed timelines of deleted projects.
     pub closed: u64,
     /// The repaired findings, as found under the lock.
     pub findings: Vec<Finding>,
     /// The remaining findings of these projects, with other remedies.
     pub left: Vec<Finding>,
-    /// Events that others appended since the log was read; they count.
+    /// Events that others appended since the log was read; they are included.
     pub caught_up: u64,
     /// The compared projects.
     pub looked_at: BTreeSet<ProjectId>,
 }
 
-/// Makes the rows of these projects agree with the log, and closes the timelines of those that are gone: one short transaction, with
-/// everything compared again under the locks. `log` is what was folded before; it is brought up to
-/// date. Commands wait meanwhile, and what they wrote before counts.
+/// Makes the rows of these projects agree with the log, and closes the timelines of deleted ones, in one short transaction that compares
+/// everything again under the locks. `log` is an earlier fold, which is brought up to date. Commands wait meanwhile, and events that
+/// they wrote before are included.
 ///
 /// # Errors
-/// [`StoreError::NotAccepting`] in the legacy shape; [`StoreError::SelfCheck`] if something changes what is written;
-/// the database's own. Then nothing was written.
+/// [`StoreError::NotAccepting`] in the legacy shape; [`StoreError::SelfCheck`] if the written rows differ from the intended ones, such
+/// as by a trigger; the database's own. Then nothing was written.
 pub async fn repair(
     connection: &mut PgConnection,
     log: &mut FoldedLog,
@@ -137,7 +137,7 @@ fn phases_of(log: &FoldedLog, projects: &[ProjectId]) -> Vec<PhaseId> {
         .collect()
 }
 
-/// What is to be written.
+/// The rows to write and to delete.
 #[derive(Debug, Default)]
 struct Writes {
     deleted: Vec<PhaseId>,
@@ -165,7 +165,7 @@ impl Writes {
                     }
                     DriftKind::Unknown => writes.deleted.push(drift.phase_id),
                     DriftKind::UnknownProject => {}
-                    // Rows with the same id cannot be told apart: all are deleted, and the right one is inserted.
+                    // Rows with the same id cannot be distinguished: all are deleted, and the right one is inserted.
                     DriftKind::Duplicate => {
                         writes.deleted.push(drift.phase_id);
                         missing.insert((drift.project_id, drift.phase_id));
@@ -190,7 +190,7 @@ fn rows_of(log: &FoldedLog, phases: &BTreeSet<(ProjectId, PhaseId)>) -> Vec<Phas
         .collect()
 }
 
-/// Records the findings in the log, and closes the timelines of projects that are gone.
+/// Records the findings in the log, and closes the timelines of deleted projects.
 async fn record(
     connection: &mut PgConnection,
     log: &mut FoldedLog,

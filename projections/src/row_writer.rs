@@ -9,11 +9,11 @@ use serde::{Serialize, Serializer};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// How long to wait for each lock; a session that holds one of these for longer is at work.
+/// The timeout for each lock.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '30s'";
 
-/// Takes the locks under which these projects' rows and the log stand still, in the order that everybody keeps: the
-/// projects, the head, the rows. Must run inside a transaction at READ COMMITTED.
+/// Takes the locks that keep these projects' rows and the log unchanged, in the program's order of locks: the projects, the head, the
+/// rows. Must run inside a transaction at READ COMMITTED.
 ///
 /// # Errors
 /// [`StoreError::NotAccepting`] if the legacy shape is live.
@@ -62,14 +62,14 @@ const RECORDS: &str = "json_to_recordset($1::json) AS r(project_id uuid, capital
                        total_budget numeric, id uuid, created_at timestamp, updated_at timestamp, name text, \
                        start_date date, end_date date, description text)";
 
-/// So that a statement stays small, however much there is to do.
+/// The greatest number of rows per statement.
 const ROWS_PER_UPDATE: usize = 5000;
 
 fn json(rows: &[PhaseRow]) -> Result<String, StoreError> {
     Ok(serde_json::to_string(&rows.iter().map(Texts).collect::<Vec<_>>())?)
 }
 
-/// Makes rows what these say, column by column.
+/// Updates the given columns of rows.
 pub(crate) async fn update(connection: &mut PgConnection, rows: &[PhaseRow]) -> Result<u64, StoreError> {
     let query = format!(
         "UPDATE public.project_phases ph SET {} FROM {RECORDS} WHERE ph.id = r.id",

@@ -1,4 +1,4 @@
-"""What a program does with a project's phases, through the client that openapi-python-client makes of docs/openapi.json:
+"""Typical requests of a program for a project's phases, through the client that openapi-python-client generates from docs/openapi.json:
 
     ADDRESS=http://127.0.0.1:8080 TOKEN=… PROJECT=… flow.py
 """
@@ -47,7 +47,7 @@ def parsed(response: Response[Any], status: HTTPStatus, kind: type[Expected]) ->
 
 
 def entry(phase: Phase, name: str) -> BatchPhase:
-    """A phase as a complete list has it."""
+    """A phase in the form of a complete list."""
     return BatchPhase(
         id=phase.id,
         name=name,
@@ -61,7 +61,7 @@ def entry(phase: Phase, name: str) -> BatchPhase:
 
 
 def create_twice() -> tuple[Phase, str]:
-    """Creates a phase in the last two weeks of the project; the second request has the same key, and creates nothing."""
+    """Creates a phase in the last two weeks of the project; the second request has the same key, and has no effect."""
     response = get_timeline.sync_detailed(PROJECT, client=CLIENT)
     timeline = parsed(response, HTTPStatus.OK, Timeline)
     body = NewPhase(
@@ -122,7 +122,7 @@ def batch(etag: str) -> list[Phase]:
 
 
 def remove(phase: Phase) -> None:
-    """Tries the removal first, then removes the phase; then it is not there."""
+    """Previews the removal, then removes the phase; then it does not exist."""
     attempt = PreviewDelete(delete=Removal(phase_id=phase.id))
     effects = parsed(preview.sync_detailed(PROJECT, client=CLIENT, body=attempt), HTTPStatus.OK, Preview)
     assert effects.valid and len(effects.after) == len(effects.before) - 1
@@ -160,7 +160,7 @@ def main() -> None:
     stranger = AuthenticatedClient(base_url=os.environ["ADDRESS"], token="none")
     refused = get_timeline.sync_detailed(PROJECT, client=stranger)
     assert parsed(refused, HTTPStatus.UNAUTHORIZED, Problem).code == "token_invalid"
-    print(f"python: {len(entries)} events, all answers as described")
+    print(f"python: {len(entries)} events, all responses as described")
 
 
 if __name__ == "__main__":

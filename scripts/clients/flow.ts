@@ -1,4 +1,4 @@
-// What a program does with a project's phases, through openapi-fetch and the types that openapi-typescript makes of
+// Typical requests of a program for a project's phases, through openapi-fetch and the types that openapi-typescript generates from
 // docs/openapi.json:
 //
 //     ADDRESS=http://127.0.0.1:8080 TOKEN=… PROJECT=… node flow.js
@@ -19,10 +19,10 @@ function inDays(date: string, days: number): string {
   return at.toISOString().slice(0, 10);
 }
 
-// The version of an answer, for If-Match of the next request.
+// The version of a response, for If-Match of the next request.
 function versionOf(response: Response): string {
   const tag = response.headers.get("ETag");
-  assert(tag !== null, "every answer about a timeline has its version");
+  assert(tag !== null, "every response about a timeline has its version");
   return tag;
 }
 
@@ -32,7 +32,7 @@ async function timeline() {
   return { data, version: versionOf(response) };
 }
 
-// Creates a phase in the last two weeks of the project; the second request has the same key, and creates nothing.
+// Creates a phase in the last two weeks of the project; the second request has the same key, and has no effect.
 async function createTwice(): Promise<{ phase: Phase; version: string }> {
   const { data: before, version: expected } = await timeline();
   const last = before.phases.at(-1);
@@ -100,7 +100,7 @@ async function batch(expected: string): Promise<Phase[]> {
   return data;
 }
 
-// Tries the removal first, then removes the phase; then it is not there.
+// Previews the removal, then removes the phase; then it does not exist.
 async function remove(phase: Phase): Promise<void> {
   const tried = await client.POST("/api/v1/projects/{project_id}/timeline/preview", {
     params: { path },

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
-# Checks that docs/openapi.json is valid, makes a Python and a TypeScript client of it, checks their types, and has each of
-# them do what a program does, against a service: `make clients`. What they are made of is left in target/clients.
+# Checks that docs/openapi.json is valid, generates a Python and a TypeScript client from it, checks their types, and runs typical
+# requests of each against a service: `make clients`. The generated files stay in target/clients.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -9,7 +9,7 @@ description=$PWD/docs/openapi.json
 sources=$PWD/scripts/clients
 clients=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")/clients
 python=$clients/python/bin node=$clients/typescript/node_modules/.bin
-# The generator formats what it makes.
+# The generator formats its output.
 export PATH=$python:$PATH
 export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 
@@ -42,7 +42,7 @@ PROJECT=$(PYTHONPATH=scripts/fuzz PYTHONDONTWRITEBYTECODE=1 "$python/python" -c 
 export ADDRESS TOKEN PROJECT
 "$python/python" "$clients/made/flow.py"
 node "$clients/typescript/flow.js"
-# The description that clients are made of is the service's own.
+# The description of the generated clients must be the service's own.
 curl --silent --fail "$address/openapi.json" | "$python/python" -c '
 import json, sys
 assert json.load(sys.stdin) == json.load(open(sys.argv[1])), "the service has another description than docs/openapi.json"

@@ -1,5 +1,5 @@
-"""Sends the service bodies that are as large and as deep as it takes, and looks at what each costs it: processor time and
-memory, as the kernel counts them. `run.sh` gives it the service's address and process.
+"""Sends the service bodies of the greatest permitted size and depth, and measures their costs: processor time and memory, as the
+kernel counts them. `run.sh` passes the service's address and process.
 
     FUZZ_TOKEN=... bodies.py http://127.0.0.1:8080 PID
 """
@@ -16,10 +16,10 @@ import time
 
 from sample import EXECUTION, LIST, PLANNING, PROJECT, phase
 
-# What the service reads unless it is told otherwise.
+# The service's default limit of a body.
 LIMIT = 1024 * 1024
-# The most that one request may cost. The processor's time does not depend on what else the machine does; the program is the one
-# of the tests, which is several times slower than the one that users run.
+# The greatest permitted cost of one request. Processor time does not depend on other processes; the program is a debug build, which is
+# much slower than a release build.
 MOST_SECONDS, MOST_MEMORY = 1.0, 64 * 1024 * 1024
 SETTLING = 60
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -35,10 +35,10 @@ class Service:
     def send(self, method, path, body=None, **headers):
         connection = http.client.HTTPConnection(self.host, timeout=120)
         connection.request(method, path, body, {**self.headers, **headers})
-        answer = connection.getresponse()
-        text = answer.read()
+        response = connection.getresponse()
+        text = response.read()
         connection.close()
-        return answer.status, text
+        return response.status, text
 
     def seconds(self):
         with open(f"/proc/{self.pid}/stat") as stat:
@@ -50,7 +50,7 @@ class Service:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith(name))
 
     def cost(self, work):
-        """What `work` returns, with its processor time and how much more memory there was at its peak than before it."""
+        """The result of `work`, its processor time, and the increase of the memory's peak."""
         with open(f"/proc/{self.pid}/clear_refs", "w") as peak:
             peak.write("5")
         seconds, memory = self.seconds(), self.memory("VmRSS")
@@ -59,13 +59,13 @@ class Service:
 
 
 def filled(entry, start="[", end="]", limit=LIMIT):
-    """As many of the same entry as there is room for."""
+    """The same entry, as often as the limit permits."""
     times = (limit - len(start) - len(end)) // (len(entry) + 1)
     return start + ",".join([entry] * times) + end
 
 
 def long_lists(chance):
-    """Lists of one kind of entry, at every place where there is a list."""
+    """Lists of one kind of entry, for every member that is a list."""
     one = json.dumps({**LIST[0], "id": None})
     entries = ["{}", "0", "null", '""', "[]", '{"a":0}', '{"name":0}', "[[]]", '{"":{}}', "1e999", one, f'"{PLANNING}"']
     for entry in entries:
@@ -78,7 +78,7 @@ def long_lists(chance):
 
 
 def just_allowed():
-    """Lists of as many entries as may be, of which nearly everything is wrong, or nothing that is seen at once."""
+    """Lists of the permitted length, with errors in nearly every field, or with errors that are found late."""
     day = {"start_date": "2022-07-30", "end_date": "2022-07-30"}
     money = {"capital_budget": "-0.001", "expense_budget": "1e15", "total_budget": "7"}
     for entry in ({}, {"name": ""}, {**day, "name": ""}, {**day, **money, "name": ""}, {**day, **money, "name": "\0", "id": PLANNING}):
@@ -92,7 +92,7 @@ def just_allowed():
 
 
 def large_values():
-    """One text, name or number that takes all the room; thousands of names."""
+    """One text, name or number of the permitted size; thousands of names."""
     room = LIMIT - 1000
     for text in ("x" * room, "\\u0000" * (room // 6), "\\n" * (room // 2), "é" * (room // 2)):
         yield f'{{"name":"{text}"}}'
@@ -109,17 +109,17 @@ def large_values():
 
 
 def deep():
-    """Nested as deep as there is room for, or just as deep as is read."""
+    """Nested as deep as the size permits, or exactly as deep as the parser reads."""
     for depth in (120, 127, 128, LIMIT // 2):
         yield "[" * depth + "]" * depth
     for depth in (100, 150_000):
         yield '{"a":' * depth + "0" + "}" * depth
-    # Many branches, each of them deep.
+    # Many deep branches.
     yield filled("[" * 60 + "]" * 60)
 
 
 def broken():
-    """What is no JSON, and says so as late as possible."""
+    """Invalid JSON, with the error as late as possible."""
     yield filled(json.dumps(LIST[0]))[:-1]
     yield "[" + "\n" * (LIMIT - 2) + "x"
     yield b'{"name":"' + b"\xff" * (LIMIT - 100) + b'"}'
@@ -127,7 +127,7 @@ def broken():
 
 
 def random_trees(chance, count):
-    """Values of any shape, with the members that the service knows and others."""
+    """Values of any form, with known and unknown members."""
     names = ["phases", "replace", "name", "start_date", "id", "capital_budget", "version", "neighbours", "x"]
     leaves = [0, -1, 1e300, None, True, "", "2024-02-30", PLANNING, EXECUTION, "\u202e", "9" * 40]
 
@@ -144,7 +144,7 @@ def random_trees(chance, count):
 
 
 def largest(service):
-    """A project of as many phases as a list may have: made, read, put into another order, and left as it was."""
+    """A project with the permitted number of phases: written, read, reordered, and restored."""
     first = datetime.date(2010, 1, 1)
     days = [str(first + datetime.timedelta(n)) for n in range(5000)]
     phases = [phase(None, f"Day {n}", day, day) for n, day in enumerate(days)]
@@ -174,7 +174,7 @@ def requests(chance):
     for n, body in enumerate(bodies):
         body = body if isinstance(body, bytes) else body.encode()
         assert len(body) <= LIMIT
-        # Each body goes to two routes: its own, if it has one, and another one.
+        # Each body is sent to two routes: its own, if it has one, and another one.
         own = 1 if b'"phases"' in body[:10] else 3 if body[:10] in (b'{"replace"', b'{"reorder"') else 0
         for method, path in (routes[own], routes[n % len(routes)]):
             headers = {"Idempotency-Key": f"large-{n}"} if chance.random() < 0.3 else {}
@@ -187,17 +187,17 @@ def main():
     before, began = service.memory("VmRSS"), time.monotonic()
     wrong, most, count = [], [0.0, 0], 0
     for method, path, body, headers in itertools.chain(requests(chance), largest(service)):
-        (status, answer), seconds, memory = service.cost(lambda: service.send(method, path, body, **headers))
+        (status, response), seconds, memory = service.cost(lambda: service.send(method, path, body, **headers))
         count += 1
         most = [max(most[0], seconds), max(most[1], memory)]
         sent = body or b""
-        about = f"{method} {path} {sent[:60]!r} ({len(sent)} bytes): {status}, {seconds:.2f} s, {memory >> 20} MiB, {len(answer)} bytes"
+        about = f"{method} {path} {sent[:60]!r} ({len(sent)} bytes): {status}, {seconds:.2f} s, {memory >> 20} MiB, {len(response)} bytes"
         if os.environ.get("FUZZ_SHOW"):
             print(about)
-        if status >= 500 or seconds > MOST_SECONDS or memory > MOST_MEMORY or len(answer) > 8 * LIMIT:
+        if status >= 500 or seconds > MOST_SECONDS or memory > MOST_MEMORY or len(response) > 8 * LIMIT:
             wrong.append(about)
 
-    # Several at once, and somebody who only wants to know whether the service lives.
+    # Several requests at once, and a liveness check.
     worst = filled("{}", '{"phases":[', "]}").encode()
     threads = [threading.Thread(target=service.send, args=("POST", f"{PROJECT_PATH}/phases/batch", worst)) for _ in range(12)]
     _, seconds, memory = service.cost(lambda: ([one.start() for one in threads], service.send("GET", "/livez"), [one.join() for one in threads]))

@@ -1,4 +1,4 @@
-"""Requests that are done, not refused: what schemathesis makes up seldom passes the rules of a timeline."""
+"""Valid requests: those that schemathesis generates seldom pass the rules of a timeline."""
 
 import schemathesis
 
@@ -7,7 +7,7 @@ from sample import DAYS, EXECUTION, LIST, PLANNING, PROJECT
 CHANGE = {"name": "Preparation", "end_date": "2022-11-15", "neighbours": "adjust"}
 CREATE = {"name": "Hand-over", "start_date": "2023-01-15", "end_date": DAYS[1]}
 
-# By operation: the path's id, and bodies. Most are done whatever came before.
+# By operation: the path's id, and bodies. Most are valid independent of earlier requests.
 DONE = {
     "replace_phases": (PROJECT, [{"phases": [{**one, "id": None} for one in LIST]}, {"phases": LIST}]),
     "validate_phases": (PROJECT, [[{key: one[key] for key in ("id", "name", "start_date", "end_date")} for one in LIST]]),

@@ -1,4 +1,4 @@
-"""What the fuzzed service has: ids of the sample, a project of two phases. They stand in schemathesis.toml, too."""
+"""Ids of the fuzzed sample, a project with two phases. schemathesis.toml has them, too."""
 
 PROJECT = "1663d77b-214c-44eb-ac41-1b65d4a027b6"
 PLANNING = "e01243af-1661-46ec-a4fc-696277020192"

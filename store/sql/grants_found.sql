@@ -15,7 +15,7 @@ SELECT given.object, CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_
         SELECT n.nspname::text, a.grantee, a.privilege_type
           FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
          WHERE n.nspname = 'phaseline' AND a.grantee <> n.nspowner) given
- -- Those who own something there call each other's functions.
+ -- The owners of objects in the schema call each other's functions.
  WHERE NOT (given.privilege IN ('EXECUTE', 'SELECT', 'USAGE') AND given.grantee IN (
      SELECT p.proowner FROM pg_catalog.pg_proc p
        JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'phaseline'))

@@ -3,7 +3,7 @@ WITH trusted AS (
     SELECT r.oid FROM pg_catalog.pg_roles r
      WHERE r.rolsuper OR r.rolname = current_user
         OR r.oid = (SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname = current_database())
-        -- Owns the log where the planner's tables belong to a superuser; who is a member of it was made one by an administrator.
+        -- Owns the log where the planner's tables belong to a superuser; only an administrator can add members.
         OR r.rolname = 'phaseline_owner' AND NOT r.rolcanlogin
         OR r.oid IN (SELECT c.relowner FROM pg_catalog.pg_class c
                       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -26,7 +26,7 @@ pub struct Append {
     pub metadata: Metadata,
     /// The rows that the events adopt, as they were read: the append compares them with the current ones under the lock.
     pub witness: Option<String>,
-    /// Where the rows of the events' phases are, per event, as far as known. With it the projection returns the new locations.
+    /// The known locations of the rows of the events' phases, per event. With it the projection returns the new locations.
     pub row_locations: Option<Vec<Option<RowLocation>>>,
     /// The key under which a repeated request is not executed again.
     pub key: Option<IdempotencyKey>,
@@ -68,7 +68,7 @@ pub enum Verdict {
         actual: i64,
     },
     /// The same request was executed before, under this key; nothing was written.
-    Repeated(Earlier),
+    Repeated(EarlierResult),
     /// Its key was used before, for another request; nothing was written.
     KeyReused,
     /// The project has other dates than the command was decided on, or is gone; nothing was written.
@@ -79,7 +79,7 @@ pub enum Verdict {
 
 /// The result of the first request with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Earlier {
+pub struct EarlierResult {
     /// The stream's version after it.
     pub version: i64,
     /// The number of its events.
@@ -125,7 +125,7 @@ pub async fn append(
         .map(|(command, verdict)| match verdict {
             Verdict::Appended(appended) => Ok(appended),
             Verdict::NotAccepting => Err(StoreError::NotAccepting),
-            Verdict::Conflict { actual: version } | Verdict::Repeated(Earlier { version, .. }) => {
+            Verdict::Conflict { actual: version } | Verdict::Repeated(EarlierResult { version, .. }) => {
                 Err(StoreError::Conflict {
                     stream: command.stream,
                     expected: command.expected,
@@ -247,7 +247,7 @@ impl Append {
         all.into_iter()
     }
 
-    /// What the database gets as commands of their own: the events that follow the project's dates, which have other metadata, and
+    /// The parts that the database gets as separate commands: the events that follow the project's dates, which have other metadata, and
     /// the command's own ones.
     fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         let following = self.following.as_ref().map(|following| Part {
@@ -269,7 +269,7 @@ impl Append {
     }
 }
 
-/// What the database gets as one command.
+/// The part of a command that the database gets as one command.
 struct Part<'a> {
     command: &'a Append,
     events: &'a [NewEvent],
@@ -292,7 +292,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// A row of `phaseline.append`: one per command, in the order of the batch; for command 0 that of the projection.
+/// A row of `phaseline.append`: one per command, in the order of the batch; command 0 has the result of the projection.
 #[derive(sqlx::FromRow)]
 struct VerdictRow {
     command: i32,
@@ -310,7 +310,7 @@ impl VerdictRow {
         let (version, position) = (self.stream_version, self.last_position);
         Ok(match self.verdict.as_str() {
             "appended" => Verdict::Appended(Appended { version, position, recorded_at: self.at }),
-            "repeated" => Verdict::Repeated(Earlier { version, events: self.earlier_events.into() }),
+            "repeated" => Verdict::Repeated(EarlierResult { version, events: self.earlier_events.into() }),
             "key_reused" => Verdict::KeyReused,
             "dates_changed" => Verdict::DatesChanged,
             "not_accepting" => Verdict::NotAccepting,

@@ -1,4 +1,4 @@
-//! Batches jobs that arrive at the same time for one task, which knows what to do with them; this module does not.
+//! Batches jobs that arrive at the same time for one task. The task defines the work; this module only queues.
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
@@ -7,11 +7,10 @@ use tokio::sync::mpsc;
 /// Capacity of the queue; senders wait when it is full.
 const QUEUE: usize = 1024;
 
-/// Upper bound on jobs per batch. With 64 clients more never arrive together.
+/// Upper bound on jobs per batch.
 const BATCH: usize = 256;
 
-/// How often the task yields before it checks for more jobs. Without it half-full batches alternate: with 16 clients, three
-/// yields gave a prototype 15 100 commands/s instead of 11 100.
+/// How often the task yields before it checks for more jobs. Without it half-full batches alternate, which lowers the throughput.
 const BATCH_YIELDS: usize = 3;
 
 /// The task is gone, and the job with it.
@@ -64,7 +63,7 @@ impl<J> Jobs<J> {
         self.0.recv().await
     }
 
-    /// A batch that begins with `first`: all jobs that arrived by now, or arrive while other tasks run.
+    /// A batch that begins with `first`: all jobs that have arrived, or arrive while other tasks run.
     pub async fn batch(&mut self, first: J) -> Vec<J> {
         let mut batch = vec![first];
         for _ in 0..BATCH_YIELDS {

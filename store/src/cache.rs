@@ -71,7 +71,7 @@ impl TimelineCache {
         self.timelines.remove(&project);
     }
 
-    /// Replaces a timeline by the mark that it is in quarantine.
+    /// Removes a timeline, and records that it is in quarantine.
     pub(crate) fn quarantine(&self, project: ProjectId) {
         self.forget(project);
         self.quarantined.insert(project, ());
@@ -85,7 +85,7 @@ impl TimelineCache {
         self.quarantined.get(&project).is_some()
     }
 
-    /// For after an outage: the database may have been restored from a backup.
+    /// Empties the cache after an outage: the database may have been restored from a backup.
     pub(crate) fn forget_everything(&self) {
         self.timelines.clear();
         self.projects.clear();
@@ -93,7 +93,7 @@ impl TimelineCache {
         self.quarantined.clear();
     }
 
-    /// The project in whose timeline a phase was last.
+    /// The project whose timeline was the last to have a phase.
     pub(crate) fn project_of(&self, phase: PhaseId) -> Option<ProjectId> {
         self.projects.get(&phase)
     }

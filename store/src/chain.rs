@@ -11,23 +11,23 @@ pub enum Break {
     /// A position is missing or occurs twice.
     #[error("position {expected} is missing: {found} comes next")]
     Position {
-        /// What should have come.
+        /// The expected position.
         expected: i64,
-        /// What came.
+        /// The position found.
         found: i64,
     },
-    /// An event does not fit its hash: it, or something before it, was altered.
+    /// An event does not fit its hash: it, or an earlier event, was altered.
     #[error(
         "the hash of the event at position {position} does not match: it was altered, or one before it was"
     )]
     Hash {
-        /// Where.
+        /// Its position.
         position: i64,
     },
     /// An event was recorded before its predecessor.
     #[error("the event at position {position} has an earlier timestamp than the one before it")]
     Time {
-        /// Where.
+        /// Its position.
         position: i64,
     },
     /// A stream's version is missing or occurs twice.
@@ -35,27 +35,27 @@ pub enum Break {
         "position {position}: {stream_type}/{stream_id} has version {found} where {expected} was expected"
     )]
     Version {
-        /// Where.
+        /// Its position.
         position: i64,
         /// The stream's type.
         stream_type: String,
         /// The stream's id.
         stream_id: Uuid,
-        /// What should have come.
+        /// The expected version.
         expected: i64,
-        /// What came.
+        /// The version found.
         found: i64,
     },
 }
 
-/// Goes along a log event by event, in order of position, and notes what is broken.
+/// Checks a log event by event, in order of position, and records its damage.
 #[derive(Debug)]
 pub struct Inspector {
     position: i64,
     previous: hash::Hash,
     recorded_at: DateTime<Utc>,
     versions: HashMap<(String, Uuid), i64>,
-    /// Whether it began after the first event: then the first version that it sees of a stream is taken as it is.
+    /// Whether the check began after the first event: then the first version found of each stream is accepted.
     partial: bool,
     breaks: Vec<Break>,
     broken: u64,
@@ -76,16 +76,16 @@ impl Default for Inspector {
 }
 
 impl Inspector {
-    /// How many breaks of each kind are kept word for word; the rest is counted.
+    /// How many breaks of each kind are kept in full; the rest is counted.
     pub const KEPT: usize = 100;
 
-    /// Begins after an event that is taken as it is.
+    /// Begins after an event that is not checked.
     pub fn after(position: i64, hash: hash::Hash, recorded_at: DateTime<Utc>) -> Self {
         Self { position, previous: hash, recorded_at, partial: position > 0, ..Self::default() }
     }
 
-    /// Looks at the next event. After a break it goes on from what the log says, so that one altered event is one
-    /// break and not all that follow.
+    /// Checks the next event. After a break the check continues from the stored values, so that one altered event is one break and
+    /// not one for each later event.
     pub fn see(&mut self, event: &RawEvent<'_>) {
         if event.position != self.position + 1 {
             self.note(Break::Position { expected: self.position + 1, found: event.position });
@@ -128,7 +128,7 @@ impl Inspector {
 
     fn note(&mut self, found: Break) {
         self.broken += 1;
-        // Each kind has its own share: a thousand altered events may not hide a missing one.
+        // Each kind has its own limit, so that many altered events do not hide a missing one.
         let same = |kept: &&Break| std::mem::discriminant(*kept) == std::mem::discriminant(&found);
         if self.breaks.iter().filter(same).count() < Self::KEPT {
             self.breaks.push(found);
@@ -140,21 +140,21 @@ impl Inspector {
         (self.position, self.previous)
     }
 
-    /// How many breaks there were in all.
+    /// The number of all breaks.
     pub const fn broken(&self) -> u64 {
         self.broken
     }
 
-    /// What is broken; empty for a whole log.
+    /// The breaks; empty for an intact log.
     pub fn breaks(&self) -> &[Break] {
         &self.breaks
     }
 }
 
-/// How far the last event may be ahead of the database's clock, in seconds: a clock that is set right moves by less.
+/// How far the last event may be ahead of the database's clock, in seconds: a correction of a clock is smaller.
 pub const TOLERATED_SECONDS_AHEAD: f64 = 1.0;
 
-/// How far ahead of the database's clock the last event was recorded, in seconds; not positive where all is well.
+/// How far ahead of the database's clock the last event was recorded, in seconds; zero or negative in an intact log.
 pub async fn seconds_ahead(connection: &mut sqlx::PgConnection) -> Result<f64, StoreError> {
     let ahead: Option<f64> = sqlx::query_scalar(
         "SELECT extract(epoch FROM e.recorded_at - pg_catalog.clock_timestamp())::pg_catalog.float8
@@ -165,19 +165,19 @@ pub async fn seconds_ahead(connection: &mut sqlx::PgConnection) -> Result<f64, S
     Ok(ahead.unwrap_or_default())
 }
 
-/// What the end of a log looks like.
+/// The result of the check of a log's end.
 #[derive(Debug)]
 pub struct End {
-    /// How many events were looked at.
+    /// The number of checked events.
     pub events: u64,
     /// The last position.
     pub position: i64,
-    /// Everything that is wrong with them, in words.
+    /// All damage found, in words.
     pub damage: Vec<String>,
 }
 
-/// Looks at the last `events` events, or at fewer if there are not as many: their positions, hashes and times, and whether the
-/// timelines' ones can be read.
+/// Checks the last `events` events, or all if there are fewer: positions, hashes and timestamps, and whether events of timelines can
+/// be read.
 pub async fn inspect_end(connection: &mut sqlx::PgConnection, events: i64) -> Result<End, StoreError> {
     let position = crate::schema::tip(connection).await?.position;
     let before: Option<(i64, Vec<u8>, DateTime<Utc>)> = sqlx::query_as(

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 /// Closes the timeline of a project that was deleted together with its phases, on behalf of the one who deleted it. False if there is
 /// nothing to close: the project exists or still has rows, its timeline is closed, or another writer changed it meanwhile. The database
-/// checks all of that again under the lock of the log, so of several simultaneous calls one writes.
+/// checks all of this again under the lock of the log, so only one of several simultaneous calls writes.
 ///
 /// # Errors
 /// [`StoreError::Quarantined`] if the timeline has an event that cannot be read; the database's own.
@@ -27,7 +27,7 @@ pub async fn close_deleted<P: InlineProjection>(
     match append_closing(connection, project, folded.version, metadata).await {
         Ok(()) => Ok(true),
         Err(StoreError::Conflict { .. }) => Ok(false),
-        // The project, or its rows, came back.
+        // The project or its rows exist again.
         Err(error) if error.sqlstate() == Some(SqlState::DriftedRows) => Ok(false),
         Err(error) => Err(error),
     }
@@ -55,7 +55,7 @@ async fn append_closing(
 }
 
 impl<P: InlineProjection> TimelineStore<P> {
-    /// [`close_deleted`] on a connection of the store, whose cache forgets the timeline.
+    /// [`close_deleted`] on a connection of the store; removes the timeline from the cache.
     pub async fn close_deleted(&self, project: ProjectId) -> Result<bool, StoreError> {
         let mut connection = self.connection().await?;
         let closed = close_deleted(&mut connection, &self.projection, project).await?;

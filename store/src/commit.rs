@@ -1,7 +1,7 @@
 //! Group commit: one task takes the waiting commands, decides them in order, and appends them in one transaction.
 //!
-//! Measured with a prototype without projection, 64 clients on two cores: one transaction per command 16 400 events/s, one batching
-//! task 44 000; two batching tasks were slower than one. A command that comes alone is committed at once.
+//! A transaction of several commands needs one commit and one round trip; a second task would only compete for the log's head. A
+//! command that arrives alone is committed at once.
 
 mod classify;
 mod decide;
@@ -53,7 +53,7 @@ pub(crate) struct Committer {
 }
 
 /// A decided command to append.
-struct Prepared {
+struct PreparedCommand {
     job: Job,
     append: Append,
     adoption: Vec<TimelineEvent>,
@@ -62,17 +62,17 @@ struct Prepared {
     predicted: FoldedTimeline,
 }
 
-/// Hands a command to the committing task, which is started if none runs, and waits for its outcome.
+/// Sends a command to the committing task, which is started if none runs, and waits for its outcome.
 pub(crate) async fn submit(
     queue: &Batcher<Job>,
     committer: impl FnOnce() -> Committer,
     mut job: Job,
 ) -> Result<Outcome, StoreError> {
-    let (reply, answer) = oneshot::channel();
+    let (reply, outcome) = oneshot::channel();
     job.reply = Some(reply);
     let gone = |_| StoreError::OutcomeUnknown("the committing task ended".to_owned());
     queue.send(job, |jobs| committer().run(jobs)).await.map_err(gone)?;
-    answer.await.map_err(|_| gone(TaskEnded))?
+    outcome.await.map_err(|_| gone(TaskEnded))?
 }
 
 impl Committer {
@@ -101,15 +101,15 @@ impl Committer {
         }
     }
 
-    /// Decides, appends and answers a batch.
+    /// Decides and appends a batch, and reports the outcomes.
     async fn settle(&mut self, mut batch: Vec<Job>) {
         // Groups the commands by timeline; the sort is stable, so they keep their order.
         batch.sort_by_key(|job| job.request.project);
-        let (mut prepared, mut without_effect) = (Vec::<Prepared>::new(), Vec::new());
+        let (mut prepared, mut without_effect) = (Vec::<PreparedCommand>::new(), Vec::new());
         for mut job in batch {
             let project = job.request.project;
             if job.is_too_late() {
-                job.answer(Err(too_late()));
+                job.reply(Err(too_late()));
                 continue;
             }
             let before = prepared.last().filter(|before| before.job.request.project == project);
@@ -121,11 +121,11 @@ impl Committer {
                 continue;
             };
             match decision {
-                Err(error) => job.answer(Err(error)),
+                Err(error) => job.reply(Err(error)),
                 Ok(Decision::NoEffect(why, on)) => without_effect.push((job, why, on, follows)),
                 Ok(Decision::Append(decided)) => {
                     let Decided { append, adoption, events: decided, predicted } = *decided;
-                    prepared.push(Prepared { job, append, adoption, decided, predicted });
+                    prepared.push(PreparedCommand { job, append, adoption, decided, predicted });
                 }
             }
         }
@@ -143,7 +143,7 @@ impl Committer {
             } else {
                 Outcome::Lost(self.conflict(project, version))
             };
-            job.answer(Ok(outcome));
+            job.reply(Ok(outcome));
         }
     }
 
@@ -152,8 +152,8 @@ impl Committer {
         StoreError::Conflict { stream: stream_of(project), expected, actual }
     }
 
-    /// Appends the prepared commands, answers each, and returns the version that each project has reached.
-    async fn append(&mut self, mut prepared: Vec<Prepared>) -> HashMap<ProjectId, i64> {
+    /// Appends the prepared commands, reports their outcomes, and returns the version that each project has reached.
+    async fn append(&mut self, mut prepared: Vec<PreparedCommand>) -> HashMap<ProjectId, i64> {
         let mut results = Results::default();
         if prepared.is_empty() {
             return results.reached;
@@ -162,54 +162,54 @@ impl Committer {
         let deadline = Deadline::latest(prepared.iter().map(|one| one.job.request.deadline));
         let error = match self.append_batch(&prepared, deadline).await {
             Ok(result) => {
-                self.answer(&mut prepared, result, &mut results).await;
+                self.report(&mut prepared, result, &mut results).await;
                 return results.reached;
             }
             Err(error) => error,
         };
-        // A row is waited for half a second at most, so a longer wait was for the head.
+        // The wait for a row has a shorter limit, so a longer wait was for the head.
         let waited_for_head = began.elapsed() >= deadline.patience(self.patience);
         match BatchError::of(error, waited_for_head) {
             BatchError::EveryCommand(error) => {
                 let error = Arc::new(error);
                 for one in &mut prepared {
-                    one.job.answer(failed(StoreError::Shared(Arc::clone(&error))));
+                    one.job.reply(failed(StoreError::Shared(Arc::clone(&error))));
                 }
             }
             BatchError::HeadLocked(error) => {
                 for one in &mut prepared {
-                    one.job.answer(Err(busy(&error)));
+                    one.job.reply(Err(busy(&error)));
                 }
             }
             BatchError::OneCommand(error) => match &mut prepared[..] {
-                [only] => only.job.answer(failed(error)),
+                [only] => only.job.reply(failed(error)),
                 _ => self.append_one_by_one(prepared, &mut results).await,
             },
         }
         results.reached
     }
 
-    /// Appends each command in a transaction of its own, so that the others do not fail with the one that is at fault.
-    async fn append_one_by_one(&mut self, prepared: Vec<Prepared>, results: &mut Results) {
-        // Projects of which a command failed: those after it were decided on what it would have led to, and the version that
-        // they expect may be another writer's by now.
+    /// Appends each command in its own transaction, so that a command that fails does not affect the others.
+    async fn append_one_by_one(&mut self, prepared: Vec<PreparedCommand>, results: &mut Results) {
+        // Projects of which a command failed: the later ones were decided on its result, and another writer may have reached the
+        // version that they expect.
         let mut failed_projects = HashSet::new();
         // Projects of which another session holds a row: each further attempt would block all other writers once more.
         let mut locked_projects: HashMap<ProjectId, StoreError> = HashMap::new();
         for mut one in prepared {
             let project = one.job.request.project;
             if let Some(error) = locked_projects.get(&project) {
-                one.job.answer(Err(busy(error)));
+                one.job.reply(Err(busy(error)));
                 continue;
             }
             if one.job.is_too_late() {
                 failed_projects.insert(project);
-                one.job.answer(Err(too_late()));
+                one.job.reply(Err(too_late()));
                 continue;
             }
             if failed_projects.contains(&project) {
                 let conflict = self.conflict(project, one.append.expected);
-                one.job.answer(Ok(Outcome::Lost(conflict)));
+                one.job.reply(Ok(Outcome::Lost(conflict)));
                 continue;
             }
             let deadline = Deadline::latest([one.job.request.deadline]);
@@ -218,14 +218,14 @@ impl Committer {
                     if !matches!(result.verdicts[..], [Verdict::Appended(_)]) {
                         failed_projects.insert(project);
                     }
-                    self.answer(std::slice::from_mut(&mut one), result, results).await;
+                    self.report(std::slice::from_mut(&mut one), result, results).await;
                 }
                 Err(error) => {
                     failed_projects.insert(project);
                     if is_held_up(&error) {
                         locked_projects.insert(project, busy(&error));
                     }
-                    one.job.answer(failed(error));
+                    one.job.reply(failed(error));
                 }
             }
         }
@@ -235,7 +235,7 @@ impl Committer {
     /// their ids, and cannot be written twice.
     async fn append_batch(
         &mut self,
-        prepared: &[Prepared],
+        prepared: &[PreparedCommand],
         deadline: Deadline,
     ) -> Result<BatchResult, StoreError> {
         let mut connection = match self.kept.take() {
@@ -277,9 +277,9 @@ impl Committer {
         Ok(appending)
     }
 
-    /// Answers each command by its verdict, and updates the cache. The answers are sent last: each wakes a task, which must find
+    /// Reports each command's outcome, and updates the cache. The outcomes are sent last: each wakes a task, which must find
     /// the cache up to date.
-    async fn answer(&self, prepared: &mut [Prepared], appending: BatchResult, results: &mut Results) {
+    async fn report(&self, prepared: &mut [PreparedCommand], appending: BatchResult, results: &mut Results) {
         if let Some(json) = &appending.row_locations {
             self.cache.keep_row_locations(json);
         }
@@ -308,18 +308,18 @@ impl Committer {
             self.cache.keep(*project, Arc::clone(state));
         }
         for (one, outcome) in prepared.iter_mut().zip(outcomes) {
-            one.job.answer(outcome);
+            one.job.reply(outcome);
         }
     }
 }
 
-impl Borrow<Append> for Prepared {
+impl Borrow<Append> for PreparedCommand {
     fn borrow(&self) -> &Append {
         &self.append
     }
 }
 
-impl Prepared {
+impl PreparedCommand {
     /// The result of an appended command; `before` is the timeline after those before it in the batch.
     async fn committed(&mut self, before: Option<&Arc<FoldedTimeline>>, appended: Appended) -> Committed {
         let adoption = std::mem::take(&mut self.adoption);
@@ -327,7 +327,7 @@ impl Prepared {
         let at = appended.recorded_at.naive_utc();
         let mut after = std::mem::take(&mut self.predicted);
         if let Some(before) = before {
-            // Their timestamps are known only now.
+            // The timestamps of earlier commands are known only now.
             after.timestamps.clone_from(&before.timestamps);
             after.position = before.position;
         }

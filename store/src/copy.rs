@@ -43,7 +43,7 @@ impl<'a> Row<'a> {
         self.bytes(index)?.try_into().map_err(|_| CopyError::Field(index))
     }
 
-    /// `text` and its like.
+    /// `text`, `varchar`, `json`.
     pub fn text(&self, index: usize) -> Result<&'a str, CopyError> {
         std::str::from_utf8(self.bytes(index)?).map_err(|_| CopyError::Field(index))
     }
@@ -151,7 +151,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Takes binary COPY data in pieces of any size and hands out whole rows.
+/// Takes binary COPY data in pieces of any size, and returns whole rows.
 #[derive(Debug, Default)]
 struct RowReader {
     buffer: Vec<u8>,
@@ -233,7 +233,7 @@ impl RowReader {
 }
 
 /// Runs `query` (trusted SQL text) and calls `each` with every row as it arrives; memory does not grow with the
-/// answer. Returns the number of rows. An answer that breaks off is an error, never a short result.
+/// result. Returns the number of rows. A truncated result is an error.
 pub async fn read<E>(
     connection: &mut PgConnection,
     query: &str,
@@ -260,8 +260,8 @@ where
     Ok(count)
 }
 
-/// Runs `query` (trusted SQL text) on one connection and sends rows into a table on another while they come: both servers'
-/// processes work at the same time. `each` writes what becomes of a row: one row, begun with [`RowWriter::row`]. Returns
+/// Runs `query` (trusted SQL text) on one connection and sends rows into a table on another as they arrive: both server
+/// processes work at the same time. `each` writes the row that a row becomes, begun with [`RowWriter::row`]. Returns
 /// the number of rows.
 pub async fn pipe<E>(
     source: &mut PgConnection,
@@ -311,9 +311,8 @@ impl<'c> Sink<'c> {
         Self::begin(connection, &format!("COPY {target} FROM STDIN (FORMAT binary)")).await
     }
 
-    /// The same for a table that this very transaction made, and no savepoint since: its rows are written as old ones
-    /// (FREEZE), so that nobody has to look up or mark later that they are committed, and a snapshot older than the commit finds rows
-    /// where it would find none.
+    /// The same for a table that this transaction created without a later savepoint. Its rows are written as old ones (FREEZE): no
+    /// reader needs to look up their transaction later. A snapshot older than the commit sees these rows, too.
     pub async fn open_new(connection: &'c mut PgConnection, target: &str) -> Result<Self, sqlx::Error> {
         Self::begin(connection, &format!("COPY {target} FROM STDIN (FORMAT binary, FREEZE)")).await
     }
@@ -322,7 +321,7 @@ impl<'c> Sink<'c> {
         Ok(Self { copy: connection.copy_in_raw(statement).await?, rows: RowWriter::default(), offered: 0 })
     }
 
-    /// Writes one row; `fields` says how many fields `write` will add.
+    /// Writes one row; `fields` is the number of fields that `write` adds.
     pub async fn row(&mut self, fields: i16, write: impl FnOnce(&mut RowWriter)) -> Result<(), sqlx::Error> {
         self.rows.row(fields);
         write(&mut self.rows);
@@ -337,7 +336,7 @@ impl<'c> Sink<'c> {
         Ok(())
     }
 
-    /// Ends the COPY. Fails unless PostgreSQL took as many rows as were offered.
+    /// Ends the COPY. Fails unless PostgreSQL inserted as many rows as were sent.
     pub async fn finish(mut self) -> Result<u64, crate::StoreError> {
         self.rows.end();
         self.copy.send(self.rows.take()).await?;

@@ -1,4 +1,4 @@
-//! The face of the store that `cqrs-es` knows.
+//! The store as a `cqrs_es::EventStore`.
 
 use crate::commit::LoadedTimeline;
 use crate::sqlstate::lost_a_race;
@@ -12,7 +12,7 @@ use phaseline_domain::{ProjectId, Refusal, Timeline, TimelineCommand, TimelineEv
 use std::collections::HashMap;
 
 impl<P: InlineProjection> TimelineStore<P> {
-    /// Appends the adoption, if there is one, and what was decided.
+    /// Appends the adoption, if there is one, and the decided events.
     async fn append(
         &self,
         context: &TimelineContext,
@@ -45,7 +45,7 @@ impl<P: InlineProjection> TimelineStore<P> {
 #[derive(Debug)]
 pub struct TimelineContext {
     project: ProjectId,
-    /// What `cqrs-es` decides on, and lets the events of its command happen to.
+    /// The aggregate on which `cqrs-es` decides, and to which it applies the events of its command.
     timeline: Timeline,
     start: LoadedTimeline,
     /// How the timeline follows dates that another program gave the project.
@@ -104,7 +104,7 @@ impl<P: InlineProjection> cqrs_es::EventStore<Timeline> for TimelineStore<P> {
         Ok(history.into_iter().filter_map(readable).collect())
     }
 
-    /// The timeline as the next command finds it; one that the log does not know is adopted, which the commit records.
+    /// The timeline for the next command; one that the log does not have is adopted, which the commit records.
     async fn load_aggregate(&self, aggregate_id: &str) -> Result<TimelineContext, AggregateError<Refusal>> {
         let project = project_of(aggregate_id)?;
         let start = self.load(project).await.map_err(to_cqrs)?;

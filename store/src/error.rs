@@ -5,24 +5,24 @@ use phaseline_domain::ProjectId;
 use std::fmt;
 use std::sync::Arc;
 
-/// Two roles that must not meet.
+/// Two roles of which one could run code with the rights of the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExcessRights {
-    /// The one with more rights, and what it is here.
+    /// The role with more rights, and its part here.
     pub actor: String,
     /// Whether it is a superuser or a member of one; otherwise it may create roles, or use the server's files or programs.
     pub is_superuser: bool,
     /// Whether it is the session's login; otherwise it owns a table.
     pub is_login: bool,
-    /// The one with fewer rights.
+    /// The role with fewer rights.
     pub owner: String,
-    /// What belongs to that one, as SQL.
+    /// The objects of that role, as SQL.
     pub objects: String,
-    /// What the objects are.
+    /// The kind of these objects.
     pub relation: Relation,
 }
 
-/// What objects have to do with the planner's tables.
+/// The relation of objects to the planner's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relation {
     /// The tables themselves, or the log.
@@ -72,7 +72,7 @@ pub enum StoreError {
     NewerSchema {
         /// The schema's version.
         found: u32,
-        /// The newest that this program knows.
+        /// The newest version that this program supports.
         known: u32,
     },
     /// An older program installed the log's schema, which lacks what this one writes.
@@ -120,7 +120,7 @@ pub enum StoreError {
     /// The project is not in the planner's tables.
     #[error("Project with ID {0} not found")]
     UnknownProject(ProjectId),
-    /// A command that would change nothing was sent for rows that others changed: the answer would say that they are right.
+    /// A command changes nothing, but other programs changed the rows: a success would confirm wrong rows.
     #[error(
         "the dates of project {0} in project_phases differ from the log: nothing was written; run: phaseline drift"
     )]
@@ -170,18 +170,18 @@ pub enum StoreError {
     VersionGap {
         /// The stream.
         stream: StreamId,
-        /// The version that should have come.
+        /// The expected version.
         expected: i64,
-        /// The version that came.
+        /// The version found.
         found: i64,
     },
     /// The log lacks a position.
     #[error("position {expected} is missing in the log{}: the log is damaged",
         found.map_or_else(String::new, |found| format!(", {found} came instead")))]
     PositionGap {
-        /// The position that should have come.
+        /// The expected position.
         expected: i64,
-        /// The position that came, if any.
+        /// The position found, if any.
         found: Option<i64>,
     },
     /// A check of the program on its own results failed; everything was rolled back.
@@ -210,14 +210,14 @@ impl StoreError {
     }
 }
 
-/// COPY data that is not what the format or the query says.
+/// COPY data that does not fit the format or the query.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     /// The stream does not start with the format's signature.
-    #[error("answer does not start with the binary COPY signature")]
+    #[error("the result does not start with the binary COPY signature")]
     Signature,
     /// The stream ended before its trailer.
-    #[error("answer ended before its end mark")]
+    #[error("the result ended before its end mark")]
     Truncated,
     /// A field does not hold what was expected.
     #[error("field {0} is missing, NULL or of another type")]

@@ -8,12 +8,12 @@ use uuid::Uuid;
 /// The stream type of timelines.
 pub const TIMELINE: &str = "Timeline";
 
-/// Names a stream: what kind of thing it is about, and which one.
+/// Names a stream by its kind and the id of its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId {
     /// The kind, such as `Timeline`.
     pub stream_type: &'static str,
-    /// Which one of them.
+    /// The id of the subject.
     pub id: Uuid,
 }
 
@@ -23,20 +23,20 @@ impl fmt::Display for StreamId {
     }
 }
 
-/// Who did it, why, and by what way: kept beside each event as a flat JSON object of strings, absent fields left out. The order of the
+/// Actor, reason and source of an event, stored with it as a flat JSON object of strings without absent fields. The order of the
 /// fields is that of the stored text, which `store/sql/schema/check_events.sql` compares.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// Who did it.
+    /// The actor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
     /// The actor's name at that time; absent if the actor is a name already, or its name is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor_name: Option<String>,
-    /// Why.
+    /// The reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// By what way: `cli`, `api`, `migration`.
+    /// The source: `cli`, `api`, `migration`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// One id for all events of one command, so that one save is visible as one.
@@ -54,14 +54,14 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The JSON text that is stored and hashed. A NUL character, which the database cannot read back as text, becomes the
-    /// mark for what is unreadable.
+    /// The JSON text that is stored and hashed. A NUL character, which the database cannot return as text, becomes the
+    /// replacement character.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         let text = serde_json::to_string(self)?;
         Ok(if text.contains("\\u0000") { text.replace("\\u0000", "\u{fffd}") } else { text })
     }
 
-    /// Reads stored metadata: what it says, or nothing and why not.
+    /// Reads stored metadata: its content, or the default value and why it cannot be read.
     pub(crate) fn read(json: &str) -> (Self, Option<String>) {
         match serde_json::from_str(json) {
             Ok(metadata) => (metadata, None),
@@ -69,7 +69,7 @@ impl Metadata {
         }
     }
 
-    /// The same for events that a repair adds for a project without phases: the reason says so.
+    /// The same for events that a repair adds for a project without phases, with that reason.
     #[must_use]
     pub fn of_repair(&self) -> Self {
         let repair = "repair: the project had no phase";
@@ -107,7 +107,7 @@ impl Metadata {
         fields.into_iter().filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))).collect()
     }
 
-    /// From `cqrs-es`' map; keys that are not ours are dropped.
+    /// From the map of `cqrs-es`; unknown keys are dropped.
     pub fn from_map(mut map: HashMap<String, String>) -> Self {
         Self {
             actor: map.remove("actor"),
@@ -147,7 +147,7 @@ impl NewEvent {
     }
 }
 
-/// An event as it stands in the log, borrowed from the reader's buffer.
+/// A stored event, borrowed from the reader's buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct RawEvent<'a> {
     /// Its place in the whole log, from 1 without gaps, in commit order.
@@ -174,11 +174,11 @@ pub struct RawEvent<'a> {
     pub recorded_at: DateTime<Utc>,
     /// The chain's hash up to here.
     pub hash: [u8; 32],
-    /// The login that wrote it, in the database's own word; none in events written before logins were recorded.
+    /// The database login that wrote it; none in events written before logins were recorded.
     pub login: Option<&'a str>,
 }
 
-/// An event as it stands in the log, owned.
+/// A stored event, owned.
 #[derive(Clone, Debug)]
 pub struct RecordedEvent {
     /// Its place in the whole log, from 1 without gaps, in commit order.
@@ -197,18 +197,18 @@ pub struct RecordedEvent {
     pub schema_version: i32,
     /// JSON text, byte for byte as written.
     pub payload: String,
-    /// Who, why, by what way; empty if it cannot be read.
+    /// Actor, reason and source; empty if they cannot be read.
     pub metadata: Metadata,
     /// Why the metadata cannot be read, if it cannot.
     pub metadata_error: Option<String>,
     /// When it was recorded (UTC).
     pub recorded_at: DateTime<Utc>,
-    /// The login that wrote it, in the database's own word; none in events written before logins were recorded.
+    /// The database login that wrote it; none in events written before logins were recorded.
     pub login: Option<String>,
 }
 
 impl RawEvent<'_> {
-    /// Who, why, by what way; nothing if that cannot be read.
+    /// Actor, reason and source; empty if they cannot be read.
     pub fn metadata(&self) -> Metadata {
         Metadata::read(self.metadata).0
     }

@@ -1,15 +1,15 @@
 //! Executes commands.
 //!
-//! All commands go through [`TimelineStore::submit`]. It loads the timeline and hands the command to the one task that commits
-//! (`commit.rs`). A command that writes nothing is answered only if its timeline was current after the command was submitted.
+//! All commands go through [`TimelineStore::submit`]. It loads the timeline and sends the command to the one task that commits
+//! (`commit.rs`). A result without events is returned only if its timeline was current after the command was submitted.
 
 use crate::commit::{Job, LoadedTimeline, NoEffect, Outcome, decided, is_large};
 use crate::request::{Committed, ExecuteError, Preview, Request};
 use crate::stream::{history, skipped_of, stream_of};
 use crate::unreadable::StreamReader;
 use crate::{
-    Content, Earlier, FoldedTimeline, InlineProjection, Metadata, RecordedTimeline, SqlState, StoreError,
-    TimelineStore, read,
+    Content, EarlierResult, FoldedTimeline, InlineProjection, Metadata, RecordedTimeline, SqlState,
+    StoreError, TimelineStore, read,
 };
 use phaseline_domain::{Following, ProjectId, TimelineCommand};
 use sqlx::PgConnection;
@@ -127,7 +127,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         deciding.await.map_err(|error| StoreError::SelfCheck(format!("a preview failed: {error}")))
     }
 
-    /// Answers a command that wrote nothing.
+    /// The result of a command that wrote nothing.
     async fn conclude(
         &self,
         request: &Request,
@@ -184,13 +184,13 @@ impl<P: InlineProjection> TimelineStore<P> {
             None => Ok(None),
             Some((fingerprint, ..)) if fingerprint != key.fingerprint => Err(StoreError::KeyReused),
             Some((_, version, events)) => {
-                let earlier = Earlier { version, events: events.into() };
+                let earlier = EarlierResult { version, events: events.into() };
                 Ok(Some(read_earlier(&mut connection, request.project, earlier).await?))
             }
         }
     }
 
-    async fn repeat(&self, project: ProjectId, earlier: Earlier) -> Result<Committed, StoreError> {
+    async fn repeat(&self, project: ProjectId, earlier: EarlierResult) -> Result<Committed, StoreError> {
         let mut connection = self.connection().await?;
         read_earlier(&mut connection, project, earlier).await
     }
@@ -249,11 +249,11 @@ const fn sets_dates(command: &TimelineCommand) -> bool {
     )
 }
 
-/// Whether the project may have been deleted: a command that wrote something has found it.
+/// Whether the project may have been deleted: a command that wrote events has found it.
 fn may_be_deleted(outcome: &Result<Committed, ExecuteError>) -> bool {
     match outcome {
         Ok(committed) => committed.events.is_empty() && !committed.repeated,
-        // Its row, or the rows of its phases, are not there.
+        // Its row, or the rows of its phases, are missing.
         Err(ExecuteError::Store(error)) => {
             matches!(error.cause(), StoreError::UnknownProject(_))
                 || matches!(error.sqlstate(), Some(SqlState::DriftedRows | SqlState::ForeignKeyViolation))
@@ -278,7 +278,7 @@ fn predict(start: LoadedTimeline, opening: Option<&TimelineCommand>, command: &T
 async fn read_earlier(
     connection: &mut PgConnection,
     project: ProjectId,
-    earlier: Earlier,
+    earlier: EarlierResult,
 ) -> Result<Committed, StoreError> {
     let mut history = history(connection, project, None).await?;
     history.truncate(usize::try_from(earlier.version).unwrap_or_default());

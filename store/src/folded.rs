@@ -12,12 +12,12 @@ pub struct PhaseTimestamps {
     pub created_at: NaiveDateTime,
     /// The row's timestamp for an adopted phase without later events, else that of its last event.
     pub updated_at: NaiveDateTime,
-    /// `updated_at` of its row in the old table: the row's own time until its budget changes, then the time of that.
+    /// `updated_at` of its legacy row: the row's own timestamp until its budget changes, then that of the change.
     pub old_updated_at: NaiveDateTime,
 }
 
 impl PhaseTimestamps {
-    const fn born(at: NaiveDateTime) -> Self {
+    const fn created(at: NaiveDateTime) -> Self {
         Self { created_at: at, updated_at: at, old_updated_at: at }
     }
 
@@ -26,7 +26,7 @@ impl PhaseTimestamps {
     }
 }
 
-/// A timeline with what only its history knows.
+/// A timeline with the values that only its history has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FoldedTimeline {
     /// The aggregate.
@@ -46,13 +46,13 @@ impl FoldedTimeline {
         self.record_timestamps(event, recorded_at);
     }
 
-    /// The timestamps' part of [`Self::apply`], for an event that the timeline has applied already. May run after all events of a
+    /// The part of [`Self::apply`] for timestamps, for an event that the timeline has applied already. May run after all events of a
     /// command were applied: none depends on a later event of the same command.
     pub(crate) fn record_timestamps(&mut self, event: &TimelineEvent, recorded_at: NaiveDateTime) {
         match event {
             TimelineEvent::TimelineOpened(_) | TimelineEvent::TimelineRescheduled(_) => {}
             TimelineEvent::TimelineClosed(_) => self.timestamps.clear(),
-            TimelineEvent::PhaseCreated(e) => self.put(e.phase_id, PhaseTimestamps::born(recorded_at)),
+            TimelineEvent::PhaseCreated(e) => self.put(e.phase_id, PhaseTimestamps::created(recorded_at)),
             TimelineEvent::DefaultPhaseSupplied(e) => {
                 // A second such event means that the phase followed its project.
                 let created_at =
@@ -89,9 +89,9 @@ impl FoldedTimeline {
             }
         }
         // A phase without a legacy row would get one with its current timestamps.
-        let born =
+        let created =
             event.phase_id().and_then(|id| self.timeline.phase(id)).filter(|phase| phase.legacy.is_none());
-        if let Some(timestamps) = born.and_then(|phase| self.timestamps.get_mut(&phase.id)) {
+        if let Some(timestamps) = created.and_then(|phase| self.timestamps.get_mut(&phase.id)) {
             timestamps.old_updated_at = timestamps.updated_at;
         }
     }

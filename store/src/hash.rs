@@ -1,6 +1,6 @@
 //! The hash that makes the log tamper-evident. `docs/events.md` has the format in words, with test vectors.
 //!
-//! `content` covers what an event says and which login wrote it; `chain` ties it to its position, its time and the event
+//! `content` covers an event's content and its login; `chain` ties it to its position, its timestamp and the event
 //! before it. For commands the database computes both (`sql/schema/check_events.sql`, `append.sql`). Every part is prefixed with
 //! its length, so no two different events hash the same bytes.
 
@@ -11,10 +11,10 @@ use uuid::Uuid;
 /// A SHA-256.
 pub type Hash = [u8; 32];
 
-/// What stands before the first event.
+/// The previous hash of the first event.
 pub const GENESIS: Hash = [0; 32];
 
-/// Of events without a login, which were written before logins were recorded.
+/// The tag of events without a login, which were written before logins were recorded.
 const CONTENT_TAG_V1: &[u8] = b"phaseline/content/v1";
 const CONTENT_TAG: &[u8] = b"phaseline/content/v2";
 const CHAIN_TAG: &[u8] = b"phaseline/chain/v1";
@@ -51,7 +51,7 @@ fn part(hasher: &mut Sha256, bytes: &[u8]) {
     hasher.update(bytes);
 }
 
-/// SHA-256 over the salted metadata: what the content hash sees of it.
+/// SHA-256 over the salted metadata, which the content hash covers in its place.
 pub fn metadata(salt: &[u8], metadata: &[u8]) -> Hash {
     let mut hasher = Sha256::new();
     part(&mut hasher, METADATA_TAG);
@@ -60,7 +60,7 @@ pub fn metadata(salt: &[u8], metadata: &[u8]) -> Hash {
     hasher.finalize().into()
 }
 
-/// SHA-256 over what an event says.
+/// SHA-256 over an event's content.
 pub fn content(event: &Content<'_>) -> Hash {
     let mut hasher = Sha256::new();
     part(&mut hasher, if event.login.is_some() { CONTENT_TAG } else { CONTENT_TAG_V1 });
@@ -81,7 +81,7 @@ pub fn content(event: &Content<'_>) -> Hash {
     hasher.finalize().into()
 }
 
-/// SHA-256 that ties an event's content to its place, its time and everything before it.
+/// SHA-256 that ties an event's content to its place, its timestamp and all earlier events.
 pub fn chain(previous: &Hash, position: i64, recorded_at: DateTime<Utc>, content: &Hash) -> Hash {
     let mut hasher = Sha256::new();
     part(&mut hasher, CHAIN_TAG);

@@ -8,8 +8,8 @@ use sqlx::PgConnection;
 /// The stream type of the log's own first event, `LogOpened`; the stream's id is the log's id.
 pub const LOG: &str = "Log";
 
-/// A bulk import under way. Its events become visible when the caller's transaction commits, in their places behind
-/// everything that was committed before.
+/// A running bulk import. Its events become visible when the caller's transaction commits, in their places behind
+/// all events that were committed before.
 #[derive(Debug)]
 pub struct Import<'c> {
     sink: Sink<'c>,
@@ -20,10 +20,10 @@ pub struct Import<'c> {
     login: String,
 }
 
-/// What an import wrote.
+/// The result of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Imported {
-    /// How many events, with `LogOpened` if the log was empty.
+    /// The number of events, including `LogOpened` if the log was empty.
     pub count: u64,
     /// The position before the first of them.
     pub after: i64,
@@ -79,8 +79,8 @@ impl<'c> Import<'c> {
         self.position
     }
 
-    /// Adds one event. `version` is its place in its stream: one more than the stream's last, which the database's
-    /// unique key enforces only as far as no version comes twice. `metadata` is JSON text.
+    /// Adds one event. `version` is its place in its stream, and must be one more than the stream's last: the database's unique key
+    /// refuses duplicates only. `metadata` is JSON text.
     pub async fn push(
         &mut self,
         stream: StreamId,

@@ -1,4 +1,4 @@
-//! The log in PostgreSQL: append, read, import. The only crate that knows the events table.
+//! The log in PostgreSQL: append, read, import. The only crate whose code names the columns of the events table.
 //!
 //! - [`schema`] installs the log's schema and keeps it whole.
 //! - [`append`](mod@append) writes the events of commands, with their inline projection, in one transaction.
@@ -6,15 +6,15 @@
 //! - [`read`] reads one stream, or the whole log in order of position; [`parallel`] all timelines, with several
 //!   connections at once.
 //! - [`hash`] chains each event to the one before it; [`chain`] checks a log.
-//! - [`TimelineStore::submit`] carries out commands: decided on what [`cache`] remembers, committed in groups, each with its own verdict.
+//! - [`TimelineStore::submit`] executes commands: decided on timelines of the [`cache`], committed in groups, each with its own verdict.
 //! - [`close`] closes the timelines of projects that the planner deleted.
 //! - [`batcher`] collects jobs that arrive together for one task.
-//! - [`folded`] is what one stream amounts to.
-//! - [`unreadable`] says which events cannot be read, and [`skip`] leaves them out by later marks.
+//! - [`folded`] is the fold of one stream.
+//! - [`unreadable`] finds events that cannot be read, and [`skip`] leaves them out by later marks.
 //! - [`timeline`] is the store of one aggregate, [`phaseline_domain::Timeline`], also as a `cqrs_es::EventStore` (`cqrs.rs`).
 //!
-//! **Position** is gapless and in commit order: every writer locks the one row of `phaseline.head` before it looks
-//! at the last position. Readers therefore never miss an event that commits late.
+//! **Positions** are gapless and in commit order: every writer locks the one row of `phaseline.head` before it reads the last position.
+//! Readers therefore never miss an event that commits late.
 
 pub mod append;
 pub mod batcher;
@@ -43,7 +43,7 @@ pub mod stream;
 pub mod timeline;
 pub mod unreadable;
 
-pub use append::{Append, Appended, Earlier, FollowingEvents, IdempotencyKey, RowLocation, append};
+pub use append::{Append, Appended, EarlierResult, FollowingEvents, IdempotencyKey, RowLocation, append};
 pub use error::{ExcessRights, Relation, StoreError};
 pub use event::{Metadata, NewEvent, RawEvent, RecordedEvent, StreamId};
 pub use folded::{FoldedTimeline, PhaseTimestamps};

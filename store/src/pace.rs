@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// How long a task works before it lets others run. Looking at the clock takes 25 ns, a yield 1 us.
+/// How long a task works before it lets others run.
 const TURN: Duration = Duration::from_millis(5);
 
 /// The pace of one task.
@@ -16,7 +16,7 @@ impl Pace {
         Self(Instant::now())
     }
 
-    /// To be called after each piece of work, which should take microseconds: lets others run if it is their turn.
+    /// Lets other tasks run if this one has worked long enough. To be called after each short piece of work.
     pub async fn pause(&mut self) {
         if self.0.elapsed() >= TURN {
             tokio::task::yield_now().await;

@@ -20,8 +20,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-/// Positions in one chunk: some 3 MB on the wire, so that a statement's own cost is nothing beside it, and a few chunks for
-/// each reader are little cache.
+/// Positions in one chunk: many enough that the cost of a statement does not matter, few enough that some chunks per reader need
+/// little memory.
 const CHUNK: i64 = 10_000;
 /// Chunks per reader: one that is decoded, one that waits for its turn.
 const AHEAD: usize = 2;
@@ -70,7 +70,7 @@ impl LogEntry<'_> {
     }
 }
 
-/// Exports the snapshot of a connection's transaction, so that others see the same moment. The transaction must be at
+/// Exports the snapshot of a connection's transaction for others. The transaction must be at
 /// REPEATABLE READ and last until all have begun.
 pub async fn export_snapshot(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
     sqlx::query_scalar("SELECT pg_catalog.pg_export_snapshot()").fetch_one(connection).await
@@ -98,8 +98,8 @@ impl From<Vec<PgConnection>> for Readers {
 }
 
 /// Reads positions 1 to `up_to` with these connections, on a snapshot from [`export_snapshot`]. `decode` turns places
-/// into what the caller wants, on any core and in any order; `each` gets the results chunk by chunk in order of position.
-/// Returns how many there were: always `up_to`.
+/// into the caller's type, on any core and in any order; `each` gets the results chunk by chunk in order of position.
+/// Returns their number, which is always `up_to`.
 ///
 /// Memory: a few chunks per reader, regardless of the log's length. When the future is dropped, the readers end.
 ///
@@ -210,7 +210,7 @@ impl Reader {
 }
 
 impl Drop for Reader {
-    /// When a reader ends, no other may wait for a chunk: all are taken, or one will not come.
+    /// When a reader ends, no other may wait for a chunk: all chunks are taken, or this reader failed.
     fn drop(&mut self) {
         self.ahead.close();
     }

@@ -53,8 +53,8 @@ fn raw<'a>(row: &Row<'a>) -> Result<RawEvent<'a>, CopyError> {
 }
 
 /// Calls `each` with every event up to position `up_to` (all if `None`), in order of position, as it arrives: memory
-/// does not grow with the log. Returns how many there were. An answer that breaks off is an error; a missing position is
-/// for the caller to notice ([`crate::chain::Inspector`] does).
+/// does not grow with the log. Returns their number. A truncated result is an error; the caller must check for missing
+/// positions ([`crate::chain::Inspector`] does).
 pub async fn scan<E>(
     connection: &mut PgConnection,
     up_to: Option<i64>,
@@ -208,8 +208,8 @@ pub async fn of_type(
     Ok(events)
 }
 
-/// The last position recorded at or before `time`; 0 if the log began later. Time never falls as position rises, so
-/// this is what the log knew at that time.
+/// The last position recorded at or before `time`; 0 if the log began later. Timestamps never fall as positions rise, so
+/// this is the end of the log at that time.
 pub async fn position_at(connection: &mut PgConnection, time: DateTime<Utc>) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM phaseline.events WHERE recorded_at <= $1")
         .bind(time)
@@ -217,7 +217,7 @@ pub async fn position_at(connection: &mut PgConnection, time: DateTime<Utc>) -> 
         .await?)
 }
 
-/// The number of events behind a position: as many as positions, unless the log is damaged.
+/// The number of events behind a position: equal to the number of positions, unless the log is damaged.
 pub async fn count_behind(connection: &mut PgConnection, position: i64) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar("SELECT count(*) FROM phaseline.events WHERE position > $1")
         .bind(position)

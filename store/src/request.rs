@@ -1,4 +1,4 @@
-//! A command and its results: what a caller hands to the store, and what it gets back.
+//! The interface for executing commands: requests, results and errors.
 
 use crate::{FoldedTimeline, IdempotencyKey, Metadata, StoreError};
 use phaseline_domain::{ProjectId, Refusal, Timeline, TimelineCommand, TimelineEvent};
@@ -8,7 +8,7 @@ use std::time::Instant;
 /// A command to one timeline.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Whose timeline.
+    /// The project.
     pub project: ProjectId,
     /// The command.
     pub command: TimelineCommand,

@@ -6,7 +6,7 @@ mod found;
 mod statements;
 pub mod version;
 
-pub use compare::{Definitions, Difference};
+pub use compare::{Definitions, SchemaDifference};
 
 use crate::StoreError;
 use sqlx::{Connection, PgConnection, migrate::Migrator};
@@ -37,7 +37,6 @@ const FUNCTIONS: &str = concat!(
     include_str!("../sql/schema/project_inline.sql"),
     include_str!("../sql/schema/lock_projects.sql"),
     include_str!("../sql/schema/moved_projects.sql"),
-    include_str!("../sql/schema/moved_projects.sql"),
     include_str!("../sql/schema/forget_idempotency_keys.sql"),
     include_str!("../sql/schema/oldest_snapshot.sql"),
     include_str!("../sql/schema/postgres_es_events.sql"),
@@ -61,7 +60,7 @@ pub async fn installed(connection: &mut PgConnection) -> Result<bool, StoreError
 
 /// Objects in schema `phaseline` that must not be trusted: those of roles without authority over this database (which could have
 /// prepared them, to run with the privileges of a migration), and a table `events` that is not
-/// ours. Trusted are the current role, superusers, and the owners of the database and of `public.project_phases`.
+/// this program's. Trusted are the current role, superusers, and the owners of the database and of `public.project_phases`.
 pub async fn intruders(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
     Ok(sqlx::query_scalar(include_str!("../sql/intruders.sql")).fetch_all(connection).await?)
 }
@@ -78,7 +77,7 @@ fn mark() -> String {
     format!("Phaseline's log, {} {}. Installed: {form}", version::WORDS, version::VERSION)
 }
 
-/// What the log's own scripts install.
+/// The objects that the log's own scripts install.
 ///
 /// # Errors
 /// [`StoreError::SelfCheck`] if a script cannot be read.
@@ -134,14 +133,13 @@ pub async fn version(connection: &mut PgConnection) -> Result<Option<u32>, Store
     Ok(Some(version::recorded(connection).await?.unwrap_or(1)))
 }
 
-/// Creates the missing objects of schema `phaseline`, in one transaction (a savepoint inside the caller's). From
-/// `phaseline.events` alone everything else is made again. Where nothing is missing nothing is touched or locked. Leaves
-/// the session's settings as they were.
+/// Creates the missing objects of schema `phaseline`, in one transaction (a savepoint inside the caller's). Everything but
+/// `phaseline.events` can be created again. If nothing is missing, nothing is changed or locked. The session's settings stay the same.
 ///
 /// # Errors
-/// [`StoreError::NewerSchema`] if a newer program made the schema; [`StoreError::Intruders`] if somebody untrusted has
-/// prepared it; the database's own if the role may not
-/// create it. The log's roles are made if that is allowed, and skipped with a warning if not.
+/// [`StoreError::NewerSchema`] if a newer program made the schema; [`StoreError::Intruders`] if an untrusted role created objects in
+/// it; the database's own if the role may not create it. The log's roles are created if that is allowed, and skipped with a warning
+/// if not.
 pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
     version::refuse_newer(connection).await?;
     let intruders = intruders(connection).await?;
@@ -169,7 +167,7 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
         sqlx::raw_sql("DROP TABLE phaseline._sqlx_migrations").execute(&mut *connection).await?;
     }
     let mut migrator = Migrator { migrations: MIGRATIONS.migrations.clone(), ..Migrator::DEFAULT };
-    // Who runs this holds the run lock, or the schema's own locks order it.
+    // The caller holds the run lock, or the schema's own locks order concurrent installations.
     migrator.set_locking(false);
     migrator.run_direct(&mut *connection).await?;
     set_search_path(connection, &path).await?;
@@ -183,7 +181,7 @@ pub async fn install(connection: &mut PgConnection) -> Result<(), StoreError> {
     .bind(Uuid::new_v4())
     .execute(&mut *connection)
     .await?;
-    // COMMENT takes no parameters; the mark is hexadecimal and our own words.
+    // COMMENT takes no parameters; the mark has only constant words and hexadecimal digits.
     let mark = mark().replace('\'', "''");
     sqlx::raw_sql(&format!("COMMENT ON SCHEMA phaseline IS '{mark}'")).execute(&mut *connection).await?;
     transaction.commit().await?;
@@ -253,8 +251,8 @@ pub async fn accepts_commands(connection: &mut PgConnection) -> Result<bool, Sto
         .ok_or(StoreError::NotInstalled)
 }
 
-/// The age of the oldest snapshot that somebody holds in this database, in seconds; none if nobody holds one, or if neither
-/// this role nor the log's owner may see other sessions. No row version newer than it can be cleared away.
+/// The age of the oldest snapshot that a session holds in this database, in seconds; none if there is none, or if neither this role
+/// nor the log's owner may see other sessions. No row version newer than the snapshot can be removed.
 pub async fn oldest_snapshot(connection: &mut PgConnection) -> Result<Option<f64>, StoreError> {
     let callable: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

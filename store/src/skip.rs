@@ -64,7 +64,7 @@ pub struct SkippedEvent {
 /// Reads a mark.
 ///
 /// # Errors
-/// The mark's own event cannot be read: it marks nothing then.
+/// The mark's own event cannot be read; then it marks nothing.
 pub fn decode(recorded: &RecordedEvent) -> Result<SkippedEvent, Box<UnreadableEvent>> {
     let unreadable = |fault: &dyn std::fmt::Display| Box::new(UnreadableEvent::at(recorded, fault));
     let (event_type, schema_version) = (recorded.event_type.as_str(), recorded.schema_version);
@@ -91,7 +91,7 @@ pub fn decode(recorded: &RecordedEvent) -> Result<SkippedEvent, Box<UnreadableEv
     })
 }
 
-/// The marks on one stream's events, of the whole log: what is left out now was never there, at no earlier moment either.
+/// The marks on one stream's events, wherever they are in the log: an event that is left out now is left out at every earlier position.
 pub async fn of_stream(connection: &mut PgConnection, marked: Uuid) -> Result<Vec<SkippedEvent>, StoreError> {
     let recorded = read::stream(connection, stream_of(marked), None).await?;
     Ok(recorded.iter().filter_map(|recorded| decode(recorded).ok()).collect())
@@ -130,7 +130,7 @@ pub async fn mark(
             schema_version: event.schema_version,
             fault: event.fault.clone(),
         })?;
-        // What PostgreSQL cannot read back as text has no place in a payload.
+        // A payload must not have characters that PostgreSQL cannot return as text.
         let payload = payload.replace("\\u0000", "\u{fffd}");
         import.push(stream, version, &NewEvent::new(EVENT_SKIPPED, VERSION, payload), &metadata).await?;
     }

@@ -32,7 +32,7 @@ impl RecordedTimeline {
     }
 }
 
-/// Which of the phases that the events adopt belong to another project's timeline, in words. A row that was moved to
+/// The adopted phases that belong to another project's timeline, in words. A row that was moved to
 /// another project by hand would be in two timelines.
 pub(crate) async fn held_elsewhere(
     connection: &mut PgConnection,
@@ -53,13 +53,13 @@ pub(crate) async fn held_elsewhere(
     Ok(held)
 }
 
-/// The projects whose timelines have, or had, one of these phases. The index `events_phase_id_idx` has just these conditions.
+/// The projects whose timelines have, or had, one of these phases. The query's conditions are those of the index `events_phase_id_idx`.
 pub async fn holders(
     connection: &mut PgConnection,
     phases: &[PhaseId],
 ) -> Result<Vec<ProjectId>, StoreError> {
     let ids: Vec<String> = phases.iter().map(ToString::to_string).collect();
-    // The words of `events_phase_id_idx`, or the whole log is read.
+    // The text must be that of `events_phase_id_idx`: otherwise the whole log is read.
     let streams: Vec<Uuid> = sqlx::query_scalar(
         r#"SELECT DISTINCT e.stream_id FROM phaseline.events e
             WHERE e.stream_type = 'Timeline'
@@ -72,7 +72,7 @@ pub async fn holders(
     Ok(streams.into_iter().map(ProjectId::from).collect())
 }
 
-/// A project's history up to a position, on a connection of the caller's, to be folded.
+/// A project's history up to a position, to be folded, on a connection of the caller.
 ///
 /// # Errors
 /// [`StoreError::Quarantined`] if an event of it cannot be read.
@@ -86,7 +86,7 @@ pub async fn history(
     if quarantine.is_empty() { Ok(history) } else { Err(StoreError::Quarantined { project, quarantine }) }
 }
 
-/// The same with what cannot be read.
+/// The same with unreadable events.
 pub async fn whole_history(
     connection: &mut PgConnection,
     project: ProjectId,

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// The default lock timeout; see [`TimelineStore::waiting`].
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The timelines in the log of one database. Clones share what they remember, and the task that commits.
+/// The timelines in the log of one database. Clones share the cache and the committing task.
 #[derive(Clone, Debug)]
 pub struct TimelineStore<P> {
     pool: PgPool,
@@ -52,14 +52,14 @@ impl<P: InlineProjection> TimelineStore<P> {
         Ok(connection)
     }
 
-    /// A project's history, oldest first, unreadable events included; empty if the log does not know the project.
+    /// A project's history, oldest first, unreadable events included; empty if the log does not have the project.
     pub async fn history(&self, project: ProjectId) -> Result<Vec<RecordedTimeline>, StoreError> {
         let mut history = Vec::new();
         self.history_each(project, |recorded| history.push(recorded)).await?;
         Ok(history)
     }
 
-    /// Calls `each` with a project's history, oldest first, as it arrives: memory does not grow with it.
+    /// Calls `each` with a project's history, oldest first, as it arrives: memory does not grow with its length.
     pub async fn history_each(
         &self,
         project: ProjectId,
@@ -78,30 +78,29 @@ impl<P: InlineProjection> TimelineStore<P> {
         Ok(())
     }
 
-    /// The same, remembering so many timelines between commands instead of [`cache::TIMELINES`].
+    /// The same with a cache of this many timelines instead of [`cache::TIMELINES`].
     #[must_use]
     pub fn remembering(self, timelines: usize) -> Self {
         Self { cache: Arc::new(TimelineCache::of(timelines)), ..self }
     }
 
-    /// The same over a pool whose connections wait for a lock for so long, instead of 5 s.
+    /// The same over a pool whose connections have this lock timeout instead of 5 s.
     #[must_use]
     pub fn waiting(self, lock_timeout: Duration) -> Self {
         Self { patience: lock_timeout, ..self }
     }
 
-    /// How many timelines are remembered.
+    /// The number of cached timelines.
     pub fn remembered(&self) -> usize {
         self.cache.len()
     }
 
-    /// The project in whose timeline a phase was seen, if it is remembered. Phases never change their project.
+    /// The project of a phase, if it is in the cache. Phases never change their project.
     pub fn remembered_project_of(&self, phase: PhaseId) -> Option<ProjectId> {
         self.cache.project_of(phase)
     }
 
-    /// The events for which a timeline is in quarantine. Costs nothing but for a timeline that was met in quarantine before:
-    /// that one is read again.
+    /// The events for which a timeline is in quarantine. Reads the log only for a timeline that was in quarantine before.
     pub async fn quarantine_of(&self, project: ProjectId) -> Result<Option<Quarantine>, StoreError> {
         if !self.cache.is_quarantined(project) {
             return Ok(None);
@@ -120,7 +119,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         &self.cache
     }
 
-    /// Gives a command to the committing task.
+    /// Sends a command to the committing task.
     pub(crate) async fn commit(&self, job: Job) -> Result<Outcome, StoreError> {
         let committer = || Committer {
             pool: self.pool.clone(),
@@ -149,7 +148,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         }
     }
 
-    /// The timeline as the next command finds it: from the log, or adopted if the log has none.
+    /// The timeline for the next command: from the log, or adopted if the log has none.
     pub(crate) async fn load(&self, project: ProjectId) -> Result<LoadedTimeline, StoreError> {
         let mut connection = self.connection().await?;
         let (mut folded, mut quarantine) = (FoldedTimeline::default(), Quarantine::default());

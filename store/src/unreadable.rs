@@ -1,6 +1,6 @@
 //! Events that cannot be read: an unknown type or schema version, a payload or metadata that does not parse, an event that
-//! cannot have happened where it stands. The timeline that holds one is in quarantine until a mark leaves the event out
-//! ([`crate::skip`]); all other timelines go on (`docs/decisions/quarantine.md`).
+//! is impossible at its place. The timeline that holds one is in quarantine until a mark leaves the event out
+//! ([`crate::skip`]); all other timelines are not affected (`docs/decisions/quarantine.md`).
 
 use crate::event::TIMELINE;
 use crate::{Metadata, RawEvent, RecordedEvent};
@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::fmt;
 use uuid::Uuid;
 
-/// How many characters of a text from outside are shown.
+/// The shown length of stored text, in characters.
 const SHOWN: usize = 200;
 
 /// An event that cannot be read, and why.
@@ -111,14 +111,14 @@ impl UnreadableEvent {
         }
     }
 
-    /// The event that came where another version of its stream should have come.
+    /// The event in place of another expected version of its stream.
     pub fn out_of_turn<'a>(place: impl Into<EventHeader<'a>>, expected: i64) -> Self {
         let fault = format!("came where version {expected} was expected: the log is damaged");
         Self { damage: true, ..Self::at(place, fault) }
     }
 }
 
-/// What is wrong with metadata, if it cannot be read.
+/// The error of metadata that cannot be read.
 pub fn metadata_fault(error: impl fmt::Display) -> String {
     format!("metadata cannot be read: {error}")
 }
@@ -138,17 +138,17 @@ pub fn decode(
     }
 }
 
-/// Events that cannot be read, the first of them word for word.
+/// Events that cannot be read: the first of them in full, and their number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Quarantine {
     /// The first of them, in order of position.
     pub events: Vec<UnreadableEvent>,
-    /// How many there are in all.
+    /// Their number.
     pub count: u64,
 }
 
 impl Quarantine {
-    /// How many events are kept word for word.
+    /// How many events are kept in full.
     pub const KEPT: usize = 100;
 
     /// Adds one.
@@ -171,7 +171,7 @@ impl Quarantine {
         self.count == 0
     }
 
-    /// How many there are beyond those that are kept.
+    /// The number of events beyond those that are kept.
     pub fn more(&self) -> u64 {
         self.count - self.events.len() as u64
     }
@@ -187,7 +187,7 @@ impl fmt::Display for Quarantine {
     }
 }
 
-/// What a timeline's stream holds at one version.
+/// The content of a timeline's stream at one version.
 #[derive(Clone, Debug)]
 pub enum Content {
     /// What happened.
@@ -206,12 +206,12 @@ pub(crate) struct StreamReader {
 }
 
 impl StreamReader {
-    /// From the stream's beginning, or from where the timeline is `open`.
+    /// From the stream's beginning, or from a place at which the timeline is `open`.
     pub(crate) const fn new(project: ProjectId, open: bool) -> Self {
         Self { project, open }
     }
 
-    /// What the next event says.
+    /// The content of the next event.
     pub(crate) fn read(&mut self, recorded: &RecordedEvent, skipped: bool) -> Content {
         if skipped {
             return Content::Skipped;

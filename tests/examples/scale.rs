@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Prints how long each step took.
+/// Prints the duration of each step.
 struct Steps(Mutex<(Instant, String)>);
 
 impl Progress for Steps {
@@ -96,7 +96,7 @@ async fn main() {
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("before.sql");
     std::fs::write(&kept, dump(url)).unwrap();
-    // The dump is none of the migrator's memory: the kernel forgets the peak so far.
+    // The dump's memory is not the migrator's: resets the kernel's peak.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
     let database = Database::new(url.parse().unwrap());
     let operator = Operator { actor: "scale".to_owned(), host: "scale".to_owned(), reason: None };

@@ -43,7 +43,7 @@ struct DatabaseState {
     row_locations: String,
 }
 
-/// What an interrupted run has done.
+/// The effects of an interrupted run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoppedRun {
     /// The database has the shape that the run was to establish.
@@ -55,7 +55,7 @@ pub struct StoppedRun {
 }
 
 /// Location and writer of every table and row of the planner: equal in copies of a template until
-/// a session writes. Comparing dumps instead takes ten times as long.
+/// a session writes. Comparing dumps instead is much slower.
 const ROW_LOCATIONS: &str = "
     SELECT string_agg(place, E'\\n' ORDER BY place) FROM (
         SELECT format('schema %s', nspname) FROM pg_namespace WHERE nspname <> 'phaseline'
@@ -66,7 +66,7 @@ const ROW_LOCATIONS: &str = "
         UNION ALL SELECT format('assignments %s %s %s', ctid, xmin, id) FROM public.resource_assignments
         UNION ALL SELECT format('revision %s %s', ctid, xmin) FROM public.alembic_version) AS places (place)";
 
-/// One of so many checks of a migration rolls back, too; for the others it is enough that the next run leads to the dump
+/// One of this many checks of a migration also rolls back; for the others it is enough that the next run leads to the dump
 /// from which the rollback was checked.
 const ROLLBACK_EVERY: usize = 4;
 
@@ -104,7 +104,7 @@ impl RecoveryFixture {
         if loss.is_none() {
             assert_same_dump(&legacy.dump, &back);
         }
-        // After edits the rollback restores what it can, always the same.
+        // After edits the rollback always has the same result.
         let legacy = DatabaseState { dump: back, ..legacy };
         let checks = AtomicUsize::new(0);
         Self { cluster: cluster.clone(), name, legacy, timelines, loss, checks }
@@ -133,7 +133,7 @@ impl RecoveryFixture {
     /// Checks all invariants after a run was stopped; `when` names the moment in a failure's message.
     ///
     /// # Panics
-    /// If anything does not hold.
+    /// If an invariant is violated.
     pub fn check(&self, database: &TestDatabase, direction: Direction, when: &str) -> StoppedRun {
         let url = database.url();
         let checked = async {
@@ -159,7 +159,7 @@ impl RecoveryFixture {
     /// The same after the next run has finished already.
     ///
     /// # Panics
-    /// If anything does not hold.
+    /// If an invariant is violated.
     pub fn check_finished(&self, database: &TestDatabase, direction: Direction, when: &str) {
         let url = database.url();
         let checked = async {
@@ -236,7 +236,7 @@ async fn row_locations(connection: &mut PgConnection) -> Result<String, String> 
     sqlx::query_scalar(ROW_LOCATIONS).fetch_one(connection).await.map_err(|error| error.to_string())
 }
 
-/// Waits until the server has noticed that its clients are gone.
+/// Waits until the server has detected the end of its clients.
 async fn wait_for_disconnects(url: &str) -> Result<(), String> {
     let mut connection = connect(url).await?;
     let patience = Instant::now() + Duration::from_secs(60);
@@ -301,7 +301,7 @@ fn compare_dump(expected: &str, url: &str, when: &str) -> Result<(), String> {
     }
 }
 
-/// Runs it to its end, outside of any runtime.
+/// Runs a future to its end, outside of any runtime.
 pub fn in_runtime<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }

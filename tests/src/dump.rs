@@ -7,7 +7,7 @@ const LINES_BEFORE: usize = 3;
 /// Differing lines shown of each dump.
 const LINES_SHOWN: usize = 12;
 
-/// The schema `public`, definitions and rows, as `pg_dump` writes it. Two dumps of one state are equal.
+/// The dump of schema `public` by `pg_dump`, definitions and rows. Two dumps of one state are equal.
 ///
 /// # Panics
 /// With the output of `pg_dump`, if it fails.
@@ -19,8 +19,8 @@ pub fn dump(url: &str) -> String {
     }
 }
 
-/// What a dump of one schema leaves out and a round trip must bring back all the same: which publications the tables
-/// are in, with columns and conditions, and whether foreign keys are watched and indexes valid.
+/// Properties that a dump of one schema leaves out, and a round trip must restore: the publications of the tables, with columns and
+/// conditions, whether the triggers of foreign keys are enabled, and whether indexes are valid.
 const BESIDE_THE_DUMP: &str = "
     SELECT format('-- publication %I: %s (%s) WHERE %s', p.pubname, r.prrelid::regclass,
                   coalesce((SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute AS a
@@ -40,7 +40,7 @@ const BESIDE_THE_DUMP: &str = "
      WHERE c.relnamespace = 'public'::regnamespace
      ORDER BY 1";
 
-/// [`dump`], and what it leaves out of the same tables, as comments at the end.
+/// [`dump`], with the properties of the same tables that it leaves out as comments at the end.
 ///
 /// # Panics
 /// With the output of `pg_dump` or `psql`, if one fails.
@@ -52,10 +52,10 @@ pub fn state(url: &str) -> String {
     }
 }
 
-/// Passes if the dumps are the same to the byte.
+/// Fails unless the dumps are equal byte for byte.
 ///
 /// # Panics
-/// With the first lines that differ and where they are, if they are not.
+/// With the first differing lines and their place.
 #[track_caller]
 pub fn assert_same_dump(before: &str, after: &str) {
     if let Some(difference) = difference(before, after) {
@@ -63,7 +63,7 @@ pub fn assert_same_dump(before: &str, after: &str) {
     }
 }
 
-/// What lies between the common beginning and the common end of two dumps, shortened; `None` if they are equal.
+/// The parts between the common beginning and the common end of two dumps, shortened; `None` if they are equal.
 pub fn difference(before: &str, after: &str) -> Option<String> {
     if before == after {
         return None;

@@ -9,7 +9,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use std::net::SocketAddr;
 
-/// What a body is made of: any kind of bytes that can be shared.
+/// The type of a body: any bytes that can be shared.
 type Body = Full<std::io::Cursor<Vec<u8>>>;
 
 /// A client of one service. Clones share its connections.

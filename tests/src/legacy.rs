@@ -1,7 +1,7 @@
-//! Whole legacy databases, small and odd: everything that the planner's schema allows and a round trip must bring back.
+//! Complete legacy databases, small and unusual: everything that the planner's schema allows and a round trip must restore.
 //!
 //! A database is a value ([`LegacyDatabase`]) that proptest can shrink, and a list of statements that load it. They
-//! are run one by one ([`crate::script::load`]), for some of them vacuum.
+//! are run one by one ([`crate::script::load`]), since some of them vacuum.
 
 mod assignment;
 mod dates;
@@ -19,21 +19,21 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use uuid::Uuid;
 
-/// Resources in every database that has assignments: few, so that they meet on the same day.
+/// Resources in every database with assignments: few, so that there are several assignments per resource and day.
 const RESOURCES: usize = 3;
 
 /// A legacy database at revision 976e6adbac6f, all of it valid.
 #[derive(Clone, Debug)]
 pub struct LegacyDatabase {
-    /// What ids are made of.
+    /// The seed of the ids.
     pub salt: u64,
     /// At most 8, rarely none.
     pub projects: Vec<LegacyProject>,
     /// At most 60.
     pub assignments: Vec<LegacyAssignment>,
-    /// Whether phases and assignments lie in the heap by id, not by project.
+    /// Whether phases and assignments are in the heap by id, not by project.
     pub is_scattered: bool,
-    /// What leaves holes in the heap and moves rows about, after loading.
+    /// Changes after loading that leave holes in the heap and move rows.
     pub moves: Vec<HeapMove>,
     /// Objects that administrators added to the tables, last.
     pub objects: Vec<&'static TableObject>,
@@ -49,7 +49,7 @@ impl LegacyDatabase {
         databases().new_tree(&mut runner).expect("no value is ever rejected").current()
     }
 
-    /// The same without objects, for tests that are about rows.
+    /// The same without objects, for tests of rows.
     #[must_use]
     pub fn bare(mut self) -> Self {
         self.objects.clear();
@@ -109,7 +109,7 @@ pub fn databases() -> impl Strategy<Value = LegacyDatabase> {
     databases_of(project::projects(1).boxed())
 }
 
-/// Databases in which projects may have no phase; `plan` finds those, and they migrate when repairs are allowed.
+/// Databases in which projects may have no phase; `plan` finds these, and they migrate with a repair.
 pub fn databases_with_bare_projects() -> impl Strategy<Value = LegacyDatabase> {
     databases_of(project::projects(0).boxed())
 }

@@ -1,4 +1,4 @@
-//! Shared by the end-to-end tests: generators of legacy databases, of objects on their tables and of cases that a
+//! Shared code of the end-to-end tests: generators of legacy databases, of objects on their tables and of cases that a
 //! migration must refuse, and the comparison of dumps.
 //!
 //! - [`legacy`] generates small planner databases, valid and unusual.

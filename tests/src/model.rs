@@ -1,21 +1,21 @@
-//! A plain model of a database that Phaseline migrates, edits and rolls back: what should be there, in loops over
+//! A plain model of a database that Phaseline migrates, edits and rolls back: its expected content, in loops over
 //! vectors, written from the guarantees and not from the code. The model-based test executes everything
 //! twice, here and in a real database, and compares.
 //!
-//! The model knows the rows of `projects`, of `project_phases` in the shape that is live, of `resource_assignments`,
-//! what the log knows of each timeline, and the links that the log keeps. It knows no events, positions or ordinals.
+//! The model has the rows of `projects`, of `project_phases` in the current shape, of `resource_assignments`, the state of each timeline
+//! in the log, and the links in the log. It has no events, positions or ordinals.
 //!
-//! Two things are not guaranteed, so the model reads them from the database: the time at which something was recorded, and
+//! Two values are not guaranteed, so the model reads them from the database: the timestamps of events, and
 //! the order of heap rows after an `UPDATE` or an `INSERT` ([`Model::observe`]). The order after a rollback is guaranteed.
 //!
-//! Where the guarantees leave room, the model follows what the tables show:
+//! Where the guarantees are not specific, the model follows the tables:
 //!
-//! - A phase whose name and days never came from the old table (it was created, adopted from the new table or supplied)
-//!   is a loss at every rollback, also after it got a row in the old table: that row cannot hold its name either.
-//! - A field that was edited once is a loss as long as it is not what the migration gave, also if a migration changed
-//!   it once more (for example because its neighbour was removed from the old table).
-//! - Project dates that the backend changed without an event are no loss: a rollback leaves `projects` alone.
-//! - An assignment of a legacy phase that is gone with its project has lost its link, as with a phase that was removed.
+//! - A phase whose name and dates never came from the legacy table (it was created, adopted from the timeline shape or supplied)
+//!   is a loss at every rollback, even after it got a legacy row: that row cannot hold its name.
+//! - An edited field is a loss while it differs from the migration's value, even if a later migration changed
+//!   it again (for example because its neighbour was removed from the legacy table).
+//! - Project dates that the backend changed without an event are no loss: a rollback does not change `projects`.
+//! - An assignment of a legacy phase that was deleted with its project has lost its link, as with a removed phase.
 //! - An unedited supplied phase follows its project's dates at the next migration, and stays unedited; its
 //!   `created_at` stays.
 //! - A supplied phase is needed by every assignment of its project without an existing phase.
@@ -58,7 +58,7 @@ impl Kind {
         }
     }
 
-    /// The name that a phase of this kind is given.
+    /// The name of phases of this kind.
     pub const fn given_name(self) -> &'static str {
         match self {
             Self::Planning => "Planning",
@@ -66,7 +66,7 @@ impl Kind {
         }
     }
 
-    /// The kind of a phase that never had one.
+    /// The kind of a phase without one.
     pub fn of_name(name: &str) -> Self {
         if name.to_lowercase().contains("planning") { Self::Planning } else { Self::Execution }
     }
@@ -75,13 +75,13 @@ impl Kind {
 /// The two shapes of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// The legacy planner's.
+    /// The legacy shape.
     Old,
-    /// Phaseline's.
+    /// The timeline shape.
     New,
 }
 
-/// Money in cents; the total is the sum.
+/// A budget in cents; the total is the sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Capital part.
@@ -91,11 +91,11 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// No money.
+    /// An empty budget.
     pub const ZERO: Self = Self { capital: 0, expense: 0 };
 }
 
-/// A row of the old `project_phases`.
+/// A row of `project_phases` in the legacy shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are the table's columns")]
 pub struct OldRow {
@@ -107,7 +107,7 @@ pub struct OldRow {
     pub updated_at: NaiveDateTime,
 }
 
-/// A row of the new `project_phases`.
+/// A row of `project_phases` in the timeline shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are the table's columns")]
 pub struct NewRow {
@@ -136,12 +136,12 @@ pub struct Assignment {
     pub rest: String,
 }
 
-/// What should be in a database.
+/// The expected content of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {
-    /// The shape that is live.
+    /// The current shape.
     pub shape: Shape,
-    /// The rows of `projects`, as far as timelines care.
+    /// The relevant values of the rows of `projects`.
     pub projects: BTreeMap<Uuid, Days>,
     /// The rows of `project_phases` in heap order; none in the timeline shape.
     pub old_rows: Vec<OldRow>,
@@ -153,14 +153,14 @@ pub struct Model {
     pub log: BTreeMap<Uuid, Timeline>,
     /// The phase of each assignment according to the log.
     pub links: BTreeMap<Uuid, Uuid>,
-    /// The project in which each phase of the old table was seen last.
+    /// The last known project of each legacy phase.
     pub homes: BTreeMap<Uuid, Uuid>,
     /// Projects that were deleted and may be inserted again.
     pub deleted: Vec<Uuid>,
 }
 
 impl Model {
-    /// A database of the legacy planner's that was never migrated.
+    /// A legacy database that was never migrated.
     pub fn legacy(
         projects: BTreeMap<Uuid, Days>,
         old_rows: Vec<OldRow>,
@@ -179,8 +179,8 @@ impl Model {
         }
     }
 
-    /// Takes over in which order the heaps lie, and the other columns of assignments that are new. Rows that are not
-    /// the model's are left to the comparison.
+    /// Copies the order of the heaps, and the other columns of new assignments. Rows that the model does not have are left
+    /// to the comparison.
     pub fn observe(&mut self, phases: &[Uuid], assignments: &[(Uuid, String)]) {
         let place = |id: Uuid| phases.iter().position(|other| *other == id).unwrap_or(usize::MAX);
         self.old_rows.sort_by_key(|row| place(row.id));

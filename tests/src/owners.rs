@@ -2,7 +2,7 @@
 
 use phaseline_embedded::testing::TestDatabase;
 
-/// Gives all tables and enums of a schema to a role that exists.
+/// Gives all tables and enums of a schema to an existing role.
 pub fn give_schema(database: &TestDatabase, schema: &str, role: &str) {
     database.psql(&format!(
         "DO $$ DECLARE t record; BEGIN
@@ -14,7 +14,7 @@ pub fn give_schema(database: &TestDatabase, schema: &str, role: &str) {
     ));
 }
 
-/// Makes a role that can log in with the password `x`, is not a superuser, and owns all that the planner has in schema `public`.
+/// Creates a role that can log in with the password `x`, is not a superuser, and owns all objects of the planner in schema `public`.
 pub fn make_planner(database: &TestDatabase, role: &str) {
     database.psql(&format!(
         "CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT CREATE ON DATABASE {} TO {role}; GRANT CREATE, USAGE ON SCHEMA public TO {role}",

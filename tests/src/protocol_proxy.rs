@@ -40,9 +40,9 @@ pub struct Boundary {
     pub number: usize,
     /// The connection that it came on, from 0.
     pub connection: usize,
-    /// The statement, or what else the message was.
+    /// The statement, or the kind of message.
     pub what: String,
-    /// Whether a transaction was open before it, and is open after it if the server has answered.
+    /// Whether a transaction was open before it, and is open after it if the server has replied.
     pub in_transaction: (bool, Option<bool>),
 }
 
@@ -67,12 +67,12 @@ pub struct ProtocolProxy {
 }
 
 impl ProtocolProxy {
-    /// Passes everything on to the server of a URL, and counts.
+    /// Forwards everything to the server of a URL, and counts.
     pub fn counting(url: &str) -> Self {
         Self::start(url, None)
     }
 
-    /// Passes on until a boundary.
+    /// Forwards until a boundary.
     pub fn stopping(url: &str, stop: Stop) -> Self {
         Self::start(url, Some(stop))
     }
@@ -103,7 +103,7 @@ impl ProtocolProxy {
         &self.url
     }
 
-    /// What was counted so far.
+    /// The boundaries so far.
     pub fn boundaries(&self) -> Vec<Boundary> {
         self.shared.state().boundaries.clone()
     }
@@ -131,7 +131,7 @@ impl ProtocolProxy {
         true
     }
 
-    /// Cuts all connections, on both sides, and from now on stops nothing any more: the client may connect again.
+    /// Cuts all connections, on both sides, and does not stop later ones: the client may connect again.
     pub fn cut_once(&self) {
         let mut state = self.shared.state();
         state.is_harmless = true;
@@ -142,7 +142,7 @@ impl ProtocolProxy {
         state.sockets.clear();
     }
 
-    /// Cuts all connections, on both sides, and takes no more.
+    /// Cuts all connections, on both sides, and accepts no more.
     pub fn cut(&self) {
         let mut state = self.shared.state();
         if !state.is_cut {
@@ -193,8 +193,8 @@ struct State {
 
 #[derive(Debug, Default)]
 struct Connection {
-    /// Boundaries that the server has not answered, the oldest first.
-    unanswered: Vec<usize>,
+    /// Boundaries without a reply of the server, the oldest first.
+    without_reply: Vec<usize>,
     in_transaction: bool,
 }
 
@@ -225,14 +225,14 @@ impl Shared {
         let number = state.boundaries.len() + 1;
         let in_transaction = (state.connections[connection].in_transaction, None);
         state.boundaries.push(Boundary { number, connection, what, in_transaction });
-        state.connections[connection].unanswered.push(number);
+        state.connections[connection].without_reply.push(number);
         if self.stop == Some(Stop::Before(number)) && !state.is_harmless {
             self.stop_at(&mut state, number);
         }
         !state.is_over()
     }
 
-    /// Whether the server's answer may pass; `ready` is its state if it waits for the client again.
+    /// Whether the server's reply may pass; `ready` is its state if it waits for the client again.
     fn may_reply(&self, connection: usize, ready: Option<ReadyState>) -> bool {
         let mut state = self.state();
         if state.is_over() {
@@ -244,8 +244,8 @@ impl Shared {
             of_connection.in_transaction = in_transaction;
         }
         let in_transaction = of_connection.in_transaction;
-        if !of_connection.unanswered.is_empty() {
-            let number = of_connection.unanswered.remove(0);
+        if !of_connection.without_reply.is_empty() {
+            let number = of_connection.without_reply.remove(0);
             state.boundaries[number - 1].in_transaction.1 = Some(in_transaction);
             if self.stop == Some(Stop::After(number)) && !state.is_harmless {
                 self.stop_at(&mut state, number);
@@ -268,9 +268,8 @@ fn connect(shared: &Arc<Shared>, client: TcpStream, server: SocketAddr) -> io::R
     drop(state);
     let (up, down) = (Arc::clone(shared), Arc::clone(shared));
     thread::spawn(move || {
-        let to_answer = client.try_clone();
-        let done =
-            to_answer.and_then(|to_answer| forward_requests(&up, number, client, to_answer, &to_server));
+        let reply_to = client.try_clone();
+        let done = reply_to.and_then(|reply_to| forward_requests(&up, number, client, reply_to, &to_server));
         end(&up, &to_server, done);
     });
     thread::spawn(move || {
@@ -298,14 +297,14 @@ fn forward_requests(
     shared: &Shared,
     connection: usize,
     mut client: TcpStream,
-    mut to_answer: TcpStream,
+    mut reply_to: TcpStream,
     mut server: &TcpStream,
 ) -> io::Result<Done> {
     loop {
         let Some((startup, bytes)) = Startup::read(&mut client)? else { return Ok(Done::End) };
         match startup {
             // Nothing could be counted in an encrypted stream.
-            Startup::Encryption => to_answer.write_all(b"N")?,
+            Startup::Encryption => reply_to.write_all(b"N")?,
             Startup::Session | Startup::Cancel => {
                 if !shared.may_send(connection, None) {
                     return Ok(Done::Stopped);
@@ -329,7 +328,7 @@ fn forward_replies(
     pump(server, client, |kind, body| shared.may_reply(connection, ReadyState::of(kind, body)))
 }
 
-/// Passes messages on until one may not.
+/// Forwards messages until one may not pass.
 fn pump(
     mut from: TcpStream,
     mut to: &TcpStream,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 pub struct SeededRandom(u64);
 
 impl SeededRandom {
-    /// By its seed.
+    /// A generator with this seed.
     pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed)
     }
@@ -30,23 +30,23 @@ impl SeededRandom {
         low + self.below((high - low + 1) as u64) as i64
     }
 
-    /// In `percent` of all cases.
+    /// True in `percent` of all cases.
     pub fn hits(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// One of them, if there are any.
+    /// One of these elements, if there are any.
     pub fn one_of<T: Clone>(&mut self, these: &[T]) -> Option<T> {
         let at = self.below(these.len() as u64) as usize;
         these.get(at).cloned()
     }
 
-    /// One of these, which are there.
+    /// One of these elements.
     pub fn pick<T: Clone, const N: usize>(&mut self, these: [T; N]) -> T {
         these[self.below(N as u64) as usize].clone()
     }
 
-    /// By weight.
+    /// One of these elements, by weight.
     pub fn weighted<T: Copy>(&mut self, these: &[(u64, T)]) -> T {
         let mut left = self.below(these.iter().map(|(weight, _)| weight).sum());
         for (weight, one) in these {

@@ -1,7 +1,7 @@
 //! Cases that a migration must refuse: rows and objects that a round trip cannot restore. Each case is a small legacy
 //! database ([`base_database()`]) and changes to it; the plan must detect and name them.
 //!
-//! Not here: security labels, which need a provider that no plain server has.
+//! There is no case for security labels, which need a provider that a plain server lacks.
 
 mod base_database;
 mod dates;
@@ -14,16 +14,16 @@ mod table_parts;
 
 pub use base_database::{base_database, id};
 
-/// A legacy database that must not be migrated as it is.
+/// A legacy database that must be refused.
 #[derive(Clone, Debug)]
 pub struct RefusalCase {
-    /// What is wrong, in words; no two are alike.
+    /// The name of the case; each has a different one.
     pub name: &'static str,
     /// Statements for the [`base_database()`], in order, each in its own transaction.
     pub statements: Vec<String>,
-    /// The ids and objects that the refusal has to name, every one of them.
+    /// All ids and objects that the refusal must name.
     pub must_name: Vec<String>,
-    /// Whether it migrates when repairs are allowed.
+    /// Whether it migrates with a repair.
     pub is_repairable: bool,
     /// The role to act as ([`crate::roles::url_as`]), if not the superuser.
     pub role: Option<&'static str>,

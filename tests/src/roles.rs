@@ -6,20 +6,20 @@
 
 /// Owns tables instead of the planner's role.
 pub const OWNER: &str = "phaseline_test_owner";
-/// Holds grant options and grants on.
+/// Has grant options, and grants with them.
 pub const GRANTOR: &str = "phaseline_test_grantor";
-/// Is granted things.
+/// Has privileges by grants.
 pub const READER: &str = "phaseline_test_reader";
-/// Runs programs without owning anything.
+/// Runs programs without owning an object.
 pub const OPERATOR: &str = "phaseline_test_operator";
 /// Has a name that needs quoting; as SQL, so with its quotes doubled.
 pub const ODD: &str = r#""phaseline ""test"" Rôle""#;
 
-/// The statement that makes all of them, safe for concurrent sessions. An advisory lock would not suffice:
+/// The statement that creates all of them, safe for concurrent sessions. An advisory lock would not suffice:
 /// it holds within one database only.
 pub fn create() -> String {
     let attempts = [OWNER, GRANTOR, READER, OPERATOR, ODD].map(|role| {
-        // Those who own tables on which row security is forced.
+        // Owners of tables on which row security is forced.
         let bypass = if [OWNER, ODD].contains(&role) { "BYPASSRLS" } else { "" };
         format!(
             "BEGIN CREATE ROLE {role} NOLOGIN {bypass};

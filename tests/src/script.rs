@@ -1,9 +1,9 @@
-//! Running statements on a database as an administrator would: one by one, each in a transaction of its own.
+//! Runs statements on a database as an administrator does: one by one, each in its own transaction.
 
 use phaseline_embedded::testing::TestCluster;
 use std::io::Write as _;
 
-/// Runs the statements in one session of `psql`, each committed by itself, so that `VACUUM` may be among them.
+/// Runs the statements in one session of `psql`, each in its own transaction, so that `VACUUM` may be among them.
 ///
 /// # Panics
 /// At the first statement that fails, with the output of `psql`.

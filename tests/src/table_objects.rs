@@ -15,12 +15,12 @@ mod unrelated;
 
 use proptest::prelude::*;
 
-/// One object or setting of an administrator.
+/// One object or setting that an administrator added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableObject {
-    /// The table, and what was done.
+    /// The table, and the object.
     pub name: &'static str,
-    /// The statements, for a superuser, each in a transaction of its own.
+    /// The statements, for a superuser, each in its own transaction.
     pub statements: &'static [&'static str],
 }
 
@@ -41,7 +41,7 @@ pub fn all() -> Vec<&'static TableObject> {
     .collect()
 }
 
-/// Any set of objects, in any order; shrinks to the one that breaks.
+/// Any set of objects, in any order; shrinks to the one that causes a failure.
 pub fn some() -> impl Strategy<Value = Vec<&'static TableObject>> {
     let all = all();
     let most = all.len();

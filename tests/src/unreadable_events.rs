@@ -1,5 +1,4 @@
-//! Inserts unreadable events with valid hashes into a log, as a superuser who knows the format or a newer program
-//! could.
+//! Inserts unreadable events with valid hashes into a log, as a superuser or a newer program could.
 
 use phaseline_store::stream::stream_of;
 use phaseline_store::{Import, NewEvent, stream};
@@ -9,7 +8,7 @@ use uuid::Uuid;
 /// Kinds of unreadable events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnreadableEvent {
-    /// No program knows its type.
+    /// Its type is unknown to every program.
     Type,
     /// A newer program wrote it.
     SchemaVersion,
@@ -17,7 +16,7 @@ pub enum UnreadableEvent {
     Payload,
     /// The payload has a character that PostgreSQL cannot extract.
     Nul,
-    /// It cannot have happened to this timeline.
+    /// It is impossible for this timeline.
     Misplaced,
     /// The metadata is not a flat object of strings.
     Metadata,
@@ -42,12 +41,12 @@ impl UnreadableEvent {
 
     fn event(self) -> (NewEvent, &'static str) {
         let good = r#"{"actor":"mallory"}"#;
-        let nobody = Uuid::nil();
+        let unknown = Uuid::nil();
         let dates = r#"{"start_date":"1999-01-01","end_date":"2099-01-01"}"#;
         match self {
             Self::Type => (NewEvent::new("PhaseExploded", 1, "{}".to_owned()), good),
             Self::SchemaVersion => {
-                let payload = format!(r#"{{"phase_id":"{nobody}","name":"x"}}"#);
+                let payload = format!(r#"{{"phase_id":"{unknown}","name":"x"}}"#);
                 (NewEvent::new("PhaseRenamed", 99, payload), good)
             }
             Self::Payload => (NewEvent::new("PhaseRemoved", 1, "5".to_owned()), good),
@@ -56,7 +55,7 @@ impl UnreadableEvent {
                 good,
             ),
             Self::Misplaced => {
-                let payload = format!(r#"{{"project_id":"{nobody}"}}"#);
+                let payload = format!(r#"{{"project_id":"{unknown}"}}"#);
                 (NewEvent::new("TimelineClosed", 1, payload), good)
             }
             Self::Metadata => {
@@ -72,7 +71,7 @@ pub async fn insert_unreadable(url: &str, project: Uuid, bad: UnreadableEvent) -
     insert_event(url, project, &event, metadata).await
 }
 
-/// The same with an event of the test's.
+/// The same with the test's event.
 pub async fn insert_event(url: &str, project: Uuid, event: &NewEvent, metadata: &str) -> i64 {
     let mut connection = PgConnection::connect(url).await.expect("connect");
     let mut transaction = connection.begin().await.expect("begin");

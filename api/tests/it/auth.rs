@@ -1,4 +1,4 @@
-//! Tokens: what is taken, and every reason for which one is refused.
+//! Which tokens are accepted, and each reason to refuse one.
 
 use crate::service::{EVERYTHING, SECRET, Service, in_seconds, migrated, settings, token};
 use crate::test_keys::{self, Ed25519, P256_PUBLIC, P384_PUBLIC, RSA_PUBLIC};
@@ -27,7 +27,7 @@ async fn write(caller: Caller, Path(project): Path<Uuid>) -> Result<(), Denied> 
     caller.need_project(ProjectId::from(project))
 }
 
-/// A route whose refusals have a form of their own.
+/// A route with its own form of refusals.
 async fn own_form(caller: Result<Caller, Denied>) -> Response {
     match caller {
         Ok(caller) => caller.subject.into_response(),
@@ -63,12 +63,12 @@ async fn request_with_token(service: &Service, token: &str) -> HttpResponse {
 
 /// Fails unless this token is refused with 401, for this reason.
 #[track_caller]
-fn assert_refused(answer: &HttpResponse, code: &str, reason: &str) {
-    assert_eq!(answer.status, 401, "{}", answer.text());
-    assert_eq!(answer.header("content-type"), "application/problem+json");
-    let challenge = answer.header("www-authenticate");
+fn assert_refused(response: &HttpResponse, code: &str, reason: &str) {
+    assert_eq!(response.status, 401, "{}", response.text());
+    assert_eq!(response.header("content-type"), "application/problem+json");
+    let challenge = response.header("www-authenticate");
     assert!(challenge.starts_with("Bearer realm=\"phaseline\""), "{challenge}");
-    let problem = answer.json();
+    let problem = response.json();
     assert_eq!(problem["code"], code, "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains(reason), "{problem}");
 }
@@ -77,7 +77,7 @@ fn valid_claims() -> Value {
     json!({ "sub": "ada", "exp": in_seconds(600), "scope": "phases:read history:read" })
 }
 
-/// The good token's claims with one of them changed, or taken out.
+/// The claims of the valid token, with one of them changed or removed.
 fn claims_with(name: &str, value: Value) -> Value {
     let mut claims = valid_claims();
     claims[name] = value;
@@ -104,7 +104,7 @@ async fn a_token_identifies_the_caller_and_its_permissions() {
     let lower =
         service.client.get("/who").header("authorization", &format!("bearer {}", token(&valid_claims())));
     lower.send().await.is(200);
-    // Clocks are never quite the same.
+    // The clocks of two machines differ slightly.
     request_with_token(&service, &token(&claims_with("exp", json!(in_seconds(-5))))).await.is(200);
 }
 
@@ -143,8 +143,8 @@ async fn invalid_tokens_are_refused_with_the_reason() {
     for nonsense in ["", "x", "a.b.c", "\u{7f}"] {
         let header = format!("Bearer {nonsense}");
         let header = header.replace('\u{7f}', "~");
-        let answer = service.client.get("/who").header("authorization", &header).send().await;
-        assert_eq!(answer.status, 401, "{nonsense:?}");
+        let response = service.client.get("/who").header("authorization", &header).send().await;
+        assert_eq!(response.status, 401, "{nonsense:?}");
     }
     let other = EncodingKey::from_secret(b"another secret, also long enough for HS256");
     let forged = encode(&Header::new(Algorithm::HS256), &valid_claims(), &other).unwrap();
@@ -158,7 +158,7 @@ async fn invalid_tokens_are_refused_with_the_reason() {
 #[tokio::test]
 async fn audience_and_issuer_are_needed_once_they_are_configured() {
     let free = service(settings_with_secret(TokenRules::default())).await;
-    request_with_token(&free, &token(&claims_with("aud", json!("somebody else")))).await.is(200);
+    request_with_token(&free, &token(&claims_with("aud", json!("another service")))).await.is(200);
 
     let rules = TokenRules {
         audience: Some("phaseline".to_owned()),
@@ -186,7 +186,7 @@ async fn audience_and_issuer_are_needed_once_they_are_configured() {
 }
 
 #[tokio::test]
-async fn a_token_without_scope_may_do_what_is_configured_and_nothing_else() {
+async fn a_token_without_scope_has_only_the_configured_scopes() {
     let nothing = service(settings_with_secret(TokenRules::default())).await;
     assert_eq!(
         request_with_token(&nothing, &token(&claims_without("scope"))).await.is(200).json()["scope"],
@@ -205,12 +205,12 @@ async fn a_token_without_scope_may_do_what_is_configured_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_lacks_a_scope_or_a_project_is_refused_with_403() {
+async fn a_token_without_the_scope_or_the_project_is_refused_with_403() {
     let service = service(settings_with_secret(TokenRules::default())).await;
     let (mine, other) = (Uuid::new_v4(), Uuid::new_v4());
     let write = |project: Uuid, claims: Value| {
-        let ask = service.client.get(&format!("/write/{project}")).bearer(&token(&claims));
-        async move { ask.send().await }
+        let request = service.client.get(&format!("/write/{project}")).bearer(&token(&claims));
+        async move { request.send().await }
     };
     let reader = write(mine, valid_claims()).await.is(403);
     assert_eq!(reader.json()["code"], "scope_missing");
@@ -230,10 +230,10 @@ async fn what_lacks_a_scope_or_a_project_is_refused_with_403() {
 }
 
 #[tokio::test]
-async fn a_route_may_give_a_refusal_a_form_of_its_own() {
+async fn a_route_may_have_its_own_form_of_refusals() {
     let service = service(settings_with_secret(TokenRules::default())).await;
-    let answer = service.client.get("/own-form").send().await.is(401);
-    assert_eq!(answer.json(), json!({ "detail": Denied::Missing.to_string() }));
+    let response = service.client.get("/own-form").send().await.is(401);
+    assert_eq!(response.json(), json!({ "detail": Denied::Missing.to_string() }));
     assert_eq!(
         service.client.get("/own-form").bearer(&token(&valid_claims())).send().await.is(200).text(),
         "ada"
@@ -255,7 +255,7 @@ async fn public_keys_of_each_kind_check_tokens_and_the_algorithm_is_the_keys() {
         let signed = encode(&Header::new(algorithm), &valid_claims(), &signing).unwrap();
         assert_eq!(request_with_token(&service, &signed).await.is(200).json()["subject"], "ada");
         // A key without a name accepts tokens with any name.
-        let named = Header { kid: Some("whatever".to_owned()), ..Header::new(algorithm) };
+        let named = Header { kid: Some("any-name".to_owned()), ..Header::new(algorithm) };
         request_with_token(&service, &encode(&named, &valid_claims(), &signing).unwrap()).await.is(200);
 
         // An attacker uses the public key as an HMAC secret.
@@ -269,7 +269,7 @@ async fn public_keys_of_each_kind_check_tokens_and_the_algorithm_is_the_keys() {
                 "not signed by a key of this service",
             );
         }
-        // Of the same family, and not what the key is for.
+        // An algorithm of the same family that this key is not for.
         if matches!(algorithm, Algorithm::RS256 | Algorithm::PS256) {
             let other = encode(&Header::new(Algorithm::RS512), &valid_claims(), &signing).unwrap();
             assert_refused(
@@ -287,7 +287,7 @@ async fn public_keys_of_each_kind_check_tokens_and_the_algorithm_is_the_keys() {
                 "not a JSON Web Token",
             );
         }
-        // A token that was signed, with other claims in it.
+        // The signature of other claims.
         let [head, _, signature] = signed.split('.').collect::<Vec<_>>()[..] else { panic!("{signed}") };
         let altered = format!("{head}.{}.{signature}", test_keys::encoded(&claims_with("sub", json!("eve"))));
         assert_refused(
@@ -356,8 +356,8 @@ async fn a_key_set_checks_by_the_named_key_only() {
             false,
         ),
     ] {
-        let answer = request_with_token(&service, &token).await;
-        assert_eq!(answer.status, if taken { 200 } else { 401 }, "{token}: {}", answer.text());
+        let response = request_with_token(&service, &token).await;
+        assert_eq!(response.status, if taken { 200 } else { 401 }, "{token}: {}", response.text());
     }
 }
 
@@ -384,12 +384,12 @@ async fn without_keys_all_are_refused_and_with_tokens_off_all_are_allowed() {
     let open = service(Settings { auth: Auth::Off, ..Settings::default() }).await;
     let found = open.client.get("/who").send().await.is(200).json();
     assert_eq!(found, json!({ "subject": "anonymous", "scope": EVERYTHING, "projects": null }));
-    // A name that was made to mean this machine is none of its own; a page in a browser would send it.
+    // A foreign host name that resolves to this machine (DNS rebinding): a page in a browser would send it.
     for (host, status) in
         [("evil.example", 403), ("127.0.0.1.evil.example", 403), ("localhost:1234", 200), ("[::1]:80", 200)]
     {
-        let answer = open.client.get("/who").header("host", host).send().await;
-        assert_eq!(answer.status, status, "{host}");
+        let response = open.client.get("/who").header("host", host).send().await;
+        assert_eq!(response.status, status, "{host}");
     }
 }
 
@@ -449,7 +449,7 @@ async fn a_subject_that_cannot_be_logged_is_refused() {
     }
 }
 
-/// RFC 7515, 4.1.11: an extension that must be understood, and is not, ends it.
+/// RFC 7515, 4.1.11: a token with an unknown critical extension is refused.
 #[tokio::test]
 async fn a_token_with_critical_extensions_is_refused() {
     let service = service(settings_with_secret(TokenRules::default())).await;
@@ -462,10 +462,10 @@ async fn a_token_with_critical_extensions_is_refused() {
     };
     request_with_token(&service, &signed(&json!({ "alg": "HS256" }))).await.is(200);
     for crit in [json!(["exp"]), json!(["b64"]), json!([]), json!(null), json!("exp")] {
-        let answer =
+        let response =
             request_with_token(&service, &signed(&json!({ "alg": "HS256", "crit": crit, "b64": true })))
                 .await;
-        assert_eq!((answer.status, &answer.json()["code"]), (401, &json!("token_invalid")), "{crit}");
+        assert_eq!((response.status, &response.json()["code"]), (401, &json!("token_invalid")), "{crit}");
     }
     let named = request_with_token(&service, &signed(&json!({ "alg": "HS256", "crit": ["exp"] }))).await;
     assert_refused(&named, "token_invalid", "extensions (crit)");

@@ -1,4 +1,4 @@
-//! Which route needs what: each without a token, without its scope, and for another project.
+//! The rights that each route needs: a request without a token, without the scope, and for another project.
 
 use crate::fixture::{ServiceFixture, new_entry};
 use crate::service::{self, in_seconds, token};
@@ -36,14 +36,14 @@ async fn every_route_needs_its_scope_and_its_project() {
     let elsewhere = json!({ "sub": "eve", "exp": in_seconds(600), "scope": service::EVERYTHING,
         "projects": [Uuid::new_v4()] });
     for (method, path, body, scope) in routes {
-        let ask = || fixture.service.client.request(method.clone(), &path).json(body);
-        ask().send().await.is(401);
+        let request = || fixture.service.client.request(method.clone(), &path).json(body);
+        request().send().await.is(401);
         let others: Vec<&str> = service::EVERYTHING.split(' ').filter(|other| *other != scope).collect();
-        let lacking = ask().bearer(&fixture.service.token(&others.join(" "))).send().await.is(403);
+        let lacking = request().bearer(&fixture.service.token(&others.join(" "))).send().await.is(403);
         assert!(lacking.header("www-authenticate").contains(scope), "{method} {path}");
-        // A phase of another project is not there; a project of others is denied.
+        // A phase of another project is reported as missing, another project as forbidden.
         let hidden = if path.starts_with(&of_phase) { 404 } else { 403 };
-        ask().bearer(&token(&elsewhere)).send().await.is(hidden);
+        request().bearer(&token(&elsewhere)).send().await.is(hidden);
     }
     assert_eq!((fixture.table().await, fixture.events().await), (table, events));
 }

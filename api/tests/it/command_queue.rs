@@ -15,15 +15,15 @@ async fn rename_all(fixture: &ServiceFixture, phases: &[String]) -> Vec<(HttpRes
         let (path, body) = (format!("/api/v1/phases/{phase}"), json!({ "name": format!("Later {n}") }));
         requests.push(tokio::spawn(async move {
             let began = Instant::now();
-            let answer = client.patch(&path).bearer(&token).json(&body).send().await;
-            (answer, began.elapsed())
+            let response = client.patch(&path).bearer(&token).json(&body).send().await;
+            (response, began.elapsed())
         }));
     }
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for request in requests {
-        answers.push(request.await.unwrap());
+        responses.push(request.await.unwrap());
     }
-    answers
+    responses
 }
 
 async fn first_phases(fixture: &ServiceFixture) -> Vec<String> {
@@ -46,12 +46,12 @@ async fn queued_commands_wait_for_the_head_at_most_twice() {
     let mut holder = fixture.admin().await;
     sqlx::raw_sql("BEGIN; SELECT FROM phaseline.head FOR UPDATE").execute(&mut holder).await.unwrap();
     let alone = rename_all(&fixture, &phases[..1]).await;
-    let (answer, alone) = alone.into_iter().next().unwrap();
-    assert_eq!(answer.is(503).json()["code"], "busy");
+    let (response, alone) = alone.into_iter().next().unwrap();
+    assert_eq!(response.is(503).json()["code"], "busy");
     let requests: Vec<String> = phases.iter().cycle().take(24).cloned().collect();
-    for (answer, took) in rename_all(&fixture, &requests).await {
-        assert_eq!(answer.is(503).json()["code"], "busy");
-        // One behind the other they would have waited 24 times.
+    for (response, took) in rename_all(&fixture, &requests).await {
+        assert_eq!(response.is(503).json()["code"], "busy");
+        // One after the other they would have waited 24 times.
         assert!(took < alone * 4, "{took:?}, where one alone takes {alone:?}");
     }
 }
@@ -66,11 +66,11 @@ async fn a_command_timed_out_in_the_queue_is_not_executed_later() {
     let (table, events) = (fixture.table().await, fixture.events().await);
     let mut holder = fixture.admin().await;
     sqlx::raw_sql("BEGIN; SELECT FROM phaseline.head FOR UPDATE").execute(&mut holder).await.unwrap();
-    for (answer, _) in rename_all(&fixture, &phases).await {
-        answer.is(503);
+    for (response, _) in rename_all(&fixture, &phases).await {
+        response.is(503);
     }
     sqlx::raw_sql("COMMIT").execute(&mut holder).await.unwrap();
-    // Those that may still be on their way come before this one.
+    // Commands that are still in the queue are executed before this one.
     let mut done = false;
     for _ in 0..50 {
         let body = json!({ "name": "The only one" });
@@ -91,8 +91,8 @@ async fn a_row_that_is_held_refuses_its_own_command_only() {
     let mut holder = fixture.admin().await;
     let hold = format!("BEGIN; SELECT FROM project_phases WHERE id = '{}' FOR UPDATE", phases[0]);
     sqlx::raw_sql(&hold).execute(&mut holder).await.unwrap();
-    let answers = rename_all(&fixture, &phases).await;
-    let statuses: Vec<u16> = answers.iter().map(|(answer, _)| answer.status).collect();
+    let responses = rename_all(&fixture, &phases).await;
+    let statuses: Vec<u16> = responses.iter().map(|(response, _)| response.status).collect();
     assert_eq!(statuses[0], 503);
     assert!(statuses[1..].iter().all(|status| *status == 200), "{statuses:?}");
 }

@@ -22,18 +22,18 @@ async fn idle_connections_beyond_the_limit_leave_room_for_health_checks() {
     let service = Service::over(&fixture.database, Settings { max_clients: 20, ..settings() }).await;
     let fixture = ServiceFixture { service, ..fixture };
     let project = fixture.project().await;
-    // Nothing is closed for being idle while this runs: the limit of that is 75 s.
+    // The limit for idle connections (75 s) does not close any while this runs.
     let connections = idle(&fixture, 300).await;
     for path in ["/livez", "/readyz", "/metrics"] {
-        // A connection of its own each time.
-        let answer = Client::new(fixture.service.client.address()).get(path).send().await.is(200);
-        assert_eq!(answer.header("connection"), "close");
+        // Each request has its own connection.
+        let response = Client::new(fixture.service.client.address()).get(path).send().await.is(200);
+        assert_eq!(response.header("connection"), "close");
     }
     let path = format!("/api/v1/projects/{project}/phases");
-    let answer =
+    let response =
         Client::new(fixture.service.client.address()).get(&path).bearer(&fixture.token).send().await.is(503);
-    assert_eq!(answer.json()["code"], "too_many_connections");
-    assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
+    assert_eq!(response.json()["code"], "too_many_connections");
+    assert!(response.header("retry-after").parse::<u32>().unwrap() >= 1);
     drop(connections);
     let mut status = 0;
     for _ in 0..300 {
@@ -74,10 +74,10 @@ async fn a_request_head_may_hold_a_long_token_but_not_more_than_the_limit() {
     let head = format!("GET /livez HTTP/1.1\r\nHost: localhost\r\nx-long: {}", "x".repeat(390_000));
     // The service closes the connection before it has read the whole request.
     let _ = raw.write_all(head.as_bytes()).await;
-    let mut answer = Vec::new();
-    let _ = tokio::time::timeout(Duration::from_secs(60), raw.read_to_end(&mut answer))
+    let mut response = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(60), raw.read_to_end(&mut response))
         .await
         .expect("it is closed");
-    let answer = String::from_utf8_lossy(&answer);
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let response = String::from_utf8_lossy(&response);
+    assert!(response.is_empty() || response.starts_with("HTTP/1.1 431 "), "{response}");
 }

@@ -1,8 +1,8 @@
-//! The planner's routes against a table of requests and answers. The answers were recorded from the planner's own service, except
+//! The planner's routes against a table of requests and responses. The responses were recorded from the planner's own service, except
 //! for those with `differs`: `planner` is the recorded one there, and `docs/api.md` has the difference in its table.
 //!
 //! In a case, `PROJECT` is a new project from 2024-02-01 to 2024-11-30, `PHASE` its default phase, `NOWHERE` an id that nothing
-//! has. In an answer, `UUID` and `TIME` are any id and any timestamp; `fields` is the planner's form of a malformed request
+//! has. In a response, `UUID` and `TIME` are any id and any timestamp; `fields` is the planner's form of a malformed request
 //! with these errors: field, message, type.
 
 mod front_end;
@@ -27,10 +27,10 @@ struct Case {
     headers: BTreeMap<String, String>,
     json: Option<Value>,
     text: Option<String>,
-    answer: Expected,
+    response: Expected,
     /// The row of the table in `docs/api.md`.
     differs: Option<String>,
-    /// What the planner answers instead.
+    /// The planner's response, if it differs.
     planner: Option<Expected>,
 }
 
@@ -47,7 +47,7 @@ struct Expected {
 /// Headers that are compared.
 const HEADERS: [&str; 3] = ["x-error-code", "location", "www-authenticate"];
 
-/// Members that the planner's answers lack, and that may be more here.
+/// Members that the planner's responses lack, and that may be more here.
 const MORE: [&str; 3] = ["version", "errors", "more_errors"];
 
 fn cases() -> Vec<Case> {
@@ -71,27 +71,27 @@ pub(crate) async fn project_of_the_backend(fixture: &ServiceFixture) -> [String;
 async fn send(fixture: &ServiceFixture, case: &Case, filled: &dyn Fn(&str) -> String) -> HttpResponse {
     let (method, path) = case.send.split_once(' ').unwrap();
     let method: Method = method.parse().unwrap();
-    let mut ask = fixture.service.client.request(method, &format!("/api/v1{}", filled(path)));
+    let mut request = fixture.service.client.request(method, &format!("/api/v1{}", filled(path)));
     match case.token.as_deref() {
-        None => ask = ask.bearer(&fixture.token),
+        None => request = request.bearer(&fixture.token),
         Some("") => {}
-        Some(other) => ask = ask.bearer(other),
+        Some(other) => request = request.bearer(other),
     }
     let body = case.text.clone().or_else(|| case.json.as_ref().map(Value::to_string));
     if body.is_some() && !case.headers.contains_key("content-type") {
-        ask = ask.header("content-type", "application/json");
+        request = request.header("content-type", "application/json");
     }
     for (name, value) in &case.headers {
-        ask = ask.header(name, value);
+        request = request.header(name, value);
     }
-    ask.body(filled(&body.unwrap_or_default())).send().await
+    request.body(filled(&body.unwrap_or_default())).send().await
 }
 
-/// The answer in the form of the table.
-fn normalized(answer: &HttpResponse, named: &dyn Fn(&str) -> String) -> Expected {
-    let headers = HEADERS.iter().filter(|name| !answer.header(name).is_empty());
-    let headers = headers.map(|name| ((*name).to_owned(), named(answer.header(name)))).collect();
-    let text = named(&answer.text());
+/// The response in the form of the table.
+fn normalized(response: &HttpResponse, named: &dyn Fn(&str) -> String) -> Expected {
+    let headers = HEADERS.iter().filter(|name| !response.header(name).is_empty());
+    let headers = headers.map(|name| ((*name).to_owned(), named(response.header(name)))).collect();
+    let text = named(&response.text());
     let mut body = (!text.is_empty()).then(|| serde_json::from_str::<Value>(&text).unwrap());
     let faults = body.as_ref().and_then(|body| body.pointer("/error/details/field_errors"));
     let fields = faults.map(|faults| {
@@ -108,7 +108,7 @@ fn normalized(answer: &HttpResponse, named: &dyn Fn(&str) -> String) -> Expected
         assert!(Uuid::parse_str(envelope["request_id"].as_str().unwrap()).is_ok());
         assert_eq!(envelope.as_object().unwrap().len(), 3);
     }
-    Expected { status: answer.status, headers, body, fields }
+    Expected { status: response.status, headers, body, fields }
 }
 
 /// Replaces in `actual` what the table leaves open, and removes the members that may be more.
@@ -141,7 +141,7 @@ fn blurred(actual: Value, expected: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn every_request_of_the_table_has_its_answer() {
+async fn every_request_of_the_table_has_its_response() {
     let fixture = ServiceFixture::start().await;
     let mut wrong = Vec::new();
     for case in cases() {
@@ -152,15 +152,15 @@ async fn every_request_of_the_table_has_its_answer() {
             |text: &str| names.iter().fold(text.to_owned(), |text, (name, id)| text.replace(name, id));
         let named =
             |text: &str| names.iter().fold(text.to_owned(), |text, (name, id)| text.replace(*id, name));
-        let answer = send(&fixture, &case, &filled).await;
-        let mut actual = normalized(&answer, &named);
+        let response = send(&fixture, &case, &filled).await;
+        let mut actual = normalized(&response, &named);
         // The planner's 401 lacks this header.
         let challenge = "www-authenticate";
-        actual.headers.retain(|name, _| name != challenge || case.answer.headers.contains_key(challenge));
+        actual.headers.retain(|name, _| name != challenge || case.response.headers.contains_key(challenge));
         actual.body =
-            actual.body.map(|body| blurred(body, case.answer.body.as_ref().unwrap_or(&Value::Null)));
-        if actual != case.answer {
-            wrong.push(format!("{}: {}\n  {actual:?}\n  {:?}", case.case, case.send, case.answer));
+            actual.body.map(|body| blurred(body, case.response.body.as_ref().unwrap_or(&Value::Null)));
+        if actual != case.response {
+            wrong.push(format!("{}: {}\n  {actual:?}\n  {:?}", case.case, case.send, case.response));
         }
     }
     assert!(wrong.is_empty(), "{} cases, actual before expected:\n{}", wrong.len(), wrong.join("\n"));
@@ -175,7 +175,7 @@ fn each_difference_from_the_planner_is_in_the_documentation_once() {
     for case in cases() {
         if let Some(differs) = &case.differs {
             assert!(documented.contains(differs.as_str()), "{differs}");
-            assert!(case.planner.is_none_or(|planner| planner != case.answer), "{}", case.case);
+            assert!(case.planner.is_none_or(|planner| planner != case.response), "{}", case.case);
         }
     }
 }

@@ -22,17 +22,18 @@ fn permitting(origin: &str) -> Settings {
 }
 
 async fn preflight(service: &Service, path: &str, origin: &str, method: &str) -> HttpResponse {
-    let ask = service.client.request(Method::OPTIONS, path).header("origin", origin);
-    ask.header("access-control-request-method", method)
+    let request = service.client.request(Method::OPTIONS, path).header("origin", origin);
+    request
+        .header("access-control-request-method", method)
         .header("access-control-request-headers", "authorization,if-match,x-of-theirs")
         .send()
         .await
 }
 
 /// The words of a header with a list, in lower case.
-fn words(answer: &HttpResponse, name: &str) -> Vec<String> {
+fn words(response: &HttpResponse, name: &str) -> Vec<String> {
     let values =
-        answer.headers.get_all(name).iter().map(|value| value.to_str().unwrap().to_ascii_lowercase());
+        response.headers.get_all(name).iter().map(|value| value.to_str().unwrap().to_ascii_lowercase());
     values.flat_map(|value| value.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>()).collect()
 }
 
@@ -50,19 +51,19 @@ async fn a_permitted_origin_may_send_every_request_and_read_every_response() {
         ("GET", "/readyz".to_owned()),
         ("GET", "/openapi.json".to_owned()),
     ] {
-        let answer = preflight(&service, &path, PERMITTED, method).await.is(200);
-        assert_eq!(answer.header("access-control-allow-origin"), PERMITTED, "{path}");
-        assert_eq!(answer.header("access-control-allow-credentials"), "true");
-        assert_eq!(answer.header("access-control-max-age"), "600");
-        assert!(words(&answer, "access-control-allow-methods").contains(&method.to_lowercase()), "{path}");
+        let response = preflight(&service, &path, PERMITTED, method).await.is(200);
+        assert_eq!(response.header("access-control-allow-origin"), PERMITTED, "{path}");
+        assert_eq!(response.header("access-control-allow-credentials"), "true");
+        assert_eq!(response.header("access-control-max-age"), "600");
+        assert!(words(&response, "access-control-allow-methods").contains(&method.to_lowercase()), "{path}");
         for header in ["authorization", "if-match", "x-of-theirs"] {
             assert!(
-                words(&answer, "access-control-allow-headers").iter().any(|word| word == header),
+                words(&response, "access-control-allow-headers").iter().any(|word| word == header),
                 "{header}"
             );
         }
-        assert!(words(&answer, "vary").iter().any(|word| word == "origin"));
-        assert!(!answer.header("x-request-id").is_empty());
+        assert!(words(&response, "vary").iter().any(|word| word == "origin"));
+        assert!(!response.header("x-request-id").is_empty());
     }
     let token = service.token(service::EVERYTHING);
     let list = format!("/api/v1/projects/{id}/phases");
@@ -72,11 +73,11 @@ async fn a_permitted_origin_may_send_every_request_and_read_every_response() {
         (&"/livez".to_owned(), &token, 200),
         (&"/x".to_owned(), &token, 404),
     ] {
-        let answer =
+        let response =
             service.client.get(path).bearer(token).header("origin", PERMITTED).send().await.is(status);
-        assert_eq!(answer.header("access-control-allow-origin"), PERMITTED, "{path}");
-        assert_eq!(answer.header("access-control-allow-credentials"), "true");
-        let exposed = words(&answer, "access-control-expose-headers");
+        assert_eq!(response.header("access-control-allow-origin"), PERMITTED, "{path}");
+        assert_eq!(response.header("access-control-allow-credentials"), "true");
+        let exposed = words(&response, "access-control-expose-headers");
         for header in [
             "etag",
             "phaseline-position",
@@ -88,7 +89,7 @@ async fn a_permitted_origin_may_send_every_request_and_read_every_response() {
         ] {
             assert!(exposed.iter().any(|word| word == header), "{header}: {exposed:?}");
         }
-        assert!(words(&answer, "vary").iter().any(|word| word == "origin"));
+        assert!(words(&response, "vary").iter().any(|word| word == "origin"));
     }
 }
 
@@ -105,24 +106,24 @@ async fn no_other_origin_is_permitted() {
         "null",
         "*",
     ] {
-        for answer in [
+        for response in [
             preflight(&service, "/livez", origin, "GET").await,
             service.client.get("/livez").header("origin", origin).send().await.is(200),
         ] {
-            assert_eq!(answer.header("access-control-allow-origin"), "", "{origin}");
+            assert_eq!(response.header("access-control-allow-origin"), "", "{origin}");
             // A cache must not give this response to a permitted origin.
-            assert!(words(&answer, "vary").iter().any(|word| word == "origin"), "{origin}");
+            assert!(words(&response, "vary").iter().any(|word| word == "origin"), "{origin}");
         }
     }
-    let answer = service.client.get("/livez").send().await.is(200);
-    assert_eq!(answer.header("access-control-allow-origin"), "");
-    assert!(words(&answer, "vary").iter().any(|word| word == "origin"));
+    let response = service.client.get("/livez").send().await.is(200);
+    assert_eq!(response.header("access-control-allow-origin"), "");
+    assert!(words(&response, "vary").iter().any(|word| word == "origin"));
 
     let none = Service::over(&database, settings()).await;
-    let answer = preflight(&none, "/livez", PERMITTED, "GET").await.is(405);
-    assert_eq!(answer.header("access-control-allow-origin"), "");
-    let answer = none.client.get("/livez").header("origin", PERMITTED).send().await.is(200);
-    assert_eq!(answer.header("access-control-allow-origin"), "");
+    let response = preflight(&none, "/livez", PERMITTED, "GET").await.is(405);
+    assert_eq!(response.header("access-control-allow-origin"), "");
+    let response = none.client.get("/livez").header("origin", PERMITTED).send().await.is(200);
+    assert_eq!(response.header("access-control-allow-origin"), "");
 }
 
 /// Without tokens only pages of this machine may send requests, and those that the settings permit.
@@ -131,9 +132,9 @@ async fn without_tokens_a_permitted_origin_is_no_foreign_one() {
     let database = migrated();
     let service = Service::over(&database, Settings { auth: Auth::Off, ..permitting(PERMITTED) }).await;
     let get = |origin: &str| {
-        let ask =
+        let request =
             service.client.get("/livez").header("origin", origin).header("sec-fetch-site", "cross-site");
-        async move { ask.send().await }
+        async move { request.send().await }
     };
     assert_eq!(get(PERMITTED).await.is(200).header("access-control-allow-origin"), PERMITTED);
     let refused = get("https://evil.example").await.is(403);
@@ -148,7 +149,7 @@ async fn without_tokens_a_permitted_origin_is_no_foreign_one() {
     evil.send().await.is(403);
 }
 
-/// Chromium as distributions install it; none if it is not there.
+/// Chromium as distributions install it; none if it is not installed.
 fn chromium() -> Option<PathBuf> {
     let folders = std::env::var_os("PATH")?;
     let names = ["chromium", "chromium-browser"];
@@ -201,7 +202,7 @@ impl Drop for Browser {
     }
 }
 
-/// What the page does: it reads the phases, renames the first one, and reports what it could see.
+/// The script of the page: it reads the phases, renames the first one, and reports what it could read.
 const PAGE: &str = r#"<!DOCTYPE html><meta charset="utf-8"><script>
 (async () => {
   const headers = { Authorization: "Bearer TOKEN" };
@@ -222,7 +223,7 @@ const PAGE: &str = r#"<!DOCTYPE html><meta charset="utf-8"><script>
 })();
 </script>"#;
 
-/// A site with one page, and what that reports.
+/// A site with one page, and the report of that page.
 struct Site {
     address: SocketAddr,
     page: std::sync::Arc<std::sync::Mutex<String>>,

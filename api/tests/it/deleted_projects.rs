@@ -6,7 +6,7 @@ use phaseline_api::settings::Settings;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// Deletes a project with all that refers to it, as the planner does.
+/// Deletes a project with all rows that refer to it, as the planner does.
 async fn delete(fixture: &ServiceFixture, project: &str) {
     fixture
         .sql(&format!(
@@ -32,7 +32,7 @@ async fn closings(fixture: &ServiceFixture, project: &str) -> Vec<String> {
     closings.split('|').filter(|text| !text.is_empty()).map(str::to_owned).collect()
 }
 
-/// Waits until the timeline is closed. Generously: a slow machine is no failure.
+/// Waits until the timeline is closed; the limit allows for slow machines.
 async fn closed(fixture: &ServiceFixture, project: &str) -> Vec<String> {
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
@@ -53,18 +53,18 @@ async fn two_sweeping_services_close_a_deleted_projects_timeline_once() {
     let _other = Service::over(&fixture.database, sweeping).await;
     let projects = fixture.projects(1).await;
     for project in projects.iter().take(3) {
-        // Each service knows the timeline.
+        // Each service has the timeline in its cache.
         fixture.phases(project).await;
         delete(&fixture, project).await;
         let metadata = closed(&fixture, project).await;
         assert_eq!(
             metadata,
             [r#"{"reason":"the planner deleted the project","source":"planner"}"#],
-            "once, and nobody is known to have done it"
+            "once, without an actor"
         );
         fixture.get(&format!("/projects/{project}/phases")).send().await.is(404);
     }
-    // The others stay open, and the one that has rows left although its project is gone, too: that is drift.
+    // The others stay open. So does the one whose project is gone but has rows: that is drift.
     let stays = &projects[3];
     fixture
         .sql(&format!("SET session_replication_role = replica; DELETE FROM projects WHERE id = '{stays}'"))
@@ -100,8 +100,8 @@ async fn a_command_to_a_deleted_project_closes_its_timeline() {
         .await;
     delete(&fixture, first).await;
     delete(&fixture, second).await;
-    let answer = fixture.batch(first, &entries).await.is(404);
-    assert_eq!(answer.json()["detail"], format!("Project with ID {first} not found"));
+    let response = fixture.batch(first, &entries).await.is(404);
+    assert_eq!(response.json()["detail"], format!("Project with ID {first} not found"));
     assert_eq!(
         closings(&fixture, first).await,
         [format!(
@@ -117,7 +117,7 @@ async fn a_command_to_a_deleted_project_closes_its_timeline() {
 }
 
 #[tokio::test]
-async fn a_project_that_comes_back_is_adopted_again() {
+async fn a_project_that_is_created_again_is_adopted_again() {
     let fixture = ServiceFixture::start().await;
     let (project, other) = {
         let mut projects = fixture.projects(2).await;

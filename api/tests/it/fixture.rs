@@ -70,7 +70,7 @@ impl ServiceFixture {
         ids
     }
 
-    /// The first of them.
+    /// The first of these projects.
     pub(crate) async fn project(&self) -> String {
         self.projects(2).await.swap_remove(0)
     }
@@ -97,8 +97,8 @@ impl ServiceFixture {
 
     /// A project's phases as the list has them.
     pub(crate) async fn phases(&self, project: &str) -> Vec<Value> {
-        let answer = self.get(&format!("/projects/{project}/phases")).send().await.is(200);
-        answer.json().as_array().unwrap().clone()
+        let response = self.get(&format!("/projects/{project}/phases")).send().await.is(200);
+        response.json().as_array().unwrap().clone()
     }
 
     /// The phases as a batch takes them.
@@ -148,7 +148,7 @@ impl ServiceFixture {
             .await
     }
 
-    /// How many events there are.
+    /// The number of events.
     pub(crate) async fn events(&self) -> i64 {
         self.number("SELECT count(*) FROM phaseline.events").await
     }
@@ -163,13 +163,13 @@ pub(crate) fn entry(phase: &Value) -> Value {
         .into()
 }
 
-/// A phase that is not there yet.
+/// A new phase.
 pub(crate) fn new_entry(name: &str, start: &str, end: &str) -> Value {
     json!({ "name": name, "start_date": start, "end_date": end, "capital_budget": "0", "expense_budget": "0",
         "total_budget": "0" })
 }
 
-/// A day so many days from another.
+/// The date `days` days from another one.
 pub(crate) fn day(of: &Value, plus: i64) -> String {
     let day: chrono::NaiveDate = of.as_str().unwrap().parse().unwrap();
     (day + chrono::Duration::days(plus)).to_string()

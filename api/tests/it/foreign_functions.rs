@@ -18,9 +18,9 @@ async fn functions_of_public_with_better_signatures_are_not_called() {
     .await;
     let project = fixture.project().await;
     let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
-    let answer = fixture.get(&format!("/phases/{phase}/assignments")).send().await;
-    assert_eq!(answer.status, 200);
-    assert!(!answer.text().contains("1999-01-01"), "{}", answer.text());
+    let response = fixture.get(&format!("/phases/{phase}/assignments")).send().await;
+    assert_eq!(response.status, 200);
+    assert!(!response.text().contains("1999-01-01"), "{}", response.text());
     for path in [
         format!("/projects/{project}/phases"),
         format!("/projects/{project}/timeline"),

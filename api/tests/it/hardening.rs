@@ -17,9 +17,9 @@ async fn open() -> Service {
 async fn raw(service: &Service, request: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
 }
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn without_tokens_a_page_of_another_site_can_neither_write_nor_read() {
     let path = format!("/api/v1/projects/{project}/phases/batch");
     let body = json!({ "phases": [new_entry("A", "2030-01-01", "2030-01-02")] }).to_string();
     let post = || service.client.post(&path).body(body.clone());
-    // What such a page can make a browser send without asking first.
+    // The requests that a page can make a browser send without a preflight.
     let untyped = post().send().await.is(415).json();
     assert_eq!(untyped["code"], "not_json");
     post().header("content-type", "text/plain").send().await.is(415);
@@ -45,7 +45,7 @@ async fn without_tokens_a_page_of_another_site_can_neither_write_nor_read() {
         let read = service.client.get("/openapi.json").header(name, value).send().await.is(403);
         assert_eq!(read.json()["code"], "foreign_origin");
     }
-    // Programs, and pages of this machine; the project does not exist.
+    // Programs and pages of this machine are accepted; the project does not exist.
     for (name, value) in [
         ("origin", "http://localhost:3000"),
         ("origin", "http://[::1]:8080"),
@@ -58,13 +58,14 @@ async fn without_tokens_a_page_of_another_site_can_neither_write_nor_read() {
     service.client.delete(&format!("/api/v1/phases/{project}")).send().await.is(404);
 }
 
-/// With tokens a page of another site has nothing to send along; a front end on another host is one.
+/// With tokens, requests of other sites are accepted, such as those of a front end on another host: they carry no credentials.
 #[tokio::test]
 async fn with_tokens_requests_of_any_origin_are_allowed() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
-    let ask = fixture.get(&format!("/projects/{project}/phases"));
-    ask.header("origin", "https://planner.example")
+    let request = fixture.get(&format!("/projects/{project}/phases"));
+    request
+        .header("origin", "https://planner.example")
         .header("sec-fetch-site", "cross-site")
         .send()
         .await
@@ -74,7 +75,7 @@ async fn with_tokens_requests_of_any_origin_are_allowed() {
 #[tokio::test]
 async fn a_request_names_one_host_and_no_user() {
     let service = open().await;
-    let ask = |hosts: &str| format!("GET /livez HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+    let request = |hosts: &str| format!("GET /livez HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
     for (hosts, status) in [
         ("", 400),
         ("Host: localhost\r\nHost: evil.example\r\n", 400),
@@ -86,17 +87,17 @@ async fn a_request_names_one_host_and_no_user() {
         ("Host: localhost:80\r\n", 200),
         ("Host: [::1]\r\n", 200),
     ] {
-        let answer = raw(&service, &ask(hosts)).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{hosts:?}: {answer}");
-        assert!(status != 400 || answer.contains("\"code\":\"bad_request\""), "{answer}");
+        let response = raw(&service, &request(hosts)).await;
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{hosts:?}: {response}");
+        assert!(status != 400 || response.contains("\"code\":\"bad_request\""), "{response}");
     }
-    // An absolute target counts beside the header.
+    // The authority of an absolute target is compared with the header.
     let absolute = "GET http://evil.example/livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     assert!(raw(&service, absolute).await.starts_with("HTTP/1.1 403 "));
-    // With tokens any one name is right; HTTP/1.0 needs none.
+    // With tokens any single host name is accepted; HTTP/1.0 needs none.
     let tokens = Service::start().await;
-    assert!(raw(&tokens, &ask("Host: planner.example\r\n")).await.starts_with("HTTP/1.1 200 "));
-    assert!(raw(&tokens, &ask("")).await.starts_with("HTTP/1.1 400 "));
+    assert!(raw(&tokens, &request("Host: planner.example\r\n")).await.starts_with("HTTP/1.1 200 "));
+    assert!(raw(&tokens, &request("")).await.starts_with("HTTP/1.1 400 "));
     assert!(raw(&tokens, "GET /livez HTTP/1.0\r\n\r\n").await.starts_with("HTTP/1.0 200 "));
 }
 
@@ -106,7 +107,7 @@ async fn every_response_forbids_caching_sniffing_and_framing() {
     let project = fixture.project().await;
     let list = fixture.get(&format!("/projects/{project}/phases"));
     let client = &fixture.service.client;
-    for answer in [
+    for response in [
         list.send().await.is(200),
         client.get("/nowhere").send().await.is(404),
         client.get("/livez").send().await.is(200),
@@ -121,10 +122,10 @@ async fn every_response_forbids_caching_sniffing_and_framing() {
             ("cross-origin-resource-policy", "same-origin"),
             ("cache-control", "no-store"),
         ] {
-            assert_eq!(answer.header(name), value, "{answer:?}");
+            assert_eq!(response.header(name), value, "{response:?}");
         }
     }
-    // The page runs its own program and nothing else.
+    // The page runs its own script only.
     let page = client.get("/docs/").send().await.is(200);
     let policy = page.header("content-security-policy");
     assert!(policy.contains("script-src 'self';") && policy.contains("frame-ancestors 'none'"), "{policy}");
@@ -186,8 +187,8 @@ async fn an_ambiguous_body_is_refused() {
     let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
     let path = format!("/api/v1/phases/{phase}");
     let patch = |kind: &str| {
-        let ask = fixture.service.client.patch(&path).bearer(&fixture.token).header("content-type", kind);
-        ask.body(r#"{"name":"A"}"#)
+        let request = fixture.service.client.patch(&path).bearer(&fixture.token).header("content-type", kind);
+        request.body(r#"{"name":"A"}"#)
     };
     for kind in
         ["application/json; charset=utf-16", "application/json;charset=\"iso-8859-1\"", "application/x-json"]
@@ -216,7 +217,7 @@ async fn an_ambiguous_body_is_refused() {
     assert_eq!(fixture.events().await, events);
 }
 
-/// The planner takes such names, and its front end gets what it sent; a name that is given to one phase must be seen.
+/// A list accepts invisible names, as the planner does; a command that names one phase refuses them.
 #[tokio::test]
 async fn a_name_that_cannot_be_seen_is_taken_from_the_planner_only() {
     let fixture = ServiceFixture::start().await;
@@ -226,7 +227,7 @@ async fn a_name_that_cannot_be_seen_is_taken_from_the_planner_only() {
     let listed = fixture.batch(&project, &entries).await.is(200).json();
     assert_eq!(listed[0]["name"], "\u{200b}");
     let phase = format!("/phases/{}", listed[0]["id"].as_str().unwrap());
-    // It keeps its name while other things change.
+    // The phase keeps its name while other fields change.
     fixture.patch(&phase, &json!({ "description": "new", "name": "\u{200b}" })).send().await.is(200);
     let other = format!("/phases/{}", listed[1]["id"].as_str().unwrap());
     let start = &listed[1]["start_date"];
@@ -248,7 +249,7 @@ async fn a_name_that_cannot_be_seen_is_taken_from_the_planner_only() {
     );
 }
 
-/// Rows that others wrote are taken in with the names that they have, and come back with them.
+/// Rows of other programs are adopted with their names, and listed with them.
 #[tokio::test]
 async fn a_row_with_such_a_name_is_adopted() {
     let fixture = ServiceFixture::start().await;
@@ -278,8 +279,8 @@ async fn a_key_belongs_to_a_subject_of_one_issuer_and_to_one_project() {
     };
     let (one, two) = (path(&projects[0]).await, path(&projects[1]).await);
     let rename = async |token: &str, path: &str, name: &str| {
-        let ask = fixture.service.client.patch(path).bearer(token).header("idempotency-key", "k");
-        ask.json(&json!({ "name": name })).send().await
+        let request = fixture.service.client.patch(path).bearer(token).header("idempotency-key", "k");
+        request.json(&json!({ "name": name })).send().await
     };
     let here = token_of(&json!({ "iss": "https://here.example" }));
     let there = token_of(&json!({ "iss": "https://there.example" }));
@@ -289,14 +290,14 @@ async fn a_key_belongs_to_a_subject_of_one_issuer_and_to_one_project() {
     for other in [&there, &token_of(&json!({}))] {
         assert_eq!(rename(other, &one, "B").await.is(200).header("idempotent-replayed"), "");
     }
-    // A caller who is limited to the second project learns nothing of the key that was used on the first.
+    // A caller limited to the second project cannot detect that the key was used on the first one.
     let limited = token_of(&json!({ "iss": "https://here.example", "projects": [projects[1]] }));
     assert_eq!(rename(&limited, &two, "C").await.is(200).header("idempotent-replayed"), "");
     assert_eq!(rename(&limited, &two, "C").await.is(200).header("idempotent-replayed"), "true");
     assert_eq!(rename(&here, &two, "C").await.is(200).header("idempotent-replayed"), "true");
 }
 
-/// Such a change costs a caller nothing, and would fill the table of keys with rows.
+/// A request that changes nothing costs the caller nothing, so stored keys would fill the table.
 #[tokio::test]
 async fn idempotency_keys_of_no_ops_are_kept_up_to_a_limit() {
     let fixture = ServiceFixture::start().await;

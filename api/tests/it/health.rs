@@ -1,4 +1,4 @@
-//! Whether the service lives and is ready, and what it measures of its database.
+//! Liveness, readiness, and the metrics of the database.
 
 use crate::service::{Service, legacy, migrated, settings};
 use phaseline_api::settings::Settings;
@@ -7,10 +7,10 @@ use phaseline_tests::http::Client;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// The only reason for which it is not ready.
+/// The only reason that `/readyz` reports.
 pub(crate) async fn reason(client: &Client) -> String {
-    let answer = client.get("/readyz").send().await.is(503);
-    let health = answer.json();
+    let response = client.get("/readyz").send().await.is(503);
+    let health = response.json();
     assert_eq!(health["status"], "unavailable");
     let [reason] = &health["reasons"].as_array().unwrap()[..] else { panic!("{health}") };
     assert!(!reason["message"].as_str().unwrap().is_empty());
@@ -21,11 +21,11 @@ pub(crate) async fn reason(client: &Client) -> String {
 pub(crate) async fn becomes_ready(client: &Client) {
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
-        let answer = client.get("/readyz").send().await;
-        if answer.status == 200 {
+        let response = client.get("/readyz").send().await;
+        if response.status == 200 {
             return;
         }
-        assert!(Instant::now() < patience, "not ready within 60 s: {}", answer.text());
+        assert!(Instant::now() < patience, "not ready within 60 s: {}", response.text());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -41,7 +41,7 @@ async fn a_service_over_a_migrated_database_is_ready() {
 
 #[tokio::test]
 async fn an_unmigrated_database_is_reported_until_it_is_migrated() {
-    // The roles belong to the whole server; they are there once any of its databases was migrated.
+    // Roles belong to the whole server: they exist once one of its databases was migrated.
     drop(migrated());
     let database = legacy();
     let service = Service::over(&database, settings()).await;
@@ -78,7 +78,7 @@ async fn a_missing_or_unavailable_role_is_named() {
     let database = migrated();
     let impatient = Settings { acquire_timeout: Duration::from_millis(300), ..settings() };
     let wanting = |role: &str| Settings { role: Some(role.to_owned()), ..impatient.clone() };
-    let service = Service::over(&database, wanting("nobody \"of this name")).await;
+    let service = Service::over(&database, wanting("missing \"role")).await;
     assert_eq!(reason(&service.client).await, "no_role");
 
     database.psql("CREATE ROLE api_test_login LOGIN PASSWORD 'login'");
@@ -142,7 +142,7 @@ async fn the_service_reconnects_to_a_database_that_was_down_or_restarted() {
     becomes_ready(&service.client).await;
 }
 
-/// Also where the service started before it could know.
+/// Also if the service started before the database was reachable.
 #[tokio::test]
 async fn a_superuser_is_refused_where_the_tables_belong_to_another_role() {
     let database = migrated();
@@ -155,7 +155,7 @@ async fn a_superuser_is_refused_where_the_tables_belong_to_another_role() {
     becomes_ready(&service.client).await;
 }
 
-/// The connections of the pool are checked again, new or not.
+/// Pooled connections are checked again, whether new or old.
 #[tokio::test]
 async fn a_change_of_owners_is_noticed_by_a_running_service() {
     let database = migrated();

@@ -1,4 +1,4 @@
-//! Who changed what: page by page, for projects and phases, those that are gone among them.
+//! The history, page by page, of projects and phases, including removed ones.
 
 use crate::fixture::ServiceFixture;
 use crate::service::{self, in_seconds, token};
@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// All entries, walked by the links of the answers.
+/// All entries, by following the links of the responses.
 async fn walk(fixture: &ServiceFixture, path: &str) -> Vec<Value> {
     let mut all = Vec::new();
     let mut next = format!("/api/v1{path}");
     for _ in 0..100 {
-        let answer = fixture.service.client.get(&next).bearer(&fixture.token).send().await.is(200);
-        let page = answer.json();
+        let response = fixture.service.client.get(&next).bearer(&fixture.token).send().await.is(200);
+        let page = response.json();
         let entries = page["entries"].as_array().unwrap();
         all.extend(entries.iter().cloned());
-        let link = answer.header("link");
+        let link = response.header("link");
         match page["next_cursor"].as_str() {
             None => {
                 assert_eq!(link, "");
@@ -35,8 +35,8 @@ async fn rename(fixture: &ServiceFixture, project: &str, times: usize) -> String
     let phase = fixture.phases(project).await[0]["id"].as_str().unwrap().to_owned();
     for time in 0..times {
         let body = json!({ "name": format!("Name {time}") });
-        let ask = fixture.patch(&format!("/phases/{phase}"), &body);
-        ask.header("Phaseline-Reason", "because").send().await.is(200);
+        let request = fixture.patch(&format!("/phases/{phase}"), &body);
+        request.header("Phaseline-Reason", "because").send().await.is(200);
     }
     phase
 }
@@ -56,7 +56,7 @@ async fn pages_of_any_size_walk_everything_once_either_way() {
     let whole = whole.json()["entries"].as_array().unwrap().clone();
     let versions: Vec<i64> = whole.iter().map(|entry| entry["version"].as_i64().unwrap()).collect();
     assert_eq!(versions, (1..=last).collect::<Vec<_>>());
-    // Who it was is the token's word, and the login the database's.
+    // The actor comes from the token, the login from the database.
     let login = fixture.database.psql("SELECT session_user");
     assert!(whole.iter().all(|entry| entry["login"] == login.trim()), "{whole:?}");
     let mut backwards = whole.clone();
@@ -78,7 +78,7 @@ async fn pages_of_any_size_walk_everything_once_either_way() {
 }
 
 #[tokio::test]
-async fn a_walk_is_not_disturbed_by_what_is_changed_meanwhile() {
+async fn pages_are_not_disturbed_by_concurrent_changes() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     rename(&fixture, &project, 3).await;
@@ -155,7 +155,7 @@ async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
     let hidden = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
     let removed = fixture.phases(&project).await[1]["id"].as_str().unwrap().to_owned();
     fixture.delete(&format!("/phases/{removed}")).send().await.is(200);
-    // A log in which a search from its beginning shows. Nothing reads it: the chain need not fit.
+    // A log so long that a search from its beginning would be noticed. Nothing verifies it, so its hashes are not valid.
     fixture.sql(
         "INSERT INTO phaseline.events SELECT tip.position + n, 'Timeline', gen_random_uuid(), 1, gen_random_uuid(), 'PhaseCreated',
                 1, json_build_object('phase_id', gen_random_uuid()), '{}', '', tip.recorded_at, tip.hash
@@ -166,15 +166,15 @@ async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
     let eve = token(
         &json!({ "sub": "eve", "exp": in_seconds(600), "scope": service::EVERYTHING, "projects": [other] }),
     );
-    let ask = async |phase: &str| {
+    let request = async |phase: &str| {
         let began = std::time::Instant::now();
         let path = format!("/api/v1/phases/{phase}/history");
-        let answer = fixture.service.client.get(&path).bearer(&eve).send().await.is(404);
-        let mut names: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
+        let response = fixture.service.client.get(&path).bearer(&eve).send().await.is(404);
+        let mut names: Vec<String> = response.headers.keys().map(ToString::to_string).collect();
         names.sort();
         (
             began.elapsed(),
-            answer.text().replace(phase, "ID").split("\"request_id\"").next().unwrap().to_owned(),
+            response.text().replace(phase, "ID").split("\"request_id\"").next().unwrap().to_owned(),
             names,
         )
     };
@@ -187,7 +187,7 @@ async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
     for _ in 0..25 {
         let unknown = Uuid::new_v4().to_string();
         for (times, phase) in times.iter_mut().zip([&hidden, &removed, &unknown]) {
-            let (took, text, names) = ask(phase).await;
+            let (took, text, names) = request(phase).await;
             times.push(took);
             response.push((text, names));
         }
@@ -201,7 +201,7 @@ async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
     assert_eq!(response.len(), 1, "{response:?}");
     let [hidden, removed, unknown] = times.map(median);
     let current = median(current);
-    // It was 100 times as long.
+    // A search of the log would be many times slower.
     for took in [hidden, removed] {
         assert!(unknown < took * 4 && took < unknown * 4, "{hidden:?} {removed:?} {unknown:?}");
     }
@@ -212,7 +212,7 @@ async fn hidden_and_missing_phases_get_the_same_response_in_the_same_time() {
 async fn readers_of_a_long_history_do_not_delay_other_reads() {
     let fixture = ServiceFixture::start().await;
     let (project, other) = (fixture.project().await, fixture.projects(2).await.swap_remove(1));
-    // A history of 2 000 renames, which nothing verifies: the chain need not fit.
+    // A history of 2 000 renames. Nothing verifies it, so its hashes are not valid.
     fixture.sql(&format!(
         "INSERT INTO phaseline.events
          SELECT tip.position + n, 'Timeline', '{project}', last.version + n, gen_random_uuid(), 'PhaseRenamed', 1,

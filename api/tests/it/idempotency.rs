@@ -1,4 +1,4 @@
-//! A request that is sent again is not carried out again.
+//! A repeated request is not executed again.
 
 use crate::fixture::{ServiceFixture, day};
 use crate::service::{self, Service, in_seconds, settings, token};
@@ -13,27 +13,27 @@ async fn a_repeated_request_gets_the_first_response_despite_later_changes() {
     let list: Vec<Value> = {
         let mut entries = fixture.entries(&project).await;
         entries[0]["id"] = Value::Null;
-        entries[0]["name"] = json!("Made anew");
+        entries[0]["name"] = json!("Created");
         entries
     };
     let create = json!({ "name": "Made", "start_date": start, "end_date": day(&json!(start), 4) });
     let batch = json!({ "phases": list });
-    let asks = [
+    let requests = [
         (format!("/projects/{project}/phases/batch"), batch, 200),
         (format!("/projects/{project}/phases"), create, 201),
     ];
-    for (at, (path, body, status)) in asks.iter().enumerate() {
-        let ask = || fixture.post(path, body).header("Idempotency-Key", &format!("key-{at}"));
-        let first = ask().send().await.is(*status);
+    for (at, (path, body, status)) in requests.iter().enumerate() {
+        let request = || fixture.post(path, body).header("Idempotency-Key", &format!("key-{at}"));
+        let first = request().send().await.is(*status);
         assert_eq!(first.header("idempotent-replayed"), "");
-        // Somebody else's change, and another service that knows nothing yet.
+        // Another client's change, and another service with an empty cache.
         let phase = fixture.phases(&project).await[0]["id"].as_str().unwrap().to_owned();
         let rename = json!({ "name": format!("Since {at}") });
         fixture.patch(&format!("/phases/{phase}"), &rename).send().await.is(200);
         let events = fixture.events().await;
         let other = Service::over(&fixture.database, settings()).await;
         let again = [
-            ask().send().await,
+            request().send().await,
             other
                 .client
                 .post(&format!("/api/v1{path}"))
@@ -62,8 +62,8 @@ async fn a_removal_and_an_opening_can_be_sent_again() {
     let path = format!("/phases/{phase}");
     let first = fixture.delete(&path).header("Idempotency-Key", "gone").send().await.is(200);
     let other = Service::over(&fixture.database, settings()).await;
-    let ask = other.client.delete(&format!("/api/v1{path}")).bearer(&fixture.token);
-    let again = ask.header("Idempotency-Key", "gone").send().await.is(200);
+    let request = other.client.delete(&format!("/api/v1{path}")).bearer(&fixture.token);
+    let again = request.header("Idempotency-Key", "gone").send().await.is(200);
     assert_eq!((again.header("idempotent-replayed"), again.json()), ("true", first.json()));
 
     let made = "7c1c4f5e-5b62-4f0c-8a30-3d0b6f1f9c31";
@@ -83,24 +83,25 @@ async fn a_key_is_one_request_of_one_caller() {
     let project = fixture.project().await;
     let phases = fixture.phases(&project).await;
     let path = format!("/phases/{}", phases[0]["id"].as_str().unwrap());
-    let ask = |name: &str| fixture.patch(&path, &json!({ "name": name })).header("Idempotency-Key", "one");
-    ask("First").send().await.is(200);
-    let reused = ask("Second").send().await.is(422).json();
+    let request =
+        |name: &str| fixture.patch(&path, &json!({ "name": name })).header("Idempotency-Key", "one");
+    request("First").send().await.is(200);
+    let reused = request("Second").send().await.is(422).json();
     assert_eq!(reused["code"], "key_reused");
-    ask("First").header("If-Match", "*").send().await.is(422);
+    request("First").header("If-Match", "*").send().await.is(422);
     // The same request, its members in another order and with spaces.
     let spaced =
         fixture.patch(&path, &json!({})).body(" { \"name\" :\"First\" } ").header("Idempotency-Key", "one");
     assert_eq!(spaced.send().await.is(200).header("idempotent-replayed"), "true");
     let bob = token(&json!({ "sub": "bob", "exp": in_seconds(600), "scope": service::EVERYTHING }));
-    let ask = fixture
+    let request = fixture
         .service
         .client
         .patch(&format!("/api/v1{path}"))
         .bearer(&bob)
         .json(&json!({ "name": "Bob's" }));
-    let answer = ask.header("Idempotency-Key", "one").send().await.is(200);
-    assert_eq!(answer.header("idempotent-replayed"), "");
+    let response = request.header("Idempotency-Key", "one").send().await.is(200);
+    assert_eq!(response.header("idempotent-replayed"), "");
     assert_eq!(fixture.phases(&project).await[0]["name"], "Bob's");
 }
 
@@ -111,12 +112,12 @@ async fn a_request_that_changed_nothing_changes_nothing_later_either() {
     let phases = fixture.phases(&project).await;
     let path = format!("/phases/{}", phases[0]["id"].as_str().unwrap());
     let same = json!({ "name": phases[0]["name"] });
-    let ask = || fixture.patch(&path, &same).header("Idempotency-Key", "nothing");
+    let request = || fixture.patch(&path, &same).header("Idempotency-Key", "nothing");
     let events = fixture.events().await;
-    let first = ask().send().await.is(200).json();
+    let first = request().send().await.is(200).json();
     assert_eq!(fixture.events().await, events);
     fixture.patch(&path, &json!({ "name": "Changed since" })).send().await.is(200);
-    let again = ask().send().await.is(200);
+    let again = request().send().await.is(200);
     assert_eq!((again.header("idempotent-replayed"), again.json()), ("true", first));
     assert_eq!(fixture.phases(&project).await[0]["name"], "Changed since");
 }
@@ -130,17 +131,17 @@ async fn twenty_at_once_are_one() {
     let body = json!({ "name": "Once", "start_date": start, "end_date": day(start, 1) });
     let events = fixture.events().await;
     let path = format!("/projects/{project}/phases");
-    let asks = (0..20).map(|_| fixture.post(&path, &body).header("Idempotency-Key", "once").send());
-    let answers = futures_util::future::join_all(asks).await;
-    let first = answers[0].json();
-    for answer in answers {
-        assert_eq!(answer.is(201).json(), first);
+    let requests = (0..20).map(|_| fixture.post(&path, &body).header("Idempotency-Key", "once").send());
+    let responses = futures_util::future::join_all(requests).await;
+    let first = responses[0].json();
+    for response in responses {
+        assert_eq!(response.is(201).json(), first);
     }
     // One event for the neighbour that made room, one for the phase.
     assert_eq!(fixture.events().await, events + 2);
 }
 
-/// Of a project that the log does not know nothing can be response again from the log.
+/// The log has nothing from which the response could be repeated.
 #[tokio::test]
 async fn a_repeated_no_op_on_an_unadopted_project_gets_the_same_response() {
     let fixture = ServiceFixture::start().await;
@@ -173,11 +174,12 @@ async fn lists_for_a_project_without_phases_that_come_together_are_all_taken() {
         .is(200)
         .json();
     assert_eq!((&preview["valid"], &preview["after"][0]["name"]), (&json!(true), &json!("One")), "{preview}");
-    let asks: Vec<_> = (0..6).map(|n| (n, list(&format!("List {n}")))).collect();
-    let answers =
-        futures_util::future::join_all(asks.iter().map(|(_, list)| fixture.post(&batch, list).send())).await;
-    for answer in answers {
-        answer.is(200);
+    let requests: Vec<_> = (0..6).map(|n| (n, list(&format!("List {n}")))).collect();
+    let responses =
+        futures_util::future::join_all(requests.iter().map(|(_, list)| fixture.post(&batch, list).send()))
+            .await;
+    for response in responses {
+        response.is(200);
     }
     assert_eq!(fixture.phases(project).await.len(), 1);
     let transactions = format!(

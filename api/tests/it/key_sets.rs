@@ -1,4 +1,4 @@
-//! Keys that are fetched, and keys that are replaced while the service runs.
+//! Keys that the service fetches, and keys that are replaced while it runs.
 
 use crate::service::{SECRET, Service, in_seconds, token};
 use crate::test_keys::Ed25519;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// A server of a key set, as an identity provider has one.
 #[derive(Clone, Default)]
 struct Provider {
-    /// What it answers; an error if it has nothing.
+    /// The body of its responses; without one it responds with an error.
     text: Arc<Mutex<Option<String>>>,
     requests: Arc<AtomicUsize>,
 }
@@ -26,7 +26,7 @@ impl Provider {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let provider = self.clone();
-        let answer = move || {
+        let response = move || {
             let provider = provider.clone();
             async move {
                 provider.requests.fetch_add(1, Ordering::SeqCst);
@@ -34,7 +34,7 @@ impl Provider {
             }
         };
         let routes = axum::Router::new()
-            .route("/keys", get(answer))
+            .route("/keys", get(response))
             .route("/moved", get(async || axum::response::Redirect::temporary("/keys")))
             .route("/huge", get(async || "x".repeat(2 * 1024 * 1024)))
             .route("/text", get(async || "not a key set"));
@@ -73,9 +73,9 @@ fn signed(key: &Ed25519, kid: Option<&str>) -> String {
 
 /// The status of a request with this token, and the code of its problem.
 async fn verdict(service: &Service, token: &str) -> (u16, String) {
-    let answer = service.client.get("/who").bearer(token).send().await;
-    let code = if answer.status == 200 { Value::Null } else { answer.json()["code"].clone() };
-    (answer.status, code.as_str().unwrap_or_default().to_owned())
+    let response = service.client.get("/who").bearer(token).send().await;
+    let code = if response.status == 200 { Value::Null } else { response.json()["code"].clone() };
+    (response.status, code.as_str().unwrap_or_default().to_owned())
 }
 
 fn refused() -> (u16, String) {
@@ -86,7 +86,7 @@ fn accepted() -> (u16, String) {
     (200, String::new())
 }
 
-/// A service whose set is there, and which has fetched it by itself once, as it does when it starts.
+/// A service that has fetched its key set once, as it does when it starts.
 async fn settled(provider: &Provider, keys: &Keyring) -> Service {
     keys.fetch().await.unwrap();
     let after_start = provider.requests() + 1;
@@ -99,7 +99,7 @@ async fn settled(provider: &Provider, keys: &Keyring) -> Service {
     service
 }
 
-/// Tokens with unknown keys cause a request each if they may, and none within the pause.
+/// Tokens with unknown keys cause one request each after the pause, and none within it.
 #[tokio::test]
 async fn a_set_is_fetched_again_for_an_unknown_key_with_a_pause_between() {
     let (provider, one, two) = (Provider::default(), Ed25519::new(), Ed25519::new());
@@ -110,7 +110,7 @@ async fn a_set_is_fetched_again_for_an_unknown_key_with_a_pause_between() {
     let before = provider.requests();
     for _ in 0..3 {
         assert_eq!(verdict(&service, &signed(&one, Some("one"))).await, accepted());
-        // The set has the named key, so another request would bring nothing.
+        // The set has the named key, so another request would not help.
         assert_eq!(verdict(&service, &signed(&two, Some("one"))).await, refused());
     }
     assert_eq!(provider.requests(), before);
@@ -134,15 +134,15 @@ async fn the_last_set_stays_in_use_while_none_can_be_fetched() {
     let keys = Keyring::pausing(Keys::default(), Some(provider.start().await), Duration::ZERO);
     let service = service(&keys).await;
     assert_eq!(verdict(&service, &signed(&one, Some("one"))).await, (503, "no_keys".to_owned()));
-    let answer = service.client.get("/who").bearer(&signed(&one, None)).send().await.is(503);
-    assert!(!answer.header("retry-after").is_empty());
+    let response = service.client.get("/who").bearer(&signed(&one, None)).send().await.is(503);
+    assert!(!response.header("retry-after").is_empty());
     provider.has(&[one.jwk("one")]);
     assert_eq!(verdict(&service, &signed(&one, Some("one"))).await, accepted());
     provider.is_down();
     assert!(matches!(keys.fetch().await, Err(FetchError::Status(StatusCode::BAD_GATEWAY))));
     assert_eq!(verdict(&service, &signed(&one, Some("one"))).await, accepted());
     assert_eq!(verdict(&service, &signed(&Ed25519::new(), Some("two"))).await, refused());
-    // A set without usable keys is none.
+    // A set without usable keys is an error.
     provider.has(&[]);
     assert!(matches!(keys.fetch().await, Err(FetchError::Keys(_))));
     assert_eq!(verdict(&service, &signed(&one, Some("one"))).await, accepted());
@@ -153,7 +153,7 @@ async fn the_last_set_stays_in_use_while_none_can_be_fetched() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_key_set_is_refused_by_reason() {
+async fn an_invalid_key_set_is_refused_with_the_reason() {
     let provider = Provider::default();
     let url = provider.start().await.to_string();
     for (path, reason) in [

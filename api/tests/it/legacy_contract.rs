@@ -1,4 +1,4 @@
-//! The planner's own routes as its front end speaks them: answers, order, texts, headers.
+//! The planner's own routes as its front end speaks them: responses, order, texts, headers.
 
 use crate::fixture::{ServiceFixture, day, entry, new_entry};
 use crate::service::legacy;
@@ -17,16 +17,16 @@ async fn the_list_has_each_phase_in_full_by_start_date() {
             ))
             .await;
         let rows: Value = serde_json::from_str(&rows).unwrap();
-        let answer = fixture.get(&format!("/projects/{project}/phases")).send().await.is(200);
+        let response = fixture.get(&format!("/projects/{project}/phases")).send().await.is(200);
         let version = fixture
             .number(&format!("SELECT max(version) FROM phaseline.events WHERE stream_type = 'Timeline' AND stream_id = '{project}'"))
             .await;
         let position = fixture
             .number(&format!("SELECT max(position) FROM phaseline.events WHERE stream_type = 'Timeline' AND stream_id = '{project}'"))
             .await;
-        assert_eq!(answer.header("etag"), format!("\"{version}\""));
-        assert_eq!(answer.header("phaseline-position"), position.to_string());
-        let phases = answer.json();
+        assert_eq!(response.header("etag"), format!("\"{version}\""));
+        assert_eq!(response.header("phaseline-position"), position.to_string());
+        let phases = response.json();
         assert_eq!(phases.as_array().unwrap().len(), rows.as_array().unwrap().len());
         for (phase, row) in phases.as_array().unwrap().iter().zip(rows.as_array().unwrap()) {
             assert_eq!(phase.as_object().unwrap().len(), 13);
@@ -65,19 +65,19 @@ async fn a_batch_response_keeps_its_order_and_the_list_is_by_date() {
         kept,
         new_entry("First", start.as_str().unwrap(), &day(start, 9)),
     ];
-    let answer = fixture.batch(&project, &sent).await.is(200).json();
+    let response = fixture.batch(&project, &sent).await.is(200).json();
     let names: Vec<&str> =
-        answer.as_array().unwrap().iter().map(|phase| phase["name"].as_str().unwrap()).collect();
+        response.as_array().unwrap().iter().map(|phase| phase["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["Last", sent[1]["name"].as_str().unwrap(), "First"]);
-    assert_eq!(answer[1]["id"], entries[1]["id"]);
-    assert_eq!(answer[1]["description"], sent[1]["description"]);
-    assert_eq!(answer[1]["capital_budget"], "1000.50");
-    assert_eq!(answer[1]["total_budget"], "1000.75");
-    assert_eq!(answer[0]["total_budget"], "0.00");
+    assert_eq!(response[1]["id"], entries[1]["id"]);
+    assert_eq!(response[1]["description"], sent[1]["description"]);
+    assert_eq!(response[1]["capital_budget"], "1000.50");
+    assert_eq!(response[1]["total_budget"], "1000.75");
+    assert_eq!(response[0]["total_budget"], "0.00");
     let listed = fixture.phases(&project).await;
     let order: Vec<usize> = vec![2, 1, 0];
     for (phase, at) in listed.iter().zip(order) {
-        assert_eq!(phase, &answer[at], "the answer is what stands in the table");
+        assert_eq!(phase, &response[at], "the response is what the table has");
     }
 }
 
@@ -87,8 +87,8 @@ async fn a_batch_that_changes_nothing_writes_nothing() {
     let project = fixture.project().await;
     let (before, events, phases) =
         (fixture.table().await, fixture.events().await, fixture.phases(&project).await);
-    let answer = fixture.batch(&project, &fixture.entries(&project).await).await.is(200).json();
-    assert_eq!(answer, json!(phases));
+    let response = fixture.batch(&project, &fixture.entries(&project).await).await.is(200).json();
+    assert_eq!(response, json!(phases));
     assert_eq!((fixture.table().await, fixture.events().await), (before, events));
 }
 
@@ -96,28 +96,28 @@ async fn a_batch_that_changes_nothing_writes_nothing() {
 async fn refusals_name_the_kind_of_rule() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
-    let answer = fixture.batch(&project, &[]).await.is(422);
-    assert_eq!(answer.header("x-error-code"), "NO_PHASES");
-    assert_eq!(answer.json()["detail"], "Project must have at least one phase");
+    let response = fixture.batch(&project, &[]).await.is(422);
+    assert_eq!(response.header("x-error-code"), "NO_PHASES");
+    assert_eq!(response.json()["detail"], "Project must have at least one phase");
     assert_eq!(
-        answer.json()["errors"][0],
+        response.json()["errors"][0],
         json!({ "field": "phases", "message": "Project must have at least one phase", "phase_id": null, "rule": "V1" })
     );
     let mut entries = fixture.entries(&project).await;
-    // More than any number type holds is refused by the rule, too.
+    // The rule also refuses amounts beyond every numeric type.
     entries[0]["capital_budget"] = json!("1e400");
-    let answer = fixture.batch(&project, &entries).await.is(422);
-    assert_eq!(answer.header("x-error-code"), "INVALID_BUDGET");
-    assert_eq!(answer.json()["detail"], "Total budget must equal capital budget + expense budget");
-    assert_eq!(answer.json()["errors"][1]["rule"], "V12");
+    let response = fixture.batch(&project, &entries).await.is(422);
+    assert_eq!(response.header("x-error-code"), "INVALID_BUDGET");
+    assert_eq!(response.json()["detail"], "Total budget must equal capital budget + expense budget");
+    assert_eq!(response.json()["errors"][1]["rule"], "V12");
     // A new phase has no id that the caller could know.
     let mut entries = fixture.entries(&project).await;
     entries[0]["id"] = Value::Null;
     entries[0]["name"] = json!("nul\0");
-    let answer = fixture.batch(&project, &entries).await.is(422);
-    assert_eq!(answer.header("x-error-code"), "VALIDATION_FAILED");
-    assert_eq!(answer.json()["detail"], "Phase validation failed");
-    assert_eq!(answer.json()["errors"][0]["phase_id"], Value::Null);
+    let response = fixture.batch(&project, &entries).await.is(422);
+    assert_eq!(response.header("x-error-code"), "VALIDATION_FAILED");
+    assert_eq!(response.json()["detail"], "Phase validation failed");
+    assert_eq!(response.json()["errors"][0]["phase_id"], Value::Null);
 }
 
 #[tokio::test]
@@ -127,26 +127,26 @@ async fn validation_lists_the_errors_of_a_batch_and_writes_nothing() {
     let events = fixture.events().await;
     let path = format!("/projects/{project}/phases/validate");
     let mut phases = fixture.entries(&project).await;
-    let answer = fixture.post(&path, &json!(phases)).send().await.is(200).json();
-    assert_eq!(answer, json!({ "is_valid": true, "errors": [] }));
+    let response = fixture.post(&path, &json!(phases)).send().await.is(200).json();
+    assert_eq!(response, json!({ "is_valid": true, "errors": [] }));
     phases[0]["end_date"] = json!(day(&phases[0]["end_date"], 3));
     phases[1]["name"] = json!("x".repeat(101));
-    let answer = fixture.post(&path, &json!(phases)).send().await.is(200).json();
+    let response = fixture.post(&path, &json!(phases)).send().await.is(200).json();
     let message = format!(
         "Overlap detected between '{}' and '{}'",
         phases[0]["name"].as_str().unwrap(),
         phases[1]["name"].as_str().unwrap()
     );
     assert_eq!(
-        answer,
+        response,
         json!({ "is_valid": false, "errors": [
             { "field": "timeline", "message": message, "phase_id": phases[0]["id"] },
             { "field": "name", "message": "Phase name exceeds maximum length of 100 characters",
               "phase_id": phases[1]["id"] },
         ]})
     );
-    let answer = fixture.post(&path, &json!([])).send().await.is(200).json();
-    assert_eq!(answer["errors"][0]["message"], "Project must have at least one phase");
+    let response = fixture.post(&path, &json!([])).send().await.is(200).json();
+    assert_eq!(response["errors"][0]["message"], "Project must have at least one phase");
     assert_eq!(fixture.events().await, events);
 }
 
@@ -167,8 +167,8 @@ async fn assignments_are_those_of_the_phases_days_by_date() {
         ))
         .await;
     let rows: Value = serde_json::from_str(&rows).unwrap();
-    let answer = fixture.get(&format!("/phases/{id}/assignments")).send().await.is(200).json();
-    let mut response = answer.as_array().unwrap().clone();
+    let response = fixture.get(&format!("/phases/{id}/assignments")).send().await.is(200).json();
+    let mut response = response.as_array().unwrap().clone();
     assert!(!response.is_empty());
     for assignment in &mut response {
         let assignment = assignment.as_object_mut().unwrap();
@@ -192,8 +192,8 @@ async fn a_project_that_the_backend_made_without_phases_takes_its_first_list() {
     assert_eq!(fixture.batch(id, &gap).await.is(422).header("x-error-code"), "VALIDATION_FAILED");
     assert_eq!(fixture.events().await, events, "nothing is opened for a list that is refused");
     let whole = [new_entry("A", "2030-01-01", "2030-01-31"), new_entry("B", "2030-02-01", "2030-03-31")];
-    let answer = fixture.batch(id, &whole).await.is(200).json();
-    assert_eq!(fixture.phases(id).await, *answer.as_array().unwrap());
+    let response = fixture.batch(id, &whole).await.is(200).json();
+    assert_eq!(fixture.phases(id).await, *response.as_array().unwrap());
 }
 
 #[tokio::test]
@@ -208,11 +208,12 @@ async fn rows_of_other_programs_are_listed_and_adopted_by_the_first_batch() {
     let mut entries: Vec<Value> = listed.as_array().unwrap().iter().map(entry).collect();
     entries[0]["name"] = json!("Renamed");
     let path = format!("/projects/{id}/phases/batch");
-    let answer = fixture.post(&path, &json!({ "phases": entries, "version": 0 })).send().await.is(200).json();
-    assert_eq!(answer[0]["name"], "Renamed");
-    assert_eq!(answer[0]["created_at"], "2024-05-06T07:08:09.100000");
-    assert_eq!(answer[1]["updated_at"], listed[1]["updated_at"]);
-    assert_eq!(fixture.phases(id).await, *answer.as_array().unwrap());
+    let response =
+        fixture.post(&path, &json!({ "phases": entries, "version": 0 })).send().await.is(200).json();
+    assert_eq!(response[0]["name"], "Renamed");
+    assert_eq!(response[0]["created_at"], "2024-05-06T07:08:09.100000");
+    assert_eq!(response[1]["updated_at"], listed[1]["updated_at"]);
+    assert_eq!(fixture.phases(id).await, *response.as_array().unwrap());
     fixture.post(&path, &json!({ "phases": entries, "version": 0 })).send().await.is(412);
 }
 
@@ -220,15 +221,15 @@ async fn rows_of_other_programs_are_listed_and_adopted_by_the_first_batch() {
 async fn every_route_requires_the_migration() {
     let fixture = ServiceFixture::over(legacy()).await;
     let id = "7c1c4f5e-5b62-4f0c-8a30-3d0b6f1f9c12";
-    let answers = [
+    let responses = [
         fixture.get(&format!("/projects/{id}/phases")).send().await,
         fixture.get(&format!("/phases/{id}")).send().await,
         fixture.batch(id, &[]).await,
     ];
-    for answer in answers {
-        let answer = answer.is(503);
-        assert_ne!(answer.header("retry-after"), "");
-        assert!(answer.json()["detail"].as_str().unwrap().contains("phaseline migrate"), "{answer:?}");
+    for response in responses {
+        let response = response.is(503);
+        assert_ne!(response.header("retry-after"), "");
+        assert!(response.json()["detail"].as_str().unwrap().contains("phaseline migrate"), "{response:?}");
     }
 }
 
@@ -251,7 +252,7 @@ async fn invalid_rows_are_listed_unchanged() {
     assert!(phases.contains(&phase));
     let assignments = fixture.get(&format!("/phases/{id}/assignments")).send().await.is(200).json();
     assert_eq!(assignments[0]["assignment_date"], "infinity");
-    // A command goes by the log, and counts what can be counted.
+    // A command is decided on the log, and counts the readable assignments.
     let response =
         fixture.patch(&format!("/phases/{id}"), &json!({ "name": "Named" })).send().await.is(200).json();
     assert_eq!(response["phase"]["assignment_count"], 0);

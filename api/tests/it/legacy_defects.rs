@@ -1,4 +1,4 @@
-//! What the planner's own service gets wrong, one test for each.
+//! Defects of the planner's own service that these routes do not have, one test for each.
 
 use crate::fixture::{ServiceFixture, day, entry, new_entry};
 use crate::service::{self, in_seconds, token};
@@ -16,14 +16,17 @@ async fn defect_1_a_failed_batch_changes_no_phase() {
     let mut unknown = entries.clone();
     let id = Uuid::new_v4();
     unknown[1]["id"] = json!(id);
-    let answer = fixture.batch(&project, &unknown).await.is(404);
-    assert_eq!(answer.json(), json!({ "detail": format!("Phase with ID {id} not found") }));
+    let response = fixture.batch(&project, &unknown).await.is(404);
+    assert_eq!(response.json(), json!({ "detail": format!("Phase with ID {id} not found") }));
 
     let mut without_total = entries.clone();
     without_total[1] = entry(&without_total[1]);
     without_total[1].as_object_mut().unwrap().remove("total_budget");
-    let answer = fixture.batch(&project, &without_total).await.is(422).json();
-    assert_eq!(answer["error"]["details"]["field_errors"][0]["field"], "body -> phases -> 1 -> total_budget");
+    let response = fixture.batch(&project, &without_total).await.is(422).json();
+    assert_eq!(
+        response["error"]["details"]["field_errors"][0]["field"],
+        "body -> phases -> 1 -> total_budget"
+    );
 
     assert_eq!((fixture.table().await, fixture.events().await), (before, events));
 }
@@ -41,19 +44,19 @@ async fn defect_2_a_required_version_prevents_lost_updates() {
     first[0]["name"] = json!("By the first");
     second[0]["name"] = json!("By the second");
 
-    let answer = fixture.post(&path, &json!({ "phases": first, "version": version })).send().await.is(200);
-    assert_eq!(answer.json()[0]["version"], version + 1);
-    assert_eq!(answer.header("etag"), format!("\"{}\"", version + 1));
+    let response = fixture.post(&path, &json!({ "phases": first, "version": version })).send().await.is(200);
+    assert_eq!(response.json()[0]["version"], version + 1);
+    assert_eq!(response.header("etag"), format!("\"{}\"", version + 1));
 
-    // At the top, in a phase, in the header: each is refused as stale.
+    // A stale version is refused at the top level, in a phase, and in the header.
     let mut in_a_phase = second.clone();
     in_a_phase[1]["version"] = json!(version);
-    for ask in [
+    for request in [
         fixture.post(&path, &json!({ "phases": second, "version": version })),
         fixture.post(&path, &json!({ "phases": in_a_phase })),
         fixture.post(&path, &json!({ "phases": second })).header("If-Match", &format!("\"{version}\"")),
     ] {
-        let late = ask.send().await.is(412);
+        let late = request.send().await.is(412);
         assert_eq!(late.header("etag"), format!("\"{}\"", version + 1));
         let late = late.json();
         assert_eq!(late["current"][0]["name"], "By the first");
@@ -65,8 +68,8 @@ async fn defect_2_a_required_version_prevents_lost_updates() {
 
     // Two different versions are refused.
     let differing = json!({ "phases": in_a_phase, "version": version + 1 });
-    let answer = fixture.post(&path, &differing).send().await.is(422).json();
-    assert_eq!(answer["error"]["details"]["field_errors"][0]["field"], "body -> phases -> 1 -> version");
+    let response = fixture.post(&path, &differing).send().await.is(422).json();
+    assert_eq!(response["error"]["details"]["field_errors"][0]["field"], "body -> phases -> 1 -> version");
 }
 
 #[tokio::test]
@@ -77,9 +80,9 @@ async fn defect_3_a_phase_of_another_project_is_not_found_and_nothing_changes() 
     let (before, events) = (fixture.table().await, fixture.events().await);
     let mut entries = fixture.entries(&projects[0]).await;
     entries[1]["id"] = foreign.clone();
-    let answer = fixture.batch(&projects[0], &entries).await.is(404);
+    let response = fixture.batch(&projects[0], &entries).await.is(404);
     let text = format!("Phase with ID {} not found", foreign.as_str().unwrap());
-    assert_eq!(answer.json(), json!({ "detail": text }));
+    assert_eq!(response.json(), json!({ "detail": text }));
     assert_eq!((fixture.table().await, fixture.events().await), (before, events));
 }
 
@@ -121,13 +124,17 @@ async fn defect_5_callers_without_permission_change_nothing() {
     let path = format!("/api/v1/projects/{project}/phases/batch");
     let body = json!({ "phases": entries });
 
-    let nobody = fixture.service.client.post(&path).json(&body).send().await.is(401);
-    assert!(nobody.header("www-authenticate").starts_with("Bearer"));
-    assert_eq!(nobody.json()["error"]["code"], "AUTH_FAILED");
+    let without_token = fixture.service.client.post(&path).json(&body).send().await.is(401);
+    assert!(without_token.header("www-authenticate").starts_with("Bearer"));
+    assert_eq!(without_token.json()["error"]["code"], "AUTH_FAILED");
     let expired = token(&json!({ "sub": "eve", "exp": 1, "scope": service::EVERYTHING }));
     let expired = fixture.service.client.post(&path).bearer(&expired).json(&body).send().await.is(401);
     assert!(expired.header("www-authenticate").contains("expired"));
-    assert_eq!(expired.json()["error"], nobody.json()["error"], "the planner does not distinguish them");
+    assert_eq!(
+        expired.json()["error"],
+        without_token.json()["error"],
+        "the planner does not distinguish them"
+    );
     let reader = fixture.service.token("phases:read");
     let refused = fixture.service.client.post(&path).bearer(&reader).json(&body).send().await.is(403);
     assert!(refused.json()["detail"].as_str().unwrap().contains("phases:write"));
@@ -135,14 +142,14 @@ async fn defect_5_callers_without_permission_change_nothing() {
         "projects": [projects[1]] }));
     let refused = fixture.service.client.post(&path).bearer(&elsewhere).json(&body).send().await.is(403);
     assert!(refused.json()["detail"].as_str().unwrap().contains(project.as_str()));
-    // A phase that may not be seen is one that is not there.
+    // A phase that the caller may not read is reported as missing.
     let hidden = entries[0]["id"].as_str().unwrap();
     for (path, text) in [
         (format!("/api/v1/phases/{hidden}"), format!("Phase {hidden} not found")),
         (format!("/api/v1/phases/{hidden}/assignments"), format!("Phase with ID {hidden} not found")),
     ] {
-        let answer = fixture.service.client.get(&path).bearer(&elsewhere).send().await.is(404);
-        assert_eq!(answer.json(), json!({ "detail": text }));
+        let response = fixture.service.client.get(&path).bearer(&elsewhere).send().await.is(404);
+        assert_eq!(response.json(), json!({ "detail": text }));
     }
     assert_eq!((fixture.table().await, fixture.events().await), (before, events));
 }
@@ -191,20 +198,20 @@ async fn defect_7_all_violations_are_listed() {
     for (name, amount) in [("capital_budget", "1.005"), ("expense_budget", "0"), ("total_budget", "1.005")] {
         entries[1][name] = json!(amount);
     }
-    let answer = fixture.batch(&project, &entries).await.is(422);
-    assert_eq!(answer.header("x-error-code"), "VALIDATION_FAILED");
-    let answer = answer.json();
-    let errors = answer["errors"].as_array().unwrap();
+    let response = fixture.batch(&project, &entries).await.is(422);
+    assert_eq!(response.header("x-error-code"), "VALIDATION_FAILED");
+    let response = response.json();
+    let errors = response["errors"].as_array().unwrap();
     let rules: Vec<&str> = errors.iter().map(|error| error["rule"].as_str().unwrap()).collect();
     assert_eq!(rules, ["V4", "V23", "V12", "V12"]);
-    assert_eq!(answer["detail"], "Phase validation failed");
+    assert_eq!(response["detail"], "Phase validation failed");
     assert_eq!(errors[1]["message"], "Phase name cannot contain a NUL character");
     assert_eq!(errors[1]["phase_id"], entries[0]["id"]);
-    // What one field breaks by itself comes before the rules, as in the planner; again all at once.
+    // Errors of single fields come before the rules, as in the planner; all of them at once.
     entries[0]["name"] = json!(" ");
     entries[1]["total_budget"] = json!("1.00");
-    let answer = fixture.batch(&project, &entries).await.is(422).json();
-    let errors = answer["error"]["details"]["field_errors"].as_array().unwrap();
+    let response = fixture.batch(&project, &entries).await.is(422).json();
+    let errors = response["error"]["details"]["field_errors"].as_array().unwrap();
     let fields: Vec<(&str, &str)> = errors
         .iter()
         .map(|error| (error["field"].as_str().unwrap(), error["type"].as_str().unwrap()))
@@ -228,12 +235,12 @@ async fn defect_8_a_missing_project_is_not_found() {
     let phases = [new_entry("A", "2024-01-01", "2024-02-01")];
     assert_eq!(fixture.batch(&id.to_string(), &phases).await.is(404).json(), text);
     let checked = json!([{ "name": "A", "start_date": "2024-01-01", "end_date": "2024-02-01" }]);
-    let answer = fixture.post(&format!("{path}/validate"), &checked).send().await.is(404);
-    assert_eq!(answer.json(), json!({ "detail": format!("Project {id} not found") }));
-    let answer = fixture.get(&format!("/phases/{id}")).send().await.is(404);
-    assert_eq!(answer.json(), json!({ "detail": format!("Phase {id} not found") }));
-    let answer = fixture.get(&format!("/phases/{id}/assignments")).send().await.is(404);
-    assert_eq!(answer.json(), json!({ "detail": format!("Phase with ID {id} not found") }));
+    let response = fixture.post(&format!("{path}/validate"), &checked).send().await.is(404);
+    assert_eq!(response.json(), json!({ "detail": format!("Project {id} not found") }));
+    let response = fixture.get(&format!("/phases/{id}")).send().await.is(404);
+    assert_eq!(response.json(), json!({ "detail": format!("Phase {id} not found") }));
+    let response = fixture.get(&format!("/phases/{id}/assignments")).send().await.is(404);
+    assert_eq!(response.json(), json!({ "detail": format!("Phase with ID {id} not found") }));
 }
 
 #[tokio::test]
@@ -244,7 +251,7 @@ async fn defect_9_every_write_is_logged_as_one_command_of_its_author() {
     entries[0]["name"] = json!("Preparation");
     entries[1]["name"] = json!("Works");
     let before = fixture.events().await;
-    let answer = fixture
+    let response = fixture
         .post(&format!("/projects/{project}/phases/batch"), &json!({ "phases": entries }))
         .header("Phaseline-Reason", "the board wants other names")
         .header("X-Correlation-Id", "ticket-7")
@@ -260,7 +267,7 @@ async fn defect_9_every_write_is_logged_as_one_command_of_its_author() {
     let events: Value = serde_json::from_str(&fixture.text(&query).await).unwrap();
     let events = events.as_array().unwrap();
     assert_eq!(events.len(), 2);
-    assert_eq!(answer.header("phaseline-position"), (before + 2).to_string());
+    assert_eq!(response.header("phaseline-position"), (before + 2).to_string());
     for event in events {
         assert_eq!(event["type"], "PhaseRenamed");
         let command = event["by"]["command_id"].clone();

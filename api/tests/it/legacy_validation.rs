@@ -3,13 +3,13 @@
 use crate::fixture::ServiceFixture;
 use serde_json::{Value, json};
 
-/// The faults of an answer: place, message and type.
-fn faults(answer: &Value) -> Vec<(String, String, String)> {
-    assert_eq!(answer["success"], false);
-    assert_eq!(answer["error"]["code"], "VALIDATION_ERROR");
-    assert_eq!(answer["error"]["message"], "Request validation failed");
-    assert!(answer["request_id"].is_string());
-    let errors = answer["error"]["details"]["field_errors"].as_array().unwrap();
+/// The errors of a response: place, message and type.
+fn faults(response: &Value) -> Vec<(String, String, String)> {
+    assert_eq!(response["success"], false);
+    assert_eq!(response["error"]["code"], "VALIDATION_ERROR");
+    assert_eq!(response["error"]["message"], "Request validation failed");
+    assert!(response["request_id"].is_string());
+    let errors = response["error"]["details"]["field_errors"].as_array().unwrap();
     let text = |error: &Value, name: &str| error[name].as_str().unwrap().to_owned();
     errors.iter().map(|error| (text(error, "field"), text(error, "message"), text(error, "type"))).collect()
 }
@@ -26,11 +26,11 @@ async fn all_errors_of_a_body_are_listed_at_once() {
         { "id": 5, "name": "B", "start_date": "2024-02-30", "end_date": "2024-03-01", "capital_budget": 0,
           "expense_budget": 0, "total_budget": 0 },
     ]});
-    let answer =
+    let response =
         fixture.post(&format!("/projects/{project}/phases/batch"), &body).send().await.is(422).json();
-    let response = faults(&answer);
+    let found = faults(&response);
     let kinds: Vec<(&str, &str)> =
-        response.iter().map(|(field, _, kind)| (field.as_str(), kind.as_str())).collect();
+        found.iter().map(|(field, _, kind)| (field.as_str(), kind.as_str())).collect();
     assert_eq!(
         kinds,
         [
@@ -51,7 +51,7 @@ async fn all_errors_of_a_body_are_listed_at_once() {
             ("body -> phases -> 3 -> start_date", "date_from_datetime_parsing"),
         ]
     );
-    let message = |at: usize| response[at].1.as_str();
+    let message = |at: usize| found[at].1.as_str();
     assert_eq!(message(0), "Field required");
     assert!(message(3).starts_with("Input should be a valid UUID, "), "{}", message(3));
     assert_eq!(message(4), "Input should be a valid string");
@@ -76,15 +76,17 @@ async fn bodies_of_wrong_types_have_distinct_errors() {
         (&check, json!({}), "body", "list_type"),
         (&check, json!([1]), "body -> 0", "model_attributes_type"),
     ] {
-        let response = faults(&fixture.post(path, &body).send().await.is(422).json());
-        assert_eq!((response[0].0.as_str(), response[0].2.as_str()), (field, kind), "{body}");
+        let found = faults(&fixture.post(path, &body).send().await.is(422).json());
+        assert_eq!((found[0].0.as_str(), found[0].2.as_str()), (field, kind), "{body}");
     }
     let no_json = fixture.post(&batch, &json!({})).body("{\"phases\": [}").send().await.is(422).json();
     assert_eq!(faults(&no_json), [("body -> 12".into(), "JSON decode error".into(), "json_invalid".into())]);
     let empty = fixture.post(&batch, &json!({})).body("").send().await.is(422).json();
     assert_eq!(faults(&empty), [("body".into(), "Field required".into(), "missing".into())]);
-    let ask = fixture.service.client.post(&format!("/api/v1{batch}")).bearer(&fixture.token).body("phases=1");
-    let form = ask.header("content-type", "application/x-www-form-urlencoded").send().await.is(415).json();
+    let request =
+        fixture.service.client.post(&format!("/api/v1{batch}")).bearer(&fixture.token).body("phases=1");
+    let form =
+        request.header("content-type", "application/x-www-form-urlencoded").send().await.is(415).json();
     assert!(form["detail"].is_string());
 }
 
@@ -96,10 +98,10 @@ async fn an_invalid_id_in_the_path_is_reported_like_a_member() {
         ("/phases/x", "path -> phase_id"),
         ("/phases/x/assignments", "path -> phase_id"),
     ] {
-        let response = faults(&fixture.get(path).send().await.is(422).json());
-        assert_eq!((response[0].0.as_str(), response[0].2.as_str()), (field, "uuid_parsing"), "{path}");
+        let found = faults(&fixture.get(path).send().await.is(422).json());
+        assert_eq!((found[0].0.as_str(), found[0].2.as_str()), (field, "uuid_parsing"), "{path}");
     }
-    let response = faults(&fixture.post("/projects/x/phases/batch", &json!({})).send().await.is(422).json());
-    let fields: Vec<&str> = response.iter().map(|(field, ..)| field.as_str()).collect();
+    let found = faults(&fixture.post("/projects/x/phases/batch", &json!({})).send().await.is(422).json());
+    let fields: Vec<&str> = found.iter().map(|(field, ..)| field.as_str()).collect();
     assert_eq!(fields, ["path -> project_id", "body -> phases"]);
 }

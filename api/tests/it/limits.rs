@@ -10,14 +10,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-/// A list of `[` and so many times the same entry, as a text: as a value it would be large.
+/// A list that repeats one entry, as text: as a value it would need much memory.
 fn list(entry: &str, times: usize) -> String {
     format!("[{}]", vec![entry; times].join(","))
 }
 
-/// The errors of the planner's answer to a body that cannot be read, and how many more there are.
-fn faults(answer: &Value) -> (usize, &Value) {
-    let details = &answer["error"]["details"];
+/// The errors of the planner's response to a body that cannot be read, and how many more there are.
+fn faults(response: &Value) -> (usize, &Value) {
+    let details = &response["error"]["details"];
     (details["field_errors"].as_array().unwrap().len(), &details["more_errors"])
 }
 
@@ -28,24 +28,25 @@ async fn the_first_hundred_errors_are_listed_and_the_others_counted() {
     let check = format!("/projects/{project}/phases/validate");
     let batch = format!("/projects/{project}/phases/batch");
     let empty = vec![json!({}); 1000];
-    let answer = fixture.post(&check, &json!(empty)).send().await.is(422).json();
-    assert_eq!(faults(&answer), (100, &json!(3 * 1000 - 100)));
-    let answer = fixture.post(&batch, &json!({ "phases": empty })).send().await.is(422).json();
-    assert_eq!(faults(&answer), (100, &json!(3 * 1000 - 100)));
+    let response = fixture.post(&check, &json!(empty)).send().await.is(422).json();
+    assert_eq!(faults(&response), (100, &json!(3 * 1000 - 100)));
+    let response = fixture.post(&batch, &json!({ "phases": empty })).send().await.is(422).json();
+    assert_eq!(faults(&response), (100, &json!(3 * 1000 - 100)));
     let known = vec![json!({ "id": Uuid::nil() }); 1000];
-    let answer = fixture.post(&batch, &json!({ "phases": known })).send().await.is(422).json();
-    assert_eq!(faults(&answer), (100, &json!(6 * 1000 - 100)));
-    // The planner's answers keep their members where there is nothing to count.
-    let answer = fixture.post(&check, &json!([{}])).send().await.is(422).json();
-    assert_eq!(faults(&answer), (3, &Value::Null));
+    let response = fixture.post(&batch, &json!({ "phases": known })).send().await.is(422).json();
+    assert_eq!(faults(&response), (100, &json!(6 * 1000 - 100)));
+    // Without more errors the planner's responses have no additional member.
+    let response = fixture.post(&check, &json!([{}])).send().await.is(422).json();
+    assert_eq!(faults(&response), (3, &Value::Null));
 
     let wide: serde_json::Map<String, Value> = (0..500).map(|n| (format!("m{n}"), json!(n))).collect();
-    let answer =
+    let response =
         fixture.post(&format!("/projects/{project}/phases"), &json!(wide)).send().await.is(422).json();
-    assert_eq!(answer["errors"].as_array().unwrap().len(), 100);
-    assert_eq!(answer["more_errors"], 500 + 3 - 100);
-    let answer = fixture.post(&format!("/projects/{project}/phases"), &json!({})).send().await.is(422).json();
-    assert_eq!((answer["errors"].as_array().unwrap().len(), &answer["more_errors"]), (3, &Value::Null));
+    assert_eq!(response["errors"].as_array().unwrap().len(), 100);
+    assert_eq!(response["more_errors"], 500 + 3 - 100);
+    let response =
+        fixture.post(&format!("/projects/{project}/phases"), &json!({})).send().await.is(422).json();
+    assert_eq!((response["errors"].as_array().unwrap().len(), &response["more_errors"]), (3, &Value::Null));
 }
 
 #[tokio::test]
@@ -59,9 +60,9 @@ async fn the_first_hundred_violations_are_listed_and_the_others_counted() {
     let body = json!({ "replace": { "phases": phases } });
     let foreseen = fixture.post(&format!("/projects/{project}/timeline/preview"), &body).send().await;
     let foreseen = foreseen.is(200).json();
-    for answer in [&refused, &checked, &foreseen] {
-        assert_eq!(answer["errors"].as_array().unwrap().len(), 100);
-        assert!(answer["more_errors"].as_u64().unwrap() > 500, "{answer}");
+    for response in [&refused, &checked, &foreseen] {
+        assert_eq!(response["errors"].as_array().unwrap().len(), 100);
+        assert!(response["more_errors"].as_u64().unwrap() > 500, "{response}");
     }
 }
 
@@ -84,17 +85,18 @@ async fn a_list_over_the_limit_is_refused_by_name_at_any_depth() {
     };
     let message = "List should have at most 3 items (max_phases)";
     for (path, body, place) in routes(4) {
-        let answer = fixture.post(&format!("/projects/{project}/{path}"), &body).send().await.is(422).json();
-        let fault = if answer["success"] == false {
-            &answer["error"]["details"]["field_errors"][0]
+        let response =
+            fixture.post(&format!("/projects/{project}/{path}"), &body).send().await.is(422).json();
+        let fault = if response["success"] == false {
+            &response["error"]["details"]["field_errors"][0]
         } else {
-            &answer["errors"][0]
+            &response["errors"][0]
         };
         assert_eq!((&fault["field"], &fault["message"]), (&json!(place), &json!(message)), "{path}");
     }
     for (path, body, _) in routes(3) {
-        let answer = fixture.post(&format!("/projects/{project}/{path}"), &body).send().await;
-        assert!(!answer.text().contains("max_phases"), "{path}: {}", answer.text());
+        let response = fixture.post(&format!("/projects/{project}/{path}"), &body).send().await;
+        assert!(!response.text().contains("max_phases"), "{path}: {}", response.text());
     }
 }
 
@@ -107,9 +109,9 @@ async fn a_body_full_of_errors_costs_about_as_much_as_a_list_over_the_limit() {
     let send = async |path: &str, body: String| {
         assert!(body.len() < 1024 * 1024);
         let began = Instant::now();
-        let answer = fixture.post(path, &Value::Null).body(body).send().await.is(422);
-        assert!(answer.body.len() < 1000, "{}", answer.text());
-        assert!(answer.text().contains("max_phases"), "{}", answer.text());
+        let response = fixture.post(path, &Value::Null).body(body).send().await.is(422);
+        assert!(response.body.len() < 1000, "{}", response.text());
+        assert!(response.text().contains("max_phases"), "{}", response.text());
         began.elapsed()
     };
     send(&check, list("{}", 5001)).await;
@@ -128,7 +130,7 @@ async fn a_body_full_of_errors_costs_about_as_much_as_a_list_over_the_limit() {
         ),
     ] {
         let took = send(path, body).await;
-        // It was 1 000 times as long.
+        // Without the limit it would be far longer.
         assert!(
             took < small * 20 + Duration::from_millis(500),
             "{took:?}, where {small:?} were enough for 5 001"
@@ -136,7 +138,7 @@ async fn a_body_full_of_errors_costs_about_as_much_as_a_list_over_the_limit() {
     }
 }
 
-/// Sends the head of a request whose body never comes, and reads the status of the answer.
+/// Sends the head of a request whose body never comes, and reads the status of the response.
 async fn status_without_body(fixture: &ServiceFixture, method: &str, path: &str, token: &str) -> String {
     let mut raw = TcpStream::connect(fixture.service.client.address()).await.unwrap();
     let head = format!(
@@ -144,10 +146,10 @@ async fn status_without_body(fixture: &ServiceFixture, method: &str, path: &str,
          Content-Length: 1000000\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: k\r\n\r\n"
     );
     raw.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = [0; 12];
-    let read = tokio::time::timeout(Duration::from_secs(20), raw.read_exact(&mut answer)).await;
+    let mut response = [0; 12];
+    let read = tokio::time::timeout(Duration::from_secs(20), raw.read_exact(&mut response)).await;
     read.unwrap_or_else(|_| panic!("{method} {path} waits for the body")).unwrap();
-    String::from_utf8_lossy(&answer[9..]).into_owned()
+    String::from_utf8_lossy(&response[9..]).into_owned()
 }
 
 #[tokio::test]
@@ -188,18 +190,18 @@ async fn a_client_still_sending_reads_the_refusal_and_keeps_the_connection() {
     raw.write_all(head.as_bytes()).await.unwrap();
     raw.write_all(body.as_bytes()).await.unwrap();
     raw.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
-    let mut answers = String::new();
-    raw.read_to_string(&mut answers).await.unwrap();
-    assert!(answers.starts_with("HTTP/1.1 401 ") && answers.contains("HTTP/1.1 200 "), "{answers}");
+    let mut responses = String::new();
+    raw.read_to_string(&mut responses).await.unwrap();
+    assert!(responses.starts_with("HTTP/1.1 401 ") && responses.contains("HTTP/1.1 200 "), "{responses}");
 }
 
-/// How long this thread has had a processor.
+/// The CPU time of this thread.
 fn processor_time() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
 }
 
-/// One thread serves everything here: while it works on one request it can do nothing else.
+/// One thread serves everything here: a long computation would block all other requests.
 #[tokio::test(flavor = "current_thread")]
 async fn a_large_request_does_not_block_a_worker_thread() {
     let fixture = ServiceFixture::start().await;
@@ -215,17 +217,17 @@ async fn a_large_request_does_not_block_a_worker_thread() {
 
     let mut longest = Duration::ZERO;
     let mut asking = Box::pin(fixture.batch_of_text(&project, body).send());
-    let answer = loop {
+    let response = loop {
         let began = processor_time();
         tokio::select! {
             biased;
-            answer = &mut asking => break answer,
+            response = &mut asking => break response,
             () = tokio::task::yield_now() => {}
         }
         longest = longest.max(processor_time() - began);
     };
-    assert_eq!(answer.is(200).json().as_array().unwrap().len(), 5000);
-    // To decide about them, or to write the answer, takes ten times as long as to read them.
+    assert_eq!(response.is(200).json().as_array().unwrap().len(), 5000);
+    // Deciding about them, or writing the response, takes far longer than reading them.
     assert!(
         longest < reading * 3,
         "{longest:?} in one piece, where reading the body alone takes {reading:?}"

@@ -1,4 +1,4 @@
-//! What the middleware does for every request.
+//! The middleware's work on every request.
 
 use crate::service::{EVERYTHING, Service, settings};
 use axum::Json;
@@ -61,14 +61,14 @@ async fn a_sane_id_of_the_clients_is_kept_and_any_other_is_replaced() {
     let service = service(settings()).await;
     let longest = "i".repeat(128);
     for sane in ["req-1", "!~", longest.as_str()] {
-        let answer = service.client.get("/id").header("x-request-id", sane).send().await.is(200);
-        assert_eq!((answer.text().as_str(), answer.header("x-request-id")), (sane, sane));
+        let response = service.client.get("/id").header("x-request-id", sane).send().await.is(200);
+        assert_eq!((response.text().as_str(), response.header("x-request-id")), (sane, sane));
     }
     let too_long = "i".repeat(129);
     for odd in ["", "two words", "tab\there", too_long.as_str()] {
-        let answer = service.client.get("/id").header("x-request-id", odd).send().await.is(200);
-        let id: Uuid = answer.header("x-request-id").parse().unwrap();
-        assert_eq!((id.get_version_num(), answer.text()), (7, id.to_string()));
+        let response = service.client.get("/id").header("x-request-id", odd).send().await.is(200);
+        let id: Uuid = response.header("x-request-id").parse().unwrap();
+        assert_eq!((id.get_version_num(), response.text()), (7, id.to_string()));
     }
 }
 
@@ -76,12 +76,12 @@ async fn a_sane_id_of_the_clients_is_kept_and_any_other_is_replaced() {
 async fn a_panicking_route_returns_a_problem_and_the_service_continues() {
     let service = service(settings()).await;
     for _ in 0..3 {
-        let answer = service.client.get("/panics/7").header("x-request-id", "mine").send().await.is(500);
-        let problem = answer.json();
-        assert_eq!(answer.header("content-type"), "application/problem+json");
+        let response = service.client.get("/panics/7").header("x-request-id", "mine").send().await.is(500);
+        let problem = response.json();
+        assert_eq!(response.header("content-type"), "application/problem+json");
         assert_eq!((&problem["code"], &problem["request_id"]), (&json!("internal"), &json!("mine")));
-        assert!(!answer.text().contains("on purpose"), "{}", answer.text());
-        assert_eq!(answer.header("x-request-id"), "mine");
+        assert!(!response.text().contains("on purpose"), "{}", response.text());
+        assert_eq!(response.header("x-request-id"), "mine");
     }
     service.client.get("/id").send().await.is(200);
 }
@@ -89,31 +89,31 @@ async fn a_panicking_route_returns_a_problem_and_the_service_continues() {
 #[tokio::test]
 async fn missing_routes_and_wrong_methods_return_a_problem() {
     let service = service(settings()).await;
-    let answer = service.client.get("/nowhere?x=1").send().await.is(404);
-    assert_eq!(answer.header("content-type"), "application/problem+json");
-    assert_eq!(answer.json()["detail"], "the service has no route /nowhere");
-    let answer = service.client.delete("/json").send().await.is(405);
-    assert_eq!((answer.header("allow"), &answer.json()["code"]), ("POST", &json!("method_not_allowed")));
+    let response = service.client.get("/nowhere?x=1").send().await.is(404);
+    assert_eq!(response.header("content-type"), "application/problem+json");
+    assert_eq!(response.json()["detail"], "the service has no route /nowhere");
+    let response = service.client.delete("/json").send().await.is(405);
+    assert_eq!((response.header("allow"), &response.json()["code"]), ("POST", &json!("method_not_allowed")));
 }
 
 #[tokio::test]
-async fn what_is_larger_than_the_limit_is_not_read() {
+async fn a_body_larger_than_the_limit_is_not_read() {
     let service = service(Settings { body_limit: 1000, ..settings() }).await;
     let body = |length: usize| json!("x".repeat(length - 2));
     service.client.post("/json").json(&body(1000)).send().await.is(200);
-    let answer = service.client.post("/json").json(&body(1001)).send().await.is(413);
-    assert_eq!(answer.json()["code"], "too_large");
-    assert!(answer.json()["detail"].as_str().unwrap().contains("1000 bytes"));
+    let response = service.client.post("/json").json(&body(1001)).send().await.is(413);
+    assert_eq!(response.json()["code"], "too_large");
+    assert!(response.json()["detail"].as_str().unwrap().contains("1000 bytes"));
 
-    // Without a length that is announced, it is counted.
+    // Without Content-Length the bytes are counted.
     let mut raw = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
     let head = "POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\
                 Connection: close\r\n\r\n";
     let chunk = format!("{:x}\r\n\"{}\"\r\n0\r\n\r\n", 1002, "x".repeat(1000));
     raw.write_all(format!("{head}{chunk}").as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    raw.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("\"too_large\""), "{answer}");
+    let mut response = String::new();
+    raw.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 413 ") && response.contains("\"too_large\""), "{response}");
 }
 
 #[tokio::test]
@@ -122,18 +122,18 @@ async fn a_body_that_is_not_json_gets_a_problem_with_the_reason() {
     for (kind, body, status, code) in
         [("text/plain", "{}", 415, "not_json"), ("application/json", "{", 400, "bad_request")]
     {
-        let ask = service.client.post("/json").header("content-type", kind).body(body);
-        assert_eq!(ask.send().await.is(status).json()["code"], code);
+        let request = service.client.post("/json").header("content-type", kind).body(body);
+        assert_eq!(request.send().await.is(status).json()["code"], code);
     }
 }
 
 #[tokio::test]
 async fn a_timed_out_change_is_reported_as_possibly_committed() {
     let quick = Settings { request_timeout: Duration::from_millis(30), ..settings() };
-    let answer = service(quick).await.client.get("/sleeps").send().await.is(503);
-    assert_eq!(answer.json()["code"], "timed_out");
-    assert!(answer.json()["detail"].as_str().unwrap().contains("may still have been committed"));
-    assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
+    let response = service(quick).await.client.get("/sleeps").send().await.is(503);
+    assert_eq!(response.json()["code"], "timed_out");
+    assert!(response.json()["detail"].as_str().unwrap().contains("may still have been committed"));
+    assert!(response.header("retry-after").parse::<u32>().unwrap() >= 1);
     service(settings()).await.client.get("/sleeps").send().await.is(200);
 }
 
@@ -172,39 +172,42 @@ async fn a_shutdown_cancels_requests_beyond_the_timeout() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     service.request_shutdown();
     tokio::time::timeout(Duration::from_secs(45), service.stopped()).await.expect("it stops");
-    assert!(!under_way.is_finished(), "it did not wait for an answer");
+    assert!(!under_way.is_finished(), "it did not wait for a response");
 }
 
-/// What comes on a connection until it is closed, if this is sent.
-async fn answered(service: &Service, request: &str) -> String {
+/// Sends a request, and returns all bytes until the connection is closed.
+async fn raw_response(service: &Service, request: &str) -> String {
     let mut raw = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
     raw.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    let closed = tokio::time::timeout(Duration::from_secs(60), raw.read_to_string(&mut answer)).await;
+    let mut response = String::new();
+    let closed = tokio::time::timeout(Duration::from_secs(60), raw.read_to_string(&mut response)).await;
     closed.expect("it is closed").unwrap();
-    answer
+    response
 }
 
 #[tokio::test]
 async fn a_connection_on_which_no_head_of_a_request_comes_in_full_is_closed() {
     let service = service(Settings { idle_timeout: Duration::from_secs(3), ..settings() }).await;
     let whole = "GET /id HTTP/1.1\r\nHost: here\r\n\r\n";
-    let (half, nothing, then_nothing) =
-        tokio::join!(answered(&service, &whole[..25]), answered(&service, ""), answered(&service, whole));
+    let (half, nothing, then_nothing) = tokio::join!(
+        raw_response(&service, &whole[..25]),
+        raw_response(&service, ""),
+        raw_response(&service, whole)
+    );
     assert!(!half.contains(" 200 ") && !nothing.contains(" 200 "), "{half}{nothing}");
     assert!(then_nothing.starts_with("HTTP/1.1 200 "), "{then_nothing}");
-    // A connection in use stays open for longer than that.
+    // A connection in use stays open beyond the limit.
     let mut raw = tokio::net::TcpStream::connect(service.client.address()).await.unwrap();
     for _ in 0..5 {
         tokio::time::sleep(Duration::from_millis(700)).await;
         raw.write_all(whole.as_bytes()).await.unwrap();
-        let mut answer = [0; 4096];
-        let length = raw.read(&mut answer).await.unwrap();
-        assert!(answer[..length].starts_with(b"HTTP/1.1 200 "));
+        let mut response = [0; 4096];
+        let length = raw.read(&mut response).await.unwrap();
+        assert!(response[..length].starts_with(b"HTTP/1.1 200 "));
     }
 }
 
-/// Log lines, log.
+/// Captures log lines.
 #[derive(Clone, Default)]
 struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
@@ -285,7 +288,7 @@ async fn each_request_is_logged_once_with_its_caller_and_without_its_token() {
     assert!(!ours.contains(&token) && !ours.contains("secret"), "{ours}");
 }
 
-/// Of the caller the log has the subject, and nothing else; the metrics have nothing of it.
+/// The log has the caller's subject and nothing else about the caller; the metrics have nothing.
 #[tokio::test(flavor = "current_thread")]
 async fn log_lines_and_metrics_have_no_personal_data_but_the_subject() {
     let kept = LogBuffer::default();
@@ -302,8 +305,8 @@ async fn log_lines_and_metrics_have_no_personal_data_but_the_subject() {
         "username": "secret-name", "email": "secret-mail@here.example", "name": "secret-full-name" });
     let token = crate::service::token(&personal);
     let change = |name: &str| {
-        let ask = fixture.service.client.patch(&format!("/api/v1/phases/{phase}")).bearer(&token);
-        ask.header("phaseline-reason", "secret-reason").json(&json!({ "name": name }))
+        let request = fixture.service.client.patch(&format!("/api/v1/phases/{phase}")).bearer(&token);
+        request.header("phaseline-reason", "secret-reason").json(&json!({ "name": name }))
     };
     change("other").send().await.is(200);
     kept.0.lock().unwrap().clear();

@@ -97,7 +97,7 @@ async fn every_response_has_a_description_and_an_example_of_its_status() {
     assert!(examples > 100, "{examples}");
 }
 
-/// Of the errors outside the planner's routes there is one form, so a client needs one type.
+/// All errors outside the planner's routes have one form, so a client needs one type.
 #[tokio::test]
 async fn our_own_routes_have_one_form_of_errors() {
     let description = description().await;
@@ -121,7 +121,7 @@ async fn our_own_routes_have_one_form_of_errors() {
     }
 }
 
-/// What generators of clients stumble over.
+/// Constructs that generators of clients do not support.
 #[tokio::test]
 async fn parameters_are_never_null_and_alternatives_have_names() {
     let description = description().await;
@@ -143,7 +143,7 @@ async fn parameters_are_never_null_and_alternatives_have_names() {
             if name.ends_with("_budget") {
                 assert!(property.to_string().contains("Money"), "{place}: {name}");
             }
-            // Generators take a member with a default for one that is always there.
+            // Generators treat a member with a default as required.
             assert!(property.get("default").is_none(), "{place}: {name}");
         }
     });

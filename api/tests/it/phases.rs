@@ -16,16 +16,16 @@ async fn a_new_phase_takes_its_days_from_its_neighbours() {
     let start = day(&before[1]["start_date"], -2);
     let body = json!({ "name": "Review", "start_date": start, "end_date": day(&json!(start), 4),
         "capital_budget": "10.50", "expense_budget": "1" });
-    let answer = fixture.post(&format!("/projects/{project}/phases"), &body).send().await.is(201);
-    let response = answer.json();
-    assert_eq!(answer.header("location"), format!("/api/v1/phases/{}", id(&response["phase"])));
-    assert_eq!(response["phase"]["total_budget"], "11.50");
-    assert_eq!(answer.header("etag"), format!("\"{}\"", response["phase"]["version"]));
-    assert_eq!(fixture.phases(&project).await, *response["phases"].as_array().unwrap());
+    let response = fixture.post(&format!("/projects/{project}/phases"), &body).send().await.is(201);
+    let changed = response.json();
+    assert_eq!(response.header("location"), format!("/api/v1/phases/{}", id(&changed["phase"])));
+    assert_eq!(changed["phase"]["total_budget"], "11.50");
+    assert_eq!(response.header("etag"), format!("\"{}\"", changed["phase"]["version"]));
+    assert_eq!(fixture.phases(&project).await, *changed["phases"].as_array().unwrap());
     let found =
-        fixture.service.client.get(answer.header("location")).bearer(&fixture.token).send().await.is(200);
-    assert_eq!(found.json(), response["phase"]);
-    assert_eq!(response["phases"][0]["end_date"], day(&json!(start), -1));
+        fixture.service.client.get(response.header("location")).bearer(&fixture.token).send().await.is(200);
+    assert_eq!(found.json(), changed["phase"]);
+    assert_eq!(changed["phases"][0]["end_date"], day(&json!(start), -1));
 
     let stay = json!({ "name": "X", "start_date": start, "end_date": start, "neighbours": "refuse" });
     let refused = fixture.post(&format!("/projects/{project}/phases"), &stay).send().await.is(422);
@@ -52,7 +52,7 @@ async fn money_is_text_on_our_own_routes() {
     }
 }
 
-/// An id that a caller chose could be another project's, now or once: then the log would have one phase in two timelines.
+/// A chosen id may belong, or have belonged, to another project: the log would then have one phase in two timelines.
 #[tokio::test]
 async fn a_client_cannot_choose_the_id_of_a_phase() {
     let fixture = ServiceFixture::start().await;
@@ -70,9 +70,9 @@ async fn a_client_cannot_choose_the_id_of_a_phase() {
     assert_eq!((fixture.table().await, fixture.events().await), (table, events));
 }
 
-/// Somebody else's constraint, trigger or misplaced row refuses a change: that is a conflict, and no fault of the service.
+/// If a constraint, trigger or misplaced row of another program refuses a change, the response is a conflict, not an internal error.
 #[tokio::test]
-async fn what_the_database_refuses_is_a_conflict_and_changes_nothing() {
+async fn a_refusal_of_the_database_is_a_conflict_and_changes_nothing() {
     let fixture = ServiceFixture::start().await;
     let projects = fixture.projects(2).await;
     let phases = fixture.phases(&projects[0]).await;
@@ -107,15 +107,15 @@ async fn a_change_writes_all_of_its_fields_or_none() {
     let path = format!("/phases/{}", id(&before[0]));
     let end = day(&before[0]["end_date"], -3);
     let body = json!({ "description": "What it is for", "end_date": end, "capital_budget": "7" });
-    let response = fixture.patch(&path, &body).send().await.is(200).json();
-    assert_eq!(response["phase"]["name"], before[0]["name"]);
-    assert_eq!(response["phase"]["description"], "What it is for");
-    assert_eq!(response["phase"]["capital_budget"], "7.00");
-    assert_eq!(response["phase"]["expense_budget"], before[0]["expense_budget"]);
-    assert_eq!(response["phases"][1]["start_date"], day(&json!(end), 1));
-    assert_eq!(fixture.phases(&project).await, *response["phases"].as_array().unwrap());
-    let response = fixture.patch(&path, &json!({ "description": null })).send().await.is(200).json();
-    assert_eq!(response["phase"]["description"], Value::Null);
+    let changed = fixture.patch(&path, &body).send().await.is(200).json();
+    assert_eq!(changed["phase"]["name"], before[0]["name"]);
+    assert_eq!(changed["phase"]["description"], "What it is for");
+    assert_eq!(changed["phase"]["capital_budget"], "7.00");
+    assert_eq!(changed["phase"]["expense_budget"], before[0]["expense_budget"]);
+    assert_eq!(changed["phases"][1]["start_date"], day(&json!(end), 1));
+    assert_eq!(fixture.phases(&project).await, *changed["phases"].as_array().unwrap());
+    let changed = fixture.patch(&path, &json!({ "description": null })).send().await.is(200).json();
+    assert_eq!(changed["phase"]["description"], Value::Null);
 
     let events = fixture.events().await;
     let wrong =
@@ -143,12 +143,12 @@ async fn a_removed_phase_leaves_its_dates_to_a_neighbour() {
     let left = fixture.delete(&path).send().await.is(200).json();
     assert_eq!(left["phases"][0]["end_date"], before[1]["end_date"]);
     assert_eq!(fixture.phases(&project).await, *left["phases"].as_array().unwrap());
-    for answer in [
+    for response in [
         fixture.get(&path).send().await,
         fixture.delete(&path).send().await,
         fixture.patch(&path, &json!({ "name": "A" })).send().await,
     ] {
-        answer.is(404);
+        response.is(404);
     }
 }
 
@@ -159,10 +159,10 @@ async fn phases_change_places_and_keep_their_lengths() {
     let before = fixture.phases(&project).await;
     let order: Vec<&Value> = before.iter().rev().map(|phase| &phase["id"]).collect();
     let path = format!("/projects/{project}/phases/reorder");
-    let response = fixture.post(&path, &json!({ "phases": order })).send().await.is(200).json();
-    let ids: Vec<&Value> = response["phases"].as_array().unwrap().iter().map(|phase| &phase["id"]).collect();
+    let changed = fixture.post(&path, &json!({ "phases": order })).send().await.is(200).json();
+    let ids: Vec<&Value> = changed["phases"].as_array().unwrap().iter().map(|phase| &phase["id"]).collect();
     assert_eq!(ids, order);
-    assert_eq!(fixture.phases(&project).await, *response["phases"].as_array().unwrap());
+    assert_eq!(fixture.phases(&project).await, *changed["phases"].as_array().unwrap());
     let refused = fixture.post(&path, &json!({ "phases": [order[0]] })).send().await.is(422).json();
     assert_eq!(refused["errors"][0]["rule"], "V25");
     let refused =
@@ -202,15 +202,15 @@ async fn headers_that_cannot_be_kept_are_refused() {
     let fixture = ServiceFixture::start().await;
     let project = fixture.project().await;
     let path = format!("/phases/{}", id(&fixture.phases(&project).await[0]));
-    let ask = || fixture.patch(&path, &json!({ "name": "Named" }));
+    let request = || fixture.patch(&path, &json!({ "name": "Named" }));
     let events = fixture.events().await;
-    ask().header("Phaseline-Reason", &"x".repeat(501)).send().await.is(400);
-    ask().header("Idempotency-Key", "").send().await.is(400);
-    ask().header("Idempotency-Key", &"k".repeat(256)).send().await.is(400);
-    ask().header("Idempotency-Key", "a b").send().await.is(400);
-    ask().header("Idempotency-Key", "a").header("Idempotency-Key", "b").send().await.is(400);
+    request().header("Phaseline-Reason", &"x".repeat(501)).send().await.is(400);
+    request().header("Idempotency-Key", "").send().await.is(400);
+    request().header("Idempotency-Key", &"k".repeat(256)).send().await.is(400);
+    request().header("Idempotency-Key", "a b").send().await.is(400);
+    request().header("Idempotency-Key", "a").header("Idempotency-Key", "b").send().await.is(400);
     assert_eq!(fixture.events().await, events);
-    ask().header("Phaseline-Reason", &"ü".repeat(500)).send().await.is(200);
+    request().header("Phaseline-Reason", &"ü".repeat(500)).send().await.is(200);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The planner is upgraded past the revision that the service knows, while it serves: all responses name what is missing.
+//! The planner is upgraded past the newest supported revision while the service runs: all responses name what is missing.
 
 use crate::fixture::ServiceFixture;
 use crate::health::{becomes_ready, reason};
@@ -8,7 +8,7 @@ use serde_json::json;
 const CODE: &str = "planner_schema_changed";
 
 /// A response to each route, with the form of its errors: the planner's, or problem details.
-async fn answers(
+async fn responses(
     fixture: &ServiceFixture,
     project: &str,
     phase: &str,
@@ -52,20 +52,20 @@ async fn every_route_and_readyz_name_split_budgets_until_they_are_back() {
              ALTER TABLE project_phases ADD nonlabor_capital_budget numeric(15,2) NOT NULL DEFAULT 0",
         )
         .await;
-    // The first request notices it, although nothing asked for readiness.
+    // The first request detects it, without a request to `/readyz`.
     let named = |text: &str| {
         ["public.project_phases.capital_budget is missing", "public.project_phases.expense_budget is missing"]
             .into_iter()
             .all(|wanted| text.contains(wanted))
     };
-    for (route, planners, answer) in answers(&fixture, &project, &phase).await {
-        assert_eq!(answer.status, 503, "{route}: {}", answer.text());
-        assert!(!answer.header("retry-after").is_empty());
-        let body = answer.json();
+    for (route, planners, response) in responses(&fixture, &project, &phase).await {
+        assert_eq!(response.status, 503, "{route}: {}", response.text());
+        assert!(!response.header("retry-after").is_empty());
+        let body = response.json();
         assert!(named(body["detail"].as_str().unwrap()), "{route}: {body}");
         assert_eq!(body["code"] == CODE, !planners, "{route}: {body}");
         assert!(
-            !answer.text().contains("nonlabor"),
+            !response.text().contains("nonlabor"),
             "columns that are added are none that are missing: {body}"
         );
     }
@@ -109,18 +109,18 @@ async fn each_table_and_column_that_later_revisions_drop_is_named() {
         ),
     ] {
         fixture.sql(change).await;
-        let answer = fixture.get(&path).send().await.is(503);
-        assert!(answer.text().contains(wanted), "{change}: {}", answer.text());
+        let response = fixture.get(&path).send().await.is(503);
+        assert!(response.text().contains(wanted), "{change}: {}", response.text());
         assert_eq!(reason(&fixture.service.client).await, CODE);
         fixture.sql(back).await;
         becomes_ready(&fixture.service.client).await;
         fixture.get(&path).send().await.is(200);
     }
-    // What a new row would need, and what no row needs.
+    // A column that a new row needs, and one that no row needs.
     fixture.sql("ALTER TABLE project_phases ADD stage text; UPDATE project_phases SET stage = 'x'").await;
     becomes_ready(&fixture.service.client).await;
     fixture.sql("ALTER TABLE project_phases ALTER stage SET NOT NULL").await;
     assert_eq!(reason(&fixture.service.client).await, CODE);
-    let answer = fixture.get(&format!("/projects/{project}/phases")).send().await.is(503);
-    assert!(answer.text().contains("public.project_phases.stage is NOT NULL without a default"));
+    let response = fixture.get(&format!("/projects/{project}/phases")).send().await.is(503);
+    assert!(response.text().contains("public.project_phases.stage is NOT NULL without a default"));
 }

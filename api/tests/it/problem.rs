@@ -1,4 +1,4 @@
-//! What the database's troubles are to a client: real troubles, on a real server.
+//! Errors of the database as clients see them, caused on a real server.
 
 use crate::health::becomes_ready;
 use crate::service::{Service, legacy, migrated, settings};
@@ -19,13 +19,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// Runs the SQL that it is sent.
+/// Runs the SQL of the request's body.
 async fn sql(State(app): State<AppState>, statement: String) -> Result<(), Problem> {
     sqlx::raw_sql(&statement).execute(&app.pool).await?;
     Ok(())
 }
 
-/// Reads a project that there is not.
+/// Reads a project that does not exist.
 async fn history(State(app): State<AppState>) -> Result<String, Problem> {
     Ok(app.store.history(ProjectId::random()).await?.len().to_string())
 }
@@ -44,7 +44,7 @@ fn a_conflict() -> impl IntoResponse {
         phase_id: Some(Uuid::nil()),
         rule: Some("V4".to_owned()),
     };
-    conflict("version_conflict", "Version conflict", "somebody else was faster")
+    conflict("version_conflict", "Version conflict", "another writer was faster")
         .errors([error, FieldError { message: "alone".to_owned(), ..FieldError::default() }])
         .current(json!({ "version": 5 }))
         .attempted(json!({ "version": 4 }))
@@ -52,24 +52,24 @@ fn a_conflict() -> impl IntoResponse {
 
 /// Fails unless this is a 503 with `Retry-After`.
 #[track_caller]
-fn assert_later(answer: &HttpResponse, code: &str) {
-    assert_eq!((answer.status, &answer.json()["code"]), (503, &json!(code)), "{}", answer.text());
-    assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
-    assert_eq!(answer.header("content-type"), "application/problem+json");
+fn assert_later(response: &HttpResponse, code: &str) {
+    assert_eq!((response.status, &response.json()["code"]), (503, &json!(code)), "{}", response.text());
+    assert!(response.header("retry-after").parse::<u32>().unwrap() >= 1);
+    assert_eq!(response.header("content-type"), "application/problem+json");
 }
 
 #[tokio::test]
 async fn a_problem_has_the_form_of_rfc_9457() {
     let service = Service::of_routes("postgres://nobody@127.0.0.1:1/none", settings(), routes()).await;
-    let answer = service.client.get("/conflict").header("x-request-id", "r1").send().await.is(409);
-    assert_eq!(answer.header("content-type"), "application/problem+json");
+    let response = service.client.get("/conflict").header("x-request-id", "r1").send().await.is(409);
+    assert_eq!(response.header("content-type"), "application/problem+json");
     assert_eq!(
-        answer.json(),
+        response.json(),
         json!({
             "type": "/problems/version-conflict",
             "title": "Version conflict",
             "status": 409,
-            "detail": "somebody else was faster",
+            "detail": "another writer was faster",
             "code": "version_conflict",
             "errors": [
                 { "field": "phases[1].name", "message": "is too long", "phase_id": Uuid::nil(), "rule": "V4" },
@@ -92,37 +92,37 @@ async fn temporary_errors_are_503_and_others_500_without_database_messages() {
     };
     let database = migrated();
     let service = Service::of_routes(database.url(), quick, routes()).await;
-    let ask = async |statement: &str| service.client.post("/sql").body(statement).send().await;
-    ask("SELECT 1").await.is(200);
-    assert_later(&ask("SELECT pg_sleep(60)").await, "statement_timeout");
+    let request = async |statement: &str| service.client.post("/sql").body(statement).send().await;
+    request("SELECT 1").await.is(200);
+    assert_later(&request("SELECT pg_sleep(60)").await, "statement_timeout");
     assert_later(
-        &ask("SELECT set_config('transaction_read_only', 'on', true); CREATE TABLE t (x int)").await,
+        &request("SELECT set_config('transaction_read_only', 'on', true); CREATE TABLE t (x int)").await,
         "read_only",
     );
-    assert_later(&ask("SELECT pg_terminate_backend(pg_backend_pid())").await, "database_unavailable");
-    assert_later(&ask("SELECT 1 FROM phaseline.nothing").await, "not_migrated");
+    assert_later(&request("SELECT pg_terminate_backend(pg_backend_pid())").await, "database_unavailable");
+    assert_later(&request("SELECT 1 FROM phaseline.nothing").await, "not_migrated");
 
     let mut holder = PgConnection::connect(database.url()).await.unwrap();
     sqlx::raw_sql("BEGIN; LOCK TABLE phaseline.head IN ACCESS EXCLUSIVE MODE")
         .execute(&mut holder)
         .await
         .unwrap();
-    assert_later(&ask("SELECT 1 FROM phaseline.head").await, "busy");
+    assert_later(&request("SELECT 1 FROM phaseline.head").await, "busy");
     sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
 
     for statement in ["SELECT secret_word", "SELECT 1/0"] {
-        let answer = ask(statement).await.is(500);
-        assert_eq!(answer.json()["code"], "internal");
-        assert!(!answer.text().contains("secret_word") && !answer.text().contains("division"));
+        let response = request(statement).await.is(500);
+        assert_eq!(response.json()["code"], "internal");
+        assert!(!response.text().contains("secret_word") && !response.text().contains("division"));
     }
-    ask("SELECT 1").await.is(200);
+    request("SELECT 1").await.is(200);
 }
 
 #[tokio::test]
 async fn all_connections_in_use_is_503() {
     let one = Settings {
         max_connections: 1,
-        // The first connection is made within it, too.
+        // The limit includes the first connection.
         acquire_timeout: Duration::from_secs(3),
         role: None,
         ..settings()
@@ -169,14 +169,14 @@ async fn a_server_restart_under_load_returns_503_until_it_is_back() {
         tokio::spawn(async move {
             let (mut well, mut later) = (0, 0);
             while !over.load(Ordering::Relaxed) {
-                let answer = client.get("/history").send().await;
-                match answer.status {
+                let response = client.get("/history").send().await;
+                match response.status {
                     200 => well += 1,
                     503 => {
-                        assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
+                        assert!(response.header("retry-after").parse::<u32>().unwrap() >= 1);
                         later += 1;
                     }
-                    other => panic!("{other}: {}", answer.text()),
+                    other => panic!("{other}: {}", response.text()),
                 }
             }
             (well, later)

@@ -1,8 +1,8 @@
-//! A timeline with an event that cannot be read is in quarantine; every other one is served as ever.
+//! A timeline with an unreadable event is in quarantine; all others are served as before.
 
 use crate::fixture::ServiceFixture;
 use phaseline_migrator::Database;
-use phaseline_migrator::quarantine::{Skip, Which, skip};
+use phaseline_migrator::quarantine::{EventSelection, SkipResult, skip};
 use phaseline_store::Metadata;
 use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable};
 use serde_json::json;
@@ -15,8 +15,9 @@ async fn skip_all(fixture: &ServiceFixture, project: &str) {
         reason: Some("planted".to_owned()),
         ..Metadata::default()
     };
-    let done = skip(&mut connection, project.parse().unwrap(), &Which::All, &metadata).await.unwrap();
-    assert!(matches!(done, Skip::Done(_)), "{done:?}");
+    let done =
+        skip(&mut connection, project.parse().unwrap(), &EventSelection::All, &metadata).await.unwrap();
+    assert!(matches!(done, SkipResult::Done(_)), "{done:?}");
 }
 
 #[tokio::test]
@@ -27,7 +28,7 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
         let (victim, other) = (&projects[0], &projects[1]);
         let phases = fixture.phases(victim).await;
         let phase = phases[0]["id"].as_str().unwrap();
-        // The service remembers the timeline from before.
+        // The service has the timeline in its cache.
         fixture.patch(&format!("/phases/{phase}"), &json!({ "name": "before" })).send().await.is(200);
         let position = insert_unreadable(fixture.database.url(), victim.parse().unwrap(), bad).await;
         let [event_type, fault] = bad.named();
@@ -47,8 +48,8 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
                 .await
                 .is(409),
         ];
-        for answer in refused {
-            let problem = answer.json();
+        for response in refused {
+            let problem = response.json();
             assert_eq!(problem["code"], "timeline_quarantined", "{bad:?}");
             let detail = problem["detail"].as_str().unwrap();
             let position = format!("position {position} ");
@@ -60,7 +61,7 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
         assert!(planners["detail"].as_str().unwrap().contains("in quarantine"), "{planners}");
         assert_eq!((fixture.table().await, fixture.events().await), (rows, events), "{bad:?}");
 
-        // What needs no fold is answered from the tables, and marked.
+        // Responses that need no fold come from the tables, and are marked.
         let marked = position.to_string();
         for path in [
             format!("/projects/{victim}/phases"),
@@ -68,8 +69,8 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
             format!("/phases/{phase}"),
             format!("/phases/{phase}/assignments"),
         ] {
-            let answer = fixture.get(&path).send().await.is(200);
-            assert_eq!(answer.header("phaseline-quarantine"), marked.as_str(), "{bad:?}: {path}");
+            let response = fixture.get(&path).send().await.is(200);
+            assert_eq!(response.header("phaseline-quarantine"), marked.as_str(), "{bad:?}: {path}");
         }
         // The history lists readable events and names unreadable ones.
         let history = fixture.get(&format!("/projects/{victim}/history?limit=500")).send().await.is(200);
@@ -82,17 +83,17 @@ async fn commands_in_quarantine_are_refused_and_reads_report_it() {
         assert_eq!(before["changes"][0]["after"], "before");
 
         // Other projects are not affected.
-        let answer = fixture.get(&format!("/projects/{other}/phases")).send().await.is(200);
-        assert_eq!(answer.header("phaseline-quarantine"), "");
+        let response = fixture.get(&format!("/projects/{other}/phases")).send().await.is(200);
+        assert_eq!(response.header("phaseline-quarantine"), "");
         let foreign = fixture.phases(other).await[0]["id"].as_str().unwrap().to_owned();
         fixture.patch(&format!("/phases/{foreign}"), &json!({ "name": "served" })).send().await.is(200);
         fixture.get(&format!("/projects/{other}/history")).send().await.is(200);
 
-        // Left out, it is as if it were not there, in the service that met it too.
+        // Once the event is left out, the timeline is served again, also by the service that had found it.
         skip_all(&fixture, victim).await;
         fixture.patch(&format!("/phases/{phase}"), &json!({ "name": "after" })).send().await.is(200);
-        let answer = fixture.get(&format!("/projects/{victim}/phases")).send().await.is(200);
-        assert_eq!(answer.header("phaseline-quarantine"), "", "{bad:?}");
+        let response = fixture.get(&format!("/projects/{victim}/phases")).send().await.is(200);
+        assert_eq!(response.header("phaseline-quarantine"), "", "{bad:?}");
         let history =
             fixture.get(&format!("/projects/{victim}/history?limit=500")).send().await.is(200).json();
         let entry = history["entries"].as_array().unwrap().iter().find(|entry| entry["position"] == position);

@@ -48,7 +48,7 @@ async fn every_route_refuses_unknown_query_parameters_before_it_does_anything() 
             let unknown = known.first().map_or("as_of".to_owned(), |name| format!("{}s", &name[1..]));
             let body = bodies.get(route["operationId"].as_str().unwrap()).unwrap_or(&Value::Null);
             let target = format!("{at}?{unknown}=1");
-            let answer = fixture
+            let response = fixture
                 .service
                 .client
                 .request(method, &target)
@@ -56,9 +56,9 @@ async fn every_route_refuses_unknown_query_parameters_before_it_does_anything() 
                 .json(body)
                 .send()
                 .await;
-            let answer = answer.is(400);
-            let said = answer.json();
-            let detail = said["detail"].as_str().unwrap();
+            let response = response.is(400);
+            let problem = response.json();
+            let detail = problem["detail"].as_str().unwrap();
             assert!(detail.contains(&format!("{unknown:?}")), "{target}: {detail}");
             match known.first() {
                 Some(nearest) => assert!(detail.contains(&format!("{nearest:?}")), "{target}: {detail}"),
@@ -66,12 +66,12 @@ async fn every_route_refuses_unknown_query_parameters_before_it_does_anything() 
             }
             let is_planners = route["tags"][0] == "planner";
             let kind = if is_planners { "application/json" } else { "application/problem+json" };
-            assert_eq!(answer.header("content-type"), kind, "{target}");
+            assert_eq!(response.header("content-type"), kind, "{target}");
             if is_planners {
-                assert_eq!(said, json!({ "detail": detail }), "{target}");
+                assert_eq!(problem, json!({ "detail": detail }), "{target}");
             } else {
                 assert_eq!(
-                    (&said["code"], &said["errors"][0]["field"]),
+                    (&problem["code"], &problem["errors"][0]["field"]),
                     (&json!("bad_request"), &json!(unknown))
                 );
             }
@@ -96,7 +96,7 @@ async fn known_query_parameters_are_taken_once() {
     fixture.get(&format!("{at}?%FF=1")).send().await.is(400);
     let long = fixture.get(&format!("{at}?{}=1", "x".repeat(5000))).send().await.is(400);
     assert!(long.json().to_string().len() < 1000);
-    // The same for HEAD, which the routes of GET answer.
+    // The same for HEAD, which the routes of GET serve.
     let head =
         fixture.service.client.request(Method::HEAD, &format!("/api/v1{at}?limits=1")).bearer(&fixture.token);
     head.send().await.is(400);

@@ -38,10 +38,10 @@ async fn a_lock_that_blocks_every_command_is_reported_while_it_is_held() {
         let mut holder = PgConnection::connect(fixture.database.url()).await.unwrap();
         let mut transaction = holder.begin().await.unwrap();
         sqlx::raw_sql(lock).execute(&mut *transaction).await.unwrap();
-        let answer = fixture.service.client.get("/readyz").send().await.is(503).json();
-        let found = &answer["reasons"][0];
-        assert_eq!(found["code"], "busy", "{lock}: {answer}");
-        assert!(found["message"].as_str().unwrap().contains(what), "{lock}: {answer}");
+        let response = fixture.service.client.get("/readyz").send().await.is(503).json();
+        let found = &response["reasons"][0];
+        assert_eq!(found["code"], "busy", "{lock}: {response}");
+        assert!(found["message"].as_str().unwrap().contains(what), "{lock}: {response}");
         transaction.rollback().await.unwrap();
         fixture.service.client.get("/readyz").send().await.is(200);
     }
@@ -85,24 +85,24 @@ async fn missing_server_resources_are_reported_until_a_command_succeeds() {
     ] {
         let events = fixture.events().await;
         fixture.sql(&failing_with(sqlstate)).await;
-        let answer = rename(&fixture, &format!("Lost {sqlstate}")).await.is(503);
-        let problem = answer.json();
+        let response = rename(&fixture, &format!("Lost {sqlstate}")).await.is(503);
+        let problem = response.json();
         assert_eq!(problem["code"], code, "{sqlstate}: {problem}");
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains(remedy) && !detail.contains("extend file"), "{detail}");
-        assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
+        assert!(response.header("retry-after").parse::<u32>().unwrap() >= 1);
         assert_eq!(reason(&fixture.service.client).await, code);
         assert_eq!(fixture.events().await, events);
 
-        // A batch of several is response the same.
+        // Each command of a batch gets the same response.
         let project = fixture.project().await;
         let phases = fixture.phases(&project).await;
-        let asks = phases.iter().map(|phase| {
+        let requests = phases.iter().map(|phase| {
             let path = format!("/phases/{}", phase["id"].as_str().unwrap());
             fixture.patch(&path, &json!({ "description": sqlstate })).send()
         });
-        for answer in futures_util::future::join_all(asks.collect::<Vec<_>>()).await {
-            assert_eq!(answer.is(503).json()["code"], code);
+        for response in futures_util::future::join_all(requests.collect::<Vec<_>>()).await {
+            assert_eq!(response.is(503).json()["code"], code);
         }
         fixture.sql(WORKS_AGAIN).await;
         rename(&fixture, &format!("Made {sqlstate}")).await.is(200);

@@ -1,4 +1,4 @@
-//! A service of the test's own: in this process, on a port of its own, over a copy of a migrated database.
+//! A service for one test: in this process, on its own port, over a copy of a migrated database.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use phaseline_api::auth::{Auth, Keys, TokenRules};
@@ -77,7 +77,7 @@ impl Service {
         Self { client: Client::new(address), pool, stop: Some(stop), serving, _database: None }
     }
 
-    /// Tells it to stop, as a signal would.
+    /// Requests its stop, as a signal does.
     pub(crate) fn request_shutdown(&mut self) {
         let _ = self.stop.take().expect("response once").send(());
     }
@@ -124,10 +124,10 @@ pub(crate) fn legacy() -> TestDatabase {
     cluster.database_from("api_legacy")
 }
 
-/// Makes a sample of an empty database, and migrates it if that is wanted.
+/// Fills an empty database with a sample, and migrates it on request.
 pub(crate) fn build(url: &str, and_migrate: bool) {
     let url = url.to_owned();
-    // Its own thread: the caller may be inside a runtime already.
+    // In its own thread, since the caller may be inside a runtime.
     let built = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

@@ -12,7 +12,7 @@ use tokio::net::{TcpSocket, TcpStream};
 /// More than the kernel keeps for a connection, at 350 bytes each.
 const ASSIGNMENTS: i64 = 30_000;
 
-/// A service that is impatient with its clients, and a phase with many assignments.
+/// A service with short timeouts for clients, and a phase with many assignments.
 async fn fixture() -> (ServiceFixture, String) {
     let fixture = ServiceFixture::start().await;
     let service =
@@ -35,7 +35,7 @@ async fn fixture() -> (ServiceFixture, String) {
     (fixture, phase)
 }
 
-/// A connection whose kernel keeps little.
+/// A connection with small kernel buffers.
 async fn connect(fixture: &ServiceFixture) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -66,7 +66,7 @@ async fn connections(fixture: &ServiceFixture, wanted: i64) {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_its_answer_loses_its_connection() {
+async fn a_client_that_does_not_read_its_response_loses_its_connection() {
     let (fixture, phase) = fixture().await;
     let mut stalled = Vec::new();
     for _ in 0..5 {
@@ -74,16 +74,16 @@ async fn a_client_that_does_not_read_its_answer_loses_its_connection() {
         raw.write_all(request_text(&fixture, &phase).as_bytes()).await.unwrap();
         stalled.push(raw);
     }
-    // Many small pipelined responses are as large together.
+    // Many small pipelined responses have the same total size.
     let mut pipelined = connect(&fixture).await;
-    let asks = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(400);
-    pipelined.write_all(asks.as_bytes()).await.unwrap();
+    let requests = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(400);
+    pipelined.write_all(requests.as_bytes()).await.unwrap();
     stalled.push(pipelined);
     connections(&fixture, 1).await;
     for mut raw in stalled {
         let mut rest = Vec::new();
         let _ = raw.read_to_end(&mut rest).await;
-        assert!(!rest.ends_with(b"0\r\n\r\n"), "an answer that was not read has no end");
+        assert!(!rest.ends_with(b"0\r\n\r\n"), "a response that was not read has no end");
     }
 }
 
@@ -92,7 +92,7 @@ async fn a_client_that_pauses_while_it_reads_gets_everything() {
     let (fixture, phase) = fixture().await;
     let mut raw = connect(&fixture).await;
     raw.write_all(request_text(&fixture, &phase).as_bytes()).await.unwrap();
-    let (mut answer, mut part) = (Vec::new(), vec![0; 1 << 20]);
+    let (mut response, mut part) = (Vec::new(), vec![0; 1 << 20]);
     loop {
         let mut length = 0;
         while length < part.len() {
@@ -101,17 +101,17 @@ async fn a_client_that_pauses_while_it_reads_gets_everything() {
                 read => length += read,
             }
         }
-        answer.extend_from_slice(&part[..length]);
+        response.extend_from_slice(&part[..length]);
         if length < part.len() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    assert!(answer.ends_with(b"0\r\n\r\n"), "{} bytes", answer.len());
+    assert!(response.ends_with(b"0\r\n\r\n"), "{} bytes", response.len());
 }
 
 #[tokio::test]
-async fn all_assignments_come_in_one_answer_and_page_by_page_in_the_same_order() {
+async fn all_assignments_have_the_same_order_in_one_response_and_page_by_page() {
     let (fixture, phase) = fixture().await;
     let path = format!("/phases/{phase}/assignments");
     let whole = fixture.get(&path).send().await.is(200);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const ADA: &str = "7f1e51d2-46a5-4c0a-93ac-2a6c4f3f0b11";
 const BOB: &str = "0b0c9a66-8c49-4a3e-8f59-5d6d9a6b0c22";
 
-/// As the planner makes it.
+/// The planner's own definition of its table of users.
 const USERS: &str = "CREATE TABLE public.users (username varchar(100) NOT NULL, email varchar(255) NOT NULL,
     password_hash varchar(255) NOT NULL, is_active boolean NOT NULL, id uuid PRIMARY KEY,
     created_at timestamp NOT NULL DEFAULT now(), updated_at timestamp NOT NULL DEFAULT now())";
@@ -62,11 +62,11 @@ async fn only_active_users_of_the_planner_are_accepted() {
     let strange =
         ["9d0f51d2-46a5-4c0a-93ac-2a6c4f3f0b33", "ada", "ada.l", &ADA.to_uppercase(), &format!("{{{ADA}}}")];
     for subject in [BOB].into_iter().chain(strange) {
-        let answer = fixture.service.client.get(&path).bearer(&of(subject)).send().await.is(401);
-        assert!(answer.header("www-authenticate").contains("invalid_token"), "{subject}");
-        assert!(answer.text().contains("not the id of an active user"), "{subject}: {}", answer.text());
+        let response = fixture.service.client.get(&path).bearer(&of(subject)).send().await.is(401);
+        assert!(response.header("www-authenticate").contains("invalid_token"), "{subject}");
+        assert!(response.text().contains("not the id of an active user"), "{subject}: {}", response.text());
     }
-    // Without the setting it is as before.
+    // Without the setting nothing changes.
     let any = Service::over(&fixture.database, settings()).await;
     for subject in [ADA, BOB, "ada"] {
         any.client.get(&path).bearer(&of(subject)).send().await.is(200);
@@ -93,7 +93,7 @@ async fn a_deactivated_user_loses_access_without_a_restart() {
     quick.get(&path).send().await.is(401);
     quick.sql(&format!("DELETE FROM public.users WHERE id = '{ADA}'")).await;
     quick.get(&path).send().await.is(401);
-    assert!(Settings::default().subject_valid <= Duration::from_secs(5), "docs/service.md says 5 s");
+    assert!(Settings::default().subject_valid <= Duration::from_secs(5), "docs/service.md states 5 s");
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn users_that_cannot_be_read_are_reported_and_no_token_is_accepted() {
     let fixture = fixture(Duration::from_millis(1)).await;
     let path = format!("/projects/{}/phases", fixture.project().await);
     becomes_ready(&fixture.service.client).await;
-    for (breaking, repairing, said) in [
+    for (breaking, repairing, reason_text) in [
         (
             "ALTER TABLE public.users RENAME TO people",
             "ALTER TABLE public.people RENAME TO users",
@@ -126,17 +126,17 @@ async fn users_that_cannot_be_read_are_reported_and_no_token_is_accepted() {
         fixture.sql(breaking).await;
         assert_eq!(reason(&fixture.service.client).await, "no_users", "{breaking}");
         let health = fixture.service.client.get("/readyz").send().await.text();
-        assert!(health.contains(said), "{breaking}: {health}");
+        assert!(health.contains(reason_text), "{breaking}: {health}");
         tokio::time::sleep(Duration::from_millis(2)).await;
-        let answer = fixture.get(&path).send().await.is(503);
-        assert!(answer.text().contains("cannot read the planner's users"), "{}", answer.text());
+        let response = fixture.get(&path).send().await.is(503);
+        assert!(response.text().contains("cannot read the planner's users"), "{}", response.text());
         fixture.sql(repairing).await;
         becomes_ready(&fixture.service.client).await;
         fixture.get(&path).send().await.is(200);
     }
 }
 
-/// The function has the rights of the table's owner, and gives nothing but the name and the state.
+/// The function runs with the rights of the table's owner, and returns only name and state.
 #[tokio::test]
 async fn the_services_role_reads_users_by_the_function_only() {
     let fixture = fixture(HOUR).await;

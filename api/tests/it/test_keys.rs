@@ -16,7 +16,7 @@ pub(crate) fn rsa_signing() -> EncodingKey {
 }
 
 pub(crate) const P256_PUBLIC: &str = include_str!("test_keys/p256_public.pem");
-/// Of a curve for which the service takes no tokens.
+/// A key on a curve that the service does not support.
 pub(crate) const P384_PUBLIC: &str = include_str!("test_keys/p384_public.pem");
 
 pub(crate) fn p256_signing() -> EncodingKey {

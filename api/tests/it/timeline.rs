@@ -1,4 +1,4 @@
-//! A project's timeline as a whole, and what a command would do to it.
+//! A project's timeline as a whole, and previews of commands.
 
 use crate::fixture::{ServiceFixture, day, entry, new_entry};
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ async fn a_project_without_a_timeline_gets_a_hint_how_to_open_one() {
     assert_eq!(refused["code"], "no_timeline");
 }
 
-/// Where each assignment of a project is: its phase and its day.
+/// The phase and the date of each assignment of a project.
 async fn places(fixture: &ServiceFixture, project: &str) -> Vec<(String, Option<String>)> {
     let query = format!(
         "SELECT a.assignment_date::text, (SELECT p.id::text FROM project_phases p WHERE p.project_id = a.project_id
@@ -113,8 +113,8 @@ async fn a_preview_predicts_the_effects_of_the_command() {
         let (before, phases_before, events) =
             (places(&fixture, &project).await, fixture.phases(&project).await, fixture.events().await);
         let reader = fixture.service.token("phases:read");
-        let ask = fixture.service.client.post(&format!("/api/v1/projects/{project}/timeline/preview"));
-        let preview = ask.bearer(&reader).json(&body).send().await.is(200).json();
+        let request = fixture.service.client.post(&format!("/api/v1/projects/{project}/timeline/preview"));
+        let preview = request.bearer(&reader).json(&body).send().await.is(200).json();
         assert_eq!(preview["valid"], true, "{body} {preview}");
         assert_eq!(fixture.events().await, events, "a preview writes nothing");
         command.send().await.is(status);

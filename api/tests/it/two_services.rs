@@ -5,7 +5,7 @@ use crate::service::{Service, settings};
 use serde_json::json;
 
 #[tokio::test]
-async fn each_sees_and_respects_what_the_other_wrote() {
+async fn each_service_reads_and_respects_the_writes_of_the_other() {
     let fixture = ServiceFixture::start().await;
     let other = Service::over(&fixture.database, settings()).await;
     let project = fixture.project().await;
@@ -17,15 +17,15 @@ async fn each_sees_and_respects_what_the_other_wrote() {
         let (writes, reads) = (services[round % 2], services[(round + 1) % 2]);
         let body = json!({ "name": format!("Round {round}") });
         let stale = tag.clone();
-        let ask = writes.client.patch(&path).bearer(&fixture.token).json(&body);
-        tag = ask.header("If-Match", &tag).send().await.is(200).header("etag").to_owned();
+        let request = writes.client.patch(&path).bearer(&fixture.token).json(&body);
+        tag = request.header("If-Match", &tag).send().await.is(200).header("etag").to_owned();
         let read = reads.client.get(&path).bearer(&fixture.token).send().await.is(200);
         assert_eq!((read.header("etag"), &read.json()["name"]), (tag.as_str(), &body["name"]));
-        // What the reader remembers is older, and does not deceive it.
-        let ask = reads.client.patch(&path).bearer(&fixture.token).json(&json!({ "name": "Late" }));
-        ask.header("If-Match", &stale).send().await.is(412);
+        // The reader's cache is older, and the check of the version does not rely on it.
+        let request = reads.client.patch(&path).bearer(&fixture.token).json(&json!({ "name": "Late" }));
+        request.header("If-Match", &stale).send().await.is(412);
         let same = reads.client.patch(&path).bearer(&fixture.token).json(&body);
-        assert_eq!(same.send().await.is(200).header("etag"), tag, "it is so already");
+        assert_eq!(same.send().await.is(200).header("etag"), tag, "nothing changes");
     }
     other.client.delete(&path).bearer(&fixture.token).send().await.is(200);
     for service in services {

@@ -1,5 +1,5 @@
-//! Single commands, durable and with their projection, beside cqrs-es and postgres-es with a view, and beside the least that
-//! PostgreSQL can do: one INSERT and one commit.
+//! Single commands, durable and with their projection, beside cqrs-es and postgres-es with a view, and beside the minimum that
+//! PostgreSQL needs: one INSERT and one commit.
 
 use super::replay::{TimelineView, events_of, replay, same_phases};
 use crate::error::{BenchError, Result};
@@ -24,9 +24,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// Projects that commands go to.
+/// The number of projects with commands.
 const PROJECTS: u32 = 1_000;
-/// Over how many commands to the hot timeline a rate is taken.
+/// The number of commands to the hot timeline per measured rate.
 const WINDOW: u64 = 100;
 
 /// A timeline and one of its phases.
@@ -36,7 +36,7 @@ pub(super) struct Target {
     pub(super) phase: PhaseId,
 }
 
-/// The command number `n`: names and budgets in turn, each time another.
+/// The command number `n`: names and budgets in turn, each a different value.
 pub(super) fn command(target: Target, n: u64) -> TimelineCommand {
     if n.is_multiple_of(2) {
         TimelineCommand::RenamePhase { phase_id: target.phase, name: format!("Phase {n}") }
@@ -68,7 +68,7 @@ pub(super) async fn fixture(bench: &Bench) -> Result<(TestDatabase, Vec<Target>)
     Ok((database, targets.collect()))
 }
 
-/// Our store, with connections as the service has them.
+/// Phaseline's store, with connections as in the service.
 pub(super) async fn store(url: &str) -> Result<(TimelineStore<ProjectPhases>, PgPool)> {
     let pool = PgPoolOptions::new().max_connections(8).test_before_acquire(false).connect(url).await?;
     Ok((TimelineStore::new(pool.clone(), ProjectPhases), pool))
@@ -76,7 +76,7 @@ pub(super) async fn store(url: &str) -> Result<(TimelineStore<ProjectPhases>, Pg
 
 type Peer = CqrsFramework<Timeline, PersistedEventStore<PostgresEventRepository, Timeline>>;
 
-/// The peer as it documents itself: its pool, its repository, a view behind a generic query.
+/// The peer as documented: its pool, its repository, a view behind a generic query.
 async fn peer(url: &str) -> (Peer, PgPool) {
     let pool = default_postgress_pool(url).await;
     let view = PostgresViewRepository::<TimelineView, Timeline>::new("timeline_view", pool.clone());
@@ -269,10 +269,10 @@ fn pgbench(bench: &Bench, clients: usize, commands: u64) -> Result<f64> {
         return Err(BenchError::Failed(format!("pgbench inserted {} rows: {text}{stderr}", rows.trim())));
     }
     let tps = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
-    tps.ok_or_else(|| BenchError::Failed(format!("pgbench says no rate: {text}")))
+    tps.ok_or_else(|| BenchError::Failed(format!("pgbench printed no rate: {text}")))
 }
 
-/// Many commands on one timeline, one after the other: how fast the last of them are.
+/// Many commands on one timeline, one after the other: the rate of the last of them.
 pub(super) async fn hot(bench: &Bench) -> Result<Vec<Outcome>> {
     let (database, targets) = fixture(bench).await?;
     let (our_store, our_pool) = store(database.url()).await?;

@@ -17,14 +17,14 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// The medians of the original service, one client, in milliseconds: measured on a machine of this kind with a project of 50
-/// phases. They cannot be measured again here.
+/// The medians of the original service, one client, in milliseconds, on a machine of this kind with a project of 50
+/// phases. They cannot be measured here.
 const ORIGINAL: [(&str, f64); 3] = [("http-validate", 6.6), ("http-list", 6.3), ("http-batch", 407.0)];
 
 /// Phases of the project in requests to the planner's routes.
 const PHASES: i64 = 50;
 
-/// The service in this process, with tokens, as it runs elsewhere.
+/// The service in this process, with tokens.
 struct Service {
     client: Client,
     token: String,
@@ -77,14 +77,14 @@ impl Service {
             async move {
                 let body = json!({ "name": format!("Phase {n}"), "capital_budget": n.to_string() });
                 let path = format!("/api/v1/phases/{}", target.phase);
-                let answer = client.patch(&path).bearer(&token).json(&body).send().await;
-                expect(answer.status, &answer.body)
+                let response = client.patch(&path).bearer(&token).json(&body).send().await;
+                expect(response.status, &response.body)
             }
         })
         .await
     }
 
-    /// The median of so many requests, in milliseconds.
+    /// The median of this number of requests, in milliseconds.
     async fn median(
         &self,
         requests: u32,
@@ -94,13 +94,13 @@ impl Service {
         for n in 0..requests {
             let (path, body) = path_and_body(n);
             let begun = Instant::now();
-            let ask = match &body {
+            let request = match &body {
                 Some(body) => self.client.post(&path).json(body),
                 None => self.client.get(&path),
             };
-            let answer = ask.bearer(&self.token).send().await;
+            let response = request.bearer(&self.token).send().await;
             took.push(begun.elapsed());
-            expect(answer.status, &answer.body)?;
+            expect(response.status, &response.body)?;
         }
         Ok(Figures(took.iter().map(|time| time.as_secs_f64() * 1000.0).collect()).median())
     }
@@ -110,7 +110,7 @@ fn expect(status: u16, body: &[u8]) -> Result<()> {
     if status == 200 {
         return Ok(());
     }
-    Err(BenchError::Failed(format!("the service answered {status}: {}", String::from_utf8_lossy(body))))
+    Err(BenchError::Failed(format!("the service returned {status}: {}", String::from_utf8_lossy(body))))
 }
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
@@ -156,7 +156,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
     let mut outcomes = vec![Outcome {
         ours: through,
         theirs: in_process,
-        ..Outcome::of("http-64", size, "every answer is 200")?
+        ..Outcome::of("http-64", size, "every response is 200")?
     }];
     outcomes.extend(planner(bench, &service, &targets).await?);
     service.stop().await?;
@@ -167,9 +167,9 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
 async fn planner(bench: &Bench, service: &Service, targets: &[Target]) -> Result<Vec<Outcome>> {
     let target = targets.first().ok_or_else(|| BenchError::Failed("no timeline".to_owned()))?;
     let phases = format!("/api/v1/projects/{}/phases", target.project);
-    let answer = service.client.get(&phases).bearer(&service.token).send().await;
-    expect(answer.status, &answer.body)?;
-    let listed = answer.json();
+    let response = service.client.get(&phases).bearer(&service.token).send().await;
+    expect(response.status, &response.body)?;
+    let listed = response.json();
     let day = |at: usize, field: &str| {
         listed[at][field].as_str().and_then(|day| day.parse::<chrono::NaiveDate>().ok())
     };
@@ -221,7 +221,7 @@ async fn planner(bench: &Bench, service: &Service, targets: &[Target]) -> Result
         }
         let size = format!("a project of {PHASES} phases, one client");
         let theirs = Figures(vec![original]);
-        outcomes.push(Outcome { ours: figures, theirs, ..Outcome::of(name, size, "every answer is 200")? });
+        outcomes.push(Outcome { ours: figures, theirs, ..Outcome::of(name, size, "every response is 200")? });
     }
     Ok(outcomes)
 }

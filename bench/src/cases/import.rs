@@ -14,7 +14,7 @@ const NAME: &str = "import";
 /// All columns except those that differ between runs: salt, time and hash.
 const COLUMNS: &str =
     "position, stream_type, stream_id, version, event_id, event_type, schema_version, payload, metadata";
-/// The raw rows go here: columns, checks, storage and indexes of the log.
+/// The table for the raw rows: columns, checks, storage and indexes of the log.
 const RAW: &str = "CREATE TABLE public.raw_events (LIKE phaseline.events INCLUDING ALL)";
 
 pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
@@ -53,7 +53,7 @@ async fn with_log(bench: &Bench) -> Result<(TestDatabase, PgConnection)> {
     Ok((database, connection))
 }
 
-/// The log's rows as binary COPY data, hashes and all, and in pieces as COPY sends them.
+/// The log's complete rows as binary COPY data, in pieces as COPY sends them.
 async fn finished_rows(bench: &Bench, events: &[GeneratedEvent]) -> Result<Vec<Vec<u8>>> {
     /// As large as those of the import.
     const PIECE: usize = phaseline_store::copy::Sink::PIECE;

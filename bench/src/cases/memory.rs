@@ -1,4 +1,4 @@
-//! Peak memory, each time in a process of its own; and how it grows with what is worked on.
+//! Peak memory, each time in a separate process, and its growth with the amount of data.
 
 use super::migrate::legacy;
 use super::rebuild::{Table, prepare};
@@ -8,7 +8,7 @@ use crate::log::Log;
 use crate::measure::{Figures, Outcome};
 use crate::server::{Bench, connect};
 
-/// What must be enough.
+/// The limit.
 const LIMIT_MIB: f64 = 512.0;
 
 pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
@@ -38,14 +38,14 @@ pub(super) async fn run(bench: &Bench, log: &Log) -> Result<Vec<Outcome>> {
     Ok(outcomes)
 }
 
-/// There and back again.
+/// Migration and rollback.
 async fn trip(bench: &Bench, size: (u32, u64)) -> Result<(f64, f64)> {
     let database = legacy(bench, size, "SELECT").await?;
     Ok((peak(Work::Migrate, database.url()).await?, peak(Work::Rollback, database.url()).await?))
 }
 
 fn outcome(name: &str, size: &str, whole: f64, fifth: f64) -> Result<Outcome> {
-    let checked = "the work was done in a process of its own, which told its VmHWM";
+    let checked = "the work was done in a separate process, which reported its VmHWM";
     let growth = whole / fifth;
     Ok(Outcome {
         ours: Figures(vec![whole]),

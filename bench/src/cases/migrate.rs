@@ -1,4 +1,4 @@
-//! Migration and rollback beside SQL as a good administrator would write it, with a concurrent reader.
+//! Migration and rollback beside well written SQL, with a concurrent reader.
 
 use super::reader::Reader;
 use crate::child::rolled_back;
@@ -76,7 +76,7 @@ pub(super) async fn legacy(
 struct Timings {
     took: Figures,
     waited: Figures,
-    /// Where the time of the last run went.
+    /// The durations of the last run's steps.
     steps: String,
 }
 
@@ -106,7 +106,7 @@ pub(super) async fn our_migration(url: &str, progress: &dyn Progress) -> Result<
     Ok(())
 }
 
-/// A script of SQL in a connection of its own.
+/// Runs an SQL script on its own connection.
 async fn script(url: &str, sql: &str) -> Result<()> {
     execute(&mut connect(url).await?, sql).await
 }
@@ -172,7 +172,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Vec<Outcome>> {
         });
     }
     for (name, way) in [("unreadable-up", our_side.up), ("unreadable-down", our_side.down)] {
-        let checked = "a reader asked both tables every 2 ms from before the run to its end";
+        let checked = "a reader queried both tables every 2 ms from before the run to its end";
         outcomes.push(Outcome { ours: way.waited, theirs: way.took, ..Outcome::of(name, &size, checked)? });
     }
     Ok(outcomes)

@@ -88,7 +88,7 @@ async fn down(url: &str) -> Result<()> {
     Ok(())
 }
 
-/// The phase that holds the day, else the project's first.
+/// The phase with this date, else the project's first.
 async fn phase_of(connection: &mut PgConnection, project: Uuid, day: NaiveDate) -> Result<Uuid> {
     let found: Option<Uuid> = sqlx::query_scalar(
         "SELECT id FROM project_phases WHERE project_id = $1 AND start_date <= $2 AND end_date >= $2 LIMIT 1",

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Both tables of the planner's that a migration rewrites.
+/// The two tables of the planner that a migration rewrites.
 const READ: &str =
     "SELECT 1 FROM public.project_phases LIMIT 1; SELECT 1 FROM public.resource_assignments LIMIT 1";
-/// How long the reader pauses between answers.
+/// The reader's pause between queries.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// A reader in a thread of its own: what else runs in this process does not hold it up.
+/// A reader in its own thread, so that other work in this process does not delay it.
 pub(super) struct Reader {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<Duration>>,
@@ -43,7 +43,7 @@ impl Reader {
         Self { stop, thread }
     }
 
-    /// Stops reading; the longest that an answer took.
+    /// Stops reading; returns the longest duration of a query.
     pub(super) fn longest(self) -> Result<Duration> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().map_err(|_| BenchError::Failed("the reader's thread ended early".to_owned()))?

@@ -1,4 +1,4 @@
-//! The rebuild of `project_phases`, beside SQL that does the same, beside the mere reading of the log, and beside itself.
+//! The rebuild of `project_phases`, beside SQL that does the same, beside reading the log only, and beside itself at another size.
 
 use crate::child::rebuilt;
 use crate::error::{BenchError, Result, same};
@@ -18,7 +18,7 @@ const COLUMNS: &str = "project_id, capital_budget, expense_budget, total_budget,
 /// The timeline shape has nothing that refers to this table.
 const LOSE: &str = "TRUNCATE public.project_phases";
 
-/// In which state the table is when a rebuild begins.
+/// The state of the table before a rebuild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
     Intact,
@@ -77,7 +77,7 @@ async fn by_sql(log: &Log, table: Table) -> Result<f64> {
     Ok(rate(log.events, time))
 }
 
-/// Reads the log and throws it away: events a second.
+/// Reads the log without using it: events per second.
 pub(super) async fn read_log(log: &Log) -> Result<f64> {
     let mut connection = connect(log.url()).await?;
     settle(&mut connection).await?;
@@ -91,7 +91,7 @@ pub(super) async fn read_log(log: &Log) -> Result<f64> {
         Ok(bytes)
     })
     .await?;
-    // Hashes, ids and lengths alone are that long.
+    // Hashes, ids and lengths have at least this size.
     if i64::try_from(bytes).unwrap_or_default() < log.events * 150 {
         return Err(BenchError::Failed(format!("COPY gave {bytes} bytes for {} events", log.events)));
     }

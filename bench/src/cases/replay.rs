@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const NAME: &str = "rebuild-replay";
 /// The tables of postgres-es, as its own `db/init.sql` makes them.
 const TABLES: &str = include_str!("../../sql/postgres_es.sql");
-/// What of the view's rows must be that of `project_phases`.
+/// The values of the view's rows that must equal those of `project_phases`.
 const OF_VIEW: &str = "(SELECT (ph->>'id')::uuid AS id, ph->>'name' AS name, ph->'range'->>'start_date' AS s,
                                ph->'range'->>'end_date' AS e, ph->>'description' AS d,
                                (ph->'budget'->>'capital_budget')::numeric AS c
@@ -75,7 +75,7 @@ async fn some_projects(bench: &Bench, log: &Log) -> Result<Vec<String>> {
     .await?)
 }
 
-/// The events of some timelines, in the tables of postgres-es in a database of their own.
+/// The events of some timelines, in the tables of postgres-es in a separate database.
 pub(super) async fn events_of(bench: &Bench, url: &str, projects: &[String]) -> Result<TestDatabase> {
     let database = bench.empty();
     let mut into = connect(database.url()).await?;
@@ -101,7 +101,7 @@ pub(super) async fn events_of(bench: &Bench, url: &str, projects: &[String]) -> 
     Ok(database)
 }
 
-/// Whether the phases of these timelines are the same in our table and in their view.
+/// Fails unless the phases of these timelines are the same in Phaseline's table and in the peer's view.
 pub(super) async fn same_phases(
     name: &'static str,
     ours: &str,

@@ -1,4 +1,4 @@
-//! Verification of a database with a long log, beside the mere reading of the log.
+//! Verification of a database with a long log, beside reading the log only.
 
 use super::rebuild::read_log;
 use crate::child::verified;

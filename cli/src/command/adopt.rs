@@ -8,12 +8,12 @@ use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::render;
 use crate::render::format::plural;
-use crate::report::adopt::Adoption;
+use crate::report::adopt::AdoptionReport;
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::ProjectId;
 use phaseline_migrator::progress::Progress;
-use phaseline_projections::adopt::{Plan, Refused, adopt_all, need_commands};
+use phaseline_projections::adopt::{AdoptionPlan, RefusedProject, adopt_all, need_commands};
 use phaseline_projections::deleted::{close_all, find_deleted};
 use phaseline_projections::{FoldedLog, ProjectPhases};
 use phaseline_store::{Quarantine, read};
@@ -59,7 +59,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
     let mut reading = read::snapshot(&mut connection).await?;
     let mut log = FoldedLog::read(&mut reading, None).await?;
     watcher.step("searching projects without timeline", None);
-    let plan = Plan::make(&mut reading, &log, only, args.repair).await?;
+    let plan = AdoptionPlan::make(&mut reading, &log, only, args.repair).await?;
     let deleted = find_deleted(&mut reading, &log, only).await?;
     reading.rollback().await?;
     let mut known: Vec<ProjectId> =
@@ -68,7 +68,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
     known.retain(|project| !deleted.contains(project));
     refuse(&target, &plan.refused)?;
 
-    let mut adoption = Adoption {
+    let mut adoption = AdoptionReport {
         format: "phaseline.adopt/1",
         dry_run: args.dry_run,
         projects: plan.adopted.clone(),
@@ -91,7 +91,7 @@ pub(crate) async fn run(context: &Context, args: &AdoptArgs) -> Result<Exit, Fai
         adoption.closed = close_all(&mut connection, &ProjectPhases, deleted).await?;
     }
     watcher.finish();
-    context.output.answer_rows(&adoption, &[ROWS], || render::adopt::page(&adoption));
+    context.output.result_with_rows(&adoption, &[ROWS], || render::adopt::page(&adoption));
     Ok(if adoption.quarantine.is_empty() { Exit::Done } else { Exit::VerificationFailed })
 }
 
@@ -104,7 +104,7 @@ fn quarantine(log: &FoldedLog, named: &[ProjectId]) -> Quarantine {
 }
 
 /// Fails if a given project does not exist.
-fn missing(named: &[ProjectId], known: &[ProjectId], plan: &Plan) -> Result<(), Failure> {
+fn missing(named: &[ProjectId], known: &[ProjectId], plan: &AdoptionPlan) -> Result<(), Failure> {
     let there = |project: &ProjectId| {
         known.contains(project)
             || plan.adopted.iter().any(|adopted| adopted.project_id == *project)
@@ -126,7 +126,7 @@ fn missing(named: &[ProjectId], known: &[ProjectId], plan: &Plan) -> Result<(), 
 }
 
 /// Fails with every reason if a project cannot be adopted.
-fn refuse(target: &Target, refused: &[Refused]) -> Result<(), Failure> {
+fn refuse(target: &Target, refused: &[RefusedProject]) -> Result<(), Failure> {
     if refused.is_empty() {
         return Ok(());
     }

@@ -40,6 +40,6 @@ pub(crate) fn run(context: &Context, args: &CompletionsArgs, mut program: Comman
     let script = String::from_utf8_lossy(&script).into_owned();
     let completions =
         Completions { format: "phaseline.completions/1", shell: args.shell.to_string(), script };
-    context.output.answer(&completions, || completions.script.clone());
+    context.output.result(&completions, || completions.script.clone());
     Exit::Done
 }

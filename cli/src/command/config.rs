@@ -41,7 +41,7 @@ struct ShowArgs {
 
 /// `phaseline.config/1`
 #[derive(Serialize)]
-struct Shown {
+struct ConfigReport {
     format: &'static str,
     /// The settings file; none if none is given.
     file: Option<PathBuf>,
@@ -66,12 +66,13 @@ pub(crate) fn run(context: &Context, args: &ConfigArgs) -> Result<Exit, Failure>
         value: value.shown(),
         origin: value.origin.to_string(),
     });
-    let shown = Shown { format: "phaseline.config/1", values: values.collect(), file: config.file.clone() };
-    context.output.answer(&shown, || page(&shown));
+    let shown =
+        ConfigReport { format: "phaseline.config/1", values: values.collect(), file: config.file.clone() };
+    context.output.result(&shown, || page(&shown));
     Ok(Exit::Done)
 }
 
-fn page(shown: &Shown) -> String {
+fn page(shown: &ConfigReport) -> String {
     let columns = [("setting", Align::Left), ("value", Align::Left), ("from", Align::Left)];
     let rows: Vec<Vec<String>> = shown
         .values

@@ -47,15 +47,15 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Serialize)]
 struct Demo {
     format: &'static str,
-    /// Whether the dump after the rollback is the dump before the migration, byte for byte.
+    /// Whether the dump after the rollback equals the dump before the migration, byte for byte.
     identical: bool,
     dump_bytes: usize,
     took_ms: u64,
-    steps: Vec<Step>,
+    steps: Vec<DemoStep>,
 }
 
 #[derive(Serialize)]
-struct Step {
+struct DemoStep {
     name: String,
     began_ms: u64,
 }
@@ -65,8 +65,8 @@ pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure
     context.interrupt.tidy_up_first();
     // The steps' own progress would clutter the output.
     let quiet = context.without_progress();
-    let story = Story { context, begun, steps: Mutex::new(Vec::new()) };
-    story.step(
+    let reporter = DemoReporter { context, begun, steps: Mutex::new(Vec::new()) };
+    reporter.step(
         "start",
         "A private PostgreSQL server starts in a temporary folder; no other database is touched.",
     );
@@ -78,8 +78,8 @@ pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure
         .map_err(|error| Failure::unexpected(format!("/bin/sh cannot be run: {error}")))?;
     let done = match target::start(folder.path().to_owned()).await {
         Ok(server) => {
-            let done = on(&story, &quiet, server).await;
-            story.step("clean up", "The server has stopped; its folder is removed.");
+            let done = on(&reporter, &quiet, server).await;
+            reporter.step("clean up", "The server has stopped; its folder is removed.");
             done
         }
         Err(failure) => Err(failure),
@@ -93,9 +93,9 @@ pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure
         identical: true,
         dump_bytes,
         took_ms: elapsed_ms(begun),
-        steps: story.steps.into_inner().unwrap_or_default(),
+        steps: reporter.steps.into_inner().unwrap_or_default(),
     };
-    context.output.answer(&demo, || {
+    context.output.result(&demo, || {
         format!(
             "\n{GOOD}DONE{GOOD:#} in {}: migrated and rolled back; the tables are byte for byte as before ({}).",
             millis(demo.took_ms),
@@ -106,13 +106,13 @@ pub(crate) async fn run(context: &Context, _: &DemoArgs) -> Result<Exit, Failure
 }
 
 /// The steps on a running server, which stops when this returns. A signal ends them at once.
-async fn on(story: &Story<'_>, quiet: &Context, server: Server) -> Result<usize, Failure> {
+async fn on(reporter: &DemoReporter<'_>, quiet: &Context, server: Server) -> Result<usize, Failure> {
     let dumper = Dumper { binaries: server.binaries().clone(), url: server.url(EMBEDDED_DATABASE) };
     let target = Target::on(server)?;
-    story.print(&format!("  {}", versions(&target, &dumper.binaries).await?));
+    reporter.print(&format!("  {}", versions(&target, &dumper.binaries).await?));
     let dumped = tokio::select! {
-        done = migrate_and_roll_back(story, quiet, &target, &dumper) => done,
-        () = story.context.interrupt.signalled() => Err(Failure::interrupted()),
+        done = migrate_and_roll_back(reporter, quiet, &target, &dumper) => done,
+        () = reporter.context.interrupt.signalled() => Err(Failure::interrupted()),
     };
     drop(target);
     dumped
@@ -136,28 +136,29 @@ fn clean_up(folder: TempDir) -> Result<(), Failure> {
 }
 
 async fn migrate_and_roll_back(
-    story: &Story<'_>,
+    reporter: &DemoReporter<'_>,
     context: &Context,
     target: &Target,
     dumper: &Dumper,
 ) -> Result<usize, Failure> {
-    story.step(
+    reporter.step(
         "sample",
         "A sample of the legacy planner's database: phases have a type, Planning or Execution.",
     );
     let options = SampleOptions { projects: 25, assignments: 1_000, seed: 1 };
     sample::make(context, target, &options).await?;
     let before = dumper.dump().await?;
-    story.print(&format!(
+    reporter.print(&format!(
         "  25 projects, 1,000 assignments; pg_dump --schema=public prints {}",
         bytes(before.bytes.len() as u64)
     ));
 
-    story.step("plan", "Reads only: anomalies of the data, what would be written, how long it would take.");
+    reporter
+        .step("plan", "Reads only: anomalies of the data, what would be written, how long it would take.");
     let plan = plan::make(context, target, &PlanOptions::default()).await?;
-    story.print(&render::plan::page(&plan, &PlanContext { rows: 2, ..PlanContext::default() }));
+    reporter.print(&render::plan::page(&plan, &PlanContext { rows: 2, ..PlanContext::default() }));
 
-    story.step(
+    reporter.step(
         "migrate",
         "One transaction: every row becomes an event of the log, and the tables get the timeline shape.",
     );
@@ -168,27 +169,29 @@ async fn migrate_and_roll_back(
         operator: operator(&context.global, Some("demo")),
     };
     let migrated = migrate::carry_out(context, target, &options).await?;
-    story.print(&render::migrate::page(&migrated));
+    reporter.print(&render::migrate::page(&migrated));
 
-    story.step("verify", "The runbook's nine checks, and every row, budget and event compared with the log.");
-    verified(story, context, target).await?;
+    reporter
+        .step("verify", "The runbook's nine checks, and every row, budget and event compared with the log.");
+    verified(reporter, context, target).await?;
 
-    story.step("history", "The log has actor, time and reason of every change: here of one project.");
-    show_history(story, target).await?;
+    reporter.step("history", "The log has actor, time and reason of every change: here of one project.");
+    show_history(reporter, target).await?;
 
-    story.step("rollback", "Computes the legacy tables from the log alone; there is no copy of them.");
+    reporter.step("rollback", "Computes the legacy tables from the log alone; there is no copy of them.");
     let options =
         RollbackOptions { lock_timeout: LOCK_TIMEOUT, operator: options.operator, accept_loss: None };
     let done = rollback::carry_out(context, target, &options).await?;
-    story.print(&render::rollback::done(&done));
+    reporter.print(&render::rollback::done(&done));
 
-    story.step(
+    reporter.step(
         "verify",
         "The runbook's four checks of the legacy shape, and every row compared with the log.",
     );
-    verified(story, context, target).await?;
+    verified(reporter, context, target).await?;
 
-    story.step("compare", "pg_dump --schema=public again, compared with the dump from before the migration.");
+    reporter
+        .step("compare", "pg_dump --schema=public again, compared with the dump from before the migration.");
     let after = dumper.dump().await?;
     if before.bytes != after.bytes {
         return Err(Failure::new(
@@ -198,21 +201,21 @@ async fn migrate_and_roll_back(
         )
         .detail(first_difference(&before.bytes, &after.bytes)));
     }
-    story.print(&format!(
+    reporter.print(&format!(
         "  {} before, {} after: identical",
         bytes(before.bytes.len() as u64),
         bytes(after.bytes.len() as u64)
     ));
     if let Some(note) = backup::left_out_note(after.options_left_out, dumper.binaries.version_of("pg_dump")) {
-        story.print(&format!("  {note}"));
+        reporter.print(&format!("  {note}"));
     }
     Ok(before.bytes.len())
 }
 
-async fn verified(story: &Story<'_>, context: &Context, target: &Target) -> Result<(), Failure> {
+async fn verified(reporter: &DemoReporter<'_>, context: &Context, target: &Target) -> Result<(), Failure> {
     let mut connection = target.connect("demo").await?;
     let verification = verify(&mut connection, &context.watcher()).await?;
-    story.print(&render::verify::page(&verification));
+    reporter.print(&render::verify::page(&verification));
     if verification.passed {
         Ok(())
     } else {
@@ -225,7 +228,7 @@ async fn verified(story: &Story<'_>, context: &Context, target: &Target) -> Resu
 }
 
 /// The history of a project that has both phases.
-async fn show_history(story: &Story<'_>, target: &Target) -> Result<(), Failure> {
+async fn show_history(reporter: &DemoReporter<'_>, target: &Target) -> Result<(), Failure> {
     let mut connection = target.connect("demo").await?;
     let log = FoldedLog::read(&mut connection, None).await?;
     let names = |folded: &FoldedTimeline| {
@@ -243,25 +246,25 @@ async fn show_history(story: &Story<'_>, target: &Target) -> Result<(), Failure>
     render::history::entries(&mut page, &entries);
     page.gap();
     render::timeline::phases(&mut page, &FoldedTimeline::of(&recorded).timeline);
-    story.print(&page.into_text());
+    reporter.print(&page.into_text());
     Ok(())
 }
 
 /// Prints the steps as they happen, and collects them for `--json`.
-struct Story<'a> {
+struct DemoReporter<'a> {
     context: &'a Context,
     begun: Instant,
-    steps: Mutex<Vec<Step>>,
+    steps: Mutex<Vec<DemoStep>>,
 }
 
-impl Story<'_> {
+impl DemoReporter<'_> {
     fn step(&self, name: &str, explanation: &str) {
         let began_ms = elapsed_ms(self.begun);
         self.context
             .output
             .text(&format!("\n{BOLD}▶ {name}{BOLD:#}  {explanation}  {DIM}({}){DIM:#}\n", millis(began_ms)));
         if let Ok(mut steps) = self.steps.lock() {
-            steps.push(Step { name: name.to_owned(), began_ms });
+            steps.push(DemoStep { name: name.to_owned(), began_ms });
         }
     }
 
@@ -286,7 +289,7 @@ impl Dumper {
     }
 }
 
-/// The first line that differs, of both dumps.
+/// The first differing line of both dumps.
 fn first_difference(before: &[u8], after: &[u8]) -> Vec<String> {
     let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
     let mut lines = before.lines().zip(after.lines()).enumerate();

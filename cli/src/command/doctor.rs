@@ -14,7 +14,7 @@ use clap::Args;
 use phaseline_migrator::shape::{self, Shape};
 use phaseline_projections::{Access, foreign_code};
 use phaseline_store::{StoreError, schema};
-use report::Report;
+use report::DoctorReport;
 use sqlx::{Connection, PgConnection};
 
 /// Check this installation: connection, server, privileges, schema phaseline, `pg_dump`
@@ -36,7 +36,7 @@ pub(crate) struct DoctorArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Failure> {
-    let mut report = Report::new();
+    let mut report = DoctorReport::new();
     let target = match Target::resolve(&context.global).await {
         Ok(target) => target,
         // A wrong URL is a usage error, not a finding.
@@ -59,25 +59,25 @@ pub(crate) async fn run(context: &Context, args: &DoctorArgs) -> Result<Exit, Fa
     let whose = if target.is_embedded() { ", a private server" } else { "" };
     report.ok("connection", format!("{}{whose}", target.url().place()));
     if !planted.is_empty() {
-        // Stops here, since further queries might run that code.
+        // Ends here, since further queries might run that code.
         report.fail(
             "code of others",
             planted.join("; "),
             "Connect as the named role, or drop the object that calls the function.",
         );
-        context.output.answer(&report, || report.page());
+        context.output.result(&report, || report.page());
         return Ok(Exit::Unexpected);
     }
     server::check(&mut report, &mut connection, &target).await;
     tables::check(&mut report, &mut connection).await;
     log::check(&mut report, &mut connection, args.deep).await;
     copies(&mut report, &mut connection, &target).await;
-    context.output.answer(&report, || report.page());
+    context.output.result(&report, || report.page());
     Ok(if report.passed() { Exit::Done } else { Exit::Unexpected })
 }
 
 /// Searches copies of killed rehearsals on the server.
-async fn copies(report: &mut Report, connection: &mut PgConnection, target: &Target) {
+async fn copies(report: &mut DoctorReport, connection: &mut PgConnection, target: &Target) {
     match rehearsal_copies::leftovers(connection, target.program()).await {
         Ok(copies) => {
             for (copy, remedy) in copies {
@@ -89,12 +89,12 @@ async fn copies(report: &mut Report, connection: &mut PgConnection, target: &Tar
 }
 
 /// The report without a database.
-async fn without_database(context: &Context, mut report: Report, failure: &Failure) -> Exit {
+async fn without_database(context: &Context, mut report: DoctorReport, failure: &Failure) -> Exit {
     let remedy = failure.remedy_text().unwrap_or("See above.");
     report.fail("connection", crate::redact::passwords(failure.message()), remedy);
     server::check_programs(&mut report, None, phaseline_embedded::Binaries::find().map_err(Failure::from))
         .await;
-    context.output.answer(&report, || report.page());
+    context.output.result(&report, || report.page());
     Exit::NoDatabase
 }
 

@@ -7,7 +7,7 @@ use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::render;
-use crate::report::drift::{RemediedFinding, RepairReport, Report};
+use crate::report::drift::{DriftReport, RemediedFinding, RepairReport};
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::ProjectId;
@@ -44,7 +44,7 @@ pub(crate) struct DriftArgs {
     project: Option<ProjectId>,
     /// Repair the rows of this project, or of all
     #[arg(long, value_name = "PROJECT|all")]
-    repair: Option<Whose>,
+    repair: Option<RepairTarget>,
     /// Confirm without asking; needed with --repair without a terminal
     #[arg(long, short, requires = "repair")]
     yes: bool,
@@ -54,12 +54,12 @@ pub(crate) struct DriftArgs {
 
 /// The projects to repair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whose {
+enum RepairTarget {
     All,
     One(ProjectId),
 }
 
-impl FromStr for Whose {
+impl FromStr for RepairTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -78,7 +78,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         ));
     }
     let project_id = match args.repair {
-        Some(Whose::One(project)) => Some(project),
+        Some(RepairTarget::One(project)) => Some(project),
         _ => args.project,
     };
     let target = Target::resolve(&context.global).await?;
@@ -97,7 +97,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
     reading.rollback().await?;
     watcher.finish();
 
-    let mut report = Report {
+    let mut report = DriftReport {
         format: "phaseline.drift/1",
         project_id,
         drift: findings.iter().map(with_remedy).collect(),
@@ -131,7 +131,7 @@ pub(crate) async fn run(context: &Context, args: &DriftArgs) -> Result<Exit, Fai
         report = after(report, &findings, &projects, &repaired);
         report.quarantine = quarantine(&log, project_id);
     }
-    context.output.answer_rows(&report, &[ROWS], || render::drift::page(&report));
+    context.output.result_with_rows(&report, &[ROWS], || render::drift::page(&report));
     let whole = report.left == 0 && report.quarantine.is_empty();
     Ok(if whole { Exit::Done } else { Exit::VerificationFailed })
 }
@@ -162,13 +162,13 @@ fn with_remedy(finding: &Finding) -> RemediedFinding {
 
 /// The report after a repair: the findings of other projects, and for the repaired ones what was repaired under the locks
 /// and what is left.
-fn after(report: Report, first: &[Finding], projects: &[ProjectId], repaired: &Repaired) -> Report {
+fn after(report: DriftReport, first: &[Finding], projects: &[ProjectId], repaired: &Repaired) -> DriftReport {
     let alone: Vec<&Finding> =
         first.iter().filter(|finding| !projects.contains(&finding.project_id())).collect();
     let left = failures(alone.iter().copied().chain(&repaired.left));
     let notes = notes(alone.iter().copied().chain(&repaired.left));
     let drift = repaired.findings.iter().chain(&repaired.left).chain(alone).map(with_remedy).collect();
-    Report {
+    DriftReport {
         drift,
         repaired: Some(RepairReport {
             repair_id: repaired.repair_id.map(|id| id.to_string()),

@@ -52,7 +52,7 @@ struct History {
 
 /// The same without its events, which are printed already.
 #[derive(Serialize)]
-struct Ended {
+struct HistoryEnd {
     format: &'static str,
     project_id: ProjectId,
     phase_id: Option<PhaseId>,
@@ -79,7 +79,7 @@ pub(crate) async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, F
         events,
     };
     let quarantine = quarantine_of(&recorded);
-    context.output.answer(&history, || {
+    context.output.result(&history, || {
         let mut page = Page::default();
         let of =
             args.phase.map_or_else(|| format!("project {}", args.project), |phase| format!("phase {phase}"));
@@ -117,7 +117,7 @@ async fn stream(
     if !printed {
         return Err(nothing_about(args));
     }
-    lines.end(&Ended {
+    lines.end(&HistoryEnd {
         format: FORMAT,
         project_id: args.project,
         phase_id: args.phase,

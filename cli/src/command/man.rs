@@ -56,7 +56,7 @@ pub(crate) fn run(context: &Context, args: &ManArgs, program: Command) -> Result
             manual.page = Some(String::from_utf8_lossy(&page).into_owned());
         }
     }
-    context.output.answer(&manual, || match &manual.page {
+    context.output.result(&manual, || match &manual.page {
         Some(page) => page.clone(),
         None => manual.files.iter().map(|file| format!("{}\n", file.display())).collect(),
     });

@@ -52,7 +52,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
     }
     let target = Target::resolve(&context.global).await?;
     let mut expected = args.run.plan.clone();
-    // Without question and backup the migration's own plan is enough; a second one would only take time.
+    // Without question and backup the migration's own plan is enough.
     if ask || args.run.backup.is_some() {
         let plan = plan::make(context, &target, &args.run.options(None)).await?;
         if let Some(expected) = &expected {
@@ -68,7 +68,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
                 if !context.ask("Migrate now?").await {
                     return Err(Failure::declined());
                 }
-                // Only the confirmed plan is carried out.
+                // Only the confirmed plan is executed.
                 expected = expected.or(plan.digest);
             }
             if let Some(file) = &args.run.backup {
@@ -86,7 +86,7 @@ pub(crate) async fn run(context: &Context, args: &MigrateArgs) -> Result<Exit, F
         operator: operator(&context.global, args.reason.reason.as_deref()),
     };
     let migrated = carry_out(context, &target, &options).await?;
-    context.output.answer(&migrated, || render::migrate::page(&migrated));
+    context.output.result(&migrated, || render::migrate::page(&migrated));
     Ok(Exit::Done)
 }
 

@@ -182,7 +182,7 @@ struct RemoveArgs {
 
 impl Action {
     /// The subject, the command and the reason.
-    fn parts(&self) -> (About, TimelineCommand, Option<&str>) {
+    fn parts(&self) -> (Subject, TimelineCommand, Option<&str>) {
         match self {
             Self::Create(args) => {
                 let phase = PhaseDraft {
@@ -197,7 +197,7 @@ impl Action {
                 };
                 let neighbours = args.neighbours.neighbours.into();
                 (
-                    About::Project(args.project),
+                    Subject::Project(args.project),
                     TimelineCommand::CreatePhase { phase, neighbours },
                     args.reason.reason.as_deref(),
                 )
@@ -209,16 +209,16 @@ impl Action {
                     end_date: args.dates.end,
                     neighbours: args.neighbours.neighbours.into(),
                 };
-                (About::Phase(args.phase), command, args.reason.reason.as_deref())
+                (Subject::Phase(args.phase), command, args.reason.reason.as_deref())
             }
             Self::Rename(args) => {
                 let command = TimelineCommand::RenamePhase { phase_id: args.phase, name: args.name.clone() };
-                (About::Phase(args.phase), command, args.reason.reason.as_deref())
+                (Subject::Phase(args.phase), command, args.reason.reason.as_deref())
             }
             Self::Describe(args) => {
                 let command =
                     TimelineCommand::DescribePhase { phase_id: args.phase, description: args.text.clone() };
-                (About::Phase(args.phase), command, args.reason.reason.as_deref())
+                (Subject::Phase(args.phase), command, args.reason.reason.as_deref())
             }
             Self::Budget(args) => {
                 let command = TimelineCommand::BudgetPhase {
@@ -227,18 +227,18 @@ impl Action {
                     expense_budget: args.expense,
                     total_budget: None,
                 };
-                (About::Phase(args.phase), command, args.reason.reason.as_deref())
+                (Subject::Phase(args.phase), command, args.reason.reason.as_deref())
             }
             Self::Remove(args) => {
                 let neighbours = args.neighbours.neighbours.into();
                 let command = TimelineCommand::RemovePhase { phase_id: args.phase, neighbours };
-                (About::Phase(args.phase), command, args.reason.reason.as_deref())
+                (Subject::Phase(args.phase), command, args.reason.reason.as_deref())
             }
         }
     }
 }
 
-enum About {
+enum Subject {
     Project(ProjectId),
     Phase(PhaseId),
 }
@@ -249,8 +249,8 @@ pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Fai
     need_log(&mut connection).await?;
     let (about, command, reason) = args.action.parts();
     let project = match about {
-        About::Project(project) => project,
-        About::Phase(phase) => project_of(&mut connection, phase).await?,
+        Subject::Project(project) => project,
+        Subject::Phase(phase) => project_of(&mut connection, phase).await?,
     };
     drop(connection);
     execute(context, &target, project, &command, reason).await

@@ -1,4 +1,4 @@
-//! `phaseline plan`: shows what a migration would find and do.
+//! `phaseline plan`: shows the plan of a migration.
 
 use crate::backup;
 use crate::context::Context;
@@ -57,7 +57,7 @@ pub(crate) async fn run(context: &Context, args: &PlanArgs) -> Result<Exit, Fail
     if let Some(expected) = &args.run.plan {
         ensure_expected(&plan, expected)?;
     }
-    context.output.answer_rows(&plan, &ROWS, || {
+    context.output.result_with_rows(&plan, &ROWS, || {
         let next = next(&target, &plan, &args.run);
         render::plan::page(
             &plan,
@@ -87,7 +87,7 @@ pub(super) fn ensure_expected(plan: &Plan, expected: &str) -> Result<(), Failure
     }
 }
 
-/// The command that carries out exactly this plan.
+/// The command that executes exactly this plan.
 fn next(target: &Target, plan: &Plan, args: &RunArgs) -> Option<String> {
     let digest = plan.digest.as_ref()?;
     let mut command = format!("{} migrate --plan {digest}", target.program());

@@ -1,13 +1,13 @@
-//! Explains a failure on a table or column of the planner: it was upgraded past the last revision that this program knows.
+//! Explains a failure on a table or column of the planner: it was upgraded past the last supported revision.
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::target::Target;
 use phaseline_migrator::anomaly::Code;
-use phaseline_migrator::shape::{self, Found, Shape};
+use phaseline_migrator::shape::{self, FoundShape, Shape};
 use phaseline_projections::planner_schema::{SchemaChange, find_changes};
 
-/// The failure that names what the planner's tables lack, or the given one if they lack nothing, or cannot be looked at.
+/// The failure that names the missing tables and columns of the planner; the given one if there are none, or if this cannot be checked.
 pub(super) async fn explained(context: &Context, failure: Failure) -> Failure {
     let looking = async {
         let target = Target::resolve(&context.global).await?;
@@ -24,7 +24,7 @@ pub(super) async fn explained(context: &Context, failure: Failure) -> Failure {
     }
 }
 
-fn changed(found: &Found, changes: &[SchemaChange]) -> Failure {
+fn changed(found: &FoundShape, changes: &[SchemaChange]) -> Failure {
     let code =
         if found.newer_revision().is_some() { Code::NewerRevision } else { Code::PlannerSchemaChanged };
     let holds = found.revisions.join(", ");

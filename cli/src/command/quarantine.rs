@@ -10,7 +10,7 @@ use crate::report::quarantine::Skipped;
 use crate::target::Target;
 use clap::{Args, Subcommand};
 use phaseline_migrator::progress::Progress;
-use phaseline_migrator::quarantine::{Skip, Which, list, skip};
+use phaseline_migrator::quarantine::{EventSelection, SkipResult, list, skip};
 use uuid::Uuid;
 
 /// List events that cannot be read, and leave them out permanently
@@ -86,19 +86,20 @@ pub(crate) async fn run(context: &Context, args: &QuarantineArgs) -> Result<Exit
             let watcher = context.watcher();
             let found = list(&mut connection, &watcher as &dyn Progress).await?;
             watcher.finish();
-            context.output.answer_rows(&found, &ROWS, || render::quarantine::list(&found));
+            context.output.result_with_rows(&found, &ROWS, || render::quarantine::list(&found));
             Ok(if found.unreadable_count == 0 { Exit::Done } else { Exit::VerificationFailed })
         }
         Action::Skip(args) => {
-            let which = if args.all { Which::All } else { Which::At(args.position.clone()) };
+            let selection =
+                if args.all { EventSelection::All } else { EventSelection::At(args.position.clone()) };
             let metadata = metadata(&context.global, Some(&args.reason));
-            match skip(&mut connection, args.project, &which, &metadata).await? {
-                Skip::Done(skipped) => {
+            match skip(&mut connection, args.project, &selection, &metadata).await? {
+                SkipResult::Done(skipped) => {
                     let done = Skipped { format: "phaseline.quarantine.skip/1", skipped };
-                    context.output.answer(&done, || render::quarantine::skip(&done));
+                    context.output.result(&done, || render::quarantine::skip(&done));
                     Ok(Exit::Done)
                 }
-                Skip::Refused(reasons) => Err(Failure::refused(
+                SkipResult::Refused(reasons) => Err(Failure::refused(
                     "not_skippable",
                     "these events are not left out; nothing was written",
                 )

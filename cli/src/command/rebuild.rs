@@ -7,7 +7,7 @@ use crate::operator::metadata;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::render;
-use crate::report::{elapsed_ms, rebuild::Report};
+use crate::report::{elapsed_ms, rebuild::RebuildReport};
 use crate::target::Target;
 use clap::Args;
 use phaseline_domain::ProjectId;
@@ -83,7 +83,7 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
             .remedy("To record the rows of a project without timeline, run: phaseline adopt"));
     }
     watcher.finish();
-    let report = Report {
+    let report = RebuildReport {
         format: "phaseline.rebuild/1",
         check: args.check,
         project_id: args.project,
@@ -91,7 +91,7 @@ pub(crate) async fn run(context: &Context, args: &RebuildArgs) -> Result<Exit, F
         rebuilt,
         took_ms: elapsed_ms(begun),
     };
-    context.output.answer_rows(&report, &ROWS, || render::rebuild::page(&report));
+    context.output.result_with_rows(&report, &ROWS, || render::rebuild::page(&report));
     Ok(if report.rebuilt.is_right() { Exit::Done } else { Exit::VerificationFailed })
 }
 

@@ -71,13 +71,13 @@ pub(crate) async fn run(context: &Context, args: &RehearseArgs) -> Result<Exit, 
         report.step("drop", dropping, None);
     }
     match went {
-        Ok(()) => Ok(answer(context, args, target.program(), &copy, report, &left, begun)),
+        Ok(()) => Ok(finish(context, args, target.program(), &copy, report, &left, begun)),
         Err(failure) => Err(failure.detail(whereabouts(&source, &copy, &report, &left))),
     }
 }
 
-/// Prints the report.
-fn answer(
+/// Completes and prints the report.
+fn finish(
     context: &Context,
     args: &RehearseArgs,
     program: &str,
@@ -97,7 +97,7 @@ fn answer(
     report.passed = report.failed.is_none();
     report.took_ms = elapsed_ms(begun);
     let flags = format!("{}{}", if args.repair { " --repair" } else { "" }, args.shared.flag());
-    context.output.answer(&report, || render::rehearse::page(&report, program, &flags));
+    context.output.result(&report, || render::rehearse::page(&report, program, &flags));
     if report.failed.is_some() {
         return Exit::VerificationFailed;
     }

@@ -7,14 +7,14 @@ use crate::operator::operator;
 use crate::options::ReasonArgs;
 use crate::output::Rows;
 use crate::render;
-use crate::report::rollback::Report;
+use crate::report::rollback::RollbackReport;
 use crate::target::Target;
 use clap::Args;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::rollback::{self, RollbackOptions, RollbackPlan, RolledBack};
 use std::time::Duration;
 
-/// The rows of the answer.
+/// The rows of the result.
 const ROWS: [Rows; 4] = [
     Rows::within("anomalies", "rows", &["code", "refused"], "phaseline.rollback.anomaly/1"),
     Rows::of("edits", "phaseline.rollback.edit/1"),
@@ -64,7 +64,9 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         let plan = rollback::plan(&mut connection).await?;
         if args.dry_run {
             // A dry run reports a loss as success, but exits as the rollback would for what it refuses.
-            context.output.answer_rows(&Report::of_plan(&plan), &ROWS, || render::rollback::page(&plan));
+            context
+                .output
+                .result_with_rows(&RollbackReport::of_plan(&plan), &ROWS, || render::rollback::page(&plan));
             return Ok(if is_refused(&plan) { Exit::NotMigratable } else { Exit::Done });
         }
         let lost = plan.loss.digest.clone();
@@ -91,7 +93,7 @@ pub(crate) async fn run(context: &Context, args: &RollbackArgs) -> Result<Exit, 
         accept_loss: accepted,
     };
     let done = carry_out(context, &target, &options).await?;
-    context.output.answer_rows(&Report::of(&done), &ROWS, || {
+    context.output.result_with_rows(&RollbackReport::of(&done), &ROWS, || {
         if done.plan.already { render::rollback::page(&done.plan) } else { render::rollback::done(&done) }
     });
     Ok(Exit::Done)

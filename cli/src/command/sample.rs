@@ -65,7 +65,7 @@ pub(crate) async fn run(context: &Context, args: &SampleArgs) -> Result<Exit, Fa
     let target = Target::resolve(&context.global).await?;
     let options = SampleOptions { projects: args.projects, assignments: args.assignments, seed: args.seed };
     let sample = make(context, &target, &options).await?;
-    context.output.answer(&sample, || {
+    context.output.result(&sample, || {
         let mut page = Page::default();
         page.entry("projects", count(sample.projects));
         page.entry("phases", count(sample.phases));

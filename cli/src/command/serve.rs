@@ -71,7 +71,7 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<Exit, Fai
     context.interrupt.stop_silently();
     let listening = format!("http://{address}");
     let serving = Serving { format: "phaseline.serve/1", listening };
-    context.output.answer(&serving, || format!("listening on {}", serving.listening));
+    context.output.result(&serving, || format!("listening on {}", serving.listening));
     tracing::info!(address = %address, database = target.url().place(), "listening");
 
     let pool = pool::connect(target.url().options().clone(), &settings);
@@ -159,7 +159,7 @@ async fn refuse_planted_code(target: &Target) -> Result<(), Failure> {
     Ok(refuse_foreign_code_for_commands(&mut connection).await?)
 }
 
-/// Refuses to start if tokens of the planner's users only are to be accepted, and the database has no table of them. A database that is
+/// Refuses to start if only tokens of the planner's users are accepted, and the database has no table of users. A database that is
 /// down is not checked, and a function that is missing with the rest of the log is left to `/readyz`.
 async fn refuse_unreadable_users(target: &Target, settings: &Settings) -> Result<(), Failure> {
     let Auth::Tokens { rules, .. } = &settings.auth else { return Ok(()) };
@@ -180,7 +180,7 @@ async fn refuse_unreadable_users(target: &Target, settings: &Settings) -> Result
     }
 }
 
-/// Reads the files with keys again, and fetches the key set, at each SIGHUP. Keys that cannot be used leave the present ones in use.
+/// Reads the files with keys again, and fetches the key set, at each SIGHUP. If the new keys cannot be used, the current ones stay.
 fn read_keys_at_hangups(context: &Context, config: Config, settings: &Settings) {
     let Auth::Tokens { keys: keyring, .. } = &settings.auth else { return };
     let keyring = keyring.clone();

@@ -24,6 +24,6 @@ pub(crate) async fn run(context: &Context, _: &StatusArgs) -> Result<Exit, Failu
     let target = Target::resolve(&context.global).await?;
     let mut connection = target.connect("status").await?;
     let status = status(&mut connection).await?;
-    context.output.answer_rows(&status, &[ROWS], || render::status::page(&status));
+    context.output.result_with_rows(&status, &[ROWS], || render::status::page(&status));
     Ok(Exit::Done)
 }

@@ -99,7 +99,7 @@ pub(crate) async fn run(context: &Context, args: &TimelineArgs) -> Result<Exit, 
 const ROWS: Rows = Rows::of("phases", "phaseline.timeline.phase/1");
 
 #[derive(Serialize)]
-struct Shown {
+struct TimelineReport {
     format: &'static str,
     project_id: ProjectId,
     start_date: Option<NaiveDate>,
@@ -119,7 +119,7 @@ async fn show(context: &Context, target: &Target, args: &ShowArgs) -> Result<Exi
     }
     let folded = FoldedTimeline::of(&recorded);
     let range = folded.timeline.range();
-    let shown = Shown {
+    let shown = TimelineReport {
         format: "phaseline.timeline/1",
         project_id: args.project,
         start_date: range.map(DateRange::start),
@@ -128,7 +128,7 @@ async fn show(context: &Context, target: &Target, args: &ShowArgs) -> Result<Exi
         position: folded.position,
         phases: project_phases::rows(&folded),
     };
-    context.output.answer_rows(&shown, &[ROWS], || {
+    context.output.result_with_rows(&shown, &[ROWS], || {
         let mut page = Page::default();
         let days = range.map_or_else(
             || ": closed, the project was deleted".to_owned(),

@@ -85,7 +85,7 @@ pub(crate) fn run(context: &Context, args: &TokenArgs) -> Result<Exit, Failure> 
         ));
     };
     let token = request.sign(&secret).map_err(|error| unfit(&value, &error))?;
-    let answer = Token {
+    let result = Token {
         format: "phaseline.token/1",
         token: &token,
         subject: &request.subject,
@@ -96,7 +96,7 @@ pub(crate) fn run(context: &Context, args: &TokenArgs) -> Result<Exit, Failure> 
         issuer: request.issuer.as_deref(),
     };
     context.output.remark("This token is for development: the secret can sign any token.");
-    context.output.answer(&answer, || token.clone());
+    context.output.result(&result, || token.clone());
     Ok(Exit::Done)
 }
 

@@ -63,7 +63,7 @@ pub(crate) async fn run(context: &Context, args: &UpgradeArgs) -> Result<Exit, F
         current: current || upgraded,
         upgraded,
     };
-    context.output.answer(&upgrade, || page(&upgrade));
+    context.output.result(&upgrade, || page(&upgrade));
     Ok(if upgrade.current { Exit::Done } else { Exit::NotMigratable })
 }
 

@@ -266,7 +266,7 @@ impl Config {
         value.text.as_ref().map(|_| value.parsed(str::parse)).transpose()
     }
 
-    /// The keys of the settings, as the files have them now.
+    /// The keys of the settings, from the current files.
     pub(crate) fn keys(&self) -> Result<Keys, Failure> {
         let mut keys = Keys::default();
         if let Some((secret, value)) = self.secret()? {
@@ -289,7 +289,7 @@ impl Config {
     }
 }
 
-/// The error for an unusable key; for a short secret with a command that makes a long one, and with who else has to know it.
+/// The error for an unusable key; for a short secret with a command that creates a long one, and the other users of the secret.
 pub(crate) fn unfit(value: &Value, error: &KeyError) -> Failure {
     let failure = value.wrong(error);
     match error {

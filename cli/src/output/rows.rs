@@ -1,13 +1,13 @@
-//! `--output jsonl`: an answer of many rows as one object a line.
+//! `--output jsonl`: a result of many rows as one object a line.
 //!
 //! Each row has a `format` of its own. The last line is the command's object without its rows, with `"kind":"end"` and
-//! their number, so that a reader notices a truncated answer. After an error the error's object takes its place.
+//! their number, so that a reader notices a truncated result. After an error the error's object takes its place.
 
-use super::{Form, Output};
+use super::{Output, OutputFormat};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// The place of rows in an answer.
+/// The place of rows in a result.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows {
     /// The format of each row.
@@ -43,12 +43,12 @@ impl Rows {
         Self { format, field, nested: Some(Nested { field: nested, with }) }
     }
 
-    /// Takes the rows out of an answer.
-    fn take(&self, answer: &mut Map<String, Value>) -> Vec<Map<String, Value>> {
+    /// Takes the rows out of a result.
+    fn take(&self, result: &mut Map<String, Value>) -> Vec<Map<String, Value>> {
         let Some(nested) = self.nested else {
-            return elements(answer.remove(self.field)).map(|row| row_of(row, Map::new())).collect();
+            return elements(result.remove(self.field)).map(|row| row_of(row, Map::new())).collect();
         };
-        let objects = match answer.get_mut(self.field) {
+        let objects = match result.get_mut(self.field) {
             Some(Value::Array(objects)) => objects.as_mut_slice(),
             Some(object) => std::slice::from_mut(object),
             None => return Vec::new(),
@@ -85,7 +85,7 @@ fn row_of(row: Value, mut with: Map<String, Value>) -> Map<String, Value> {
     with
 }
 
-/// A line of an answer.
+/// A line of a result.
 #[derive(Serialize)]
 struct Line<'a, T> {
     format: &'a str,
@@ -117,10 +117,10 @@ impl Streamed<'_> {
         self.output.object(&Line { format: self.format, end: None, fields });
     }
 
-    /// Prints the end: the answer without its rows.
-    pub(crate) fn end(self, answer: &impl Serialize) {
-        match serde_json::to_value(answer) {
-            Ok(Value::Object(answer)) => self.output.end_of_rows(answer, self.rows),
+    /// Prints the end: the result without its rows.
+    pub(crate) fn end(self, result: &impl Serialize) {
+        match serde_json::to_value(result) {
+            Ok(Value::Object(result)) => self.output.end_of_rows(result, self.rows),
             Ok(_) => {}
             Err(error) => self.output.unwritable(&error),
         }
@@ -128,35 +128,40 @@ impl Streamed<'_> {
 }
 
 impl Output {
-    /// Prints the answer of a command with rows: the text, one object, or its rows line by line and then the rest.
-    pub(crate) fn answer_rows(&self, object: &impl Serialize, rows: &[Rows], text: impl FnOnce() -> String) {
-        if self.form() != Form::Jsonl {
-            return self.answer(object, text);
+    /// Prints the result of a command with rows: the text, one object, or its rows line by line and then the rest.
+    pub(crate) fn result_with_rows(
+        &self,
+        object: &impl Serialize,
+        rows: &[Rows],
+        text: impl FnOnce() -> String,
+    ) {
+        if self.form() != OutputFormat::Jsonl {
+            return self.result(object, text);
         }
-        let mut answer = match serde_json::to_value(object) {
-            Ok(Value::Object(answer)) => answer,
+        let mut result = match serde_json::to_value(object) {
+            Ok(Value::Object(result)) => result,
             Ok(_) => return,
             Err(error) => return self.unwritable(&error),
         };
         let mut count = 0;
         for of in rows {
-            for fields in of.take(&mut answer) {
+            for fields in of.take(&mut result) {
                 count += 1;
                 self.object(&Line { format: of.format, end: None, fields });
             }
         }
-        self.end_of_rows(answer, count);
+        self.end_of_rows(result, count);
     }
 
     /// A printer of rows of this format; only with `--output jsonl`.
     pub(crate) fn stream(&self, format: &'static str) -> Option<Streamed<'_>> {
-        (self.form() == Form::Jsonl).then_some(Streamed { output: self, format, rows: 0 })
+        (self.form() == OutputFormat::Jsonl).then_some(Streamed { output: self, format, rows: 0 })
     }
 
-    fn end_of_rows(&self, mut answer: Map<String, Value>, rows: u64) {
-        let format = answer.remove("format");
+    fn end_of_rows(&self, mut result: Map<String, Value>, rows: u64) {
+        let format = result.remove("format");
         let format = format.as_ref().and_then(Value::as_str).unwrap_or_default();
-        self.object(&Line { format, end: Some(End { kind: "end", rows }), fields: answer });
+        self.object(&Line { format, end: Some(End { kind: "end", rows }), fields: result });
     }
 }
 
@@ -166,24 +171,24 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn rows_leave_the_answer_with_what_belongs_to_them() {
-        let mut answer = json!({"a": [{"x": 1}, {"x": 2}], "b": [{"code": "c", "meaning": "m", "rows": [{"id": 7}]}],
+    fn rows_leave_the_result_with_the_fields_of_their_object() {
+        let mut result = json!({"a": [{"x": 1}, {"x": 2}], "b": [{"code": "c", "meaning": "m", "rows": [{"id": 7}]}],
                                 "c": [{"number": 3, "details": ["one", "two"]}], "d": {"items": [{"y": 1}]}, "left": true});
-        let answer = answer.as_object_mut().unwrap();
-        assert_eq!(json!(Rows::of("a", "f/1").take(answer)), json!([{"x": 1}, {"x": 2}]));
+        let result = result.as_object_mut().unwrap();
+        assert_eq!(json!(Rows::of("a", "f/1").take(result)), json!([{"x": 1}, {"x": 2}]));
         assert_eq!(
-            json!(Rows::within("b", "rows", &["code"], "f/1").take(answer)),
+            json!(Rows::within("b", "rows", &["code"], "f/1").take(result)),
             json!([{"code": "c", "id": 7}])
         );
         assert_eq!(
-            json!(Rows::within("c", "details", &["number"], "f/1").take(answer)),
+            json!(Rows::within("c", "details", &["number"], "f/1").take(result)),
             json!([{"number": 3, "detail": "one"}, {"number": 3, "detail": "two"}])
         );
-        assert_eq!(json!(Rows::within("d", "items", &[], "f/1").take(answer)), json!([{"y": 1}]));
+        assert_eq!(json!(Rows::within("d", "items", &[], "f/1").take(result)), json!([{"y": 1}]));
         assert_eq!(
-            json!(answer),
+            json!(result),
             json!({"b": [{"code": "c", "meaning": "m"}], "c": [{"number": 3}], "d": {}, "left": true})
         );
-        assert!(Rows::of("gone", "f/1").take(answer).is_empty());
+        assert!(Rows::of("gone", "f/1").take(result).is_empty());
     }
 }

@@ -2,11 +2,11 @@
 
 use super::format::{count, plural};
 use super::{Page, quarantine};
-use crate::report::adopt::Adoption;
+use crate::report::adopt::AdoptionReport;
 use crate::style::{BAD, BOLD, GOOD};
 
 /// The adoption as text.
-pub(crate) fn page(adoption: &Adoption) -> String {
+pub(crate) fn page(adoption: &AdoptionReport) -> String {
     let mut page = Page::default();
     for project in &adoption.known {
         page.line(format_args!("  project {project}: has a timeline already"));

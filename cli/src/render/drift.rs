@@ -2,12 +2,12 @@
 
 use super::format::{count, plural};
 use super::{Page, clean, quarantine};
-use crate::report::drift::Report;
+use crate::report::drift::DriftReport;
 use crate::style::{BAD, BOLD, GOOD};
 use phaseline_projections::drift::Remedy;
 
 /// The report as text, the verdict last.
-pub(crate) fn page(report: &Report) -> String {
+pub(crate) fn page(report: &DriftReport) -> String {
     let mut page = Page::default();
     for cure in [
         Remedy::Repair,

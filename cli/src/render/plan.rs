@@ -17,7 +17,7 @@ pub(super) const ROWS_SHOWN: usize = 10;
 pub(crate) struct PlanContext {
     /// The plan's database.
     pub(crate) place: Option<String>,
-    /// The command that carries it out.
+    /// The command that executes it.
     pub(crate) next: Option<String>,
     /// Number of listed rows of an anomaly that is carried over.
     pub(crate) rows: usize,

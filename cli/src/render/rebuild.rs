@@ -2,7 +2,7 @@
 
 use super::format::{count, millis, plural};
 use super::{Page, clean, quarantine};
-use crate::report::rebuild::Report;
+use crate::report::rebuild::RebuildReport;
 use crate::style::{BAD, GOOD};
 use phaseline_projections::drift::Drift;
 
@@ -10,7 +10,7 @@ use phaseline_projections::drift::Drift;
 const SHOWN: usize = 20;
 
 /// The report as text, the verdict last.
-pub(crate) fn page(report: &Report) -> String {
+pub(crate) fn page(report: &RebuildReport) -> String {
     let rebuilt = &report.rebuilt;
     let mut page = Page::default();
     match report.project_id {

@@ -2,7 +2,7 @@
 
 use super::format::{bytes, millis};
 use super::{Page, clean, verify};
-use crate::report::rehearse::{Difference, Direction, Failed, Method, Rehearsal};
+use crate::report::rehearse::{Direction, DumpDifference, FailedCheck, Method, Rehearsal};
 use crate::style::{BAD, BOLD, GOOD};
 
 /// The report as text, the verdict first and last; `program` begins the next command, and `flags` are its options.
@@ -70,16 +70,16 @@ fn verdict(report: &Rehearsal) -> String {
     };
     match report.failed {
         None => format!("{GOOD}REHEARSED{GOOD:#}: {way} on a copy, byte for byte as before"),
-        Some(Failed::Verification) => {
+        Some(FailedCheck::Verification) => {
             format!("{BAD}REHEARSAL FAILED{BAD:#}: a verification failed on the copy")
         }
-        Some(Failed::Dumps) => {
+        Some(FailedCheck::Dumps) => {
             format!("{BAD}REHEARSAL FAILED{BAD:#}: {way}, and the copy differs from before")
         }
     }
 }
 
-fn difference(page: &mut Page, difference: &Difference) {
+fn difference(page: &mut Page, difference: &DumpDifference) {
     page.heading(format_args!("The dumps differ from line {} on", difference.line));
     if let Some(within) = &difference.within {
         page.line(format_args!("  in {}", clean(within)));

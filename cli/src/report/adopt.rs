@@ -1,4 +1,4 @@
-//! What `phaseline adopt` prints.
+//! The report of `phaseline adopt`.
 
 use phaseline_domain::ProjectId;
 use phaseline_projections::adopt::Adopted;
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// `phaseline.adopt/1`
 #[derive(Serialize)]
-pub(crate) struct Adoption {
+pub(crate) struct AdoptionReport {
     pub(crate) format: &'static str,
     /// Whether it was a dry run, which writes nothing.
     pub(crate) dry_run: bool,

@@ -1,4 +1,4 @@
-//! What `phaseline drift` prints.
+//! The report of `phaseline drift`.
 
 use phaseline_domain::ProjectId;
 use phaseline_projections::drift::{Finding, Remedy};
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// `phaseline.drift/1`
 #[derive(Serialize)]
-pub(crate) struct Report {
+pub(crate) struct DriftReport {
     pub(crate) format: &'static str,
     /// The compared project; none for all.
     pub(crate) project_id: Option<ProjectId>,

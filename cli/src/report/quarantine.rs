@@ -1,4 +1,4 @@
-//! What `phaseline quarantine skip` prints.
+//! The report of `phaseline quarantine skip`.
 
 use phaseline_store::SkippedEvent;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What `phaseline rebuild` prints.
+//! The report of `phaseline rebuild`.
 
 use phaseline_domain::ProjectId;
 use phaseline_projections::rebuild::Rebuilt;
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// `phaseline.rebuild/1`
 #[derive(Serialize)]
-pub(crate) struct Report {
+pub(crate) struct RebuildReport {
     pub(crate) format: &'static str,
     /// Whether it only compared.
     pub(crate) check: bool,

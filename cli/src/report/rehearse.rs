@@ -1,4 +1,4 @@
-//! What `phaseline rehearse` prints: `phaseline.rehearse/1`.
+//! The report of `phaseline rehearse`: `phaseline.rehearse/1`.
 
 use super::elapsed_ms;
 use phaseline_migrator::verify::Verification;
@@ -12,7 +12,7 @@ pub(crate) struct Rehearsal {
     /// Whether the dumps are identical and the verifications passed.
     pub(crate) passed: bool,
     /// The failed check.
-    pub(crate) failed: Option<Failed>,
+    pub(crate) failed: Option<FailedCheck>,
     /// The rehearsed database.
     pub(crate) database: String,
     /// The first direction.
@@ -40,18 +40,18 @@ pub(crate) struct Rehearsal {
     pub(crate) migrate_locked_ms: Option<u64>,
     pub(crate) rollback_locked_ms: Option<u64>,
     pub(crate) took_ms: u64,
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Vec<RehearsalStep>,
     /// The failed verification.
     pub(crate) verification: Option<Verification>,
     /// The first difference of the dumps.
-    pub(crate) difference: Option<Difference>,
+    pub(crate) difference: Option<DumpDifference>,
     pub(crate) notes: Vec<String>,
 }
 
 /// The failed check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Failed {
+pub(crate) enum FailedCheck {
     /// A verification.
     Verification,
     /// The comparison of the dumps.
@@ -75,7 +75,7 @@ pub(crate) enum Method {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct Step {
+pub(crate) struct RehearsalStep {
     pub(crate) name: &'static str,
     pub(crate) took_ms: u64,
     /// Milliseconds in which the tables could not be read.
@@ -84,7 +84,7 @@ pub(crate) struct Step {
 
 /// The first difference of two dumps.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Difference {
+pub(crate) struct DumpDifference {
     /// The line's number, from 1, without the lines that are not compared.
     pub(crate) line: u64,
     /// The object of the dump that contains the line.
@@ -126,7 +126,7 @@ impl Rehearsal {
 
     /// Records a completed step.
     pub(crate) fn step(&mut self, name: &'static str, begun: Instant, locked_ms: Option<u64>) {
-        self.steps.push(Step { name, took_ms: elapsed_ms(begun), locked_ms });
+        self.steps.push(RehearsalStep { name, took_ms: elapsed_ms(begun), locked_ms });
     }
 
     /// Whether the copy is complete.

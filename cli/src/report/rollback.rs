@@ -1,4 +1,4 @@
-//! What `phaseline rollback` prints.
+//! The report of `phaseline rollback`.
 
 use phaseline_migrator::report::RollbackCompleted;
 use phaseline_migrator::rollback::{RollbackPlan, RolledBack};
@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 /// `phaseline.rollback/1`
 #[derive(Serialize)]
-pub(crate) struct Report<'a> {
-    /// The plan that was carried out, or would be.
+pub(crate) struct RollbackReport<'a> {
+    /// The plan, executed or not.
     #[serde(flatten)]
     plan: &'a RollbackPlan,
     dry_run: bool,
@@ -19,7 +19,7 @@ pub(crate) struct Report<'a> {
     locked_ms: u64,
 }
 
-impl<'a> Report<'a> {
+impl<'a> RollbackReport<'a> {
     /// Of a dry run.
     pub(crate) const fn of_plan(plan: &'a RollbackPlan) -> Self {
         Self { plan, dry_run: true, run: None, completed: None, took_ms: 0, locked_ms: 0 }

@@ -139,9 +139,9 @@ fn all_projects_without_timeline_are_adopted_once() {
     let again = on(&database, &["adopt", PROJECT]).exits_with(0);
     assert!(again.stdout.contains("has a timeline already"), "{}", again.stdout);
     assert!(on(&database, &["adopt"]).exits_with(0).stdout.contains("NOTHING TO ADOPT"));
-    let nobody = "aaaaaaaa-8b86-4011-b42d-00c04fc964ff";
-    let missing = on(&database, &["adopt", nobody, PROJECT]).exits_with(3);
-    assert!(missing.stderr.contains(&format!("Project with ID {nobody} not found")), "{}", missing.stderr);
+    let unknown = "aaaaaaaa-8b86-4011-b42d-00c04fc964ff";
+    let missing = on(&database, &["adopt", unknown, PROJECT]).exits_with(3);
+    assert!(missing.stderr.contains(&format!("Project with ID {unknown} not found")), "{}", missing.stderr);
 }
 
 #[test]

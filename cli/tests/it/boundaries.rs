@@ -11,16 +11,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// At once, one for each core of a small machine.
+/// The number of concurrent runs, one per core of a small machine.
 const WORKERS: usize = 2;
 
-/// With fewer statements than this the proxy has not seen the run.
+/// The least number of statements of a run: with fewer the proxy missed it.
 const FEWEST: usize = 60;
 
 /// Seed of a generated database with a few projects and table objects.
 const SEED: u64 = 7;
 
-/// A run of the program; what it loses is accepted.
+/// A run of the program; its loss is accepted.
 pub(crate) fn command(fixture: &RecoveryFixture, direction: Direction, url: &str) -> Command {
     let mut command = match direction {
         Direction::Migrate => phaseline(&["migrate", "--yes"]),
@@ -108,14 +108,14 @@ pub(crate) fn at_each(
     let done = found.iter().filter(|(_, left)| left.is_done).count();
     let killed = found.iter().filter(|(_, left)| left.killed > 0).count();
     eprintln!(
-        "{} runs were stopped: {done} had done it, {killed} are told as killed; {:.1?}",
+        "{} runs were stopped: {done} were done, {killed} are reported as killed; {:.1?}",
         stops.len(),
         begun.elapsed()
     );
     found
 }
 
-/// Fails unless exactly the runs that were stopped behind their commit are done, and the others are reported as killed once
+/// Fails unless exactly the runs that were stopped after their commit are done, and the others are reported as killed once
 /// the log has their start.
 pub(crate) fn assert_reported_runs(boundaries: &[Boundary], found: &[(Stop, StoppedRun)]) {
     let commits: Vec<_> = boundaries.iter().filter(|at| at.what == "COMMIT").map(|at| at.number).collect();

@@ -1,4 +1,4 @@
-//! `--boundary`: the page's comparison, the boundary carried out, and the flag in suggested commands.
+//! `--boundary`: the comparison in the plan, the applied boundary, and the flag in suggested commands.
 
 use crate::program::{legacy, on};
 

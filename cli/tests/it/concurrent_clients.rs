@@ -1,4 +1,4 @@
-//! Many clients at once, on two servers over one database, one of which is killed and comes back. Clients without a response
+//! Many clients at once, on two servers over one database, one of which is killed and restarted. Clients without a response
 //! repeat the request with the same key, at the other server. In the end every acknowledged command is in the log, once,
 //! and nothing else is.
 
@@ -18,7 +18,7 @@ use writer::{Response, Writer};
 
 /// Concurrent writers.
 const WRITERS: u64 = 8;
-/// On how many projects.
+/// The number of projects.
 const PROJECTS: usize = 5;
 
 /// Duration of the test; a variable overrides it.
@@ -27,7 +27,7 @@ fn duration() -> Duration {
     Duration::from_secs(seconds.unwrap_or(30))
 }
 
-/// The two servers as clients know them; there is none in the place of one that is down.
+/// The two servers of the clients; none for a server that is down.
 #[derive(Clone, Debug, Default)]
 struct Servers(Arc<[RwLock<Option<Client>>; 2]>);
 
@@ -49,7 +49,7 @@ fn serve(database: &TestDatabase) -> ServiceProcess {
     service
 }
 
-/// Stops a server as an operator would.
+/// Stops a server as an operator does.
 fn stop(service: ServiceProcess) {
     let ran = service.stop("TERM").exits_with(0);
     assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);

@@ -4,7 +4,7 @@ use crate::program::{ProgramOutput, phaseline, run};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// A file of settings in a folder of the test's.
+/// A settings file in a folder of the test.
 pub(crate) fn file(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("phaseline.toml");
     std::fs::write(&path, text).unwrap();
@@ -16,7 +16,7 @@ fn show(args: &[&str], variables: &[(&str, &str)]) -> ProgramOutput {
     ProgramOutput::of(command.envs(variables.iter().copied()).output().unwrap())
 }
 
-/// What a setting is, and where it comes from.
+/// A setting's value and origin.
 fn value_and_origin(object: &Value, key: &str) -> (Option<String>, String) {
     let values = object["values"].as_array().unwrap();
     let value = values.iter().find(|value| value["key"] == key).unwrap();
@@ -51,7 +51,7 @@ fn a_flag_overrides_the_environment_the_file_and_the_default() {
     ] {
         assert_eq!(value_and_origin(&object, key), (value.map(str::to_owned), origin.to_owned()), "{key}");
     }
-    // --config wins over PHASELINE_CONFIG.
+    // --config overrides PHASELINE_CONFIG.
     let other = folder.path().join("other.toml");
     std::fs::write(&other, "body_limit = 9").unwrap();
     let object = show(&["--config", other.to_str().unwrap(), "--json"], &variables);

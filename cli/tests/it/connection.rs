@@ -5,7 +5,7 @@ use phaseline_embedded::testing::TestCluster;
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
-fn a_wrong_url_is_a_usage_error_that_names_what_is_wrong_but_no_password() {
+fn a_wrong_url_is_a_usage_error_without_the_password() {
     for (url, named) in [
         ("mysql://me:hunter2@h/d", "mysql"),
         ("host=localhost password=hunter2", "not a URL"),
@@ -95,7 +95,7 @@ fn the_next_command_names_the_database_again_without_its_password() {
     let next = plan.stdout.lines().find(|line| line.trim_start().starts_with("next")).unwrap();
     let (_, command) = next.split_once("phaseline ").unwrap();
     assert!(next.contains("PGPASSWORD=") && command.contains(database.name()), "{next}");
-    // It is exact: the password given beside it, it runs.
+    // The suggested command runs, given the password.
     let words: Vec<&str> = command.split_whitespace().chain(["--yes"]).collect();
     let ran = phaseline(&words).env("PGPASSWORD", password()).output().unwrap();
     ProgramOutput::of(ran).exits_with(0);

@@ -1,12 +1,12 @@
-//! Connections that are cut in the middle of a run: the program exits with 8 and names the next step; all else is as after a
-//! kill.
+//! Connections that are cut during a run: the program exits with 8 and names the next step; the database is in the same state as after
+//! a kill.
 
 use crate::boundaries::{assert_reported_runs, at_each, boundaries, run_until, small_fixture};
 use crate::program::ProgramOutput;
 use phaseline_tests::crash_recovery::{Direction, is_thorough};
 use phaseline_tests::protocol_proxy::{Boundary, ProtocolProxy, Stop};
 
-/// One boundary of so many, unless all are requested; those that end a transaction always.
+/// One boundary of this many, unless all are requested; always those that end a transaction.
 const ONE_OF: usize = 16;
 
 fn stops(boundaries: &[Boundary]) -> Vec<Stop> {
@@ -26,7 +26,7 @@ fn cut_at_boundaries(direction: Direction) {
         let (child, at) = run_until(&fixture, direction, &proxy, stop);
         proxy.cut();
         let ran = ProgramOutput::of(child.wait_with_output().unwrap());
-        // With the first statement it is still about to connect.
+        // At the first statement the program is still connecting.
         let (code, named) = match stop.number() {
             1 => (9, ["cannot connect to database", "hint"]),
             _ => (8, ["the connection to the database was lost", "phaseline status"]),

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// A folder for temporary files that other users can get to.
+/// A folder for temporary files that other users can read.
 fn folder() -> TempDir {
     let folder = tempfile::Builder::new().prefix("phaseline-cli-").tempdir().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
@@ -21,7 +21,7 @@ fn demo(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Whether the folder is empty and no process knows it.
+/// Whether the folder is empty and no process uses it.
 fn nothing_left(folder: &Path) -> bool {
     let name = folder.file_name().unwrap().to_str().unwrap();
     let known = fs::read_dir("/proc").unwrap().flatten().any(|process| {

@@ -10,7 +10,7 @@ fn deploy(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// What follows the program's name in a line; nothing if it is not run there.
+/// The text after the program's name in a line; none if the line does not run it.
 fn arguments(line: &str) -> Option<Vec<String>> {
     let line = line.split(" #").next().unwrap().trim_start_matches("ExecStart=");
     let mut words = line.split_whitespace().map(str::to_owned);
@@ -39,7 +39,7 @@ fn command_lines() -> Vec<(&'static str, Vec<String>)> {
     lines
 }
 
-/// No database answers there, so a command line that is understood ends with 9.
+/// There is no database, so a valid command line exits with 9.
 #[test]
 fn every_command_line_is_one_that_the_program_takes() {
     let lines = command_lines();
@@ -74,7 +74,7 @@ fn units_and_images_contain_no_connection_and_do_not_run_as_root() {
 }
 
 #[test]
-fn systemd_understands_the_units() {
+fn systemd_accepts_the_units() {
     let folder = tempfile::tempdir().unwrap();
     for file in ["phaseline.service", "phaseline.timer"] {
         // systemd checks that the program exists.

@@ -8,7 +8,7 @@ fn a_healthy_installation_passes_before_and_after_the_migration() {
     for database in [legacy(), migrated()] {
         let report = on(&database, &["doctor"]).exits_with(0).stdout;
         assert!(report.ends_with("\nHEALTHY\n") && !report.contains("fail"), "{report}");
-        // The test cluster does not wait for the disk, which is worth a warning.
+        // The test cluster runs with fsync = off, which causes a warning.
         assert!(report.contains("warn  durability") && report.contains("fsync"), "{report}");
     }
 }
@@ -59,7 +59,7 @@ fn a_head_that_does_not_know_the_shape_is_found() {
 }
 
 #[test]
-fn without_events_there_is_nothing_to_repair_from() {
+fn without_events_there_is_no_source_for_a_repair() {
     let database = migrated();
     database.psql("DROP SCHEMA phaseline CASCADE");
     let report = on(&database, &["doctor"]).exits_with(1).stdout;
@@ -69,7 +69,7 @@ fn without_events_there_is_nothing_to_repair_from() {
     assert!(on(&empty, &["doctor"]).exits_with(1).stdout.contains("phaseline sample"));
 }
 
-/// Tables that something else moved after a rollback are none that commands may work on: a repair leaves the log closed.
+/// Tables that another program moved after a rollback must not be changed by commands: a repair leaves the log closed.
 #[test]
 fn a_repair_does_not_open_the_log_over_tables_that_something_else_moved() {
     let database = migrated();
@@ -87,7 +87,7 @@ fn a_repair_does_not_open_the_log_over_tables_that_something_else_moved() {
     assert!(plan.stdout.contains("--adopt-migrated"), "{}", plan.stdout);
 }
 
-/// An owner can switch the append-only log off in ways that leave every name in its place.
+/// An owner can disable the protection of the log without changing any name.
 #[test]
 fn replaced_functions_and_rules_make_doctor_fail() {
     let database = migrated();

@@ -28,8 +28,8 @@ fn drift_exits_with_6_and_lists_findings_with_their_remedies() {
     let other = database
         .psql(&format!("SELECT project_id FROM project_phases WHERE project_id <> '{project}' LIMIT 1"));
     on(&database, &["drift", &other]).exits_with(0);
-    let nobody = on(&database, &["drift", "aaaaaaaa-8b86-4011-b42d-00c04fc964ff"]).exits_with(3);
-    assert!(nobody.stderr.contains("not found"), "{}", nobody.stderr);
+    let unknown = on(&database, &["drift", "aaaaaaaa-8b86-4011-b42d-00c04fc964ff"]).exits_with(3);
+    assert!(unknown.stderr.contains("not found"), "{}", unknown.stderr);
 }
 
 #[test]

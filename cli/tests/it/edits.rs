@@ -3,7 +3,7 @@
 use crate::program::{legacy, migrated, on, project_and_phase, run};
 use phaseline_embedded::testing::TestDatabase;
 
-const NOBODY: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
+const UNKNOWN: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
 
 fn row(database: &TestDatabase, phase: &str, columns: &str) -> String {
     database.psql(&format!("SELECT {columns} FROM project_phases WHERE id = '{phase}'"))
@@ -31,11 +31,11 @@ fn each_command_changes_the_table_and_history_has_actor_and_reason() {
     assert_eq!(row(&database, &phase, "end_date"), end);
     run(&["timeline", "reschedule", &project, start, later]);
     assert_eq!(database.psql(&format!("SELECT end_date FROM projects WHERE id = '{project}'")), later);
-    let create = ["phase", "create", &project, "Testing", start, start, "--expense", "12", "--id", NOBODY];
+    let create = ["phase", "create", &project, "Testing", start, start, "--expense", "12", "--id", UNKNOWN];
     run(&create);
-    assert_eq!(row(&database, NOBODY, "name, total_budget"), "Testing|12.00");
-    run(&["phase", "remove", NOBODY]);
-    assert_eq!(row(&database, NOBODY, "count(*)"), "0");
+    assert_eq!(row(&database, UNKNOWN, "name, total_budget"), "Testing|12.00");
+    run(&["phase", "remove", UNKNOWN]);
+    assert_eq!(row(&database, UNKNOWN, "count(*)"), "0");
 
     let history = on(&database, &["history", &project]).exits_with(0).stdout;
     for expected in [
@@ -50,7 +50,7 @@ fn each_command_changes_the_table_and_history_has_actor_and_reason() {
     ] {
         assert!(history.contains(expected), "{expected}: {history}");
     }
-    let of_phase = on(&database, &["history", &project, "--phase", NOBODY]).exits_with(0).stdout;
+    let of_phase = on(&database, &["history", &project, "--phase", UNKNOWN]).exits_with(0).stdout;
     assert!(of_phase.contains("Testing") && !of_phase.contains("renamed"), "{of_phase}");
     on(&database, &["verify"]).exits_with(0);
 }
@@ -98,13 +98,14 @@ fn a_refusal_by_rules_exits_with_3_and_lists_every_rule() {
 #[test]
 fn a_missing_phase_or_project_is_not_found() {
     let database = migrated();
-    let missing = on(&database, &["phase", "rename", NOBODY, "x"]).exits_with(3);
-    assert!(missing.stderr.contains(&format!("Phase with ID {NOBODY} not found")), "{}", missing.stderr);
-    for arguments in [&["history", NOBODY][..], &["timeline", "show", NOBODY], &["timeline", "open", NOBODY]]
+    let missing = on(&database, &["phase", "rename", UNKNOWN, "x"]).exits_with(3);
+    assert!(missing.stderr.contains(&format!("Phase with ID {UNKNOWN} not found")), "{}", missing.stderr);
+    for arguments in
+        [&["history", UNKNOWN][..], &["timeline", "show", UNKNOWN], &["timeline", "open", UNKNOWN]]
     {
         let missing = on(&database, arguments).exits_with(3);
         assert!(
-            missing.stderr.contains(&format!("Project with ID {NOBODY} not found")),
+            missing.stderr.contains(&format!("Project with ID {UNKNOWN} not found")),
             "{}",
             missing.stderr
         );
@@ -125,26 +126,26 @@ fn a_timeline_is_opened_with_the_projects_own_dates() {
     );
     database.psql(&format!(
         "INSERT INTO projects (id, cost_center_code, {others})
-         SELECT '{NOBODY}', 'CC-NEW', {others} FROM projects ORDER BY id LIMIT 1"
+         SELECT '{UNKNOWN}', 'CC-NEW', {others} FROM projects ORDER BY id LIMIT 1"
     ));
-    let shown = on(&database, &["timeline", "show", NOBODY]).exits_with(3);
+    let shown = on(&database, &["timeline", "show", UNKNOWN]).exits_with(3);
     assert!(shown.stderr.contains("timeline open"), "{}", shown.stderr);
-    on(&database, &["timeline", "open", NOBODY]).exits_with(0);
+    on(&database, &["timeline", "open", UNKNOWN]).exits_with(0);
     assert_eq!(
         database.psql(&format!(
             "SELECT ph.name, ph.start_date = p.start_date, ph.end_date = p.end_date
-               FROM project_phases ph JOIN projects p ON p.id = ph.project_id WHERE p.id = '{NOBODY}'"
+               FROM project_phases ph JOIN projects p ON p.id = ph.project_id WHERE p.id = '{UNKNOWN}'"
         )),
         "Default Phase|t|t"
     );
-    let twice = on(&database, &["timeline", "open", NOBODY]).exits_with(3);
+    let twice = on(&database, &["timeline", "open", UNKNOWN]).exits_with(3);
     assert!(twice.stderr.contains("V17"), "{}", twice.stderr);
 }
 
 #[test]
 fn the_legacy_shape_takes_no_commands() {
     let database = legacy();
-    let (phase, project) = (database.psql("SELECT min(id::text) FROM project_phases"), NOBODY);
+    let (phase, project) = (database.psql("SELECT min(id::text) FROM project_phases"), UNKNOWN);
     let never = on(&database, &["phase", "rename", &phase, "x"]).exits_with(3);
     assert!(never.stderr.contains("phaseline plan"), "{}", never.stderr);
     on(&database, &["history", project]).exits_with(3);
@@ -170,7 +171,7 @@ fn a_role_with_command_privileges_only_can_write_commands() {
     assert_eq!(name.trim(), "By the clerk");
 }
 
-/// A name, a description or a reason may reverse the text of its line, or look like another one.
+/// Names, descriptions and reasons may have characters that reverse the text of a line, or imitate another text.
 #[test]
 fn invisible_characters_are_escaped_and_no_name_consists_of_them() {
     let database = migrated();

@@ -115,7 +115,7 @@ fn a_rollback_over_edits_ends_with_7_and_names_them() {
     let dry = on(&database, &["rollback", "--dry-run"]).exits_with(0);
     assert!(dry.stdout.starts_with("WOULD LOSE DATA\n"), "{}", dry.stdout);
     assert!(database.dump(&["--schema=public"]) == before);
-    // Another loss than the one that was looked at is none that was accepted.
+    // The accepted digest does not cover another loss.
     let dry =
         on(&database, &["rollback", "--dry-run", "--json"]).exits_with(0).object("phaseline.rollback/1");
     let digest = dry["loss"]["digest"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! `--json`: exactly one object alone on stdout, for every command and every error.
+//! `--json`: stdout has exactly one object, for every command and every error.
 
 use crate::program::{ProgramOutput, legacy, migrated, on, phaseline, project_and_phase, run};
 use phaseline_embedded::testing::TestCluster;

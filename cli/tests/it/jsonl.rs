@@ -1,11 +1,11 @@
-//! `--output jsonl`: the rows of an answer line by line, and an end with their number.
+//! `--output jsonl`: the rows of a result line by line, and an end with their number.
 
 use crate::json::documented;
 use crate::program::{ProgramOutput, legacy, migrated, on, project_and_phase, run};
 use phaseline_embedded::testing::TestDatabase;
 use serde_json::{Map, Value, json};
 
-/// The rows of an answer, and its end.
+/// The rows of a result, and its end.
 #[track_caller]
 fn lines(ran: &ProgramOutput) -> (Vec<Map<String, Value>>, Map<String, Value>) {
     let mut lines: Vec<Map<String, Value>> =
@@ -55,7 +55,7 @@ fn object_of(rows: &[Map<String, Value>], format: &str) -> Value {
     of.collect()
 }
 
-/// Both forms of an answer that must be the same.
+/// Both forms of a result that must be the same.
 #[track_caller]
 fn json_and_jsonl(
     database: &TestDatabase,
@@ -102,7 +102,7 @@ fn rows_and_end_are_the_object_of_json() {
 }
 
 #[test]
-fn what_is_wrong_is_a_row_each() {
+fn each_row_of_an_anomaly_is_one_line() {
     let database = legacy();
     database.psql("TRUNCATE project_phases CASCADE");
     let (json, rows, end) = json_and_jsonl(&database, &["plan"], 3);
@@ -151,9 +151,9 @@ fn a_project_of_a_plan_is_a_row() {
     assert!(!json["projects"].as_array().unwrap().is_empty());
 }
 
-/// The rows of a history leave as they are read, so those before the damage are there, and no end.
+/// The rows of a history are printed while they are read: those before the damage are printed, and no end.
 #[test]
-fn an_answer_that_breaks_off_has_rows_and_an_error_but_no_end() {
+fn a_truncated_result_has_rows_and_an_error_but_no_end() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
     on(&database, &["phase", "rename", &phase, "Design"]).exits_with(0);
@@ -175,11 +175,11 @@ fn an_answer_that_breaks_off_has_rows_and_an_error_but_no_end() {
 fn a_command_without_rows_prints_its_one_object_and_an_error_is_one_too() {
     let database = migrated();
     on(&database, &["doctor", "--output", "jsonl"]).exits_with(0).object("phaseline.doctor/1");
-    let nobody = "00000000-0000-4000-8000-000000000000";
+    let unknown = "00000000-0000-4000-8000-000000000000";
     for args in [
-        &["history", nobody][..],
-        &["history", &project_and_phase(&database).0, "--phase", nobody],
-        &["timeline", "show", nobody],
+        &["history", unknown][..],
+        &["history", &project_and_phase(&database).0, "--phase", unknown],
+        &["timeline", "show", unknown],
     ] {
         let error = on(&database, &[args, &["--output", "jsonl"]].concat()).exits_with(3);
         assert_eq!(error.object("phaseline.error/1")["code"], "not_found");

@@ -1,5 +1,5 @@
-//! `kill -9` at every statement of a run, from both sides where it ends a transaction; and at times all over of a run
-//! over a larger database.
+//! `kill -9` at every statement of a run, before and after those that end a transaction; and at random times of a run over a larger
+//! database.
 
 use crate::boundaries::{
     assert_reported_runs, at_each, boundaries, command, edited_fixture, run_until, small_fixture,
@@ -52,13 +52,13 @@ fn a_rollback_over_edits_killed_at_some_statements_can_be_run_again() {
     kill_at_every_statement(&fixture, Direction::Rollback, 12);
 }
 
-/// How many kills at times all over each way must have come in time: more on demand.
+/// The least number of kills at random times that took effect, per direction; more on request.
 fn timed_kills() -> u32 {
     std::env::var("PHASELINE_TIMED_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(3)
 }
 
-/// The next run while the server may still be busy with the dead one. It waits for the lock; where the server takes
-/// longer to notice than the run waits, the run names the holder.
+/// The next run while the server may still be busy with the killed one. It waits for the lock; if the server takes
+/// longer to detect the end than the run waits, the run names the holder.
 fn next_run(fixture: &RecoveryFixture, direction: Direction, url: &str) {
     loop {
         let ran = ProgramOutput::of(command(fixture, direction, url).output().unwrap());
@@ -70,7 +70,7 @@ fn next_run(fixture: &RecoveryFixture, direction: Direction, url: &str) {
     }
 }
 
-/// Kills at random fractions of the time that a run takes. One that comes too late is done again, earlier.
+/// Kills at random fractions of the duration of a run. A kill that comes too late is repeated earlier.
 fn kill_at_times_all_over(direction: Direction) {
     let fixture = RecoveryFixture::new(TestCluster::shared(), "larger", |url| {
         let size = ["--projects", "200", "--assignments", "20000", "--seed", "5"];
@@ -84,7 +84,7 @@ fn kill_at_times_all_over(direction: Direction) {
     while in_time < timed_kills() {
         assert!(late < 20 + timed_kills(), "{late} of {} kills came too late", late + in_time);
         let database = fixture.database(direction);
-        // Multiples of the golden ratio: no two alike, and any number of them evenly spread.
+        // Multiples of the golden ratio are all different and evenly spread.
         let fraction = (f64::from(in_time + late + 1) * 0.618_034).fract();
         let after = duration.mul_f64(pace * fraction);
         let mut child = command(&fixture, direction, database.url()).spawn().unwrap();

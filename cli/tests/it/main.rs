@@ -3,7 +3,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "in helpers of tests too: a test says what it expects by panicking"
+    reason = "in helpers of tests too: a failed expectation panics"
 )]
 
 mod adopt;

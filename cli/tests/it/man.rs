@@ -5,7 +5,7 @@ use crate::program::run;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The names of the pages that there must be: the program's, and those of every command.
+/// The names of the required pages: the program's, and those of every command.
 fn expected_pages(path: &[&str]) -> Vec<String> {
     let help = run(&[path, &["--help"]].concat()).exits_with(0).stdout;
     let mut names = vec![[&["phaseline"], path].concat().join("-") + ".1"];
@@ -15,7 +15,7 @@ fn expected_pages(path: &[&str]) -> Vec<String> {
     names
 }
 
-/// What a person reads.
+/// The rendered text.
 fn render_page(page: &Path) -> Option<String> {
     let ran = Command::new("man")
         .args(["--warnings", "-l"])

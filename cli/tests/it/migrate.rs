@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 #[test]
-fn a_backup_is_whole_private_and_made_before_anything_is_touched() {
+fn a_backup_is_complete_private_and_made_before_any_change() {
     let (database, folder) = (legacy(), tempfile::tempdir().unwrap());
     let file = folder.path().join("before.dump");
     let path = file.to_str().unwrap();

@@ -51,7 +51,7 @@ fn doctor_and_backup_warn_of_an_older_client() {
     let line = doctor.lines().find(|line| line.contains(" pg_dump ")).unwrap();
     assert!(line.contains(&format!("version {theirs}, the server is {server}")), "{line}");
     assert_eq!(line.trim_start().starts_with("warn"), is_older, "{doctor}");
-    // Before the first version of a column nothing shows that the client is older, but its number.
+    // Before a column gets its first version only the client's version number shows that it is older.
     let upgraded = legacy();
     upgraded.psql(
         "UPDATE pg_attribute SET attoptions = NULL WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)",
@@ -64,7 +64,7 @@ fn doctor_and_backup_warn_of_an_older_client() {
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("before.dump");
-    // A warning, so that --quiet does not take it away.
+    // A warning, so --quiet does not suppress it.
     let args = ["migrate", "--yes", "--quiet", "--backup", file.to_str().unwrap()];
     let ran = with_older(&database, &older, &args).exits_with(0);
     let note =

@@ -1,9 +1,9 @@
-//! A planner whose schema is not that of a revision that this program knows: upgraded past it, or taken back by its own migration.
+//! A planner with the schema of an unsupported revision: a newer one, or one rolled back by the planner's own migration.
 
 use crate::program::{ProgramOutput, legacy, migrated, on, project_and_phase};
 use phaseline_embedded::testing::TestDatabase;
 
-/// What later revisions of the planner do to the tables.
+/// Changes of tables by later revisions of the planner.
 const SPLIT: &str = "
     CREATE TABLE portfolios (id uuid PRIMARY KEY);
     ALTER TABLE resource_assignments DROP COLUMN allocation_percentage;
@@ -11,12 +11,12 @@ const SPLIT: &str = "
         DROP COLUMN capital_budget CASCADE, DROP COLUMN expense_budget CASCADE;
     UPDATE alembic_version SET version_num = '527d058114e2'";
 
-/// What a later revision does that leaves the tables alone.
+/// Changes by a later revision that do not affect the tables.
 const PORTFOLIOS: &str = "
     CREATE TABLE portfolios (id uuid PRIMARY KEY);
     UPDATE alembic_version SET version_num = '847b37d80156'";
 
-/// What the planner's own migration does, so far as it matters here.
+/// The relevant statements of the planner's own migration.
 const MIGRATED_BY_THE_PLANNER: &str = "
     ALTER TABLE project_phases ADD COLUMN name varchar(100) NOT NULL DEFAULT 'Phase', ADD COLUMN start_date date,
         ADD COLUMN end_date date, ADD COLUMN description varchar(500);
@@ -33,7 +33,7 @@ const MIGRATED_BY_THE_PLANNER: &str = "
     ALTER TABLE project_phases DROP COLUMN phase_type;
     UPDATE alembic_version SET version_num = '92023c163a26'";
 
-/// Fails unless the run names what is missing.
+/// Fails unless the run names the missing objects.
 #[track_caller]
 fn names_what_is_missing(ran: &ProgramOutput) {
     let text = format!("{}{}", ran.stdout, ran.stderr);
@@ -80,7 +80,7 @@ fn every_command_names_columns_that_a_newer_planner_dropped() {
     assert!(rollback.stdout.contains("newer_revision"), "{}{}", rollback.stdout, rollback.stderr);
     assert!(database.dump(&[]) == before);
 
-    // The revision alone, set back by hand, deceives no command.
+    // Setting back only the revision by hand does not change the result.
     database.psql("UPDATE alembic_version SET version_num = '92023c163a26'");
     let plan = on(&database, &["plan", "--adopt-migrated"]).exits_with(3);
     names_what_is_missing(&plan);
@@ -97,7 +97,7 @@ fn a_newer_planner_with_the_same_phases_is_taken_over_not_rolled_back() {
         plan.contains("READY") && plan.contains("847b37d80156 is newer than this program knows"),
         "{plan}"
     );
-    // Not with a column of which the log would know nothing.
+    // Not with a column that the log would lack.
     database.psql("ALTER TABLE project_phases ADD version integer NOT NULL DEFAULT 1");
     let refused = on(&database, &["plan", "--adopt-migrated"]).exits_with(3).stdout;
     assert!(refused.contains("public.project_phases.version: is new"), "{refused}");
@@ -116,13 +116,13 @@ fn a_newer_planner_with_the_same_phases_is_taken_over_not_rolled_back() {
     let refused = on(&database, &["rollback", "--yes"]).exits_with(3);
     assert!(refused.stderr.contains("newer_revision") || refused.stdout.contains("newer_revision"));
     assert!(database.dump(&[]) == before);
-    // The planner goes back, and then the rollback may.
+    // After the planner's downgrade the rollback is possible.
     database.psql("DROP TABLE portfolios; UPDATE alembic_version SET version_num = '92023c163a26'");
     let plan = on(&database, &["rollback", "--dry-run", "--json"]);
     assert!(!plan.stdout.contains("newer_revision"), "{}", plan.stdout);
 }
 
-/// What the planner's own migration leaves when it is taken back: text for the type, and two columns at the end.
+/// The state after the planner's own rollback: text for the type, and two columns at the end.
 fn taken_back(database: &TestDatabase) {
     database.psql(
         "ALTER TABLE project_phases ADD COLUMN moved varchar(50);
@@ -198,7 +198,7 @@ fn a_deleted_project_is_noted_and_adopt_closes_its_timeline() {
     assert!(on(&database, &["drift"]).exits_with(0).stdout.contains("NO DRIFT. The tables equal the log."));
     assert!(!on(&database, &["verify"]).exits_with(0).stdout.contains("deleted"));
     assert!(on(&database, &["adopt"]).exits_with(0).stdout.contains("NOTHING TO ADOPT"));
-    // Rows that are left past the foreign key are drift still.
+    // Rows that remain despite the foreign key are drift.
     let other = database.psql("SELECT id FROM projects ORDER BY id LIMIT 1");
     database
         .psql(&format!("SET session_replication_role = replica; DELETE FROM projects WHERE id = '{other}'"));

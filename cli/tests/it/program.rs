@@ -1,4 +1,4 @@
-//! Runs the program, and makes databases for it.
+//! Runs the program, and creates databases for it.
 
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use std::process::{Command, Output, Stdio};
@@ -27,7 +27,7 @@ impl ProgramOutput {
         ran
     }
 
-    /// Fails unless it ended so.
+    /// Fails unless it ended with this code.
     #[track_caller]
     pub(crate) fn exits_with(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
@@ -61,7 +61,7 @@ pub(crate) fn password() -> String {
         .to_owned()
 }
 
-/// The program, with nothing of the tester's own environment that would turn it aside.
+/// The program, without environment variables that would change its behaviour.
 pub(crate) fn phaseline(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_phaseline"));
     for (name, _) in std::env::vars_os() {

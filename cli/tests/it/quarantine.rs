@@ -87,7 +87,7 @@ fn each_command_skips_the_event_names_it_and_exits_with_6() {
         );
         let listed = named(&["quarantine", "list"], 6).stdout;
         assert!(listed.contains("QUARANTINE. 1 event cannot be read."), "{listed}");
-        // A phase that no table has is looked for in the whole log.
+        // A phase without a row is searched in the whole log.
         let nowhere = on(&database, &["phase", "rename", STRANGER, "Draft"]).exits_with(3);
         assert!(nowhere.stderr.contains("not found"), "{}", nowhere.stderr);
     }

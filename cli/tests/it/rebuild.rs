@@ -18,7 +18,7 @@ const DAMAGE: &str = "
     INSERT INTO project_phases SELECT project_id, 0, 0, 0, '6f9619ff-8b86-4011-b42d-00c04fc964ff', created_at, updated_at,
             'Theirs', start_date, end_date, NULL FROM project_phases LIMIT 1";
 
-/// The rows and how far the log goes.
+/// The rows and the end of the log.
 const TABLE_STATE: &str =
     "SELECT (SELECT string_agg(ph::text, E'\\n' ORDER BY id) FROM public.project_phases ph),
                              (SELECT max(position) FROM phaseline.events)";
@@ -114,11 +114,11 @@ fn one_project_is_rebuilt_and_an_unknown_one_exits_with_3() {
     on(&database, &["rebuild", "--project", other, "--check"]).exits_with(6);
 
     let before = database.dump(&[]);
-    let nobody = on(&database, &["rebuild", "--project", STRANGER]).exits_with(3);
+    let unknown = on(&database, &["rebuild", "--project", STRANGER]).exits_with(3);
     assert!(
-        nobody.stderr.contains(STRANGER) && nobody.stderr.contains("phaseline adopt"),
+        unknown.stderr.contains(STRANGER) && unknown.stderr.contains("phaseline adopt"),
         "{}",
-        nobody.stderr
+        unknown.stderr
     );
     for wrong in [
         &["rebuild", "--jobs", "0"][..],
@@ -148,7 +148,7 @@ fn rows_and_projects_of_others_are_listed_with_their_remedies() {
         assert!(page.contains("1 project is not in public.projects and still has rows"), "{page}");
         assert!(page.contains("DIFFERENT."), "{page}");
     }
-    // Deleted with its phases, it is in order, and its timeline is still open.
+    // A project deleted with its phases is no error, although its timeline is still open.
     database.psql(&format!("DELETE FROM project_phases WHERE project_id = '{STRANGER}'"));
     on(&database, &["rebuild", "--check"]).exits_with(0);
     on(&database, &["drift", "--repair", STRANGER, "--yes"]).exits_with(0);
@@ -239,7 +239,7 @@ fn command(url: &str) -> Command {
     command
 }
 
-/// After one of so many stops it is run again: where all is as before, it is run as before.
+/// The rebuild is repeated after one of this many stops: an unchanged database needs no further check.
 const REPEAT_EVERY: usize = 4;
 
 /// The statements of an undisturbed rebuild, and the table before and after it.
@@ -269,8 +269,8 @@ impl UndisturbedRebuild {
         self.boundaries.iter().find(|at| at.what == "COMMIT").unwrap().number
     }
 
-    /// Fails unless the table is as before, or rebuilt if the run was stopped behind its commit; and, now and then, unless
-    /// the next run makes it right.
+    /// Fails unless the table is unchanged, or rebuilt if the run was stopped after its commit; and, for some stops, unless
+    /// the next run repairs it.
     fn check(&self, database: &TestDatabase, stop: Stop, at: &Boundary) -> StoppedRun {
         wait_for_disconnects(database);
         let is_done = match stop {
@@ -310,7 +310,7 @@ fn run_until(proxy: &ProtocolProxy, stop: Stop) -> (Child, Boundary) {
 #[test]
 fn a_rebuild_killed_at_any_statement_is_undone_or_complete() {
     let undisturbed = UndisturbedRebuild::run();
-    // Of what comes before anything is written, and of the readers, some.
+    // Only some of the boundaries before the first write, and of the readers.
     let begun = undisturbed.boundaries.iter().rfind(|at| at.what.starts_with("BEGIN")).unwrap().number;
     let matters = |at: &&Boundary| {
         is_thorough() || !at.is_preparation() && (at.number >= begun || at.number.is_multiple_of(3))
@@ -331,7 +331,7 @@ fn a_rebuild_killed_at_any_statement_is_undone_or_complete() {
     assert!(found.iter().any(|(_, left)| left.is_done) && found.iter().any(|(_, left)| !left.is_done));
 }
 
-/// All connections at once; and by the server, the one that compares and writes.
+/// Cuts all connections at once; and, by the server, only the one that compares and writes.
 #[test]
 fn a_rebuild_whose_connections_are_cut_ends_with_8_and_can_be_run_again() {
     let undisturbed = UndisturbedRebuild::run();
@@ -349,7 +349,7 @@ fn a_rebuild_whose_connections_are_cut_ends_with_8_and_can_be_run_again() {
         proxy.cut();
         let ran = ProgramOutput::of(child.wait_with_output().unwrap());
         let first = proxy.boundaries().iter().find(|other| other.connection == at.connection).unwrap().number;
-        // With a connection's first statement it is still about to connect.
+        // At the first statement the program is still connecting.
         let code = if at.number == first { 9 } else { 8 };
         assert_eq!(ran.code, Some(code), "cut {stop:?}, {}: {ran:#?}", at.what);
         undisturbed.check(&database, stop, &at)

@@ -15,7 +15,7 @@ fn query_beside(database: &TestDatabase, sql: &str) -> String {
     database.cluster().binaries().psql(&database.cluster().url("postgres"), sql).unwrap()
 }
 
-/// The copies of a database that are there.
+/// The existing copies of a database.
 fn list_copies(database: &TestDatabase) -> String {
     query_beside(
         database,
@@ -237,7 +237,7 @@ fn a_migrated_database_is_rolled_back_first_and_edits_exit_with_7() {
     assert_eq!(list_copies(&database), "");
 }
 
-/// Lets copies do something else when the rollback builds the old `resource_assignments` there, with its indexes.
+/// Lets copies run additional SQL when the rollback builds the legacy `resource_assignments` with its indexes.
 fn run_on_copies(database: &TestDatabase, sql: &str) {
     database.psql(&format!(
         "CREATE SEQUENCE public.aside;
@@ -278,7 +278,7 @@ fn a_verification_that_fails_ends_with_6_and_is_shown() {
     on(&database, &["rollback", "--yes"]).exits_with(0);
     database.psql(
         "CREATE FUNCTION public.alter_events() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-           NEW.metadata := jsonb_set(NEW.metadata::jsonb, '{actor}', '\"somebody\"'); RETURN NEW; END $$;
+           NEW.metadata := jsonb_set(NEW.metadata::jsonb, '{actor}', '\"another\"'); RETURN NEW; END $$;
          CREATE TRIGGER alter_events BEFORE INSERT ON phaseline.events FOR EACH ROW
            EXECUTE FUNCTION public.alter_events()",
     );
@@ -294,7 +294,7 @@ fn a_verification_that_fails_ends_with_6_and_is_shown() {
 }
 
 #[test]
-fn nothing_is_left_on_the_server_not_even_the_roles() {
+fn nothing_stays_on_the_server_not_even_the_roles() {
     let cluster = TestCluster::start(TestOptions::default());
     let database = cluster.database();
     run(&["sample", "--projects", "5", "--assignments", "40", "--database-url", database.url()]);
@@ -314,7 +314,7 @@ fn nothing_is_left_on_the_server_not_even_the_roles() {
         assert_eq!(all(), before.0, "{method}");
         assert!(database.dump(&[]) == before.1);
     }
-    // Roles that a migration made before stay.
+    // Roles that an earlier migration created stay.
     password(phaseline(&[&["migrate", "--yes"][..], &url].concat()).output().unwrap());
     let before = all();
     assert!(before.contains("phaseline_writer"));

@@ -23,37 +23,37 @@ use std::fs;
 use std::path::PathBuf;
 
 #[test]
-fn the_page_on_migrating_shows_what_the_program_prints() {
+fn the_page_on_migrating_shows_the_output_of_the_program() {
     check("docs/runbook/migrate.md");
 }
 
 #[test]
-fn the_page_on_special_cases_shows_what_the_program_prints() {
+fn the_page_on_special_cases_shows_the_output_of_the_program() {
     check("docs/runbook/special-cases.md");
 }
 
 #[test]
-fn the_page_on_rolling_back_shows_what_the_program_prints() {
+fn the_page_on_rolling_back_shows_the_output_of_the_program() {
     check("docs/runbook/rollback.md");
 }
 
 #[test]
-fn the_page_afterwards_shows_what_the_program_prints() {
+fn the_page_afterwards_shows_the_output_of_the_program() {
     check("docs/runbook/afterwards.md");
 }
 
 #[test]
-fn the_page_on_troubleshooting_shows_what_the_program_prints() {
+fn the_page_on_troubleshooting_shows_the_output_of_the_program() {
     check("docs/troubleshooting.md");
 }
 
 #[test]
-fn the_readme_shows_what_the_program_prints() {
+fn the_readme_shows_the_output_of_the_program() {
     check("README.md");
 }
 
 #[test]
-fn the_tour_shows_what_the_program_prints() {
+fn the_tour_shows_the_output_of_the_program() {
     check("docs/tour.md");
 }
 
@@ -124,7 +124,7 @@ fn run(cluster: &TestCluster, document: &mut Document) -> (Vec<String>, Names) {
 }
 
 #[test]
-fn a_line_is_compared_without_what_differs_from_run_to_run() {
+fn a_line_is_compared_without_parts_that_differ_between_runs() {
     let same = |one: &str, other: &str| masked(one).text == masked(other).text;
     assert!(same("took   419 ms, tables locked 66 ms", "took 1.2 s, tables locked 100 ms"));
     assert!(same("backup: a.dump (34.1 kB); to", "backup: a.dump (1.0 MB); to"));

@@ -9,7 +9,7 @@ use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-/// A service that listens. Killed when it is dropped before its end.
+/// A running service. It is killed when it is dropped before its end.
 pub(crate) struct ServiceProcess {
     child: Option<Child>,
     /// The line that it printed.
@@ -57,14 +57,14 @@ impl ServiceProcess {
     }
 
     pub(crate) fn get(&self, path: &str) -> HttpResponse {
-        self.ask(self.client.get(path))
+        self.send(self.client.get(path))
     }
 
-    pub(crate) fn ask(&self, ask: RequestBuilder<'_>) -> HttpResponse {
-        self.runtime.block_on(ask.send())
+    pub(crate) fn send(&self, request: RequestBuilder<'_>) -> HttpResponse {
+        self.runtime.block_on(request.send())
     }
 
-    /// Sends a signal that does not end it.
+    /// Sends a signal that does not stop it.
     pub(crate) fn signal(&self, name: &str) {
         signal(name, self.child.as_ref().unwrap().id());
     }

@@ -26,7 +26,7 @@ fn token(secret: &str) -> String {
 
 /// A route that refuses a token before it needs the database: 403 for an accepted one, which lacks the scope.
 fn tried(served: &ServiceProcess, token: &str) -> HttpResponse {
-    served.ask(served.client.get("/api/v1/phases/00000000-0000-4000-8000-000000000000").bearer(token))
+    served.send(served.client.get("/api/v1/phases/00000000-0000-4000-8000-000000000000").bearer(token))
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_hangup_reads_the_keys_again_and_does_not_stop_the_service() {
     served.signal("HUP");
     eventually("it has the new key", || tried(&served, &token(OTHER)).status == 403);
     assert_eq!(tried(&served, &token(SECRET)).status, 401);
-    // A key that cannot be used leaves the present one in use.
+    // After an unusable key the current one stays in use.
     std::fs::write(&path, "short").unwrap();
     served.signal("HUP");
     eventually("it reports that", || served.has_said("the present ones stay in use"));
@@ -57,12 +57,12 @@ fn a_secret_that_is_too_short_is_refused_with_who_has_to_change_it() {
         .env("PHASELINE_JWT_SECRET", "test-secret-key-for-ci")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
-    assert_eq!(ran.status.code(), Some(2), "{said}");
+    let stderr = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert_eq!(ran.status.code(), Some(2), "{stderr}");
     for part in ["has 22 bytes", "at least 32", "openssl rand", "SECRET_KEY", "the same secret"] {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(stderr.contains(part), "{part}: {stderr}");
     }
-    assert!(!said.contains("test-secret"), "{said}");
+    assert!(!stderr.contains("test-secret"), "{stderr}");
 }
 
 #[test]
@@ -70,21 +70,21 @@ fn a_database_without_users_is_refused_if_subjects_must_be_users() {
     let on = |url: &str| {
         let mut command = phaseline(&["serve", "--listen", "127.0.0.1:0", "--subjects", "planner"]);
         let output = command.env("PHASELINE_JWT_SECRET", SECRET).env("DATABASE_URL", url).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(3), "{said}");
-        said
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{stderr}");
+        stderr
     };
     for database in [legacy(), migrated()] {
         assert!(on(database.url()).contains("the database has no table public.users"));
         database.psql("CREATE TABLE public.users (id integer, username text)");
-        let said = on(database.url());
+        let stderr = on(database.url());
         for part in [
             "id must be of type uuid, and is of type integer",
             "is_active must be of type boolean, and is missing",
         ] {
-            assert!(said.contains(part), "{part}: {said}");
+            assert!(stderr.contains(part), "{part}: {stderr}");
         }
-        assert!(!said.contains("username must"), "{said}");
+        assert!(!stderr.contains("username must"), "{stderr}");
         database.psql(
             "DROP TABLE public.users;
              CREATE TABLE public.users (id uuid PRIMARY KEY, username varchar(100) NOT NULL, is_active boolean NOT NULL)",

@@ -1,4 +1,4 @@
-//! Signals, and other runs: waiting runs can be stopped, and leave nothing half done.
+//! Signals and concurrent runs: waiting runs can be stopped, and leave nothing half done.
 
 use crate::program::{ProgramOutput, eventually, legacy, migrated, on, phaseline, signal};
 use phaseline_embedded::testing::TestDatabase;
@@ -17,7 +17,7 @@ impl Holder {
         Self::on(database, &format!("BEGIN; LOCK TABLE public.{table} IN ROW EXCLUSIVE MODE"))
     }
 
-    /// A session that has run this and stays open.
+    /// A session that executes this SQL and stays open.
     pub(crate) fn on(database: &TestDatabase, sql: &str) -> Self {
         let mut psql = Command::new(database.cluster().binaries().program("psql"))
             .args(["-X", "-q", "-A", "-t", database.url()])

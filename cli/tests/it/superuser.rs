@@ -5,7 +5,7 @@ use phaseline_embedded::testing::TestDatabase;
 use phaseline_tests::owners::{give_schema, make_planner, url_of};
 use std::time::Duration;
 
-/// Gives all of the planner's to a new role that is not a superuser.
+/// Gives all objects of the planner to a new role that is not a superuser.
 fn give_to_planner(database: &TestDatabase) -> String {
     let role = format!("owner_of_{}", database.name());
     make_planner(database, &role);
@@ -94,7 +94,7 @@ fn the_owner_may_work_and_a_superuser_with_the_flag() {
     as_role(&url, &["timeline", "show", &project]).exits_with(0);
     on(&database, &["timeline", "show", &project]).exits_with(3);
     on(&database, &["timeline", "show", &project, "--allow-superuser"]).exits_with(0);
-    // The commands that are proposed can be run as they are.
+    // The suggested commands run unchanged.
     let status = on(&database, &["status", "--allow-superuser"]).exits_with(0);
     assert!(
         !status.stdout.contains("phaseline --database-url") || status.stdout.contains("--allow-superuser"),
@@ -124,7 +124,7 @@ fn a_default_role_or_alembic_owner_does_not_hide_a_superuser() {
     assert!(refused.stderr.contains("login postgres has the rights"), "{}", refused.stderr);
 }
 
-/// What a superuser's tables are connected with, and what they lie in, belongs to superusers, too.
+/// Objects that are connected with a superuser's tables, and their schema and database, belong to superusers, too.
 #[test]
 fn a_superusers_tables_with_objects_of_others_are_refused() {
     for (what, sql, named) in [
@@ -165,7 +165,7 @@ fn a_superusers_tables_with_objects_of_others_are_refused() {
     }
 }
 
-/// Also where the login itself has few rights: the functions of schema `phaseline` have those of the tables' owner.
+/// Also if the login itself has few rights: the functions of schema `phaseline` have those of the tables' owner.
 #[test]
 fn the_owner_of_a_table_counts_like_the_login() {
     let database = legacy();
@@ -199,7 +199,7 @@ fn members_of_powerful_roles_count_as_these() {
     }
 }
 
-/// PostgreSQL's own functions suffice for harm, so any table of a role with fewer rights counts.
+/// PostgreSQL's own functions suffice for an attack, so any table of a role with fewer rights counts.
 #[test]
 fn a_superuser_restores_no_copy_with_foreign_tables() {
     let database = legacy();
@@ -216,7 +216,7 @@ fn a_superuser_restores_no_copy_with_foreign_tables() {
     on(&database, &["rehearse", "--method", "template"]).exits_with(0);
 }
 
-/// A function in schema public that fits better than PostgreSQL's own is not called by any command, nor one in a temporary schema.
+/// No command calls a function in schema public, or in a temporary schema, that fits better than PostgreSQL's own.
 #[test]
 fn functions_in_public_with_names_of_postgresqls_are_not_called() {
     let database = legacy();
@@ -251,7 +251,7 @@ fn functions_in_public_with_names_of_postgresqls_are_not_called() {
     }
 }
 
-/// Reading the server's files and making roles are two powers: neither role has the other's.
+/// Reading the server's files and creating roles are different rights: neither of these roles has the other's.
 #[test]
 fn two_powerful_roles_with_different_powers_are_kept_apart() {
     let database = legacy();

@@ -4,7 +4,7 @@ use crate::program::{ProgramOutput, eventually, migrated, on, phaseline, project
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_store::schema::version::VERSION;
 
-/// Makes the schema a newer program's.
+/// Gives the schema a newer version.
 fn newer(database: &TestDatabase) {
     database.psql(&format!(
         "DO $$ BEGIN EXECUTE format('COMMENT ON SCHEMA phaseline IS %L', regexp_replace(
@@ -23,7 +23,7 @@ fn older(database: &TestDatabase) {
     );
 }
 
-/// A database whose log a program of version 3 made: its events have no login, and hashes of version 1.
+/// A database whose log a program of version 3 created: its events have no login, and hashes of version 1.
 fn of_version_3() -> TestDatabase {
     let database = TestCluster::shared().database();
     database.psql(include_str!("../fixtures/log_version_3.sql"));
@@ -34,7 +34,7 @@ fn of_version_3() -> TestDatabase {
 fn every_command_refuses_a_newer_schema_and_writes_nothing() {
     let database = migrated();
     let (project, phase) = project_and_phase(&database);
-    let nobody = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
+    let unknown = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
     let backup = tempfile::tempdir().unwrap();
     let backup = backup.path().join("before.dump").display().to_string();
     newer(&database);
@@ -51,7 +51,7 @@ fn every_command_refuses_a_newer_schema_and_writes_nothing() {
         &["history", &project],
         &["history", &project, "--output", "jsonl"],
         &["timeline", "show", &project],
-        &["timeline", "open", nobody],
+        &["timeline", "open", unknown],
         &["timeline", "reschedule", &project, "2026-01-01", "2026-12-31"],
         &["phase", "rename", &phase, "Design"],
         &["phase", "remove", &phase],
@@ -152,13 +152,13 @@ fn an_upgrade_keeps_events_and_keys_and_later_events_have_a_login() {
     let logins: Vec<_> = history["events"].as_array().unwrap().iter().map(|event| &event["login"]).collect();
     assert!(logins[0].is_null() && logins.last().unwrap().is_string(), "{logins:?}");
     assert!(on(&database, &["history", &project]).exits_with(0).stdout.contains(", login "));
-    // A request that was carried out before the upgrade is not carried out again.
+    // A request that was executed before the upgrade is not executed again.
     let again = database.psql(&format!(
         "SELECT verdict, stream_version FROM phaseline.append(ARRAY['Timeline'], ARRAY['{project}'::uuid], ARRAY[5::bigint],
              ARRAY[0], ARRAY['{{}}'], NULL, NULL, NULL, NULL, NULL, NULL, NULL, ARRAY['ann'], ARRAY['k3'], ARRAY[sha256('x')])"
     ));
     assert_eq!(again.trim(), "repeated|4");
-    // The login is under the hash: taken away, it is missed.
+    // The hash covers the login, so its removal is detected.
     database.psql(
         "ALTER TABLE phaseline.events DISABLE TRIGGER events_append_only;
          UPDATE phaseline.events SET login = NULL WHERE position = 13;
@@ -179,7 +179,7 @@ fn a_rollback_upgrades_a_log_of_version_3() {
     on(&database, &["verify"]).exits_with(0);
 }
 
-/// A schema that lacks something of this version is made whole, and a rollback brings an older one up to date by itself.
+/// An upgrade adds missing objects of this version, and a rollback upgrades an older schema by itself.
 #[test]
 fn a_run_upgrades_by_itself() {
     let database = migrated();
@@ -189,7 +189,7 @@ fn a_run_upgrades_by_itself() {
     on(&database, &["verify"]).exits_with(0);
 }
 
-/// A log whose tables are of the first step only gets the others, and keeps its events.
+/// A log with the tables of the first step only gets the others, and keeps its events.
 #[test]
 fn an_upgrade_runs_every_missing_step() {
     let database = migrated();

@@ -29,7 +29,7 @@ pub(super) fn create(
         let mut broken = Vec::new();
         let days_are_good = phase::of_days(project, &new).is_empty();
         if days_are_good {
-            broken.extend(drafts.iter().filter_map(|other| in_the_way(&new, other, true, true)));
+            broken.extend(drafts.iter().filter_map(|other| overlap_violation(&new, other, true, true)));
         }
         if !days_are_good || !broken.is_empty() {
             broken.extend(phase::violations(project, &new));
@@ -82,7 +82,8 @@ pub(super) fn resize(
         if own.is_empty() {
             let others = drafts.iter().enumerate().filter(|(i, _)| *i != at);
             broken.extend(
-                others.filter_map(|(i, other)| in_the_way(&requested, other, i + 1 == at, i == at + 1)),
+                others
+                    .filter_map(|(i, other)| overlap_violation(&requested, other, i + 1 == at, i == at + 1)),
             );
         }
         broken.extend(own);
@@ -153,8 +154,8 @@ pub(super) fn reorder(timeline: &Timeline, order: &[PhaseId]) -> Result<Vec<Time
     resized(timeline.phases(), &drafts)
 }
 
-/// V5, if the other phase cannot make room for the requested days by giving up days at one of the edges that it may give.
-fn in_the_way(
+/// V5, if the other phase cannot make room by giving up days at one of the permitted edges.
+fn overlap_violation(
     requested: &Draft<'_>,
     other: &Draft<'_>,
     may_give_last: bool,

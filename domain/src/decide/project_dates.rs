@@ -5,12 +5,12 @@ use crate::event::TimelineRescheduled;
 use crate::rule::{self, Draft};
 use crate::{DateRange, Refusal, Timeline, TimelineCommand, TimelineEvent, Violation};
 
-/// What a command causes on a timeline whose project has other dates by now.
+/// The events of a command on a timeline whose project has other dates now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Following {
-    /// How the timeline follows the project's dates; empty if it has them.
+    /// The events by which the timeline follows the project's dates; empty if it has them.
     pub dates: Vec<TimelineEvent>,
-    /// The command's own events, after those.
+    /// The command's own events, after the others.
     pub events: Vec<TimelineEvent>,
 }
 
@@ -47,7 +47,7 @@ pub fn decide_following(
     if let Ok(events) = decide(&after, command) {
         events.iter().for_each(|event| after.evolve(event));
         let drafts: Vec<Draft<'_>> = after.phases().iter().map(Draft::from).collect();
-        // A command that moves the project again has its own range.
+        // A command that changes the project's dates has its own range.
         if after.range().is_some_and(|range| rule::validate(range, &drafts).is_empty()) {
             return Ok(Following { dates, events });
         }

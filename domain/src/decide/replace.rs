@@ -39,7 +39,7 @@ pub(super) fn all(timeline: &Timeline, phases: &[ReplacementPhase]) -> Result<Ve
     Ok(events)
 }
 
-/// What changes of one phase.
+/// The changes of one phase.
 fn changed(timeline: &Timeline, phase: &Phase, draft: &PhaseDraft) -> Result<Vec<TimelineEvent>, Refusal> {
     let phase_id = phase.id;
     let mut events = Vec::new();

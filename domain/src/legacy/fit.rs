@@ -26,12 +26,12 @@ impl fmt::Display for Boundary {
     }
 }
 
-/// How good it is that a phase ends on a day, the best last: assignments gained, then days from the even split, negated.
-type Worth = (i64, i64);
+/// The value of a boundary at a date; the greatest is the best: assignments gained, then the negated distance from the even split.
+type BoundaryValue = (i64, i64);
 
 /// Splits days into as many ranges as there are phases, in order, each of at least one day, so that the fewest
 /// assignments lie outside their own phase. `assigned` has the days of each phase's assignments, in any order; those
-/// outside `range` lie outside every phase whatever the split. `None` if there are more phases than days, or none.
+/// outside `range` lie outside every phase, independent of the split. `None` if there are more phases than days, or none.
 ///
 /// Of several such splits it is the one nearest to the even one ([`split`]), in days over all inner boundaries; of several
 /// of these, the one whose boundaries are the earliest, the first boundary first.
@@ -43,8 +43,9 @@ pub fn fit(range: DateRange, assigned: &[&[NaiveDate]]) -> Option<Vec<DateRange>
     if even.len() < 2 {
         return Some(even);
     }
-    // A boundary is how many days lie before it. What it gains are the assignments of the phase before it up to there,
-    // less those of the phase after it: over all boundaries that is the number that stay, but for a constant.
+    // A boundary's place is the number of days before it. It gains the assignments of the phase before it up to that place, and
+    // loses those of the phase after it: summed over all boundaries this is the number of assignments inside their phase, up to a
+    // constant.
     let even_at: Vec<i64> =
         even.iter().skip(1).map(|piece| (piece.start() - range.start()).num_days()).collect();
     let mut assignments: Vec<(i64, usize)> = assigned
@@ -56,30 +57,29 @@ pub fn fit(range: DateRange, assigned: &[&[NaiveDate]]) -> Option<Vec<DateRange>
         .collect();
     assignments.sort_unstable();
     let places = places(range.days(), &assignments, &even_at);
-    let worths = worths(&places, &assignments, &even_at);
+    let values = values(&places, &assignments, &even_at);
 
-    // The best that boundaries from one on can do if they lie at a place or later: from the last boundary to the first.
-    let mut best: Vec<Vec<Option<Worth>>> = Vec::with_capacity(worths.len());
-    for own in worths.iter().rev() {
-        let behind = best.last();
+    // From the last boundary to the first: the best sum of it and all later ones if it lies at a place or later.
+    let mut best: Vec<Vec<Option<BoundaryValue>>> = Vec::with_capacity(values.len());
+    for own in values.iter().rev() {
+        let later = best.last();
         let mut from = vec![None; places.len() + 1];
-        for (at, worth) in own.iter().enumerate().rev() {
-            from[at] = with_those_behind(*worth, behind, at).max(from[at + 1]);
+        for (at, value) in own.iter().enumerate().rev() {
+            from[at] = with_later_boundaries(*value, later, at).max(from[at + 1]);
         }
         best.push(from);
     }
     best.reverse();
 
-    // The earliest place that reaches the best, boundary by boundary.
+    // For each boundary the earliest place that reaches the best sum.
     let mut pieces = Vec::with_capacity(even.len());
     let (mut at, mut start) = (0, range.start());
-    for (boundary, own) in worths.iter().enumerate() {
+    for (boundary, own) in values.iter().enumerate() {
         let wanted = *best[boundary].get(at)?;
-        at += own
-            .iter()
-            .enumerate()
-            .skip(at)
-            .position(|(at, worth)| with_those_behind(*worth, best.get(boundary + 1), at) == wanted)?;
+        at +=
+            own.iter().enumerate().skip(at).position(|(at, value)| {
+                with_later_boundaries(*value, best.get(boundary + 1), at) == wanted
+            })?;
         let next = range.start().checked_add_days(Days::new(u64::try_from(*places.get(at)?).ok()?))?;
         pieces.push(DateRange::new(start, next.pred_opt()?).ok()?);
         start = next;
@@ -89,17 +89,21 @@ pub fn fit(range: DateRange, assigned: &[&[NaiveDate]]) -> Option<Vec<DateRange>
     Some(pieces)
 }
 
-/// A boundary's worth at a place with the best of those behind it, if they find room.
-fn with_those_behind(worth: Worth, behind: Option<&Vec<Option<Worth>>>, at: usize) -> Option<Worth> {
-    let Some(behind) = behind else { return Some(worth) };
-    let (gain, distance) = behind.get(at + 1).copied().flatten()?;
-    Some((worth.0 + gain, worth.1 + distance))
+/// A boundary's value at a place plus the best sum of the later ones, if these have room.
+fn with_later_boundaries(
+    value: BoundaryValue,
+    later: Option<&Vec<Option<BoundaryValue>>>,
+    at: usize,
+) -> Option<BoundaryValue> {
+    let Some(later) = later else { return Some(value) };
+    let (gain, distance) = later.get(at + 1).copied().flatten()?;
+    Some((value.0 + gain, value.1 + distance))
 }
 
-/// Where boundaries may have to lie, rising. A boundary that lies elsewhere could be moved, with those that touch it, one
-/// day to either side: nothing is gained or lost, and to one side the split comes nearer to the even one or earlier. So
-/// it lies where an assignment's day begins or ends, where the even split has a boundary, at an end, or so many days
-/// beside it as other boundaries can stand between.
+/// The places that a best split can need, ascending. A boundary elsewhere could be moved by one day to either side, together with
+/// those that touch it, without a gain or loss of assignments; in one of the two directions the split gets nearer to the even one,
+/// or earlier. So a boundary lies where an assignment's day begins or ends, where the even split has a boundary, at an end, or at
+/// most as many days beside such a place as other boundaries fit between.
 fn places(days: i64, assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<i64> {
     let between = even_at.len() as i64 - 1;
     let inner = |place: &i64| (1..days).contains(place);
@@ -120,18 +124,18 @@ fn places(days: i64, assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<i64> 
     places
 }
 
-/// What each boundary is worth at each place.
-fn worths(places: &[i64], assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<Vec<Worth>> {
+/// The value of each boundary at each place.
+fn values(places: &[i64], assignments: &[(i64, usize)], even_at: &[i64]) -> Vec<Vec<BoundaryValue>> {
     let boundary = |(boundary, even): (usize, &i64)| {
         let mut gain = 0;
         let mut before = assignments.iter().peekable();
-        let worth = |place: &i64| {
+        let value = |place: &i64| {
             while let Some((_, phase)) = before.next_if(|(day, _)| day < place) {
                 gain += i64::from(*phase == boundary) - i64::from(*phase == boundary + 1);
             }
             (gain, -(place - even).abs())
         };
-        places.iter().map(worth).collect()
+        places.iter().map(value).collect()
     };
     even_at.iter().enumerate().map(boundary).collect()
 }

@@ -26,7 +26,7 @@ pub enum DoesNotFit {
     NoRoom(PhaseId),
 }
 
-/// The timeline so far, and what led there.
+/// The timeline so far, and the events that led to it.
 struct Work {
     timeline: Timeline,
     events: Vec<TimelineEvent>,
@@ -47,10 +47,10 @@ impl Work {
     }
 }
 
-/// What a project's history gains: `recorded` are its old rows as the log has them, `found` as the table has them now,
-/// `range` the project's days now. Nothing, if they are the same.
+/// The events that a project's history gains. `recorded` are its legacy rows as the log has them, `found` those of the table now,
+/// `range` the project's dates now. No events if all are the same.
 ///
-/// - A row that is gone removes its phase; the days go to the phase before it, else to the one after.
+/// - A missing row removes its phase; the days go to the phase before it, else to the one after.
 /// - The project's days move the first phase's start and the last phase's end.
 /// - A new row takes the later half of the days of the row before it (by type, `created_at`, id), or the first half of
 ///   those of the row after it.
@@ -65,7 +65,7 @@ pub fn remigrate(
     let mut work = Work { timeline: timeline.clone(), events: Vec::new() };
     let ids: HashSet<PhaseId> = found.iter().map(|row| row.id).collect();
     if !timeline.phases().iter().any(|phase| ids.contains(&phase.id)) {
-        return anew(work, recorded, range, found);
+        return without_known_rows(work, recorded, range, found);
     }
     for phase in timeline.phases().iter().filter(|phase| !ids.contains(&phase.id)) {
         work.command(&TimelineCommand::RemovePhase { phase_id: phase.id, neighbours: Neighbours::Adjust })?;
@@ -91,8 +91,8 @@ pub fn remigrate(
     Ok(work.events)
 }
 
-/// No phase of the timeline has a row.
-fn anew(
+/// [`remigrate`] where no phase of the timeline has a row.
+fn without_known_rows(
     mut work: Work,
     recorded: &[LegacyPhase],
     range: DateRange,
@@ -106,7 +106,7 @@ fn anew(
         if !recorded.is_empty() || !only.supplied {
             return Err(Untranslatable::NoPhases.into());
         }
-        // A repair made its only phase; it follows the project without counting as touched.
+        // A repair created its only phase, which follows the project and still counts as unchanged.
         let (phase_id, name) = (only.id, only.name.clone());
         if moved {
             work.record(TimelineRescheduled { range });
@@ -140,9 +140,9 @@ fn make_room(work: &mut Work, found: &[LegacyPhase]) -> Result<(), DoesNotFit> {
         if work.timeline.phase(row.id).is_some() {
             continue;
         }
-        let stands = |row: &LegacyPhase| work.timeline.phase(row.id).map(|phase| (phase.id, phase.range));
-        let before = rows.iter().take(at).rev().find_map(stands);
-        let after = rows.iter().skip(at + 1).find_map(stands);
+        let phase_of = |row: &LegacyPhase| work.timeline.phase(row.id).map(|phase| (phase.id, phase.range));
+        let before = rows.iter().take(at).rev().find_map(phase_of);
+        let after = rows.iter().skip(at + 1).find_map(phase_of);
         let halves = |of: Option<(PhaseId, DateRange)>| {
             let (id, range) = of?;
             let halves = split(range, 2)?;
@@ -168,8 +168,8 @@ fn make_room(work: &mut Work, found: &[LegacyPhase]) -> Result<(), DoesNotFit> {
     Ok(())
 }
 
-/// What the history of a project without any row gains when a repair supplies its phase. `timeline` is what the log has
-/// of it: the default value if it has none, or a closed one.
+/// The events that the history of a project without rows gains when a repair supplies its phase. `timeline` is the one of the log:
+/// the default value if it has none, or a closed one.
 pub fn supply(
     timeline: &Timeline,
     project_id: ProjectId,

@@ -4,7 +4,7 @@ use crate::{Phase, PhaseDraft, PhaseId};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-/// A phase as it would be, still unchecked. What is not stated is not checked.
+/// A requested phase, still unchecked. A field without a value is not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draft<'a> {
     /// Its id, if it has one yet.
@@ -15,25 +15,25 @@ pub struct Draft<'a> {
     pub start_date: NaiveDate,
     /// Its last day.
     pub end_date: NaiveDate,
-    /// What is said about it.
+    /// Its description.
     pub description: Option<&'a str>,
-    /// Its money, if that is stated.
+    /// Its budget, if the request has one.
     pub budget: Option<DraftBudget>,
 }
 
-/// A budget as it would be, still unchecked.
+/// A requested budget, still unchecked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DraftBudget {
     /// Capital part.
     pub capital: Decimal,
     /// Expense part.
     pub expense: Decimal,
-    /// The whole, if that is stated; else it is the sum.
+    /// The total, if the request has one; else it is the sum.
     pub total: Option<Decimal>,
 }
 
 impl Draft<'_> {
-    /// Where it comes among the others: the order of [`Timeline::phases`](crate::Timeline::phases).
+    /// The key for the order of [`Timeline::phases`](crate::Timeline::phases).
     pub(crate) fn place(&self) -> (NaiveDate, NaiveDate, Option<PhaseId>) {
         (self.start_date, self.end_date, self.id)
     }

@@ -117,7 +117,7 @@ fn total_is_the_sum(id: Option<PhaseId>, total: Option<Decimal>, sum: Option<Dec
     })
 }
 
-/// V12. `part` says which amount it is.
+/// V12. `part` names the amount.
 fn amount_fits(id: Option<PhaseId>, part: &str, amount: Decimal) -> Option<Violation> {
     Money::new(amount).is_err().then(|| {
         let message =
@@ -158,7 +158,7 @@ fn description_without_nul(id: Option<PhaseId>, text: &str) -> Option<Violation>
     })
 }
 
-/// V26. Not among the rules of a list, since the planner takes such names in one, and has had them in its tables.
+/// V26. Not a rule of lists: the planner accepts such names in a list, and its tables may have them.
 pub(crate) fn name_is_visible(id: Option<PhaseId>, name: &str) -> Option<Violation> {
     (!name.trim().is_empty() && !has_visible(name)).then(|| {
         Violation::new(Rule::NameVisible, id, "Phase name must have a character that can be seen".to_owned())

@@ -216,7 +216,7 @@ fn the_first_phase_leaves_its_days_to_the_one_after() {
 
 #[test]
 fn a_phase_covered_by_others_is_removed_without_adjusting() {
-    // Only a history from outside the rules holds such a phase.
+    // Only a history that was written without the rules has such a phase.
     let mut history = three_phases();
     history.push(created(4, "Twice", "04-01", "09-30"));
     given(history).when(remove(4, Refuse)).then_expect_events(vec![removed(4)]);

@@ -1,4 +1,4 @@
-//! The split that leaves the fewest assignments outside their own phase, beside every other split that there is.
+//! The split with the fewest assignments outside their own phase, compared with all possible splits.
 
 use crate::fixture::*;
 use chrono::{Days, NaiveDate};
@@ -21,7 +21,7 @@ fn fitted(range: DateRange, assigned: &[Vec<NaiveDate>]) -> Option<Vec<DateRange
     legacy::fit(range, &assigned.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
-/// How many assignments lie in their own phase.
+/// The number of assignments inside their own phase.
 fn kept(pieces: &[DateRange], assigned: &[Vec<NaiveDate>]) -> usize {
     pieces
         .iter()
@@ -90,7 +90,7 @@ proptest! {
         }
     }
 
-    /// Few assignments on many days: not every day is looked at.
+    /// Few assignments on many days: not every day is a candidate.
     #[test]
     fn no_split_of_all_is_better_where_assignments_are_rare(
         length in 16_u64..30, offsets in assigned(2_usize..6, 6, 2),
@@ -140,7 +140,7 @@ fn assignments_decide_the_boundary_and_the_even_split_breaks_ties() {
     assert_eq!(
         fit(&[vec![-5, 40], vec![-1]]),
         [4],
-        "what lies outside the project is outside whatever the split"
+        "assignments outside the project are outside of every split"
     );
 }
 

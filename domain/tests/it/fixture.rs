@@ -1,4 +1,4 @@
-//! What the tests set up: a project of the year 2024, phases by number, and commands in few words.
+//! The fixture of the tests: a project of the year 2024, phases by number, and commands in few words.
 
 use chrono::NaiveDate;
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
@@ -93,7 +93,7 @@ pub(crate) fn given(history: Vec<TimelineEvent>) -> AggregateTestExecutor<Timeli
     TestFramework::<Timeline>::with(()).given(history)
 }
 
-/// `ReplaceAll` with drafts of which those whose number is among `existing` are there already.
+/// `ReplaceAll` with drafts; those whose numbers are in `existing` change existing phases.
 pub(crate) fn replace_all(existing: &[u128], drafts: Vec<PhaseDraft>) -> TimelineCommand {
     let known = |draft: &PhaseDraft| existing.iter().any(|n| id(*n) == draft.id);
     let phases = drafts
@@ -126,7 +126,7 @@ pub(crate) fn broken(refusal: &Refusal) -> Vec<(Rule, &str, &str, Option<u128>)>
         .collect()
 }
 
-/// The refusal that the command meets, given the history.
+/// The refusal of a command after this history.
 pub(crate) fn refusal(history: Vec<TimelineEvent>, command: TimelineCommand) -> Refusal {
     match given(history).when(command).inspect_result() {
         Ok(events) => panic!("expected a refusal, got {events:?}"),

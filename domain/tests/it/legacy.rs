@@ -58,7 +58,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_translated_keeps_the_rules(length in 2_u64..40, types in proptest::collection::vec(any::<bool>(), 1..8)) {
+    fn translated_phases_keep_the_rules(length in 2_u64..40, types in proptest::collection::vec(any::<bool>(), 1..8)) {
         let range = range_of(738_000, length);
         let phases: Vec<LegacyPhase> = types
             .iter()

@@ -1,4 +1,4 @@
-//! What the domain promises, seen from outside.
+//! Tests of the domain's public interface.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 

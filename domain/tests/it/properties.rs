@@ -31,7 +31,7 @@ fn is_whole(timeline: &Timeline) -> bool {
     }
 }
 
-/// Waits for what never waits.
+/// Runs a future that never waits.
 fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
@@ -39,7 +39,7 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// The command again, now that it has been carried out: what it created is there.
+/// The command repeated after its execution: the phases that it created exist now.
 fn repeated(command: TimelineCommand) -> Option<TimelineCommand> {
     match command {
         TimelineCommand::Open { .. }
@@ -57,7 +57,7 @@ fn repeated(command: TimelineCommand) -> Option<TimelineCommand> {
     }
 }
 
-/// Plays the steps, and shows each command with its outcome and the timeline before and after it.
+/// Executes the steps, and passes each command with its outcome and the timelines before and after it.
 pub(crate) fn play(
     steps: Vec<Step>,
     mut look: impl FnMut(&Timeline, &TimelineCommand, &Result<Vec<TimelineEvent>, Refusal>, &Timeline),
@@ -111,8 +111,8 @@ proptest! {
             for event in outcome.iter().flatten() {
                 let unchanged = timeline.clone();
                 timeline.evolve(event);
-                assert_ne!(timeline, unchanged, "{event:?} of {command:?} says nothing");
-                assert!(seen.insert((event.type_name(), event.phase_id())), "{event:?} is told twice");
+                assert_ne!(timeline, unchanged, "{event:?} of {command:?} changes nothing");
+                assert!(seen.insert((event.type_name(), event.phase_id())), "{event:?} occurs twice");
             }
         });
     }
@@ -169,7 +169,7 @@ proptest! {
         });
     }
 
-    /// What is stated is as stated, the rest as it was.
+    /// Requested fields have the requested values, all others are unchanged.
     #[test]
     fn a_changed_phase_matches_the_request(steps in steps()) {
         play(steps, |before, command, outcome, after| {
@@ -203,7 +203,7 @@ proptest! {
         });
     }
 
-    /// Lists as they come: any days near the project's, in any order.
+    /// Arbitrary lists: any dates near the project's, in any order.
     #[test]
     fn validate_agrees_with_replace_all_and_with_counting_days(
         length in 2_u64..12,

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use rust_decimal::Decimal;
 
-/// What a phase is to hold besides its days.
+/// The requested fields of a phase other than its dates.
 #[derive(Clone, Debug)]
 pub(crate) struct Contents {
     name: String,
@@ -19,7 +19,7 @@ pub(crate) struct Contents {
     total: Option<Decimal>,
 }
 
-/// A command before the timeline that it goes to is known: phases by index, days relative to what they are.
+/// A command before its timeline is known: phases by index, dates relative to the current ones.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Open {
@@ -77,7 +77,7 @@ pub(crate) enum Step {
     },
 }
 
-/// What is wrong with a list that would cover the project.
+/// The error in a list that would cover the project.
 #[derive(Clone, Debug)]
 pub(crate) enum Flaw {
     Shift { phase: Index, start_shift: i64, end_shift: i64 },
@@ -87,7 +87,7 @@ pub(crate) enum Flaw {
     Empty,
 }
 
-/// What is wrong with a new order.
+/// The error in a new order.
 #[derive(Clone, Debug)]
 pub(crate) enum OrderFlaw {
     Twice,
@@ -221,7 +221,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The history of a project: its opening, more often than not, and what came after.
+/// The history of a project: usually its opening, and later events.
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     (proptest::option::weighted(0.95, 2_i64..70), proptest::collection::vec(step(), 1..20)).prop_map(
         |(length, mut steps)| {
@@ -258,7 +258,7 @@ fn draft(id: PhaseId, start_date: NaiveDate, end_date: NaiveDate, contents: Cont
     }
 }
 
-/// The list as a command: what the timeline has is there already, the rest is new.
+/// The list as a command: phases of the timeline are existing ones, all others new.
 pub(crate) fn replacement(timeline: &Timeline, drafts: Vec<PhaseDraft>) -> TimelineCommand {
     let phases = drafts
         .into_iter()
@@ -293,7 +293,7 @@ fn covering(range: DateRange, cuts: &[Index], phases: Vec<(u128, Contents)>) -> 
 }
 
 impl Step {
-    /// The command that the step is to this timeline.
+    /// The step as a command on this timeline.
     pub(crate) fn command(self, timeline: &Timeline) -> TimelineCommand {
         let start = NaiveDate::from_ymd_opt(2024, 1, 1).unwrap();
         let fallback = DateRange::new(start, moved(start, 30)).unwrap();

@@ -81,7 +81,7 @@ fn v19_a_list_names_each_phase_once() {
 }
 
 #[test]
-fn v20_a_new_phase_has_an_id_of_its_own() {
+fn v20_a_new_phase_has_a_new_id() {
     let message = "Phase with ID 00000000-0000-0000-0000-000000000001 already exists";
     let new = draft(1, "New", "12-01", "12-31");
     let create = TimelineCommand::CreatePhase { phase: new, neighbours: Adjust };

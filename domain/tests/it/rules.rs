@@ -1,10 +1,10 @@
-//! Each rule, with the text that users know.
+//! Each rule with its message.
 
 use crate::fixture::*;
 use phaseline_domain::Neighbours::{Adjust, Refuse};
 use phaseline_domain::{PhaseChanges, Refusal, Rule, Timeline, TimelineCommand, Violation, decide};
 
-/// What is wrong with a complete list of new phases for the project.
+/// The violations of a complete list of new phases for the project.
 fn in_list(drafts: Vec<phaseline_domain::PhaseDraft>) -> Refusal {
     refusal(three_phases(), replace_all(&[], drafts))
 }
@@ -166,7 +166,7 @@ fn v11_the_total_is_the_sum() {
 
 #[test]
 fn v12_an_amount_is_one_that_the_column_holds() {
-    let says =
+    let message_of =
         |part| format!("{part} budget must be between 0.00 and 9999999999999.99, with at most two decimals");
     for (capital, expense, total, part) in [
         ("-0.01", "1.00", None, "Capital"),
@@ -178,7 +178,7 @@ fn v12_an_amount_is_one_that_the_column_holds() {
     ] {
         let refusal = refusal(three_phases(), budget(capital, expense, total));
         let found = broken(&refusal);
-        let message = says(part);
+        let message = message_of(part);
         assert!(
             found.contains(&(Rule::AmountInRange, "budget", &message, Some(2))),
             "{capital} + {expense}: {refusal:?}"
@@ -282,7 +282,7 @@ fn v26_a_name_needs_a_visible_character_except_in_a_list() {
         let listed = replace_all(&[], vec![draft(11, &name, "01-01", "12-31")]);
         assert!(decide(&Timeline::fold(&three_phases()), &listed).is_ok(), "{name:?}");
     }
-    // One that the planner gave is kept, and sent again with another change.
+    // A name that the planner wrote is kept, and may be sent again with another change.
     let history = vec![opened(), created(1, "\u{200b}", "01-01", "12-31")];
     let same = TimelineCommand::RenamePhase { phase_id: id(1), name: "\u{200b}".to_owned() };
     assert_eq!(decide(&Timeline::fold(&history), &same), Ok(Vec::new()));

@@ -94,11 +94,11 @@ fn the_document_names_the_function_of_each_rule() {
         let at = lines.iter().position(|line| line.contains(&format!("fn {name}("))).unwrap_or_else(|| {
             panic!("{}: src/rule/{module}.rs has no {name}", row.id);
         });
-        let says = lines[..at].iter().rev().take_while(|line| line.starts_with("///"));
+        let doc_comment = lines[..at].iter().rev().take_while(|line| line.starts_with("///"));
         let ids = [format!("/// {}.", row.id), format!("/// {}:", row.id)];
         assert!(
-            says.clone().any(|line| ids.iter().any(|id| line.starts_with(id.as_str()))),
-            "{} is not what {name} says it is",
+            doc_comment.clone().any(|line| ids.iter().any(|id| line.starts_with(id.as_str()))),
+            "the doc comment of {name} does not have {}",
             row.id
         );
     }
@@ -133,7 +133,7 @@ fn the_document_has_the_message_and_the_commands_of_each_rule() {
 }
 
 #[test]
-fn a_template_matches_what_it_describes_and_nothing_else() {
+fn a_template_matches_only_texts_that_it_describes() {
     assert!(matches("Gap between '{a}' and '{b}'", "Gap between 'x' and 'it's'"));
     assert!(!matches("Gap between '{a}' and '{b}'", "Gap between '' and 'y'"));
     assert!(!matches("Gap between '{a}'", "A gap between 'x'"));

@@ -150,7 +150,7 @@ fn golden_index(event: &TimelineEvent) -> usize {
 }
 
 #[test]
-fn every_event_is_stored_as_it_always_was() {
+fn every_event_has_its_permanent_stored_form() {
     let goldens = goldens();
     for (event, type_name, payload) in &goldens {
         assert_eq!(event.type_name(), *type_name);
@@ -175,7 +175,7 @@ fn fields_are_read_in_any_order() {
 }
 
 #[test]
-fn serdes_own_form_is_the_payload_under_the_types_name() {
+fn the_form_of_serde_is_the_payload_under_the_name_of_its_type() {
     for (event, type_name, payload) in goldens() {
         let tagged = format!(r#"{{"{type_name}":{payload}}}"#);
         assert_eq!(serde_json::to_string(&event).unwrap(), tagged);
@@ -215,7 +215,7 @@ fn an_unknown_schema_version_is_refused_with_any_payload() {
     }
 }
 
-/// New fields come with a new schema version, so one that is met here is nothing that the fold needs.
+/// New fields come with a new schema version, so the fold needs no unknown field of a known version.
 #[test]
 fn an_unknown_field_is_passed_over() {
     let payload = r#"{"phase_id":"00000000-0000-0000-0000-000000000001","colour":"red"}"#;

@@ -1,4 +1,4 @@
-//! Values take exactly what they promise.
+//! Values accept exactly their documented ranges.
 
 use crate::fixture::*;
 use chrono::NaiveDate;
@@ -24,20 +24,20 @@ proptest! {
     #![proptest_config(reproducible())]
 
     #[test]
-    fn money_holds_what_the_column_holds(asked in any_amount()) {
-        let cents = asked * Decimal::ONE_HUNDRED;
+    fn money_holds_what_the_column_holds(amount in any_amount()) {
+        let cents = amount * Decimal::ONE_HUNDRED;
         let fits = cents.fract().is_zero() && cents >= Decimal::ZERO && cents < Decimal::new(10_i64.pow(15), 0);
-        match Money::new(asked) {
+        match Money::new(amount) {
             Ok(money) => {
-                prop_assert!(fits, "{} was taken", asked);
-                prop_assert_eq!(money.amount(), asked);
+                prop_assert!(fits, "{} was taken", amount);
+                prop_assert_eq!(money.amount(), amount);
                 let text = money.to_string();
                 prop_assert_eq!(text.split_once('.').map(|(_, decimals)| decimals.len()), Some(2));
                 let stored = serde_json::to_string(&money).unwrap();
                 prop_assert_eq!(&stored, &format!("\"{text}\""));
                 prop_assert_eq!(serde_json::from_str::<Money>(&stored).unwrap(), money);
             }
-            Err(_) => prop_assert!(!fits, "{} was refused", asked),
+            Err(_) => prop_assert!(!fits, "{} was refused", amount),
         }
     }
 

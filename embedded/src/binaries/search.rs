@@ -8,8 +8,8 @@ use super::{Binaries, OLDEST_MAJOR_VERSION, server_version};
 use crate::EmbeddedError;
 use crate::environment::BINDIR_VARIABLE;
 
-/// Where distributions put a server: the folder that holds one folder per version, how that folder's name
-/// begins, and where the programs lie in it.
+/// The places of servers in distributions: the folder with one folder per version, the prefix of that folder's name, and the path of the
+/// programs in it.
 const INSTALLATIONS: [(&str, &str, &str); 5] = [
     ("/usr/lib/postgresql", "", "bin"),          // Debian, Ubuntu
     ("/usr", "pgsql-", "bin"),                   // packages of postgresql.org for Fedora, RHEL
@@ -18,7 +18,7 @@ const INSTALLATIONS: [(&str, &str, &str); 5] = [
     ("/usr/local/opt", "postgresql@", "bin"),    // Homebrew on Intel
 ];
 
-/// The first installation, in the order of preference, that is new enough and has the version wanted.
+/// The first installation, in the order of preference, that is new enough and has the wanted version.
 pub(super) fn find(wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedError> {
     let mut search = Search { wanted, looked_in: Vec::new() };
     let found = match env::var_os(BINDIR_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from) {
@@ -37,7 +37,7 @@ pub(super) fn find(wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedErr
     found.ok_or_else(|| search.not_found_error())
 }
 
-/// The installation in this folder, if it is new enough and has the version wanted.
+/// The installation in this folder, if it is new enough and has the wanted version.
 pub(super) fn in_folder(folder: &Path, wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedError> {
     let mut search = Search { wanted, looked_in: Vec::new() };
     let found = search.search_in(folder.display().to_string(), &[folder.to_owned()]);
@@ -46,7 +46,7 @@ pub(super) fn in_folder(folder: &Path, wanted: impl Fn(u32) -> bool) -> Result<B
 
 struct Search<Wanted> {
     wanted: Wanted,
-    /// For the message, if nothing is found.
+    /// The message if nothing is found.
     looked_in: Vec<String>,
 }
 
@@ -74,13 +74,13 @@ impl<Wanted: Fn(u32) -> bool> Search<Wanted> {
     }
 }
 
-/// The program's path if one of `PATH`'s folders holds it.
+/// The program's path, if a folder of `PATH` has it.
 pub(super) fn in_path(program: &str) -> Option<PathBuf> {
     path_folders().into_iter().map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
-/// The folder that the programs really lie in: links to the server in `/usr/local/bin` come without its
-/// client programs, and Debian's `/usr/bin/psql` is a script that takes 30 ms to find the real one.
+/// The real folder of the programs: links to the server in `/usr/local/bin` lack its client programs, and Debian's `/usr/bin/psql` is a
+/// script that searches for the real one.
 fn real(folder: &Path) -> PathBuf {
     let real = fs::canonicalize(folder.join("postgres")).ok();
     let real = real.as_deref().and_then(Path::parent).filter(|real| real.join("initdb").exists());
@@ -113,7 +113,7 @@ fn installations() -> Vec<PathBuf> {
     versions.into_iter().map(|(_, folder)| folder).collect()
 }
 
-/// What to type here to get one: the command of the package manager that is there.
+/// The command to install a server: that of the available package manager.
 fn remedy() -> String {
     const COMMANDS: [(&str, &str); 6] = [
         ("apt-get", "apt-get install postgresql"),
@@ -123,7 +123,7 @@ fn remedy() -> String {
         ("pacman", "pacman -S postgresql"),
         ("brew", "brew install postgresql"),
     ];
-    // The usual places too: a cron job's or a service's PATH may lack them.
+    // Also the usual folders: the PATH of a cron job or a service may lack them.
     let folders =
         path_folders().into_iter().chain(["/usr/bin", "/sbin", "/opt/homebrew/bin"].map(PathBuf::from));
     let folders: Vec<PathBuf> = folders.collect();

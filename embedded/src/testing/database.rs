@@ -30,7 +30,7 @@ impl TestDatabase {
         &self.cluster
     }
 
-    /// Runs SQL and returns what it printed; see [`crate::Binaries::psql`]. Panics if it fails.
+    /// Runs SQL and returns its output; see [`crate::Binaries::psql`]. Panics if it fails.
     pub fn psql(&self, sql: &str) -> String {
         match self.cluster.binaries().psql_on_ours(&self.url, sql) {
             Ok(printed) => printed,
@@ -38,7 +38,7 @@ impl TestDatabase {
         }
     }
 
-    /// The database as `pg_dump` writes it. Panics if that fails.
+    /// The database's dump by `pg_dump`. Panics if that fails.
     pub fn dump(&self, args: &[&str]) -> String {
         match self.cluster.binaries().pg_dump_of_ours(&self.url, args) {
             Ok(dump) => String::from_utf8_lossy(&dump.bytes).into_owned(),
@@ -49,7 +49,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        // It goes with the cluster at the latest, so an error here (the test stopped the server) is ignored.
+        // It is removed with the cluster at the latest, so an error here (the test stopped the server) is ignored.
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", psql::identifier(&self.name));
         let _ = self.cluster.binaries().psql_on_ours(&self.cluster.url("postgres"), &sql);
     }

@@ -4,14 +4,14 @@ use std::process::Command;
 
 use crate::Binaries;
 
-/// Where Linux keeps files in memory.
+/// Linux's file system in memory.
 const MEMORY: &str = "/dev/shm";
 
-/// How much has to be free there. A container often has 64 MB, less than one cluster.
+/// The required free space. A container often has only 64 MB, less than one cluster.
 const ENOUGH_KIB: u64 = 4 << 20;
 
-/// The settings of a test cluster. The default never waits for a disk (it survives a crash of the server, but no power cut), has no background work that
-/// moves rows about, and takes 200 connections.
+/// The settings of a test cluster. The default never waits for a disk (it survives a crash of the server, but no power cut), has no
+/// background work that moves rows, and accepts 200 connections.
 #[derive(Debug, Clone)]
 pub struct TestOptions {
     settings: Vec<(String, String)>,
@@ -20,7 +20,7 @@ pub struct TestOptions {
 }
 
 impl TestOptions {
-    /// Settings as users have them: on disk, durable, with autovacuum. For benchmarks and crash tests.
+    /// Settings of a production server: on disk, durable, with autovacuum. For benchmarks and crash tests.
     pub fn durable() -> Self {
         Self { settings: Vec::new(), on_disk: true, binaries: None }.setting("max_connections", "200")
     }
@@ -39,8 +39,8 @@ impl TestOptions {
         self
     }
 
-    /// Where the cluster's folder goes: into memory if that is allowed and there is room, for copying a
-    /// template takes two to ten times as long on disk. `TMPDIR` has the last word.
+    /// The place of the cluster's folder: memory if that is allowed and has enough space, since copying a template is much
+    /// slower on disk. `TMPDIR` overrides it.
     pub(super) fn folder(&self) -> PathBuf {
         if self.on_disk || env::var_os("TMPDIR").is_some() || free_kib(MEMORY) < ENOUGH_KIB {
             return env::temp_dir();
@@ -58,15 +58,15 @@ impl Default for TestOptions {
         [
             ("fsync", "off"),
             ("full_page_writes", "off"),
-            // Off would save a write into the kernel's cache per commit, and lose commits when a test crashes
+            // `off` would save a write into the kernel's cache per commit, and lose commits when a test crashes
             // the server.
             ("synchronous_commit", "on"),
-            // Autovacuum would move rows and change plans during a test; tests that need it enable it.
+            // Autovacuum would move rows and change plans during a test; some tests enable it.
             ("autovacuum", "off"),
             ("max_connections", "200"),
             ("shared_buffers", "128MB"),
             ("max_prepared_transactions", "10"),
-            // Below it, creating a publication warns.
+            // With a lower level, creating a publication warns.
             ("wal_level", "logical"),
             ("checkpoint_timeout", "1h"),
             ("jit", "off"),

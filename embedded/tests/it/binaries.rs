@@ -7,7 +7,7 @@ use phaseline_embedded::{BINDIR_VARIABLE, Binaries};
 use crate::child_process::{self, ChildProcess};
 use crate::probe;
 
-/// What a process finds that has this `PATH` and this override.
+/// The installation that a process with this `PATH` and this override finds.
 fn found_with(path: &str, bindir: Option<&Path>) -> String {
     let mut command = child_process::command("find", Path::new(""));
     command.env("PATH", path).env_remove(BINDIR_VARIABLE);
@@ -42,7 +42,7 @@ fn a_missing_postgresql_is_reported_in_one_line_with_the_remedy() {
 }
 
 #[test]
-fn the_override_wins_over_what_is_installed() {
+fn the_override_replaces_the_installed_programs() {
     let folder = installation("18beta1");
     let found = found_with("/usr/bin:/bin", Some(folder.path()));
     assert_eq!(found, format!("18 in {}", folder.path().display()));

@@ -43,7 +43,7 @@ fn another_process() {
     }
 }
 
-/// Starts the server, uses it, leaves it, again and again.
+/// Starts, uses and leaves the server repeatedly.
 fn start_and_leave_repeatedly(folder: &Path) {
     let mut random = u64::from(std::process::id()) | 1;
     for _ in 0..ROUNDS {
@@ -60,7 +60,7 @@ fn start_and_leave_repeatedly(folder: &Path) {
 }
 
 fn pause(random: &mut u64) {
-    // Xorshift; the point is only that processes are out of step.
+    // Xorshift; processes only need different delays.
     *random ^= *random << 13;
     *random ^= *random >> 7;
     *random ^= *random << 17;
@@ -71,7 +71,7 @@ fn print_marked(line: &str) {
     println!("{MARK}{}", line.replace('\n', "\\n"));
 }
 
-/// Marks our lines among those of the test harness, which may precede them on the same line.
+/// Marks the lines of this program among those of the test harness, which may precede them on the same line.
 const MARK: &str = "=> ";
 
 fn wait_for_line() {
@@ -100,22 +100,22 @@ impl ChildProcess {
         Self { child, lines }
     }
 
-    /// A process that holds the server of this folder, and the URL that it has.
+    /// A process that uses the server of this folder, and the server's URL.
     pub(crate) fn hold(folder: &Path) -> (Self, String) {
         let mut other = Self::run(&mut command("hold", folder));
         let url = other.read_line().unwrap();
         (other, url)
     }
 
-    /// The next marked line, or none at its end.
+    /// The next marked line; none at the end.
     pub(crate) fn read_line(&mut self) -> Option<String> {
         loop {
             let mut line = String::new();
             if self.lines.read_line(&mut line).unwrap() == 0 {
                 return None;
             }
-            if let Some((_, said)) = line.trim_end().split_once(MARK) {
-                return Some(said.to_owned());
+            if let Some((_, line)) = line.trim_end().split_once(MARK) {
+                return Some(line.to_owned());
             }
         }
     }
@@ -124,18 +124,18 @@ impl ChildProcess {
         self.child.id()
     }
 
-    /// Lets it end.
+    /// Permits it to end.
     pub(crate) fn release(&mut self) {
         writeln!(self.child.stdin.take().unwrap()).unwrap();
     }
 
-    /// Lets it end and waits for that.
+    /// Permits it to end, and waits for that.
     pub(crate) fn end(mut self) {
         self.release();
         assert!(self.wait());
     }
 
-    /// Waits until it has ended by itself, or was ended.
+    /// Waits until it has ended.
     pub(crate) fn wait(&mut self) -> bool {
         self.child.wait().unwrap().success()
     }

@@ -19,15 +19,14 @@ pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-/// An empty folder that other users can get to. In memory where there is some: making two dozen clusters
-/// that are synced to disk takes minutes.
+/// An empty folder that other users can access, in memory if possible: creating many clusters that are synced to disk is slow.
 pub(crate) fn folder() -> TempDir {
     let memory = PathBuf::from("/dev/shm");
     let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
     tempfile::Builder::new().prefix("phaseline-it-").tempdir_in(parent).unwrap()
 }
 
-/// The process of the server of this data folder, by its file.
+/// The process of the server of this data folder, from its file.
 pub(crate) fn postmaster(data_dir: &Path) -> Option<u32> {
     let text = fs::read_to_string(data_dir.join("cluster/postmaster.pid")).ok()?;
     text.lines().next()?.trim().parse().ok()

@@ -71,13 +71,13 @@ fn a_server_started_again_has_its_data_and_its_port() {
     server.create_database_if_missing(r#"planner "x" é"#).unwrap();
     server.create_database_if_missing(r#"planner "x" é"#).unwrap();
     let url = server.url(r#"planner "x" é"#);
-    server.binaries().psql(&url, "CREATE TABLE t AS SELECT 42 AS answer").unwrap();
+    server.binaries().psql(&url, "CREATE TABLE t AS SELECT 42 AS number").unwrap();
     drop(server);
     assert_eq!(probe::postmaster(folder.path()), None);
 
     let server = Server::start(folder.path()).unwrap();
     assert_eq!(server.url(r#"planner "x" é"#), url);
-    assert_eq!(server.binaries().psql(&url, "SELECT answer FROM t").unwrap(), "42");
+    assert_eq!(server.binaries().psql(&url, "SELECT number FROM t").unwrap(), "42");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_server_that_was_killed_starts_again() {
 fn a_stale_file_that_names_a_living_stranger_does_not_stop_a_start() {
     let folder = probe::folder();
     drop(Server::start(folder.path()).unwrap());
-    // As after a reboot: the number has gone to another process of the same user.
+    // As after a reboot: the id belongs to another process of the same user.
     let owner = fs::metadata(folder.path()).unwrap();
     let mut stranger = Command::new("sleep");
     if probe::is_root() {
@@ -126,7 +126,7 @@ fn a_stale_file_that_names_a_living_stranger_does_not_stop_a_start() {
 }
 
 #[test]
-fn data_of_another_version_is_left_alone_and_both_versions_are_named() {
+fn data_of_another_version_is_not_changed_and_both_versions_are_named() {
     let folder = probe::folder();
     drop(Server::start(folder.path()).unwrap());
     fs::write(folder.path().join("cluster/PG_VERSION"), "9\n").unwrap();
@@ -149,7 +149,7 @@ fn a_server_that_does_not_start_shows_the_end_of_its_log() {
 }
 
 #[test]
-fn a_folder_with_other_files_is_left_as_it_is() {
+fn a_folder_with_other_files_is_not_changed() {
     let folder = probe::folder();
     fs::write(folder.path().join("letter"), "dear").unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();

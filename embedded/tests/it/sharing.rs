@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::child_process::{self, ChildProcess};
 use crate::probe::{self, eventually};
 
-fn answers(url: &str) -> bool {
+fn is_serving(url: &str) -> bool {
     Binaries::find().unwrap().psql(url, "SELECT 1").is_ok()
 }
 
@@ -25,7 +25,7 @@ fn two_processes_share_a_server_that_ends_with_the_last() {
     assert_eq!(url, same_url);
     let postmaster = probe::postmaster(folder.path()).unwrap();
     first.end();
-    assert!(answers(&url));
+    assert!(is_serving(&url));
     assert_eq!(probe::postmaster(folder.path()), Some(postmaster));
     second.end();
     assert_eq!(probe::postmaster(folder.path()), None);
@@ -39,7 +39,7 @@ fn two_users_in_one_process_share_a_server_that_ends_with_the_last() {
     let second = Server::start(folder.path()).unwrap();
     let url = first.url("postgres");
     drop(first);
-    assert!(answers(&url));
+    assert!(is_serving(&url));
     drop(second);
     assert_eq!(probe::postmaster(folder.path()), None);
 }
@@ -63,9 +63,9 @@ fn a_server_outlives_one_killed_user_but_not_the_last() {
     let guards = guards_of(killed.id());
     assert_eq!(guards.len(), 1);
     killed.kill();
-    // By then the guard has decided.
+    // The guard has decided by then.
     eventually("the guard has gone", || !probe::is_alive(guards[0]));
-    assert!(answers(&url));
+    assert!(is_serving(&url));
     last.kill();
     eventually("the server has stopped", || probe::postmaster(folder.path()).is_none());
 }
@@ -89,7 +89,9 @@ fn a_ctrl_c_that_ends_the_user_stops_the_server() {
     assert!(!other.wait());
     eventually("the server has stopped", || probe::postmaster(folder.path()).is_none());
     let log = folder.path().join("server.log");
-    eventually("it says so", || fs::read_to_string(&log).unwrap().contains("database system is shut down"));
+    eventually("the log has the shutdown", || {
+        fs::read_to_string(&log).unwrap().contains("database system is shut down")
+    });
 }
 
 #[test]
@@ -104,9 +106,9 @@ fn a_ctrl_c_that_the_user_survives_does_not_touch_the_server() {
     let guards = guards_of(other.id());
     probe::signal("INT", &format!("-{}", other.id()));
     probe::signal("INT", &guards[0].to_string());
-    // Nothing is to happen, so there is nothing to wait for; a second is ample for a shutdown to begin.
+    // No event can be awaited; a shutdown would begin within a second.
     thread::sleep(Duration::from_secs(1));
-    assert!(answers(&url));
+    assert!(is_serving(&url));
     assert!(probe::is_alive(guards[0]));
     other.end();
     assert_eq!(probe::postmaster(folder.path()), None);
@@ -123,11 +125,11 @@ fn a_newcomer_waits_for_a_server_that_is_being_stopped() {
     eventually("it is about to stop the server", || programs.path().join("stopping").exists());
     let (newcomer, url) = ChildProcess::hold(folder.path());
     assert!(last.wait());
-    assert!(answers(&url));
+    assert!(is_serving(&url));
     newcomer.end();
 }
 
-/// PostgreSQL's programs, except that the server gets its signal long after `pg_ctl stop` was called.
+/// PostgreSQL's programs, with a long delay before `pg_ctl stop` signals the server.
 fn slow_to_stop() -> TempDir {
     let folder = probe::folder();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
@@ -156,8 +158,8 @@ fn processes_share_a_server_and_the_last_stops_it_even_if_killed() {
         other.kill();
     }
     for other in &mut others {
-        while let Some(said) = other.read_line() {
-            assert!(["round", "through"].contains(&said.as_str()), "{said}");
+        while let Some(line) = other.read_line() {
+            assert!(["round", "through"].contains(&line.as_str()), "{line}");
         }
         assert!(other.wait(), "a process found no server, or one that was stopping");
     }

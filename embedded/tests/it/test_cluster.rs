@@ -15,7 +15,7 @@ fn databases(cluster: &TestCluster, name: &str) -> String {
     cluster.binaries().psql(&cluster.url("postgres"), &sql).unwrap()
 }
 
-/// The folder that a test cluster lies in.
+/// The folder of a test cluster.
 fn folder_of(url: &str) -> PathBuf {
     let cluster = Binaries::find().unwrap().psql(url, "SHOW data_directory").unwrap();
     Path::new(&cluster).parent().unwrap().to_owned()
@@ -29,7 +29,7 @@ fn a_test_database_is_dropped_despite_connections() {
     assert_eq!(databases(cluster, &name), "1");
     let url = database.url().to_owned();
     let busy = thread::spawn(move || TestCluster::shared().binaries().psql(&url, "SELECT pg_sleep(600)"));
-    eventually("somebody is connected", || {
+    eventually("there is a connection", || {
         let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
         cluster.binaries().psql(&cluster.url("postgres"), &sql).unwrap() == "1"
     });
@@ -77,7 +77,7 @@ fn a_template_can_be_copied_though_its_builder_left_a_connection_open() {
         let url = url.to_owned();
         left =
             Some(thread::spawn(move || TestCluster::shared().binaries().psql(&url, "SELECT pg_sleep(600)")));
-        eventually("somebody is connected", || {
+        eventually("there is a connection", || {
             let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'left open'";
             cluster.binaries().psql(&cluster.url("postgres"), sql).unwrap() == "1"
         });

@@ -7,8 +7,8 @@ use super::quote::{quote_ident, quote_literal};
 use super::{Grant, TableDefinition};
 
 impl TableDefinition {
-    /// Leaves the owner with everything and all others with nothing: what `ALTER DEFAULT PRIVILEGES` granted to the
-    /// new table goes, and the owner can do the rest of the work.
+    /// Revokes everything from others, including grants by `ALTER DEFAULT PRIVILEGES`, and leaves the owner all privileges, for the
+    /// remaining steps.
     pub(super) fn clear_grants(&self) -> Vec<String> {
         let table = self.qualified_name();
         let body = format!(
@@ -27,7 +27,7 @@ impl TableDefinition {
         ]
     }
 
-    /// The table's and then the columns' privileges, as they were.
+    /// Restores the table's and then the columns' privileges.
     pub(super) fn replay_grants(&self) -> Vec<String> {
         let table = self.qualified_name();
         let mut ddl = vec![format!("REVOKE ALL ON TABLE {table} FROM {}", quote_ident(&self.owner))];
@@ -72,8 +72,8 @@ impl TableDefinition {
         grantors
     }
 
-    /// Items that precede, in the array, the grant option that they depend on. Years of revoking and granting again
-    /// can leave such an order; no sequence of `GRANT` brings it about.
+    /// Items that precede, in the array, the grant option that they depend on. Revoking and granting again can
+    /// lead to such an order, which no sequence of `GRANT` alone creates.
     pub(super) fn grants_out_of_order(&self) -> Vec<&Grant> {
         let mut found = unsupported(&self.owner, &self.grants, &[]);
         for column in &self.columns {

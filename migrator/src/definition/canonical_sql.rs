@@ -1,9 +1,9 @@
-//! The one expression that PostgreSQL prints in a form that it reads back as another.
+//! Corrects the one expression that PostgreSQL prints in a form that it parses into another one.
 //!
-//! `status IN ('open', 'closed')` on a `character varying` is the commonest check there is, and prints as
-//! `(status)::text = ANY ((ARRAY['open'::character varying, ..])::text[])`. Read again, the cast is pushed down into the
-//! array and prints as `ANY (ARRAY[('open'::character varying)::text, ..])`: a dump that was restored and dumped again
-//! differs. Without the cast, it is read as it was at first: the comparison supplies the cast by itself.
+//! `status IN ('open', 'closed')` on a `character varying` is the most frequent check, and is printed as
+//! `(status)::text = ANY ((ARRAY['open'::character varying, ..])::text[])`. When this is parsed, the cast is pushed down into the
+//! array, which is printed as `ANY (ARRAY[('open'::character varying)::text, ..])`: a dump that was restored and dumped again
+//! differs. Without the cast it is parsed into the first form: the comparison adds the cast by itself.
 
 /// The statement with the cast of a whole `ARRAY[..]` behind `ANY` or `ALL` left out.
 pub(super) fn canonical(sql: &str) -> String {
@@ -24,7 +24,7 @@ pub(super) fn canonical(sql: &str) -> String {
     out
 }
 
-/// Length of the next piece that is looked at as a whole: a string, a quoted name, or one character.
+/// Length of the next token: a string, a quoted name, or one character.
 fn token(sql: &str) -> Option<usize> {
     let first = sql.chars().next()?;
     let escapes = sql.starts_with("E'");
@@ -44,7 +44,7 @@ fn token(sql: &str) -> Option<usize> {
     Some(sql.len())
 }
 
-/// Of `(ARRAY[..])::type[])..`, the `ARRAY[..]` and what follows from the last parenthesis on.
+/// Of `(ARRAY[..])::type[])..`, the `ARRAY[..]` and the rest from the last parenthesis on.
 fn cast_array(sql: &str) -> Option<(&str, &str)> {
     let inner = sql.strip_prefix('(')?;
     let mut end = "ARRAY".len();
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cast_of_the_array_goes_and_nothing_else() {
+    fn only_the_cast_of_the_array_is_removed() {
         assert_eq!(
             canonical(
                 "CHECK (((s)::text = ANY ((ARRAY['a'::character varying, ']'::character varying])::text[])))"
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_it_inside_a_string_stays() {
+    fn similar_text_inside_a_string_stays() {
         for sql in [
             "COMMENT ON TABLE t IS 'x = ANY ((ARRAY[1])::text[])'",
             r"COMMENT ON TABLE t IS E'\' = ANY ((ARRAY[1])::text[])'",

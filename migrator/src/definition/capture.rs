@@ -6,11 +6,11 @@ use sqlx::types::Json;
 
 use super::{DefinitionError, TableDefinition};
 
-/// The answer of `capture.sql`.
+/// The result of `capture.sql`.
 #[derive(Deserialize)]
 struct Captured {
     names_are_qualified: bool,
-    /// Definitions that do not start or end as they should.
+    /// Definitions with an unexpected beginning or end.
     odd: Vec<String>,
     table: TableDefinition,
 }
@@ -18,8 +18,8 @@ struct Captured {
 /// Reads the definition of an ordinary table; `None` if there is no such table (a view or a partitioned table is not
 /// one, see [`super::obstacles`]).
 ///
-/// What the server keeps for itself is no part of it; what this program does not know is [`super::obstacles`]' to name.
-/// Must run in a transaction, and leaves its `search_path` empty. A role that may only read suffices.
+/// Values that belong to the server are not part of it; [`super::obstacles`] names those that this program does not know. Must run in a
+/// transaction, and leaves its `search_path` empty. A role that may only read suffices.
 pub async fn capture(
     conn: &mut PgConnection,
     schema: &str,
@@ -43,7 +43,7 @@ pub async fn capture(
     }
 }
 
-/// Names print qualified from here on, to the end of the transaction.
+/// From here to the end of the transaction, names are printed with their schema.
 pub(super) async fn empty_search_path(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT pg_catalog.set_config('search_path', '', true)").execute(conn).await?;
     Ok(())

@@ -1,13 +1,13 @@
--- Everything that pg_dump (15 to 18) prints about the ordinary table $1.$2 and what hangs on it, as one JSON value.
--- What is read as it is in the catalogue, and what keeps the server's own apart:
---   attoptions, reloptions        options.rs: known names are users', pg_* is the server's, others are refused
+-- Everything that pg_dump (15 to 18) prints about the ordinary table $1.$2 and its dependent objects, as one JSON value.
+-- Columns that are copied from the catalogue, and where values of unknown meaning are refused:
+--   attoptions, reloptions        options.rs: known names and pg_* are handled, others are refused
 --   attstorage, attcompression, attgenerated, relreplident, contype, tgenabled, polcmd
---                                 unknown.sql: a code that is not known here is refused
+--                                 unknown.sql: unknown codes are refused
 --   attacl, relacl                read by aclexplode: names of privileges, as GRANT takes them
 --   attstattarget, stxstattarget  numbers that ALTER TABLE and ALTER STATISTICS take
 --   prattrs, conkey, confkey      column numbers, written as names
 --   attidentity, attinhcount, relpersistence, reloftype and the like   obstacles.sql refuses them
--- Expressions and definitions are text that the server prints (pg_get_*), and reads.
+-- Expressions and definitions are text that the server prints (pg_get_*) and can parse.
 -- search_path must be empty, so that every name is printed with its schema. SELECT on the catalogue suffices.
 WITH t AS (
     SELECT c.*, n.nspname
@@ -15,7 +15,7 @@ WITH t AS (
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'
 ),
--- The table's columns that an object uses, by the catalogue's own account.
+-- The table's columns that an object uses, according to the catalogue.
 uses AS (
     SELECT d.classid, d.objid, json_agg(DISTINCT a.attname::text COLLATE "C") AS columns
     FROM t
@@ -79,7 +79,7 @@ columns AS (
             WHERE a.attgenerated <> ''
                 AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.oid
                 AND d.refobjsubid NOT IN (0, a.attnum)
-                -- PostgreSQL 14 and before hung it on the column, later ones on its expression.
+                -- Up to PostgreSQL 14 the dependency was the column's, later its expression's.
                 AND (d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = ad.oid
                     OR d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = t.oid
                         AND d.objsubid = a.attnum)), '[]'),

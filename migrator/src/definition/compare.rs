@@ -1,18 +1,18 @@
-//! Two definitions side by side: the proof that a replay brought back what was captured.
+//! Compares two definitions, to check that a replay restored the captured one.
 
 use serde_json::Value;
 
 use super::TableDefinition;
 
 impl TableDefinition {
-    /// What differs between this, which was wanted, and what a fresh [`super::capture`] found: one line each, empty if
-    /// nothing does. What differs here, `pg_dump` would show too, so a run that finds something must not commit.
+    /// The differences between this definition, the wanted one, and a new [`super::capture`], one line each. `pg_dump` would show them,
+    /// too, so a run with a difference must not commit.
     pub fn differences(&self, found: &Self) -> Vec<String> {
         let mut lines = Vec::new();
         if self == found {
             return lines;
         }
-        // Comparing the serialised forms cannot forget a field that is added to the struct one day.
+        // The serialised forms have all fields, so no field can be forgotten here.
         match (serde_json::to_value(self), serde_json::to_value(found)) {
             (Ok(wanted), Ok(found)) => walk(&mut lines, &self.title(), &wanted, &found),
             _ => lines.push(format!("{}: the definitions differ", self.title())),
@@ -51,7 +51,7 @@ fn walk(lines: &mut Vec<String>, path: &str, wanted: &Value, found: &Value) {
     }
 }
 
-/// What an item is called within its list.
+/// The name of an item within its list.
 fn name_of(item: &Value) -> Option<String> {
     let name = item.get("name").or_else(|| item.get("publication"))?;
     let table = item.get("table").map(|table| format!("{table} ")).unwrap_or_default();

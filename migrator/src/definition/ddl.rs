@@ -1,4 +1,4 @@
-//! The shadow table: created bare, indexed after loading, swapped in.
+//! The shadow table: created without indexes, loaded, indexed, swapped in.
 
 use super::canonical_sql::canonical;
 use super::quote::{qualified, quote_ident, quote_literal};
@@ -22,12 +22,11 @@ impl TableDefinition {
         self.columns.iter().filter(|column| column.generated.is_none()).map(|column| column.name.as_str())
     }
 
-    /// The storage options that rows which commands change want: room on the page. None if the table has its own.
+    /// The storage options for rows that commands change often: free space on each page. None if the table has its own.
     ///
-    /// A row that finds no room on its page moves to a page that is filled to a quarter only, and has room there for
-    /// its next versions, which then need no new entries in the indexes. While a session holds an old snapshot, nothing can be
-    /// cleared away, and pages fill up: measured with 200 versions of each of 1 000 rows, tests running beside it, a change took
-    /// 350 us in the projection without room, 74 with a fillfactor of 50, 56 with 30, 40 with 20.
+    /// A row without free space on its page moves to a page that is filled to a quarter only, and has space there for its next versions,
+    /// which need no new entries in the indexes. This matters most while a session holds an old snapshot: then no version can be removed,
+    /// and pages fill up.
     pub fn hot_update_options(&self) -> Vec<String> {
         let own = self.options.iter().any(|option| option.starts_with("fillfactor="));
         if own { Vec::new() } else { vec!["fillfactor=25".to_owned()] }
@@ -129,7 +128,7 @@ impl TableDefinition {
             .collect()
     }
 
-    /// Drops the table and moves its shadow into its place. Fails if anything unforeseen depends on the old one.
+    /// Drops the table and moves its shadow into its place. Fails if an unexpected object depends on the old one.
     pub fn swap_in(&self, shadow_schema: &str) -> Vec<String> {
         vec![
             format!("DROP TABLE {} RESTRICT", self.qualified_name()),
@@ -141,7 +140,7 @@ impl TableDefinition {
         ]
     }
 
-    /// The other tables that foreign keys and constraint triggers tie this one to, each once: they are locked while
+    /// The other tables that foreign keys and constraint triggers connect with this one, each once: they are locked while
     /// those are replayed.
     pub fn tied_tables(&self) -> Vec<QualifiedName> {
         let outgoing = self.foreign_keys.iter().map(|key| &key.references);
@@ -211,7 +210,7 @@ impl IndexDefinition {
     }
 }
 
-/// How the definition of a constraint ends that was never checked against all rows.
+/// The end of the definition of a constraint that was not checked against all rows.
 const NOT_VALID: &str = " NOT VALID";
 
 impl CheckDefinition {
@@ -233,13 +232,13 @@ impl ReplicaIdentity {
     }
 }
 
-/// Where the next table or index goes. As `pg_dump` does it: it holds for constraints too, and an empty name is the
-/// database's own tablespace whatever the session's setting was.
+/// Sets the tablespace of the next table or index as `pg_dump` does: it applies to constraints, too, and an empty name is the
+/// database's own tablespace.
 fn set_tablespace(tablespace: Option<&str>) -> String {
     format!("SET LOCAL default_tablespace = {}", quote_literal(tablespace.unwrap_or_default()))
 }
 
-/// `fillfactor=70` as `"fillfactor"='70'`, with a namespace in front.
+/// `fillfactor=70` as `"fillfactor"='70'`, after a namespace.
 fn assignments(options: &[String], namespace: &str) -> impl Iterator<Item = String> {
     options.iter().map(move |option| {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));

@@ -1,4 +1,4 @@
-//! A detached column: everything that PostgreSQL drops with a column, kept until the column comes back.
+//! A detached column: everything that PostgreSQL drops with a column, kept until the column is restored.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,14 +8,14 @@ use super::{
     QualifiedName, ReplicaIdentity, StatisticsDefinition, TableDefinition,
 };
 
-/// A column with all that PostgreSQL drops with it. Serialised, it is in the log from a migration to its rollback.
+/// A column with everything that PostgreSQL drops with it. Its serialised form is in the log from a migration to its rollback.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct DetachedColumn {
     /// The table that the column was taken from.
     pub table: QualifiedName,
     /// The column itself, with its comment, privileges, storage and statistics target.
     pub column: ColumnDefinition,
-    /// The columns before it, in order: it comes back behind the last of them that is still there.
+    /// The columns before it, in order: it is restored behind the last of them that still exists.
     pub before: Vec<String>,
     /// Indexes, with the constraints on them, and the place of each among the table's indexes.
     pub indexes: Vec<(usize, IndexDefinition)>,
@@ -30,8 +30,8 @@ pub struct DetachedColumn {
 }
 
 impl DetachedColumn {
-    /// Drops the column in place, without rebuilding the table. PostgreSQL would leave a table without replica
-    /// identity if its index went with the column; the primary key takes its place.
+    /// Drops the column in place, without rebuilding the table. If the index of the replica identity is dropped with the
+    /// column, the primary key becomes the replica identity.
     pub fn drop_in_place(&self) -> Vec<String> {
         let table = self.table.to_sql();
         let mut ddl =
@@ -42,7 +42,7 @@ impl DetachedColumn {
         ddl
     }
 
-    /// The names that must be free for the column to come back with all that it had.
+    /// The names that must be free to restore the column with its objects.
     pub fn needed_names(&self) -> Vec<NeededName> {
         let relation = |(_, index): &(usize, IndexDefinition)| {
             NeededName::Relation(QualifiedName {
@@ -65,7 +65,7 @@ impl DetachedColumn {
 }
 
 impl TableDefinition {
-    /// Detaches a column, and with it all that PostgreSQL would drop: its keys, indexes (also those that merely
+    /// Detaches a column with everything that PostgreSQL would drop: its keys, indexes (also those that only
     /// include it or whose expression or predicate reads it), checks, outgoing foreign keys and extended statistics.
     ///
     /// # Errors
@@ -112,11 +112,11 @@ impl TableDefinition {
         })
     }
 
-    /// Reattaches a column where it was, with all that went with it. Of several columns, the last one taken is the first
-    /// to be reattached. What a DBA did in between is kept: a `CLUSTER ON` or replica identity set since stays.
+    /// Reattaches a column at its former place, with its objects. Of several columns, the last one detached is the first to be
+    /// reattached. Changes in between are kept: a `CLUSTER ON` or replica identity that was set since stays.
     ///
     /// # Errors
-    /// [`DefinitionError::NameTaken`] if the table has something of that name now. The definition is then unchanged.
+    /// [`DefinitionError::NameTaken`] if the table has an object of that name now. The definition is then unchanged.
     pub fn reattach(&mut self, detached: DetachedColumn) -> Result<(), DefinitionError> {
         let taken = self.names_taken_by(&detached);
         if !taken.is_empty() {
@@ -211,7 +211,7 @@ impl TableDefinition {
         self.checks.sort_by(|a, b| a.name.cmp(&b.name));
     }
 
-    /// What uses a column and would neither go with it nor survive without it.
+    /// The objects that use a column, are not dropped with it, and cannot exist without it.
     fn users_that_stay(&self, name: &str) -> Vec<String> {
         let uses = |columns: &[String]| columns.iter().any(|column| column == name);
         let own = QualifiedName { schema: self.schema.clone(), name: self.name.clone() };
@@ -280,8 +280,7 @@ impl TableDefinition {
     }
 }
 
-/// Takes the matching items out, each with its place in the list as it was. Put back one after the other, in this
-/// order, they restore the list.
+/// Removes the matching items, each with its former place in the list. Inserted again in this order, they restore the list.
 fn extract_placed<T>(list: &mut Vec<T>, mut matches: impl FnMut(&T) -> bool) -> Vec<(usize, T)> {
     let (mut taken, mut kept) = (Vec::new(), Vec::new());
     for (place, item) in list.drain(..).enumerate() {

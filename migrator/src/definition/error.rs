@@ -3,7 +3,7 @@
 /// Why a definition could not be read or changed. Nothing has been written when one of these is returned.
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
-    /// The database did not answer as it should.
+    /// An error of the database, or an unexpected result.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
     /// `SET LOCAL search_path = ''` did not hold: names would come back unqualified.
@@ -27,24 +27,24 @@ pub enum DefinitionError {
         /// The column that was requested.
         column: String,
     },
-    /// The column cannot be taken out: something that would have to stay uses it.
+    /// The column cannot be detached: an object that stays uses it.
     #[error("{table}: column {column} is used by {users}; drop it there first")]
     ColumnInUse {
         /// The table, qualified.
         table: String,
-        /// The column that was to go.
+        /// The column to detach.
         column: String,
-        /// What uses it, comma-separated.
+        /// The objects that use it, comma-separated.
         users: String,
     },
-    /// The column cannot be reattached: names that it needs have been given to something else in the meantime.
+    /// The column cannot be reattached: other objects have its names now.
     #[error(
         "{table}: cannot bring back column {column}, these names are taken: {names}; rename what bears them"
     )]
     NameTaken {
         /// The table, qualified.
         table: String,
-        /// The column that was to come back.
+        /// The column to reattach.
         column: String,
         /// The names, comma-separated.
         names: String,

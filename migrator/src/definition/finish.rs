@@ -1,4 +1,4 @@
-//! What can only be replayed when the table is in its final schema.
+//! The steps that need the table in its final schema.
 
 use std::collections::HashSet;
 
@@ -9,9 +9,9 @@ use super::{
     TriggerDefinition,
 };
 
-/// What is left to do once every table of `tables` is in its final schema: owners, statistics, foreign keys in and
-/// out (one between two of the tables once), triggers, row security, publications, comments, and at last the grants,
-/// after which the owner may have lost rights of its own.
+/// The statements after every table of `tables` is in its final schema: owners, statistics, foreign keys in both directions (one between
+/// two of the tables only once), triggers, row security, publications, comments. The grants come last, since they may leave the owner
+/// without some rights.
 ///
 /// `SET LOCAL ROLE` and `RESET ROLE` surround the grants of each grantor: run it as the role that the session started
 /// with.

@@ -1,4 +1,4 @@
-//! The value: what `pg_dump` prints about one table.
+//! The model of a definition: everything that `pg_dump` prints about one table.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +11,13 @@ pub struct QualifiedName {
     pub name: String,
 }
 
-/// Everything that `pg_dump` prints about an ordinary table and what hangs on it, except its rows.
+/// Everything that `pg_dump` prints about an ordinary table and its dependent objects, except its rows.
 ///
 /// Indexes are in the order of their creation: PostgreSQL binds a foreign key to the oldest unique index that fits.
 /// Columns and grants are in the catalogue's order, everything else is in the order of its name.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct TableDefinition {
-    /// Where the table lives when it is not being rebuilt.
+    /// The table's schema, except during a rebuild.
     pub schema: String,
     /// Its name.
     pub name: String,
@@ -33,7 +33,7 @@ pub struct TableDefinition {
     pub toast_options: Vec<String>,
     /// The comment on the table.
     pub comment: Option<String>,
-    /// What logical replication identifies an old row by.
+    /// The replica identity, by which logical replication identifies an old row.
     pub replica_identity: ReplicaIdentity,
     /// `ENABLE ROW LEVEL SECURITY`.
     pub row_security: bool,
@@ -68,7 +68,7 @@ pub struct TableDefinition {
 pub enum ReplicaIdentity {
     /// The primary key.
     Default,
-    /// Nothing: updates and deletes cannot be published.
+    /// None: updates and deletes cannot be published.
     Nothing,
     /// The whole row.
     Full,
@@ -171,7 +171,7 @@ pub struct IndexConstraint {
 pub struct CheckDefinition {
     /// The name.
     pub name: String,
-    /// `CHECK ((a <= b))`, with `NO INHERIT` and `NOT VALID` if it is so.
+    /// `CHECK ((a <= b))`, with `NO INHERIT` and `NOT VALID` where these apply.
     pub definition: String,
     /// The comment.
     pub comment: Option<String>,
@@ -270,12 +270,12 @@ pub struct PublicationMembership {
     pub uses: Vec<String>,
 }
 
-/// What one role granted to another: one item of an access control list.
+/// The privileges that one role granted to another: one item of an access control list.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct Grant {
-    /// Who granted it.
+    /// The grantor.
     pub grantor: String,
-    /// Who holds it; `None` is `PUBLIC`.
+    /// The grantee; `None` is `PUBLIC`.
     pub grantee: Option<String>,
     /// The privileges without grant option.
     pub privileges: Vec<String>,

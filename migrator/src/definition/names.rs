@@ -1,11 +1,11 @@
-//! Names that must be free before the timeline shape, or the old one, can take them.
+//! Names that must be free for the objects of a run.
 
 use sqlx::PgConnection;
 
 use super::capture::empty_search_path;
 use super::{DefinitionError, Obstacle, QualifiedName};
 
-/// A name that something is about to be given.
+/// A name that a run will use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NeededName {
     /// A schema.
@@ -24,20 +24,20 @@ pub enum NeededName {
 }
 
 impl NeededName {
-    /// The index that is to appear beside a table.
+    /// The index that a run creates in a table's schema.
     pub fn relation(schema: &str, name: &str) -> Self {
         Self::Relation(QualifiedName { schema: schema.into(), name: name.into() })
     }
 
-    /// The constraint that is to appear on a table.
+    /// The constraint that a run creates on a table.
     pub fn constraint(schema: &str, table: &str, name: &str) -> Self {
         let table = QualifiedName { schema: schema.into(), name: table.into() };
         Self::Constraint { table, name: name.into() }
     }
 }
 
-/// Those of the names that something bears already. A name that will be freed by the run itself is the caller's to
-/// leave out. Must run in a transaction; a role that may only read suffices.
+/// The names that are not free. The caller leaves out names that the run itself frees. Must run in a transaction; a role
+/// that may only read suffices.
 pub async fn names_taken(
     conn: &mut PgConnection,
     needed: &[NeededName],

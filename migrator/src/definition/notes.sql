@@ -1,5 +1,5 @@
--- What is worth knowing about table $1.$2 before a run, without standing in its way: object and text.
---   $3  columns that go
+-- Notes about table $1.$2 that do not prevent a run: object and text.
+--   $3  columns that are dropped
 --   $4  whether the table is rebuilt
 WITH t AS (
     SELECT c.oid, n.nspname, c.relname

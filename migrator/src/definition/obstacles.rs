@@ -1,4 +1,4 @@
-//! What the round trip cannot carry over, by name: all of it at once, never only the first.
+//! Names everything that the round trip cannot carry over, all at once.
 
 use sqlx::PgConnection;
 
@@ -9,27 +9,26 @@ use super::options::Scope;
 use super::quote::quote_ident;
 use super::{DefinitionError, capture};
 
-/// A table of the migration, as [`obstacles`] and [`notes`] look at it.
+/// A table of the migration, for [`obstacles`] and [`notes`].
 #[derive(Clone, Copy, Debug)]
 pub struct RebuiltTable<'a> {
     /// The schema.
     pub schema: &'a str,
     /// The table.
     pub table: &'a str,
-    /// The columns that it loses.
+    /// The columns that are dropped.
     pub going_columns: &'a [&'a str],
-    /// The columns it may have; `None` if any other is carried along.
+    /// The columns that it may have; `None` if others are carried over.
     pub expected_columns: Option<&'a [&'a str]>,
-    /// Whether it is built again and so gets a new identity, in either direction. If not, only what hangs on its going
-    /// columns counts.
+    /// Whether either direction builds it again, as a new table. If not, only dependents of the dropped columns count.
     pub rebuilt: bool,
 }
 
 /// Everything that the round trip cannot carry over.
 ///
-/// Known kinds are reported by name and remedy; beyond them, what the catalogue says depends on a table, its row type
-/// or anything of its own, and that [`super::finish`] does not replay, is an obstacle too. Must run in a transaction,
-/// and leaves its `search_path` empty; a role that may only read suffices.
+/// Known kinds are reported by name and remedy. Every other object that depends on a table, its row type or one of its parts, according
+/// to the catalogue, is an obstacle, too, unless [`super::finish`] replays it. Must run in a transaction, and leaves its `search_path`
+/// empty; a role that may only read suffices.
 pub async fn obstacles(
     conn: &mut PgConnection,
     tables: &[RebuiltTable<'_>],
@@ -88,7 +87,7 @@ async fn unordered_grants(
     Ok(explained.collect())
 }
 
-/// What this program does not know: options, codes and constraints of a newer PostgreSQL.
+/// Unknown options, codes and constraints of a newer PostgreSQL.
 async fn unknown(
     conn: &mut PgConnection,
     table: &RebuiltTable<'_>,

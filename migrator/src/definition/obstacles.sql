@@ -1,9 +1,9 @@
--- Everything about table $1.$2 that a rebuild cannot carry over, by the catalogue's own record of dependencies.
---   $3  columns that go
---   $4  whether the table is rebuilt; if not, only what hangs on the columns that go counts
+-- Everything about table $1.$2 that a rebuild cannot carry over, according to the catalogue's dependencies.
+--   $3  columns that are dropped
+--   $4  whether the table is rebuilt; if not, only dependents of the dropped columns count
 --   $5  tables of the same migration, as 'schema.table' with quote_ident
 --   $6  the columns it may have, or NULL if any column is carried along
--- One row for each: a kind, which the caller explains, and the object's qualified name. search_path must be empty.
+-- One row per obstacle: its kind, which the caller explains, and the object's qualified name. search_path must be empty.
 WITH t AS (
     SELECT c.oid, c.relkind, c.relpersistence, c.relispartition, c.reloftype, c.reltype, c.reltoastrelid, c.relowner,
         c.relacl, ty.typarray
@@ -25,7 +25,7 @@ keys AS (
     JOIN pg_catalog.pg_constraint con ON con.contype = 'f' AND (con.conrelid = t.oid OR con.confrelid = t.oid)
     JOIN pg_catalog.pg_class c ON c.oid = con.conrelid
 ),
--- What the table consists of and we replay.
+-- The table's parts, which the program creates again.
 own AS (
     SELECT 'pg_catalog.pg_class'::regclass::oid AS classid, t.oid AS objid FROM t
     UNION SELECT 'pg_catalog.pg_type'::regclass, t.reltype FROM t
@@ -42,7 +42,7 @@ own AS (
     UNION SELECT 'pg_catalog.pg_publication_rel'::regclass, p.oid
         FROM t JOIN pg_catalog.pg_publication_rel p ON p.prrelid = t.oid
 ),
--- What else depends on those and is either replayed or made again by PostgreSQL itself.
+-- Other objects that depend on these, which the program or PostgreSQL itself creates again.
 handled AS (
     SELECT own.classid, own.objid FROM own
     UNION SELECT 'pg_catalog.pg_class'::regclass, t.reltoastrelid FROM t
@@ -62,7 +62,7 @@ dependents AS (
     GROUP BY d.classid, d.objid, d.objsubid
 ),
 found AS (
-    -- Dependents. A view's dependency is its rule's; a rule of a table is one of its own.
+    -- Dependents. A view depends by its rule; a rule of a table is an object of its own.
     SELECT DISTINCT
         CASE
             WHEN v.relkind = 'v' THEN 'view'
@@ -86,7 +86,7 @@ found AS (
     -- The sequence of an identity column is reported as the column.
     WHERE c.relkind IS DISTINCT FROM 'S' OR NOT d.internal
 
-    -- What the table is.
+    -- Properties of the table.
     UNION ALL
     SELECT CASE WHEN t.relkind = 'p' THEN 'partitioned table' WHEN t.relkind = 'f' THEN 'foreign table'
             WHEN t.relkind <> 'r' THEN 'no table' WHEN t.relpersistence = 'u' THEN 'unlogged table'
@@ -128,7 +128,7 @@ found AS (
     SELECT DISTINCT 'missing column', format('column %I', wanted) FROM t, unnest($3::text[] || $6::text[]) wanted
     WHERE wanted NOT IN (SELECT a.attname FROM attributes a)
 
-    -- What would have to stay when a column goes.
+    -- Objects that use a dropped column.
     UNION ALL
     SELECT DISTINCT CASE d.classid WHEN 'pg_catalog.pg_trigger'::regclass THEN 'trigger on column'
             WHEN 'pg_catalog.pg_policy'::regclass THEN 'policy on column'
@@ -161,7 +161,7 @@ found AS (
     WHERE k.confrelid = t.oid AND k.plain AND NOT k.outgoing
         AND k.confkey && (SELECT array_agg(a.attnum) FROM attributes a WHERE a.going)
 
-    -- Grants whose grantor would today grant in the owner's name.
+    -- Grants whose grantor would now grant in the owner's name.
     UNION ALL
     SELECT DISTINCT 'grantor', format('grant by %I to %s', pg_get_userbyid(e.grantor),
         CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END)

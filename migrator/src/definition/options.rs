@@ -1,9 +1,9 @@
-//! Which options of the catalogue users set, and which the server keeps for itself.
+//! Distinguishes options in the catalogue that users set from those that the server keeps for itself.
 //!
 //! `attoptions` and `reloptions` hold what was set by `ALTER .. SET (name = value)`; since the releases of
-//! November 2026 (15.20) they hold a version of each column as well, `pg_attver`, which `pg_dump` leaves out. So the names are
-//! looked at: those that are listed here are users' and are carried over. A name that begins with `pg_` and is not
-//! listed is the server's own and is no part of a definition. Any other name belongs to a PostgreSQL that is newer than this
+//! November 2026 (15.20) they also hold a version of each column, `pg_attver`, which `pg_dump` leaves out. So the names are
+//! compared: options of users are listed here, and carried over. A name that begins with `pg_` and is not
+//! listed is the server's own, and not part of a definition. Any other name belongs to a PostgreSQL that is newer than this
 //! program, and is refused by name: see [`super::obstacles`]. An index is created from the text that the server prints, with all
 //! its options, so nothing can be left out there, and a name that begins with `pg_` is refused, too.
 //!
@@ -12,7 +12,7 @@
 
 use super::TableDefinition;
 
-/// What an option is set on.
+/// The object that has an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope<'a> {
     Table,
@@ -31,7 +31,7 @@ const OPERATOR_CLASS: [&str; 4] =
 
 const COLUMN: [&str; 2] = ["n_distinct", "n_distinct_inherited"];
 
-/// Those of a table alone.
+/// Options of tables only.
 const TABLE: [&str; 6] = [
     "autovacuum_analyze_scale_factor",
     "autovacuum_analyze_threshold",
@@ -41,7 +41,7 @@ const TABLE: [&str; 6] = [
     "user_catalog_table",
 ];
 
-/// Those of a table and of its TOAST table.
+/// Options of a table and of its TOAST table.
 const TABLE_AND_TOAST: [&str; 18] = [
     "autovacuum_enabled",
     "autovacuum_freeze_max_age",
@@ -64,7 +64,7 @@ const TABLE_AND_TOAST: [&str; 18] = [
 ];
 
 impl Scope<'_> {
-    /// Whether this program knows what the option means.
+    /// Whether this program knows the meaning of the option.
     fn knows(self, name: &str) -> bool {
         match self {
             Self::Column => COLUMN.contains(&name),
@@ -72,7 +72,7 @@ impl Scope<'_> {
             Self::OperatorClass => OPERATOR_CLASS.contains(&name),
             Self::Toast => TABLE_AND_TOAST.contains(&name),
             Self::Index(method) => match method {
-                // The last one does nothing any more, and the server still keeps it.
+                // The last one has no effect any more, but the server still keeps it.
                 "btree" => &["deduplicate_items", "fillfactor", "vacuum_cleanup_index_scale_factor"][..],
                 "hash" | "spgist" => &["fillfactor"],
                 "gist" => &["buffering", "fillfactor"],

@@ -1,4 +1,4 @@
-//! What the migrating role may not do, found before the first lock rather than half-way.
+//! Finds the missing privileges of the migrating role before the first lock.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,9 @@ use super::capture::empty_search_path;
 use super::quote::quote_ident;
 use super::{DefinitionError, TableDefinition};
 
-/// What a role lacks for rebuilding these tables as they are defined, one sentence each with the remedy; empty if it
-/// may do everything. `None` is the current role, `shadow_schema` the schema that will be created (or used, if it
-/// exists). Must run in a transaction; a role that may only read can ask for another.
+/// The privileges that a role lacks to rebuild these tables with their definitions, one sentence each with the remedy. `None` is the
+/// current role, `shadow_schema` the schema that will be created (or used, if it exists). Must run in a transaction; a role that may only
+/// read can check another one.
 pub async fn missing_privileges(
     conn: &mut PgConnection,
     role: Option<&str>,
@@ -39,7 +39,7 @@ pub async fn missing_privileges(
     Ok(missing)
 }
 
-/// Kind, object and detail of everything that the replay of one table needs; `privileges.sql` knows the kinds.
+/// Kind, object and detail of every privilege that the replay of one table needs; `privileges.sql` handles the kinds.
 fn needs(table: &TableDefinition) -> Vec<(&'static str, String, String)> {
     let name = table.qualified_name();
     let mut needs = vec![

@@ -1,11 +1,11 @@
--- What role $1 (NULL: the current one) lacks, one sentence each, for needs given as kinds $2, objects $3, details $4.
--- A superuser lacks nothing but roles that do not exist. search_path must be empty.
+-- The missing privileges of role $1 (NULL: the current one), one sentence each, for needs given as kinds $2, objects $3, details $4.
+-- A superuser can lack only roles that do not exist. search_path must be empty.
 WITH me AS (
     SELECT r.oid, r.rolname, r.rolbypassrls, current_setting('server_version_num')::int AS version
     FROM pg_catalog.pg_roles r
     WHERE r.rolname = coalesce($1, current_user) AND NOT r.rolsuper
 ),
--- Names are looked up only for the kinds that have them: PostgreSQL 15 fails at a name that is none.
+-- Names are looked up only for the kinds that have them: PostgreSQL 15 fails on text that is not a name.
 needs AS MATERIALIZED (
     SELECT n.kind, n.object, n.detail,
         CASE WHEN n.kind IN ('referencing', 'references', 'trigger') THEN to_regclass(n.object)
@@ -21,7 +21,7 @@ needs AS MATERIALIZED (
         SELECT CASE WHEN n.kind IN ('table', 'schema') THEN n.detail
             WHEN n.kind IN ('owner', 'grantor', 'role') THEN n.object END AS role) r
 ),
--- Objects that must belong to the role, or to one whose rights it has: who owns them today, or is to own them.
+-- The current or future owners of objects that must belong to the role, or to one whose rights it has.
 owners AS (
     SELECT n.kind, n.role_oid AS owner, 'table ' || n.object AS what FROM needs n WHERE n.kind = 'table'
     UNION ALL
@@ -50,7 +50,7 @@ missing AS (
     FROM me, owners o
     WHERE NOT pg_has_role(me.oid, o.owner, 'USAGE')
     UNION ALL
-    -- Ownership is given away, and grants are made in a grantor's name, only by a role that may become the other.
+    -- Only a role that can SET ROLE to the other can give it ownership, or grant in its name.
     SELECT format('%I may not SET ROLE to %I, %s: GRANT %2$I TO %1$I%4$s', me.rolname, pg_get_userbyid(o.role),
         o.purpose, CASE WHEN me.version >= 160000 THEN ' WITH SET TRUE' ELSE '' END)
     FROM me, (

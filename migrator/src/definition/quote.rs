@@ -1,4 +1,4 @@
-//! Quoting: the only way in which a name or a text reaches SQL here.
+//! Quotes names and texts for SQL. All SQL of this module uses these functions.
 
 use super::QualifiedName;
 

@@ -1,5 +1,5 @@
--- What the catalogue says about table $1.$2 in codes and names that can mean something new in a newer PostgreSQL.
--- One row for each: a kind, the object, and the code or name. search_path must be empty.
+-- Codes and names of table $1.$2 in the catalogue that may have a new meaning in a newer PostgreSQL.
+-- One row each: the kind, the object, and the code or name. search_path must be empty.
 WITH t AS (
     SELECT c.*
     FROM pg_catalog.pg_class c
@@ -15,7 +15,7 @@ constraints AS (
     SELECT con.*, pg_describe_object('pg_catalog.pg_constraint'::regclass, con.oid, 0) AS object
     FROM t JOIN pg_catalog.pg_constraint con ON con.conrelid = t.oid
 )
--- Options, which the caller knows or not. Those of an extension's access method are the extension's.
+-- Options; the caller decides which are known. Those of an extension's access method belong to the extension.
 SELECT 'option of table' AS kind, pg_describe_object('pg_catalog.pg_class'::regclass, t.oid, 0) AS object,
     split_part(o, '=', 1) AS name
 FROM t, unnest(t.reloptions) o
@@ -32,14 +32,14 @@ JOIN pg_catalog.pg_index i ON i.indrelid = t.oid AND i.indisvalid AND i.indisrea
 JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
 JOIN pg_catalog.pg_am am ON am.oid = ic.relam AND am.oid < 16384, unnest(ic.reloptions) o
 UNION ALL
--- Parameters of operator classes: of an extension's only those that would be the server's.
+-- Parameters of operator classes; of those of extensions only the server's own parameters.
 SELECT 'option of operator class', pg_describe_object('pg_catalog.pg_class'::regclass, ia.attrelid, ia.attnum), split_part(o, '=', 1)
 FROM t
 JOIN pg_catalog.pg_index i ON i.indrelid = t.oid AND i.indisvalid AND i.indisready
 JOIN pg_catalog.pg_attribute ia ON ia.attrelid = i.indexrelid AND ia.attnum <= i.indnkeyatts, unnest(ia.attoptions) o
 WHERE i.indclass[ia.attnum - 1] < 16384 OR o LIKE 'pg\_%'
 
--- Codes that capture.sql does not know.
+-- Codes that capture.sql does not handle.
 UNION ALL
 SELECT 'code', a.object, c.name
 FROM attributes a
@@ -63,9 +63,9 @@ SELECT 'code', pg_describe_object('pg_catalog.pg_policy'::regclass, p.oid, 0), f
 FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
 WHERE p.polcmd NOT IN ('r', 'a', 'w', 'd', '*')
 
--- NOT NULL as a constraint, since 18: only one that is no more than NOT NULL is carried over, with the name that PostgreSQL
--- chooses (makeObjectName): of parts that are too long together the longer one is cut, which is the column's for the planner's tables.
--- Names with other letters than ASCII's might be cut within a letter, and are refused.
+-- NOT NULL as a constraint, since 18: only one without other properties is carried over, with the name that PostgreSQL
+-- chooses (makeObjectName): if the name is too long, its longer part is cut, which is the column's for the planner's tables.
+-- Names with other characters than ASCII could be cut within a character, and are refused.
 UNION ALL
 SELECT 'not null', c.object, concat_ws('; ',
            CASE WHEN NOT c.convalidated THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %I', t.oid::regclass, c.conname) END,

@@ -1,4 +1,4 @@
-//! Where assignments point: whether at a phase of their own project, and on which days the ones of each phase are.
+//! The links of assignments: whether the phase is one of their own project, and the dates of each phase's assignments.
 
 use crate::fast_hash::FastHash;
 use crate::legacy::tables::{LegacyTables, RawAssignment};
@@ -6,30 +6,30 @@ use chrono::NaiveDate;
 use phaseline_domain::{PhaseId, ProjectId};
 use std::collections::HashMap;
 
-/// Where one assignment points.
+/// The link of one assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pointer {
-    /// At no phase that is there.
-    Nowhere,
-    /// At a phase of another project.
+pub(crate) enum LinkTarget {
+    /// The phase does not exist.
+    Missing,
+    /// A phase of another project.
     Foreign,
-    /// At a phase of its own project.
+    /// A phase of its own project.
     Own,
 }
 
 /// The links of all assignments, in the order of the rows.
 #[derive(Debug)]
-pub(crate) struct Pointers {
-    pointers: Vec<Pointer>,
+pub(crate) struct LinkTargets {
+    link_targets: Vec<LinkTarget>,
     rows: HashMap<PhaseId, (u32, Option<ProjectId>), FastHash>,
-    /// The days of the own assignments of the first phase, then of the second, ...
+    /// The dates of the first phase's own assignments, then of the second's, ...
     days: Vec<NaiveDate>,
-    /// Where each phase's days begin, and the end of the last one's.
+    /// The index of each phase's first date, and the end of the last phase's.
     begin: Vec<u32>,
 }
 
-impl Pointers {
-    /// Follows every link once. Memory: five bytes an assignment, and eight more meanwhile.
+impl LinkTargets {
+    /// Resolves every link once. Memory grows with the assignments.
     pub(crate) fn follow(tables: &LegacyTables) -> Self {
         let rows: HashMap<PhaseId, (u32, Option<ProjectId>), FastHash> =
             tables.phases.iter().zip(0..).map(|(phase, row)| (phase.id, (row, phase.project))).collect();
@@ -37,18 +37,18 @@ impl Pointers {
         let mut own: Vec<(u32, NaiveDate)> = Vec::with_capacity(tables.assignments.len());
         let mut follow = |raw: &RawAssignment| {
             let Some((row, project)) = raw.phase.and_then(|phase| rows.get(&phase)) else {
-                return Pointer::Nowhere;
+                return LinkTarget::Missing;
             };
             if raw.project.is_none() || raw.project != *project {
-                return Pointer::Foreign;
+                return LinkTarget::Foreign;
             }
             if let Ok(day) = raw.date.get() {
                 begin[*row as usize + 1] += 1;
                 own.push((*row, day));
             }
-            Pointer::Own
+            LinkTarget::Own
         };
-        let pointers = tables.assignments.iter().map(&mut follow).collect();
+        let link_targets = tables.assignments.iter().map(&mut follow).collect();
         for row in 0..tables.phases.len() {
             begin[row + 1] += begin[row];
         }
@@ -59,16 +59,16 @@ impl Pointers {
             days[*place as usize] = day;
             *place += 1;
         }
-        Self { pointers, rows, days, begin }
+        Self { link_targets, rows, days, begin }
     }
 
-    /// Where the assignment of this row points.
-    pub(crate) fn of(&self, assignment: usize) -> Pointer {
-        self.pointers.get(assignment).copied().unwrap_or(Pointer::Nowhere)
+    /// The link of this row's assignment.
+    pub(crate) fn of(&self, assignment: usize) -> LinkTarget {
+        self.link_targets.get(assignment).copied().unwrap_or(LinkTarget::Missing)
     }
 
-    /// The days of the assignments that point at this phase of their own project. No split of days can do anything for
-    /// those of another.
+    /// The dates of the assignments that refer to this phase of their own project. Assignments of other projects are outside of every
+    /// split.
     pub(crate) fn days(&self, phase: PhaseId) -> &[NaiveDate] {
         let Some(row) = self.rows.get(&phase).map(|(row, _)| *row as usize) else { return &[] };
         self.days.get(self.begin[row] as usize..self.begin[row + 1] as usize).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Reads the legacy tables as they are, bad values included, in heap order.
+//! Reads the legacy tables with invalid values, in heap order.
 
 use crate::error::MigratorError;
 use chrono::{NaiveDate, NaiveDateTime};
@@ -8,15 +8,15 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// A `date` as PostgreSQL keeps it: days since 2000-01-01, the extremes being the infinities. Not yet proven good.
+/// A `date` as PostgreSQL stores it: days since 2000-01-01; the extreme values are the infinities. Not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RawDate(Option<i32>);
 
-/// A `timestamp` as PostgreSQL keeps it: microseconds since 2000-01-01, the extremes being the infinities.
+/// A `timestamp` as PostgreSQL stores it: microseconds since 2000-01-01; the extreme values are the infinities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RawTimestamp(Option<i64>);
 
-/// Why a date or a time cannot be carried over.
+/// Why a date or a timestamp cannot be carried over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadTime {
     Null,
@@ -62,7 +62,7 @@ impl RawTimestamp {
     }
 }
 
-/// An `allocation_percentage` in ten-thousandths of a percent; the least number if there is none to count with.
+/// An `allocation_percentage` in ten-thousandths of a percent; the least number if it has no usable value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RawPercentage(i32);
 
@@ -102,7 +102,7 @@ pub(crate) struct RawAssignment {
     pub percentage: RawPercentage,
 }
 
-/// The three tables as one snapshot has them.
+/// The three tables in one snapshot.
 #[derive(Debug)]
 pub(crate) struct LegacyTables {
     pub projects: Vec<RawProject>,
@@ -112,7 +112,7 @@ pub(crate) struct LegacyTables {
     pub digest: [u8; 32],
 }
 
-/// Heap order is the order of `pg_dump`; it is requested, and checked.
+/// Heap order is the order of `pg_dump`; the session's settings request it, and it is checked.
 pub(crate) fn in_heap_order(last: &mut Option<u64>, tid: u64) -> Result<(), MigratorError> {
     if last.is_some_and(|last| last >= tid) {
         return Err(MigratorError::HeapOrder);
@@ -143,7 +143,7 @@ impl TableHasher {
     }
 }
 
-/// Whether assignments' percentages are read. They are counted with, not carried over: the digest leaves them out.
+/// Whether assignments' percentages are read. They are used for figures only, so the digest leaves them out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Percentages {
     Read,
@@ -151,8 +151,7 @@ pub(crate) enum Percentages {
 }
 
 impl Percentages {
-    /// Whether there are any that can be read. They are no part of what the migration needs, so their column may have
-    /// any type, or be missing.
+    /// Whether the column can be read. The migration does not need it, so it may have any type, or be missing.
     pub(crate) async fn find(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let readable: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a
@@ -166,7 +165,7 @@ impl Percentages {
     }
 }
 
-/// Reads the three tables in the caller's snapshot. Needs SELECT on them. Memory: some 80 bytes an assignment.
+/// Reads the three tables in the caller's snapshot. Needs SELECT on them. Memory grows with the assignments.
 pub(crate) async fn read(
     connection: &mut PgConnection,
     percentages: Percentages,
@@ -184,7 +183,7 @@ pub(crate) async fn read(
 
     let mut projects = Vec::new();
     hasher.table("projects");
-    // In order of id: the projects' own heap order is nothing that the migration carries.
+    // In order of id: the migration does not carry over the projects' heap order.
     copy::read(connection, "SELECT id, start_date, end_date FROM public.projects ORDER BY id", |row| {
         hasher.row(&row, 0..3)?;
         projects.push(RawProject {
@@ -222,8 +221,7 @@ pub(crate) async fn read(
     let mut assignments = Vec::new();
     let mut last = None;
     hasher.table("resource_assignments");
-    // No ORDER BY: sorting a million rows costs half a second, and a plain scan with this session's settings comes in
-    // heap order. That it did is checked.
+    // No ORDER BY, to avoid a sort: with this session's settings a plain scan returns heap order, which is checked.
     let percentage = match percentages {
         Percentages::Read => "allocation_percentage",
         Percentages::LeftOut => "NULL",

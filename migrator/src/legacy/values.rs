@@ -1,4 +1,4 @@
-//! The values of old rows, each proven good or named.
+//! Checks the values of legacy rows.
 
 use crate::anomaly::{Code, Findings};
 use crate::legacy::tables::{BadTime, RawPhase, RawProject};

@@ -1,7 +1,7 @@
-//! A run of the migrator as events: who, when, on what plan, with what outcome.
+//! The events of a run: its operator, time, plan and outcome.
 //!
-//! That it began is committed before its work (module `run::journal`); everything else is written in the transaction
-//! that changes the shape. So a run that was killed is seen to have begun, and to have changed nothing.
+//! Its beginning is committed before its work (module `run::journal`); everything else is written in the transaction
+//! that changes the shape. So the log shows that a killed run began and changed nothing.
 
 use crate::definition::DetachedColumn;
 use crate::report::{BudgetSums, Counts, RollbackCompleted};
@@ -14,13 +14,13 @@ use std::collections::HashMap;
 /// The stream type of runs.
 pub const RUN: &str = "MigrationRun";
 
-/// Which way a run went.
+/// The direction of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// Legacy tables into the log.
+    /// From the legacy shape to the timeline shape.
     Migrate,
-    /// Back.
+    /// From the timeline shape to the legacy shape.
     Rollback,
 }
 
@@ -36,23 +36,23 @@ impl std::fmt::Display for Direction {
 /// A run began.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunStarted {
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
     /// The program's version.
     pub program: String,
     /// The machine it ran on.
     pub host: String,
-    /// Its process there.
+    /// Its process on that machine.
     pub pid: u32,
     /// When it began, by the database's clock.
     pub started_at: DateTime<Utc>,
-    /// What the plan stood for; none for a rollback.
+    /// The plan's digest; none for a rollback.
     pub plan_digest: Option<String>,
     /// The options, as JSON.
     pub options: serde_json::Value,
 }
 
-/// What of the old tables' definitions the timeline shape has no place for: all that a rollback needs beside the rows.
+/// The definitions of the legacy tables that the timeline shape cannot hold, which a rollback needs beside the rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LegacySchemaRecorded {
     /// `project_phases.phase_type`.
@@ -73,7 +73,7 @@ pub struct MigrationCompleted {
     pub budgets: BudgetSums,
 }
 
-/// A digest over the rows of `project_phases` that a rollback wrote for each project: whether they were changed since.
+/// A digest over the rows of `project_phases` that a rollback wrote for each project, to detect later changes.
 /// In chunks, of [`ROWS_WRITTEN_CHUNK`] projects each.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct LegacyRowsWritten {
@@ -84,16 +84,16 @@ pub struct LegacyRowsWritten {
 /// Projects in one [`LegacyRowsWritten`].
 pub const ROWS_WRITTEN_CHUNK: usize = 1000;
 
-/// What a rollback could not carry over, as it was accepted.
+/// The accepted loss of a rollback.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LossAccepted {
-    /// The digest that was given.
+    /// The accepted digest.
     pub digest: String,
     /// The items, as the report showed them.
     pub items: serde_json::Value,
 }
 
-/// How a run ended that did not change the shape.
+/// How a run without effect ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
@@ -101,16 +101,16 @@ pub enum FailureKind {
     Interrupted,
     /// The database, or the plan, did not allow it.
     Refused,
-    /// Something went wrong.
+    /// An error.
     Failed,
 }
 
 /// A run ended without changing the shape.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunFailed {
-    /// How.
+    /// How it ended.
     pub outcome: FailureKind,
-    /// Why.
+    /// The reason.
     pub error: String,
 }
 
@@ -137,7 +137,7 @@ pub enum RunEvent {
 const VERSION: i32 = 1;
 
 impl RunEvent {
-    /// The event as it is written.
+    /// The event in its stored form.
     pub fn to_new(&self) -> Result<NewEvent, serde_json::Error> {
         let (event_type, payload) = match self {
             Self::Started(event) => ("RunStarted", serde_json::to_string(event)?),
@@ -154,7 +154,7 @@ impl RunEvent {
     /// Reads a run's event.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Why it cannot be read.
     pub(crate) fn from_recorded(event: &RecordedEvent) -> Result<Self, StoredEventError> {
         let event_type = event.event_type.clone();
         if event.schema_version != VERSION {

@@ -1,4 +1,4 @@
-//! The runs that the log knows.
+//! The runs in the log.
 
 use super::events::{LegacySchemaRecorded, MigrationCompleted, RUN, RunEvent, RunFailed, RunStarted};
 use crate::report::RollbackCompleted;
@@ -9,20 +9,20 @@ use sqlx::PgConnection;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// A run as the log tells it.
+/// A run, from its events.
 #[derive(Clone, Debug)]
 pub struct Run {
     /// Its id.
     pub id: Uuid,
-    /// How it began.
+    /// Its beginning.
     pub started: RunStarted,
-    /// Who ran it, and why.
+    /// Its operator and reason.
     pub metadata: Metadata,
-    /// What the timeline shape had no place for; a migration's only.
+    /// The definitions that the timeline shape cannot hold, of a migration.
     pub legacy_schema: Option<LegacySchemaRecorded>,
-    /// What came of a migration.
+    /// The result of a migration.
     pub migrated: Option<MigrationCompleted>,
-    /// What came of a rollback.
+    /// The result of a rollback.
     pub rolled_back: Option<RollbackCompleted>,
     /// The digests of the rows that a rollback wrote.
     pub written: HashMap<ProjectId, String>,
@@ -46,7 +46,7 @@ pub const fn stream_of(run: Uuid) -> StreamId {
     StreamId { stream_type: RUN, id: run }
 }
 
-/// All runs that the log knows, oldest first.
+/// All runs in the log, oldest first.
 ///
 /// # Errors
 /// [`StoreError::Unreadable`] if one of their events cannot be read and is not left out.
@@ -58,7 +58,7 @@ pub async fn runs(connection: &mut PgConnection) -> Result<Vec<Run>, StoreError>
     }
 }
 
-/// The same as far as their events can be read, and those that cannot.
+/// The same from the readable events, and the unreadable ones.
 pub async fn readable_runs(connection: &mut PgConnection) -> Result<(Vec<Run>, Quarantine), StoreError> {
     let (mut runs, mut unreadable) = (Vec::<Run>::new(), Quarantine::default());
     let skipped = skip::positions(connection).await?;

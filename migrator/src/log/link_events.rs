@@ -13,7 +13,7 @@ pub const LEGACY_LINKS: &str = "LegacyLinks";
 const LINKED: &str = "LegacyAssignmentsLinked";
 /// The payload's schema version.
 const VERSION: i32 = 1;
-/// Assignments in one event: some 40 kB of JSON, large enough that events are few and small enough to read one by one.
+/// Assignments in one event: large enough that events are few, and small enough to read one by one.
 const CHUNK: usize = 1000;
 
 /// The stream in which the links of a project's assignments are kept.
@@ -24,7 +24,7 @@ pub const fn stream_of(project: ProjectId) -> StreamId {
 /// Reads an event of such a stream.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Why it cannot be read.
 fn decode(event_type: &str, schema_version: i32, payload: &str) -> Result<Linked, StoredEventError> {
     if event_type != LINKED {
         return Err(StoredEventError::UnknownType(event_type.to_owned()));
@@ -39,7 +39,7 @@ fn decode(event_type: &str, schema_version: i32, payload: &str) -> Result<Linked
 /// Whether an event of such a stream can be read.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Why it cannot be read.
 pub(crate) fn check(event: &RecordedEvent) -> Result<(), StoredEventError> {
     decode(&event.event_type, event.schema_version, &event.payload).map(|_| ())
 }
@@ -73,12 +73,12 @@ pub fn events(mut links: Vec<(PhaseId, AssignmentId)>) -> Result<Vec<NewEvent>, 
         .collect()
 }
 
-/// How many events [`events`] makes of so many links.
+/// The number of events that [`events`] makes from this number of links.
 pub const fn event_count(links: usize) -> u64 {
     links.div_ceil(CHUNK) as u64
 }
 
-/// The links that the log knows, a later one in place of an earlier one.
+/// The links in the log; a later one replaces an earlier one.
 #[derive(Debug, Default)]
 pub struct FoldedLinks {
     /// Each assignment's phase.
@@ -90,10 +90,10 @@ pub struct FoldedLinks {
 }
 
 impl FoldedLinks {
-    /// Takes the next event in order of position; other streams' events pass by, and one that is `skipped` is left out.
+    /// Applies the next event in order of position; events of other streams, and those that are `skipped`, are ignored.
     ///
     /// # Errors
-    /// An event of these that cannot be read, or that came out of turn: it is left out, too.
+    /// An event of links that cannot be read or is out of order; it is left out.
     pub fn see(&mut self, event: &RawEvent<'_>, skipped: bool) -> Result<(), Box<UnreadableEvent>> {
         if event.stream_type != LEGACY_LINKS {
             return Ok(());

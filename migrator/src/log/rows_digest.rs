@@ -1,4 +1,4 @@
-//! What a rollback wrote, per project: a digest over its rows. A project whose rows still have it was not touched since.
+//! A digest over the rows that a rollback wrote, per project. A project whose rows still have it was not changed since.
 
 use phaseline_domain::legacy::{LegacyPhase, LegacyPhaseType};
 use phaseline_domain::{Money, PhaseId};
@@ -21,7 +21,7 @@ impl RowsDigest {
     ) {
         let [capital, expense, total] = budgets;
         let [created, updated] = times.map(|time| time.and_utc().timestamp_micros());
-        // One line a row; no value can hold a line break or a bar.
+        // One line per row; no value can have a line break or a bar.
         let line = format!("{id}|{phase_type}|{capital:.2}|{expense:.2}|{total:.2}|{created}|{updated}\n");
         self.0.update(line.as_bytes());
     }
@@ -47,7 +47,7 @@ pub(crate) fn of_written(rows: &[LegacyPhaseRow]) -> String {
     digest.finish()
 }
 
-/// The digest of today's rows, in the table's order.
+/// The digest of the current rows, in the table's order.
 pub(crate) fn of_found(rows: &[LegacyPhase]) -> String {
     let mut digest = RowsDigest::default();
     for row in rows {

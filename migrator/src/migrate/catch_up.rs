@@ -1,13 +1,12 @@
-//! What users did to assignments while the log was written, brought in under the lock. Only their links matter: the table
-//! itself stays, and loses a column. Every other change, and every link that is not as it should be, is left to a second
-//! attempt, whose plan names it.
+//! Adds changes of assignments that users made while the log was written, under the lock. Only their links matter: the table itself stays,
+//! and loses a column. Every other change, and every invalid link, needs a second attempt, whose plan names it.
 
 use super::options::MigrateOptions;
 use crate::definition;
 use crate::error::MigratorError;
 use crate::fast_hash::FastHash;
 use crate::log::link_events;
-use crate::plan::{Prepared, REBUILT};
+use crate::plan::{PreparedMigration, REBUILT};
 use crate::run::Journal;
 use crate::shape::{self, LEGACY_REVISION};
 use phaseline_domain::{AssignmentId, PhaseId, ProjectId};
@@ -15,64 +14,67 @@ use phaseline_store::{Import, copy};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashMap};
 
-/// What is newer of the assignments.
+/// The newer assignments.
 #[derive(Debug, Default)]
-pub(super) struct Newer {
+pub(super) struct NewerAssignments {
     /// The links.
     pub links: Links,
-    /// How many assignments there are now; none if nothing changed.
+    /// The number of assignments now; none if nothing changed.
     pub assignments: Option<u64>,
 }
 
 /// Links by project, in the order of the rows.
 pub(super) type Links = BTreeMap<ProjectId, Vec<(PhaseId, AssignmentId)>>;
 
-/// What changed between the snapshot and the lock.
-pub(super) enum Changed {
+/// The changes between the snapshot and the lock.
+pub(super) enum ChangesSinceSnapshot {
     Nothing,
     /// Only assignments.
-    Assignments(Newer),
-    /// Something that cannot simply be brought in.
+    Assignments(NewerAssignments),
+    /// Changes that need a second attempt.
     More(String),
 }
 
-/// The digest of an expected plan covers every row: then nothing may have changed.
+/// The digest of an expected plan covers every row, so nothing may have changed.
 pub(super) async fn changed(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedMigration,
     options: &MigrateOptions,
-) -> Result<Changed, MigratorError> {
+) -> Result<ChangesSinceSnapshot, MigratorError> {
     let mut newer = None;
     let tables = prepared.fingerprints.changed(connection).await?;
     if let [("resource_assignments", now)] = tables.as_slice()
         && options.expected_digest.is_none()
         && let Some(links) = self::newer(connection, prepared).await?
     {
-        newer = Some(Newer { links, assignments: Some(now.rows) });
+        newer = Some(NewerAssignments { links, assignments: Some(now.rows) });
     }
     if !tables.is_empty() && newer.is_none() {
         let names: Vec<&str> = tables.iter().map(|(table, _)| *table).collect();
-        return Ok(Changed::More(names.join(", ")));
+        return Ok(ChangesSinceSnapshot::More(names.join(", ")));
     }
     for (table, before) in
         [("project_phases", &prepared.phases), ("resource_assignments", &prepared.assignments)]
     {
         let now = definition::capture(connection, "public", table).await?;
         if now.as_ref() != Some(before) {
-            return Ok(Changed::More(format!("the definition of {table}")));
+            return Ok(ChangesSinceSnapshot::More(format!("the definition of {table}")));
         }
     }
     if shape::find(connection).await?.revision() != Some(LEGACY_REVISION) {
-        return Ok(Changed::More("alembic_version".to_owned()));
+        return Ok(ChangesSinceSnapshot::More("alembic_version".to_owned()));
     }
     if !definition::obstacles(connection, &REBUILT).await?.is_empty() {
-        return Ok(Changed::More("dependent objects".to_owned()));
+        return Ok(ChangesSinceSnapshot::More("dependent objects".to_owned()));
     }
-    Ok(newer.map_or(Changed::Nothing, Changed::Assignments))
+    Ok(newer.map_or(ChangesSinceSnapshot::Nothing, ChangesSinceSnapshot::Assignments))
 }
 
-/// The links of assignments that are newer than what was read. None if one of them is not as it should be.
-async fn newer(connection: &mut PgConnection, prepared: &Prepared) -> Result<Option<Links>, MigratorError> {
+/// The links of assignments that are newer than those that were read. None if one of them is invalid.
+async fn newer(
+    connection: &mut PgConnection,
+    prepared: &PreparedMigration,
+) -> Result<Option<Links>, MigratorError> {
     let projects = &prepared.translation.projects;
     let project_of: HashMap<PhaseId, ProjectId, FastHash> = projects
         .iter()
@@ -104,10 +106,10 @@ async fn newer(connection: &mut PgConnection, prepared: &Prepared) -> Result<Opt
     Ok(sound.then_some(newer))
 }
 
-/// Writes them behind those that were written already; a later link replaces an earlier one.
+/// Writes the newer links; a later link replaces an earlier one.
 pub(super) async fn write(
     import: &mut Import<'_>,
-    prepared: &Prepared,
+    prepared: &PreparedMigration,
     newer: Links,
     journal: &Journal,
 ) -> Result<(), MigratorError> {

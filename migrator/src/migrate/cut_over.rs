@@ -1,4 +1,4 @@
-//! The swap of the new table for the old one.
+//! Swaps the tables.
 
 use crate::ddl;
 use crate::definition::{DetachedColumn, TableDefinition};
@@ -9,7 +9,7 @@ use crate::shape::{LEGACY_REVISION, TIMELINE_REVISION};
 use phaseline_store::schema;
 use sqlx::PgConnection;
 
-/// The swap, under the tables' locks. Checks itself before the caller commits.
+/// Swaps the tables under their locks, and checks the result before the caller commits.
 pub(super) async fn cut_over(
     connection: &mut PgConnection,
     definition: &TableDefinition,

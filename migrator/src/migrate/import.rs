@@ -1,11 +1,11 @@
 //! Writes the log, while users read and write.
 
-use super::catch_up::{self, Newer};
+use super::catch_up::{self, NewerAssignments};
 use super::options::MigrateOptions;
 use crate::error::MigratorError;
 use crate::log::events::{LegacySchemaRecorded, MigrationCompleted, RunEvent};
 use crate::log::link_events;
-use crate::plan::Prepared;
+use crate::plan::PreparedMigration;
 use crate::report::{Counts, Source};
 use crate::run::Journal;
 use crate::run::session::RunContext;
@@ -13,10 +13,10 @@ use phaseline_projections::{PhaseRow, project_phases};
 use phaseline_store::{Import, NewEvent, stream};
 use sqlx::PgConnection;
 
-/// Writes the run's events, the timelines' and the links'. Returns the new table's rows in the old table's order.
+/// Writes the events of the run, the timelines and the links. Returns the new table's rows in the old table's order.
 pub(super) async fn import(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedMigration,
     legacy_schema: &LegacySchemaRecorded,
     options: &MigrateOptions,
     run: &mut RunContext<'_>,
@@ -73,12 +73,11 @@ pub(super) async fn import(
     Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
-/// Writes what users did to assignments meanwhile, and that the run is done. Returns the log's last position, and what was
-/// carried over in all.
+/// Writes the links that changed meanwhile, and the run's completion. Returns the log's last position, and the total counts.
 pub(super) async fn complete(
     connection: &mut PgConnection,
-    prepared: &Prepared,
-    newer: Newer,
+    prepared: &PreparedMigration,
+    newer: NewerAssignments,
     journal: &mut Journal,
 ) -> Result<(i64, Counts), MigratorError> {
     let mut counts = prepared.plan.counts;

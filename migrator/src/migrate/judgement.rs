@@ -1,8 +1,8 @@
-//! What an inspection means for a migration, and what it reports in the end.
+//! Decides from an inspection whether a migration can run, and builds its report.
 
 use super::options::MigrateOptions;
 use crate::error::MigratorError;
-use crate::plan::{Inspection, Prepared};
+use crate::plan::{Inspection, PreparedMigration};
 use crate::report::{Migrated, Plan};
 use crate::run::attempts::Judgement;
 use crate::run::session::RunContext;
@@ -11,7 +11,7 @@ pub(super) fn judge(
     inspection: Inspection,
     options: &MigrateOptions,
     run: &RunContext<'_>,
-) -> Result<Judgement<Prepared, Migrated>, MigratorError> {
+) -> Result<Judgement<PreparedMigration, Migrated>, MigratorError> {
     match inspection {
         Inspection::Report(plan) if plan.already_migrated() && plan.ready => {
             Ok(Judgement::Already(already_migrated(plan, run)))
@@ -25,7 +25,7 @@ pub(super) fn judge(
     }
 }
 
-/// Fails unless it is the plan that was requested, and ready.
+/// Fails unless the plan is the requested one, and ready.
 pub(super) fn ensure_ready(plan: &Plan, options: &MigrateOptions) -> Result<(), MigratorError> {
     if let (Some(expected), Some(found)) = (&options.expected_digest, &plan.digest)
         && expected != found

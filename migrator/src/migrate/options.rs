@@ -1,18 +1,18 @@
-//! How to migrate.
+//! The options of a migration.
 
 use crate::report::PlanOptions;
 use crate::run::Operator;
 use std::time::Duration;
 
-/// How to migrate.
+/// The options of a migration.
 #[derive(Clone, Debug)]
 pub struct MigrateOptions {
-    /// What the plan is made with.
+    /// The options of the plan.
     pub plan: PlanOptions,
-    /// The plan that it must be; any if none.
+    /// The digest of the expected plan; any plan if none.
     pub expected_digest: Option<String>,
-    /// How long to wait for the tables in all.
+    /// The limit of the whole wait for the tables' locks.
     pub lock_timeout: Duration,
-    /// Who runs it.
+    /// The operator.
     pub operator: Operator,
 }

@@ -7,7 +7,7 @@ use crate::run::cut_over::SHADOW;
 use phaseline_projections::{Access, PhaseRow, project_phases, refuse_foreign_code};
 use sqlx::PgConnection;
 
-/// The table with all rows, indexes and checks, in a schema of its own.
+/// The table with all rows, indexes and checks, in its own schema.
 pub(super) async fn build(
     connection: &mut PgConnection,
     definition: &TableDefinition,
@@ -20,7 +20,7 @@ pub(super) async fn build(
     ddl::run(connection, &definition.index_in(SHADOW)).await?;
     refuse_foreign_code(connection, Access::Build).await?;
     ddl::run(connection, &definition.validate_in(SHADOW)).await?;
-    // Only now, so that the loaded rows fill their pages.
+    // Set only after loading, so that the loaded rows fill their pages.
     ddl::run(connection, &definition.set_in(SHADOW, added_options)).await?;
     sqlx::raw_sql(&format!("ANALYZE {SHADOW}.project_phases")).execute(connection).await?;
     Ok(())

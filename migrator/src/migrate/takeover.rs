@@ -1,5 +1,5 @@
-//! Takes over a database that the planner's own migration moved to the timeline shape: its phases go into the log as they
-//! are, under the tables' lock, and nothing else is touched.
+//! Takes over a database that the planner's own migration moved to the timeline shape: adopts its phases unchanged, under the tables'
+//! lock, and changes nothing else.
 
 use super::judgement::{ensure_ready, migrated};
 use super::options::MigrateOptions;
@@ -9,16 +9,16 @@ use crate::log::events::{LegacySchemaRecorded, MigrationCompleted, RunEvent};
 use crate::plan::{Takeover, prepare_takeover};
 use crate::report::{Migrated, Plan, Source};
 use crate::run::cut_over::with_own_tables;
-use crate::run::lock::Head;
+use crate::run::lock::HeadLock;
 use crate::run::session::{RunContext, RunSession};
 use phaseline_projections::{PhaseRow, project_phases};
 use phaseline_store::{Import, NewEvent, schema, stream};
 use sqlx::PgConnection;
 
-/// What the planner's tables had that its own migration dropped, as its revision 976e6adbac6f defines it.
+/// The objects of the planner's tables that its own migration dropped, as its revision 976e6adbac6f defines them.
 const PLANNERS_OWN: &str = include_str!("takeover/legacy_schema.json");
 
-/// Carries out the plan `early`, if the database is still as it was planned for.
+/// Executes the plan `early`, if the database has not changed since.
 pub(super) async fn take_over(
     session: &mut RunSession<'_>,
     early: &Takeover,
@@ -32,7 +32,7 @@ pub(super) async fn take_over(
 
     let mut transaction = database::read_write(connection).await?;
     run.step("locking the tables", None);
-    run.lock_tables(&mut transaction, &with_own_tables(Vec::new()), Head::Too).await?;
+    run.lock_tables(&mut transaction, &with_own_tables(Vec::new()), HeadLock::WithTables).await?;
     let now = plan_again(&mut transaction, early, options).await?;
     run.step("writing the log", Some(now.plan.counts.timeline_events));
     let (plan, position) = write(&mut transaction, run, now, options).await?;
@@ -45,7 +45,7 @@ pub(super) async fn take_over(
 /// The plan under the lock.
 ///
 /// # Errors
-/// [`MigratorError::StalePlan`] if it is another one.
+/// [`MigratorError::StalePlan`] if it differs.
 async fn plan_again(
     connection: &mut PgConnection,
     early: &Takeover,

@@ -1,4 +1,4 @@
-//! What depends on the tables, or is in the way of those that take their place; and who owns what.
+//! Checks dependents of the tables, names that the new tables need, and owners.
 
 use super::structure::PHASE_COLUMNS;
 use crate::anomaly::{Code, Findings};
@@ -8,7 +8,7 @@ use crate::report::Plan;
 use crate::run::cut_over::SHADOW;
 use sqlx::PgConnection;
 
-/// The tables as the definitions' checks see them: each is built again in one direction or the other.
+/// The tables for the checks of definitions: each is built again in one direction or the other.
 pub(crate) const REBUILT: [RebuiltTable<'static>; 2] = [
     RebuiltTable {
         schema: "public",
@@ -26,7 +26,7 @@ pub(crate) const REBUILT: [RebuiltTable<'static>; 2] = [
     },
 ];
 
-/// Notes obstacles to building `tables` again, and names that the run needs and something else has.
+/// Notes obstacles to building `tables` again, and names that the run needs and other objects have.
 pub(crate) async fn note_obstacles(
     connection: &mut PgConnection,
     tables: &[RebuiltTable<'_>],
@@ -45,7 +45,7 @@ pub(crate) async fn note_obstacles(
     Ok(())
 }
 
-/// Notes what depends on the tables, and what would be in the way of the new ones.
+/// Notes dependents of the tables, and obstacles to the new ones.
 pub(super) async fn note_dependents(
     connection: &mut PgConnection,
     findings: &mut Findings,
@@ -124,8 +124,8 @@ pub(super) async fn note_triggers(
     Ok(())
 }
 
-/// Notes who owns the tables and the log, and what is dangerous about it. What would give a superuser's rights to another role is
-/// missing, so that the plan is not ready.
+/// Notes the owners of the tables and of the log, and their dangers. A danger that gives a superuser's rights to another role counts as
+/// a missing privilege, so that the plan is not ready.
 pub(crate) async fn note_owners(connection: &mut PgConnection, plan: &mut Plan) -> Result<(), MigratorError> {
     let ownership = phaseline_projections::ownership(connection).await?;
     plan.notes.push(format!("Owners: {ownership}"));

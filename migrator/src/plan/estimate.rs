@@ -1,9 +1,9 @@
-//! What a run will cost.
+//! Estimates the duration and size of a run.
 
 use crate::report::{Counts, Estimate};
 
-/// Measured in runs over 10 000 projects and 1 000 000 assignments on two cores (`docs/performance.md`): 45 bytes a
-/// link, 600 an event and 250 a row with indexes; a million rows are read, checked and written in about four seconds.
+/// The rates are those of the measurements in `docs/performance.md`: bytes per link, per event and per row with its indexes, and seconds
+/// per million rows.
 pub(super) fn of_migration(counts: &Counts) -> Estimate {
     let events = counts.timeline_events + counts.link_events;
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
@@ -15,7 +15,7 @@ pub(super) fn of_migration(counts: &Counts) -> Estimate {
     }
 }
 
-/// Only events are written; ten seconds a million, under the tables' lock.
+/// Only events are written, under the tables' lock.
 pub(super) fn of_takeover(counts: &Counts) -> Estimate {
     let millions = f64::from(u32::try_from(counts.timeline_events).unwrap_or(u32::MAX)) / 1e6;
     Estimate {

@@ -1,11 +1,11 @@
-//! What the role may not do, beyond what the tables' definitions need.
+//! Missing privileges beyond those for the tables' definitions.
 
 use crate::definition::TableDefinition;
 use crate::error::MigratorError;
 use sqlx::PgConnection;
 
-/// What the role lacks beyond what the tables' definitions ask for: to lock all that hangs together up front (a lock
-/// that is taken later would make readers wait), to keep the log's schema, to write projects' dates.
+/// The missing privileges beyond those for the tables' definitions: to lock all connected tables at the beginning (a later lock would make
+/// readers wait), to install the log's schema, to write projects' dates.
 pub(crate) async fn missing_run_privileges(
     connection: &mut PgConnection,
     role: Option<&str>,

@@ -1,4 +1,4 @@
-//! Rows that the translation does not read, and that would be in the way of it.
+//! Checks of rows that the translation does not read.
 
 use crate::anomaly::{Code, Findings};
 use crate::definition::{self, TableDefinition};
@@ -13,7 +13,7 @@ const TRANSLATED_KEYS: [(&str, &str); 3] = [
     ("resource_assignments", "project_phase_id"),
 ];
 
-/// Rows that break a foreign key which has to be made again, and would then fail: a key is checked when it is made,
+/// Rows that violate a foreign key which is created again: the key is checked when it is created,
 /// unless it is NOT VALID.
 pub(super) async fn note_orphans(
     connection: &mut PgConnection,
@@ -74,10 +74,10 @@ pub(super) async fn note_orphans(
     Ok(())
 }
 
-/// An assignment, and of each of its times whether it is bad, and its text.
+/// An assignment, and for each of its timestamps whether it is invalid, and its text.
 type BadTimes = (uuid::Uuid, bool, Option<String>, bool, Option<String>);
 
-/// Time stamps of assignments stay in their table and are not translated, but the planner cannot read these.
+/// Timestamps of assignments stay in their table and are not translated, but the planner cannot read invalid ones.
 pub(super) async fn note_bad_timestamps(
     connection: &mut PgConnection,
     findings: &mut Findings,

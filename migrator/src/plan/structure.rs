@@ -1,8 +1,8 @@
-//! Whether the tables are the planner's.
+//! Checks whether the tables are the planner's.
 
 use crate::anomaly::{Code, Findings};
 use crate::error::MigratorError;
-use crate::shape::{self, Found, LEGACY_REVISION, Shape};
+use crate::shape::{self, FoundShape, LEGACY_REVISION, Shape};
 use phaseline_domain::legacy::LegacyPhaseType;
 use sqlx::PgConnection;
 
@@ -27,13 +27,13 @@ pub(crate) async fn phase_type_labels(connection: &mut PgConnection) -> Result<V
     .await
 }
 
-/// Whether all columns that the plan reads are there with types that it can read.
+/// Whether all columns that the plan reads exist, with types that it can read.
 pub(super) async fn readable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let problems = column_problems(connection).await?;
     Ok(!problems.iter().any(|found| matches!(found.problem, Problem::Missing | Problem::OtherType { .. })))
 }
 
-/// A column that is not as the planner has it.
+/// A column that differs from the planner's.
 struct ColumnProblem {
     table: String,
     column: String,
@@ -135,7 +135,7 @@ async fn column_problems(connection: &mut PgConnection) -> Result<Vec<ColumnProb
 
 pub(super) async fn check_structure(
     connection: &mut PgConnection,
-    found: &Found,
+    found: &FoundShape,
     findings: &mut Findings,
 ) -> Result<(), MigratorError> {
     let elsewhere = tables_elsewhere(connection, &found.missing).await?;
@@ -198,7 +198,7 @@ async fn tables_elsewhere(
     .await
 }
 
-/// Notes that `phase_type` is text, with the number of rows whose text is no label of the enum: they have to be corrected first.
+/// Notes that `phase_type` is text, with the number of rows whose text is not a label of the enum: these must be corrected first.
 async fn note_text_type(
     connection: &mut PgConnection,
     problem: &Problem,

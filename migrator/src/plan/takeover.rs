@@ -1,5 +1,5 @@
-//! Plans to take over a database that the planner's own migration moved to the timeline shape: its phases go into the log as they
-//! are. The old phase types and the assignments' links are lost with that migration; nothing here can bring them back.
+//! Plans to take over a database that the planner's own migration moved to the timeline shape: its phases are adopted
+//! unchanged. That migration lost the old phase types and the assignments' links, which cannot be restored.
 
 use super::dependents::note_owners;
 use super::estimate;
@@ -10,7 +10,7 @@ use crate::error::MigratorError;
 use crate::log;
 use crate::log::history::{Run, runs};
 use crate::report::{BudgetSums, ByDate, Plan, PlanOptions, ProjectPlan, Source};
-use crate::shape::Found;
+use crate::shape::FoundShape;
 use crate::verify::missing_of_timeline_shape;
 use phaseline_domain::event::{PhaseRemoved, TimelineClosed, TimelineRescheduled};
 use phaseline_domain::legacy::{self, LegacyPhaseType};
@@ -22,32 +22,32 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use std::collections::HashSet;
 
-/// The plan of a takeover, with what it needs to be carried out.
+/// The plan of a takeover, with everything that its execution needs.
 #[derive(Debug)]
 pub(crate) struct Takeover {
     pub plan: Plan,
-    pub adoption: adopt::Plan,
-    /// Projects that the log knows.
-    pub known: Vec<Known>,
+    pub adoption: adopt::AdoptionPlan,
+    /// Projects with a timeline in the log.
+    pub known: Vec<KnownProject>,
     pub log: FoldedLog,
 }
 
-/// A project whose timeline the log has from before, and what its rows say now.
+/// A project with an earlier timeline in the log, and its current rows.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct KnownProject {
     pub id: ProjectId,
     pub source: Source,
     pub events: Vec<TimelineEvent>,
 }
 
-/// What the rows say about the timelines that the log has. The rows win: they are what people see. What the log knows of
-/// the old rows stays, and so do the links of assignments.
+/// Compares the rows with the timelines that the log has. The rows take precedence, since users see them. The legacy rows and the links of
+/// assignments in the log stay.
 async fn known_projects(
     connection: &mut PgConnection,
     log: &FoldedLog,
     repair: bool,
     findings: &mut Findings,
-) -> Result<Vec<Known>, MigratorError> {
+) -> Result<Vec<KnownProject>, MigratorError> {
     let mut known = Vec::new();
     let mut seen = HashSet::new();
     for project in adopt::find_unadopted(connection, None, |project| !log.knows(project)).await? {
@@ -57,7 +57,7 @@ async fn known_projects(
         let events = match (project.is_bare(), project.range()) {
             (true, Ok(range)) if repair => {
                 findings.note(Code::ProjectRepaired, "projects", id, "gets a default phase without money");
-                known.push(Known {
+                known.push(KnownProject {
                     id,
                     source: Source::Repair,
                     events: legacy::supply(&folded.timeline, id, range, PhaseId::random()),
@@ -70,7 +70,7 @@ async fn known_projects(
             Ok(events) => {
                 let events = differences(folded, events);
                 let source = if events.is_empty() { Source::Log } else { Source::LogAndTables };
-                known.push(Known { id, source, events });
+                known.push(KnownProject { id, source, events });
             }
             Err(reasons) => {
                 let code = if project.is_bare() { Code::ProjectWithoutPhases } else { Code::Unadoptable };
@@ -88,7 +88,7 @@ async fn known_projects(
     gone.sort();
     for id in gone {
         findings.note(Code::ProjectGone, "projects", id, "its timeline is in the log");
-        known.push(Known {
+        known.push(KnownProject {
             id,
             source: Source::Gone,
             events: vec![TimelineClosed { project_id: id }.into()],
@@ -97,7 +97,7 @@ async fn known_projects(
     Ok(known)
 }
 
-/// What makes the timeline that the log has the one that the rows are: `found` opens it and adopts each row.
+/// The events that change the log's timeline into that of the rows, given `found`, which opens it and adopts each row.
 fn differences(folded: &FoldedTimeline, found: Vec<TimelineEvent>) -> Vec<TimelineEvent> {
     let rows = project_phases::rows(folded);
     let mut events = Vec::new();
@@ -127,7 +127,7 @@ fn differences(folded: &FoldedTimeline, found: Vec<TimelineEvent>) -> Vec<Timeli
     events
 }
 
-/// How many assignments lie in a phase by date. Whether it is the one that they had is not known.
+/// The number of assignments inside a phase by date. Their former phases are not known.
 async fn by_date(connection: &mut PgConnection) -> Result<ByDate, sqlx::Error> {
     let (kept, outside): (i64, i64) = sqlx::query_as(
         "SELECT count(*) FILTER (WHERE held), count(*) FILTER (WHERE NOT held)
@@ -140,8 +140,8 @@ async fn by_date(connection: &mut PgConnection) -> Result<ByDate, sqlx::Error> {
     Ok(ByDate { kept: kept.unsigned_abs(), changed: 0, outside: outside.unsigned_abs() })
 }
 
-/// Whether something else than phaseline brought the database into the timeline shape, in words. None if phaseline did, or if
-/// this role may not look.
+/// Whether another program than phaseline moved the database to the timeline shape, in words. None if phaseline did, or if this role may
+/// not read the log.
 pub(crate) async fn foreign(connection: &mut PgConnection) -> Result<Option<String>, MigratorError> {
     if !schema::installed(connection).await? {
         return Ok(Some("there is no log".to_owned()));
@@ -159,12 +159,12 @@ pub(crate) async fn foreign(connection: &mut PgConnection) -> Result<Option<Stri
     })
 }
 
-/// Inspects a database in the timeline shape inside the caller's transaction. `plan` has what is known already.
+/// Inspects a database in the timeline shape inside the caller's transaction. `plan` has the results so far.
 pub(crate) async fn prepare_takeover(
     connection: &mut PgConnection,
     options: &PlanOptions,
     mut plan: Plan,
-    found: &Found,
+    found: &FoundShape,
 ) -> Result<Takeover, MigratorError> {
     let mut findings = Findings::default();
     plan.takeover = true;
@@ -178,9 +178,9 @@ pub(crate) async fn prepare_takeover(
     }
     if findings.refused() {
         plan.anomalies = findings.into_anomalies();
-        return Ok(Takeover { plan, adoption: adopt::Plan::default(), known: Vec::new(), log });
+        return Ok(Takeover { plan, adoption: adopt::AdoptionPlan::default(), known: Vec::new(), log });
     }
-    let adoption = adopt::Plan::make(connection, &log, None, options.repair).await?;
+    let adoption = adopt::AdoptionPlan::make(connection, &log, None, options.repair).await?;
     let known = known_projects(connection, &log, options.repair, &mut findings).await?;
     for refused in &adoption.refused {
         let code = if refused.bare { Code::ProjectWithoutPhases } else { Code::Unadoptable };
@@ -269,11 +269,11 @@ pub(crate) async fn prepare_takeover(
     Ok(Takeover { plan, adoption, known, log })
 }
 
-/// Digest of the plan: every row taken in, the revision and the options. A supplied phase's id is random, and omitted.
+/// Digest of the plan: every adopted row, the revision and the options. A supplied phase's id is random, and omitted.
 fn digest(
-    adoption: &adopt::Plan,
-    known: &[Known],
-    found: &Found,
+    adoption: &adopt::AdoptionPlan,
+    known: &[KnownProject],
+    found: &FoundShape,
     options: &PlanOptions,
 ) -> Result<String, MigratorError> {
     let mut hasher = Sha256::new();

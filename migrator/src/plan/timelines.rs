@@ -7,17 +7,17 @@ use super::{Inspection, takeover};
 use crate::anomaly::{Code, Findings};
 use crate::error::MigratorError;
 use crate::report::{Plan, PlanOptions};
-use crate::shape::{Found, TIMELINE_REVISION};
+use crate::shape::{FoundShape, TIMELINE_REVISION};
 use phaseline_projections::planner_schema::{ChangeKind, find_changes};
 use phaseline_projections::project_phases;
 use sqlx::PgConnection;
 
-/// Inspects inside the caller's transaction. `plan` has what is known already.
+/// Inspects inside the caller's transaction. `plan` has the results so far.
 pub(super) async fn inspect(
     connection: &mut PgConnection,
     options: &PlanOptions,
     mut plan: Plan,
-    found: &Found,
+    found: &FoundShape,
 ) -> Result<Inspection, MigratorError> {
     let mut findings = Findings::default();
     let foreign = takeover::foreign(connection).await?;
@@ -41,11 +41,11 @@ pub(super) async fn inspect(
     Ok(Inspection::Report(Box::new(plan)))
 }
 
-/// Notes what the planner's tables lack, with a newer revision, if that may be why. Before a takeover from a newer revision columns of
-/// `project_phases` that this program does not know count, too.
+/// Notes what the planner's tables lack, and a newer revision as the possible cause. Before a takeover from a newer revision columns of
+/// `project_phases` that this program does not know are noted, too.
 async fn note_changes(
     connection: &mut PgConnection,
-    found: &Found,
+    found: &FoundShape,
     takes_over: bool,
     findings: &mut Findings,
 ) -> Result<(), MigratorError> {

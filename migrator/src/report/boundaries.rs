@@ -1,11 +1,11 @@
-//! What each boundary between phases re-books: assignments whose phase is another one by their date.
+//! The re-bookings by each boundary between phases: assignments whose phase by date is another one.
 
 use phaseline_domain::ProjectId;
 use phaseline_domain::legacy::Boundary;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-/// What a boundary re-books.
+/// The re-bookings by a boundary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Rebooked {
     /// Assignments that keep their phase.
@@ -14,13 +14,13 @@ pub struct Rebooked {
     pub changed: u64,
     /// Assignments outside every phase of their project.
     pub outside: u64,
-    /// What those that change amount to: one day each, at so many percent (`allocation_percentage`).
+    /// The sum of those that change: one day each, at its `allocation_percentage`.
     pub person_days_changed: Decimal,
-    /// Phases of a single day, among those whose days the boundary decides.
+    /// Phases of a single day, among those whose dates follow from the boundary.
     pub one_day_phases: u64,
 }
 
-/// What the boundaries re-book in one project.
+/// The re-bookings in one project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProjectRebooked {
     /// The project.
@@ -32,7 +32,7 @@ pub struct ProjectRebooked {
 }
 
 impl ProjectRebooked {
-    /// What one of them re-books.
+    /// The re-bookings by one boundary.
     pub fn by(&self, boundary: Boundary) -> &Rebooked {
         match boundary {
             Boundary::Midpoint => &self.midpoint,
@@ -41,21 +41,21 @@ impl ProjectRebooked {
     }
 }
 
-/// What the boundaries re-book in all. Timelines that the log has keep their days, and count the same for both.
+/// The re-bookings in all projects. Timelines of the log keep their dates, and count the same for both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Boundaries {
-    /// The one that the plan is made with.
+    /// The boundary of the plan.
     pub chosen: Boundary,
-    /// Projects whose days it decides: several phases, and none of them in the log.
+    /// Projects whose dates follow from it: several phases, and no timeline in the log.
     pub decides: u64,
-    /// Timelines of the log, whose days it leaves alone.
+    /// Timelines of the log, whose dates do not change.
     pub from_log: u64,
-    /// Assignments without a percentage to count with; they are no part of any person-days.
+    /// Assignments without a usable percentage; they do not count in person-days.
     pub without_percentage: u64,
     /// By [`Boundary::Midpoint`].
     pub midpoint: Rebooked,
     /// By [`Boundary::Fit`].
     pub fit: Rebooked,
-    /// The projects in which either re-books anything, those first where the chosen one re-books most.
+    /// The projects with re-bookings, in descending order of those by the chosen boundary.
     pub projects: Vec<ProjectRebooked>,
 }

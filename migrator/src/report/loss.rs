@@ -1,4 +1,4 @@
-//! What the old schema cannot hold.
+//! Values that the legacy schema cannot hold.
 
 use chrono::{DateTime, Utc};
 use phaseline_domain::{PhaseId, ProjectId};
@@ -12,27 +12,27 @@ pub struct LossItem {
     pub project_id: ProjectId,
     /// The phase.
     pub phase_id: PhaseId,
-    /// `name`, `dates` or `description`; `links` for assignments that lose their phase; a column, or `row`, where
-    /// `project_phases` is not what the log says.
+    /// `name`, `dates` or `description`; `links` for assignments that lose their phase; a column, or `row`, if
+    /// `project_phases` differs from the log.
     pub field: String,
-    /// Today's value.
+    /// The current value.
     pub value: String,
     /// The position of the event that set it; none if no event did.
     pub position: Option<i64>,
-    /// When that was recorded.
+    /// When the event was recorded.
     pub recorded_at: Option<DateTime<Utc>>,
-    /// Who did it.
+    /// The actor.
     pub actor: Option<String>,
-    /// The old tables' value instead, and the rule that it follows.
+    /// The value in the legacy tables, and its rule.
     pub instead: String,
 }
 
-/// All that a rollback does not carry over. The log keeps it: the next migration brings it back.
+/// All values that a rollback does not carry over. The log keeps them, and the next migration restores them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Loss {
     /// By project and phase.
     pub items: Vec<LossItem>,
-    /// `sha256:` and 64 hexadecimal digits over the items; what `--accept-loss` takes. None if nothing is lost.
+    /// `sha256:` and 64 hexadecimal digits over the items, the argument of `--accept-loss`. None if nothing is lost.
     pub digest: Option<String>,
 }
 

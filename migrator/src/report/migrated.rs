@@ -1,10 +1,10 @@
-//! What a migration did.
+//! The result of a migration.
 
 use super::Plan;
 use serde::Serialize;
 use uuid::Uuid;
 
-/// What a migration did.
+/// The result of a migration.
 #[derive(Clone, Debug, Serialize)]
 pub struct Migrated {
     /// `phaseline.migrate/1`
@@ -13,7 +13,7 @@ pub struct Migrated {
     pub already: bool,
     /// The run's id in the log; none if nothing was done.
     pub run: Option<Uuid>,
-    /// The plan that was carried out.
+    /// The executed plan.
     pub plan: Plan,
     /// The log's last position.
     pub position: i64,

@@ -13,13 +13,13 @@ pub struct PlanOptions {
     pub repair: bool,
     /// Take over a database that the planner's own migration moved to the timeline shape.
     pub adopt_migrated: bool,
-    /// Where the phases of a project meet. Ignored by a takeover: its phases have dates already.
+    /// The boundary between the phases of a project. Ignored by a takeover: its phases have dates already.
     pub boundary: Boundary,
 }
 
 impl PlanOptions {
-    /// The options as the digest has them: the midpoint is not named, so that plans by it keep the digest that they had
-    /// when there was no other boundary.
+    /// The options in the form for the digest: without the midpoint, so that its plans keep the digest from before other boundaries
+    /// existed.
     pub(crate) fn to_digest(&self) -> Result<String, serde_json::Error> {
         #[derive(Serialize)]
         struct Digested {

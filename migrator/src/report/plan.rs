@@ -1,41 +1,41 @@
-//! What a migration would find and do.
+//! The plan of a migration.
 
 use super::{Boundaries, BudgetSums, ByDate, PlanOptions};
 use crate::anomaly::Anomaly;
-use crate::shape::{Found, Shape};
+use crate::shape::{FoundShape, Shape};
 use phaseline_domain::ProjectId;
 use serde::{Deserialize, Serialize};
 
-/// Where a project's timeline comes from.
+/// The source of a project's timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// From the old tables: the log did not know the project.
+    /// The legacy tables: the log did not have the project.
     Tables,
-    /// From the log: the old tables are as the rollback left them.
+    /// The log: the legacy tables have not changed since the rollback.
     Log,
-    /// From the log, with what was changed in the legacy tables since.
+    /// The log, with later changes in the legacy tables.
     LogAndTables,
     /// A repair supplies a default phase.
     Repair,
-    /// From the new table as it was found: something else had migrated it.
+    /// The table in the timeline shape: the planner's own migration moved it.
     AsFound,
-    /// The project is gone; its timeline is closed.
+    /// None: the project was deleted, and its timeline is closed.
     Gone,
 }
 
-/// What becomes of a project that the log knows, or that needs more than its rows.
+/// A project with a timeline in the log, or that needs more than its rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProjectPlan {
     /// The project.
     pub project_id: ProjectId,
-    /// Where its timeline comes from.
+    /// The source of its timeline.
     pub source: Source,
-    /// What of the log's the old tables change, in words.
+    /// The changes of the log's timeline by the legacy tables, in words.
     pub changes: Vec<String>,
 }
 
-/// How much of something there is.
+/// Counts of rows, timelines and events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Rows of `projects`.
@@ -46,29 +46,29 @@ pub struct Counts {
     pub assignments: u64,
     /// Timelines that are opened.
     pub timelines_opened: u64,
-    /// Timelines that go on from an earlier migration with nothing new to record.
+    /// Timelines that continue from an earlier migration without new events.
     pub timelines_continued: u64,
-    /// Timelines that go on with what was changed in the old tables.
+    /// Timelines that continue with changes of the legacy tables.
     #[serde(default)]
     pub timelines_changed: u64,
-    /// Timelines that end because their project is gone.
+    /// Timelines that end because their project was deleted.
     #[serde(default)]
     pub timelines_closed: u64,
-    /// Phases that a repair supplies, or supplied earlier: the new table has a row for each, the old one none.
+    /// Phases that a repair supplies, or supplied earlier: only the new table has rows for them.
     #[serde(default)]
     pub phases_supplied: u64,
     /// Events on timelines.
     pub timeline_events: u64,
-    /// Events that keep assignments' links.
+    /// Events with assignments' links.
     pub link_events: u64,
     /// Links in them.
     pub links: u64,
 }
 
-/// What a run will cost, reckoned from measured rates; a guide, not a promise.
+/// The estimated size and duration of a run, from measured rates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Estimate {
-    /// Bytes that the log and the new table add.
+    /// Additional bytes of the log and the new table.
     pub space_bytes: u64,
     /// Seconds from start to end.
     pub seconds: f64,
@@ -76,42 +76,42 @@ pub struct Estimate {
     pub lock_seconds: f64,
 }
 
-/// The plan as it is reported. Its JSON form is versioned by `format`.
+/// The report of a plan. Its JSON form is versioned by `format`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Plan {
     /// `phaseline.plan/1`
     pub format: &'static str,
-    /// The shape found.
+    /// The current shape.
     pub shape: Shape,
-    /// The planner's revision found, if there is exactly one.
+    /// The planner's revision, if there is exactly one.
     pub revision: Option<String>,
-    /// Whether it is about a database that the planner's own migration moved, to be taken over as it is.
+    /// Whether it is the plan of a takeover of a database that the planner's own migration moved.
     pub takeover: bool,
-    /// Whether `migrate` would go ahead.
+    /// Whether `migrate` would run.
     pub ready: bool,
     /// SHA-256 over the data that the migration reads, the tables' definitions and the options.
     pub digest: Option<String>,
     /// The options.
     pub options: PlanOptions,
-    /// What is odd, refused kinds first.
+    /// The anomalies, refused kinds first.
     pub anomalies: Vec<Anomaly>,
-    /// What the role may not do.
+    /// Missing privileges.
     pub missing_privileges: Vec<String>,
-    /// Things worth knowing about the tables that change nothing.
+    /// Notes on the tables that do not affect the plan.
     pub notes: Vec<String>,
     /// Rows and events.
     pub counts: Counts,
-    /// Budgets as the legacy rows have them.
+    /// Budgets of the legacy rows.
     pub budgets_before: BudgetSums,
-    /// Budgets as the new rows will have them.
+    /// Budgets of the new rows.
     pub budgets_after: BudgetSums,
-    /// What becomes of assignments' phases.
+    /// Assignments by their phase after the migration.
     pub assignments_by_date: ByDate,
-    /// What each boundary between phases re-books; none where there is nothing to migrate, or phases have days already.
+    /// The re-bookings by each boundary between phases; none if there is nothing to migrate, or phases have dates already.
     pub boundary: Option<Boundaries>,
-    /// Every project whose timeline does not come from its rows alone.
+    /// Every project whose timeline does not come from its rows only.
     pub projects: Vec<ProjectPlan>,
-    /// What it will cost.
+    /// The estimate.
     pub estimate: Estimate,
 }
 
@@ -122,7 +122,7 @@ impl Plan {
     }
 
     /// A plan without content.
-    pub(crate) fn empty(found: &Found, options: &PlanOptions) -> Self {
+    pub(crate) fn empty(found: &FoundShape, options: &PlanOptions) -> Self {
         Self {
             format: "phaseline.plan/1",
             shape: found.shape,

@@ -1,4 +1,4 @@
-//! What a rollback would find and do, and what it did.
+//! The plan and the result of a rollback.
 
 use super::Loss;
 use crate::anomaly::Anomaly;
@@ -9,7 +9,7 @@ use phaseline_projections::drift::Drift;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A change made to a timeline since the migration. What of it the old schema cannot hold is in [`RollbackPlan::loss`].
+/// A change of a timeline since the migration. Values that the legacy schema cannot hold are in [`RollbackPlan::loss`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Edit {
     /// The project.
@@ -22,36 +22,36 @@ pub struct Edit {
     pub position: i64,
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,
-    /// Who did it.
+    /// The actor.
     pub actor: Option<String>,
 }
 
-/// What a rollback would find and do.
+/// The plan of a rollback.
 #[derive(Clone, Debug, Serialize)]
 pub struct RollbackPlan {
     /// `phaseline.rollback/1`
     pub format: &'static str,
-    /// The shape found.
+    /// The current shape.
     pub shape: Shape,
     /// The database is in the legacy shape already.
     pub already: bool,
-    /// Whether `rollback` would go ahead.
+    /// Whether `rollback` would run.
     pub ready: bool,
-    /// What is in the way.
+    /// The obstacles.
     pub anomalies: Vec<Anomaly>,
-    /// What the role may not do.
+    /// Missing privileges.
     pub missing_privileges: Vec<String>,
-    /// Changes made since the migration.
+    /// Changes since the migration.
     pub edits: Vec<Edit>,
-    /// What of them, and of today's rows, the old schema cannot hold.
+    /// Values of these changes and of the current rows that the legacy schema cannot hold.
     pub loss: Loss,
     /// Rows that the log does not account for.
     pub drift: Vec<Drift>,
-    /// Indexes and statistics made since on columns that go: they go with them.
+    /// Later indexes and statistics on dropped columns, which are dropped with them.
     pub going: Vec<String>,
-    /// Phases that come back.
+    /// Restored phases.
     pub phases: u64,
-    /// Links that the log keeps.
+    /// Links in the log.
     pub links: u64,
 }
 
@@ -75,35 +75,35 @@ impl RollbackPlan {
     }
 }
 
-/// What came back; the log keeps it as the event that the database is in the legacy shape again.
+/// The restored rows, which the log records in the event of the completed rollback.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RollbackCompleted {
-    /// Rows of `project_phases` that came back.
+    /// Restored rows of `project_phases`.
     pub phases: u64,
     /// Rows of `resource_assignments`.
     pub assignments: u64,
-    /// Assignments that got the link that the log kept.
+    /// Assignments with their link from the log.
     pub links_restored: u64,
-    /// Assignments that the log does not know, by the phase of their date.
+    /// Assignments without a link in the log, with the phase of their date.
     pub links_by_date: u64,
-    /// Assignments that the log does not know and that no phase holds: their project's first phase.
+    /// Assignments without a link in the log and outside all phases, with their project's first phase.
     pub links_first_phase: u64,
-    /// The links among them that the log did not have, and has from then on.
+    /// The links that are new in the log.
     #[serde(default)]
     pub links_recorded: u64,
-    /// The digest of the loss that was accepted; none if nothing was lost.
+    /// The digest of the accepted loss; none if nothing was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_loss: Option<String>,
 }
 
-/// What a rollback did.
+/// The result of a rollback.
 #[derive(Clone, Debug)]
 pub struct RolledBack {
-    /// The plan that was carried out.
+    /// The executed plan.
     pub plan: RollbackPlan,
     /// The run's id in the log; none if nothing was done.
     pub run: Option<Uuid>,
-    /// What came back.
+    /// The restored rows.
     pub completed: Option<RollbackCompleted>,
     /// Milliseconds from start to commit.
     pub took_ms: u64,

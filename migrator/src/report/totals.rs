@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-/// What becomes of the assignments when their phase is the one of their date.
+/// Assignments by the effect of assigning them to the phase of their date.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ByDate {
     /// They keep their phase.

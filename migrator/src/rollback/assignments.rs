@@ -1,14 +1,14 @@
-//! Builds the old `resource_assignments` beside the present one: today's rows, each with the phase that it points at, in the
-//! order of today's rows.
+//! Builds the legacy `resource_assignments` beside the current one: the current rows in their order, each with the phase that it
+//! refers to.
 
-use super::inspect::Prepared;
+use super::inspect::PreparedRollback;
 use crate::ddl;
 use crate::definition::{self, TableDefinition};
 use crate::error::MigratorError;
 use crate::fast_hash::FastHash;
 use crate::report::RollbackCompleted;
 use crate::run::cut_over::SHADOW;
-use crate::run::session::{Hold, RunContext};
+use crate::run::session::{HeldLocks, RunContext};
 use chrono::NaiveDate;
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId};
 use phaseline_projections::{Access, refuse_foreign_code};
@@ -17,10 +17,10 @@ use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
-/// Rows between two reports of how far it is.
+/// Rows between two reports of progress.
 const REPORT_EVERY: u64 = 10_000;
 
-/// How a phase was found for an assignment whose link in the log does not apply, or is missing.
+/// The rule for the phase of an assignment whose link in the log does not apply, or is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LinkRule {
     Date,
@@ -36,15 +36,15 @@ struct AssignedLink {
     by: LinkRule,
 }
 
-/// Resolves the phase of every assignment: the one that the log has, if it comes back; else the one of its date, by the log's
+/// Resolves the phase of every assignment: the one that the log has, if it is restored; else the one of its date, by the log's
 /// dates; else its project's first.
 struct LinkResolver<'a> {
-    prepared: &'a Prepared,
+    prepared: &'a PreparedRollback,
     days: HashMap<ProjectId, Vec<(PhaseId, DateRange)>, FastHash>,
 }
 
 impl<'a> LinkResolver<'a> {
-    fn new(prepared: &'a Prepared) -> Self {
+    fn new(prepared: &'a PreparedRollback) -> Self {
         let days = prepared.log.timelines.iter().map(|(project, folded)| {
             let back =
                 folded.timeline.phases().iter().filter(|phase| prepared.comes_back.contains(&phase.id));
@@ -53,7 +53,7 @@ impl<'a> LinkResolver<'a> {
         Self { prepared, days: days.collect() }
     }
 
-    /// The phase, and how it was found if the log does not have it. None if the project has no phase at all.
+    /// The phase, and its rule if the log does not have the link. None if the project has no phase.
     fn phase_for_assignment(
         &self,
         assignment: AssignmentId,
@@ -73,21 +73,21 @@ impl<'a> LinkResolver<'a> {
     }
 }
 
-/// What was built so far.
+/// The state of the build.
 #[derive(Debug, Default)]
 pub(super) struct Built {
-    /// Rows in the old table.
+    /// Rows in the legacy table.
     rows: u64,
     /// The links that the log does not have, in the order of the rows.
     assigned: Vec<AssignedLink>,
 }
 
 impl Built {
-    /// Notes one row; returns its phase, or none if it has none to point at.
+    /// Records one row; returns its phase, or none if there is none to refer to.
     fn note(&mut self, resolver: &LinkResolver<'_>, row: &Row<'_>) -> Result<Option<PhaseId>, MigratorError> {
         let assignment = AssignmentId::from(row.uuid(0)?);
         let project = ProjectId::from(row.nullable_uuid(1)?.unwrap_or_default());
-        // A date that no calendar has, such as infinity, is on no phase's day.
+        // A value that is not a date of the calendar, such as infinity, is in no phase.
         let date = row.date(2).ok();
         let Some((phase, by)) = resolver.phase_for_assignment(assignment, project, date) else {
             return Ok(None);
@@ -106,13 +106,13 @@ impl Built {
         projects
     }
 
-    /// Rows in the old table.
+    /// Rows in the legacy table.
     pub(super) const fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Where the links come from.
-    pub(super) fn completed(&self, prepared: &Prepared) -> RollbackCompleted {
+    /// The sources of the links.
+    pub(super) fn completed(&self, prepared: &PreparedRollback) -> RollbackCompleted {
         let assigned = self.assigned.len() as u64;
         let by_date = self.assigned.iter().filter(|assigned| assigned.by == LinkRule::Date).count() as u64;
         RollbackCompleted {
@@ -127,21 +127,21 @@ impl Built {
     }
 }
 
-/// Builds the table with all its rows, then its indexes and checks. Where this transaction does not hold the tables, the run's second
-/// connection reads the present one while this one writes.
+/// Builds the table with all its rows, then its indexes and checks. If this transaction does not hold the tables, the run's second
+/// connection reads the current table while this one writes.
 ///
 /// # Errors
-/// [`BuildError::AssignmentWithoutPhase`] if there is such an assignment: its project came up since the log was read.
+/// [`BuildError::AssignmentWithoutPhase`] if there is such an assignment: its project was created after the log was read.
 pub(super) async fn build(
     connection: &mut PgConnection,
     run: &mut RunContext<'_>,
-    prepared: &Prepared,
-    hold: Hold,
+    prepared: &PreparedRollback,
+    held: HeldLocks,
 ) -> Result<Built, BuildError> {
     let [_, assignments] = &prepared.old;
     run.step("building the legacy resource_assignments", Some(prepared.links.phase_of.len() as u64));
     ddl::run(connection, &assignments.create_in(SHADOW)).await?;
-    let built = if hold == Hold::Nothing && binary_io(connection).await? {
+    let built = if held == HeldLocks::None && binary_io(connection).await? {
         stream(connection, run, prepared).await?
     } else {
         let mut built = Built::default();
@@ -164,7 +164,7 @@ pub(super) async fn build(
 /// Why rows could not be built.
 #[derive(Debug)]
 pub(super) enum BuildError {
-    /// An assignment has no phase to point at.
+    /// An assignment has no phase to refer to.
     AssignmentWithoutPhase,
     Failed(MigratorError),
 }
@@ -175,8 +175,8 @@ impl<E: Into<MigratorError>> From<E> for BuildError {
     }
 }
 
-/// Whether every column can be sent and received in binary: nearly all can. A type of which that is not plain to see, such
-/// as a composite one, counts as one that cannot.
+/// Whether every column can be sent and received in binary, as nearly all can. A type for which this is not certain, such as a composite
+/// one, counts as one that cannot.
 async fn binary_io(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT NOT EXISTS (
@@ -191,7 +191,7 @@ async fn binary_io(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     .await
 }
 
-/// The present columns that the old table takes over, quoted, and the link's place among the old table's columns.
+/// The current columns that the legacy table takes over, quoted, and the link's place among the legacy table's columns.
 fn columns(assignments: &TableDefinition) -> (Vec<String>, usize) {
     let mut columns: Vec<&str> = assignments.loadable_columns().collect();
     let link = columns.iter().position(|column| *column == "project_phase_id").unwrap_or_default();
@@ -203,7 +203,7 @@ fn columns(assignments: &TableDefinition) -> (Vec<String>, usize) {
 async fn stream(
     connection: &mut PgConnection,
     run: &mut RunContext<'_>,
-    prepared: &Prepared,
+    prepared: &PreparedRollback,
 ) -> Result<Built, BuildError> {
     let progress = run.progress();
     let resolver = LinkResolver::new(prepared);
@@ -214,7 +214,7 @@ async fn stream(
     target.insert(link, "project_phase_id".to_owned());
     let target = format!("{SHADOW}.resource_assignments ({})", target.join(", "));
     let values: Vec<String> = columns.iter().map(|column| format!("t.{column}")).collect();
-    // A plain scan with this session's settings comes in heap order, which is seen to have come.
+    // With this session's settings a plain scan returns heap order, which is checked.
     let query = format!(
         "SELECT t.id, t.project_id, t.assignment_date, t.ctid, {} FROM public.resource_assignments t",
         values.join(", ")
@@ -245,10 +245,10 @@ async fn stream(
     Ok(built)
 }
 
-/// Copies the rows of the live table under a condition on `t`, by statements of this transaction alone.
+/// Copies the rows of the live table that satisfy a condition on `t`, on this transaction's connection only.
 async fn copy_rows(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedRollback,
     built: &mut Built,
     condition: &str,
 ) -> Result<(), BuildError> {
@@ -305,11 +305,10 @@ async fn copy_rows(
     Err(MigratorError::SelfCheck(format!("{taken} of {rows} assignments were copied")).into())
 }
 
-/// Brings in what users did to assignments since they were copied: rows that are gone are removed, rows that are newer are copied
-/// again. `rows` is how many there are now.
+/// Adds changes of assignments since they were copied: removes deleted rows, and copies newer ones again. `rows` is their number now.
 pub(super) async fn catch_up(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedRollback,
     built: &mut Built,
     rows: u64,
 ) -> Result<(), BuildError> {
@@ -318,14 +317,14 @@ pub(super) async fn catch_up(
     delete(connection, built, &format!("s.id {newer}")).await?;
     copy_rows(connection, prepared, built, &format!("t.id {newer}")).await?;
     if built.rows != rows {
-        // Some are gone; the search for them reads all.
+        // Some rows were deleted; the search for them reads all.
         let gone = "NOT EXISTS (SELECT FROM public.resource_assignments t WHERE t.id = s.id)";
         delete(connection, built, gone).await?;
     }
     Ok(())
 }
 
-/// Deletes what was built of rows `s` under a condition.
+/// Deletes built rows `s` that satisfy a condition.
 async fn delete(
     connection: &mut PgConnection,
     built: &mut Built,

@@ -1,6 +1,6 @@
-//! The swap of the old tables for the new ones.
+//! Swaps the tables.
 
-use super::inspect::Prepared;
+use super::inspect::PreparedRollback;
 use crate::ddl;
 use crate::definition;
 use crate::error::MigratorError;
@@ -9,10 +9,10 @@ use crate::shape::{LEGACY_REVISION, TIMELINE_REVISION};
 use phaseline_store::schema;
 use sqlx::PgConnection;
 
-/// Swaps them, under the tables' locks. Checks itself before the caller commits.
+/// Swaps the tables under their locks, and checks the result before the caller commits.
 pub(super) async fn cut_over(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedRollback,
 ) -> Result<(), MigratorError> {
     for table in &prepared.current {
         ddl::run(connection, &table.drop_incoming_foreign_keys()).await?;

@@ -1,4 +1,4 @@
-//! Inspects a database before its rollback: what the log holds, what was changed since, what is in the way.
+//! Inspects a database before its rollback: the log, later changes, obstacles.
 
 use super::loss::{EditHistory, dangling_links, loss};
 use super::pending::{PendingEvents, predict};
@@ -12,7 +12,7 @@ use crate::log::link_events::FoldedLinks;
 use crate::plan::{missing_run_privileges, note_intruders, note_obstacles, note_phase_type};
 use crate::report::{Edit, RollbackPlan};
 use crate::run::cut_over::{SHADOW, capture_table};
-use crate::shape::{self, Found, LEGACY_REVISION, Shape, TIMELINE_REVISION};
+use crate::shape::{self, FoundShape, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_domain::PhaseId;
 use phaseline_projections::drift::DriftKind;
 use phaseline_projections::{
@@ -22,7 +22,7 @@ use phaseline_store::{Quarantine, StoreError, chain::Inspector, read, schema};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashSet};
 
-/// The new table's own columns.
+/// The columns that only the timeline shape has.
 pub(super) const NEW_COLUMNS: [&str; 4] = ["name", "start_date", "end_date", "description"];
 pub(super) const REBUILT: [RebuiltTable<'static>; 2] = [
     RebuiltTable {
@@ -41,30 +41,30 @@ pub(super) const REBUILT: [RebuiltTable<'static>; 2] = [
     },
 ];
 
-/// Everything that a rollback needs.
-pub(super) struct Prepared {
+/// The plan of a rollback with everything that its execution needs.
+pub(super) struct PreparedRollback {
     pub plan: RollbackPlan,
     /// The timelines as they will be, `pending` included.
     pub log: FoldedLog,
     pub links: FoldedLinks,
     /// Events that belong to the rollback: adoptions, closings, rows for phases that had none.
     pub pending: Vec<PendingEvents>,
-    /// The phases that have a row in the old table.
+    /// The phases with a row in the legacy table.
     pub comes_back: HashSet<PhaseId>,
     pub current: [TableDefinition; 2],
     pub old: [TableDefinition; 2],
     pub fingerprints: TableFingerprints,
 }
 
-/// What comes out of an inspection.
+/// The result of an inspection.
 pub(super) enum Inspection {
-    /// Nothing can or need be done.
+    /// The database cannot or need not be rolled back.
     Report(Box<RollbackPlan>),
     /// It can be rolled back, or could if nothing were refused.
-    Prepared(Box<Prepared>),
+    Prepared(Box<PreparedRollback>),
 }
 
-/// The migration that put the database into the shape it is in.
+/// The migration that led to the current shape.
 pub(super) fn last_migration(runs: Vec<Run>) -> Result<(Run, LegacySchemaRecorded), MigratorError> {
     let last = runs
         .into_iter()
@@ -107,7 +107,7 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection,
     plan.edits = edits;
     plan.drift = drift::compare_rows(connection, &log).await?;
     let predicted = predict(connection, log, edit_history, &links, &mut findings).await?;
-    // What was only unknown is adopted, what belongs to a gone project ends with it.
+    // Unknown rows are adopted, and timelines of deleted projects closed.
     plan.drift.retain(|drift| {
         drift.kind != DriftKind::UnknownProject
             && predicted.log.timelines.contains_key(&drift.project_id)
@@ -138,7 +138,7 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection,
     plan.ready = !plan.anomalies.iter().any(|anomaly| anomaly.refused)
         && plan.missing_privileges.is_empty()
         && plan.loss.items.is_empty();
-    Ok(Inspection::Prepared(Box::new(Prepared {
+    Ok(Inspection::Prepared(Box::new(PreparedRollback {
         plan,
         log: predicted.log,
         links,
@@ -150,8 +150,8 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection,
     })))
 }
 
-/// Notes a shape, or a revision, that no rollback starts from.
-fn note_shape(found: &Found, findings: &mut Findings) {
+/// Notes a shape or a revision from which no rollback is possible.
+fn note_shape(found: &FoundShape, findings: &mut Findings) {
     if found.shape != Shape::Timelines {
         findings.note(Code::NotThePlanners, "database", "public", format!("the shape is {}", found.shape));
     } else if let Some(revision) = found.newer_revision() {
@@ -175,7 +175,7 @@ async fn ensure_log(connection: &mut PgConnection) -> Result<(), MigratorError> 
     ))
 }
 
-/// What one pass over the log yields.
+/// The result of one pass over the log.
 struct LogRead {
     log: FoldedLog,
     links: FoldedLinks,
@@ -231,7 +231,7 @@ async fn missing_privileges(
     Ok(missing)
 }
 
-/// How many of today's assignments lose their phase, by phase.
+/// The number of current assignments that lose their phase, by phase.
 async fn count_dangling(
     connection: &mut PgConnection,
     links: &FoldedLinks,
@@ -265,7 +265,7 @@ async fn note_refusals(
 ) -> Result<(), MigratorError> {
     let mut needed = legacy_schema.phase_type.needed_names();
     needed.extend(legacy_schema.project_phase_id.needed_names());
-    // Names that the rebuilt tables bear themselves are freed by the run.
+    // The run itself frees the names of the tables that it rebuilds.
     let own = |name: &QualifiedName| {
         current.iter().any(|table| table.indexes.iter().any(|index| index.name == name.name))
     };
@@ -276,8 +276,8 @@ async fn note_refusals(
     note_intruders(connection, findings).await
 }
 
-/// Today's definitions without the new columns and with what the log kept: so that what a DBA did since survives.
-/// Also what hangs on the new columns beyond our own indexes and goes with them.
+/// The current definitions without the new columns, and with the detached parts in the log, so that changes by administrators stay. Also
+/// the objects beyond the program's own indexes that are dropped with the new columns.
 pub(super) fn old_definitions(
     current: &[TableDefinition; 2],
     legacy_schema: &LegacySchemaRecorded,
@@ -301,7 +301,7 @@ pub(super) fn old_definitions(
     phases.options.retain(|option| !legacy_schema.added_options.contains(option));
     phases.reattach(legacy_schema.phase_type.clone())?;
     assignments.reattach(legacy_schema.project_phase_id.clone())?;
-    // The key between the two was detached with the column of one and comes in at the other.
+    // The foreign key between the two was detached with a column of one table, and refers to the other.
     phases.add_keys_from(&assignments);
     Ok(([phases, assignments], going))
 }

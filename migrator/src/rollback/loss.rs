@@ -1,4 +1,4 @@
-//! Computes what the legacy schema cannot hold: field by field, with the rule that is used instead.
+//! Computes the values that the legacy schema cannot hold: field by field, with the rule for the value instead.
 
 use crate::log::link_events::FoldedLinks;
 use crate::report::{Loss, LossItem};
@@ -10,7 +10,7 @@ use phaseline_projections::drift::{Drift, DriftKind};
 use phaseline_store::RawEvent;
 use std::collections::{BTreeMap, HashMap};
 
-/// Which event changed something last.
+/// The last event that changed a value.
 #[derive(Clone, Debug)]
 struct ChangedBy {
     position: i64,
@@ -18,12 +18,12 @@ struct ChangedBy {
     actor: Option<String>,
 }
 
-/// What is known of a phase beside what the fold knows.
+/// The facts about a phase that the fold does not have.
 #[derive(Clone, Debug, Default)]
 struct Origin {
-    /// Name and dates that its legacy row gave it; none for a phase that was created later.
+    /// Name and dates from its legacy row; none for a phase that was created later.
     adopted: Option<(PhaseName, DateRange)>,
-    born: Option<ChangedBy>,
+    created: Option<ChangedBy>,
     name: Option<ChangedBy>,
     dates: Option<ChangedBy>,
     description: Option<ChangedBy>,
@@ -31,8 +31,8 @@ struct Origin {
     given: bool,
 }
 
-/// Follows the log and remembers who changed what of each phase. What a migration's run changed follows from the old
-/// tables, and is no loss.
+/// Follows the log, and keeps the last change of each value of each phase. Changes by a migration follow from the legacy tables, and are
+/// no loss.
 #[derive(Debug, Default)]
 pub(super) struct EditHistory {
     phases: HashMap<ProjectId, HashMap<PhaseId, Origin>>,
@@ -40,7 +40,7 @@ pub(super) struct EditHistory {
 }
 
 impl EditHistory {
-    /// Takes an event of the log; `timeline` is the fold before it.
+    /// Applies an event of the log; `timeline` is the fold before it.
     pub(super) fn see(&mut self, event: &RawEvent<'_>, happened: &TimelineEvent, timeline: &Timeline) {
         let metadata = event.metadata();
         let by =
@@ -49,7 +49,7 @@ impl EditHistory {
         self.note(event.stream_id.into(), happened, Some(by), of_run, Some(timeline));
     }
 
-    /// Takes an event that is about to be written; `log` is the fold before it.
+    /// Applies an event that will be written; `log` is the fold before it.
     pub(super) fn apply_unrecorded(&mut self, project: ProjectId, event: &TimelineEvent, log: &FoldedLog) {
         let timeline = log.timelines.get(&project).map(|folded| &folded.timeline);
         self.note(project, event, None, false, timeline);
@@ -76,7 +76,7 @@ impl EditHistory {
             | TimelineEvent::PhaseAdopted(_)
             | TimelineEvent::DefaultPhaseSupplied(_) => {
                 if let Some(id) = event.phase_id() {
-                    phases.insert(id, Origin { born: by, ..Origin::default() });
+                    phases.insert(id, Origin { created: by, ..Origin::default() });
                     self.removed.remove(&id);
                 }
             }
@@ -143,14 +143,14 @@ fn item(
 const NO_DATES: &str = "none: the old schema has no dates for phases";
 const NO_DESCRIPTION: &str = "none: the old schema has no descriptions";
 
-/// The items of one phase that comes back.
+/// The items of one restored phase.
 fn of_phase(project: ProjectId, phase: &Phase, origin: &Origin) -> Vec<LossItem> {
     let mut items = Vec::new();
     let mut add = |field, value: String, by: Option<&ChangedBy>, instead: &str| {
         items.push(item(project, phase.id, field, value, by, instead));
     };
     let (name, dates) = (phase.name.as_str().to_owned(), phase.range.to_string());
-    let born = origin.born.as_ref();
+    let created = origin.created.as_ref();
     match &origin.adopted {
         Some((adopted_name, adopted_range)) => {
             let came_with = phase.legacy.map_or_else(
@@ -169,12 +169,12 @@ fn of_phase(project: ProjectId, phase: &Phase, origin: &Origin) -> Vec<LossItem>
                 Some(row) if !origin.given => format!("{}, the type of its old row", row.phase_type),
                 _ => format!("{}, by its name", LegacyPhaseType::by_name(&name)),
             };
-            add("name", name, origin.name.as_ref().or(born), &instead);
-            add("dates", dates, origin.dates.as_ref().or(born), NO_DATES);
+            add("name", name, origin.name.as_ref().or(created), &instead);
+            add("dates", dates, origin.dates.as_ref().or(created), NO_DATES);
         }
     }
     if let Some(description) = phase.description.as_ref().filter(|text| !text.is_empty()) {
-        let by = origin.description.as_ref().or(born);
+        let by = origin.description.as_ref().or(created);
         add("description", description.as_str().to_owned(), by, NO_DESCRIPTION);
     }
     items
@@ -201,8 +201,8 @@ fn of_drift(drift: &Drift) -> LossItem {
     item(drift.project_id, drift.phase_id, field, value, None, &instead)
 }
 
-/// What a rollback to this state of the log loses. `log` is the fold that the legacy tables are computed from, `comes_back`
-/// says which phases do, `dangling` counts assignments whose phase does not come back.
+/// The loss of a rollback to this state of the log. `log` is the fold from which the legacy tables are computed, `comes_back` has the
+/// restored phases, `dangling` counts assignments whose phase is not restored.
 pub(super) fn loss(
     ledger: &EditHistory,
     log: &FoldedLog,
@@ -238,7 +238,7 @@ pub(super) fn loss(
     Loss::of(items)
 }
 
-/// The links that the log keeps to phases that do not come back.
+/// The links in the log to phases that are not restored.
 pub(super) fn dangling_links(
     links: &FoldedLinks,
     comes_back: impl Fn(PhaseId) -> bool,

@@ -1,5 +1,5 @@
-//! Events that a rollback itself adds to timelines before it computes the old tables: what others wrote is adopted, what is
-//! gone is closed, and a phase that never had an old row gets one.
+//! Events that a rollback itself adds to timelines before it computes the legacy tables: adopts rows of other programs, closes the
+//! timelines of deleted projects, and gives phases without a legacy row one.
 
 use super::loss::EditHistory;
 use crate::anomaly::{Code, Findings};
@@ -14,18 +14,18 @@ use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
-/// What one project's history gains.
+/// The events that one project's history gains.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PendingEvents {
     pub project: ProjectId,
     /// The stream's version before.
     pub version: i64,
     pub events: Vec<TimelineEvent>,
-    /// Whether the events take in rows that the log did not know.
+    /// Whether the events adopt rows that the log did not have.
     pub adopted: bool,
 }
 
-/// The timelines as they will be, with the events that lead there.
+/// The timelines after the pending events, and these events.
 pub(super) struct Predicted {
     pub log: FoldedLog,
     pub edit_history: EditHistory,
@@ -33,7 +33,7 @@ pub(super) struct Predicted {
     index: HashMap<ProjectId, usize>,
 }
 
-/// Predicts the timelines that the old tables are computed from, and notes obstacles.
+/// Computes the timelines for the legacy tables, and notes obstacles.
 pub(super) async fn predict(
     connection: &mut PgConnection,
     log: FoldedLog,
@@ -53,7 +53,7 @@ fn is_open(folded: &FoldedTimeline) -> bool {
 }
 
 impl Predicted {
-    /// Whether the project's timeline is about to end, or ended earlier.
+    /// Whether the project's timeline will end, or ended earlier.
     pub(super) fn closed(&self, project: ProjectId) -> bool {
         self.log.timelines.get(&project).is_some_and(|folded| !is_open(folded))
     }
@@ -62,7 +62,7 @@ impl Predicted {
         self.edit_history.apply_unrecorded(project, &event, &self.log);
         let folded = self.log.timelines.entry(project).or_default();
         let version = folded.version;
-        // None of these events takes its time from the log.
+        // None of these events has a timestamp from the log.
         folded.apply(&event, NaiveDateTime::default());
         let at = *self.index.entry(project).or_insert_with(|| {
             self.events.push(PendingEvents { project, version, events: Vec::new(), adopted });
@@ -73,7 +73,7 @@ impl Predicted {
         }
     }
 
-    /// Ends the timelines of projects that are gone.
+    /// Closes the timelines of deleted projects.
     async fn close_gone(&mut self, connection: &mut PgConnection) -> Result<(), MigratorError> {
         let there: Vec<Uuid> =
             sqlx::query_scalar("SELECT id FROM public.projects").fetch_all(connection).await?;
@@ -89,13 +89,13 @@ impl Predicted {
         Ok(())
     }
 
-    /// Takes in the rows of projects that the log does not know.
+    /// Adopts the rows of projects that the log does not have.
     async fn adopt_unknown(
         &mut self,
         connection: &mut PgConnection,
         findings: &mut Findings,
     ) -> Result<(), MigratorError> {
-        let plan = adopt::Plan::make(connection, &self.log, None, false).await?;
+        let plan = adopt::AdoptionPlan::make(connection, &self.log, None, false).await?;
         for (project, events) in plan.events() {
             for event in events {
                 self.add(*project, event.clone(), true);
@@ -107,8 +107,8 @@ impl Predicted {
         Ok(())
     }
 
-    /// Gives every phase without an old row one: its type by its name, its place behind all others. A phase that
-    /// a repair supplied and that was not changed gets none, unless an assignment has no other phase to point at.
+    /// Gives every phase without a legacy row one: its type by its name, its place behind all others. A phase that
+    /// a repair supplied and that was not changed gets none, unless an assignment has no other phase to refer to.
     async fn give_rows(
         &mut self,
         connection: &mut PgConnection,
@@ -146,7 +146,7 @@ impl Predicted {
     }
 
     /// Projects with assignments whose only phases are supplied ones. An assignment of a project without any phase, and
-    /// without a link that applies, has nothing to point at: that is noted.
+    /// without a link that applies, has no phase to refer to: that is noted.
     async fn without_phase(
         &self,
         connection: &mut PgConnection,

@@ -1,7 +1,7 @@
-//! Builds the old `project_phases` beside the new one, and looks whether anything changed meanwhile.
+//! Builds the legacy `project_phases` beside the current one, and detects changes in between.
 
 use super::RollbackPlan;
-use super::inspect::{Prepared, REBUILT};
+use super::inspect::{PreparedRollback, REBUILT};
 use crate::ddl;
 use crate::definition;
 use crate::error::MigratorError;
@@ -13,10 +13,10 @@ use phaseline_projections::{Access, adopt, legacy_phases, refuse_foreign_code};
 use phaseline_store::schema;
 use sqlx::PgConnection;
 
-/// The old `project_phases`: the fold's rows, in the order in which they stood.
+/// The legacy `project_phases`: the fold's rows, in their former order.
 pub(super) async fn build_phases(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedRollback,
 ) -> Result<(), MigratorError> {
     let [phases, _] = &prepared.old;
     ddl::run(connection, &phases.create_in(SHADOW)).await?;
@@ -30,13 +30,13 @@ pub(super) async fn build_phases(
     Ok(())
 }
 
-/// What changed between reading and locking that cannot simply be brought in.
+/// Changes between reading and locking that need another attempt.
 pub(super) async fn changed(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedRollback,
     journal: &Journal,
 ) -> Result<Option<String>, MigratorError> {
-    // The run's own beginning is all that may have come into the log since it was read.
+    // Only the run's own beginning may have been added to the log since it was read.
     let known = prepared.log.position;
     if schema::tip(connection).await?.position != journal.position.max(known)
         || (known != journal.after && known < journal.position)
@@ -63,8 +63,11 @@ pub(super) async fn changed(
     Ok(None)
 }
 
-/// Whether a project went that has rows, one came back that was gone, or one that is adopted changed its dates.
-async fn projects_changed(connection: &mut PgConnection, prepared: &Prepared) -> Result<bool, MigratorError> {
+/// Whether a project with rows was deleted, a deleted one was created again, or an adopted one changed its dates.
+async fn projects_changed(
+    connection: &mut PgConnection,
+    prepared: &PreparedRollback,
+) -> Result<bool, MigratorError> {
     let closed: Vec<uuid::Uuid> = prepared
         .pending
         .iter()
@@ -94,7 +97,7 @@ async fn projects_changed(connection: &mut PgConnection, prepared: &Prepared) ->
     }))
 }
 
-/// Fails unless every row that comes back was built. Under the lock, so that the figures cannot move.
+/// Fails unless every restored row was built. Runs under the lock, so that the numbers cannot change.
 pub(super) async fn check_built(
     connection: &mut PgConnection,
     plan: &RollbackPlan,

@@ -1,7 +1,7 @@
-//! What a rollback writes into the log about itself.
+//! The events of a rollback.
 
 use super::assignments::Built;
-use super::inspect::Prepared;
+use super::inspect::PreparedRollback;
 use crate::error::MigratorError;
 use crate::log::events::{LegacyRowsWritten, LossAccepted, ROWS_WRITTEN_CHUNK, RunEvent};
 use crate::log::{link_events, rows_digest};
@@ -11,10 +11,10 @@ use phaseline_projections::legacy_phases;
 use phaseline_store::{Import, NewEvent, stream};
 use sqlx::PgConnection;
 
-/// Writes the rollback's own events: on timelines, then what it wrote, what was lost, and that it is done.
+/// Writes the rollback's own events: those of timelines, the digests of the rows, the loss, and the completion.
 pub(super) async fn record(
     connection: &mut PgConnection,
-    prepared: &Prepared,
+    prepared: &PreparedRollback,
     journal: &mut Journal,
     built: &Built,
 ) -> Result<RollbackCompleted, MigratorError> {

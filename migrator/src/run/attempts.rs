@@ -1,19 +1,19 @@
 //! The attempts of a run. A migration and a rollback differ in their steps only.
 
-use super::session::{Attempt, Hold, RunContext, RunSession};
+use super::session::{Attempt, HeldLocks, RunContext, RunSession};
 use crate::database;
 use crate::error::MigratorError;
 use phaseline_store::read;
 use sqlx::PgConnection;
 
-/// What an inspection means for a run.
+/// The consequence of an inspection for a run.
 pub(crate) enum Judgement<Prepared, Report> {
     /// The database has the shape already.
     Already(Report),
     Ready(Box<Prepared>),
 }
 
-/// What the journal records of a run's beginning.
+/// The journal's record of a run's beginning.
 pub(crate) struct Beginning {
     pub plan_digest: Option<String>,
     pub options: serde_json::Value,
@@ -21,9 +21,9 @@ pub(crate) struct Beginning {
 
 /// The steps of one direction.
 pub(crate) trait RunSteps {
-    /// What an inspection found, and the steps need.
+    /// The result of an inspection that the steps need.
     type Prepared;
-    /// What the steps did.
+    /// The result of the steps.
     type Carried;
     /// The run's result.
     type Report;
@@ -35,14 +35,14 @@ pub(crate) trait RunSteps {
     /// Settings of the transaction that writes, as SQL.
     const SETTINGS: Option<&'static str>;
 
-    /// Reads the database, and fails if the run must not go ahead.
+    /// Reads the database, and fails if the run must not continue.
     async fn inspect(
         &self,
         connection: &mut PgConnection,
         run: &RunContext<'_>,
     ) -> Result<Judgement<Self::Prepared, Self::Report>, MigratorError>;
 
-    /// What the journal records before anything else is written.
+    /// The journal's record before anything else is written.
     fn beginning(&self, prepared: &Self::Prepared) -> Result<Beginning, MigratorError>;
 
     /// Locks everything before anything is read.
@@ -58,23 +58,23 @@ pub(crate) trait RunSteps {
         connection: &mut PgConnection,
         run: &mut RunContext<'_>,
         prepared: Self::Prepared,
-        hold: Hold,
+        held: HeldLocks,
     ) -> Result<Attempt<Self::Carried>, MigratorError>;
 
     /// The result, after the commit.
     fn report(&self, carried: Self::Carried, run: &RunContext<'_>) -> Self::Report;
 }
 
-/// Repeats the attempt until nothing else changed meanwhile that cannot be brought in.
+/// Repeats the attempt until no change in between needs another one.
 pub(crate) async fn run_attempts<S: RunSteps>(
     session: &mut RunSession<'_>,
     steps: &S,
 ) -> Result<S::Report, MigratorError> {
-    let mut hold = Hold::Nothing;
+    let mut held = HeldLocks::None;
     loop {
-        match attempt(session, steps, hold).await? {
+        match attempt(session, steps, held).await? {
             Attempt::Done(report) => return Ok(report),
-            Attempt::Changed(what) => hold = session.run.after_change(&what, hold, S::UNLOCKED_ATTEMPTS)?,
+            Attempt::Changed(what) => held = session.run.after_change(&what, held, S::UNLOCKED_ATTEMPTS)?,
         }
     }
 }
@@ -83,14 +83,14 @@ pub(crate) async fn run_attempts<S: RunSteps>(
 async fn attempt<S: RunSteps>(
     session: &mut RunSession<'_>,
     steps: &S,
-    hold: Hold,
+    held: HeldLocks,
 ) -> Result<Attempt<S::Report>, MigratorError> {
     let RunSession { connection, run } = session;
     run.start_attempt();
     run.step(S::READING, None);
     let mut ready = None;
-    if hold == Hold::Nothing {
-        // One moment: log and tables, read one after the other, would seem to differ beside a command.
+    if held == HeldLocks::None {
+        // One snapshot: otherwise a concurrent command would make log and tables seem to differ.
         let mut snapshot = read::snapshot(connection).await?;
         let judgement = steps.inspect(&mut snapshot, run).await?;
         snapshot.rollback().await?;
@@ -99,7 +99,7 @@ async fn attempt<S: RunSteps>(
             Judgement::Ready(prepared) => prepared,
         };
         run.check_interrupt()?;
-        // What is missing of the log's schema is made again by this: the events alone are enough.
+        // Creates missing objects of the log's schema again.
         let Beginning { plan_digest, options } = steps.beginning(&prepared)?;
         run.start_journal(connection, plan_digest, options).await?;
         ready = Some(prepared);
@@ -119,7 +119,7 @@ async fn attempt<S: RunSteps>(
         }
     };
     run.check_interrupt()?;
-    match steps.carry_out(&mut transaction, run, *prepared, hold).await? {
+    match steps.carry_out(&mut transaction, run, *prepared, held).await? {
         Attempt::Changed(what) => Ok(Attempt::Changed(what)),
         Attempt::Done(carried) => {
             run.check_interrupt()?;

@@ -5,7 +5,7 @@ use crate::error::MigratorError;
 use crate::shape;
 use sqlx::PgConnection;
 
-/// The schema in which tables are built before they take their place.
+/// The schema in which tables are built before the swap.
 pub(crate) const SHADOW: &str = "phaseline_shadow";
 
 /// The definition of one of the planner's tables.
@@ -18,7 +18,7 @@ pub(crate) async fn capture_table(
         .ok_or_else(|| MigratorError::WrongShape(format!("table public.{table} is missing")))
 }
 
-/// The tables that hang together with these, and the planner's own.
+/// The tables that are connected with these, and the planner's own.
 pub(crate) fn with_own_tables(mut tables: Vec<QualifiedName>) -> Vec<QualifiedName> {
     for name in shape::TABLES {
         let table = QualifiedName { schema: "public".to_owned(), name: name.to_owned() };
@@ -30,7 +30,7 @@ pub(crate) fn with_own_tables(mut tables: Vec<QualifiedName>) -> Vec<QualifiedNa
     tables
 }
 
-/// Moves the planner's own revision on, from the one that must be there.
+/// Changes the planner's own revision, which must be the expected one.
 pub(crate) async fn set_revision(
     connection: &mut PgConnection,
     from: &str,
@@ -49,7 +49,7 @@ pub(crate) async fn set_revision(
     }
 }
 
-/// Captures the table and compares it with what was to be built.
+/// Captures the table, and compares it with the intended definition.
 pub(crate) async fn check_definition(
     connection: &mut PgConnection,
     wanted: &TableDefinition,

@@ -1,5 +1,5 @@
-//! The journal of runs: that a run begins is committed before its work, how it failed after the work was undone. A run
-//! that has neither an end nor a living process was killed.
+//! The journal of runs. A run's beginning is committed before its work, a failure after the rollback of its work. A run without an end and
+//! without a living process was killed.
 
 use super::lock;
 use super::operator::Operator;
@@ -12,7 +12,7 @@ use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// How long the end of a failed run may take to be written down.
+/// The timeout for recording a failure.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A run that has begun.
@@ -31,7 +31,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Forgets the events that an undone transaction pushed.
+    /// Forgets the events of a transaction that was rolled back.
     pub(crate) const fn undo(&mut self) {
         self.version = 1;
     }
@@ -42,7 +42,7 @@ impl Journal {
         self.version
     }
 
-    /// Adds one of the run's events to an import under way.
+    /// Adds one of the run's events to an import.
     pub(crate) async fn push(
         &mut self,
         import: &mut Import<'_>,
@@ -54,9 +54,9 @@ impl Journal {
     }
 }
 
-/// What the log records of a run when it begins.
+/// A run that begins.
 #[derive(Debug)]
-pub(crate) struct Begin<'a> {
+pub(crate) struct NewRun<'a> {
     pub operator: &'a Operator,
     pub direction: Direction,
     pub plan_digest: Option<String>,
@@ -67,13 +67,13 @@ pub(crate) struct Begin<'a> {
 
 impl Journal {
     /// Records that the run begins, in a transaction of its own on `connection`; `watcher` is another connection that sees
-    /// what blocks it if the log's head is held. Installs the log if it is not there.
+    /// what blocks it if the log's head is held. Installs the log if it is missing.
     pub(crate) async fn start(
-        begin: Begin<'_>,
+        new_run: NewRun<'_>,
         connection: &mut PgConnection,
         watcher: &mut PgConnection,
     ) -> Result<Self, MigratorError> {
-        let Begin { operator, direction, plan_digest, options, lock_timeout } = begin;
+        let NewRun { operator, direction, plan_digest, options, lock_timeout } = new_run;
         let run = Uuid::now_v7();
         let metadata = operator.metadata(run).to_json()?;
         let mut transaction = database::read_write(connection).await?;
@@ -88,15 +88,15 @@ impl Journal {
     }
 }
 
-/// Records why a run ended without changing anything, once what it had begun on `connection` is undone. That it cannot be
-/// recorded (the connection may be what failed) changes nothing about the failure: the run will be seen as killed.
+/// Records why a run ended without a change, after the rollback of its transaction on `connection`. If it cannot be recorded (the
+/// connection may have failed), the run will appear as killed.
 pub(crate) async fn record_failure(
     database: &Database,
     connection: &mut PgConnection,
     journal: &Journal,
     error: &MigratorError,
 ) {
-    // The next statement on a connection undoes its transaction; the log's head is free then.
+    // The next statement on a connection rolls back its dropped transaction, which releases the log's head.
     let _ = tokio::time::timeout(PATIENCE, connection.ping()).await;
     let outcome = match error {
         MigratorError::Interrupted => FailureKind::Interrupted,
@@ -108,7 +108,7 @@ pub(crate) async fn record_failure(
         _ => FailureKind::Failed,
     };
     let event = RunEvent::Failed(RunFailed { outcome, error: error.to_string() });
-    // The operator waits for the error, not for the journal.
+    // The operator waits for the error, so the journal has a timeout.
     let _ = tokio::time::timeout(PATIENCE, record(database, journal, &event)).await;
 }
 

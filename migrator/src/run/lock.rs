@@ -1,4 +1,4 @@
-//! The two locks of a run: one that keeps other runs out, and the tables' own for the swap.
+//! The two locks of a run: one against other runs, and those of the tables for the swap.
 
 use super::operator::Operator;
 use crate::definition::QualifiedName;
@@ -8,28 +8,28 @@ use phaseline_store::{SqlState, StoreError, schema};
 use sqlx::PgConnection;
 use std::time::{Duration, Instant};
 
-/// The advisory lock's key, "phaselin" as a number. A lock row would need a table, and a run that is refused may not
-/// leave one behind.
+/// The advisory lock's key, "phaselin" as a number. A lock row would need a table, and a refused run must not
+/// leave a table.
 const RUN_KEY: i64 = 0x7068_6173_656c_696e;
 
-/// How long to look again before saying that another run holds the lock, if its process may be gone: the server notices
-/// within two seconds that a client is gone (`client_connection_check_interval`), and lets its lock go.
+/// How long to try before reporting that another run holds the lock, if its process may be gone: the server detects a lost client within
+/// two seconds (`client_connection_check_interval`), and releases its lock.
 const GRACE: Duration = Duration::from_secs(3);
-/// The same if its process is known to be gone: the server needs longer only where it is in the middle of something.
+/// The same if its process is known to be gone: the server needs longer only during a long statement.
 const GRACE_OF_THE_DEAD: Duration = Duration::from_secs(10);
-/// How often to look.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// The interval between two tries.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// One attempt to lock the tables. While it waits, all later sessions wait behind it.
 const ATTEMPT: Duration = Duration::from_millis(100);
-/// Between attempts others go on: with these two figures readers behind one idle transaction lost 10 % of their time;
-/// with attempts of seconds they lost all of it.
+/// The pause between attempts, in which other sessions continue: with short attempts and long pauses readers wait little, even behind an
+/// idle transaction that keeps the tables locked.
 const PAUSE: Duration = Duration::from_secs(1);
-/// When, within an attempt, to query what blocks it: after the attempt that is not known.
-const ASK_AFTER: Duration = Duration::from_millis(50);
+/// When to query the blockers within an attempt: after the attempt they are not known.
+const QUERY_BLOCKERS_AFTER: Duration = Duration::from_millis(50);
 
-/// Takes the lock that keeps other runs out, for as long as the connection lives. It dies with the process: a holder
-/// whose client is gone is waited for, one that lives is named at once.
+/// Takes the lock against other runs, as long as the connection lives. It waits for a holder whose client is gone, since the server will
+/// release that lock, and names a living holder at once.
 pub(crate) async fn lock_run(
     connection: &mut PgConnection,
     operator: &Operator,
@@ -66,12 +66,12 @@ pub(crate) async fn lock_run(
         if progress.interrupted() {
             return Err(MigratorError::Interrupted);
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Lets the run lock go. The end of the connection does so too, but only when the server notices it: the next run of the same
-/// process, as in a rehearsal, would find the lock held. A connection that is broken has lost it already.
+/// Releases the run lock. The end of the connection does so too, but only when the server notices it: the next run of the same
+/// process, as in a rehearsal, would find the lock held. A broken connection has lost it already.
 pub(crate) async fn release_run(connection: &mut PgConnection) {
     let _ = sqlx::query("SELECT pg_catalog.pg_advisory_unlock($1)").bind(RUN_KEY).execute(connection).await;
 }
@@ -95,7 +95,7 @@ pub(crate) async fn lock_head(
             {
                 seen = found;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
     let locked = tokio::select! {
@@ -160,21 +160,21 @@ pub(crate) async fn run_lock_holder(
 
 /// Whether the log's head is locked along with the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Head {
-    /// It is, before them and within the same attempt: a command that holds a table's lock may be waiting for it.
-    Too,
-    /// The transaction holds it already, or needs none.
-    Not,
+pub(crate) enum HeadLock {
+    /// Yes, before the tables and within the same attempt: a command that holds a table's lock may be waiting for the head.
+    WithTables,
+    /// No: the transaction holds it already, or does not need it.
+    NotNeeded,
 }
 
-/// Locks tables against all sessions, readers too, within `limit`: short attempts with pauses, so that the users' work
-/// goes on in between. `watcher` is a second connection that queries what blocks an attempt while that waits.
-/// Must run inside a transaction. Tables that the role may not lock are left out: they are locked by the DDL itself.
+/// Locks tables against all sessions, including readers, within `limit`: short attempts with pauses, so that the users' work
+/// continues in between. `watcher` is a second connection that queries what blocks an attempt while that waits.
+/// Must run inside a transaction. Tables that the role may not lock are left out: the DDL locks them itself.
 pub(crate) async fn lock_tables(
     connection: &mut PgConnection,
     watcher: &mut PgConnection,
     tables: &[QualifiedName],
-    head: Head,
+    head: HeadLock,
     limit: Duration,
     progress: &dyn Progress,
 ) -> Result<Instant, MigratorError> {
@@ -189,7 +189,7 @@ pub(crate) async fn lock_tables(
             names.push(table.to_sql());
         }
     }
-    let head = if head == Head::Too { format!("{}; ", schema::LOCK_HEAD) } else { String::new() };
+    let head = if head == HeadLock::WithTables { format!("{}; ", schema::LOCK_HEAD) } else { String::new() };
     let statement = format!("{head}LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", "));
     let me: i32 =
         sqlx::query_scalar("SELECT pg_catalog.pg_backend_pid()").fetch_one(&mut *connection).await?;
@@ -202,7 +202,7 @@ pub(crate) async fn lock_tables(
         sqlx::raw_sql(&format!("SAVEPOINT attempt; SET LOCAL lock_timeout = {}", ATTEMPT.as_millis()))
             .execute(&mut *connection)
             .await?;
-        // The blockers are queried in the middle of an attempt; one that succeeds does not wait for the result.
+        // The blockers are queried during an attempt; a successful attempt does not wait for the result.
         let mut blockers = Ok(String::new());
         let asking = async {
             blockers = self::blockers(watcher, me).await;
@@ -215,7 +215,7 @@ pub(crate) async fn lock_tables(
         };
         match attempt {
             Ok(_) => {
-                // What the DDL still has to lock itself may take the rest of the time.
+                // The locks of the DDL itself may take the remaining time.
                 let rest = limit.saturating_sub(begun.elapsed()).max(Duration::from_secs(1));
                 sqlx::raw_sql(&format!(
                     "RELEASE SAVEPOINT attempt; SET LOCAL lock_timeout = {}",
@@ -251,9 +251,9 @@ pub(crate) async fn lock_tables(
     }
 }
 
-/// Who keeps `pid` waiting, in the middle of its attempt.
+/// The sessions that block `pid`, during its attempt.
 async fn blockers(watcher: &mut PgConnection, pid: i32) -> Result<String, sqlx::Error> {
-    tokio::time::sleep(ASK_AFTER).await;
+    tokio::time::sleep(QUERY_BLOCKERS_AFTER).await;
     let blockers: Vec<String> = sqlx::query_scalar(
         "SELECT pg_catalog.format('server process %s (user %s, %s, from %s, transaction open since %s): %s',
                     a.pid, a.usename, coalesce(nullif(a.application_name, ''), 'no application name'),

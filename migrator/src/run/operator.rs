@@ -1,23 +1,23 @@
-//! Who runs the migrator.
+//! The operator of a run.
 
 use crate::log::events::{Direction, RunStarted};
 use phaseline_store::Metadata;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Who runs it, from where, and why.
+/// The operator of a run, the machine, and the reason.
 #[derive(Clone, Debug, Default)]
 pub struct Operator {
-    /// Who.
+    /// The actor.
     pub actor: String,
     /// The machine.
     pub host: String,
-    /// Why, if given.
+    /// The reason, if given.
     pub reason: Option<String>,
 }
 
 impl Operator {
-    /// How the run shows in `pg_stat_activity`.
+    /// The run's name in `pg_stat_activity`.
     pub(crate) fn purpose(&self, direction: Direction) -> String {
         // The server keeps 63 bytes. The actor may be cut; `is_alive` reads the rest.
         format!(
@@ -38,7 +38,7 @@ impl Operator {
         if !proc.join("self").exists() {
             return None;
         }
-        // The state follows the name, which may hold anything. A process that its parent has not waited for yet is dead.
+        // The state follows the name, which may have any characters. A zombie counts as dead.
         let stat = std::fs::read_to_string(proc.join(pid.to_string()).join("stat")).unwrap_or_default();
         let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
         Some(state.is_some_and(|state| !matches!(state, 'Z' | 'X')))

@@ -1,7 +1,7 @@
-//! A run from its lock to its end: two connections, the journal, progress, clocks. Each direction adds only its own steps.
+//! A run from its lock to its end: two connections, the journal, progress, durations. Each direction adds only its own steps.
 
-use super::journal::{self, Begin, Journal};
-use super::lock::{self, Head};
+use super::journal::{self, Journal, NewRun};
+use super::lock::{self, HeadLock};
 use super::operator::Operator;
 use crate::database::Database;
 use crate::definition::QualifiedName;
@@ -12,25 +12,25 @@ use sqlx::PgConnection;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// What every run needs to know.
+/// The parameters of every run.
 #[derive(Clone, Copy)]
 pub(crate) struct RunParameters<'a> {
     pub database: &'a Database,
     pub operator: &'a Operator,
     pub direction: Direction,
-    /// How long to wait for the tables, and for the log's head.
+    /// The limit of the wait for the tables, and for the log's head.
     pub lock_timeout: Duration,
     pub progress: &'a dyn Progress,
 }
 
-/// A run that holds the lock which keeps other runs out.
+/// A run that holds the lock against other runs.
 pub(crate) struct RunSession<'a> {
-    /// Does the work, in one transaction an attempt.
+    /// The connection of the work, in one transaction per attempt.
     pub connection: PgConnection,
     pub run: RunContext<'a>,
 }
 
-/// What the steps of a run need beside the connection that does the work.
+/// The context of a run's steps, beside the connection of the work.
 pub(crate) struct RunContext<'a> {
     parameters: RunParameters<'a>,
     /// Sees what blocks the other connection while that waits, and reads while it writes.
@@ -41,23 +41,23 @@ pub(crate) struct RunContext<'a> {
     attempts: u32,
 }
 
-/// What an attempt holds while it reads and builds: nothing, so that other sessions go on; or, when something changed meanwhile that
-/// cannot be brought in, everything.
+/// The locks that an attempt holds while it reads and builds: none, so that other sessions continue; or all, after changes that need
+/// another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hold {
-    Nothing,
-    Everything,
+pub(crate) enum HeldLocks {
+    None,
+    All,
 }
 
 /// How an attempt ended.
 pub(crate) enum Attempt<T> {
     Done(T),
-    /// What changed between reading and locking; the attempt's transaction is rolled back.
+    /// Changes between reading and locking need another attempt; the transaction is rolled back.
     Changed(String),
 }
 
 impl<'a> RunSession<'a> {
-    /// Connects, and takes the lock that keeps other runs out.
+    /// Connects, and takes the lock against other runs.
     pub(crate) async fn open(parameters: RunParameters<'a>) -> Result<Self, MigratorError> {
         let started = Instant::now();
         let mut connection =
@@ -70,7 +70,7 @@ impl<'a> RunSession<'a> {
         })
     }
 
-    /// Records a failure in the journal, and releases the lock. Returns what was passed.
+    /// Records a failure in the journal, and releases the lock. Returns the given result.
     pub(crate) async fn finish<T>(mut self, done: Result<T, MigratorError>) -> Result<T, MigratorError> {
         if let (Err(error), Some(journal)) = (&done, &self.run.journal) {
             journal::record_failure(self.run.parameters.database, &mut self.connection, journal, error).await;
@@ -85,7 +85,7 @@ impl<'a> RunContext<'a> {
         self.parameters.progress
     }
 
-    /// Announces a step, with the number of things that it goes through if that is known.
+    /// Announces a step, with its number of units if that is known.
     pub(crate) fn step(&self, what: &str, total: Option<u64>) {
         self.parameters.progress.step(what, total);
     }
@@ -95,7 +95,7 @@ impl<'a> RunContext<'a> {
         check_interrupt(self.parameters.progress)
     }
 
-    /// Starts an attempt: forgets what an earlier one wrote and locked before it was rolled back.
+    /// Starts an attempt: forgets the events and locks of an earlier one, which was rolled back.
     pub(crate) fn start_attempt(&mut self) {
         self.attempts += 1;
         self.locked = None;
@@ -104,18 +104,23 @@ impl<'a> RunContext<'a> {
         }
     }
 
-    /// What the next attempt holds: everything, after `unlocked` attempts that held nothing.
-    pub(crate) fn after_change(&self, what: &str, hold: Hold, unlocked: u32) -> Result<Hold, MigratorError> {
-        if hold == Hold::Everything {
+    /// The locks of the next attempt: all, after `unlocked` attempts without locks.
+    pub(crate) fn after_change(
+        &self,
+        what: &str,
+        held: HeldLocks,
+        unlocked: u32,
+    ) -> Result<HeldLocks, MigratorError> {
+        if held == HeldLocks::All {
             return Err(MigratorError::SelfCheck(format!("{what} changed although everything was locked")));
         }
-        let next = if self.attempts < unlocked { Hold::Nothing } else { Hold::Everything };
-        let how = if next == Hold::Everything { " with the tables locked" } else { "" };
+        let next = if self.attempts < unlocked { HeldLocks::None } else { HeldLocks::All };
+        let how = if next == HeldLocks::All { " with the tables locked" } else { "" };
         self.parameters.progress.note(&format!("{what} changed meanwhile; starting again{how}"));
         Ok(next)
     }
 
-    /// Commits that the run begins, once: what is wrong before this leaves nothing in the log.
+    /// Commits the run's beginning, once. Errors before this leave nothing in the log.
     pub(crate) async fn start_journal(
         &mut self,
         connection: &mut PgConnection,
@@ -127,8 +132,8 @@ impl<'a> RunContext<'a> {
         }
         self.step("recording that the run begins", None);
         let RunParameters { operator, direction, lock_timeout, .. } = self.parameters;
-        let begin = Begin { operator, direction, plan_digest, options, lock_timeout };
-        self.journal = Some(Journal::start(begin, &mut self.watcher, connection).await?);
+        let new_run = NewRun { operator, direction, plan_digest, options, lock_timeout };
+        self.journal = Some(Journal::start(new_run, &mut self.watcher, connection).await?);
         Ok(())
     }
 
@@ -150,7 +155,7 @@ impl<'a> RunContext<'a> {
         &mut self,
         connection: &mut PgConnection,
         tables: &[QualifiedName],
-        head: Head,
+        head: HeadLock,
     ) -> Result<(), MigratorError> {
         let RunParameters { lock_timeout, progress, .. } = self.parameters;
         let locked =

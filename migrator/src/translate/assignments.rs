@@ -1,10 +1,10 @@
-//! Assignments: which phase each has by its date, and links to record.
+//! Assignments: the phase of each by its date, and links to record.
 
 use super::events::{ProjectLinks, Translation};
-use super::rebooking::{Fate, Tally};
+use super::rebooking::{AssignmentEffect, Tally};
 use crate::anomaly::{Code, Findings};
 use crate::fast_hash::FastHash;
-use crate::legacy::assignment_links::{Pointer, Pointers};
+use crate::legacy::assignment_links::{LinkTarget, LinkTargets};
 use crate::legacy::tables::{BadTime, LegacyTables, RawAssignment, RawProject};
 use crate::log::link_events::FoldedLinks;
 use chrono::NaiveDate;
@@ -15,11 +15,11 @@ use std::hash::BuildHasher;
 
 const TABLE: &str = "resource_assignments";
 
-/// Counts what becomes of each assignment by date, and collects the links that the log does not have.
+/// Counts the assignments by the phase of their date, and collects the links that the log does not have.
 pub(super) fn assignments(
     tables: &LegacyTables,
     projects: &HashMap<ProjectId, &RawProject, FastHash>,
-    pointers: &Pointers,
+    link_targets: &LinkTargets,
     known: &FoldedLinks,
     boundary: Boundary,
     translation: &mut Translation,
@@ -33,21 +33,23 @@ pub(super) fn assignments(
     let mut order: Vec<ProjectId> = Vec::new();
     for (at, raw) in tables.assignments.iter().enumerate() {
         let id = raw.id;
-        let Some(Sound { project, phase, date }) = sound(raw, pointers.of(at), projects, findings) else {
+        let Some(ValidAssignment { project, phase, date }) =
+            check_assignment(raw, link_targets.of(at), projects, findings)
+        else {
             continue;
         };
         let place = places.get(&project).copied();
-        let fate = |phases: &[(PhaseId, DateRange)]| Fate::of(phase, phase_on(phases, date));
-        let fates = place.map_or([Fate::Outside; 2], |at| {
+        let fate = |phases: &[(PhaseId, DateRange)]| AssignmentEffect::of(phase, phase_on(phases, date));
+        let fates = place.map_or([AssignmentEffect::Outside; 2], |at| {
             let project = &translated[at];
             let chosen = fate(&project.phases);
             [chosen, if project.otherwise.is_empty() { chosen } else { fate(&project.otherwise) }]
         });
         tally.see(place, fates, raw.percentage);
         match fates[0] {
-            Fate::Kept => translation.by_date.kept += 1,
-            Fate::Changed => translation.by_date.changed += 1,
-            Fate::Outside => {
+            AssignmentEffect::Kept => translation.by_date.kept += 1,
+            AssignmentEffect::Changed => translation.by_date.changed += 1,
+            AssignmentEffect::Outside => {
                 translation.by_date.outside += 1;
                 findings.note(Code::AssignmentOutside, TABLE, id, format!("dated {date}, project {project}"));
             }
@@ -82,19 +84,19 @@ pub(super) fn assignments(
 }
 
 /// An assignment whose columns have values and refer to rows that exist.
-struct Sound {
+struct ValidAssignment {
     project: ProjectId,
     phase: PhaseId,
     date: NaiveDate,
 }
 
-/// Checks one assignment, and notes what is wrong.
-fn sound(
+/// Checks one assignment, and notes its anomalies.
+fn check_assignment(
     raw: &RawAssignment,
-    pointer: Pointer,
+    link_target: LinkTarget,
     projects: &HashMap<ProjectId, &RawProject, FastHash>,
     findings: &mut Findings,
-) -> Option<Sound> {
+) -> Option<ValidAssignment> {
     let id = raw.id;
     if raw.resource.is_none() {
         findings.note(Code::AssignmentNull, TABLE, id, "resource_id is NULL");
@@ -120,7 +122,7 @@ fn sound(
     if let Some(project) = orphan_project {
         findings.note(Code::AssignmentOrphanProject, TABLE, id, format!("points at project {project}"));
     }
-    let orphan_phase = raw.phase.filter(|_| pointer == Pointer::Nowhere);
+    let orphan_phase = raw.phase.filter(|_| link_target == LinkTarget::Missing);
     if let Some(phase) = orphan_phase {
         findings.note(Code::AssignmentOrphanPhase, TABLE, id, format!("points at phase {phase}"));
     }
@@ -130,11 +132,11 @@ fn sound(
     if orphan_project.is_some() || orphan_phase.is_some() {
         return None;
     }
-    if pointer == Pointer::Foreign {
+    if link_target == LinkTarget::Foreign {
         let detail = format!("is of project {project}, points at phase {phase} of another project");
         findings.note(Code::AssignmentForeignPhase, TABLE, id, detail);
     }
-    Some(Sound { project, phase, date })
+    Some(ValidAssignment { project, phase, date })
 }
 
 fn phase_on(phases: &[(PhaseId, DateRange)], date: NaiveDate) -> Option<PhaseId> {
@@ -142,8 +144,7 @@ fn phase_on(phases: &[(PhaseId, DateRange)], date: NaiveDate) -> Option<PhaseId>
 }
 
 fn same_resource_and_day(tables: &LegacyTables, findings: &mut Findings) {
-    // Sorted by a hash of resource, project and day: 16 bytes an assignment instead of 70. The values themselves show
-    // whether equal hashes collide.
+    // Sorted by a hash of resource, project and day, which needs less memory. Equal hashes are compared by the values themselves.
     let key = |raw: &RawAssignment| (raw.resource, raw.project, raw.date.get().ok());
     let mut order: Vec<(u64, u32)> = tables
         .assignments

@@ -1,25 +1,25 @@
-//! What a translation consists of: events and links per project, and what was found on the way.
+//! The result of a translation: events and links per project, and the findings.
 
 use crate::anomaly::Findings;
 use crate::report::{Boundaries, BudgetSums, ByDate, Source};
 use phaseline_domain::{AssignmentId, DateRange, PhaseId, ProjectId, TimelineEvent};
 
-/// What one project's history gains.
+/// The events that one project's history gains.
 #[derive(Debug)]
 pub(crate) struct ProjectEvents {
     pub project: ProjectId,
     /// The stream's version before.
     pub version: i64,
     pub events: Vec<TimelineEvent>,
-    /// A digest over what its timeline will be.
+    /// A digest over its future timeline.
     pub outcome: [u8; 32],
-    /// Where its timeline comes from.
+    /// The source of its timeline.
     pub source: Source,
-    /// What of the log's the tables change, in words.
+    /// The changes of the log's timeline by the tables, in words.
     pub changes: Vec<String>,
     /// The project's phases after these events, in order of days.
     pub phases: Vec<(PhaseId, DateRange)>,
-    /// What they would be by the boundary that was not chosen; empty if the boundary decides nothing here.
+    /// The phases by the boundary that was not chosen; empty if the boundary has no effect here.
     pub otherwise: Vec<(PhaseId, DateRange)>,
     /// Their budgets.
     pub budgets: BudgetSums,
@@ -34,7 +34,7 @@ pub(crate) struct ProjectLinks {
     pub links: Vec<(PhaseId, AssignmentId)>,
 }
 
-/// The whole translation. Only complete if nothing found is refused.
+/// The whole translation. It is complete only if no finding is refused.
 #[derive(Debug, Default)]
 pub(crate) struct Translation {
     pub findings: Findings,

@@ -1,8 +1,8 @@
-//! One project's old rows into events: what its history gains, and where its timeline comes from.
+//! Translates one project's legacy rows into events.
 
 use super::events::ProjectEvents;
 use crate::anomaly::{Code, Findings};
-use crate::legacy::assignment_links::Pointers;
+use crate::legacy::assignment_links::LinkTargets;
 use crate::log::rows_digest;
 use crate::report::{BudgetSums, PlanOptions, Source};
 use chrono::NaiveDate;
@@ -13,42 +13,42 @@ use phaseline_projections::{FoldedTimeline, legacy_phases};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
-/// What earlier runs left beside the timelines.
+/// What the log has from earlier runs, other than timelines.
 #[derive(Debug, Default)]
-pub(crate) struct Earlier {
+pub(crate) struct EarlierRuns {
     /// The digest of each project's rows as the last rollback wrote them.
     pub written: HashMap<ProjectId, String>,
 }
 
-/// A project with all that its translation is made of.
+/// The input of a project's translation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ToTranslate<'a> {
     pub id: ProjectId,
-    /// Its days.
+    /// Its dates.
     pub range: DateRange,
-    /// Its old rows.
+    /// Its legacy rows.
     pub rows: &'a [LegacyPhase],
     /// Its timeline in the log, if it has one.
     pub known: Option<&'a FoldedTimeline>,
     /// The digest of its rows as the last rollback wrote them.
     pub written: Option<&'a str>,
-    /// Where its assignments point.
-    pub pointers: &'a Pointers,
+    /// The links of its assignments.
+    pub link_targets: &'a LinkTargets,
 }
 
-/// What the project's history gains; none if it cannot be translated, which is noted.
+/// The events that the project's history gains; none if it cannot be translated, which is noted.
 pub(crate) fn phases_of_project(
     project: ToTranslate<'_>,
     options: &PlanOptions,
     findings: &mut Findings,
 ) -> Option<ProjectEvents> {
-    let ToTranslate { id: project, range, rows, known, written, pointers } = project;
+    let ToTranslate { id: project, range, rows, known, written, link_targets } = project;
     let mut otherwise = Vec::new();
     let open = known.filter(|folded| folded.timeline.project().is_some());
     let events = match open {
         None if rows.is_empty() => Err(Untranslatable::NoPhases.into()),
         None => legacy::adopt(range, rows.to_vec()).map_err(DoesNotFit::from).map(|mut adopted| {
-            otherwise = share(&mut adopted, range, pointers, options.boundary);
+            otherwise = share(&mut adopted, range, link_targets, options.boundary);
             if options.boundary == Boundary::Fit {
                 note_single_days(project, &adopted, &otherwise, findings);
             }
@@ -57,7 +57,7 @@ pub(crate) fn phases_of_project(
                 std::iter::once(opened).chain(adopted.into_iter().map(TimelineEvent::from)).collect();
             (Source::Tables, events)
         }),
-        Some(folded) => again(folded, range, rows, written),
+        Some(folded) => retranslate(folded, range, rows, written),
     };
     let (source, events): (Source, Vec<TimelineEvent>) = match events {
         Ok(translated) => translated,
@@ -103,18 +103,18 @@ pub(crate) fn phases_of_project(
     })
 }
 
-/// Gives the phases of a project that the log does not know the dates of the requested boundary. `adopted` have the
-/// midpoint's. Returns what the other boundary would give them; nothing if there is nothing to share.
+/// Gives the phases of a new project the dates of the requested boundary. `adopted` have the midpoint's. Returns the dates by the other
+/// boundary; none if there is only one phase.
 fn share(
     adopted: &mut [LegacyPhaseAdopted],
     range: DateRange,
-    pointers: &Pointers,
+    link_targets: &LinkTargets,
     boundary: Boundary,
 ) -> Vec<(PhaseId, DateRange)> {
     if adopted.len() < 2 {
         return Vec::new();
     }
-    let days: Vec<&[NaiveDate]> = adopted.iter().map(|phase| pointers.days(phase.phase_id)).collect();
+    let days: Vec<&[NaiveDate]> = adopted.iter().map(|phase| link_targets.days(phase.phase_id)).collect();
     let fitted = legacy::fit(range, &days).into_iter().flatten();
     let mut otherwise: Vec<_> =
         adopted.iter().zip(fitted).map(|(phase, days)| (phase.phase_id, days)).collect();
@@ -145,12 +145,12 @@ fn note_single_days(
     }
 }
 
-/// SHA-256 over what the timeline will be and rows alone do not say: names, days, descriptions. A database that comes
-/// back unedited has the digest that it had before; one whose log holds edits has not.
+/// SHA-256 over the values of the future timeline that legacy rows do not have: names, dates, descriptions. Without edits a rolled back
+/// database has the same digest as before its migration; with edits in the log it has another one.
 fn outcome(timeline: &Timeline) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for phase in timeline.phases() {
-        // A supplied phase's id is random as long as it is not written.
+        // The id of a supplied phase is random until it is written.
         let id = if phase.supplied { None } else { Some(phase.id) };
         let description = phase.description.as_ref().map(Description::as_str);
         for text in
@@ -162,9 +162,9 @@ fn outcome(timeline: &Timeline) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// A project that the log knows. Its rows have the digest that the rollback recorded: they were not changed, and the
-/// timeline is the log's.
-fn again(
+/// Translates a project that the log has. If its rows have the digest that the rollback recorded, they were not changed, and the
+/// timeline continues from the log.
+fn retranslate(
     folded: &FoldedTimeline,
     range: DateRange,
     rows: &[LegacyPhase],
@@ -173,7 +173,7 @@ fn again(
     let mut recorded: Vec<LegacyPhase> =
         legacy_phases::rows(folded).iter().filter_map(rows_digest::as_legacy).collect();
     if written == Some(rows_digest::of_found(rows).as_str()) {
-        // What may differ is the rows' order among those of other projects.
+        // Only the rows' order among those of other projects may differ.
         for known in &mut recorded {
             if let Some(row) = rows.iter().find(|row| row.id == known.id) {
                 *known = LegacyPhase { ordinal: known.ordinal, ..*row };
@@ -184,7 +184,7 @@ fn again(
     Ok((if events.is_empty() { Source::Log } else { Source::LogAndTables }, events))
 }
 
-/// What the tables change about a timeline, in words.
+/// The changes of a timeline by the tables, in words.
 fn changes(known: Option<&FoldedTimeline>, events: &[TimelineEvent]) -> Vec<String> {
     let none = FoldedTimeline::default();
     let known = known.unwrap_or(&none);
@@ -219,7 +219,7 @@ fn changes(known: Option<&FoldedTimeline>, events: &[TimelineEvent]) -> Vec<Stri
                 .filter_map(|(field, differs)| differs.then_some(field))
                 .collect();
                 if fields.len() > 1 {
-                    // Every row that is updated goes to another place; alone it is worth saying.
+                    // An update moves a row, so the place is reported only if nothing else differs.
                     fields.retain(|field| *field != "its place among the rows");
                 }
                 format!("phase {}{}: {}", e.phase_id, name(e.phase_id), fields.join(", "))

@@ -1,4 +1,4 @@
-//! Counts what each way to share a project's days re-books.
+//! Counts the re-bookings by each boundary.
 
 use super::events::ProjectEvents;
 use crate::legacy::tables::RawPercentage;
@@ -8,16 +8,16 @@ use phaseline_domain::{DateRange, PhaseId};
 use rust_decimal::Decimal;
 use std::cmp::Reverse;
 
-/// What becomes of one assignment.
+/// The effect on one assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum AssignmentEffect {
     Kept,
     Changed,
     Outside,
 }
 
-impl Fate {
-    /// The fate of an assignment of this phase on a day that lies in `by_date`, if in any.
+impl AssignmentEffect {
+    /// The effect on an assignment of this phase whose date is in phase `by_date`, if in any.
     pub(crate) fn of(phase: PhaseId, by_date: Option<PhaseId>) -> Self {
         match by_date {
             Some(found) if found == phase => Self::Kept,
@@ -36,14 +36,14 @@ struct Count {
 }
 
 impl Count {
-    fn see(&mut self, fate: Fate, percentage: Option<i64>) {
+    fn see(&mut self, fate: AssignmentEffect, percentage: Option<i64>) {
         match fate {
-            Fate::Kept => self.by_date.kept += 1,
-            Fate::Changed => {
+            AssignmentEffect::Kept => self.by_date.kept += 1,
+            AssignmentEffect::Changed => {
                 self.by_date.changed += 1;
                 self.changed += percentage.unwrap_or_default();
             }
-            Fate::Outside => self.by_date.outside += 1,
+            AssignmentEffect::Outside => self.by_date.outside += 1,
         }
     }
 
@@ -61,7 +61,7 @@ impl Count {
     }
 }
 
-/// Counts as assignments are seen: for the boundary that was chosen, and for the other one.
+/// Counts assignment by assignment, for the chosen boundary and for the other one.
 #[derive(Debug)]
 pub(crate) struct Tally {
     projects: Vec<[Count; 2]>,
@@ -80,7 +80,12 @@ impl Tally {
     }
 
     /// One assignment of the project at this place.
-    pub(crate) fn see(&mut self, project: Option<usize>, fates: [Fate; 2], percentage: RawPercentage) {
+    pub(crate) fn see(
+        &mut self,
+        project: Option<usize>,
+        fates: [AssignmentEffect; 2],
+        percentage: RawPercentage,
+    ) {
         let percentage = percentage.get();
         self.without_percentage += u64::from(percentage.is_none());
         let counts = project.and_then(|at| self.projects.get_mut(at)).unwrap_or(&mut self.elsewhere);
@@ -89,7 +94,7 @@ impl Tally {
         }
     }
 
-    /// What was counted. `projects` are those that it was counted for, in their order.
+    /// The counts. `projects` are the counted projects, in the same order.
     pub(crate) fn boundaries(&self, chosen: Boundary, projects: &[ProjectEvents]) -> Boundaries {
         let is = |sources: &[Source]| {
             projects.iter().filter(|project| sources.contains(&project.source)).count() as u64
@@ -122,7 +127,7 @@ impl Tally {
     }
 }
 
-/// Midpoint first, whichever was chosen.
+/// Midpoint first, independent of the choice.
 fn in_order(chosen: Boundary, counts: &[Count; 2], one_day: [u64; 2]) -> [Rebooked; 2] {
     let [own, other] = [0, 1].map(|at| counts[at].rebooked(one_day[at]));
     match chosen {
@@ -131,7 +136,7 @@ fn in_order(chosen: Boundary, counts: &[Count; 2], one_day: [u64; 2]) -> [Rebook
     }
 }
 
-/// How many phases have one day, by the chosen boundary and by the other.
+/// The number of phases of one day, by the chosen boundary and by the other.
 fn one_day_phases(project: &ProjectEvents) -> [u64; 2] {
     if project.otherwise.is_empty() {
         return [0; 2];

@@ -4,13 +4,13 @@ use crate::shape::Shape;
 use serde::Serialize;
 use sqlx::PgConnection;
 
-/// Where a check comes from.
+/// The origin of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckGroup {
-    /// The users' runbook has it.
+    /// The users' runbook.
     Runbook,
-    /// It compares with the log.
+    /// The comparison with the log.
     Beyond,
 }
 
@@ -19,28 +19,28 @@ pub enum CheckGroup {
 pub struct CheckLine {
     /// Whether it holds.
     pub passed: bool,
-    /// What was found, with its figure.
+    /// The result, with its figure.
     pub text: String,
 }
 
 /// One check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Where it comes from.
+    /// Its origin.
     pub group: CheckGroup,
-    /// Its number, going on through both groups.
+    /// Its number, continued over both groups.
     pub number: u8,
-    /// What is checked.
+    /// The subject of the check.
     pub title: String,
     /// Whether all its lines hold.
     pub passed: bool,
     /// Its results.
     pub lines: Vec<CheckLine>,
-    /// Everything that is not as it must be.
+    /// All violations.
     pub details: Vec<String>,
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verification {
     /// `phaseline.verify/1`
@@ -80,7 +80,7 @@ impl Checks {
         });
     }
 
-    /// What was found.
+    /// The result.
     pub(super) fn verification(self, shape: Shape) -> Verification {
         Verification {
             format: "phaseline.verify/1",
@@ -91,13 +91,13 @@ impl Checks {
         }
     }
 
-    /// A check of the runbook's.
+    /// A check of the runbook.
     pub(super) fn runbook(&mut self, title: &str, passed: bool, good: &str, bad: &str, details: Vec<String>) {
         let text = if passed { good } else { bad }.to_owned();
         self.add(CheckGroup::Runbook, title, vec![CheckLine { passed, text }], details);
     }
 
-    /// A check beyond the runbook: passed if nothing is wrong.
+    /// A check beyond the runbook: passed without violations.
     pub(super) fn beyond(&mut self, title: &str, good: String, details: Vec<String>) {
         let passed = details.is_empty();
         let text = if passed {

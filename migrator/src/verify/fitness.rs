@@ -1,27 +1,26 @@
-//! Whether the log, its schema and the tables' definitions fit the shape that the database is in.
+//! Checks that the log, its schema and the tables' definitions fit the current shape.
 
 use super::checks::Checks;
 use super::log::LogReading;
 use crate::definition::{self, DetachedColumn, TableDefinition};
 use crate::error::MigratorError;
 use crate::log::history::{self, Run};
-use crate::shape::{Found, LEGACY_REVISION, Shape, TIMELINE_REVISION};
+use crate::shape::{FoundShape, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_projections::planner_schema::find_changes;
 use phaseline_store::schema::{self, version::VERSION};
 use sqlx::PgConnection;
 
-/// The runs that were carried through, oldest first, as far as their events can be read: those that cannot are named by a
-/// check of their own.
+/// The completed runs whose events can be read, oldest first. Another check names the unreadable ones.
 pub(super) async fn completed_runs(connection: &mut PgConnection) -> Result<Vec<Run>, MigratorError> {
     let (runs, _) = history::readable_runs(connection).await?;
     Ok(runs.into_iter().filter(|run| run.migrated.is_some() || run.rolled_back.is_some()).collect())
 }
 
-/// The log's last run made this shape, the log's end is not cut off, its schema is whole, the planner's revision fits.
+/// Checks that the log's last run led to this shape, its end is not missing, its schema is complete, and the planner's revision fits.
 pub(super) async fn check_fit(
     connection: &mut PgConnection,
     shape: Shape,
-    found: &Found,
+    found: &FoundShape,
     runs: &[Run],
     reading: &LogReading,
     checks: &mut Checks,
@@ -107,7 +106,7 @@ pub(super) async fn check_fit(
     Ok(())
 }
 
-/// What of schema `phaseline` is not as this program installs it.
+/// The objects of schema `phaseline` that differ from those of this program.
 pub(super) async fn different_schema(connection: &mut PgConnection) -> Result<Vec<String>, MigratorError> {
     if let Some(version) = schema::version(connection).await?.filter(|version| *version < VERSION) {
         let old = format!(
@@ -124,7 +123,7 @@ pub(super) async fn different_schema(connection: &mut PgConnection) -> Result<Ve
     Ok(texts.collect())
 }
 
-/// What the migration itself added to `project_phases` is there.
+/// Checks that the objects which the migration added to `project_phases` exist.
 pub(super) async fn check_new_definition(
     connection: &mut PgConnection,
     checks: &mut Checks,
@@ -139,7 +138,7 @@ pub(super) async fn check_new_definition(
     Ok(())
 }
 
-/// What `project_phases` lacks of its timeline shape, in words.
+/// The objects of the timeline shape that `project_phases` lacks, in words.
 pub(crate) fn missing_of_timeline_shape(phases: &TableDefinition) -> Vec<String> {
     let mut wrong = Vec::new();
     let wanted = [
@@ -171,7 +170,7 @@ pub(crate) fn missing_of_timeline_shape(phases: &TableDefinition) -> Vec<String>
     wrong
 }
 
-/// What the old columns had taken along is back, as the log recorded it.
+/// Checks that the objects of the legacy columns are restored, as the log recorded them.
 pub(super) async fn check_old_definition(
     connection: &mut PgConnection,
     runs: &[Run],

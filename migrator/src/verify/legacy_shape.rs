@@ -1,4 +1,4 @@
-//! The legacy shape: the runbook's four checks, and whether every row is what the log says it was.
+//! The legacy shape: the runbook's four checks, and the comparison of every row with the log.
 
 use super::checks::{CheckGroup, CheckLine, Checks, has_column};
 use super::fitness::{check_fit, check_old_definition, completed_runs};
@@ -7,7 +7,7 @@ use crate::error::MigratorError;
 use crate::legacy::tables::{self, LegacyTables, Percentages, RawPhase};
 use crate::log::history::Run;
 use crate::progress::Progress;
-use crate::shape::{Found, Shape};
+use crate::shape::{FoundShape, Shape};
 use phaseline_domain::PhaseId;
 use phaseline_projections::{LegacyPhaseRow, legacy_phases};
 use sqlx::PgConnection;
@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 pub(super) async fn verify(
     connection: &mut PgConnection,
-    found: &Found,
+    found: &FoundShape,
     checks: &mut Checks,
     progress: &dyn Progress,
 ) -> Result<(), MigratorError> {
@@ -94,7 +94,7 @@ async fn runbook(connection: &mut PgConnection, checks: &mut Checks) -> Result<(
     Ok(())
 }
 
-/// Every row of `project_phases` against the fold, field by field, and the rows' order.
+/// Compares every row of `project_phases` with the fold, field by field, and the rows' order.
 fn phases(tables: &LegacyTables, reading: &LogReading, checks: &mut Checks) {
     let mut expected: HashMap<PhaseId, LegacyPhaseRow> =
         reading.folded.timelines.values().flat_map(legacy_phases::rows).map(|row| (row.id, row)).collect();
@@ -146,7 +146,7 @@ fn differing_fields(raw: &RawPhase, row: &LegacyPhaseRow) -> Vec<String> {
         .collect()
 }
 
-/// Every assignment's link against the log.
+/// Compares every assignment's link with the log.
 fn links(tables: &LegacyTables, reading: &LogReading, runs: &[Run], checks: &mut Checks) {
     let mut wrong = Vec::new();
     let (mut kept, mut unknown) = (0_u64, 0_u64);

@@ -1,4 +1,4 @@
-//! One pass over the log: folded, inspected and added up.
+//! Folds, checks and sums the log in one pass.
 
 use crate::error::MigratorError;
 use crate::log::events::{RUN, RunEvent};
@@ -17,8 +17,7 @@ use uuid::Uuid;
 
 use super::checks::Checks;
 
-/// Budgets added up event by event: what was imported plus what later events changed. Kept apart from the fold, so
-/// that one can check the other.
+/// Sums of budgets, event by event: imported ones plus later changes. They do not use the fold, so that each can check the other.
 #[derive(Debug, Default)]
 pub(super) struct BudgetLedger {
     phases: HashMap<(ProjectId, PhaseId), Budget>,
@@ -34,7 +33,7 @@ impl BudgetLedger {
         let (id, new) = match event {
             TimelineEvent::PhaseCreated(e) => (e.phase_id, Some(e.budget)),
             TimelineEvent::LegacyPhaseAdopted(e) => (e.phase_id, Some(e.budget)),
-            // As the fold does, of phases that exist only.
+            // As in the fold, only for existing phases.
             TimelineEvent::PhaseBudgeted(e) if self.phases.contains_key(&(project, e.phase_id)) => {
                 (e.phase_id, Some(e.budget))
             }
@@ -46,7 +45,7 @@ impl BudgetLedger {
             TimelineEvent::DefaultPhaseSupplied(e) => (e.phase_id, Some(Budget::ZERO)),
             TimelineEvent::PhaseRemoved(e) => (e.phase_id, None),
             TimelineEvent::TimelineClosed(_) => return self.close(project),
-            // Without money.
+            // Without a budget.
             TimelineEvent::TimelineOpened(_)
             | TimelineEvent::TimelineRescheduled(_)
             | TimelineEvent::PhaseRenamed(_)
@@ -71,7 +70,7 @@ impl BudgetLedger {
     }
 }
 
-/// What the log says.
+/// The results of reading the log.
 #[derive(Debug)]
 pub(super) struct LogReading {
     pub folded: FoldedLog,
@@ -130,13 +129,13 @@ pub(super) async fn read_log(
     reading.unreadable.extend(&reading.folded.unreadable());
     reading.unreadable.events.sort_by_key(|event| event.position);
     for project in reading.folded.quarantined.keys() {
-        // What its other events amount to is no sum to compare with.
+        // The sum of its other events cannot be compared.
         reading.ledger.close(*project);
     }
     Ok(Some(reading))
 }
 
-/// What is wrong with an event of a stream that is no timeline's and holds no links.
+/// Why an event of a stream of another type than timelines and links cannot be read.
 fn unreadable_elsewhere(event: &RawEvent<'_>) -> Option<UnreadableEvent> {
     match event.stream_type {
         RUN => {
@@ -148,7 +147,7 @@ fn unreadable_elsewhere(event: &RawEvent<'_>) -> Option<UnreadableEvent> {
     }
 }
 
-/// Whether every position is there and the chain is whole.
+/// Checks that every position exists and the chain is intact.
 pub(super) fn check_log(reading: &LogReading, checks: &mut Checks) {
     use phaseline_store::chain::Break;
     let (position, hash) = reading.inspector.tip();
@@ -192,7 +191,7 @@ pub(super) fn check_log(reading: &LogReading, checks: &mut Checks) {
     }
 }
 
-/// The event, and what to do about it.
+/// The event and the remedy.
 fn named(event: &UnreadableEvent) -> String {
     if event.damage {
         return format!("{event}; restore the database from a backup");
@@ -203,7 +202,7 @@ fn named(event: &UnreadableEvent) -> String {
     )
 }
 
-/// Notes the projects that the planner deleted since, and leaves their timelines out of what follows: the service closes them.
+/// Notes the projects that the planner deleted since, and leaves their timelines out of later checks: the service closes them.
 pub(super) async fn without_deleted(
     connection: &mut PgConnection,
     checks: &mut Checks,
@@ -233,7 +232,7 @@ mod tests {
     use phaseline_domain::event::{PhaseBudgeted, PhaseRemoved};
 
     #[test]
-    fn a_budget_of_a_phase_that_is_gone_counts_as_little_as_in_the_fold() {
+    fn a_budget_of_a_removed_phase_is_ignored_as_in_the_fold() {
         let (project, phase_id) = (ProjectId::random(), PhaseId::random());
         let budget = Budget::new(Money::new(Decimal::from(7)).unwrap(), Money::ZERO).unwrap();
         let mut ledger = BudgetLedger::default();

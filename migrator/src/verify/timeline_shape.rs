@@ -1,4 +1,4 @@
-//! The timeline shape: the runbook's nine checks, and whether the table is what the log says.
+//! The timeline shape: the runbook's nine checks, and the comparison of the table with the log.
 
 use super::checks::Checks;
 use super::fitness::{check_fit, check_new_definition, completed_runs};
@@ -6,7 +6,7 @@ use super::log::{LogReading, check_log, read_log, without_deleted};
 use super::runbook;
 use crate::error::MigratorError;
 use crate::progress::Progress;
-use crate::shape::{Found, Shape};
+use crate::shape::{FoundShape, Shape};
 use phaseline_domain::{DateRange, ProjectId};
 use phaseline_projections::dates_to_follow::DatesToFollow;
 use phaseline_projections::drift::{self, DriftKind};
@@ -17,7 +17,7 @@ use std::collections::{BTreeSet, HashMap};
 
 pub(super) async fn verify(
     connection: &mut PgConnection,
-    found: &Found,
+    found: &FoundShape,
     checks: &mut Checks,
     progress: &dyn Progress,
 ) -> Result<(), MigratorError> {
@@ -226,7 +226,7 @@ async fn project_dates(
             return Ok(());
         };
         seen += 1;
-        // Infinite dates cannot be read as dates; they are none of the log's.
+        // Infinite dates cannot be parsed, and the log never has them.
         let live = row.date(1).ok().zip(row.date(2).ok());
         if live != Some((range.start(), range.end())) && !to_follow.contains(project) {
             let found =
@@ -251,8 +251,8 @@ async fn project_dates(
     Ok(())
 }
 
-/// How many assignments have their old phase in the log. One made since the migration never had one; one that the
-/// migration saw and the planner deleted since needs none. That no link went missing is checked by their count.
+/// The number of assignments with their former phase in the log. Assignments that were created since the migration never had one, and
+/// deleted ones need none. The count of links shows whether one is missing.
 async fn links(
     connection: &mut PgConnection,
     checks: &mut Checks,

@@ -1,4 +1,4 @@
-//! The planner's tables in a database of the test, and migration and rollback as the migrator runs them.
+//! The planner's tables in a test database, and the steps of a migration and a rollback.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,7 +11,7 @@ use sqlx::{Connection, PgConnection};
 
 pub(crate) const SHADOW: &str = "phaseline_shadow";
 
-/// The planner's tables. Roles named with [`Fixture::role`] belong to this test alone.
+/// The planner's tables. Only this test uses roles named with [`Fixture::role`].
 pub(crate) struct Fixture {
     pub(crate) database: TestDatabase,
     prefix: String,
@@ -49,7 +49,7 @@ impl Fixture {
         PgConnection::connect(self.database.url()).await.unwrap()
     }
 
-    /// `pg_dump --schema=public`, and of the whole database but our own schemas.
+    /// `pg_dump --schema=public`, and of the whole database without the program's own schemas.
     pub(crate) fn dumps(&self) -> [String; 2] {
         [
             self.database.dump(&["--schema=public"]),
@@ -80,14 +80,14 @@ pub(crate) async fn definition_of(conn: &mut PgConnection, table: &str) -> Table
     capture(conn, "public", table).await.unwrap().unwrap()
 }
 
-/// What the log keeps between migration and rollback.
+/// The parts of definitions that the log keeps between migration and rollback.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Kept {
     pub(crate) phases: DetachedColumn,
     pub(crate) assignments: DetachedColumn,
 }
 
-/// The legacy shape to the new one, in one transaction. Returns what the rollback needs, as JSON.
+/// From the legacy shape to the timeline shape, in one transaction. Returns the detached parts for the rollback, as JSON.
 pub(crate) async fn migrate(conn: &mut PgConnection) -> String {
     let mut tx = conn.begin().await.unwrap();
     keep_rows(&mut tx).await;
@@ -127,7 +127,7 @@ pub(crate) async fn migrate(conn: &mut PgConnection) -> String {
     serde_json::to_string(&kept).unwrap()
 }
 
-/// The timeline shape back to the old one, from today's catalogue and what was kept.
+/// From the timeline shape to the legacy shape, with the current catalogue and the detached parts.
 pub(crate) async fn roll_back(conn: &mut PgConnection, kept: &str) {
     let kept: Kept = serde_json::from_str(kept).unwrap();
     let mut tx = conn.begin().await.unwrap();
@@ -161,7 +161,7 @@ pub(crate) async fn rebuild(conn: &mut PgConnection) {
     let mut tx = conn.begin().await.unwrap();
     let phases = definition_of(&mut tx, "project_phases").await;
     let assignments = definition_of(&mut tx, "resource_assignments").await;
-    // The value must survive the log.
+    // The value must be equal after it was stored in the log.
     let json = serde_json::to_string(&[&phases, &assignments]).unwrap();
     let tables: Vec<TableDefinition> = serde_json::from_str(&json).unwrap();
     run(&mut tx, &[format!("CREATE SCHEMA {SHADOW}")]).await;
@@ -184,7 +184,7 @@ pub(crate) async fn rebuild(conn: &mut PgConnection) {
     tx.commit().await.unwrap();
 }
 
-/// The rows as they are, for the rollback: not the module's matter.
+/// Copies the rows for the rollback, which is not the task of the tested module.
 async fn keep_rows(conn: &mut PgConnection) {
     for table in ["project_phases", "resource_assignments"] {
         let copy = format!(
@@ -205,7 +205,7 @@ async fn load(conn: &mut PgConnection, table: &TableDefinition, from: &str, orde
     run(conn, &[insert]).await;
 }
 
-/// A fresh capture finds what was wanted.
+/// A new capture equals the wanted definition.
 async fn assert_replayed(conn: &mut PgConnection, wanted: &[&TableDefinition]) {
     for wanted in wanted {
         let found = definition_of(conn, &wanted.name).await;

@@ -1,4 +1,4 @@
-//! Everything that a round trip cannot restore is refused by name.
+//! A round trip refuses by name everything that it cannot restore.
 
 use phaseline_migrator::definition::{
     DefinitionError, NeededName, RebuiltTable, names_taken, notes, obstacles,
@@ -110,7 +110,7 @@ async fn every_dependent_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn what_uses_a_going_column_and_would_have_to_stay_is_named() {
+async fn an_object_that_uses_a_dropped_column_and_stays_is_named() {
     let fixture = Fixture::bare();
     fixture.database.psql(
         r#"
@@ -285,7 +285,7 @@ async fn conflicting_names_are_reported() {
 }
 
 #[tokio::test]
-async fn notes_list_what_is_not_restored_or_may_break() {
+async fn notes_list_objects_that_are_not_restored_or_may_fail() {
     let fixture = Fixture::bare();
     let publication = fixture.role("all");
     fixture.database.psql(&format!(

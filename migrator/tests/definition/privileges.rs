@@ -13,7 +13,7 @@ async fn missing(conn: &mut PgConnection, role: Option<&str>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_role_that_has_what_was_missing_can_rebuild_everything() {
+async fn a_role_with_the_missing_privileges_can_rebuild_everything() {
     let fixture = Fixture::with_objects();
     let migrator = fixture.role("migrator");
     let [owner, alice, bob] = ["owner", "alice", "bob"].map(|name| fixture.role(name));

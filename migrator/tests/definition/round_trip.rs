@@ -1,4 +1,4 @@
-//! Up and down, with the detached in between as JSON.
+//! Migration and rollback, with the detached parts as JSON in between.
 
 use phaseline_migrator::definition::{DefinitionError, names_taken};
 use sqlx::Connection;
@@ -19,7 +19,7 @@ async fn a_round_trip_keeps_the_dump() {
     }
 }
 
-/// What DBAs do to the timeline shape that the old one can hold.
+/// Changes of the timeline shape by administrators that the legacy shape can hold.
 const SINCE: &str = r#"
     COMMENT ON TABLE project_phases IS 'another';
     COMMENT ON COLUMN resource_assignments.id IS 'new';
@@ -41,7 +41,7 @@ const SINCE: &str = r#"
 "#;
 
 #[tokio::test]
-async fn what_a_dba_adds_in_between_survives() {
+async fn additions_between_migration_and_rollback_stay() {
     let (travelled, stayed) = (Fixture::with_objects(), Fixture::with_objects());
     let mut conn = travelled.connect().await;
     let kept = migrate(&mut conn).await;

@@ -167,6 +167,6 @@ GRANT SELECT ON public.resource_assignments TO "ROLE_alice" WITH GRANT OPTION;
 GRANT INSERT (project_phase_id, status) ON public.resource_assignments TO "ROLE_bob";
 RESET ROLE;
 
--- What new tables get must not leak into the old ones.
+-- Default privileges of new tables must not apply to the rebuilt ones.
 ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO "ROLE_bob", PUBLIC;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT DELETE ON TABLES TO "ROLE_alice" WITH GRANT OPTION;

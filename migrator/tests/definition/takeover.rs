@@ -1,4 +1,4 @@
-//! What a takeover records in place of the definitions that the planner's own migration dropped.
+//! The definitions that a takeover records in place of those that the planner's own migration dropped.
 
 use phaseline_embedded::testing::TestCluster;
 use phaseline_migrator::definition::{TableDefinition, capture};

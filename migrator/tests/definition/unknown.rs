@@ -1,4 +1,4 @@
-//! What this program does not know, or the server keeps for itself.
+//! Options and codes that this program does not know, or that belong to the server.
 
 use crate::obstacles::{ASSIGNMENTS, PHASES, found, sorted};
 use phaseline_migrator::definition::RebuiltTable;
@@ -60,7 +60,7 @@ async fn unknown_objects_are_refused_and_server_maintained_ones_are_not() {
     );
 }
 
-/// The lists of options name nothing that the server does not know: each can be set.
+/// The server accepts every option in the lists.
 #[tokio::test]
 async fn every_option_that_is_carried_over_is_one_of_the_server() {
     let fixture = Fixture::bare();
@@ -112,8 +112,8 @@ async fn every_option_that_is_carried_over_is_one_of_the_server() {
     assert_same_dumps(&with_objects, &fixture.dumps());
 }
 
-/// The lists of options lack nothing that the server knows: of all words in its program, those that it takes as options of a
-/// table, a column or an index raise no obstacle.
+/// The lists of options are complete: all words in the server's program that it accepts as options of a table, a column or an index
+/// are no obstacles.
 #[tokio::test]
 async fn every_option_of_the_server_is_carried_over() {
     let fixture = Fixture::bare();
@@ -144,7 +144,7 @@ async fn every_option_of_the_server_is_carried_over() {
     .execute(&mut conn)
     .await
     .unwrap();
-    // An option that the server does not know "unrecognized"; any other complaint is about the value.
+    // The error for an unknown option has "unrecognized"; any other error is about the value.
     sqlx::query(
         "WITH target (statement) AS (VALUES
              ('ALTER TABLE resource_assignments SET (%I = %L)'), ('ALTER TABLE resource_assignments SET (toast.%I = %L)'),
@@ -222,7 +222,7 @@ async fn unknown_not_null_forms_and_virtual_columns_are_refused() {
          ALTER TABLE resource_assignments VALIDATE CONSTRAINT resource_assignments_note_not_null, DROP COLUMN currency",
     );
     assert_eq!(found(&fixture, &[PHASES, ASSIGNMENTS]).await, Vec::<String>::new());
-    // PostgreSQL cuts the parts of a name that is too long, the longer one first; any other name is the user's.
+    // PostgreSQL shortens the parts of a long name, the longer one first; users chose all other names.
     for length in [20, 26, 27, 33, 34, 40, 63] {
         let column = "c".repeat(length);
         fixture

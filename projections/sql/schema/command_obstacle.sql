@@ -27,7 +27,7 @@ BEGIN
         END LOOP;
     END LOOP;
     wanted := 'phaseline.head';
-    -- The lock goes when the block is undone, so that a caller who leaves the transaction open holds up nobody.
+    -- Rolling back the block releases the lock, so that a caller's open transaction blocks no writer.
     BEGIN
         PERFORM 1 FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;
         RAISE EXCEPTION 'the head is free' USING ERRCODE = 'PL009';

@@ -1,4 +1,4 @@
--- How a project's phases cover its dates: gaps and overlaps between neighbours, the first date and the last one.
+-- The coverage of a project's dates by its phases: the number of gaps and overlaps, the first date and the last one.
 CREATE OR REPLACE FUNCTION phaseline.coverage(project uuid, OUT breaks bigint, OUT first_day date, OUT last_day date)
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -1,6 +1,6 @@
--- Looks at `most` timelines in the log, by project from `after` on, for open ones of projects that were deleted:
--- {"deleted": [project, ...], "next": the last project looked at, or null at the end}. NULL while the log accepts no commands.
--- A few probes of indexes per timeline, so that a service can look at all of them little by little.
+-- Checks `most` timelines in the log, by project from `after` on, for open ones of projects that were deleted:
+-- {"deleted": [project, ...], "next": the last project checked, or null at the end}. NULL while the log accepts no commands.
+-- A few probes of indexes per timeline, so that a service can check all of them in small parts.
 CREATE OR REPLACE FUNCTION phaseline.deleted_projects(after uuid, most integer) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
@@ -17,7 +17,7 @@ BEGIN
                   ORDER BY e.stream_id, e.version LIMIT 1);
         EXIT WHEN next IS NULL;
         last := next;
-        -- Nearly every project has rows, so the dearer function is called for few.
+        -- Nearly every project has rows, so the more expensive function is called for few.
         IF NOT EXISTS (SELECT FROM public.project_phases ph WHERE ph.project_id = last)
             AND phaseline.project_dates(last) IS NULL
             AND 'TimelineClosed' <> (SELECT e.event_type FROM phaseline.events e

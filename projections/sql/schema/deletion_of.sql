@@ -1,4 +1,4 @@
--- What is known of the deletion of a project: {"actor": user id or null, "at": UTC or null} from the planner's audit log, for the event
+-- The deletion of a project: {"actor": user id or null, "at": UTC or null} from the planner's audit log, for the event
 -- that closes its timeline. NULL if the project exists or still has rows in project_phases, and while the log accepts no commands.
 -- The audit log is read only if it is a plain table of the owner of this function: a view or a policy could be code of others.
 CREATE OR REPLACE FUNCTION phaseline.deletion_of(project uuid) RETURNS json

@@ -1,5 +1,5 @@
--- Locks projects' rows by id, so that they stay while phases that refer to them are written; and, if their dates are written, so that
--- no other program changes these meanwhile.
+-- Locks projects' rows by id, so that they are not deleted while phases that refer to them are written and, if their dates are written,
+-- that no other program changes these.
 DROP FUNCTION IF EXISTS phaseline.lock_projects(uuid[]);
 CREATE OR REPLACE FUNCTION phaseline.lock_projects(projects uuid[], writes_dates boolean) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -1,12 +1,12 @@
--- The events of a batch in which a phase has several, with one for each phase: what its row is to be after all of them, as the
--- fold has it (Timeline::evolve). A phase that is removed stays removed until it is created again.
+-- Merges the events of a batch in which a phase has several, into one per phase, with the values of its row after all of them, as the
+-- fold has them (Timeline::evolve). A removed phase stays removed until it is created again.
 CREATE OR REPLACE FUNCTION phaseline.merged_events(
     INOUT event_types text[], INOUT projects uuid[], INOUT payloads text[], INOUT places tid[]
 ) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     changed record;
 BEGIN
-    -- No command changes a phase that it, or one before it, has removed: the fold would ignore the change.
+    -- No command changes a phase that it or an earlier one removed: the fold would ignore the change.
     SELECT e.project, e.phase INTO changed
       FROM (SELECT e.event_type, e.project, e.payload::json ->> 'phase_id' AS phase,
                    lag(e.event_type) OVER (PARTITION BY e.project, e.payload::json ->> 'phase_id' ORDER BY e.n) AS previous

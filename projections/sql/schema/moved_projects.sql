@@ -1,10 +1,10 @@
--- Which of these projects have other dates in public.projects than the given ones, or are not there: their indexes in the array. NULL
--- for a first day stands for a project that is not compared.
+-- The indexes of the given projects that have other dates in public.projects than the given ones, or do not exist. A first day that
+-- is NULL excludes its project from the comparison.
 CREATE OR REPLACE FUNCTION phaseline.moved_projects(projects uuid[], first_days date[], last_days date[]) RETURNS integer[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF cardinality(projects) = 1 THEN
-        -- As most commands come; to take arrays apart would take as long as the rest.
+        -- The most frequent case, without the cost of unnesting the arrays.
         RETURN CASE WHEN first_days[1] IS NOT NULL
                      AND NOT EXISTS (SELECT FROM public.projects p
                                       WHERE p.id = projects[1] AND p.start_date = first_days[1] AND p.end_date = last_days[1])

@@ -1,5 +1,5 @@
 -- The project's phases as the planner's backend reads them, each with its number of assignments; for roles without privileges on
--- the planner's tables. JSON: {"version": the stream's, 0 if the log does not know the project, "position": of its last
+-- the planner's tables. JSON: {"version": the stream's, 0 if the log does not have the project, "position": of its last
 -- event, "dates": [start_date, end_date] or null if the project does not exist, "rows": [{columns, "assignment_count"}, ...] by
 -- start_date, end_date, id}. One statement, so one moment. NULL while the log accepts no commands.
 CREATE OR REPLACE FUNCTION phaseline.phases_of(project uuid) RETURNS json

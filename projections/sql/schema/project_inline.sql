@@ -1,19 +1,19 @@
--- The inline projection of public.project_phases: what the events of a batch of commands change, in the append's own
--- transaction. Rows follow from the events alone, so that no writer can write any other row.
+-- The inline projection of public.project_phases: writes what the events of a batch of commands change, in the transaction of the
+-- append. Rows follow from the events alone, so that no writer can write any other row.
 --   event_types, projects, payloads: the events, in the order of the log, each with its stream's project
---   places:    the locations (ctid) of their rows as far as known, or NULL as a whole if locations are not used
---   adopted, witnesses: projects that are adopted, and what phaseline.unadopted returned of each when that was decided
---   repeated:  whether a phase may have several events. A row is written once a batch, however often it is changed.
--- Times come from the log (UTC, no zone, as the planner writes them), never from now().
+--   places:    the known locations (ctid) of their rows, NULL for an unknown one, or NULL as a whole if locations are not used
+--   adopted, witnesses: projects that are adopted, and what phaseline.unadopted returned for each when the command was decided
+--   repeated:  whether a phase may have several events. A row is written once per batch, however often it is changed.
+-- Timestamps come from the log (UTC, no zone, as the planner writes them), never from now().
 -- Finding a row by its id also removes dead versions from its pages: nearly all changes are HOT updates. But while a session holds an
--- old snapshot, nothing can be removed, and the index scan reads every version of the row. A caller that knows of such a snapshot sends
+-- old snapshot, nothing can be removed, and the index scan reads every version of the row. A caller that detected such a snapshot sends
 -- locations with the events, NULL at first, and gets {"phase id": location, ...} of the written rows for the next change. A wrong
 -- location is detected, and the row is found by its id. Without locations the result is NULL.
--- Planning each call would take half a millisecond, so the plans are generic; phaseline.append, which calls this, has the
--- settings for it.
--- Errors: 40001 if rows to adopt are not what the events say, PL001 if a phase's row is another project's, PL003 if a
--- phase has no row, the phases would not cover their project's dates, or a timeline is closed whose project exists, PL004 if a
--- trigger of others would have a superuser's privileges.
+-- Planning each call would take longer than the call, so the plans are generic; phaseline.append, which calls this, has the settings
+-- for it.
+-- Errors: 40001 if the rows to adopt differ from the events, PL001 if a phase's row belongs to another project, PL003 if a phase has
+-- no row, if the phases would not cover their project's dates, or if the project of a closed timeline exists, PL004 if a trigger of
+-- others would run with a superuser's privileges.
 DROP FUNCTION IF EXISTS phaseline.project_inline(uuid[], text[], timestamptz);
 CREATE OR REPLACE FUNCTION phaseline.project_inline(
     event_types text[], projects uuid[], payloads text[], places tid[], adopted uuid[], witnesses text[], repeated boolean,
@@ -24,7 +24,7 @@ DECLARE
     events_json    json;
     with_places   boolean := places IS NOT NULL;
     opened  boolean := event_types && '{TimelineOpened,TimelineRescheduled}';
-    -- Without these no phase comes, goes or changes its days.
+    -- Whether a phase may be added, removed, or get other dates.
     dated   boolean := opened OR event_types && '{PhaseResized,PhaseCreated,PhaseRemoved}';
     change  record;
     before  json;
@@ -32,15 +32,15 @@ DECLARE
     written bigint;
     rows_at text;
 BEGIN
-    -- It comes alone, and has no rows: only projects that were deleted, with their phases, have their timelines closed.
+    -- TimelineClosed is the only event of its batch and writes no rows: the project was deleted with its phases.
     IF event_types[1] = 'TimelineClosed' THEN
         IF phaseline.deletion_of(projects[1]) IS NULL THEN
             RAISE EXCEPTION 'project % was not deleted, so its timeline is not closed', projects[1] USING ERRCODE = 'PL003';
         END IF;
         RETURN NULL;
     END IF;
-    -- A powerful owner's rights must not run code of others. The function that looks costs more than all the rest, so it is called if there
-    -- is anything to find: triggers, or PostgreSQL's own of foreign keys that refer to the table.
+    -- Code of others must not run with the rights of a powerful owner. The check costs more than everything else here, so it runs only
+    -- if there is something to check: triggers, or PostgreSQL's own triggers of foreign keys that refer to the table.
     LOCK TABLE public.project_phases IN ROW EXCLUSIVE MODE;
     IF EXISTS (SELECT FROM pg_trigger g
                 WHERE g.tgrelid = 'public.project_phases'::regclass AND g.tgenabled <> 'D'
@@ -48,11 +48,11 @@ BEGIN
                        OR g.tgfoid <> ALL (ARRAY['"RI_FKey_check_ins"', '"RI_FKey_check_upd"']::regproc[]))) THEN
         PERFORM phaseline.refuse_foreign_triggers('public.project_phases');
     END IF;
-    -- What triggers of that table defer runs below.
+    -- Deferred triggers of that table run below.
     IF opened THEN
         PERFORM phaseline.refuse_foreign_triggers('public.projects');
     END IF;
-    -- A command that comes alone and changes one row where it is, as most do. Where that row is not found, what follows says why.
+    -- The most frequent case: one event, which changes one row and no dates. If the row is not found, the code below reports why.
     IF NOT dated AND NOT with_places AND cardinality(event_types) = 1 THEN
         events_json := payloads[1];
         UPDATE public.project_phases ph
@@ -91,7 +91,7 @@ BEGIN
                 PERFORM 1 FROM public.project_phases ph WHERE ph.project_id = change.project ORDER BY ph.id FOR UPDATE;
                 IF change.has_witness AND phaseline.unadopted(change.project)::text
                         IS DISTINCT FROM witnesses[array_position(adopted, change.project)]
-                    -- Rows that are there already have been adopted as they stand.
+                    -- The events must adopt exactly the existing rows.
                     OR EXISTS (
                         SELECT FROM (SELECT a.*
                                        FROM ROWS FROM (json_to_recordset(events_json) AS (phase_id uuid, name text,
@@ -138,7 +138,7 @@ BEGIN
         offered := cardinality(event_types);
     ELSIF NOT dated THEN
         -- The comparisons with IS NOT DISTINCT FROM have no index, so that the row is read at its location.
-        WITH found AS (
+        WITH updated AS (
             UPDATE public.project_phases ph
                SET capital_budget = coalesce(s.capital_budget, ph.capital_budget),
                    expense_budget = coalesce(s.expense_budget, ph.expense_budget),
@@ -157,21 +157,21 @@ BEGIN
                AND ph.id IS NOT DISTINCT FROM s.phase_id
             RETURNING ph.id, ph.ctid
         )
-        SELECT cardinality(event_types), count(*), json_object_agg(found.id, found.ctid)::text
-          INTO offered, written, rows_at FROM found;
+        SELECT cardinality(event_types), count(*), json_object_agg(updated.id, updated.ctid)::text
+          INTO offered, written, rows_at FROM updated;
     ELSE
-        WITH said AS MATERIALIZED (
-            SELECT s.*, coalesce(s.described, s.event_type IN ('PhaseDescribed', 'PhaseCreated')) AS says_description
+        WITH command_events AS MATERIALIZED (
+            SELECT s.*, coalesce(s.described, s.event_type IN ('PhaseDescribed', 'PhaseCreated')) AS sets_description
               FROM ROWS FROM (json_to_recordset(events_json) AS (phase_id uuid, described boolean, name text, start_date date,
                        end_date date, description text, capital_budget numeric, expense_budget numeric),
                        unnest(event_types), unnest(projects), unnest(places))
                    AS s (phase_id, described, name, start_date, end_date, description, capital_budget, expense_budget,
                          event_type, project, place)
              WHERE s.phase_id IS NOT NULL AND s.event_type <> 'PhaseAdopted'
-        ), gone AS (
-            DELETE FROM public.project_phases ph USING said s
+        ), deleted AS (
+            DELETE FROM public.project_phases ph USING command_events s
              WHERE s.event_type = 'PhaseRemoved' AND ph.id = s.phase_id AND ph.project_id = s.project
-        ), found AS (
+        ), updated AS (
             UPDATE public.project_phases ph
                SET capital_budget = coalesce(s.capital_budget, ph.capital_budget),
                    expense_budget = coalesce(s.expense_budget, ph.expense_budget),
@@ -179,8 +179,8 @@ BEGIN
                    created_at = CASE s.event_type WHEN 'PhaseCreated' THEN utc ELSE ph.created_at END, updated_at = utc,
                    name = coalesce(s.name, ph.name), start_date = coalesce(s.start_date, ph.start_date),
                    end_date = coalesce(s.end_date, ph.end_date),
-                   description = CASE WHEN s.says_description THEN s.description ELSE ph.description END
-              FROM said s
+                   description = CASE WHEN s.sets_description THEN s.description ELSE ph.description END
+              FROM command_events s
              WHERE s.event_type <> 'PhaseRemoved' AND ph.project_id IS NOT DISTINCT FROM s.project
                AND ph.ctid = coalesce(CASE WHEN s.place IS NOT NULL THEN
                                           (SELECT o.ctid FROM public.project_phases o
@@ -188,13 +188,13 @@ BEGIN
                                       (SELECT o.ctid FROM public.project_phases o WHERE o.id = s.phase_id))
                AND ph.id IS NOT DISTINCT FROM s.phase_id
             RETURNING ph.id, ph.ctid
-        ), put AS (
+        ), inserted AS (
             INSERT INTO public.project_phases (project_id, capital_budget, expense_budget, total_budget, id, created_at,
                 updated_at, name, start_date, end_date, description)
             SELECT s.project, s.capital_budget, s.expense_budget, s.capital_budget + s.expense_budget, s.phase_id, utc, utc,
                    s.name, s.start_date, s.end_date, s.description
-              FROM said s
-             WHERE s.event_type = 'PhaseCreated' AND s.phase_id NOT IN (SELECT f.id FROM found f)
+              FROM command_events s
+             WHERE s.event_type = 'PhaseCreated' AND s.phase_id NOT IN (SELECT u.id FROM updated u)
             ON CONFLICT (id) DO UPDATE
                SET capital_budget = excluded.capital_budget, expense_budget = excluded.expense_budget,
                    total_budget = excluded.total_budget, created_at = excluded.created_at,
@@ -202,10 +202,10 @@ BEGIN
                    end_date = excluded.end_date, description = excluded.description
              WHERE project_phases.project_id = excluded.project_id
             RETURNING id, ctid
-        ), standing AS (SELECT f.id, f.ctid FROM found f UNION ALL SELECT p.id, p.ctid FROM put p)
-        SELECT (SELECT count(*) FROM said s WHERE s.event_type <> 'PhaseRemoved'), count(*),
-               (json_object_agg(standing.id, standing.ctid) FILTER (WHERE with_places))::text
-          INTO offered, written, rows_at FROM standing;
+        ), rows_written AS (SELECT u.id, u.ctid FROM updated u UNION ALL SELECT i.id, i.ctid FROM inserted i)
+        SELECT (SELECT count(*) FROM command_events s WHERE s.event_type <> 'PhaseRemoved'), count(*),
+               (json_object_agg(rows_written.id, rows_written.ctid) FILTER (WHERE with_places))::text
+          INTO offered, written, rows_at FROM rows_written;
     END IF;
     IF written <> offered THEN
         FOR change IN
@@ -224,11 +224,11 @@ BEGIN
             USING ERRCODE = 'PL003';
     END IF;
 
-    -- A trigger that waits for the end of the transaction would run with the privileges of the role that ends it.
+    -- At the end of the transaction deferred triggers would run with the privileges of the role that ends it.
     SET CONSTRAINTS ALL IMMEDIATE;
 
-    -- Neighbours meet, and the first and the last day are the project's. Others may have brought rows into disorder before:
-    -- that may stay as it is, and not become worse.
+    -- Phases must cover the project's dates without gap or overlap. Violations that other programs caused may stay, but a command may
+    -- add none.
     IF dated THEN
         FOR change IN
             SELECT b.project

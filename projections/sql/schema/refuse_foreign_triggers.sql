@@ -1,5 +1,5 @@
--- Refuses that a powerful role (a superuser, CREATEROLE, the server's files and programs, or a member of such a role) writes to a table on
--- which a role that is not has code: its owner, and roles that may put triggers on it or refer to it by foreign keys. The functions that
+-- Refuses writes of a powerful role (a superuser, CREATEROLE, the server's files and programs, or a member of such a role) to a table on
+-- which another role has code: its owner, and roles that may create triggers on it or refer to it by foreign keys. The functions that
 -- write have the rights of a table's owner. The caller holds a lock on the table that keeps new triggers and foreign keys away.
 CREATE OR REPLACE FUNCTION phaseline.refuse_foreign_triggers(written regclass) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -18,8 +18,8 @@ BEGIN
               FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid
              WHERE g.tgrelid = written AND NOT g.tgisinternal AND g.tgenabled <> 'D'
             UNION ALL
-            -- Its condition and its arguments are code, too, and the catalogue does not know who made the trigger: any role that may
-            -- put triggers there.
+            -- Its condition and arguments are code, too, and the catalogue does not record who created the trigger: any role that may
+            -- create triggers there.
             SELECT format('trigger %I may be another role''s', g.tgname), a.grantee,
                    format('REVOKE TRIGGER ON %s FROM %s if the trigger is not that role''s', written,
                           CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
@@ -28,7 +28,7 @@ BEGIN
              CROSS JOIN LATERAL aclexplode(k.relacl) a
              WHERE g.tgrelid = written AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND a.privilege_type = 'TRIGGER'
             UNION ALL
-            -- Deleting a row, or changing its key, reads that table, and writes to it if the key follows.
+            -- Deleting a row, or changing its key, reads the referencing table, and writes to it if the key cascades.
             SELECT format('foreign key %I of table %s refers to it', c.conname, c.conrelid::regclass), k.relowner, 'Drop the foreign key'
               FROM pg_constraint c JOIN pg_class k ON k.oid = c.conrelid
              WHERE c.contype = 'f' AND c.confrelid = written
@@ -36,7 +36,7 @@ BEGIN
             SELECT 'it is another role''s', k.relowner, 'Give all tables to one owner' FROM pg_class k WHERE k.oid = written) found
       LEFT JOIN pg_roles author ON author.oid = found.author
      WHERE author.rolname IS DISTINCT FROM current_user
-       -- Of two powerful roles that are no superusers, each may have powers that the other has not.
+       -- Of two powerful roles that are no superusers, each may have rights that the other lacks.
        AND (author.oid IS NULL
             OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolsuper AND pg_has_role(author.oid, s.oid, 'MEMBER')))
      LIMIT 1;

@@ -6,7 +6,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_trigger g
                 WHERE g.tgrelid = 'public.projects'::regclass AND NOT g.tgisinternal AND g.tgenabled <> 'D') THEN
         PERFORM phaseline.refuse_foreign_triggers('public.projects');
-        -- What a trigger defers once more runs at the end of project_inline, with the rights of that function's owner.
+        -- Triggers that these triggers defer run at the end of project_inline, with the rights of that function's owner.
         IF (SELECT count(DISTINCT c.relowner) FROM pg_class c
              WHERE c.oid IN ('public.projects'::regclass, 'public.project_phases'::regclass)) > 1 THEN
             RAISE EXCEPTION 'public.projects has triggers, and another owner than public.project_phases: they could run with that '
@@ -20,6 +20,6 @@ BEGIN
     IF NOT FOUND AND NOT EXISTS (SELECT FROM public.projects p WHERE p.id = project) THEN
         RAISE EXCEPTION 'project % is not in public.projects', project USING ERRCODE = 'foreign_key_violation';
     END IF;
-    -- A trigger that waits for the end of the transaction would run with the privileges of the role that ends it.
+    -- At the end of the transaction deferred triggers would run with the privileges of the role that ends it.
     SET CONSTRAINTS ALL IMMEDIATE;
 END $$;

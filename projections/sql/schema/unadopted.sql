@@ -1,5 +1,5 @@
 -- A project's rows in the planner's tables: {"dates": [start_date, end_date] or null if the project does not exist,
--- "rows": [[a value as text per column], ...] by id}. The values may be anything, so all are text, in one form whatever the session's
+-- "rows": [[a value as text per column], ...] by id}. The values may be anything, so all are text, in one form for all session
 -- settings. NULL while the log accepts no commands: then the table has the legacy shape. For commands that adopt a project: their
 -- role has no privileges on the planner's tables.
 CREATE OR REPLACE FUNCTION phaseline.unadopted(project uuid) RETURNS json

@@ -1,4 +1,4 @@
-//! Adopts projects that the log does not know, all or the requested ones, in one transaction.
+//! Adopts projects that the log does not have, all or the requested ones, in one transaction.
 
 use super::{Unadopted, find_unadopted};
 use crate::{
@@ -15,18 +15,18 @@ use std::collections::HashMap;
 pub struct Adopted {
     /// The project.
     pub project_id: ProjectId,
-    /// How many phases its timeline has.
+    /// The number of its timeline's phases.
     pub phases: u64,
-    /// Whether it had none and got a default phase.
+    /// Whether it had no phase, and got a default phase.
     pub supplied: bool,
 }
 
 /// A project that cannot be adopted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Refused {
+pub struct RefusedProject {
     /// The project.
     pub project_id: ProjectId,
-    /// Whether it has no row at all: a repair would give it one.
+    /// Whether it has no row: a repair would give it one.
     pub bare: bool,
     /// All reasons.
     pub reasons: Vec<String>,
@@ -34,17 +34,17 @@ pub struct Refused {
 
 /// The projects to adopt.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct AdoptionPlan {
     /// Each project's events.
     events: Vec<(ProjectId, Vec<TimelineEvent>)>,
     /// Projects that would be adopted, by id.
     pub adopted: Vec<Adopted>,
-    /// Projects that cannot be adopted, by id. If there are any, none is adopted.
-    pub refused: Vec<Refused>,
+    /// Projects that cannot be adopted, by id. If there are any, no project is adopted.
+    pub refused: Vec<RefusedProject>,
 }
 
-impl Plan {
-    /// Finds projects that the log does not know, all or the requested ones. With `repair` a project without rows gets a default
+impl AdoptionPlan {
+    /// Finds projects that the log does not have, all or the requested ones. With `repair` a project without rows gets a default
     /// phase; without, it is refused.
     pub async fn make(
         connection: &mut PgConnection,
@@ -70,7 +70,7 @@ impl Plan {
                 Ok(_) => {}
                 Err(wrong) => reasons.extend(wrong),
             }
-            plan.refused.push(Refused { project_id, bare, reasons });
+            plan.refused.push(RefusedProject { project_id, bare, reasons });
         }
         Ok(plan)
     }
@@ -80,8 +80,7 @@ impl Plan {
         &self.events
     }
 
-    /// Writes the events behind what `log` has folded, and folds them too. The reason of a supplied phase says that it is a
-    /// repair's.
+    /// Appends the events, and applies them to `log`. The reason of a supplied phase names the repair.
     pub async fn write(
         &self,
         import: &mut Import<'_>,
@@ -129,7 +128,7 @@ fn holders(log: &FoldedLog) -> HashMap<PhaseId, ProjectId> {
         .collect()
 }
 
-/// The rows whose phases the log has under another project: adopted, they would be in two timelines.
+/// The rows whose phases the log has under another project: after an adoption they would be in two timelines.
 fn held_elsewhere(project: &Unadopted, holders: &HashMap<PhaseId, ProjectId>) -> Vec<String> {
     let held = project.rows().iter().filter_map(|row| Some((row.id, holders.get(&row.id)?)));
     held.map(|(id, holder)| format!("phase {id}: belongs to project {holder} in the log")).collect()
@@ -138,21 +137,21 @@ fn held_elsewhere(project: &Unadopted, holders: &HashMap<PhaseId, ProjectId>) ->
 /// The result of an adoption.
 #[derive(Debug)]
 pub struct AdoptionResult {
-    /// What was found under the locks; with anything refused, nothing was written.
-    pub plan: Plan,
+    /// The plan under the locks; if it refuses a project, nothing was written.
+    pub plan: AdoptionPlan,
     /// The log's last position.
     pub position: i64,
 }
 
 /// Adopts the projects of `plan`, all or none: the rows are read again under the locks, and may be refused then. `log` is an earlier
-/// fold, which is brought up to date. Rows do not change by a byte.
+/// fold, which is brought up to date. The rows do not change.
 ///
 /// # Errors
 /// [`StoreError::NotAccepting`] in the legacy shape; the database's own.
 pub async fn adopt_all(
     connection: &mut PgConnection,
     log: &mut FoldedLog,
-    plan: &Plan,
+    plan: &AdoptionPlan,
     repair: bool,
     metadata: &Metadata,
 ) -> Result<AdoptionResult, StoreError> {
@@ -163,7 +162,7 @@ pub async fn adopt_all(
     refuse_foreign_code(connection, Access::Write).await?;
     row_writer::lock(connection, &projects, &[]).await?;
     log.catch_up(connection).await?;
-    let plan = Plan::make(connection, log, Some(&projects), repair).await?;
+    let plan = AdoptionPlan::make(connection, log, Some(&projects), repair).await?;
     let position = log.position;
     if !plan.refused.is_empty() || plan.events.is_empty() {
         transaction.rollback().await?;

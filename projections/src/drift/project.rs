@@ -25,11 +25,11 @@ pub enum Finding {
 pub struct ProjectDrift {
     /// The project.
     pub project_id: ProjectId,
-    /// What differs.
+    /// The difference.
     pub kind: ProjectDriftKind,
 }
 
-/// In which way a project differs.
+/// The kind of a project's difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum ProjectDriftKind {
@@ -40,14 +40,14 @@ pub enum ProjectDriftKind {
     },
     /// `public.projects` has other dates than the timeline.
     ProjectDates {
-        /// What the log says.
+        /// The dates in the log.
         log: String,
-        /// What the table says.
+        /// The dates in the table.
         table: String,
         /// Whether the phases can follow: then the next command takes the dates in.
         can_follow: bool,
     },
-    /// Neither the log nor `project_phases` has anything of a project in `public.projects`.
+    /// Neither the log nor `project_phases` has a phase of a project in `public.projects`.
     ProjectWithoutPhases,
 }
 
@@ -55,9 +55,9 @@ pub enum ProjectDriftKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Remedy {
-    /// The table is made what the log says: `phaseline drift --repair`.
+    /// The log is written into the table: `phaseline drift --repair`.
     Repair,
-    /// The log takes the rows in: `phaseline adopt`.
+    /// The log adopts the rows: `phaseline adopt`.
     Adopt,
     /// The project gets a default phase: `phaseline adopt --repair`.
     AdoptRepair,
@@ -133,7 +133,7 @@ impl std::fmt::Display for Finding {
 }
 
 /// All differences from the log, by project; of some projects only, if requested; never of timelines in quarantine. Reads the tables in
-/// several statements: to see one moment, call it in one snapshot with the log, or under the log's lock. Does not depend on the
+/// several statements: for a consistent result call it in the snapshot of the log's fold, or under the log's lock. Does not depend on the
 /// session's settings.
 pub async fn find_drift(
     connection: &mut PgConnection,
@@ -152,7 +152,7 @@ pub async fn find_drift(
 
     let with_rows: HashSet<ProjectId> = live.others.iter().map(|row| row.project_id).collect();
     let mut left: HashMap<ProjectId, Vec<LiveRow>> = HashMap::new();
-    // A project that is gone is one finding, with its rows; that others are gone too says nothing more.
+    // A deleted project is one finding, with its rows.
     for row in live.others.extract_if(.., |row| gone(&row.project_id)) {
         left.entry(row.project_id).or_default().push(row);
     }
@@ -200,7 +200,7 @@ pub async fn find_drift(
     Ok(findings)
 }
 
-/// Projects that were not requested and are gone, to which rows belong that stand under those that were.
+/// Deleted projects that were not requested, but have rows under a requested one.
 async fn gone_holders(
     connection: &mut PgConnection,
     live: &LiveTable<'_>,

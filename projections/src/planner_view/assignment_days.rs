@@ -2,12 +2,12 @@
 
 use chrono::NaiveDate;
 
-/// How many assignments a project has on each day.
+/// The number of a project's assignments on each day.
 #[derive(Clone, Debug, Default)]
 pub struct AssignmentDays {
-    /// Days that have any, by day, with how many there are up to and on that day.
+    /// Days with assignments, each with the number of assignments up to that day, included.
     days: Vec<(NaiveDate, i64)>,
-    /// How many there are on days that are no days of the calendar, such as `infinity`.
+    /// The number of assignments on values that are not dates of the calendar, such as `infinity`.
     odd: i64,
 }
 
@@ -27,7 +27,7 @@ impl AssignmentDays {
         found
     }
 
-    /// How many there are on these days, both ends included.
+    /// The number on these dates, both ends included.
     pub fn within(&self, first: NaiveDate, last: NaiveDate) -> i64 {
         let up_to =
             |end: usize| end.checked_sub(1).and_then(|at| self.days.get(at)).map_or(0, |(_, sum)| *sum);
@@ -36,17 +36,17 @@ impl AssignmentDays {
         if until <= before { 0 } else { up_to(until) - up_to(before) }
     }
 
-    /// How many there are at all.
+    /// The number of all assignments.
     pub fn total(&self) -> i64 {
         self.days.last().map_or(0, |(_, sum)| *sum) + self.odd
     }
 
-    /// How many there are on no day of the calendar.
+    /// The number on values that are not dates of the calendar.
     pub const fn odd(&self) -> i64 {
         self.odd
     }
 
-    /// Each day with how many there are on it.
+    /// Each day with its number.
     pub fn each(&self) -> impl Iterator<Item = (NaiveDate, i64)> + '_ {
         let mut before = 0;
         self.days.iter().map(move |(day, sum)| {

@@ -12,20 +12,20 @@ DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], te
 --   dates_changed the project has other dates in public.projects than the command was decided on (command_first_day and
 --                 command_last_day; NULL is not compared), or is not there; nothing of this command was written
 --   not_accepting the log accepts no commands (legacy shape); nothing was written
--- Each command is judged by itself: events that follow a project's dates are a command before the one that needs them, and stay
+-- Each command has its own verdict: events that follow a project's dates are a command before the one that needs them, and stay
 -- if that one turns out to be repeated.
--- A command may expect the version after the one before it on the same stream; commands for one stream must be adjacent. If that
--- one is not appended, neither are those that follow it on the stream: they were decided on its result, and another writer may have
--- reached the version that they expect. A row for command 0 comes last if the projection returns row locations: `said`.
+-- A command may expect the version after the previous command on the same stream; commands for one stream must be adjacent. If one
+-- is not appended, neither are the later ones on its stream: they were decided on its result, and another writer may have reached the
+-- version that they expect. If the projection returns row locations, a last row for command 0 has them in column `said`; a column of an
+-- installed function cannot be renamed in place.
 -- The head row is locked first; the statements after it see everything that was committed before. That needs READ
--- COMMITTED: at a stricter level they would all see one moment before the lock. Without events to write, nothing is locked: a
+-- COMMITTED: at a stricter level they would all use one snapshot from before the lock. Without events to write, nothing is locked: a
 -- transaction that stays open then blocks no other writer.
--- A role that may call this function writes commands and nothing else, so all that it passes is checked (PL002 if it is not
--- what the program sends, PL003 if the timeline is not in the state that the events need), and all that is written follows
--- from the events: their hashes, and the rows of their own project. The event's login is the one that the database knows, beside
--- the claims of the metadata.
--- Plans are generic, since planning each call would take longer than the work; and as tables that were tiny when a plan was
--- made grow, the settings keep all plans on the indexes.
+-- A role that may call this function can write commands only: all arguments are checked (PL002 if they are not what the program
+-- sends, PL003 if the timeline is not in the state that the events need), and everything that is written follows from the events:
+-- their hashes, and the rows of their own project. The event's login is the session's; the metadata are the writer's claims.
+-- Plans are generic, since planning each call would take longer than the work. The settings force plans that use the indexes, since a
+-- plan may be made while the tables are tiny, and be used after they have grown.
 DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], text[], text[], uuid[], text[], integer[],
     text[], bytea[], text[], text[], text[], bytea[]);
 
@@ -46,7 +46,7 @@ DECLARE
     chain_tag     constant bytea := decode('0000001270686173656c696e652f636861696e2f763100000020', 'hex');
     long_follows  constant bytea := decode('00000008', 'hex');
     hash_follows  constant bytea := decode('00000020', 'hex');
-    -- After these the projection writes to the projects' rows, or new ones that refer to them.
+    -- Events for which the projection changes the projects' rows, or inserts rows that refer to them.
     project_events constant text[] := '{TimelineOpened,TimelineRescheduled,PhaseCreated,PhaseAdopted}';
     writer        constant text := session_user;
     commands      constant integer := coalesce(cardinality(command_stream_id), 0);
@@ -57,9 +57,9 @@ DECLARE
     opening       constant boolean := coalesce('TimelineOpened' = ANY (event_types), false);
     -- Actor, reason and ids of a request, which the service bounds by the size of a request's head.
     most_metadata constant integer := 65536;
-    -- A timeline of 5 000 phases replaced by another one is 15 000 events.
+    -- Replacing a timeline of 5 000 phases by another one causes 15 000 events.
     most_events   constant integer := 50000;
-    -- Payloads and, for each event, its command's metadata. They are checked in one piece, which takes some ten times the memory.
+    -- Payloads and, for each event, its command's metadata. They are checked in one statement, which needs a multiple of this memory.
     most_bytes    constant bigint := 67108864;
     size          bigint;
     hint          constant text := 'Nothing was written. docs/events.md describes the arguments of phaseline.append.';
@@ -83,13 +83,13 @@ DECLARE
     distinct_streams bigint;
     phases        bigint;
     runs          integer := 0;
-    -- How many commands need a verdict of their own.
+    -- The number of commands that need their own verdict.
     judged        integer := commands;
     row_places    tid[];
     -- Commands whose project has other dates than they were decided on.
     moved         integer[];
     run_moved     boolean;
-    -- One element for each event offered; the positions, versions and hashes of refused commands' events stay NULL.
+    -- One element per event; the positions, versions and hashes of refused commands' events stay NULL.
     streams       uuid[];
     metadata      text[];
     positions     bigint[];
@@ -106,7 +106,7 @@ BEGIN
             upper(current_setting('transaction_isolation'))
             USING ERRCODE = 'invalid_transaction_state';
     END IF;
-    -- project_inline runs deferred triggers before it returns (SET CONSTRAINTS), with the rights of the tables' owner. Those that
+    -- project_inline runs deferred triggers before it returns (SET CONSTRAINTS), with the rights of the tables' owner. Triggers that
     -- the caller's own statements deferred must not be among them.
     IF pg_current_xact_id_if_assigned() IS NOT NULL THEN
         RAISE EXCEPTION 'phaseline.append must be the first statement of its transaction that writes'
@@ -120,7 +120,7 @@ BEGIN
             USING ERRCODE = 'invalid_transaction_state', HINT = 'Nothing was written. Drop them (DISCARD TEMP), or use another session.';
     END IF;
 
-    -- What is passed is checked before anything is locked. NULL stands for arrays that are empty, or all NULL.
+    -- The arguments are checked before anything is locked. NULL means an empty array, or one with NULLs only.
     IF command_dims NOT IN ('[]', '[1:' || commands || ']') OR event_dims NOT IN ('[]', '[1:' || events || ']')
         OR NOT command_dims = ALL (ARRAY[coalesce(array_dims(command_stream_type), '[]'),
             coalesce(array_dims(command_expected), '[]'), coalesce(array_dims(command_events), '[]'),
@@ -223,7 +223,7 @@ BEGIN
     IF events > 1 AND 'TimelineClosed' = ANY (event_types) THEN
         RAISE EXCEPTION 'TimelineClosed must be the only event' USING ERRCODE = 'PL002', HINT = hint;
     END IF;
-    -- A timeline is opened by the first event of a command, and rows that others wrote are adopted by those right behind it.
+    -- A timeline is opened by the first event of a command; events that adopt rows of other programs follow it directly.
     IF opening OR command_witness IS NOT NULL OR 'PhaseAdopted' = ANY (event_types) THEN
         FOR i IN 1 .. commands LOOP
             IF command_witness[i] IS NOT NULL
@@ -246,10 +246,10 @@ BEGIN
     -- A log that accepts no commands is reported without a lock: a running migration holds the head until it ends.
     SELECT h.accepts_commands INTO accepting FROM phaseline.head h WHERE h.id = 1;
     IF accepting AND events > 0 THEN
-        -- Holding the head lock blocks every writer, and so does queueing for it: a row that another session has locked is
-        -- waited for only a moment.
-        -- Locks in the order that everybody keeps: projects' rows by id, then the head. A phase that is there already needs
-        -- none: its row does not change its project.
+        -- A session that holds the head lock, or waits for it, blocks every writer: waits for a row that another session has locked
+        -- are short.
+        -- The order of locks is the same everywhere: projects' rows by id, then the head. Existing phases need no lock: a row does
+        -- not change its project.
         IF event_types && project_events THEN
             PERFORM set_config('lock_timeout', '500ms', true);
             PERFORM phaseline.lock_projects(command_stream_id, event_types && '{TimelineOpened,TimelineRescheduled}');
@@ -268,7 +268,7 @@ BEGIN
     END IF;
     PERFORM set_config('lock_timeout', '500ms', true);
     -- The log's end, and each stream's version if it is the expected one or a later one: of a long stream only that end is
-    -- read. NULL stands for an earlier one, and a negative version for that of a timeline that is closed.
+    -- read. NULL means an earlier version, a negative number the version of a closed timeline.
     SELECT e.position, e.hash, e.recorded_at,
            EXISTS (SELECT FROM phaseline.events mark WHERE mark.stream_type = 'SkippedEvents'),
            CASE commands
@@ -300,7 +300,7 @@ BEGIN
     END IF;
     IF distinct_streams = commands AND single AND actuals = command_expected AND 0 < ALL (command_expected)
         AND NOT (opening OR has_marks) AND command_key IS NULL AND command_witness IS NULL AND moved IS NULL THEN
-        -- Most batches: one event each for open timelines, all as expected. They skip the loop below, which spends its time on verdicts.
+        -- The most frequent case: one event each for open timelines at the expected versions. It needs no loop for verdicts.
         FOREACH content IN ARRAY contents LOOP
             tip := tip + 1;
             tip_hash := sha256(chain_tag || tip_hash || long_follows || int8send(tip) || time_part || content);
@@ -320,7 +320,7 @@ BEGIN
             runs := runs + 1;
             actual := actuals[i];
             broken := false;
-            -- Those that follow it on the stream were decided on its result.
+            -- Later commands on the stream were decided on its result.
             run_moved := coalesce(i = ANY (moved), false);
             IF actual IS NULL THEN
                 actual := coalesce((SELECT e.version FROM phaseline.events e
@@ -344,7 +344,7 @@ BEGIN
         verdict := 'appended';
         earlier_events := 0;
         IF command_key[i] IS NOT NULL THEN
-            -- A key belongs to the login that used it, so that no other can use it up. Keys of version 3 have no login.
+            -- A key belongs to the login that used it, so that no other login can use it up. Keys of version 3 have no login.
             SELECT used.fingerprint, used.version, used.events INTO used_print, used_version, used_events
               FROM phaseline.idempotency_keys used
              WHERE used.scope = command_scope[i] AND used.key = command_key[i] AND used.login IN (writer, '')
@@ -392,7 +392,7 @@ BEGIN
                     ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO UPDATE
                        SET fingerprint = excluded.fingerprint, stream_id = excluded.stream_id, version = excluded.version,
                            events = excluded.events, recorded_at = excluded.recorded_at
-                     -- Commands without events do not wait for the head, so another request may have used the key by now.
+                     -- Commands without events do not wait for the head, so another request may have used the key meanwhile.
                      WHERE excluded.events > 0 OR used.recorded_at <= excluded.recorded_at - interval '24 hours';
                 END IF;
             END IF;
@@ -408,7 +408,7 @@ BEGIN
         RAISE EXCEPTION 'the commands for one stream are not adjacent' USING ERRCODE = 'PL002', HINT = hint;
     END IF;
     IF tip > before THEN
-        -- Most commands come alone, with one event: to take arrays apart would cost as much as the rest.
+        -- The most frequent case is one command with one event: unnesting the arrays would cost as much as the rest.
         IF events = 1 THEN
             INSERT INTO phaseline.events (position, stream_type, stream_id, version, event_id, event_type,
                 schema_version, payload, metadata, salt, recorded_at, hash, login)

@@ -1,13 +1,13 @@
--- Checks events and computes what the log and the projection need of them, in one pass:
+-- Checks events and computes the values that the log and the projection need, in one pass:
 --   contents  the content hash of each event (docs/events.md), NULL for one that no command writes
---   distinct_streams, distinct_ids, distinct_phases  how many streams, event ids and phases there are; a single event counts as
+--   distinct_streams, distinct_ids, distinct_phases  the numbers of streams, event ids and phases; a single event counts as
 --                                                    one of each
--- An event is what a command writes if its payload and metadata are, byte for byte, what the program would write: they are
--- parsed, written again, and compared. So nothing passes that the program reads otherwise than the database: no unknown
+-- An event is valid if its payload and metadata are, byte for byte, those that the program would write for a command: they are
+-- parsed, written again, and compared. So the program and the database read each event in the same way: no unknown
 -- type or field, no duplicate key, no \u0000, no number for a string, no date outside the calendar of the program.
 -- A new type of event needs its line in the CASE, or in rare_payload, and its effect on rows in
 -- projections/sql/schema/project_inline.sql; the test store/tests/it/command_events.rs compares the CASE with phaseline_domain::TimelineEvent.
--- Text that is no JSON raises an error of class 22 or 54. The caller sees to generic plans.
+-- Text that is no JSON raises an error of class 22 or 54. The caller provides for generic plans.
 DROP FUNCTION IF EXISTS phaseline.read_events(uuid[], bigint[], uuid[], text[], integer[], text[], text[], bytea[], text);
 CREATE OR REPLACE FUNCTION phaseline.check_events(
     streams uuid[], versions bigint[], ids uuid[], types text[], schema_versions integer[], payloads text[],
@@ -15,7 +15,7 @@ CREATE OR REPLACE FUNCTION phaseline.check_events(
     OUT contents bytea[], OUT distinct_streams bigint, OUT distinct_ids bigint, OUT distinct_phases bigint
 ) LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    -- Fixed parts of what is hashed: lengths and tags, as decode() because session settings change what a literal of bytes means.
+    -- The fixed hashed parts: lengths and tags, by decode() because the meaning of a bytea literal depends on session settings.
     content_tag  constant bytea := decode('00000014', 'hex') || convert_to('phaseline/content/v2', 'UTF8')
                                 || decode('00000008', 'hex') || convert_to('Timeline', 'UTF8') || decode('00000010', 'hex');
     metadata_tag constant bytea := decode('00000015', 'hex') || convert_to('phaseline/metadata/v1', 'UTF8')
@@ -31,7 +31,7 @@ BEGIN
         contents := array_fill(NULL::bytea, ARRAY[cardinality(ids)]);
         RETURN;
     END IF;
-    -- No aggregate: to set one up would take as long as the work on a command that comes alone.
+    -- No aggregate: setting one up would take as long as the check of a single event.
     contents := ARRAY(SELECT CASE WHEN
                e.payload = CASE e.event_type
                    WHEN 'PhaseRenamed' THEN
@@ -49,7 +49,7 @@ BEGIN
                        phaseline.rare_payload(e.event_type, e.stream, e.phase_id, e.name, e.start_date, e.end_date,
                            e.description, e.capital_budget, e.expense_budget, e.created_at, e.updated_at)
                END
-               -- What the domain's values hold (domain/src/value.rs): PhaseName, Description, DateRange, Money, Budget. A
+               -- The ranges of the domain's values (domain/src/value.rs): PhaseName, Description, DateRange, Money, Budget. A
                -- name needs a character that is no white space; most begin with one in ASCII.
                AND (e.name IS NULL OR char_length(e.name) <= 100
                     AND (ascii(e.name) BETWEEN 33 AND 126 OR encode(convert_to(e.name, 'UTF8'), 'hex') COLLATE "C" !~
@@ -90,7 +90,7 @@ BEGIN
         distinct_ids := 1;
         distinct_phases := 1;
     ELSE
-        -- In what the program writes the phase comes first.
+        -- In payloads of the program the phase is the first member.
         SELECT count(DISTINCT e.stream), count(DISTINCT e.id),
                count(DISTINCT substr(e.payload, 14, 36)) FILTER (WHERE e.payload LIKE '{"phase_id":"%')
           INTO distinct_streams, distinct_ids, distinct_phases FROM unnest(streams, ids, payloads) AS e (stream, id, payload);

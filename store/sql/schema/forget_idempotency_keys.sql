@@ -1,4 +1,4 @@
--- Deletes expired keys, and returns their number. A service calls it periodically. Commands that change nothing cost a caller nothing,
+-- Deletes expired keys, and returns their number. A service calls it periodically. Commands without effect are cheap for a caller,
 -- so of their keys only the newest 1 000 per scope and login are kept.
 CREATE OR REPLACE FUNCTION phaseline.forget_idempotency_keys() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -1,4 +1,4 @@
--- The log in the table layout of postgres-es, for its PostgresEventRepository. That one asks by the id as text: an index on the
+-- The log in the table layout of postgres-es, for its PostgresEventRepository, which selects by the id as text: an index on the
 -- first event of each stream finds the stream, and costs the other events nothing.
 CREATE OR REPLACE VIEW phaseline.postgres_es_events AS
 SELECT e.stream_type                                AS aggregate_type,
@@ -11,7 +11,7 @@ SELECT e.stream_type                                AS aggregate_type,
 FROM phaseline.events first
 JOIN phaseline.events e ON e.stream_type = first.stream_type AND e.stream_id = first.stream_id
 WHERE first.stream_type = 'Timeline' AND first.version = 1
-  -- What a mark leaves out is for every reader as if it were not there.
+  -- Readers ignore an event that a mark leaves out.
   AND NOT EXISTS (SELECT FROM phaseline.events mark
                    WHERE mark.stream_type = 'SkippedEvents' AND mark.stream_id = e.stream_id
                      AND mark.payload ->> 'position' = e.position::text);

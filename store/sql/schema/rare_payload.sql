@@ -1,4 +1,4 @@
--- The payload of an event of a rarer type, NULL if there is no such type; by itself, so that other events do not pay for its
+-- The payload of an event of a rarer type, NULL if there is no such type; in its own function, so that other events do not pay for its
 -- expressions.
 CREATE OR REPLACE FUNCTION phaseline.rare_payload(
     event_type text, stream uuid, phase_id uuid, name text, start_date date, end_date date, description text,

@@ -1,4 +1,4 @@
--- Refuses an event that no command writes: says which it is and what is wrong.
+-- Raises an error for an event that no command writes, which names the event and the reason.
 CREATE OR REPLACE FUNCTION phaseline.refuse_event(
     command integer, event integer, stream uuid, version bigint, id uuid, type text, schema_version integer, payload text,
     metadata text, salt bytea

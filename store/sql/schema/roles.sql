@@ -1,4 +1,4 @@
--- Roles belong to the whole server and other databases may be making the same ones right now.
+-- Roles belong to the whole server, and an installation in another database may create the same ones concurrently.
 DO $$
 DECLARE
     role_name text;

@@ -28,7 +28,7 @@ pub(super) enum BatchError {
 }
 
 impl BatchError {
-    /// `waited_for_head` says whether the batch waited longer than for a row.
+    /// `waited_for_head`: whether the batch waited longer than the limit for a row.
     pub(super) fn of(error: StoreError, waited_for_head: bool) -> Self {
         if !is_one_commands_fault(&error) {
             Self::EveryCommand(error)

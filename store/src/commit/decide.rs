@@ -12,8 +12,8 @@ use phaseline_domain::{
 };
 use std::sync::Arc;
 
-/// From how many phases on a command is decided on a thread for blocking work: with 5 000 phases it takes some 100 ms, during which
-/// the worker thread would serve no other request.
+/// From how many phases on a command is decided on a thread for blocking work: the worker thread would serve no other request during a
+/// long decision.
 const MANY: usize = 256;
 
 /// Whether a decision takes too long for a worker thread.
@@ -32,7 +32,7 @@ pub(super) enum Decision {
     Append(Box<Decided>),
 }
 
-/// What a command writes.
+/// The events that a command writes, and their effect.
 pub(super) struct Decided {
     pub(super) append: Append,
     pub(super) adoption: Vec<TimelineEvent>,
@@ -48,7 +48,7 @@ pub(super) struct Decider {
 }
 
 impl Decider {
-    /// Decides one command; `ahead` is the timeline after those before it in the batch. None if that panicked: then the caller gets
+    /// Decides one command; `ahead` is the timeline after the earlier commands of the batch. None if that panicked: then the caller gets
     /// an error, since its reply channel is dropped.
     pub(super) async fn decide(
         self,
@@ -95,13 +95,13 @@ impl Decider {
         let outcome = decided(&state.timeline, follow, job.request.opening.as_ref(), &job.request.command);
         let Following { dates, events: own } = match outcome {
             Err(refusal) => return Ok(Decision::NoEffect(NoEffect::Refused(refusal), on(state))),
-            // Without events in the log, a repeated request could not be answered from it: no key is stored.
+            // Without events in the log the result could not be read again for a repeated request: no key is stored.
             Ok(decided) if decided.is_empty() && (job.request.key.is_none() || state.version == 0) => {
                 return Ok(Decision::NoEffect(NoEffect::Unchanged, on(state)));
             }
             Ok(decided) => decided,
         };
-        // A command that changes nothing adopts nothing.
+        // A command that changes nothing records no adoption.
         let adoption = adoption.filter(|_| !own.is_empty());
         let adopted = adoption.map(|adoption| adoption.events.clone()).unwrap_or_default();
         let events: Vec<NewEvent> =
@@ -137,8 +137,8 @@ impl Decider {
     }
 }
 
-/// The dates of the project that a command which opens its timeline was decided on: a list is made for the dates that its opening has;
-/// any other opening gives the project new dates, and is compared with those that it had when it was loaded.
+/// The project's dates on which a command that opens the timeline was decided: for a list those of its opening; any other opening gives
+/// the project new dates, so its dates when it was loaded.
 fn opened_over(request: &Request, start: &LoadedTimeline) -> Option<DateRange> {
     match (&request.opening, &request.command) {
         (Some(TimelineCommand::Open { range, .. }), TimelineCommand::ReplaceAll { .. }) => Some(*range),

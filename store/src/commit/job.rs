@@ -2,7 +2,7 @@
 
 use crate::projection::Adoption;
 use crate::request::{Committed, Request};
-use crate::{Earlier, FoldedTimeline, StoreError};
+use crate::{EarlierResult, FoldedTimeline, StoreError};
 use phaseline_domain::{DateRange, Refusal};
 use std::sync::Arc;
 use std::time::Instant;
@@ -49,10 +49,10 @@ impl Job {
         self.request.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 
-    pub(super) fn answer(&mut self, outcome: Result<Outcome, StoreError>) {
-        if let Some(reply) = self.reply.take() {
+    pub(super) fn reply(&mut self, outcome: Result<Outcome, StoreError>) {
+        if let Some(caller) = self.reply.take() {
             // The caller may have stopped waiting.
-            let _ = reply.send(outcome);
+            let _ = caller.send(outcome);
         }
     }
 }
@@ -68,7 +68,7 @@ pub(crate) enum Outcome {
     /// Its events are in the log.
     Committed(Committed),
     /// The same request was executed before.
-    Repeated(Earlier),
+    Repeated(EarlierResult),
     /// Another writer was faster; the error has the details.
     Lost(StoreError),
     /// It writes nothing, on a timeline that was current at some time.

@@ -4,7 +4,7 @@ use crate::cache::TimelineCache;
 use sqlx::PgConnection;
 use std::time::{Duration, Instant};
 
-/// The interval of checks, while commands come. A check takes a tenth of a millisecond.
+/// The interval of checks while commands arrive.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The age from which a snapshot counts as old. Reports and backups hold theirs longer, requests shorter.

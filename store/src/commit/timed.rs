@@ -24,7 +24,7 @@ impl Deadline {
     }
 
     /// Appends a batch. If less time is left than the connection's timeout for a lock, the statement gets its own timeouts, at the
-    /// cost of three round trips; that happens only when a queue has formed.
+    /// cost of additional round trips; that happens only when a queue has formed.
     pub(super) async fn verdicts<A: Borrow<Append> + Sync>(
         self,
         connection: &mut PgConnection,

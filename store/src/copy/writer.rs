@@ -1,4 +1,4 @@
-//! Rows on their way into a table.
+//! Writes rows in the binary COPY format.
 
 use super::{EPOCH, MICROS_1970_TO_2000, SIGNATURE};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
@@ -31,7 +31,7 @@ impl RowWriter {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// A field as it was read, whatever its type.
+    /// A field as it was read, of any type.
     pub fn raw(&mut self, field: Option<&[u8]>) {
         match field {
             Some(bytes) => self.field(bytes),

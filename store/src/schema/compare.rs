@@ -1,5 +1,5 @@
-//! Compares schema `phaseline` with what this program installs: not by names, but by all properties in the catalogue. An owner can
-//! disable the append-only trigger in a dozen ways; each of them is a difference here.
+//! Compares schema `phaseline` with the scripts of this program, by all properties in the catalogue and not by names. An owner can
+//! disable the append-only trigger in many ways; each of them is a difference here.
 
 use super::expected::Expected;
 use super::found::{FunctionRow, RelationRow, TriggerRow};
@@ -7,32 +7,32 @@ use crate::StoreError;
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One thing that is not as this program installs it.
+/// One object that differs from the one that this program installs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// What it is, in words.
+pub struct SchemaDifference {
+    /// The difference, in words.
     pub text: String,
-    /// Whether another installation sets it right; what others added stays until it is dropped.
+    /// Whether another installation corrects it; additions of others stay until they are dropped.
     pub repairable: bool,
 }
 
-impl std::fmt::Display for Difference {
+impl std::fmt::Display for SchemaDifference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-/// Something of this program's that was lost or replaced.
-fn ours(text: String) -> Difference {
-    Difference { text, repairable: true }
+/// An object of this program that is missing or was replaced.
+fn ours(text: String) -> SchemaDifference {
+    SchemaDifference { text, repairable: true }
 }
 
-/// Something that others added, or that holds data.
-fn theirs(text: String) -> Difference {
-    Difference { text, repairable: false }
+/// An object that others added, or that holds data.
+fn theirs(text: String) -> SchemaDifference {
+    SchemaDifference { text, repairable: false }
 }
 
-/// What scripts install, to be compared with a database.
+/// The objects that scripts install, to be compared with a database.
 #[derive(Clone, Debug)]
 pub struct Definitions {
     expected: Expected,
@@ -41,7 +41,7 @@ pub struct Definitions {
 }
 
 impl Definitions {
-    /// What the log's own scripts install.
+    /// The objects that the log's own scripts install.
     pub(super) fn of_log(scripts: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, StoreError> {
         let mut definitions = Self { expected: Expected::default(), complete: false };
         for script in scripts {
@@ -67,7 +67,10 @@ impl Definitions {
     }
 
     /// Everything that differs, in words. Reads the catalogue only, which needs no right on the schema.
-    pub async fn differences(&self, connection: &mut PgConnection) -> Result<Vec<Difference>, StoreError> {
+    pub async fn differences(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<SchemaDifference>, StoreError> {
         let mut found = Vec::new();
         self.functions(connection, &mut found).await?;
         self.relations(connection, &mut found).await?;
@@ -81,7 +84,7 @@ impl Definitions {
     async fn functions(
         &self,
         connection: &mut PgConnection,
-        found: &mut Vec<Difference>,
+        found: &mut Vec<SchemaDifference>,
     ) -> Result<(), StoreError> {
         let mut rows: Vec<FunctionRow> =
             sqlx::query_as(include_str!("../../sql/functions_found.sql")).fetch_all(connection).await?;
@@ -110,11 +113,11 @@ impl Definitions {
         Ok(())
     }
 
-    /// Tables, views and indexes: that they are there, and that tables outlive a crash and show all rows.
+    /// Tables, views and indexes: that they exist, and that tables survive a crash and show all rows.
     async fn relations(
         &self,
         connection: &mut PgConnection,
-        found: &mut Vec<Difference>,
+        found: &mut Vec<SchemaDifference>,
     ) -> Result<(), StoreError> {
         let rows: Vec<RelationRow> = sqlx::query_as(
             "SELECT c.relname::text AS name, c.relkind::text AS kind, c.relpersistence = 'p' AS logged,
@@ -153,7 +156,7 @@ impl Definitions {
     async fn columns(
         &self,
         connection: &mut PgConnection,
-        found: &mut Vec<Difference>,
+        found: &mut Vec<SchemaDifference>,
     ) -> Result<(), StoreError> {
         let columns: Vec<(String, String, String, bool)> = sqlx::query_as(
             "SELECT c.relname::text, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull
@@ -216,7 +219,7 @@ impl Definitions {
     async fn triggers(
         &self,
         connection: &mut PgConnection,
-        found: &mut Vec<Difference>,
+        found: &mut Vec<SchemaDifference>,
     ) -> Result<(), StoreError> {
         let rows: Vec<TriggerRow> = sqlx::query_as(
             "SELECT t.tgname::text AS name, c.relname::text AS on_table, t.tgtype AS kind, t.tgenabled::text AS state,
@@ -260,11 +263,11 @@ impl Definitions {
         Ok(())
     }
 
-    /// Rights that this program does not give, and those of its roles that are missing. To read a table is no harm.
+    /// Rights that this program does not grant, and missing rights of its roles. The right to read a table is harmless.
     async fn grants(
         &self,
         connection: &mut PgConnection,
-        found: &mut Vec<Difference>,
+        found: &mut Vec<SchemaDifference>,
     ) -> Result<(), StoreError> {
         let roles: BTreeSet<String> = sqlx::query_scalar("SELECT rolname::text FROM pg_catalog.pg_roles")
             .fetch_all(&mut *connection)
@@ -301,7 +304,7 @@ impl Definitions {
     }
 }
 
-/// Rules, policies and inheriting tables: this program makes none, and each can change what a statement on the log does.
+/// Rules, policies and inheriting tables: this program creates none, and each can change the effect of a statement on the log.
 async fn others(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
     Ok(sqlx::query_scalar(
         "SELECT pg_catalog.format('rule %I on phaseline.%I is not one that this program installs', r.rulename, c.relname)

@@ -1,4 +1,4 @@
-//! What this program installs, read from the very scripts that it runs: so a script that changes needs no second list.
+//! The objects that this program installs, read from its own scripts, so that no second list must be kept.
 
 use super::statements::{dollar_quoted, listed, parenthesised, statements, type_name};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ pub(super) struct Function {
     pub(super) source: String,
     pub(super) language: String,
     pub(super) security_definer: bool,
-    /// `i`, `s` or `v`, as the catalogue has it.
+    /// `pg_proc.provolatile`: `i`, `s` or `v`.
     pub(super) volatility: char,
     pub(super) parallel: char,
     /// Settings of its own, `name=value` in lower case.
@@ -89,7 +89,7 @@ impl Expected {
         let (arguments, rest) = parenthesised(&head[open..]).ok_or("arguments that do not end")?;
         let mut types = Vec::new();
         for argument in listed(arguments) {
-            // What a function returns by name is no part of its identity.
+            // The names of returned columns are not part of a function's identity.
             if argument.starts_with("OUT ") {
                 continue;
             }
@@ -204,7 +204,7 @@ impl Expected {
         Ok(())
     }
 
-    /// What a block grants if the role is there.
+    /// The grants of a block that runs if the role exists.
     fn block(&mut self, statement: &str) -> Result<(), String> {
         let (_, body) = dollar_quoted(statement).ok_or("a block without a body")?;
         for inner in statements(body) {
@@ -219,14 +219,14 @@ impl Expected {
     fn grant(&mut self, words: &[&str]) -> Result<(), String> {
         let on = words.iter().position(|word| *word == "ON").ok_or("a grant on nothing")?;
         let Some(([.., "TO"], [role])) = words.split_last_chunk::<1>() else {
-            return Err("a grant to nobody".to_owned());
+            return Err("a grant without a role".to_owned());
         };
         let privileges = words[1..on].join(" ");
         let objects = words[on + 1..words.len() - 2].join(" ");
         for object in listed(&objects) {
             let object = object.trim_start_matches("FUNCTION ").trim_start_matches("TABLE ");
             let name = object.split('(').next().unwrap_or_default();
-            // On the schema itself, or on one of its objects; on others nothing is looked at.
+            // Grants on the schema itself or on one of its objects; others are ignored.
             let Some(name) = name.strip_prefix("SCHEMA ").or_else(|| name.strip_prefix(SCHEMA)) else {
                 continue;
             };
@@ -255,10 +255,10 @@ impl Table {
     }
 }
 
-/// What ends the type of a column.
+/// The words that end the type of a column.
 const TYPE_ENDS: [&str; 6] = ["NOT", "DEFAULT", "GENERATED", "CHECK", "REFERENCES", "CONSTRAINT"];
 
-/// What begins another clause of a function's head.
+/// The words that begin another clause of a function's head.
 const CLAUSES: [&str; 9] =
     ["LANGUAGE", "SECURITY", "IMMUTABLE", "STABLE", "VOLATILE", "PARALLEL", "RETURNS", "SET", "AS"];
 

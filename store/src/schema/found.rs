@@ -19,7 +19,7 @@ pub(super) struct FunctionRow {
 }
 
 impl FunctionRow {
-    /// What is not as the script has it.
+    /// The properties that differ from the script.
     pub(super) fn differences(&self, expected: &Function) -> Vec<&'static str> {
         let settings: BTreeSet<String> = self.settings.iter().map(|setting| setting.to_lowercase()).collect();
         let plain = self.kind == "f" && !self.strict_or_leakproof;

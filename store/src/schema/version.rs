@@ -1,23 +1,23 @@
 //! The version of schema `phaseline`: which schemas a program refuses, and which it upgrades.
 //!
-//! The version stands in the schema's comment. A comment can be read without any right on the schema, by a program that
-//! knows nothing of the tables in it, and changes in the transaction that changes them.
+//! The version is in the schema's comment. A comment can be read without any right on the schema, by a program that
+//! does not know its tables, and changes in the transaction that changes them.
 
 use crate::StoreError;
 use sqlx::PgConnection;
 
-/// The version that this program makes, and the newest that it knows. Raise it whenever a program of the version before
-/// must not work on the new schema, or the new program not on the old one; a change that neither would notice is brought
-/// in by the next run, or by `phaseline upgrade`, without it.
+/// The version that this program installs, and the newest that it supports. Raise it whenever a program of the version before
+/// must not work on the new schema, or the new program not on the old one; a change that affects neither is installed
+/// by the next run, or by `phaseline upgrade`, under the same version.
 ///
-/// - 1: the schemas that do not say their version
-/// - 2: the schema says its version
+/// - 1: the schemas without a version
+/// - 2: the schema has its version
 /// - 3: commands have keys, and one call of the projection takes a whole batch
 /// - 4: events have the login that wrote them, and the database checks what is appended
 /// - 5: events have the actor's name, and commands follow dates that another program gave their project
 pub const VERSION: u32 = 5;
 
-/// How a comment says it.
+/// The words of the comment before the version.
 pub(super) const WORDS: &str = "schema version";
 
 /// The version that the schema's comment names; none if there is no schema, or it names none.

@@ -1,4 +1,4 @@
-//! What `phaseline.append` refuses of a writer, and what it makes sure of itself.
+//! The arguments that `phaseline.append` refuses, and its own guarantees.
 
 use crate::fixture::{command, connect, log, stream};
 use phaseline_embedded::testing::TestDatabase;
@@ -263,7 +263,7 @@ async fn a_refusal_names_the_event_among_many_commands() {
     assert_eq!(database.psql("SELECT count(*) FROM phaseline.events").trim(), "0");
 }
 
-/// A transaction in which nothing was written may stay open: others write beside it.
+/// A transaction that wrote nothing may stay open: others can write meanwhile.
 #[tokio::test]
 async fn a_call_without_events_blocks_no_writer() {
     let database = log().await;
@@ -275,7 +275,7 @@ async fn a_call_without_events_blocks_no_writer() {
     sqlx::raw_sql("SET lock_timeout = '2s'").execute(&mut other).await.unwrap();
     append(&mut other, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
     open.commit().await.unwrap();
-    // Nor does one that keeps a key, and it waits for no writer.
+    // Nor does a transaction that stores a key block writers, and it waits for none.
     let key = |key: &str| {
         Some(IdempotencyKey { scope: "ann".to_owned(), key: key.to_owned(), fingerprint: [1; 32] })
     };
@@ -291,7 +291,7 @@ async fn a_call_without_events_blocks_no_writer() {
     open.commit().await.unwrap();
 }
 
-/// What one login used a key for is nothing to another one.
+/// A key that one login used does not affect another login.
 #[tokio::test]
 async fn a_key_belongs_to_the_login_that_used_it() {
     let database = log().await;

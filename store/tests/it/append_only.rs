@@ -26,7 +26,7 @@ async fn the_owner_cannot_update_delete_or_truncate() {
 }
 
 #[tokio::test]
-async fn the_roles_may_do_their_own_and_no_more() {
+async fn the_roles_have_only_their_own_privileges() {
     let database = log().await;
     let mut owner = connect(&database).await;
     append(&mut owner, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
@@ -90,7 +90,7 @@ async fn append_writes_timelines_only_and_at_read_committed_only() {
 
 /// A command to a closed log is refused while another session holds the head, as a migration does for its duration.
 #[tokio::test]
-async fn a_closed_log_answers_without_waiting_for_the_head() {
+async fn a_closed_log_refuses_without_waiting_for_the_head() {
     let database = log().await;
     let mut connection = connect(&database).await;
     phaseline_store::schema::set_accepts_commands(&mut connection, false).await.unwrap();

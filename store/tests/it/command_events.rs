@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Whether a command can cause the event. A new event has to be placed here; if a command can cause it, `check_events` in
-/// `store/sql/schema/check_events.sql` needs a line for it, and `projections/sql/schema/project_inline.sql` has to know what it does to rows.
+/// `store/sql/schema/check_events.sql` needs a line for it, and `projections/sql/schema/project_inline.sql` its effect on rows.
 const fn is_of_a_command(event: &TimelineEvent) -> bool {
     match event {
         TimelineEvent::TimelineOpened(_)
@@ -26,7 +26,7 @@ const fn is_of_a_command(event: &TimelineEvent) -> bool {
         | TimelineEvent::PhaseBudgeted(_)
         | TimelineEvent::PhaseRemoved(_)
         | TimelineEvent::PhaseAdopted(_)
-        // The deletion of a project causes it, not a command; it is appended as those are.
+        // The deletion of a project causes it, not a command; it is appended in the same way.
         | TimelineEvent::TimelineClosed(_) => true,
         // Migrations, rollbacks and repairs write these, by import.
         TimelineEvent::LegacyPhaseAdopted(_)
@@ -38,7 +38,7 @@ const fn is_of_a_command(event: &TimelineEvent) -> bool {
 /// The stream of all events here.
 const PROJECT: Uuid = Uuid::from_u128(7);
 
-/// What events are made of.
+/// The parts of events.
 #[derive(Clone, Debug)]
 struct Values {
     name: PhaseName,
@@ -94,7 +94,7 @@ fn simple() -> Values {
     }
 }
 
-/// Any character, and often one of those that JSON or white space are about.
+/// Any character, often one with a meaning in JSON, or white space.
 fn text(most: usize) -> impl Strategy<Value = String> {
     let odd = prop::sample::select(
         "\u{1}\u{8}\t\n\u{b}\u{c}\r\u{1f} \"\\/\u{7f}\u{80}\u{85}\u{a0}\u{1680}\u{2000}\u{2007}\u{200a}\u{200b}\u{2028}\u{2029}\u{202e}\u{202f}\u{205f}\u{2060}\u{3000}\u{feff}{}[]:,\u{1f600}é"
@@ -135,7 +135,7 @@ fn values() -> impl Strategy<Value = Values> {
     )
 }
 
-/// The content hashes that the database computes of events; none for what no command writes.
+/// The content hashes that the database computes; none for events that no command writes.
 async fn contents(
     connection: &mut PgConnection,
     events: &[(&str, i32, &str)],
@@ -170,7 +170,7 @@ fn content_of(event_type: &str, schema_version: i32, payload: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn the_database_knows_the_events_that_commands_cause_and_no_others() {
+async fn the_database_accepts_only_the_events_that_commands_cause() {
     let database = log().await;
     let mut connection = connect(&database).await;
     let events = one_of_each(&simple());
@@ -263,7 +263,7 @@ async fn every_event_of_the_program_is_accepted_and_hashed_as_documented() {
     }
 }
 
-/// Payloads that are wrong somewhere: what the database takes, the program reads, and would write the same.
+/// Slightly wrong payloads: the program can read every payload that the database accepts, and would write the same.
 #[tokio::test]
 async fn every_event_that_the_database_accepts_can_be_read() {
     let database = log().await;

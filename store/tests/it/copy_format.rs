@@ -1,4 +1,4 @@
-//! What goes out in the binary COPY format is what PostgreSQL reads, and comes back.
+//! PostgreSQL reads the values that are written in the binary COPY format, and returns the same ones.
 
 use crate::fixture::connect;
 use chrono::{DateTime, NaiveDate};
@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 #[tokio::test]
-async fn every_type_arrives_as_it_was_sent() {
+async fn every_type_is_stored_unchanged() {
     let database = TestCluster::shared().database();
     database.psql(
         "CREATE TABLE t (n int, d date, ts timestamp, tz timestamptz, u uuid, b bytea, x text, i bigint, m numeric)",
@@ -79,7 +79,7 @@ async fn every_type_arrives_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_an_error_and_never_a_short_result() {
+async fn a_truncated_result_is_an_error_and_never_a_short_result() {
     let database = TestCluster::shared().database();
     let mut connection = connect(&database).await;
     let mut rows = 0;

@@ -27,7 +27,7 @@ fn vectors() -> [HashMap<String, String>; 2] {
 }
 
 #[test]
-fn the_documents_test_vectors_are_what_is_computed() {
+fn the_documents_test_vectors_equal_the_computed_hashes() {
     let mut previous = hash::GENESIS;
     for vector in vectors() {
         let salt = unhex(&vector["salt"]);

@@ -1,4 +1,4 @@
-//! The schema is made once, made whole again, and stays in its place.
+//! Installs, repairs and compares the schema.
 
 use crate::fixture::{command, connect, log, stream};
 use phaseline_embedded::testing::TestCluster;
@@ -32,10 +32,7 @@ async fn a_lost_head_is_made_again_from_the_events() {
     assert!(append(&mut connection, &[command(stream(1), 0, 1)]).await.is_err());
     schema::install(&mut connection).await.unwrap();
     assert_eq!(schema::log_id(&mut connection).await.unwrap(), log_id);
-    assert!(
-        !schema::accepts_commands(&mut connection).await.unwrap(),
-        "closed until somebody says the shape is right"
-    );
+    assert!(!schema::accepts_commands(&mut connection).await.unwrap(), "closed until a migration opens it");
 }
 
 #[tokio::test]

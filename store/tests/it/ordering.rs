@@ -1,4 +1,4 @@
-//! Positions are gapless and in commit order; a conflict of one command touches no other.
+//! Positions are gapless and in commit order; a conflict of one command affects no other.
 
 use crate::fixture::{command, connect, log, stream};
 use phaseline_embedded::testing::TestDatabase;
@@ -28,7 +28,7 @@ async fn a_later_writer_waits_for_an_earlier_one_and_readers_miss_nothing() {
 
     let mut second = connect(&database).await;
     let later = tokio::spawn(async move { append(&mut second, &[command(stream(2), 0, 1)]).await });
-    // The later writer is seen waiting for the head's lock.
+    // The later writer waits for the head's lock.
     let mut observer = connect(&database).await;
     loop {
         let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_locks WHERE NOT granted")
@@ -222,7 +222,7 @@ async fn a_command_behind_a_conflict_conflicts_even_at_the_expected_version() {
     let database = log().await;
     let mut connection = connect(&database).await;
     append(&mut connection, &[command(stream(1), 0, 1)]).await.unwrap()[0].as_ref().unwrap();
-    // Two are decided on version 1, the second on what the first leads to; meanwhile another session writes two events.
+    // Two commands are decided on version 1, the second on the result of the first; meanwhile another session writes two events.
     let batch = [
         command(stream(2), 0, 1),
         command(stream(1), 1, 2),

@@ -17,7 +17,7 @@ fn set_version(database: &TestDatabase, version: u32) {
     ));
 }
 
-/// No read model at all.
+/// A store without read models.
 #[derive(Clone)]
 struct Nothing;
 
@@ -101,7 +101,7 @@ async fn a_store_refuses_commands_on_a_newer_schema_and_checks_once() {
     assert!(newer(&refusing.history(project).await.unwrap_err()));
     assert_eq!(database.psql("SELECT count(*) FROM phaseline.events").trim(), "0");
 
-    // A version found to be supported is not read again, nor by a clone.
+    // A supported version is not read again, not even by a clone.
     set_version(&database, VERSION);
     assert!(refusing.history(project).await.unwrap().is_empty());
     set_version(&database, VERSION + 1);

@@ -1,4 +1,4 @@
-//! The clients: each has a connection of its own, and sends one change after the other. Of ten changes four are a phase's
+//! The clients: each has its own connection, and sends one change after the other. Of ten changes four are a phase's
 //! budget, three a phase's name, and three the project's whole list with other days and budgets.
 
 use super::statistics::Counters;
@@ -15,13 +15,13 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-/// How many there are.
+/// The number of clients.
 pub(crate) const CLIENTS: u64 = 64;
 
 /// The secret of their tokens.
 pub(crate) const SECRET: &[u8] = b"the secret of a measurement, long enough";
 
-/// A project: its days, and the phases that it keeps.
+/// A project: its dates, and the phases that stay.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct Project {
     id: Uuid,
@@ -64,7 +64,7 @@ impl Project {
         let count = self.phases.len() as u64;
         let edges: Vec<NaiveDate> = (0..count)
             .map(|at| {
-                // Each phase's first day somewhere in its own share of the project.
+                // Each phase starts at a random date in its share of the project.
                 let (low, high) = (days * at / count, days * (at + 1) / count);
                 let plus = if at == 0 { 0 } else { (low + random.below(high - low)).max(at) };
                 self.start_date + Days::new(plus)
@@ -81,7 +81,7 @@ impl Project {
     }
 }
 
-/// All clients at work.
+/// All running clients.
 pub(crate) struct RunningClients {
     stop: Arc<AtomicBool>,
     tasks: JoinSet<()>,
@@ -118,10 +118,10 @@ async fn work(
     while !stop.load(Ordering::Relaxed) {
         let project = random.one_of(&projects).unwrap();
         number += 1;
-        let ask = project.change(&client, &mut random, number);
-        let ask = ask.bearer(&token).header("idempotency-key", &number.to_string());
+        let request = project.change(&client, &mut random, number);
+        let request = request.bearer(&token).header("idempotency-key", &number.to_string());
         let begun = Instant::now();
-        let status = ask.try_send().await.map_or(0, |answer| answer.status);
+        let status = request.try_send().await.map_or(0, |response| response.status);
         counters.count(begun.elapsed(), status);
     }
 }

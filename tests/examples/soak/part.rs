@@ -1,4 +1,4 @@
-//! One part: a database of its own, a service over it, clients, and a sample every twentieth of the time.
+//! One part: a separate database, a service over it, clients, and a sample every twentieth of the time.
 
 use super::clients::{CLIENTS, RunningClients, SECRET, projects};
 use super::statistics::{Counters, ResponseCounts};
@@ -22,18 +22,18 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// How often it is looked.
+/// The number of samples.
 const SAMPLES: usize = 20;
-/// A fifth of them.
+/// A fifth of the samples.
 const FIFTH: usize = SAMPLES / 5;
-/// What the rate at the end is of that at the start, at least.
+/// The least rate at the end, as a share of that at the start.
 const RATE: f64 = 0.8;
 /// Limit of p99 at the end, as a multiple of that at the start.
 const LATENCY: f64 = 1.5;
-/// What the memory may be of that after the first fifth, at most.
+/// The limit of the memory, as a multiple of that after the first fifth.
 const MEMORY: f64 = 1.2;
 
-/// One part of the whole.
+/// One part.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
     pub(crate) name: &'static str,
@@ -42,10 +42,10 @@ pub(crate) struct Part {
     pub(crate) keeps_its_pace: bool,
 }
 
-/// What was seen at a time.
+/// A sample.
 struct Sample {
     seconds: f64,
-    answers: ResponseCounts,
+    responses: ResponseCounts,
     memory_kib: u64,
     connections: i64,
     dead_rows: i64,
@@ -54,12 +54,12 @@ struct Sample {
 
 impl Sample {
     fn rate(&self) -> f64 {
-        self.answers.count() as f64 / self.seconds
+        self.responses.count() as f64 / self.seconds
     }
 }
 
 impl Part {
-    /// Runs it, prints what was seen, and returns the promises that were broken.
+    /// Runs the part, prints the samples, and returns the exceeded limits.
     pub(crate) async fn run(self, cluster: &TestCluster, time: Duration) -> Vec<String> {
         let name = format!("soak_{}", self.projects);
         cluster.template(&name, |url| build(url, self.projects));
@@ -102,11 +102,11 @@ impl Part {
             let due = begun + time.mul_f64(number as f64 / SAMPLES as f64);
             tokio::time::sleep_until(due.into()).await;
             let now = Instant::now();
-            let (answers, seconds) = (counters.take(), (now - last).as_secs_f64());
+            let (responses, seconds) = (counters.take(), (now - last).as_secs_f64());
             last = now;
             let sample = Sample {
                 seconds,
-                answers,
+                responses,
                 memory_kib: memory_kib(),
                 connections: scalar(&mut admin, CONNECTIONS).await,
                 dead_rows: scalar(&mut admin, DEAD_ROWS).await,
@@ -116,8 +116,8 @@ impl Part {
                 "    {:4.0}  {:10.0}  {:6.1}  {:6.1}  {:7.1}  {:11}  {:9}  {:10.0}",
                 (now - begun).as_secs_f64(),
                 sample.rate(),
-                sample.answers.percentile(50),
-                sample.answers.percentile(99),
+                sample.responses.percentile(50),
+                sample.responses.percentile(99),
                 sample.memory_kib as f64 / 1024.0,
                 sample.connections,
                 sample.dead_rows,
@@ -133,7 +133,7 @@ impl Part {
 
         let written: i64 = scalar(&mut admin, "SELECT max(position) FROM phaseline.events").await;
         let keys: i64 = scalar(&mut admin, "SELECT count(*) FROM phaseline.idempotency_keys").await;
-        println!("    answers {statuses:?}; {} events written", written - events);
+        println!("    responses {statuses:?}; {} events written", written - events);
         let mut broken = self.judge(&samples);
         let done = statuses.get(&200).copied().unwrap_or_default();
         let others: u64 = statuses.values().sum::<u64>() - done;
@@ -142,10 +142,10 @@ impl Part {
                 broken.push(format!("({}) {what}", self.name));
             }
         };
-        always(others == 0, format!("{others} requests were not answered by 200: {statuses:?}"));
+        always(others == 0, format!("{others} requests had another status than 200: {statuses:?}"));
         always(keys as u64 == done, format!("{done} commands were done, {keys} keys are kept"));
         let drift = drift(url).await;
-        always(drift == 0, format!("{drift} rows are not what the log says"));
+        always(drift == 0, format!("{drift} rows differ from the log"));
         always(verify(&mut admin, &Silent).await.unwrap().passed, "the verification failed".to_owned());
         broken
     }
@@ -155,10 +155,10 @@ impl Part {
         let (first, last) = (&samples[..FIFTH], &samples[SAMPLES - FIFTH..]);
         let rate = |fifth: &[Sample]| {
             let seconds: f64 = fifth.iter().map(|sample| sample.seconds).sum();
-            fifth.iter().map(|sample| sample.answers.count()).sum::<u64>() as f64 / seconds
+            fifth.iter().map(|sample| sample.responses.count()).sum::<u64>() as f64 / seconds
         };
         let late = |fifth: &[Sample]| {
-            ResponseCounts::merged(fifth.iter().map(|sample| &sample.answers)).percentile(99)
+            ResponseCounts::merged(fifth.iter().map(|sample| &sample.responses)).percentile(99)
         };
         let most = |fifth: &[Sample]| fifth.iter().map(|sample| sample.connections).max().unwrap_or_default();
         let memory_then = first[FIFTH - 1].memory_kib as f64;
@@ -213,14 +213,14 @@ fn settings() -> Settings {
     Settings { auth: Auth::Tokens { keys: keys.into(), rules: TokenRules::default() }, ..Settings::default() }
 }
 
-/// What this process, clients included, has in memory.
+/// The memory of this process, clients included.
 fn memory_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0)
 }
 
-/// The age of the oldest snapshot, as the service's metrics have it.
+/// The age of the oldest snapshot, from the service's metrics.
 async fn snapshot_age(client: &Client) -> f64 {
     let metrics = client.get("/metrics").send().await.is(200).text();
     let line = metrics.lines().find(|line| line.starts_with("phaseline_oldest_snapshot_age_seconds"));

@@ -70,8 +70,8 @@ impl ResponseCounts {
     /// The sum of several samples.
     pub(crate) fn merged<'a>(all: impl Iterator<Item = &'a Self>) -> Self {
         let mut sum = vec![0; BUCKETS];
-        for answers in all {
-            sum.iter_mut().zip(&answers.by_latency).for_each(|(sum, count)| *sum += count);
+        for responses in all {
+            sum.iter_mut().zip(&responses.by_latency).for_each(|(sum, count)| *sum += count);
         }
         Self { by_latency: sum }
     }

@@ -6,22 +6,22 @@ use chrono::{Datelike as _, NaiveDate, NaiveDateTime};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-/// The day of an assignment, seen from its project.
+/// The date of an assignment, relative to its project.
 #[derive(Clone, Copy, Debug)]
 pub enum Day {
-    /// Within the project: so many days after its start, wrapped at its end.
+    /// Within the project: this many days after its start, wrapped at its end.
     Within(u32),
     /// On the project's first day.
     First,
     /// On the project's last day.
     Last,
-    /// So many days before the project, if the calendar has them.
+    /// This many days before the project, if the calendar has them.
     Before(u32),
-    /// So many days after the project, if the calendar has them.
+    /// This many days after the project, if the calendar has them.
     After(u32),
 }
 
-/// A row of `resource_assignments`. The numbers choose among what the database has.
+/// A row of `resource_assignments`. The numbers choose among the database's rows.
 #[derive(Clone, Debug)]
 pub struct LegacyAssignment {
     /// Chooses the project.
@@ -32,9 +32,9 @@ pub struct LegacyAssignment {
     pub is_astray: bool,
     /// Chooses the resource.
     pub resource: usize,
-    /// When.
+    /// The date.
     pub day: Day,
-    /// Takes resource, project and day of the assignment before it.
+    /// Whether it has the resource, project and date of the previous assignment.
     pub is_repeat: bool,
     /// `allocation_percentage` and `capital_percentage` in hundredths, up to 10 000.
     pub percentages: (u32, u32),
@@ -46,7 +46,7 @@ pub struct LegacyAssignment {
     pub has_actual: bool,
 }
 
-/// What an assignment refers to.
+/// The rows that an assignment refers to.
 pub(super) struct Place {
     pub(super) project: usize,
     pub(super) phase: Uuid,
@@ -87,7 +87,7 @@ pub(super) fn assignments() -> impl Strategy<Value = LegacyAssignment> {
 }
 
 impl LegacyDatabase {
-    /// Where an assignment lies: its choices made among what there is.
+    /// Resolves the choices of an assignment.
     pub(super) fn place(&self, at: usize) -> Place {
         let assignment = &self.assignments[at];
         let phases: Vec<_> = self.phases().map(|(project, id, _)| (project, id)).collect();

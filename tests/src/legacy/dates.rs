@@ -15,7 +15,7 @@ fn first_day() -> NaiveDate {
     NaiveDate::from_ymd_opt(1, 1, 1).expect("a date")
 }
 
-/// How `created_at` and `updated_at` come: to the microsecond, often alike, at times at the edge of the calendar.
+/// Values of `created_at` and `updated_at`: with microseconds, often equal, sometimes at the limits of the calendar.
 pub(super) fn timestamps() -> impl Strategy<Value = NaiveDateTime> {
     let years_of_planning = 63_808_000_000_000_000..63_903_000_000_000_000_i64;
     let edge = prop::sample::select(vec![

@@ -1,9 +1,9 @@
-//! What happens to a heap in use: rows that move, holes, and slots that are used again.
+//! Changes of a heap in use: rows that move, holes, and reused slots.
 
 use super::LegacyDatabase;
 use proptest::prelude::*;
 
-/// Something that changes where rows lie, and little or nothing else. The numbers choose among the rows there are.
+/// A statement that changes the locations of rows, and little else. The numbers choose among the existing rows.
 #[derive(Clone, Copy, Debug)]
 pub enum HeapMove {
     /// An `UPDATE` that changes nothing moves an assignment.
@@ -14,17 +14,17 @@ pub enum HeapMove {
     TouchPhasesOfProject(usize),
     /// The same with every second assignment.
     TouchHalfOfAssignments,
-    /// An assignment goes for good, unless an actual refers to it.
+    /// An assignment is deleted, unless an actual refers to it.
     DeleteAssignment(usize),
-    /// It goes and comes back.
+    /// An assignment is deleted and inserted again.
     ReinsertAssignment(usize),
-    /// A phase that comes and goes leaves a hole.
+    /// A phase is inserted and deleted, which leaves a hole.
     InsertAndDeletePhase(usize),
-    /// An `INSERT` that was rolled back leaves one too.
+    /// An `INSERT` is rolled back, which also leaves a hole.
     RollBackInsert(usize),
-    /// What is dead can be written over afterwards.
+    /// Dead rows are removed, so that their slots are reused.
     Vacuum,
-    /// Rows close up, in their order.
+    /// The table is rewritten in the order of its rows.
     VacuumFull,
     /// Rows are sorted by an index.
     Cluster,
@@ -109,7 +109,7 @@ impl HeapMove {
             Self::VacuumFull => vec!["VACUUM FULL public.resource_assignments".to_owned()],
             Self::Cluster => {
                 let index = "ix_resource_assignments_resource_date";
-                // Without the mark: the index that a table is clustered by is one of the table objects.
+                // Without `CLUSTER ON`, which is one of the table objects.
                 vec![
                     format!("CLUSTER public.resource_assignments USING {index}"),
                     "ALTER TABLE public.resource_assignments SET WITHOUT CLUSTER".to_owned(),

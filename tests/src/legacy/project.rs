@@ -1,4 +1,4 @@
-//! Projects and their phases, and the rows that both are.
+//! Projects and their phases, and their rows.
 
 use super::dates::{self, LAST_DAY, day, timestamps};
 use super::{LegacyDatabase, RESOURCES};
@@ -8,7 +8,7 @@ use std::fmt;
 
 /// The largest budget that `numeric(15,2)` holds, in cents.
 const LARGEST_BUDGET: i64 = 999_999_999_999_999;
-/// Phases of one project at most: the planner's application wants two, its database takes any number.
+/// The greatest number of phases per project: the planner's application has two at most, its database any number.
 const MOST_PHASES: u32 = 5;
 
 /// A label of the enum `phasetype`.
@@ -51,19 +51,19 @@ pub struct LegacyProject {
     pub start_date: NaiveDate,
     /// `end_date`, after the start
     pub end_date: NaiveDate,
-    /// Never more than the project has days.
+    /// The phases, never more than the project has days.
     pub phases: Vec<LegacyPhase>,
 }
 
 impl LegacyProject {
-    /// How many days it has, both ends included.
+    /// The number of its days, both ends included.
     pub fn days(&self) -> u32 {
         u32::try_from((self.end_date - self.start_date).num_days()).expect("a project ends after its start")
             + 1
     }
 }
 
-/// Projects of two days, of the planner's usual length, and of all the days there are.
+/// Projects of two days, of the planner's usual length, and of the whole calendar.
 pub(super) fn projects(fewest_phases: u32) -> impl Strategy<Value = LegacyProject> {
     let days = prop_oneof![
         3 => Just(2_u32),
@@ -99,7 +99,7 @@ fn phases(fewest: u32, most: u32) -> BoxedStrategy<Vec<LegacyPhase>> {
     let unusual =
         prop::collection::vec(prop_oneof![Just(Planning), Just(Execution)], fewest as usize..=most as usize);
     let types = prop_oneof![3 => usual, 2 => unusual];
-    // Phases that were made in one transaction have the same created_at.
+    // Phases of one transaction have the same created_at.
     let shared = prop::option::weighted(0.3, timestamps());
     (types, shared)
         .prop_flat_map(|(types, shared)| {

@@ -59,7 +59,7 @@ fn heap_moves_leave_holes_and_move_rows() {
     assert_ne!(dump(loaded(&database).url()), dump(loaded(&still).url()));
 }
 
-/// A fact about one of the databases that the seeds make.
+/// A property of a generated database.
 type Fact = (&'static str, fn(&LegacyDatabase) -> bool);
 
 #[test]

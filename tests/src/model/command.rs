@@ -1,4 +1,4 @@
-//! What commands do, from the rules as users know them.
+//! The effects of commands, from the documented rules.
 
 use super::days::after;
 use super::timeline::Change;
@@ -19,10 +19,10 @@ const LARGEST: i64 = 999_999_999_999_999;
 impl Model {
     /// Executes a command that is recorded at `at`; returns whether it changes anything.
     ///
-    /// The first command to a project that only the table knows takes the table's rows in, if it changes something.
+    /// The first command on a project without a timeline adopts the table's rows, if it changes something.
     ///
     /// # Errors
-    /// If it is refused: then nothing has changed.
+    /// If it is refused; then nothing has changed.
     pub fn command(
         &mut self,
         project: Uuid,
@@ -95,8 +95,8 @@ fn ids_to_create(command: &TimelineCommand) -> impl Iterator<Item = Uuid> {
 }
 
 impl Timeline {
-    /// Executes a command after the backend gave the project other days: its phases follow first. Where they cannot, the command must
-    /// lead to phases over these days.
+    /// Executes a command after the backend changed the project's dates: its phases follow first. If they cannot, the command must
+    /// lead to phases over these dates.
     fn follow(&mut self, days: Days, command: &TimelineCommand, change: Change) -> Result<(), Refused> {
         let mut followed = self.clone();
         if followed.reschedule(days, change) {

@@ -1,4 +1,4 @@
-//! Days in a row.
+//! Ranges of dates.
 
 use chrono::{Days as Number, NaiveDate};
 use std::fmt;
@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Days {
     /// The first day.
     pub first: NaiveDate,
-    /// The last day; before the first only in what is yet to be refused.
+    /// The last day; before the first one only in requests that will be refused.
     pub last: NaiveDate,
 }
 
@@ -24,17 +24,17 @@ impl Days {
         Self { first, last }
     }
 
-    /// How many.
+    /// The number of days.
     pub fn count(self) -> u64 {
         u64::try_from((self.last - self.first).num_days() + 1).unwrap_or(0)
     }
 
-    /// Whether the day is one of them.
+    /// Whether the range has the day.
     pub fn hold(self, day: NaiveDate) -> bool {
         self.first <= day && day <= self.last
     }
 
-    /// Shares them out in order, as evenly as whole days allow, the longer shares first. `None` if there are fewer days
+    /// Splits them in order, as evenly as whole days allow, the longer parts first. `None` if there are fewer days
     /// than parts.
     pub fn shared(self, parts: usize) -> Option<Vec<Self>> {
         let mut left = self.count();

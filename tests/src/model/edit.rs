@@ -12,7 +12,7 @@ const RESOURCE: Uuid = Uuid::from_u128(0x0002_7265_736f_7572_6365);
 /// A change of the tables by SQL, in one transaction.
 #[derive(Clone, Debug)]
 pub enum Edit {
-    /// A project with its phases, in the rows of the shape that is live.
+    /// A project with its phases, in rows of the current shape.
     InsertProject {
         /// `id`
         project: Uuid,
@@ -23,30 +23,30 @@ pub enum Edit {
         /// In the timeline shape.
         new_rows: Vec<NewRow>,
     },
-    /// A project goes, with all that refers to it.
+    /// A project is deleted, with all rows that refer to it.
     DeleteProject(Uuid),
-    /// A project's dates move, and nothing else.
+    /// A project's dates change, and nothing else.
     MoveProject(Uuid, Days),
-    /// A row of the old `project_phases`.
+    /// A row of `project_phases` in the legacy shape is inserted.
     InsertOldRow(OldRow),
     /// The row of that id becomes this one.
     ChangeOldRow(OldRow),
     /// An `UPDATE` that changes nothing but the row's place.
     TouchOldRow(Uuid),
-    /// A row goes; assignments that point at it get another phase, or go.
+    /// A row is deleted; its assignments get another phase, or are deleted.
     DeleteOldRow {
         /// The row.
         phase: Uuid,
         /// The other phase.
         heir: Option<Uuid>,
     },
-    /// A row of the new `project_phases`.
+    /// A row of `project_phases` in the timeline shape is inserted.
     InsertNewRow(NewRow),
     /// The row of that id becomes this one.
     ChangeNewRow(NewRow),
-    /// A row of the new `project_phases` goes.
+    /// A row of `project_phases` in the timeline shape is deleted.
     DeleteNewRow(Uuid),
-    /// An assignment; `phase` in the legacy shape only.
+    /// An assignment is inserted; `phase` in the legacy shape only.
     InsertAssignment {
         /// `id`
         id: Uuid,
@@ -57,18 +57,18 @@ pub enum Edit {
         /// `project_phase_id`
         phase: Option<Uuid>,
     },
-    /// An assignment on another day.
+    /// An assignment gets another date.
     DateAssignment(Uuid, NaiveDate),
-    /// An assignment in another phase.
+    /// An assignment gets another phase.
     LinkAssignment(Uuid, Uuid),
     /// An `UPDATE` that changes nothing but the row's place.
     TouchAssignment(Uuid),
-    /// An assignment goes, with its actuals.
+    /// An assignment is deleted, with its actuals.
     DeleteAssignment(Uuid),
 }
 
 impl Edit {
-    /// What has to be there before the first of them.
+    /// The rows that edits need.
     pub fn setup() -> String {
         format!(
             "INSERT INTO public.programs VALUES ('Machine', 'Sponsor', 'Manager', 'Lead', '0001-01-01', '9999-12-31',
@@ -178,7 +178,7 @@ impl Edit {
 }
 
 impl Model {
-    /// What an edit leaves. The order of the heaps is to be observed afterwards.
+    /// Applies an edit. The order of the heaps must be observed afterwards.
     pub fn edit(&mut self, edit: &Edit) {
         match edit {
             Edit::InsertProject { project, days, old_rows, new_rows } => {

@@ -6,7 +6,7 @@ use chrono::NaiveDateTime;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// What a migration cannot know before it runs.
+/// Values of a migration that are known only after it.
 #[derive(Clone, Debug, Default)]
 pub struct MigrationTimes {
     /// When its changes of timelines were recorded.
@@ -15,7 +15,7 @@ pub struct MigrationTimes {
     pub supplied: BTreeMap<Uuid, Uuid>,
 }
 
-/// Why a project cannot be migrated, by the name that the plan has for it.
+/// Why a project cannot be migrated, by the plan's code.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     /// `project_without_phases`, `more_phases_than_days` or `rules_broken`.
@@ -28,7 +28,7 @@ impl Model {
     /// Migrates. With `repair`, projects without phases get one.
     ///
     /// # Errors
-    /// With every obstacle: then nothing has changed.
+    /// With every obstacle; then nothing has changed.
     pub fn migrate(&mut self, repair: bool, times: &MigrationTimes) -> Result<(), BTreeSet<Finding>> {
         let mut log = BTreeMap::new();
         let mut findings = BTreeSet::new();
@@ -88,7 +88,7 @@ fn translated(
     }
     let change = Change { at, by_command: false };
     let mut timeline = known.clone();
-    // 2. Phases whose rows are gone.
+    // 2. Phases whose rows were deleted.
     while let Some(gone) =
         timeline.phases.iter().position(|phase| !rows.iter().any(|(_, row)| row.id == phase.id))
     {
@@ -98,7 +98,7 @@ fn translated(
     if timeline.days != days && !timeline.reschedule(days, change) {
         return Err("rules_broken");
     }
-    // 4. Rows that are new.
+    // 4. New rows.
     for (at, (place, row)) in order.iter().enumerate() {
         if timeline.at(row.id).is_some() {
             continue;
@@ -118,7 +118,7 @@ fn translated(
         timeline.phases.push(Phase::of_old_row(row, *place, taken));
         timeline.sort();
     }
-    // 5. Rows that stay.
+    // 5. Remaining rows.
     for (place, row) in rows {
         if let Some(phase) = timeline.phases.iter_mut().find(|phase| phase.id == row.id) {
             phase.row = Some(Row { kind: row.kind, place: *place });
@@ -133,7 +133,7 @@ fn translated(
     Ok(timeline)
 }
 
-/// The days shared out among the rows, as if nothing were known.
+/// The dates split among the rows, as in a first migration.
 fn at_first(
     order: &[(usize, &OldRow)],
     days: Days,

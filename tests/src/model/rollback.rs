@@ -5,7 +5,7 @@ use super::{Kind, Model, OldRow, Phase, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// Something that the legacy shape cannot hold: a field of a phase.
+/// A field of a phase that the legacy shape cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names suffice")]
 pub struct Loss {
@@ -14,7 +14,7 @@ pub struct Loss {
     pub field: String,
 }
 
-/// How the assignments came by their phases.
+/// The sources of the assignments' phases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkCounts {
     /// The log's link.
@@ -26,7 +26,7 @@ pub struct LinkCounts {
 }
 
 impl Model {
-    /// What a rollback would lose.
+    /// The loss of a rollback.
     pub fn losses(&self) -> BTreeSet<Loss> {
         let mut losses = BTreeSet::new();
         let ready = self.projected_to_legacy();
@@ -123,7 +123,7 @@ impl Model {
         counts
     }
 
-    /// With the rows of projects that the log does not know taken in, and timelines of projects that are gone closed.
+    /// Adopts the rows of projects that the log does not have, and closes the timelines of deleted projects.
     fn projected_to_legacy(&self) -> Self {
         let mut ready = self.clone();
         for &project in self.projects.keys() {
@@ -133,14 +133,14 @@ impl Model {
         ready
     }
 
-    /// Whether a phase gets a row in the old table: all but supplied phases that no assignment needs.
+    /// Whether a phase gets a legacy row: all but supplied phases that no assignment needs.
     fn is_restored(&self, project: Uuid, phase: &Phase) -> bool {
         let needs = |id: &Uuid| !self.links.get(id).is_some_and(|link| self.phase_exists(*link));
         let own = || self.assignments.iter().filter(|assignment| assignment.project == project);
         !phase.supplied || own().any(|assignment| needs(&assignment.id))
     }
 
-    /// Whether some timeline has the phase, and not only because a repair supplied it.
+    /// Whether a timeline has the phase, other than as an unedited supplied one.
     fn phase_exists(&self, phase: Uuid) -> bool {
         let phases = self.log.values().flat_map(|timeline| &timeline.phases);
         phases.filter(|standing| !standing.supplied).any(|standing| standing.id == phase)

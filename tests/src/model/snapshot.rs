@@ -1,14 +1,14 @@
-//! What is compared: the rows of the three tables as lines of text.
+//! The compared state: the rows of the three tables as lines of text.
 
 use super::{Assignment, Budget, Days, Model, NewRow, OldRow, Shape};
 use std::fmt::Write as _;
 
-/// The three tables, a line for each row.
+/// The three tables, one line per row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// The rows of `projects` by id.
     pub projects: Vec<String>,
-    /// The rows of `project_phases`: in the legacy shape in heap order, in the new one by id.
+    /// The rows of `project_phases`: in the legacy shape in heap order, in the timeline shape by id.
     pub phases: Vec<String>,
     /// The rows of `resource_assignments` in heap order.
     pub assignments: Vec<String>,

@@ -1,19 +1,19 @@
-//! What the log knows of one project.
+//! The state of one project in the log.
 
 use super::days::{after, before};
 use super::{Budget, Days, Kind, NewRow, OldRow};
 use chrono::NaiveDateTime;
 use uuid::Uuid;
 
-/// When a change was recorded, and whose it was.
+/// The time and the origin of a change.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Change {
     pub(super) at: NaiveDateTime,
-    /// A command's, not a migration's.
+    /// Whether a command caused it, not a migration.
     pub(super) by_command: bool,
 }
 
-/// What a migration gave a phase of the old table.
+/// The values that a migration gave a legacy phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given {
     /// The name, by its kind.
@@ -22,7 +22,7 @@ pub struct Given {
     pub days: Days,
 }
 
-/// Which fields commands have changed.
+/// The fields that commands have changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are the columns")]
 pub struct Edited {
@@ -31,16 +31,16 @@ pub struct Edited {
     pub description: bool,
 }
 
-/// Columns of a phase in the old table, besides budgets and timestamps.
+/// Columns of a legacy row, besides budgets and timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// `phase_type`
     pub kind: Kind,
-    /// Rows with smaller ones come first.
+    /// The order of the row.
     pub place: usize,
 }
 
-/// A phase as the log knows it.
+/// A phase in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phase {
     /// `id`
@@ -59,18 +59,18 @@ pub struct Phase {
     pub updated_at: NaiveDateTime,
     /// `updated_at` in the legacy shape.
     pub old_updated_at: NaiveDateTime,
-    /// Its row in the old table, if it has one there.
+    /// Its legacy row, if it has one.
     pub row: Option<Row>,
-    /// What it came with, if it came from the old table.
+    /// The values from its migration, if it is a legacy phase.
     pub given: Option<Given>,
-    /// What commands changed since.
+    /// The fields that commands changed since.
     pub edited: Edited,
     /// Supplied by a repair, and not edited since.
     pub supplied: bool,
 }
 
 impl Phase {
-    /// A phase that never was in the old table.
+    /// A phase without a legacy row.
     pub(super) fn created(
         id: Uuid,
         name: &str,
@@ -95,7 +95,7 @@ impl Phase {
         }
     }
 
-    /// The row of others in the new table.
+    /// A phase from a row of another program in the timeline shape.
     pub(super) fn of_new_row(row: &NewRow) -> Self {
         let description = row.description.clone();
         Self {
@@ -105,7 +105,7 @@ impl Phase {
         }
     }
 
-    /// A row of the old table, with the days that it is given.
+    /// A phase from a legacy row, with its dates.
     pub(super) fn of_old_row(row: &OldRow, place: usize, days: Days) -> Self {
         let name = row.kind.given_name();
         Self {
@@ -167,7 +167,7 @@ impl Phase {
         differs
     }
 
-    /// The row that it has in the new table.
+    /// Its row in the timeline shape.
     pub(super) fn new_row(&self, project: Uuid) -> NewRow {
         NewRow {
             project,
@@ -185,7 +185,7 @@ impl Phase {
 /// A project's open timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeline {
-    /// The project's days, as the log has them.
+    /// The project's dates in the log.
     pub days: Days,
     /// The phases by their days; they cover the project's.
     pub phases: Vec<Phase>,
@@ -253,7 +253,7 @@ impl Timeline {
         }
     }
 
-    /// Gives a phase other days, its neighbours' edges following; `false` if that is not to be had.
+    /// Gives a phase other dates, which its neighbours follow; `false` if that is impossible.
     pub(super) fn resize(&mut self, at: usize, days: Days, change: Change) -> bool {
         if days.first > days.last {
             return false;
@@ -280,7 +280,7 @@ impl Timeline {
         true
     }
 
-    /// Puts a phase in, its neighbours making room; `false` if one would lose all its days, or days in its middle.
+    /// Inserts a phase, for which its neighbours make room; `false` if one would lose all its days, or days in its middle.
     pub(super) fn put(&mut self, new: Phase, change: Change) -> bool {
         let days = new.days;
         if days.first > days.last || days.first < self.days.first || self.days.last < days.last {

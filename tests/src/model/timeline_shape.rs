@@ -1,4 +1,4 @@
-//! The timeline shape: the table as the log's projection, and what others do to it.
+//! The timeline shape: the table as the log's projection, and changes by other programs.
 
 use super::migration::supplied;
 use super::{MigrationTimes, Model, NewRow, Phase, Shape, Timeline};
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 impl Model {
-    /// The rows that the log folds to.
+    /// The rows of the log's fold.
     pub(super) fn rows_of_log(&self) -> BTreeMap<Uuid, NewRow> {
         let timelines = self.log.iter();
         let rows = timelines
@@ -14,14 +14,14 @@ impl Model {
         rows.map(|row| (row.id, row)).collect()
     }
 
-    /// Projects that only the table knows: they have rows, and the log has no timeline.
+    /// Projects with rows, and without a timeline in the log.
     pub fn unadopted(&self) -> BTreeSet<Uuid> {
         let rows = self.new_rows.values().map(|row| row.project);
         rows.filter(|project| !self.log.contains_key(project)).collect()
     }
 
-    /// Takes in the rows of a project that only the table knows. `false` if there are none, or if they do not cover the
-    /// project's days: then nothing has changed.
+    /// Adopts the rows of a project without a timeline. `false` if there are none, or if they do not cover the project's
+    /// dates; then nothing has changed.
     pub fn adopt(&mut self, project: Uuid) -> bool {
         let Some(&days) = self.projects.get(&project) else { return false };
         if self.shape == Shape::Old || !self.unadopted().contains(&project) {
@@ -36,8 +36,8 @@ impl Model {
         is_whole
     }
 
-    /// Takes in everything that only the table knows; with `repair`, projects without phases get one. `false` if
-    /// something cannot be taken in: then nothing has changed.
+    /// Adopts all projects without a timeline; with `repair`, projects without phases get one. `false` if one cannot be
+    /// adopted; then nothing has changed.
     pub fn adopt_all(&mut self, repair: bool, times: &MigrationTimes) -> bool {
         let mut after = self.clone();
         let unadopted: Vec<Uuid> = self.unadopted().into_iter().collect();
@@ -55,7 +55,7 @@ impl Model {
         true
     }
 
-    /// Projects that neither the table nor the log knows anything of.
+    /// Projects without rows and without a timeline.
     pub fn without_phases(&self) -> Vec<Uuid> {
         let has_rows = |project: &Uuid| self.new_rows.values().any(|row| row.project == *project);
         let bare =
@@ -63,18 +63,18 @@ impl Model {
         bare.copied().collect()
     }
 
-    /// Projects whose rows the log does not know and cannot adopt unchanged.
+    /// Projects without a timeline whose rows cannot be adopted unchanged.
     pub fn unadoptable(&self) -> Vec<Uuid> {
         self.unadopted().into_iter().filter(|project| !self.clone().adopt(*project)).collect()
     }
 
-    /// Projects that are gone, and whose timelines are open.
+    /// Deleted projects with open timelines.
     pub fn deleted(&self) -> Vec<Uuid> {
         self.log.keys().copied().filter(|project| !self.projects.contains_key(project)).collect()
     }
 
-    /// Where the table contradicts the log: project, phase and what: a column, `missing` or `unknown`. Projects that
-    /// the log does not know, or that are gone, contradict nothing.
+    /// The differences of the table from the log: project, phase, and a column, `missing` or `unknown`. Projects that
+    /// the log does not have, and deleted ones, have none.
     pub fn drift(&self) -> BTreeSet<(Uuid, Uuid, String)> {
         let mut drift = BTreeSet::new();
         if self.shape == Shape::Old {

@@ -51,7 +51,7 @@ fn number(bytes: &[u8]) -> u32 {
     u32::from_be_bytes(four)
 }
 
-/// Takes messages (a type, a length, a body) out of a stream that comes in pieces.
+/// Extracts messages (a type, a length, a body) from a stream that arrives in pieces.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     bytes: Vec<u8>,
@@ -87,7 +87,7 @@ pub(super) struct Frontend {
 }
 
 impl Frontend {
-    /// What a message makes the server do; nothing if it only prepares that.
+    /// The effect of a message on the server; none if it only prepares one.
     pub(super) fn boundary(&mut self, kind: u8, body: &[u8]) -> Option<String> {
         match kind {
             b'Q' => Some(excerpt(body)),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_passes_from_the_message_on_that_may_not() {
+    fn no_message_passes_after_one_that_may_not() {
         let mut reader = Reader::default();
         reader.add(&[message(b'P', b"a\0"), message(b'S', b""), message(b'X', b"")].concat());
         assert_eq!(reader.take_while(|kind, _| kind == b'P'), (message(b'P', b"a\0"), true));

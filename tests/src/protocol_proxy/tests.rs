@@ -12,7 +12,7 @@ async fn connect(proxy: &ProtocolProxy) -> PgConnection {
     PgConnection::connect(proxy.url()).await.unwrap()
 }
 
-/// What a client does that has both protocols, transactions and a COPY. It ends where it is cut.
+/// The work of a client with both protocols, transactions and a COPY. It ends where it is cut.
 async fn work(proxy: &ProtocolProxy) -> Result<(), sqlx::Error> {
     let mut first = PgConnection::connect(proxy.url()).await?;
     let mut transaction = first.begin().await?;
@@ -88,7 +88,7 @@ async fn until_stopped(proxy: &ProtocolProxy) {
     }
 }
 
-/// Until the server has noticed that its clients are gone.
+/// Waits until the server has detected the end of its clients.
 async fn gone(database: &TestDatabase) {
     let others = "SELECT count(*) FROM pg_stat_activity
                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -110,7 +110,7 @@ async fn a_stopped_proxy_forwards_nothing_on_any_connection() {
     };
     let cutting = async {
         until_stopped(&proxy).await;
-        // Work enough for a statement that got through to show.
+        // Long enough to detect a statement that passed.
         for _ in 0..5 {
             assert_eq!(database.psql(ROWS), "0");
             tokio::task::yield_now().await;

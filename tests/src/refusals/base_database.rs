@@ -1,4 +1,4 @@
-//! The legacy database that every case starts from: three projects that migrate without a question.
+//! The legacy database that every case starts from: three projects that migrate without an anomaly.
 
 use crate::roles;
 use phaseline_migrator::sample::legacy_schema;
@@ -24,7 +24,7 @@ const IDS: &[(&str, &str)] = &[
     ("new assignment", "50000000-0000-4000-8000-00000000000a"),
     ("actual", "60000000-0000-4000-8000-000000000001"),
     ("new actual", "60000000-0000-4000-8000-00000000000a"),
-    ("nobody", "99999999-0000-4000-8000-000000000009"),
+    ("missing", "99999999-0000-4000-8000-000000000009"),
 ];
 
 const ROWS: &[&str] = &[
@@ -61,13 +61,13 @@ const ROWS: &[&str] = &[
          '2024-03-06')",
 ];
 
-/// The statements that make it out of an empty database.
+/// The statements that create it in an empty database.
 pub fn base_database() -> Vec<String> {
     let before = [roles::create(), legacy_schema().to_owned()];
     before.into_iter().chain(ROWS.iter().map(|sql| resolve(sql))).collect()
 }
 
-/// The id of a short name, such as `spring`, `summer execution` or `nobody` (a missing row).
+/// The id of a short name, such as `spring`, `summer execution` or `missing` (a missing row).
 ///
 /// # Panics
 /// If the name is unknown.

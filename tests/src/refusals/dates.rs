@@ -1,4 +1,4 @@
-//! Dates and moments that a timeline cannot hold.
+//! Dates and timestamps that a timeline cannot hold.
 
 use super::{RefusalCase, case};
 

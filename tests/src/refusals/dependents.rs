@@ -1,4 +1,4 @@
-//! What depends on one of the two tables as it is, and would follow the old one or break.
+//! Objects that depend on one of the two tables, and would follow the old one or break.
 
 use super::{RefusalCase, case};
 
@@ -118,7 +118,7 @@ pub(super) fn cases() -> Vec<RefusalCase> {
             &["dba_number"],
         ),
         case(
-            "a policy elsewhere that asks phases",
+            "a policy on another table that reads phases",
             &["CREATE POLICY dba_planned ON projects USING (EXISTS
                 (SELECT FROM project_phases AS p WHERE p.project_id = projects.id AND p.phase_type = 'PLANNING'))"],
             &["dba_planned"],

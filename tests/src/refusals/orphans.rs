@@ -1,5 +1,5 @@
-//! Rows that refer to what is not there. Foreign keys are passed by with their triggers switched off and on again, so
-//! that the tables are the planner's to the last constraint.
+//! Rows that refer to missing ones. The triggers of foreign keys are disabled and enabled again for them, so
+//! that the tables have all the planner's constraints.
 
 use super::{RefusalCase, case};
 
@@ -9,58 +9,58 @@ pub(super) fn cases() -> Vec<RefusalCase> {
             "a phase without its project",
             &[
                 "ALTER TABLE project_phases DISABLE TRIGGER ALL",
-                "INSERT INTO project_phases VALUES ('<nobody>', 'EXECUTION', 0, 0, 0, '<new phase>', '2024-01-05',
+                "INSERT INTO project_phases VALUES ('<missing>', 'EXECUTION', 0, 0, 0, '<new phase>', '2024-01-05',
                     '2024-01-05')",
                 "ALTER TABLE project_phases ENABLE TRIGGER ALL",
             ],
-            &["<new phase>", "<nobody>"],
+            &["<new phase>", "<missing>"],
         ),
         case(
             "an assignment without its project",
             &[
                 "ALTER TABLE resource_assignments DISABLE TRIGGER ALL",
-                "UPDATE resource_assignments SET project_id = '<nobody>' WHERE id = '<assignment>'",
+                "UPDATE resource_assignments SET project_id = '<missing>' WHERE id = '<assignment>'",
                 "ALTER TABLE resource_assignments ENABLE TRIGGER ALL",
             ],
-            &["<assignment>", "<nobody>"],
+            &["<assignment>", "<missing>"],
         ),
         case(
             "an assignment without its phase",
             &[
                 "ALTER TABLE resource_assignments DISABLE TRIGGER ALL",
-                "UPDATE resource_assignments SET project_phase_id = '<nobody>' WHERE id = '<assignment>'",
+                "UPDATE resource_assignments SET project_phase_id = '<missing>' WHERE id = '<assignment>'",
                 "ALTER TABLE resource_assignments ENABLE TRIGGER ALL",
             ],
-            &["<assignment>", "<nobody>"],
+            &["<assignment>", "<missing>"],
         ),
         case(
             "an assignment without its resource",
             &[
                 "ALTER TABLE resource_assignments DISABLE TRIGGER ALL",
-                "UPDATE resource_assignments SET resource_id = '<nobody>' WHERE id = '<assignment>'",
+                "UPDATE resource_assignments SET resource_id = '<missing>' WHERE id = '<assignment>'",
                 "ALTER TABLE resource_assignments ENABLE TRIGGER ALL",
             ],
-            &["<assignment>", "<nobody>"],
+            &["<assignment>", "<missing>"],
         ),
         case(
             "an assignment without its phase, its foreign key there but not validated",
             &[
                 "ALTER TABLE resource_assignments DROP CONSTRAINT resource_assignments_project_phase_id_fkey",
-                "UPDATE resource_assignments SET project_phase_id = '<nobody>' WHERE id = '<assignment>'",
+                "UPDATE resource_assignments SET project_phase_id = '<missing>' WHERE id = '<assignment>'",
                 "ALTER TABLE resource_assignments ADD CONSTRAINT resource_assignments_project_phase_id_fkey
                     FOREIGN KEY (project_phase_id) REFERENCES project_phases (id) NOT VALID",
             ],
-            &["<assignment>", "<nobody>"],
+            &["<assignment>", "<missing>"],
         ),
         case(
             "an actual without its assignment",
             &[
                 "ALTER TABLE actuals DISABLE TRIGGER ALL",
-                "INSERT INTO actuals VALUES ('<spring>', '<nobody>', 'EMP1', 'Worker 1', '2024-03-05', 50, 100, 60, 40,
+                "INSERT INTO actuals VALUES ('<spring>', '<missing>', 'EMP1', 'Worker 1', '2024-03-05', 50, 100, 60, 40,
                     '<new actual>', '2024-03-06', '2024-03-06')",
                 "ALTER TABLE actuals ENABLE TRIGGER ALL",
             ],
-            &["<new actual>", "<nobody>"],
+            &["<new actual>", "<missing>"],
         ),
         case(
             "a project that went and left its phases and assignments",

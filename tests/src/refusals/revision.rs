@@ -1,4 +1,4 @@
-//! Databases that are at another revision, or at none.
+//! Databases with another revision, or without one.
 
 use super::{RefusalCase, case};
 
@@ -10,7 +10,7 @@ pub(super) fn cases() -> Vec<RefusalCase> {
             &["92023c163a26", "976e6adbac6f"],
         ),
         case(
-            "a revision that nobody knows",
+            "an unknown revision",
             &["UPDATE alembic_version SET version_num = '0123456789ab'"],
             &["0123456789ab", "976e6adbac6f"],
         ),

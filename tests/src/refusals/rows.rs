@@ -6,7 +6,7 @@ pub(super) fn cases() -> Vec<RefusalCase> {
     vec![
         case(
             "budgets that are not numbers",
-            // They pass every check: NaN is equal to itself, and greater than all numbers.
+            // NaN passes every check: it is equal to itself, and greater than all numbers.
             &[
                 "UPDATE project_phases SET capital_budget = 'NaN', total_budget = 'NaN' WHERE id = '<spring planning>'",
             ],

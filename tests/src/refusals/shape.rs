@@ -43,7 +43,7 @@ pub(super) fn cases() -> Vec<RefusalCase> {
         ),
         case(
             "phase types as text",
-            // What the planner's own migration leaves behind when it is rolled back.
+            // The state after the planner's own rollback.
             &["ALTER TABLE project_phases ALTER COLUMN phase_type TYPE varchar(9)"],
             &["project_phases", "phase_type", "character varying(9)"],
         ),

@@ -3,7 +3,7 @@
 use super::{RefusalCase, case};
 use crate::roles::OPERATOR;
 
-/// A trigger function that lets everything pass.
+/// A trigger function without effect.
 const PASS: &str = "CREATE FUNCTION dba_pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'";
 
 pub(super) fn cases() -> Vec<RefusalCase> {

@@ -15,7 +15,7 @@ fn every_case_loads_and_changes_something() {
     for case in all() {
         let database = loaded_base_database();
         load(database.url(), &case.statements);
-        // Publications, event triggers and the like of other schemas are not in the dump of one schema.
+        // The dump of one schema lacks publications, event triggers and objects of other schemas.
         let whole = database.dump(&[]);
         assert!(
             difference(&base_database, &dump(database.url())).is_some() || whole.contains("dba"),
@@ -26,7 +26,7 @@ fn every_case_loads_and_changes_something() {
 }
 
 #[test]
-fn cases_have_names_of_their_own_and_name_what_they_are_about() {
+fn cases_have_different_names_and_name_their_objects() {
     let names: HashSet<_> = all().iter().map(|case| case.name).collect();
     assert_eq!(names.len(), all().len());
     for case in all() {
@@ -44,7 +44,7 @@ fn ids_of_the_base_database_exist_or_are_missing_as_documented() {
     };
     for (table, name, rows) in [
         ("projects", "spring", "1"),
-        ("projects", "nobody", "0"),
+        ("projects", "missing", "0"),
         ("project_phases", "summer execution", "1"),
         ("project_phases", "new phase", "0"),
         ("resource_assignments", "assignment", "1"),

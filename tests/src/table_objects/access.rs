@@ -100,7 +100,7 @@ pub(super) const OBJECTS: &[TableObject] = &[
         ],
     ),
     object(
-        "phases: a policy that asks another table, row security off",
+        "phases: a policy that reads another table, row security off",
         &["CREATE POLICY dba_of_projects ON project_phases FOR ALL
             USING (project_id IN (SELECT p.id FROM projects AS p WHERE p.cost_center_code <> ''))"],
     ),

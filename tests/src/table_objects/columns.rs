@@ -1,4 +1,4 @@
-//! Columns and how tables and columns are stored.
+//! Columns, and storage options of tables and columns.
 
 use super::{TableObject, object};
 
@@ -40,7 +40,7 @@ pub(super) const OBJECTS: &[TableObject] = &[
             (allocation_percentage / 2) STORED"],
     ),
     object(
-        "assignments: a column numbered by a sequence that nobody owns",
+        "assignments: a column numbered by a sequence without an owning column",
         &[
             "CREATE SEQUENCE dba_numbers START 100",
             "ALTER TABLE resource_assignments ADD COLUMN number bigint DEFAULT nextval('dba_numbers')",

@@ -1,4 +1,4 @@
-//! Comments on everything that the planner made; other objects comment on what they make themselves.
+//! Comments on all objects of the planner; other objects have their own comments.
 
 use super::{TableObject, object};
 

@@ -1,4 +1,4 @@
-//! Checks, foreign keys out and in, and other constraints.
+//! Checks, foreign keys from and to the tables, and other constraints.
 
 use super::{TableObject, object};
 
@@ -20,7 +20,7 @@ pub(super) const OBJECTS: &[TableObject] = &[
         &[
             "ALTER TABLE project_phases ADD CONSTRAINT dba_known_type
                 CHECK (phase_type IN ('PLANNING', 'EXECUTION') AND total_budget >= 0)",
-            "COMMENT ON CONSTRAINT dba_known_type ON project_phases IS 'as the enum says'",
+            "COMMENT ON CONSTRAINT dba_known_type ON project_phases IS 'as in the enum'",
         ],
     ),
     object(

@@ -1,5 +1,5 @@
-//! Publications. Those that might meet a table without replica identity publish inserts only: with it gone, updates of
-//! a table that publishes them fail, and no administrator leaves a database like that.
+//! Publications. Those that may be combined with a table without replica identity publish inserts only: otherwise all updates of the
+//! table would fail, which no administrator accepts.
 
 use super::{TableObject, object};
 

@@ -5,7 +5,7 @@ use crate::script::load;
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use std::collections::HashSet;
 
-/// What the state of the schema `public` does not show: it belongs to the database, lies elsewhere, or leaves a trace
+/// Objects that the compared state of schema `public` does not have: those of the database, of other schemas, or visible
 /// in the catalogue only.
 const NOT_SHOWN: &[&str] = &[
     "all tables published",

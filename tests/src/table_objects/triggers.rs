@@ -1,16 +1,16 @@
-//! Triggers. Those on rows write into a table of their own, so that one that fired during a migration shows up in the
-//! dump; they fire for nothing else, for they are put up after the rows are in.
+//! Triggers. Those on rows write into a separate table, so that the dump shows one that fired during a migration. They are created after
+//! the rows, so that nothing else fires them.
 
 use super::{TableObject, object};
 
-/// The table that fired triggers write into; several objects make it.
+/// The table that fired triggers write into; several objects create it.
 // Triggers run with the rights of the table's current owner.
 const FIRED_TABLE: &str =
     "CREATE TABLE IF NOT EXISTS dba_fired (what text); GRANT INSERT ON dba_fired TO PUBLIC";
 /// Writes into it.
 const RECORD_FIRING: &str = "CREATE OR REPLACE FUNCTION dba_tell() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN INSERT INTO public.dba_fired VALUES (TG_NAME || '' '' || TG_OP); RETURN NULL; END'";
-/// Lets everything pass.
+/// A trigger function without effect.
 const PASS: &str = "CREATE OR REPLACE FUNCTION dba_pass() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN RETURN NEW; END'";
 

@@ -33,10 +33,10 @@ async fn migrated_by(database: &TestDatabase, boundary: Boundary) -> Migrated {
 }
 
 fn boundaries(plan: &Plan) -> &Boundaries {
-    plan.boundary.as_ref().expect("the plan says what boundaries re-book")
+    plan.boundary.as_ref().expect("the plan has the re-bookings of the boundaries")
 }
 
-/// Remembers the links of a database in the legacy shape.
+/// Stores the links of a database in the legacy shape.
 const SAVE_LINKS: &str = "CREATE SCHEMA remembered;
     CREATE TABLE remembered.links AS SELECT id, project_phase_id AS phase FROM public.resource_assignments";
 
@@ -65,7 +65,7 @@ async fn count_rebooked(database: &TestDatabase) -> Vec<(Uuid, Rebooked)> {
     rows.into_iter().map(rebooked).collect()
 }
 
-/// The same without the counts that the tables do not show.
+/// The same without the counts that the tables do not have.
 fn comparable(by: &Rebooked) -> Rebooked {
     Rebooked { one_day_phases: 0, ..*by }
 }
@@ -82,7 +82,7 @@ fn sum(counted: &[(Uuid, Rebooked)]) -> Rebooked {
     sum
 }
 
-/// Plans, migrates and rolls back copies of a database by each boundary, and holds the plan to what is there afterwards.
+/// Plans, migrates and rolls back copies of a database by each boundary, and compares the plan with the result.
 async fn assert_both_ways(make: impl Fn() -> TestDatabase) -> Boundaries {
     let mut counts = Vec::new();
     for boundary in [Boundary::Midpoint, Boundary::Fit] {

@@ -1,4 +1,4 @@
-//! Commands that come together: they share transactions, and each has its own verdict, key and expectation.
+//! Concurrent commands: they share transactions, and each has its own verdict, key and expected version.
 
 use crate::fixture::{assert_verified, handle, migrated, sample, store};
 use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, Rule, TimelineCommand};
@@ -28,7 +28,7 @@ fn rename(phase_id: PhaseId, name: &str) -> TimelineCommand {
     TimelineCommand::RenamePhase { phase_id, name: name.to_owned() }
 }
 
-/// A phase of one day without money.
+/// A phase of one day without a budget.
 fn phase_on(id: PhaseId, name: &str, day: chrono::NaiveDate) -> PhaseDraft {
     PhaseDraft {
         id,
@@ -69,7 +69,7 @@ async fn concurrent_commands_share_transactions_with_separate_verdicts() {
     let before = count(&database, "phaseline.events");
     let commands = (0..120).map(|n| {
         let (project, phase) = targets[n % targets.len()];
-        // Every tenth is refused, independent of the others of its transaction.
+        // Every tenth command is refused, independent of the others of its transaction.
         let name = if n % 10 == 7 { " ".to_owned() } else { format!("Name {n}") };
         let (store, request) = (store.clone(), request(project, rename(phase, &name)));
         tokio::spawn(async move { (n, project, store.submit(request).await) })
@@ -121,7 +121,7 @@ async fn a_phase_recreated_within_a_batch_is_a_new_row() {
     store.submit(request(project, create("first"))).await.unwrap();
     let old =
         database.psql(&format!("SELECT created_at FROM public.project_phases WHERE id = '{}'", draft("").id));
-    // Together: they are polled in this order before the committing task runs.
+    // The commands are polled in this order before the committing task runs.
     let (removed, created, renamed) = tokio::join!(
         store.submit(request(project, remove)),
         store.submit(request(project, create("second"))),
@@ -149,7 +149,7 @@ async fn writes_of_other_processes_are_read_before_a_refusal_or_no_op() {
     let (project, phase) = targets[0];
     ours.submit(request(project, rename(phase, "A"))).await.unwrap();
     other.submit(request(project, rename(phase, "B"))).await.unwrap();
-    // In our memory it is still called A.
+    // In this store's cache its name is still A.
     let done = ours.submit(request(project, rename(phase, "A"))).await.unwrap();
     assert_eq!(done.events.len(), 1, "taken for done already");
     let end = done.after.timeline.range().unwrap().end();
@@ -171,7 +171,7 @@ async fn writes_of_other_processes_are_read_before_a_refusal_or_no_op() {
 }
 
 #[tokio::test]
-async fn a_command_that_expects_a_version_is_carried_out_at_that_version_only() {
+async fn a_command_that_expects_a_version_is_executed_at_that_version_only() {
     let (database, targets) = fixture(114).await;
     let (ours, other) = (store(database.url()).await, store(database.url()).await);
     let (project, phase) = targets[0];
@@ -179,25 +179,25 @@ async fn a_command_that_expects_a_version_is_carried_out_at_that_version_only() 
     let expecting =
         |version, name: &str| Request { expected: Some(version), ..request(project, rename(phase, name)) };
     let next = other.submit(expecting(at, "B")).await.unwrap().version;
-    // Ours remembers the version before: it is not enough that this fits.
+    // This store's cache has the version before, which must not decide.
     let stale = ours.submit(expecting(at, "C")).await;
     let Err(ExecuteError::Stale { expected, current }) = stale else { panic!("{stale:?}") };
     assert_eq!((expected, current.version), (at, next));
     assert_eq!(current.timeline.phase(phase).unwrap().name.as_str(), "B");
-    // Of two that come together and expect the same, one is late.
+    // Of two concurrent commands that expect the same version, one is late.
     let (first, second) = tokio::join!(ours.submit(expecting(next, "D")), ours.submit(expecting(next, "E")));
     assert_eq!(first.unwrap().version, next + 1);
     let Err(ExecuteError::Stale { current, .. }) = second else { panic!("{second:?}") };
     assert_eq!(current.timeline.phase(phase).unwrap().name.as_str(), "D");
     assert!(current.timestamps.contains_key(&phase) && current.position > 0);
-    // The version that another command of the same moment leads to can be expected, too.
+    // A command may expect the version after another command of its batch.
     let (first, second) =
         tokio::join!(ours.submit(expecting(next + 1, "F")), ours.submit(expecting(next + 2, "G")));
     assert_eq!((first.unwrap().version, second.unwrap().version), (next + 2, next + 3));
     assert_no_drift(&database).await;
 }
 
-fn same_answer(one: &Committed, other: &Committed) {
+fn same_result(one: &Committed, other: &Committed) {
     assert_eq!((one.version, one.position, &one.events), (other.version, other.position, &other.events));
     assert_eq!(one.after, other.after);
 }
@@ -212,30 +212,30 @@ async fn a_repeated_key_returns_the_first_response_and_writes_nothing() {
     let later = other.submit(request(project, rename(phase, "B"))).await.unwrap();
     for store in [&ours, &other] {
         let again = store.submit(keyed_request()).await.unwrap();
-        same_answer(&first, &again);
+        same_result(&first, &again);
         assert!(again.repeated && !first.repeated);
     }
     assert_eq!(ours.history(project).await.unwrap().len() as i64, later.version);
-    // The first request met the condition; a repetition is not refused because it no longer holds.
+    // The first request met the condition, so its repetition is not refused although the version has changed.
     let conditional_request = || Request {
         expected: Some(later.version),
         ..keyed(request(project, rename(phase, "C")), "ann", "k2", 2)
     };
     let first = ours.submit(conditional_request()).await.unwrap();
-    same_answer(&first, &ours.submit(conditional_request()).await.unwrap());
+    same_result(&first, &ours.submit(conditional_request()).await.unwrap());
 
     let reused = ours.submit(keyed(request(project, rename(phase, "D")), "ann", "k1", 9)).await;
     assert!(matches!(reused, Err(ExecuteError::Store(StoreError::KeyReused))), "{reused:?}");
     let of_another = ours.submit(keyed(request(project, rename(phase, "E")), "bob", "k1", 9)).await.unwrap();
     assert!(!of_another.repeated);
 
-    // A no-op is a response, too, and stays the response.
+    // The result of a no-op is repeated, too.
     let same = || keyed(request(project, rename(phase, "E")), "ann", "k3", 3);
     let first = ours.submit(same()).await.unwrap();
     assert!(first.events.is_empty());
     ours.submit(request(project, rename(phase, "F"))).await.unwrap();
     let again = other.submit(same()).await.unwrap();
-    same_answer(&first, &again);
+    same_result(&first, &again);
     assert_eq!(
         ours.preview(project, None, &rename(phase, "x"))
             .await
@@ -249,7 +249,7 @@ async fn a_repeated_key_returns_the_first_response_and_writes_nothing() {
         "F"
     );
 
-    // After a day the key is of no use.
+    // After a day the key has expired.
     database.psql("UPDATE phaseline.idempotency_keys SET recorded_at = recorded_at - interval '25 hours' WHERE key = 'k1' AND scope = 'ann'");
     let repeated = ours.submit(keyed(request(project, rename(phase, "A")), "ann", "k1", 1)).await.unwrap();
     assert!(!repeated.repeated && repeated.events.len() == 1);
@@ -260,7 +260,7 @@ async fn a_repeated_key_returns_the_first_response_and_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_request_sent_many_times_at_once_is_carried_out_once() {
+async fn one_request_sent_many_times_at_once_is_executed_once() {
     let (database, targets) = fixture(116).await;
     let stores = [store(database.url()).await, store(database.url()).await];
     let (project, phase) = targets[0];
@@ -272,16 +272,16 @@ async fn one_request_sent_many_times_at_once_is_carried_out_once() {
             tokio::spawn(async move { store.submit(request).await.unwrap() })
         })
         .collect();
-    let mut answers = Vec::new();
+    let mut results = Vec::new();
     for one in running {
-        answers.push(one.await.unwrap());
+        results.push(one.await.unwrap());
     }
-    answers.iter().for_each(|answer| same_answer(&answers[0], answer));
-    assert_eq!(answers.iter().filter(|answer| !answer.repeated).count(), 1);
+    results.iter().for_each(|result| same_result(&results[0], result));
+    assert_eq!(results.iter().filter(|result| !result.repeated).count(), 1);
     assert_eq!(count(&database, "phaseline.events") - before, 1);
 }
 
-/// Somebody took a phase's id for a row of another project: that fails, and nothing else does.
+/// A row of another project has the phase's id: only the command on that phase fails.
 #[tokio::test]
 async fn a_command_with_conflicting_rows_does_not_fail_its_batch() {
     let (database, targets) = fixture(117).await;
@@ -292,7 +292,7 @@ async fn a_command_with_conflicting_rows_does_not_fail_its_batch() {
     };
     let draft = phase_on(taken, "Taken", range.end());
     let create = TimelineCommand::CreatePhase { phase: draft, neighbours: Neighbours::Adjust };
-    // Both timelines are known, so that all of these come together.
+    // Both timelines are in the cache, so that the commands arrive together.
     for (project, phase) in &targets[..2] {
         store.submit(request(*project, rename(*phase, "Before"))).await.unwrap();
     }
@@ -317,7 +317,7 @@ async fn a_command_with_conflicting_rows_does_not_fail_its_batch() {
     assert_no_drift(&database).await;
 }
 
-/// Tried one by one, commands have times of their own, and what one creates keeps its time when the next one changes it.
+/// Commands that are appended one by one have their own timestamps, and a phase keeps its creation time when the next one changes it.
 #[tokio::test]
 async fn a_phase_keeps_its_timestamp_beside_a_failing_command() {
     let (database, targets) = fixture(121).await;
@@ -335,7 +335,7 @@ async fn a_phase_keeps_its_timestamp_beside_a_failing_command() {
     let (created, changed, failed) = tokio::join!(
         store.submit(request(targets[0].0, create(new, last_days[0]))),
         store.submit(request(targets[0].0, rename(new, "Changed"))),
-        // Its id is that of another project's phase.
+        // Its id belongs to another project's phase.
         store.submit(request(targets[1].0, create(targets[0].1, last_days[1]))),
     );
     failed.unwrap_err();
@@ -361,7 +361,7 @@ async fn commands_work_without_standard_conforming_strings() {
     assert_no_drift(&database).await;
 }
 
-/// The connection is lost at each of the statements in turn, before or after the server has done it.
+/// The connection is lost at each of the statements in turn, before or after the server has executed it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_connection_loses_and_duplicates_no_command() {
     let (database, targets) = fixture(118).await;
@@ -377,7 +377,7 @@ async fn a_lost_connection_loses_and_duplicates_no_command() {
                     let name = format!("{stop:?} {n}");
                     let command = keyed(request(project, rename(phase, &name)), "ann", &name, 1);
                     tokio::spawn(async move {
-                        // As a client does whose outcome is unknown.
+                        // A client with an unknown outcome repeats its request.
                         let mut attempts = 0;
                         loop {
                             attempts += 1;
@@ -419,7 +419,7 @@ async fn store_through(
     phaseline_store::TimelineStore::new(pool, phaseline_projections::ProjectPhases)
 }
 
-/// How many boundaries such a handful of commands has; it varies, with how they come together.
+/// The number of boundaries of these commands, which depends on their batches.
 async fn count_of_boundaries(database: &TestDatabase, targets: &[(ProjectId, PhaseId)]) -> usize {
     let proxy = ProtocolProxy::counting(database.url());
     let store = store_through(&proxy).await;
@@ -431,7 +431,7 @@ async fn count_of_boundaries(database: &TestDatabase, targets: &[(ProjectId, Pha
     proxy.boundaries().len() * 2
 }
 
-/// The head is held while a row is waited for: not for long, and not once for each command.
+/// A wait for a row holds the head only briefly, and not once per command.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_locked_row_blocks_only_its_own_command() {
     let (database, targets) = fixture(120).await;
@@ -449,7 +449,7 @@ async fn a_locked_row_blocks_only_its_own_command() {
         let (store, request) = (store.clone(), request(held, rename(phase, name)));
         tokio::spawn(async move { store.submit(request).await })
     });
-    // The row is let go only when these are done.
+    // The row is released only after these are done.
     for name in ["E", "F"] {
         let free = store.submit(request(other, rename(of_other, name)));
         tokio::time::timeout(Duration::from_secs(60), free).await.expect("held up").unwrap();
@@ -491,7 +491,7 @@ async fn a_locked_project_blocks_only_its_own_commands() {
         let (store, request) = (store.clone(), request(held, create));
         tokio::spawn(async move { store.submit(request).await })
     });
-    // The row is let go only when these are done.
+    // The row is released only after these are done.
     for name in ["E", "F"] {
         let free = store.submit(request(other, rename(of_other, name)));
         tokio::time::timeout(Duration::from_secs(60), free).await.expect("held up").unwrap();

@@ -11,7 +11,7 @@ use phaseline_migrator::progress::Silent;
 use phaseline_migrator::rollback::{self, RollbackOptions, RolledBack, rollback};
 use std::time::Duration;
 
-/// Rolls back over everything that the dry run names.
+/// Rolls back with the loss that the dry run names.
 async fn try_rollback_over_loss(url: &str) -> Result<RolledBack, MigratorError> {
     let mut connection = handle(url).connect("test").await.unwrap();
     let accept_loss = rollback::plan(&mut connection).await?.loss.digest;

@@ -18,7 +18,7 @@ use phaseline_tests::dump::{assert_same_dump, dump};
 use sqlx::{Connection, Executor, PgConnection};
 use std::time::Duration;
 
-/// Shorter than the lock is held, and long enough for several attempts.
+/// A timeout shorter than the lock is held, and long enough for several attempts.
 const SHORT: Duration = Duration::from_secs(4);
 /// Practically unlimited.
 const LONG: Duration = Duration::from_secs(600);
@@ -56,12 +56,12 @@ async fn run(
 /// A foreign transaction with its own application name.
 async fn foreign_transaction(database: &TestDatabase, sql: &str) -> PgConnection {
     let mut connection = PgConnection::connect(database.url()).await.unwrap();
-    connection.execute("SET application_name = 'somebody else'; BEGIN").await.unwrap();
+    connection.execute("SET application_name = 'another session'; BEGIN").await.unwrap();
     connection.execute(sql).await.unwrap();
     connection
 }
 
-/// A row of `projects`, held by a transaction that has nothing else.
+/// A row of `projects`, held by a transaction without other locks.
 const HOLDS_A_PROJECT: &str = "SELECT 1 FROM public.projects WHERE id = (SELECT id FROM public.projects ORDER BY id LIMIT 1) FOR UPDATE";
 
 async fn a_held_project_is_named(direction: Direction, seed: u64) {
@@ -89,7 +89,7 @@ async fn a_held_project_is_named(direction: Direction, seed: u64) {
     let Err(MigratorError::LockTimeout { blockers, .. }) = result else {
         panic!("{direction:?}: {result:?}")
     };
-    assert!(blockers.contains("somebody else"), "{blockers}");
+    assert!(blockers.contains("another session"), "{blockers}");
     // All others progress between two attempts, except when the machine stalls.
     let seen = attempts.seen();
     assert!(seen.len() >= 3, "{seen:?}");
@@ -99,7 +99,7 @@ async fn a_held_project_is_named(direction: Direction, seed: u64) {
     }
     holder.execute("ROLLBACK").await.unwrap();
     drop(holder);
-    // The row that the others wrote has moved; all else is as it was.
+    // Only the row that the others wrote has moved.
     assert_eq!(sorted(&before), sorted(&dump(database.url())));
     assert_verified(database.url()).await;
     run(&database, direction, LONG, &Attempts::of(None)).await.unwrap();
@@ -130,7 +130,7 @@ async fn a_run_continues_when_a_held_project_is_released() {
         let attempts = Attempts::of(None);
         let (result, ()) = tokio::join!(run(&database, direction, LONG, &attempts), async {
             wait_until(|| attempts.is_waiting()).await;
-            // The holder gets its further locks.
+            // The holder gets its other locks.
             holder
                 .execute("UPDATE public.project_phases SET updated_at = updated_at WHERE false; COMMIT")
                 .await
@@ -183,7 +183,7 @@ async fn a_rollback_behind_a_command_that_stalls_names_it() {
     let holder = stalled_command(&database, 4711).await;
     let result = run(&database, Direction::Rollback, SHORT, &Attempts::of(None)).await;
     let Err(MigratorError::LockTimeout { blockers, .. }) = result else { panic!("{result:?}") };
-    assert!(blockers.contains("somebody else"), "{blockers}");
+    assert!(blockers.contains("another session"), "{blockers}");
     holder.close().await.unwrap();
     assert_verified(database.url()).await;
 }
@@ -220,7 +220,7 @@ async fn a_run_names_the_holder_of_the_head_or_waits_for_it() {
         let Err(MigratorError::LockTimeout { blockers, .. }) = result else {
             panic!("{direction:?}: {result:?}")
         };
-        assert!(blockers.contains("somebody else"), "{direction:?}: {blockers}");
+        assert!(blockers.contains("another session"), "{direction:?}: {blockers}");
         let attempts = Attempts::of(None);
         let (result, ()) = tokio::join!(run(&database, direction, LONG, &attempts), async {
             wait_until(|| is_waited_for(&database)).await;
@@ -265,7 +265,7 @@ async fn transactions_in_any_table_order_are_never_deadlock_victims() {
     ];
     for direction in [Direction::Migrate, Direction::Rollback] {
         let database = fixture(direction, 76).await;
-        // Two of each, in opposite orders; the rows of one are not the other's, for that would be their own deadlock.
+        // Two of each, in opposite orders, with different rows, since the same rows would be their own deadlock.
         let [assignments, phases, project, resources] = writes;
         let last = |write: &str| write.replace("ORDER BY id LIMIT 1", "ORDER BY id DESC LIMIT 1");
         // During a rollback phases are not written by SQL: that would be drift.
@@ -324,8 +324,8 @@ async fn an_open_snapshot_neither_blocks_nor_restarts_a_run() {
         }
         assert_same_dump(&before, &dump(database.url()));
     }
-    // After most changes that rewrite a table, a snapshot older than the table sees none of its rows. Rows that a run
-    // builds are written frozen: it sees them as they were built, and nothing of what came later.
+    // After most rewrites of a table, a snapshot older than the table sees none of its rows. Rows that a run
+    // builds are written frozen: it sees them as built, without later changes.
     let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM public.project_phases")
         .fetch_one(&mut snapshot)
         .await

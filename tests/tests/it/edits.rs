@@ -1,4 +1,4 @@
-//! After new-style edits a rollback loses nothing silently: it names what the legacy schema cannot hold.
+//! After edits in the timeline shape a rollback names all values that the legacy schema cannot hold.
 
 use crate::fixture::{assert_verified, handle, migrated, operator, sample, store, try_rollback, verified};
 use phaseline_domain::{Neighbours, PhaseId, ProjectId, TimelineCommand};
@@ -26,7 +26,7 @@ async fn refused(database: &TestDatabase) -> RollbackPlan {
     *plan
 }
 
-/// Rolls back over everything that the dry run names.
+/// Rolls back with the loss that the dry run names.
 async fn accepted(database: &TestDatabase) -> RolledBack {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let plan = rollback::plan(&mut connection).await.unwrap();
@@ -45,7 +45,7 @@ fn metadata_of(actor: &str) -> Metadata {
 }
 
 #[tokio::test]
-async fn a_rename_is_named_and_nothing_is_touched() {
+async fn a_rename_is_named_and_nothing_is_changed() {
     let database = sample(4, 20, 21);
     migrated(database.url()).await;
     let (project, phase_id) = first_phase(&database);

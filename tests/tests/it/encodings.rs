@@ -27,7 +27,7 @@ async fn a_database_in_latin1_is_migrated_and_takes_commands() {
     let timelines = store(&url).await;
     let metadata = Metadata { actor: Some("Zoë".to_owned()), ..Metadata::default() };
     timelines.execute(project.into(), &rename("Général"), metadata).await.unwrap();
-    // What the encoding has no letter for is refused by the server, and nothing is written.
+    // The server refuses characters that the encoding lacks, and nothing is written.
     timelines.execute(project.into(), &rename("计划"), Metadata::default()).await.unwrap_err();
     let name: String = sqlx::query_scalar("SELECT name FROM public.project_phases WHERE id = $1")
         .bind(phase)
@@ -41,7 +41,7 @@ async fn a_database_in_latin1_is_migrated_and_takes_commands() {
     connection.close().await.unwrap();
 }
 
-/// What is installed goes into databases of any encoding.
+/// The installed objects are possible in databases of any encoding.
 #[test]
 fn scripts_have_no_letters_beyond_ascii() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();

@@ -1,4 +1,4 @@
-//! Shared by the end-to-end tests: databases, and the migrator's commands on them.
+//! Shared code of the end-to-end tests: databases, and the migrator's commands on them.
 
 use phaseline_embedded::testing::{TestCluster, TestDatabase};
 use phaseline_migrator::migrate::{MigrateOptions, Migrated, migrate};
@@ -84,20 +84,20 @@ pub(crate) async fn assert_verified(url: &str) {
     assert!(found.passed, "{failed:#?}");
 }
 
-/// The store over a pool of its own.
+/// The store over its own pool.
 pub(crate) async fn store(url: &str) -> TimelineStore<ProjectPhases> {
     let options = url.parse().expect("the test cluster's url");
     let pool = PgPoolOptions::new().max_connections(4).connect_with(options).await.expect("connect");
     TimelineStore::new(pool, ProjectPhases)
 }
 
-/// A sample legacy database, cloned from a template that is made once per process.
+/// A sample legacy database, cloned from a template that is created once per process.
 pub(crate) fn sample(projects: u32, assignments: u64, seed: u64) -> TestDatabase {
     let cluster = TestCluster::shared();
     let template = format!("sample_{projects}_{assignments}_{seed}");
     cluster.template(&template, |url| {
         let url = url.to_owned();
-        // Its own thread: the caller may be inside a runtime already.
+        // In its own thread, since the caller may be inside a runtime.
         std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");

@@ -1,5 +1,5 @@
-//! Code that the owner of the planner's tables planted there never runs with the rights of another: not with those of a superuser
-//! who migrates, rolls back or repairs, and not with those of our functions.
+//! Code that the owner of the planner's tables planted there never runs with the rights of another role: neither with those of a superuser
+//! who migrates, rolls back or repairs, nor with those of Phaseline's functions.
 
 use crate::fixture::{handle, planner_sql, store, try_migrate, try_rollback};
 use phaseline_domain::TimelineCommand;
@@ -62,12 +62,12 @@ impl Planner {
         planner_owners::url_of(&self.database, role)
     }
 
-    /// Runs SQL as the owner of the tables, in a session of its own.
+    /// Runs SQL as the owner of the tables, in its own session.
     pub(crate) fn plant_code(&self, sql: &str) {
         self.database.cluster().binaries().psql(&self.url_of(&self.role), sql).unwrap();
     }
 
-    /// Fails if the planner's role has got more rights than it had, or its code ran as another.
+    /// Fails if the planner's role got more rights, or its code ran as another role.
     pub(crate) fn assert_nothing_gained(&self, after: &str) {
         let role = &self.role;
         let is_super = self.database.psql(&format!("SELECT rolsuper FROM pg_roles WHERE rolname = '{role}'"));
@@ -77,7 +77,7 @@ impl Planner {
         assert_eq!(others, "", "after {after}");
     }
 
-    /// As a superuser: refused with the function's name, and nothing is written.
+    /// A superuser's run is refused with the function's name, and nothing is written.
     pub(crate) async fn assert_migration_refused(&self, carrier: &str) {
         match try_migrate(self.database.url()).await {
             Err(MigratorError::Refused(plan)) => {

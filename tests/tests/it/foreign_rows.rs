@@ -86,7 +86,7 @@ async fn wait_for_blocked_sessions(database: &TestDatabase, sessions: usize) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(30)).await;
     }
-    panic!("nobody waits for a lock");
+    panic!("no session waits for a lock");
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn the_first_command_adopts_the_rows_and_the_history_shows_it() {
         assert_eq!(event.recorded.metadata, metadata_of("ann@desk"), "all of it is one save");
         assert_eq!(event.recorded.recorded_at, store.history(project).await.unwrap()[0].recorded.recorded_at);
     }
-    assert_eq!(row(&database, second), untouched, "nobody asked to change that one");
+    assert_eq!(row(&database, second), untouched, "no command changed that one");
     let columns = |phase, columns: &str| {
         database.psql(&format!("SELECT {columns} FROM public.project_phases WHERE id = '{phase}'"))
     };
@@ -155,7 +155,7 @@ async fn a_row_changed_before_the_append_is_adopted_with_its_new_values() {
     let done = command.await.unwrap().unwrap();
     let name = done.after.timeline.phase(second).map(|phase| phase.name.to_string());
     assert_eq!(name.as_deref(), Some("late"));
-    assert!(row(&database, second).contains("late"), "the backend's change stands");
+    assert!(row(&database, second).contains("late"), "the backend's change stays");
     assert_verified(database.url()).await;
 }
 
@@ -189,8 +189,8 @@ async fn a_command_that_is_refused_or_changes_nothing_adopts_nothing() {
     assert!(same.events.is_empty() && same.after.timeline.phases().len() == 2);
     let refused = store.execute(project, &rename(first, " "), metadata_of("di")).await;
     assert!(matches!(refused, Err(ExecuteError::Refused(_))), "{refused:?}");
-    let nobody = store.execute(id(99), &rename(first, "x"), metadata_of("di")).await;
-    assert!(matches!(nobody, Err(ExecuteError::Store(StoreError::UnknownProject(_)))), "{nobody:?}");
+    let missing = store.execute(id(99), &rename(first, "x"), metadata_of("di")).await;
+    assert!(matches!(missing, Err(ExecuteError::Store(StoreError::UnknownProject(_)))), "{missing:?}");
     assert!(before == database.dump(&[]), "something was written");
 }
 

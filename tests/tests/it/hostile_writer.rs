@@ -24,7 +24,7 @@ async fn writer(database: &TestDatabase) -> PgConnection {
     handle(&url).connect("test").await.unwrap()
 }
 
-/// Every project that the log or the planner knows, as it is now.
+/// The current state of every project of the log or the planner.
 async fn project_states(connection: &mut PgConnection) -> Vec<ProjectState> {
     let projects: Vec<uuid::Uuid> = sqlx::query_scalar("SELECT id FROM public.projects ORDER BY id")
         .fetch_all(&mut *connection)
@@ -49,12 +49,12 @@ async fn assert_sound(database: &TestDatabase, after: &str) {
     let log =
         FoldedLog::read(&mut connection, None).await.unwrap_or_else(|error| panic!("{error} after {after}"));
     let findings = drift::find_drift(&mut connection, &log, None).await.unwrap();
-    // Projects that the planner's backend made by itself are adopted by chance only.
+    // Projects that the planner's backend created are adopted only by chance.
     let wrong: Vec<_> = findings.iter().filter(|found| log.knows(found.project_id())).collect();
     assert!(wrong.is_empty(), "{wrong:?} after {after}");
 }
 
-/// A project that the planner's backend made since, with a row of its own.
+/// A later project of the planner's backend, with its own row.
 fn unadopted(database: &TestDatabase, number: u32) {
     database.psql(&format!(
         "INSERT INTO public.projects SELECT program_id, 'new', 'b', 'm', 't', '2025-01-01', '2025-12-31', 'new {number}', NULL,
@@ -68,7 +68,7 @@ fn unadopted(database: &TestDatabase, number: u32) {
 
 #[tokio::test]
 async fn any_arguments_leave_a_valid_log_and_rows_equal_to_its_fold() {
-    let mut answers: BTreeMap<String, usize> = BTreeMap::new();
+    let mut results: BTreeMap<String, usize> = BTreeMap::new();
     for seed in 0..4_u64 {
         let database = sample(4, 10, 300 + seed);
         migrated(database.url()).await;
@@ -79,15 +79,15 @@ async fn any_arguments_leave_a_valid_log_and_rows_equal_to_its_fold() {
         let mut now = project_states(&mut owner).await;
         for call in 0..300 {
             let arguments = Arguments::random(&mut random, &now);
-            let answer = arguments.call(&mut connection).await;
+            let result = arguments.call(&mut connection).await;
             let wrote =
-                matches!(&answer, Ok(verdicts) if verdicts.iter().any(|verdict| verdict == "appended"));
-            for word in match answer {
+                matches!(&result, Ok(verdicts) if verdicts.iter().any(|verdict| verdict == "appended"));
+            for word in match result {
                 Ok(verdicts) => verdicts,
                 Err(error) => {
                     let error = error.into_database_error().unwrap();
                     let code = error.code().unwrap().into_owned();
-                    // Of the constraints only those of the planner's tables: a project has to last two days.
+                    // Only constraints of the planner's tables: a project must last two days.
                     let expected =
                         matches!(&*code, "PL001" | "PL002" | "PL003" | "40001" | "42501" | "23503")
                             || code == "23514" && error.message().contains("check_project_dates");
@@ -95,7 +95,7 @@ async fn any_arguments_leave_a_valid_log_and_rows_equal_to_its_fold() {
                     vec![code]
                 }
             } {
-                *answers.entry(word).or_default() += 1;
+                *results.entry(word).or_default() += 1;
             }
             if wrote {
                 assert_sound(&database, &format!("seed {seed}, call {call}: {arguments:?}")).await;
@@ -108,7 +108,7 @@ async fn any_arguments_leave_a_valid_log_and_rows_equal_to_its_fold() {
     for (word, least) in
         [("appended", 500), ("conflict", 50), ("PL001", 10), ("PL002", 100), ("PL003", 10), ("40001", 5)]
     {
-        assert!(answers.get(word).is_some_and(|count| *count >= least), "{word}: {answers:?}");
+        assert!(results.get(word).is_some_and(|count| *count >= least), "{word}: {results:?}");
     }
 }
 
@@ -133,7 +133,7 @@ async fn rows_follow_from_events_of_their_own_project_and_cover_its_days() {
     let phase = |known: &ProjectState| known.timeline.phases()[0].clone();
     let before = database.dump(&[]);
     let dates = r#""start_date":"1999-01-01","end_date":"2099-01-01""#;
-    let code = |answer: Result<Vec<String>, sqlx::Error>| match answer {
+    let code = |result: Result<Vec<String>, sqlx::Error>| match result {
         Err(error) => error.as_database_error().unwrap().code().unwrap().into_owned(),
         Ok(verdicts) => panic!("{verdicts:?}"),
     };
@@ -144,12 +144,12 @@ async fn rows_follow_from_events_of_their_own_project_and_cover_its_days() {
         )
     };
     for (event_type, payload, expected) in [
-        // Dates without the phases that follow; phases beside their project's days; none at all.
+        // Dates without the phases that follow; phases outside of their project's dates; no phases.
         ("TimelineRescheduled", format!("{{{dates}}}"), "PL003"),
         ("PhaseResized", format!(r#"{{"phase_id":"{}",{dates}}}"#, id(mine)), "PL003"),
         ("PhaseCreated", created(PhaseId::random()), "PL003"),
         ("PhaseRemoved", format!(r#"{{"phase_id":"{}"}}"#, id(mine)), "PL003"),
-        // Phases of others, and none.
+        // Phases of other projects, and unknown ones.
         ("PhaseRenamed", format!(r#"{{"phase_id":"{}","name":"x"}}"#, id(other)), "PL001"),
         ("PhaseCreated", created(id(other)), "PL001"),
         ("PhaseRenamed", format!(r#"{{"phase_id":"{}","name":"x"}}"#, PhaseId::random()), "PL003"),
@@ -159,10 +159,10 @@ async fn rows_follow_from_events_of_their_own_project_and_cover_its_days() {
         ("TimelineClosed", format!(r#"{{"project_id":"{}"}}"#, mine.project), "PL003"),
         ("TimelineClosed", format!(r#"{{"project_id":"{}"}}"#, other.project), "PL002"),
     ] {
-        let answer = append(&mut connection, mine, event_type, payload.clone()).await;
-        assert_eq!(code(answer), expected, "{event_type} {payload}");
+        let result = append(&mut connection, mine, event_type, payload.clone()).await;
+        assert_eq!(code(result), expected, "{event_type} {payload}");
     }
-    // A project that the backend made is adopted as its rows are, or not at all.
+    // A project of the backend is adopted with its exact rows, or not adopted.
     unadopted(&database, 9);
     let new = project_states(&mut owner).await.into_iter().find(|known| known.version == 0).unwrap();
     let opened =
@@ -195,7 +195,7 @@ async fn a_command_about_a_row_that_is_missing_is_refused() {
     assert!(refused.contains(&format!("phase {phase} of project {} has no row", mine.project)), "{refused}");
 }
 
-/// The fold ignores a change of a phase that is gone, so no command may have one.
+/// The fold ignores a change of a removed phase, so no command may contain one.
 #[tokio::test]
 async fn a_change_after_the_removal_in_one_command_is_refused() {
     let database = sample(4, 10, 77);

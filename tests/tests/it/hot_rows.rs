@@ -9,7 +9,7 @@ use phaseline_store::{Metadata, TimelineStore};
 use sqlx::PgConnection;
 use std::time::Duration;
 
-/// Longer than a snapshot is young.
+/// Longer than the age from which a snapshot counts as old.
 const OLD: Duration = Duration::from_millis(2_300);
 
 fn fixture(projects: u32, seed: u64) -> TestDatabase {
@@ -35,8 +35,8 @@ async fn holder(database: &TestDatabase) -> PgConnection {
     holder
 }
 
-/// Of `project_phases`: versions written, those of them that stayed on their page, and searches by id; as soon as
-/// so many versions are counted, since writing sessions report statistics late.
+/// Statistics of `project_phases`: versions written, those that stayed on their page, and searches by id; as soon as
+/// this many versions are counted, since writing sessions report statistics late.
 async fn count_updates(database: &TestDatabase, updates: i64) -> (i64, i64, i64) {
     let began = std::time::Instant::now();
     loop {
@@ -91,7 +91,7 @@ async fn rows_that_change_stay_on_their_pages() {
     assert_no_drift(&database).await;
 }
 
-/// No search by id while a snapshot is held, and searches again when it is gone.
+/// There is no search by id while a snapshot is held, and there are searches again after its end.
 #[tokio::test]
 async fn during_a_snapshot_rows_are_found_by_location() {
     let database = fixture(4, 132);
@@ -134,7 +134,7 @@ async fn during_a_snapshot_rows_are_found_by_location() {
     assert_no_drift(&database).await;
 }
 
-/// Places that others made wrong while they were remembered.
+/// Cached locations that became wrong by changes of others.
 #[tokio::test]
 async fn moved_rows_are_found_by_id_during_a_snapshot() {
     let database = fixture(4, 133);
@@ -151,7 +151,7 @@ async fn moved_rows_are_found_by_id_during_a_snapshot() {
     database.psql("UPDATE public.project_phases SET name = name");
     rename(&store, targets[0], "B").await;
     database.psql("VACUUM FULL public.project_phases");
-    // The location of a row may have another row now.
+    // The location may have another row now.
     for target in &targets {
         rename(&store, *target, "C").await;
     }
@@ -186,7 +186,7 @@ async fn the_migrated_table_has_a_fillfactor_and_the_restored_one_has_none() {
     assert_eq!(options(&database), "{fillfactor=60}");
 }
 
-/// A snapshot, or an id of a transaction that has none just now: both keep dead versions.
+/// Both a snapshot and the id of a transaction without a snapshot keep dead versions.
 #[tokio::test]
 async fn only_sessions_that_keep_dead_versions_count_as_oldest_snapshot() {
     let database = fixture(4, 135);

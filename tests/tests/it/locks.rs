@@ -75,7 +75,7 @@ async fn a_row_that_changes_between_plan_and_lock_is_not_missed() {
         let done = migrate(&handle(database.url()), &migrate_options(), &meanwhile).await.unwrap();
         assert!(done.run.is_some());
         let notes = meanwhile.notes.into_inner().unwrap();
-        // Newer assignments are taken in at once, everything else is done again under the lock.
+        // Newer assignments are added at once; after other changes the run is repeated under the lock.
         let only_assignments = sql.contains("INTO public.resource_assignments") || sql.starts_with("DELETE");
         let expected = if only_assignments { "newer rows are copied" } else { "starting again" };
         assert!(matches!(notes.as_slice(), [note] if note.contains(expected)), "{sql}: {notes:?}");
@@ -108,7 +108,7 @@ async fn a_plan_that_is_stale_by_the_time_of_the_lock_stops_the_run() {
 }
 
 #[tokio::test]
-async fn assignments_that_change_while_a_rollback_is_prepared_are_brought_in() {
+async fn assignments_that_change_before_the_swap_of_a_rollback_are_copied() {
     let database = sample(6, 60, 43);
     migrated(database.url()).await;
     let sql = "DELETE FROM public.actuals;
@@ -195,9 +195,9 @@ async fn a_rollback_beside_commands_that_never_stop_comes_through() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         rolled_back(database.url()).await
     };
-    let (done, told) = tokio::join!(running, futures_util::future::join_all(writing));
+    let (done, acknowledged_writes) = tokio::join!(running, futures_util::future::join_all(writing));
     assert!(done.completed.unwrap().accepted_loss.is_none());
-    for (phase, acknowledged) in told {
+    for (phase, acknowledged) in acknowledged_writes {
         assert!(acknowledged > 0);
         let current = database
             .psql(&format!("SELECT capital_budget::int FROM public.project_phases WHERE id = '{phase}'"));
@@ -258,7 +258,7 @@ async fn the_lock_timeout_names_the_blocking_sessions() {
     migrated(database.url()).await;
 }
 
-/// Others continue between the attempts: while a run waits behind one open transaction, readers are let through.
+/// Other sessions continue between the attempts: readers progress while a run waits for an open transaction.
 #[tokio::test]
 async fn readers_continue_while_a_run_waits_for_the_tables() {
     let database = sample(4, 10, 47);
@@ -268,13 +268,13 @@ async fn readers_continue_while_a_run_waits_for_the_tables() {
     let stop = AtomicBool::new(false);
     let reading = async {
         let mut connection = connect(&database).await;
-        let mut answers = 0_u32;
+        let mut reads = 0_u32;
         while !stop.load(Ordering::SeqCst) {
             sqlx::query("SELECT count(*) FROM public.project_phases").execute(&mut connection).await.unwrap();
-            answers += 1;
+            reads += 1;
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        answers
+        reads
     };
     let running = async {
         let mut options = migrate_options();
@@ -283,9 +283,9 @@ async fn readers_continue_while_a_run_waits_for_the_tables() {
         stop.store(true, Ordering::SeqCst);
         result
     };
-    let (answers, result) = tokio::join!(reading, running);
+    let (reads, result) = tokio::join!(reading, running);
     assert!(matches!(result, Err(MigratorError::LockTimeout { .. })), "{result:?}");
-    assert!(answers > 50, "only {answers} answers in the time of the wait");
+    assert!(reads > 50, "only {reads} reads in the time of the wait");
 }
 
 #[tokio::test]
@@ -321,7 +321,7 @@ async fn an_interrupted_run_leaves_nothing() {
     assert_verified(database.url()).await;
 }
 
-/// A connection that is lost in the middle is a rolled back transaction: the database is as it was.
+/// A lost connection rolls back its transaction: the database is unchanged.
 #[tokio::test]
 async fn a_lost_connection_leaves_the_legacy_shape() {
     let database = sample(4, 10, 49);
@@ -368,14 +368,14 @@ async fn an_old_transaction_in_another_database_changes_nothing() {
     old.rollback().await.unwrap();
 }
 
-/// A command that comes while a rollback is prepared is done at once, and then the rollback names it.
+/// A command during the preparation of a rollback is executed at once, and the rollback names it.
 #[tokio::test]
 async fn commands_continue_while_a_rollback_is_prepared() {
     let database = sample(6, 60, 51);
     migrated(database.url()).await;
     let row = database.psql("SELECT project_id, id FROM public.project_phases ORDER BY id LIMIT 1");
     let (project, phase) = row.trim().split_once('|').unwrap();
-    // The hash as docs/events.md has it.
+    // The hash as defined in docs/events.md.
     let append = format!(
         "SET lock_timeout = '5s'; SELECT verdict FROM phaseline.append(ARRAY['Timeline'], ARRAY['{project}'::uuid],
             ARRAY[(SELECT max(version) FROM phaseline.events WHERE stream_id = '{project}' AND stream_type = 'Timeline')],

@@ -1,4 +1,4 @@
-//! End to end: databases go into the log and come back.
+//! End-to-end tests of migrations, commands and rollbacks.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

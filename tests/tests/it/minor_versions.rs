@@ -1,5 +1,5 @@
-//! Minor versions of PostgreSQL: columns that were made before the server kept a version of each column (before 15.20), and
-//! after. Round trips on each, and from one to the other.
+//! Minor versions of PostgreSQL: columns from before the server kept a version of each column (before 15.20), and later ones.
+//! Round trips on each version, and from one to the other.
 
 use crate::fixture::{assert_verified, database_from, migrated, planner_sql, rolled_back};
 use phaseline_embedded::Binaries;
@@ -9,7 +9,7 @@ use phaseline_tests::legacy::LegacyDatabase;
 use phaseline_tests::script::load;
 use std::fs;
 
-/// Columns that have a version.
+/// The number of columns with a version.
 const VERSIONED: &str = "SELECT count(*) FROM pg_attribute
      WHERE attrelid IN ('public.project_phases'::regclass, 'public.resource_assignments'::regclass)
        AND EXISTS (SELECT FROM unnest(attoptions) o WHERE o LIKE 'pg\\_attver=%')";
@@ -34,7 +34,7 @@ fn versions_columns() -> bool {
     versions
 }
 
-/// The dump, but for the line that names the server's version.
+/// The dump without the line that names the server's version.
 fn dump(binaries: &Binaries, url: &str) -> String {
     let dump = binaries.pg_dump(url, &["--exclude-schema=phaseline"]).unwrap();
     let text = String::from_utf8(dump.bytes).unwrap();
@@ -99,13 +99,13 @@ async fn a_round_trip_works_after_a_minor_upgrade() {
     for url in &urls {
         assert_eq!(newest().psql(url, VERSIONED).unwrap(), "0");
         two_round_trips(url).await;
-        // The rebuilt tables are as the newer server makes them, like those of a new database on it.
+        // The rebuilt tables equal those of a new database on the newer server.
         assert_eq!(newest().psql(url, VERSIONED).unwrap() == "0", !versions_columns());
         two_round_trips(url).await;
     }
 }
 
-/// By the client programs of the server that it is dumped from, and by the newest.
+/// Dumps by the client programs of the dumped server, and by the newest ones.
 #[tokio::test]
 async fn a_round_trip_works_on_a_dump_of_another_minor_version() {
     let Some(older) = older_minor(newest()) else { return };

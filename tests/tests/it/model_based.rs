@@ -1,7 +1,7 @@
 //! Model-based test: random sequences of migrations, rollbacks, commands and edits, in a real database and in a plain
 //! model, compared after each step.
 //!
-//! `PHASELINE_CASES=5000` runs more sequences, `PHASELINE_SEED=17` that one alone, and prints each step.
+//! `PHASELINE_CASES=5000` runs more sequences, `PHASELINE_SEED=17` only that one, and prints each step.
 
 mod adoption;
 mod random_commands;
@@ -26,7 +26,7 @@ const CONFLICTING_OBJECTS: [&str; 7] = [
     "a foreign key of their own",
     "unique",
     "exclusion",
-    // Commands are refused where a superuser's table and one of another role meet.
+    // Commands are refused if a superuser owns one table and another role a connected one.
     "another owner",
     "an owner with an odd name",
 ];
@@ -89,7 +89,7 @@ const MIN_OCCURRENCES: &[(&str, &str, u32)] = &[
     ("rollback, loss not accepted", "refused for its loss", 6),
 ];
 
-/// How often each thing happened.
+/// The number of each outcome.
 type Tally = BTreeMap<(&'static str, &'static str), u32>;
 
 fn number(variable: &str) -> Option<u64> {
@@ -152,7 +152,7 @@ async fn sequence(seed: u64, verbose: bool, tally: &mut Tally) -> Result<(), Str
     })
 }
 
-/// One of two shares of the seeds, so that they run beside each other.
+/// One of two shares of the seeds, which run in parallel.
 async fn run_part(part: u64) {
     let mut tally = Tally::new();
     let only = number("PHASELINE_SEED");

@@ -1,4 +1,4 @@
-//! The original migration, where it is correct: ours creates the same tables.
+//! Where the original migration is correct, Phaseline's creates the same tables.
 
 use crate::fixture::{database_from, migrated, rolled_back, sample};
 use phaseline_embedded::testing::TestDatabase;

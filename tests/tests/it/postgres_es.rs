@@ -1,4 +1,4 @@
-//! Our log read by postgres-es' own repository: both folds are the same, and cqrs-es' framework writes into our log.
+//! The repository of postgres-es reads the log: both folds are the same. The framework of cqrs-es writes into the log.
 
 use crate::fixture::{assert_verified, migrated, sample, store};
 use cqrs_es::persist::{PersistedEventRepository, PersistedEventStore};
@@ -90,7 +90,7 @@ async fn the_framework_of_cqrs_es_writes_log_and_table_together() {
     assert_eq!(last.recorded.metadata.actor.as_deref(), Some("ann"));
     assert_verified(database.url()).await;
 
-    // A commit on what another command has made stale is a conflict, and writes nothing.
+    // A commit on a stale timeline is a conflict, and writes nothing.
     let stale = store.load_aggregate(id.trim()).await.unwrap();
     let name = |name: &str| TimelineCommand::RenamePhase { phase_id, name: name.to_owned() };
     framework.execute(id.trim(), name("first")).await.unwrap();
@@ -137,7 +137,7 @@ async fn commands_can_be_spawned() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_of_the_log_is_not_in_the_view() {
+async fn an_event_that_is_left_out_is_not_in_the_view() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     let victim = crate::quarantine::projects(&database)[2];

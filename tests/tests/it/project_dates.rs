@@ -1,4 +1,4 @@
-//! The planner changes a project's dates: commands take them in.
+//! The planner changes a project's dates, and commands follow them.
 
 mod interleavings;
 
@@ -18,7 +18,7 @@ use phaseline_store::{ExecuteError, InlineProjection, Metadata, RecordedTimeline
 use sqlx::PgConnection;
 use std::time::Duration;
 
-/// A project with at least two phases, as the log has it.
+/// A project with at least two phases, from the log.
 async fn project_with_phases(connection: &mut PgConnection, least: usize) -> (ProjectId, Timeline) {
     let log = FoldedLog::read(&mut *connection, None).await.unwrap();
     let mut known: Vec<_> =
@@ -32,7 +32,7 @@ async fn connection(database: &TestDatabase) -> PgConnection {
     handle(database.url()).connect("test").await.unwrap()
 }
 
-/// As the planner's own form does.
+/// Changes the dates as the planner's own form does.
 fn set_dates(database: &TestDatabase, project: ProjectId, range: DateRange) {
     database.psql(&format!(
         "UPDATE public.projects SET start_date = '{}', end_date = '{}', updated_at = now() WHERE id = '{project}'",
@@ -41,7 +41,7 @@ fn set_dates(database: &TestDatabase, project: ProjectId, range: DateRange) {
     ));
 }
 
-/// The same, in a session of the planner's.
+/// The same, in a session of the planner.
 async fn save_form(session: &mut PgConnection, project: ProjectId, range: DateRange) {
     sqlx::query(
         "UPDATE public.projects SET start_date = $2, end_date = $3, updated_at = now() WHERE id = $1",
@@ -90,7 +90,7 @@ async fn a_list_over_the_planners_new_dates_is_saved() {
     migrated(database.url()).await;
     let (project, timeline) = project_with_phases(&mut connection(&database).await, 2).await;
     let store = store(database.url()).await;
-    // The service remembers the timeline with its old dates.
+    // The service has the timeline with its old dates in its cache.
     let rename =
         TimelineCommand::RenamePhase { phase_id: timeline.phases()[0].id, name: "Before".to_owned() };
     let before = store.execute(project, &rename, Metadata::default()).await.unwrap();
@@ -102,7 +102,7 @@ async fn a_list_over_the_planners_new_dates_is_saved() {
     let saved = store.execute(project, &list, metadata).await.unwrap();
     assert_eq!(saved.after.timeline.range(), Some(range));
     assert_eq!(saved.events.len(), 2, "{:?}", saved.events);
-    // Who changed the dates is not known, only that it was not the command's actor.
+    // It is not known who changed the dates; it was not the command's actor.
     let mut connection = connection(&database).await;
     let history = stream::history(&mut connection, project, None).await.unwrap();
     let taken_in: Vec<&RecordedTimeline> = history.iter().rev().take(2).collect();
@@ -113,7 +113,7 @@ async fn a_list_over_the_planners_new_dates_is_saved() {
     assert_clean(&database, "a list").await;
     // The same list once more changes nothing.
     assert!(store.execute(project, &list, Metadata::default()).await.unwrap().events.is_empty());
-    // The old table comes back, with the project's new dates.
+    // The rollback restores the legacy table, with the project's new dates.
     let plan = rollback::plan(&mut connection).await.unwrap();
     let options = RollbackOptions {
         lock_timeout: Duration::from_secs(60),
@@ -126,7 +126,7 @@ async fn a_list_over_the_planners_new_dates_is_saved() {
 }
 
 #[tokio::test]
-async fn a_default_phase_that_the_planner_moved_itself_is_taken_in() {
+async fn a_default_phase_that_the_planner_moved_itself_is_followed() {
     let database = sample(4, 10, 502);
     migrated(database.url()).await;
     let store = store(database.url()).await;
@@ -143,7 +143,7 @@ async fn a_default_phase_that_the_planner_moved_itself_is_taken_in() {
         default_phase_id: id,
     };
     store.execute(project, &open, Metadata::default()).await.unwrap();
-    // Its own rule, in commits of its own.
+    // The form applies its own rule in separate transactions.
     let moved = DateRange::new("2024-01-01".parse().unwrap(), "2024-12-15".parse().unwrap()).unwrap();
     database.psql(&format!(
         "UPDATE project_phases SET end_date = '2024-12-15', updated_at = now() WHERE id = '{id}'"
@@ -278,7 +278,7 @@ async fn the_real_planners_projects_follow_their_dates() {
     assert_clean(&database, "the planner's projects").await;
 }
 
-/// A form that is saved while a command takes in the dates before.
+/// A form that is saved while a command follows the earlier dates.
 #[tokio::test]
 async fn dates_that_are_committed_during_a_command_are_kept() {
     let database = sample(4, 10, 505);
@@ -310,7 +310,7 @@ async fn dates_that_are_committed_during_a_command_are_kept() {
                 sqlx::raw_sql("COMMIT").execute(&mut holder).await.unwrap();
             }
         );
-        // On a slow machine the command gives up waiting.
+        // On a slow machine the command times out.
         kept += usize::from(renamed.is_ok());
         let dates = ProjectPhases.project_dates(&mut connection(&database).await, project).await.unwrap();
         assert_eq!(dates, Some(last), "round {round}");
@@ -356,7 +356,7 @@ async fn a_list_that_changes_nothing_is_refused_where_rows_differ() {
     assert!(refused.to_string().contains("phaseline drift"), "{refused}");
 }
 
-/// A list for a project without phases is made for the dates that the client saw.
+/// A list for a project without phases is checked against the dates that the client saw.
 #[tokio::test]
 async fn a_list_opens_a_timeline_over_the_dates_it_was_made_for_only() {
     let database = sample(4, 10, 508);

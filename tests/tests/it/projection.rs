@@ -11,7 +11,7 @@ use phaseline_store::{ExecuteError, Metadata, StoreError, TimelineStore};
 use rust_decimal::Decimal;
 use sqlx::error::DatabaseError;
 
-/// A small generator with a seed (xorshift): the same commands at every run.
+/// A seeded generator (xorshift): the same commands in every run.
 struct RandomCommands(u64);
 
 impl RandomCommands {
@@ -78,7 +78,7 @@ impl RandomCommands {
                 }
             }
             _ => {
-                // The same list with other names, and one phase more where the last one has a day to give.
+                // The same list with other names, and one more phase if the last one can give up a day.
                 let mut list: Vec<PhaseDraft> = phases
                     .iter()
                     .map(|phase| PhaseDraft {
@@ -113,14 +113,14 @@ pub(crate) fn projects(database: &TestDatabase) -> Vec<ProjectId> {
 /// The results of a writer's commands.
 #[derive(Debug, Default)]
 pub(crate) struct CommandCounts {
-    /// Of each accepted command: the project, and its version then.
+    /// For each accepted command the project and its version.
     pub(crate) accepted: Vec<(ProjectId, i64)>,
     pub(crate) refused: usize,
-    /// Commands whose rows others had deleted or put into disorder.
+    /// Commands whose rows others had deleted or changed.
     pub(crate) drifted: usize,
 }
 
-/// A writer that gives so many random commands, the same at every run as far as others let it.
+/// A writer that sends this many random commands, the same in every run unless others interfere.
 pub(crate) async fn write(
     store: TimelineStore<ProjectPhases>,
     projects: Vec<ProjectId>,

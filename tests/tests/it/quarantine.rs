@@ -10,8 +10,8 @@ use phaseline_domain::{ProjectId, Timeline, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::progress::Silent;
-use phaseline_migrator::quarantine::{Skip, Which, list, skip};
-use phaseline_projections::adopt::{Plan, adopt_all};
+use phaseline_migrator::quarantine::{EventSelection, SkipResult, list, skip};
+use phaseline_projections::adopt::{AdoptionPlan, adopt_all};
 use phaseline_projections::rebuild::{RebuildOptions, Rebuilt, rebuild};
 use phaseline_projections::{FoldedLog, drift, history};
 use phaseline_store::{
@@ -34,17 +34,19 @@ fn metadata_of(actor: &str, reason: &str) -> Metadata {
     Metadata { actor: Some(actor.to_owned()), reason: Some(reason.to_owned()), ..Metadata::default() }
 }
 
-/// Leaves out everything of a project that cannot be read.
+/// Leaves out all unreadable events of a project.
 pub(crate) async fn skip_all(database: &TestDatabase, project: ProjectId) -> usize {
     let mut connection = connect(database).await;
-    match skip(&mut connection, project.uuid(), &Which::All, &metadata_of("admin", "planted")).await.unwrap()
+    match skip(&mut connection, project.uuid(), &EventSelection::All, &metadata_of("admin", "planted"))
+        .await
+        .unwrap()
     {
-        Skip::Done(skipped) => skipped.len(),
-        Skip::Refused(reasons) => panic!("{reasons:?}"),
+        SkipResult::Done(skipped) => skipped.len(),
+        SkipResult::Refused(reasons) => panic!("{reasons:?}"),
     }
 }
 
-/// The serial fold of a log, and the parallel one in chunks of so many positions: they are the same.
+/// The serial fold of a log, which must equal the parallel one in chunks of this many positions.
 pub(crate) async fn folded(database: &TestDatabase, chunk: i64) -> FoldedLog {
     let mut connection = connect(database).await;
     let mut snapshot =
@@ -102,7 +104,7 @@ async fn rename_first(database: &TestDatabase, project: ProjectId, name: &str) -
 }
 
 #[tokio::test]
-async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone() {
+async fn an_unreadable_event_of_any_kind_stops_only_its_own_timeline() {
     for bad in UnreadableEvent::ALL {
         let database = sample(6, 60, 61);
         migrated(database.url()).await;
@@ -115,7 +117,7 @@ async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone()
             [position.as_str(), event_type, fault, &victim.to_string()].iter().all(|part| text.contains(part))
         };
 
-        // Verification names it, and everything else is compared as ever.
+        // Verification names it, and compares everything else.
         let found = verified(database.url()).await;
         let failed: Vec<_> = found.checks.iter().filter(|check| !check.passed).collect();
         assert_eq!(failed.len(), 1, "{bad:?}: {failed:#?}");
@@ -139,7 +141,7 @@ async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone()
         );
         let whole = rebuilt(&database, false).await;
         assert!(whole.updated() > 0 && whole.left.is_empty(), "{bad:?}: {whole:?}");
-        assert!(!whole.is_right() && whole.quarantine.count == 1, "{bad:?}: a partial answer looks whole");
+        assert!(!whole.is_right() && whole.quarantine.count == 1, "{bad:?}: a partial result looks complete");
         let names_of = |project| {
             database.psql(&format!(
                 "SELECT DISTINCT name FROM public.project_phases WHERE project_id = '{project}'"
@@ -148,7 +150,7 @@ async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone()
         assert_eq!(names_of(victim), "by hand", "{bad:?}: the victim's rows were touched");
         assert!(!names_of(drifted).contains("by hand"));
 
-        // A project that others make is adopted.
+        // A project of another program is adopted.
         let made: ProjectId = "6f9619ff-8b86-4011-b42d-00c04fc964ff".parse().unwrap();
         database.psql(&format!(
             "CREATE TEMP TABLE made AS SELECT * FROM projects WHERE id = '{victim}';
@@ -160,12 +162,12 @@ async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone()
         ));
         let mut connection = connect(&database).await;
         let mut log = FoldedLog::read(&mut connection, None).await.unwrap();
-        let plan = Plan::make(&mut connection, &log, None, false).await.unwrap();
+        let plan = AdoptionPlan::make(&mut connection, &log, None, false).await.unwrap();
         assert_eq!(plan.adopted.iter().map(|adopted| adopted.project_id).collect::<Vec<_>>(), [made]);
         assert!(plan.refused.is_empty(), "{bad:?}: {:?}", plan.refused);
         adopt_all(&mut connection, &mut log, &plan, false, &Metadata::default()).await.unwrap();
 
-        // Commands: on all others, and not on the victim.
+        // Commands are accepted on all projects except the affected one.
         for project in all.iter().copied().filter(|project| *project != victim) {
             rename_first(&database, project, "renamed").await.unwrap();
         }
@@ -177,7 +179,7 @@ async fn an_event_of_any_kind_that_cannot_be_read_stops_its_own_timeline_alone()
             other => panic!("{bad:?}: {other:?}"),
         }
 
-        // A rollback cannot know what the old rows are.
+        // A rollback cannot compute the legacy rows.
         match try_rollback(database.url()).await {
             Err(MigratorError::RollbackRefused(plan)) => {
                 let found =
@@ -225,7 +227,7 @@ async fn every_reader_ignores_a_skipped_event() {
             phaseline_store::FoldedTimeline::of(&recorded),
             folded(&database, 3).await.timelines[&victim]
         );
-        // At no earlier moment was it there either.
+        // The event is also left out at every earlier position.
         let then = stream::history(&mut connection, victim, Some(position)).await.unwrap();
         assert_eq!(phaseline_store::FoldedTimeline::of(&then).timeline, before.timeline);
 
@@ -295,7 +297,7 @@ async fn a_timeline_whose_opening_cannot_be_read_starts_again_from_its_rows() {
          CREATE TEMP TABLE phases AS SELECT * FROM project_phases WHERE project_id = '{victim}';
          UPDATE phases SET id = gen_random_uuid(), project_id = '{made}'; INSERT INTO project_phases SELECT * FROM phases"
     ));
-    // What follows an opening that cannot be read has no timeline to happen to.
+    // Events after an unreadable opening have no timeline.
     let opened = NewEvent::new("TimelineOpened", 7, "{}".to_owned());
     insert_event(database.url(), made.uuid(), &opened, "{}").await;
     let removed = format!(r#"{{"phase_id":"{made}"}}"#);
@@ -306,7 +308,7 @@ async fn a_timeline_whose_opening_cannot_be_read_starts_again_from_its_rows() {
     let rows = database.psql("SELECT ph::text FROM project_phases ph ORDER BY id");
     assert_eq!(skip_all(&database, made).await, 2);
     assert_eq!(database.psql("SELECT ph::text FROM project_phases ph ORDER BY id"), rows);
-    // By SQL it cannot be passed over that the timeline is not open.
+    // SQL cannot bypass the check that the timeline is open.
     let phase = database.psql(&format!("SELECT id FROM project_phases WHERE project_id = '{made}' LIMIT 1"));
     let renamed = NewEvent::new("PhaseRenamed", 1, format!(r#"{{"phase_id":"{phase}","name":"x"}}"#));
     let call = Append {
@@ -347,25 +349,27 @@ async fn only_unreadable_events_are_skipped_and_all_or_none() {
     let mut connection = connect(&database).await;
     let cases = [(good, "nothing is wrong"), (elsewhere, "belongs to"), (999_999, "no event there")];
     for (position, why) in cases {
-        let which = Which::At(vec![bad, position]);
+        let which = EventSelection::At(vec![bad, position]);
         match skip(&mut connection, victim.uuid(), &which, &metadata_of("admin", "x")).await.unwrap() {
-            Skip::Refused(reasons) => assert!(reasons.len() == 1 && reasons[0].contains(why), "{reasons:?}"),
-            Skip::Done(done) => panic!("{done:?}"),
+            SkipResult::Refused(reasons) => {
+                assert!(reasons.len() == 1 && reasons[0].contains(why), "{reasons:?}")
+            }
+            SkipResult::Done(done) => panic!("{done:?}"),
         }
     }
     assert_eq!(events(), before);
-    match skip(&mut connection, victim.uuid(), &Which::At(vec![bad]), &metadata_of("admin", "x"))
+    match skip(&mut connection, victim.uuid(), &EventSelection::At(vec![bad]), &metadata_of("admin", "x"))
         .await
         .unwrap()
     {
-        Skip::Done(done) => assert_eq!(done.len(), 1),
-        Skip::Refused(reasons) => panic!("{reasons:?}"),
+        SkipResult::Done(done) => assert_eq!(done.len(), 1),
+        SkipResult::Refused(reasons) => panic!("{reasons:?}"),
     }
-    match skip(&mut connection, victim.uuid(), &Which::At(vec![bad]), &metadata_of("admin", "x"))
+    match skip(&mut connection, victim.uuid(), &EventSelection::At(vec![bad]), &metadata_of("admin", "x"))
         .await
         .unwrap()
     {
-        Skip::Refused(reasons) => assert!(reasons[0].contains("left out already"), "{reasons:?}"),
-        Skip::Done(done) => panic!("{done:?}"),
+        SkipResult::Refused(reasons) => assert!(reasons[0].contains("left out already"), "{reasons:?}"),
+        SkipResult::Done(done) => panic!("{done:?}"),
     }
 }

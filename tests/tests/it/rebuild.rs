@@ -1,5 +1,5 @@
 //! A rebuild sets `project_phases` to the fold of the log: the parallel fold equals the serial one and the inline
-//! projection, after any change of the rows and beside concurrent sessions.
+//! projection, after any change of the rows and during concurrent sessions.
 
 mod concurrent_changes;
 mod damage;
@@ -31,7 +31,7 @@ async fn connections(database: &TestDatabase, count: usize) -> Vec<PgConnection>
     connections
 }
 
-/// A database in the timeline shape, nothing done to it: cloned from a template that is made once per process.
+/// An unchanged database in the timeline shape, cloned from a template that is created once per process.
 fn timeline_shape(projects: u32) -> TestDatabase {
     let cluster = TestCluster::shared();
     let template = format!("rebuild_{projects}");
@@ -46,7 +46,7 @@ fn timeline_shape(projects: u32) -> TestDatabase {
     cluster.database_from(&template)
 }
 
-/// Does it to its end on a thread and a runtime of its own: the caller may be inside a runtime already.
+/// Runs a future to its end on its own thread and runtime, since the caller may be inside a runtime.
 fn in_a_thread(work: impl AsyncFnOnce() + Send + 'static) {
     std::thread::spawn(|| {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work());
@@ -80,7 +80,7 @@ async fn rebuilt(database: &TestDatabase, options: &RebuildOptions) -> Rebuilt {
     try_rebuild(database, options, &Silent).await.unwrap_or_else(|error| panic!("rebuild: {error}"))
 }
 
-/// Every row of the table, with where it lies and who wrote it: two are equal only if no session wrote.
+/// Every row of the table with its location and its writer: two results are equal only if no session wrote.
 fn row_locations(database: &TestDatabase) -> String {
     database.psql("SELECT ctid, xmin, ph::text FROM public.project_phases ph ORDER BY ctid")
 }
@@ -103,7 +103,7 @@ async fn assert_no_drift(database: &TestDatabase) {
     assert_eq!(found, []);
 }
 
-/// The last `DriftRepaired`, and the metadata that it was recorded with.
+/// The last `DriftRepaired`, and its metadata.
 fn recorded(database: &TestDatabase) -> (serde_json::Value, String) {
     let one = database.psql(
         "SELECT payload::text, metadata::text FROM phaseline.events WHERE event_type = 'DriftRepaired'
@@ -113,7 +113,7 @@ fn recorded(database: &TestDatabase) -> (serde_json::Value, String) {
     (serde_json::from_str(payload).unwrap(), metadata.to_owned())
 }
 
-/// Several writers at once, whose events then lie between each other's.
+/// Several concurrent writers with interleaved events.
 async fn write_concurrently(database: &TestDatabase, seed: u64) {
     let (store, projects) = (store(database.url()).await, projects(database));
     let writers: Vec<_> =
@@ -128,7 +128,7 @@ async fn the_parallel_fold_is_the_serial_one_and_the_inline_projection() {
     for seed in [401, 402] {
         let database = timeline_shape(5);
         write_concurrently(&database, seed).await;
-        // A repair's events lie between those of the timelines, as links and runs do.
+        // The events of a repair are between those of timelines, as those of links and runs are.
         database.psql("UPDATE public.project_phases SET name = name || '?', description = NULL");
         assert!(rebuilt(&database, &RebuildOptions::default()).await.repair_id().is_some());
         write_concurrently(&database, seed * 31).await;
@@ -188,7 +188,7 @@ async fn an_emptied_table_is_rebuilt_and_its_missing_rows_are_counted() {
     let (payload, _) = recorded(&database);
     assert_eq!((&payload["missing_rows"], &payload["differences"]), (&all.into(), &serde_json::json!([])));
 
-    // What takes something away is listed beside the count, in as many events as it takes.
+    // Differences with overwritten values are listed beside the count, in as many events as needed.
     database.psql(
         "DELETE FROM public.project_phases WHERE id IN
             (SELECT id FROM public.project_phases ORDER BY id OFFSET 30 LIMIT 1001);
@@ -226,7 +226,7 @@ async fn the_legacy_shape_is_refused() {
 }
 
 #[tokio::test]
-async fn what_a_trigger_changes_again_undoes_the_rebuild() {
+async fn a_row_that_a_trigger_changes_again_undoes_the_rebuild() {
     let database = timeline_shape(5);
     database.psql(
         "UPDATE public.project_phases SET name = 'by hand';

@@ -1,4 +1,4 @@
-//! Refused means untouched: everything is named, not a byte is written, not even the schema `phaseline`.
+//! A refusal names every reason, and writes nothing, not even the schema `phaseline`.
 
 use crate::fixture::{handle, migrate_options, plan_of};
 use phaseline_embedded::testing::TestCluster;
@@ -36,7 +36,7 @@ async fn check(case: &RefusalCase) -> Result<(), String> {
     }
     match migrate(&handle(&url), &migrate_options(), &Silent).await {
         Err(MigratorError::Refused(refused)) if named_texts(&refused) == text => {}
-        other => return Err(format!("{}: migrate says {other:?}", case.name)),
+        other => return Err(format!("{}: migrate returned {other:?}", case.name)),
     }
     if before != database.dump(&[]) {
         return Err(format!("{}: something was written", case.name));

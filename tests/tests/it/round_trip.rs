@@ -6,12 +6,12 @@ use phaseline_tests::dump::{assert_same_dump, dump, state};
 use phaseline_tests::legacy::LegacyDatabase;
 use phaseline_tests::script::load;
 
-/// How many generated databases: more on demand.
+/// The number of generated databases; a variable overrides it.
 fn cases() -> u64 {
     std::env::var("PHASELINE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(24)
 }
 
-/// The whole database but the log, and what no dump shows: publications' columns, triggers of foreign keys.
+/// The whole database without the log, and properties that no dump has: publications' columns, triggers of foreign keys.
 fn whole_dump(database: &TestDatabase) -> String {
     database.dump(&["--exclude-schema=phaseline"]) + &state(database.url())
 }
@@ -32,7 +32,7 @@ async fn round_trip(seed: u64) {
     }
 }
 
-/// One of four shares of the seeds, so that they run beside each other.
+/// One of four shares of the seeds, which run in parallel.
 async fn run_part(part: u64) {
     for seed in (0..cases()).filter(|seed| seed % 4 == part) {
         round_trip(seed).await;
@@ -88,7 +88,7 @@ async fn empty_planner_tables_survive_a_round_trip() {
     assert_same_dump(&before, &dump(database.url()));
 }
 
-/// Everything in the log's schema but the events themselves: tables, views, functions, triggers, bookkeeping.
+/// All objects of the log's schema except the events: tables, views, functions, triggers, migrations.
 const ALL_BUT_EVENTS: &str = "
     DO $$
     DECLARE victim record;
@@ -153,7 +153,7 @@ async fn objects_added_before_or_after_the_migration_stay() {
     rolled_back(database.url()).await;
     let after = dump(database.url());
     assert!(after.contains("added_before"));
-    // The dump is that of the old database, had the same been added to it.
+    // The dump equals that of the former database with the same additions.
     let expected = sample(6, 60, 11);
     expected.psql("CREATE INDEX added_before ON public.project_phases (expense_budget DESC)");
     assert_same_dump(&before, &dump(expected.url()));
@@ -188,7 +188,7 @@ async fn assignments_made_since_get_the_phase_of_their_date_and_are_counted() {
     assert_eq!(expected, found);
 }
 
-/// Types without a binary form cannot be copied in binary: then the database itself copies the rows.
+/// Types without a binary form cannot be copied in binary; then the database itself copies the rows.
 #[tokio::test]
 async fn a_column_type_without_binary_format_is_restored() {
     let database = sample(6, 60, 47);
@@ -203,7 +203,7 @@ async fn a_column_type_without_binary_format_is_restored() {
     );
     for change in [
         "",
-        // What a composite type is made of may have no binary form either.
+        // The parts of a composite type may have no binary form.
         "ALTER TABLE public.resource_assignments DROP COLUMN remark, DROP COLUMN remarks,
              ADD COLUMN pair public.pair DEFAULT ROW(NULL, 7)",
     ] {
@@ -216,7 +216,7 @@ async fn a_column_type_without_binary_format_is_restored() {
     }
 }
 
-/// A restored database has its indexes in another order, and is the same.
+/// A restored database has its indexes in another order, and counts as the same.
 #[tokio::test]
 async fn a_plans_digest_does_not_depend_on_the_order_in_which_indexes_were_made() {
     let database = sample(3, 20, 9);

@@ -37,9 +37,9 @@ fn every_file_that_connects_sets_the_search_path() {
     assert!(connecting >= 3, "{connecting}");
 }
 
-/// Functions that run with their owner's rights find nothing but PostgreSQL's own by an unqualified name.
+/// Functions that run with their owner's rights find only PostgreSQL's own objects by unqualified names.
 #[tokio::test]
-async fn every_function_of_the_schema_has_a_path_of_its_own_or_names_no_object() {
+async fn every_function_of_the_schema_has_its_own_path_or_names_no_object() {
     let database = crate::fixture::sample(2, 10, 1);
     crate::fixture::migrated(database.url()).await;
     let without = database.psql(
@@ -47,7 +47,7 @@ async fn every_function_of_the_schema_has_a_path_of_its_own_or_names_no_object()
           WHERE pronamespace = 'phaseline'::regnamespace
             AND NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'search_path=pg_catalog%')",
     );
-    // It raises an error, and calls nothing.
+    // It raises an error, and calls no function.
     assert_eq!(without, "refuse_change");
     let definer = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'phaseline'::regnamespace AND prosecdef";
     assert!(database.psql(definer).parse::<u32>().unwrap() >= 10);

@@ -1,4 +1,4 @@
-//! A database that the planner's own migration moved to the timeline shape is taken over as it is.
+//! A database that the planner's own migration moved to the timeline shape is taken over unchanged.
 
 use crate::fixture::{
     assert_verified, handle, migrate_options, operator, plan_of, sample, try_migrate, verified,
@@ -14,7 +14,7 @@ use phaseline_store::Metadata;
 use phaseline_tests::dump::{assert_same_dump, dump};
 use std::time::Duration;
 
-/// What the planner's own migration `92023c163a26` does to a database, set by set instead of row by row.
+/// The planner's own migration `92023c163a26`, set by set instead of row by row.
 const ORIGINAL: &str = "
     ALTER TABLE public.project_phases ADD COLUMN name varchar(100), ADD COLUMN start_date date, ADD COLUMN end_date date,
         ADD COLUMN description varchar(500);
@@ -81,7 +81,7 @@ async fn its_phases_become_facts_as_they_are_and_the_tables_stay() {
     assert!(again.already);
 }
 
-/// What that migration lost stays lost: types come from names, links from dates; everything else is as it was.
+/// Values that the planner's migration lost stay lost: types follow from names, links from dates; everything else is restored.
 #[tokio::test]
 async fn a_takeover_can_be_rolled_back_as_far_as_data_remain() {
     let original = sample(5, 60, 63);
@@ -106,10 +106,10 @@ async fn a_takeover_can_be_rolled_back_as_far_as_data_remain() {
     assert_verified(database.url()).await;
 }
 
-/// Rolled back by phaseline, and then moved again by the planner's own migration, as a deployment does by itself: the log
+/// The database was rolled back by phaseline, and then moved again by the planner's own migration, for example by a deployment: the log
 /// still has the types and the links.
 #[tokio::test]
-async fn what_the_log_has_from_before_is_not_lost_again() {
+async fn types_and_links_from_an_earlier_migration_are_kept() {
     let database = sample(6, 90, 66);
     let before = dump(database.url());
     crate::fixture::migrated(database.url()).await;
@@ -143,7 +143,7 @@ async fn what_the_log_has_from_before_is_not_lost_again() {
 }
 
 /// The planner's front end saves an empty description with every phase. Such rows stay as they are; the legacy shape loses nothing
-/// by them, and the next migration brings them back.
+/// by them, and the next migration restores them.
 #[tokio::test]
 async fn empty_descriptions_are_kept_and_are_no_loss() {
     let database = sample(4, 60, 67);

@@ -4,12 +4,12 @@ use crate::fixture::{assert_verified, handle, migrated, sample, verified};
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_store::schema;
 
-async fn differences(database: &TestDatabase) -> Vec<schema::Difference> {
+async fn differences(database: &TestDatabase) -> Vec<schema::SchemaDifference> {
     let mut connection = handle(database.url()).connect("test").await.expect("connect");
     phaseline_projections::schema_differences(&mut connection).await.expect("compared")
 }
 
-/// What each does to the schema, how it is named, and whether `doctor --repair` undoes it.
+/// Changes of the schema, their reports, and whether `doctor --repair` undoes them.
 const TAMPERING: [(&str, &str, bool); 24] = [
     (
         "CREATE OR REPLACE FUNCTION phaseline.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'begin return null; end'",
@@ -70,7 +70,7 @@ async fn an_installation_matches_its_scripts() {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
     assert_eq!(differences(&database).await, []);
-    // A role may be missing where the program could not create it; its grants are no difference then.
+    // A role is missing if the program could not create it; then its grants are no difference.
     assert_verified(database.url()).await;
 }
 
@@ -152,7 +152,7 @@ async fn a_clock_that_jumped_ahead_is_noted() {
     assert!(notes(&found).contains("ahead of the database's clock"), "{}", notes(&found));
 }
 
-/// The end of a log is looked at from an event that is taken as it is.
+/// The check of a log's end begins after an event that is not checked.
 #[tokio::test]
 async fn the_end_of_the_log_is_judged_by_itself() {
     use phaseline_store::chain;

@@ -1,8 +1,8 @@
-//! A verification that cannot fail proves nothing: each check fails when its invariant is broken, and names the place.
+//! Each check of a verification fails when its invariant is violated, and names the place.
 
 use crate::fixture::{assert_verified, migrated, rolled_back, sample, verified};
 
-/// Breaks one thing in a database of its own and returns the titles of the checks that failed, with their details.
+/// Damages a separate database, and returns the titles of the failed checks with their details.
 async fn failures(back: bool, statement: &str) -> String {
     let database = sample(6, 60, 61);
     migrated(database.url()).await;
@@ -63,7 +63,7 @@ async fn every_check_of_the_timeline_shape_can_fail() {
             &["budget data preserved", "to the cent", "capital_budget"],
         ),
         (
-            // The sum is the same, only the projects' shares are not.
+            // The sum is the same, but not the projects' shares.
             "WITH two AS (SELECT id, row_number() OVER (ORDER BY id) AS n FROM public.project_phases
                            WHERE project_id IN (SELECT project_id FROM public.project_phases GROUP BY 1 LIMIT 2))
              UPDATE public.project_phases ph

@@ -1,10 +1,10 @@
-//! The requests of the planner's front end, in their order, with the bodies that it builds from the answers before.
+//! The requests of the planner's front end, in order, with bodies that it builds from earlier responses.
 
 use super::project_of_the_backend;
 use crate::fixture::{ServiceFixture, day};
 use serde_json::{Value, json};
 
-/// What its phase editor keeps: the phases of the last list, as the user has edited them.
+/// The state of its phase editor: the phases of the last list with the user's edits.
 struct Editor<'a> {
     fixture: &'a ServiceFixture,
     project: &'a str,
@@ -59,7 +59,7 @@ impl Editor<'_> {
         self.phases.iter().map(|phase| members.map(|name| phase[name].as_str().unwrap())).collect()
     }
 
-    /// What its form checks before it saves.
+    /// The checks of its form before it saves.
     async fn is_valid(&self) -> bool {
         let path = format!("/projects/{}/phases/validate", self.project);
         self.fixture.post(&path, &json!(self.phases)).send().await.is(200).json()["is_valid"] == true
@@ -93,7 +93,7 @@ async fn the_front_end_edits_phases_and_saves_them() {
         (&json!("Build"), &json!("1250.50"))
     );
 
-    // A bar is dragged: the phase and its neighbour.
+    // Dragging a bar changes the phase and its neighbour.
     editor.phases[0]["end_date"] = json!("2024-05-31");
     assert!(!editor.is_valid().await);
     editor.phases[1]["start_date"] = json!("2024-06-01");
@@ -128,8 +128,8 @@ async fn an_empty_description_of_the_backend_stays_and_is_no_edit() {
     let mut editor = Editor { fixture: &fixture, project: &project, phases: Vec::new() };
     editor.load().await;
     editor.save().await;
-    let answer = fixture.patch(&format!("/phases/{phase}"), &json!({ "description": null })).send().await;
-    assert_eq!(answer.is(200).json()["phase"]["description"], "");
+    let response = fixture.patch(&format!("/phases/{phase}"), &json!({ "description": null })).send().await;
+    assert_eq!(response.is(200).json()["phase"]["description"], "");
     assert_eq!(fixture.text(&row).await, before);
     editor.phases[0]["name"] = json!("Renamed");
     editor.save().await;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-/// The kernel closes the pipe when the program ends, and the script continues. The server has its own guard that stops
+/// The kernel closes the pipe when the program ends; then the script continues. The server has its own guard that stops
 /// it; the script waits for that before it removes the folder.
 const CLEAN_UP: &str = r#"
 trap '' HUP INT QUIT TERM

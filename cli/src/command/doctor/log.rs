@@ -1,8 +1,8 @@
 //! Checks of schema `phaseline`.
 
-use super::report::Report;
+use super::report::DoctorReport;
 use phaseline_migrator::shape::{self, Shape};
-use phaseline_store::schema::{self, Difference, version::VERSION};
+use phaseline_store::schema::{self, SchemaDifference, version::VERSION};
 use phaseline_store::{StoreError, chain};
 use sqlx::PgConnection;
 
@@ -13,7 +13,7 @@ const FOREIGN: &str = "Find out who changed it, and drop objects that this progr
 /// Number of events read without --deep.
 const LOOKED_AT: i64 = 10_000;
 
-pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, deep: bool) {
+pub(super) async fn check(report: &mut DoctorReport, connection: &mut PgConnection, deep: bool) {
     let version = match schema::version(connection).await {
         Err(error @ StoreError::NewerSchema { .. }) => {
             return report.fail(
@@ -66,15 +66,16 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, de
 }
 
 /// Compares the schema with what this program installs. Objects that guard the table of events have a separate line.
-async fn definitions(report: &mut Report, connection: &mut PgConnection) {
+async fn definitions(report: &mut DoctorReport, connection: &mut PgConnection) {
     let differences = match phaseline_projections::schema_differences(connection).await {
         Ok(differences) => differences,
         Err(error) => return report.unchecked("log's schema", error),
     };
-    let touches_events = |found: &&Difference| {
+    let touches_events = |found: &&SchemaDifference| {
         EVENTS.iter().any(|name| found.text.split([' ', '.']).any(|word| word == *name))
     };
-    let (events, others): (Vec<&Difference>, Vec<&Difference>) = differences.iter().partition(touches_events);
+    let (events, others): (Vec<&SchemaDifference>, Vec<&SchemaDifference>) =
+        differences.iter().partition(touches_events);
     let good =
         format!("version {VERSION}; tables, functions, triggers and grants are as installed by this program");
     for (check, found, good) in [
@@ -95,7 +96,7 @@ async fn definitions(report: &mut Report, connection: &mut PgConnection) {
 const EVENTS: [&str; 3] = ["events", "events_append_only", "refuse_change"];
 
 /// The last events, or all: hashes, readability, and no timestamps in the future.
-async fn events(report: &mut Report, connection: &mut PgConnection, deep: bool) {
+async fn events(report: &mut DoctorReport, connection: &mut PgConnection, deep: bool) {
     let end = match chain::inspect_end(connection, if deep { i64::MAX } else { LOOKED_AT }).await {
         Ok(end) => end,
         Err(error) => return report.unchecked("log's events", error),
@@ -130,7 +131,7 @@ async fn events(report: &mut Report, connection: &mut PgConnection, deep: bool) 
 }
 
 /// The head's row: appending needs it, and it must agree with the shape.
-async fn head(report: &mut Report, connection: &mut PgConnection, shape: Shape) {
+async fn head(report: &mut DoctorReport, connection: &mut PgConnection, shape: Shape) {
     match schema::has_head_table(connection).await {
         Ok(true) => {}
         Ok(false) => return, // Listed among the missing tables.

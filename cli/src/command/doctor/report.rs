@@ -8,29 +8,29 @@ use serde::Serialize;
 /// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Verdict {
+enum CheckResult {
     Ok,
     Warn,
     Fail,
 }
 
 #[derive(Debug, Serialize)]
-struct Line {
+struct CheckLine {
     check: &'static str,
-    verdict: Verdict,
+    verdict: CheckResult,
     text: String,
     remedy: Option<String>,
 }
 
 /// `phaseline.doctor/1`
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct DoctorReport {
     format: &'static str,
     passed: bool,
-    checks: Vec<Line>,
+    checks: Vec<CheckLine>,
 }
 
-impl Report {
+impl DoctorReport {
     pub(super) const fn new() -> Self {
         Self { format: "phaseline.doctor/1", passed: true, checks: Vec::new() }
     }
@@ -40,14 +40,14 @@ impl Report {
     }
 
     pub(super) fn ok(&mut self, check: &'static str, text: impl Into<String>) {
-        self.checks.push(Line { check, verdict: Verdict::Ok, text: text.into(), remedy: None });
+        self.checks.push(CheckLine { check, verdict: CheckResult::Ok, text: text.into(), remedy: None });
     }
 
     /// Adds a finding that prevents nothing.
     pub(super) fn warn(&mut self, check: &'static str, text: impl Into<String>, remedy: impl Into<String>) {
-        self.checks.push(Line {
+        self.checks.push(CheckLine {
             check,
-            verdict: Verdict::Warn,
+            verdict: CheckResult::Warn,
             text: text.into(),
             remedy: Some(remedy.into()),
         });
@@ -55,9 +55,9 @@ impl Report {
 
     pub(super) fn fail(&mut self, check: &'static str, text: impl Into<String>, remedy: impl Into<String>) {
         self.passed = false;
-        self.checks.push(Line {
+        self.checks.push(CheckLine {
             check,
-            verdict: Verdict::Fail,
+            verdict: CheckResult::Fail,
             text: text.into(),
             remedy: Some(remedy.into()),
         });
@@ -72,16 +72,16 @@ impl Report {
         let mut page = Page::default();
         for line in &self.checks {
             let word = match line.verdict {
-                Verdict::Ok => format!("{GOOD}ok{GOOD:#}  "),
-                Verdict::Warn => format!("{NOTE}warn{NOTE:#}"),
-                Verdict::Fail => format!("{BAD}fail{BAD:#}"),
+                CheckResult::Ok => format!("{GOOD}ok{GOOD:#}  "),
+                CheckResult::Warn => format!("{NOTE}warn{NOTE:#}"),
+                CheckResult::Fail => format!("{BAD}fail{BAD:#}"),
             };
             page.line(format_args!("{word}  {:<18}{}", line.check, clean(&line.text)));
             if let Some(remedy) = &line.remedy {
                 page.line(format_args!("{:24}→ {}", "", clean(remedy)));
             }
         }
-        let failed = self.checks.iter().filter(|line| line.verdict == Verdict::Fail).count() as u64;
+        let failed = self.checks.iter().filter(|line| line.verdict == CheckResult::Fail).count() as u64;
         if failed == 0 {
             page.gap().line(format_args!("{GOOD}HEALTHY{GOOD:#}"));
         } else {

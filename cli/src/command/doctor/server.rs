@@ -1,6 +1,6 @@
 //! Checks of the server, and of PostgreSQL's programs on this machine.
 
-use super::report::Report;
+use super::report::DoctorReport;
 use crate::backup;
 use crate::database_url::DatabaseUrl;
 use crate::failure::Failure;
@@ -9,7 +9,7 @@ use phaseline_embedded::{Binaries, NEWEST_MAJOR_VERSION, OLDEST_MAJOR_VERSION, V
 use sqlx::{FromRow, PgConnection};
 
 #[derive(FromRow)]
-struct Server {
+struct ServerRow {
     version: String,
     number: i32,
     fsync: String,
@@ -19,8 +19,8 @@ struct Server {
     recovering: bool,
 }
 
-pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, target: &Target) {
-    let server: Result<Server, _> = sqlx::query_as(
+pub(super) async fn check(report: &mut DoctorReport, connection: &mut PgConnection, target: &Target) {
+    let server: Result<ServerRow, _> = sqlx::query_as(
         "SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int4 AS number,
                 current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,
                 current_setting('full_page_writes') AS full_page_writes,
@@ -81,7 +81,7 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection, ta
 
 /// Checks `pg_dump`, which reads servers of its own major version and older ones; `database` is the one to read.
 pub(super) async fn check_programs(
-    report: &mut Report,
+    report: &mut DoctorReport,
     database: Option<(Version, &DatabaseUrl)>,
     binaries: Result<Binaries, Failure>,
 ) {

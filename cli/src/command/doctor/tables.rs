@@ -1,8 +1,8 @@
 //! Checks of the planner's tables: shape and privileges.
 
-use super::report::Report;
+use super::report::DoctorReport;
 use phaseline_migrator::anomaly::Code;
-use phaseline_migrator::shape::{self, Found, LEGACY_REVISION, Shape, TIMELINE_REVISION};
+use phaseline_migrator::shape::{self, FoundShape, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_migrator::{MigratorError, definition, status};
 use phaseline_projections::planner_schema::{find_changes, in_words};
 use sqlx::{Connection, PgConnection};
@@ -10,7 +10,7 @@ use sqlx::{Connection, PgConnection};
 /// The schema where runs build tables: inside a transaction, so other sessions never see it.
 const SHADOW: &str = "phaseline_shadow";
 
-pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
+pub(super) async fn check(report: &mut DoctorReport, connection: &mut PgConnection) {
     let shape = match shape::find(connection).await {
         Ok(found) => {
             let revisions =
@@ -94,7 +94,7 @@ pub(super) async fn check(report: &mut Report, connection: &mut PgConnection) {
 }
 
 /// The columns that the timeline shape needs: a planner that was upgraded past the last known revision may lack some.
-async fn check_columns(report: &mut Report, connection: &mut PgConnection, found: &Found) {
+async fn check_columns(report: &mut DoctorReport, connection: &mut PgConnection, found: &FoundShape) {
     let revision = match found.newer_revision() {
         Some(newer) => format!("revision {newer}, newer than the last known one, {TIMELINE_REVISION}"),
         None => format!("revision {TIMELINE_REVISION}"),

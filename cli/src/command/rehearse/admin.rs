@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::target::Target;
 use sqlx::{Connection, PgConnection};
 
-/// The database from which copies are created and dropped: a template must have no connections, not even ours.
+/// The database from which copies are created and dropped: a template must have no connections, not even this program's.
 pub(super) struct Admin {
     target: Target,
     /// Whether it is the database to copy, since no other one accepts this role.

@@ -4,7 +4,7 @@ use super::programs::{Programs, ended};
 use crate::database_url::DatabaseUrl;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::report::rehearse::Difference;
+use crate::report::rehearse::DumpDifference;
 use phaseline_embedded::DumpLines;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Seek, SeekFrom};
@@ -72,7 +72,7 @@ fn no_room(error: &io::Error) -> Failure {
 /// The result of a comparison.
 pub(super) struct Compared {
     /// Where the dumps differ first.
-    pub(super) difference: Option<Difference>,
+    pub(super) difference: Option<DumpDifference>,
     /// Number of the server's reserved options that were ignored in the second dump.
     pub(super) options_left_out: u64,
 }
@@ -88,9 +88,9 @@ fn compared(before: impl BufRead, after: impl BufRead) -> io::Result<Compared> {
 fn difference(
     before: &mut DumpLines<impl BufRead>,
     after: &mut DumpLines<impl BufRead>,
-) -> io::Result<Option<Difference>> {
+) -> io::Result<Option<DumpDifference>> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    let mut found: Option<Difference> = None;
+    let mut found: Option<DumpDifference> = None;
     let (mut line, mut within) = (0, None);
     loop {
         ours.clear();
@@ -107,7 +107,7 @@ fn difference(
             continue;
         }
         let at = ours.iter().zip(&theirs).take_while(|(our, their)| our == their).count();
-        let found = found.get_or_insert_with(|| Difference {
+        let found = found.get_or_insert_with(|| DumpDifference {
             line,
             within: within.take(),
             before: Vec::new(),
@@ -144,7 +144,7 @@ fn excerpt(line: &[u8], at: usize) -> String {
 mod tests {
     use super::*;
 
-    fn of(before: &str, after: &str) -> Option<Difference> {
+    fn of(before: &str, after: &str) -> Option<DumpDifference> {
         compared(before.as_bytes(), after.as_bytes()).unwrap().difference
     }
 
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_lines_that_differ_are_shown_with_what_they_belong_to() {
+    fn the_first_differing_lines_are_shown_with_their_object() {
         let head = "-- Data for Name: t; Type: TABLE DATA; Schema: public; Owner: o\n1\n";
         let found = of(&format!("{head}2\n3\n4\n5\n"), &format!("{head}two\n3\n")).unwrap();
         assert_eq!(

@@ -67,8 +67,8 @@ pub(super) async fn make(
             Err(refusal) => return Err(refusal.failure),
         }
     }
-    let mut options = owner(source) + &source.traits.locale();
-    if let Some((tablespace, true)) = source.traits.tablespace() {
+    let mut options = owner(source) + &source.properties.locale();
+    if let Some((tablespace, true)) = source.properties.tablespace() {
         options.push_str(&format!(" TABLESPACE {}", identifier(tablespace)));
     }
     create(admin, &mut connection, &name, &format!("TEMPLATE template0{options}")).await?;
@@ -77,8 +77,8 @@ pub(super) async fn make(
 }
 
 fn owner(source: &Source) -> String {
-    if source.traits.owner_fits {
-        format!(" OWNER {}", identifier(&source.traits.owner))
+    if source.properties.owner_fits {
+        format!(" OWNER {}", identifier(&source.properties.owner))
     } else {
         String::new()
     }
@@ -224,9 +224,9 @@ async fn create(
 ) -> Result<(), Failure> {
     let sql = format!("CREATE DATABASE {} ALLOW_CONNECTIONS false {options}", identifier(name));
     let Err(error) = sqlx::raw_sql(&sql).execute(connection).await else { return Ok(()) };
-    let answered = error.as_database_error().is_some();
+    let has_replied = error.as_database_error().is_some();
     let failure = Failure::from(error);
-    if answered {
+    if has_replied {
         return Err(failure);
     }
     // It is unknown whether the database was created, so it is not dropped.
@@ -272,19 +272,19 @@ impl Copy {
         );
         sqlx::raw_sql(&sql).execute(&mut connection).await?;
         let mut notes = settings::grants(&mut connection, &source.name, &self.name).await?;
-        let traits = &source.traits;
-        if !traits.owner_fits {
+        let properties = &source.properties;
+        if !properties.owner_fits {
             notes.push(format!(
                 "the copy is owned by this role, which may not create databases of {:?}",
-                traits.owner
+                properties.owner
             ));
         }
-        if let Some((tablespace, false)) = traits.tablespace() {
+        if let Some((tablespace, false)) = properties.tablespace() {
             notes.push(format!(
                 "the copy may be in another tablespace: this role may not create in {tablespace:?}"
             ));
         }
-        if let Some(limit) = traits.connection_limit() {
+        if let Some(limit) = properties.connection_limit() {
             notes.push(format!("the database is limited to {limit} connections; the copy is not"));
         }
         Ok(notes)

@@ -52,7 +52,7 @@ pub(super) async fn drop(context: &Context, admin: &Admin, name: &str) -> Result
     }
     // Not by force: a session may have connected just now.
     sqlx::raw_sql(&format!("DROP DATABASE {}", identifier(name))).execute(&mut connection).await?;
-    context.output.answer(&Dropped { format: "phaseline.dropped/1", database: name }, || {
+    context.output.result(&Dropped { format: "phaseline.dropped/1", database: name }, || {
         format!("{GOOD}DROPPED{GOOD:#}: {}", crate::render::clean(name))
     });
     Ok(Exit::Done)

@@ -90,7 +90,7 @@ impl Programs {
     pub(super) fn dump(&self, url: &DatabaseUrl, into: Stdio) -> Result<Child, Failure> {
         let mut command = self.command("pg_dump", url);
         command.args(["--exclude-schema=phaseline", "--no-subscriptions"]);
-        if self.binaries.pg_dump_knows_restrict_key() {
+        if self.binaries.pg_dump_has_restrict_key() {
             command.arg("--restrict-key=fixed");
         }
         spawn(command.stdout(into), "pg_dump")
@@ -116,7 +116,7 @@ fn failed(name: &str, status: ExitStatus, stderr: &[u8]) -> Failure {
     let message = format!("{name} failed ({status}): {text}");
     if text.contains("No space left on device") {
         return Failure::new(Exit::Unexpected, "out_of_space", message).remedy(
-            "Free space where the message says, then rehearse again; the copy needs as much as the database.",
+            "Free space at the place that the message names, then rehearse again; the copy needs as much as the database.",
         );
     }
     if text.contains("no password supplied") {

@@ -28,12 +28,12 @@ pub(super) struct Source {
     pub(super) own: Vec<i32>,
     /// The log's roles that exist on the server.
     pub(super) roles: Vec<String>,
-    pub(super) traits: Traits,
+    pub(super) properties: DatabaseProperties,
 }
 
 /// Options for `CREATE DATABASE`.
 #[derive(Debug, FromRow)]
-pub(super) struct Traits {
+pub(super) struct DatabaseProperties {
     /// Its row of `pg_database`; some column names depend on the server's version.
     row: Value,
     pub(super) owner: String,
@@ -54,7 +54,7 @@ impl Source {
     }
 }
 
-impl Traits {
+impl DatabaseProperties {
     /// A text column of `pg_database`.
     fn text(&self, column: &str) -> Option<&str> {
         self.row.get(column).and_then(Value::as_str)
@@ -115,16 +115,16 @@ pub(super) async fn inspect(
     .fetch_one(&mut connection)
     .await?;
     let mut other = admin.connect().await?;
-    let traits = traits(&mut other, &name).await?;
-    if !traits.may_create {
+    let properties = properties(&mut other, &name).await?;
+    if !properties.may_create {
         return Err(Failure::refused(
             "missing_privilege",
-            format!("role {} may not create databases, so there is nothing to rehearse on", traits.me),
+            format!("role {} may not create databases, so there is nothing to rehearse on", properties.me),
         )
         .remedy(format!(
             "Grant it (ALTER ROLE {} CREATEDB), or rehearse as another role, or restore a backup on another server and \
              migrate there.",
-            super::sql::identifier(&traits.me)
+            super::sql::identifier(&properties.me)
         )));
     }
     let roles = roles::present(&mut other).await?;
@@ -148,17 +148,17 @@ pub(super) async fn inspect(
         plan => Ok(Source {
             name,
             server_version: version.unsigned_abs() / 10_000,
-            bytes: traits.bytes.unsigned_abs(),
+            bytes: properties.bytes.unsigned_abs(),
             first,
             plan,
             own: vec![process],
             roles,
-            traits,
+            properties,
         }),
     }
 }
 
-async fn traits(connection: &mut PgConnection, name: &str) -> Result<Traits, Failure> {
+async fn properties(connection: &mut PgConnection, name: &str) -> Result<DatabaseProperties, Failure> {
     // Creating for another owner needs SET ROLE to it; dropping needs the owner's rights.
     Ok(sqlx::query_as(
         "SELECT to_jsonb(d) AS row, o.rolname::text AS owner,

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::operator::operator;
 use crate::render::format::bytes;
-use crate::report::rehearse::{Direction, Failed, Method, Rehearsal};
+use crate::report::rehearse::{Direction, FailedCheck, Method, Rehearsal};
 use crate::target::Target;
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::migrate::MigrateOptions;
@@ -191,7 +191,7 @@ impl Steps<'_> {
         report.step("verify", begun, None);
         let passed = verification.passed;
         if !passed {
-            report.failed = Some(Failed::Verification);
+            report.failed = Some(FailedCheck::Verification);
             report.verification = Some(verification);
         }
         Ok(passed)
@@ -210,7 +210,7 @@ impl Steps<'_> {
         report.step("compare", begun, None);
         report.identical = Some(report.difference.is_none());
         if report.difference.is_some() {
-            report.failed = Some(Failed::Dumps);
+            report.failed = Some(FailedCheck::Dumps);
         }
         Ok(())
     }

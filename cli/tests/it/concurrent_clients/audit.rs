@@ -29,7 +29,7 @@ struct Event {
     command_id: Option<String>,
 }
 
-/// A key as it was kept.
+/// A stored key.
 #[derive(Debug, FromRow)]
 struct Key {
     scope: String,
@@ -72,7 +72,7 @@ impl<'a> Audit<'a> {
         self.database.psql("SELECT max(position) FROM phaseline.events").parse().unwrap()
     }
 
-    /// From here on nothing may be written any more.
+    /// From here on nothing may be written.
     pub(crate) fn note_position(&mut self) {
         self.ended_at = self.position();
     }
@@ -80,7 +80,7 @@ impl<'a> Audit<'a> {
     /// Each acknowledged command has one key, and the log has its events once and together; there is no other
     /// key, and no other event.
     pub(crate) async fn assert_each_command_once(&self, responses: &[Response]) {
-        assert_eq!(self.position(), self.ended_at, "requests that were asked again wrote something");
+        assert_eq!(self.position(), self.ended_at, "repeated requests wrote something");
         let mut connection = PgConnection::connect(self.database.url()).await.unwrap();
         let keys: Vec<Key> =
             sqlx::query_as("SELECT scope, key, stream_id, version, events FROM phaseline.idempotency_keys")
@@ -134,7 +134,7 @@ impl<'a> Audit<'a> {
         assert!(claimed.iter().all(|position| *position > self.began_at));
     }
 
-    /// The phases of each project cover its days, each day once.
+    /// The phases of each project cover its dates, each date once.
     pub(crate) fn assert_timelines_cover_projects(&self) {
         for project in &*self.projects {
             let rows = self.database.psql(&format!(

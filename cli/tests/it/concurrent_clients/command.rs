@@ -17,7 +17,7 @@ pub(crate) struct Project {
     pub(crate) foreign: Uuid,
 }
 
-/// A request to change something, the same however often it is sent.
+/// A request for a change, which is the same each time it is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Command {
     pub(crate) key: String,
@@ -29,7 +29,7 @@ pub(crate) struct Command {
     pub(crate) expected: Option<i64>,
 }
 
-/// More phases than these are not made.
+/// The greatest number of phases.
 const MANY: usize = 7;
 
 /// Commands by frequency.
@@ -68,7 +68,7 @@ impl Project {
         assert_eq!(next, self.end + Days::new(1), "{days:?} of {self:?}");
     }
 
-    /// A command to it, whose phases were seen so at a version.
+    /// A command on the project with these phases at a version.
     pub(crate) fn command(
         &self,
         random: &mut SeededRandom,
@@ -115,7 +115,7 @@ impl Project {
         Command { key, project: self.id, method, path, body, expected }
     }
 
-    /// A list that covers the project, of phases that are there and of new ones.
+    /// A list of existing and new phases that covers the project.
     fn list(&self, random: &mut SeededRandom, phases: &[Value]) -> Vec<Value> {
         let pieces = 1 + random.below(MANY as u64) as usize;
         let mut starts = BTreeSet::from([self.start]);
@@ -141,7 +141,7 @@ impl Project {
             .collect()
     }
 
-    /// Makes a list that must be refused.
+    /// Changes a list so that it must be refused.
     fn corrupt(&self, random: &mut SeededRandom, list: &mut Vec<Value>) {
         let at = random.below(list.len() as u64) as usize;
         match random.below(6) {
@@ -159,7 +159,7 @@ impl Project {
         self.start + Days::new(random.below(days + 1))
     }
 
-    /// The last days of a phase; now and then days anywhere, for which it depends on the phases there.
+    /// The last days of a phase; sometimes any days, which may be refused.
     fn within(&self, random: &mut SeededRandom, [first, last]: [NaiveDate; 2]) -> [NaiveDate; 2] {
         let days = (last - first).num_days() as u64;
         if days == 0 || random.hits(30) {
@@ -169,7 +169,7 @@ impl Project {
         [first + Days::new(1 + random.below(days)), last]
     }
 
-    /// Days that are some days off, mostly still within the project.
+    /// Dates moved by some days, mostly still within the project.
     fn near(&self, random: &mut SeededRandom, days: [NaiveDate; 2]) -> [NaiveDate; 2] {
         let inside = random.hits(80);
         days.map(|day| {

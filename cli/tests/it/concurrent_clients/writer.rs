@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// Longer than the service takes to give a request up.
+/// Longer than the service's timeout of a request.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The statuses that may occur.
@@ -22,7 +22,7 @@ pub(crate) struct Response {
     pub(crate) command: Command,
     pub(crate) subject: String,
     pub(crate) status: u16,
-    /// Version and position, as the headers have them.
+    /// Version and position, from the headers.
     pub(crate) place: Option<(i64, i64)>,
     pub(crate) is_replayed: bool,
     /// Number of requests without response, this time.
@@ -36,7 +36,7 @@ impl Response {
         matches!(self.status, 200 | 201)
     }
 
-    /// As the answer to a command that had been refused when its first answer had been lost.
+    /// Updates the response to a command that was refused after its first response had been lost.
     pub(crate) fn settled(self) -> Self {
         Self { is_settled: true, ..self }
     }
@@ -59,10 +59,10 @@ pub(crate) struct Writer {
     random: SeededRandom,
     servers: Servers,
     projects: Arc<[Project]>,
-    /// The version that each project is known to have reached.
+    /// The latest known version of each project.
     reached: HashMap<Uuid, i64>,
     commands: u64,
-    /// How often each status came, and how often none (0).
+    /// The number of responses by status; 0 counts requests without response.
     statuses: Mutex<BTreeMap<u16, u64>>,
 }
 
@@ -78,7 +78,7 @@ impl Writer {
         Self { subject, token, random, servers, projects, reached, commands: 0, statuses }
     }
 
-    /// Asks for one change after the other. None is left unanswered.
+    /// Sends one change after the other, each until it gets a response.
     pub(crate) async fn work(mut self, until: Instant) -> (Self, Vec<Response>) {
         let mut responses = Vec::new();
         while Instant::now() < until {
@@ -93,17 +93,17 @@ impl Writer {
         (self, responses)
     }
 
-    /// A project's phases, which cover it, at a version that is not older than the last one that this client saw.
+    /// A project's phases, which cover it, at a version not older than the latest known one.
     async fn read_phases(&mut self, project: &Project) -> (Vec<Value>, i64) {
         let path = format!("/api/v1/projects/{}/phases", project.id);
         let mut place = self.random.below(2) as usize;
         loop {
-            let answer = self.attempt(place, None, &Method::GET, &path, None).await;
-            if let Some(answer) = answer.filter(|answer| answer.status != 503) {
-                let answer = answer.is(200);
-                let phases = answer.json().as_array().unwrap().clone();
+            let received = self.attempt(place, None, &Method::GET, &path, None).await;
+            if let Some(received) = received.filter(|received| received.status != 503) {
+                let received = received.is(200);
+                let phases = received.json().as_array().unwrap().clone();
                 project.is_covered_by(&phases);
-                let (version, _) = version_and_position(&answer).unwrap();
+                let (version, _) = version_and_position(&received).unwrap();
                 self.update_version(project.id, version);
                 return (phases, version);
             }
@@ -117,7 +117,7 @@ impl Writer {
         let mut place = self.random.below(2) as usize;
         loop {
             let direction = if is_impatient { self.random.below(100) } else { 100 };
-            let answer = match direction {
+            let received = match direction {
                 0..6 => {
                     let patience = Duration::from_micros(self.random.below(6_000));
                     self.send(place, Some(patience), &command).await
@@ -129,29 +129,29 @@ impl Writer {
                 }
                 _ => self.send(place, None, &command).await,
             };
-            let Some(answer) = answer else {
+            let Some(received) = received else {
                 lost += 1;
                 place = self.other_server(place).await;
                 continue;
             };
             let response = Response {
                 subject: self.subject.clone(),
-                status: answer.status,
-                place: version_and_position(&answer),
-                is_replayed: is_replay(&answer),
+                status: received.status,
+                place: version_and_position(&received),
+                is_replayed: is_replay(&received),
                 lost,
                 is_settled: false,
                 command,
             };
             if response.is_done() {
-                self.check(&response, &answer);
+                self.check(&response, &received);
             }
             return response;
         }
     }
 
     /// Merges the responses of both servers to the same request: if both executed it, they are equal. One may have refused it
-    /// before the other had done it.
+    /// before the other executed it.
     fn merge_responses(
         &self,
         here: Option<HttpResponse>,
@@ -163,15 +163,15 @@ impl Writer {
             (Some(here), Some(there)) => (here, there),
             (one, other) => return one.or(other),
         };
-        let is_done = |answer: &HttpResponse| matches!(answer.status, 200 | 201);
+        let is_done = |received: &HttpResponse| matches!(received.status, 200 | 201);
         if is_done(&here) && is_done(&there) {
             assert_eq!(
                 (here.status, version_and_position(&here)),
                 (there.status, version_and_position(&there))
             );
-            // Without a replay neither wrote: a command that changes nothing is answered from the log, by each.
+            // Without a replay neither wrote: each server reads the result of a command without effect from the log.
             assert!(
-                [&here, &there].iter().any(|answer| is_replay(answer)) || here.text() == there.text(),
+                [&here, &there].iter().any(|received| is_replay(received)) || here.text() == there.text(),
                 "both did it: {here:?} {there:?}"
             );
         }
@@ -184,9 +184,9 @@ impl Writer {
         })
     }
 
-    fn check(&mut self, response: &Response, answer: &HttpResponse) {
-        let (version, _) = response.place.unwrap_or_else(|| panic!("no version and position: {answer:?}"));
-        let body = answer.json();
+    fn check(&mut self, response: &Response, received: &HttpResponse) {
+        let (version, _) = response.place.unwrap_or_else(|| panic!("no version and position: {received:?}"));
+        let body = received.json();
         let phases = body.as_array().or_else(|| body["phases"].as_array());
         let project = self.projects.iter().find(|project| project.id == response.command.project).unwrap();
         project.is_covered_by(phases.unwrap());
@@ -202,18 +202,18 @@ impl Writer {
         *known = version;
     }
 
-    /// Asks for a change once; nothing if that may have to be done again.
+    /// Sends a change once; returns nothing if it may have to be repeated.
     async fn send(
         &self,
         place: usize,
         patience: Option<Duration>,
         command: &Command,
     ) -> Option<HttpResponse> {
-        let answer = self.attempt(place, patience, &command.method, &command.path, Some(command)).await;
-        answer.filter(|answer| answer.status != 503)
+        let received = self.attempt(place, patience, &command.method, &command.path, Some(command)).await;
+        received.filter(|received| received.status != 503)
     }
 
-    /// One request; nothing if there was no answer.
+    /// One request; nothing if there was no response.
     async fn attempt(
         &self,
         place: usize,
@@ -222,55 +222,56 @@ impl Writer {
         path: &str,
         command: Option<&Command>,
     ) -> Option<HttpResponse> {
-        let answer = match self.servers.at(place) {
+        let received = match self.servers.at(place) {
             None => None,
             Some(client) => {
-                let mut ask = client.request(method.clone(), path).bearer(&self.token);
+                let mut request = client.request(method.clone(), path).bearer(&self.token);
                 if let Some(command) = command {
-                    ask =
-                        ask.header("idempotency-key", &command.key).header("x-correlation-id", &command.key);
+                    request = request
+                        .header("idempotency-key", &command.key)
+                        .header("x-correlation-id", &command.key);
                     if let Some(version) = command.expected {
-                        ask = ask.header("if-match", &format!("\"{version}\""));
+                        request = request.header("if-match", &format!("\"{version}\""));
                     }
                     if let Some(body) = &command.body {
-                        ask = ask.json(body);
+                        request = request.json(body);
                     }
                 }
-                match tokio::time::timeout(patience.unwrap_or(PATIENCE), ask.try_send()).await {
-                    Ok(answer) => answer.ok(),
+                match tokio::time::timeout(patience.unwrap_or(PATIENCE), request.try_send()).await {
+                    Ok(received) => received.ok(),
                     Err(_) => {
-                        assert!(patience.is_some(), "no answer within {PATIENCE:?}: {method} {path}");
+                        assert!(patience.is_some(), "no response within {PATIENCE:?}: {method} {path}");
                         None
                     }
                 }
             }
         };
-        let status = answer.as_ref().map_or(0, |answer| answer.status);
+        let status = received.as_ref().map_or(0, |received| received.status);
         *self.statuses.lock().unwrap().entry(status).or_default() += 1;
-        if let Some(answer) = &answer {
-            assert!(STATUSES.contains(&status), "{method} {path} {command:?}: {status} {}", answer.text());
+        if let Some(received) = &received {
+            assert!(STATUSES.contains(&status), "{method} {path} {command:?}: {status} {}", received.text());
         }
-        answer
+        received
     }
 
-    /// The other server, after a moment: both may be busy.
+    /// The other server, after a pause: both may be busy.
     async fn other_server(&mut self, place: usize) -> usize {
         tokio::time::sleep(Duration::from_millis(self.random.below(10))).await;
         1 - place
     }
 }
 
-fn is_replay(answer: &HttpResponse) -> bool {
-    answer.header("idempotent-replayed") == "true"
+fn is_replay(received: &HttpResponse) -> bool {
+    received.header("idempotent-replayed") == "true"
 }
 
-/// Version and position as the headers have them.
-fn version_and_position(answer: &HttpResponse) -> Option<(i64, i64)> {
-    let version = answer.header("etag").trim_matches('"').parse().ok()?;
-    Some((version, answer.header("phaseline-position").parse().ok()?))
+/// Version and position, from the headers.
+fn version_and_position(received: &HttpResponse) -> Option<(i64, i64)> {
+    let version = received.header("etag").trim_matches('"').parse().ok()?;
+    Some((version, received.header("phaseline-position").parse().ok()?))
 }
 
-/// What happened, in a line.
+/// The outcome, in one line.
 pub(crate) fn summary(writers: &[Writer], responses: &[Response]) -> String {
     let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
     for (status, count) in writers.iter().flat_map(|writer| writer.statuses.lock().unwrap().clone()) {
@@ -289,7 +290,7 @@ pub(crate) fn summary(writers: &[Writer], responses: &[Response]) -> String {
     )
 }
 
-/// Fails unless there was plenty of what the test is about.
+/// Fails unless each tested case occurred often enough.
 pub(crate) fn assert_coverage(writers: &[Writer], responses: &[Response]) {
     let share = |is: fn(&Response) -> bool| {
         responses.iter().filter(|response| is(response)).count() as f64 / responses.len().max(1) as f64
@@ -299,7 +300,7 @@ pub(crate) fn assert_coverage(writers: &[Writer], responses: &[Response]) {
         ("refused by a rule", share(|response| response.status == 422), 0.1),
         ("refused for its version", share(|response| response.status == 412), 0.02),
         ("of what is not there", share(|response| response.status == 404), 0.005),
-        ("without an answer at first", share(Response::has_lost_a_response), 0.02),
+        ("without an received at first", share(Response::has_lost_a_response), 0.02),
         ("replayed", share(|response| response.is_done() && response.is_replayed), 0.001),
     ];
     for (what, share, least) in shares {

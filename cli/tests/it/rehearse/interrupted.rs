@@ -5,7 +5,7 @@ use crate::program::{eventually, legacy, on, signal};
 use crate::signals::{Holder, Running};
 use phaseline_embedded::testing::TestDatabase;
 
-/// Whether the copy is in the middle of a statement that [`on_copies`] made slow.
+/// Whether the copy is executing a statement that [`on_copies`] made slow.
 fn copy_sleeps(database: &TestDatabase) -> bool {
     query_beside(
         database,
@@ -18,7 +18,7 @@ fn copy_sleeps(database: &TestDatabase) -> bool {
 
 #[test]
 fn a_signal_in_any_step_exits_with_8_and_leaves_no_copy() {
-    // In the middle of a statement on the copy.
+    // During a statement on the copy.
     let database = legacy();
     run_on_copies(&database, "PERFORM pg_sleep(600)");
     let before = database.dump(&[]);
@@ -43,7 +43,7 @@ fn a_signal_in_any_step_exits_with_8_and_leaves_no_copy() {
     signal("TERM", run.id());
     run.end().exits_with(8);
     assert_eq!(list_copies(&database), "");
-    // And a dump that waits too long for it fails.
+    // A dump that waits too long for the table fails.
     let late = on(&database, &["rehearse", "--lock-timeout", "1"]).exits_with(8);
     assert!(late.stderr.contains("--lock-timeout") && late.stderr.contains("programs"), "{}", late.stderr);
     assert_eq!(list_copies(&database), "");
@@ -94,6 +94,6 @@ fn a_copy_that_cannot_be_dropped_is_reported_with_the_command() {
     }
     assert_eq!(list_copies(&database), copy);
     query_beside(&database, &format!("ALTER DATABASE {copy} IS_TEMPLATE false"));
-    eventually("nobody is connected", || on(&database, &["rehearse", "--drop", &copy]).code == Some(0));
+    eventually("there are no connections", || on(&database, &["rehearse", "--drop", &copy]).code == Some(0));
     assert_eq!(list_copies(&database), "");
 }

@@ -20,9 +20,9 @@ pub(super) enum Worker {
     Redates,
     /// Deletes assignments.
     Deletes,
-    /// Moves projects' ends, during the legacy shape.
+    /// Moves projects' ends, in the legacy shape.
     Moves,
-    /// Changes budgets by SQL, during the legacy shape.
+    /// Changes budgets by SQL, in the legacy shape.
     Budgets,
     /// Executes commands.
     Commands,
@@ -45,10 +45,10 @@ impl Worker {
     ];
 }
 
-/// Commands per start: each makes a rollback in progress start again.
+/// Commands per start: each lets a running rollback start again.
 const COMMANDS: usize = 8;
 
-/// Between two operations of one worker, so that the run gets its share of the machine.
+/// The pause between two operations of one worker, so that the run gets its share of the machine.
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// The result of a worker's statement.
@@ -66,7 +66,7 @@ pub(super) struct BackendLoad {
 
 struct LoadState {
     url: String,
-    /// Assignments, by what happens to them.
+    /// Assignments, by their operations.
     untouched: Vec<String>,
     redate: Vec<String>,
     delete: Vec<String>,
@@ -196,9 +196,9 @@ impl BackendLoad {
         let acknowledged = self.state.acknowledged.lock().unwrap().clone();
         assert!(acknowledged.len() > 20, "{acknowledged:?}");
         let mut connection = PgConnection::connect(&self.state.url).await.unwrap();
-        for (query, answer) in acknowledged {
+        for (query, expected) in acknowledged {
             let found = connection.fetch_optional(sqlx::raw_sql(&query)).await.unwrap();
-            assert_eq!(found.map(|row| row.get(0)), Some(answer), "{query}");
+            assert_eq!(found.map(|row| row.get(0)), Some(expected), "{query}");
         }
     }
 }

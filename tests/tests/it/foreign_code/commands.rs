@@ -1,4 +1,4 @@
-//! Commands: whose rights triggers and deferred code have.
+//! Commands: the rights of triggers and deferred code.
 
 use super::*;
 
@@ -19,13 +19,13 @@ async fn command_triggers_run_as_table_owner_immediate_and_deferred() {
     );
     planner.command().await;
     planner.assert_nothing_gained("the commands");
-    // They did run.
+    // The triggers ran.
     assert_ne!(planner.database.psql("SELECT count(*) FROM loot"), "0");
 }
 
-/// The commands of a superuser run what the owner of the tables planted, in ways that only show at the end of the transaction.
+/// A superuser's commands are refused where the owner of the tables planted code that would run at the end of the transaction.
 #[tokio::test]
-async fn what_a_caller_or_an_owner_defers_never_runs_with_the_rights_of_another() {
+async fn deferred_code_never_runs_with_the_rights_of_another_role() {
     let planner = Planner::new().await;
     try_migrate(planner.database.url()).await.unwrap();
     planner.database.psql(&format!("GRANT phaseline_writer TO {}", planner.writer));
@@ -52,7 +52,7 @@ async fn what_a_caller_or_an_owner_defers_never_runs_with_the_rights_of_another(
     assert!(refused.contains("first statement of its transaction that writes"), "{refused}");
     planner.assert_nothing_gained("a trigger that the caller deferred");
 
-    // Code of the owner that defers another trigger leaves it to the end, where it has the session's rights.
+    // The owner's code can defer another trigger to the end, where it has the session's rights.
     planner.plant_code(
         "CREATE TABLE late (a int);
          CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
@@ -66,7 +66,7 @@ async fn what_a_caller_or_an_owner_defers_never_runs_with_the_rights_of_another(
     assert!(refused.contains("runs function public.defers()"), "{refused}");
 }
 
-/// Who may put triggers on a superuser's table gets none of the superuser's rights by commands.
+/// A role that may create triggers on a superuser's table does not get the superuser's rights by commands.
 #[tokio::test]
 async fn commands_refuse_foreign_triggers_on_a_superusers_table() {
     let planner = Planner::new().await;
@@ -112,7 +112,7 @@ async fn commands_refuse_foreign_triggers_on_a_superusers_table() {
         planner.assert_nothing_gained(function);
         planner.database.psql("DROP TRIGGER planted ON project_phases");
     }
-    // Where no other role may put triggers on the table, its conditions are the superuser's own.
+    // If no other role may create triggers on the table, its conditions are the superuser's own.
     planner.database.psql(&format!("REVOKE TRIGGER ON project_phases FROM {role}"));
     for when in ["WHEN (new.name IS NOT NULL)", ""] {
         planner.database.psql(&trigger("project_phases", when, "harmless"));
@@ -131,7 +131,7 @@ async fn commands_refuse_foreign_triggers_on_a_superusers_table() {
     store.execute(project.parse().unwrap(), &rename("Refers no more"), Metadata::default()).await.unwrap();
 }
 
-/// What a trigger of one table defers runs when all rows are written, with the rights of the other table's owner.
+/// Code that a trigger of one table defers runs after all rows are written, with the rights of the other table's owner.
 #[tokio::test]
 async fn commands_refuse_tables_of_two_owners_of_whom_one_is_a_superuser() {
     let planner = Planner::new().await;
@@ -162,7 +162,7 @@ async fn commands_refuse_tables_of_two_owners_of_whom_one_is_a_superuser() {
     planner.assert_nothing_gained("a command");
 }
 
-/// A role that makes roles, as the main login of a managed database, counts like a superuser.
+/// A role with CREATEROLE, as the main login of a managed database, counts as a superuser.
 #[tokio::test]
 async fn commands_refuse_foreign_triggers_on_a_createrole_owners_table() {
     let planner = Planner::new().await;
@@ -181,7 +181,7 @@ async fn commands_refuse_foreign_triggers_on_a_createrole_owners_table() {
     let store = store(&planner.url_of(writer)).await;
     let rename =
         TimelineCommand::RenamePhase { phase_id: phase.parse().unwrap(), name: "Renamed".to_owned() };
-    // The rights to read the server's files are no rights to make roles.
+    // The right to read the server's files does not include creating roles.
     for grant in ["", "GRANT pg_read_server_files TO"] {
         if !grant.is_empty() {
             planner.database.psql(&format!("{grant} {writer}"));
@@ -190,12 +190,12 @@ async fn commands_refuse_foreign_triggers_on_a_createrole_owners_table() {
         let error = result.map(drop).unwrap_err().to_string();
         assert!(error.contains("a powerful role, code of") && error.contains(writer), "{error}");
     }
-    // Without these rights it is the owner's own affair.
+    // Without these rights the trigger concerns only the owner.
     planner.database.psql(&format!("ALTER ROLE {role} NOCREATEROLE; DROP TRIGGER theirs ON project_phases"));
     store.execute(project.parse().unwrap(), &rename, Metadata::default()).await.unwrap();
 }
 
-/// What a trigger of `projects` defers twice would run with the rights of the other table's owner, who owns the log.
+/// Code that a trigger of `projects` defers twice would run with the rights of the other table's owner, who owns the log.
 #[tokio::test]
 async fn commands_refuse_triggers_on_projects_of_another_owner() {
     let planner = Planner::new().await;
@@ -225,7 +225,7 @@ async fn commands_refuse_triggers_on_projects_of_another_owner() {
     let result = store.execute(project.parse().unwrap(), &command, Metadata::default()).await;
     let error = result.map(drop).unwrap_err().to_string();
     assert!(error.contains("another owner than public.project_phases"), "{error}");
-    // Without triggers two owners are no danger.
+    // Without triggers two owners are not dangerous.
     planner.database.psql("DROP TRIGGER early ON projects");
     store.execute(project.parse().unwrap(), &command, Metadata::default()).await.unwrap();
 }

@@ -13,11 +13,11 @@ async fn the_log_belongs_to_the_tables_owner_not_to_a_superuser() {
         UNION ALL SELECT proowner FROM pg_proc WHERE pronamespace = 'phaseline'::regnamespace
             AND proname NOT IN ('assignments_of', 'assignment_days', 'assignment_count')) x";
     assert_eq!(planner.database.psql(owners), planner.role);
-    // It stays so after an installation by any role.
+    // This does not change after an installation by any role.
     let mut connection = handle(planner.database.url()).connect("test").await.unwrap();
     phaseline_projections::upgrade(&mut connection).await.unwrap();
     assert_eq!(planner.database.psql(owners), planner.role);
-    // Where a superuser owns the tables, the log belongs to a role that is none.
+    // If a superuser owns the tables, the log belongs to a role that is not a superuser.
     let Some(path) = planner_sql() else { return };
     let database = crate::fixture::database_from(&std::fs::read_to_string(path).unwrap());
     try_migrate(database.url()).await.unwrap();
@@ -33,7 +33,7 @@ async fn the_log_belongs_to_the_tables_owner_not_to_a_superuser() {
 }
 
 #[tokio::test]
-async fn owners_are_named_and_what_of_that_is_dangerous() {
+async fn owners_and_their_dangers_are_named() {
     let planner = Planner::new().await;
     let (role, writer) = (&planner.role, &planner.writer);
     let mut connection = handle(planner.database.url()).connect("test").await.unwrap();
@@ -71,7 +71,7 @@ async fn owners_are_named_and_what_of_that_is_dangerous() {
         danger.contains("trigger theirs on table public.projects") && danger.contains(&expected),
         "{danger}"
     );
-    // The others' tables are not that owner's.
+    // The other tables belong to another owner.
     planner.database.psql("ALTER TABLE public.projects OWNER TO postgres");
     let found = ownership(&mut connection).await.unwrap();
     assert!(found.to_string().contains("postgres (a superuser) owns public.projects"), "{found}");
@@ -97,7 +97,7 @@ async fn owners_are_named_and_what_of_that_is_dangerous() {
     );
 }
 
-/// It runs with that owner's rights, so that this owner counts as one of the planner's tables.
+/// The function runs with its owner's rights, so its owner counts as an owner of the planner's tables.
 #[tokio::test]
 async fn the_function_that_reads_users_belongs_to_the_owner_of_their_table() {
     let planner = Planner::new().await;
@@ -113,7 +113,7 @@ async fn the_function_that_reads_users_belongs_to_the_owner_of_their_table() {
 
     planner.database.psql("ALTER TABLE public.users OWNER TO postgres");
     let mut connection = handle(planner.database.url()).connect("test").await.unwrap();
-    let wrong = phaseline_projections::misowned(&mut connection).await.unwrap();
+    let wrong = phaseline_projections::wrong_owners(&mut connection).await.unwrap();
     let [wrong] = &wrong[..] else { panic!("{wrong:?}") };
     assert_eq!((wrong.object.as_str(), wrong.wanted.as_str()), ("phaseline.planner_user(uuid)", "postgres"));
     phaseline_projections::upgrade(&mut connection).await.unwrap();

@@ -1,4 +1,4 @@
-//! Migrations, rollbacks, repairs: code that they would run with the operator's rights.
+//! Code that migrations, rollbacks and repairs would run with the operator's rights.
 
 use super::*;
 
@@ -104,7 +104,7 @@ async fn foreign_code_stops_a_superusers_repair_adoption_and_reads() {
     let metadata = Metadata::default();
     let repaired = repair::repair(&mut connection, &mut log, &projects, &metadata).await.map(drop);
     foreign(repaired, "the repair");
-    let plan = adopt::Plan::default();
+    let plan = adopt::AdoptionPlan::default();
     let taken = adopt::adopt_all(&mut connection, &mut log, &plan, true, &metadata).await.map(drop);
     foreign(taken, "the adoption");
 
@@ -124,7 +124,7 @@ async fn foreign_code_stops_a_superusers_repair_adoption_and_reads() {
     planner.assert_nothing_gained("the verification");
 }
 
-/// Views in the place of tables, code on the log's own tables, functions of ours that were replaced.
+/// Views in place of tables, code on the log's own tables, replaced functions of Phaseline.
 #[tokio::test]
 async fn foreign_code_in_place_of_our_functions_is_refused() {
     for (carrier, sql, named) in [
@@ -175,14 +175,14 @@ async fn foreign_code_in_place_of_our_functions_is_refused() {
             ("rollback", try_rollback(planner.database.url()).await.map(drop)),
             ("migration", try_migrate(planner.database.url()).await.map(drop)),
         ] {
-            // A rollback makes our functions again, and calls none of them before.
+            // A rollback creates Phaseline's functions again, and calls none of them before.
             assert!(result.is_err() || what == "migration" || named.starts_with("function"), "{carrier}: {what}");
             planner.assert_nothing_gained(&format!("{carrier}, {what}"));
         }
     }
 }
 
-/// Carriers that only writes to the planner's tables set off.
+/// Code that only writes to the planner's tables would run.
 #[tokio::test]
 async fn a_superusers_writes_stop_at_defaults_casts_rules_and_children() {
     for (carrier, sql, access) in [

@@ -1,4 +1,4 @@
-//! Adoption of everything at once, and of projects whose timelines were closed.
+//! Adoption of all projects at once, and of projects whose timelines were closed.
 
 use super::{
     add_phase, add_project, backend_project, event_types, folded, id, metadata_of, rename, row,
@@ -7,22 +7,22 @@ use super::{
 use crate::fixture::{assert_verified, handle, store};
 use phaseline_domain::{DateRange, ProjectId, Rule, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
-use phaseline_projections::adopt::{AdoptionResult, Plan, adopt_all};
+use phaseline_projections::adopt::{AdoptionPlan, AdoptionResult, adopt_all};
 use phaseline_projections::{drift, repair::repair};
 use phaseline_store::{ExecuteError, Metadata};
 
-async fn plan(database: &TestDatabase, only: Option<&[ProjectId]>, repair: bool) -> Plan {
+async fn plan(database: &TestDatabase, only: Option<&[ProjectId]>, repair: bool) -> AdoptionPlan {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
-    Plan::make(&mut connection, &folded(database).await, only, repair).await.unwrap()
+    AdoptionPlan::make(&mut connection, &folded(database).await, only, repair).await.unwrap()
 }
 
-async fn adopt(database: &TestDatabase, plan: &Plan, repair: bool) -> AdoptionResult {
+async fn adopt(database: &TestDatabase, plan: &AdoptionPlan, repair: bool) -> AdoptionResult {
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let mut log = folded(database).await;
     adopt_all(&mut connection, &mut log, plan, repair, &metadata_of("ann@desk")).await.unwrap()
 }
 
-/// The table's rows as text, to the byte.
+/// The table's rows as text, exactly.
 fn table(database: &TestDatabase) -> String {
     database.psql("SELECT ph::text FROM public.project_phases ph ORDER BY id")
 }
@@ -31,7 +31,7 @@ fn table(database: &TestDatabase) -> String {
 async fn adopted_projects_fold_to_identical_rows() {
     for seed in 91..95_u64 {
         let database = timeline_shape(seed).await;
-        // Odd but good: fractions of every length, names and descriptions of every kind, one-day phases.
+        // Unusual but valid: fractions of every length, names and descriptions of every kind, one-day phases.
         for number in 1..=6_u128 {
             let project = id(number * 100);
             add_project(&database, project);
@@ -72,7 +72,7 @@ async fn if_one_cannot_be_adopted_nothing_is_and_a_repair_supplies_phases() {
     assert!(all.refused[0].bare && all.refused[0].project_id == bare);
     let before = (table(&database), database.psql("SELECT count(*) FROM phaseline.events"));
 
-    // What was good when it was looked at is not good any more under the lock.
+    // A row that was valid in the plan is invalid under the lock.
     let good_plan = plan(&database, Some(&[good]), false).await;
     database.psql(&format!("UPDATE public.project_phases SET end_date = end_date - 1 WHERE id = '{first}'"));
     let taken = adopt(&database, &good_plan, false).await;
@@ -98,7 +98,7 @@ async fn a_project_that_a_command_adopts_meanwhile_is_not_adopted_again() {
     let (project, first, _) = backend_project(&database, 1);
     let mut connection = handle(database.url()).connect("test").await.unwrap();
     let mut log = folded(&database).await;
-    let plan = Plan::make(&mut connection, &log, None, false).await.unwrap();
+    let plan = AdoptionPlan::make(&mut connection, &log, None, false).await.unwrap();
     store(database.url()).await.execute(project, &rename(first, "Ours"), metadata_of("bo")).await.unwrap();
     let taken = adopt_all(&mut connection, &mut log, &plan, false, &Metadata::default()).await.unwrap();
     assert!(taken.plan.adopted.is_empty() && taken.plan.refused.is_empty());

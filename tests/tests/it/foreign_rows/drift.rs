@@ -7,7 +7,7 @@ use super::{
 use crate::fixture::{assert_verified, handle, store};
 use phaseline_domain::{PhaseId, ProjectId, TimelineCommand};
 use phaseline_embedded::testing::TestDatabase;
-use phaseline_projections::adopt::{Plan, adopt_all};
+use phaseline_projections::adopt::{AdoptionPlan, adopt_all};
 use phaseline_projections::drift::{DriftKind, Finding, ProjectDriftKind, Remedy, find_drift};
 use phaseline_projections::repair::{DRIFT_REPAIR, repair};
 use phaseline_store::{Metadata, StoreError, read};
@@ -22,7 +22,7 @@ async fn found(database: &TestDatabase) -> Vec<Finding> {
     find_drift(&mut connection(database).await, &folded(database).await, None).await.unwrap()
 }
 
-/// The projects and their phases by start, as the log has them.
+/// The projects and their phases by start, from the log.
 fn projects(database: &TestDatabase) -> Vec<(ProjectId, Vec<PhaseId>)> {
     let text = database.psql(
         "SELECT project_id, string_agg(id::text, ' ' ORDER BY start_date) FROM public.project_phases
@@ -35,7 +35,7 @@ fn projects(database: &TestDatabase) -> Vec<(ProjectId, Vec<PhaseId>)> {
     text.lines().map(parse).collect()
 }
 
-/// What differs, by kind.
+/// The differences, by kind.
 fn kinds(findings: &[Finding]) -> BTreeSet<String> {
     findings
         .iter()
@@ -53,7 +53,7 @@ fn kinds(findings: &[Finding]) -> BTreeSet<String> {
         .collect()
 }
 
-/// One wrong thing of each kind, picked by the seed.
+/// One error of each kind, chosen by the seed.
 fn cause_drift(database: &TestDatabase, seed: usize) {
     let all = projects(database);
     let pick = |n: usize| &all[(seed + n) % all.len()];
@@ -104,7 +104,7 @@ async fn a_repair_removes_drift_of_every_kind_and_verifies() {
 
         let mut connection = connection(&database).await;
         let mut log = folded(&database).await;
-        let plan = Plan::make(&mut connection, &log, None, true).await.unwrap();
+        let plan = AdoptionPlan::make(&mut connection, &log, None, true).await.unwrap();
         assert!(plan.refused.is_empty(), "{:?}", plan.refused);
         adopt_all(&mut connection, &mut log, &plan, true, &metadata_of("ann")).await.unwrap();
         let all: BTreeSet<ProjectId> = findings.iter().map(Finding::project_id).collect();
@@ -122,7 +122,7 @@ async fn a_repair_removes_drift_of_every_kind_and_verifies() {
             let of_closed = closed.iter().any(|project| line.contains(&project.to_string()));
             assert!(of_closed || now.contains(line), "seed {seed}: not as it was: {line}");
         }
-        // All that was overwritten or deleted is in the log.
+        // All overwritten and deleted values are in the log.
         let recorded = read::of_type(&mut connection, DRIFT_REPAIR).await.unwrap();
         assert_eq!(recorded.len(), 1);
         assert_eq!(recorded[0].metadata, metadata_of("ann"));
@@ -217,7 +217,7 @@ async fn commands_and_the_backend_beside_a_repair_lose_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_trigger_changes_again_is_not_called_repaired() {
+async fn a_row_that_a_trigger_changes_again_is_not_reported_as_repaired() {
     let database = timeline_shape(113).await;
     let (project, phases) = projects(&database)[0].clone();
     database.psql(&format!(

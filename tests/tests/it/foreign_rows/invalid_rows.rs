@@ -92,7 +92,7 @@ async fn every_invalid_row_is_named_and_nothing_is_written() {
         }
         assert!(before == database.dump(&["--schema=phaseline"]), "something was written");
 
-        // A session with other settings finds the same.
+        // A session with other settings has the same result.
         let mut plain = PgConnection::connect(database.url()).await.unwrap();
         sqlx::raw_sql("SET DateStyle = 'German, DMY'; SET TimeZone = 'Asia/Tokyo'; SET search_path = ''")
             .execute(&mut plain)

@@ -9,19 +9,19 @@ use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// A project as it is.
+/// The current state of a project.
 #[derive(Clone, Debug)]
 pub(super) struct ProjectState {
     pub(super) project: ProjectId,
     pub(super) version: i64,
     pub(super) timeline: Timeline,
-    /// What takes its rows in, if the log does not know it.
+    /// The events that adopt its rows, if the log does not have it.
     pub(super) adoption: Vec<TimelineEvent>,
 }
 
 type List<T> = Option<Vec<Option<T>>>;
 
-/// The arguments, any of them NULL or with NULL inside.
+/// The arguments; each may be NULL or contain NULL.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arguments {
     stream_types: List<String>,
@@ -70,7 +70,7 @@ impl Arguments {
         }
     }
 
-    /// Up to four commands, mostly such that they could be right, and then something is spoiled.
+    /// Up to four commands that are usually valid, and then a change of the arguments.
     pub(super) fn random(random: &mut SeededRandom, known: &[ProjectState]) -> Self {
         let mut arguments = Self::default();
         let mut now = known.to_vec();
@@ -221,7 +221,7 @@ impl Arguments {
     }
 }
 
-/// One more, one less, a NULL instead of one, or nothing at all.
+/// One element more, one less, a NULL in place of one, or an empty array.
 fn lengths<T: Clone>(random: &mut SeededRandom, list: &mut List<T>) {
     let Some(values) = list else { return };
     match random.below(4) {
@@ -245,7 +245,7 @@ fn change<T: Clone>(random: &mut SeededRandom, list: &mut List<T>, new: impl Fn(
     }
 }
 
-/// Events for the project: what a command leads to, or any others of phases that are there or not.
+/// Events for the project: those of a command, or arbitrary ones of existing or unknown phases.
 fn events(random: &mut SeededRandom, known: &[ProjectState], at: usize) -> Vec<TimelineEvent> {
     let one = &known[at];
     if random.hits(8) {

@@ -7,13 +7,13 @@ use phaseline_migrator::rollback::{RollbackOptions, rollback};
 use sqlx::{Connection, Executor, PgConnection};
 use std::time::Duration;
 
-/// The links of assignments that came or changed while the log was written come back, each time that it goes there and
-/// back; one that points at another project's phase is named by a second attempt, as if it had been there before.
+/// The links of assignments that were inserted or changed while the log was written are restored in each round trip; a second attempt
+/// names one that refers to another project's phase, as an earlier one.
 #[tokio::test]
 async fn newer_assignments_keep_their_phases_again_and_again() {
     let database = sample(6, 60, 46);
     let links = || database.psql("SELECT id, project_phase_id FROM public.resource_assignments ORDER BY id");
-    // An old transaction keeps the horizon back: every row could be newer, and only some are.
+    // An old transaction keeps the horizon back: all rows are candidates, and only some are newer.
     let mut old = PgConnection::connect(database.url()).await.unwrap();
     old.execute("BEGIN; SELECT pg_current_xact_id()").await.unwrap();
     database.psql("UPDATE public.resource_assignments SET updated_at = updated_at");

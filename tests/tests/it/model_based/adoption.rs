@@ -2,7 +2,7 @@
 
 use super::read_tables;
 use super::system_under_test::{Difference, Outcome, SystemUnderTest};
-use phaseline_projections::adopt::{Plan, adopt_all};
+use phaseline_projections::adopt::{AdoptionPlan, adopt_all};
 use phaseline_projections::drift::{DriftKind, Finding, ProjectDriftKind, find_drift};
 use phaseline_projections::{FoldedLog, repair};
 use phaseline_store::Metadata;
@@ -13,7 +13,7 @@ async fn folded(system: &mut SystemUnderTest) -> Result<FoldedLog, Difference> {
     FoldedLog::read(&mut system.connection, None).await.map_err(|error| error.to_string())
 }
 
-/// Takes in all that the log does not know, or nothing.
+/// Adopts all projects that the log does not have, or none.
 pub(super) async fn adopt(system: &mut SystemUnderTest, with_repair: bool) -> Result<Outcome, Difference> {
     let expected = system.model.clone().adopt_all(with_repair, &<_>::default());
     let there_is_nothing = system.model.unadopted().is_empty() && system.model.without_phases().is_empty();
@@ -21,7 +21,7 @@ pub(super) async fn adopt(system: &mut SystemUnderTest, with_repair: bool) -> Re
     let mut log = folded(system).await?;
     let connection = &mut system.connection;
     let text = |error: phaseline_store::StoreError| error.to_string();
-    let plan = Plan::make(connection, &log, None, with_repair).await.map_err(text)?;
+    let plan = AdoptionPlan::make(connection, &log, None, with_repair).await.map_err(text)?;
     let metadata = Metadata::default();
     if plan.refused.is_empty() {
         adopt_all(connection, &mut log, &plan, with_repair, &metadata).await.map_err(text)?;

@@ -24,10 +24,10 @@ const NAMES: [&str; 12] = [
     "\\N",
 ];
 
-/// A command to one of the timelines that may be commanded.
+/// A command on one of the timelines that accept commands.
 pub(crate) fn command(random: &mut SeededRandom, model: &Model) -> Option<(Uuid, TimelineCommand)> {
     let drifted = model.drifted();
-    // Projects that only the table knows are adopted by their first command.
+    // Projects without a timeline are adopted by their first command.
     let mut knowing = model.clone();
     for project in model.unadopted() {
         knowing.adopt(project);
@@ -36,7 +36,7 @@ pub(crate) fn command(random: &mut SeededRandom, model: &Model) -> Option<(Uuid,
     let known: Vec<_> = known.filter(|(project, _)| !drifted.contains(project)).collect();
     let (project, timeline) = random.one_of(&known)?;
     let several: Vec<_> = known.iter().filter(|(_, timeline)| timeline.phases.len() > 1).copied().collect();
-    // Where a phase is alone, little can be done to its days.
+    // A single phase must cover the whole project, so few changes of its dates are valid.
     let (project, timeline) = match random.one_of(&several) {
         Some(other) if timeline.phases.len() == 1 && random.hits(60) => other,
         _ => (project, timeline),
@@ -149,7 +149,7 @@ fn amounts(random: &mut SeededRandom) -> [Decimal; 3] {
     }
 }
 
-/// That many days later; the same day where the calendar ends.
+/// The date that many days later; the same date at the end of the calendar.
 pub(crate) fn shifted(day: NaiveDate, by: i64) -> NaiveDate {
     let number = Number::new(by.unsigned_abs());
     let other = if by < 0 { day.checked_sub_days(number) } else { day.checked_add_days(number) };
@@ -165,7 +165,7 @@ fn resized(random: &mut SeededRandom, timeline: &Timeline, old: Days) -> Days {
         let reach = (timeline.days.count() as i64 / 3).clamp(1, 12);
         shifted(day, random.within(-reach, reach))
     };
-    // The first phase keeps its start and the last one its end, or is refused; mostly they are spared that.
+    // A change of the first start or the last end is refused, so most commands keep these dates.
     let keeps_start = old.first == timeline.days.first && random.hits(85);
     let keeps_end = old.last == timeline.days.last && random.hits(85);
     let first = if keeps_start || random.hits(25) { old.first } else { near(random, old.first) };
@@ -189,14 +189,14 @@ fn rescheduled(random: &mut SeededRandom, timeline: &Timeline) -> Days {
 
 fn draft(random: &mut SeededRandom, model: &Model, timeline: &Timeline) -> PhaseDraft {
     let id = if random.hits(3) {
-        // Somebody's already.
+        // The id of an existing phase.
         random.one_of(&model.phase_ids()).map(|(_, id)| id).unwrap_or_default()
     } else {
         random.id()
     };
     let start = day_in(random, timeline.days);
     let days = Days::new(start, shifted(start, random.within(-1, 9)));
-    // At the edge of a phase, where there is room.
+    // At the edge of a phase, which can give up days.
     let edge = random.one_of(&timeline.phases).map_or(days, |phase: Phase| {
         let part = random.below(phase.days.count().max(2) - 1) as i64;
         if random.hits(50) {
@@ -245,8 +245,8 @@ fn list(random: &mut SeededRandom, timeline: &Timeline) -> Vec<ReplacementPhase>
         }
     }
     if random.hits(50) || drafts.is_empty() {
-        let born = Phase { id: random.id(), ..timeline.phases[0].clone() };
-        drafts.push(ReplacementPhase::New(PhaseDraft { name: name(random), ..draft_of(&born) }));
+        let new_phase = Phase { id: random.id(), ..timeline.phases[0].clone() };
+        drafts.push(ReplacementPhase::New(PhaseDraft { name: name(random), ..draft_of(&new_phase) }));
     }
     if let Some(shares) = timeline.days.shared(drafts.len()) {
         for (draft, share) in drafts.iter_mut().zip(shares) {

@@ -7,7 +7,7 @@ use phaseline_tests::model::{Budget, Days, Edit, Kind, Model, NewRow, OldRow};
 use phaseline_tests::random::SeededRandom;
 use uuid::Uuid;
 
-/// An edit of the old tables; none without a row for it.
+/// An edit of the legacy tables; none without a row for it.
 pub(crate) fn of_old_tables(random: &mut SeededRandom, model: &Model) -> Option<Step> {
     type Make = fn(&mut SeededRandom, &Model) -> Option<Edit>;
     let choices: [(u64, (&'static str, Make)); 15] = [
@@ -27,7 +27,7 @@ pub(crate) fn of_old_tables(random: &mut SeededRandom, model: &Model) -> Option<
             ("old: phase inserted", |random, model| {
                 let project = any_project(random, model)?;
                 let row = old_row(random, project);
-                // At times one that was there before, perhaps in another project.
+                // Sometimes a former one, perhaps in another project.
                 let once: Vec<Uuid> =
                     model.homes.keys().copied().filter(|id| !is_there(model, *id)).collect();
                 let id = if random.hits(20) { random.one_of(&once).unwrap_or(row.id) } else { row.id };
@@ -60,7 +60,7 @@ pub(crate) fn of_old_tables(random: &mut SeededRandom, model: &Model) -> Option<
     Some(Step::Edit { name, edit: make(random, model)? })
 }
 
-/// What the backend may do to the new tables: projects with their default phase, and assignments.
+/// Edits by the backend in the timeline shape: projects with their default phase, and assignments.
 pub(crate) fn of_new_tables(random: &mut SeededRandom, model: &Model) -> Option<Step> {
     type Make = fn(&mut SeededRandom, &Model) -> Option<Edit>;
     let choices: [(u64, (&'static str, Make)); 10] = [
@@ -85,7 +85,7 @@ pub(crate) fn of_new_tables(random: &mut SeededRandom, model: &Model) -> Option<
     Some(Step::Edit { name, edit: make(random, model)? })
 }
 
-/// What makes the projects that cannot be migrated fit to be.
+/// The edits that let all projects be migrated.
 pub(crate) fn remedy(random: &mut SeededRandom, model: &Model, code: &str, project: Uuid) -> Option<Step> {
     let days = *model.projects.get(&project)?;
     let edit = match code {
@@ -99,14 +99,14 @@ pub(crate) fn remedy(random: &mut SeededRandom, model: &Model, code: &str, proje
     Some(Step::Edit { name: "old: cure", edit })
 }
 
-/// The row of a project that the log does not know, as it can be taken in.
+/// A valid row of a project that the log does not have.
 pub(crate) fn cover(model: &Model, project: Uuid) -> Option<Step> {
     let row = model.new_rows.values().find(|row| row.project == project)?;
     let row = NewRow { days: *model.projects.get(&project)?, ..row.clone() };
     Some(Step::Edit { name: "row of an unknown project changed", edit: Edit::ChangeNewRow(row) })
 }
 
-/// A row of a project that the log knows.
+/// A row of a project that the log has.
 fn known_row(random: &mut SeededRandom, model: &Model) -> Option<NewRow> {
     let rows: Vec<_> = model.new_rows.values().filter(|row| model.log.contains_key(&row.project)).collect();
     random.one_of(&rows).cloned()
@@ -144,7 +144,7 @@ fn any_project(random: &mut SeededRandom, model: &Model) -> Option<Uuid> {
     random.one_of(&model.projects.keys().copied().collect::<Vec<_>>())
 }
 
-/// A time of this century, often one of a few.
+/// A timestamp of this century, often one of a few.
 pub(crate) fn moment(random: &mut SeededRandom) -> NaiveDateTime {
     let start = NaiveDate::from_ymd_opt(2023, 5, 1).unwrap().and_hms_opt(8, 0, 0).unwrap();
     if random.hits(40) {
@@ -200,7 +200,7 @@ fn created_at(random: &mut SeededRandom, model: &Model) -> Option<Edit> {
 }
 
 fn delete_phase(random: &mut SeededRandom, model: &Model) -> Option<Edit> {
-    // Mostly one that is not its project's only one.
+    // Usually not its project's only phase.
     let rows = &model.old_rows;
     let others = |row: &OldRow| rows.iter().filter(|other| other.project == row.project).count() > 1;
     let several: Vec<_> = rows.iter().filter(|row| others(row)).collect();
@@ -260,7 +260,7 @@ fn date(random: &mut SeededRandom, model: &Model, project: Uuid) -> Option<Naive
 }
 
 fn insert_assignment(random: &mut SeededRandom, model: &Model) -> Option<Edit> {
-    // Of a project with a phase: without one there is nothing that a rollback could link it to.
+    // In a project with a phase: without one a rollback cannot link the assignment.
     let (project, phase) = random.one_of(&model.phase_ids())?;
     let phase = (model.shape == phaseline_tests::model::Shape::Old).then_some(phase);
     Some(Edit::InsertAssignment { id: random.id(), project, date: date(random, model, project)?, phase })

@@ -8,12 +8,12 @@ use sqlx::postgres::PgRow;
 use std::collections::BTreeMap;
 
 async fn rows(connection: &mut PgConnection, sql: &str) -> Vec<PgRow> {
-    // Not prepared for good: the tables change under it.
+    // Not as a persistent prepared statement, since the tables change.
     let query = sqlx::query(sql).persistent(false);
     query.fetch_all(connection).await.unwrap_or_else(|error| panic!("{error}\n{sql}"))
 }
 
-/// The shape that is live.
+/// The current shape.
 pub(crate) async fn shape(connection: &mut PgConnection) -> Shape {
     let found = rows(
         connection,
@@ -24,7 +24,7 @@ pub(crate) async fn shape(connection: &mut PgConnection) -> Shape {
     if found.is_empty() { Shape::New } else { Shape::Old }
 }
 
-/// Everything, in heap order where there is one.
+/// All rows, in heap order where the order matters.
 pub(crate) async fn read(connection: &mut PgConnection, shape: Shape) -> Found {
     let projects = rows(connection, "SELECT id, start_date, end_date FROM public.projects").await;
     let columns = "project_id, (capital_budget * 100)::bigint, (expense_budget * 100)::bigint, id, created_at, updated_at";

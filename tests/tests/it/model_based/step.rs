@@ -4,18 +4,18 @@ use phaseline_domain::TimelineCommand;
 use phaseline_tests::model::{Days, Edit};
 use uuid::Uuid;
 
-/// One thing that happens.
+/// One step.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// `migrate`, killed at that sign of progress if it comes so far.
+    /// `migrate`, killed at that progress call if there are so many.
     Migrate { repair: bool, kill: Option<u64> },
     /// `rollback`, with the loss accepted or not.
     RollBack { accept: bool, kill: Option<u64> },
-    /// A command to a project's timeline.
+    /// A command on a project's timeline.
     Command { project: Uuid, command: TimelineCommand },
     /// `timeline reschedule PROJECT --from-table`, after the backend moved the project to these days.
     FromTable { project: Uuid, days: Days },
-    /// `adopt` of everything that the log does not know.
+    /// `adopt` of all projects that the log does not have.
     Adopt { repair: bool },
     /// `drift --repair` of a project.
     RepairDrift(Uuid),
@@ -24,7 +24,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// What the step is counted as.
+    /// The name under which the step is counted.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Migrate { kill: Some(_), .. } => "migrate, killed",

@@ -5,7 +5,7 @@ use super::{random_commands, random_edits};
 use phaseline_tests::model::{MigrationTimes, Model, Shape};
 use phaseline_tests::random::SeededRandom;
 
-/// Edits of the old tables in a row, at most.
+/// The greatest number of consecutive edits of the legacy tables.
 const EDITS: u32 = 4;
 
 /// Chooses steps.
@@ -19,12 +19,12 @@ impl StepGenerator {
         Self { random: SeededRandom::new(seed), edits_in_a_row: 0 }
     }
 
-    /// How many steps the sequence has.
+    /// The number of steps of the sequence.
     pub(crate) fn length(&mut self) -> u64 {
         12 + self.random.below(7)
     }
 
-    /// The next step; none if this choice has nothing to work on.
+    /// The next step; none if this choice is not possible.
     pub(crate) fn next(&mut self, model: &Model) -> Option<Step> {
         match model.shape {
             Shape::Old => self.in_legacy_shape(model),
@@ -80,7 +80,7 @@ impl StepGenerator {
         }
         match random.below(100) {
             0..12 => {
-                // A dry run is for the loss.
+                // A dry run shows the loss.
                 let accept = random.hits(if model.losses().is_empty() { 25 } else { 80 });
                 Some(Step::RollBack { accept, kill: random.hits(12).then(|| random.below(14)) })
             }

@@ -32,7 +32,7 @@ pub(crate) struct SystemUnderTest {
     pub(crate) connection: PgConnection,
     pub(crate) store: TimelineStore<ProjectPhases>,
     pub(crate) model: Model,
-    /// The old tables were edited since the last run: they differ from the log.
+    /// Whether the legacy tables were edited since the last run, so that they differ from the log.
     pub(crate) is_edited: bool,
 }
 
@@ -69,7 +69,7 @@ pub(crate) enum RunEnd<T> {
 }
 
 impl SystemUnderTest {
-    /// A legacy database, loaded.
+    /// A loaded legacy database.
     pub(crate) async fn load(legacy: &LegacyDatabase) -> Self {
         let cluster = TestCluster::shared();
         let statements = legacy.statements();
@@ -79,7 +79,7 @@ impl SystemUnderTest {
             script::load(url, schema.iter().cloned().chain([Edit::setup()]));
         });
         let database = cluster.database_from("planner_tables");
-        // Half of a run on such small tables is the planning of catalogue queries.
+        // Planning of catalogue queries is a large part of a run on such small tables.
         let name = database.name();
         database.psql(&format!(
             "ALTER DATABASE {name} SET plan_cache_mode = force_generic_plan;
@@ -174,7 +174,7 @@ impl SystemUnderTest {
         super::rollback::step(self, accept, kill).await
     }
 
-    /// Runs something, and drops it after `kill` progress calls, as a killed process would leave it.
+    /// Runs a future, and drops it after `kill` progress calls, as in a killed process.
     pub(crate) async fn run_or_kill<T>(
         &mut self,
         kill: Option<u64>,
@@ -238,7 +238,7 @@ impl SystemUnderTest {
         if self.model.shape == Shape::New {
             super::adoption::compare(self).await?;
         }
-        // Edits of the old tables are what the next migration is for; projects to whose days their phases cannot follow need a list.
+        // Edits of the legacy tables wait for the next migration, projects to whose dates their phases cannot follow for a list.
         // Days of a project without any phase, or with rows that cannot be adopted, are not covered.
         let is_fit = self.model.without_phases().is_empty()
             && self.model.unadoptable().is_empty()

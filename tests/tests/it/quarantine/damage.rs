@@ -1,17 +1,17 @@
-//! Damage of the log, and events of other streams, beside what cannot be read of a timeline.
+//! Damage of the log, and unreadable events of other streams than timelines.
 
 use super::{connect, metadata_of, projects, skip_all};
 use crate::fixture::{assert_verified, migrated, rolled_back, sample, try_rollback, verified};
 use phaseline_migrator::MigratorError;
 use phaseline_migrator::progress::Silent;
-use phaseline_migrator::quarantine::{Which, list, skip};
+use phaseline_migrator::quarantine::{EventSelection, list, skip};
 use phaseline_projections::FoldedLog;
 use phaseline_store::{NewEvent, StoreError};
 use phaseline_tests::unreadable_events::{UnreadableEvent, insert_unreadable};
 use sqlx::Connection;
 
 #[tokio::test]
-async fn a_damaged_chain_is_named_as_damage_beside_what_cannot_be_read() {
+async fn a_damaged_chain_is_named_as_damage_beside_unreadable_events() {
     let database = sample(40, 60, 61);
     migrated(database.url()).await;
     let victim = projects(&database)[2];
@@ -68,7 +68,8 @@ async fn a_version_out_of_turn_is_damage_and_no_mark_helps() {
     let mut connection = connect(&database).await;
     assert!(FoldedLog::read(&mut connection, None).await.as_ref().is_err_and(is_gap));
     let skipped =
-        skip(&mut connect(&database).await, victim.uuid(), &Which::All, &metadata_of("admin", "x")).await;
+        skip(&mut connect(&database).await, victim.uuid(), &EventSelection::All, &metadata_of("admin", "x"))
+            .await;
     assert!(matches!(&skipped, Err(MigratorError::Store(error)) if is_gap(error)), "{skipped:?}");
 }
 

@@ -33,7 +33,7 @@ async fn unreadable_events_affect_no_other_project() {
         let differs = drift::find_drift(&mut connect(&database).await, &log, None).await.unwrap();
         assert!(differs.is_empty(), "seed {seed}: {differs:?}");
 
-        // Some are left out; those that are not stay in quarantine.
+        // Some are left out; the timelines of the others stay in quarantine.
         let left_out: BTreeSet<_> = victims.iter().copied().filter(|_| random.hits(50)).collect();
         for project in &left_out {
             skip_all(&database, *project).await;

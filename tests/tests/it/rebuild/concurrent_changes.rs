@@ -22,7 +22,7 @@ const EDITS: [&str; 4] = [
             start_date, end_date, NULL FROM public.project_phases ORDER BY random() LIMIT 1",
 ];
 
-/// Does something between the comparison and the lock.
+/// Runs an action between the comparison and the lock.
 pub(super) struct OnWriteStep<F>(F);
 
 impl<F: Fn() + Sync> OnWriteStep<F> {
@@ -41,7 +41,7 @@ impl<F: Fn() + Sync> Progress for OnWriteStep<F> {
     fn note(&self, _text: &str) {}
 }
 
-/// Gives a command and waits for its end.
+/// Executes a command.
 fn execute(url: &str, project: ProjectId, command: TimelineCommand) {
     let url = url.to_owned();
     in_a_thread(async move || {
@@ -49,8 +49,8 @@ fn execute(url: &str, project: ProjectId, command: TimelineCommand) {
     });
 }
 
-/// Guarantees at each moment: a command counts; in a project that differed, the last edit is repaired
-/// and recorded; in one that did not, the next rebuild detects it.
+/// Guarantees at each moment: a command's events are included; in a project with a difference, the last edit is repaired
+/// and recorded; in one without, the next rebuild detects it.
 #[tokio::test]
 async fn changes_before_the_lock_are_included_or_left_to_the_next_rebuild() {
     let database = timeline_shape(5);
@@ -106,23 +106,23 @@ async fn rows_repaired_concurrently_are_not_written_again() {
     assert_eq!((before, good), (super::position(&database), rows(&database)));
 }
 
-/// A row added while the differences are written is no error: it is named and kept.
+/// A row that is added while the differences are written is no error: it is named and kept.
 #[tokio::test]
 async fn a_row_added_during_the_write_stays_and_the_rest_is_rebuilt() {
     let database = timeline_shape(5);
     let good = rows(&database);
     database.psql(
         "UPDATE public.project_phases SET name = 'by hand' WHERE id = (SELECT min(id::text)::uuid FROM public.project_phases);
-         CREATE FUNCTION public.somebody() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         CREATE FUNCTION public.other_program() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
              INSERT INTO public.project_phases SELECT new.project_id, 0, 0, 0, gen_random_uuid(), new.created_at,
                  new.updated_at, 'unknown', new.start_date, new.end_date, NULL;
              RETURN NULL; END $$;
-         CREATE TRIGGER somebody AFTER UPDATE ON public.project_phases FOR EACH ROW EXECUTE FUNCTION public.somebody()",
+         CREATE TRIGGER other_program AFTER UPDATE ON public.project_phases FOR EACH ROW EXECUTE FUNCTION public.other_program()",
     );
     let done = rebuilt(&database, &deleting()).await;
     assert_eq!((done.updated(), done.left.len()), (1, 1), "{done:?}");
     assert!(!done.is_right());
-    database.psql("DROP TRIGGER somebody ON public.project_phases");
+    database.psql("DROP TRIGGER other_program ON public.project_phases");
     assert_eq!(rebuilt(&database, &deleting()).await.deleted(), 1);
     assert_eq!(rows(&database), good);
 }
@@ -164,7 +164,7 @@ async fn concurrent_commands_and_edits_lose_nothing_and_end_in_the_fold() {
     let last = rebuilt(&database, &deleting()).await;
     assert!(last.is_right(), "{last:?}");
     let log = serial(&database).await;
-    // One writer alone may have bad luck: rows that the edit locks refuse its commands.
+    // Several writers, since the edits may lock all rows of one.
     let mut accepted = 0;
     for writer in writers {
         for (project, version) in writer.await.unwrap().accepted {

@@ -10,7 +10,7 @@ use phaseline_projections::project_phases::COLUMNS;
 use phaseline_projections::rebuild::RebuildOptions;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Drops what refuses such edits.
+/// Drops the constraints that refuse such edits.
 const DROP_CONSTRAINTS: &str = "
     ALTER TABLE project_phases ALTER name DROP NOT NULL, ALTER start_date DROP NOT NULL, ALTER end_date DROP NOT NULL,
         ALTER created_at DROP NOT NULL, ALTER updated_at DROP NOT NULL, ALTER project_id DROP NOT NULL,
@@ -18,7 +18,7 @@ const DROP_CONSTRAINTS: &str = "
         DROP CONSTRAINT check_budget_sum, DROP CONSTRAINT check_capital_budget_positive,
         DROP CONSTRAINT check_expense_budget_positive, DROP CONSTRAINT check_total_budget_positive, DROP CONSTRAINT check_phase_dates";
 
-/// What is set in one row, and the columns that differ then.
+/// The changes of one row, and the columns that differ then.
 const EDITS: &[(&str, &[&str])] = &[
     ("project_id = (SELECT max(id::text)::uuid FROM projects)", &["project_id"]),
     ("project_id = NULL", &["project_id"]),

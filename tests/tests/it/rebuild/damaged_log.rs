@@ -76,7 +76,7 @@ async fn a_projects_stream_that_lacks_an_event_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_missing_behind_the_snapshot_is_noticed_under_the_lock() {
+async fn a_missing_event_behind_the_snapshot_is_detected_under_the_lock() {
     let database = timeline_shape(5);
     database.psql("UPDATE public.project_phases SET name = 'by hand'");
     let before = row_locations(&database);

@@ -46,7 +46,7 @@ async fn unknown_rows_stay_unless_deletion_is_requested_and_are_recorded() {
     assert_eq!(done.differences.len(), 2, "{done:?}");
     assert!(rows(&database).contains(UNKNOWN));
 
-    // Left alone it is nothing to write.
+    // A kept row causes no write.
     let (before, last) = (row_locations(&database), position(&database));
     let again = rebuilt(&database, &RebuildOptions::default()).await;
     assert!(!again.is_right() && again.repair_id().is_none());
@@ -90,8 +90,8 @@ async fn rows_of_unknown_projects_are_counted_and_unchanged() {
         let done = rebuilt(&database, &options).await;
         assert!(done.is_right() && done.differences.is_empty() && done.unadopted == 1, "{done:?}");
     }
-    let nobody = rebuilt(&database, &only(STRANGER.parse().unwrap())).await;
-    assert_eq!((nobody.events, nobody.unadopted, nobody.projects), (0, 1, 0));
+    let missing = rebuilt(&database, &only(STRANGER.parse().unwrap())).await;
+    assert_eq!((missing.events, missing.unadopted, missing.projects), (0, 1, 0));
     assert!(before == database.dump(&[]), "something was written");
 }
 
@@ -238,7 +238,7 @@ async fn a_row_without_id_stays_despite_requested_deletion() {
     database.psql(
         "ALTER TABLE public.project_phases DROP CONSTRAINT project_phases_pkey CASCADE;
          ALTER TABLE public.project_phases ALTER id DROP NOT NULL;
-         INSERT INTO public.project_phases SELECT project_id, 0, 0, 0, NULL, created_at, updated_at, 'nobody', start_date,
+         INSERT INTO public.project_phases SELECT project_id, 0, 0, 0, NULL, created_at, updated_at, 'missing', start_date,
                 end_date, NULL FROM public.project_phases LIMIT 1;
          UPDATE public.project_phases SET name = 'by hand' WHERE id IS NOT NULL",
     );

@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub(super) const SPRING: Uuid = id(1);
 pub(super) const SPRING_PLANNING: Uuid = id(11);
 pub(super) const SPRING_EXECUTION: Uuid = id(12);
-/// 2024-06-01 to 2024-06-10, 10 days: [`SUMMER_EXECUTION`] alone.
+/// 2024-06-01 to 2024-06-10, 10 days: only [`SUMMER_EXECUTION`].
 pub(super) const SUMMER: Uuid = id(2);
 pub(super) const SUMMER_EXECUTION: Uuid = id(21);
 /// Two days, one for each of its phases.
@@ -45,7 +45,7 @@ pub(super) fn moment(text: &str) -> NaiveDateTime {
     format!("{text}T08:00:00.000001").parse().unwrap()
 }
 
-/// A row of the old table.
+/// A row of the legacy table.
 pub(super) fn row(project: Uuid, id: Uuid, kind: Kind, created: &str) -> OldRow {
     let (created_at, updated_at) = (moment(created), moment("2023-12-24"));
     OldRow { project, kind, budget: Budget { capital: 100, expense: 50 }, id, created_at, updated_at }
@@ -99,17 +99,17 @@ pub(super) fn known_database() -> TestDatabase {
     cluster.database_from("migrated_again")
 }
 
-/// SQL of others on the old tables.
+/// SQL of others on the legacy tables.
 pub(super) fn edit_old(database: &TestDatabase, edit: &Edit) {
     database.psql(&edit.sql(Shape::Old));
 }
 
-/// Every column of the new table.
+/// Every column in the timeline shape.
 pub(super) fn new_rows(database: &TestDatabase) -> String {
     database.psql("SELECT * FROM public.project_phases ORDER BY id")
 }
 
-/// The old tables, row by row, in heap order.
+/// The legacy tables, row by row, in heap order.
 pub(super) fn old_rows(database: &TestDatabase) -> String {
     database.psql(
         "SELECT * FROM public.project_phases ORDER BY ctid;
@@ -133,14 +133,14 @@ pub(super) fn value(database: &TestDatabase, phase: Uuid, column: &str) -> Strin
         .to_owned()
 }
 
-/// The phase that an assignment points at in the legacy shape.
+/// The phase that an assignment refers to in the legacy shape.
 pub(super) fn link(database: &TestDatabase, assignment: u128) -> Uuid {
     let assignment = id(assignment);
     let sql = format!("SELECT project_phase_id FROM public.resource_assignments WHERE id = '{assignment}'");
     database.psql(&sql).trim().parse().unwrap()
 }
 
-/// Commands that all have to be taken.
+/// Commands that must all be accepted.
 pub(super) async fn command(database: &TestDatabase, project: Uuid, commands: &[TimelineCommand]) {
     let store = store(database.url()).await;
     for command in commands {
@@ -197,7 +197,7 @@ pub(super) fn budget(phase: Uuid, capital: &str) -> TimelineCommand {
     }
 }
 
-/// What a rollback would do.
+/// The plan of a rollback.
 pub(super) async fn dry_run(database: &TestDatabase) -> RollbackPlan {
     let mut connection = handle(database.url()).connect("test").await.expect("connect");
     let plan = rollback::plan(&mut connection).await.expect("plan");
@@ -205,7 +205,7 @@ pub(super) async fn dry_run(database: &TestDatabase) -> RollbackPlan {
     plan
 }
 
-/// What would be lost: phase and field.
+/// The loss: phase and field.
 pub(super) fn listed_losses(plan: &RollbackPlan) -> Vec<(Uuid, String)> {
     plan.loss.items.iter().map(|item| (item.phase_id.uuid(), item.field.clone())).collect()
 }
@@ -233,14 +233,14 @@ pub(super) async fn try_migrate(database: &TestDatabase, repair: bool) -> Result
     migrate(&handle(database.url()), &options, &Silent).await
 }
 
-/// Migrates, and it works.
+/// Migrates; must succeed.
 pub(super) async fn migrate_again(database: &TestDatabase) -> Migrated {
     let done = try_migrate(database, false).await.unwrap_or_else(|error| panic!("{error}\n{error:#?}"));
     crate::fixture::assert_verified(database.url()).await;
     done
 }
 
-/// Migrates, and is refused: the findings by name, with their rows. Nothing is touched.
+/// Migrates; must be refused without a change. Returns the findings by name, with their rows.
 pub(super) async fn refused(database: &TestDatabase) -> Vec<(String, Vec<String>)> {
     let before = old_rows(database);
     let error = try_migrate(database, false).await.expect_err("it should be refused");

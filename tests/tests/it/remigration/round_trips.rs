@@ -7,7 +7,7 @@ use phaseline_migrator::MigratorError;
 use phaseline_tests::dump::{assert_same_dump, dump};
 use phaseline_tests::model::{Edit, Shape};
 
-/// Commands of every kind, to all three projects.
+/// Commands of every kind, on all three projects.
 async fn edit_everything(database: &phaseline_embedded::testing::TestDatabase) {
     command(
         database,
@@ -109,10 +109,10 @@ async fn a_created_phase_gets_its_type_by_name_and_a_legacy_one_keeps_it() {
     assert_eq!(value(&database, id(15), "created_at"), created);
     let order = database.psql("SELECT id FROM public.project_phases ORDER BY ctid");
     let order: Vec<&str> = order.split_whitespace().collect();
-    let born: Vec<String> = [id(13), id(14), id(15), id(16)].map(|id| id.to_string()).into();
-    assert_eq!(order[order.len() - 4..], born, "behind the rows that were there, as they were made");
+    let created: Vec<String> = [id(13), id(14), id(15), id(16)].map(|id| id.to_string()).into();
+    assert_eq!(order[order.len() - 4..], created, "behind the rows that were there, as they were made");
 
-    // From now on it has a row, and its type is the row's.
+    // It has a legacy row now, with that row's type.
     migrate_again(&database).await;
     command(&database, SPRING, &[rename(id(15), "Build")]).await;
     roll_back(&database).await;

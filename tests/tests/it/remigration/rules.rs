@@ -1,4 +1,4 @@
-//! Changes of the legacy tables at another migration, rule by rule. Names and descriptions are the log's.
+//! Changes of the legacy tables before another migration, rule by rule. Names and descriptions come from the log.
 
 use super::fixture::*;
 use crate::fixture::assert_verified;
@@ -72,7 +72,7 @@ async fn rule_1_a_project_without_rows_is_refused_or_given_a_default_phase() {
     assert_eq!(phases(&database, SUMMER), ["Default Phase 2024-06-02 2024-06-09"]);
     let new = new_rows(&database);
     for _ in 0..2 {
-        // Untouched it goes unsaid, and comes back without a repair.
+        // Unchanged it is not reported, and is restored without a repair.
         roll_back(&database).await;
         assert_same_dump(&old, &dump(database.url()));
         migrate_again(&database).await;
@@ -225,7 +225,7 @@ async fn rule_5_a_changed_row_is_taken_over_and_name_and_days_stay() {
     assert_eq!(value(&database, SPRING_EXECUTION, "description"), described);
     assert_eq!(value(&database, SPRING_EXECUTION, "total_budget"), "0.03");
     assert_eq!(value(&database, SPRING_EXECUTION, "created_at"), "2022-02-02 08:00:00.000001");
-    // The row's updated_at was left alone, so the log's newer one stays.
+    // The row's updated_at did not change, so the log's newer one stays.
     assert!(value(&database, SPRING_EXECUTION, "updated_at").as_str() > "2024");
     roll_back(&database).await;
     assert_same_dump(&old, &dump(database.url()));
@@ -276,7 +276,7 @@ async fn a_phase_in_another_project_leaves_one_timeline_and_enters_the_other() {
     edit_old(&database, &Edit::ChangeOldRow(moved));
     migrate_again(&database).await;
     assert_eq!(phases(&database, SPRING), ["Discovery 2024-01-01 2024-04-09"]);
-    // By created_at the moved row is the first of its new project.
+    // By created_at the moved row is its new project's first one.
     assert_eq!(
         phases(&database, SUMMER),
         ["Execution 2024-06-01 2024-06-05", "Execution 2024-06-06 2024-06-10"]

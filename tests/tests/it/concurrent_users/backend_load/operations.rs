@@ -40,15 +40,15 @@ impl LoadState {
         *operation = (operation.0 + 1, !goes_on);
     }
 
-    fn acknowledge(&self, query: String, answer: String) {
-        self.acknowledged.lock().unwrap().insert(query, answer);
+    fn acknowledge(&self, query: String, expected: String) {
+        self.acknowledged.lock().unwrap().insert(query, expected);
     }
 
     fn record_failure(&self, what: String) {
         self.failures.lock().unwrap().push(what);
     }
 
-    /// One statement in a transaction of its own, and the first column of its first row.
+    /// Runs one statement in its own transaction; returns the first column of its first row.
     async fn execute(&self, connection: &mut PgConnection, sql: &str) -> WriteResult {
         match connection.fetch_optional(sqlx::raw_sql(sql)).await {
             Ok(row) => WriteResult::Done(row.and_then(|row| row.get(0))),
@@ -159,7 +159,7 @@ impl LoadState {
         let store = store(&self.url).await;
         match store.execute(project.parse::<ProjectId>().unwrap(), &command, Metadata::default()).await {
             Ok(committed) if renames => {
-                // The legacy shape has no name: the log keeps it.
+                // The legacy shape has no name; the log has it.
                 let query = format!(
                     "SELECT payload::json ->> 'name' FROM phaseline.events WHERE position = {}",
                     committed.position
@@ -181,7 +181,7 @@ impl LoadState {
             {
                 self.refused.fetch_add(1, Ordering::SeqCst);
             }
-            // While it runs, the log knows of the run and not yet of the projects.
+            // During the run the log has the run, but not yet the projects.
             Err(ExecuteError::Refused(refusal))
                 if refusal.violations().iter().all(|broken| broken.rule == Rule::TimelineOpen) =>
             {
@@ -220,7 +220,7 @@ impl LoadState {
         true
     }
 
-    /// Every snapshot has one shape.
+    /// Fails unless the snapshot has one shape.
     async fn read_status(&self, connection: &mut PgConnection) -> bool {
         match status(connection).await {
             Ok(status) if status.shape == Shape::Unknown => {
