@@ -262,7 +262,7 @@ fn is_ours(drift: &Drift, options: &RebuildOptions) -> bool {
         | DriftKind::Field { .. }
         | DriftKind::SavedLater { .. }
         | DriftKind::Duplicate => true,
-        // A row without an id could not be told from others of its kind.
+        // Rows without an id cannot be distinguished.
         DriftKind::Unknown => options.delete_unknown && !drift.phase_id.uuid().is_nil(),
         DriftKind::UnknownProject => false,
     }

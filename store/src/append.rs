@@ -184,7 +184,7 @@ pub async fn verdicts<A: Borrow<Append> + Sync>(
     let keys = || parts.iter().map(|part| part.own().and_then(|command| command.key.as_ref()));
     let dates = || parts.iter().map(|part| part.command.project_dates);
     let mut rows: Vec<VerdictRow> = match sqlx::query_as(
-        "SELECT command, verdict, stream_version, last_position, at, earlier_events, said
+        "SELECT command, verdict, stream_version, last_position, at, earlier_events, row_locations
            FROM phaseline.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     )
     .bind(stream_types)
@@ -301,7 +301,6 @@ struct VerdictRow {
     last_position: i64,
     at: DateTime<Utc>,
     earlier_events: i32,
-    #[sqlx(rename = "said")]
     row_locations: Option<String>,
 }
 

@@ -230,7 +230,7 @@ async fn grants_that_cannot_be_repeated_are_refused() {
     );
 }
 
-/// Whoever owns the function of an event trigger may replace it while the run waits for a lock.
+/// The owner of the function of an event trigger may replace it while the run waits for a lock.
 #[tokio::test]
 async fn event_triggers_of_other_roles_are_obstacles_and_trusted_ones_notes() {
     let fixture = Fixture::bare();

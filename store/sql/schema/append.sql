@@ -16,8 +16,7 @@ DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], te
 -- if that one turns out to be repeated.
 -- A command may expect the version after the previous command on the same stream; commands for one stream must be adjacent. If one
 -- is not appended, neither are the later ones on its stream: they were decided on its result, and another writer may have reached the
--- version that they expect. If the projection returns row locations, a last row for command 0 has them in column `said`; a column of an
--- installed function cannot be renamed in place.
+-- version that they expect. If the projection returns row locations, a last row for command 0 has them.
 -- The head row is locked first; the statements after it see everything that was committed before. That needs READ
 -- COMMITTED: at a stricter level they would all use one snapshot from before the lock. Without events to write, nothing is locked: a
 -- transaction that stays open then blocks no other writer.
@@ -29,6 +28,17 @@ DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], te
 DROP FUNCTION IF EXISTS phaseline.append(text[], uuid[], bigint[], integer[], text[], text[], uuid[], text[], integer[],
     text[], bytea[], text[], text[], text[], bytea[]);
 
+-- A column of an installed function cannot be renamed in place.
+DO $$
+DECLARE
+    installed constant regprocedure := to_regprocedure('phaseline.append(text[], uuid[], bigint[], integer[], text[], text[], uuid[], text[],
+        integer[], text[], bytea[], text[], text[], text[], bytea[], date[], date[])');
+BEGIN
+    IF EXISTS (SELECT FROM pg_proc p WHERE p.oid = installed AND 'said' = ANY (p.proargnames)) THEN
+        EXECUTE 'DROP FUNCTION ' || installed;
+    END IF;
+END $$;
+
 CREATE OR REPLACE FUNCTION phaseline.append(
     command_stream_type text[], command_stream_id uuid[], command_expected bigint[], command_events integer[],
     command_metadata text[], command_witness text[],
@@ -37,7 +47,7 @@ CREATE OR REPLACE FUNCTION phaseline.append(
     command_scope text[] DEFAULT NULL, command_key text[] DEFAULT NULL, command_fingerprint bytea[] DEFAULT NULL,
     command_first_day date[] DEFAULT NULL, command_last_day date[] DEFAULT NULL
 ) RETURNS TABLE (command integer, verdict text, stream_version bigint, last_position bigint, at timestamptz,
-                 earlier_events integer, said text)
+                 earlier_events integer, row_locations text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
     SET jit = off SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -432,9 +442,9 @@ BEGIN
                    AS e (event_type, stream, payload, place, position)
              WHERE e.position IS NOT NULL;
         END IF;
-        said := phaseline.project_inline(event_types, streams, event_payloads, row_places, adopted, witnesses,
+        row_locations := phaseline.project_inline(event_types, streams, event_payloads, row_places, adopted, witnesses,
             events > phases, at);
-        IF said IS NOT NULL THEN
+        IF row_locations IS NOT NULL THEN
             command := 0;
             verdict := 'projected';
             stream_version := 0;
