@@ -23,7 +23,6 @@ async fn command_triggers_run_as_table_owner_immediate_and_deferred() {
     assert_ne!(planner.database.psql("SELECT count(*) FROM loot"), "0");
 }
 
-/// A superuser's commands are refused where the owner of the tables planted code that would run at the end of the transaction.
 #[tokio::test]
 async fn deferred_code_never_runs_with_the_rights_of_another_role() {
     let planner = Planner::new().await;
