@@ -11,7 +11,7 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime};
 use phaseline_domain::event::{DefaultPhaseSupplied, PhaseAdopted, TimelineOpened};
 use phaseline_domain::{
     Budget, DateRange, Description, Draft, DraftBudget, Money, Phase, PhaseId, PhaseName, ProjectId,
-    Timeline, TimelineEvent, validate,
+    Timeline, TimelineCommand, TimelineEvent, Violation, decide, validate,
 };
 use phaseline_store::{StoreError, copy};
 use rust_decimal::Decimal;
@@ -26,6 +26,15 @@ pub struct Unadopted {
     /// `start_date` and `end_date` in `public.projects`, as text; none if the project does not exist.
     dates: Option<[Option<String>; 2]>,
     rows: Vec<LiveRow>,
+}
+
+/// The events of an adoption.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AdoptionEvents {
+    /// The timeline's opening, then each row unchanged, by its dates.
+    pub adopted: Vec<TimelineEvent>,
+    /// How the timeline follows dates that the planner gave the project since; empty if it has them.
+    pub following: Vec<TimelineEvent>,
 }
 
 /// All projects for which `known` is false, or of these only the requested ones, by id, with their rows in `project_phases`. Includes
@@ -181,6 +190,30 @@ impl Unadopted {
     /// # Errors
     /// All reasons: a missing or invalid project or value, every broken rule, or that there is no row.
     pub fn events(&self) -> Result<Vec<TimelineEvent>, Vec<String>> {
+        let (range, rows) = self.checked(|range, rows| broken_rules(range, rows).is_empty())?;
+        self.opened(range, &rows)
+    }
+
+    /// The same, and, if the planner has given the project other dates since it wrote the rows, the events by which the timeline, which is
+    /// opened over the dates of the rows, follows the project's.
+    ///
+    /// # Errors
+    /// As [`Self::events`].
+    pub fn adoption(&self) -> Result<AdoptionEvents, Vec<String>> {
+        let (range, rows) = self.checked(|range, rows| {
+            broken_rules(range, rows).is_empty() || self.followed(range, rows).is_some()
+        })?;
+        match self.followed(range, &rows) {
+            Some(events) if !broken_rules(range, &rows).is_empty() => Ok(events),
+            _ => Ok(AdoptionEvents { adopted: self.opened(range, &rows)?, following: Vec::new() }),
+        }
+    }
+
+    /// The project's dates, and its rows by their dates, if they are `fit`.
+    fn checked(
+        &self,
+        fit: impl Fn(DateRange, &[ReadRow<'_>]) -> bool,
+    ) -> Result<(DateRange, Vec<ReadRow<'_>>), Vec<String>> {
         let mut wrong = Vec::new();
         let range = self.range().map_err(|what| wrong.extend(what)).ok();
         if self.is_bare() {
@@ -190,29 +223,52 @@ impl Unadopted {
             self.rows.iter().map(|row| ReadRow::of(row, &mut wrong)).collect();
         let complete = read.iter().all(Option::is_some);
         let mut rows: Vec<ReadRow<'_>> = read.into_iter().flatten().collect();
-        if let (Some(range), false) = (range, self.is_bare()) {
-            let drafts: Vec<Draft<'_>> = rows.iter().map(ReadRow::draft).collect();
-            wrong.extend(
-                validate(range, &drafts)
-                    .into_iter()
-                    // Coverage cannot be checked if a phase could not be read.
-                    .filter(|violation| complete || !violation.rule.is_about_coverage())
-                    .map(|violation| match violation.phase_id {
-                        Some(id) => format!("phase {id}: {} ({})", violation.message, violation.rule),
-                        None => format!("{} ({})", violation.message, violation.rule),
-                    }),
-            );
-        }
-        let (Some(range), true) = (range, wrong.is_empty()) else { return Err(wrong) };
         rows.sort_by_key(|row| (row.start_date, row.end_date, row.id));
+        if let (Some(range), false) = (range, self.is_bare())
+            && !(complete && fit(range, &rows))
+        {
+            // Coverage cannot be checked if a phase could not be read.
+            let broken = broken_rules(range, &rows)
+                .into_iter()
+                .filter(|violation| complete || !violation.rule.is_about_coverage());
+            wrong.extend(broken.map(|violation| match violation.phase_id {
+                Some(id) => format!("phase {id}: {} ({})", violation.message, violation.rule),
+                None => format!("{} ({})", violation.message, violation.rule),
+            }));
+        }
+        match range {
+            Some(range) if wrong.is_empty() => Ok((range, rows)),
+            _ => Err(wrong),
+        }
+    }
+
+    /// The events that open a timeline over these dates with these rows.
+    fn opened(&self, range: DateRange, rows: &[ReadRow<'_>]) -> Result<Vec<TimelineEvent>, Vec<String>> {
+        let mut wrong = Vec::new();
         let mut events = vec![TimelineOpened { project_id: self.project_id, range }.into()];
-        for row in &rows {
+        for row in rows {
             match row.adopted() {
                 Ok(event) => events.push(event),
                 Err(what) => wrong.push(format!("phase {}: {what}", row.id)),
             }
         }
         if wrong.is_empty() { Ok(events) } else { Err(wrong) }
+    }
+
+    /// The adoption over the rows' own dates, which then follows the project's; none if the rows are not those of a timeline, or cannot
+    /// follow.
+    fn followed(&self, range: DateRange, rows: &[ReadRow<'_>]) -> Option<AdoptionEvents> {
+        let end = rows.iter().map(|row| row.end_date).max()?;
+        let own = DateRange::new(rows.first()?.start_date, end).ok()?;
+        if !broken_rules(own, rows).is_empty() {
+            return None;
+        }
+        let adopted = self.opened(own, rows).ok()?;
+        let mut timeline = Timeline::default();
+        adopted.iter().for_each(|event| timeline.evolve(event));
+        let follow = TimelineCommand::Reschedule { start_date: range.start(), end_date: range.end() };
+        let following = decide(&timeline, &follow).ok()?;
+        Some(AdoptionEvents { adopted, following })
     }
 
     /// The events that give a project without rows a default phase over all its dates, without a budget.
@@ -229,6 +285,10 @@ impl Unadopted {
             DefaultPhaseSupplied { phase_id, name: PhaseName::of_default_phase(), range }.into(),
         ])
     }
+}
+
+fn broken_rules(range: DateRange, rows: &[ReadRow<'_>]) -> Vec<Violation> {
+    validate(range, &rows.iter().map(ReadRow::draft).collect::<Vec<_>>())
 }
 
 /// A row whose values could be parsed.

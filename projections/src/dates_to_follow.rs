@@ -1,8 +1,10 @@
 //! Projects whose dates the planner changed, and whose phases can follow: the next command takes the dates in.
 
 use crate::FoldedLog;
-use crate::drift::{Drift, DriftKind};
+use crate::drift::{Drift, DriftKind, is_later};
 use phaseline_domain::{DateRange, PhaseId, ProjectId, Timeline, TimelineCommand, decide};
+use phaseline_store::{StoreError, copy};
+use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
@@ -11,9 +13,33 @@ use uuid::Uuid;
 /// The planner writes dates into the rows of the first and the last phase by a rule of its own; a command follows by the same rule. So
 /// both dates of such a row are in order: those of the log, and those to which the phase will follow.
 #[derive(Clone, Debug, Default)]
-pub struct DatesToFollow(BTreeMap<ProjectId, Timeline>);
+pub struct DatesToFollow {
+    /// The timelines as they will be.
+    timelines: BTreeMap<ProjectId, Timeline>,
+    /// Projects without a timeline, whose rows will be adopted and then follow.
+    unadopted: BTreeSet<ProjectId>,
+}
 
 impl DatesToFollow {
+    /// Compares the log with `public.projects`.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub async fn find(connection: &mut PgConnection, log: &FoldedLog) -> Result<Self, StoreError> {
+        let mut dates: Vec<(ProjectId, DateRange)> = Vec::new();
+        copy::read(connection, "SELECT id, start_date, end_date FROM public.projects", |row| {
+            // Infinite dates cannot be read as dates.
+            if let (Ok(start), Ok(end)) = (row.date(1), row.date(2))
+                && let Ok(range) = DateRange::new(start, end)
+            {
+                dates.push((row.uuid(0)?.into(), range));
+            }
+            Ok::<_, StoreError>(())
+        })
+        .await?;
+        Ok(Self::among(log, dates))
+    }
+
     /// Compares the log with the dates in `public.projects`; a project whose dates are not a range is left out. Timelines in quarantine
     /// follow nothing.
     pub fn among(log: &FoldedLog, dates: impl IntoIterator<Item = (ProjectId, DateRange)>) -> Self {
@@ -27,12 +53,24 @@ impl DatesToFollow {
             decide(timeline, &follow).ok()?.iter().for_each(|event| followed.evolve(event));
             Some((project, followed))
         };
-        Self(dates.into_iter().filter_map(followed).collect())
+        Self { timelines: dates.into_iter().filter_map(followed).collect(), unadopted: BTreeSet::new() }
+    }
+
+    /// Adds projects without a timeline, whose rows will be adopted and then follow.
+    #[must_use]
+    pub fn and_unadopted(mut self, projects: impl IntoIterator<Item = ProjectId>) -> Self {
+        self.unadopted.extend(projects);
+        self
     }
 
     /// The projects.
     pub fn projects(&self) -> impl Iterator<Item = ProjectId> {
-        self.0.keys().copied()
+        self.timelines.keys().chain(&self.unadopted).copied()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.projects().next().is_none()
     }
 
     /// Their ids, for a statement.
@@ -40,9 +78,9 @@ impl DatesToFollow {
         self.projects().map(ProjectId::uuid).collect()
     }
 
-    /// Whether this project is among them.
+    /// Whether this project is among those with a timeline.
     pub fn contains(&self, project: ProjectId) -> bool {
-        self.0.contains_key(&project)
+        self.timelines.contains_key(&project)
     }
 
     /// Leaves out the rows that differ from the log in nothing but the dates to which their phases will follow.
@@ -62,7 +100,7 @@ impl DatesToFollow {
     /// Whether a row with these differences has the dates to which its phase will follow.
     fn has_followed(&self, phase: PhaseId, differences: &[&Drift]) -> bool {
         let phases =
-            differences.first().and_then(|found| self.0.get(&found.project_id)).map(Timeline::phases);
+            differences.first().and_then(|found| self.timelines.get(&found.project_id)).map(Timeline::phases);
         let Some(phase) = phases.into_iter().flatten().find(|candidate| candidate.id == phase) else {
             return false;
         };
@@ -76,7 +114,7 @@ impl DatesToFollow {
                 dates += 1;
                 *table == phase.range.end().to_string()
             }
-            DriftKind::Field { column, .. } => *column == "updated_at",
+            DriftKind::Field { column: "updated_at", log, table } => is_later(table, log),
             _ => false,
         });
         all && dates > 0

@@ -254,15 +254,18 @@ pub fn with_saved_rows(mut drift: Vec<Drift>) -> Vec<Drift> {
     }
     for found in drift.iter_mut().filter(|found| differences[&found.phase_id] == 1) {
         let DriftKind::Field { column: "updated_at", log, table } = &mut found.kind else { continue };
-        let time = |text: &str| text.parse::<NaiveDateTime>().ok();
-        // PostgreSQL separates date and time by a space.
-        if let (Some(recorded), Some(live)) = (time(&log.replace(' ', "T")), time(&table.replace(' ', "T")))
-            && live > recorded
-        {
+        if is_later(table, log) {
             found.kind = DriftKind::SavedLater { log: std::mem::take(log), table: std::mem::take(table) };
         }
     }
     drift
+}
+
+/// Whether a finite timestamp, as PostgreSQL prints it, is later than another one.
+pub(crate) fn is_later(one: &str, other: &str) -> bool {
+    // PostgreSQL separates date and time by a space.
+    let time = |text: &str| text.replace(' ', "T").parse::<NaiveDateTime>().ok();
+    time(one).zip(time(other)).is_some_and(|(one, other)| one > other)
 }
 
 fn fields(row: &PhaseRow, live: &LiveRow) -> Vec<Drift> {

@@ -58,7 +58,11 @@ impl InlineProjection for ProjectPhases {
         project: ProjectId,
     ) -> Result<Option<UnadoptedProject>, StoreError> {
         Ok(adopt::read_unadopted(connection, project).await?.map(|(found, witness)| {
-            let events = if found.is_bare() { Ok(Vec::new()) } else { found.events() };
+            let events = if found.is_bare() {
+                Ok(Vec::new())
+            } else {
+                found.adoption().map(|adoption| adoption.adopted)
+            };
             let dates = found.range().ok();
             UnadoptedProject { is_in_projects: found.is_in_projects(), dates, events, witness }
         }))

@@ -241,6 +241,8 @@ fn quarantine(log: &FoldedLog, only: Option<ProjectId>) -> Quarantine {
 
 fn row(finding: Finding) -> Option<Drift> {
     match finding {
+        // A note: the row has what the log has.
+        Finding::Row(Drift { kind: DriftKind::SavedLater { .. }, .. }) => None,
         Finding::Row(drift) => Some(drift),
         Finding::Project(_) => None,
     }
@@ -258,13 +260,10 @@ fn gone(findings: &[Finding]) -> Vec<ProjectId> {
 /// Whether the rebuild repairs it.
 fn is_ours(drift: &Drift, options: &RebuildOptions) -> bool {
     match drift.kind {
-        DriftKind::Missing
-        | DriftKind::Field { .. }
-        | DriftKind::SavedLater { .. }
-        | DriftKind::Duplicate => true,
+        DriftKind::Missing | DriftKind::Field { .. } | DriftKind::Duplicate => true,
         // Rows without an id cannot be distinguished.
         DriftKind::Unknown => options.delete_unknown && !drift.phase_id.uuid().is_nil(),
-        DriftKind::UnknownProject => false,
+        DriftKind::UnknownProject | DriftKind::SavedLater { .. } => false,
     }
 }
 

@@ -21,13 +21,22 @@ impl<P: InlineProjection> TimelineStore<P> {
     ) -> Result<append::Appended, StoreError> {
         let LoadedTimeline { folded, adoption, .. } = &context.start;
         let adopted = adoption.iter().flat_map(|adoption| &adoption.events);
-        let following = context.following.iter().map(NewEvent::timeline).collect::<Result<Vec<_>, _>>()?;
+        // Rows are adopted before they follow.
+        let (together, apart) = match adoption {
+            Some(_) => (context.following.as_slice(), [].as_slice()),
+            None => ([].as_slice(), context.following.as_slice()),
+        };
+        let following = apart.iter().map(NewEvent::timeline).collect::<Result<Vec<_>, _>>()?;
         let following = (!following.is_empty())
             .then(|| FollowingEvents { events: following, metadata: metadata.of_planner() });
         let batch = [Append {
             stream: stream_of(context.project),
             expected: folded.version,
-            events: adopted.chain(decided).map(NewEvent::timeline).collect::<Result<_, _>>()?,
+            events: adopted
+                .chain(together)
+                .chain(decided)
+                .map(NewEvent::timeline)
+                .collect::<Result<_, _>>()?,
             metadata,
             witness: adoption.as_ref().map(|adoption| adoption.witness.clone()),
             row_locations: None,
@@ -133,11 +142,14 @@ impl<P: InlineProjection> cqrs_es::EventStore<Timeline> for TimelineStore<P> {
         self.append(&context, &events, metadata.clone()).await.map_err(to_cqrs)?;
         let first = context.start.folded.version + 1;
         let adopted = context.start.adoption.map(|adoption| adoption.events).unwrap_or_default();
-        let of_planner = metadata.of_planner();
-        let following = context.following.into_iter().map(|event| (event, of_planner.clone()));
-        let own = adopted.into_iter().chain(events).map(|event| (event, metadata.clone()));
-        Ok(following
-            .chain(own)
+        let follower = if adopted.is_empty() { metadata.of_planner() } else { metadata.clone() };
+        let following = context.following.into_iter().map(|event| (event, follower.clone()));
+        let own = |event| (event, metadata.clone());
+        Ok(adopted
+            .into_iter()
+            .map(own)
+            .chain(following)
+            .chain(events.into_iter().map(own))
             .zip(first..)
             .map(|((event, metadata), version)| envelope(context.project, version, event, metadata))
             .collect())

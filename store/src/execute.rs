@@ -73,6 +73,11 @@ impl<P: InlineProjection> TimelineStore<P> {
         let request = Arc::new(request);
         let mut last_error = None;
         for _ in 0..=CONFLICT_RETRIES {
+            if sets_project_dates(&request) && start.dates_to_follow().is_some() {
+                self.take_dates_in(&request, &start).await?;
+                start = self.reload(project).await?;
+                reached = Some(start.folded.version);
+            }
             match self.commit(Job::new(Arc::clone(&request), start)).await? {
                 Outcome::Committed(committed) => return Ok(committed),
                 Outcome::Repeated(earlier) => return Ok(self.repeat(project, earlier).await?),
@@ -98,6 +103,19 @@ impl<P: InlineProjection> TimelineStore<P> {
             expected: reached.unwrap_or_default(),
             actual: reached.unwrap_or_default(),
         }))?
+    }
+
+    /// Takes in the dates that another program gave the project, for a request that requires a version and would overwrite them: then the
+    /// timeline is at another version. Dates that the phases cannot follow stay as they are.
+    async fn take_dates_in(&self, request: &Request, start: &LoadedTimeline) -> Result<(), StoreError> {
+        let Some(dates) = start.dates_to_follow() else { return Ok(()) };
+        let follow = TimelineCommand::Reschedule { start_date: dates.start(), end_date: dates.end() };
+        let request = Request::new(request.project, follow, request.metadata.of_planner());
+        match self.commit(Job::new(Arc::new(request), start.clone())).await? {
+            Outcome::Lost(error) => tracing::debug!(%error, "the project's dates changed again"),
+            Outcome::Committed(_) | Outcome::Repeated(_) | Outcome::NoEffect { .. } => {}
+        }
+        Ok(())
     }
 
     /// Deletes expired idempotency keys, and returns their number.
@@ -247,6 +265,11 @@ const fn sets_dates(command: &TimelineCommand) -> bool {
             | TimelineCommand::ResizePhase { .. }
             | TimelineCommand::ChangePhase { .. }
     )
+}
+
+/// Whether a request gives the project dates, and requires a version: it must not overwrite dates that its client has not seen.
+const fn sets_project_dates(request: &Request) -> bool {
+    request.expected.is_some() && matches!(request.command, TimelineCommand::Reschedule { .. })
 }
 
 /// Whether the project may have been deleted: a command that wrote events has found it.

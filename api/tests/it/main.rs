@@ -30,6 +30,7 @@ mod openapi;
 mod phases;
 mod planner_schema;
 mod problem;
+mod project_dates;
 mod quarantine;
 mod query;
 mod readiness;

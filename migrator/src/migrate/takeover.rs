@@ -95,7 +95,7 @@ async fn write(
     let completed = MigrationCompleted { counts: plan.counts, budgets: plan.budgets_before };
     journal.push(&mut import, &RunEvent::Migrated(completed)).await?;
     let imported = import.finish().await?;
-    adoption.insert_supplied(connection, &log).await?;
+    adoption.write_rows(connection, &log).await?;
     project_phases::insert(connection, &rows).await?;
     Ok((plan, imported.position))
 }

@@ -186,6 +186,11 @@ pub(crate) async fn prepare_takeover(
         let code = if refused.bare { Code::ProjectWithoutPhases } else { Code::Unadoptable };
         findings.note(code, "projects", refused.project_id, refused.reasons.join("; "));
     }
+    // A takeover changes no row.
+    for project in adoption.following() {
+        let detail = "its phases do not begin and end with the project's dates in public.projects";
+        findings.note(Code::Unadoptable, "projects", project, detail);
+    }
     for adopted in &adoption.adopted {
         let (source, changes) = if adopted.supplied {
             findings.note(

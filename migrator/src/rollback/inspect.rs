@@ -14,6 +14,7 @@ use crate::report::{Edit, RollbackPlan};
 use crate::run::cut_over::{SHADOW, capture_table};
 use crate::shape::{self, FoundShape, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_domain::PhaseId;
+use phaseline_projections::dates_to_follow::DatesToFollow;
 use phaseline_projections::drift::DriftKind;
 use phaseline_projections::{
     Access, FoldedLog, drift, foreign_code, legacy_phases, project_phases, refuse_foreign_code,
@@ -105,11 +106,14 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection,
 
     let LogRead { log, links, edit_history, edits } = read_log(connection, &migration, &mut findings).await?;
     plan.edits = edits;
-    plan.drift = drift::compare_rows(connection, &log).await?;
+    // Dates that the planner's own rule gave a row stay those of the project, and a later `updated_at` alone is no change.
+    let to_follow = DatesToFollow::find(connection, &log).await?;
+    let drift = to_follow.without_followed_rows(drift::compare_rows(connection, &log).await?);
+    plan.drift = drift::with_saved_rows(drift);
     let predicted = predict(connection, log, edit_history, &links, &mut findings).await?;
     // Unknown rows are adopted, and timelines of deleted projects closed.
     plan.drift.retain(|drift| {
-        drift.kind != DriftKind::UnknownProject
+        !matches!(drift.kind, DriftKind::UnknownProject | DriftKind::SavedLater { .. })
             && predicted.log.timelines.contains_key(&drift.project_id)
             && !predicted.closed(drift.project_id)
     });

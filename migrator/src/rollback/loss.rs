@@ -31,8 +31,8 @@ struct Origin {
     given: bool,
 }
 
-/// Follows the log, and keeps the last change of each value of each phase. Changes by a migration follow from the legacy tables, and are
-/// no loss.
+/// Follows the log, and keeps the last change of each value of each phase. Changes by a migration follow from the legacy tables, those
+/// of the planner from the projects' dates: neither is a loss.
 #[derive(Debug, Default)]
 pub(super) struct EditHistory {
     phases: HashMap<ProjectId, HashMap<PhaseId, Origin>>,
@@ -45,8 +45,8 @@ impl EditHistory {
         let metadata = event.metadata();
         let by =
             ChangedBy { position: event.position, recorded_at: event.recorded_at, actor: metadata.actor };
-        let of_run = metadata.source.as_deref() == Some("migration");
-        self.note(event.stream_id.into(), happened, Some(by), of_run, Some(timeline));
+        let is_derived = matches!(metadata.source.as_deref(), Some("migration" | "planner"));
+        self.note(event.stream_id.into(), happened, Some(by), is_derived, Some(timeline));
     }
 
     /// Applies an event that will be written; `log` is the fold before it.
@@ -61,11 +61,11 @@ impl EditHistory {
         project: ProjectId,
         event: &TimelineEvent,
         by: Option<ChangedBy>,
-        of_run: bool,
+        is_derived: bool,
         timeline: Option<&Timeline>,
     ) {
         let phases = self.phases.entry(project).or_default();
-        let human = by.clone().filter(|_| !of_run);
+        let human = by.clone().filter(|_| !is_derived);
         match event {
             TimelineEvent::LegacyPhaseAdopted(e) => {
                 let adopted = Some((e.name.clone(), e.range));
@@ -186,14 +186,11 @@ fn of_drift(drift: &Drift) -> LossItem {
         DriftKind::Field { column, log, table } => {
             (*column, table.clone(), format!("{log}, as the log has it"))
         }
-        DriftKind::SavedLater { log, table } => {
-            ("updated_at", table.clone(), format!("{log}, as the log has it"))
-        }
         DriftKind::Duplicate => {
             let row = drift.row.as_ref().and_then(|row| serde_json::to_string(row).ok()).unwrap_or_default();
             ("row", format!("one of several rows: {row}"), "one row, as the log has it".to_owned())
         }
-        DriftKind::Unknown | DriftKind::UnknownProject => {
+        DriftKind::Unknown | DriftKind::UnknownProject | DriftKind::SavedLater { .. } => {
             let row = drift.row.as_ref().and_then(|row| serde_json::to_string(row).ok()).unwrap_or_default();
             ("row", format!("a row that the log does not know: {row}"), "no row".to_owned())
         }

@@ -5,7 +5,6 @@ use super::loss::EditHistory;
 use crate::anomaly::{Code, Findings};
 use crate::error::MigratorError;
 use crate::log::link_events::FoldedLinks;
-use chrono::NaiveDateTime;
 use phaseline_domain::event::{LegacyRowRecorded, TimelineClosed};
 use phaseline_domain::legacy::LegacyPhaseType;
 use phaseline_domain::{Phase, PhaseId, ProjectId, TimelineEvent};
@@ -62,8 +61,10 @@ impl Predicted {
         self.edit_history.apply_unrecorded(project, &event, &self.log);
         let folded = self.log.timelines.entry(project).or_default();
         let version = folded.version;
-        // None of these events has a timestamp from the log.
-        folded.apply(&event, NaiveDateTime::default());
+        // None of these events has a timestamp from the log: a changed phase keeps its own.
+        let known = event.phase_id().and_then(|phase| folded.timestamps.get(&phase));
+        let at = known.map(|timestamps| timestamps.updated_at).unwrap_or_default();
+        folded.apply(&event, at);
         let at = *self.index.entry(project).or_insert_with(|| {
             self.events.push(PendingEvents { project, version, events: Vec::new(), adopted });
             self.events.len() - 1
@@ -100,6 +101,10 @@ impl Predicted {
             for event in events {
                 self.add(*project, event.clone(), true);
             }
+        }
+        for project in plan.following() {
+            let detail = "its dates changed since its rows were written; run: phaseline adopt";
+            findings.note(Code::Unadoptable, "projects", project, detail);
         }
         for refused in plan.refused.iter().filter(|refused| !refused.bare) {
             findings.note(Code::Unadoptable, "projects", refused.project_id, refused.reasons.join("; "));

@@ -93,7 +93,12 @@ async fn projects_changed(
     let now = adopt::find_unadopted(connection, Some(&adopted), |_| false).await?;
     Ok(now.iter().any(|project| {
         let then = prepared.pending.iter().find(|pending| pending.project == project.project_id);
-        !then.is_some_and(|then| project.events().is_ok_and(|events| then.events.starts_with(&events)))
+        !then.is_some_and(|then| {
+            project.adoption().is_ok_and(|found| {
+                let events = [found.adopted, found.following].concat();
+                then.events.starts_with(&events)
+            })
+        })
     }))
 }
 

@@ -7,7 +7,8 @@ use super::runbook;
 use crate::error::MigratorError;
 use crate::progress::Progress;
 use crate::shape::{FoundShape, Shape};
-use phaseline_domain::{DateRange, ProjectId};
+use phaseline_domain::ProjectId;
+use phaseline_projections::adopt::AdoptionPlan;
 use phaseline_projections::dates_to_follow::DatesToFollow;
 use phaseline_projections::drift::{self, DriftKind};
 use phaseline_store::copy;
@@ -57,30 +58,25 @@ pub(super) async fn verify(
     Ok(())
 }
 
+fn plural(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 /// The projects whose dates the planner changed since their last command, which will take them in; notes them.
 async fn dates_to_follow(
     connection: &mut PgConnection,
     checks: &mut Checks,
     reading: &LogReading,
 ) -> Result<DatesToFollow, MigratorError> {
-    let mut dates: Vec<(ProjectId, DateRange)> = Vec::new();
-    copy::read(connection, "SELECT id, start_date, end_date FROM public.projects", |row| {
-        // Infinite dates cannot be read as dates.
-        if let (Ok(start), Ok(end)) = (row.date(1), row.date(2))
-            && let Ok(range) = DateRange::new(start, end)
-        {
-            dates.push((row.uuid(0)?.into(), range));
-        }
-        Ok::<_, MigratorError>(())
-    })
-    .await?;
-    let to_follow = DatesToFollow::among(&reading.folded, dates);
+    let to_follow = DatesToFollow::find(connection, &reading.folded).await?;
+    let adoption = AdoptionPlan::make(connection, &reading.folded, None, false).await?;
+    let to_follow = to_follow.and_unadopted(adoption.following());
     let ids: Vec<String> = to_follow.projects().map(|project| project.to_string()).collect();
     if !ids.is_empty() {
         checks.notes.push(format!(
-            "The planner changed the dates of {} projects since their last command; the phases can follow, and the next command to each \
-             project takes its dates in: {}",
-            ids.len(),
+            "The planner changed the dates of {} since the last command; the phases can follow, and the next command to the project takes \
+             its dates in: {}",
+            plural(ids.len(), "project"),
             ids.join(", ")
         ));
     }
@@ -121,13 +117,15 @@ async fn covered(
     .fetch_all(&mut *connection)
     .await?;
     let days: i64 = sqlx::query_scalar(
-        "SELECT coalesce(sum(end_date - start_date + 1), 0)::bigint FROM public.project_phases",
+        "SELECT coalesce(sum(end_date - start_date + 1), 0)::bigint FROM public.project_phases WHERE project_id <> ALL ($1)",
     )
+    .bind(to_follow.uuids())
     .fetch_one(connection)
     .await?;
+    let others = if to_follow.is_empty() { "" } else { ", but for projects with new dates" };
     checks.beyond(
         "Checking every project is covered day by day, without gap or overlap...",
-        format!("Every day of every project belongs to exactly one phase ({days} days)"),
+        format!("Every day of every project belongs to exactly one phase ({days} days{others})"),
         wrong,
     );
     Ok(())
@@ -186,8 +184,8 @@ async fn rows(
     if !saved.is_empty() {
         let ids: Vec<String> = saved.iter().map(|found| found.phase_id.to_string()).collect();
         checks.notes.push(format!(
-            "Another program saved {} rows of project_phases without a change, so that their updated_at is later than the log's: phases {}",
-            ids.len(),
+            "Another program saved {} of project_phases without a change, so that updated_at is later than the log's: phase {}",
+            plural(ids.len(), "row"),
             ids.join(", ")
         ));
     }

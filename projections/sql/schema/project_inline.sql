@@ -82,7 +82,8 @@ BEGIN
     END IF;
     IF opened THEN
         FOR change IN
-            SELECT r.*, adopted @> ARRAY[r.project] AS has_witness
+            SELECT r.*, adopted @> ARRAY[r.project] AS has_witness,
+                   row_number() OVER (PARTITION BY r.project ORDER BY r.n DESC) = 1 AS is_last
               FROM ROWS FROM (json_to_recordset(events_json) AS (start_date date, end_date date), unnest(event_types),
                        unnest(projects)) WITH ORDINALITY AS r (start_date, end_date, event_type, project, n)
              WHERE r.event_type IN ('TimelineOpened', 'TimelineRescheduled') ORDER BY r.n
@@ -113,7 +114,9 @@ BEGIN
                         USING ERRCODE = 'serialization_failure', HINT = 'Try again.';
                 END IF;
             END IF;
-            PERFORM phaseline.set_project_dates(change.project, change.start_date, change.end_date, utc);
+            IF change.is_last THEN
+                PERFORM phaseline.set_project_dates(change.project, change.start_date, change.end_date, utc);
+            END IF;
         END LOOP;
     END IF;
 

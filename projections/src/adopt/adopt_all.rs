@@ -1,6 +1,6 @@
 //! Adopts projects that the log does not have, all or the requested ones, in one transaction.
 
-use super::{Unadopted, find_unadopted};
+use super::{AdoptionEvents, Unadopted, find_unadopted};
 use crate::{
     Access, FoldedLog, FoldedTimeline, drift, project_phases, refuse_foreign_code, repair, row_writer,
 };
@@ -8,7 +8,7 @@ use phaseline_domain::{PhaseId, ProjectId, TimelineEvent};
 use phaseline_store::{Import, Metadata, StoreError, schema};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// An adopted project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,6 +37,8 @@ pub struct RefusedProject {
 pub struct AdoptionPlan {
     /// Each project's events.
     events: Vec<(ProjectId, Vec<TimelineEvent>)>,
+    /// Projects whose dates the planner has changed since it wrote their rows: the rows follow.
+    following: BTreeSet<ProjectId>,
     /// Projects that would be adopted, by id.
     pub adopted: Vec<Adopted>,
     /// Projects that cannot be adopted, by id. If there are any, no project is adopted.
@@ -58,13 +60,20 @@ impl AdoptionPlan {
         for project in found {
             let project_id = project.project_id;
             let (bare, supplied) = (project.is_bare(), repair && project.is_bare());
-            let events =
-                if supplied { project.with_default_phase(PhaseId::random()) } else { project.events() };
+            let events = if supplied {
+                let adopted = project.with_default_phase(PhaseId::random());
+                adopted.map(|adopted| AdoptionEvents { adopted, following: Vec::new() })
+            } else {
+                project.adoption()
+            };
             let mut reasons = held_elsewhere(&project, &holders);
             match events {
-                Ok(events) if reasons.is_empty() => {
-                    plan.adopted.push(Adopted { project_id, phases: events.len() as u64 - 1, supplied });
-                    plan.events.push((project_id, events));
+                Ok(AdoptionEvents { adopted, following }) if reasons.is_empty() => {
+                    plan.adopted.push(Adopted { project_id, phases: adopted.len() as u64 - 1, supplied });
+                    if !following.is_empty() {
+                        plan.following.insert(project_id);
+                    }
+                    plan.events.push((project_id, [adopted, following].concat()));
                     continue;
                 }
                 Ok(_) => {}
@@ -78,6 +87,11 @@ impl AdoptionPlan {
     /// Each project's events, by project.
     pub fn events(&self) -> &[(ProjectId, Vec<TimelineEvent>)] {
         &self.events
+    }
+
+    /// Projects whose dates the planner has changed since it wrote their rows: the rows follow, and so change.
+    pub fn following(&self) -> impl Iterator<Item = ProjectId> {
+        self.following.iter().copied()
     }
 
     /// Appends the events, and applies them to `log`. The reason of a supplied phase names the repair.
@@ -97,18 +111,18 @@ impl AdoptionPlan {
         Ok(())
     }
 
-    /// Inserts the rows of the phases that a repair supplied; `log` has folded the events.
-    pub async fn insert_supplied(
-        &self,
-        connection: &mut PgConnection,
-        log: &FoldedLog,
-    ) -> Result<(), StoreError> {
+    /// Inserts the rows of the phases that a repair supplied, and updates those that follow their projects' dates; `log` has folded the
+    /// events.
+    pub async fn write_rows(&self, connection: &mut PgConnection, log: &FoldedLog) -> Result<(), StoreError> {
         let supplied = self.adopted.iter().filter(|adopted| adopted.supplied);
         let rows: Vec<_> = supplied
             .filter_map(|adopted| log.timelines.get(&adopted.project_id))
             .flat_map(|folded: &FoldedTimeline| project_phases::rows(folded))
             .collect();
         project_phases::insert(connection, &rows).await?;
+        let following = self.following.iter().filter_map(|project| log.timelines.get(project));
+        let rows: Vec<_> = following.flat_map(project_phases::rows).collect();
+        row_writer::update(connection, &rows).await?;
         Ok(())
     }
 
@@ -171,7 +185,7 @@ pub async fn adopt_all(
     let mut import = Import::begin(connection).await?;
     plan.write(&mut import, log, metadata).await?;
     log.position = import.finish().await?.position;
-    plan.insert_supplied(connection, log).await?;
+    plan.write_rows(connection, log).await?;
     let projects = plan.projects();
     let different = drift::find_drift(connection, log, Some(&projects)).await?;
     if let Some(first) = different.first() {

@@ -99,17 +99,23 @@ impl Decider {
             Ok(decided) if decided.is_empty() && (job.request.key.is_none() || state.version == 0) => {
                 return Ok(Decision::NoEffect(NoEffect::Unchanged, on(state)));
             }
+            // A command that changes nothing records no adoption.
+            Ok(decided) if adoption.is_some() && decided.events.is_empty() => {
+                return Ok(Decision::NoEffect(NoEffect::Unchanged, on(state)));
+            }
             Ok(decided) => decided,
         };
-        // A command that changes nothing records no adoption.
-        let adoption = adoption.filter(|_| !own.is_empty());
         let adopted = adoption.map(|adoption| adoption.events.clone()).unwrap_or_default();
+        // Rows are adopted before they follow; otherwise the events that follow are a part of their own, whose source is the planner.
+        let follows_adoption = adoption.is_some();
+        let together = dates.iter().filter(|_| follows_adoption);
         let events: Vec<NewEvent> =
-            adopted.iter().chain(&own).map(NewEvent::timeline).collect::<Result<_, _>>()?;
+            adopted.iter().chain(together).chain(&own).map(NewEvent::timeline).collect::<Result<_, _>>()?;
         let mut predicted = state.clone();
         dates.iter().chain(&own).for_each(|event| predicted.apply_unrecorded(event));
-        predicted.version = state.version + i64::try_from(dates.len() + events.len()).unwrap_or_default();
-        let following = (!dates.is_empty()).then(|| {
+        let apart = if follows_adoption { 0 } else { dates.len() };
+        predicted.version = state.version + i64::try_from(apart + events.len()).unwrap_or_default();
+        let following = (apart > 0).then(|| {
             Ok::<_, StoreError>(FollowingEvents {
                 events: dates.iter().map(NewEvent::timeline).collect::<Result<_, _>>()?,
                 metadata: job.request.metadata.of_planner(),

@@ -31,7 +31,8 @@ impl Model {
     ) -> Result<bool, Refused> {
         let change = Change { at, by_command: true };
         let mut after = self.clone();
-        if self.unadopted().contains(&project) && !after.adopt(project) {
+        let adopts = self.unadopted().contains(&project);
+        if adopts && !after.adopt(project) {
             return Err(Refused);
         }
         let unadopted = |id: Uuid| self.new_rows.get(&id).is_some_and(|row| row.project != project);
@@ -50,14 +51,19 @@ impl Model {
         let timeline = after.log.get_mut(&project).ok_or(Refused)?;
         let before = timeline.clone();
         match self.projects.get(&project) {
-            Some(days) if *days != timeline.days && self.log.contains_key(&project) => {
+            Some(days) if *days != timeline.days && (adopts || self.log.contains_key(&project)) => {
                 timeline.follow(*days, command, change)?;
             }
             _ => timeline.apply(command, change)?,
         }
         let timeline = timeline.clone();
         let opens = matches!(command, TimelineCommand::Open { .. });
-        let changed = opens || before != timeline;
+        let mut followed = before.clone();
+        if adopts && let Some(days) = self.projects.get(&project) {
+            // A command that changes nothing else adopts nothing.
+            followed.reschedule(*days, Change { by_command: false, ..change });
+        }
+        let changed = opens || followed != timeline;
         if changed {
             if before.days != timeline.days {
                 after.projects.insert(project, timeline.days);
@@ -99,7 +105,7 @@ impl Timeline {
     /// lead to phases over these dates.
     fn follow(&mut self, days: Days, command: &TimelineCommand, change: Change) -> Result<(), Refused> {
         let mut followed = self.clone();
-        if followed.reschedule(days, change) {
+        if followed.reschedule(days, Change { by_command: false, ..change }) {
             followed.apply(command, change)?;
         } else {
             followed.days = days;

@@ -58,7 +58,7 @@ impl Model {
                 losses.insert(Loss { project: *project, phase: *phase, field: "links".to_owned() });
             }
         }
-        for (project, phase, what) in self.drift() {
+        for (project, phase, what) in self.reported_drift().into_iter().filter(|(.., what)| what != "saved") {
             let field = if what == "missing" || what == "unknown" { "row".to_owned() } else { what };
             losses.insert(Loss { project, phase, field });
         }
@@ -127,7 +127,9 @@ impl Model {
     fn projected_to_legacy(&self) -> Self {
         let mut ready = self.clone();
         for &project in self.projects.keys() {
-            ready.adopt(project);
+            if !self.not_covering().contains(&project) {
+                ready.adopt(project);
+            }
         }
         ready.log.retain(|project, _| self.projects.contains_key(project));
         ready

@@ -9,7 +9,7 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Change {
     pub(super) at: NaiveDateTime,
-    /// Whether a command caused it, not a migration.
+    /// Whether a command caused it, not a migration or new days of the project.
     pub(super) by_command: bool,
 }
 
@@ -239,7 +239,7 @@ impl Timeline {
 
     /// Gives the timeline other days, as the next command will; `false` if that is not to be had.
     pub(super) fn follows(&mut self, days: Days) -> bool {
-        self.reschedule(days, Change { at: NaiveDateTime::MIN, by_command: true })
+        self.reschedule(days, Change { at: NaiveDateTime::MIN, by_command: false })
     }
 
     /// Removes a phase that is not the last one left; its days go to the phase before it, or else to the one after it.

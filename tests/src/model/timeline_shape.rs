@@ -1,7 +1,9 @@
 //! The timeline shape: the table as the log's projection, and changes by other programs.
 
 use super::migration::supplied;
-use super::{MigrationTimes, Model, NewRow, Phase, Shape, Timeline};
+use super::timeline::Change;
+use super::{Days, MigrationTimes, Model, NewRow, Phase, Shape, Timeline};
+use chrono::NaiveDateTime;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -20,20 +22,35 @@ impl Model {
         rows.filter(|project| !self.log.contains_key(project)).collect()
     }
 
-    /// Adopts the rows of a project without a timeline. `false` if there are none, or if they do not cover the project's
-    /// dates; then nothing has changed.
+    /// Adopts the rows of a project without a timeline, over the days of the rows. `false` if there are none, if they are not those of a
+    /// timeline, or if that cannot follow the project's days; then nothing has changed.
     pub fn adopt(&mut self, project: Uuid) -> bool {
         let Some(&days) = self.projects.get(&project) else { return false };
         if self.shape == Shape::Old || !self.unadopted().contains(&project) {
             return false;
         }
         let rows = self.new_rows.values().filter(|row| row.project == project);
-        let timeline = Timeline::new(days, rows.map(Phase::of_new_row).collect());
-        let is_whole = timeline.is_whole();
-        if is_whole {
+        let phases: Vec<Phase> = rows.map(Phase::of_new_row).collect();
+        let first = phases.iter().map(|phase| phase.days.first).min().unwrap_or(days.first);
+        let last = phases.iter().map(|phase| phase.days.last).max().unwrap_or(days.last);
+        let timeline = Timeline::new(Days::new(first, last), phases);
+        let fits = timeline.is_whole() && (timeline.days == days || timeline.clone().follows(days));
+        if fits {
             self.log.insert(project, timeline);
         }
-        is_whole
+        fits
+    }
+
+    /// Gives an adopted timeline the project's days.
+    fn follow_adopted(&mut self, project: Uuid, at: NaiveDateTime) {
+        let Some(timeline) = self.log.get_mut(&project) else { return };
+        let before = timeline.clone();
+        if timeline.days != self.projects[&project] {
+            timeline.reschedule(self.projects[&project], Change { at, by_command: false });
+        }
+        for phase in timeline.phases.iter().filter(|phase| !before.phases.contains(phase)) {
+            self.new_rows.insert(phase.id, phase.new_row(project));
+        }
     }
 
     /// Adopts all projects without a timeline; with `repair`, projects without phases get one. `false` if one cannot be
@@ -44,6 +61,9 @@ impl Model {
         let bare = self.without_phases();
         if (!bare.is_empty() && !repair) || !unadopted.iter().all(|project| after.adopt(*project)) {
             return false;
+        }
+        for project in unadopted {
+            after.follow_adopted(project, times.at);
         }
         for project in bare {
             let id = times.supplied.get(&project).copied().unwrap_or_default();
@@ -66,6 +86,15 @@ impl Model {
     /// Projects without a timeline whose rows cannot be adopted unchanged.
     pub fn unadoptable(&self) -> Vec<Uuid> {
         self.unadopted().into_iter().filter(|project| !self.clone().adopt(*project)).collect()
+    }
+
+    /// Projects without a timeline whose rows cover other days than the project's: a rollback does not adopt them.
+    pub fn not_covering(&self) -> Vec<Uuid> {
+        let covers = |project: &Uuid| {
+            let mut after = self.clone();
+            after.adopt(*project) && after.log[project].days == self.projects[project]
+        };
+        self.unadopted().into_iter().filter(|project| !covers(project)).collect()
     }
 
     /// Deleted projects with open timelines.

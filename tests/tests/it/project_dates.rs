@@ -3,7 +3,7 @@
 mod interleavings;
 
 use crate::fixture::{
-    assert_verified, database_from, handle, migrated, operator, planner_sql, sample, store,
+    assert_verified, database_from, handle, migrated, operator, planner_sql, sample, store, verified,
 };
 use phaseline_domain::{
     DateRange, PhaseDraft, PhaseId, ProjectId, ReplacementPhase, Rule, Timeline, TimelineCommand,
@@ -11,6 +11,7 @@ use phaseline_domain::{
 use phaseline_embedded::testing::TestDatabase;
 use phaseline_migrator::progress::Silent;
 use phaseline_migrator::rollback::{self, RollbackOptions};
+use phaseline_projections::adopt::{AdoptionPlan, adopt_all};
 use phaseline_projections::repair::repair;
 use phaseline_projections::{FoldedLog, ProjectPhases, drift};
 use phaseline_store::request::Request;
@@ -386,4 +387,49 @@ async fn a_list_opens_a_timeline_over_the_dates_it_was_made_for_only() {
     let refused = store.submit(request).await.unwrap_err();
     assert!(refused.to_string().contains("changed while the command was executed"), "{refused}");
     assert_eq!(database.psql(&format!("SELECT end_date FROM projects WHERE id = '{project}'")), "2024-11-30");
+}
+
+/// A project that the planner made after the migration, with its default phase, and gave other dates before the first command.
+#[tokio::test]
+async fn rows_are_adopted_though_the_project_has_other_dates_by_now() {
+    for by_command in [true, false] {
+        let database = sample(4, 10, 511);
+        migrated(database.url()).await;
+        let (other, _) = project_with_phases(&mut connection(&database).await, 1).await;
+        let (project, phase) = (ProjectId::random(), PhaseId::random());
+        database.psql(&format!(
+            "INSERT INTO projects SELECT program_id, 'New', 'b', 'm', 't', '2024-01-01', '2024-11-30', 'new', NULL, '{project}', now(), now()
+               FROM projects WHERE id = '{other}';
+             INSERT INTO project_phases (project_id, capital_budget, expense_budget, total_budget, id, created_at, updated_at, name, start_date, end_date)
+             VALUES ('{project}', 0, 0, 0, '{phase}', now(), now(), 'Default Phase', '2024-01-01', '2024-11-30')"
+        ));
+        let range = DateRange::new("2024-02-01".parse().unwrap(), "2025-03-31".parse().unwrap()).unwrap();
+        set_dates(&database, project, range);
+        let verified = verified(database.url()).await;
+        assert!(verified.passed, "{:#?}", verified.checks);
+        assert!(
+            verified.notes.iter().any(|note| note.contains("dates of 1 project ")),
+            "{:?}",
+            verified.notes
+        );
+        let project_row = || database.psql(&format!("SELECT p::text FROM projects p WHERE id = '{project}'"));
+        let before = project_row();
+        if by_command {
+            let rename = TimelineCommand::RenamePhase { phase_id: phase, name: "Design".to_owned() };
+            let renamed =
+                store(database.url()).await.execute(project, &rename, Metadata::default()).await.unwrap();
+            assert_eq!(renamed.after.timeline.phases()[0].range, range);
+        } else {
+            let mut connection = connection(&database).await;
+            let mut log = FoldedLog::read(&mut connection, None).await.unwrap();
+            let plan = AdoptionPlan::make(&mut connection, &log, None, false).await.unwrap();
+            assert!(plan.refused.is_empty(), "{:?}", plan.refused);
+            adopt_all(&mut connection, &mut log, &plan, false, &Metadata::default()).await.unwrap();
+        }
+        // The planner's row is as it was, and the phase follows.
+        assert_eq!(project_row(), before);
+        let phase_row = format!("SELECT start_date, end_date FROM project_phases WHERE id = '{phase}'");
+        assert_eq!(database.psql(&phase_row), "2024-02-01|2025-03-31");
+        assert_clean(&database, "adoption").await;
+    }
 }

@@ -46,7 +46,8 @@ const INVALID_ROWS: &[(&str, &[&str])] = &[
         "UPDATE project_phases SET start_date = start_date - 3, end_date = end_date - 1 WHERE id = '{phase}'",
         &["Overlap detected", "(V5)", "(V3)"],
     ),
-    ("UPDATE project_phases SET end_date = end_date + 1 WHERE id = '{phase}'", &["(V3)", "(V10)"]),
+    // The project ends before its second phase starts.
+    ("UPDATE projects SET end_date = start_date + 1 WHERE id = '{project}'", &["(V3)", "(V10)"]),
     (
         "UPDATE projects SET end_date = 'infinity' WHERE id = '{project}'",
         &["the project's end_date in public.projects is infinity"],

@@ -16,7 +16,7 @@ pub(super) async fn step(
     kill: Option<u64>,
 ) -> Result<Outcome, Difference> {
     let expected = system.model.losses();
-    let stuck = system.model.unadoptable();
+    let stuck = system.model.not_covering();
     let database = handle(system.database.url());
     let mut accept_loss = None;
     if accept {
