@@ -158,7 +158,7 @@ pub struct AdoptionResult {
 }
 
 /// Adopts the projects of `plan`, all or none: the rows are read again under the locks, and may be refused then. `log` is an earlier
-/// fold, which is brought up to date. The rows do not change.
+/// fold, which is brought up to date. Rows change only where the planner has changed their project's dates since.
 ///
 /// # Errors
 /// [`StoreError::NotAccepting`] in the legacy shape; the database's own.
