@@ -35,6 +35,7 @@ mod obstacles;
 mod options;
 mod privileges;
 mod quote;
+mod views;
 
 pub use capture::capture;
 pub use detached_column::DetachedColumn;
@@ -50,3 +51,4 @@ pub use obstacle::{Note, Obstacle};
 pub use obstacles::{RebuiltTable, notes, obstacles};
 pub use privileges::missing_privileges;
 pub use quote::{quote_ident, quote_literal};
+pub use views::{View, capture_views};

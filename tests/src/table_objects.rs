@@ -12,6 +12,7 @@ mod indexes;
 mod publications;
 mod triggers;
 mod unrelated;
+mod views;
 
 use proptest::prelude::*;
 
@@ -35,6 +36,7 @@ pub fn all() -> Vec<&'static TableObject> {
         publications::OBJECTS,
         unrelated::OBJECTS,
         triggers::OBJECTS,
+        views::OBJECTS,
     ]
     .into_iter()
     .flatten()

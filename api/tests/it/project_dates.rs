@@ -52,7 +52,7 @@ async fn a_list_over_the_forms_dates_is_valid_in_every_route_and_saved() {
 }
 
 #[tokio::test]
-async fn other_commands_follow_first_and_dates_out_of_reach_are_refused_with_the_remedy() {
+async fn other_commands_follow_first_and_dates_out_of_reach_are_refused() {
     let fixture = ServiceFixture::start().await;
     let (project, last, end) = moved_project(&fixture, 10).await;
     let path = format!("/phases/{}", last["id"].as_str().unwrap());

@@ -182,7 +182,12 @@ fn explain(kind: &str, object: &str, going_columns: &[&str]) -> (String, String)
     let refers = format!("it refers to {going}, which is dropped");
     let unguarded = format!("without {going} nothing prevents deleting the referenced rows");
     let (reason, remedy): (&str, String) = match kind {
-        "view" | "materialized view" => ("it reads the table, which is rebuilt", drop_first()),
+        "materialized view" => ("it reads the table, which is rebuilt", drop_first()),
+        "view of column" => (&uses, drop_first()),
+        "view" => (
+            "its definition must be replaced during the swap, and this role may not do that: another role owns it, or an extension has it",
+            format!("GRANT its owner TO the role that runs this, and the owner CREATE on its schema; or {}", drop_first()),
+        ),
         "rule" => ("rules are not carried over to the rebuilt table", drop_first()),
         "function" => ("its body or its signature is bound to the table, which is rebuilt", drop_first()),
         "row type" => (

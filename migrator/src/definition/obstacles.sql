@@ -61,10 +61,29 @@ dependents AS (
             AND d.refobjsubid IN (SELECT a.attnum FROM attributes a WHERE a.going))
     GROUP BY d.classid, d.objid, d.objsubid
 ),
+-- Views whose definitions are replaced during the swap, by their rule: those that use no column that goes, and that this role may replace.
+using_columns AS (
+    SELECT d.objid FROM t
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.oid
+    WHERE d.refobjsubid IN (SELECT a.attnum FROM attributes a WHERE a.going)
+),
+carried AS (
+    SELECT r.oid FROM pg_catalog.pg_rewrite r
+    JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind = 'v' AND r.rulename = '_RETURN'
+    JOIN pg_catalog.pg_roles o ON o.oid = v.relowner
+    WHERE r.oid NOT IN (SELECT u.objid FROM using_columns u)
+        AND pg_has_role(v.relowner, 'USAGE') AND pg_has_role(v.relowner, 'MEMBER')
+        AND has_schema_privilege(CASE WHEN o.rolsuper THEN current_user ELSE o.rolname END, v.relnamespace, 'CREATE')
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
+                                                             AND d.objid = v.oid AND d.deptype = 'e')
+),
 found AS (
     -- Dependents. A view depends by its rule; a rule of a table is an object of its own.
     SELECT DISTINCT
         CASE
+            WHEN v.relkind = 'v' AND r.rulename <> '_RETURN' THEN 'rule'
+            WHEN v.relkind = 'v' AND r.oid IN (SELECT u.objid FROM using_columns u) THEN 'view of column'
             WHEN v.relkind = 'v' THEN 'view'
             WHEN v.relkind = 'm' THEN 'materialized view'
             WHEN v.oid IS NOT NULL THEN 'rule'
@@ -76,7 +95,7 @@ found AS (
             WHEN c.oid IN (SELECT i.inhrelid FROM pg_catalog.pg_inherits i, t WHERE i.inhparent = t.oid) THEN 'child'
             ELSE 'dependent'
         END AS kind,
-        CASE WHEN v.relkind IN ('v', 'm') THEN pg_describe_object('pg_catalog.pg_class'::regclass, v.oid, 0)
+        CASE WHEN v.relkind IN ('v', 'm') AND r.rulename = '_RETURN' THEN pg_describe_object('pg_catalog.pg_class'::regclass, v.oid, 0)
             ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS object
     FROM dependents d
     LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND r.oid = d.objid
@@ -84,7 +103,8 @@ found AS (
     LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::regclass AND c.oid = d.objid
     LEFT JOIN pg_catalog.pg_constraint con ON d.classid = 'pg_catalog.pg_constraint'::regclass AND con.oid = d.objid
     -- The sequence of an identity column is reported as the column.
-    WHERE c.relkind IS DISTINCT FROM 'S' OR NOT d.internal
+    WHERE (c.relkind IS DISTINCT FROM 'S' OR NOT d.internal)
+        AND NOT (d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid IN (SELECT k.oid FROM carried k))
 
     -- Properties of the table.
     UNION ALL

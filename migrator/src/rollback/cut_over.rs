@@ -4,7 +4,7 @@ use super::inspect::PreparedRollback;
 use crate::ddl;
 use crate::definition;
 use crate::error::MigratorError;
-use crate::run::cut_over::{SHADOW, check_definition, set_revision};
+use crate::run::cut_over::{SHADOW, attach_views, check_definition, detach_views, set_revision};
 use crate::shape::{LEGACY_REVISION, TIMELINE_REVISION};
 use phaseline_store::schema;
 use sqlx::PgConnection;
@@ -14,6 +14,7 @@ pub(super) async fn cut_over(
     connection: &mut PgConnection,
     prepared: &PreparedRollback,
 ) -> Result<(), MigratorError> {
+    let views = detach_views(connection).await?;
     for table in &prepared.current {
         ddl::run(connection, &table.drop_incoming_foreign_keys()).await?;
     }
@@ -22,6 +23,7 @@ pub(super) async fn cut_over(
     }
     let [phases, assignments] = &prepared.old;
     ddl::run(connection, &definition::finish(&[phases, assignments])).await?;
+    attach_views(connection, &views).await?;
     set_revision(connection, TIMELINE_REVISION, LEGACY_REVISION).await?;
     sqlx::raw_sql(&format!("DROP SCHEMA {SHADOW}")).execute(&mut *connection).await?;
     schema::set_accepts_commands(connection, false).await?;

@@ -1,6 +1,7 @@
 //! Steps of a swap that both directions share.
 
-use crate::definition::{self, QualifiedName, TableDefinition};
+use crate::ddl;
+use crate::definition::{self, QualifiedName, TableDefinition, View};
 use crate::error::MigratorError;
 use crate::shape;
 use sqlx::PgConnection;
@@ -28,6 +29,38 @@ pub(crate) fn with_own_tables(mut tables: Vec<QualifiedName>) -> Vec<QualifiedNa
     }
     tables.sort();
     tables
+}
+
+/// The tables that are built again in one direction or the other.
+const REBUILT: [&str; 2] = ["project_phases", "resource_assignments"];
+
+/// The views that read the tables, detached from them until [`attach_views`].
+pub(crate) async fn detach_views(connection: &mut PgConnection) -> Result<Vec<View>, MigratorError> {
+    let views = definition::capture_views(connection, &REBUILT).await?;
+    for view in &views {
+        ddl::run(connection, &view.detach()).await?;
+    }
+    Ok(views)
+}
+
+/// The statements that lock the views that read the tables.
+pub(crate) async fn lock_views(connection: &mut PgConnection) -> Result<Vec<String>, MigratorError> {
+    let views = definition::capture_views(connection, &REBUILT).await?;
+    Ok(views.iter().map(View::lock).collect())
+}
+
+/// Gives the views their definitions again, and checks that they are the same.
+pub(crate) async fn attach_views(connection: &mut PgConnection, views: &[View]) -> Result<(), MigratorError> {
+    for view in views {
+        ddl::run(connection, &view.attach()).await?;
+    }
+    let found = definition::capture_views(connection, &REBUILT).await?;
+    match views.iter().find(|view| !found.contains(view)) {
+        None => Ok(()),
+        Some(view) => {
+            Err(MigratorError::SelfCheck(format!("the definition of the view {} differs", view.title())))
+        }
+    }
 }
 
 /// Changes the planner's own revision, which must be the expected one.

@@ -167,19 +167,26 @@ pub(crate) enum HeadLock {
     NotNeeded,
 }
 
+/// What [`lock_tables`] locks.
+pub(crate) struct LockTargets<'a> {
+    /// Statements that lock views. They come first: who reads a view locks it before its tables.
+    pub(crate) views: &'a [String],
+    pub(crate) tables: &'a [QualifiedName],
+    pub(crate) head: HeadLock,
+}
+
 /// Locks tables against all sessions, including readers, within `limit`: short attempts with pauses, so that the users' work
 /// continues in between. `watcher` is a second connection that queries what blocks an attempt while that waits.
 /// Must run inside a transaction. Tables that the role may not lock are left out: the DDL locks them itself.
 pub(crate) async fn lock_tables(
     connection: &mut PgConnection,
     watcher: &mut PgConnection,
-    tables: &[QualifiedName],
-    head: HeadLock,
+    targets: &LockTargets<'_>,
     limit: Duration,
     progress: &dyn Progress,
 ) -> Result<Instant, MigratorError> {
     let mut names = Vec::new();
-    for table in tables {
+    for table in targets.tables {
         let lockable: bool =
             sqlx::query_scalar("SELECT pg_catalog.has_table_privilege($1, 'UPDATE, DELETE, TRUNCATE')")
                 .bind(table.to_sql())
@@ -189,8 +196,10 @@ pub(crate) async fn lock_tables(
             names.push(table.to_sql());
         }
     }
-    let head = if head == HeadLock::WithTables { format!("{}; ", schema::LOCK_HEAD) } else { String::new() };
-    let statement = format!("{head}LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", "));
+    let head =
+        if targets.head == HeadLock::WithTables { format!("{}; ", schema::LOCK_HEAD) } else { String::new() };
+    let views: String = targets.views.iter().map(|view| format!("{view}; ")).collect();
+    let statement = format!("{head}{views}LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", names.join(", "));
     let me: i32 =
         sqlx::query_scalar("SELECT pg_catalog.pg_backend_pid()").fetch_one(&mut *connection).await?;
     let begun = Instant::now();

@@ -1,7 +1,8 @@
 //! A run from its lock to its end: two connections, the journal, progress, durations. Each direction adds only its own steps.
 
+use super::cut_over::lock_views;
 use super::journal::{self, Journal, NewRun};
-use super::lock::{self, HeadLock};
+use super::lock::{self, HeadLock, LockTargets};
 use super::operator::Operator;
 use crate::database::Database;
 use crate::definition::QualifiedName;
@@ -158,8 +159,10 @@ impl<'a> RunContext<'a> {
         head: HeadLock,
     ) -> Result<(), MigratorError> {
         let RunParameters { lock_timeout, progress, .. } = self.parameters;
+        let views = lock_views(connection).await?;
+        let targets = LockTargets { views: &views, tables, head };
         let locked =
-            lock::lock_tables(connection, &mut self.watcher, tables, head, lock_timeout, progress).await?;
+            lock::lock_tables(connection, &mut self.watcher, &targets, lock_timeout, progress).await?;
         self.locked = Some(locked);
         Ok(())
     }

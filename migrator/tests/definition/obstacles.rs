@@ -62,7 +62,9 @@ async fn every_dependent_is_named_at_once() {
     let fixture = Fixture::bare();
     fixture.database.psql(
         r#"
-        CREATE VIEW "Odd view" AS SELECT id FROM project_phases;
+        CREATE VIEW "Odd view" AS SELECT phase_type FROM project_phases;
+        CREATE VIEW carried AS SELECT id FROM project_phases;
+        CREATE RULE in_view AS ON INSERT TO carried DO INSTEAD DELETE FROM project_phases WHERE false;
         CREATE VIEW on_view AS SELECT * FROM "Odd view";
         CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM resource_assignments;
         CREATE RULE a_rule AS ON DELETE TO project_phases DO INSTEAD NOTHING;
@@ -90,6 +92,9 @@ async fn every_dependent_is_named_at_once() {
             r#"public.project_phases: view public."Odd view""#,
             "public.resource_assignments: materialized view public.counted",
             "public.project_phases: rule a_rule on table public.project_phases",
+            "public.project_phases: rule in_view on view public.carried",
+            // A role that may only read cannot replace its definition.
+            "public.project_phases: view public.carried",
             "public.project_phases: rule elsewhere on table public.projects",
             "public.project_phases: function public.sql_body()",
             "public.project_phases: function public.argument(public.project_phases)",
@@ -228,6 +233,39 @@ async fn grants_that_cannot_be_repeated_are_refused() {
             format!("public.project_phases: grant by {heir} to PUBLIC"),
         ]
     );
+}
+
+/// What a superuser, and a role that owns the tables, may replace.
+#[tokio::test]
+async fn views_are_obstacles_if_they_use_a_dropped_column_or_cannot_be_replaced() {
+    let fixture = Fixture::bare();
+    let (operator, other) = (fixture.role("operator"), fixture.role("other"));
+    fixture.database.psql(&format!(
+        r#"
+        DROP ROLE IF EXISTS "{operator}"; CREATE ROLE "{operator}";
+        DROP ROLE IF EXISTS "{other}"; CREATE ROLE "{other}";
+        CREATE VIEW of_type AS SELECT phase_type FROM project_phases;
+        CREATE VIEW own AS SELECT id FROM project_phases;
+        ALTER VIEW own OWNER TO "{operator}";
+        GRANT CREATE ON SCHEMA public TO "{operator}";
+        CREATE VIEW theirs AS SELECT id FROM project_phases;
+        ALTER VIEW theirs OWNER TO "{other}";
+        "#
+    ));
+    let mut conn = fixture.connect().await;
+    let objects = async |conn: &mut sqlx::PgConnection| {
+        let mut transaction = conn.begin().await.unwrap();
+        let found = obstacles(&mut transaction, &[PHASES]).await.unwrap();
+        found.into_iter().map(|obstacle| obstacle.object).collect::<Vec<_>>()
+    };
+    // Its owner may not create anything in the schema, so that it could not have the view again.
+    assert_eq!(objects(&mut conn).await, ["view public.theirs", "view public.of_type"]);
+    fixture.database.psql(&format!("GRANT CREATE ON SCHEMA public TO \"{other}\""));
+    assert_eq!(objects(&mut conn).await, ["view public.of_type"]);
+    sqlx::raw_sql(&format!("SET SESSION AUTHORIZATION \"{operator}\"")).execute(&mut conn).await.unwrap();
+    assert_eq!(objects(&mut conn).await, ["view public.theirs", "view public.of_type"]);
+    fixture.database.psql(&format!("GRANT \"{other}\" TO \"{operator}\""));
+    assert_eq!(objects(&mut conn).await, ["view public.of_type"]);
 }
 
 /// The owner of the function of an event trigger may replace it while the run waits for a lock.

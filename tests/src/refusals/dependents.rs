@@ -5,15 +5,15 @@ use super::{RefusalCase, case};
 pub(super) fn cases() -> Vec<RefusalCase> {
     vec![
         case(
-            "a view of phases",
-            &["CREATE VIEW dba_overview AS SELECT project_id, sum(total_budget) FROM project_phases GROUP BY 1"],
+            "a view of the types of phases",
+            &["CREATE VIEW dba_overview AS SELECT phase_type, sum(total_budget) FROM project_phases GROUP BY 1"],
             &["dba_overview"],
         ),
         case(
-            "a view of assignments, in another schema",
+            "a view of the links of assignments, in another schema",
             &[
                 "CREATE SCHEMA dba",
-                "CREATE VIEW dba.\"Tage\" AS SELECT assignment_date, count(*) FROM resource_assignments GROUP BY 1",
+                "CREATE VIEW dba.\"Tage\" AS SELECT assignment_date, project_phase_id FROM resource_assignments",
             ],
             &["Tage"],
         ),
@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<RefusalCase> {
         case(
             "several views, one of them on a view",
             &[
-                "CREATE VIEW dba_first AS SELECT id, project_id FROM project_phases",
+                "CREATE VIEW dba_first AS SELECT id, phase_type FROM project_phases",
                 "CREATE VIEW dba_second AS SELECT count(*) FROM dba_first",
                 "CREATE MATERIALIZED VIEW dba_third AS SELECT DISTINCT resource_id FROM resource_assignments",
             ],

@@ -40,3 +40,4 @@ mod server_crashes;
 mod takeover;
 mod tampering;
 mod verification;
+mod views;
