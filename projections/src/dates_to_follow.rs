@@ -18,6 +18,8 @@ pub struct DatesToFollow {
     timelines: BTreeMap<ProjectId, Timeline>,
     /// Projects without a timeline, whose rows will be adopted and then follow.
     unadopted: BTreeSet<ProjectId>,
+    /// Projects to whose dates the phases cannot follow.
+    out_of_reach: Vec<(ProjectId, DateRange)>,
 }
 
 impl DatesToFollow {
@@ -43,17 +45,24 @@ impl DatesToFollow {
     /// Compares the log with the dates in `public.projects`; a project whose dates are not a range is left out. Timelines in quarantine
     /// follow nothing.
     pub fn among(log: &FoldedLog, dates: impl IntoIterator<Item = (ProjectId, DateRange)>) -> Self {
-        let followed = |(project, range): (ProjectId, DateRange)| {
-            let timeline = &log.timelines.get(&project)?.timeline;
-            if log.quarantined.contains_key(&project) || timeline.range()? == range {
-                return None;
+        let mut found = Self::default();
+        for (project, range) in dates {
+            let Some(timeline) = log.timelines.get(&project).map(|folded| &folded.timeline) else { continue };
+            let has_others = timeline.range().is_some_and(|own| own != range);
+            if !has_others || log.quarantined.contains_key(&project) {
+                continue;
             }
             let follow = TimelineCommand::Reschedule { start_date: range.start(), end_date: range.end() };
-            let mut followed = timeline.clone();
-            decide(timeline, &follow).ok()?.iter().for_each(|event| followed.evolve(event));
-            Some((project, followed))
-        };
-        Self { timelines: dates.into_iter().filter_map(followed).collect(), unadopted: BTreeSet::new() }
+            match decide(timeline, &follow) {
+                Ok(events) => {
+                    let mut followed = timeline.clone();
+                    events.iter().for_each(|event| followed.evolve(event));
+                    found.timelines.insert(project, followed);
+                }
+                Err(_) => found.out_of_reach.push((project, range)),
+            }
+        }
+        found
     }
 
     /// Adds projects without a timeline, whose rows will be adopted and then follow.
@@ -61,6 +70,11 @@ impl DatesToFollow {
     pub fn and_unadopted(mut self, projects: impl IntoIterator<Item = ProjectId>) -> Self {
         self.unadopted.extend(projects);
         self
+    }
+
+    /// Projects to whose dates the phases cannot follow, with these dates.
+    pub fn out_of_reach(&self) -> &[(ProjectId, DateRange)] {
+        &self.out_of_reach
     }
 
     /// The projects.

@@ -40,6 +40,12 @@ pub(crate) fn page(plan: &RollbackPlan) -> String {
             page.line(format_args!("  {}", clean(going)));
         }
     }
+    if !plan.notes.is_empty() {
+        page.heading("Notes");
+        for note in &plan.notes {
+            page.line(format_args!("  {}", clean(note)));
+        }
+    }
     page.gap().line(verdict(plan));
     page.into_text()
 }

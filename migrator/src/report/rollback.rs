@@ -49,6 +49,8 @@ pub struct RollbackPlan {
     pub drift: Vec<Drift>,
     /// Later indexes and statistics on dropped columns, which are dropped with them.
     pub going: Vec<String>,
+    /// What to know before, that is no obstacle.
+    pub notes: Vec<String>,
     /// Restored phases.
     pub phases: u64,
     /// Links in the log.
@@ -69,6 +71,7 @@ impl RollbackPlan {
             loss: Loss::default(),
             drift: Vec::new(),
             going: Vec::new(),
+            notes: Vec::new(),
             phases: 0,
             links: 0,
         }

@@ -108,6 +108,12 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection,
     plan.edits = edits;
     // Dates that the planner's own rule gave a row stay those of the project, and a later `updated_at` alone is no change.
     let to_follow = DatesToFollow::find(connection, &log).await?;
+    plan.notes.extend(to_follow.out_of_reach().iter().map(|(project, dates)| {
+        format!(
+            "project {project}: its phases cannot follow its dates, {dates}; the next migration will refuse it, unless the dates or the \
+             phases are changed before"
+        )
+    }));
     let drift = to_follow.without_followed_rows(drift::compare_rows(connection, &log).await?);
     plan.drift = drift::with_saved_rows(drift);
     let predicted = predict(connection, log, edit_history, &links, &mut findings).await?;

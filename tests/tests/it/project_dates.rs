@@ -208,6 +208,8 @@ async fn dates_that_phases_can_follow_are_noted_until_the_next_command() {
         set_dates(&database, project, DateRange::new(range.start(), first.range.start()).unwrap());
         let found = findings(&mut connection).await;
         assert!(found.iter().all(|finding| !finding.is_note()) && !found.is_empty(), "{found:?}");
+        let plan = rollback::plan(&mut connection).await.unwrap();
+        assert!(plan.notes[0].contains("its phases cannot follow its dates"), "{:?}", plan.notes);
     }
 }
 
