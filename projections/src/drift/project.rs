@@ -4,6 +4,7 @@ use super::{Drift, DriftKind, FEW, LiveTable, differences, with_saved_rows};
 use crate::dates_to_follow::DatesToFollow;
 use crate::live_row::LiveRow;
 use crate::{Access, FoldedLog, refuse_foreign_code};
+use chrono::NaiveDate;
 use phaseline_domain::{DateRange, ProjectId};
 use phaseline_store::{StoreError, copy};
 use serde::Serialize;
@@ -122,8 +123,13 @@ impl std::fmt::Display for Finding {
                 }
             ),
             ProjectDriftKind::ProjectDates { log, table, can_follow } => {
-                let cannot = if *can_follow { "" } else { ", and its phases cannot follow" };
-                write!(f, "is {table} in public.projects, {log} in the log{cannot}")
+                write!(f, "is {table} in public.projects, ")?;
+                let dates: Vec<Option<NaiveDate>> = table.split(" to ").map(|day| day.parse().ok()).collect();
+                match dates.as_slice() {
+                    [Some(_), Some(_)] if *can_follow => write!(f, "{log} in the log"),
+                    [Some(_), Some(_)] => write!(f, "{log} in the log, and its phases cannot follow"),
+                    _ => write!(f, "which is not a range of dates, {log} in the log"),
+                }
             }
             ProjectDriftKind::ProjectWithoutPhases => {
                 write!(f, "has no phase, neither in project_phases nor in the log")
