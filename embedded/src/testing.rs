@@ -192,6 +192,15 @@ pub fn older_minor(binaries: &Binaries) -> Option<Binaries> {
     found
 }
 
+/// Whether the tests run on this major version of PostgreSQL or a later one; if not, prints that the calling test is skipped.
+pub fn runs_on(major_version: u32) -> bool {
+    let found = TestCluster::shared().binaries().major_version();
+    if found < major_version {
+        report(&format!("SKIPPED: the tests run on PostgreSQL {found}, before {major_version}"));
+    }
+    found >= major_version
+}
+
 /// A line that is seen: `eprintln!` is kept from view by cargo unless a test fails.
 fn report(line: &str) {
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());

@@ -39,9 +39,9 @@ pub use detached_column::DetachedColumn;
 pub use error::DefinitionError;
 pub use finish::finish;
 pub use model::{
-    CheckDefinition, ColumnDefinition, ForeignKey, Grant, IndexConstraint, IndexDefinition, PolicyDefinition,
-    PublicationMembership, QualifiedName, ReplicaIdentity, StatisticsDefinition, TableDefinition,
-    TriggerDefinition,
+    CheckDefinition, ColumnDefinition, ForeignKey, Grant, IndexConstraint, IndexDefinition,
+    NotNullConstraint, PolicyDefinition, PublicationMembership, QualifiedName, ReplicaIdentity,
+    StatisticsDefinition, TableDefinition, TriggerDefinition,
 };
 pub use names::{NeededName, names_taken};
 pub use obstacles::{Note, Obstacle, RebuiltTable, notes, obstacles};

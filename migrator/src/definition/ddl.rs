@@ -3,7 +3,8 @@
 use super::canonical_sql::canonical;
 use super::quote::{qualified, quote_ident, quote_literal};
 use super::{
-    CheckDefinition, ColumnDefinition, IndexDefinition, QualifiedName, ReplicaIdentity, TableDefinition,
+    CheckDefinition, ColumnDefinition, IndexDefinition, NotNullConstraint, QualifiedName, ReplicaIdentity,
+    TableDefinition,
 };
 
 impl TableDefinition {
@@ -69,7 +70,8 @@ impl TableDefinition {
     }
 
     /// Everything that speeds up or guards the shadow table and needs no other table: primary key, unique and
-    /// exclusion constraints, indexes, checks (not validated yet), `CLUSTER ON` and replica identity.
+    /// exclusion constraints, indexes, checks (not validated yet), `NOT NULL` that stays unchecked, `CLUSTER ON` and replica
+    /// identity.
     pub fn index_in(&self, schema: &str) -> Vec<String> {
         let table = qualified(schema, &self.name);
         let mut ddl = Vec::new();
@@ -88,16 +90,14 @@ impl TableDefinition {
             }
         }
         ddl.push(set_tablespace(None));
-        let checks: Vec<String> = self
-            .checks
-            .iter()
-            .map(|check| {
-                let valid = if check.is_valid() { NOT_VALID } else { "" };
-                format!("ADD CONSTRAINT {} {}{valid}", quote_ident(&check.name), check.definition)
-            })
-            .collect();
-        if !checks.is_empty() {
-            ddl.push(format!("ALTER TABLE ONLY {table} {}", checks.join(", ")));
+        let checks = self.checks.iter().map(|check| {
+            let valid = if check.is_valid() { NOT_VALID } else { "" };
+            format!("ADD CONSTRAINT {} {}{valid}", quote_ident(&check.name), check.definition)
+        });
+        let added: Vec<String> =
+            checks.chain(self.columns.iter().filter_map(ColumnDefinition::unchecked_not_null)).collect();
+        if !added.is_empty() {
+            ddl.push(format!("ALTER TABLE ONLY {table} {}", added.join(", ")));
         }
         ddl.extend(self.replica_identity.setting(&table));
         ddl.iter().map(|statement| canonical(statement)).collect()
@@ -168,15 +168,35 @@ impl ColumnDefinition {
             clause += &format!(" COLLATE {collation}");
         }
         if let Some(expression) = &self.generated {
-            clause += &format!(" GENERATED ALWAYS AS ({expression}) STORED");
+            let kind = if self.is_virtual { "VIRTUAL" } else { "STORED" };
+            clause += &format!(" GENERATED ALWAYS AS ({expression}) {kind}");
         }
         if let Some(expression) = &self.default {
             clause += &format!(" DEFAULT {expression}");
         }
-        if self.not_null {
-            clause += " NOT NULL";
+        match &self.not_null_constraint {
+            None if self.not_null => clause += " NOT NULL",
+            Some(constraint) if constraint.valid => {
+                clause += &format!(
+                    " CONSTRAINT {} NOT NULL{}",
+                    quote_ident(&constraint.name),
+                    constraint.inheritance()
+                );
+            }
+            _ => {}
         }
         clause
+    }
+
+    /// Adds a `NOT NULL` that rows which are there may break.
+    fn unchecked_not_null(&self) -> Option<String> {
+        let constraint = self.not_null_constraint.as_ref().filter(|constraint| !constraint.valid)?;
+        Some(format!(
+            "ADD CONSTRAINT {} NOT NULL {}{}{NOT_VALID}",
+            quote_ident(&constraint.name),
+            quote_ident(&self.name),
+            constraint.inheritance()
+        ))
     }
 
     fn settings(&self, table: &str) -> Vec<String> {
@@ -192,6 +212,12 @@ impl ColumnDefinition {
             ddl.push(format!("{alter} ({})", assignments(&self.options, "").collect::<Vec<_>>().join(", ")));
         }
         ddl
+    }
+}
+
+impl NotNullConstraint {
+    fn inheritance(&self) -> &'static str {
+        if self.no_inherit { " NO INHERIT" } else { "" }
     }
 }
 

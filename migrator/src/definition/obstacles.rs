@@ -145,17 +145,6 @@ async fn unknown(
                     remedy,
                 )
             }
-            None if kind == "not null" => (
-                object,
-                "only a NOT NULL that is valid and inherited, and has its usual name and no comment, is carried over",
-                name,
-            ),
-            None if name == "generated 'v'" => (
-                format!("{object} (virtual)"),
-                "virtual generated columns are not carried over",
-                "keep its expression, drop the column, and add it again afterwards: its values are computed"
-                    .into(),
-            ),
             None => (
                 format!("{object} ({name})"),
                 "this program does not know what the catalogue has about it; it knows PostgreSQL 15 to 18",

@@ -46,7 +46,7 @@ FROM attributes a
 CROSS JOIN LATERAL (VALUES
     (a.attstorage NOT IN ('p', 'e', 'm', 'x'), format('storage %L', a.attstorage)),
     (a.attcompression NOT IN ('', 'p', 'l'), format('compression %L', a.attcompression)),
-    (a.attgenerated NOT IN ('', 's'), format('generated %L', a.attgenerated))) c(odd, name)
+    (a.attgenerated NOT IN ('', 's', 'v'), format('generated %L', a.attgenerated))) c(odd, name)
 WHERE c.odd
 UNION ALL
 SELECT 'code', pg_describe_object('pg_catalog.pg_class'::regclass, t.oid, 0), format('replica identity %L', t.relreplident)
@@ -62,28 +62,4 @@ UNION ALL
 SELECT 'code', pg_describe_object('pg_catalog.pg_policy'::regclass, p.oid, 0), format('command %L', p.polcmd)
 FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
 WHERE p.polcmd NOT IN ('r', 'a', 'w', 'd', '*')
-
--- NOT NULL as a constraint, since 18: only one that is no more than NOT NULL is carried over, with the name that PostgreSQL
--- chooses (makeObjectName): of parts that are too long together the longer one is cut, which is the column's for the planner's tables.
--- Names with other letters than ASCII's might be cut within a letter, and are refused.
-UNION ALL
-SELECT 'not null', c.object, concat_ws('; ',
-           CASE WHEN NOT c.convalidated THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %I', t.oid::regclass, c.conname) END,
-           CASE WHEN c.connoinherit THEN format('ALTER TABLE %s ALTER CONSTRAINT %I INHERIT', t.oid::regclass, c.conname) END,
-           CASE WHEN obj_description(c.oid, 'pg_constraint') IS NOT NULL
-                THEN format('COMMENT ON CONSTRAINT %I ON %s IS NULL', c.conname, t.oid::regclass) END,
-           CASE WHEN u.usual IS NULL THEN format('give column %I of %s a shorter name', a.attname, t.oid::regclass)
-                WHEN c.conname <> u.usual
-                THEN format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', t.oid::regclass, c.conname, u.usual) END)
-FROM constraints c
-JOIN attributes a ON a.attnum = c.conkey[1]
-JOIN t ON true
-CROSS JOIN LATERAL (SELECT octet_length(t.relname) AS of_table, octet_length(a.attname) AS of_column) n
-CROSS JOIN LATERAL (
-    SELECT CASE
-        WHEN n.of_table + n.of_column <= 53 THEN format('%s_%s_not_null', t.relname, a.attname)
-        WHEN t.relname || a.attname ~ '[^ -~]' OR n.of_table > 26 THEN NULL
-        ELSE format('%s_%s_not_null', t.relname, left(a.attname, 53 - n.of_table)) END AS usual) u
-WHERE c.contype = 'n' AND (NOT c.convalidated OR c.connoinherit
-    OR obj_description(c.oid, 'pg_constraint') IS NOT NULL OR c.conname IS DISTINCT FROM u.usual)
 ORDER BY 1, 2, 3
