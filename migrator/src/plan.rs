@@ -144,7 +144,9 @@ pub(crate) async fn prepare(
             .await?,
     );
 
-    plan.digest = Some(digest(&tables, [&phases, &assignments], &found, options, &translation)?);
+    let server = database::major_version(connection).await?;
+    let definitions = [&phases, &assignments].map(|definition| definition.independent_of_server(server));
+    plan.digest = Some(digest(&tables, &definitions, &found, options, &translation)?);
     plan.counts = counts(&tables, &translation);
     plan.budgets_before = translation.before;
     plan.budgets_after = translation.after;
@@ -219,22 +221,16 @@ async fn earlier_log(
 /// the timelines that follow: those of the log may have been edited.
 fn digest(
     tables: &LegacyTables,
-    definitions: [&TableDefinition; 2],
+    definitions: &[TableDefinition; 2],
     found: &Found,
     options: &PlanOptions,
     translation: &Translation,
 ) -> Result<String, serde_json::Error> {
-    // A restored database has its indexes in another order, and is the same.
-    let definitions = definitions.map(|definition| {
-        let mut definition = definition.clone();
-        definition.indexes.sort_by(|one, other| one.name.cmp(&other.name));
-        definition
-    });
     let mut hasher = Sha256::new();
     hasher.update(b"phaseline/plan/v1");
     hasher.update(tables.digest);
     for text in
-        [serde_json::to_string(&definitions)?, serde_json::to_string(&found.revisions)?, options.to_digest()?]
+        [serde_json::to_string(definitions)?, serde_json::to_string(&found.revisions)?, options.to_digest()?]
     {
         hasher.update(Sha256::digest(text.as_bytes()));
     }

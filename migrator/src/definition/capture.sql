@@ -196,7 +196,9 @@ keys AS (
         'referenced_columns', (
             SELECT json_agg(a.attname ORDER BY k.place)
             FROM unnest(con.confkey) WITH ORDINALITY k(attnum, place)
-            JOIN pg_catalog.pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.attnum)
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.attnum),
+        -- A column of the catalogue since 18.
+        'is_temporal', coalesce(to_jsonb(con) ->> 'conperiod' = 'true', false)
         ) AS item
     FROM t
     JOIN pg_catalog.pg_constraint con

@@ -3,8 +3,8 @@
 use super::canonical_sql::canonical;
 use super::quote::{qualified, quote_ident, quote_literal};
 use super::{
-    CheckDefinition, ColumnDefinition, IndexDefinition, NotNullConstraint, QualifiedName, ReplicaIdentity,
-    TableDefinition,
+    CheckDefinition, ColumnDefinition, ForeignKey, IndexDefinition, NotNullConstraint, QualifiedName,
+    ReplicaIdentity, TableDefinition,
 };
 
 impl TableDefinition {
@@ -240,10 +240,21 @@ impl IndexDefinition {
 /// How the definition of a constraint ends that was never checked against all rows.
 const NOT_VALID: &str = " NOT VALID";
 
+/// Whether all rows were checked against a constraint of this definition, which is neither `NOT VALID` nor, since 18, `NOT ENFORCED`.
+fn is_valid(definition: &str) -> bool {
+    !definition.ends_with(NOT_VALID) && !definition.ends_with(" NOT ENFORCED")
+}
+
 impl CheckDefinition {
-    /// Whether all rows were checked. Since 18 a check may be not enforced as well, and then is not.
     fn is_valid(&self) -> bool {
-        !self.definition.ends_with(NOT_VALID) && !self.definition.ends_with(" NOT ENFORCED")
+        is_valid(&self.definition)
+    }
+}
+
+impl ForeignKey {
+    /// Whether PostgreSQL checks all rows when it makes the key.
+    pub fn is_valid(&self) -> bool {
+        is_valid(&self.definition)
     }
 }
 

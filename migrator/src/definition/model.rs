@@ -217,6 +217,9 @@ pub struct ForeignKey {
     pub columns: Vec<String>,
     /// The referenced columns.
     pub referenced_columns: Vec<String>,
+    /// Whether the last column of each list is a `PERIOD`, since PostgreSQL 18.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_temporal: bool,
 }
 
 /// An extended statistics object. It has a schema and an owner of its own.

@@ -36,6 +36,7 @@ mod round_trip;
 mod search_path;
 mod select_only;
 mod server_crashes;
+mod since_18;
 mod takeover;
 mod tampering;
 mod verification;
