@@ -197,7 +197,7 @@ async fn dates_that_phases_can_follow_are_noted_until_the_next_command() {
         // A row that differs in anything else is drift all the same.
         database.psql(&format!("UPDATE project_phases SET name = name || '!' WHERE id = '{}'", last.id));
         let found = findings(&mut connection).await;
-        assert_eq!(found.iter().any(|finding| !finding.is_note()), true, "{found:?}");
+        assert!(found.iter().any(|finding| !finding.is_note()), "{found:?}");
         assert!(!phaseline_migrator::verify::verify(&mut connection, &Silent).await.unwrap().passed);
         let rename = TimelineCommand::RenamePhase { phase_id: last.id, name: "Build".to_owned() };
         store.execute(project, &rename, Metadata::default()).await.unwrap();
