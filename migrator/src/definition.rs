@@ -19,6 +19,9 @@
 //! [`missing_privileges`] says what the migrating role may not do, [`names_taken`] which names are in the way, and
 //! [`TableDefinition::differences`] proves, before the commit, that the replay brought back what was captured.
 
+/// The newest major version of PostgreSQL whose catalogue this module knows.
+pub const NEWEST_MAJOR_VERSION: u32 = 18;
+
 mod acl;
 mod canonical_sql;
 mod capture;

@@ -112,6 +112,8 @@ pub(crate) async fn prepare(
         plan.anomalies = findings.into_anomalies();
         return Ok(Inspection::Report(Box::new(plan)));
     }
+    let server = database::major_version(connection).await?;
+    note_newer_server(server, options, &mut findings);
     check_structure(connection, &found, &mut findings).await?;
     if findings.refused() && (found.shape != Shape::Legacy || !readable(connection).await?) {
         plan.anomalies = findings.into_anomalies();
@@ -144,7 +146,6 @@ pub(crate) async fn prepare(
             .await?,
     );
 
-    let server = database::major_version(connection).await?;
     let definitions = [&phases, &assignments].map(|definition| definition.independent_of_server(server));
     plan.digest = Some(digest(&tables, &definitions, &found, options, &translation)?);
     plan.counts = counts(&tables, &translation);
@@ -179,6 +180,14 @@ pub(crate) async fn prepare(
         link_versions: links.versions,
         fingerprints,
     })))
+}
+
+/// Notes a server that is newer than the newest that is accepted.
+fn note_newer_server(server: u32, options: &PlanOptions, findings: &mut Findings) {
+    if server > options.newest_server {
+        let detail = format!("newer than {}", options.newest_server);
+        findings.note(Code::NewerServer, "server", format!("PostgreSQL {server}"), detail);
+    }
 }
 
 const NO_PERCENTAGES: &str = "public.resource_assignments: allocation_percentage is missing, is not numeric, or may not be \
