@@ -24,7 +24,7 @@ demo: setup ## Build phaseline and show what it does, on a sample database of it
 test: ## Run every test; ARGS='-p phaseline-store append' runs some; PG=18 runs them on that major version
 	@$(setup) test
 	@$(if $(PG),bash scripts/postgres.sh "$(PG)" "$(other_postgres)")
-	@$(step) test $(on_other_postgres) cargo test --workspace --locked --no-fail-fast $(ARGS)
+	@$(step) test$(PG:%=-on-%) $(on_other_postgres) cargo test --workspace --locked --no-fail-fast $(ARGS)
 
 # The program as the tests build it, so that nothing is built twice.
 .PHONY: fuzz
