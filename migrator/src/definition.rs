@@ -25,6 +25,7 @@ pub const NEWEST_MAJOR_VERSION: u32 = 18;
 mod acl;
 mod canonical_sql;
 mod capture;
+mod catalogue;
 mod compare;
 mod ddl;
 mod detached_column;

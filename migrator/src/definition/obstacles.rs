@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 
 use super::capture::empty_search_path;
+use super::catalogue::KNOWN_COLUMNS;
 use super::options::Scope;
 use super::quote::quote_ident;
 use super::{DefinitionError, capture};
@@ -118,6 +119,7 @@ async fn unknown(
     let rows: Vec<(String, String, String)> = sqlx::query_as(include_str!("unknown.sql"))
         .bind(table.schema)
         .bind(table.table)
+        .bind(owned(KNOWN_COLUMNS))
         .fetch_all(&mut *conn)
         .await?;
     let title = format!("{}.{}", table.schema, table.table);

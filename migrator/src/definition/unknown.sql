@@ -1,4 +1,5 @@
 -- What the catalogue says about table $1.$2 in codes and names that can mean something new in a newer PostgreSQL.
+--   $3  the columns of the catalogue that are known
 -- One row for each: a kind, the object, and the code or name. search_path must be empty.
 WITH t AS (
     SELECT c.*
@@ -62,4 +63,43 @@ UNION ALL
 SELECT 'code', pg_describe_object('pg_catalog.pg_policy'::regclass, p.oid, 0), format('command %L', p.polcmd)
 FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
 WHERE p.polcmd NOT IN ('r', 'a', 'w', 'd', '*')
+-- NOT NULL is written from its parts.
+UNION ALL
+SELECT 'code', c.object, pg_get_constraintdef(c.oid)
+FROM constraints c JOIN attributes a ON a.attnum = c.conkey[1]
+WHERE c.contype = 'n' AND pg_get_constraintdef(c.oid) <> format('NOT NULL %I%s%s', a.attname,
+    CASE WHEN c.connoinherit THEN ' NO INHERIT' END, CASE WHEN NOT c.convalidated THEN ' NOT VALID' END)
+
+-- Columns of the catalogue that are not known, with a value that says something.
+UNION ALL
+SELECT 'code', r.object, format('%s %s', v.key, v.value)
+FROM (
+    SELECT pg_describe_object('pg_catalog.pg_class'::regclass, t.oid, 0) AS object, to_jsonb(t) AS columns FROM t
+    UNION ALL
+    SELECT a.object, to_jsonb(a) - 'object' FROM attributes a
+    UNION ALL
+    SELECT c.object, to_jsonb(c) - 'object' FROM constraints c
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_constraint'::regclass, con.oid, 0), to_jsonb(con)
+    FROM t JOIN pg_catalog.pg_constraint con ON con.confrelid = t.oid AND con.conrelid <> t.oid
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_class'::regclass, i.indexrelid, 0), to_jsonb(i)
+    FROM t JOIN pg_catalog.pg_index i ON i.indrelid = t.oid
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_attrdef'::regclass, d.oid, 0), to_jsonb(d)
+    FROM t JOIN pg_catalog.pg_attrdef d ON d.adrelid = t.oid
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_trigger'::regclass, g.oid, 0), to_jsonb(g)
+    FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_policy'::regclass, p.oid, 0), to_jsonb(p)
+    FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_statistic_ext'::regclass, s.oid, 0), to_jsonb(s)
+    FROM t JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_publication_rel'::regclass, p.oid, 0), to_jsonb(p)
+    FROM t JOIN pg_catalog.pg_publication_rel p ON p.prrelid = t.oid
+) r, jsonb_each(r.columns - $3::text[]) v
+WHERE v.value NOT IN ('null', 'false', '0', '""', '[]')
 ORDER BY 1, 2, 3

@@ -60,6 +60,24 @@ async fn unknown_objects_are_refused_and_server_maintained_ones_are_not() {
     );
 }
 
+/// Columns that a newer PostgreSQL may have in its catalogue: those with a value say something that would be lost.
+#[tokio::test]
+async fn a_value_in_an_unknown_column_of_the_catalogue_is_refused() {
+    let fixture = Fixture::bare();
+    let publication = fixture.role("pub");
+    fixture.database.psql(&format!(
+        "CREATE POLICY later ON project_phases USING (true);
+         CREATE PUBLICATION {publication} FOR TABLE resource_assignments;
+         SET allow_system_table_mods = on;
+         ALTER TABLE pg_catalog.pg_policy ADD COLUMN pollater boolean DEFAULT true;
+         ALTER TABLE pg_catalog.pg_publication_rel ADD COLUMN prlater boolean DEFAULT false"
+    ));
+    assert_eq!(
+        found(&fixture, &[PHASES, ASSIGNMENTS]).await,
+        ["public.project_phases: policy later on table public.project_phases (pollater true)"]
+    );
+}
+
 /// The lists of options name nothing that the server does not know: each can be set.
 #[tokio::test]
 async fn every_option_that_is_carried_over_is_one_of_the_server() {
