@@ -21,6 +21,7 @@ mod foreign_rows;
 mod hostile_writer;
 mod hot_rows;
 mod locks;
+mod major_versions;
 mod minor_versions;
 mod model_based;
 mod original_migration;
