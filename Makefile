@@ -5,6 +5,10 @@ setup := bash scripts/setup.sh
 export UPGRADE
 step := bash scripts/step.sh
 
+# PG=18 is another PostgreSQL than the system's. The folder may be a link to where the server's user may enter.
+other_postgres := $(target)/postgres/$(PG)
+on_other_postgres = $(if $(PG),env PHASELINE_PG_BINDIR="$$(realpath "$(other_postgres)")/bin")
+
 .NOTPARALLEL:
 
 .PHONY: help
@@ -17,9 +21,10 @@ demo: setup ## Build phaseline and show its work on a sample database
 	"$(target)/release/phaseline" demo
 
 .PHONY: test
-test: ## Run every test; ARGS='-p phaseline-store append' runs some
+test: ## Run every test; ARGS='-p phaseline-store append' runs some; PG=18 runs them on that major version
 	@$(setup) test
-	@$(step) test cargo test --workspace --locked --no-fail-fast $(ARGS)
+	@$(if $(PG),bash scripts/postgres.sh "$(PG)" "$(other_postgres)")
+	@$(step) test$(PG:%=-on-%) $(on_other_postgres) cargo test --workspace --locked --no-fail-fast $(ARGS)
 
 # The program as the tests build it, so that nothing is built twice.
 .PHONY: fuzz

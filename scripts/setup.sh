@@ -382,13 +382,13 @@ need_client_tools() {
     fi
 }
 
-# An older minor version, for the tests of upgrades in place. It is a package for Linux with glibc, so it is not available everywhere.
+# An older version, for the tests of upgrades: of the system's minor version, and to the major version PG. It is a package for Linux with glibc, so it is not available everywhere.
 get_older_postgres() {
     have_postgres
-    [[ $(server_version "$bindir") == "${older_postgres%.*}" ]] || return 0
+    [[ -n ${PG:-} || $(server_version "$bindir") == "${older_postgres%.*}" ]] || return 0
     bash scripts/postgres.sh "$older_postgres" "${CARGO_TARGET_DIR:-target}/postgres/$older_postgres" && return
     [[ ${CI:-} != true ]] || die "PostgreSQL $older_postgres is not available, see above"
-    say "without PostgreSQL $older_postgres the tests of upgrades in place are skipped"
+    say "without PostgreSQL $older_postgres the tests of upgrades are skipped"
 }
 
 # A browser, for the test of pages of other origins, which is skipped without it.

@@ -3,6 +3,7 @@
 use crate::output::OutputFormat;
 use clap::{Args, ValueEnum};
 use phaseline_domain::legacy::Boundary;
+use phaseline_migrator::definition::NEWEST_MAJOR_VERSION;
 use phaseline_migrator::plan::PlanOptions;
 use std::path::PathBuf;
 
@@ -83,6 +84,10 @@ pub(crate) struct RunArgs {
     /// that migration lost (types, links of assignments) stays lost
     #[arg(long, conflicts_with = "boundary")]
     pub(crate) adopt_migrated: bool,
+    /// Migrate on a PostgreSQL that is newer than every version that this program is tested with. What only that version has might
+    /// be lost: rehearse first, which compares dumps
+    #[arg(long)]
+    pub(crate) allow_newer_server: bool,
     #[command(flatten)]
     pub(crate) shared: BoundaryArgs,
 }
@@ -122,12 +127,18 @@ impl BoundaryArgs {
     }
 }
 
+/// The newest major version of PostgreSQL that a plan accepts.
+pub(crate) fn newest_server(allow_newer: bool) -> u32 {
+    if allow_newer { u32::MAX } else { NEWEST_MAJOR_VERSION }
+}
+
 impl RunArgs {
     /// The options of the plan.
     pub(crate) fn options(&self, role: Option<String>) -> PlanOptions {
         PlanOptions {
             role,
             repair: self.repair,
+            newest_server: newest_server(self.allow_newer_server),
             adopt_migrated: self.adopt_migrated,
             boundary: self.shared.boundary(),
         }

@@ -168,29 +168,17 @@ impl Target {
         Ok(pool)
     }
 
-    /// PostgreSQL's programs, of the server's version or a later one.
+    /// Client programs that read the server: of its version or a later one.
     pub(crate) fn binaries(&self, server_version: u32) -> Result<Binaries, Failure> {
-        if let Some(server) = &self.server {
-            return Ok(server.binaries().clone());
+        let reads = |found: &Binaries| {
+            found.version_of("pg_dump").is_some_and(|version| version.major >= server_version)
+        };
+        let own = self.server.as_ref().map(|server| server.binaries().clone());
+        let of_server = own.or_else(|| Binaries::find_version(server_version).ok());
+        match of_server.filter(reads) {
+            Some(found) => Ok(found),
+            None => Ok(Binaries::find_clients(server_version)?),
         }
-        if let Ok(same) = Binaries::find_version(server_version) {
-            return Ok(same);
-        }
-        let found = Binaries::find()?;
-        if found.major_version() >= server_version {
-            return Ok(found);
-        }
-        Err(Failure::new(
-            crate::exit::Exit::NoDatabase,
-            "pg_dump_too_old",
-            format!(
-                "the server is PostgreSQL {server_version}, but the installed pg_dump is {} ({}), and cannot read \
-                 newer servers",
-                found.major_version(),
-                found.bindir().display()
-            ),
-        )
-        .remedy(format!("Install the client programs of PostgreSQL {server_version}, or set PHASELINE_PG_BINDIR to their folder.")))
     }
 }
 

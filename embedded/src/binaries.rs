@@ -11,10 +11,8 @@ use crate::{EmbeddedError, Version, process};
 /// The oldest major version of PostgreSQL that is used.
 pub const OLDEST_MAJOR_VERSION: u32 = 15;
 
-/// The newest major version of PostgreSQL whose catalogue this program supports.
-pub const NEWEST_MAJOR_VERSION: u32 = 18;
-
-/// A folder with PostgreSQL's programs, of one version: at least `initdb`, `postgres` and `pg_ctl`.
+/// A folder with PostgreSQL's programs, of one version: at least `initdb`, `postgres` and `pg_ctl`, or `pg_dump` for what needs client
+/// programs only.
 #[derive(Debug, Clone)]
 pub struct Binaries {
     bindir: PathBuf,
@@ -38,6 +36,15 @@ impl Binaries {
     /// [`EmbeddedError::NoBinaries`].
     pub fn find_version(major_version: u32) -> Result<Self, EmbeddedError> {
         search::find(|found| found == major_version)
+    }
+
+    /// Finds client programs, without a server or with one, that read a server of this major version: of the same version, or else
+    /// of a later one. Looks where [`Binaries::find`] looks; where the folder in `PHASELINE_PG_BINDIR` has no `pg_dump`, in `PATH`.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::NoClients`], [`EmbeddedError::OldClients`].
+    pub fn find_clients(server: u32) -> Result<Self, EmbeddedError> {
+        search::find_clients(server)
     }
 
     /// The programs in this folder.

@@ -17,6 +17,27 @@ pub enum EmbeddedError {
         /// The command to install a server on this machine.
         remedy: String,
     },
+    /// No client programs are installed.
+    #[error("no pg_dump that reads PostgreSQL {server} found (looked in {looked_in})")]
+    NoClients {
+        /// The server's major version.
+        server: u32,
+        /// The places looked in.
+        looked_in: String,
+    },
+    /// The client programs cannot read the server.
+    #[error(
+        "the server is PostgreSQL {server}, but the installed pg_dump is {found} ({}), and cannot read newer servers",
+        bindir.display()
+    )]
+    OldClients {
+        /// The server's major version.
+        server: u32,
+        /// The newest major version that is installed.
+        found: u32,
+        /// Where that one lies.
+        bindir: PathBuf,
+    },
     /// The data folder was created by a major version of PostgreSQL that is not installed.
     #[error(
         "the data in {} was made by PostgreSQL {theirs}, but only PostgreSQL {ours} was found ({}); \

@@ -35,7 +35,7 @@ pub mod testing;
 mod url;
 mod version;
 
-pub use binaries::{Binaries, NEWEST_MAJOR_VERSION, OLDEST_MAJOR_VERSION};
+pub use binaries::{Binaries, OLDEST_MAJOR_VERSION};
 pub use dump::{Dump, DumpLines};
 pub use environment::BINDIR_VARIABLE;
 pub use error::EmbeddedError;

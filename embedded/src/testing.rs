@@ -165,7 +165,6 @@ impl fmt::Debug for TestCluster {
 ///
 /// Panics in CI if it is missing.
 pub fn older_minor(binaries: &Binaries) -> Option<Binaries> {
-    const OLDER: Version = Version { major: 15, minor: 19 };
     if binaries.major_version() != OLDER.major {
         report(&format!(
             "SKIPPED: the tests run on PostgreSQL {}, not {}",
@@ -174,6 +173,28 @@ pub fn older_minor(binaries: &Binaries) -> Option<Binaries> {
         ));
         return None;
     }
+    let found = beside_the_build();
+    assert!(
+        found.is_some() || std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+        "PostgreSQL {OLDER} is missing"
+    );
+    found
+}
+
+/// PostgreSQL 15.19, if the tests run on a later major version and it is beside the build, where `make test PG=…` puts it. If not,
+/// prints that the calling test is skipped.
+pub fn older_major(binaries: &Binaries) -> Option<Binaries> {
+    if binaries.major_version() == OLDER.major {
+        report(&format!("SKIPPED: the tests run on PostgreSQL {}", OLDER.major));
+        return None;
+    }
+    beside_the_build()
+}
+
+/// The older version that `scripts/setup.sh test` puts beside the build.
+const OLDER: Version = Version { major: 15, minor: 19 };
+
+fn beside_the_build() -> Option<Binaries> {
     let test = std::env::current_exe().unwrap_or_default();
     // target/debug/deps/it-…, and target/TRIPLE/debug/deps/it-…
     let place = Path::new("postgres").join(OLDER.to_string()).join("bin");
@@ -185,10 +206,18 @@ pub fn older_minor(binaries: &Binaries) -> Option<Binaries> {
     if found.is_none() {
         let missing =
             format!("PostgreSQL {OLDER} is not in target/postgres: scripts/setup.sh test puts it there");
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{missing}");
         report(&format!("SKIPPED: {missing}"));
     }
     found
+}
+
+/// Whether the tests run on this major version of PostgreSQL or a later one; if not, prints that the calling test is skipped.
+pub fn runs_on(major_version: u32) -> bool {
+    let found = TestCluster::shared().binaries().major_version();
+    if found < major_version {
+        report(&format!("SKIPPED: the tests run on PostgreSQL {found}, before {major_version}"));
+    }
+    found >= major_version
 }
 
 /// Prints a visible line: cargo hides `eprintln!` unless a test fails.

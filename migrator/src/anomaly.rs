@@ -63,6 +63,10 @@ codes! {
     WrongRevision, "wrong_revision", true,
         "The planner's own migrations are not at 976e6adbac6f (exactly one row in alembic_version).",
         "Run the planner's migrations up to 976e6adbac6f, no further: alembic upgrade 976e6adbac6f.";
+    /// The server is newer than this program.
+    NewerServer, "newer_server", true,
+        "The server is newer than every PostgreSQL that this program is tested with: what only that version has might be lost.",
+        "Use a phaseline that is tested with it. Or rehearse (`phaseline rehearse` compares dumps), then migrate with --allow-newer-server.";
     /// An object depends on the tables that cannot be carried over.
     Obstacle, "obstacle", true,
         "Objects depend on the tables and would be lost or broken by the rebuild.",

@@ -74,6 +74,14 @@ pub(crate) async fn read_write(
     connection.begin_with("BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE").await
 }
 
+/// The server's major version, such as 15.
+pub(crate) async fn major_version(connection: &mut PgConnection) -> Result<u32, sqlx::Error> {
+    let number: i32 = sqlx::query_scalar("SELECT pg_catalog.current_setting('server_version_num')::int4")
+        .fetch_one(connection)
+        .await?;
+    Ok(number.unsigned_abs() / 10_000)
+}
+
 /// Sets the number of parallel workers for later statements of this transaction: none, unless the order of rows does
 /// not matter.
 pub(crate) async fn parallel(connection: &mut PgConnection, workers: u8) -> Result<(), sqlx::Error> {

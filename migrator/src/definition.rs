@@ -19,9 +19,13 @@
 //! [`missing_privileges`] finds the missing privileges of the migrating role, [`names_taken`] the names that are not free, and
 //! [`TableDefinition::differences`] checks before the commit that the replay restored the captured definition.
 
+/// The newest major version of PostgreSQL whose catalogue this module knows.
+pub const NEWEST_MAJOR_VERSION: u32 = 18;
+
 mod acl;
 mod canonical_sql;
 mod capture;
+mod catalogue;
 mod compare;
 mod ddl;
 mod detached_column;
@@ -42,9 +46,9 @@ pub use detached_column::DetachedColumn;
 pub use error::DefinitionError;
 pub use finish::finish;
 pub use model::{
-    CheckDefinition, ColumnDefinition, ForeignKey, Grant, IndexConstraint, IndexDefinition, PolicyDefinition,
-    PublicationMembership, QualifiedName, ReplicaIdentity, StatisticsDefinition, TableDefinition,
-    TriggerDefinition,
+    CheckDefinition, ColumnDefinition, ForeignKey, Grant, IndexConstraint, IndexDefinition,
+    NotNullConstraint, PolicyDefinition, PublicationMembership, QualifiedName, ReplicaIdentity,
+    StatisticsDefinition, TableDefinition, TriggerDefinition,
 };
 pub use names::{NeededName, names_taken};
 pub use obstacle::{Note, Obstacle};

@@ -112,6 +112,8 @@ pub(crate) async fn prepare(
         plan.anomalies = findings.into_anomalies();
         return Ok(Inspection::Report(Box::new(plan)));
     }
+    let server = database::major_version(connection).await?;
+    note_newer_server(server, options, &mut findings);
     check_structure(connection, &found, &mut findings).await?;
     if findings.refused() && (found.shape != Shape::Legacy || !readable(connection).await?) {
         plan.anomalies = findings.into_anomalies();
@@ -144,7 +146,8 @@ pub(crate) async fn prepare(
             .await?,
     );
 
-    plan.digest = Some(digest(&tables, [&phases, &assignments], &found, options, &translation)?);
+    let definitions = [&phases, &assignments].map(|definition| definition.independent_of_server(server));
+    plan.digest = Some(digest(&tables, &definitions, &found, options, &translation)?);
     plan.counts = counts(&tables, &translation);
     plan.budgets_before = translation.before;
     plan.budgets_after = translation.after;
@@ -177,6 +180,14 @@ pub(crate) async fn prepare(
         link_versions: links.versions,
         fingerprints,
     })))
+}
+
+/// Notes a server that is newer than the newest that is accepted.
+fn note_newer_server(server: u32, options: &PlanOptions, findings: &mut Findings) {
+    if server > options.newest_server {
+        let detail = format!("newer than {}", options.newest_server);
+        findings.note(Code::NewerServer, "server", format!("PostgreSQL {server}"), detail);
+    }
 }
 
 const NO_PERCENTAGES: &str = "public.resource_assignments: allocation_percentage is missing, is not numeric, or may not be \
@@ -219,22 +230,16 @@ async fn earlier_log(
 /// the resulting timelines, since those of the log may have been edited.
 fn digest(
     tables: &LegacyTables,
-    definitions: [&TableDefinition; 2],
+    definitions: &[TableDefinition; 2],
     found: &FoundShape,
     options: &PlanOptions,
     translation: &Translation,
 ) -> Result<String, serde_json::Error> {
-    // The order of indexes does not count: it changes when a database is restored.
-    let definitions = definitions.map(|definition| {
-        let mut definition = definition.clone();
-        definition.indexes.sort_by(|one, other| one.name.cmp(&other.name));
-        definition
-    });
     let mut hasher = Sha256::new();
     hasher.update(b"phaseline/plan/v1");
     hasher.update(tables.digest);
     for text in
-        [serde_json::to_string(&definitions)?, serde_json::to_string(&found.revisions)?, options.to_digest()?]
+        [serde_json::to_string(definitions)?, serde_json::to_string(&found.revisions)?, options.to_digest()?]
     {
         hasher.update(Sha256::digest(text.as_bytes()));
     }

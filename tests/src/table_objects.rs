@@ -12,9 +12,12 @@ mod indexes;
 mod publications;
 mod triggers;
 mod unrelated;
+mod versions;
 mod views;
 
+use phaseline_embedded::{Binaries, OLDEST_MAJOR_VERSION};
 use proptest::prelude::*;
+use std::sync::OnceLock;
 
 /// One object or setting that an administrator added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,9 +26,11 @@ pub struct TableObject {
     pub name: &'static str,
     /// The statements, for a superuser, each in its own transaction.
     pub statements: &'static [&'static str],
+    /// The major version of PostgreSQL since which there is such an object.
+    pub since: u32,
 }
 
-/// All objects.
+/// All objects that the server under test knows.
 pub fn all() -> Vec<&'static TableObject> {
     [
         access::OBJECTS,
@@ -36,11 +41,19 @@ pub fn all() -> Vec<&'static TableObject> {
         publications::OBJECTS,
         unrelated::OBJECTS,
         triggers::OBJECTS,
+        versions::OBJECTS,
         views::OBJECTS,
     ]
     .into_iter()
     .flatten()
+    .filter(|object| object.since <= major_version())
     .collect()
+}
+
+/// The major version of the server under test.
+fn major_version() -> u32 {
+    static FOUND: OnceLock<u32> = OnceLock::new();
+    *FOUND.get_or_init(|| Binaries::find().map_or(OLDEST_MAJOR_VERSION, |found| found.major_version()))
 }
 
 /// Any set of objects, in any order; shrinks to the one that causes a failure.
@@ -56,7 +69,11 @@ pub fn some() -> impl Strategy<Value = Vec<&'static TableObject>> {
 }
 
 const fn object(name: &'static str, statements: &'static [&'static str]) -> TableObject {
-    TableObject { name, statements }
+    object_since(OLDEST_MAJOR_VERSION, name, statements)
+}
+
+const fn object_since(since: u32, name: &'static str, statements: &'static [&'static str]) -> TableObject {
+    TableObject { name, statements, since }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::rehearsal_copies;
 use crate::target::Target;
 use clap::Args;
+use phaseline_embedded::{Binaries, OLDEST_MAJOR_VERSION};
 use phaseline_migrator::shape::{self, Shape};
 use phaseline_projections::{Access, foreign_code};
 use phaseline_store::{StoreError, schema};
@@ -92,8 +93,10 @@ async fn copies(report: &mut DoctorReport, connection: &mut PgConnection, target
 async fn without_database(context: &Context, mut report: DoctorReport, failure: &Failure) -> Exit {
     let remedy = failure.remedy_text().unwrap_or("See above.");
     report.fail("connection", crate::redact::passwords(failure.message()), remedy);
-    server::check_programs(&mut report, None, phaseline_embedded::Binaries::find().map_err(Failure::from))
-        .await;
+    let found = Binaries::find()
+        .or_else(|missing| Binaries::find_clients(OLDEST_MAJOR_VERSION).map_err(|_| missing))
+        .map_err(Failure::from);
+    server::check_programs(&mut report, None, found).await;
     context.output.result(&report, || report.page());
     Exit::NoDatabase
 }

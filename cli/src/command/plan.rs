@@ -94,7 +94,11 @@ fn next(target: &Target, plan: &Plan, args: &RunArgs) -> Option<String> {
     if let Some(file) = &args.backup {
         command.push_str(&format!(" --backup {}", quoted(&file.to_string_lossy())));
     }
-    for (given, flag) in [(args.repair, " --repair"), (args.adopt_migrated, " --adopt-migrated")] {
+    for (given, flag) in [
+        (args.repair, " --repair"),
+        (args.adopt_migrated, " --adopt-migrated"),
+        (args.allow_newer_server, " --allow-newer-server"),
+    ] {
         if given {
             command.push_str(flag);
         }

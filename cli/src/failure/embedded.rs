@@ -9,6 +9,12 @@ impl From<EmbeddedError> for Failure {
         let text = error.to_string();
         match error {
             EmbeddedError::NoBinaries { .. } => Self::new(Exit::NoDatabase, "no_postgres", text),
+            EmbeddedError::NoClients { server, .. } => {
+                Self::new(Exit::NoDatabase, "no_pg_dump", text).remedy(clients_remedy(server))
+            }
+            EmbeddedError::OldClients { server, .. } => {
+                Self::new(Exit::NoDatabase, "pg_dump_too_old", text).remedy(clients_remedy(server))
+            }
             EmbeddedError::ForeignFolder(_) | EmbeddedError::FolderName(_) | EmbeddedError::NoHome => {
                 Self::new(Exit::Usage, "data_dir", text)
                     .remedy("Use another folder with --data-dir, or a database with --database-url.")
@@ -17,4 +23,10 @@ impl From<EmbeddedError> for Failure {
             _ => Self::new(Exit::NoDatabase, "embedded_server", text),
         }
     }
+}
+
+fn clients_remedy(server: u32) -> String {
+    format!(
+        "Install the client programs of PostgreSQL {server} (postgresql-client-{server}), or set PHASELINE_PG_BINDIR to their folder."
+    )
 }

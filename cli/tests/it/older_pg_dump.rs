@@ -1,4 +1,4 @@
-//! Client programs that are older than the server: their extra output is ignored and reported.
+//! Client programs without a server beside them, and those that are older than the server: their extra output is ignored and reported.
 
 use crate::program::{ProgramOutput, legacy, on, phaseline};
 use phaseline_embedded::testing::{TestDatabase, older_minor};
@@ -70,4 +70,61 @@ fn doctor_and_backup_warn_of_an_older_client() {
     let note =
         ran.stderr.contains(&format!("pg_dump {theirs} is older than the server: the backup has options"));
     assert_eq!(note, is_older, "{}", ran.stderr);
+}
+
+#[test]
+fn client_programs_are_enough_where_no_server_is_started() {
+    let database = legacy();
+    let binaries = database.cluster().binaries();
+    let folder = tempfile::tempdir().unwrap();
+    for program in ["pg_dump", "pg_restore", "psql"] {
+        std::os::unix::fs::symlink(binaries.program(program), folder.path().join(program)).unwrap();
+    }
+    let with_clients = |args: &[&str]| {
+        let mut command = phaseline(args);
+        command.env("DATABASE_URL", database.url()).env(BINDIR_VARIABLE, folder.path());
+        ProgramOutput::of(command.output().unwrap())
+    };
+    let doctor = with_clients(&["doctor", "--quiet"]).stdout;
+    let pg_dump = folder.path().join("pg_dump");
+    let own = format!("{}, version {}", pg_dump.display(), version(binaries));
+    assert!(doctor.lines().any(|line| line.starts_with("ok ") && line.contains(&own)), "{doctor}");
+    with_clients(&["rehearse", "--method", "dump"]).exits_with(0);
+    let backup = folder.path().join("before.dump");
+    with_clients(&["migrate", "--yes", "--backup", &backup.to_string_lossy()]).exits_with(0);
+    assert!(backup.is_file());
+}
+
+/// What `pg_dump` reports counts, not the server that lies beside it.
+#[test]
+fn a_pg_dump_that_is_too_old_is_named_with_its_own_version() {
+    let database = legacy();
+    let binaries = database.cluster().binaries();
+    let folder = tempfile::tempdir().unwrap();
+    for program in ["initdb", "pg_ctl"] {
+        std::fs::write(folder.path().join(program), "").unwrap();
+    }
+    let server = format!("#!/bin/sh\necho 'postgres (PostgreSQL) {}'\n", version(binaries));
+    for (program, text) in
+        [("postgres", server.as_str()), ("pg_dump", "#!/bin/sh\necho 'pg_dump (PostgreSQL) 13.2'\n")]
+    {
+        let path = folder.path().join(program);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let with_old = |args: &[&str]| {
+        let mut command = phaseline(args);
+        command.env("DATABASE_URL", database.url()).env(BINDIR_VARIABLE, folder.path());
+        ProgramOutput::of(command.output().unwrap())
+    };
+    let doctor = with_old(&["doctor", "--quiet"]).stdout;
+    assert!(doctor.contains("the installed pg_dump is 13 ("), "{doctor}");
+    let backup = folder.path().join("before.dump").to_string_lossy().into_owned();
+    for args in [&["rehearse", "--method", "dump"][..], &["migrate", "--yes", "--backup", &backup]] {
+        let failed = with_old(args).exits_with(9).stderr;
+        assert!(
+            failed.contains("the installed pg_dump is 13 (") && failed.contains("postgresql-client-"),
+            "{failed}"
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Binaries, OLDEST_MAJOR_VERSION, server_version};
+use super::{Binaries, OLDEST_MAJOR_VERSION, server_version, version_of};
 use crate::EmbeddedError;
 use crate::environment::BINDIR_VARIABLE;
 
@@ -35,6 +35,40 @@ pub(super) fn find(wanted: impl Fn(u32) -> bool) -> Result<Binaries, EmbeddedErr
             }),
     };
     found.ok_or_else(|| search.not_found_error())
+}
+
+/// Folders whose `pg_dump` reads a server of this major version.
+pub(super) fn find_clients(server: u32) -> Result<Binaries, EmbeddedError> {
+    let named = env::var_os(BINDIR_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let folders = match &named {
+        Some(folder) if folder.join("pg_dump").is_file() => vec![folder.clone()],
+        Some(_) => path_folders(),
+        None => [path_folders(), Vec::from_iter(pg_config_bindir()), installations()].concat(),
+    };
+    let mut newest: Option<Binaries> = None;
+    let mut later: Option<Binaries> = None;
+    for folder in folders.iter().filter(|folder| folder.join("pg_dump").is_file()) {
+        let Some(version) = version_of(&folder.join("pg_dump")) else { continue };
+        let found = Binaries::new(folder.clone(), version.major);
+        if version.major == server {
+            return Ok(found);
+        }
+        if version.major > server {
+            later.get_or_insert(found);
+        } else if newest.as_ref().is_none_or(|newest| newest.major_version < version.major) {
+            newest = Some(found);
+        }
+    }
+    later.ok_or_else(|| match newest {
+        Some(found) => EmbeddedError::OldClients { server, found: found.major_version, bindir: found.bindir },
+        None => EmbeddedError::NoClients {
+            server,
+            looked_in: named.map_or_else(
+                || "PATH and the folders of distributions".to_owned(),
+                |folder| format!("{}, which {BINDIR_VARIABLE} names, and PATH", folder.display()),
+            ),
+        },
+    })
 }
 
 /// The installation in this folder, if it is new enough and has the wanted version.

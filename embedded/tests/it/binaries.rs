@@ -9,7 +9,16 @@ use crate::probe;
 
 /// The installation that a process with this `PATH` and this override finds.
 fn found_with(path: &str, bindir: Option<&Path>) -> String {
-    let mut command = child_process::command("find", Path::new(""));
+    found_by("find", path, bindir)
+}
+
+/// The client programs for a server of version 17 that it finds.
+fn clients_with(path: &str, bindir: Option<&Path>) -> String {
+    found_by("find_clients", path, bindir)
+}
+
+fn found_by(mode: &str, path: &str, bindir: Option<&Path>) -> String {
+    let mut command = child_process::command(mode, Path::new(""));
     command.env("PATH", path).env_remove(BINDIR_VARIABLE);
     if let Some(bindir) = bindir {
         command.env(BINDIR_VARIABLE, bindir);
@@ -19,8 +28,12 @@ fn found_with(path: &str, bindir: Option<&Path>) -> String {
 
 /// A folder with programs that only print their version.
 fn installation(version: &str) -> tempfile::TempDir {
+    programs(&["initdb", "postgres", "pg_ctl"], version)
+}
+
+fn programs(names: &[&str], version: &str) -> tempfile::TempDir {
     let folder = probe::folder();
-    for program in ["initdb", "postgres", "pg_ctl"] {
+    for program in names {
         let path = folder.path().join(program);
         fs::write(&path, format!("#!/bin/sh\necho '{program} (PostgreSQL) {version}'\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -86,4 +99,38 @@ fn the_distributions_installation_is_found_outside_of_path() {
         return;
     }
     assert!(found_with("", None).contains(" in /usr/lib/postgresql/"));
+}
+
+#[test]
+fn client_programs_need_no_server_beside_them() {
+    let folder = programs(&["pg_dump", "psql"], "17.3");
+    let expected = format!("17 in {}", folder.path().display());
+    assert_eq!(clients_with("", Some(folder.path())), expected);
+    assert_eq!(clients_with(&folder.path().display().to_string(), None), expected);
+    // A server without client programs leaves them to PATH.
+    let server = installation("17.1");
+    assert_eq!(clients_with(&folder.path().display().to_string(), Some(server.path())), expected);
+}
+
+#[test]
+fn client_programs_of_the_servers_version_win_over_later_ones() {
+    let [older, same, later] = ["16.9", "17.1", "19beta1"].map(|version| programs(&["pg_dump"], version));
+    let path = |folders: &[&tempfile::TempDir]| {
+        folders.iter().map(|folder| folder.path().display().to_string()).collect::<Vec<_>>().join(":")
+    };
+    let found = clients_with(&path(&[&older, &later, &same]), None);
+    assert_eq!(found, format!("17 in {}", same.path().display()));
+    let found = clients_with(&path(&[&older, &later]), None);
+    assert!(found == format!("19 in {}", later.path().display()) || found.starts_with("17 in "), "{found}");
+    let found = clients_with("", Some(older.path()));
+    assert!(found.contains("the server is PostgreSQL 17, but the installed pg_dump is 16"), "{found}");
+}
+
+#[test]
+fn missing_client_programs_are_reported_with_the_places() {
+    let found = clients_with("", Some(Path::new("/nowhere/bin")));
+    assert_eq!(
+        found,
+        "no pg_dump that reads PostgreSQL 17 found (looked in /nowhere/bin, which PHASELINE_PG_BINDIR names, and PATH)"
+    );
 }

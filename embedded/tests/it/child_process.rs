@@ -34,6 +34,10 @@ fn another_process() {
             print_marked(&cluster.url("postgres"));
             wait_for_line();
         }
+        Ok("find_clients") => match Binaries::find_clients(17) {
+            Ok(found) => print_marked(&format!("{} in {}", found.major_version(), found.bindir().display())),
+            Err(error) => print_marked(&error.to_string()),
+        },
         Ok("find") => match Binaries::find() {
             Ok(found) => print_marked(&format!("{} in {}", found.major_version(), found.bindir().display())),
             Err(error) => print_marked(&error.to_string()),

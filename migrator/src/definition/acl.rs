@@ -6,6 +6,9 @@
 use super::quote::{quote_ident, quote_literal};
 use super::{Grant, TableDefinition};
 
+/// The major version of PostgreSQL that brought `MAINTAIN`.
+const MAINTAIN_SINCE: u32 = 17;
+
 impl TableDefinition {
     /// Revokes everything from others, including grants by `ALTER DEFAULT PRIVILEGES`, and leaves the owner all privileges, for the
     /// remaining steps.
@@ -56,6 +59,25 @@ impl TableDefinition {
             ddl.push("RESET ROLE".into());
         }
         ddl
+    }
+
+    /// The definition as a dump of it, restored into a server of another version, would have it: indexes in the order of their
+    /// names, and the owner's own privileges as before PostgreSQL 17, which knows `MAINTAIN` as well. A table without grants has
+    /// all privileges there are for its owner; an owner without `MAINTAIN` is what differs.
+    pub fn independent_of_server(&self, major_version: u32) -> Self {
+        let mut definition = self.clone();
+        definition.indexes.sort_by(|one, other| one.name.cmp(&other.name));
+        let own = |grant: &&mut Grant| {
+            grant.grantor == self.owner && grant.grantee.as_deref() == Some(self.owner.as_str())
+        };
+        for grant in definition.grants.iter_mut().filter(own).filter(|_| major_version >= MAINTAIN_SINCE) {
+            let before = grant.privileges.len();
+            grant.privileges.retain(|privilege| privilege != "MAINTAIN");
+            if grant.privileges.len() == before && !grant.grantable.iter().any(|p| p == "MAINTAIN") {
+                grant.privileges.push("no MAINTAIN".into());
+            }
+        }
+        definition
     }
 
     /// Roles other than the owner that granted something, each once.

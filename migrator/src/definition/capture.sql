@@ -60,6 +60,28 @@ grants AS (
     FROM exploded e
     GROUP BY e.attnum
 ),
+-- NOT NULL is a constraint since 18; before, this is empty. One that is no more than NOT NULL, with the name that PostgreSQL chooses
+-- (makeObjectName), is left out: a column has it from `NOT NULL` alone, and the definition is the one that an older server has.
+-- PostgreSQL cuts the longer part of a name that is too long. A name with other letters than ASCII's might be cut within a letter,
+-- and is kept.
+not_nulls AS (
+    SELECT a.attnum, json_build_object(
+        'name', con.conname,
+        'no_inherit', con.connoinherit,
+        'valid', con.convalidated,
+        'comment', obj_description(con.oid, 'pg_constraint')) AS definition
+    FROM t
+    JOIN pg_catalog.pg_constraint con ON con.conrelid = t.oid AND con.contype = 'n'
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = con.conkey[1]
+    CROSS JOIN LATERAL (SELECT octet_length(t.relname) AS of_table, octet_length(a.attname) AS of_column) n
+    CROSS JOIN LATERAL (
+        SELECT CASE
+            WHEN n.of_table + n.of_column <= 53 THEN format('%s_%s_not_null', t.relname, a.attname)
+            WHEN t.relname || a.attname ~ '[^ -~]' OR n.of_table > 26 THEN NULL
+            ELSE format('%s_%s_not_null', t.relname, left(a.attname, 53 - n.of_table)) END AS usual) u
+    WHERE NOT con.convalidated OR con.connoinherit
+        OR obj_description(con.oid, 'pg_constraint') IS NOT NULL OR con.conname IS DISTINCT FROM u.usual
+),
 columns AS (
     SELECT json_agg(json_build_object(
         'name', a.attname,
@@ -70,8 +92,10 @@ columns AS (
             JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
             WHERE co.oid = a.attcollation AND a.attcollation <> ty.typcollation),
         'not_null', a.attnotnull,
+        'not_null_constraint', (SELECT nn.definition FROM not_nulls nn WHERE nn.attnum = a.attnum),
         'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(ad.adbin, ad.adrelid) END,
-        'generated', CASE WHEN a.attgenerated = 's' THEN pg_get_expr(ad.adbin, ad.adrelid) END,
+        'generated', CASE WHEN a.attgenerated <> '' THEN pg_get_expr(ad.adbin, ad.adrelid) END,
+        'is_virtual', a.attgenerated = 'v',
         'generated_from', coalesce((
             SELECT json_agg(DISTINCT src.attname::text COLLATE "C")
             FROM pg_catalog.pg_depend d
@@ -172,7 +196,9 @@ keys AS (
         'referenced_columns', (
             SELECT json_agg(a.attname ORDER BY k.place)
             FROM unnest(con.confkey) WITH ORDINALITY k(attnum, place)
-            JOIN pg_catalog.pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.attnum)
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.attnum),
+        -- A column of the catalogue since 18.
+        'is_temporal', coalesce(to_jsonb(con) ->> 'conperiod' = 'true', false)
         ) AS item
     FROM t
     JOIN pg_catalog.pg_constraint con

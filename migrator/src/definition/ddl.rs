@@ -3,7 +3,8 @@
 use super::canonical_sql::canonical;
 use super::quote::{qualified, quote_ident, quote_literal};
 use super::{
-    CheckDefinition, ColumnDefinition, IndexDefinition, QualifiedName, ReplicaIdentity, TableDefinition,
+    CheckDefinition, ColumnDefinition, ForeignKey, IndexDefinition, NotNullConstraint, QualifiedName,
+    ReplicaIdentity, TableDefinition,
 };
 
 impl TableDefinition {
@@ -68,7 +69,8 @@ impl TableDefinition {
     }
 
     /// Everything that speeds up or guards the shadow table and needs no other table: primary key, unique and
-    /// exclusion constraints, indexes, checks (not validated yet), `CLUSTER ON` and replica identity.
+    /// exclusion constraints, indexes, checks (not validated yet), `NOT NULL` that stays unchecked, `CLUSTER ON` and replica
+    /// identity.
     pub fn index_in(&self, schema: &str) -> Vec<String> {
         let table = qualified(schema, &self.name);
         let mut ddl = Vec::new();
@@ -87,16 +89,14 @@ impl TableDefinition {
             }
         }
         ddl.push(set_tablespace(None));
-        let checks: Vec<String> = self
-            .checks
-            .iter()
-            .map(|check| {
-                let valid = if check.is_valid() { NOT_VALID } else { "" };
-                format!("ADD CONSTRAINT {} {}{valid}", quote_ident(&check.name), check.definition)
-            })
-            .collect();
-        if !checks.is_empty() {
-            ddl.push(format!("ALTER TABLE ONLY {table} {}", checks.join(", ")));
+        let checks = self.checks.iter().map(|check| {
+            let valid = if check.is_valid() { NOT_VALID } else { "" };
+            format!("ADD CONSTRAINT {} {}{valid}", quote_ident(&check.name), check.definition)
+        });
+        let added: Vec<String> =
+            checks.chain(self.columns.iter().filter_map(ColumnDefinition::unchecked_not_null)).collect();
+        if !added.is_empty() {
+            ddl.push(format!("ALTER TABLE ONLY {table} {}", added.join(", ")));
         }
         ddl.extend(self.replica_identity.setting(&table));
         ddl.iter().map(|statement| canonical(statement)).collect()
@@ -167,15 +167,35 @@ impl ColumnDefinition {
             clause += &format!(" COLLATE {collation}");
         }
         if let Some(expression) = &self.generated {
-            clause += &format!(" GENERATED ALWAYS AS ({expression}) STORED");
+            let kind = if self.is_virtual { "VIRTUAL" } else { "STORED" };
+            clause += &format!(" GENERATED ALWAYS AS ({expression}) {kind}");
         }
         if let Some(expression) = &self.default {
             clause += &format!(" DEFAULT {expression}");
         }
-        if self.not_null {
-            clause += " NOT NULL";
+        match &self.not_null_constraint {
+            None if self.not_null => clause += " NOT NULL",
+            Some(constraint) if constraint.valid => {
+                clause += &format!(
+                    " CONSTRAINT {} NOT NULL{}",
+                    quote_ident(&constraint.name),
+                    constraint.inheritance()
+                );
+            }
+            _ => {}
         }
         clause
+    }
+
+    /// Adds a `NOT NULL` that rows which are there may break.
+    fn unchecked_not_null(&self) -> Option<String> {
+        let constraint = self.not_null_constraint.as_ref().filter(|constraint| !constraint.valid)?;
+        Some(format!(
+            "ADD CONSTRAINT {} NOT NULL {}{}{NOT_VALID}",
+            quote_ident(&constraint.name),
+            quote_ident(&self.name),
+            constraint.inheritance()
+        ))
     }
 
     fn settings(&self, table: &str) -> Vec<String> {
@@ -191,6 +211,12 @@ impl ColumnDefinition {
             ddl.push(format!("{alter} ({})", assignments(&self.options, "").collect::<Vec<_>>().join(", ")));
         }
         ddl
+    }
+}
+
+impl NotNullConstraint {
+    fn inheritance(&self) -> &'static str {
+        if self.no_inherit { " NO INHERIT" } else { "" }
     }
 }
 
@@ -213,10 +239,21 @@ impl IndexDefinition {
 /// The end of the definition of a constraint that was not checked against all rows.
 const NOT_VALID: &str = " NOT VALID";
 
+/// Whether all rows were checked against a constraint of this definition, which is neither `NOT VALID` nor, since 18, `NOT ENFORCED`.
+fn is_valid(definition: &str) -> bool {
+    !definition.ends_with(NOT_VALID) && !definition.ends_with(" NOT ENFORCED")
+}
+
 impl CheckDefinition {
-    /// Whether all rows were checked. Since 18 a check may be not enforced as well, and then is not.
     fn is_valid(&self) -> bool {
-        !self.definition.ends_with(NOT_VALID) && !self.definition.ends_with(" NOT ENFORCED")
+        is_valid(&self.definition)
+    }
+}
+
+impl ForeignKey {
+    /// Whether PostgreSQL checks all rows when it makes the key.
+    pub fn is_valid(&self) -> bool {
+        is_valid(&self.definition)
     }
 }
 

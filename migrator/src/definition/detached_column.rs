@@ -50,8 +50,9 @@ impl DetachedColumn {
                 name: index.name.clone(),
             })
         };
-        let checks = self.checks.iter().map(|check| &check.name);
-        let constraints = checks.chain(self.foreign_keys.iter().map(|key| &key.name));
+        let constraints = self.constraint_names();
+        let not_null = (self.column.not_null && self.column.not_null_constraint.is_none())
+            .then(|| NeededName::NotNull { table: self.table.clone(), column: self.column.name.clone() });
         self.indexes
             .iter()
             .map(relation)
@@ -59,8 +60,16 @@ impl DetachedColumn {
                 constraints
                     .map(|name| NeededName::Constraint { table: self.table.clone(), name: name.clone() }),
             )
+            .chain(not_null)
             .chain(self.statistics.iter().map(|statistics| NeededName::Statistics(statistics.name.clone())))
             .collect()
+    }
+
+    /// The names of its constraints that no index implements.
+    fn constraint_names(&self) -> impl Iterator<Item = &String> {
+        let not_null = self.column.not_null_constraint.iter().map(|constraint| &constraint.name);
+        let checks = self.checks.iter().map(|check| &check.name);
+        not_null.chain(checks).chain(self.foreign_keys.iter().map(|key| &key.name))
     }
 }
 
@@ -242,7 +251,9 @@ impl TableDefinition {
             taken.push(format!("column {}", detached.column.name));
         }
         let constraints = |name: &String| {
+            let not_nulls = self.columns.iter().filter_map(|column| column.not_null_constraint.as_ref());
             self.checks.iter().any(|check| check.name == *name)
+                || not_nulls.into_iter().any(|constraint| constraint.name == *name)
                 || self.foreign_keys.iter().any(|key| key.name == *name)
                 || self.indexes.iter().any(|index| index.constraint.is_some() && index.name == *name)
         };
@@ -262,8 +273,7 @@ impl TableDefinition {
                 taken.push("the primary key".into());
             }
         }
-        let names = detached.checks.iter().map(|check| &check.name);
-        for name in names.chain(detached.foreign_keys.iter().map(|key| &key.name)) {
+        for name in detached.constraint_names() {
             if constraints(name) {
                 taken.push(format!("constraint {name}"));
             }

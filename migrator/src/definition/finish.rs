@@ -66,6 +66,9 @@ impl TableDefinition {
         for column in &self.columns {
             let name = format!("COLUMN {table}.{}", quote_ident(&column.name));
             ddl.extend(comment(&name, column.comment.as_ref()));
+            if let Some(constraint) = &column.not_null_constraint {
+                ddl.extend(comment_on_constraint(&constraint.name, &table, constraint.comment.as_ref()));
+            }
         }
         for index in &self.indexes {
             let name = format!("INDEX {}", qualified(&self.schema, &index.name));

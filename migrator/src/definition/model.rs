@@ -85,12 +85,18 @@ pub struct ColumnDefinition {
     pub data_type: String,
     /// The collation as SQL, if it is not the type's own.
     pub collation: Option<String>,
-    /// `NOT NULL`.
+    /// `NOT NULL`, also one that was never checked against all rows.
     pub not_null: bool,
+    /// The constraint that `NOT NULL` is since PostgreSQL 18; `None` if `NOT NULL` alone makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_null_constraint: Option<NotNullConstraint>,
     /// The default, as SQL.
     pub default: Option<String>,
-    /// The expression of a stored generated column, as SQL.
+    /// The expression of a generated column, as SQL.
     pub generated: Option<String>,
+    /// Whether the generated column is computed when it is read, since PostgreSQL 18, and not stored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_virtual: bool,
     /// Columns that the generation expression reads.
     pub generated_from: Vec<String>,
     /// The storage mode, if it is not the type's own.
@@ -115,8 +121,10 @@ impl ColumnDefinition {
             data_type: data_type.into(),
             collation: None,
             not_null,
+            not_null_constraint: None,
             default: None,
             generated: None,
+            is_virtual: false,
             generated_from: Vec::new(),
             storage: None,
             compression: None,
@@ -126,6 +134,19 @@ impl ColumnDefinition {
             grants: Vec::new(),
         }
     }
+}
+
+/// A `NOT NULL` that has more than its column's `NOT NULL`: a name of its own, a comment or an option.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct NotNullConstraint {
+    /// The name.
+    pub name: String,
+    /// `NO INHERIT`.
+    pub no_inherit: bool,
+    /// Whether all rows were checked; if not, it is `NOT VALID`.
+    pub valid: bool,
+    /// The comment.
+    pub comment: Option<String>,
 }
 
 /// An index, and the constraint that it implements if there is one.
@@ -196,6 +217,9 @@ pub struct ForeignKey {
     pub columns: Vec<String>,
     /// The referenced columns.
     pub referenced_columns: Vec<String>,
+    /// Whether the last column of each list is a `PERIOD`, since PostgreSQL 18.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_temporal: bool,
 }
 
 /// An extended statistics object. It has a schema and an owner of its own.

@@ -19,6 +19,13 @@ pub enum NeededName {
         /// The constraint's name.
         name: String,
     },
+    /// The constraint that `NOT NULL` makes for a column; before PostgreSQL 18 it makes none.
+    NotNull {
+        /// The table.
+        table: QualifiedName,
+        /// The column's name.
+        column: String,
+    },
     /// An extended statistics object.
     Statistics(QualifiedName),
 }
@@ -27,6 +34,12 @@ impl NeededName {
     /// The index that a run creates in a table's schema.
     pub fn relation(schema: &str, name: &str) -> Self {
         Self::Relation(QualifiedName { schema: schema.into(), name: name.into() })
+    }
+
+    /// The constraint of a `NOT NULL` that a run creates on a table.
+    pub fn not_null(schema: &str, table: &str, column: &str) -> Self {
+        let table = QualifiedName { schema: schema.into(), name: table.into() };
+        Self::NotNull { table, column: column.into() }
     }
 
     /// The constraint that a run creates on a table.
@@ -69,6 +82,16 @@ pub async fn names_taken(
                 table.schema.as_str(),
                 table.name.as_str(),
                 name,
+            ),
+            NeededName::NotNull { table, column } => (
+                "SELECT pg_describe_object('pg_catalog.pg_constraint'::regclass, con.oid, 0) \
+                 FROM pg_catalog.pg_constraint con JOIN pg_catalog.pg_class c ON c.oid = con.conrelid \
+                 WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1) \
+                 AND c.relname = $2 AND con.conname = format('%s_%s_not_null', $2, $3) \
+                 AND current_setting('server_version_num')::int4 >= 180000",
+                table.schema.as_str(),
+                table.name.as_str(),
+                column,
             ),
             NeededName::Statistics(name) => (
                 "SELECT pg_describe_object('pg_catalog.pg_statistic_ext'::regclass, s.oid, 0) \

@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 
 use super::capture::empty_search_path;
+use super::catalogue::KNOWN_COLUMNS;
 use super::event_triggers::{EventTrigger, event_triggers};
 use super::obstacle::{Note, Obstacle};
 use super::options::Scope;
@@ -95,6 +96,7 @@ async fn unknown(
     let rows: Vec<(String, String, String)> = sqlx::query_as(include_str!("unknown.sql"))
         .bind(table.schema)
         .bind(table.table)
+        .bind(owned(KNOWN_COLUMNS))
         .fetch_all(&mut *conn)
         .await?;
     let title = format!("{}.{}", table.schema, table.table);
@@ -122,17 +124,6 @@ async fn unknown(
                     remedy,
                 )
             }
-            None if kind == "not null" => (
-                object,
-                "only a NOT NULL that is valid and inherited, and has its usual name and no comment, is carried over",
-                name,
-            ),
-            None if name == "generated 'v'" => (
-                format!("{object} (virtual)"),
-                "virtual generated columns are not carried over",
-                "keep its expression, drop the column, and add it again afterwards: its values are computed"
-                    .into(),
-            ),
             None => (
                 format!("{object} ({name})"),
                 "this program does not know what the catalogue has about it; it knows PostgreSQL 15 to 18",

@@ -1,4 +1,5 @@
 -- Codes and names of table $1.$2 in the catalogue that may have a new meaning in a newer PostgreSQL.
+--   $3  the columns of the catalogue that are known
 -- One row each: the kind, the object, and the code or name. search_path must be empty.
 WITH t AS (
     SELECT c.*
@@ -46,7 +47,7 @@ FROM attributes a
 CROSS JOIN LATERAL (VALUES
     (a.attstorage NOT IN ('p', 'e', 'm', 'x'), format('storage %L', a.attstorage)),
     (a.attcompression NOT IN ('', 'p', 'l'), format('compression %L', a.attcompression)),
-    (a.attgenerated NOT IN ('', 's'), format('generated %L', a.attgenerated))) c(odd, name)
+    (a.attgenerated NOT IN ('', 's', 'v'), format('generated %L', a.attgenerated))) c(odd, name)
 WHERE c.odd
 UNION ALL
 SELECT 'code', pg_describe_object('pg_catalog.pg_class'::regclass, t.oid, 0), format('replica identity %L', t.relreplident)
@@ -62,28 +63,43 @@ UNION ALL
 SELECT 'code', pg_describe_object('pg_catalog.pg_policy'::regclass, p.oid, 0), format('command %L', p.polcmd)
 FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
 WHERE p.polcmd NOT IN ('r', 'a', 'w', 'd', '*')
-
--- NOT NULL as a constraint, since 18: only one without other properties is carried over, with the name that PostgreSQL
--- chooses (makeObjectName): if the name is too long, its longer part is cut, which is the column's for the planner's tables.
--- Names with other characters than ASCII could be cut within a character, and are refused.
+-- NOT NULL is written from its parts.
 UNION ALL
-SELECT 'not null', c.object, concat_ws('; ',
-           CASE WHEN NOT c.convalidated THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %I', t.oid::regclass, c.conname) END,
-           CASE WHEN c.connoinherit THEN format('ALTER TABLE %s ALTER CONSTRAINT %I INHERIT', t.oid::regclass, c.conname) END,
-           CASE WHEN obj_description(c.oid, 'pg_constraint') IS NOT NULL
-                THEN format('COMMENT ON CONSTRAINT %I ON %s IS NULL', c.conname, t.oid::regclass) END,
-           CASE WHEN u.usual IS NULL THEN format('give column %I of %s a shorter name', a.attname, t.oid::regclass)
-                WHEN c.conname <> u.usual
-                THEN format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', t.oid::regclass, c.conname, u.usual) END)
-FROM constraints c
-JOIN attributes a ON a.attnum = c.conkey[1]
-JOIN t ON true
-CROSS JOIN LATERAL (SELECT octet_length(t.relname) AS of_table, octet_length(a.attname) AS of_column) n
-CROSS JOIN LATERAL (
-    SELECT CASE
-        WHEN n.of_table + n.of_column <= 53 THEN format('%s_%s_not_null', t.relname, a.attname)
-        WHEN t.relname || a.attname ~ '[^ -~]' OR n.of_table > 26 THEN NULL
-        ELSE format('%s_%s_not_null', t.relname, left(a.attname, 53 - n.of_table)) END AS usual) u
-WHERE c.contype = 'n' AND (NOT c.convalidated OR c.connoinherit
-    OR obj_description(c.oid, 'pg_constraint') IS NOT NULL OR c.conname IS DISTINCT FROM u.usual)
+SELECT 'code', c.object, pg_get_constraintdef(c.oid)
+FROM constraints c JOIN attributes a ON a.attnum = c.conkey[1]
+WHERE c.contype = 'n' AND pg_get_constraintdef(c.oid) <> format('NOT NULL %I%s%s', a.attname,
+    CASE WHEN c.connoinherit THEN ' NO INHERIT' END, CASE WHEN NOT c.convalidated THEN ' NOT VALID' END)
+
+-- Columns of the catalogue that are not known, with a value that says something.
+UNION ALL
+SELECT 'code', r.object, format('%s %s', v.key, v.value)
+FROM (
+    SELECT pg_describe_object('pg_catalog.pg_class'::regclass, t.oid, 0) AS object, to_jsonb(t) AS columns FROM t
+    UNION ALL
+    SELECT a.object, to_jsonb(a) - 'object' FROM attributes a
+    UNION ALL
+    SELECT c.object, to_jsonb(c) - 'object' FROM constraints c
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_constraint'::regclass, con.oid, 0), to_jsonb(con)
+    FROM t JOIN pg_catalog.pg_constraint con ON con.confrelid = t.oid AND con.conrelid <> t.oid
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_class'::regclass, i.indexrelid, 0), to_jsonb(i)
+    FROM t JOIN pg_catalog.pg_index i ON i.indrelid = t.oid
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_attrdef'::regclass, d.oid, 0), to_jsonb(d)
+    FROM t JOIN pg_catalog.pg_attrdef d ON d.adrelid = t.oid
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_trigger'::regclass, g.oid, 0), to_jsonb(g)
+    FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_policy'::regclass, p.oid, 0), to_jsonb(p)
+    FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_statistic_ext'::regclass, s.oid, 0), to_jsonb(s)
+    FROM t JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
+    UNION ALL
+    SELECT pg_describe_object('pg_catalog.pg_publication_rel'::regclass, p.oid, 0), to_jsonb(p)
+    FROM t JOIN pg_catalog.pg_publication_rel p ON p.prrelid = t.oid
+) r, jsonb_each(r.columns - $3::text[]) v
+WHERE v.value NOT IN ('null', 'false', '0', '""', '[]')
 ORDER BY 1, 2, 3

@@ -56,6 +56,9 @@ pub(super) async fn note_dependents(
         NeededName::relation("public", "ix_project_phases_start_date"),
         NeededName::relation("public", "ix_project_phases_end_date"),
         NeededName::constraint("public", "project_phases", "check_phase_dates"),
+        NeededName::not_null("public", "project_phases", "name"),
+        NeededName::not_null("public", "project_phases", "start_date"),
+        NeededName::not_null("public", "project_phases", "end_date"),
     ];
     note_obstacles(connection, &REBUILT, &needed, findings).await?;
     note_intruders(connection, findings).await?;

@@ -1,7 +1,7 @@
 //! Checks of rows that the translation does not read.
 
 use crate::anomaly::{Code, Findings};
-use crate::definition::{self, TableDefinition};
+use crate::definition::{self, ForeignKey, TableDefinition};
 use crate::error::MigratorError;
 use crate::report::Plan;
 use sqlx::PgConnection;
@@ -14,7 +14,7 @@ const TRANSLATED_KEYS: [(&str, &str); 3] = [
 ];
 
 /// Rows that violate a foreign key which is created again: the key is checked when it is created,
-/// unless it is NOT VALID.
+/// unless it is NOT VALID or NOT ENFORCED.
 pub(super) async fn note_orphans(
     connection: &mut PgConnection,
     tables: [&TableDefinition; 2],
@@ -26,7 +26,7 @@ pub(super) async fn note_orphans(
         let translated = key.table.schema == "public"
             && key.columns.len() == 1
             && TRANSLATED_KEYS.contains(&(key.table.name.as_str(), key.columns[0].as_str()));
-        if translated || key.definition.ends_with(" NOT VALID") || seen.contains(&(&key.table, &key.name)) {
+        if translated || !key.is_valid() || seen.contains(&(&key.table, &key.name)) {
             continue;
         }
         seen.push((&key.table, &key.name));
@@ -46,25 +46,8 @@ pub(super) async fn note_orphans(
             ));
             continue;
         }
-        let quoted: Vec<String> = key.columns.iter().map(|column| definition::quote_ident(column)).collect();
-        let equal: Vec<String> = quoted
-            .iter()
-            .zip(&key.referenced_columns)
-            .map(|(column, referenced)| format!("r.{} = t.{column}", definition::quote_ident(referenced)))
-            .collect();
-        let present: Vec<String> = quoted.iter().map(|column| format!("t.{column} IS NOT NULL")).collect();
-        let values: Vec<String> = quoted.iter().map(|column| format!("t.{column}::text")).collect();
-        let orphans: Vec<(String, String)> = sqlx::query_as(&format!(
-            "SELECT coalesce(pg_catalog.to_jsonb(t) ->> 'id', t.ctid::text), pg_catalog.concat_ws(', ', {})
-               FROM {} t WHERE {} AND NOT EXISTS (SELECT FROM {} r WHERE {}) ORDER BY t.ctid",
-            values.join(", "),
-            key.table.to_sql(),
-            present.join(" AND "),
-            key.references.to_sql(),
-            equal.join(" AND "),
-        ))
-        .fetch_all(&mut *connection)
-        .await?;
+        let orphans: Vec<(String, String)> =
+            sqlx::query_as(&orphans_of(key)).fetch_all(&mut *connection).await?;
         for (id, target) in orphans {
             let detail =
                 format!("points at {} {target}, which does not exist ({})", key.references.name, key.name);
@@ -72,6 +55,35 @@ pub(super) async fn note_orphans(
         }
     }
     Ok(())
+}
+
+/// The statement that finds the rows of a key without a target, by id, with their values.
+fn orphans_of(key: &ForeignKey) -> String {
+    let quoted: Vec<String> = key.columns.iter().map(|column| definition::quote_ident(column)).collect();
+    let referenced: Vec<String> =
+        key.referenced_columns.iter().map(|column| definition::quote_ident(column)).collect();
+    let present: Vec<String> = quoted.iter().map(|column| format!("t.{column} IS NOT NULL")).collect();
+    let values: Vec<String> = quoted.iter().map(|column| format!("t.{column}::text")).collect();
+    let mut pairs: Vec<(&String, &String)> = quoted.iter().zip(&referenced).collect();
+    // As PostgreSQL checks it: the targets' periods together contain the row's.
+    let (mut overlap, mut having) = (String::new(), String::new());
+    if key.is_temporal
+        && let Some((period, target)) = pairs.pop()
+    {
+        overlap = format!(" AND t.{period} && r.{target}");
+        having = format!(" HAVING t.{period} <@ pg_catalog.range_agg(r.{target})");
+    }
+    let equal: Vec<String> =
+        pairs.iter().map(|(column, referenced)| format!("r.{referenced} = t.{column}")).collect();
+    format!(
+        "SELECT coalesce(pg_catalog.to_jsonb(t) ->> 'id', t.ctid::text), pg_catalog.concat_ws(', ', {})
+           FROM {} t WHERE {} AND NOT EXISTS (SELECT FROM {} r WHERE {}{overlap}{having}) ORDER BY t.ctid",
+        values.join(", "),
+        key.table.to_sql(),
+        present.join(" AND "),
+        key.references.to_sql(),
+        equal.join(" AND "),
+    )
 }
 
 /// An assignment, and for each of its timestamps whether it is invalid, and its text.

@@ -1,20 +1,36 @@
 //! Options of a migration.
 
+use crate::definition::NEWEST_MAJOR_VERSION;
 use phaseline_domain::legacy::Boundary;
 use serde::Serialize;
 
 /// Options of a migration. Part of the plan's digest.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlanOptions {
     /// The role whose privileges are checked; the connected one if none. Not part of the digest.
     #[serde(skip)]
     pub role: Option<String>,
+    /// The newest major version of PostgreSQL that is accepted. Not part of the digest.
+    #[serde(skip)]
+    pub newest_server: u32,
     /// Give projects without phases a default one instead of refusing them.
     pub repair: bool,
     /// Take over a database that the planner's own migration moved to the timeline shape.
     pub adopt_migrated: bool,
     /// The boundary between the phases of a project. Ignored by a takeover: its phases have dates already.
     pub boundary: Boundary,
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        Self {
+            role: None,
+            newest_server: NEWEST_MAJOR_VERSION,
+            repair: false,
+            adopt_migrated: false,
+            boundary: Boundary::default(),
+        }
+    }
 }
 
 impl PlanOptions {

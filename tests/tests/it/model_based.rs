@@ -116,6 +116,9 @@ fn database_of(seed: u64) -> LegacyDatabase {
         return database.bare();
     }
     database.objects.retain(|piece| !CONFLICTING_OBJECTS.iter().any(|words| piece.name.contains(words)));
+    let has_generated = database.objects.iter().any(|piece| piece.name.contains("generated column"));
+    // PostgreSQL 18 refuses updates that are published by an identity with generated columns that are not published.
+    database.objects.retain(|piece| !has_generated || piece.name != "assignments: replica identity full");
     database
 }
 

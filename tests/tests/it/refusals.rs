@@ -1,8 +1,9 @@
 //! A refusal names every reason, and writes nothing, not even the schema `phaseline`.
 
-use crate::fixture::{handle, migrate_options, plan_of};
+use crate::fixture::{handle, migrate_options, plan_of, sample};
 use phaseline_embedded::testing::TestCluster;
 use phaseline_migrator::MigratorError;
+use phaseline_migrator::anomaly::Code;
 use phaseline_migrator::migrate::migrate;
 use phaseline_migrator::plan::Plan;
 use phaseline_migrator::progress::Silent;
@@ -119,4 +120,23 @@ async fn tables_in_another_schema_are_found_there() {
         let line = text.lines().find(|line| line.starts_with(&format!("table public.{table} "))).unwrap();
         assert!(line.contains("there is one in schema \"Planning\""), "{line}");
     }
+}
+
+/// As a later server would be: here one version is the newest that is accepted, and the server is newer.
+#[tokio::test]
+async fn a_server_that_is_too_new_is_refused_unless_it_is_allowed() {
+    let database = sample(3, 20, 9);
+    let before = database.dump(&[]);
+    let mut options = migrate_options();
+    options.plan.newest_server = TestCluster::shared().binaries().major_version() - 1;
+    let Err(MigratorError::Refused(plan)) = migrate(&handle(database.url()), &options, &Silent).await else {
+        panic!("it was migrated");
+    };
+    let [anomaly] = &plan.anomalies[..] else { panic!("{:?}", plan.anomalies) };
+    assert_eq!(anomaly.code, Code::NewerServer);
+    assert!(anomaly.rows[0].id.starts_with("PostgreSQL 1"), "{:?}", anomaly.rows);
+    assert_eq!(before, database.dump(&[]));
+    options.plan.newest_server = u32::MAX;
+    options.expected_digest = plan_of(database.url()).await.digest;
+    migrate(&handle(database.url()), &options, &Silent).await.unwrap();
 }

@@ -5,7 +5,8 @@ use crate::backup;
 use crate::database_url::DatabaseUrl;
 use crate::failure::Failure;
 use crate::target::Target;
-use phaseline_embedded::{Binaries, NEWEST_MAJOR_VERSION, OLDEST_MAJOR_VERSION, Version};
+use phaseline_embedded::{Binaries, OLDEST_MAJOR_VERSION, Version};
+use phaseline_migrator::definition::NEWEST_MAJOR_VERSION;
 use sqlx::{FromRow, PgConnection};
 
 #[derive(FromRow)]
@@ -38,7 +39,7 @@ pub(super) async fn check(report: &mut DoctorReport, connection: &mut PgConnecti
             "server version",
             format!("PostgreSQL {}, newer than {NEWEST_MAJOR_VERSION}", server.version),
             format!(
-                "This program is tested with PostgreSQL {OLDEST_MAJOR_VERSION} to {NEWEST_MAJOR_VERSION}: rehearse before you migrate."
+                "This program is tested with PostgreSQL {OLDEST_MAJOR_VERSION} to {NEWEST_MAJOR_VERSION}: `migrate` refuses it without --allow-newer-server. Rehearse first."
             ),
         );
     } else if version.major >= OLDEST_MAJOR_VERSION {

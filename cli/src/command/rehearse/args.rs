@@ -1,6 +1,6 @@
 //! The arguments of `phaseline rehearse`.
 
-use crate::options::BoundaryArgs;
+use crate::options::{BoundaryArgs, newest_server};
 use clap::{Args, ValueEnum};
 use phaseline_migrator::plan::PlanOptions;
 
@@ -49,7 +49,13 @@ pub(crate) struct RehearseArgs {
 impl RehearseArgs {
     /// The options of the plans, of the database and of the copy.
     pub(super) fn plan_options(&self) -> PlanOptions {
-        PlanOptions { repair: self.repair, boundary: self.shared.boundary(), ..PlanOptions::default() }
+        PlanOptions {
+            repair: self.repair,
+            boundary: self.shared.boundary(),
+            // The rehearsal finds what would be lost.
+            newest_server: newest_server(true),
+            ..PlanOptions::default()
+        }
     }
 }
 
