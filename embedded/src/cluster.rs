@@ -63,7 +63,7 @@ impl Cluster {
             .map_err(EmbeddedError::io("sync", data_dir))
     }
 
-    fn initdb(&self, folder: &Path, locale: &[&str], sync: bool) -> Result<(), EmbeddedError> {
+    pub(crate) fn initdb(&self, folder: &Path, locale: &[&str], sync: bool) -> Result<(), EmbeddedError> {
         let mut command = process::private(&self.binaries.program("initdb"));
         command
             .args(["--username=postgres", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"])

@@ -6,6 +6,7 @@
 
 mod database;
 mod options;
+mod upgrade;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -125,7 +126,8 @@ impl TestCluster {
         }
     }
 
-    /// Stops the server, and starts the programs of another minor version on the same data and port: an upgrade in place.
+    /// Stops the server, and starts the programs of another version on the same port: an upgrade in place, to another major version
+    /// by `pg_upgrade`.
     pub fn upgrade_to(&mut self, binaries: &Binaries) {
         if let Err(error) = self.inner.cluster.stop(Stop::Fast) {
             panic!("the test cluster does not stop: {error}");
@@ -133,6 +135,11 @@ impl TestCluster {
         let Some(inner) = Arc::get_mut(&mut self.inner) else {
             panic!("the test cluster is in use: drop its databases and other handles before the upgrade");
         };
+        if inner.cluster.binaries.major_version() != binaries.major_version()
+            && let Err(error) = upgrade::to_major(&inner.cluster, binaries, &inner.password)
+        {
+            panic!("the test cluster is not upgraded: {error}");
+        }
         inner.cluster.binaries = binaries.clone();
         self.start_again();
     }

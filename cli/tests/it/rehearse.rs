@@ -105,7 +105,7 @@ fn database_named(cluster: &TestCluster, name: &str, sql: &str) -> String {
     let quoted = format!("\"{}\"", name.replace('"', "\"\""));
     let admin = cluster.database();
     // Some builds are without ICU.
-    let has_icu = admin.psql("SELECT count(*) > 0 FROM pg_collation WHERE collprovider = 'i'") == "t";
+    let has_icu = admin.psql("SELECT count(*) > 0 FROM pg_collation WHERE collname = 'de-x-icu'") == "t";
     let provider = if has_icu { "LOCALE_PROVIDER icu ICU_LOCALE 'de' " } else { "" };
     admin.psql(&format!(
         "CREATE DATABASE {quoted} TEMPLATE template0 {provider}LC_COLLATE 'POSIX' LC_CTYPE 'POSIX'"

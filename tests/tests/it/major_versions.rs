@@ -20,6 +20,25 @@ fn carried_over(binaries: &Binaries, url: &str) -> TestDatabase {
     restored
 }
 
+/// A database with all objects that the oldest version knows.
+fn legacy() -> Vec<String> {
+    let mut legacy = LegacyDatabase::from_seed(1);
+    legacy.objects =
+        table_objects::all().into_iter().filter(|object| object.since == OLDEST_MAJOR_VERSION).collect();
+    legacy.statements()
+}
+
+/// The database is in the timeline shape; its dump in the legacy shape is known.
+async fn assert_goes_back_and_forth(url: &str, expected: &str) {
+    for _ in 0..2 {
+        assert_verified(url).await;
+        rolled_back(url).await;
+        assert_verified(url).await;
+        assert_same_dump(expected, &dump(url));
+        migrated(url).await;
+    }
+}
+
 #[tokio::test]
 async fn a_database_migrated_on_15_is_rolled_back_on_a_later_version() {
     let newer = TestCluster::shared().binaries();
@@ -27,21 +46,24 @@ async fn a_database_migrated_on_15_is_rolled_back_on_a_later_version() {
     // Makes the roles that a migration needs, which belong to the server.
     migrated(sample(2, 5, 1).url()).await;
     let cluster = TestCluster::start(TestOptions::default().binaries(&older));
-    let mut legacy = LegacyDatabase::from_seed(1);
-    legacy.objects =
-        table_objects::all().into_iter().filter(|object| object.since == OLDEST_MAJOR_VERSION).collect();
     let database = cluster.database();
-    load(database.url(), legacy.statements());
+    load(database.url(), legacy());
     let expected = dump(carried_over(newer, database.url()).url());
     migrated(database.url()).await;
+    assert_goes_back_and_forth(carried_over(newer, database.url()).url(), &expected).await;
+}
 
-    let restored = carried_over(newer, database.url());
-    assert_verified(restored.url()).await;
-    rolled_back(restored.url()).await;
-    assert_verified(restored.url()).await;
-    assert_same_dump(&expected, &dump(restored.url()));
-    migrated(restored.url()).await;
-    assert_verified(restored.url()).await;
-    rolled_back(restored.url()).await;
-    assert_same_dump(&expected, &dump(restored.url()));
+#[tokio::test]
+async fn a_database_migrated_on_15_is_rolled_back_after_pg_upgrade() {
+    let newer = TestCluster::shared().binaries();
+    let Some(older) = older_major(newer) else { return };
+    let mut cluster = TestCluster::start(TestOptions::default().binaries(&older));
+    let admin = cluster.url("postgres");
+    let [kept, moved] = ["kept", "moved"].map(|name| cluster.url(name));
+    older.psql(&admin, "CREATE DATABASE kept").unwrap();
+    load(&kept, legacy());
+    older.psql(&admin, "CREATE DATABASE moved TEMPLATE kept").unwrap();
+    migrated(&moved).await;
+    cluster.upgrade_to(newer);
+    assert_goes_back_and_forth(&moved, &dump(&kept)).await;
 }
