@@ -172,10 +172,10 @@ pub async fn rebuild(
 impl Rebuilt {
     /// Adds a repair: for the projects that it compared under the lock its findings replace those of the snapshot.
     fn add(&mut self, repaired: Repaired, concerns: impl Fn(&Drift) -> bool) {
-        let elsewhere = |drift: &Drift| !repaired.looked_at.contains(&drift.project_id);
+        let elsewhere = |drift: &Drift| !repaired.compared.contains(&drift.project_id);
         self.left.retain(elsewhere);
         self.differences.retain(elsewhere);
-        self.gone.retain(|project| !repaired.looked_at.contains(project));
+        self.gone.retain(|project| !repaired.compared.contains(project));
         self.gone.extend(gone(&repaired.left));
         self.gone.sort();
         let here = |drift: &Drift| drift.kind != DriftKind::UnknownProject && concerns(drift);

@@ -47,7 +47,7 @@ pub struct Repaired {
     /// Events that others appended since the log was read; they are included.
     pub caught_up: u64,
     /// The compared projects.
-    pub looked_at: BTreeSet<ProjectId>,
+    pub compared: BTreeSet<ProjectId>,
 }
 
 /// Makes the rows of these projects agree with the log, and closes the timelines of deleted ones, in one short transaction that compares
@@ -83,12 +83,12 @@ pub(crate) async fn repair_where(
     let read = log.position;
     log.catch_up(connection).await?;
     let caught_up = (log.position - read).unsigned_abs();
-    let looked_at: BTreeSet<ProjectId> = projects.iter().copied().collect();
+    let compared: BTreeSet<ProjectId> = projects.iter().copied().collect();
     let (findings, left): (Vec<Finding>, Vec<Finding>) =
         find_drift(connection, log, Some(projects)).await?.into_iter().partition(&wanted);
     if findings.is_empty() {
         transaction.rollback().await?;
-        return Ok(Repaired { position: log.position, left, caught_up, looked_at, ..Repaired::default() });
+        return Ok(Repaired { position: log.position, left, caught_up, compared, ..Repaired::default() });
     }
     let repair_id = Uuid::now_v7();
     let writes = Writes::of(&findings, log);
@@ -124,7 +124,7 @@ pub(crate) async fn repair_where(
         findings,
         left,
         caught_up,
-        looked_at,
+        compared,
     })
 }
 

@@ -216,12 +216,12 @@ async fn a_large_request_does_not_block_a_worker_thread() {
     assert_eq!(read["phases"].as_array().unwrap().len(), 5000);
 
     let mut longest = Duration::ZERO;
-    let mut asking = Box::pin(fixture.batch_of_text(&project, body).send());
+    let mut sending = Box::pin(fixture.batch_of_text(&project, body).send());
     let response = loop {
         let began = processor_time();
         tokio::select! {
             biased;
-            response = &mut asking => break response,
+            response = &mut sending => break response,
             () = tokio::task::yield_now() => {}
         }
         longest = longest.max(processor_time() - began);

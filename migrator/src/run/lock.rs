@@ -213,14 +213,14 @@ pub(crate) async fn lock_tables(
             .await?;
         // The blockers are queried during an attempt; a successful attempt does not wait for the result.
         let mut blockers = Ok(String::new());
-        let asking = async {
+        let querying = async {
             blockers = self::blockers(watcher, me).await;
             std::future::pending::<()>().await;
         };
         let attempt = tokio::select! {
             biased;
             attempt = sqlx::raw_sql(&statement).execute(&mut *connection) => attempt,
-            () = asking => continue,
+            () = querying => continue,
         };
         match attempt {
             Ok(_) => {
