@@ -1,7 +1,9 @@
 //! Drift: differences between the planner's tables and the log.
 
+mod dates_to_follow;
 mod project;
 
+pub use dates_to_follow::DatesToFollow;
 pub use project::{Finding, ProjectDrift, ProjectDriftKind, Remedy, find_drift};
 
 use crate::live_row::{LiveRow, select_list};
@@ -262,7 +264,7 @@ pub fn with_saved_rows(mut drift: Vec<Drift>) -> Vec<Drift> {
 }
 
 /// Whether a finite timestamp, as PostgreSQL prints it, is later than another one.
-pub(crate) fn is_later(one: &str, other: &str) -> bool {
+fn is_later(one: &str, other: &str) -> bool {
     // PostgreSQL separates date and time by a space.
     let time = |text: &str| text.replace(' ', "T").parse::<NaiveDateTime>().ok();
     time(one).zip(time(other)).is_some_and(|(one, other)| one > other)

@@ -1,7 +1,6 @@
 //! The read models, one file each: pure functions over one [`fold`].
 //!
 //! - [`adopt`] finds rows of other programs that the log does not have, and adopts them.
-//! - [`dates_to_follow`] finds projects whose dates the planner changed, and whose phases can follow.
 //! - [`deleted`] finds projects that the planner deleted, and closes their timelines.
 //! - [`fold`] folds the log into timelines with their timestamps.
 //! - [`project_phases`] is the table that the users' backend reads, in its timeline shape.
@@ -16,7 +15,6 @@
 //!   of `project_phases`, reading the log in parallel.
 
 pub mod adopt;
-pub mod dates_to_follow;
 pub mod deleted;
 pub mod drift;
 mod excess_rights;

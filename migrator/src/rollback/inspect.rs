@@ -14,7 +14,7 @@ use crate::report::{Edit, RollbackPlan};
 use crate::run::cut_over::{SHADOW, capture_table};
 use crate::shape::{self, FoundShape, LEGACY_REVISION, Shape, TIMELINE_REVISION};
 use phaseline_domain::PhaseId;
-use phaseline_projections::dates_to_follow::DatesToFollow;
+use phaseline_projections::drift::DatesToFollow;
 use phaseline_projections::drift::DriftKind;
 use phaseline_projections::{
     Access, FoldedLog, drift, foreign_code, legacy_phases, project_phases, refuse_foreign_code,

@@ -3,7 +3,7 @@
 use super::checks::{Checks, has_column};
 use super::log::LogReading;
 use crate::error::MigratorError;
-use phaseline_projections::dates_to_follow::DatesToFollow;
+use phaseline_projections::drift::DatesToFollow;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 

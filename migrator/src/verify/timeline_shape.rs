@@ -9,7 +9,7 @@ use crate::progress::Progress;
 use crate::shape::{FoundShape, Shape};
 use phaseline_domain::ProjectId;
 use phaseline_projections::adopt::AdoptionPlan;
-use phaseline_projections::dates_to_follow::DatesToFollow;
+use phaseline_projections::drift::DatesToFollow;
 use phaseline_projections::drift::{self, DriftKind};
 use phaseline_store::copy;
 use rust_decimal::Decimal;

@@ -1,7 +1,6 @@
 //! All drift, of rows and of whole projects, each with its remedy.
 
-use super::{Drift, DriftKind, FEW, LiveTable, differences, with_saved_rows};
-use crate::dates_to_follow::DatesToFollow;
+use super::{DatesToFollow, Drift, DriftKind, FEW, LiveTable, differences, with_saved_rows};
 use crate::live_row::LiveRow;
 use crate::{Access, FoldedLog, refuse_foreign_code};
 use chrono::NaiveDate;

@@ -1,7 +1,7 @@
 //! The graph of a crate's modules, one per file: which one names an item of which other.
 //!
-//! An item that a module re-exports counts as the module's that defines it. A module and those in its own folder are one thing: it
-//! declares them, and they may use what it defines.
+//! An item that a module re-exports counts as the module's that defines it. A module declares those in its own folder, and they may use
+//! what it defines: these edges are left out, and a second graph has each folder as one.
 
 use super::{files, root};
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +49,17 @@ pub(super) fn graph(sources: &BTreeMap<Module, String>) -> Graph {
         (module.clone(), targets.filter(|target| !is_within(target, module)).collect())
     });
     edges.collect()
+}
+
+/// The same with each folder as one with the file of its name: the modules that the crate's root declares.
+pub(super) fn of_folders(graph: &Graph) -> Graph {
+    let folder = |module: &Module| module.iter().take(1).cloned().collect::<Module>();
+    let mut found = Graph::new();
+    for (module, targets) in graph {
+        let edges = found.entry(folder(module)).or_default();
+        edges.extend(targets.iter().map(folder).filter(|target| *target != folder(module)));
+    }
+    found
 }
 
 /// The modules that lie on circles, each as one text.
@@ -191,4 +202,13 @@ fn a_circle_through_a_re_export_is_found() {
     assert_eq!(circles(&found), Vec::<String>::new());
     sources.insert(segments("c"), "use std::fmt;\n#[cfg(unix)]\nuse crate::{\n    a::f,\n};".to_owned());
     assert_eq!(circles(&graph(&sources)), ["a", "b::deeper", "c"]);
+    // Through a folder, though its own file and the file within are on no circle by themselves.
+    let sources = BTreeMap::from([
+        source("", "mod p;\nmod x;"),
+        source("p", "mod c;\npub use c::C;\nstruct P;"),
+        source("p::c", "use crate::x::X;\nstruct C;"),
+        source("x", "use crate::p::P;\nstruct X;"),
+    ]);
+    assert_eq!(circles(&graph(&sources)), Vec::<String>::new());
+    assert_eq!(circles(&of_folders(&graph(&sources))), ["p", "x"]);
 }

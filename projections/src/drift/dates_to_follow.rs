@@ -1,7 +1,7 @@
 //! Projects whose dates the planner changed, and whose phases can follow: the next command takes the dates in.
 
+use super::{Drift, DriftKind, is_later};
 use crate::FoldedLog;
-use crate::drift::{Drift, DriftKind, is_later};
 use phaseline_domain::{DateRange, PhaseId, ProjectId, Timeline, TimelineCommand, decide};
 use phaseline_store::{StoreError, copy};
 use sqlx::PgConnection;
