@@ -79,7 +79,7 @@ async fn note_time_ahead(connection: &mut PgConnection, checks: &mut Checks) -> 
     let ahead = chain::seconds_ahead(connection).await?;
     if ahead > chain::TOLERATED_SECONDS_AHEAD {
         checks.notes.push(format!(
-            "The last event was recorded {ahead:.0} s ahead of the database's clock. Until the clock is there, all events get \
+            "The last event was recorded {ahead:.0} s ahead of the database's clock. Until the clock reaches that, all events get \
              that time, and --as-of cannot tell them apart."
         ));
     }

@@ -78,7 +78,9 @@ impl Problem {
                 "the rows of this project in project_phases have other dates than the log, since another program changed them; nothing was \
                  written. An administrator sees them with `phaseline drift`",
             ),
-            StoreError::InvalidProjectDates(_) => conflict("no_days", "No days", error.to_string()),
+            StoreError::InvalidProjectDates(_) => {
+                conflict("no_days", "Invalid project dates", error.to_string())
+            }
             other => {
                 tracing::error!(error = %other, "the log");
                 internal()

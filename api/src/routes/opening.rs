@@ -100,6 +100,6 @@ pub(crate) fn dates_of(project: &CurrentProject) -> Result<DateRange, Failure> {
         let id = project.project;
         let detail =
             format!("the dates of project {id} are not a range of dates between the years 1 and 9999");
-        conflict("no_days", "No days", detail).into()
+        conflict("no_days", "Invalid project dates", detail).into()
     })
 }

@@ -12,7 +12,7 @@ use phaseline_migrator::progress::Progress;
 use phaseline_migrator::sample::{SampleCounts, SampleOptions, create};
 use serde::Serialize;
 
-/// Fill an empty database with a sample legacy database, for tries and rehearsals in size
+/// Fill an empty database with a sample legacy database, for trials and rehearsals
 ///
 /// The same options generate the same database, byte for byte.
 #[derive(Args, Debug)]

@@ -49,7 +49,7 @@ pub(crate) fn page(report: &DriftReport) -> String {
     quarantine::listed(&mut page, &report.quarantine);
     match (report.left, repaired) {
         (0, _) if !report.quarantine.is_empty() => {
-            let but = if repaired { "REPAIRED, BUT NOT ALL" } else { "NO DRIFT SEEN, BUT NOT ALL" };
+            let but = if repaired { "REPAIRED, BUT INCOMPLETE" } else { "NO DRIFT FOUND, BUT INCOMPLETE" };
             page.line(format_args!("{BAD}{but}{BAD:#}. Timelines in quarantine were not compared."))
         }
         (0, true) => page.line(format_args!("{GOOD}REPAIRED{GOOD:#}. The log has the overwritten values.")),
@@ -72,7 +72,7 @@ const fn title(cure: Remedy) -> &'static str {
         Remedy::Adopt => "Rows of projects without timeline",
         Remedy::AdoptRepair => "Projects without a phase",
         Remedy::Close => "Note: deleted projects, whose timelines the service closes",
-        Remedy::NextCommand => "Note: projects with new dates, which their next command takes in",
+        Remedy::NextCommand => "Note: projects with new dates, which their next command applies",
         Remedy::None => "Note: rows that another program saved without a change",
         Remedy::Reschedule => "Projects whose dates differ from their timeline",
     }
@@ -85,7 +85,7 @@ const fn command(cure: Remedy) -> &'static str {
         Remedy::AdoptRepair => "phaseline adopt --repair [PROJECT]",
         Remedy::Close => "none is needed; to close them now: phaseline adopt",
         Remedy::NextCommand => {
-            "none is needed; to take them in now: phaseline timeline reschedule PROJECT --from-table"
+            "none is needed; to apply them now: phaseline timeline reschedule PROJECT --from-table"
         }
         Remedy::None => "none is needed",
         Remedy::Reschedule => {

@@ -63,7 +63,7 @@ pub(crate) fn page(report: &RebuildReport) -> String {
     quarantine::listed(&mut page, &rebuilt.quarantine);
     match (rebuilt.left.len() as u64, repaired) {
         (0, _) if !rebuilt.quarantine.is_empty() => {
-            let written = if repaired { "REBUILT, BUT NOT ALL" } else { "UP TO DATE, BUT NOT ALL" };
+            let written = if repaired { "REBUILT, BUT INCOMPLETE" } else { "UP TO DATE, BUT INCOMPLETE" };
             page.line(format_args!(
                 "{BAD}{written}{BAD:#}. The rows of timelines in quarantine were not changed."
             ))

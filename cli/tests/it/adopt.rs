@@ -152,7 +152,7 @@ fn changed_project_dates_are_read_from_the_table() {
     assert!(nothing.stdout.contains("Nothing to change"), "{}", nothing.stdout);
     database.psql(&format!("UPDATE projects SET start_date = '2024-12-24' WHERE id = '{PROJECT}'"));
     let noted = on(&database, &["drift", PROJECT]).exits_with(0);
-    assert!(noted.stdout.contains("which their next command takes in"), "{}", noted.stdout);
+    assert!(noted.stdout.contains("which their next command applies"), "{}", noted.stdout);
     on(&database, &["timeline", "reschedule", PROJECT, "--from-table"]).exits_with(0);
     let dates =
         database.psql(&format!("SELECT start_date, end_date FROM project_phases WHERE id = '{PHASE}'"));
