@@ -287,13 +287,20 @@ fn may_be_deleted(outcome: &Result<Committed, ExecuteError>) -> bool {
 
 fn predict(start: LoadedTimeline, opening: Option<&TimelineCommand>, command: &TimelineCommand) -> Preview {
     let follow = start.dates_to_follow();
-    let before = start.folded;
-    let mut after = before.timeline.clone();
-    let events = decided(&after, follow, opening, command)
-        .map(|Following { dates, events }| dates.into_iter().chain(events).collect::<Vec<_>>());
-    for event in events.iter().flatten() {
-        after.evolve(event);
+    let mut before = start.folded;
+    let decided = decided(&before.timeline, follow, opening, command);
+    // The rows are where the planner's own rule has moved them: the effects are those of the command.
+    if let Ok(Following { dates, .. }) = &decided
+        && !dates.is_empty()
+    {
+        let followed = Arc::make_mut(&mut before);
+        dates.iter().for_each(|event| followed.apply_unrecorded(event));
     }
+    let mut after = before.timeline.clone();
+    let events = decided.map(|Following { dates, events }| {
+        events.iter().for_each(|event| after.evolve(event));
+        dates.into_iter().chain(events).collect::<Vec<_>>()
+    });
     Preview { before, events, after }
 }
 

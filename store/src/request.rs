@@ -70,7 +70,7 @@ pub enum ExecuteError {
 /// The effects of a command; nothing was written.
 #[derive(Clone, Debug)]
 pub struct Preview {
-    /// The current timeline.
+    /// The current timeline; one that will follow new dates of its project, as it will be then.
     pub before: Arc<FoldedTimeline>,
     /// The events, or every broken rule.
     pub events: Result<Vec<TimelineEvent>, Refusal>,

@@ -31,6 +31,11 @@ async fn a_list_over_the_forms_dates_is_valid_in_every_route_and_saved() {
         let preview = json!({ "replace": { "phases": list } });
         let previewed = fixture.post(&format!("{timeline}/preview"), &preview).send().await.is(200).json();
         assert_eq!(previewed["errors"], json!([]), "{previewed}");
+        assert_eq!(
+            previewed["before"].as_array().unwrap().last().unwrap()["end_date"],
+            json!(end),
+            "{previewed}"
+        );
         let saved = fixture.batch(&project, &list).await.is(200).json();
         assert_eq!(saved.as_array().unwrap().last().unwrap()["end_date"], json!(end));
         let after = fixture.get(&timeline).send().await.is(200).json();
