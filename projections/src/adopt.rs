@@ -190,43 +190,13 @@ impl Unadopted {
     /// # Errors
     /// All reasons: a missing or invalid project or value, every broken rule, or that there is no row.
     pub fn events(&self) -> Result<Vec<TimelineEvent>, Vec<String>> {
-        let (range, rows) = self.checked(|range, rows| broken_rules(range, rows).is_empty())?;
-        self.opened(range, &rows)
-    }
-
-    /// The same, and, if the planner has given the project other dates since it wrote the rows, the events by which the timeline, which is
-    /// opened over the dates of the rows, follows the project's.
-    ///
-    /// # Errors
-    /// As [`Self::events`].
-    pub fn adoption(&self) -> Result<AdoptionEvents, Vec<String>> {
-        let (range, rows) = self.checked(|range, rows| {
-            broken_rules(range, rows).is_empty() || self.followed(range, rows).is_some()
-        })?;
-        match self.followed(range, &rows) {
-            Some(events) if !broken_rules(range, &rows).is_empty() => Ok(events),
-            _ => Ok(AdoptionEvents { adopted: self.opened(range, &rows)?, following: Vec::new() }),
-        }
-    }
-
-    /// The project's dates, and its rows by their dates, if they are `fit`.
-    fn checked(
-        &self,
-        fit: impl Fn(DateRange, &[ReadRow<'_>]) -> bool,
-    ) -> Result<(DateRange, Vec<ReadRow<'_>>), Vec<String>> {
         let mut wrong = Vec::new();
         let range = self.range().map_err(|what| wrong.extend(what)).ok();
         if self.is_bare() {
             wrong.push("the project has no row in project_phases".to_owned());
         }
-        let read: Vec<Option<ReadRow<'_>>> =
-            self.rows.iter().map(|row| ReadRow::of(row, &mut wrong)).collect();
-        let complete = read.iter().all(Option::is_some);
-        let mut rows: Vec<ReadRow<'_>> = read.into_iter().flatten().collect();
-        rows.sort_by_key(|row| (row.start_date, row.end_date, row.id));
-        if let (Some(range), false) = (range, self.is_bare())
-            && !(complete && fit(range, &rows))
-        {
+        let (rows, complete) = self.read_rows(&mut wrong);
+        if let (Some(range), false) = (range, self.is_bare()) {
             // Coverage cannot be checked if a phase could not be read.
             let broken = broken_rules(range, &rows)
                 .into_iter()
@@ -237,9 +207,46 @@ impl Unadopted {
             }));
         }
         match range {
-            Some(range) if wrong.is_empty() => Ok((range, rows)),
+            Some(range) if wrong.is_empty() => self.opened(range, &rows),
             _ => Err(wrong),
         }
+    }
+
+    /// The same; or, if the planner has given the project other dates since it wrote the rows, their adoption over their own dates, and
+    /// the events by which the timeline then follows the project's.
+    ///
+    /// # Errors
+    /// As [`Self::events`].
+    pub fn adoption(&self) -> Result<AdoptionEvents, Vec<String>> {
+        match self.events() {
+            Ok(adopted) => Ok(AdoptionEvents { adopted, following: Vec::new() }),
+            Err(wrong) => self.followed().ok_or(wrong),
+        }
+    }
+
+    /// None if the rows are not those of a timeline, or cannot follow the project's dates.
+    fn followed(&self) -> Option<AdoptionEvents> {
+        let range = self.range().ok()?;
+        let (rows, true) = self.read_rows(&mut Vec::new()) else { return None };
+        let end = rows.iter().map(|row| row.end_date).max()?;
+        let own = DateRange::new(rows.first()?.start_date, end).ok()?;
+        if !broken_rules(own, &rows).is_empty() {
+            return None;
+        }
+        let adopted = self.opened(own, &rows).ok()?;
+        let mut timeline = Timeline::default();
+        adopted.iter().for_each(|event| timeline.evolve(event));
+        let follow = TimelineCommand::Reschedule { start_date: range.start(), end_date: range.end() };
+        let following = decide(&timeline, &follow).ok()?;
+        Some(AdoptionEvents { adopted, following })
+    }
+
+    /// The rows that can be read, by their dates, and whether these are all; what is wrong with the others is added.
+    fn read_rows(&self, wrong: &mut Vec<String>) -> (Vec<ReadRow<'_>>, bool) {
+        let mut rows: Vec<ReadRow<'_>> = self.rows.iter().filter_map(|row| ReadRow::of(row, wrong)).collect();
+        rows.sort_by_key(|row| (row.start_date, row.end_date, row.id));
+        let complete = rows.len() == self.rows.len();
+        (rows, complete)
     }
 
     /// The events that open a timeline over these dates with these rows.
@@ -253,22 +260,6 @@ impl Unadopted {
             }
         }
         if wrong.is_empty() { Ok(events) } else { Err(wrong) }
-    }
-
-    /// The adoption over the rows' own dates, which then follows the project's; none if the rows are not those of a timeline, or cannot
-    /// follow.
-    fn followed(&self, range: DateRange, rows: &[ReadRow<'_>]) -> Option<AdoptionEvents> {
-        let end = rows.iter().map(|row| row.end_date).max()?;
-        let own = DateRange::new(rows.first()?.start_date, end).ok()?;
-        if !broken_rules(own, rows).is_empty() {
-            return None;
-        }
-        let adopted = self.opened(own, rows).ok()?;
-        let mut timeline = Timeline::default();
-        adopted.iter().for_each(|event| timeline.evolve(event));
-        let follow = TimelineCommand::Reschedule { start_date: range.start(), end_date: range.end() };
-        let following = decide(&timeline, &follow).ok()?;
-        Some(AdoptionEvents { adopted, following })
     }
 
     /// The events that give a project without rows a default phase over all its dates, without a budget.

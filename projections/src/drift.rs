@@ -9,7 +9,6 @@ pub use project::{Finding, ProjectDrift, ProjectDriftKind, Remedy, find_drift};
 use crate::live_row::{LiveRow, select_list};
 use crate::project_phases::{COLUMNS, FoldedRow};
 use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code};
-use chrono::NaiveDateTime;
 use phaseline_domain::{PhaseId, ProjectId};
 use phaseline_store::{StoreError, copy};
 use serde::Serialize;
@@ -246,28 +245,6 @@ fn differences(
     }));
     drift.sort_by_key(|found| (found.project_id, found.phase_id));
     drift
-}
-
-/// The same, with rows that differ in nothing but a later `updated_at` as [`DriftKind::SavedLater`].
-pub fn with_saved_rows(mut drift: Vec<Drift>) -> Vec<Drift> {
-    let mut differences: HashMap<PhaseId, u32> = HashMap::new();
-    for found in &drift {
-        *differences.entry(found.phase_id).or_default() += 1;
-    }
-    for found in drift.iter_mut().filter(|found| differences[&found.phase_id] == 1) {
-        let DriftKind::Field { column: "updated_at", log, table } = &mut found.kind else { continue };
-        if is_later(table, log) {
-            found.kind = DriftKind::SavedLater { log: std::mem::take(log), table: std::mem::take(table) };
-        }
-    }
-    drift
-}
-
-/// Whether a finite timestamp, as PostgreSQL prints it, is later than another one.
-fn is_later(one: &str, other: &str) -> bool {
-    // PostgreSQL separates date and time by a space.
-    let time = |text: &str| text.replace(' ', "T").parse::<NaiveDateTime>().ok();
-    time(one).zip(time(other)).is_some_and(|(one, other)| one > other)
 }
 
 fn fields(row: &PhaseRow, live: &LiveRow) -> Vec<Drift> {

@@ -73,7 +73,7 @@ impl<P: InlineProjection> TimelineStore<P> {
         let request = Arc::new(request);
         let mut last_error = None;
         for _ in 0..=CONFLICT_RETRIES {
-            if sets_project_dates(&request) && start.dates_to_follow().is_some() {
+            if would_overwrite_dates(&request, &start) {
                 self.take_dates_in(&request, &start).await?;
                 start = self.reload(project).await?;
                 reached = Some(start.folded.version);
@@ -110,7 +110,8 @@ impl<P: InlineProjection> TimelineStore<P> {
     async fn take_dates_in(&self, request: &Request, start: &LoadedTimeline) -> Result<(), StoreError> {
         let Some(dates) = start.dates_to_follow() else { return Ok(()) };
         let follow = TimelineCommand::Reschedule { start_date: dates.start(), end_date: dates.end() };
-        let request = Request::new(request.project, follow, request.metadata.of_planner());
+        let own = Request::new(request.project, follow, request.metadata.of_planner());
+        let request = Request { deadline: request.deadline, ..own };
         match self.commit(Job::new(Arc::new(request), start.clone())).await? {
             Outcome::Lost(error) => tracing::debug!(%error, "the project's dates changed again"),
             Outcome::Committed(_) | Outcome::Repeated(_) | Outcome::NoEffect { .. } => {}
@@ -267,9 +268,11 @@ const fn sets_dates(command: &TimelineCommand) -> bool {
     )
 }
 
-/// Whether a request gives the project dates, and requires a version: it must not overwrite dates that its client has not seen.
-const fn sets_project_dates(request: &Request) -> bool {
-    request.expected.is_some() && matches!(request.command, TimelineCommand::Reschedule { .. })
+/// Whether a request would overwrite dates of the project that its client, who requires this version, has not seen.
+fn would_overwrite_dates(request: &Request, start: &LoadedTimeline) -> bool {
+    request.expected == Some(start.folded.version)
+        && matches!(request.command, TimelineCommand::Reschedule { .. })
+        && start.dates_to_follow().is_some()
 }
 
 /// Whether the project may have been deleted: a command that wrote events has found it.

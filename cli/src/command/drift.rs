@@ -27,10 +27,10 @@ const ROWS: Rows = Rows::of("drift", "phaseline.drift.finding/1");
 ///
 /// Lists every row of `project_phases` that others changed, added or deleted, field by field; projects to whose
 /// dates their phases cannot follow, or without timeline. Only noted are new dates of a project, which its next command
-/// takes in; deleted projects, whose timelines the service closes; and rows saved without a change. Exits with 6 if there is drift, or if an event cannot be
-/// read: the rows of that timeline are not compared (see `phaseline quarantine`). --repair writes the rows from the log
-/// and closes the timelines of deleted projects; it first records in the log what it overwrites or deletes. On a terminal
-/// it asks; elsewhere --yes is needed.
+/// applies; deleted projects, whose timelines the service closes; and rows saved without a change. Exits with 6 if there
+/// is drift, or if an event cannot be read: the rows of that timeline are not compared (see `phaseline quarantine`).
+/// --repair writes the rows from the log and closes the timelines of deleted projects; it first records in the log what
+/// it overwrites or deletes. On a terminal it asks; elsewhere --yes is needed.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

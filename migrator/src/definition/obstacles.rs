@@ -176,8 +176,12 @@ fn explain(kind: &str, object: &str, going_columns: &[&str]) -> (String, String)
         "materialized view" => ("it reads the table, which is rebuilt", drop_first()),
         "view of column" => (&uses, drop_first()),
         "view" => (
-            "its definition must be replaced during the swap, and this role may not do that: another role owns it, or an extension has it",
-            format!("GRANT its owner TO the role that runs this, and the owner CREATE on its schema; or {}", drop_first()),
+            "its definition must be replaced during the swap, which this role may not do, or which would run checks of a domain: its owner, \
+             its schema, its extension or its constants are in the way",
+            format!(
+                "migrate as a role that has its owner's rights and CREATE on its schema, and give its constants types without domains; or {}",
+                drop_first()
+            ),
         ),
         "rule" => ("rules are not carried over to the rebuilt table", drop_first()),
         "function" => ("its body or its signature is bound to the table, which is rebuilt", drop_first()),

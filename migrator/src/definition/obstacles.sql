@@ -61,22 +61,27 @@ dependents AS (
             AND d.refobjsubid IN (SELECT a.attnum FROM attributes a WHERE a.going))
     GROUP BY d.classid, d.objid, d.objsubid
 ),
--- Views whose definitions are replaced during the swap, by their rule: those that use no column that goes, and that this role may replace.
 using_columns AS (
     SELECT d.objid FROM t
     JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass
         AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.oid
     WHERE d.refobjsubid IN (SELECT a.attnum FROM attributes a WHERE a.going)
 ),
+-- Views whose definitions are replaced during the swap, by their rule. This role must be able to do that, and reading the definition must
+-- run no code of others: the input of an array of a domain, or of a row or a range with one, runs the domain's checks.
 carried AS (
     SELECT r.oid FROM pg_catalog.pg_rewrite r
     JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind = 'v' AND r.rulename = '_RETURN'
-    JOIN pg_catalog.pg_roles o ON o.oid = v.relowner
     WHERE r.oid NOT IN (SELECT u.objid FROM using_columns u)
-        AND pg_has_role(v.relowner, 'USAGE') AND pg_has_role(v.relowner, 'MEMBER')
-        AND has_schema_privilege(CASE WHEN o.rolsuper THEN current_user ELSE o.rolname END, v.relnamespace, 'CREATE')
+        AND pg_has_role(v.relowner, 'USAGE') AND has_schema_privilege(v.relnamespace, 'CREATE')
         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
                                                              AND d.objid = v.oid AND d.deptype = 'e')
+        AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_depend d
+            JOIN pg_catalog.pg_type ty ON d.refclassid = 'pg_catalog.pg_type'::regclass AND ty.oid = d.refobjid
+            LEFT JOIN pg_catalog.pg_type element ON element.oid = ty.typelem
+            WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND ty.oid >= 16384
+                AND coalesce(element.typtype, ty.typtype) NOT IN ('b', 'e'))
 ),
 found AS (
     -- Dependents. A view depends by its rule; a rule of a table is an object of its own.

@@ -1,8 +1,9 @@
-//! Views that read tables which are built again: during a swap their definitions are replaced, so that they keep all that hangs on them.
+//! Views that read tables which are built again: their definitions are replaced during the swap.
 //!
 //! A view depends on its tables by their identity, so that an old table cannot be dropped. `CREATE OR REPLACE VIEW` keeps a view's
 //! identity, owner, privileges, comments, triggers and defaults, and the views that read it. So each view first gets a definition without
-//! tables, and its own one again after the swap.
+//! tables, and its own one again after the swap. Neither runs code of its author: [`super::obstacles`] names the views whose constants
+//! would.
 
 use super::capture::empty_search_path;
 use super::quote::{quote_ident, quote_literal};
@@ -16,8 +17,6 @@ use sqlx::types::Json;
 pub struct View {
     name: QualifiedName,
     owner: String,
-    /// Whether the owner is a superuser, or the role that runs this: then that role replaces the definition itself.
-    is_trusted: bool,
     /// `name=value`, in the catalogue's order.
     options: Vec<String>,
     columns: Vec<ViewColumn>,
@@ -33,8 +32,7 @@ struct ViewColumn {
     collation: Option<QualifiedName>,
 }
 
-/// The views that read these tables of schema `public` directly, those first that others read. Must run in a transaction, and leaves its
-/// `search_path` empty.
+/// The views that read these tables of schema `public` directly, by name. Must run in a transaction, and leaves its `search_path` empty.
 pub async fn capture_views(conn: &mut PgConnection, tables: &[&str]) -> Result<Vec<View>, DefinitionError> {
     empty_search_path(conn).await?;
     let tables: Vec<String> = tables.iter().map(ToString::to_string).collect();
@@ -54,8 +52,8 @@ impl View {
         format!("ALTER VIEW {} OWNER TO {}", self.name.to_sql(), quote_ident(&self.owner))
     }
 
-    /// The statements that give it a definition without tables.
-    pub fn detach(&self) -> Vec<String> {
+    /// The statement that gives it a definition without tables.
+    pub fn detach(&self) -> String {
         let column = |column: &ViewColumn| {
             let collation = match &column.collation {
                 Some(collation) => format!(" COLLATE {}", collation.to_sql()),
@@ -64,15 +62,11 @@ impl View {
             format!("NULL::{}{collation} AS {}", column.data_type, quote_ident(&column.name))
         };
         let columns: Vec<String> = self.columns.iter().map(column).collect();
-        self.as_owner(format!(
-            "CREATE OR REPLACE VIEW {} AS SELECT {}",
-            self.name.to_sql(),
-            columns.join(", ")
-        ))
+        format!("CREATE OR REPLACE VIEW {} AS SELECT {}", self.name.to_sql(), columns.join(", "))
     }
 
-    /// The statements that give it its own definition again.
-    pub fn attach(&self) -> Vec<String> {
+    /// The statement that gives it its own definition again.
+    pub fn attach(&self) -> String {
         let options: Vec<String> = self
             .options
             .iter()
@@ -83,18 +77,6 @@ impl View {
             .collect();
         let options =
             if options.is_empty() { String::new() } else { format!(" WITH ({})", options.join(", ")) };
-        self.as_owner(format!(
-            "CREATE OR REPLACE VIEW {}{options} AS {}",
-            self.name.to_sql(),
-            self.definition
-        ))
-    }
-
-    /// Reading a definition may run code of its author, such as the input function of a type: not with the rights of another role.
-    fn as_owner(&self, statement: String) -> Vec<String> {
-        if self.is_trusted {
-            return vec![statement];
-        }
-        vec![format!("SET LOCAL ROLE {}", quote_ident(&self.owner)), statement, "RESET ROLE".to_owned()]
+        format!("CREATE OR REPLACE VIEW {}{options} AS {}", self.name.to_sql(), self.definition)
     }
 }

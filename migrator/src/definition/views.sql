@@ -18,7 +18,6 @@ direct AS (
 SELECT pg_catalog.jsonb_build_object(
     'name', pg_catalog.jsonb_build_object('schema', n.nspname, 'name', v.relname),
     'owner', o.rolname,
-    'is_trusted', o.rolsuper OR o.rolname = current_user,
     'options', coalesce(pg_catalog.to_jsonb(v.reloptions), '[]'),
     'columns', coalesce((
         SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(

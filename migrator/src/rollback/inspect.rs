@@ -114,8 +114,7 @@ pub(super) async fn inspect(connection: &mut PgConnection) -> Result<Inspection,
              phases are changed before"
         )
     }));
-    let drift = to_follow.without_followed_rows(drift::compare_rows(connection, &log).await?);
-    plan.drift = drift::with_saved_rows(drift);
+    plan.drift = to_follow.explain(drift::compare_rows(connection, &log).await?);
     let predicted = predict(connection, log, edit_history, &links, &mut findings).await?;
     // Unknown rows are adopted, and timelines of deleted projects closed.
     plan.drift.retain(|drift| {

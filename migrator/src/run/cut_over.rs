@@ -37,9 +37,8 @@ const REBUILT: [&str; 2] = ["project_phases", "resource_assignments"];
 /// The views that read the tables, detached from them until [`attach_views`].
 pub(crate) async fn detach_views(connection: &mut PgConnection) -> Result<Vec<View>, MigratorError> {
     let views = definition::capture_views(connection, &REBUILT).await?;
-    for view in &views {
-        ddl::run(connection, &view.detach()).await?;
-    }
+    let statements: Vec<String> = views.iter().map(View::detach).collect();
+    ddl::run(connection, &statements).await?;
     Ok(views)
 }
 
@@ -51,9 +50,8 @@ pub(crate) async fn lock_views(connection: &mut PgConnection) -> Result<Vec<Stri
 
 /// Gives the views their definitions again, and checks that they are the same.
 pub(crate) async fn attach_views(connection: &mut PgConnection, views: &[View]) -> Result<(), MigratorError> {
-    for view in views {
-        ddl::run(connection, &view.attach()).await?;
-    }
+    let statements: Vec<String> = views.iter().map(View::attach).collect();
+    ddl::run(connection, &statements).await?;
     let found = definition::capture_views(connection, &REBUILT).await?;
     match views.iter().find(|view| !found.contains(view)) {
         None => Ok(()),

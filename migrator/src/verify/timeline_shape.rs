@@ -9,8 +9,7 @@ use crate::progress::Progress;
 use crate::shape::{FoundShape, Shape};
 use phaseline_domain::ProjectId;
 use phaseline_projections::adopt::AdoptionPlan;
-use phaseline_projections::drift::DatesToFollow;
-use phaseline_projections::drift::{self, DriftKind};
+use phaseline_projections::drift::{self, DatesToFollow, DriftKind};
 use phaseline_store::copy;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
@@ -176,9 +175,7 @@ async fn rows(
     reading: &LogReading,
     to_follow: &DatesToFollow,
 ) -> Result<(), MigratorError> {
-    let drift = drift::compare_rows(connection, &reading.folded).await?;
-    let drift = to_follow.without_followed_rows(drift);
-    let drift = drift::with_saved_rows(drift);
+    let drift = to_follow.explain(drift::compare_rows(connection, &reading.folded).await?);
     let (saved, drift): (Vec<_>, Vec<_>) =
         drift.into_iter().partition(|found| matches!(found.kind, DriftKind::SavedLater { .. }));
     if !saved.is_empty() {

@@ -248,6 +248,8 @@ async fn views_are_obstacles_if_they_use_a_dropped_column_or_cannot_be_replaced(
         CREATE VIEW own AS SELECT id FROM project_phases;
         ALTER VIEW own OWNER TO "{operator}";
         GRANT CREATE ON SCHEMA public TO "{operator}";
+        CREATE DOMAIN checked AS text CHECK (VALUE <> 'b');
+        CREATE VIEW of_domain AS SELECT id, '{{a}}'::checked[] AS words FROM project_phases;
         CREATE VIEW theirs AS SELECT id FROM project_phases;
         ALTER VIEW theirs OWNER TO "{other}";
         "#
@@ -258,14 +260,16 @@ async fn views_are_obstacles_if_they_use_a_dropped_column_or_cannot_be_replaced(
         let found = obstacles(&mut transaction, &[PHASES]).await.unwrap();
         found.into_iter().map(|obstacle| obstacle.object).collect::<Vec<_>>()
     };
-    // Its owner may not create anything in the schema, so that it could not have the view again.
-    assert_eq!(objects(&mut conn).await, ["view public.theirs", "view public.of_type"]);
-    fixture.database.psql(&format!("GRANT CREATE ON SCHEMA public TO \"{other}\""));
-    assert_eq!(objects(&mut conn).await, ["view public.of_type"]);
+    // The domain's check would run with the rights of this role when the definition is read.
+    let always = ["view public.of_domain", "view public.of_type"];
+    assert_eq!(objects(&mut conn).await, always);
     sqlx::raw_sql(&format!("SET SESSION AUTHORIZATION \"{operator}\"")).execute(&mut conn).await.unwrap();
-    assert_eq!(objects(&mut conn).await, ["view public.theirs", "view public.of_type"]);
+    let [of_domain, of_type] = always;
+    assert_eq!(objects(&mut conn).await, [of_domain, "view public.theirs", of_type]);
     fixture.database.psql(&format!("GRANT \"{other}\" TO \"{operator}\""));
-    assert_eq!(objects(&mut conn).await, ["view public.of_type"]);
+    assert_eq!(objects(&mut conn).await, always);
+    fixture.database.psql(&format!("REVOKE CREATE ON SCHEMA public FROM \"{operator}\""));
+    assert_eq!(objects(&mut conn).await, [of_domain, "view public.own", "view public.theirs", of_type]);
 }
 
 /// The owner of the function of an event trigger may replace it while the run waits for a lock.

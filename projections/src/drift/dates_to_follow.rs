@@ -1,7 +1,8 @@
 //! Projects whose dates the planner changed, and whose phases can follow: the next command takes the dates in.
 
-use super::{Drift, DriftKind, is_later};
+use super::{Drift, DriftKind};
 use crate::FoldedLog;
+use chrono::NaiveDateTime;
 use phaseline_domain::{DateRange, PhaseId, ProjectId, Timeline, TimelineCommand, decide};
 use phaseline_store::{StoreError, copy};
 use sqlx::PgConnection;
@@ -97,8 +98,13 @@ impl DatesToFollow {
         self.timelines.contains_key(&project)
     }
 
-    /// Leaves out the rows that differ from the log in nothing but the dates to which their phases will follow.
-    pub fn without_followed_rows(&self, drift: Vec<Drift>) -> Vec<Drift> {
+    /// Tells drift from what the planner may do: leaves out rows that differ from the log in nothing but the dates to which their phases
+    /// will follow, and makes those that differ in nothing but a later `updated_at` [`DriftKind::SavedLater`].
+    pub fn explain(&self, drift: Vec<Drift>) -> Vec<Drift> {
+        with_saved_rows(self.without_followed_rows(drift))
+    }
+
+    fn without_followed_rows(&self, drift: Vec<Drift>) -> Vec<Drift> {
         let mut differences: HashMap<PhaseId, Vec<&Drift>> = HashMap::new();
         for found in drift.iter().filter(|found| self.contains(found.project_id)) {
             differences.entry(found.phase_id).or_default().push(found);
@@ -133,4 +139,25 @@ impl DatesToFollow {
         });
         all && dates > 0
     }
+}
+
+fn with_saved_rows(mut drift: Vec<Drift>) -> Vec<Drift> {
+    let mut differences: HashMap<PhaseId, u32> = HashMap::new();
+    for found in &drift {
+        *differences.entry(found.phase_id).or_default() += 1;
+    }
+    for found in drift.iter_mut().filter(|found| differences[&found.phase_id] == 1) {
+        let DriftKind::Field { column: "updated_at", log, table } = &mut found.kind else { continue };
+        if is_later(table, log) {
+            found.kind = DriftKind::SavedLater { log: std::mem::take(log), table: std::mem::take(table) };
+        }
+    }
+    drift
+}
+
+/// Whether a finite timestamp, as PostgreSQL prints it, is later than another one.
+fn is_later(one: &str, other: &str) -> bool {
+    // PostgreSQL separates date and time by a space.
+    let time = |text: &str| text.replace(' ', "T").parse::<NaiveDateTime>().ok();
+    time(one).zip(time(other)).is_some_and(|(one, other)| one > other)
 }

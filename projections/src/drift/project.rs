@@ -1,6 +1,6 @@
 //! All drift, of rows and of whole projects, each with its remedy.
 
-use super::{DatesToFollow, Drift, DriftKind, FEW, LiveTable, differences, with_saved_rows};
+use super::{DatesToFollow, Drift, DriftKind, FEW, LiveTable, differences};
 use crate::live_row::LiveRow;
 use crate::{Access, FoldedLog, refuse_foreign_code};
 use chrono::NaiveDate;
@@ -173,7 +173,7 @@ pub async fn find_drift(
         Some((*project, range))
     });
     let to_follow = DatesToFollow::among(log, ranges);
-    let rows = with_saved_rows(to_follow.without_followed_rows(rows));
+    let rows = to_follow.explain(rows);
     let mut findings: Vec<Finding> = rows.into_iter().map(Finding::Row).collect();
     for (project_id, folded) in log.timelines.iter().filter(|(project, _)| requested(project)) {
         let Some(range) = folded.timeline.range() else { continue };

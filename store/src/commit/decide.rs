@@ -106,29 +106,26 @@ impl Decider {
             Ok(decided) => decided,
         };
         let adopted = adoption.map(|adoption| adoption.events.clone()).unwrap_or_default();
-        // Rows are adopted before they follow; otherwise the events that follow are a part of their own, whose source is the planner.
-        let follows_adoption = adoption.is_some();
-        let together = dates.iter().filter(|_| follows_adoption);
-        let events: Vec<NewEvent> =
-            adopted.iter().chain(together).chain(&own).map(NewEvent::timeline).collect::<Result<_, _>>()?;
         let mut predicted = state.clone();
         dates.iter().chain(&own).for_each(|event| predicted.apply_unrecorded(event));
-        let apart = if follows_adoption { 0 } else { dates.len() };
-        predicted.version = state.version + i64::try_from(apart + events.len()).unwrap_or_default();
-        let following = (apart > 0).then(|| {
-            Ok::<_, StoreError>(FollowingEvents {
-                events: dates.iter().map(NewEvent::timeline).collect::<Result<_, _>>()?,
-                metadata: job.request.metadata.of_planner(),
-            })
-        });
+        let decided: Vec<TimelineEvent> = dates.iter().chain(&own).cloned().collect();
+        // Rows are adopted before they follow, by the same command; else the events that follow have a source of their own.
+        let (following, own) = match adoption {
+            Some(_) => (Vec::new(), [adopted.as_slice(), &decided].concat()),
+            None => (dates, own),
+        };
+        predicted.version = state.version + i64::try_from(following.len() + own.len()).unwrap_or_default();
         let location =
             |event: &TimelineEvent| event.phase_id().and_then(|phase| self.cache.row_location(phase));
-        let row_locations = || adopted.iter().chain(&own).map(location).collect();
-        let row_locations = self.needs_row_locations.then(row_locations);
+        let row_locations = self.needs_row_locations.then(|| own.iter().map(location).collect());
+        let following = match new_events(&following)? {
+            events if events.is_empty() => None,
+            events => Some(FollowingEvents { events, metadata: job.request.metadata.of_planner() }),
+        };
         let append = Append {
             stream: stream_of(project),
             expected: state.version,
-            events,
+            events: new_events(&own)?,
             metadata: job.request.metadata.clone(),
             witness: adoption.map(|adoption| adoption.witness.clone()),
             row_locations,
@@ -136,11 +133,14 @@ impl Decider {
             project_dates: follow
                 .or_else(|| state.timeline.range())
                 .or_else(|| opened_over(&job.request, &job.start)),
-            following: following.transpose()?,
+            following,
         };
-        let decided = dates.into_iter().chain(own).collect();
         Ok(Decision::Append(Box::new(Decided { append, adoption: adopted, events: decided, predicted })))
     }
+}
+
+fn new_events(events: &[TimelineEvent]) -> Result<Vec<NewEvent>, serde_json::Error> {
+    events.iter().map(NewEvent::timeline).collect()
 }
 
 /// The project's dates on which a command that opens the timeline was decided: for a list those of its opening; any other opening gives

@@ -11,6 +11,7 @@ use phaseline_migrator::verify::{Verification, verify};
 use phaseline_migrator::{Database, MigratorError};
 use phaseline_projections::ProjectPhases;
 use phaseline_store::TimelineStore;
+use phaseline_tests::dump::{assert_same_dump, dump};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection};
 use std::path::PathBuf;
@@ -82,6 +83,20 @@ pub(crate) async fn assert_verified(url: &str) {
     let found = verified(url).await;
     let failed: Vec<_> = found.checks.iter().filter(|check| !check.passed).collect();
     assert!(found.passed, "{failed:#?}");
+}
+
+/// Migrates and rolls back twice: each time all is verified, and the dump is the same again.
+pub(crate) async fn assert_round_trips(database: &TestDatabase) {
+    let plan = plan_of(database.url()).await;
+    assert!(plan.ready, "{:?}", plan.anomalies);
+    let before = dump(database.url());
+    for _ in 0..2 {
+        migrated(database.url()).await;
+        assert_verified(database.url()).await;
+        rolled_back(database.url()).await;
+        assert_verified(database.url()).await;
+        assert_same_dump(&before, &dump(database.url()));
+    }
 }
 
 /// The store over its own pool.

@@ -77,6 +77,22 @@ fn as_list(timeline: &Timeline, ends: DateRange) -> TimelineCommand {
     TimelineCommand::ReplaceAll { phases: phases.collect() }
 }
 
+/// A project of the planner's, with the program of another one, from January to November 2024.
+fn insert_project(database: &TestDatabase, project: ProjectId, other: ProjectId) {
+    database.psql(&format!(
+        "INSERT INTO projects SELECT program_id, 'New', 'b', 'm', 't', '2024-01-01', '2024-11-30', 'new', NULL, '{project}', now(), now()
+           FROM projects WHERE id = '{other}'"
+    ));
+}
+
+/// The row that the planner makes for it.
+fn insert_default_phase(database: &TestDatabase, project: ProjectId, phase: PhaseId) {
+    database.psql(&format!(
+        "INSERT INTO project_phases (project_id, capital_budget, expense_budget, total_budget, id, created_at, updated_at, name, start_date, end_date)
+         VALUES ('{project}', 0, 0, 0, '{phase}', now(), now(), 'Default Phase', '2024-01-01', '2024-11-30')"
+    ));
+}
+
 async fn assert_clean(database: &TestDatabase, after: &str) {
     let mut connection = connection(database).await;
     let log = FoldedLog::read(&mut connection, None).await.unwrap();
@@ -134,10 +150,7 @@ async fn a_default_phase_that_the_planner_moved_itself_is_followed() {
     let id = PhaseId::random();
     let (other, _) = project_with_phases(&mut connection(&database).await, 1).await;
     let project = ProjectId::random();
-    database.psql(&format!(
-        "INSERT INTO projects SELECT program_id, 'New', 'b', 'm', 't', '2024-01-01', '2024-11-30', 'new', NULL, '{project}', now(), now()
-           FROM projects WHERE id = '{other}'"
-    ));
+    insert_project(&database, project, other);
     let open = TimelineCommand::Open {
         project_id: project,
         range: DateRange::new("2024-01-01".parse().unwrap(), "2024-11-30".parse().unwrap()).unwrap(),
@@ -367,10 +380,7 @@ async fn a_list_opens_a_timeline_over_the_dates_it_was_made_for_only() {
     let store = store(database.url()).await;
     let (other, _) = project_with_phases(&mut connection(&database).await, 1).await;
     let project = ProjectId::random();
-    database.psql(&format!(
-        "INSERT INTO projects SELECT program_id, 'New', 'b', 'm', 't', '2024-01-01', '2024-11-30', 'new', NULL, '{project}', now(), now()
-           FROM projects WHERE id = '{other}'"
-    ));
+    insert_project(&database, project, other);
     let seen = DateRange::new("2024-01-01".parse().unwrap(), "2024-10-31".parse().unwrap()).unwrap();
     let draft = PhaseDraft {
         id: PhaseId::random(),
@@ -399,12 +409,8 @@ async fn rows_are_adopted_though_the_project_has_other_dates_by_now() {
         migrated(database.url()).await;
         let (other, _) = project_with_phases(&mut connection(&database).await, 1).await;
         let (project, phase) = (ProjectId::random(), PhaseId::random());
-        database.psql(&format!(
-            "INSERT INTO projects SELECT program_id, 'New', 'b', 'm', 't', '2024-01-01', '2024-11-30', 'new', NULL, '{project}', now(), now()
-               FROM projects WHERE id = '{other}';
-             INSERT INTO project_phases (project_id, capital_budget, expense_budget, total_budget, id, created_at, updated_at, name, start_date, end_date)
-             VALUES ('{project}', 0, 0, 0, '{phase}', now(), now(), 'Default Phase', '2024-01-01', '2024-11-30')"
-        ));
+        insert_project(&database, project, other);
+        insert_default_phase(&database, project, phase);
         let range = DateRange::new("2024-02-01".parse().unwrap(), "2025-03-31".parse().unwrap()).unwrap();
         set_dates(&database, project, range);
         let verified = verified(database.url()).await;

@@ -1,9 +1,8 @@
 //! What only PostgreSQL 18 has, migrated and rolled back.
 
-use crate::fixture::{assert_verified, migrated, plan_of, rolled_back, sample};
-use phaseline_embedded::testing::{TestDatabase, runs_on};
+use crate::fixture::{assert_round_trips, plan_of, sample};
+use phaseline_embedded::testing::runs_on;
 use phaseline_migrator::anomaly::Code;
-use phaseline_tests::dump::{assert_same_dump, dump};
 
 /// A table of rooms, each with two adjoining periods, and assignments that need a room for a period across both. A range as the
 /// room's number needs no extension for its part of the key.
@@ -13,19 +12,6 @@ const ROOMS: &str = "
     ALTER TABLE resource_assignments ADD room int4range DEFAULT '[1,2)', ADD during daterange DEFAULT '[2025-06-01,2025-08-01)';
     ALTER TABLE resource_assignments ADD CONSTRAINT assignment_room
         FOREIGN KEY (room, PERIOD during) REFERENCES rooms (id, PERIOD at)";
-
-async fn assert_round_trips(database: &TestDatabase) {
-    let plan = plan_of(database.url()).await;
-    assert!(plan.ready, "{:?}", plan.anomalies);
-    let before = dump(database.url());
-    for _ in 0..2 {
-        migrated(database.url()).await;
-        assert_verified(database.url()).await;
-        rolled_back(database.url()).await;
-        assert_verified(database.url()).await;
-        assert_same_dump(&before, &dump(database.url()));
-    }
-}
 
 #[tokio::test]
 async fn a_foreign_key_that_is_not_enforced_may_have_orphans() {
