@@ -7,6 +7,7 @@ pub use dates_to_follow::DatesToFollow;
 pub use project::{Finding, ProjectDrift, ProjectDriftKind, Remedy, find_drift};
 
 use crate::live_row::{LiveRow, select_list};
+use crate::planner_view::FEW;
 use crate::project_phases::{COLUMNS, FoldedRow};
 use crate::{Access, FoldedLog, PhaseRow, project_phases, refuse_foreign_code};
 use phaseline_domain::{PhaseId, ProjectId};
@@ -18,8 +19,6 @@ use std::collections::{HashMap, HashSet};
 /// The positions of the two ids among the columns.
 const ID: usize = 4;
 const PROJECT_ID: usize = 0;
-/// Up to this many projects are selected by id; for more, all rows are read.
-pub(crate) const FEW: usize = 1000;
 
 /// One difference between a live row and the fold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

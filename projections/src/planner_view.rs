@@ -1,10 +1,13 @@
-//! Reads the planner's tables for a service: by functions of schema `phaseline`, since its role has no rights on the tables.
+//! Reads the planner's tables: for a service by functions of schema `phaseline`, since its role has no rights on the tables; for runs,
+//! directly.
 //!
 //! Values are texts, as in the tables: rows of other programs may have any value.
 
 mod assignment_days;
+mod project_dates;
 
 pub use assignment_days::AssignmentDays;
+pub use project_dates::{ProjectDates, project_dates};
 
 use chrono::NaiveDate;
 use phaseline_domain::{DateRange, PhaseId, ProjectId};
@@ -13,6 +16,9 @@ use serde::Deserialize;
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
 use std::collections::HashMap;
 use uuid::Uuid;
+
+/// A query names up to this number of projects; for more it reads the whole table.
+pub(crate) const FEW: usize = 1000;
 
 /// A project with its phases at one moment.
 #[derive(Clone, Debug)]
@@ -32,9 +38,7 @@ pub struct ProjectView<P> {
 impl<P> ProjectView<P> {
     /// The project's dates, if they can be parsed.
     pub fn range(&self) -> Option<DateRange> {
-        let [start, end] = &self.dates;
-        let parse = |text: &Option<String>| text.as_deref()?.parse::<NaiveDate>().ok();
-        DateRange::new(parse(start)?, parse(end)?).ok()
+        project_dates::range_of(&self.dates)
     }
 }
 

@@ -28,6 +28,10 @@ const MADE: [&str; 9] = [
 ];
 /// Functions, triggers, views, roles and grants, one file each; run at every installation: each statement replaces the object.
 const FUNCTIONS: &str = concat!(
+    include_str!("../sql/schema/accepts_commands.sql"),
+    include_str!("../sql/schema/timeline_tip.sql"),
+    include_str!("../sql/schema/next_timeline.sql"),
+    include_str!("../sql/schema/lock_head.sql"),
     include_str!("../sql/schema/rare_payload.sql"),
     include_str!("../sql/schema/check_events.sql"),
     include_str!("../sql/schema/refuse_event.sql"),

@@ -47,16 +47,10 @@ pub(crate) async fn project_of(
     caller: &Caller,
     phase: PhaseId,
 ) -> Result<Option<ProjectId>, Box<Problem>> {
-    let may_see = |project: &ProjectId| caller.may_see(*project);
-    if let Some(remembered) = app.store.remembered_project_of(phase).filter(may_see) {
-        return Ok(Some(remembered));
+    match remembered_project_of(app, caller, phase) {
+        Some(project) => Ok(Some(project)),
+        None => recorded_project_of(app, caller, phase).await,
     }
-    Ok(recorded_project_of(app, phase).await?.filter(may_see))
-}
-
-/// The project of a phase in the table.
-async fn recorded_project_of(app: &AppState, phase: PhaseId) -> Result<Option<ProjectId>, Box<Problem>> {
-    planner_view::project_of(&app.pool, phase).await.map_err(of_read)
 }
 
 /// The project of a present or past phase, if the caller may see it; as [`project_of`].
@@ -65,11 +59,11 @@ pub(crate) async fn past_project_of(
     caller: &Caller,
     phase: PhaseId,
 ) -> Result<Option<ProjectId>, Box<Problem>> {
-    let may_see = |project| caller.may_see(project);
-    if let Some(remembered) = app.store.remembered_project_of(phase).filter(|project| may_see(*project)) {
-        return Ok(Some(remembered));
+    if let Some(project) = remembered_project_of(app, caller, phase) {
+        return Ok(Some(project));
     }
     let mut connection = app.pool.acquire().await.map_err(of_read)?;
+    let may_see = |project| caller.may_see(project);
     planner_view::past_project_of(&mut connection, phase, may_see).await.map_err(|error| match error {
         StoreError::Database(error) => of_read(error),
         error => Box::new(Problem::of_store(&error)),
@@ -83,19 +77,34 @@ pub(crate) async fn current_project_of_phase(
     caller: &Caller,
     phase: PhaseId,
 ) -> Result<Option<CurrentProject>, Box<Problem>> {
-    let remembered = app.store.remembered_project_of(phase);
-    if let Some(project) = remembered.filter(|project| caller.may_see(*project)) {
-        let found = current_project(app, project).await?.filter(|found| phase_of(found, phase).is_some());
-        if found.is_some() {
-            return Ok(found);
-        }
+    let with_phase = async |project| {
+        let found = current_project(app, project).await?;
+        Ok::<_, Box<Problem>>(found.filter(|found| phase_of(found, phase).is_some()))
+    };
+    if let Some(project) = remembered_project_of(app, caller, phase)
+        && let Some(found) = with_phase(project).await?
+    {
+        return Ok(Some(found));
     }
-    match recorded_project_of(app, phase).await? {
-        Some(project) if caller.may_see(project) => {
-            Ok(current_project(app, project).await?.filter(|found| phase_of(found, phase).is_some()))
-        }
-        _ => Ok(None),
+    match recorded_project_of(app, caller, phase).await? {
+        Some(project) => with_phase(project).await,
+        None => Ok(None),
     }
+}
+
+/// The project in whose cached timeline the phase is, or was.
+fn remembered_project_of(app: &AppState, caller: &Caller, phase: PhaseId) -> Option<ProjectId> {
+    app.store.remembered_project_of(phase).filter(|project| caller.may_see(*project))
+}
+
+/// The project of a phase in the table.
+async fn recorded_project_of(
+    app: &AppState,
+    caller: &Caller,
+    phase: PhaseId,
+) -> Result<Option<ProjectId>, Box<Problem>> {
+    let found = planner_view::project_of(&app.pool, phase).await.map_err(of_read)?;
+    Ok(found.filter(|project| caller.may_see(*project)))
 }
 
 /// The number of assignments of a project on each day. One query serves simultaneous requests.

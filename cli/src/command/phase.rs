@@ -11,7 +11,6 @@ use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
 use phaseline_domain::{Neighbours, PhaseDraft, PhaseId, ProjectId, TimelineCommand};
 use phaseline_projections::planner_view;
-use phaseline_store::{SqlState, stream};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
@@ -258,17 +257,6 @@ pub(crate) async fn run(context: &Context, args: &PhaseArgs) -> Result<Exit, Fai
 
 /// The project of an existing or a removed phase; the command on its timeline refuses a removed one.
 async fn project_of(connection: &mut PgConnection, phase: PhaseId) -> Result<ProjectId, Failure> {
-    let found = match planner_view::past_project_of(connection, phase, |_| true).await {
-        // A role may read the log without the right to call phaseline.project_of, which an older schema lacks.
-        Err(error)
-            if matches!(
-                error.sqlstate(),
-                Some(SqlState::InsufficientPrivilege | SqlState::UndefinedFunction)
-            ) =>
-        {
-            stream::holders(connection, &[phase]).await?.first().copied()
-        }
-        found => found?,
-    };
+    let found = planner_view::past_project_of(connection, phase, |_| true).await?;
     found.ok_or_else(|| Failure::refused("not_found", format!("Phase with ID {phase} not found")))
 }

@@ -7,13 +7,14 @@ use super::runbook;
 use crate::error::MigratorError;
 use crate::progress::Progress;
 use crate::shape::{FoundShape, Shape};
-use phaseline_domain::ProjectId;
+use phaseline_domain::{ProjectId, Timeline};
 use phaseline_projections::adopt::AdoptionPlan;
 use phaseline_projections::drift::{self, DatesToFollow, DriftKind};
+use phaseline_projections::planner_view::{self, ProjectDates};
 use phaseline_store::copy;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub(super) async fn verify(
     connection: &mut PgConnection,
@@ -25,8 +26,9 @@ pub(super) async fn verify(
         Some(reading) => Some(without_deleted(connection, checks, reading).await?),
         None => None,
     };
+    let dates = planner_view::project_dates(connection, None).await?;
     let to_follow = match &reading {
-        Some(reading) => dates_to_follow(connection, checks, reading).await?,
+        Some(reading) => dates_to_follow(connection, checks, reading, &dates).await?,
         None => DatesToFollow::default(),
     };
     progress.step("the runbook's checks", None);
@@ -49,7 +51,7 @@ pub(super) async fn verify(
     };
     budgets(connection, checks, &reading).await?;
     rows(connection, checks, &reading, &to_follow).await?;
-    project_dates(connection, checks, &reading, &to_follow).await?;
+    project_dates(checks, &reading, &dates, &to_follow);
     links(connection, checks, &reading).await?;
     check_new_definition(connection, checks).await?;
     check_fit(connection, Shape::Timelines, found, &runs, &reading, checks).await?;
@@ -66,8 +68,9 @@ async fn dates_to_follow(
     connection: &mut PgConnection,
     checks: &mut Checks,
     reading: &LogReading,
+    dates: &BTreeMap<ProjectId, ProjectDates>,
 ) -> Result<DatesToFollow, MigratorError> {
-    let to_follow = DatesToFollow::find(connection, &reading.folded).await?;
+    let to_follow = DatesToFollow::among(&reading.folded, dates);
     let adoption = AdoptionPlan::make(connection, &reading.folded, None, false).await?;
     let to_follow = to_follow.and_unadopted(adoption.following());
     let ids: Vec<String> = to_follow.projects().map(|project| project.to_string()).collect();
@@ -206,33 +209,24 @@ async fn rows(
     Ok(())
 }
 
-async fn project_dates(
-    connection: &mut PgConnection,
+fn project_dates(
     checks: &mut Checks,
     reading: &LogReading,
+    dates: &BTreeMap<ProjectId, ProjectDates>,
     to_follow: &DatesToFollow,
-) -> Result<(), MigratorError> {
+) {
     let mut wrong = Vec::new();
     let mut seen = 0_u64;
-    copy::read(connection, "SELECT id, start_date, end_date FROM public.projects ORDER BY id", |row| {
-        let project: ProjectId = row.uuid(0)?.into();
-        let Some(range) = reading.folded.timelines.get(&project).and_then(|folded| folded.timeline.range())
-        else {
-            return Ok(());
-        };
+    for (project, found) in dates {
+        let timeline = reading.folded.timelines.get(project).map(|folded| &folded.timeline);
+        let Some(range) = timeline.and_then(Timeline::range) else { continue };
         seen += 1;
-        // Infinite dates cannot be parsed, and the log never has them.
-        let live = row.date(1).ok().zip(row.date(2).ok());
-        if live != Some((range.start(), range.end())) && !to_follow.contains(project) {
-            let found =
-                live.map_or_else(|| "no finite dates".to_owned(), |(start, end)| format!("{start} to {end}"));
+        if found.range() != Some(range) && !to_follow.contains(*project) {
             wrong.push(format!(
                 "project {project}: {found} in projects, {range} in the log, and its phases cannot follow"
             ));
         }
-        Ok::<_, MigratorError>(())
-    })
-    .await?;
+    }
     let open = reading.folded.timelines.values().filter(|folded| folded.timeline.project().is_some());
     let known = open.count() as u64;
     if seen < known {
@@ -243,7 +237,6 @@ async fn project_dates(
         format!("Every project has its timeline's dates, or its phases can follow ({seen} projects)"),
         wrong,
     );
-    Ok(())
 }
 
 /// The number of assignments with their former phase in the log. Assignments that were created since the migration never had one, and

@@ -29,7 +29,7 @@ BEGIN
     wanted := 'phaseline.head';
     -- Rolling back the block releases the lock, so that a caller's open transaction blocks no writer.
     BEGIN
-        PERFORM 1 FROM phaseline.head h WHERE h.id = 1 FOR UPDATE;
+        PERFORM phaseline.lock_head();
         RAISE EXCEPTION 'the head is free' USING ERRCODE = 'PL009';
     EXCEPTION
         WHEN SQLSTATE 'PL009' THEN RETURN NULL;

@@ -9,20 +9,17 @@ DECLARE
     next    uuid;
     deleted uuid[] := '{}';
 BEGIN
-    IF NOT coalesce((SELECT h.accepts_commands FROM phaseline.head h WHERE h.id = 1), false) THEN
+    IF NOT phaseline.accepts_commands() THEN
         RETURN NULL;
     END IF;
     FOR n IN 1 .. least(most, 10000) LOOP
-        next := (SELECT e.stream_id FROM phaseline.events e WHERE e.stream_type = 'Timeline' AND e.stream_id > last
-                  ORDER BY e.stream_id, e.version LIMIT 1);
+        next := phaseline.next_timeline(last);
         EXIT WHEN next IS NULL;
         last := next;
         -- Nearly every project has rows, so the more expensive function is called for few.
         IF NOT EXISTS (SELECT FROM public.project_phases ph WHERE ph.project_id = last)
             AND phaseline.project_dates(last) IS NULL
-            AND 'TimelineClosed' <> (SELECT e.event_type FROM phaseline.events e
-                                      WHERE e.stream_type = 'Timeline' AND e.stream_id = last
-                                      ORDER BY e.version DESC LIMIT 1) THEN
+            AND 'TimelineClosed' <> (SELECT t.event_type FROM phaseline.timeline_tip(last) t) THEN
             deleted := deleted || last;
         END IF;
     END LOOP;

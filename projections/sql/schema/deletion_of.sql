@@ -7,7 +7,7 @@ DECLARE
     audited boolean;
     found_  json;
 BEGIN
-    IF NOT coalesce((SELECT h.accepts_commands FROM phaseline.head h WHERE h.id = 1), false)
+    IF NOT phaseline.accepts_commands()
         OR phaseline.project_dates(project) IS NOT NULL
         OR EXISTS (SELECT FROM public.project_phases ph WHERE ph.project_id = project) THEN
         RETURN NULL;

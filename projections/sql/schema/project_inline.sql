@@ -73,10 +73,9 @@ BEGIN
         before := (
             SELECT json_agg(json_build_object('project', d.project, 'moved', d.moved, 'breaks', c.breaks,
                                               'first_day', c.first_day, 'last_day', c.last_day))
-              FROM (SELECT e.project, bool_or(e.event_type LIKE 'Timeline%') AS moved
+              FROM (SELECT e.project, bool_or(e.event_type IN ('TimelineOpened', 'TimelineRescheduled')) AS moved
                       FROM unnest(event_types, projects) AS e (event_type, project)
-                     WHERE e.event_type LIKE 'Timeline%'
-                        OR e.event_type IN ('PhaseResized', 'PhaseCreated', 'PhaseRemoved')
+                     WHERE e.event_type IN ('TimelineOpened', 'TimelineRescheduled', 'PhaseResized', 'PhaseCreated', 'PhaseRemoved')
                      GROUP BY e.project) d
               JOIN LATERAL phaseline.coverage(d.project) c ON true);
     END IF;

@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION phaseline.unadopted(project uuid) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' AS $$
 BEGIN
-    IF NOT coalesce((SELECT h.accepts_commands FROM phaseline.head h WHERE h.id = 1), false) THEN
+    IF NOT phaseline.accepts_commands() THEN
         RETURN NULL;
     END IF;
     RETURN (SELECT json_build_object(

@@ -2,9 +2,10 @@
 
 use super::{Drift, DriftKind};
 use crate::FoldedLog;
+use crate::planner_view::{ProjectDates, project_dates};
 use chrono::NaiveDateTime;
 use phaseline_domain::{DateRange, PhaseId, ProjectId, Timeline, TimelineCommand, decide};
-use phaseline_store::{StoreError, copy};
+use phaseline_store::StoreError;
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
@@ -29,25 +30,15 @@ impl DatesToFollow {
     /// # Errors
     /// The database's own.
     pub async fn find(connection: &mut PgConnection, log: &FoldedLog) -> Result<Self, StoreError> {
-        let mut dates: Vec<(ProjectId, DateRange)> = Vec::new();
-        copy::read(connection, "SELECT id, start_date, end_date FROM public.projects", |row| {
-            // Infinite dates cannot be read as dates.
-            if let (Ok(start), Ok(end)) = (row.date(1), row.date(2))
-                && let Ok(range) = DateRange::new(start, end)
-            {
-                dates.push((row.uuid(0)?.into(), range));
-            }
-            Ok::<_, StoreError>(())
-        })
-        .await?;
-        Ok(Self::among(log, dates))
+        Ok(Self::among(log, &project_dates(connection, None).await?))
     }
 
     /// Compares the log with the dates in `public.projects`; a project whose dates are not a range is left out. Timelines in quarantine
     /// follow nothing.
-    pub fn among(log: &FoldedLog, dates: impl IntoIterator<Item = (ProjectId, DateRange)>) -> Self {
+    pub fn among(log: &FoldedLog, dates: &BTreeMap<ProjectId, ProjectDates>) -> Self {
         let mut found = Self::default();
-        for (project, range) in dates {
+        for (&project, dates) in dates {
+            let Some(range) = dates.range() else { continue };
             let Some(timeline) = log.timelines.get(&project).map(|folded| &folded.timeline) else { continue };
             let has_others = timeline.range().is_some_and(|own| own != range);
             if !has_others || log.quarantined.contains_key(&project) {

@@ -1,11 +1,12 @@
 //! All drift, of rows and of whole projects, each with its remedy.
 
-use super::{DatesToFollow, Drift, DriftKind, FEW, LiveTable, differences};
+use super::{DatesToFollow, Drift, DriftKind, LiveTable, differences};
 use crate::live_row::LiveRow;
+use crate::planner_view::project_dates;
 use crate::{Access, FoldedLog, refuse_foreign_code};
 use chrono::NaiveDate;
-use phaseline_domain::{DateRange, ProjectId};
-use phaseline_store::{StoreError, copy};
+use phaseline_domain::ProjectId;
+use phaseline_store::StoreError;
 use serde::Serialize;
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
@@ -168,11 +169,7 @@ pub async fn find_drift(
         |project| gone(project) || away.contains(project),
         live,
     );
-    let ranges = dates.iter().filter_map(|(project, [start, end])| {
-        let range = DateRange::new(start.parse().ok()?, end.parse().ok()?).ok()?;
-        Some((*project, range))
-    });
-    let to_follow = DatesToFollow::among(log, ranges);
+    let to_follow = DatesToFollow::among(log, &dates);
     let rows = to_follow.explain(rows);
     let mut findings: Vec<Finding> = rows.into_iter().map(Finding::Row).collect();
     for (project_id, folded) in log.timelines.iter().filter(|(project, _)| requested(project)) {
@@ -183,12 +180,10 @@ pub async fn find_drift(
                 rows.sort_by_key(|row| row.id);
                 ProjectDriftKind::ProjectGone { rows }
             }
-            Some([start, end]) if *start == range.start().to_string() && *end == range.end().to_string() => {
-                continue;
-            }
-            Some([start, end]) => ProjectDriftKind::ProjectDates {
+            Some(dates) if dates.range() == Some(range) => continue,
+            Some(dates) => ProjectDriftKind::ProjectDates {
                 log: range.to_string(),
-                table: format!("{start} to {end}"),
+                table: dates.to_string(),
                 can_follow: to_follow.contains(*project_id),
             },
         };
@@ -219,33 +214,4 @@ async fn gone_holders(
         holders.retain(|project| !there.contains_key(project));
     }
     Ok(holders)
-}
-
-/// The dates in `public.projects`, as text.
-async fn project_dates(
-    connection: &mut PgConnection,
-    only: Option<&HashSet<ProjectId>>,
-) -> Result<HashMap<ProjectId, [String; 2]>, StoreError> {
-    let among = only.filter(|only| only.len() <= FEW).map_or_else(String::new, |only| {
-        let ids: Vec<String> = only.iter().map(ToString::to_string).collect();
-        format!("WHERE p.id = ANY ('{{{}}}'::pg_catalog.uuid[])", ids.join(","))
-    });
-    let query = format!(
-        "SELECT p.id, pg_catalog.to_json(p.start_date) #>> '{{}}', pg_catalog.to_json(p.end_date) #>> '{{}}'
-           FROM public.projects p {among}"
-    );
-    let mut dates = HashMap::new();
-    copy::read(connection, &query, |row| {
-        let text = |index| {
-            let bytes = row.nullable(index)?.unwrap_or(b"NULL");
-            Ok::<_, copy::CopyError>(String::from_utf8_lossy(bytes).into_owned())
-        };
-        let project = row.uuid(0)?.into();
-        if only.is_none_or(|only| only.contains(&project)) {
-            dates.insert(project, [text(1)?, text(2)?]);
-        }
-        Ok::<_, StoreError>(())
-    })
-    .await?;
-    Ok(dates)
 }
