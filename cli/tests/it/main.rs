@@ -27,6 +27,7 @@ mod killed_runs;
 mod man;
 mod migrate;
 mod older_pg_dump;
+mod planner_form;
 mod planner_schema;
 mod program;
 mod quarantine;
