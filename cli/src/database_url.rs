@@ -1,8 +1,11 @@
 //! The database's URL: checked before connecting, and split so that the password is never shown.
 
+mod servers;
+
 use crate::failure::Failure;
 use crate::redact;
 use phaseline_embedded::{percent_decode, percent_encode};
+use phaseline_store::{Hosts, hosts};
 use sqlx::postgres::PgConnectOptions;
 use std::str::FromStr;
 
@@ -10,7 +13,7 @@ use std::str::FromStr;
 #[derive(Clone)]
 pub(crate) struct DatabaseUrl {
     /// For connections.
-    options: PgConnectOptions,
+    hosts: Hosts,
     /// Without the password, for command lines, which every local user can read.
     bare: String,
     /// For environments, which other users cannot read.
@@ -44,17 +47,17 @@ impl DatabaseUrl {
                 "it has a / or ? before the @: in a password they are encoded as %2F and %3F".to_owned(),
             ));
         }
-        if let Some(port) = port_of(host)
-            && port.parse::<u16>().is_err()
-        {
-            return Err(wrong(format!("the port {port:?} is not a number from 1 to 65535")));
-        }
-        let options = PgConnectOptions::from_str(&with_user_behind(scheme, user_info, host, tail, url))
-            .map_err(|error| {
+        let single = |host: &str, tail: &str| single_url(scheme, user_info, host, tail);
+        let found = servers::servers(host, tail, single).map_err(wrong)?;
+        let mut servers = found.urls.iter().map(|url| {
+            PgConnectOptions::from_str(url).map_err(|error| {
                 let cause =
                     std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
                 wrong(redact::passwords(&cause))
-            })?;
+            })
+        });
+        let Some(first) = servers.next() else { return Err(wrong("it names no server".to_owned())) };
+        let hosts = Hosts::several(first?, servers.collect::<Result<_, _>>()?, found.wanted, found.patience);
         let password = user_info.and_then(|user| user.split_once(':')).map(|(_, password)| password);
         let password = match password.map(percent_decode) {
             Some(None) => {
@@ -69,7 +72,7 @@ impl DatabaseUrl {
             Some((user, _)) => format!("{scheme}://{user}@{host}{}", &rest[authority.len()..]),
             None => url.to_owned(),
         };
-        Ok(Self { options, bare, password })
+        Ok(Self { hosts, bare, password })
     }
 
     /// With the password, for a function that keeps it off command lines.
@@ -86,14 +89,20 @@ impl DatabaseUrl {
     pub(crate) fn beside(&self, database: &str) -> Self {
         let mark = if self.bare.contains('?') { '&' } else { '?' };
         Self {
-            options: self.options.clone().database(database),
+            hosts: self.hosts.map(|host| host.database(database)),
             bare: format!("{}{mark}dbname={}", self.bare, percent_encode(database)),
             password: self.password.clone(),
         }
     }
 
+    /// The servers.
+    pub(crate) const fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// The connection options of the first server: user and database are those of all.
     pub(crate) const fn options(&self) -> &PgConnectOptions {
-        &self.options
+        self.hosts.first()
     }
 
     /// The URL without its password.
@@ -105,22 +114,26 @@ impl DatabaseUrl {
         self.password.as_deref()
     }
 
-    /// The database, for people: `database planner at 127.0.0.1:5432 as postgres`.
+    /// The database, for people: `database planner at 127.0.0.1:5432 as postgres`. Of several servers the one that was connected to, or
+    /// before that all.
     pub(crate) fn place(&self) -> String {
-        let options = &self.options;
+        let options = self.options();
         let database = options.get_database().unwrap_or_else(|| options.get_username());
-        let host = match options.get_socket() {
-            Some(socket) => format!("{}/.s.PGSQL.{}", socket.display(), options.get_port()),
-            None => format!("{}:{}", options.get_host(), options.get_port()),
+        let servers = match self.hosts.current() {
+            Some(server) => hosts::address(server),
+            None => self.hosts.all().map(hosts::address).collect::<Vec<_>>().join(", "),
         };
-        format!("database {database} at {host} as {}", options.get_username())
+        format!("database {database} at {servers} as {}", options.get_username())
     }
 }
 
-/// The URL for sqlx: a user before an empty host (`postgres://me@/planner?host=/run/pg`) is valid for PostgreSQL, but not
-/// by the standard of URLs, so it becomes a parameter.
-fn with_user_behind(scheme: &str, user_info: Option<&str>, host: &str, tail: &str, url: &str) -> String {
-    let Some(user_info) = user_info.filter(|_| host.is_empty()) else { return url.to_owned() };
+/// The URL of one server for sqlx: a user before an empty host (`postgres://me@/planner?host=/run/pg`) is valid for PostgreSQL, but
+/// not by the standard of URLs, so it becomes a parameter.
+fn single_url(scheme: &str, user_info: Option<&str>, host: &str, tail: &str) -> String {
+    let Some(user_info) = user_info else { return format!("{scheme}://{host}{tail}") };
+    if !host.is_empty() {
+        return format!("{scheme}://{user_info}@{host}{tail}");
+    }
     // In parameters a plus is a space.
     let user_info = user_info.replace('+', "%2B").replace('&', "%26");
     let (user, password) = user_info.split_once(':').unwrap_or((&user_info, ""));
@@ -200,6 +213,36 @@ mod tests {
             for options in [other.options(), again.options()] {
                 assert_eq!(options.get_database(), Some("Pläne & \"more\"/100%"), "{url}");
             }
+        }
+    }
+
+    #[test]
+    fn several_servers_are_read_as_libpq_reads_them() {
+        for (url, place) in [
+            ("postgres://me:s@a:5433,b/planner", "database planner at a:5433, b:5432 as me"),
+            ("postgres://me@a,[::1]:6000/planner?port=7000", "database planner at a:7000, [::1]:7000 as me"),
+            (
+                "postgres:///planner?host=a,/run/pg&port=1,2&user=me",
+                "database planner at a:1, /run/pg/.s.PGSQL.2 as me",
+            ),
+        ] {
+            let found = parse(url).unwrap();
+            assert_eq!(found.place(), place);
+            assert!(found.hosts().are_searched(), "{url}");
+            assert_eq!(found.beside("other").place(), place.replace("planner", "other"));
+        }
+        assert!(!parse("postgres://a/d?connect_timeout=3").unwrap().hosts().are_searched());
+        assert!(parse("postgres://a/d?target_session_attrs=primary").unwrap().hosts().are_searched());
+        for (url, named) in [
+            ("postgres://a,b/d?port=1,2,3", "3 ports for 2 hosts"),
+            ("postgres://a,,b/d", "is empty"),
+            ("postgres://a:1,b:x/d", "\"x\""),
+            ("postgres://a,b/d?target_session_attrs=writer", "read-write, read-only"),
+            ("postgres://a,b/d?connect_timeout=soon", "\"soon\""),
+            ("postgres:///d?hostaddr=1.1.1.1,2.2.2.2", "write them as host"),
+        ] {
+            let failure = parse(url).err().unwrap();
+            assert!(failure.message().contains(named), "{url}: {}", failure.message());
         }
     }
 

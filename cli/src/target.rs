@@ -72,13 +72,7 @@ impl Target {
     }
 
     fn new(url: DatabaseUrl, arguments: String, server: Option<Server>) -> Self {
-        Self {
-            database: Database::new(url.options().clone()),
-            url,
-            arguments,
-            server,
-            allow_superuser: false,
-        }
+        Self { database: Database::on(url.hosts().clone()), url, arguments, server, allow_superuser: false }
     }
 
     /// The database on the caller's server.
@@ -130,9 +124,13 @@ impl Target {
                 self.refuse_excess_rights(&mut connection).await?;
                 Ok(connection)
             }
-            Ok(Err(error)) => Err(Failure::no_connection(&self.url.place(), &error)),
-            Err(_) => Err(Failure::no_connection(&self.url.place(), &timed_out())),
+            Ok(Err(error)) => Err(self.no_connection(&error)),
+            Err(_) => Err(self.no_connection(&timed_out())),
         }
+    }
+
+    fn no_connection(&self, error: &sqlx::Error) -> Failure {
+        Failure::no_connection(&self.url.place(), error)
     }
 
     async fn refuse_excess_rights(&self, connection: &mut PgConnection) -> Result<(), Failure> {
@@ -141,6 +139,7 @@ impl Target {
 
     /// A pool for commands on timelines, with timeouts, since commands hold the log's lock.
     pub(crate) async fn pool(&self) -> Result<PgPool, Failure> {
+        let server = self.url.hosts().find().await.map_err(|error| self.no_connection(&error))?;
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(CONNECT_TIMEOUT)
@@ -151,15 +150,9 @@ impl Target {
                     sqlx::Executor::execute(connection, settings).await.map(|_| ())
                 })
             })
-            .connect_with(
-                self.url
-                    .options()
-                    .clone()
-                    .application_name("phaseline command")
-                    ,
-            )
+            .connect_with(server.application_name("phaseline command"))
             .await
-            .map_err(|error| Failure::no_connection(&self.url.place(), &error))?;
+            .map_err(|error| self.no_connection(&error))?;
         let mut connection = pool.acquire().await?;
         self.refuse_excess_rights(&mut connection).await?;
         refuse_foreign_code_for_commands(&mut connection).await?;

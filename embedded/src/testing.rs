@@ -6,6 +6,7 @@
 
 mod database;
 mod options;
+mod standby;
 mod upgrade;
 
 use std::collections::HashMap;

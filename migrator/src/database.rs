@@ -1,5 +1,6 @@
 //! The migrator's connections. Their settings determine the order of rows, and the meaning of names and dates.
 
+use phaseline_store::Hosts;
 use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Transaction, postgres::PgConnectOptions};
 
 /// Settings of a migrator's session.
@@ -38,13 +39,18 @@ const SETTINGS: &str = "\
 /// Where the database is.
 #[derive(Clone, Debug)]
 pub struct Database {
-    options: PgConnectOptions,
+    hosts: Hosts,
 }
 
 impl Database {
     /// The database behind these options.
-    pub const fn new(options: PgConnectOptions) -> Self {
-        Self { options }
+    pub fn new(options: PgConnectOptions) -> Self {
+        Self { hosts: Hosts::one(options) }
+    }
+
+    /// The database on one of these servers.
+    pub const fn on(hosts: Hosts) -> Self {
+        Self { hosts }
     }
 
     /// A connection with the migrator's settings. `purpose` shows in `pg_stat_activity` as the application's name (63
@@ -54,15 +60,10 @@ impl Database {
         while !purpose.is_char_boundary(end) {
             end -= 1;
         }
-        let options = self.options.clone().application_name(&purpose[..end]).disable_statement_logging();
-        let mut connection = PgConnection::connect_with(&options).await?;
+        let named = self.hosts.map(|host| host.application_name(&purpose[..end]).disable_statement_logging());
+        let (mut connection, _) = named.connect().await?;
         sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
         Ok(connection)
-    }
-
-    /// Its connection options, for the caller's own pools.
-    pub const fn options(&self) -> &PgConnectOptions {
-        &self.options
     }
 }
 

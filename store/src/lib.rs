@@ -10,6 +10,7 @@
 //! - [`close`] closes the timelines of projects that the planner deleted.
 //! - [`batcher`] collects jobs that arrive together for one task.
 //! - [`folded`] is the fold of one stream.
+//! - [`hosts`] connects to the wanted one of several servers.
 //! - [`unreadable`] finds events that cannot be read, and [`skip`] leaves them out by later marks.
 //! - [`timeline`] is the store of one aggregate, [`phaseline_domain::Timeline`], also as a `cqrs_es::EventStore` (`cqrs.rs`).
 //!
@@ -29,6 +30,7 @@ pub mod event;
 mod execute;
 pub mod folded;
 pub mod hash;
+pub mod hosts;
 pub mod import;
 mod pace;
 pub mod parallel;
@@ -47,6 +49,7 @@ pub use append::{Append, Appended, EarlierResult, FollowingEvents, IdempotencyKe
 pub use error::{ExcessRights, Relation, StoreError};
 pub use event::{Metadata, NewEvent, RawEvent, RecordedEvent, StreamId};
 pub use folded::{FoldedTimeline, PhaseTimestamps};
+pub use hosts::{Hosts, SessionAttributes};
 pub use import::{Import, Imported};
 pub use pace::Pace;
 pub use projection::{Adoption, InlineProjection, UnadoptedProject};

@@ -36,6 +36,7 @@ mod rehearse;
 mod runbook;
 mod serve;
 mod serve_auth;
+mod several_servers;
 mod signals;
 mod superuser;
 mod terminal;

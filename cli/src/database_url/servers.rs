@@ -1,0 +1,80 @@
+//! Several servers in one URL, as libpq reads them: `postgres://a:5432,b:5433/planner` or `?host=a,b&port=5432,5433`.
+
+use super::port_of;
+use phaseline_store::SessionAttributes;
+use std::time::Duration;
+
+/// A URL's servers, each as a URL for itself, and how one of them is chosen.
+#[derive(Debug)]
+pub(super) struct Servers {
+    /// At least one.
+    pub(super) urls: Vec<String>,
+    pub(super) wanted: SessionAttributes,
+    /// `connect_timeout`: the time limit for each server.
+    pub(super) patience: Option<Duration>,
+}
+
+/// Parses what follows the user: `hosts` is the rest of the authority, `tail` the path and the parameters. `url` makes a URL of one
+/// server from these two. The error is a sentence about the URL.
+pub(super) fn servers(
+    hosts: &str,
+    tail: &str,
+    url: impl Fn(&str, &str) -> String,
+) -> Result<Servers, String> {
+    let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
+    let mut kept = Vec::new();
+    let (mut listed, mut ports, mut wanted, mut patience) = (None, None, None, None);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=').unwrap_or((pair, "")) {
+            ("host", value) => listed = Some(value),
+            ("port", value) => ports = Some(value),
+            ("target_session_attrs", value) => wanted = Some(attributes(value)?),
+            ("connect_timeout", value) => patience = seconds(value)?,
+            ("hostaddr", value) if value.contains(',') => {
+                return Err("hostaddr has several addresses; write them as host".to_owned());
+            }
+            _ => kept.push(pair),
+        }
+    }
+    let names: Vec<&str> = listed.unwrap_or(hosts).split(',').collect();
+    if names.len() > 1 && names.contains(&"") {
+        return Err("a host in the list is empty".to_owned());
+    }
+    let ports: Vec<&str> = ports.map_or_else(Vec::new, |ports| ports.split(',').collect());
+    if ports.len() > 1 && ports.len() != names.len() {
+        return Err(format!("it has {} ports for {} hosts", ports.len(), names.len()));
+    }
+    let urls = names.iter().enumerate().map(|(index, name)| {
+        let port = ports.get(index).or_else(|| ports.first()).copied();
+        if let Some(port) = port.or_else(|| port_of(name).filter(|_| listed.is_none()))
+            && port.parse::<u16>().is_err()
+        {
+            return Err(format!("the port {port:?} is not a number from 1 to 65535"));
+        }
+        let mut pairs: Vec<String> = kept.iter().map(|pair| (*pair).to_owned()).collect();
+        pairs.extend(listed.map(|_| format!("host={name}")));
+        pairs.extend(port.map(|port| format!("port={port}")));
+        let tail = if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) };
+        Ok(url(if listed.is_some() { "" } else { name }, &tail))
+    });
+    let urls: Vec<String> = urls.collect::<Result<_, String>>()?;
+    // Of several servers one at most can be written to, and nearly every command writes.
+    let default = if urls.len() > 1 { SessionAttributes::ReadWrite } else { SessionAttributes::Any };
+    Ok(Servers { urls, wanted: wanted.unwrap_or(default), patience })
+}
+
+fn attributes(value: &str) -> Result<SessionAttributes, String> {
+    value.parse().map_err(|()| {
+        let names = SessionAttributes::NAMES.map(|(name, _)| name).join(", ");
+        format!("target_session_attrs is {value:?}; it must be one of {names}")
+    })
+}
+
+/// As in libpq, 0 means no limit.
+fn seconds(value: &str) -> Result<Option<Duration>, String> {
+    match value.parse::<u64>() {
+        Ok(0) => Ok(None),
+        Ok(seconds) => Ok(Some(Duration::from_secs(seconds))),
+        Err(_) => Err(format!("connect_timeout is {value:?}, not a number of seconds")),
+    }
+}

@@ -1,0 +1,76 @@
+//! URLs with several servers: a primary and its standby.
+
+use crate::program::{ProgramOutput, run};
+use phaseline_embedded::testing::{TestCluster, TestDatabase, TestOptions};
+
+/// A migrated sample on a primary that has a standby.
+pub(crate) struct Servers {
+    pub(crate) standby: TestCluster,
+    pub(crate) database: TestDatabase,
+}
+
+impl Servers {
+    pub(crate) fn start() -> Self {
+        let primary = TestCluster::start(TestOptions::default());
+        primary.template("planner", |url| {
+            let size = ["--projects", "8", "--assignments", "120", "--seed", "3"];
+            run(&[&["sample", "--database-url", url][..], &size].concat()).exits_with(0);
+            run(&["migrate", "--yes", "--database-url", url]).exits_with(0);
+        });
+        let database = primary.database_from("planner");
+        Self { standby: primary.standby(), database }
+    }
+
+    pub(crate) fn primary(&self) -> &TestCluster {
+        self.database.cluster()
+    }
+
+    /// The database's URL with both servers, the standby first.
+    pub(crate) fn url(&self) -> String {
+        let primary = format!("127.0.0.1:{}", self.primary().port());
+        self.database.url().replace(&primary, &format!("127.0.0.1:{},{primary}", self.standby.port()))
+    }
+
+    fn run(&self, parameters: &str, args: &[&str]) -> ProgramOutput {
+        run(&[args, &["--database-url", &format!("{}{parameters}", self.url())]].concat())
+    }
+
+    /// The server that `doctor` names.
+    #[track_caller]
+    fn connected_to(&self, parameters: &str) -> String {
+        let ran = self.run(parameters, &["doctor", "--json"]);
+        let found =
+            ran.stdout.split("127.0.0.1:").nth(1).unwrap_or_else(|| panic!("{}{}", ran.stdout, ran.stderr));
+        found.chars().take_while(char::is_ascii_digit).collect()
+    }
+}
+
+#[test]
+fn commands_find_the_primary_before_and_after_a_promotion() {
+    let servers = Servers::start();
+    let phase = servers.database.psql("SELECT id FROM project_phases ORDER BY id LIMIT 1");
+    let [primary, standby] = [servers.primary().port(), servers.standby.port()].map(|port| port.to_string());
+    assert_eq!(servers.connected_to(""), primary);
+    assert_eq!(servers.connected_to("?target_session_attrs=any"), standby);
+    assert_eq!(servers.connected_to("?target_session_attrs=prefer-standby"), standby);
+    servers.run("", &["phase", "rename", &phase, "Before"]).exits_with(0);
+    servers.run("?target_session_attrs=standby", &["verify"]).exits_with(0);
+
+    servers.primary().stop_immediate();
+    let ran = servers.run("", &["phase", "rename", &phase, "Between"]).exits_with(9);
+    for reason in [&format!("127.0.0.1:{standby}: is a standby, wanted is read-write"), "Connection refused"]
+    {
+        assert!(ran.stderr.contains(reason), "{reason}: {}", ran.stderr);
+    }
+    servers.standby.promote();
+    servers.run("", &["phase", "rename", &phase, "After"]).exits_with(0);
+    assert_eq!(servers.connected_to(""), standby);
+    assert_eq!(
+        servers.connected_to("?target_session_attrs=prefer-standby"),
+        standby,
+        "any, if there is no standby"
+    );
+    servers.run("", &["verify"]).exits_with(0);
+    let ran = servers.run("?target_session_attrs=writer", &["verify"]).exits_with(2);
+    assert!(ran.stderr.contains("it must be one of any, read-write"), "{}", ran.stderr);
+}
