@@ -169,6 +169,8 @@ impl Browser {
     fn open(program: &PathBuf, url: &str) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let child = Command::new(program)
+            // It leaves files here when it is killed.
+            .env("TMPDIR", profile.path())
             .args([
                 "--headless",
                 "--no-sandbox",
